@@ -1,0 +1,41 @@
+# Everything runs from .venv, which the first target builds. PYTHON names the interpreter it is built with.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO_DIR ?= demo
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test lint types format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## build the environment (quick when nothing changed)
+
+$(INSTALLED): constraints.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[worker,local,dev]'
+	@touch $(INSTALLED)
+
+demo: $(INSTALLED) ## audit real digits with planted label errors, from nothing to plots, in DEMO_DIR
+	$(BIN)/python -m examples.digits --out $(DEMO_DIR)
+
+up: $(INSTALLED) ## run the service on loopback until Ctrl-C
+	@exec $(BIN)/limit-audit up
+
+test: $(INSTALLED) ## run the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED) ## check types
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## format the code
+	$(BIN)/ruff format .
+
+clean: ## delete the environment and what the demo wrote
+	rm -rf $(VENV) $(DEMO_DIR)

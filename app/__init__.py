@@ -1,0 +1,1 @@
+"""HTTP API, tables, storage, queue, client and command line. Never imports torch, worker or models."""

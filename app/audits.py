@@ -1,0 +1,215 @@
+"""What the service does with audits: plan their runs, change their status, cancel, list, delete."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from app.database import send_after_commit
+from app.errors import NotFound, WrongState
+from app.queue import Task
+from app.tables import (
+    Audit,
+    AuditStatus,
+    Dataset,
+    Json,
+    ProvisionalScore,
+    Run,
+    RunEpoch,
+    RunStatus,
+)
+
+TERMINAL = frozenset({AuditStatus.SUCCEEDED, AuditStatus.FAILED, AuditStatus.CANCELLED})
+# The paper picks the cross-entropy network by its accuracy on held-out noisy labels.
+PARENT_VALIDATION_FRACTION = 0.2
+NOT_FOR_RUNS = ("initialise", "seed")
+SHARED_WITH_PARENT = ("network", "input_size", "batch_size", "augmentation", "precision", "epochs")
+TRAINING_SHARE = 0.98
+
+
+def create(session: Session, dataset: Dataset, *, name: str | None, configuration: Json) -> Audit:
+    """Make an audit with its runs and send those that can start."""
+    audit = Audit(dataset_id=dataset.id, name=name or f"audit of {dataset.name}", configuration=configuration)
+    session.add(audit)
+    session.flush()
+    session.refresh(audit)
+    runs = [Run(audit_id=audit.id, seed=configuration["seed"], **plan) for plan in plan_runs(configuration)]
+    session.add_all(runs)
+    session.flush()
+    for run in runs:
+        if run.parent_number is None:
+            send_after_commit(session, Task.TRAIN, run.id)
+    return audit
+
+
+def plan_runs(configuration: Json) -> list[Json]:
+    """Return the runs that answer a configuration: number, parent and what is asked of each."""
+    asked = {
+        name: value for name, value in configuration.items() if value is not None and name not in NOT_FOR_RUNS
+    }
+    if configuration["initialise"] == "none":
+        return [{"number": 0, "parent_number": None, "request": asked}]
+    parent = {name: asked[name] for name in SHARED_WITH_PARENT if name in asked}
+    parent |= {"method": "ce", "validation_fraction": PARENT_VALIDATION_FRACTION}
+    return [
+        {"number": 0, "parent_number": None, "request": parent},
+        {"number": 1, "parent_number": 0, "request": asked},
+    ]
+
+
+def get(session: Session, audit_id: UUID, *, lock: bool = False) -> Audit:
+    """Return an audit, locked against changes if asked.
+
+    Raises:
+        NotFound: no such audit.
+
+    """
+    audit = session.get(Audit, audit_id, with_for_update=lock or None)
+    if audit is None:
+        raise NotFound(f"there is no audit {audit_id}")
+    return audit
+
+
+def page(session: Session, *, before: UUID | None, limit: int, dataset_id: UUID | None) -> list[Audit]:
+    """Return audits, newest first, created before the given one."""
+    statement = select(Audit).order_by(Audit.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(Audit.id < before)
+    if dataset_id is not None:
+        statement = statement.where(Audit.dataset_id == dataset_id)
+    return list(session.scalars(statement))
+
+
+def runs(session: Session, audit_ids: Sequence[UUID]) -> dict[UUID, list[Run]]:
+    """Return the runs of audits, in order of their numbers."""
+    found: dict[UUID, list[Run]] = {audit_id: [] for audit_id in audit_ids}
+    for run in session.scalars(select(Run).where(Run.audit_id.in_(audit_ids)).order_by(Run.number)):
+        found[run.audit_id].append(run)
+    return found
+
+
+def with_provisional(session: Session, audit_ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of these audits have a provisional ranking."""
+    statement = select(ProvisionalScore.audit_id).where(
+        ProvisionalScore.audit_id.in_(audit_ids), ProvisionalScore.rank == 1
+    )
+    return set(session.scalars(statement))
+
+
+def epochs(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, list[RunEpoch]]:
+    """Return the epochs of runs, in order."""
+    found: dict[UUID, list[RunEpoch]] = {run_id: [] for run_id in run_ids}
+    statement = select(RunEpoch).where(RunEpoch.run_id.in_(run_ids)).order_by(RunEpoch.epoch)
+    for epoch in session.scalars(statement):
+        found[epoch.run_id].append(epoch)
+    return found
+
+
+def change_status(session: Session, audit_id: UUID, status: AuditStatus, **values: object) -> bool:
+    """Move an audit along its life; the one place that does. False: it had already ended."""
+    if status in TERMINAL:
+        values = {"finished_at": func.now(), **values}
+        session.execute(delete(ProvisionalScore).where(ProvisionalScore.audit_id == audit_id))
+    statement = (
+        update(Audit)
+        .where(Audit.id == audit_id, Audit.status.not_in(TERMINAL))
+        .values(status=status, **values)
+        .returning(Audit.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(statement).first() is not None
+
+
+def end_run(session: Session, run: Run, status: RunStatus, error: Json | None = None) -> None:
+    """Give a run its final status and carry the consequence to its audit and its siblings."""
+    session.execute(
+        update(Run)
+        .where(Run.id == run.id)
+        .values(status=status, error=error, finished_at=func.now(), lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+    if status == RunStatus.SUCCEEDED:
+        _continue(session, run)
+        return
+    siblings = update(Run).where(Run.audit_id == run.audit_id, Run.status == RunStatus.QUEUED)
+    session.execute(
+        siblings.values(status=RunStatus.CANCELLED, finished_at=func.now()).execution_options(
+            synchronize_session=False
+        )
+    )
+    change_status(session, run.audit_id, AuditStatus(status), error=error)
+
+
+def _continue(session: Session, run: Run) -> None:
+    children = select(Run.id).where(Run.audit_id == run.audit_id, Run.parent_number == run.number)
+    for child_id in session.scalars(children):
+        send_after_commit(session, Task.TRAIN, child_id)
+    unfinished = select(Run.id).where(Run.audit_id == run.audit_id, Run.status != RunStatus.SUCCEEDED)
+    if session.scalars(unfinished).first() is None:
+        send_after_commit(session, Task.FINISH, run.audit_id)
+
+
+def cancel(session: Session, audit_id: UUID) -> Audit:
+    """Ask for an audit's end: what is queued ends at once, what is training within a second or so.
+
+    Cancelling an audit that was cancelled before changes nothing.
+
+    Raises:
+        WrongState: it has already succeeded or failed.
+
+    """
+    audit = get(session, audit_id, lock=True)
+    if audit.status in {AuditStatus.SUCCEEDED, AuditStatus.FAILED}:
+        raise WrongState(f"only an audit that has not ended can be cancelled, this one has {audit.status}")
+    if audit.cancel_requested_at is None:
+        audit.cancel_requested_at = func.now()
+    session.flush()
+    queued = update(Run).where(Run.audit_id == audit_id, Run.status == RunStatus.QUEUED)
+    session.execute(queued.values(status=RunStatus.CANCELLED, finished_at=func.now()))
+    running = select(Run.id).where(Run.audit_id == audit_id, Run.status == RunStatus.RUNNING)
+    if session.scalars(running).first() is None:
+        change_status(session, audit_id, AuditStatus.CANCELLED)
+    session.refresh(audit)
+    return audit
+
+
+def remove(session: Session, audit_id: UUID) -> None:
+    """Delete an audit's rows; the caller deletes its files after the commit.
+
+    Raises:
+        NotFound: no such audit.
+        WrongState: it has not ended.
+
+    """
+    audit = get(session, audit_id, lock=True)
+    if audit.status not in TERMINAL:
+        raise WrongState(
+            f"only an audit that has ended can be deleted, this one is {audit.status}; cancel it"
+        )
+    session.execute(delete(Audit).where(Audit.id == audit_id))
+
+
+def fraction(audit: Audit, audit_runs: Sequence[Run]) -> float:
+    """Return how much of an audit is done, in [0, 1]."""
+    if audit.status == AuditStatus.SUCCEEDED:
+        return 1.0
+    done = sum(
+        1.0 if run.status == RunStatus.SUCCEEDED else _run_fraction(run.progress) for run in audit_runs
+    )
+    return TRAINING_SHARE * done / len(audit_runs)
+
+
+def eta_seconds(audit_runs: Sequence[Run]) -> float | None:
+    """Return the seconds left of the runs that are training, None where nothing is known."""
+    known = [
+        run.progress["eta_seconds"] for run in audit_runs if run.status == RunStatus.RUNNING and run.progress
+    ]
+    return max((eta for eta in known if eta is not None), default=None)
+
+
+def _run_fraction(progress: dict[str, Any] | None) -> float:
+    if not progress or not progress["steps"]:
+        return 0.0
+    return 1.0 if progress["stage"] == "scoring" else float(progress["step"] / progress["steps"])

@@ -1,0 +1,196 @@
+"""`limit-audit audit FILE --out ranking.csv`, and `limit-audit audit list | show | ...`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from app.cli.datasets import Uploads, upload_and_wait
+from app.cli.output import (
+    AsJson,
+    Key,
+    Server,
+    connected,
+    print_json,
+    print_table,
+    progress_bar,
+    show_audit,
+    stderr,
+)
+from app.cli.service import embedded
+from app.client import Client, Json
+
+ONE_SHOT = "file"
+AuditId = Annotated[str, typer.Argument(help="id of the audit")]
+Count = Annotated[int, typer.Option("--count", "-n", min=1, help="how many")]
+COLUMNS = ("id", "name", "status", "fraction", "dataset_id")
+SUSPECT_COLUMNS = ("rank", "key", "given_label", "suggested_label", "suggested_confidence", "distance")
+
+
+class FileFirst(TyperGroup):
+    """Reads `audit FILE` as `audit file FILE` unless the first word is a command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's own context
+        """Insert the one-shot command where none was named."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = [ONE_SHOT, *args]
+        return list(super().parse_args(ctx, args))
+
+
+app = typer.Typer(
+    cls=FileFirst,
+    no_args_is_help=True,
+    help="Audit a dataset. `limit-audit audit FILE --out ranking.csv` does everything in one go.",
+)
+
+
+@app.command(ONE_SHOT)
+def audit_file(
+    files: Uploads,
+    *,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="where the ranking goes: .csv or .parquet")],
+    name: str | None = None,
+    method: Annotated[str | None, typer.Option(help="limit_g, limit_l or ce")] = None,
+    beta: float | None = None,
+    epochs: int | None = None,
+    network: str | None = None,
+    initialise: Annotated[str | None, typer.Option(help="none or ce")] = None,
+    seed: int | None = None,
+    label_column: str | None = None,
+    key_column: str | None = None,
+    image_size: int | None = None,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Upload, audit and download in one go: on a server if one is named, else on this machine."""
+    if out.suffix not in {".csv", ".parquet"}:
+        raise typer.BadParameter(
+            f"expected a name that ends in .csv or .parquet, found {out}", param_hint="--out"
+        )
+    chosen = {
+        "method": method, "beta": beta, "epochs": epochs, "network": network,
+        "initialise": initialise, "seed": seed,
+    }  # fmt: skip
+    with _service(server) as url, connected(url, key) as client:
+        dataset = upload_and_wait(
+            client, files, name=name, label_column=label_column, key_column=key_column, image_size=image_size
+        )
+        audit = start_and_wait(client, dataset["id"], name=name, **chosen)
+        client.download(f"/v1/audits/{audit['id']}/ranking{out.suffix}", out)
+        suspects = list(islice(client.suspects(audit["id"], limit=10), 10))
+    stderr.print(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:")
+    print_json({"dataset": dataset, "audit": audit}) if json else print_table(suspects, SUSPECT_COLUMNS)
+
+
+def start_and_wait(client: Client, dataset_id: str, *, name: str | None, **configuration: object) -> Json:
+    """Start an audit and wait for its end, showing it on stderr."""
+    given = {field: value for field, value in configuration.items() if value is not None}
+    audit = client.start_audit(dataset_id, name=name, **given)
+    with progress_bar("audit") as bar:
+        return client.wait_for_audit(audit["id"], on_answer=lambda answer: show_audit(bar, answer))
+
+
+@contextmanager
+def _service(server: str | None) -> Iterator[str]:
+    if server is not None:
+        yield server
+        return
+    with embedded() as url:
+        yield url
+
+
+@app.command()
+def start(
+    dataset_id: Annotated[str, typer.Argument(help="id of a ready dataset")],
+    *,
+    name: str | None = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="a field of the configuration")
+    ] = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Start an audit and print it, without waiting."""
+    configuration = dict(_pair(pair) for pair in set_ or [])
+    with connected(server, key) as client:
+        print_json(client.start_audit(dataset_id, name=name, **configuration))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    field, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"expected FIELD=VALUE, found {text!r}", param_hint="--set")
+    return field, value
+
+
+@app.command("list")
+def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """List audits, newest first."""
+    with connected(server, key) as client:
+        found = list(client.pages("/v1/audits"))
+    print_json(found) if json else print_table(found, COLUMNS)
+
+
+@app.command()
+def show(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+    """Print everything known about an audit, as JSON."""
+    with connected(server, key) as client:
+        print_json(client.get(f"/v1/audits/{audit_id}"))
+
+
+@app.command()
+def wait(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """Wait for an audit's end."""
+    with connected(server, key) as client, progress_bar("audit") as bar:
+        audit = client.wait_for_audit(audit_id, on_answer=lambda answer: show_audit(bar, answer))
+    print_json(audit) if json else print_table([audit], COLUMNS)
+
+
+@app.command()
+def cancel(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """Cancel an audit."""
+    with connected(server, key) as client:
+        audit = client.post(f"/v1/audits/{audit_id}/cancel")
+    print_json(audit) if json else print_table([audit], COLUMNS)
+
+
+@app.command()
+def suspects(
+    audit_id: AuditId, *, count: Count = 20, server: Server = None, key: Key = None, json: AsJson = False
+) -> None:
+    """List the most suspicious samples; while the audit trains, of a provisional ranking."""
+    with connected(server, key) as client:
+        found = list(islice(client.suspects(audit_id, limit=min(count, 500)), count))
+    print_json(found) if json else print_table(found, SUSPECT_COLUMNS)
+
+
+@app.command()
+def metrics(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+    """Print ROC, PR and precision at k as JSON; needs truth."""
+    with connected(server, key) as client:
+        print_json(client.get(f"/v1/audits/{audit_id}/metrics"))
+
+
+@app.command()
+def download(
+    audit_id: AuditId,
+    *,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="a name ending in .csv or .parquet")],
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Download the whole ranking."""
+    with connected(server, key) as client:
+        client.download(f"/v1/audits/{audit_id}/ranking{out.suffix}", out)
+
+
+@app.command()
+def delete(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+    """Delete an audit that has ended."""
+    with connected(server, key) as client:
+        client.delete(f"/v1/audits/{audit_id}")

@@ -1,0 +1,116 @@
+"""`limit-audit dataset ...`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.output import (
+    AsJson,
+    Key,
+    Server,
+    connected,
+    print_json,
+    print_table,
+    progress_bar,
+    show_dataset,
+)
+from app.client import Client, Json
+
+app = typer.Typer(no_args_is_help=True, help="Upload datasets and look at them.")
+DatasetId = Annotated[str, typer.Argument(help="id of the dataset")]
+Uploads = Annotated[
+    list[Path],
+    typer.Argument(exists=True, dir_okay=False, help="an archive, table or array file; or several"),
+]
+COLUMNS = ("id", "name", "status", "format", "sample_count", "has_truth")
+
+
+def upload_and_wait(client: Client, files: list[Path], *, name: str | None, **options: object) -> Json:
+    """Upload files as one dataset and wait until it is ready, showing both on stderr."""
+    given = {key: value for key, value in options.items() if value is not None}
+    with progress_bar("upload") as bar:
+        dataset = client.upload(
+            files,
+            name=name or files[0].name,
+            on_bytes=lambda sent, total: bar.show(sent / total, f"{total / 1e6:.1f} MB"),
+            **given,
+        )
+    with progress_bar("ingest") as bar:
+        return client.wait_for_dataset(dataset["id"], on_answer=lambda answer: show_dataset(bar, answer))
+
+
+@app.command()
+def upload(
+    files: Uploads,
+    *,
+    name: str | None = None,
+    format: Annotated[str | None, typer.Option(help="one of docs/formats.md; else recognised")] = None,  # noqa: A002
+    image_size: Annotated[int | None, typer.Option(min=8, max=512)] = None,
+    label_column: str | None = None,
+    key_column: str | None = None,
+    truth_column: str | None = None,
+    split_column: str | None = None,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Upload one dataset and wait until it is ready."""
+    with connected(server, key) as client:
+        dataset = upload_and_wait(
+            client,
+            files,
+            name=name,
+            format=format,
+            image_size=image_size,
+            label_column=label_column,
+            key_column=key_column,
+            truth_column=truth_column,
+            split_column=split_column,
+        )
+    print_json(dataset) if json else print_table([dataset], COLUMNS)
+
+
+@app.command("list")
+def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """List datasets, newest first."""
+    with connected(server, key) as client:
+        found = list(client.pages("/v1/datasets"))
+    print_json(found) if json else print_table(found, COLUMNS)
+
+
+@app.command()
+def show(dataset_id: DatasetId, *, server: Server = None, key: Key = None) -> None:
+    """Print everything known about a dataset, as JSON."""
+    with connected(server, key) as client:
+        print_json(client.get(f"/v1/datasets/{dataset_id}"))
+
+
+@app.command()
+def problems(dataset_id: DatasetId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """List what ingestion left out or noticed."""
+    with connected(server, key) as client:
+        found = list(client.pages(f"/v1/datasets/{dataset_id}/problems"))
+    print_json(found) if json else print_table(found, ("key", "code", "detail"))
+
+
+@app.command()
+def truth(
+    dataset_id: DatasetId,
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="CSV: key or position, true_label")
+    ],
+    *,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Attach clean labels."""
+    with connected(server, key) as client:
+        print_json(client.attach_truth(dataset_id, file))
+
+
+@app.command()
+def delete(dataset_id: DatasetId, *, server: Server = None, key: Key = None) -> None:
+    """Delete a dataset that no audit refers to."""
+    with connected(server, key) as client:
+        client.delete(f"/v1/datasets/{dataset_id}")

@@ -1,0 +1,118 @@
+"""How commands speak: JSON or a table on stdout, progress on stderr, one exit code per kind of failure."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from app.client import Client, ClientError
+
+Json = dict[str, Any]
+FAILED, UNREACHABLE = 1, 3
+stdout, stderr = Console(), Console(stderr=True)
+
+Server = Annotated[
+    str | None, typer.Option("--server", envvar="LIMIT_AUDIT_SERVER", help="URL of a running service")
+]
+Key = Annotated[
+    str | None, typer.Option("--key", envvar="LIMIT_AUDIT_KEY", help="bearer key", show_envvar=True)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+DEFAULT_SERVER = "http://127.0.0.1:8000"
+
+
+@contextmanager
+def connected(server: str | None, key: str | None) -> Iterator[Client]:
+    """Open a client and turn what goes wrong into a sentence and an exit code."""
+    url = server or DEFAULT_SERVER
+    with failures_reported(url), Client(url, key=key) as client:
+        yield client
+
+
+@contextmanager
+def failures_reported(url: str) -> Iterator[None]:
+    """End the command with a sentence on stderr when the service refuses or cannot be reached."""
+    try:
+        yield
+    except ClientError as error:
+        stderr.print(f"[bold red]error:[/] {error}", highlight=False)
+        raise typer.Exit(FAILED) from error
+    except httpx.TransportError as error:
+        stderr.print(
+            f"[bold red]error:[/] no service at {url} ({error}); start one with `limit-audit up`"
+            " or name one with --server"
+        )
+        raise typer.Exit(UNREACHABLE) from error
+
+
+def print_json(answer: object) -> None:
+    """Print an answer as JSON."""
+    json.dump(answer, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def print_table(rows: Sequence[Json], columns: Sequence[str]) -> None:
+    """Print some fields of answers as a table."""
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(_cell(row[column]) for column in columns))
+    stdout.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def progress_bar(description: str) -> Iterator["Bar"]:
+    """Show one progress bar on stderr while the block runs."""
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=stderr, transient=False) as progress:
+        yield Bar(progress, progress.add_task(description, total=1.0, note=""))
+
+
+class Bar:
+    """A bar that shows a share in [0, 1] and a note."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def show(self, share: float, note: str = "") -> None:
+        """Set the bar."""
+        self._progress.update(self._task, completed=share, note=note)
+
+
+def show_dataset(bar: Bar, dataset: Json) -> None:
+    """Show how far ingestion is."""
+    progress = dataset["progress"] or {}
+    if dataset["status"] == "ready":
+        bar.show(1.0, f"{dataset['sample_count']} samples, {len(dataset['class_names'])} classes")
+    elif progress.get("total"):
+        bar.show(progress["samples"] / progress["total"], f"{progress['samples']} samples")
+
+
+def show_audit(bar: Bar, audit: Json) -> None:
+    """Show how far an audit is."""
+    run = next((run for run in audit["runs"] if run["status"] == "running"), None)
+    note = audit["status"]
+    if run and run["progress"]:
+        at = run["progress"]
+        note = f"{at['stage']}, epoch {at['epoch']}/{at['epochs']}"
+        if at["samples_per_second"]:
+            note += f", {at['samples_per_second']:,.0f} samples/s, {at['eta_seconds']:.0f} s left"
+    bar.show(audit["fraction"], note)

@@ -1,0 +1,49 @@
+"""The unit of work: the one place that commits, and that sends what was promised inside a transaction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from uuid import UUID
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from app import queue
+from app.settings import settings
+
+OUTBOX = "outbox"
+
+
+class Database:
+    """A pool of connections and the way messages leave."""
+
+    def __init__(self, url: str, send: queue.Send, *, pool_size: int = 10) -> None:
+        self.engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._send = send
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Commit at the end and then send the outbox; on an error roll back and send nothing."""
+        with self._sessions() as session:
+            with session.begin():
+                yield session
+            for task, identifier in session.info.pop(OUTBOX, []):
+                self._send(task, identifier)
+
+    def dispose(self) -> None:
+        """Close the pool's connections."""
+        self.engine.dispose()
+
+
+def send_after_commit(session: Session, task: queue.Task, identifier: UUID) -> None:
+    """Promise a message: it is sent once the transaction that holds its row is committed."""
+    session.info.setdefault(OUTBOX, []).append((task, identifier))
+
+
+@lru_cache(maxsize=1)
+def database() -> Database:
+    """Return this process's database."""
+    chosen = settings()
+    celery = queue.celery_app(chosen.broker_url, visibility_timeout_seconds=chosen.visibility_timeout_seconds)
+    return Database(chosen.database_url, queue.sender(celery))

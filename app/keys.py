@@ -1,0 +1,49 @@
+"""Bearer keys: made once, shown once, stored as a hash."""
+
+import hashlib
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound
+from app.tables import ApiKey, Scope
+
+PREFIX = "la_"
+
+
+def create(session: Session, *, name: str, scope: Scope, expires_at: datetime | None) -> tuple[ApiKey, str]:
+    """Make a key; the second value is its only appearance in the clear."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey(name=name, scope=scope, hash=_digest(secret), expires_at=expires_at)
+    session.add(key)
+    session.flush()
+    return key, secret
+
+
+def find(session: Session, secret: str) -> ApiKey | None:
+    """Return the usable key with this secret, if there is one."""
+    statement = select(ApiKey).where(
+        ApiKey.hash == _digest(secret),
+        ApiKey.revoked_at.is_(None),
+        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def revoke(session: Session, key_id: UUID) -> None:
+    """Make a key useless.
+
+    Raises:
+        NotFound: no such key.
+
+    """
+    statement = update(ApiKey).where(ApiKey.id == key_id).values(revoked_at=func.now()).returning(ApiKey.id)
+    if session.execute(statement).first() is None:
+        raise NotFound(f"there is no key {key_id}")
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

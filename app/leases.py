@@ -1,0 +1,84 @@
+"""Claiming work: one UPDATE decides who holds a row, and every later write must still hold it."""
+
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import func, update
+from sqlalchemy.orm import Session
+
+from app.tables import Dataset, DatasetStatus, Run, RunStatus
+
+Work = TypeVar("Work", Dataset, Run)
+
+
+def claim(
+    session: Session,
+    table: type[Work],
+    identifier: UUID,
+    *,
+    lease_seconds: float,
+    **changes: Any,  # noqa: ANN401
+) -> Work | None:
+    """Take a row that waits and that nobody holds, raising its attempt; None: somebody else has it, or it is done.
+
+    A lease that ran out is freed, and counted, by `free_lapsed` alone.
+    """
+    waiting = DatasetStatus.INGESTING if table is Dataset else RunStatus.QUEUED
+    statement = (
+        update(table)
+        .where(table.id == identifier, table.status == waiting, table.lease_until.is_(None))
+        .values(
+            attempt=table.attempt + 1, lease_until=func.now() + timedelta(seconds=lease_seconds), **changes
+        )
+        .returning(table)
+    )
+    return session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
+
+
+def update_held(
+    session: Session,
+    table: type[Work],
+    identifier: UUID,
+    attempt: int,
+    **values: Any,  # noqa: ANN401
+) -> bool:
+    """Write to a row that this attempt still holds; False: the lease was lost and nothing was written."""
+    statement = (
+        update(table)
+        .where(table.id == identifier, table.attempt == attempt, table.lease_until.is_not(None))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+        .returning(table.id)
+    )
+    return session.execute(statement).first() is not None
+
+
+def renew(
+    session: Session,
+    table: type[Work],
+    identifier: UUID,
+    attempt: int,
+    *,
+    lease_seconds: float,
+    **values: Any,  # noqa: ANN401
+) -> bool:
+    """Prolong a held lease, writing progress in the same statement; False: it was lost."""
+    lease_until = func.now() + timedelta(seconds=lease_seconds)
+    return update_held(session, table, identifier, attempt, lease_until=lease_until, **values)
+
+
+def free_lapsed(session: Session, table: type[Work]) -> list[Work]:
+    """Free every row whose holder has fallen silent, count the lapse, and return these rows."""
+    working, waiting = (
+        (DatasetStatus.INGESTING, DatasetStatus.INGESTING)
+        if table is Dataset
+        else (RunStatus.RUNNING, RunStatus.QUEUED)
+    )
+    statement = (
+        update(table)
+        .where(table.status == working, table.lease_until < func.now())
+        .values(status=waiting, lease_until=None, lapses=table.lapses + 1)
+        .returning(table)
+    )
+    return list(session.scalars(statement, execution_options={"populate_existing": True}))

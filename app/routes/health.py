@@ -1,0 +1,56 @@
+"""Probes: is the process alive, can it do its work."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Response
+from redis import Redis
+from sqlalchemy import text
+
+from app.database import Database
+from app.routes.dependencies import Chosen, Files, Opened
+from app.schemas import Health
+from app.settings import Settings
+
+router = APIRouter(prefix="/v1/health", tags=["health"])
+TIMEOUT_SECONDS = 2
+
+
+@router.get("/live")
+def live() -> Health:
+    """Say that this process answers."""
+    return Health(status="ok", checks={})
+
+
+@router.get("/ready", responses={503: {"model": Health}})
+def ready(chosen: Chosen, opened: Opened, files: Files, response: Response) -> Health:
+    """Say whether the database, the broker and the storage answer."""
+    checks = {
+        "database": _check(lambda: _ask_database(opened)),
+        "broker": _check(lambda: _ask_broker(chosen)),
+        "storage": _check(files.free_bytes),
+    }
+    failing = any(answer != "ok" for answer in checks.values())
+    if failing:
+        response.status_code = 503
+    return Health(status="failing" if failing else "ok", checks=checks)
+
+
+def _ask_database(opened: Database) -> None:
+    with opened.transaction() as session:
+        session.execute(text("SELECT version_num FROM alembic_version")).one()
+
+
+def _ask_broker(chosen: Settings) -> None:
+    url = chosen.broker_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
+    with Redis.from_url(
+        url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+    ) as client:
+        client.ping()
+
+
+def _check(ask: Callable[[], object]) -> str:
+    try:
+        ask()
+    except Exception as error:  # noqa: BLE001 - whatever is wrong is the probe's answer
+        return type(error).__name__
+    return "ok"

@@ -1,0 +1,82 @@
+"""Everything that the environment decides, read once at process start."""
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "LIMIT_AUDIT_"
+MEBIBYTE = 2**20
+GIBIBYTE = 2**30
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Each is the environment variable ``LIMIT_AUDIT_<NAME>``.
+
+    A secret may also be given as ``LIMIT_AUDIT_<NAME>_FILE``, the path of a file that holds it.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    database_url: str = Field(description="SQLAlchemy URL of PostgreSQL, driver psycopg")
+    broker_url: str = Field(description="Celery URL of Redis")
+    storage_dir: Path = Field(description="folder for uploads, packs and results")
+
+    authentication: Literal["keys", "none"] = Field(
+        default="keys",
+        description="'keys': every request carries a bearer key. 'none': only loopback clients are served",
+    )
+    log_format: Literal["json", "text"] = "json"
+
+    upload_max_bytes: int = Field(default=200 * GIBIBYTE, gt=0)
+    upload_reserve_bytes: int = Field(
+        default=GIBIBYTE, ge=0, description="disk space that an upload must leave free"
+    )
+    upload_max_files: int = Field(default=256, gt=0, description="files of one dataset")
+    upload_idle_seconds: float = Field(default=60, gt=0, description="longest silence inside a body")
+    truth_max_bytes: int = Field(default=2 * GIBIBYTE, gt=0)
+    body_max_bytes: int = Field(default=MEBIBYTE, gt=0, description="largest JSON body")
+    image_max_pixels: int = Field(
+        default=64 * MEBIBYTE, gt=0, description="largest picture decoded on request"
+    )
+
+    lease_seconds: float = Field(default=60, gt=0, description="how long a claim holds without a heartbeat")
+    heartbeat_seconds: float = Field(
+        default=1, gt=0, description="progress, lease and cancel, in one statement"
+    )
+    sweep_seconds: float = Field(default=15, gt=0)
+    resend_seconds: float = Field(default=120, gt=0, description="after which unclaimed work is sent again")
+    max_attempts: int = Field(default=3, gt=0, description="claims before a run or an ingestion fails")
+    checkpoint_seconds: float = Field(default=30, ge=0, description="least time between two checkpoints")
+    provisional_seconds: float = Field(default=3, ge=0, description="least time between provisional rankings")
+    provisional_size: int = Field(default=500, gt=0, description="samples in a provisional ranking")
+    visibility_timeout_seconds: int = Field(
+        default=30 * 24 * 3600, gt=0, description="longer than any run, so that Redis never redelivers one"
+    )
+
+
+def with_secret_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings' variables with every ``*_FILE`` replaced by what its file holds.
+
+    Raises:
+        ValueError: a named file cannot be read.
+
+    """
+    values = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+    for name in [name for name in values if name.endswith("_FILE")]:
+        try:
+            values[name.removesuffix("_FILE")] = Path(values.pop(name)).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ValueError(f"{name} must name a readable file: {error}") from error
+    return values
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return this process's settings."""
+    values = with_secret_files(os.environ)
+    return Settings(**{name.removeprefix(PREFIX).lower(): value for name, value in values.items()})  # type: ignore[arg-type]

@@ -1,0 +1,339 @@
+"""The tables. `position` 0..N-1 identifies a sample; labels are indices into the dataset's class names."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, REAL
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+Json = dict[str, Any]
+
+
+class Base(DeclarativeBase):
+    """Gives every constraint a name that a migration can use."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
+        str: Text,
+        datetime: DateTime(timezone=True),
+        Json: JSONB,
+        list[str]: JSONB,
+        float: REAL,
+    }
+
+
+class DatasetStatus(StrEnum):
+    """Life of a dataset. `ready` and `rejected` are final."""
+
+    UPLOADING = "uploading"
+    INGESTING = "ingesting"
+    READY = "ready"
+    REJECTED = "rejected"
+
+
+class AuditStatus(StrEnum):
+    """Life of an audit."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RunStatus(StrEnum):
+    """Life of a run. A run handed back or swept goes from `running` to `queued` again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Scope(StrEnum):
+    """What a key may do; each includes the one before."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    """Return the constraint that holds a column to an enum's values."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Identified:
+    """A UUIDv7 (RFC 9562) made by PostgreSQL: ids sort by creation."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("uuidv7()"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Leased:
+    """Work that one worker at a time holds: claimed by one UPDATE, renewed by heartbeat, fenced by attempt."""
+
+    attempt: Mapped[int] = mapped_column(server_default="0", comment="claims so far; fences late writers")
+    lapses: Mapped[int] = mapped_column(
+        server_default="0", comment="leases that ran out; bounded by max_attempts"
+    )
+    lease_until: Mapped[datetime | None] = mapped_column(comment="null: nobody holds it")
+    sent_at: Mapped[datetime] = mapped_column(server_default=func.now(), comment="when it was last queued")
+
+
+class ApiKey(Identified, Base):
+    """A bearer key. Only its SHA-256 is kept."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (one_of("scope", Scope),)
+
+    name: Mapped[str]
+    scope: Mapped[str]
+    hash: Mapped[bytes] = mapped_column(unique=True, comment="SHA-256 of the key")
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Dataset(Identified, Leased, Base):
+    """An upload; immutable once ready."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (
+        one_of("status", DatasetStatus),
+        CheckConstraint("kind IN ('images', 'features')", name="kind"),
+        CheckConstraint("sample_count >= 0", name="sample_count"),
+        Index("ix_datasets_ingesting", "sent_at", postgresql_where=text("status = 'ingesting'")),
+    )
+
+    name: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=DatasetStatus.UPLOADING)
+    options: Mapped[Json] = mapped_column(comment="how to read it, as requested")
+    format: Mapped[str | None] = mapped_column(comment="as recognised")
+    kind: Mapped[str | None]
+    sample_count: Mapped[int | None]
+    class_names: Mapped[list[str] | None] = mapped_column(
+        comment="index = label; given and true names together"
+    )
+    shape: Mapped[list[int] | None] = mapped_column(
+        JSONB, comment="[H, W, C] or [D] of one sample in the pack"
+    )
+    pack_sha256: Mapped[str | None] = mapped_column(comment="content address of the pack")
+    statistics: Mapped[Json | None]
+    problem_count: Mapped[int | None] = mapped_column(comment="may exceed the problems listed")
+    truth_version: Mapped[int] = mapped_column(
+        server_default="0", comment="raised whenever truth is attached"
+    )
+    progress: Mapped[Json | None] = mapped_column(comment="samples read so far")
+    error: Mapped[Json | None] = mapped_column(comment="code and sentence of a rejection")
+    ready_at: Mapped[datetime | None]
+
+
+class DatasetFile(Base):
+    """One uploaded file of a dataset."""
+
+    __tablename__ = "dataset_files"
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    uploaded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Sample(Base):
+    """One item of a dataset."""
+
+    __tablename__ = "samples"
+    __table_args__ = (Index("ix_samples_key", "dataset_id", "key"),)
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(comment="file name or row id, for people")
+    given_label: Mapped[int]
+    split: Mapped[str | None]
+    width: Mapped[int | None] = mapped_column(comment="pixels of the original")
+    height: Mapped[int | None] = mapped_column(comment="pixels of the original")
+    source_offset: Mapped[int | None] = mapped_column(BigInteger, comment="bytes into the uploaded file")
+    source_length: Mapped[int | None] = mapped_column(BigInteger, comment="bytes stored there")
+    source_method: Mapped[int | None] = mapped_column(comment="ZIP compression: 0 stored, 8 deflated")
+
+
+class Truth(Base):
+    """The clean label of a sample, where known; never read by training."""
+
+    __tablename__ = "truths"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["dataset_id", "position"], [Sample.dataset_id, Sample.position], ondelete="CASCADE"
+        ),
+    )
+
+    dataset_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    true_label: Mapped[int]
+
+
+class Problem(Base):
+    """A sample that ingestion left out, or a peculiarity that it noticed."""
+
+    __tablename__ = "problems"
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, comment="order of discovery")
+    key: Mapped[str]
+    code: Mapped[str]
+    detail: Mapped[str]
+
+
+class Audit(Identified, Base):
+    """One question asked of one dataset with one frozen configuration."""
+
+    __tablename__ = "audits"
+    __table_args__ = (one_of("status", AuditStatus), Index("ix_audits_dataset_id_id", "dataset_id", "id"))
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="RESTRICT"))
+    name: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=AuditStatus.QUEUED)
+    configuration: Mapped[Json] = mapped_column(comment="as requested; a run holds what was chosen")
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    error: Mapped[Json | None]
+    provenance: Mapped[Json | None]
+    summary: Mapped[Json | None] = mapped_column(comment="figures that need no truth")
+    files: Mapped[Json | None] = mapped_column(comment="name -> bytes and SHA-256 of the downloads")
+    reported_truth_version: Mapped[int] = mapped_column(
+        server_default="0", comment="truth that the metrics and files hold"
+    )
+
+
+class Run(Identified, Leased, Base):
+    """One training on one device: the unit that is claimed, leased, checkpointed and resumed."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        one_of("status", RunStatus),
+        UniqueConstraint("audit_id", "number"),
+        Index("ix_runs_unfinished", "sent_at", postgresql_where=text("status IN ('queued', 'running')")),
+    )
+
+    audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(comment="0, 1, ... within the audit")
+    parent_number: Mapped[int | None] = mapped_column(comment="the run whose network this one starts from")
+    status: Mapped[str] = mapped_column(server_default=RunStatus.QUEUED)
+    request: Mapped[Json] = mapped_column(comment="what was asked of this run")
+    configuration: Mapped[Json | None] = mapped_column(comment="what was chosen, every field")
+    seed: Mapped[int] = mapped_column(BigInteger)
+    device: Mapped[str | None]
+    worker: Mapped[str | None] = mapped_column(comment="host and process")
+    progress: Mapped[Json | None] = mapped_column(comment="stage, epoch, step, samples/s, ETA")
+    error: Mapped[Json | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class RunEpoch(Base):
+    """What one epoch of a run came to."""
+
+    __tablename__ = "run_epochs"
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True, comment="from 1")
+    seconds: Mapped[float]
+    learning_rate: Mapped[float]
+    classifier_loss: Mapped[float | None]
+    predictor_loss: Mapped[float | None]
+    gradient_norm: Mapped[float | None] = mapped_column(comment="mean L2 norm of the predicted gradients")
+    accuracy: Mapped[float | None] = mapped_column(comment="classifier, on given labels")
+    predictor_accuracy: Mapped[float | None] = mapped_column(comment="on given labels")
+    validation_accuracy: Mapped[float | None] = mapped_column(comment="on held-out given labels")
+    true_accuracy: Mapped[float | None] = mapped_column(comment="classifier, on truth")
+    predictor_true_accuracy: Mapped[float | None] = mapped_column(comment="on truth")
+
+
+class Ranked:
+    """The columns of a score. High distance = the label is probably wrong."""
+
+    rank: Mapped[int] = mapped_column(comment="1 = most suspicious")
+    given_label: Mapped[int] = mapped_column(comment="copied, so that one index serves the class filter")
+    distance: Mapped[float] = mapped_column(comment="||mu - g|| that ranks, in [0, sqrt 2]")
+    distance_average: Mapped[float] = mapped_column(comment="decaying average over epochs")
+    distance_last: Mapped[float] = mapped_column(comment="of the trained predictor")
+    predicted_gradient_norm: Mapped[float] = mapped_column(comment="||mu||")
+    margin: Mapped[float] = mapped_column(comment="logit of the given label minus the best other, averaged")
+    loss: Mapped[float] = mapped_column(comment="cross-entropy of the given label, nats")
+    given_label_probability: Mapped[float]
+    suggested_label: Mapped[int]
+    suggested_confidence: Mapped[float]
+    second_label: Mapped[int | None]
+    second_probability: Mapped[float | None]
+    third_label: Mapped[int | None]
+    third_probability: Mapped[float | None]
+
+    @declared_attr
+    @classmethod
+    def audit_id(cls) -> Mapped[UUID]:
+        """Return the audit's column."""
+        return mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"), primary_key=True)
+
+    @declared_attr
+    @classmethod
+    def position(cls) -> Mapped[int]:
+        """Return the sample's column."""
+        return mapped_column(primary_key=True)
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[UniqueConstraint | Index, ...]:
+        """Serve keyset pages by rank, alone and within a class."""
+        table = cls.__tablename__  # type: ignore[attr-defined]
+        return (
+            UniqueConstraint("audit_id", "rank"),
+            Index(f"ix_{table}_given_label", "audit_id", "given_label", "rank"),
+        )
+
+
+class Score(Ranked, Base):
+    """The result for one sample of a finished audit."""
+
+    __tablename__ = "scores"
+
+
+class ProvisionalScore(Ranked, Base):
+    """The head of the ranking while the audit still trains."""
+
+    __tablename__ = "provisional_scores"
+
+
+class AuditMetrics(Base):
+    """ROC, PR and precision at k of an audit whose dataset has truth."""
+
+    __tablename__ = "audit_metrics"
+
+    audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"), primary_key=True)
+    document: Mapped[Json]

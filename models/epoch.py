@@ -1,0 +1,105 @@
+"""The figures of one epoch, summed on the device and read once at its end.
+
+Shape suffixes: N samples, B of a batch, K classes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.objectives import Outcome
+from models.progress import EpochRecord
+
+_SAMPLES, _CLASSIFIER_LOSS, _PREDICTOR_LOSS, _GRADIENT_NORM = range(4)
+
+
+class EpochTally:
+    """Sums over an epoch's samples, and each network's first choice for every sample."""
+
+    def __init__(self, *, sample_count: int, has_predictor: bool, device: torch.device) -> None:
+        self._sums = torch.zeros(4, dtype=torch.float64, device=device)
+        self._classifier_N = torch.full((sample_count,), -1, device=device)
+        self._predictor_N = torch.full((sample_count,), -1, device=device) if has_predictor else None
+
+    def reset(self) -> None:
+        """Begin an epoch; predictions stay until they are replaced."""
+        self._sums.zero_()
+
+    def add(self, index_B: Tensor, labels_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor) -> None:
+        """Count a training batch."""
+        count = len(index_B)
+        zero = torch.zeros((), device=self._sums.device)
+        predictor_loss = zero if outcome.predictor_loss is None else outcome.predictor_loss.detach() * count
+        self._sums += torch.stack(
+            [
+                zero + count,
+                functional.cross_entropy(classifier_logits_BK, labels_B, reduction="sum"),
+                predictor_loss,
+                outcome.gradient_norm_B.sum(),
+            ]
+        )
+        self.predict(index_B, outcome, classifier_logits_BK)
+
+    def predict(self, index_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor) -> None:
+        """Note both networks' first choices."""
+        self._classifier_N.index_copy_(0, index_B, classifier_logits_BK.argmax(1))
+        if self._predictor_N is not None:
+            self._predictor_N.index_copy_(0, index_B, outcome.judge_logits_BK.argmax(1))
+
+    def loss_sum(self) -> float:
+        """Return the sum of all losses so far, which is finite while each of them is."""
+        return float(self._sums.sum())
+
+    def accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
+        """Return the share of the counted samples whose given label is the classifier's first choice."""
+        return _accuracy(self._classifier_N, labels_N, counted_index)
+
+    def record(
+        self,
+        *,
+        epoch: int,
+        labels_N: Tensor,
+        counted_index: Tensor,
+        validation_accuracy: float | None,
+        learning_rate: float,
+        seconds: float,
+    ) -> EpochRecord:
+        """Return the epoch's record; accuracies count the samples trained on."""
+        sums = self._sums.cpu()
+        mean = (sums / sums[_SAMPLES]).tolist()
+        predictor_N = self._predictor_N
+        return EpochRecord(
+            epoch=epoch,
+            classifier_loss=mean[_CLASSIFIER_LOSS],
+            predictor_loss=None if predictor_N is None else mean[_PREDICTOR_LOSS],
+            gradient_norm=mean[_GRADIENT_NORM],
+            accuracy=self.accuracy(labels_N, counted_index),
+            predictor_accuracy=None
+            if predictor_N is None
+            else _accuracy(predictor_N, labels_N, counted_index),
+            validation_accuracy=validation_accuracy,
+            learning_rate=learning_rate,
+            seconds=seconds,
+            classifier_predictions_N=self._classifier_N.cpu().numpy().copy(),
+            predictor_predictions_N=None if predictor_N is None else predictor_N.cpu().numpy().copy(),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of all counts, on the CPU."""
+        return {name: getattr(self, name).cpu().clone() for name in self._counted()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        for name in self._counted():
+            getattr(self, name).copy_(state[name])
+
+    def _counted(self) -> list[str]:
+        names = ["_sums", "_classifier_N"]
+        return names if self._predictor_N is None else [*names, "_predictor_N"]
+
+
+def _accuracy(predictions_N: Tensor, labels_N: Tensor, counted_index: Tensor) -> float:
+    return float((predictions_N[counted_index] == labels_N[counted_index]).double().mean())

@@ -1,0 +1,140 @@
+"""The networks with their optimiser, and one step of Alg. 1.
+
+Shape suffixes: B samples of a batch, K classes.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models import networks
+from models.batches import memory_format
+from models.config import TrainingConfig
+from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome
+
+RISE_SHARE = 0.25
+"""one_cycle: the share of all steps in which the learning rate rises."""
+START_SHARE = 0.04
+"""one_cycle: the first learning rate as a share of the peak."""
+END_SHARE = 0.001
+"""one_cycle: the last learning rate as a share of the peak."""
+
+
+def learning_rate(config: TrainingConfig, *, step: int, steps: int) -> float:
+    """Return the learning rate of one step, counted from 0, of a training of `steps`."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    rise = RISE_SHARE * steps
+    if step < rise:
+        return config.learning_rate * (START_SHARE + (1 - START_SHARE) * step / rise)
+    fall = (step - rise) / max(steps - 1 - rise, 1.0)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(fall, 1.0)))
+    return config.learning_rate * (END_SHARE + (1 - END_SHARE) * cosine)
+
+
+class Learner:
+    """Classifier f, gradient predictor q where the method has one, and Adam over both."""
+
+    def __init__(
+        self, config: TrainingConfig, *, channels: int, class_count: int, device: torch.device
+    ) -> None:
+        self._config = config
+        self._device = device
+        self._objective = OBJECTIVES[config.method](
+            ObjectiveConfig(
+                class_count=class_count,
+                beta=config.beta,
+                sample_gradients=config.sample_gradients,
+                noise_lambda=config.noise_lambda,
+            )
+        )
+        self.has_predictor = self._objective.has_predictor
+        self.classifier = self._build(channels, class_count, is_predictor=False)
+        self.predictor = self._build(channels, class_count, is_predictor=True) if self.has_predictor else None
+        modules = [self.classifier] if self.predictor is None else [self.classifier, self.predictor]
+        self._networks = nn.ModuleList(modules)
+        self._optimiser = torch.optim.Adam(self._networks.parameters(), config.learning_rate, fused=True)
+
+    def _build(self, channels: int, class_count: int, *, is_predictor: bool) -> nn.Module:
+        shape = networks.NetworkShape(channels=channels, class_count=class_count, is_predictor=is_predictor)
+        # Neighbouring seeds must not share networks: f of one seed is not q of another.
+        network = networks.build(self._config.network, shape, seed=2 * self._config.seed + is_predictor)
+        return network.to(self._device).to(memory_format=memory_format(self._device))
+
+    def initialise_classifier(self, state: Mapping[str, Tensor]) -> None:
+        """Start f from a trained model, the paper's "+ init."; raise ValueError where it does not fit."""
+        try:
+            self.classifier.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(f"The initial state is not of this network: {error}") from error
+
+    def step(
+        self,
+        inputs_B: Tensor,
+        labels_B: Tensor,
+        *,
+        rate: float,
+        trains_classifier: bool,
+        generator: torch.Generator,
+    ) -> tuple[Outcome, Tensor]:
+        """Do one step of Alg. 1; return the outcome before the update, and the classifier's logits [B, K]."""
+        self._networks.train()
+        outcome, classifier_logits_BK = self._judge(inputs_B, labels_B, generator)
+        losses = [outcome.predictor_loss] if outcome.predictor_loss is not None else []
+        # f's graph holds only its own loss and q's only the other, so one backward pass serves both.
+        if trains_classifier or not losses:
+            losses.append(outcome.classifier_loss)
+        self._optimiser.zero_grad(set_to_none=True)
+        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._optimiser.step()
+        return outcome, classifier_logits_BK.detach()
+
+    @torch.no_grad()
+    def judge(self, inputs_B: Tensor, labels_B: Tensor, generator: torch.Generator) -> tuple[Outcome, Tensor]:
+        """Return what `step` returns, of the networks in evaluation mode and without learning."""
+        self._networks.eval()
+        return self._judge(inputs_B, labels_B, generator)
+
+    def _judge(
+        self, inputs_B: Tensor, labels_B: Tensor, generator: torch.Generator
+    ) -> tuple[Outcome, Tensor]:
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
+            classifier_logits_BK = self.classifier(inputs_B)
+            predictor_logits_BK = None if self.predictor is None else self.predictor(inputs_B)
+        classifier_logits_BK = classifier_logits_BK.float()
+        if predictor_logits_BK is not None:
+            predictor_logits_BK = predictor_logits_BK.float()
+        return (
+            self._objective(classifier_logits_BK, predictor_logits_BK, labels_B, generator),
+            classifier_logits_BK,
+        )
+
+    @torch.no_grad()
+    def judge_logits(self, inputs_B: Tensor) -> Tensor:
+        """Return float32 logits [B, K] of the network that judges labels, in evaluation mode."""
+        judge = self.classifier if self.predictor is None else self.predictor
+        judge.eval()
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
+            logits_BK: Tensor = judge(inputs_B)
+        return logits_BK.float()
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of all weights and of the optimiser's memory, on the CPU."""
+        optimiser = self._optimiser.state_dict()
+        optimiser["state"] = {key: on_cpu(value) for key, value in optimiser["state"].items()}
+        return {"networks": on_cpu(self._networks.state_dict()), "optimiser": optimiser}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self._networks.load_state_dict(state["networks"])
+        self._optimiser.load_state_dict(state["optimiser"])
+
+
+def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies of tensors on the CPU, which later steps do not touch."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}

@@ -1,0 +1,105 @@
+"""How well scores find the errors, where the truth is known; high score = bad, everywhere.
+
+Shape suffixes: N samples, P points of a curve.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+
+POINTS_MAX = 500
+
+Floats = npt.NDArray[np.float64]
+Scores = npt.NDArray[np.floating[Any]]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """A curve as at most `POINTS_MAX` points, for drawing; areas are computed from the whole curve."""
+
+    x_P: Floats
+    y_P: Floats
+    threshold_P: Floats
+    """Samples that score at least this are called errors at the point; infinite where none is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """What scores are worth against the truth."""
+
+    roc_auc: float
+    """Chance that an error scores above a right label, ties counting half; in [0, 1], 0.5 is guessing."""
+    average_precision: float
+    """Area under the precision-recall curve as a sum of steps; in [0, 1], guessing gives the error rate."""
+    roc: Curve
+    """x: share of right labels called errors; y: share of errors found."""
+    precision_recall: Curve
+    """x: recall; y: precision."""
+
+
+def detection(scores_N: Scores, is_error_N: Mask) -> Detection:
+    """Return areas and curves; raise ValueError where there are no errors, or nothing but errors."""
+    _check(scores_N, is_error_N)
+    if is_error_N.all() or not is_error_N.any():
+        raise ValueError("ROC metrics need both errors and right labels; there is only one of them.")
+    false_P, true_P, threshold_P = roc_curve(is_error_N, scores_N)
+    precision_P, recall_P, cut_P = precision_recall_curve(is_error_N, scores_N)
+    return Detection(
+        roc_auc=float(roc_auc_score(is_error_N, scores_N)),
+        average_precision=float(average_precision_score(is_error_N, scores_N)),
+        roc=_thinned(false_P, true_P, threshold_P),
+        precision_recall=_thinned(recall_P, precision_P, np.append(cut_P, np.inf)),
+    )
+
+
+def ranked(scores_N: Scores) -> npt.NDArray[np.int64]:
+    """Return positions from the worst on: score descending, then position, as every ranking here is ordered."""
+    return np.argsort(-np.asarray(scores_N, dtype=np.float64), kind="stable")
+
+
+def precision_at(scores_N: Scores, is_error_N: Mask, counts: Iterable[int]) -> dict[int, float]:
+    """Return, for each k, the share of errors among the k worst samples; k in 1 .. N."""
+    return {count: found / count for count, found in _found_among(scores_N, is_error_N, counts).items()}
+
+
+def recall_at(scores_N: Scores, is_error_N: Mask, counts: Iterable[int]) -> dict[int, float]:
+    """Return, for each k, the share of all errors that are among the k worst samples; 0 without errors."""
+    total = max(int(is_error_N.sum()), 1)
+    return {count: found / total for count, found in _found_among(scores_N, is_error_N, counts).items()}
+
+
+def _found_among(scores_N: Scores, is_error_N: Mask, counts: Iterable[int]) -> dict[int, int]:
+    _check(scores_N, is_error_N)
+    found_N = np.cumsum(is_error_N[ranked(scores_N)])
+    wanted = list(counts)
+    outside = [count for count in wanted if not 1 <= count <= len(found_N)]
+    if outside:
+        raise ValueError(f"k lies in 1 .. {len(found_N)}, not {outside}.")
+    return {count: int(found_N[count - 1]) for count in wanted}
+
+
+def _check(scores_N: Scores, is_error_N: Mask) -> None:
+    if scores_N.shape != is_error_N.shape or scores_N.ndim != 1:
+        raise ValueError(
+            f"Scores and truth are two lists of a length, not {scores_N.shape}, {is_error_N.shape}."
+        )
+    if is_error_N.dtype != np.bool_:
+        raise ValueError(f"The truth says True for errors, not {is_error_N.dtype}.")
+    if not np.isfinite(scores_N).all():
+        raise ValueError("Scores must be finite numbers.")
+
+
+def _thinned(x: Floats, y: Floats, threshold: Floats) -> Curve:
+    """Keep the points at equal steps along the curve's length, so that steep and flat parts keep their shape."""
+    if len(x) > POINTS_MAX:
+        length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
+        wanted = np.linspace(0.0, length[-1], POINTS_MAX)
+        kept = np.unique(np.searchsorted(length, wanted).clip(0, len(x) - 1))
+        kept[0], kept[-1] = 0, len(x) - 1
+        x, y, threshold = x[kept], y[kept], threshold[kept]
+    return Curve(x_P=x, y_P=y, threshold_P=threshold)

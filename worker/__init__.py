@@ -1,0 +1,1 @@
+"""Background work: ingestion, training and finishing."""

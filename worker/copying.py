@@ -1,0 +1,42 @@
+"""Arrow tables into PostgreSQL by COPY: no row passes through Python."""
+
+import io
+from typing import TYPE_CHECKING, cast
+
+import pyarrow as pa
+from pyarrow import csv
+from sqlalchemy.orm import Session
+
+if TYPE_CHECKING:
+    import psycopg
+
+from app.tables import Base
+
+WRITE_ROWS = 65_536
+
+
+def copy_into(session: Session, table: type[Base], rows: pa.Table) -> None:
+    """Append rows to a table; the columns are matched by name.
+
+    An empty string stays one: strings are quoted, a null is an empty field without quotes.
+    """
+    columns = ", ".join(f'"{name}"' for name in rows.column_names)
+    statement = f'COPY "{table.__tablename__}" ({columns}) FROM STDIN (FORMAT csv)'
+    connection = cast("psycopg.Connection", session.connection().connection.driver_connection)
+    options = csv.WriteOptions(include_header=False)
+    with connection.cursor().copy(statement) as copy:
+        for batch in rows.to_batches(max_chunksize=WRITE_ROWS):
+            block = io.BytesIO()
+            csv.write_csv(batch, block, options)
+            copy.write(block.getbuffer())
+
+
+def copy_from(session: Session, query: str, *parameters: object) -> pa.Table:
+    """Return a query's rows; its columns are named by the query."""
+    connection = cast("psycopg.Connection", session.connection().connection.driver_connection)
+    received = io.BytesIO()
+    with connection.cursor().copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)", parameters) as copy:
+        for block in copy:
+            received.write(block)
+    received.seek(0)
+    return csv.read_csv(received)

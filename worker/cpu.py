@@ -1,0 +1,36 @@
+"""The worker without a GPU: ingestion, finishing, sweeping. `celery -A worker.cpu worker -Q cpu`."""
+
+from uuid import UUID
+
+from app.database import database
+from app.queue import Task
+from app.settings import settings
+from app.storage import storage
+from worker import finish, ingest, sweep
+from worker.celery import app
+
+__all__ = ["app"]
+
+
+@app.task(name=str(Task.INGEST))  # type: ignore[untyped-decorator]
+def ingest_dataset(dataset_id: str) -> None:
+    """Read an uploaded dataset."""
+    ingest.ingest(database(), storage(), settings(), UUID(dataset_id))
+
+
+@app.task(name=str(Task.FINISH))  # type: ignore[untyped-decorator]
+def finish_audit(audit_id: str) -> None:
+    """Turn an audit's runs into scores."""
+    finish.finish(database(), storage(), UUID(audit_id))
+
+
+@app.task(name=str(Task.REPORT))  # type: ignore[untyped-decorator]
+def report_audit(audit_id: str) -> None:
+    """Make an audit's metrics and files anew, after truth was attached."""
+    finish.report_again(database(), storage(), UUID(audit_id))
+
+
+@app.task(name=str(Task.SWEEP))  # type: ignore[untyped-decorator]
+def sweep_all() -> None:
+    """Make good what was lost."""
+    sweep.sweep(database(), settings())

@@ -1,0 +1,113 @@
+"""Finishing an audit: runs into scores, files, metrics and provenance, in one transaction."""
+
+import platform
+from importlib.metadata import version
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+import structlog
+from pyarrow import parquet
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app import audits
+from app.database import Database
+from app.storage import Storage
+from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Run, RunStatus, Score
+from models.metrics import ranked
+from worker import downloads, metrics, scores, signal_files, truths
+from worker.copying import copy_into
+
+log = structlog.get_logger()
+LIBRARIES = ("limit-audit", "torch", "torchvision", "numpy", "celery", "sqlalchemy")
+
+
+def finish(database: Database, storage: Storage, audit_id: UUID) -> None:
+    """Store the scores of an audit whose runs have all succeeded, and end it."""
+    with database.transaction() as session:
+        audit = _locked(session, audit_id, AuditStatus.RUNNING)
+        if audit is None:
+            return
+        runs = audits.runs(session, [audit_id])[audit_id]
+        if any(run.status != RunStatus.SUCCEEDED for run in runs):
+            return
+        dataset = session.get_one(Dataset, audit.dataset_id)
+        rows = _score_rows(storage, audit, runs)
+        session.execute(delete(Score).where(Score.audit_id == audit_id))
+        copy_into(session, Score, rows)
+        _report(session, storage, audit, dataset, rows)
+        audits.change_status(
+            session, audit_id, AuditStatus.SUCCEEDED,
+            summary=metrics.summary(rows, dataset.class_names or []), provenance=_provenance(dataset, audit, runs),
+        )  # fmt: skip
+    log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
+
+
+def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
+    """Make the metrics and files of a finished audit anew with the truth of now."""
+    with database.transaction() as session:
+        audit = _locked(session, audit_id, AuditStatus.SUCCEEDED)
+        if audit is None:
+            return
+        dataset = session.get_one(Dataset, audit.dataset_id)
+        if audit.reported_truth_version == dataset.truth_version:
+            return
+        rows = _score_rows(storage, audit, audits.runs(session, [audit_id])[audit_id])
+        _report(session, storage, audit, dataset, rows)
+    log.info("audit reported anew", audit=str(audit_id))
+
+
+def _locked(session: Session, audit_id: UUID, status: AuditStatus) -> Audit | None:
+    """Return the audit in this status unless somebody else works on it or it is gone."""
+    statement = select(Audit).where(Audit.id == audit_id, Audit.status == status)
+    return session.scalars(statement.with_for_update(skip_locked=True)).one_or_none()
+
+
+def _score_rows(storage: Storage, audit: Audit, runs: list[Run]) -> pa.Table:
+    """Return the score rows in order of rank; the last run is the one that the others prepared."""
+    signals = signal_files.load(storage.run(audit.id, runs[-1].number))
+    labels = np.load(storage.pack(audit.dataset_id) / "labels.npy")
+    return scores.rows(audit.id, signals, labels, ranked(signals["distance"]))
+
+
+def _report(session: Session, storage: Storage, audit: Audit, dataset: Dataset, rows: pa.Table) -> None:
+    truth = truths.known(session, dataset)
+    samples = parquet.read_table(storage.pack(dataset.id) / "samples.parquet", columns=["key", "split"])
+    names = dataset.class_names or []
+    table = downloads.ranking_table(rows, samples, names, truth)
+    audit.files = downloads.write(table, storage.audit(audit.id), version=dataset.truth_version)
+    audit.reported_truth_version = dataset.truth_version
+    if truth is not None:
+        document = metrics.document(rows, truth, names)
+        statement = insert(AuditMetrics).values(audit_id=audit.id, document=document)
+        session.execute(
+            statement.on_conflict_do_update(index_elements=["audit_id"], set_={"document": document})
+        )
+
+
+def _provenance(dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, Any]:
+    return {
+        "dataset_pack_sha256": dataset.pack_sha256,
+        "requested_configuration": audit.configuration,
+        "runs": [
+            {
+                "number": run.number,
+                "seed": run.seed,
+                "configuration": run.configuration,
+                "device": run.device,
+                "attempts": run.attempt,
+                "seconds": _seconds(run),
+            }
+            for run in runs
+        ],
+        "versions": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+    }
+
+
+def _seconds(run: Run) -> float | None:
+    if run.started_at is None or run.finished_at is None:
+        return None
+    return (run.finished_at - run.started_at).total_seconds()

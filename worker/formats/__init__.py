@@ -1,0 +1,1 @@
+"""Readers of every accepted upload format: files to samples and problems."""

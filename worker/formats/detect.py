@@ -1,0 +1,99 @@
+"""From files to the one reader that understands them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.formats.archive_layout import archive_source
+from worker.formats.cifar import binary_source, pickle_source
+from worker.formats.columns import listed
+from worker.formats.idx import idx_source
+from worker.formats.npz import npz_source
+from worker.formats.parquet import parquet_source
+from worker.formats.problems import IngestError
+from worker.formats.tabular import csv_source
+from worker.formats.tars import TarArchive
+from worker.formats.uploads import Upload, staged
+from worker.formats.zips import ZipArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from worker.formats.archive import Archive
+    from worker.formats.sample import Ingestion, Source
+
+_COMPANIONS = (".txt", ".html", ".htm", ".md", ".json", ".meta")
+_MAX_NESTED = 2_000
+
+
+def open_source(files: Sequence[Path], ingestion: Ingestion) -> Source:
+    """Reader of an upload; IngestError where it is none we know, or not the one that was asked for."""
+    if not files:
+        raise IngestError("no_files", "expected at least one file; found none")
+    uploads = [staged(path, path.name, ingestion, original=len(files) == 1) for path in files]
+    source = _source(uploads, ingestion, nested=False)
+    wanted = ingestion.options.format
+    if wanted is not None and wanted != source.format:
+        raise IngestError("format_mismatch", f"expected the format {wanted}; found {source.format}")
+    return source
+
+
+def _source(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bool) -> Source:
+    data, companions = _without_companions(uploads)
+    kinds = sorted({upload.kind for upload in data})
+    if len(kinds) != 1:
+        raise IngestError("mixed_files", f"expected files of one kind; found {', '.join(kinds)}")
+    kind = kinds[0]
+    if kind == "idx":
+        return idx_source(data, ingestion)
+    if kind == "pickle":
+        return pickle_source(data, ingestion)
+    if kind == "binary":
+        return binary_source(data, companions, ingestion)
+    if kind == "parquet":
+        return parquet_source(data, ingestion)
+    if len(data) > 1:
+        raise IngestError(
+            "several_datasets", f"expected one {kind} file; found {len(data)}: {listed([file.name for file in data])}"
+        )
+    return csv_source(data[0], ingestion) if kind == "text" else _opened(data[0], ingestion, nested=nested)
+
+
+def _without_companions(uploads: Sequence[Upload]) -> tuple[Sequence[Upload], Sequence[Upload]]:
+    """Set aside read-me files and lists of class names that lie beside data of another kind."""
+    data = [upload for upload in uploads if upload.kind != "text" or not upload.name.lower().endswith(_COMPANIONS)]
+    companions = [upload for upload in uploads if upload not in data]
+    return (data, companions) if data else (uploads, ())
+
+
+def _opened(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Source:
+    """Reader of a zip or tar: an npz, an archive of pictures, or one with a dataset's files in it."""
+    archive = (ZipArchive if upload.kind == "zip" else TarArchive)(upload.path, ingestion)
+    ingestion.resources.callback(archive.close)
+    if isinstance(archive, ZipArchive) and archive.names and all(name.endswith(".npy") for name in archive.names):
+        return npz_source(archive, ingestion)
+    if nested:
+        raise IngestError("nested_archive", f"expected data in the archive; found the archive {upload.name!r} in it")
+    source = archive_source(archive, ingestion, original=upload.original)
+    return source or _source(_extracted(archive, ingestion), ingestion, nested=True)
+
+
+def _extracted(archive: Archive, ingestion: Ingestion) -> Sequence[Upload]:
+    """Members of an archive without pictures as files of their own."""
+    if not 0 < len(archive.names) <= _MAX_NESTED:
+        raise IngestError(
+            "unrecognised_archive",
+            "expected class folders of pictures, metadata.csv, or the files of one dataset; "
+            f"found {len(archive.names)} members: {listed(archive.names)}",
+        )
+    uploads = []
+    folder = ingestion.staging / "members"
+    folder.mkdir()
+    for member, name in enumerate(archive.names):
+        path = folder / str(member)
+        archive.extract(member, path)
+        ingestion.alive()
+        if path.stat().st_size:
+            uploads.append(staged(path, name, ingestion, original=False))
+    return uploads

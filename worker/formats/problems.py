@@ -1,0 +1,76 @@
+"""What can be wrong with an upload: one error for the whole, one problem for a single sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+class IngestError(ValueError):
+    """The whole upload is refused; `code` is snake_case, the text names what was expected and what was found."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class SampleError(Exception):
+    """One sample cannot be used; the reader goes on without it."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A finding about one sample or file of an upload that was otherwise taken."""
+
+    key: str
+    """The sample's key, or the file's name where there is no sample."""
+    code: str
+    """snake_case; docs/formats.md lists them."""
+    detail: str
+
+
+@dataclass(kw_only=True)
+class ProblemLog:
+    """Counts every problem and keeps the first `max_listed` of them."""
+
+    max_listed: int
+    listed: list[Problem] = field(default_factory=list)
+    by_code: Counter[str] = field(default_factory=Counter)
+
+    def add(self, key: str, code: str, detail: str) -> None:
+        """Count a problem and list it while there is room."""
+        self.by_code[code] += 1
+        if len(self.listed) < self.max_listed:
+            self.listed.append(Problem(key=printable(key), code=code, detail=printable(detail)))
+
+    def merge(self, other: ProblemLog) -> None:
+        """Take over another log's problems after one's own."""
+        self.by_code.update(other.by_code)
+        self.listed.extend(other.listed[: self.max_listed - len(self.listed)])
+
+    @property
+    def count(self) -> int:
+        """All problems, listed or not."""
+        return self.by_code.total()
+
+    def summary(self) -> str:
+        """Say in a few words what was found, for the message of an IngestError."""
+        if not self.listed:
+            return "no problems listed"
+        counts = ", ".join(f"{count} x {code}" for code, count in self.by_code.most_common(4))
+        first = self.listed[0]
+        return f"problems: {counts}; first: {first.key}: {first.detail}"
+
+
+def printable(text: str) -> str:
+    """Make text storable as UTF-8 in PostgreSQL: lone surrogates escaped, NULs replaced, at most 1,000 characters."""
+    return text[:1000].replace("\x00", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,106 @@
+"""Ingestion as a job: claim the dataset, build its pack, store samples and problems in one transaction."""
+
+import shutil
+from pathlib import Path
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+from pyarrow import parquet
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from app import datasets, leases
+from app.database import Database
+from app.settings import Settings
+from app.storage import Storage
+from app.tables import Dataset, DatasetStatus, Problem, Sample, Truth
+from worker.copying import copy_into
+from worker.heartbeat import HandedBack, Heartbeat, LeaseLost
+from worker.packs import Ingested, IngestError, IngestLimits, IngestOptions, build_pack
+
+log = structlog.get_logger()
+
+
+def ingest(database: Database, storage: Storage, settings: Settings, dataset_id: UUID) -> None:
+    """Read a dataset that waits for it and make it ready, or reject it with the reason."""
+    with database.transaction() as session:
+        dataset = leases.claim(session, Dataset, dataset_id, lease_seconds=settings.lease_seconds)
+    if dataset is None:
+        return
+    try:
+        with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
+            ingested = _build(database, storage, dataset, heartbeat)
+        with database.transaction() as session:
+            _store(session, dataset, ingested, storage.pack(dataset_id) / ingested.samples_path.name)
+        log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
+    except LeaseLost:
+        log.warning("ingestion lost its lease", dataset=str(dataset_id))
+    except HandedBack:
+        with database.transaction() as session:
+            leases.update_held(session, Dataset, dataset_id, dataset.attempt, lease_until=None)
+    except IngestError as error:
+        with database.transaction() as session:
+            _reject(session, dataset, error)
+
+
+def _reject(session: Session, dataset: Dataset, error: IngestError) -> None:
+    log.info("dataset rejected", dataset=str(dataset.id), code=error.code, detail=str(error))
+    document = {"code": error.code, "detail": str(error)}
+    if leases.update_held(session, Dataset, dataset.id, dataset.attempt, error=document):
+        datasets.change_status(session, dataset.id, DatasetStatus.REJECTED)
+
+
+def _build(database: Database, storage: Storage, dataset: Dataset, heartbeat: Heartbeat[Dataset]) -> Ingested:
+    with database.transaction() as session:
+        names = [file.name for file in datasets.files(session, [dataset.id])[dataset.id]]
+
+    def on_progress(read: int, total: int | None) -> None:
+        heartbeat.progress = {"samples": read, "total": total}
+        heartbeat.check()
+
+    destination = storage.pack(dataset.id)
+    # What an earlier, interrupted attempt wrote is of no use to this one.
+    building = destination.with_name(f"pack.{dataset.attempt}")
+    for leftover in destination.parent.glob("pack.*"):
+        storage.remove(leftover)
+    building.mkdir(parents=True)
+    ingested = build_pack(
+        [storage.upload(dataset.id, name) for name in names],
+        options=IngestOptions(**dataset.options),
+        limits=IngestLimits(),
+        destination=building,
+        on_progress=on_progress,
+    )
+    shutil.rmtree(destination, ignore_errors=True)
+    building.rename(destination)
+    return ingested
+
+
+def _store(session: Session, dataset: Dataset, ingested: Ingested, samples_path: Path) -> None:
+    values = {
+        "format": ingested.format,
+        "kind": ingested.kind,
+        "sample_count": ingested.sample_count,
+        "class_names": list(ingested.class_names),
+        "shape": list(ingested.shape),
+        "pack_sha256": ingested.pack_sha256,
+        "statistics": ingested.statistics,
+        "problem_count": ingested.problem_count,
+        "truth_version": int(ingested.has_truth),
+    }
+    if not leases.update_held(session, Dataset, dataset.id, dataset.attempt, **values):
+        return
+    for table in (Truth, Sample, Problem):
+        session.execute(delete(table).where(table.dataset_id == dataset.id))
+    rows = parquet.read_table(samples_path)
+    rows = rows.append_column("dataset_id", pa.repeat(str(dataset.id), len(rows)))
+    copy_into(session, Sample, rows.drop_columns("true_label"))
+    truth = rows.select(["dataset_id", "position", "true_label"])
+    copy_into(session, Truth, truth.filter(pc.is_valid(truth["true_label"])))
+    session.add_all(
+        Problem(dataset_id=dataset.id, number=number, key=found.key, code=found.code, detail=found.detail)
+        for number, found in enumerate(ingested.problems)
+    )
+    datasets.change_status(session, dataset.id, DatasetStatus.READY)

@@ -1,0 +1,112 @@
+"""What an audit came to: figures that need no truth, and figures against the truth."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.metrics import Curve, detection, precision_at, recall_at
+from worker.truths import UNKNOWN, Labels
+
+Distances = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Json = dict[str, Any]
+BINS = 50
+LARGEST_DISTANCE = float(np.sqrt(2))
+
+
+def summary(rows: pa.Table, class_names: list[str]) -> Json:
+    """Return the figures of a ranking that need no truth: distances overall, disagreements by class."""
+    given, suggested = rows["given_label"].to_numpy(), rows["suggested_label"].to_numpy()
+    distance = rows["distance"].to_numpy()
+    counts, edges = np.histogram(distance, bins=BINS, range=(0, LARGEST_DISTANCE))
+    disagrees = given != suggested
+    return {
+        "sample_count": len(rows),
+        "disagreement_count": int(disagrees.sum()),
+        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+        "per_class": [
+            {
+                "class": name,
+                "samples": int((given == label).sum()),
+                "disagreements": int((disagrees & (given == label)).sum()),
+                "mean_distance": float(distance[given == label].mean()) if (given == label).any() else None,
+            }
+            for label, name in enumerate(class_names)
+        ],
+    }
+
+
+def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
+    """Return the figures of a ranking against the truth; samples without truth are left out.
+
+    Args:
+        rows: scores in order of rank.
+        truth_N: the true label of every position, UNKNOWN where there is none.
+        class_names: index = label.
+
+    """
+    truth = truth_N[rows["position"].to_numpy()]
+    known = truth != UNKNOWN
+    truth, given = truth[known], rows["given_label"].to_numpy()[known]
+    distance, is_error = rows["distance"].to_numpy()[known], truth != given
+    suggested = rows["suggested_label"].to_numpy()[known]
+    errors = int(is_error.sum())
+    return {
+        "sample_count": len(truth),
+        "error_count": errors,
+        "noise_rate": errors / len(truth),
+        "suggestion_accuracy": float((suggested == truth)[is_error].mean()) if errors else None,
+        "histogram": _histogram(distance, is_error),
+        "at_k": _at_k(distance, is_error),
+        "per_class": [
+            _of_class(name, is_error[given == label], distance[given == label])
+            for label, name in enumerate(class_names)
+        ],
+        **_detection(distance, is_error),
+    }
+
+
+def _detection(distance: Distances, is_error: Mask) -> Json:
+    """Return areas and curves, all None where there is no error or nothing else."""
+    if is_error.all() or not is_error.any():
+        names = ("roc_auc", "average_precision", "precision_at_noise_rate", "roc", "precision_recall")
+        return dict.fromkeys(names)
+    found = detection(distance, is_error)
+    errors = int(is_error.sum())
+    return {
+        "roc_auc": found.roc_auc,
+        "average_precision": found.average_precision,
+        "precision_at_noise_rate": precision_at(distance, is_error, [errors])[errors],
+        "roc": _points(found.roc),
+        "precision_recall": _points(found.precision_recall),
+    }
+
+
+def _points(curve: Curve) -> Json:
+    return {"x": curve.x_P.tolist(), "y": curve.y_P.tolist()}
+
+
+def _at_k(distance: Distances, is_error: Mask) -> list[Json]:
+    """Return precision and recall of the first k for round k, and for as many as there are errors."""
+    count = len(distance)
+    ladder = (step * 10**power for power in range(1, 8) for step in (1, 2, 5))
+    wanted = sorted({k for k in (*ladder, int(is_error.sum()), count) if 0 < k <= count})
+    precision, recall = precision_at(distance, is_error, wanted), recall_at(distance, is_error, wanted)
+    return [{"k": k, "precision": precision[k], "recall": recall[k]} for k in wanted]
+
+
+def _histogram(distance: Distances, is_error: Mask) -> Json:
+    right, edges = np.histogram(distance[~is_error], bins=BINS, range=(0, LARGEST_DISTANCE))
+    wrong, _ = np.histogram(distance[is_error], bins=BINS, range=(0, LARGEST_DISTANCE))
+    return {"edges": edges.tolist(), "right": right.tolist(), "wrong": wrong.tolist()}
+
+
+def _of_class(name: str, is_error: Mask, distance: Distances) -> Json:
+    return {
+        "class": name,
+        "samples": len(is_error),
+        "errors": int(is_error.sum()),
+        "roc_auc": _detection(distance, is_error)["roc_auc"],
+    }

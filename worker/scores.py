@@ -1,0 +1,41 @@
+"""Signals into the rows of a ranking."""
+
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from worker.signal_files import Signals
+
+Index = npt.NDArray[np.int64]
+
+
+def rows(audit_id: UUID, signals: Signals, labels_N: npt.NDArray[np.integer], order: Index) -> pa.Table:
+    """Return the score rows of the samples in `order`, ranked 1, 2, ... in that order."""
+    top, probability = signals["top_labels_N3"][order], signals["top_probabilities_N3"][order]
+    columns = {
+        "audit_id": pa.repeat(str(audit_id), len(order)),
+        "position": order,
+        "rank": np.arange(1, len(order) + 1),
+        "given_label": labels_N[order],
+        **{
+            name: signals[name][order]
+            for name in (
+                "distance", "distance_average", "distance_last", "predicted_gradient_norm",
+                "margin", "loss", "given_label_probability",
+            )
+        },
+        "suggested_label": top[:, 0],
+        "suggested_confidence": probability[:, 0],
+        "second_label": _known(top[:, 1], top[:, 1]),
+        "second_probability": _known(probability[:, 1], top[:, 1]),
+        "third_label": _known(top[:, 2], top[:, 2]),
+        "third_probability": _known(probability[:, 2], top[:, 2]),
+    }  # fmt: skip
+    return pa.table(columns)
+
+
+def _known(values: npt.NDArray[np.generic], labels: Index) -> pa.Array:
+    """Return values with nulls where there is no such class."""
+    return pa.array(values, mask=labels < 0)

@@ -1,0 +1,24 @@
+"""A run's signals on disk: one array per signal, N rows each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.whole_files import write_whole
+
+SIGNALS = "signals.npz"
+Signals = Mapping[str, npt.NDArray[np.generic]]
+"""The fields of `models.signals.Signals` by name."""
+
+
+def save(folder: Path, signals: Signals) -> None:
+    """Store signals."""
+    write_whole(folder / SIGNALS, lambda file: np.savez(file, **signals))
+
+
+def load(folder: Path) -> Signals:
+    """Return the signals of a finished run."""
+    with np.load(folder / SIGNALS) as stored:
+        return dict(stored)

@@ -1,0 +1,77 @@
+"""Making good what messages and workers have lost: the tables say what is due."""
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from app import audits, datasets, leases
+from app.database import Database, send_after_commit
+from app.leases import Work
+from app.queue import Task
+from app.settings import Settings
+from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus
+
+log = structlog.get_logger()
+
+
+def sweep(database: Database, settings: Settings) -> None:
+    """Free lapsed leases, end what lapsed too often, and send again what nobody has claimed."""
+    with database.transaction() as session:
+        for dataset in _free(session, Dataset, settings):
+            error = {"code": "worker_lost", "detail": _lost(dataset)}
+            datasets.change_status(session, dataset.id, DatasetStatus.REJECTED, error=error)
+        for run in _free(session, Run, settings):
+            error = {"code": "worker_lost", "detail": _lost(run)}
+            audits.end_run(session, run, RunStatus.FAILED, error)
+        session.flush()
+        _resend(session, Dataset, DatasetStatus.INGESTING, Task.INGEST, settings)
+        _resend(session, Run, RunStatus.QUEUED, Task.TRAIN, settings)
+        _finish(session)
+
+
+def _free(session: Session, table: type[Work], settings: Settings) -> list[Work]:
+    """Free lapsed leases and return the rows that have lapsed too often."""
+    freed = leases.free_lapsed(session, table)
+    for row in freed:
+        log.warning("lease lapsed", table=table.__tablename__, id=str(row.id), lapses=row.lapses)
+        # Due at once: the worker is known to be gone.
+        row.sent_at = func.now() - timedelta(seconds=settings.resend_seconds + 1)
+    return [row for row in freed if row.lapses >= settings.max_attempts]
+
+
+def _lost(row: Dataset | Run) -> str:
+    return f"the worker was lost {row.lapses} times (memory, a crash or a host that went away); see its log"
+
+
+def _resend(session: Session, table: type[Work], status: str, task: Task, settings: Settings) -> None:
+    waiting = (
+        update(table)
+        .where(
+            table.status == status,
+            table.lease_until.is_(None),
+            table.sent_at < func.now() - timedelta(seconds=settings.resend_seconds),
+        )
+        .values(sent_at=func.now())
+        .returning(table.id)
+        .execution_options(synchronize_session=False)
+    )
+    for identifier in session.scalars(waiting):
+        log.info("sent again", task=task, id=str(identifier))
+        send_after_commit(session, task, identifier)
+
+
+def _finish(session: Session) -> None:
+    run = aliased(Run)
+    unfinished = select(run.id).where(run.audit_id == Audit.id, run.status != RunStatus.SUCCEEDED).exists()
+    trained = select(Audit.id).where(Audit.status == AuditStatus.RUNNING, ~unfinished)
+    for audit_id in session.scalars(trained):
+        send_after_commit(session, Task.FINISH, audit_id)
+    reported = (
+        select(Audit.id)
+        .join(Dataset, Dataset.id == Audit.dataset_id)
+        .where(Audit.status == AuditStatus.SUCCEEDED, Audit.reported_truth_version != Dataset.truth_version)
+    )
+    for audit_id in session.scalars(reported):
+        send_after_commit(session, Task.REPORT, audit_id)

@@ -1,0 +1,234 @@
+"""Training as a job: claim a run, train it under a heartbeat, leave its network and its signals."""
+
+import os
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+import torch
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app import audits, leases
+from app.database import Database
+from app.settings import Settings
+from app.storage import Storage
+from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
+from models.config import TrainingConfig, resolve
+from models.progress import EpochRecord, Progress
+from models.training import TrainingResult, train
+from worker import checkpoints, devices, provisional, signal_files, truths
+from worker.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
+from worker.truths import Labels
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A claimed run with all it needs."""
+
+    run: Run
+    dataset: Dataset
+    config: TrainingConfig
+    device: str
+    labels: npt.NDArray[np.int32]
+    truth: Labels | None
+
+
+def execute(database: Database, storage: Storage, settings: Settings, run_id: UUID) -> None:
+    """Train a run that waits for it and record how it ended."""
+    with database.transaction() as session:
+        run = _claim(session, settings, run_id)
+    if run is None:
+        return
+    try:
+        job = _prepare(database, storage, run)
+        with Heartbeat(
+            database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
+        ) as heartbeat:
+            result = _train(database, storage, settings, job, heartbeat)
+        _keep(storage.run(run.audit_id, run.number), result)
+        _end(database, run, RunStatus.SUCCEEDED)
+    except Cancelled:
+        _end(database, run, RunStatus.CANCELLED)
+    except HandedBack:
+        _hand_back(database, run)
+    except LeaseLost:
+        log.warning("run lost its lease", run=str(run.id), attempt=run.attempt)
+    except (ValueError, ArithmeticError, OSError, torch.OutOfMemoryError) as error:
+        log.exception("run failed", run=str(run.id))
+        _end(database, run, RunStatus.FAILED, {"code": type(error).__name__, "detail": str(error)})
+
+
+def _claim(session: Session, settings: Settings, run_id: UUID) -> Run | None:
+    parent = select(Run.status).where(
+        Run.audit_id == select(Run.audit_id).where(Run.id == run_id).scalar_subquery(),
+        Run.number == select(Run.parent_number).where(Run.id == run_id).scalar_subquery(),
+    )
+    if session.scalar(parent) not in {None, RunStatus.SUCCEEDED}:
+        return None
+    run = leases.claim(
+        session,
+        Run,
+        run_id,
+        lease_seconds=settings.lease_seconds,
+        status=RunStatus.RUNNING,
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        started_at=func.coalesce(Run.started_at, func.now()),
+    )
+    if run is not None:
+        started = func.coalesce(Audit.started_at, func.now())
+        audits.change_status(session, run.audit_id, AuditStatus.RUNNING, started_at=started)
+    return run
+
+
+def _prepare(database: Database, storage: Storage, run: Run) -> Job:
+    device = devices.choose()
+    with database.transaction() as session:
+        audit = audits.get(session, run.audit_id)
+        dataset = session.get_one(Dataset, audit.dataset_id)
+        config = resolve(
+            {**run.request, "seed": run.seed},
+            shape=tuple(dataset.shape or ()),
+            sample_count=dataset.sample_count or 0,
+            class_count=len(dataset.class_names or ()),
+            device=device,
+        )
+        leases.update_held(
+            session, Run, run.id, run.attempt, configuration=asdict(config), device=devices.name(device)
+        )
+        truth = truths.known(session, dataset)
+    return Job(
+        run=run,
+        dataset=dataset,
+        config=config,
+        device=device,
+        labels=np.load(storage.pack(dataset.id) / "labels.npy"),
+        truth=truth,
+    )
+
+
+def _train(
+    database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
+) -> TrainingResult:
+    folder = storage.run(job.run.audit_id, job.run.number)
+    folder.mkdir(parents=True, exist_ok=True)
+    reporter = _Reporter(database, settings, job, heartbeat, folder)
+    return train(
+        np.load(storage.pack(job.dataset.id) / "pack.npy", mmap_mode="r"),
+        job.labels,
+        class_count=len(job.dataset.class_names or ()),
+        config=job.config,
+        device=job.device,
+        on_progress=reporter,
+        initial_state=_parent_network(storage, job.run),
+        resume=checkpoints.load(folder),
+    )
+
+
+def _keep(folder: Path, result: TrainingResult) -> None:
+    checkpoints.save_network(folder, result.model_state)
+    signal_files.save(folder, asdict(result.signals))
+    checkpoints.discard(folder)
+
+
+def _parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] | None:
+    if run.parent_number is None:
+        return None
+    return checkpoints.load_network(storage.run(run.audit_id, run.parent_number))
+
+
+class _Reporter:
+    """What the training loop calls: it hands on progress, stores epochs and checkpoints, and may raise."""
+
+    def __init__(
+        self, database: Database, settings: Settings, job: Job, heartbeat: Heartbeat[Run], folder: Path
+    ) -> None:
+        self._database, self._settings, self._job = database, settings, job
+        self._heartbeat, self._folder = heartbeat, folder
+        self._checkpointed = self._ranked = monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        self._heartbeat.progress = {
+            name: getattr(progress, name)
+            for name in ("stage", "epoch", "epochs", "step", "steps", "samples_per_second", "eta_seconds")
+        }
+        try:
+            self._heartbeat.check()
+        except HandedBack:
+            checkpoints.save(self._folder, progress.state())
+            raise
+        if progress.finished is not None:
+            self._store(progress.finished, progress)
+        if monotonic() - self._checkpointed >= self._settings.checkpoint_seconds:
+            checkpoints.save(self._folder, progress.state())
+            self._checkpointed = monotonic()
+
+    def _store(self, record: EpochRecord, progress: Progress) -> None:
+        run = self._job.run
+        with self._database.transaction() as session:
+            if not leases.update_held(session, Run, run.id, run.attempt, worker=run.worker):
+                raise LeaseLost
+            _put_epoch(session, run.id, epoch_row(record, self._job))
+            if monotonic() - self._ranked >= self._settings.provisional_seconds:
+                size = self._settings.provisional_size
+                provisional.replace(
+                    session, run.audit_id, asdict(progress.signals()), self._job.labels, size=size
+                )
+                self._ranked = monotonic()
+
+
+def epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
+    """Return an epoch's figures, with the accuracies on truth, which training itself never sees."""
+    return {
+        **{
+            name: getattr(record, name)
+            for name in (
+                "epoch", "seconds", "learning_rate", "classifier_loss", "predictor_loss", "gradient_norm",
+                "accuracy", "predictor_accuracy", "validation_accuracy",
+            )
+        },
+        "true_accuracy": _true_accuracy(record.classifier_predictions_N, job.truth),
+        "predictor_true_accuracy": _true_accuracy(record.predictor_predictions_N, job.truth),
+    }  # fmt: skip
+
+
+def _true_accuracy(predictions: Labels | None, truth: Labels | None) -> float | None:
+    if predictions is None or truth is None:
+        return None
+    known = truth != truths.UNKNOWN
+    return float((predictions == truth)[known].mean())
+
+
+def _put_epoch(session: Session, run_id: UUID, values: dict[str, Any]) -> None:
+    statement = insert(RunEpoch).values(run_id=run_id, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["run_id", "epoch"], set_=values))
+
+
+def _is_cancelled(run: Run) -> Any:  # noqa: ANN401 - a predicate over sessions
+    statement = select(Audit.cancel_requested_at).where(Audit.id == run.audit_id)
+    return lambda session: session.scalar(statement) is not None
+
+
+def _end(database: Database, run: Run, status: RunStatus, error: dict[str, str] | None = None) -> None:
+    with database.transaction() as session:
+        if leases.update_held(session, Run, run.id, run.attempt, worker=run.worker):
+            audits.end_run(session, run, status, error)
+    log.info("run ended", run=str(run.id), status=status)
+
+
+def _hand_back(database: Database, run: Run) -> None:
+    """Put a run back into its queue; the attempt does not count, since nothing went wrong."""
+    with database.transaction() as session:
+        leases.update_held(
+            session, Run, run.id, run.attempt, status=RunStatus.QUEUED, lease_until=None, worker=None
+        )
+    log.info("run handed back", run=str(run.id))
