@@ -3,7 +3,7 @@
 import re
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -170,6 +170,6 @@ def label_index(dataset: Dataset, name: str) -> int:
         raise Invalid(f"{name!r} is no class of this dataset; see its class_names") from error
 
 
-def _with_truth():  # type: ignore[no-untyped-def]  # noqa: ANN202 - SQLAlchemy infers it
+def _with_truth() -> Select[Sample, int | None]:
     matching = (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position)
     return select(Sample, Truth.true_label).outerjoin(Truth, matching)

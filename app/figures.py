@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 Json = dict[str, Any]
 RIGHT, WRONG, LINE = "#3b7dd8", "#d8573b", "#2b2b2b"
-STYLE = {
+STYLE: Any = {
     "figure.dpi": 130,
     "font.size": 10,
     "axes.spines.top": False,

@@ -20,7 +20,7 @@ def claim(
     lease_seconds: float,
     **changes: Any,  # noqa: ANN401
 ) -> Work | None:
-    """Take a row that waits and that nobody holds, raising its attempt; None: somebody else has it, or it is done.
+    """Take a row that waits and that nobody holds, raising its attempt; None: there is nothing to take.
 
     A lease that ran out is freed, and counted, by `free_lapsed` alone.
     """

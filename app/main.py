@@ -1,6 +1,7 @@
 """Builds the application: `uvicorn --factory app.main:create_app`."""
 
 import json
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -9,16 +10,16 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import ApiError, TooLarge
+from app.errors import ApiError
 from app.logs import configure_logging
 from app.routes import audits, datasets, health
 from app.schemas import ProblemDocument
 from app.settings import settings
 
 log = structlog.get_logger()
-DESCRIPTION = """Finds wrong labels. Create a dataset, put its file into it, start an audit, read its suspects.
+DESCRIPTION = """Finds wrong labels. Create a dataset, put its file into it, audit it, read the suspects.
 High distance = the label is probably wrong, everywhere. Every error is problem+json (RFC 9457)."""
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDocument, "description": description}
@@ -39,7 +40,10 @@ def create_app() -> FastAPI:
     """Return the API, ready to be served."""
     configure_logging(settings().log_format)
     app = FastAPI(
-        title="limit-audit", version=version("limit-audit"), description=DESCRIPTION, responses=ERRORS
+        title="limit-audit",
+        version=version("limit-audit"),
+        description=DESCRIPTION,
+        responses=ERRORS,
     )
     for module in (datasets, audits, health):
         app.include_router(module.router)
@@ -52,7 +56,7 @@ def create_app() -> FastAPI:
 
 
 class BodyLimit:
-    """Refuses large JSON bodies before they are read; raw uploads have limits of their own."""
+    """Stops JSON bodies that grow too large, as a problem document; raw uploads have limits of their own."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self.app, self.max_bytes = app, max_bytes
@@ -64,14 +68,12 @@ class BodyLimit:
             return
         taken = 0
 
-        async def counted() -> Any:  # noqa: ANN401 - an ASGI message
+        async def counted() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self.max_bytes:
-                raise TooLarge(
-                    f"a JSON body may have at most {self.max_bytes} bytes", max_bytes=self.max_bytes
-                )
+                raise HTTPException(413, f"a JSON body may have at most {self.max_bytes} bytes")
             return message
 
         await self.app(scope, counted, send)
@@ -115,8 +117,9 @@ class ApiValidation(ApiError):
 
 async def _by_framework(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-    refusal = ApiError(str(error.detail))
-    document = {**refusal.document(), "status": error.status_code, "title": str(error.detail), "code": "http"}
+    status = HTTPStatus(error.status_code)
+    refusal = ApiError(str(error.detail)).document()
+    document = {**refusal, "status": status.value, "title": status.phrase, "code": status.name.lower()}
     return _problem(document, dict(error.headers or {}))
 
 

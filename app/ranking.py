@@ -55,19 +55,20 @@ def neighbours(session: Session, audit: Audit, rank: int) -> tuple[int | None, i
     statement = select(table.rank, table.position).where(
         table.audit_id == audit.id, table.rank.in_([rank - 1, rank + 1])
     )
-    positions = {found: position for found, position in session.execute(statement)}
+    positions = dict(session.execute(statement).all())
     return positions.get(rank - 1), positions.get(rank + 1)
 
 
-def _rows(table: type[Score] | type[ProvisionalScore], audit_id: UUID) -> Select[tuple[Scored, Sample, int]]:
-    return (
-        select(table, Sample, Truth.true_label)
+def _rows(table: type[Score] | type[ProvisionalScore], audit_id: UUID) -> Select[Scored, Sample, int | None]:
+    statement: Select[Scored, Sample, int | None] = (
+        select(table, Sample, Truth.true_label)  # type: ignore[assignment]
         .join(Audit, Audit.id == table.audit_id)
         .join(Sample, (Sample.dataset_id == Audit.dataset_id) & (Sample.position == table.position))
         .outerjoin(Truth, (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position))
         .where(table.audit_id == audit_id)
         .order_by(table.rank)
     )
+    return statement
 
 
 def _conditions(table: type[Score] | type[ProvisionalScore], filters: Filters) -> list[ColumnElement[bool]]:

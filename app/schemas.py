@@ -40,7 +40,7 @@ class AuditConfiguration(Request):
     method: Literal["limit_g", "limit_l", "ce"] | None = Field(
         default=None, description="LIMIT with a Gaussian or a Laplace gradient, or plain cross-entropy"
     )
-    network: Literal["mnist_cnn", "mlp", "resnet34_cifar", "resnet50"] | None = None
+    network: Literal["mlp", "mnist_cnn", "small_cnn", "photo_cnn", "resnet34_cifar", "resnet50"] | None = None
     input_size: int | None = Field(default=None, ge=8, le=512, description="pixels, at most the pack's")
     beta: float | None = Field(default=None, ge=0, le=1000, description="weight of ||mu||^2, eq. (10)")
     sample_gradients: bool | None = Field(default=None, description="+S: train on samples instead of means")

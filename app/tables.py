@@ -96,7 +96,7 @@ class Identified:
 
 
 class Leased:
-    """Work that one worker at a time holds: claimed by one UPDATE, renewed by heartbeat, fenced by attempt."""
+    """Work that one worker at a time holds: claimed by one UPDATE, renewed and fenced by attempt."""
 
     attempt: Mapped[int] = mapped_column(server_default="0", comment="claims so far; fences late writers")
     lapses: Mapped[int] = mapped_column(

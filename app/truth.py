@@ -94,10 +94,12 @@ def _refuse_unknown(session: Session, dataset: Dataset, on: str, identifier: str
         {"dataset": dataset.id},
     )
     checks = {
-        f"no sample has this {identifier}": f"SELECT incoming.id {MATCHING.format(on=on)} WHERE s.position IS NULL",
+        f"no sample has this {identifier}": f"SELECT incoming.id {MATCHING.format(on=on)}"
+        " WHERE s.position IS NULL",
         "no class has this name": "SELECT DISTINCT label FROM incoming"
         " WHERE label NOT IN (SELECT name FROM class_index)",
-        f"this {identifier} appears more than once": "SELECT id FROM incoming GROUP BY id HAVING count(*) > 1",
+        f"this {identifier} appears more than once": "SELECT id FROM incoming"
+        " GROUP BY id HAVING count(*) > 1",
         f"several samples have this {identifier}": f"SELECT incoming.id {MATCHING.format(on=on)}"
         " GROUP BY incoming.id HAVING count(*) > 1",
     }

@@ -77,7 +77,8 @@ def report(client: Client, audit_id: str, folder: Path) -> None:
     figures.montage(suspects, pictures, folder / "suspects.png")
     print(  # noqa: T201 - the demo's own output
         f"\n{metrics['error_count']} of {metrics['sample_count']} labels are wrong."
-        f" ROC AUC {metrics['roc_auc']:.4f}, precision at the noise rate {metrics['precision_at_noise_rate']:.4f}"
+        f" ROC AUC {metrics['roc_auc']:.4f},"
+        f" precision at the noise rate {metrics['precision_at_noise_rate']:.4f}"
     )
 
 

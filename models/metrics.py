@@ -58,7 +58,7 @@ def detection(scores_N: Scores, is_error_N: Mask) -> Detection:
 
 
 def ranked(scores_N: Scores) -> npt.NDArray[np.int64]:
-    """Return positions from the worst on: score descending, then position, as every ranking here is ordered."""
+    """Return positions from the worst on: score descending, then position, as every ranking is ordered."""
     return np.argsort(-np.asarray(scores_N, dtype=np.float64), kind="stable")
 
 
@@ -86,7 +86,7 @@ def _found_among(scores_N: Scores, is_error_N: Mask, counts: Iterable[int]) -> d
 def _check(scores_N: Scores, is_error_N: Mask) -> None:
     if scores_N.shape != is_error_N.shape or scores_N.ndim != 1:
         raise ValueError(
-            f"Scores and truth are two lists of a length, not {scores_N.shape}, {is_error_N.shape}."
+            f"Scores and truth are lists of one length, not {scores_N.shape} / {is_error_N.shape}."
         )
     if is_error_N.dtype != np.bool_:
         raise ValueError(f"The truth says True for errors, not {is_error_N.dtype}.")
@@ -95,7 +95,7 @@ def _check(scores_N: Scores, is_error_N: Mask) -> None:
 
 
 def _thinned(x: Floats, y: Floats, threshold: Floats) -> Curve:
-    """Keep the points at equal steps along the curve's length, so that steep and flat parts keep their shape."""
+    """Keep points at equal steps along the curve, so that steep and flat parts keep their shape."""
     if len(x) > POINTS_MAX:
         length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
         wanted = np.linspace(0.0, length[-1], POINTS_MAX)

@@ -1,6 +1,6 @@
 """Label noise with a known truth: uniform, pair and by confusion matrix.
 
-Every function returns the noisy labels and the mask of those that changed; the same seed gives the same noise.
+Every function returns the noisy labels and the mask of those that changed, the same for the same seed.
 Shape suffixes: N samples, K classes.
 """
 

@@ -20,6 +20,7 @@ from models.config import TrainingConfig, check_fits
 from models.epoch import EpochTally
 from models.learner import Learner, learning_rate, on_cpu
 from models.progress import EpochRecord, OnProgress, Pace, Progress
+from models.samples import checked_labels
 from models.signals import SignalRecorder, Signals
 
 STATE_FORMAT = 1
@@ -91,25 +92,6 @@ def train(
     elif initial_state is not None:
         training.learner.initialise_classifier(initial_state)
     return training.run()
-
-
-def checked_labels(inputs: Inputs, labels_N: npt.NDArray[np.integer[Any]], class_count: int) -> Tensor:
-    """Return the labels as an int64 tensor; raise ValueError where samples or labels cannot be trained on."""
-    is_image = inputs.dtype == np.uint8 and inputs.ndim == 4  # noqa: PLR2004  # N, H, W, C
-    is_features = inputs.dtype == np.float32 and inputs.ndim == 2  # noqa: PLR2004  # N, D
-    if not (is_image or is_features):
-        raise ValueError(
-            f"Samples are uint8 [N, H, W, C] or float32 [N, D], not {inputs.dtype} {list(inputs.shape)}."
-        )
-    if labels_N.shape != (len(inputs),) or not np.issubdtype(labels_N.dtype, np.integer):
-        raise ValueError(
-            f"{len(inputs)} samples need as many whole labels, not {labels_N.dtype} {labels_N.shape}."
-        )
-    if len(inputs) < 2 or class_count < 2:  # noqa: PLR2004  # one of anything cannot be told apart
-        raise ValueError(f"Training needs 2 samples and 2 classes, not {len(inputs)} and {class_count}.")
-    if labels_N.min() < 0 or labels_N.max() >= class_count:
-        raise ValueError(f"Labels lie in 0 .. {class_count - 1}, not {labels_N.min()} .. {labels_N.max()}.")
-    return torch.from_numpy(np.array(labels_N, dtype=np.int64))
 
 
 class _Training:
@@ -194,10 +176,10 @@ class _Training:
             is_due = pace.advance(len(index_B))
             if is_due and self._step % self._steps_per_epoch:
                 self._check_finite(epoch)
-                self._report(pace, epoch=epoch, finished=None)
+                self._report(pace, stage="training", epoch=epoch, step=self._step)
         self._check_finite(epoch)
         record = self._finish_epoch(epoch, started)
-        self._report(pace, epoch=epoch, finished=record)
+        self._report(pace, stage="training", epoch=epoch, step=self._step, finished=record)
 
     def _run_step(self, index_B: Tensor, rows_B: Tensor, *, trains_classifier: bool) -> None:
         labels_B = self._labels_N[index_B]
@@ -248,7 +230,7 @@ class _Training:
             logits_BK = self.learner.judge_logits(self._prepare.plain(rows_B))
             self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
             if pace.advance(len(index_B)) or step == pace.steps:
-                self._report_scoring(pace, step)
+                self._report(pace, stage="scoring", epoch=self._config.epochs - 1, step=step)
 
     def _split(self, sample_count: int) -> tuple[Tensor, Tensor]:
         """Return the indices trained on and those held out, each in order."""
@@ -279,43 +261,25 @@ class _Training:
                 f"Lower the learning rate (now {self._config.learning_rate:g})."
             )
 
-    def _report(self, pace: Pace, *, epoch: int, finished: EpochRecord | None) -> None:
-        if self._on_progress is None:
-            return
-        samples_per_second, eta_seconds = pace.report(self._step)
-        self._on_progress(
-            Progress(
-                stage="training",
-                epoch=epoch + 1,
-                epochs=self._config.epochs,
-                step=self._step,
-                steps=self._steps,
-                samples_per_second=samples_per_second,
-                eta_seconds=eta_seconds,
-                finished=finished,
-                signals=self._recorder.signals,
-                state=self.state,
-            )
-        )
-
-    def _report_scoring(self, pace: Pace, step: int) -> None:
+    def _report(
+        self, pace: Pace, *, stage: str, epoch: int, step: int, finished: EpochRecord | None = None
+    ) -> None:
         if self._on_progress is None:
             return
         samples_per_second, eta_seconds = pace.report(step)
-        self._on_progress(
-            Progress(
-                stage="scoring",
-                epoch=self._config.epochs,
-                epochs=self._config.epochs,
-                step=step,
-                steps=pace.steps,
-                samples_per_second=samples_per_second,
-                eta_seconds=eta_seconds,
-                finished=None,
-                signals=self._recorder.signals,
-                state=self.state,
-            )
+        progress = Progress(
+            stage=stage,
+            epoch=epoch + 1,
+            epochs=self._config.epochs,
+            step=step,
+            steps=pace.steps,
+            samples_per_second=samples_per_second,
+            eta_seconds=eta_seconds,
+            finished=finished,
+            signals=self._recorder.signals,
+            state=self.state,
         )
+        self._on_progress(progress)
 
     def state(self) -> dict[str, Any]:
         """Return copies of all that `load_state` needs, in the middle of an epoch as well as at its end."""

@@ -22,11 +22,11 @@ app.conf.beat_schedule = {
 stopping = multiprocessing.get_context("fork").Event()
 
 
-@setup_logging.connect
+@setup_logging.connect  # type: ignore[untyped-decorator]
 def _configure_logging(**_: object) -> None:
     configure_logging(settings().log_format)
 
 
-@worker_shutting_down.connect
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _tell_children(**_: object) -> None:
     stopping.set()

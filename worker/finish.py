@@ -40,9 +40,12 @@ def finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         copy_into(session, Score, rows)
         _report(session, storage, audit, dataset, rows)
         audits.change_status(
-            session, audit_id, AuditStatus.SUCCEEDED,
-            summary=metrics.summary(rows, dataset.class_names or []), provenance=_provenance(dataset, audit, runs),
-        )  # fmt: skip
+            session,
+            audit_id,
+            AuditStatus.SUCCEEDED,
+            summary=metrics.summary(rows, dataset.class_names or []),
+            provenance=_provenance(dataset, audit, runs),
+        )
     log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
 
 

@@ -50,7 +50,8 @@ class Heartbeat(Generic[Work]):
         is_cancelled: Callable[[Session], bool] = lambda _: False,
     ) -> None:
         self.progress: Json | None = None
-        self._database, self._table, self._id, self._attempt = database, table, identifier, attempt
+        self._database, self._id, self._attempt = database, identifier, attempt
+        self._table: type[Work] = table
         self._settings, self._is_cancelled = settings, is_cancelled
         self._interruption: type[Interrupted] | None = None
         self._done = threading.Event()

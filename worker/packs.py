@@ -18,7 +18,7 @@ from worker.formats.labels import MISSING
 from worker.formats.limits import IngestLimits, IngestOptions
 from worker.formats.problems import IngestError, Problem, ProblemLog
 from worker.formats.sample import ArrayImages, EncodedImages, Ingestion
-from worker.formats.samples_table import final_keys, final_labels, write_samples
+from worker.formats.samples_table import final_keys, final_labels, final_splits, write_samples
 from worker.formats.writing import write_features, write_images
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _throttled(on_progress: Callable[[int, int | None], None] | None) -> Callabl
 
 
 def _finished(format_name: str, written: Written, ingestion: Ingestion, pack_path: Path) -> Ingested:
-    """Number the classes, write labels and table beside the pack, and say what was found."""
+    """Finish a pack: number the classes, write labels and table beside the pack, and say what was found."""
     labels = final_labels(written, ingestion)
     keys = final_keys(written, ingestion)
     labels_path, samples_path = pack_path.with_name("labels.npy"), pack_path.with_name("samples.parquet")
@@ -136,14 +136,11 @@ def _finished(format_name: str, written: Written, ingestion: Ingestion, pack_pat
 
 
 def _statistics(written: Written, labels: Labels, ingestion: Ingestion) -> dict[str, Any]:
-    """What a person wants to see: samples a class and a split, agreement with the truth, problems by code."""
+    """Count what a person wants to see: classes, splits, agreement with the truth, problems by code."""
     counts = np.bincount(labels.given, minlength=len(labels.class_names)).tolist()
-    splits = written.columns.splits
     statistics = written.statistics | {
         "class_counts": dict(zip(labels.class_names, counts, strict=True)),
-        "split_counts": {}
-        if splits is None
-        else dict(Counter(splits[row] or "" for row in written.rows.tolist())),
+        "split_counts": dict(Counter(split or "" for split in final_splits(written) or ())),
         "problem_counts": dict(ingestion.problems.by_code.most_common()),
         "left_out": len(written.columns.given) - len(written.rows),
         "duplicate_keys": ingestion.problems.by_code["duplicate_key"],

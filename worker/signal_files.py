@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +10,13 @@ import numpy.typing as npt
 from worker.whole_files import write_whole
 
 SIGNALS = "signals.npz"
-Signals = Mapping[str, npt.NDArray[np.generic]]
+Signals = Mapping[str, npt.NDArray[Any]]
 """The fields of `models.signals.Signals` by name."""
 
 
 def save(folder: Path, signals: Signals) -> None:
     """Store signals."""
-    write_whole(folder / SIGNALS, lambda file: np.savez(file, **signals))
+    write_whole(folder / SIGNALS, lambda file: np.savez(file, **dict[str, Any](signals)))
 
 
 def load(folder: Path) -> Signals:

@@ -37,9 +37,8 @@ def up(
     _stop_on_termination()
     try:
         with LocalStack(data_dir, port=port, on_step=_say) as stack:
-            typer.echo(
-                f"API   {stack.url}\ndocs  {stack.url}/docs\ndata  {stack.data_dir}\nCtrl-C stops everything."
-            )
+            typer.echo(f"API   {stack.url}\ndocs  {stack.url}/docs\ndata  {stack.data_dir}")
+            _say("Ctrl-C stops everything")
             while True:
                 time.sleep(WATCH_SECONDS)
                 stack.check()
@@ -52,7 +51,7 @@ def up(
 
 @contextmanager
 def embedded(data_dir: Path | None = None) -> Iterator[str]:
-    """Yield the address of a service on this machine: the one that runs, else one for as long as the block."""
+    """Yield the address of a service on this machine: the running one, else one of its own."""
     from app.local import LocalStack, StartError, running_at  # noqa: PLC0415 - as above
 
     home = data_dir or DEFAULT_HOME

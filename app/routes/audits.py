@@ -155,9 +155,9 @@ def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
     return MetricsOut(**metrics.document)
 
 
-@router.api_route(
+@router.head("/{audit_id}/{file_name}", include_in_schema=False, dependencies=[Reads])
+@router.get(
     "/{audit_id}/{file_name}",
-    methods=["GET", "HEAD"],
     dependencies=[Reads],
     response_class=FileResponse,
     responses={200: {"content": {name: {} for name in MEDIA_TYPES.values()}}},

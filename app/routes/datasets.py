@@ -38,7 +38,13 @@ def create_dataset(body: DatasetRequest, session: Session, response: Response) -
     return dataset_out(dataset, [])
 
 
-@router.put("/{dataset_id}/files/{file_name}", status_code=202, openapi_extra=RAW_BODY, dependencies=[Writes])
+@router.put(
+    "/{dataset_id}/files/{file_name}",
+    status_code=202,
+    response_model=DatasetOut,
+    openapi_extra=RAW_BODY,
+    dependencies=[Writes],
+)
 async def put_file(
     dataset_id: UUID,
     file_name: FileName,
@@ -49,7 +55,7 @@ async def put_file(
     *,
     complete: Annotated[bool, Query(description="false: more files follow; true: start ingestion")] = True,
 ) -> JSONResponse:
-    """Store one file, sent as the raw body (``curl --upload-file``), and start ingestion unless more follow."""
+    """Store one file, sent as the raw body (``curl --upload-file``); the last one starts ingestion."""
 
     def admit() -> None:
         with opened.transaction() as session:
@@ -210,7 +216,7 @@ def read_image(
 async def put_truth(
     dataset_id: UUID, request: Request, chosen: Chosen, files: Files, opened: Opened
 ) -> TruthOut:
-    """Attach clean labels: a CSV with the columns ``true_label`` and ``key`` or ``position``, as the raw body.
+    """Attach clean labels: a CSV with ``true_label`` and ``key`` or ``position``, as the raw body.
 
     It replaces earlier truth. Metrics and downloads of finished audits are made anew.
     """

@@ -61,7 +61,7 @@ def require(scope: Scope) -> Callable[..., None]:
 
 
 def _require_loopback(request: Request) -> None:
-    """Without keys only this machine's own clients are served, and no web page that borrowed their address."""
+    """Serve this machine's own clients alone, and no web page that borrowed their address."""
     client = request.client.host if request.client else ""
     proxied = any(name in request.headers for name in PROXY_HEADERS)
     if proxied or not _is_loopback(client) or not _is_loopback(request.url.hostname or ""):

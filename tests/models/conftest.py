@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +35,7 @@ def images() -> tuple[np.ndarray, np.ndarray]:
 def configure() -> Callable[..., TrainingConfig]:
     """Return a short configuration for an array of samples."""
 
-    def _configure(inputs: np.ndarray, class_count: int, **requested: Any) -> TrainingConfig:
+    def _configure(inputs: np.ndarray, class_count: int, **requested: object) -> TrainingConfig:
         return resolve(
             FEATURES | requested,
             shape=inputs.shape[1:],

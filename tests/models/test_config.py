@@ -1,5 +1,4 @@
 import dataclasses
-from typing import Any
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ from models.config import TrainingConfig, resolve
 DIGITS = {"shape": (8, 8, 1), "sample_count": 1_797, "class_count": 10, "device": "cpu"}
 
 
-def digits(**requested: Any) -> TrainingConfig:
+def digits(**requested: object) -> TrainingConfig:
     return resolve(requested, **DIGITS)
 
 

@@ -56,12 +56,13 @@ def test_thinned_curves_keep_their_ends_and_area(separation: float) -> None:
 def test_points_say_at_which_score_they_lie() -> None:
     roc = metrics.detection(SCORES, ERRORS).roc
     for x, y, threshold in zip(roc.x_P, roc.y_P, roc.threshold_P, strict=True):
-        called = SCORES >= threshold
-        assert (x, y) == (called[~ERRORS].mean(), called[ERRORS].mean())
+        called = threshold <= SCORES
+        assert x == called[~ERRORS].mean()
+        assert y == called[ERRORS].mean()
 
 
 def test_unusable_scores_are_refused() -> None:
-    with pytest.raises(ValueError, match="two lists of a length"):
+    with pytest.raises(ValueError, match="lists of one length"):
         metrics.detection(SCORES[:4], ERRORS)
     with pytest.raises(ValueError, match="finite"):
         metrics.detection(np.full(5, np.nan), ERRORS)

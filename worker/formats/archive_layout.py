@@ -104,7 +104,7 @@ def _encoded(archive: Archive, pictures: ListedPictures, *, original: bool) -> E
 
 
 def _chunks(archive: Archive, members: NDArray[np.int64]) -> Iterator[EncodedChunk]:
-    """Runs of at most 64 pictures and about a megabyte, so that threads wait for each other neither long nor often."""
+    """Cut into runs of at most 64 pictures and about a megabyte, so that threads seldom wait."""
     ends = np.cumsum(archive.locations(members).lengths)
     start = 0
     while start < len(members):

@@ -1,4 +1,4 @@
-"""Pictures and features as arrays: layouts and number ranges brought to uint8 [N, H, W, C] or float32 [N, D]."""
+"""Pictures and features as arrays, brought to uint8 [N, H, W, C] or float32 [N, D]."""
 
 from __future__ import annotations
 
@@ -26,22 +26,31 @@ _BYTE, _WORD = 255, 65_535
 def check_count(count: int, ingestion: Ingestion) -> None:
     """Refuse arrays with more samples than allowed."""
     if count > ingestion.limits.max_members:
-        raise IngestError("too_many_samples", f"expected at most {ingestion.limits.max_members} samples; found {count}")
+        raise IngestError(
+            "too_many_samples", f"expected at most {ingestion.limits.max_members} samples; found {count}"
+        )
 
 
 def check_lengths(count: int, lengths: dict[str, int | None]) -> None:
     """Refuse columns that are longer or shorter than the samples."""
     for name, length in lengths.items():
         if length is not None and length != count:
-            raise IngestError("length_mismatch", f"expected {count} {name}, one for each sample; found {length}")
+            raise IngestError(
+                "length_mismatch", f"expected {count} {name}, one for each sample; found {length}"
+            )
 
 
-def array_images(format_name: str, array: NDArray[Any], columns: Columns, ingestion: Ingestion) -> ArrayImages:
-    """Pictures [N, H, W], [N, H, W, C] or [N, C, H, W] of any real dtype; C 1, 3 or 4 (alpha is laid on white)."""
+def array_images(
+    format_name: str, array: NDArray[Any], columns: Columns, ingestion: Ingestion
+) -> ArrayImages:
+    """Take pictures [N, H, W], [N, H, W, C] or [N, C, H, W] of any real dtype; C 1, 3 or 4."""
     check_count(len(array), ingestion)
     images = channels_last(array)
     _, height, width, channels = images.shape
-    if not (0 < height <= _MAX_SIDE and 0 < width <= _MAX_SIDE) or height * width > ingestion.limits.max_pixels:
+    if (
+        not (0 < height <= _MAX_SIDE and 0 < width <= _MAX_SIDE)
+        or height * width > ingestion.limits.max_pixels
+    ):
         raise IngestError(
             "too_many_pixels",
             f"expected pictures of 1 to {ingestion.limits.max_pixels} pixels; found {width} x {height}",
@@ -65,7 +74,8 @@ def channels_last(array: NDArray[Any]) -> NDArray[Any]:
         return array.transpose(0, 2, 3, 1)
     raise IngestError(
         "bad_shape",
-        f"expected pictures as [N, H, W], [N, H, W, C] or [N, C, H, W] with C 1, 3 or 4; found {list(array.shape)}",
+        "expected pictures as [N, H, W], [N, H, W, C] or [N, C, H, W] with C 1, 3 or 4; "
+        f"found {list(array.shape)}",
     )
 
 
@@ -77,11 +87,14 @@ def _scale_to_byte(images: NDArray[Any], ingestion: Ingestion) -> float:
     if kind == "b":
         return float(_BYTE)
     if kind not in "iuf":
-        raise IngestError("bad_dtype", f"expected pixels as whole numbers or floats; found dtype {images.dtype}")
+        raise IngestError(
+            "bad_dtype", f"expected pixels as whole numbers or floats; found dtype {images.dtype}"
+        )
     low, high = _range(images, ingestion)
     if low < 0 or high > _WORD or (kind == "f" and high > _BYTE):
         raise IngestError(
-            "pixel_range", f"expected pixels in 0..1 or 0..255 (integers also 0..65535); found {low:g} to {high:g}"
+            "pixel_range",
+            f"expected pixels in 0..1 or 0..255 (integers also 0..65535); found {low:g} to {high:g}",
         )
     if kind == "f" and high <= 1:
         return float(_BYTE)
@@ -101,7 +114,7 @@ def _range(images: NDArray[Any], ingestion: Ingestion) -> tuple[float, float]:
 
 
 def block_bounds(array: NDArray[Any]) -> Iterator[tuple[int, int]]:
-    """Starts and stops of row blocks of about 4 MiB."""
+    """Give starts and stops of row blocks of about 4 MiB."""
     row_bytes = max(1, array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64)))
     step = max(1, _BLOCK_BYTES // row_bytes)
     return ((start, min(start + step, len(array))) for start in range(0, len(array), step))

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as their authors publish them: pickled batches, or binary records without a header."""
+"""CIFAR-10 and CIFAR-100 as published: pickled batches, or binary records without a header."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def pickle_source(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImage
         content = _unpickled(upload, ingestion)
         names = next((content[name] for name in _NAMES if isinstance(content.get(name), list)), None)
         if names is not None and "data" not in content:
-            class_names = [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]
+            class_names = [
+                name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names
+            ]
         else:
             batches.append(_batch(content, upload.name, ingestion))
             ingestion.alive()
@@ -63,7 +65,8 @@ def _unpickled(upload: Upload, ingestion: Ingestion) -> dict[str, Any]:
     size = upload.path.stat().st_size
     if size > ingestion.limits.max_member_bytes:
         raise IngestError(
-            "member_too_large", f"expected pickles of at most {ingestion.limits.max_member_bytes} bytes; found {size}"
+            "member_too_large",
+            f"expected pickles of at most {ingestion.limits.max_member_bytes} bytes; found {size}",
         )
     with upload.path.open("rb") as file:
         return load_plain(file, upload.name)
@@ -85,7 +88,10 @@ def _batch(content: dict[str, Any], name: str, ingestion: Ingestion) -> _Batch:
     texts = [key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key) for key in keys or ()]
     check_lengths(len(data), {"labels": len(labels), "file names": len(texts) or None})
     return _Batch(
-        name=name, pixels=_spooled(_square(data), ingestion), labels=np.array(labels, dtype=np.int64), keys=texts or None
+        name=name,
+        pixels=_spooled(_square(data), ingestion),
+        labels=np.array(labels, dtype=np.int64),
+        keys=texts or None,
     )
 
 
@@ -105,8 +111,10 @@ def _spooled(pixels: NDArray[np.uint8], ingestion: Ingestion) -> NDArray[np.uint
     return np.memmap(path, dtype=np.uint8, mode="r", shape=pixels.shape)
 
 
-def binary_source(uploads: Sequence[Upload], companions: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
-    """Records of one label byte (CIFAR-10) or a coarse and a fine one (CIFAR-100), and 3072 bytes of planes."""
+def binary_source(
+    uploads: Sequence[Upload], companions: Sequence[Upload], ingestion: Ingestion
+) -> ArrayImages:
+    """Read records of one label byte (CIFAR-10) or two (CIFAR-100: coarse, fine), and 3072 of planes."""
     batches = [_binary_batch(upload, ingestion) for upload in sorted(uploads, key=_train_first)]
     lists = [upload for upload in companions if "meta" in upload.name or "fine_label" in upload.name]
     names = lists[0].path.read_text("utf-8", "replace").split() if len(lists) == 1 else []
@@ -149,10 +157,14 @@ def _joined(
     named = [batch.keys for batch in batches if batch.keys is not None]
     keys = [key for part in named for key in part] if len(named) == len(batches) else None
     vocabulary = ingestion.vocabulary
-    given = vocabulary.encode_numbered(labels, class_names) if class_names else vocabulary.encode_array(labels)
+    given = (
+        vocabulary.encode_numbered(labels, class_names) if class_names else vocabulary.encode_array(labels)
+    )
     splits = [_split_of(batch.name) for batch in batches for _ in range(len(batch.labels))]
     columns = Columns(given=given, keys=keys, splits=splits if any(splits) else None)
-    return array_images(format_name, _on_disk([batch.pixels for batch in batches], ingestion), columns, ingestion)
+    return array_images(
+        format_name, _on_disk([batch.pixels for batch in batches], ingestion), columns, ingestion
+    )
 
 
 def _split_of(name: str) -> str | None:

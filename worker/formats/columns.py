@@ -19,7 +19,7 @@ _SHOWN = 20
 
 
 def find_column(found: Sequence[str], chosen: str | None, usual: Sequence[str]) -> str | None:
-    """Name of a column: the chosen one (IngestError where it is absent), else the first usual one, case aside."""
+    """Name of a column: the chosen one (IngestError where absent), else the first usual one, case aside."""
     if chosen is not None:
         if chosen not in found:
             raise IngestError("missing_column", f"expected a column {chosen!r}; found {listed(found)}")

@@ -17,7 +17,7 @@ from worker.formats.problems import SampleError
 from worker.formats.sample import ArrayImages, EncodedImages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
@@ -50,12 +50,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def choose_target(source: EncodedImages | ArrayImages, options: IngestOptions, limits: IngestLimits) -> Target:
+def choose_target(
+    source: EncodedImages | ArrayImages, options: IngestOptions, limits: IngestLimits
+) -> Target:
     """Target of the pack: the size asked for, else native where uniform and small, else a square."""
     sizes, channels = _seen(source, limits)
     side = options.image_size or limits.default_image_size
     height, width = next(iter(sizes)) if len(sizes) == 1 else (side, side)
-    native = options.image_size is None and len(sizes) == 1 and max(height, width) <= limits.default_image_size
+    native = (
+        options.image_size is None and len(sizes) == 1 and max(height, width) <= limits.default_image_size
+    )
     if not native:
         height = width = side
     return Target(height=height, width=width, channels=channels, native=native)
@@ -77,13 +81,19 @@ def _seen(source: EncodedImages | ArrayImages, limits: IngestLimits) -> tuple[se
     return sizes, 3 if coloured or not sizes else 1
 
 
-def decoded(source: EncodedImages | ArrayImages, target: Target, limits: IngestLimits) -> Iterator[DecodedChunk]:
+def decoded(
+    source: EncodedImages | ArrayImages, target: Target, limits: IngestLimits
+) -> Generator[DecodedChunk]:
     """Decode all samples in order; WrongGuessError where a picture does not fit the target's promise."""
-    jobs = _picture_jobs(source, target, limits) if isinstance(source, EncodedImages) else _array_jobs(source, target)
+    jobs = (
+        _picture_jobs(source, target, limits)
+        if isinstance(source, EncodedImages)
+        else _array_jobs(source, target)
+    )
     return in_order(jobs)
 
 
-def in_order(jobs: Iterator[Callable[[], DecodedChunk]]) -> Iterator[DecodedChunk]:
+def in_order(jobs: Iterator[Callable[[], DecodedChunk]]) -> Generator[DecodedChunk]:
     """Run jobs in threads and give their results in order, at most three chunks a core ahead."""
     workers = cores()
     pending: deque[Future[DecodedChunk]] = deque()
@@ -135,7 +145,10 @@ def _empty(start: int, count: int, target: Target) -> DecodedChunk:
 def _array_jobs(source: ArrayImages, target: Target) -> Iterator[Callable[[], DecodedChunk]]:
     count = len(source.columns.given)
     step = max(1, _ARRAY_CHUNK_BYTES // max(1, int(np.prod(source.shape))))
-    return (partial(_take_rows, source, target, start, min(start + step, count)) for start in range(0, count, step))
+    return (
+        partial(_take_rows, source, target, start, min(start + step, count))
+        for start in range(0, count, step)
+    )
 
 
 def _take_rows(source: ArrayImages, target: Target, start: int, stop: int) -> DecodedChunk:
@@ -152,6 +165,8 @@ def _take_rows(source: ArrayImages, target: Target, start: int, stop: int) -> De
         result.pixels = pixels
     else:
         for row, image in enumerate(pixels):
-            resized = fit(Image.fromarray(image[..., 0] if target.channels == 1 else image), target.width, target.height)
+            resized = fit(
+                Image.fromarray(image[..., 0] if target.channels == 1 else image), target.width, target.height
+            )
             result.pixels[row] = np.asarray(resized).reshape(result.pixels.shape[1:])
     return result

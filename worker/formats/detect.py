@@ -55,14 +55,17 @@ def _source(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bool) ->
         return parquet_source(data, ingestion)
     if len(data) > 1:
         raise IngestError(
-            "several_datasets", f"expected one {kind} file; found {len(data)}: {listed([file.name for file in data])}"
+            "several_datasets",
+            f"expected one {kind} file; found {len(data)}: {listed([file.name for file in data])}",
         )
     return csv_source(data[0], ingestion) if kind == "text" else _opened(data[0], ingestion, nested=nested)
 
 
 def _without_companions(uploads: Sequence[Upload]) -> tuple[Sequence[Upload], Sequence[Upload]]:
     """Set aside read-me files and lists of class names that lie beside data of another kind."""
-    data = [upload for upload in uploads if upload.kind != "text" or not upload.name.lower().endswith(_COMPANIONS)]
+    data = [
+        upload for upload in uploads if upload.kind != "text" or not upload.name.lower().endswith(_COMPANIONS)
+    ]
     companions = [upload for upload in uploads if upload not in data]
     return (data, companions) if data else (uploads, ())
 
@@ -71,10 +74,16 @@ def _opened(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Source:
     """Reader of a zip or tar: an npz, an archive of pictures, or one with a dataset's files in it."""
     archive = (ZipArchive if upload.kind == "zip" else TarArchive)(upload.path, ingestion)
     ingestion.resources.callback(archive.close)
-    if isinstance(archive, ZipArchive) and archive.names and all(name.endswith(".npy") for name in archive.names):
+    if (
+        isinstance(archive, ZipArchive)
+        and archive.names
+        and all(name.endswith(".npy") for name in archive.names)
+    ):
         return npz_source(archive, ingestion)
     if nested:
-        raise IngestError("nested_archive", f"expected data in the archive; found the archive {upload.name!r} in it")
+        raise IngestError(
+            "nested_archive", f"expected data in the archive; found the archive {upload.name!r} in it"
+        )
     source = archive_source(archive, ingestion, original=upload.original)
     return source or _source(_extracted(archive, ingestion), ingestion, nested=True)
 

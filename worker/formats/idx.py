@@ -28,12 +28,16 @@ _SPLIT_OF_PREFIX = {"t10k": "test"}
 
 def idx_source(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
     """Pictures with their labels: one set, or several told apart by the names' beginnings (train-, t10k-)."""
-    arrays = {upload.name: read_idx(upload) for upload in sorted(uploads, key=lambda upload: natural_key(upload.name))}
+    arrays = {
+        upload.name: read_idx(upload)
+        for upload in sorted(uploads, key=lambda upload: natural_key(upload.name))
+    }
     labels = {name: array for name, array in arrays.items() if array.ndim == 1}
     pictures = {name: array for name, array in arrays.items() if array.ndim > 1}
     if not pictures or not labels:
         raise IngestError(
-            "incomplete_idx", f"expected one IDX file of pictures and one of labels; found {listed(list(arrays))}"
+            "incomplete_idx",
+            f"expected one IDX file of pictures and one of labels; found {listed(list(arrays))}",
         )
     ordered = sorted(pictures, key=lambda name: (_prefix(name) != "train", natural_key(name)))
     sets = [_labels_of(name, pictures[name], labels, alone=len(pictures) == 1) for name in ordered]
@@ -48,7 +52,9 @@ def idx_source(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
 
 
 def _codes(given: NDArray[Any], true: NDArray[Any] | None, ingestion: Ingestion) -> NDArray[np.int32]:
-    return np.full(len(given), -1, dtype=np.int32) if true is None else ingestion.vocabulary.encode_array(true)
+    return (
+        np.full(len(given), -1, dtype=np.int32) if true is None else ingestion.vocabulary.encode_array(true)
+    )
 
 
 def read_idx(upload: Upload) -> NDArray[Any]:
@@ -58,13 +64,17 @@ def read_idx(upload: Upload) -> NDArray[Any]:
     dtype, sides = np.dtype(_DTYPES[head[2]]), head[3]
     offset = 4 + 4 * sides
     if len(head) < offset:
-        raise IngestError("broken_idx", f"expected {offset} bytes of header in {printable(upload.name)!r}; found {len(head)}")
+        raise IngestError(
+            "broken_idx",
+            f"expected {offset} bytes of header in {printable(upload.name)!r}; found {len(head)}",
+        )
     shape = struct.unpack_from(f">{sides}I", head, 4)
     expected = int(np.prod(shape, dtype=object)) * dtype.itemsize
     found = upload.path.stat().st_size - offset
     if expected != found:
         raise IngestError(
-            "broken_idx", f"expected {expected} bytes for {list(shape)} in {printable(upload.name)!r}; found {found}"
+            "broken_idx",
+            f"expected {expected} bytes for {list(shape)} in {printable(upload.name)!r}; found {found}",
         )
     if not expected:
         return np.empty(shape, dtype=dtype)
@@ -89,7 +99,8 @@ def _labels_of(
     if len(given) != 1 or len(true) > 1:
         raise IngestError(
             "incomplete_idx",
-            f"expected one file of labels for {printable(name)!r}, and at most one named true or clean; found {listed(own)}",
+            f"expected one file of labels for {printable(name)!r}, and at most one named true or clean; "
+            f"found {listed(own)}",
         )
     lengths = {"labels": len(labels[given[0]]), "true labels": len(labels[true[0]]) if true else None}
     check_lengths(len(pictures), lengths)
@@ -105,7 +116,9 @@ def _splits(ordered: Sequence[str], pictures: dict[str, NDArray[Any]]) -> list[s
 
 
 def _stacked(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Sets of one shape as one array."""
+    """Join sets of one shape to one array."""
     if len({part.shape[1:] for part in parts}) > 1:
-        raise IngestError("bad_shape", f"expected pictures of one shape; found {[list(part.shape) for part in parts]}")
+        raise IngestError(
+            "bad_shape", f"expected pictures of one shape; found {[list(part.shape) for part in parts]}"
+        )
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,10 +14,10 @@ from worker.formats.problems import SampleError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The pixel cap is ours, from IngestLimits and for each picture; Pillow's would warn in the middle of a thread.
+# The pixel cap is ours, from IngestLimits and for each picture; Pillow's would warn amid a thread.
 Image.MAX_IMAGE_PIXELS = None
 
-# Named decoders only: Pillow's full list would start programs (EPS) and try a dozen exotic parsers on hostile bytes.
+# Named decoders only: Pillow's full list would start programs (EPS) and try exotic parsers on hostile bytes.
 _MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -79,7 +79,9 @@ def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
     encoding = encoding_of(data)
     if encoding is None:
         found = "an empty file" if not data else f"bytes that begin {data[:8]!r}"
-        raise SampleError("not_an_image", f"expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF, ...); found {found}")
+        raise SampleError(
+            "not_an_image", f"expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF, ...); found {found}"
+        )
     try:
         image = Image.open(io.BytesIO(data), formats=(encoding,))
         turned = "exif" in image.info and image.getexif().get(0x0112, 1) >= 5  # noqa: PLR2004 - 5 to 8 lie on their side
@@ -87,7 +89,9 @@ def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
         raise _unreadable(encoding, error) from None
     width, height = image.size
     if width * height > max_pixels:
-        raise SampleError("too_many_pixels", f"expected at most {max_pixels} pixels; found {width} x {height}")
+        raise SampleError(
+            "too_many_pixels", f"expected at most {max_pixels} pixels; found {width} x {height}"
+        )
     if turned:
         width, height = height, width
     return image, Header(width=width, height=height, mode=image.mode, encoding=encoding)
@@ -140,18 +144,22 @@ def plain(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "LA" else "RGB")
 
 
-def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Map 16-bit, 32-bit or floating grey values to 0..255 by the smallest usual range that holds them all."""
+def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Map 16-bit, 32-bit or floating grey to 0..255 by the smallest usual range that holds all values."""
     if values.dtype == np.uint16:
-        return (values >> 8).astype(np.uint8)
+        scaled: NDArray[np.uint8] = (values >> 8).astype(np.uint8)
+        return scaled
     low, high = float(values.min()), float(values.max())
     if not 0 <= low <= high <= _WORD:
-        raise SampleError("unsupported_pixels", f"expected grey values in 0..65535; found {low:g} to {high:g}")
+        raise SampleError(
+            "unsupported_pixels", f"expected grey values in 0..65535; found {low:g} to {high:g}"
+        )
     if values.dtype.kind == "f" and high <= 1:
         scale = float(_BYTE)
     else:
         scale = 1.0 if high <= _BYTE else _BYTE / _WORD
-    return np.rint(values.astype(np.float32) * scale).astype(np.uint8)
+    scaled = np.rint(values.astype(np.float32) * scale).astype(np.uint8)
+    return np.asarray(scaled)
 
 
 def is_coloured(image: Image.Image) -> bool:
@@ -182,4 +190,6 @@ def fit(image: Image.Image, width: int, height: int) -> Image.Image:
 
 
 def _unreadable(encoding: str, error: BaseException) -> SampleError:
-    return SampleError("unreadable_image", f"expected a whole {encoding} picture; found: {error or type(error).__name__}")
+    return SampleError(
+        "unreadable_image", f"expected a whole {encoding} picture; found: {error or type(error).__name__}"
+    )

@@ -21,7 +21,7 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 def label_text(value: object) -> str | None:
-    """Name of a class as text: None where missing (None, NaN, blank, "nan"), whole floats without their ".0"."""
+    """Name of a class as text: None where missing (None, NaN, blank, "nan"), whole floats without ".0"."""
     if value is None:
         return None
     if isinstance(value, bytes):

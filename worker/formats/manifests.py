@@ -26,7 +26,7 @@ from worker.formats.problems import IngestError, SampleError, printable
 from worker.formats.sample import Columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -73,7 +73,7 @@ def _is_manifest(name: str, root: str) -> bool:
 
 
 def read_manifests(archive: Archive, manifests: Sequence[int], ingestion: Ingestion) -> ListedPictures:
-    """Samples of all tables, in the tables' order."""
+    """List the samples of all tables, in the tables' order."""
     names = archive.names
     member_of = {name: member for member, name in enumerate(names)}
     root = common_root(names)
@@ -131,7 +131,9 @@ def _table_rows(
         file_name = str(record.get(columns.file_name) or "").removeprefix("./")
         member = member_of.get(folder + file_name, member_of.get(root + file_name))
         if member is None or not file_name:
-            ingestion.problems.add(file_name, "missing_file", "expected the listed picture; found no such member")
+            ingestion.problems.add(
+                file_name, "missing_file", "expected the listed picture; found no such member"
+            )
             continue
         path = archive.names[member][len(root) :]
         given = record.get(columns.label) if columns.label else _folder_label(path)
@@ -188,7 +190,9 @@ def _is_list(archive: Archive, member: int, known: set[str]) -> bool:
         return False
     lines = [line for line in text[: 1 << 16].splitlines()[:_LINES_TRIED] if line.strip()]
     root = common_root(archive.names)
-    found = sum(_resolved(path, archive.names[member], root, known) is not None for path, _ in map(_path_label, lines))
+    found = sum(
+        _resolved(path, archive.names[member], root, known) is not None for path, _ in map(_path_label, lines)
+    )
     return 2 * found > len(lines)
 
 
@@ -198,14 +202,17 @@ def _path_label(line: str) -> tuple[str, str | None]:
     return (path.strip().removeprefix("./"), label) if path else (label, None)
 
 
-def _resolved(path: str, list_name: str, root: str, known: Any) -> str | None:
+def _resolved(path: str, list_name: str, root: str, known: Container[str]) -> str | None:
     """Member that a list means: relative to the list's folder or to the root."""
     folder = list_name[: len(list_name) - len(list_name.rpartition("/")[2])]
     return next((name for name in (folder + path, root + path, path) if name in known), None)
 
 
 def read_lists(archive: Archive, lists: Sequence[int], ingestion: Ingestion) -> ListedPictures:
-    """Samples of all lists; a list named clean, true or truth holds true labels, one named as a split gives it."""
+    """List the samples of all lists.
+
+    A list named clean, true or truth holds true labels; one named as a split says the split.
+    """
     root = common_root(archive.names)
     member_of = {name: member for member, name in enumerate(archive.names)}
     given: dict[int, _Row] = {}
@@ -221,7 +228,9 @@ def read_lists(archive: Archive, lists: Sequence[int], ingestion: Ingestion) -> 
             path, label = _path_label(line)
             resolved = _resolved(path, name, root, member_of)
             if resolved is None:
-                ingestion.problems.add(path, "missing_file", "expected the listed picture; found no such member")
+                ingestion.problems.add(
+                    path, "missing_file", "expected the listed picture; found no such member"
+                )
                 continue
             member = member_of[resolved]
             if holds_truth:
@@ -243,10 +252,14 @@ def _listed(
     by_member: dict[int, _Row] = {}
     for row in rows:
         if by_member.setdefault(row.member, row) is not row:
-            ingestion.problems.add(row.key, "listed_twice", "expected every picture in one row; the first row is used")
+            ingestion.problems.add(
+                row.key, "listed_twice", "expected every picture in one row; the first row is used"
+            )
     for member, name in enumerate(archive.names):
         if member not in by_member and member not in tables and suffix(name) not in OTHER_SUFFIXES:
-            ingestion.problems.add(name, "not_listed", "expected every picture in the metadata; found none for it")
+            ingestion.problems.add(
+                name, "not_listed", "expected every picture in the metadata; found none for it"
+            )
     kept = list(by_member.values())
     true = ingestion.vocabulary.encode(row.true for row in kept)
     splits = [row.split for row in kept]

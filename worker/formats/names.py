@@ -17,8 +17,40 @@ PICTURE_SUFFIXES = frozenset(
 )
 OTHER_SUFFIXES = frozenset(
     (
-        *("txt", "csv", "tsv", "json", "jsonl", "md", "rst", "xml", "html", "htm", "yaml", "yml", "pdf", "py", "log"),
-        *("npy", "npz", "mat", "pkl", "pickle", "db", "ini", "cfg", "sh", "ipynb", "zip", "tar", "gz", "h5", "parquet"),
+        *(
+            "txt",
+            "csv",
+            "tsv",
+            "json",
+            "jsonl",
+            "md",
+            "rst",
+            "xml",
+            "html",
+            "htm",
+            "yaml",
+            "yml",
+            "pdf",
+            "py",
+            "log",
+        ),
+        *(
+            "npy",
+            "npz",
+            "mat",
+            "pkl",
+            "pickle",
+            "db",
+            "ini",
+            "cfg",
+            "sh",
+            "ipynb",
+            "zip",
+            "tar",
+            "gz",
+            "h5",
+            "parquet",
+        ),
     )
 )
 _UNSAFE = re.compile(r"^/|^[A-Za-z]:|\\|\x00|(?:^|/)\.\.(?:/|$)")

@@ -26,7 +26,16 @@ _CONTENT = ("images", "image", "x", "features", "data", "embeddings")
 _GIVEN = (*LABELS, "given_labels")
 _CLASS_NAMES = ("class_names", "classes", "label_names")
 _FEATURE_NAMES = ("feature_names", "columns")
-_HEADER_ERRORS = (ValueError, TypeError, SyntaxError, EOFError, OSError, RecursionError, MemoryError, OverflowError)
+_HEADER_ERRORS = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    EOFError,
+    OSError,
+    RecursionError,
+    MemoryError,
+    OverflowError,
+)
 
 
 def npz_source(archive: ZipArchive, ingestion: Ingestion) -> ArrayImages | Features:
@@ -43,7 +52,9 @@ def npz_source(archive: ZipArchive, ingestion: Ingestion) -> ArrayImages | Featu
     feature_names = array(find_column(names, None, _FEATURE_NAMES))
     columns = _columns(
         len(content) if content.ndim else 0,
-        given=mapped_array(archive, members[require_column(names, options.label_column, _GIVEN, "labels")], ingestion),
+        given=mapped_array(
+            archive, members[require_column(names, options.label_column, _GIVEN, "labels")], ingestion
+        ),
         true=array(find_column(names, options.truth_column, TRUTHS)),
         keys=array(find_column(names, options.key_column, KEYS)),
         splits=array(find_column(names, options.split_column, SPLIT_NAMES)),
@@ -89,7 +100,9 @@ def _columns(
     )
 
 
-def _codes(labels: NDArray[Any], class_names: Sequence[str] | None, ingestion: Ingestion) -> NDArray[np.int32]:
+def _codes(
+    labels: NDArray[Any], class_names: Sequence[str] | None, ingestion: Ingestion
+) -> NDArray[np.int32]:
     if class_names is not None and labels.dtype.kind in "iu":
         return ingestion.vocabulary.encode_numbered(labels, class_names)
     if class_names is not None:
@@ -104,13 +117,17 @@ def _flat(array: NDArray[Any], what: str, ingestion: Ingestion) -> NDArray[Any]:
     if array.ndim != 1 or array.dtype.kind not in "biufUS":
         raise IngestError(
             "bad_shape",
-            f"expected {what} as one array [N] of integers or strings; found {list(array.shape)} of {array.dtype}",
+            f"expected {what} as one array [N] of integers or strings; "
+            f"found {list(array.shape)} of {array.dtype}",
         )
-    if len(array) > ingestion.limits.max_members or array.dtype.itemsize > 4 * ingestion.limits.max_text_length:
+    if (
+        len(array) > ingestion.limits.max_members
+        or array.dtype.itemsize > 4 * ingestion.limits.max_text_length
+    ):
         raise IngestError(
             "too_many_samples",
-            f"expected at most {ingestion.limits.max_members} {what} of at most {ingestion.limits.max_text_length} "
-            f"characters; found {len(array)} of {array.dtype}",
+            f"expected at most {ingestion.limits.max_members} {what} of at most "
+            f"{ingestion.limits.max_text_length} characters; found {len(array)} of {array.dtype}",
         )
     return array
 
@@ -120,7 +137,7 @@ def _texts(array: NDArray[Any], what: str, ingestion: Ingestion) -> list[str]:
 
 
 def mapped_array(archive: ZipArchive, member: int, ingestion: Ingestion) -> NDArray[Any]:
-    """Array of a member as a memory map: in the upload itself where it is stored, else unpacked beside the pack."""
+    """Array of a member as a memory map: in the upload where it is stored, else unpacked beside the pack."""
     name = printable(archive.names[member])
     if archive.is_stored(member):
         archive.verify(member)
@@ -136,11 +153,15 @@ def mapped_array(archive: ZipArchive, member: int, ingestion: Ingestion) -> NDAr
     count = int(np.prod(shape, dtype=object)) if shape else 1
     found = archive.size(member) - (offset - base)
     if count * dtype.itemsize > found:
-        raise IngestError("broken_member", f"expected {count * dtype.itemsize} bytes of data in {name!r}; found {found}")
-    order = "F" if fortran else "C"
+        raise IngestError(
+            "broken_member", f"expected {count * dtype.itemsize} bytes of data in {name!r}; found {found}"
+        )
     if count * dtype.itemsize == 0:
         return np.empty(shape, dtype=dtype)
-    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order=order)
+    mapped: NDArray[Any] = np.memmap(
+        path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if fortran else "C"
+    )
+    return mapped
 
 
 def _header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,16 @@ import pyarrow.parquet as pq
 
 from worker.formats.archive import check_total
 from worker.formats.arrays import check_count, check_width, to_float32
-from worker.formats.columns import KEYS, LABELS, SPLIT_NAMES, TRUTHS, check_distinct, find_column, listed, require_column
+from worker.formats.columns import (
+    KEYS,
+    LABELS,
+    SPLIT_NAMES,
+    TRUTHS,
+    check_distinct,
+    find_column,
+    listed,
+    require_column,
+)
 from worker.formats.labels import natural_key
 from worker.formats.names import SPLITS
 from worker.formats.problems import IngestError, SampleError, printable
@@ -24,6 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from worker.formats.limits import IngestLimits
     from worker.formats.sample import Ingestion
     from worker.formats.uploads import Upload
 
@@ -53,8 +64,8 @@ class Shards:
         """Rows in all."""
         return sum(file.metadata.num_rows for file in self.files)
 
-    def batches(self, columns: Sequence[str], size: int, limits: Any) -> Iterator[pa.RecordBatch]:
-        """Rows of some columns, a few at a time; IngestError where a file is broken or unpacks to too much."""
+    def batches(self, columns: Sequence[str], size: int, limits: IngestLimits) -> Iterator[pa.RecordBatch]:
+        """Rows of some columns, a few at a time; IngestError where a file is broken or a bomb."""
         produced = 0
         for name, file in zip(self.names, self.files, strict=True):
             try:
@@ -68,7 +79,9 @@ class Shards:
 
 def _broken(name: str, error: BaseException) -> IngestError:
     text = printable(str(error))[:200]
-    return IngestError("broken_container", f"expected {printable(name)!r} as a complete parquet file; found: {text}")
+    return IngestError(
+        "broken_container", f"expected {printable(name)!r} as a complete parquet file; found: {text}"
+    )
 
 
 def parquet_source(uploads: Sequence[Upload], ingestion: Ingestion) -> EncodedImages | Features:
@@ -121,7 +134,11 @@ def _shard_splits(shards: Shards) -> list[str | None] | None:
 
 def _picture_column(schema: pa.Schema) -> str | None:
     """Column of encoded pictures: a struct with bytes, or bytes under a usual name."""
-    structs = [field.name for field in schema if _is_bytes(_bytes_type(field.type)) and pa.types.is_struct(field.type)]
+    structs = [
+        field.name
+        for field in schema
+        if _is_bytes(_bytes_type(field.type)) and pa.types.is_struct(field.type)
+    ]
     if structs:
         return find_column(structs, None, _PICTURES) or str(structs[0])
     return find_column([field.name for field in schema if _is_bytes(field.type)], None, _PICTURES)
@@ -174,7 +191,8 @@ def _loader(column: pa.Array, ingestion: Ingestion) -> Callable[[int], bytes]:
             raise SampleError("missing_picture", "expected the picture's bytes in the table; found none")
         if len(data) > ingestion.limits.max_member_bytes:
             raise SampleError(
-                "member_too_large", f"expected at most {ingestion.limits.max_member_bytes} bytes; found {len(data)}"
+                "member_too_large",
+                f"expected at most {ingestion.limits.max_member_bytes} bytes; found {len(data)}",
             )
         return bytes(data)
 
@@ -188,7 +206,9 @@ def _spread(shards: Shards, picture: str, count: int, ingestion: Ingestion) -> I
     each = max(1, count // max(1, len(chosen)))
     for file, group in (groups[index] for index in chosen):
         try:
-            batch = next(file.iter_batches(min(each, _CHUNK_ROWS), row_groups=[group], columns=[picture]), None)
+            batch = next(
+                file.iter_batches(min(each, _CHUNK_ROWS), row_groups=[group], columns=[picture]), None
+            )
         except _ERRORS as error:
             raise _broken(shards.names[shards.files.index(file)], error) from None
         load = _loader(batch.column(0), ingestion) if batch else None
@@ -213,19 +233,29 @@ def _picture_columns(shards: Shards, picture: str, ingestion: Ingestion) -> Colu
 
     def column(what: str) -> pa.ChunkedArray | None:
         name = names[what]
-        return None if name is None else pa.chunked_array([batch.column(name) for batch in batches], shards.schema.field(name).type)
+        return (
+            None
+            if name is None
+            else pa.chunked_array([batch.column(name) for batch in batches], shards.schema.field(name).type)
+        )
 
     label, truth, keys, splits = (column(what) for what in ("label", "truth", "key", "split"))
-    assert label is not None
+    class_names = class_names_of(shards.schema, names["label"] or "")
     return Columns(
-        given=encoded_labels(label, class_names_of(shards.schema, names["label"] or ""), ingestion),
-        true=None if truth is None else encoded_labels(truth, class_names_of(shards.schema, names["label"] or ""), ingestion),
-        keys=[str(key) for key in keys.to_pylist()] if keys is not None else _paths(shards, picture, ingestion),
-        splits=_shard_splits(shards) if splits is None else [None if s is None else str(s) for s in splits.to_pylist()],
+        given=encoded_labels(label, class_names, ingestion),
+        true=None if truth is None else encoded_labels(truth, class_names, ingestion),
+        keys=[str(key) for key in keys.to_pylist()]
+        if keys is not None
+        else _paths(shards, picture, ingestion),
+        splits=_shard_splits(shards)
+        if splits is None
+        else [None if s is None else str(s) for s in splits.to_pylist()],
     )
 
 
-def encoded_labels(column: Any, class_names: Sequence[str] | None, ingestion: Ingestion) -> NDArray[np.int32]:
+def encoded_labels(
+    column: pa.Array, class_names: Sequence[str] | None, ingestion: Ingestion
+) -> NDArray[np.int32]:
     """Codes of a label column: numbers into the schema's class names, or any plain values."""
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -276,7 +306,12 @@ def _is_list(kind: pa.DataType) -> bool:
 def _check_numeric(schema: pa.Schema, columns: TableColumns) -> None:
     for name in columns.features:
         kind = schema.field(name).type
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)):
+        if not (
+            pa.types.is_integer(kind)
+            or pa.types.is_floating(kind)
+            or pa.types.is_boolean(kind)
+            or pa.types.is_string(kind)
+        ):
             raise IngestError("column_not_numeric", f"expected numbers in column {name!r}; found {kind}")
 
 
@@ -296,29 +331,23 @@ def _feature_batches(
     special = [name for name in (columns.label, columns.truth, columns.key, columns.split) if name]
     rows = max(1, min(_BATCH_ROWS, (8 << 20) // (4 * width)))
     class_names = class_names_of(shards.schema, columns.label)
+    encode = partial(encoded_labels, class_names=class_names, ingestion=ingestion)
     splits = _shard_splits(shards) if columns.split is None else None
     done = 0
     for batch in shards.batches(list(dict.fromkeys([*content, *special])), rows, ingestion.limits):
         if embedding is None:
-            parts = [numbers(batch.column(name), name, done) for name in content]
-            features = np.stack(parts, axis=1)
+            features = np.stack([numbers(batch.column(name), name, done) for name in content], axis=1)
         else:
             features = _list_rows(batch.column(embedding), width)
-        found = table_columns(batch.select(special), columns, ingestion)
-        yield FeatureBatch(
-            features=features,
-            columns=Columns(
-                given=encoded_labels(batch.column(columns.label), class_names, ingestion),
-                true=None if columns.truth is None else encoded_labels(batch.column(columns.truth), class_names, ingestion),
-                keys=found.keys,
-                splits=found.splits if splits is None else splits[done : done + batch.num_rows],
-            ),
-        )
+        found = table_columns(batch, columns, encode)
+        if splits is not None:
+            found = replace(found, splits=splits[done : done + batch.num_rows])
+        yield FeatureBatch(features=features, columns=found)
         done += batch.num_rows
 
 
-def _list_rows(column: Any, width: int) -> NDArray[np.float32]:
-    """Lists as rows [n, width]; NaN where a list is missing or of another length."""
+def _list_rows(column: pa.Array, width: int) -> NDArray[np.float32]:
+    """Lay lists out as rows [n, width]; NaN where a list is missing or of another length."""
     rows = np.full((len(column), width), np.nan, dtype=np.float32)
     values = column.flatten()
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
@@ -331,6 +360,6 @@ def _list_rows(column: Any, width: int) -> NDArray[np.float32]:
     return rows
 
 
-def _all_wide(column: Any, width: int) -> bool:
+def _all_wide(column: pa.Array, width: int) -> bool:
     lengths = column.value_lengths() if hasattr(column, "value_lengths") else None
     return lengths is None or bool((lengths.to_numpy(zero_copy_only=False) == width).all())

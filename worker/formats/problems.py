@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 class IngestError(ValueError):
-    """The whole upload is refused; `code` is snake_case, the text names what was expected and what was found."""
+    """The whole upload is refused; `code` is snake_case, the text says what was expected and found."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
@@ -72,5 +72,5 @@ class ProblemLog:
 
 
 def printable(text: str) -> str:
-    """Make text storable as UTF-8 in PostgreSQL: lone surrogates escaped, NULs replaced, at most 1,000 characters."""
+    """Make text storable: lone surrogates escaped, NULs replaced, at most 1,000 characters."""
     return text[:1000].replace("\x00", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""What every reader hands over: columns about the samples, and their content as pictures, arrays or features."""
+"""What every reader hands over: columns about the samples, and their content."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Ingestion:
-    """One upload being read: what was asked, what is allowed, what was found, where temporary files may lie."""
+    """One upload being read: what was asked, what is allowed, what was found so far."""
 
     options: IngestOptions
     limits: IngestLimits
@@ -48,7 +48,7 @@ class Columns:
 
 @dataclass(frozen=True, kw_only=True)
 class Locations:
-    """Where the encoded originals lie in the uploaded file: byte offset, stored bytes, zip method (0 or 8), each [N]."""
+    """Where encoded originals lie in the upload: byte offset, stored bytes, zip method (0, 8), each [N]."""
 
     offsets: NDArray[np.int64]
     lengths: NDArray[np.int64]

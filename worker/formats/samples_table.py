@@ -39,7 +39,7 @@ class Labels:
 
 
 def final_labels(written: Written, ingestion: Ingestion) -> Labels:
-    """Class codes of the kept samples to labels 0..K-1 in the order of their names, after checking they make sense."""
+    """Turn class codes of the kept samples into labels 0..K-1 in the order of the class names."""
     given = written.columns.given[written.rows]
     true = None if written.columns.true is None else written.columns.true[written.rows]
     check_labels(given, ingestion)
@@ -61,23 +61,27 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
     if len(given) < limits.min_samples:
         raise IngestError(
             "too_few_samples",
-            f"expected at least {limits.min_samples} usable samples; found {len(given)} ({ingestion.problems.summary()})",
+            f"expected at least {limits.min_samples} usable samples; found {len(given)} "
+            f"({ingestion.problems.summary()})",
         )
     if len(codes) == 1:
         raise IngestError("one_class", f"expected at least 2 classes; found only {shown}")
     if len(codes) == len(given):
         raise IngestError(
             "labels_unique",
-            f"expected classes with several samples; found {len(codes)} different labels for {len(given)} samples "
-            f"({shown}, ...): was a wrong column taken as the label?",
+            f"expected classes with several samples; found {len(codes)} different labels for {len(given)} "
+            f"samples ({shown}, ...): was a wrong column taken as the label?",
         )
     if len(codes) > limits.max_classes:
-        raise IngestError("too_many_classes", f"expected at most {limits.max_classes} classes; found {len(codes)}")
+        raise IngestError(
+            "too_many_classes", f"expected at most {limits.max_classes} classes; found {len(codes)}"
+        )
     longest = max((names[code] for code in codes), key=len)
     if len(longest) > limits.max_text_length:
         raise IngestError(
             "label_too_long",
-            f"expected class names of at most {limits.max_text_length} characters; found {len(longest)}: {longest[:40]!r}...",
+            f"expected class names of at most {limits.max_text_length} characters; "
+            f"found {len(longest)}: {longest[:40]!r}...",
         )
 
 
@@ -108,24 +112,34 @@ def _made_unique(keys: Sequence[str], ingestion: Ingestion) -> list[str]:
                 copies[key] = copies.get(key, 1) + 1
                 name = f"{key}~{copies[key]}"
             taken.add(name)
-            ingestion.problems.add(name, "duplicate_key", f"expected every key once; found {key!r} again, now {name!r}")
+            ingestion.problems.add(
+                name, "duplicate_key", f"expected every key once; found {key!r} again, now {name!r}"
+            )
         seen.add(name)
         unique.append(name)
     return unique
 
 
+def final_splits(written: Written) -> list[str | None] | None:
+    """List the splits of the kept samples as given; None where the upload has none."""
+    found = written.columns.splits
+    if found is None:
+        return None
+    storable = {split: None if split is None else printable(split) for split in set(found)}
+    return [storable[found[row]] for row in written.rows.tolist()]
+
+
 def write_samples(path: Path, written: Written, labels: Labels, keys: Sequence[str]) -> None:
     """Write the samples table: position, key, labels, split, size and location of the original."""
     count = len(keys)
-    splits = written.columns.splits
-    kept_splits = None if splits is None else [splits[row] for row in written.rows.tolist()]
+    splits = final_splits(written)
     true = labels.true
     columns: dict[str, Any] = {
         "position": pa.array(np.arange(count, dtype=np.int64)),
         "key": pa.array(keys, pa.string()),
         "given_label": pa.array(labels.given),
         "true_label": _optional(true, pa.int32(), count, None if true is None else true == MISSING),
-        "split": pa.nulls(count, pa.string()) if kept_splits is None else pa.array(kept_splits, pa.string()),
+        "split": pa.nulls(count, pa.string()) if splits is None else pa.array(splits, pa.string()),
         "width": _optional(written.widths, pa.int32(), count),
         "height": _optional(written.heights, pa.int32(), count),
         **_location_columns(written, count),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,20 @@ import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
 from worker.formats.arrays import check_width, to_float32
-from worker.formats.columns import KEYS, LABELS, SPLIT_NAMES, TRUTHS, check_distinct, find_column, require_column
+from worker.formats.columns import (
+    KEYS,
+    LABELS,
+    SPLIT_NAMES,
+    TRUTHS,
+    check_distinct,
+    find_column,
+    require_column,
+)
 from worker.formats.problems import IngestError, printable
 from worker.formats.sample import Columns, FeatureBatch, Features
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,11 +50,14 @@ class TableColumns:
         self.key = find_column(found, options.key_column, (*KEYS, *_INDEX_NAMES))
         self.split = find_column(found, options.split_column, SPLIT_NAMES)
         special = (self.label, self.truth, self.key, self.split)
-        self.features = [name for name in found if name not in special and name.strip().lower() not in _INDEX_NAMES]
+        self.features = [
+            name for name in found if name not in special and name.strip().lower() not in _INDEX_NAMES
+        ]
 
 
 def csv_source(upload: Upload, ingestion: Ingestion) -> Features:
     """Feature table with a header line."""
+    _check_utf8(upload.path)
     delimiter, header = read_header(upload.path)
     columns = TableColumns(header, ingestion)
     check_width(len(columns.features), ingestion)
@@ -53,9 +65,23 @@ def csv_source(upload: Upload, ingestion: Ingestion) -> Features:
     return Features(
         format="csv",
         names=columns.features,
-        batches=_batches(upload.path, delimiter, header, columns, skipped, ingestion),
-        row_numbers=lambda rows: rows + np.searchsorted(np.array(skipped) - np.arange(len(skipped)), rows, side="right"),
+        batches=_batches(_reader(upload.path, delimiter, header, skipped, ingestion), columns, ingestion),
+        row_numbers=lambda rows: (
+            rows + np.searchsorted(np.array(skipped) - np.arange(len(skipped)), rows, side="right")
+        ),
     )
+
+
+def _check_utf8(path: Path) -> None:
+    """Refuse other encodings at once: Arrow would trip over them only in rows with too many or few fields."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while block := file.read(_BLOCK_BYTES):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise IngestError("bad_csv", f"expected a CSV table in UTF-8; found: {error}") from None
 
 
 def read_header(path: Path) -> tuple[str, list[str]]:
@@ -74,70 +100,76 @@ def read_header(path: Path) -> tuple[str, list[str]]:
 
 
 def _batches(
-    path: Path,
-    delimiter: str,
-    header: Sequence[str],
-    columns: TableColumns,
-    skipped: list[int],
-    ingestion: Ingestion,
+    blocks: Iterator[pa.RecordBatch], columns: TableColumns, ingestion: Ingestion
 ) -> Iterator[FeatureBatch]:
     done = 0
-    try:
-        for batch in _reader(path, delimiter, header, skipped, ingestion):
-            yield feature_batch(batch, columns, done, ingestion)
-            done += batch.num_rows
-    except pa.ArrowException as error:
-        raise IngestError("bad_csv", f"expected a CSV table in UTF-8; found: {printable(str(error))[:300]}") from None
+    for block in blocks:
+        yield feature_batch(block, columns, done, ingestion)
+        done += block.num_rows
 
 
 def _reader(
     path: Path, delimiter: str, header: Sequence[str], skipped: list[int], ingestion: Ingestion
-) -> pa_csv.CSVStreamingReader:
-    """All columns as text; rows with too few or too many fields are logged and left out."""
+) -> Iterator[pa.RecordBatch]:
+    """Blocks of rows, all columns as text; rows with too few or too many fields are logged and left out."""
 
     def leave_out(row: pa_csv.InvalidRow) -> str:
         number = len(skipped) if row.number is None else row.number - 2
         skipped.append(number)
+        found = f"{row.actual_columns}: {row.text[:80]}"
         ingestion.problems.add(
-            str(number), "bad_row", f"expected {row.expected_columns} fields; found {row.actual_columns}: {row.text[:80]}"
+            str(number), "bad_row", f"expected {row.expected_columns} fields; found {found}"
         )
         return "skip"
 
-    return pa_csv.open_csv(
-        path,
-        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
-        parse_options=pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=leave_out),
-        convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
-        ),
-    )
+    try:
+        yield from pa_csv.open_csv(
+            path,
+            read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=leave_out),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowException as error:
+        raise IngestError("bad_csv", f"expected a CSV table; found: {printable(str(error))[:300]}") from None
 
 
-def feature_batch(batch: pa.RecordBatch, columns: TableColumns, first_row: int, ingestion: Ingestion) -> FeatureBatch:
+def feature_batch(
+    batch: pa.RecordBatch, columns: TableColumns, first_row: int, ingestion: Ingestion
+) -> FeatureBatch:
     """Numbers and columns of one block of rows."""
     features = np.empty((batch.num_rows, len(columns.features)), dtype=np.float32)
     for index, name in enumerate(columns.features):
         features[:, index] = numbers(batch.column(name), name, first_row)
-    return FeatureBatch(features=features, columns=table_columns(batch, columns, ingestion))
+
+    def encode(column: pa.Array) -> NDArray[np.int32]:
+        return ingestion.vocabulary.encode(column.to_pylist())
+
+    return FeatureBatch(features=features, columns=table_columns(batch, columns, encode))
 
 
-def table_columns(batch: pa.RecordBatch, columns: TableColumns, ingestion: Ingestion) -> Columns:
-    """Labels, keys and splits of a block of rows."""
+def table_columns(
+    batch: pa.RecordBatch, columns: TableColumns, encode: Callable[[pa.Array], NDArray[np.int32]]
+) -> Columns:
+    """Codes of labels, keys and splits of a block of rows."""
 
     def texts(name: str | None) -> list[Any] | None:
         return None if name is None else batch.column(name).to_pylist()
 
-    keys, splits, truth = texts(columns.key), texts(columns.split), texts(columns.truth)
+    keys, splits = texts(columns.key), texts(columns.split)
     return Columns(
-        given=ingestion.vocabulary.encode(texts(columns.label) or ()),
-        true=None if truth is None else ingestion.vocabulary.encode(truth),
+        given=encode(batch.column(columns.label)),
+        true=None if columns.truth is None else encode(batch.column(columns.truth)),
         keys=None if keys is None else [str(key) for key in keys],
-        splits=None if splits is None else [str(split) if split not in (None, "") else None for split in splits],
+        splits=None
+        if splits is None
+        else [str(split) if split not in (None, "") else None for split in splits],
     )
 
 
 def numbers(column: pa.Array, name: str, first_row: int) -> NDArray[np.float32]:
-    """Column of text or numbers as float32, missing ones NaN; IngestError naming the first that is no number."""
+    """Column of text or numbers as float32, NaN where missing; IngestError naming the first non-number."""
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = _parsed(column, name, first_row)
     elif pa.types.is_boolean(column.type):

@@ -1,4 +1,4 @@
-"""Plain tar archives: headers by columns, members by position (compressed tars are unpacked to a plain one first)."""
+"""Plain tar archives, members read by position (compressed tars are unpacked to a plain one first)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, int, i
         if kind == _FOLDER or name.endswith("/") or is_litter(name):
             continue
         if kind not in _FILES:
-            ingestion.problems.add(name, "not_a_file", "expected an ordinary file; found a link, device or sparse file")
+            ingestion.problems.add(
+                name, "not_a_file", "expected an ordinary file; found a link, device or sparse file"
+            )
             continue
         yield name, offset, size
     check_unique([name for name in names if name])
@@ -109,7 +111,7 @@ def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, int, i
 
 
 def _entries(file: OpenFile) -> Iterator[tuple[bytes, str, int, int]]:
-    """Type, name, data offset and size of every entry, with the names of extension headers put in their place."""
+    """Type, name, data offset and size of every entry, names of extension headers put in their place."""
     position = 0
     long_name: str | None = None
     long_size: int | None = None
@@ -181,7 +183,9 @@ def _pax(records: bytes) -> dict[str, str]:
         attributes[_text(key)] = _text(value)
         records = records[int(length) :]
     if any(key.startswith("GNU.sparse") for key in attributes):
-        raise IngestError("sparse_member", f"expected ordinary files; found the sparse file {printable(str(attributes))}")
+        raise IngestError(
+            "sparse_member", f"expected ordinary files; found the sparse file {printable(str(attributes))}"
+        )
     return attributes
 
 

@@ -1,8 +1,8 @@
 """Pickles of plain containers and byte arrays, read without running anything they name.
 
-NumPy's own constructors are never called: stand-ins take what a pickled array says of itself, and an array is built
-only after its dtype has been found to be plain bytes. The interpreter is the standard library's in Python, because the
-one in C allocates memory for whatever index a hostile pickle states.
+NumPy's own constructors are never called: stand-ins take what a pickled array says of itself, and an array is
+built only after its dtype has been found to be plain bytes. The interpreter is the standard library's in
+Python, because the one in C allocates memory for whatever index a hostile pickle states.
 """
 
 from __future__ import annotations
@@ -16,11 +16,21 @@ import numpy as np
 from worker.formats.problems import IngestError, printable
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from typing import BinaryIO
 
+    from numpy.typing import NDArray
+
 _ERRORS = (
-    *(pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError),
+    *(
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        AssertionError,
+    ),
     *(struct.error, OverflowError, MemoryError, RecursionError, ImportError, NameError),
 )
 
@@ -45,7 +55,10 @@ class _Array:
 
     def bytes_array(self) -> NDArray[np.uint8]:
         """Build the array; ValueError where it is anything but bytes in C or Fortran order."""
-        _, shape, dtype, fortran, data = self.state  # type: ignore[misc]
+        state = self.state
+        if not isinstance(state, tuple) or len(state) != 5:  # noqa: PLR2004 - version, shape, dtype, order, data
+            raise ValueError("an array without its state")
+        _, shape, dtype, fortran, data = state
         if not isinstance(dtype, _Dtype) or dtype.code not in ("u1", b"u1"):
             raise ValueError("an array of another dtype than uint8")
         if not isinstance(data, bytes) or not all(isinstance(side, int) for side in shape):
@@ -55,6 +68,19 @@ class _Array:
 
 def _reconstruct(*_: object) -> _Array:
     return _Array()
+
+
+def _from_buffer(data: object, dtype: object, shape: object, order: object) -> _Array:
+    """Array as protocol 5 writes it."""
+    array = _Array()
+    array.state = (
+        1,
+        shape,
+        dtype,
+        order == "F",
+        bytes(data) if isinstance(data, bytes | bytearray) else None,
+    )
+    return array
 
 
 def _latin1(text: object, encoding: object = "latin1") -> bytes:
@@ -67,6 +93,8 @@ def _latin1(text: object, encoding: object = "latin1") -> bytes:
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _latin1,
@@ -89,17 +117,18 @@ class _Unpickler(pickle._Unpickler):  # noqa: SLF001 - see the module's docstrin
 
 
 def load_plain(file: BinaryIO, name: str) -> dict[str, Any]:
-    """Dictionary of a pickle with text keys and uint8 arrays; IngestError for anything else."""
+    """Read the dictionary of a pickle with text keys and uint8 arrays; IngestError for anything else."""
     try:
         value = _Unpickler(file, encoding="bytes").load()
         if not isinstance(value, dict):
-            raise TypeError(f"a {type(value).__name__}")  # noqa: TRY301
+            raise TypeError(f"a {type(value).__name__}")
         return {_text(key): _plain(item) for key, item in value.items()}
     except IngestError:
         raise
     except _ERRORS as error:
         raise IngestError(
-            "bad_pickle", f"expected a CIFAR batch (a dictionary) in {printable(name)!r}; found: {printable(str(error))}"
+            "bad_pickle",
+            f"expected a CIFAR batch (a dictionary) in {printable(name)!r}; found: {printable(str(error))}",
         ) from None
 
 

@@ -1,14 +1,15 @@
-"""Uploaded files before anything is known of them: unpacked if compressed, and told apart by their first bytes."""
+"""Uploaded files before anything is known of them: unpacked, and told apart by their first bytes."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
 import lzma
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 from worker.formats.archive import check_ratio, check_total
 from worker.formats.images import encoding_of
@@ -16,6 +17,8 @@ from worker.formats.problems import IngestError, printable
 from worker.formats.tars import RECORD, is_tar_header
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from worker.formats.sample import Ingestion
 
 _COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"))
@@ -30,8 +33,10 @@ _FOREIGN = (
     (b"%PDF", "a PDF document"),
     (b"SQLite", "an SQLite database"),
 )
-_IDX_TYPES = b"\x08\x09\x0b\x0c\x0d\x0e"
-_PICKLE_PROTOCOLS = range(2, 6)
+_IDX_HEAD = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x04].{4}", re.DOTALL)
+_PICKLE_HEAD = re.compile(rb"\x80[\x02-\x05]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_LONGEST_CHARACTER = 4
 _BLOCK = 1 << 20
 
 
@@ -56,7 +61,9 @@ def staged(path: Path, name: str, ingestion: Ingestion, *, original: bool) -> Up
     target = ingestion.staging / f"unpacked-{len(list(ingestion.staging.iterdir()))}"
     _unpack(path, compression, target, ingestion)
     if _compression(target):
-        raise IngestError("nested_compression", f"expected {printable(name)!r} to be compressed once; found it twice")
+        raise IngestError(
+            "nested_compression", f"expected {printable(name)!r} to be compressed once; found it twice"
+        )
     name = _without_suffix(name)
     return Upload(name=name, path=target, original=False, kind=kind_of(target, name))
 
@@ -76,10 +83,10 @@ def _without_suffix(name: str) -> str:
 
 def _unpack(path: Path, compression: str, target: Path, ingestion: Ingestion) -> None:
     """Decompress a file within the caps on bytes and ratio."""
-    opener = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}[compression]
+    openers: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
     compressed, produced = path.stat().st_size, 0
     try:
-        with cast("BinaryIO", opener(path, "rb")) as source, target.open("wb") as file:
+        with openers[compression](path, "rb") as source, target.open("wb") as file:
             while block := source.read(_BLOCK):
                 produced += len(block)
                 check_total(produced, ingestion.limits)
@@ -87,11 +94,13 @@ def _unpack(path: Path, compression: str, target: Path, ingestion: Ingestion) ->
                 file.write(block)
                 ingestion.alive()
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise IngestError("broken_container", f"expected a complete {compression} file; found: {error}") from None
+        raise IngestError(
+            "broken_container", f"expected a complete {compression} file; found: {error}"
+        ) from None
 
 
 def kind_of(path: Path, name: str) -> str:
-    """Kind of an uncompressed file by its first bytes; the name only tells CIFAR's headless binaries from text."""
+    """Kind of an uncompressed file by its first bytes; only CIFAR's headless binaries need the name."""
     with path.open("rb") as file:
         head = file.read(RECORD)
     if not head:
@@ -102,15 +111,16 @@ def kind_of(path: Path, name: str) -> str:
         return "parquet"
     if is_tar_header(head):
         return "tar"
-    if head[:2] == b"\0\0" and len(head) > 8 and head[2] in _IDX_TYPES and 1 <= head[3] <= 4:
+    if _IDX_HEAD.match(head):
         return "idx"
-    if head[0] == 0x80 and len(head) > 1 and head[1] in _PICKLE_PROTOCOLS:
+    if _PICKLE_HEAD.match(head):
         return "pickle"
     foreign = next((text for magic, text in _FOREIGN if head.startswith(magic)), None)
     if foreign or (encoding_of(head) and not _is_text(head)):
         raise IngestError(
             "unsupported_format",
-            f"expected an archive, npz, IDX, CIFAR, parquet or CSV file; found {foreign or 'a single picture'}",
+            "expected an archive, npz, IDX, CIFAR, parquet or CSV file; "
+            f"found {foreign or 'a single picture'}",
         )
     return "text" if _is_text(head) and not name.lower().endswith(".bin") else "binary"
 
@@ -120,7 +130,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:
+        if error.start <= len(head) - _LONGEST_CHARACTER:
             return False
         text = head[: error.start].decode("utf-8-sig")
-    return not any(ord(character) < 32 and character not in "\t\n\r" for character in text)
+    return not _CONTROL.search(text)

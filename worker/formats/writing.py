@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,11 +13,11 @@ from worker.formats.decoding import choose_target, decoded
 from worker.formats.images import WrongGuessError
 from worker.formats.labels import MISSING
 from worker.formats.npy import NpyWriter
-from worker.formats.problems import IngestError, ProblemLog
+from worker.formats.problems import IngestError, ProblemLog, printable
 from worker.formats.sample import ArrayImages, Columns, EncodedImages, Locations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from worker.formats.sample import FeatureBatch, Features, Ingestion
 
 _SIZES_SHOWN = 20
+_NAMES_SHOWN = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +55,15 @@ def key_of(columns: Columns, row: int) -> str:
 
 
 def write_images(
-    source: EncodedImages | ArrayImages, ingestion: Ingestion, path: Path, report: Callable[[int, int | None], None]
+    source: EncodedImages | ArrayImages,
+    ingestion: Ingestion,
+    path: Path,
+    report: Callable[[int, int | None], None],
 ) -> Written:
     """Decode all pictures into a pack file.
 
-    The probe's guess (one size, all grey) holds for nearly every upload. Where a later picture breaks it, the pass
-    begins anew with the wider target, so that the pack depends on the pictures only and never on the probe.
+    The probe's guess (one size, all grey) holds for nearly every upload. Where a later picture breaks it, the
+    pass begins anew with the wider target, so that the pack depends on the pictures only, never on the probe.
     """
     target = choose_target(source, ingestion.options, ingestion.limits)
     while True:
@@ -93,8 +98,12 @@ def _image_pass(
     labelled = labelled_rows(columns, ingestion)
     kept: list[NDArray[np.int64]] = []
     seen = _Seen()
-    with NpyWriter(path, shape, "uint8") as pack:
-        for chunk in decoded(source, target, ingestion.limits):
+    # The pass is closed at once when anything stops it, so that no thread reads from files closed by then.
+    with (
+        NpyWriter(path, shape, "uint8") as pack,
+        closing(decoded(source, target, ingestion.limits)) as chunks,
+    ):
+        for chunk in chunks:
             rows = np.arange(chunk.start, chunk.start + len(chunk.kept))
             usable = chunk.kept & labelled[rows]
             pack.append(chunk.pixels if usable.all() else chunk.pixels[usable])
@@ -176,18 +185,21 @@ def write_features(
         rows=rows,
         row_numbers=source.row_numbers(rows),
         columns=stacked(batches),
-        statistics={"feature_count": width, "feature_names": list(source.names[:1000])},
+        statistics={
+            "feature_count": width,
+            "feature_names": [printable(name) for name in source.names[:_NAMES_SHOWN]],
+        },
     )
 
 
 def _usable_rows(
-    batch: FeatureBatch, numbers: NDArray[np.int64], names: Any, ingestion: Ingestion
+    batch: FeatureBatch, numbers: NDArray[np.int64], names: Sequence[str], ingestion: Ingestion
 ) -> NDArray[np.bool_]:
     """Rows of a batch that have a label and only finite numbers; the others are logged."""
     finite = np.isfinite(batch.features)
-    usable: NDArray[np.bool_] = finite.all(axis=1)
+    usable: NDArray[np.bool_] = np.all(finite, axis=1)
     keys = batch.columns.keys
-    for row in np.flatnonzero(~usable):
+    for row in np.flatnonzero(~usable).tolist():
         column = int(np.argmin(finite[row]))
         key = str(numbers[row]) if keys is None else keys[row]
         found = batch.features[row, column]
@@ -206,8 +218,8 @@ def labelled_rows(
 ) -> NDArray[np.bool_]:
     """Rows that have a label [n]; the others are logged."""
     labelled: NDArray[np.bool_] = columns.given != MISSING
-    for row in np.flatnonzero(~labelled):
-        number = int(row) if numbers is None else int(numbers[row])
+    for row in np.flatnonzero(~labelled).tolist():
+        number = row if numbers is None else int(numbers[row])
         key = str(number) if columns.keys is None else columns.keys[row]
         ingestion.problems.add(key, "missing_label", "expected a label; found none")
     return labelled
@@ -226,10 +238,12 @@ def check_pack_bytes(size: int, ingestion: Ingestion) -> None:
 def check_rows(count: int, ingestion: Ingestion) -> None:
     """Refuse tables with more rows than allowed."""
     if count > ingestion.limits.max_members:
-        raise IngestError("too_many_samples", f"expected at most {ingestion.limits.max_members} samples; found {count}")
+        raise IngestError(
+            "too_many_samples", f"expected at most {ingestion.limits.max_members} samples; found {count}"
+        )
 
 
-def joined(parts: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
+def joined(parts: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
     """Concatenate parts, of which there may be none."""
     return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
 
@@ -248,5 +262,3 @@ def stacked(batches: list[Columns]) -> Columns:
         keys=keys,
         splits=splits,
     )
-
-

@@ -1,4 +1,4 @@
-"""Zip archives: the central directory by columns, members by position; nothing is trusted beyond what it proves."""
+"""Zip archives, members read by position; sizes, checksums and names are checked before they are believed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ class ZipArchive:
         size, stored = int(self._sizes[member]), int(self._stored[member])
         if max(size, stored) > self.limits.max_member_bytes:
             raise SampleError(
-                "member_too_large", f"expected at most {self.limits.max_member_bytes} bytes; found {max(size, stored)}"
+                "member_too_large",
+                f"expected at most {self.limits.max_member_bytes} bytes; found {max(size, stored)}",
             )
         try:
             check_ratio(size, stored, self.limits)
@@ -81,11 +82,13 @@ class ZipArchive:
             raise SampleError(error.code, error.message) from None
         data = _inflated(self._stored_bytes(member, stored), int(self._methods[member]), size)
         if len(data) != size or zlib.crc32(data) != self._crcs[member]:
-            raise SampleError("bad_member", f"expected {size} bytes with the directory's CRC; found other data")
+            raise SampleError(
+                "bad_member", f"expected {size} bytes with the directory's CRC; found other data"
+            )
         return data
 
     def _stored_bytes(self, member: int, length: int) -> bytes:
-        """Encoded bytes of a member with one read, as the local header nearly always has the guessed length."""
+        """Read the encoded bytes at once, as the local header nearly always has the guessed length."""
         header = int(self._headers[member])
         guess = _LOCAL.size + len(self.names[member].encode("utf-8", "replace")) + _LOCAL_EXTRA_GUESS
         data = self._file.at(header, guess + length)
@@ -146,7 +149,8 @@ class ZipArchive:
 
     def _broken_member(self, member: int, found: str) -> IngestError:
         return IngestError(
-            "broken_member", f"expected {printable(self.names[member])!r} stored or deflated and whole; found {found}"
+            "broken_member",
+            f"expected {printable(self.names[member])!r} stored or deflated and whole; found {found}",
         )
 
     def locations(self, members: NDArray[np.int64]) -> Locations:
@@ -161,8 +165,11 @@ class ZipArchive:
 def _data_start(local: bytes) -> int:
     """Length of a local header with its name and extra fields."""
     if len(local) < _LOCAL.size or not local.startswith(b"PK\x03\x04"):
-        raise SampleError("bad_member", "expected a zip member at the offset in the directory; found other data")
-    return _LOCAL.size + sum(_LOCAL.unpack_from(local)[-2:])
+        raise SampleError(
+            "bad_member", "expected a zip member at the offset in the directory; found other data"
+        )
+    name_length, extra_length = _LOCAL.unpack_from(local)[-2:]
+    return _LOCAL.size + int(name_length) + int(extra_length)
 
 
 def _inflated(stored: bytes, method: int, size: int) -> bytes:
@@ -170,7 +177,9 @@ def _inflated(stored: bytes, method: int, size: int) -> bytes:
     if method == _STORED:
         return stored
     if method != _DEFLATED:
-        raise SampleError("unsupported_compression", f"expected a stored or deflated member; found method {method}")
+        raise SampleError(
+            "unsupported_compression", f"expected a stored or deflated member; found method {method}"
+        )
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, size + 1)
     except zlib.error as error:
@@ -189,7 +198,9 @@ def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
         if member.name.endswith("/") or is_litter(member.name):
             continue
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            ingestion.problems.add(member.name, "not_a_file", "expected an ordinary file; found a link or device")
+            ingestion.problems.add(
+                member.name, "not_a_file", "expected an ordinary file; found a link or device"
+            )
             continue
         yield member._replace(header_offset=member.header_offset + shift)
     check_unique(names)
@@ -230,12 +241,16 @@ def _entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
     if directory[position : position + 4] != b"PK\x01\x02" or len(directory) < position + _ENTRY.size:
         raise broken("zip", "a central directory with fewer entries than it counts")
     fields = _ENTRY.unpack_from(directory, position)
-    (_, _, _, _, _, flags, method, _, _, crc, stored, size, name_length, extra_length, comment_length) = fields[:15]
+    (_, _, _, _, _, flags, method, _, _, crc, stored, size, name_length, extra_length, comment_length) = (
+        fields[:15]
+    )
     name_at = position + _ENTRY.size
     extra_at = name_at + name_length
     name = safe_name(_decoded(directory[name_at:extra_at]))
     if flags & _ENCRYPTED:
-        raise IngestError("encrypted_member", f"expected members without a password; found {printable(name)!r}")
+        raise IngestError(
+            "encrypted_member", f"expected members without a password; found {printable(name)!r}"
+        )
     offset = fields[-1]
     if _UNKNOWN_32 in (size, stored, offset):
         extra = directory[extra_at : extra_at + extra_length]
@@ -250,7 +265,9 @@ def _wide_fields(extra: bytes, narrow: tuple[int, int, int]) -> tuple[int, ...]:
     while position + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, position)
         if kind == 1:
-            wide = iter(struct.unpack_from(f"<{min(length, len(extra) - position - 4) // 8}Q", extra, position + 4))
+            wide = iter(
+                struct.unpack_from(f"<{min(length, len(extra) - position - 4) // 8}Q", extra, position + 4)
+            )
             values = tuple(next(wide, -1) if value == _UNKNOWN_32 else value for value in narrow)
             if all(0 <= value < 1 << 62 for value in values):
                 return values

@@ -53,7 +53,7 @@ class Built:
 def build(tmp_path: Path) -> Callable[..., Built]:
     numbers = itertools.count()
 
-    def run(*files: Path, limits: IngestLimits | None = None, **options: Any) -> Built:
+    def run(*files: Path, limits: IngestLimits | None = None, **options: str | int) -> Built:
         destination = tmp_path / f"built-{next(numbers)}"
         destination.mkdir()
         ingested = build_pack(
@@ -72,7 +72,7 @@ def build(tmp_path: Path) -> Callable[..., Built]:
 
 @pytest.fixture
 def refusal(build: Callable[..., Built]) -> Callable[..., IngestError]:
-    def run(*files: Path, **arguments: Any) -> IngestError:
+    def run(*files: Path, **arguments: object) -> IngestError:
         with pytest.raises(IngestError) as caught:
             build(*files, **arguments)
         assert str(caught.value).startswith("expected ")
@@ -83,7 +83,7 @@ def refusal(build: Callable[..., Built]) -> Callable[..., IngestError]:
 
 @pytest.fixture
 def encoded() -> Callable[..., bytes]:
-    def run(image: Image.Image | np.ndarray, kind: str = "PNG", **arguments: Any) -> bytes:
+    def run(image: Image.Image | np.ndarray, kind: str = "PNG", **arguments: object) -> bytes:
         file = io.BytesIO()
         picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
         picture.save(file, kind, **arguments)

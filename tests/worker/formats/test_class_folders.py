@@ -2,14 +2,28 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
 from worker.formats.names import common_root, is_litter, split_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from worker.packs import IngestError
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_zip_of_class_folders_keeps_archive_order_pixels_and_places(build, zip_of, folders, pictures, method):
+def test_zip_of_class_folders_keeps_archive_order_pixels_and_places(
+    build: Callable[..., Any],
+    zip_of: Callable[..., Path],
+    folders: dict[str, bytes],
+    pictures: np.ndarray,
+    method: int,
+) -> None:
     path = zip_of(folders, method)
     built = build(path)
     assert built.ingested.format == "class_folders"
@@ -27,7 +41,9 @@ def test_zip_of_class_folders_keeps_archive_order_pixels_and_places(build, zip_o
         assert (row["width"], row["height"]) == (8, 6)
 
 
-def test_tar_of_class_folders_is_read_in_place(build, tar_of, folders, pictures):
+def test_tar_of_class_folders_is_read_in_place(
+    build: Callable[..., Any], tar_of: Callable[..., Path], folders: dict[str, bytes], pictures: np.ndarray
+) -> None:
     path = tar_of({f"./{name}": data for name, data in folders.items()})
     built = build(path)
     np.testing.assert_array_equal(built.pack, pictures)
@@ -39,13 +55,21 @@ def test_tar_of_class_folders_is_read_in_place(build, tar_of, folders, pictures)
 
 
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
-def test_compressed_tars_have_no_places(build, tar_of, folders, pictures, mode):
+def test_compressed_tars_have_no_places(
+    build: Callable[..., Any],
+    tar_of: Callable[..., Path],
+    folders: dict[str, bytes],
+    pictures: np.ndarray,
+    mode: str,
+) -> None:
     built = build(tar_of(folders, mode))
     np.testing.assert_array_equal(built.pack, pictures)
     assert {row["source_offset"] for row in built.rows} == {None}
 
 
-def test_root_and_split_level_are_recognised_and_litter_ignored(build, zip_of, folders):
+def test_root_and_split_level_are_recognised_and_litter_ignored(
+    build: Callable[..., Any], zip_of: Callable[..., Path], folders: dict[str, bytes]
+) -> None:
     members = {
         f"set/{'train' if at < 8 else 'Test'}/{name}": data for at, (name, data) in enumerate(folders.items())
     }
@@ -62,12 +86,16 @@ def test_root_and_split_level_are_recognised_and_litter_ignored(build, zip_of, f
     assert built.given == ["cat", "dog"] * 6
 
 
-def test_class_is_the_first_folder_below_root_and_split(build, zip_of, folders):
+def test_class_is_the_first_folder_below_root_and_split(
+    build: Callable[..., Any], zip_of: Callable[..., Path], folders: dict[str, bytes]
+) -> None:
     nested = {name.replace("/", "/deep/er/"): data for name, data in folders.items()}
     assert build(zip_of(nested)).given == ["cat", "dog"] * 6
 
 
-def test_strays_and_other_files_are_problems(build, zip_of, folders):
+def test_strays_and_other_files_are_problems(
+    build: Callable[..., Any], zip_of: Callable[..., Path], folders: dict[str, bytes]
+) -> None:
     built = build(zip_of(folders | {"cover.png": b"x", "cat/readme.txt": b"x"}))
     assert built.ingested.sample_count == 12
     assert sorted(built.problems) == [
@@ -76,7 +104,9 @@ def test_strays_and_other_files_are_problems(build, zip_of, folders):
     ]
 
 
-def test_unreadable_members_are_problems_with_their_keys(build, zip_of, folders):
+def test_unreadable_members_are_problems_with_their_keys(
+    build: Callable[..., Any], zip_of: Callable[..., Path], folders: dict[str, bytes]
+) -> None:
     broken = {
         "cat/text.png": b"just some text",
         "dog/cut.png": folders["dog/1.png"][:-40],
@@ -92,7 +122,9 @@ def test_unreadable_members_are_problems_with_their_keys(build, zip_of, folders)
     assert built.ingested.statistics["left_out"] == 3
 
 
-def test_numeric_class_names_sort_by_value_and_rare_classes_stay(build, zip_of, folders):
+def test_numeric_class_names_sort_by_value_and_rare_classes_stay(
+    build: Callable[..., Any], zip_of: Callable[..., Path], folders: dict[str, bytes]
+) -> None:
     names = ["900", "7", "10", "7", "7", "7", "7", "7", "7", "7", "7", "10"]
     members = {
         f"{label}/{at}.png": data
@@ -103,29 +135,39 @@ def test_numeric_class_names_sort_by_value_and_rare_classes_stay(build, zip_of, 
     assert built.ingested.statistics["class_counts"] == {"7": 9, "10": 2, "900": 1}
 
 
-def test_only_one_class_is_refused(refusal, zip_of, folders):
+def test_only_one_class_is_refused(
+    refusal: Callable[..., IngestError], zip_of: Callable[..., Path], folders: dict[str, bytes]
+) -> None:
     assert (
         refusal(zip_of({name.replace("dog", "cat"): data for name, data in folders.items()})).code
         == "one_class"
     )
 
 
-def test_every_label_different_is_refused(refusal, zip_of, folders):
+def test_every_label_different_is_refused(
+    refusal: Callable[..., IngestError], zip_of: Callable[..., Path], folders: dict[str, bytes]
+) -> None:
     error = refusal(zip_of({f"{at}/a.png": data for at, data in enumerate(folders.values())}))
     assert error.code == "labels_unique"
     assert "wrong column" in str(error)
 
 
-def test_too_few_samples_are_refused(refusal, zip_of, folders):
+def test_too_few_samples_are_refused(
+    refusal: Callable[..., IngestError], zip_of: Callable[..., Path], folders: dict[str, bytes]
+) -> None:
     assert refusal(zip_of(dict(list(folders.items())[:9]))).code == "too_few_samples"
 
 
-def test_an_archive_without_anything_known_is_refused(refusal, zip_of):
+def test_an_archive_without_anything_known_is_refused(
+    refusal: Callable[..., IngestError], zip_of: Callable[..., Path]
+) -> None:
     assert refusal(zip_of({"a/b.pdf": b"%PDF", "c.doc": b"\xd0\xcf"})).code == "unsupported_format"
     assert refusal(zip_of({})).code == "unrecognised_archive"
 
 
-def test_pictures_without_extension_are_found(build, zip_of, folders, pictures):
+def test_pictures_without_extension_are_found(
+    build: Callable[..., Any], zip_of: Callable[..., Path], folders: dict[str, bytes], pictures: np.ndarray
+) -> None:
     built = build(zip_of({name.removesuffix(".png"): data for name, data in folders.items()}))
     np.testing.assert_array_equal(built.pack, pictures)
 
@@ -141,17 +183,17 @@ def test_pictures_without_extension_are_found(build, zip_of, folders, pictures):
         (["a/cat/1", "ab/dog/1"], ""),
     ],
 )
-def test_common_root(names, root):
+def test_common_root(names: list[str], root: str) -> None:
     assert common_root(names) == root
 
 
-def test_splits_need_every_top_folder_to_be_one():
+def test_splits_need_every_top_folder_to_be_one() -> None:
     assert split_folders({"train", "VAL"})
     assert not split_folders({"train", "cats"})
     assert not split_folders(set())
 
 
-def test_litter_is_told_from_names_that_only_look_like_it():
+def test_litter_is_told_from_names_that_only_look_like_it() -> None:
     assert is_litter("a/.hidden/b.png")
     assert is_litter("__MACOSX/a.png")
     assert is_litter("a/thumbs.DB")

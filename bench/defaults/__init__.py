@@ -1,0 +1,1 @@
+"""What the defaults in models/defaults.py are measured with."""

