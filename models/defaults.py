@@ -66,19 +66,18 @@ def _input_size(situation: Situation, chosen: Chosen) -> int | None:
     return 32 if situation.side <= SIMPLE_SIDE else 64
 
 
-def _method(situation: Situation, _: Chosen) -> str:
+def _method(_: Situation, chosen: Chosen) -> str:
     """Choose LIMIT_L for drawings, where it resists any noise; elsewhere it learns too slowly."""
-    is_drawing = situation.is_image and situation.shape[2] == 1
-    return "limit_l" if is_drawing else "limit_g"
+    return "limit_l" if chosen["network"] == "mnist_cnn" else "limit_g"
 
 
 def _beta(_: Situation, chosen: Chosen) -> float:
     return 3.0 if chosen["method"] == "limit_l" else 1.0
 
 
-def _batch_size(situation: Situation, _: Chosen) -> int:
-    """Choose small batches for small data, which needs the steps."""
-    if situation.sample_count < SMALL_SAMPLE_COUNT:
+def _batch_size(situation: Situation, chosen: Chosen) -> int:
+    """Choose small batches for small data, which needs the steps, and for networks that fill a device."""
+    if situation.sample_count < SMALL_SAMPLE_COUNT or chosen["network"] == "resnet50":
         return 64
     return 128 if situation.sample_count < LARGE_SAMPLE_COUNT else 256
 
@@ -91,9 +90,9 @@ def _epochs(situation: Situation, chosen: Chosen) -> int:
     return min(EPOCHS_MAX, max(least, wanted))
 
 
-def _learning_rate(situation: Situation, _: Chosen) -> float:
-    is_small_drawing = situation.is_image and situation.sample_count < SMALL_SAMPLE_COUNT
-    return 1e-3 if is_small_drawing and situation.shape[2] == 1 else 2e-3
+def _learning_rate(situation: Situation, chosen: Chosen) -> float:
+    is_small = situation.sample_count < SMALL_SAMPLE_COUNT
+    return 1e-3 if is_small and chosen["network"] == "mnist_cnn" else 2e-3
 
 
 def _signal_decay(_: Situation, chosen: Chosen) -> float:

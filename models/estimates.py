@@ -1,10 +1,11 @@
 """How many labels are wrong, and which, judged by the distances of one audit alone: no truth enters.
 
-Right and wrong labels make two heaps of distances (Fig. A3). Two Beta distributions are fitted to them; the
-share of the upper one at a distance is the probability that such a label is wrong.
+Right and wrong labels make two heaps of distances (Fig. A3). A distribution is fitted to each; the upper
+one's part at a distance is the probability that such a label is wrong. A "share" is a distance over sqrt 2.
 Shape suffixes: N samples, G cells of a grid over the distances.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +21,21 @@ CUT = 0.5
 """Labels more probably wrong than right are called issues."""
 DISAGREEMENT = 0.5
 """Share of the maximal distance at which a judge that wavers between two classes prefers neither."""
-SHAPE_MIN, SHAPE_MAX = 0.05, 500.0
+TAIL_DEGREES = 4
+"""Degrees of freedom of the t distribution, for right labels among which hard samples make a long tail."""
+WRONG_FROM = 0.35
+"""Share below which no label is wrong: there the judge clearly prefers the given label to any other."""
+IMPOSSIBLE = -1e3
+ALPHA_MIN, BETA_MIN, BETA_MAX = 2.0, 0.05, 500.0
 PRIOR_SHARE = 0.005
 """Weight of a heap's prior shape as a share of all samples: an empty heap has it, a narrow one gets tails."""
-PRIOR_VARIANCE = 0.03
+RIGHT_PRIOR_MEAN, WRONG_PRIOR_MEAN, PRIOR_VARIANCE = 0.15, 0.85, 0.03
 
 Floats = npt.NDArray[np.float64]
+
+
+Heap = Callable[[Floats, Floats, float], Floats]
+"""Fits a distribution to (share_G, weight_G, prior_weight); returns the logarithms of its cells' masses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,94 +45,155 @@ class Estimate:
     error_probability_N: npt.NDArray[np.float32]
     """Probability in [0, 1] that the given label is wrong; never falls as the distance rises; high = bad."""
     is_label_issue_N: npt.NDArray[np.bool_]
-    """Whether the label is more probably wrong than right."""
+    """Whether the label is more probably wrong than right, and not the judge's own choice."""
     error_count: float
     """Expected number of wrong labels: the sum of the probabilities."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Beta:
-    """The shape of a Beta distribution on (0, 1)."""
+class _Fit:
+    """Two heaps and how well they explain the distances."""
 
-    alpha: float
-    beta: float
-
-    def log_density(self, share_G: Floats) -> Floats:
-        """Return the logarithm of the density up to a constant, which `_log_mass` sees to."""
-        return (self.alpha - 1) * np.log(share_G) + (self.beta - 1) * np.log1p(-share_G)
+    wrong_G: Floats
+    log_likelihood: float
 
 
-def estimate(distance_N: npt.NDArray[np.floating[Any]]) -> Estimate:
+def estimate(
+    distance_N: npt.NDArray[np.floating[Any]], *, disagrees_N: npt.NDArray[np.bool_] | None = None
+) -> Estimate:
     """Return error probabilities, automatic cut and number of errors.
 
     Args:
         distance_N: averaged distances in [0, sqrt 2], `Signals.distance_average`.
+        disagrees_N: whether the suggested label differs from the given one. A label that the judge itself
+            suggests is no issue, so no more errors are found than there are disagreements. Give it wherever
+            it is known: where the data are hard, the heaps of distances alone can mislead.
 
     Raises:
-        ValueError: for distances that are not finite or out of their range.
+        ValueError: for distances that are not finite or out of their range, and for lists of two lengths.
 
     """
-    distance_N = np.asarray(distance_N, dtype=np.float64)
-    if distance_N.ndim != 1 or len(distance_N) == 0:
-        raise ValueError(f"Distances are a list of one or more, not {list(distance_N.shape)}.")
-    share_N = distance_N / MAXIMUM_DISTANCE
-    if not (np.isfinite(share_N).all() and share_N.min() >= 0 and share_N.max() <= 1 + 1e-4):
-        raise ValueError("Distances lie between 0 and the square root of 2.")
+    disagrees_N = np.ones(distance_N.shape, dtype=np.bool_) if disagrees_N is None else disagrees_N
+    _check(distance_N, disagrees_N)
+    share_N = np.asarray(distance_N, dtype=np.float64) / MAXIMUM_DISTANCE
     cell_N = np.minimum((share_N * CELLS).astype(np.int64), CELLS - 1)
-    probability_G = _wrong_probability(np.bincount(cell_N, minlength=CELLS).astype(np.float64))
+    count_G = np.bincount(cell_N, minlength=CELLS).astype(np.float64)
+    disputed_G = np.bincount(cell_N[disagrees_N], minlength=CELLS).astype(np.float64)
+    probability_G = _wrong_probability(count_G, _ceiling(count_G, disputed_G))
     # Between the cells' middles the probability is a straight line, so that it follows every distance.
     probability_N = np.interp(share_N, _middles(), probability_G)
     return Estimate(
         error_probability_N=probability_N.astype(np.float32),
-        is_label_issue_N=probability_N > CUT,
+        is_label_issue_N=(probability_N > CUT) & disagrees_N,
         error_count=float(probability_N.sum()),
     )
+
+
+def _check(distance_N: npt.NDArray[np.floating[Any]], disagrees_N: npt.NDArray[np.bool_]) -> None:
+    if distance_N.ndim != 1 or len(distance_N) == 0:
+        raise ValueError(f"Distances are a list of one or more, not {list(distance_N.shape)}.")
+    if disagrees_N.shape != distance_N.shape:
+        raise ValueError(f"{len(distance_N)} distances and {len(disagrees_N)} disagreements do not match.")
+    is_distance_N = np.isfinite(distance_N) & (distance_N >= 0) & (distance_N <= MAXIMUM_DISTANCE + 1e-4)
+    if not is_distance_N.all():
+        raise ValueError("Distances lie between 0 and the square root of 2.")
+
+
+def _ceiling(count_G: Floats, disputed_G: Floats) -> Floats:
+    """Return the share of disputed labels around every cell, rising with the distance."""
+    window = np.ones(CELLS // 32)
+    disputed, count = (np.convolve(cells_G, window, mode="same") for cells_G in (disputed_G, count_G))
+    # Cells without samples take the share of those below them.
+    share_G: Floats = np.maximum.accumulate(np.where(count > 0, disputed / np.maximum(count, 1), 0))
+    return share_G.clip(0, 1)
 
 
 def _middles() -> Floats:
     return (np.arange(CELLS) + 0.5) / CELLS
 
 
-def _wrong_probability(count_G: Floats) -> Floats:
-    """Fit both heaps by expectation and maximisation; return the upper one's share of every cell."""
+def _wrong_probability(count_G: Floats, ceiling_G: Floats) -> Floats:
+    """Return the upper heap's part of every cell, from the fit whose tail explains the distances best."""
+    fits = [
+        _fit(count_G, ceiling_G, right_log_mass) for right_log_mass in (_beta_log_mass, _long_tailed_log_mass)
+    ]
+    return max(fits, key=lambda fit: fit.log_likelihood).wrong_G
+
+
+def _fit(count_G: Floats, ceiling_G: Floats, right_log_mass: Heap) -> _Fit:
+    """Fit both heaps by expectation and maximisation."""
     share_G = _middles()
-    wrong_G = 1.0 / (1.0 + np.exp(-30.0 * (share_G - DISAGREEMENT)))
-    total = count_G.sum()
-    prior_weight = PRIOR_SHARE * total
-    rate = 0.0
+    wrong_G = np.minimum(_logistic(30.0 * (share_G - DISAGREEMENT)), ceiling_G)
+    total = float(count_G.sum())
+    previous, log_likelihood = -1.0, -np.inf
     for _ in range(ROUNDS):
-        previous, rate = rate, float((count_G * wrong_G).sum() / total)
-        if abs(rate - previous) < CONVERGED:
+        wrong_count = float((count_G * wrong_G).sum())
+        if abs(wrong_count - previous) < CONVERGED * total:
             break
-        right = _fitted(share_G, count_G * (1 - wrong_G), prior_weight=prior_weight, prior_mean=0.15)
-        wrong = _fitted(share_G, count_G * wrong_G, prior_weight=prior_weight, prior_mean=0.85)
-        rate = (rate * total + 1) / (total + 2)
-        log_odds_G = _log_mass(wrong, share_G) - _log_mass(right, share_G) + np.log(rate / (1 - rate))
-        wrong_G = 1.0 / (1.0 + np.exp(-np.clip(log_odds_G, -50, 50)))
-        wrong_G = _rising(share_G, wrong_G)
-    return wrong_G
+        previous = wrong_count
+        rate = (wrong_count + 1) / (total + 2)
+        right_G = right_log_mass(share_G, count_G * (1 - wrong_G), PRIOR_SHARE * total)
+        right_G += np.log(1 - rate)
+        upper_G = _wrong_log_mass(share_G, count_G * wrong_G, PRIOR_SHARE * total) + np.log(rate)
+        log_likelihood = float((count_G * np.logaddexp(right_G, upper_G)).sum())
+        wrong_G = np.minimum(_rising(share_G, _logistic(upper_G - right_G)), ceiling_G)
+    return _Fit(wrong_G=wrong_G, log_likelihood=log_likelihood)
 
 
-def _log_mass(heap: _Beta, share_G: Floats) -> Floats:
-    """Return the logarithm of the heap's share in every cell."""
-    density_G = heap.log_density(share_G)
-    highest = density_G.max()
-    log_total = float(np.log(np.exp(density_G - highest).sum()))
-    mass_G: Floats = density_G - highest - log_total
-    return mass_G
+def _long_tailed_log_mass(share_G: Floats, weight_G: Floats, prior_weight: float) -> Floats:
+    """Fit a Student t distribution to the log-odds of the shares; return its logarithm in every cell."""
+    odds_G = np.log(share_G / (1 - share_G))
+    prior_mean = np.log(RIGHT_PRIOR_MEAN / (1 - RIGHT_PRIOR_MEAN))
+    mean, variance = _moments(odds_G, weight_G, prior_weight, (float(prior_mean), 1.0))
+    log_tail_G = np.log1p((odds_G - mean) ** 2 / (variance * (TAIL_DEGREES - 2)))
+    return _normalised(-(TAIL_DEGREES + 1) / 2 * log_tail_G - np.log(share_G * (1 - share_G)))
 
 
-def _fitted(share_G: Floats, weight_G: Floats, *, prior_weight: float, prior_mean: float) -> _Beta:
-    """Return the Beta distribution with the weighted cells' mean and variance (method of moments)."""
+def _beta_log_mass(share_G: Floats, weight_G: Floats, prior_weight: float) -> Floats:
+    """Fit a Beta distribution to the shares of right labels; return its logarithm in every cell."""
+    mean, variance = _moments(share_G, weight_G, prior_weight, (RIGHT_PRIOR_MEAN, PRIOR_VARIANCE))
+    return _beta(share_G, mean, variance, alpha_min=BETA_MIN)
+
+
+def _wrong_log_mass(share_G: Floats, weight_G: Floats, prior_weight: float) -> Floats:
+    """Fit a Beta distribution on (WRONG_FROM, 1) to those of wrong ones; return the like."""
+    height_G = ((share_G - WRONG_FROM) / (1 - WRONG_FROM)).clip(1e-3)
+    is_possible_G = share_G > WRONG_FROM
+    prior = (WRONG_PRIOR_MEAN, PRIOR_VARIANCE)
+    mean, variance = _moments(height_G, weight_G * is_possible_G, prior_weight, prior)
+    log_mass_G = _beta(height_G, mean, variance, alpha_min=ALPHA_MIN)
+    return _normalised(np.where(is_possible_G, log_mass_G, IMPOSSIBLE))
+
+
+def _beta(value_G: Floats, mean: float, variance: float, *, alpha_min: float) -> Floats:
+    """Return the logarithms of the Beta distribution with this mean and variance (method of moments)."""
+    size = max(mean * (1 - mean) / variance - 1, BETA_MIN)
+    alpha = float(np.clip(mean * size, alpha_min, BETA_MAX))
+    beta = float(np.clip((1 - mean) * size, BETA_MIN, BETA_MAX))
+    return _normalised((alpha - 1) * np.log(value_G) + (beta - 1) * np.log1p(-value_G))
+
+
+def _moments(
+    value_G: Floats, weight_G: Floats, prior_weight: float, prior: tuple[float, float]
+) -> tuple[float, float]:
+    """Return mean and variance of the weighted cells joined by a prior heap of given mean and variance."""
+    prior_mean, prior_variance = prior
     total = weight_G.sum() + prior_weight
-    mean = ((weight_G * share_G).sum() + prior_weight * prior_mean) / total
-    spread = (weight_G * (share_G - mean) ** 2).sum()
-    prior_spread = prior_weight * (PRIOR_VARIANCE + (prior_mean - mean) ** 2)
-    size = max(mean * (1 - mean) * total / (spread + prior_spread) - 1, SHAPE_MIN)
-    return _Beta(
-        alpha=float(np.clip(mean * size, SHAPE_MIN, SHAPE_MAX)),
-        beta=float(np.clip((1 - mean) * size, SHAPE_MIN, SHAPE_MAX)),
-    )
+    mean = ((weight_G * value_G).sum() + prior_weight * prior_mean) / total
+    spread = (weight_G * (value_G - mean) ** 2).sum()
+    variance = (spread + prior_weight * (prior_variance + (prior_mean - mean) ** 2)) / total
+    return float(mean), float(variance)
+
+
+def _normalised(log_density_G: Floats) -> Floats:
+    """Return logarithms of masses that sum to 1 over the cells."""
+    highest = float(log_density_G.max())
+    return log_density_G - highest - float(np.log(np.exp(log_density_G - highest).sum()))
+
+
+def _logistic(log_odds_G: Floats) -> Floats:
+    probability_G: Floats = 1.0 / (1.0 + np.exp(-np.clip(log_odds_G, -50, 50)))
+    return probability_G
 
 
 def _rising(share_G: Floats, wrong_G: Floats) -> Floats:

@@ -235,6 +235,10 @@ class _Training:
     def _split(self, sample_count: int) -> tuple[Tensor, Tensor]:
         """Return the indices trained on and those held out, each in order."""
         held_out_count = round(sample_count * self._config.validation_fraction)
+        if sample_count - held_out_count < 2:  # noqa: PLR2004  # what batch normalisation needs
+            raise ValueError(
+                f"Holding out {held_out_count} of {sample_count} samples leaves too few to train on."
+            )
         shuffled = torch.randperm(sample_count, generator=self._cpu_generator(stream=2, epoch=0))
         return shuffled[held_out_count:].sort().values, shuffled[:held_out_count].sort().values
 
@@ -264,9 +268,9 @@ class _Training:
     def _report(
         self, pace: Pace, *, stage: str, epoch: int, step: int, finished: EpochRecord | None = None
     ) -> None:
+        samples_per_second, eta_seconds = pace.report(step)
         if self._on_progress is None:
             return
-        samples_per_second, eta_seconds = pace.report(step)
         progress = Progress(
             stage=stage,
             epoch=epoch + 1,

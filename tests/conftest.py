@@ -1,6 +1,7 @@
 """A real, migrated PostgreSQL for the whole test session; every test begins with empty tables."""
 
 import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,16 +9,22 @@ from uuid import UUID
 
 import pytest
 from alembic import command
+from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, make_url, text
 
 from app.database import Database
+from app.database import database as get_database
+from app.main import create_app
 from app.migration import configuration
 from app.queue import Task
 from app.settings import Settings
+from app.settings import settings as get_settings
 from app.storage import Storage
+from app.storage import storage as get_storage
 
 # The worker's modules read the settings when they are imported; tests that need a service start their own.
 os.environ |= {
+    "OMP_WAIT_POLICY": "PASSIVE",  # before torch is loaded: spinning threads starve the servers beside them
     "LIMIT_AUDIT_DATABASE_URL": "postgresql+psycopg://nowhere/nothing",
     "LIMIT_AUDIT_BROKER_URL": "redis://nowhere",
     "LIMIT_AUDIT_STORAGE_DIR": "/nonexistent",
@@ -34,9 +41,18 @@ with warnings.catch_warnings():
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = get_server(tmp_path_factory.mktemp("postgres"))
-    yield make_url(server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+def open_folder() -> Iterator[Path]:
+    """Return a folder for PostgreSQL, which as root drops to a user who cannot enter pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="limit-audit-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(open_folder: Path) -> Iterator[str]:
+    server = get_server(open_folder / "postgres", cleanup_mode="delete")
+    yield (
+        make_url(server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    )
     server.cleanup()
 
 
@@ -84,3 +100,15 @@ def chosen(migrated_url: str, storage: Storage) -> Settings:
         checkpoint_seconds=0,
         upload_reserve_bytes=0,
     )
+
+
+@pytest.fixture
+def api(database: Database, storage: Storage, chosen: Settings) -> Iterator[TestClient]:
+    app = create_app()
+    app.dependency_overrides = {
+        get_database: lambda: database,
+        get_storage: lambda: storage,
+        get_settings: lambda: chosen,
+    }
+    with TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000)) as client:
+        yield client

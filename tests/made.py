@@ -101,7 +101,7 @@ def score(audit_id: UUID, position: int, *, rank: int) -> Score:
 
 
 def digits_zip(path: Path, *, per_class: int = 40, classes: int = 3) -> Path:
-    """Write scikit-learn's first real digits as a class-folder zip; every tenth sample lies in a wrong folder."""
+    """Write scikit-learn's real digits as a class-folder zip; every tenth lies in a wrong folder."""
     from sklearn.datasets import load_digits  # noqa: PLC0415 - a second to load, for few tests
 
     digits = load_digits(n_class=classes)

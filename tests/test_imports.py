@@ -44,7 +44,9 @@ def test_imports_go_down_only(package: str) -> None:
 
 def test_models_do_not_read_the_environment() -> None:
     for file in (ROOT / "models").rglob("*.py"):
-        names = {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
+        names = {
+            node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)
+        }
         assert not names & {"environ", "getenv"}, file
 
 

@@ -91,7 +91,7 @@ def _points(curve: Curve) -> Json:
 def _at_k(distance: Distances, is_error: Mask) -> list[Json]:
     """Return precision and recall of the first k for round k, and for as many as there are errors."""
     count = len(distance)
-    ladder = (step * 10**power for power in range(1, 8) for step in (1, 2, 5))
+    ladder = (step * 10**power for power in range(8) for step in (1, 2, 5))
     wanted = sorted({k for k in (*ladder, int(is_error.sum()), count) if 0 < k <= count})
     precision, recall = precision_at(distance, is_error, wanted), recall_at(distance, is_error, wanted)
     return [{"k": k, "precision": precision[k], "recall": recall[k]} for k in wanted]

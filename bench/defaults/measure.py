@@ -74,11 +74,12 @@ def _detection(signals: Signals, case: Case) -> dict[str, float]:
 
 
 def _estimates(signals: Signals, case: Case) -> dict[str, float]:
-    believed = estimate(signals.distance_average)
     disagrees_N = signals.top_labels_N3[:, 0] != case.given_N
+    believed = estimate(signals.distance_average, disagrees_N=disagrees_N)
     figures = {
         "error_rate": float(case.is_error_N.mean()),
         "error_rate_estimated": believed.error_count / len(case.given_N),
+        "disagreement": float(disagrees_N.mean()),
         "flagged": float(believed.is_label_issue_N.mean()),
         "calibration_error": calibration_error(believed.error_probability_N, case.is_error_N),
     }

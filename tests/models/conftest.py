@@ -8,7 +8,7 @@ from models.config import TrainingConfig, resolve
 
 torch.set_num_threads(1)  # networks this small only wait for each other's threads
 
-FEATURES = {"method": "limit_g", "batch_size": 16, "epochs": 3, "seed": 5}
+SHORT = {"method": "limit_g", "beta": 3.0, "batch_size": 16, "epochs": 3, "signal_decay": 0.9, "seed": 5}
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def configure() -> Callable[..., TrainingConfig]:
 
     def _configure(inputs: np.ndarray, class_count: int, **requested: object) -> TrainingConfig:
         return resolve(
-            FEATURES | requested,
+            SHORT | requested,
             shape=inputs.shape[1:],
             sample_count=len(inputs),
             class_count=class_count,

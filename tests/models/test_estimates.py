@@ -26,14 +26,14 @@ def test_number_of_errors_and_cut_are_found_at_every_rate(rate: float) -> None:
 
 @pytest.mark.parametrize("rate", [0.1, 0.4])
 def test_probabilities_are_calibrated(rate: float) -> None:
-    distances, is_error = heaps(rate, spread=5.0)
+    distances, is_error = heaps(rate)
     probability = estimate(distances).error_probability_N
     bins = np.minimum((probability * 10).astype(int), 9)
     gaps = np.array([(probability - is_error)[bins == index].sum() for index in range(10)])
     assert np.abs(gaps).sum() / len(distances) < 0.025  # the expected calibration error
 
 
-@pytest.mark.parametrize("spread", [4.0, 8.0, 40.0])
+@pytest.mark.parametrize("spread", [6.0, 8.0, 40.0])
 def test_clean_labels_raise_no_alarm(spread: float) -> None:
     distances, _ = heaps(0.0, spread=spread)
     result = estimate(distances)
@@ -70,3 +70,25 @@ def test_distances_out_of_range_are_refused(value: float) -> None:
 def test_no_distances_are_refused() -> None:
     with pytest.raises(ValueError, match="list of one or more"):
         estimate(np.zeros(0))
+
+
+def test_labels_the_judge_suggests_itself_are_no_issues() -> None:
+    # A judge that is never sure: all distances lie together, as on small hard data.
+    rng = np.random.default_rng(0)
+    distances = ROOT * rng.beta(12.0, 8.0, 5_000)
+    disagrees = distances > np.quantile(distances, 0.7)
+    result = estimate(distances, disagrees_N=disagrees)
+    assert not result.is_label_issue_N[~disagrees].any()
+    assert result.error_count <= 1.1 * disagrees.sum()
+
+
+def test_agreement_leaves_clear_heaps_as_they_are() -> None:
+    distances, is_error = heaps(0.2)
+    result = estimate(distances, disagrees_N=distances > 0.5 * ROOT)
+    assert result.error_count / len(distances) == pytest.approx(is_error.mean(), abs=0.02)
+    assert (result.is_label_issue_N == is_error).mean() > 0.98
+
+
+def test_lists_of_two_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 distances and 3 disagreements"):
+        estimate(np.zeros(2), disagrees_N=np.zeros(3, dtype=np.bool_))

@@ -316,6 +316,12 @@ def test_samples_that_cannot_be_trained_on_are_refused(
         train(inputs, labels, class_count=class_count, config=config)
 
 
+def test_holding_out_must_leave_two_samples(blobs: Samples, configure: Configure) -> None:
+    points, labels = blobs[0][:3], blobs[1][:3]
+    with pytest.raises(ValueError, match="Holding out 2 of 3 samples"):
+        train(points, labels, class_count=3, config=configure(points, 3, validation_fraction=0.5))
+
+
 def test_one_cycle_rises_to_the_peak_and_falls_to_nearly_nothing(
     blobs: Samples, configure: Configure
 ) -> None:

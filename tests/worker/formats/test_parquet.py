@@ -162,3 +162,29 @@ def test_cut_off_files_are_refused(refusal: Callable[..., IngestError], save: Ca
     path = save({"a": np.arange(12), "label": ["a", "b"] * 6})
     path.write_bytes(path.read_bytes()[:-30])
     assert refusal(path).code == "broken_container"
+
+
+def test_shards_in_an_archive(
+    build: Callable[..., Any],
+    save: Callable[..., Path],
+    tar_of: Callable[..., Path],
+    images: list[dict[str, Any]],
+    pictures: np.ndarray,
+) -> None:
+    parts = {
+        f"data/train-0000{at}-of-00002.parquet": save(
+            {"image": images[6 * at : 6 * at + 6], "label": ["a", "b"] * 3}, f"{at}"
+        ).read_bytes()
+        for at in range(2)
+    }
+    built = build(tar_of(parts))
+    np.testing.assert_array_equal(built.pack, pictures)
+    assert built.splits == ["train"] * 12
+
+
+def test_splits_and_feature_names_are_storable_text(
+    build: Callable[..., Any], save: Callable[..., Path]
+) -> None:
+    built = build(save({"a\x00b": list(range(12)), "label": ["a", "b"] * 6, "split": ["tr\x00ain"] * 12}))
+    assert built.splits[0] == "tr\ufffdain"
+    assert built.ingested.statistics["feature_names"] == ["a\ufffdb"]

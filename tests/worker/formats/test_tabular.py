@@ -192,3 +192,13 @@ def test_numbers_agree_with_an_independent_reader(
     built = build(path)
     for column, name in enumerate("abc"):
         np.testing.assert_array_equal(built.pack[:, column], expected[name].to_numpy().astype(np.float32))
+
+
+def test_one_table_in_an_archive_is_read_and_two_are_refused(
+    build: Callable[..., Any], refusal: Callable[..., IngestError], zip_of: Callable[..., Path]
+) -> None:
+    data = "\n".join(rows()).encode()
+    built = build(zip_of({"set/data.csv.gz": gzip.compress(data), "set/README.md": b"# a table"}))
+    assert built.ingested.format == "csv"
+    assert built.given == ["x", "y"] * 6
+    assert refusal(zip_of({"a.csv": data, "b.csv": data})).code == "several_datasets"

@@ -1,0 +1,179 @@
+"""The service as it runs for people: every part a process, over real HTTP."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+
+from app.client import Client, ClientError
+from app.local import LocalStack, StartError, running_at
+from tests.made import digits_zip
+
+CLASSES = 10
+
+
+@pytest.fixture(scope="module")
+def stack(open_folder: Path) -> Iterator[LocalStack]:
+    limits = {
+        "LIMIT_AUDIT_UPLOAD_MAX_BYTES": "5000000",
+        "LIMIT_AUDIT_PROVISIONAL_SECONDS": "0",
+        "LIMIT_AUDIT_HEARTBEAT_SECONDS": "0.2",
+    }
+    with LocalStack(open_folder / "service", overrides=limits) as running:
+        yield running
+
+
+@pytest.fixture
+def client(stack: LocalStack) -> Iterator[Client]:
+    with Client(stack.url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def digits(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = digits_zip(tmp_path_factory.mktemp("data") / "digits.zip", per_class=100, classes=CLASSES)
+    with Client(stack.url) as opened:
+        dataset = opened.upload([file], name="digits")
+        return str(opened.wait_for_dataset(dataset["id"])["id"])
+
+
+def run_cli(stack: LocalStack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LIMIT_AUDIT_SERVER": stack.url}
+    command = [sys.executable, "-m", "app.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, check=False)
+
+
+def test_from_a_file_to_its_ranking_by_one_command(stack: LocalStack, tmp_path: Path) -> None:
+    file = digits_zip(tmp_path / "digits.zip", per_class=100, classes=CLASSES)
+    out = tmp_path / "ranking.csv"
+    done = run_cli(stack, "audit", str(file), "--out", str(out), "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [int(row["rank"]) for row in rows] == list(range(1, 1001))
+    distances = [float(row["distance"]) for row in rows]
+    assert distances == sorted(distances, reverse=True)
+    wrong = [row["given_label"] != row["key"].split("/")[1][0] for row in rows]
+    assert sum(wrong) == 100
+    assert sum(wrong[:100]) >= 85, "precision at the noise rate"
+    assert "audit" in done.stderr
+    assert "audit" not in done.stdout
+    assert rows[0]["key"] in done.stdout
+
+
+def test_an_audit_shows_progress_epochs_and_a_provisional_ranking(client: Client, digits: str) -> None:
+    audit = client.start_audit(digits, epochs=200, method="limit_g")
+    seen = poll(client, audit["id"], lambda answer: answer["provisional_available"])
+    assert seen["status"] == "running"
+    assert 0 < seen["fraction"] < 1
+    assert seen["runs"][0]["progress"]["samples_per_second"] > 0
+    page = client.get(f"/v1/audits/{audit['id']}/suspects", limit=5)
+    assert page["provisional"]
+    assert [item["rank"] for item in page["items"]] == [1, 2, 3, 4, 5]
+    epochs = client.get(f"/v1/audits/{audit['id']}/epochs")[0]["epochs"]
+    assert epochs[0]["epoch"] == 1
+    assert epochs[0]["accuracy"] is not None
+    asked = time.monotonic()
+    client.post(f"/v1/audits/{audit['id']}/cancel")
+    ended = poll(client, audit["id"], lambda answer: answer["status"] == "cancelled")
+    assert time.monotonic() - asked < 10
+    assert ended["runs"][0]["status"] == "cancelled"
+
+
+def poll(client: Client, audit_id: str, until: object, seconds: float = 90) -> dict[str, object]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = client.get(f"/v1/audits/{audit_id}")
+        if until(answer):  # type: ignore[operator]
+            return answer  # type: ignore[no-any-return]
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} seconds: {answer}")
+
+
+def zip_of(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def npz_of(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+PICTURES = np.zeros((30, 8, 8), dtype=np.uint8)
+BAD = {
+    "truncated.zip": (lambda good: good[: len(good) // 2], "zip"),
+    "unsafe.zip": (lambda _: zip_of(**{"../x": b"1", "a/1.png": b"2"}), "../x"),
+    "objects.npz": (lambda _: npz_of(x=PICTURES, y=np.array([{}] * 30, dtype=object)), "object"),
+    "lengths.npz": (lambda _: npz_of(x=PICTURES, y=np.arange(31) % 2), "31"),
+    "one_class.npz": (lambda _: npz_of(x=PICTURES, y=np.zeros(30, dtype=int)), "class"),
+    "nan.csv": (lambda _: b"a,label\n" + b"nan,x\nnan,y\n" * 20, "usable"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(BAD))
+def test_bad_input_is_rejected_with_a_sentence(client: Client, tmp_path: Path, name: str) -> None:
+    good = digits_zip(tmp_path / "good.zip", classes=3).read_bytes()
+    make, word = BAD[name]
+    file = tmp_path / name
+    file.write_bytes(make(good))
+    dataset = client.upload([file], name=name)
+    with pytest.raises(ClientError) as refusal:
+        client.wait_for_dataset(dataset["id"])
+    assert word in str(refusal.value)
+
+
+def test_an_upload_over_the_limit_is_refused(client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "large.zip"
+    file.write_bytes(bytes(5_000_001))
+    with pytest.raises(ClientError, match="at most 5000000 bytes") as refusal:
+        client.upload([file], name="large")
+    assert refusal.value.status == 413
+
+
+def test_the_command_line_speaks_json_and_exit_codes(stack: LocalStack, digits: str) -> None:
+    listed = run_cli(stack, "dataset", "list", "--json")
+    assert digits in {dataset["id"] for dataset in json.loads(listed.stdout)}
+    missing = run_cli(stack, "audit", "show", "01a203c1-e847-712f-bcc3-2f4681fd3091")
+    assert missing.returncode == 1
+    assert "there is no audit" in missing.stderr
+    nobody = run_cli(stack, "dataset", "list", "--server", "http://127.0.0.1:9")
+    assert nobody.returncode == 3
+    assert "limit-audit up" in nobody.stderr
+    assert run_cli(stack, "audit", "no-such-file.zip", "--out", "x.csv").returncode == 2
+
+
+def test_one_service_at_a_time_uses_a_folder(stack: LocalStack) -> None:
+    assert running_at(stack.data_dir) == stack.url
+    with pytest.raises(StartError, match="already uses"), LocalStack(stack.data_dir):
+        pass
+    assert httpx.get(f"{stack.url}/v1/health/ready").status_code == 200
+
+
+def test_everything_that_was_started_is_stopped_and_what_was_stored_stays(open_folder: Path) -> None:
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    with LocalStack(open_folder / "home") as first:
+        with Client(first.url) as opened:
+            opened.post("/v1/datasets", {"name": "kept"})
+        ours = {process.pid for process in psutil.Process().children(recursive=True)} - before
+        postgres = int((open_folder / "home/postgres/postmaster.pid").read_text().splitlines()[0])
+        assert len(ours) >= 5
+    for pid in ours | {postgres}:
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert running_at(open_folder / "home") is None
+    with LocalStack(open_folder / "home") as second, Client(second.url) as opened:
+        assert [dataset["name"] for dataset in opened.pages("/v1/datasets")] == ["kept"]

@@ -1,0 +1,120 @@
+"""Rows, figures and files of a ranking, against numbers worked out by hand."""
+
+import csv
+import hashlib
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sqlalchemy import select
+
+from app.database import Database
+from app.storage import Storage
+from app.tables import Problem
+from tests.made import ready_dataset
+from worker import downloads, metrics, scores
+from worker.copying import copy_into
+
+NAMES = ["a", "b", "c"]
+DISTANCE = np.array([0.2, 1.4, 0.2, 0.9], dtype=np.float32)
+
+
+def signals() -> dict[str, np.ndarray]:
+    flat = np.zeros(4, dtype=np.float32)
+    return {
+        "distance": DISTANCE,
+        "distance_average": DISTANCE,
+        "distance_last": DISTANCE,
+        "predicted_gradient_norm": flat,
+        "margin": flat,
+        "loss": flat,
+        "given_label_probability": flat,
+        "top_labels_N3": np.array([[0, 1, -1], [2, 0, -1], [1, 0, -1], [0, 2, -1]]),
+        "top_probabilities_N3": np.array([[0.9, 0.1, 0]] * 4, dtype=np.float32),
+    }
+
+
+@pytest.fixture
+def rows() -> pa.Table:
+    order = np.array([1, 3, 0, 2])
+    return scores.rows(uuid4(), signals(), np.array([0, 0, 1, 1], dtype=np.int32), order)
+
+
+SAMPLES = pa.table({"key": ["=1+1", "-2", "+x", 'say "hi", you'], "split": ["train", None, None, None]})
+
+
+def test_rows_stand_in_order_of_rank(rows: pa.Table) -> None:
+    assert rows["position"].to_pylist() == [1, 3, 0, 2]
+    assert rows["rank"].to_pylist() == [1, 2, 3, 4]
+    assert rows["given_label"].to_pylist() == [0, 1, 0, 1]
+    assert rows["suggested_label"].to_pylist() == [2, 0, 0, 1]
+    assert rows["third_label"].to_pylist() == [None] * 4
+    assert rows["third_probability"].to_pylist() == [None] * 4
+
+
+def test_the_csv_is_rfc_4180_and_runs_no_formula(rows: pa.Table, tmp_path: Path) -> None:
+    table = downloads.ranking_table(rows, SAMPLES, NAMES, np.array([0, 2, -1, 1]))
+    files = downloads.write(table, tmp_path, version=1)
+    content = (tmp_path / files["ranking.csv"]["path"]).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == files["ranking.csv"]["sha256"]
+    assert content.count(b"\r\n") == 5
+    found = list(csv.DictReader(content.decode().splitlines()))
+    assert [row["key"] for row in found] == ["-2", 'say "hi", you', "'=1+1", "'+x"]
+    assert [row["split"] for row in found] == ["", "", "train", ""]
+    assert [row["true_label"] for row in found] == ["c", "b", "a", ""]
+    assert [row["is_error"] for row in found] == ["true", "false", "false", ""]
+    assert list(found[0]) == [
+        "rank", "key", "position", "split", "given_label", "suggested_label", "suggested_confidence",
+        "distance", "given_label_probability", "predicted_gradient_norm", "margin", "true_label", "is_error",
+    ]  # fmt: skip
+
+
+def test_metrics_by_hand(rows: pa.Table) -> None:
+    # In order of rank: position 1 is wrong, 3 is right, 0 is wrong, 2 is unknown.
+    found = metrics.document(rows, np.array([2, 2, -1, 1]), NAMES)
+    assert (found["sample_count"], found["error_count"]) == (3, 2)
+    assert found["noise_rate"] == pytest.approx(2 / 3)
+    assert found["roc_auc"] == pytest.approx(0.5)
+    assert found["precision_at_noise_rate"] == pytest.approx(0.5)
+    assert found["suggestion_accuracy"] == pytest.approx(0.5)
+    assert [(item["k"], item["precision"], item["recall"]) for item in found["at_k"]] == [
+        (1, 1.0, 0.5),
+        (2, 0.5, 0.5),
+        (3, pytest.approx(2 / 3), 1.0),
+    ]
+    assert [(c["class"], c["samples"], c["errors"]) for c in found["per_class"]] == [
+        ("a", 2, 2),
+        ("b", 1, 0),
+        ("c", 0, 0),
+    ]
+
+
+def test_metrics_without_an_error_have_no_roc(rows: pa.Table) -> None:
+    found = metrics.document(rows, np.array([0, 0, 1, 1]), NAMES)
+    assert (found["error_count"], found["roc_auc"], found["roc"]) == (0, None, None)
+
+
+def test_the_summary_counts_disagreements(rows: pa.Table) -> None:
+    found = metrics.summary(rows, NAMES)
+    assert (found["sample_count"], found["disagreement_count"]) == (4, 2)
+    assert [item["disagreements"] for item in found["per_class"]] == [1, 1, 0]
+    assert found["per_class"][2]["mean_distance"] is None
+    assert sum(found["histogram"]["counts"]) == 4
+
+
+def test_copy_keeps_quotes_empty_strings_nulls_and_newlines(database: Database, storage: Storage) -> None:
+    dataset = ready_dataset(database, storage)
+    texts = ['a "quoted", text', "", "two\nlines", "\\N", "snow ☃"]
+    columns = {
+        "dataset_id": [str(dataset.id)] * 5,
+        "number": list(range(5)),
+        "key": texts,
+        "code": ["x"] * 5,
+        "detail": texts,
+    }
+    with database.transaction() as session:
+        copy_into(session, Problem, pa.table(columns))
+    with database.transaction() as session:
+        assert list(session.scalars(select(Problem.key).order_by(Problem.number))) == texts
