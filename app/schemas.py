@@ -230,6 +230,8 @@ class Suspect(BaseModel):
     suggested_confidence: float
     suggestions: list[Suggestion] = Field(description="the three likeliest labels")
     distance: float = Field(description="||mu - g||, in [0, sqrt 2]; high = probably wrong")
+    error_probability: Probability | None = Field(description="estimated; null while provisional")
+    is_label_issue: bool | None = Field(description="more probably wrong than right; null while provisional")
     distance_average: float
     distance_last: float
     predicted_gradient_norm: float

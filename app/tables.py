@@ -282,6 +282,8 @@ class Ranked:
     rank: Mapped[int] = mapped_column(comment="1 = most suspicious")
     given_label: Mapped[int] = mapped_column(comment="copied, so that one index serves the class filter")
     distance: Mapped[float] = mapped_column(comment="||mu - g|| that ranks, in [0, sqrt 2]")
+    error_probability: Mapped[float | None] = mapped_column(comment="estimated; null while provisional")
+    is_label_issue: Mapped[bool | None] = mapped_column(comment="automatic cut; null while provisional")
     distance_average: Mapped[float] = mapped_column(comment="decaying average over epochs")
     distance_last: Mapped[float] = mapped_column(comment="of the trained predictor")
     predicted_gradient_norm: Mapped[float] = mapped_column(comment="||mu||")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.limit import MAXIMUM_DISTANCE
+from models.scale import MAXIMUM_DISTANCE
 
 CELLS = 512
 ROUNDS = 300

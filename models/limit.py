@@ -15,9 +15,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-MAXIMUM_DISTANCE = math.sqrt(2.0)
-"""The largest L2 distance between a one-hot row and a softmax row."""
-
 
 class GradientModel(StrEnum):
     """The variational distribution q(g | x) of sec. 3.3, which decides the predictor's loss."""

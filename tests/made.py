@@ -87,6 +87,8 @@ def score(audit_id: UUID, position: int, *, rank: int) -> Score:
         rank=rank,
         given_label=given,
         distance=1 / rank,
+        error_probability=1 / rank,
+        is_label_issue=rank == 1,
         distance_average=1 / rank,
         distance_last=1 / rank,
         predicted_gradient_norm=0.1,

@@ -45,8 +45,8 @@ def ranking_table(
         **{
             name: rows[name]
             for name in (
-                "suggested_confidence", "distance", "given_label_probability",
-                "predicted_gradient_norm", "margin",
+                "suggested_confidence", "distance", "error_probability", "is_label_issue",
+                "given_label_probability", "predicted_gradient_norm", "margin",
             )
         },
     }  # fmt: skip

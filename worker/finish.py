@@ -17,6 +17,7 @@ from app import audits
 from app.database import Database
 from app.storage import Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Run, RunStatus, Score
+from models.estimates import estimate
 from models.metrics import ranked
 from worker import downloads, metrics, scores, signal_files, truths
 from worker.copying import copy_into
@@ -73,7 +74,8 @@ def _score_rows(storage: Storage, audit: Audit, runs: list[Run]) -> pa.Table:
     """Return the score rows in order of rank; the last run is the one that the others prepared."""
     signals = signal_files.load(storage.run(audit.id, runs[-1].number))
     labels = np.load(storage.pack(audit.dataset_id) / "labels.npy")
-    return scores.rows(audit.id, signals, labels, ranked(signals["distance"]))
+    believed = estimate(signals["distance_average"], disagrees_N=signals["top_labels_N3"][:, 0] != labels)
+    return scores.rows(audit.id, signals, labels, ranked(signals["distance"]), believed)
 
 
 def _report(session: Session, storage: Storage, audit: Audit, dataset: Dataset, rows: pa.Table) -> None:

@@ -7,30 +7,35 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from models.metrics import Curve, detection, precision_at, recall_at
+from models.scale import MAXIMUM_DISTANCE
 from worker.truths import UNKNOWN, Labels
 
 Distances = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Json = dict[str, Any]
 BINS = 50
-LARGEST_DISTANCE = float(np.sqrt(2))
 
 
 def summary(rows: pa.Table, class_names: list[str]) -> Json:
-    """Return the figures of a ranking that need no truth: distances overall, disagreements by class."""
+    """Return the figures of a ranking that need no truth: distances, disagreements, expected errors."""
     given, suggested = rows["given_label"].to_numpy(), rows["suggested_label"].to_numpy()
     distance = rows["distance"].to_numpy()
-    counts, edges = np.histogram(distance, bins=BINS, range=(0, LARGEST_DISTANCE))
+    counts, edges = np.histogram(distance, bins=BINS, range=(0, MAXIMUM_DISTANCE))
     disagrees = given != suggested
+    probability, issues = rows["error_probability"].to_numpy(), rows["is_label_issue"].to_numpy()
     return {
         "sample_count": len(rows),
         "disagreement_count": int(disagrees.sum()),
+        "expected_error_count": float(probability.sum()),
+        "label_issue_count": int(issues.sum()),
         "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
         "per_class": [
             {
                 "class": name,
                 "samples": int((given == label).sum()),
                 "disagreements": int((disagrees & (given == label)).sum()),
+                "expected_errors": float(probability[given == label].sum()),
+                "label_issues": int(issues[given == label].sum()),
                 "mean_distance": float(distance[given == label].mean()) if (given == label).any() else None,
             }
             for label, name in enumerate(class_names)
@@ -98,8 +103,8 @@ def _at_k(distance: Distances, is_error: Mask) -> list[Json]:
 
 
 def _histogram(distance: Distances, is_error: Mask) -> Json:
-    right, edges = np.histogram(distance[~is_error], bins=BINS, range=(0, LARGEST_DISTANCE))
-    wrong, _ = np.histogram(distance[is_error], bins=BINS, range=(0, LARGEST_DISTANCE))
+    right, edges = np.histogram(distance[~is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
+    wrong, _ = np.histogram(distance[is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
     return {"edges": edges.tolist(), "right": right.tolist(), "wrong": wrong.tolist()}
 
 

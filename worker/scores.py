@@ -6,13 +6,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.estimates import Estimate
 from worker.signal_files import Signals
 
 Index = npt.NDArray[np.int64]
 
 
-def rows(audit_id: UUID, signals: Signals, labels_N: npt.NDArray[np.integer], order: Index) -> pa.Table:
-    """Return the score rows of the samples in `order`, ranked 1, 2, ... in that order."""
+def rows(
+    audit_id: UUID,
+    signals: Signals,
+    labels_N: npt.NDArray[np.integer],
+    order: Index,
+    estimate: Estimate | None = None,
+) -> pa.Table:
+    """Return the score rows of the samples in `order`, ranked 1, 2, ... in that order.
+
+    Without an estimate, as while training goes on, its columns are left out.
+    """
     top, probability = signals["top_labels_N3"][order], signals["top_probabilities_N3"][order]
     columns = {
         "audit_id": pa.repeat(str(audit_id), len(order)),
@@ -33,6 +43,9 @@ def rows(audit_id: UUID, signals: Signals, labels_N: npt.NDArray[np.integer], or
         "third_label": _known(top[:, 2], top[:, 2]),
         "third_probability": _known(probability[:, 2], top[:, 2]),
     }  # fmt: skip
+    if estimate is not None:
+        columns["error_probability"] = estimate.error_probability_N[order]
+        columns["is_label_issue"] = estimate.is_label_issue_N[order]
     return pa.table(columns)
 
 

@@ -16,7 +16,9 @@ from app.client import Client, ClientError
 
 Json = dict[str, Any]
 FAILED, UNREACHABLE = 1, 3
-stdout, stderr = Console(), Console(stderr=True)
+PIPED_WIDTH = 140
+stdout = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+stderr = Console(stderr=True)
 
 Server = Annotated[
     str | None, typer.Option("--server", envvar="LIMIT_AUDIT_SERVER", help="URL of a running service")

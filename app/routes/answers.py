@@ -105,6 +105,7 @@ def suspect(dataset: Dataset, row: ranking.Row) -> Suspect:
             for name in (
                 "rank", "position", "distance", "distance_average", "distance_last", "margin", "loss",
                 "predicted_gradient_norm", "given_label_probability", "suggested_confidence",
+                "error_probability", "is_label_issue",
             )
         },
         key=sample.key,

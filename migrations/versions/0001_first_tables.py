@@ -218,6 +218,10 @@ def upgrade() -> None:
             comment="copied, so that one index serves the class filter",
         ),
         sa.Column("distance", sa.REAL(), nullable=False, comment="||mu - g|| that ranks, in [0, sqrt 2]"),
+        sa.Column("error_probability", sa.REAL(), nullable=True, comment="estimated; null while provisional"),
+        sa.Column(
+            "is_label_issue", sa.Boolean(), nullable=True, comment="automatic cut; null while provisional"
+        ),
         sa.Column("distance_average", sa.REAL(), nullable=False, comment="decaying average over epochs"),
         sa.Column("distance_last", sa.REAL(), nullable=False, comment="of the trained predictor"),
         sa.Column("predicted_gradient_norm", sa.REAL(), nullable=False, comment="||mu||"),
@@ -331,6 +335,10 @@ def upgrade() -> None:
             comment="copied, so that one index serves the class filter",
         ),
         sa.Column("distance", sa.REAL(), nullable=False, comment="||mu - g|| that ranks, in [0, sqrt 2]"),
+        sa.Column("error_probability", sa.REAL(), nullable=True, comment="estimated; null while provisional"),
+        sa.Column(
+            "is_label_issue", sa.Boolean(), nullable=True, comment="automatic cut; null while provisional"
+        ),
         sa.Column("distance_average", sa.REAL(), nullable=False, comment="decaying average over epochs"),
         sa.Column("distance_last", sa.REAL(), nullable=False, comment="of the trained predictor"),
         sa.Column("predicted_gradient_norm", sa.REAL(), nullable=False, comment="||mu||"),

@@ -138,6 +138,8 @@ def test_suspects_come_worst_first_over_all_pages(
         "suggested_confidence": 0.5,
         "suggestions": [{"label": "ant", "probability": 0.5}, {"label": "cat", "probability": 0.25}],
         "distance": 1.0,
+        "error_probability": 1.0,
+        "is_label_issue": True,
         "distance_average": 1.0,
         "distance_last": 1.0,
         "predicted_gradient_norm": pytest.approx(0.1),

@@ -65,6 +65,7 @@ def test_unknown_fields_are_named_with_the_known_ones() -> None:
     [
         ("method", "magic", "method is one of"),
         ("network", "vgg", "network is one of"),
+        ("network", ["mlp"], "network expects <class 'str'>"),
         ("schedule", "cosine", "schedule is one of"),
         ("augmentation", "mixup", "augmentation is one of"),
         ("score", "best", "score is one of"),

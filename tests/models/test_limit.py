@@ -7,6 +7,7 @@ import torch
 from models import limit
 from models.limit import GradientModel
 from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome
+from models.scale import MAXIMUM_DISTANCE
 
 A = torch.tensor([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0]])
 B = torch.tensor([[1.0, 1.0, 0.0], [-2.0, 0.5, 0.5]])
@@ -80,7 +81,7 @@ def test_distance_is_that_of_labels_and_predictor_whatever_the_classifier_says()
 def test_distance_reaches_both_ends_of_its_range() -> None:
     sure = torch.tensor([[200.0, 0.0, 0.0], [200.0, 0.0, 0.0]])
     distances = limit.distance(sure, limit.one_hot(LABELS, 3))
-    assert distances.tolist() == pytest.approx([0.0, limit.MAXIMUM_DISTANCE])
+    assert distances.tolist() == pytest.approx([0.0, MAXIMUM_DISTANCE])
 
 
 @pytest.mark.parametrize(

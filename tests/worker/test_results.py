@@ -13,6 +13,7 @@ from sqlalchemy import select
 from app.database import Database
 from app.storage import Storage
 from app.tables import Problem
+from models.estimates import Estimate
 from tests.made import ready_dataset
 from worker import downloads, metrics, scores
 from worker.copying import copy_into
@@ -39,7 +40,12 @@ def signals() -> dict[str, np.ndarray]:
 @pytest.fixture
 def rows() -> pa.Table:
     order = np.array([1, 3, 0, 2])
-    return scores.rows(uuid4(), signals(), np.array([0, 0, 1, 1], dtype=np.int32), order)
+    believed = Estimate(
+        error_probability_N=np.array([0.25, 1.0, 0.0, 0.75], dtype=np.float32),
+        is_label_issue_N=np.array([False, True, False, True]),
+        error_count=2.0,
+    )
+    return scores.rows(uuid4(), signals(), np.array([0, 0, 1, 1], dtype=np.int32), order, believed)
 
 
 SAMPLES = pa.table({"key": ["=1+1", "-2", "+x", 'say "hi", you'], "split": ["train", None, None, None]})
@@ -65,9 +71,12 @@ def test_the_csv_is_rfc_4180_and_runs_no_formula(rows: pa.Table, tmp_path: Path)
     assert [row["split"] for row in found] == ["", "", "train", ""]
     assert [row["true_label"] for row in found] == ["c", "b", "a", ""]
     assert [row["is_error"] for row in found] == ["true", "false", "false", ""]
+    assert [row["error_probability"] for row in found] == ["1", "0.75", "0.25", "0"]
+    assert [row["is_label_issue"] for row in found] == ["true", "true", "false", "false"]
     assert list(found[0]) == [
         "rank", "key", "position", "split", "given_label", "suggested_label", "suggested_confidence",
-        "distance", "given_label_probability", "predicted_gradient_norm", "margin", "true_label", "is_error",
+        "distance", "error_probability", "is_label_issue", "given_label_probability",
+        "predicted_gradient_norm", "margin", "true_label", "is_error",
     ]  # fmt: skip
 
 
@@ -99,6 +108,8 @@ def test_metrics_without_an_error_have_no_roc(rows: pa.Table) -> None:
 def test_the_summary_counts_disagreements(rows: pa.Table) -> None:
     found = metrics.summary(rows, NAMES)
     assert (found["sample_count"], found["disagreement_count"]) == (4, 2)
+    assert (found["expected_error_count"], found["label_issue_count"]) == (2.0, 2)
+    assert [item["expected_errors"] for item in found["per_class"]] == [1.25, 0.75, 0]
     assert [item["disagreements"] for item in found["per_class"]] == [1, 1, 0]
     assert found["per_class"][2]["mean_distance"] is None
     assert sum(found["histogram"]["counts"]) == 4
