@@ -86,13 +86,13 @@ def _problem(document: dict[str, Any], headers: dict[str, str] | None = None) ->
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ApiError)  # noqa: S101 - registered for it alone
+    assert isinstance(error, ApiError)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004
     return _problem(error.document(), headers)
 
 
 async def _not_valid(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+    assert isinstance(error, RequestValidationError)
     errors = [
         {
             "pointer": "/"
@@ -116,7 +116,7 @@ class ApiValidation(ApiError):
 
 
 async def _by_framework(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     refusal = ApiError(str(error.detail)).document()
     document = {**refusal, "status": status.value, "title": status.phrase, "code": status.name.lower()}

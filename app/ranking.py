@@ -31,7 +31,7 @@ def table_of(audit: Audit) -> type[Score] | type[ProvisionalScore]:
 def page(session: Session, audit: Audit, filters: Filters, *, after_rank: int, limit: int) -> list[Row]:
     """Return suspects in order of rank, after a rank."""
     table = table_of(audit)
-    statement = _rows(table, audit.id).where(table.rank > after_rank, *_conditions(table, filters))
+    statement = _rows(table, audit.id).where(table.rank > after_rank, *_conditions(table, audit.id, filters))
     return [(score, sample, truth) for score, sample, truth in session.execute(statement.limit(limit))]
 
 
@@ -71,14 +71,24 @@ def _rows(table: type[Score] | type[ProvisionalScore], audit_id: UUID) -> Select
     return statement
 
 
-def _conditions(table: type[Score] | type[ProvisionalScore], filters: Filters) -> list[ColumnElement[bool]]:
+def _conditions(
+    table: type[Score] | type[ProvisionalScore], audit_id: UUID, filters: Filters
+) -> list[ColumnElement[bool]]:
     conditions = []
     if filters.given_label is not None:
         conditions.append(table.given_label == filters.given_label)
     if filters.suggested_label is not None:
         conditions.append(table.suggested_label == filters.suggested_label)
+    # The distance falls with the rank, so that one look into its index bounds the ranks.
+    within = select(table.rank).where(table.audit_id == audit_id)
     if filters.min_distance is not None:
-        conditions.append(table.distance >= filters.min_distance)
+        last = within.where(table.distance >= filters.min_distance).order_by(
+            table.distance, table.rank.desc()
+        )
+        conditions.append(table.rank <= last.limit(1).scalar_subquery())
     if filters.max_distance is not None:
-        conditions.append(table.distance <= filters.max_distance)
+        first = within.where(table.distance <= filters.max_distance).order_by(
+            table.distance.desc(), table.rank
+        )
+        conditions.append(table.rank >= first.limit(1).scalar_subquery())
     return conditions

@@ -31,6 +31,10 @@ class DatasetOptions(Request):
 class DatasetRequest(DatasetOptions):
     """A new dataset, empty until a file is put into it."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "letters", "label_column": "letter", "key_column": "row"}]}
+    )
+
     name: Name = Field(examples=["flowers, batch 7"])
 
 
@@ -64,6 +68,18 @@ class AuditConfiguration(Request):
 
 class AuditRequest(Request):
     """A new audit of a ready dataset."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "dataset_id": "01a203c1-e847-712f-bcc3-2f4681fd3091",
+                    "name": "before the release",
+                    "configuration": {"method": "limit_l", "beta": 1.0, "seed": 7},
+                }
+            ]
+        }
+    )
 
     dataset_id: UUID
     name: Name | None = None
@@ -220,6 +236,38 @@ class Suggestion(BaseModel):
 class Suspect(BaseModel):
     """One sample of the ranking; rank 1 is the most suspicious."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "rank": 1,
+                    "position": 1111,
+                    "key": "8/1111.png",
+                    "split": None,
+                    "given_label": "8",
+                    "given_label_probability": 0.0011,
+                    "suggested_label": "2",
+                    "suggested_confidence": 0.9973,
+                    "suggestions": [
+                        {"label": "2", "probability": 0.9973},
+                        {"label": "8", "probability": 0.0011},
+                    ],
+                    "distance": 1.4125,
+                    "error_probability": 0.999,
+                    "is_label_issue": True,
+                    "distance_average": 1.4125,
+                    "distance_last": 1.4133,
+                    "predicted_gradient_norm": 0.0021,
+                    "margin": -8.1,
+                    "loss": 6.9,
+                    "true_label": "2",
+                    "is_error": True,
+                    "image_url": "/v1/datasets/01a203c1-e847-712f-bcc3-2f4681fd3091/samples/1111/image",
+                }
+            ]
+        }
+    )
+
     rank: int
     position: int
     key: str
@@ -305,6 +353,20 @@ class Health(BaseModel):
 
 class ProblemDocument(BaseModel):
     """An error as problem+json (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:limit-audit:wrong_state",
+                    "title": "Conflict",
+                    "status": 409,
+                    "code": "wrong_state",
+                    "detail": "this needs a dataset that is ready, this one is ingesting",
+                }
+            ]
+        }
+    )
 
     type: str
     title: str

@@ -169,7 +169,10 @@ class Sample(Base):
     """One item of a dataset."""
 
     __tablename__ = "samples"
-    __table_args__ = (Index("ix_samples_key", "dataset_id", "key"),)
+    __table_args__ = (
+        Index("ix_samples_key", "dataset_id", "key"),
+        Index("ix_samples_given_label", "dataset_id", "given_label", "position"),
+    )
 
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
@@ -312,11 +315,13 @@ class Ranked:
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> tuple[UniqueConstraint | Index, ...]:
-        """Serve keyset pages by rank, alone and within a class."""
+        """Serve keyset pages by rank, alone, within a class, and from a distance on."""
         table = cls.__tablename__  # type: ignore[attr-defined]
         return (
             UniqueConstraint("audit_id", "rank"),
             Index(f"ix_{table}_given_label", "audit_id", "given_label", "rank"),
+            Index(f"ix_{table}_suggested_label", "audit_id", "suggested_label", "rank"),
+            Index(f"ix_{table}_distance", "audit_id", "distance", "rank"),
         )
 
 

@@ -26,8 +26,8 @@ class NpyWriter:
 
     def append(self, block: NDArray[np.generic]) -> None:
         """Write rows."""
-        assert block.shape[1:] == self.row_shape, block.shape  # noqa: S101 - an invariant
-        assert block.dtype == self.dtype, block.dtype  # noqa: S101 - an invariant
+        assert block.shape[1:] == self.row_shape, block.shape
+        assert block.dtype == self.dtype, block.dtype
         self._file.write(np.ascontiguousarray(block).data)
         self.rows += len(block)
 
