@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import httpx
@@ -112,9 +112,9 @@ class Client:
                     file.write(block)
         partial.replace(target)
 
-    def image(self, url: str, *, side: int | None = None) -> bytes:
-        """Return a sample's picture."""
-        return _checked(self._http.get(url, params={} if side is None else {"side": side})).content
+    def image(self, url: str, *, variant: Literal["pack", "original"] = "pack") -> bytes:
+        """Return a sample's picture: the pixels trained on, or the file as it was uploaded."""
+        return _checked(self._http.get(url, params={"variant": variant})).content
 
     def get(self, path: str, **params: Any) -> Any:  # noqa: ANN401 - whatever JSON the service answers
         """GET a JSON answer."""

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 
 Json = dict[str, Any]
 RIGHT, WRONG, LINE = "#3b7dd8", "#d8573b", "#2b2b2b"
+LONGEST_LINE = 10
 STYLE: Any = {
     "figure.dpi": 130,
     "font.size": 10,
@@ -73,7 +74,7 @@ def montage(suspects: Sequence[Json], pictures: Sequence[bytes], target: Path, *
     lines = -(-len(suspects) // columns)
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
-            lines, columns, figsize=(1.15 * columns, 1.45 * lines), squeeze=False, layout="constrained"
+            lines, columns, figsize=(1.15 * columns, 1.6 * lines), squeeze=False, layout="constrained"
         )
         for axes in grid.flat:
             axes.axis("off")
@@ -87,11 +88,9 @@ def _draw_suspect(axes: Axes, suspect: Json, picture: bytes) -> None:
     with Image.open(io.BytesIO(picture)) as image:
         axes.imshow(np.asarray(image), cmap="gray", interpolation="nearest")
     found = suspect["true_label"] in {None, suspect["suggested_label"]}
-    axes.set_title(
-        f"{suspect['given_label']} → {suspect['suggested_label']}",
-        fontsize=9,
-        color=RIGHT if found else WRONG,
-    )
+    both = (suspect["given_label"], suspect["suggested_label"])
+    joint = " → " if len("".join(both)) <= LONGEST_LINE else "\n→ "
+    axes.set_title(joint.join(both), fontsize=9, color=RIGHT if found else WRONG)
 
 
 def _save(target: Path) -> None:
