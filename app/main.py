@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import ApiError
 from app.logs import configure_logging
 from app.routes import audits, datasets, health
-from app.schemas import ProblemDocument
+from app.schemas.shared import ProblemDocument
 from app.settings import settings
 
 log = structlog.get_logger()

@@ -4,17 +4,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app import audits, ranking
-from app.schemas import (
-    AuditOut,
-    DatasetOut,
-    Failure,
-    FileOut,
-    Progress,
-    RunOut,
-    SampleOut,
-    Suggestion,
-    Suspect,
-)
+from app.schemas.audits import AuditOut, Progress, RunOut
+from app.schemas.datasets import DatasetOut, FileOut, SampleOut
+from app.schemas.results import Suggestion, Suspect
+from app.schemas.shared import Failure
 from app.tables import Audit, Dataset, DatasetFile, Run, Sample
 
 

@@ -10,16 +10,10 @@ from app import audits, cursors, datasets, ranking
 from app.errors import NotFound, WrongState
 from app.routes.answers import audit_out, suspect
 from app.routes.dependencies import Files, Opened, Paged, Reads, Session, Writes, link_next
-from app.schemas import (
-    AuditOut,
-    AuditRequest,
-    EpochOut,
-    MetricsOut,
-    Page,
-    RunEpochsOut,
-    SuspectDetail,
-    SuspectPage,
-)
+from app.schemas.audits import AuditOut, EpochOut, RunEpochsOut
+from app.schemas.requests import AuditRequest
+from app.schemas.results import MetricsOut, SuspectDetail, SuspectPage
+from app.schemas.shared import Page
 from app.tables import Audit, AuditMetrics, AuditStatus
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])

@@ -12,7 +12,9 @@ from app.database import Database
 from app.errors import Invalid
 from app.routes.answers import dataset_out, sample_out
 from app.routes.dependencies import Chosen, Files, Opened, Paged, Reads, Session, Writes, link_next
-from app.schemas import DatasetOut, DatasetRequest, Page, ProblemOut, SampleOut, TruthOut
+from app.schemas.datasets import DatasetOut, ProblemOut, SampleOut, TruthOut
+from app.schemas.requests import DatasetRequest
+from app.schemas.shared import Page
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Dataset

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from app.database import Database
 from app.routes.dependencies import Chosen, Files, Opened
-from app.schemas import Health
+from app.schemas.shared import Health
 from app.settings import Settings
 
 router = APIRouter(prefix="/v1/health", tags=["health"])

@@ -1,0 +1,84 @@
+"""Answers about audits while they run and when they have ended."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.shared import Failure, Probability
+
+
+class Progress(BaseModel):
+    """Where a run stands."""
+
+    stage: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    samples_per_second: float | None
+    eta_seconds: float | None
+
+
+class RunOut(BaseModel):
+    """One training inside an audit."""
+
+    number: int
+    parent_number: int | None
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    method: str
+    attempt: int
+    device: str | None
+    configuration: dict[str, Any] | None
+    progress: Progress | None
+    error: Failure | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class AuditOut(BaseModel):
+    """An audit, its progress and, once it has succeeded, what it came to."""
+
+    id: UUID
+    dataset_id: UUID
+    name: str
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancel_requested: bool
+    configuration: dict[str, Any]
+    fraction: Probability = Field(description="of the whole audit that is done")
+    eta_seconds: float | None
+    runs: list[RunOut]
+    provisional_available: bool
+    summary: dict[str, Any] | None
+    provenance: dict[str, Any] | None
+    error: Failure | None
+
+
+class EpochOut(BaseModel):
+    """One epoch of a run. Accuracies are shares in [0, 1]; `true_` ones need truth."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    epoch: int
+    seconds: float
+    learning_rate: float
+    classifier_loss: float | None
+    predictor_loss: float | None
+    gradient_norm: float | None
+    accuracy: float | None
+    predictor_accuracy: float | None
+    validation_accuracy: float | None
+    true_accuracy: float | None
+    predictor_true_accuracy: float | None
+
+
+class RunEpochsOut(BaseModel):
+    """The training curves of one run."""
+
+    run: int
+    method: str
+    epochs: list[EpochOut]

@@ -1,0 +1,83 @@
+"""What the API takes."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+
+
+class Request(BaseModel):
+    """A body: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetOptions(Request):
+    """How to read an upload. Whatever is left out is recognised from the content."""
+
+    format: str | None = Field(default=None, examples=["class_folder"], description="see docs/formats.md")
+    image_size: int | None = Field(default=None, ge=8, le=512, description="side of the stored pixels")
+    label_column: Name | None = None
+    key_column: Name | None = None
+    truth_column: Name | None = None
+    split_column: Name | None = None
+
+
+class DatasetRequest(DatasetOptions):
+    """A new dataset, empty until a file is put into it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "letters", "label_column": "letter", "key_column": "row"}]}
+    )
+
+    name: Name = Field(examples=["flowers, batch 7"])
+
+
+class AuditConfiguration(Request):
+    """What an audit trains. Every field left out is chosen from the data and the device."""
+
+    method: Literal["limit_g", "limit_l", "ce"] | None = Field(
+        default=None, description="LIMIT with a Gaussian or a Laplace gradient, or plain cross-entropy"
+    )
+    network: Literal["mlp", "mnist_cnn", "small_cnn", "photo_cnn", "resnet34_cifar", "resnet50"] | None = None
+    input_size: int | None = Field(default=None, ge=8, le=512, description="pixels, at most the pack's")
+    beta: float | None = Field(default=None, ge=0, le=1000, description="weight of ||mu||^2, eq. (10)")
+    sample_gradients: bool | None = Field(default=None, description="+S: train on samples instead of means")
+    noise_lambda: float | None = Field(default=None, gt=0, le=1e6, description="lambda of +S")
+    warm_up_epochs: int | None = Field(
+        default=None, ge=0, le=10_000, description="epochs of the predictor alone"
+    )
+    initialise: Literal["none", "ce"] = Field(
+        default="none", description="'ce': start the classifier from a cross-entropy run of the same audit"
+    )
+    epochs: int | None = Field(default=None, ge=1, le=10_000)
+    batch_size: int | None = Field(default=None, ge=2, le=65_536)
+    learning_rate: float | None = Field(default=None, gt=0, le=10)
+    schedule: Literal["constant", "one_cycle"] | None = None
+    augmentation: Literal["none", "flip_crop", "resize_crop_flip"] | None = None
+    signal_decay: float | None = Field(default=None, ge=0, lt=1, description="of the average over epochs")
+    score: Literal["average", "last"] | None = Field(default=None, description="which distance ranks")
+    precision: Literal["fp32", "bf16"] | None = None
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+
+class AuditRequest(Request):
+    """A new audit of a ready dataset."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "dataset_id": "01a203c1-e847-712f-bcc3-2f4681fd3091",
+                    "name": "before the release",
+                    "configuration": {"method": "limit_l", "beta": 1.0, "seed": 7},
+                }
+            ]
+        }
+    )
+
+    dataset_id: UUID
+    name: Name | None = None
+    configuration: AuditConfiguration = AuditConfiguration()
