@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import structlog
 from pyarrow import parquet
 from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import datasets, leases
@@ -42,12 +43,18 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
             leases.update_held(session, Dataset, dataset_id, dataset.attempt, lease_until=None)
     except IngestError as error:
         with database.transaction() as session:
-            _reject(session, dataset, error)
+            _reject(session, dataset, code=error.code, detail=str(error))
+    except SQLAlchemyError:
+        raise  # an outage of the database: the lease lapses and the ingestion is tried again
+    except Exception as error:  # whatever else went wrong goes wrong again: say so at once
+        log.exception("ingestion failed", dataset=str(dataset_id))
+        with database.transaction() as session:
+            _reject(session, dataset, code="internal", detail=f"{type(error).__name__}: {error}")
 
 
-def _reject(session: Session, dataset: Dataset, error: IngestError) -> None:
-    log.info("dataset rejected", dataset=str(dataset.id), code=error.code, detail=str(error))
-    document = {"code": error.code, "detail": str(error)}
+def _reject(session: Session, dataset: Dataset, *, code: str, detail: str) -> None:
+    log.info("dataset rejected", dataset=str(dataset.id), code=code, detail=detail)
+    document = {"code": code, "detail": detail}
     if leases.update_held(session, Dataset, dataset.id, dataset.attempt, error=document):
         datasets.change_status(session, dataset.id, DatasetStatus.REJECTED)
 

@@ -14,6 +14,7 @@ import structlog
 import torch
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import audits, leases
@@ -63,7 +64,9 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         _hand_back(database, run)
     except LeaseLost:
         log.warning("run lost its lease", run=str(run.id), attempt=run.attempt)
-    except (ValueError, ArithmeticError, OSError, torch.OutOfMemoryError) as error:
+    except SQLAlchemyError:
+        raise  # an outage of the database: the lease lapses and the run is tried again
+    except Exception as error:  # whatever else went wrong goes wrong again: say so at once
         log.exception("run failed", run=str(run.id))
         _end(database, run, RunStatus.FAILED, {"code": type(error).__name__, "detail": str(error)})
 

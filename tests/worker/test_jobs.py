@@ -308,3 +308,36 @@ def test_a_configuration_that_does_not_fit_fails_with_its_reason(
     assert failed.status == AuditStatus.FAILED
     assert failed.error is not None
     assert "does not take images" in failed.error["detail"]
+
+
+def test_an_unexpected_error_fails_the_run_at_once_with_its_name(
+    database: Database,
+    digits: Dataset,
+    storage: Storage,
+    chosen: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    audit, runs = audited(database, digits)
+
+    def broken(*_: object, **__: object) -> None:
+        raise TypeError("a programming error")
+
+    monkeypatch.setattr("worker.train.train", broken)
+    execute(database, storage, chosen, runs[0].id)
+    failed = read(database, Audit, audit.id)
+    assert failed.status == AuditStatus.FAILED
+    assert failed.error == {"code": "TypeError", "detail": "a programming error"}
+
+
+def test_an_unexpected_error_rejects_the_upload_at_once_with_its_name(
+    database: Database, storage: Storage, chosen: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = uploaded(database, storage, digits_zip(tmp_path / "digits.zip"))
+
+    def broken(*_: object, **__: object) -> None:
+        raise MemoryError("too much")
+
+    monkeypatch.setattr("worker.ingest.build_pack", broken)
+    ingest(database, storage, chosen, dataset.id)
+    rejected = read(database, Dataset, dataset.id)
+    assert (rejected.status, (rejected.error or {})["code"]) == (DatasetStatus.REJECTED, "internal")
