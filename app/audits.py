@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.database import send_after_commit
-from app.errors import NotFound, WrongState
+from app.errors import Invalid, NotFound, WrongState
 from app.queue import Task
 from app.tables import (
     Audit,
@@ -27,10 +27,17 @@ PARENT_VALIDATION_FRACTION = 0.2
 NOT_FOR_RUNS = ("initialise", "seed")
 SHARED_WITH_PARENT = ("network", "input_size", "batch_size", "augmentation", "precision", "epochs")
 TRAINING_SHARE = 0.98
+FEATURE_NETWORK = "mlp"
 
 
 def create(session: Session, dataset: Dataset, *, name: str | None, configuration: Json) -> Audit:
-    """Make an audit with its runs and send those that can start."""
+    """Make an audit with its runs and send those that can start.
+
+    Raises:
+        Invalid: the network does not take what the dataset holds.
+
+    """
+    _check_network(dataset, configuration.get("network"))
     audit = Audit(dataset_id=dataset.id, name=name or f"audit of {dataset.name}", configuration=configuration)
     session.add(audit)
     session.flush()
@@ -42,6 +49,13 @@ def create(session: Session, dataset: Dataset, *, name: str | None, configuratio
         if run.parent_number is None:
             send_after_commit(session, Task.TRAIN, run.id)
     return audit
+
+
+def _check_network(dataset: Dataset, network: str | None) -> None:
+    if network is not None and (network == FEATURE_NETWORK) != (dataset.kind == "features"):
+        raise Invalid(
+            f"the network {network!r} does not take {dataset.kind}; leave it out to have one chosen"
+        )
 
 
 def plan_runs(configuration: Json) -> list[Json]:
@@ -60,7 +74,7 @@ def plan_runs(configuration: Json) -> list[Json]:
 
 
 def get(session: Session, audit_id: UUID, *, lock: bool = False) -> Audit:
-    """Return an audit, locked against changes if asked.
+    """Return an audit, locked against changes if asked: always before its runs, so that nobody deadlocks.
 
     Raises:
         NotFound: no such audit.
@@ -124,6 +138,7 @@ def change_status(session: Session, audit_id: UUID, status: AuditStatus, **value
 
 def end_run(session: Session, run: Run, status: RunStatus, error: Json | None = None) -> None:
     """Give a run its final status and carry the consequence to its audit and its siblings."""
+    get(session, run.audit_id, lock=True)
     session.execute(
         update(Run)
         .where(Run.id == run.id)

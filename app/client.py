@@ -158,7 +158,7 @@ def _blocks(file: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Ite
 
 
 def _checked(response: httpx.Response) -> httpx.Response:
-    if response.is_error:
+    if not response.is_success:
         try:
             document = response.json()
         except ValueError:

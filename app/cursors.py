@@ -1,8 +1,8 @@
 """Keyset cursors: opaque to clients, a list of JSON values to us."""
 
 import base64
-import binascii
 import json
+from collections.abc import Callable
 from typing import Any
 
 from app.errors import Invalid
@@ -15,7 +15,7 @@ def encode(*values: object) -> str:
     )
 
 
-def decode(cursor: str | None, *kinds: Any) -> list[Any] | None:  # noqa: ANN401 - callables that parse one value
+def decode(cursor: str | None, *kinds: Callable[[str], Any]) -> list[Any] | None:
     """Return the key values of a cursor, each parsed by its kind; None: start at the beginning.
 
     Raises:
@@ -26,6 +26,19 @@ def decode(cursor: str | None, *kinds: Any) -> list[Any] | None:  # noqa: ANN401
         return None
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return [kind(value) for kind, value in zip(kinds, values, strict=True)]
-    except (ValueError, TypeError, binascii.Error) as error:
+        return [kind("" + value) for kind, value in zip(kinds, values, strict=True)]
+    except (ValueError, TypeError) as error:
         raise Invalid(f"cursor must be a next_cursor of this list, found {cursor!r}") from error
+
+
+def number(text: str) -> int:
+    """Parse a position, rank or number of a row.
+
+    Raises:
+        ValueError: it is none that a table can hold.
+
+    """
+    value = int(text)
+    if not -1 <= value < 2**31:
+        raise ValueError
+    return value

@@ -12,6 +12,7 @@ from app.errors import Invalid, NotFound, WrongState
 from app.queue import Task
 from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Json, Problem, Sample, Truth
 
+LONGEST_FILE_NAME_BYTES = 255
 FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}")
 
 
@@ -24,14 +25,15 @@ def create(session: Session, *, name: str, options: Json) -> Dataset:
     return dataset
 
 
-def get(session: Session, dataset_id: UUID, *, lock: bool = False) -> Dataset:
-    """Return a dataset, locked against changes if asked.
+def get(session: Session, dataset_id: UUID, *, lock: bool = False, keep: bool = False) -> Dataset:
+    """Return a dataset, locked against changes, or kept from being deleted meanwhile, if asked.
 
     Raises:
         NotFound: no such dataset.
 
     """
-    dataset = session.get(Dataset, dataset_id, with_for_update=lock or None)
+    held = {"read": True, "key_share": True} if keep else lock or None
+    dataset = session.get(Dataset, dataset_id, with_for_update=held)
     if dataset is None:
         raise NotFound(f"there is no dataset {dataset_id}")
     return dataset
@@ -63,9 +65,9 @@ def require_uploading(dataset: Dataset) -> None:
 
 def check_file_name(session: Session, dataset_id: UUID, name: str, *, most: int) -> None:
     """Raise Invalid unless this is a plain file name and there is room for one more file."""
-    if not FILE_NAME.fullmatch(name):
+    if not FILE_NAME.fullmatch(name) or len(name.encode(errors="replace")) > LONGEST_FILE_NAME_BYTES:
         raise Invalid(
-            "the file name must be 1 to 200 characters without / or \\ and not begin with a dot,"
+            "the file name must be 1 to 200 characters (255 bytes) without / or \\ and not begin with a dot,"
             f" found {name!r}"
         )
     others = select(func.count()).where(DatasetFile.dataset_id == dataset_id, DatasetFile.name != name)

@@ -1,6 +1,5 @@
 """Builds the application: `uvicorn --factory app.main:create_app`."""
 
-import json
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -21,8 +20,12 @@ from app.settings import settings
 log = structlog.get_logger()
 DESCRIPTION = """Finds wrong labels. Create a dataset, put its file into it, audit it, read the suspects.
 High distance = the label is probably wrong, everywhere. Every error is problem+json (RFC 9457)."""
+LONGEST_ECHO = 200
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemDocument, "description": description}
+    status: {
+        "description": description,
+        "content": {"application/problem+json": {"schema": ProblemDocument.model_json_schema()}},
+    }
     for status, description in {
         400: "The body is incomplete or not what was announced",
         401: "No usable key",
@@ -95,17 +98,24 @@ async def _not_valid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
         {
-            "pointer": "/"
-            + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in found["loc"]),
-            "detail": found["msg"],
-            "found": json.loads(json.dumps(found.get("input"), default=str))
-            if not isinstance(found.get("input"), dict | list)
-            else None,
+            "pointer": _text("".join(f"/{_escaped(str(part))}" for part in found["loc"])),
+            "detail": _text(found["msg"]),
+            "found": _text(repr(found.get("input"))[:LONGEST_ECHO]),
         }
         for found in error.errors()
     ]
     first = f"{errors[0]['pointer']}: {errors[0]['detail']}" if errors else "the request is not valid"
     return _problem(ApiValidation(first, errors=errors).document())
+
+
+def _escaped(part: str) -> str:
+    """Escape one step of a JSON pointer (RFC 6901)."""
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def _text(text: str) -> str:
+    """Return a text that UTF-8 can carry: a client may have sent lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class ApiValidation(ApiError):
@@ -118,12 +128,22 @@ class ApiValidation(ApiError):
 async def _by_framework(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    refusal = ApiError(str(error.detail)).document()
-    document = {**refusal, "status": status.value, "title": status.phrase, "code": status.name.lower()}
+    document = _document(status, str(error.detail))
     return _problem(document, dict(error.headers or {}))
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:
     log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
-    document = ApiError("something broke here; it was logged and nothing stored was lost").document()
-    return _problem({**document, "status": 500, "title": "Internal Server Error", "code": "internal"})
+    sentence = "something broke here; it was logged and nothing stored was lost"
+    return _problem(_document(HTTPStatus.INTERNAL_SERVER_ERROR, sentence))
+
+
+def _document(status: HTTPStatus, detail: str) -> dict[str, Any]:
+    code = status.name.lower()
+    return {
+        "type": f"urn:limit-audit:{code}",
+        "title": status.phrase,
+        "status": status.value,
+        "code": code,
+        "detail": detail,
+    }

@@ -63,6 +63,12 @@ def celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Celery:
     return app
 
 
+def waiting(app: Celery, queue: Queue) -> int:
+    """Return how many messages a queue holds that no worker has taken yet."""
+    with app.connection_for_read() as connection:
+        return int(connection.default_channel.client.llen(str(queue)))
+
+
 def sender(app: Celery) -> Send:
     """Return the function that puts one message on its queue.
 

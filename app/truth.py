@@ -24,7 +24,7 @@ MATCHING = "FROM incoming LEFT JOIN samples s ON s.dataset_id = :dataset AND {on
 def attach(session: Session, dataset: Dataset, file: Path) -> tuple[int, int]:
     """Replace a dataset's truth with the CSV's and have every finished audit reported anew.
 
-    The CSV has a header with ``true_label`` and one of ``key`` and ``position``.
+    The CSV has a header with ``true_label`` (blank: unknown) and one of ``key`` and ``position``.
 
     Returns:
         How many samples have truth now, and how many of them have another given label.
@@ -66,6 +66,7 @@ def _copy_into_incoming(session: Session, file: Path) -> str:
 
 
 def _columns(header: list[str]) -> tuple[str, tuple[int, int]]:
+    header = [name.strip().lower() for name in header]
     identifier = next((name for name in ("key", "position") if name in header), None)
     if identifier is None or "true_label" not in header:
         raise Invalid(f"truth needs the columns 'true_label' and 'key' or 'position', found {header[:20]}")
@@ -78,7 +79,9 @@ def _cells(rows: Iterator[list[str]], columns: tuple[int, int]) -> Iterator[tupl
             continue
         if len(row) <= max(columns):
             raise Invalid(f"line {number} of the truth has {len(row)} columns, expected {max(columns) + 1}")
-        cells = row[columns[0]], row[columns[1]]
+        cells = row[columns[0]], row[columns[1]].strip()
+        if not cells[1]:
+            continue  # blank: simply unknown, as in an upload
         if "\x00" in cells[0] or "\x00" in cells[1]:
             raise Invalid(f"line {number} of the truth holds a NUL character")
         yield cells
@@ -108,7 +111,7 @@ def _refuse_unknown(session: Session, dataset: Dataset, on: str, identifier: str
         if found:
             raise Invalid(f"truth cannot be attached, {sentence}: {', '.join(map(repr, found))}")
     if not session.scalar(text("SELECT EXISTS (SELECT FROM incoming)")):
-        raise Invalid("the truth has a header but no row")
+        raise Invalid("the truth has a header but no row with a true label")
 
 
 def _report_again(session: Session, dataset_id: UUID) -> None:

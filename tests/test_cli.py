@@ -1,9 +1,13 @@
 """The command line without a service: help, arguments and the one-shot form."""
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from app.cli.main import cli
+from app.cli.output import _cell, fail
+from app.database import database
+from app.settings import settings
 
 runner = CliRunner()
 
@@ -29,10 +33,40 @@ def test_the_ranking_goes_to_csv_or_parquet() -> None:
     assert "ranking.xlsx" in answer.output
 
 
+def test_a_ranking_has_a_folder_before_it_is_made() -> None:
+    answer = runner.invoke(cli, ["audit", "--out", "/no/such/folder/ranking.csv", __file__])
+    assert answer.exit_code == 2
+    assert "/no/such/folder" in answer.output
+
+
+@pytest.mark.parametrize("command", [["keys", "list"], ["migrate"]])
+def test_without_settings_the_missing_ones_are_named(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LIMIT_AUDIT_DATABASE_URL")
+    settings.cache_clear()
+    database.cache_clear()
+    answer = runner.invoke(cli, command)
+    settings.cache_clear()
+    assert answer.exit_code == 1
+    assert "LIMIT_AUDIT_DATABASE_URL" in answer.output
+
+
+def test_names_that_look_like_markup_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        fail("[/x] is no name", code=1, cause=ValueError())
+    assert "[/x] is no name" in capsys.readouterr().err
+    assert str(_cell("[/x]")) == "[/x]"
+
+
 def test_a_field_needs_a_value() -> None:
     answer = runner.invoke(cli, ["audit", "start", "some-id", "--set", "method"])
     assert answer.exit_code == 2
     assert "FIELD=VALUE" in answer.output
+
+
+def test_an_address_that_is_none_is_named() -> None:
+    assert runner.invoke(cli, ["dataset", "list", "--server", "http://[::1"]).exit_code == 3
 
 
 def test_without_a_service_the_way_to_one_is_named() -> None:

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from app.database import database
-from app.queue import Task
+from app.queue import Task, waiting
 from app.settings import settings
 from app.storage import storage
 from worker import finish, ingest, sweep
@@ -33,4 +33,4 @@ def report_audit(audit_id: str) -> None:
 @app.task(name=str(Task.SWEEP))  # type: ignore[untyped-decorator]
 def sweep_all() -> None:
     """Make good what was lost."""
-    sweep.sweep(database(), settings())
+    sweep.sweep(database(), settings(), lambda queue: waiting(app, queue))

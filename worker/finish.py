@@ -11,6 +11,7 @@ import structlog
 from pyarrow import parquet
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import audits
@@ -28,6 +29,21 @@ LIBRARIES = ("limit-audit", "torch", "torchvision", "numpy", "celery", "sqlalche
 
 def finish(database: Database, storage: Storage, audit_id: UUID) -> None:
     """Store the scores of an audit whose runs have all succeeded, and end it."""
+    try:
+        _finish(database, storage, audit_id)
+    except (InterfaceError, OperationalError):
+        raise  # an outage of the database: the sweeper has it finished later
+    except Exception as error:  # whatever else went wrong goes wrong again: say so at once
+        log.exception("audit failed", audit=str(audit_id))
+        document = {
+            "code": type(error).__name__,
+            "detail": f"the runs succeeded, their scores failed: {error}",
+        }
+        with database.transaction() as session:
+            audits.change_status(session, audit_id, AuditStatus.FAILED, error=document)
+
+
+def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
     with database.transaction() as session:
         audit = _locked(session, audit_id, AuditStatus.RUNNING)
         if audit is None:

@@ -74,6 +74,11 @@ class Heartbeat(Generic[Work]):
         if stopping.is_set():
             raise HandedBack
 
+    def renew(self) -> None:
+        """Renew the lease now, before something that only its holder may do; raises as `check` does."""
+        self._interruption = self._interruption or self._renew()
+        self.check()
+
     def _beat(self) -> None:
         while not self._done.wait(self._settings.heartbeat_seconds) and self._interruption is None:
             try:

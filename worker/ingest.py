@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import structlog
 from pyarrow import parquet
 from sqlalchemy import delete
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import datasets, leases
@@ -44,7 +44,7 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
     except IngestError as error:
         with database.transaction() as session:
             _reject(session, dataset, code=error.code, detail=str(error))
-    except SQLAlchemyError:
+    except (InterfaceError, OperationalError):
         raise  # an outage of the database: the lease lapses and the ingestion is tried again
     except Exception as error:  # whatever else went wrong goes wrong again: say so at once
         log.exception("ingestion failed", dataset=str(dataset_id))
@@ -80,6 +80,7 @@ def _build(database: Database, storage: Storage, dataset: Dataset, heartbeat: He
         destination=building,
         on_progress=on_progress,
     )
+    heartbeat.renew()
     shutil.rmtree(destination, ignore_errors=True)
     building.rename(destination)
     return ingested

@@ -1,23 +1,28 @@
 """Making good what messages and workers have lost: the tables say what is due."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app import audits, datasets, leases
 from app.database import Database, send_after_commit
 from app.leases import Work
-from app.queue import Task
+from app.queue import Queue, Task
 from app.settings import Settings
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus
 
 log = structlog.get_logger()
 
 
-def sweep(database: Database, settings: Settings) -> None:
-    """Free lapsed leases, end what lapsed too often, and send again what nobody has claimed."""
+def sweep(database: Database, settings: Settings, waiting: Callable[[Queue], int]) -> None:
+    """Free lapsed leases, end what lapsed too often, and send again what nobody has claimed.
+
+    `waiting` tells how many messages a queue holds: while there are any, the workers are busy and nothing
+    is lost, so that nothing is sent twice.
+    """
     with database.transaction() as session:
         for dataset in _free(session, Dataset, settings):
             error = {"code": "worker_lost", "detail": _lost(dataset)}
@@ -26,8 +31,10 @@ def sweep(database: Database, settings: Settings) -> None:
             error = {"code": "worker_lost", "detail": _lost(run)}
             audits.end_run(session, run, RunStatus.FAILED, error)
         session.flush()
-        _resend(session, Dataset, DatasetStatus.INGESTING, Task.INGEST, settings)
-        _resend(session, Run, RunStatus.QUEUED, Task.TRAIN, settings)
+        if waiting(Queue.CPU) == 0:
+            _resend(session, Dataset, DatasetStatus.INGESTING, Task.INGEST, settings)
+        if waiting(Queue.TRAIN) == 0:
+            _resend(session, Run, RunStatus.QUEUED, Task.TRAIN, settings, _parent_succeeded())
         _finish(session)
 
 
@@ -45,13 +52,21 @@ def _lost(row: Dataset | Run) -> str:
     return f"the worker was lost {row.lapses} times (memory, a crash or a host that went away); see its log"
 
 
-def _resend(session: Session, table: type[Work], status: str, task: Task, settings: Settings) -> None:
+def _resend(
+    session: Session,
+    table: type[Work],
+    status: str,
+    task: Task,
+    settings: Settings,
+    *conditions: ColumnElement[bool],
+) -> None:
     waiting = (
         update(table)
         .where(
             table.status == status,
             table.lease_until.is_(None),
             table.sent_at < func.now() - timedelta(seconds=settings.resend_seconds),
+            *conditions,
         )
         .values(sent_at=func.now())
         .returning(table.id)
@@ -60,6 +75,16 @@ def _resend(session: Session, table: type[Work], status: str, task: Task, settin
     for identifier in session.scalars(waiting):
         log.info("sent again", task=task, id=str(identifier))
         send_after_commit(session, task, identifier)
+
+
+def _parent_succeeded() -> ColumnElement[bool]:
+    parent = aliased(Run)
+    succeeded = select(parent.id).where(
+        parent.audit_id == Run.audit_id,
+        parent.number == Run.parent_number,
+        parent.status == RunStatus.SUCCEEDED,
+    )
+    return Run.parent_number.is_(None) | succeeded.exists()
 
 
 def _finish(session: Session) -> None:

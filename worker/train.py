@@ -14,7 +14,7 @@ import structlog
 import torch
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import audits, leases
@@ -56,6 +56,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
             database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
         ) as heartbeat:
             result = _train(database, storage, settings, job, heartbeat)
+            heartbeat.renew()
         _keep(storage.run(run.audit_id, run.number), result)
         _end(database, run, RunStatus.SUCCEEDED)
     except Cancelled:
@@ -64,7 +65,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         _hand_back(database, run)
     except LeaseLost:
         log.warning("run lost its lease", run=str(run.id), attempt=run.attempt)
-    except SQLAlchemyError:
+    except (InterfaceError, OperationalError):
         raise  # an outage of the database: the lease lapses and the run is tried again
     except Exception as error:  # whatever else went wrong goes wrong again: say so at once
         log.exception("run failed", run=str(run.id))
@@ -76,8 +77,10 @@ def _claim(session: Session, settings: Settings, run_id: UUID) -> Run | None:
         Run.audit_id == select(Run.audit_id).where(Run.id == run_id).scalar_subquery(),
         Run.number == select(Run.parent_number).where(Run.id == run_id).scalar_subquery(),
     )
-    if session.scalar(parent) not in {None, RunStatus.SUCCEEDED}:
+    audit_id = session.scalar(select(Run.audit_id).where(Run.id == run_id))
+    if audit_id is None or session.scalar(parent) not in {None, RunStatus.SUCCEEDED}:
         return None
+    audits.get(session, audit_id, lock=True)
     run = leases.claim(
         session,
         Run,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,21 @@ from app.cli.service import embedded
 from app.client import Client, Json
 
 ONE_SHOT = "file"
+
+
+def _check_target(out: Path) -> Path:
+    """Refuse a ranking's file before any work is done for it."""
+    if out.suffix not in {".csv", ".parquet"}:
+        raise typer.BadParameter(f"expected a name that ends in .csv or .parquet, found {out}")
+    if not out.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {out.absolute().parent}")
+    return out
+
+
+Target = Annotated[
+    Path,
+    typer.Option(dir_okay=False, callback=_check_target, help="where it goes: .csv or .parquet"),
+]
 AuditId = Annotated[str, typer.Argument(help="id of the audit")]
 Count = Annotated[int, typer.Option("--count", "-n", min=1, help="how many")]
 COLUMNS = ("id", "name", "status", "fraction", "dataset_id")
@@ -36,7 +52,7 @@ class FileFirst(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's own context
         """Insert the one-shot command where none was named."""
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
+        if args and not {*args} & {*self.commands, "--help"}:
             args = [ONE_SHOT, *args]
         return list(super().parse_args(ctx, args))
 
@@ -52,7 +68,7 @@ app = typer.Typer(
 def audit_file(
     files: Uploads,
     *,
-    out: Annotated[Path, typer.Option(dir_okay=False, help="where the ranking goes: .csv or .parquet")],
+    out: Target,
     name: str | None = None,
     method: Annotated[str | None, typer.Option(help="limit_g, limit_l or ce")] = None,
     beta: float | None = None,
@@ -68,10 +84,6 @@ def audit_file(
     json: AsJson = False,
 ) -> None:
     """Upload, audit and download in one go: on a server if one is named, else on this machine."""
-    if out.suffix not in {".csv", ".parquet"}:
-        raise typer.BadParameter(
-            f"expected a name that ends in .csv or .parquet, found {out}", param_hint="--out"
-        )
     chosen = {
         "method": method, "beta": beta, "epochs": epochs, "network": network,
         "initialise": initialise, "seed": seed,
@@ -91,8 +103,13 @@ def start_and_wait(client: Client, dataset_id: str, *, name: str | None, **confi
     """Start an audit and wait for its end, showing it on stderr."""
     given = {field: value for field, value in configuration.items() if value is not None}
     audit = client.start_audit(dataset_id, name=name, **given)
-    with progress_bar("audit") as bar:
-        return client.wait_for_audit(audit["id"], on_answer=lambda answer: show_audit(bar, answer))
+    try:
+        with progress_bar("audit") as bar:
+            return client.wait_for_audit(audit["id"], on_answer=partial(show_audit, bar))
+    except KeyboardInterrupt:
+        client.post(f"/v1/audits/{audit['id']}/cancel")
+        stderr.print(f"audit {audit['id']} was cancelled")
+        raise
 
 
 @contextmanager
@@ -116,9 +133,13 @@ def start(
     key: Key = None,
 ) -> None:
     """Start an audit and print it, without waiting."""
-    configuration = dict(_pair(pair) for pair in set_ or [])
+    body = {
+        "dataset_id": dataset_id,
+        "name": name,
+        "configuration": dict(_pair(pair) for pair in set_ or []),
+    }
     with connected(server, key) as client:
-        print_json(client.start_audit(dataset_id, name=name, **configuration))
+        print_json(client.post("/v1/audits", body))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -180,7 +201,7 @@ def metrics(audit_id: AuditId, *, server: Server = None, key: Key = None) -> Non
 def download(
     audit_id: AuditId,
     *,
-    out: Annotated[Path, typer.Option(dir_okay=False, help="a name ending in .csv or .parquet")],
+    out: Target,
     server: Server = None,
     key: Key = None,
 ) -> None:

@@ -4,13 +4,14 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import httpx
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from app.client import Client, ClientError
 
@@ -44,14 +45,16 @@ def failures_reported(url: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        stderr.print(f"[bold red]error:[/] {error}", highlight=False)
-        raise typer.Exit(FAILED) from error
-    except httpx.TransportError as error:
-        stderr.print(
-            f"[bold red]error:[/] no service at {url} ({error}); start one with `limit-audit up`"
-            " or name one with --server"
-        )
-        raise typer.Exit(UNREACHABLE) from error
+        fail(str(error), code=FAILED, cause=error)
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        hint = "start one with `limit-audit up` or name one with --server"
+        fail(f"no service at {url} ({error}); {hint}", code=UNREACHABLE, cause=error)
+
+
+def fail(sentence: str, *, code: int, cause: Exception) -> NoReturn:
+    """End the command with a sentence on stderr and an exit code."""
+    stderr.print(Text.assemble(("error: ", "bold red"), sentence))
+    raise typer.Exit(code) from cause
 
 
 def print_json(answer: object) -> None:
@@ -68,10 +71,11 @@ def print_table(rows: Sequence[Json], columns: Sequence[str]) -> None:
     stdout.print(table)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Text:
+    """Return a value as it is: what people have named may look like markup."""
     if value is None:
-        return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+        return Text("")
+    return Text(f"{value:.4f}" if isinstance(value, float) else str(value))
 
 
 @contextmanager

@@ -11,11 +11,14 @@ from typing import Annotated, NoReturn
 from uuid import UUID
 
 import typer
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from app import keys, migration
-from app.cli.output import UNREACHABLE, AsJson, print_json, print_table, stderr
-from app.database import database
+from app.cli.output import FAILED, UNREACHABLE, AsJson, fail, print_json, print_table, stderr
+from app.database import Database, database
+from app.errors import NotFound
+from app.settings import PREFIX
 from app.tables import ApiKey, Scope
 
 DataDir = Annotated[
@@ -43,8 +46,7 @@ def up(
                 time.sleep(WATCH_SECONDS)
                 stack.check()
     except StartError as error:
-        stderr.print(f"[bold red]error:[/] {error}", highlight=False)
-        raise typer.Exit(UNREACHABLE) from error
+        fail(str(error), code=UNREACHABLE, cause=error)
     except KeyboardInterrupt:
         _say("stopped")
 
@@ -64,12 +66,12 @@ def embedded(data_dir: Path | None = None) -> Iterator[str]:
         with LocalStack(home, on_step=_say) as stack:
             yield stack.url
     except StartError as error:
-        stderr.print(f"[bold red]error:[/] {error}", highlight=False)
-        raise typer.Exit(UNREACHABLE) from error
+        fail(str(error), code=UNREACHABLE, cause=error)
 
 
 def migrate() -> None:
     """Bring the database to the tables of this version."""
+    _configured()
     migration.upgrade()
 
 
@@ -82,7 +84,7 @@ def create_key(
 ) -> None:
     """Make a key and print it; it is never shown again."""
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    with database().transaction() as session:
+    with _configured().transaction() as session:
         _, secret = keys.create(session, name=name, scope=scope, expires_at=expires_at)
     typer.echo(secret)
 
@@ -91,7 +93,7 @@ def create_key(
 def list_keys(*, json: AsJson = False) -> None:
     """List keys; the keys themselves are not stored."""
     columns = ("id", "name", "scope", "created_at", "expires_at", "revoked_at")
-    with database().transaction() as session:
+    with _configured().transaction() as session:
         found = [
             {column: _text(getattr(key, column)) for column in columns}
             for key in session.scalars(select(ApiKey).order_by(ApiKey.id))
@@ -102,8 +104,20 @@ def list_keys(*, json: AsJson = False) -> None:
 @app.command("revoke")
 def revoke_key(key_id: UUID) -> None:
     """Make a key useless."""
-    with database().transaction() as session:
-        keys.revoke(session, key_id)
+    try:
+        with _configured().transaction() as session:
+            keys.revoke(session, key_id)
+    except NotFound as error:
+        fail(str(error), code=FAILED, cause=error)
+
+
+def _configured() -> Database:
+    """Return the database of the settings; without settings the command ends with a sentence."""
+    try:
+        return database()
+    except ValidationError as error:
+        missing = ", ".join(f"{PREFIX}{str(found['loc'][0]).upper()}" for found in error.errors())
+        fail(f"this needs the service's settings in the environment: {missing}", code=FAILED, cause=error)
 
 
 def _text(value: object) -> str | None:

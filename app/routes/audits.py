@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 from app import audits, cursors, datasets, ranking
 from app.errors import NotFound, WrongState
 from app.routes.answers import audit_out, suspect
-from app.routes.dependencies import Files, Opened, Paged, Reads, Session, Writes, link_next
+from app.routes.dependencies import Files, Opened, Paged, Position, Reads, Session, Writes, link_next
 from app.schemas.audits import AuditOut, EpochOut, RunEpochsOut
 from app.schemas.requests import AuditRequest
 from app.schemas.results import MetricsOut, SuspectDetail, SuspectPage
@@ -27,7 +27,7 @@ MEDIA_TYPES = {
 @router.post("", status_code=202, dependencies=[Writes])
 def create_audit(body: AuditRequest, session: Session, response: Response) -> AuditOut:
     """Start an audit of a ready dataset; follow its progress at the Location."""
-    dataset = datasets.get(session, body.dataset_id)
+    dataset = datasets.get(session, body.dataset_id, keep=True)
     datasets.require_ready(dataset)
     audit = audits.create(session, dataset, name=body.name, configuration=body.configuration.model_dump())
     response.headers["Location"] = f"/v1/audits/{audit.id}"
@@ -113,7 +113,7 @@ def list_suspects(
         min_distance=min_distance,
         max_distance=max_distance,
     )
-    after = cursors.decode(paging.cursor, int)
+    after = cursors.decode(paging.cursor, cursors.number)
     found = ranking.page(session, audit, filters, after_rank=after[0] if after else 0, limit=paging.limit + 1)
     shown = found[: paging.limit]
     cursor = cursors.encode(shown[-1][0].rank) if len(found) > paging.limit else None
@@ -126,7 +126,7 @@ def list_suspects(
 
 
 @router.get("/{audit_id}/samples/{position}", dependencies=[Reads])
-def read_suspect(audit_id: UUID, position: int, session: Session) -> SuspectDetail:
+def read_suspect(audit_id: UUID, position: Position, session: Session) -> SuspectDetail:
     """Return one sample's score and its neighbours in rank."""
     audit = audits.get(session, audit_id)
     dataset = datasets.get(session, audit.dataset_id)
@@ -167,7 +167,8 @@ def read_file(
     audit = _succeeded(session, audit_id)
     stored = (audit.files or {})[file_name]
     etag = f'"{stored["sha256"]}"'
-    if etag in request.headers.get("if-none-match", ""):
+    wanted = request.headers.get("if-none-match", "")
+    if etag in wanted or wanted.strip() == "*":
         return Response(status_code=304, headers={"ETag": etag})
     return FileResponse(
         files.audit(audit_id) / stored["path"],

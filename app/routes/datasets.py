@@ -11,7 +11,7 @@ from app import cursors, datasets, pictures, truth, uploads
 from app.database import Database
 from app.errors import Invalid
 from app.routes.answers import dataset_out, sample_out
-from app.routes.dependencies import Chosen, Files, Opened, Paged, Reads, Session, Writes, link_next
+from app.routes.dependencies import Chosen, Files, Opened, Paged, Position, Reads, Session, Writes, link_next
 from app.schemas.datasets import DatasetOut, ProblemOut, SampleOut, TruthOut
 from app.schemas.requests import DatasetRequest
 from app.schemas.shared import Page
@@ -139,7 +139,7 @@ def list_problems(
 ) -> Page[ProblemOut]:
     """List what ingestion left out or noticed, in order of discovery."""
     datasets.get(session, dataset_id)
-    after = cursors.decode(paging.cursor, int)
+    after = cursors.decode(paging.cursor, cursors.number)
     found = datasets.problems(session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1)
     shown = found[: paging.limit]
     cursor = cursors.encode(shown[-1].number) if len(found) > paging.limit else None
@@ -162,7 +162,7 @@ def list_samples(
     """List samples in order of position."""
     dataset = _ready(session, dataset_id)
     label = None if given_label is None else datasets.label_index(dataset, given_label)
-    after = cursors.decode(paging.cursor, int)
+    after = cursors.decode(paging.cursor, cursors.number)
     found = datasets.samples(
         session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1, given_label=label
     )
@@ -173,7 +173,7 @@ def list_samples(
 
 
 @router.get("/{dataset_id}/samples/{position}", dependencies=[Reads])
-def read_sample(dataset_id: UUID, position: int, session: Session) -> SampleOut:
+def read_sample(dataset_id: UUID, position: Position, session: Session) -> SampleOut:
     """Return one sample."""
     return sample_out(_ready(session, dataset_id), *datasets.sample(session, dataset_id, position))
 
@@ -186,7 +186,7 @@ def read_sample(dataset_id: UUID, position: int, session: Session) -> SampleOut:
 )
 def read_image(
     dataset_id: UUID,
-    position: int,
+    position: Position,
     opened: Opened,
     files: Files,
     chosen: Chosen,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Query, Request, Response, Security
+from fastapi import Depends, Path, Query, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session as OrmSession
 
@@ -90,6 +90,7 @@ class Paging:
 
 
 Paged = Annotated[Paging, Depends()]
+Position = Annotated[int, Path(ge=0, lt=2**31, description="0 .. N-1")]
 
 
 def link_next(request: Request, response: Response, cursor: str | None) -> None:

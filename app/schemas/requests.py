@@ -1,11 +1,36 @@
 """What the API takes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Format = Literal[
+    "class_folders",
+    "manifest",
+    "list_files",
+    "npz",
+    "idx",
+    "cifar_python",
+    "cifar_binary",
+    "parquet_images",
+    "parquet_features",
+    "csv",
+]
+
+
+def _printable(text: str) -> str:
+    """Refuse what neither a database nor a terminal can take: control characters and lone surrogates."""
+    if not text.isprintable():
+        raise ValueError("must hold printable characters alone")
+    return text
+
+
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
+    AfterValidator(_printable),
+]
 
 
 class Request(BaseModel):
@@ -17,7 +42,7 @@ class Request(BaseModel):
 class DatasetOptions(Request):
     """How to read an upload. Whatever is left out is recognised from the content."""
 
-    format: str | None = Field(default=None, examples=["class_folder"], description="see docs/formats.md")
+    format: Format | None = Field(default=None, description="see docs/formats.md")
     image_size: int | None = Field(default=None, ge=8, le=512, description="side of the stored pixels")
     label_column: Name | None = None
     key_column: Name | None = None
@@ -45,7 +70,7 @@ class AuditConfiguration(Request):
     input_size: int | None = Field(default=None, ge=8, le=512, description="pixels, at most the pack's")
     beta: float | None = Field(default=None, ge=0, le=1000, description="weight of ||mu||^2, eq. (10)")
     sample_gradients: bool | None = Field(default=None, description="+S: train on samples instead of means")
-    noise_lambda: float | None = Field(default=None, gt=0, le=1e6, description="lambda of +S")
+    noise_lambda: float | None = Field(default=None, ge=1e-6, le=1e6, description="lambda of +S")
     warm_up_epochs: int | None = Field(
         default=None, ge=0, le=10_000, description="epochs of the predictor alone"
     )
@@ -61,6 +86,14 @@ class AuditConfiguration(Request):
     score: Literal["average", "last"] | None = Field(default=None, description="which distance ranks")
     precision: Literal["fp32", "bf16"] | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _warm_up_ends(self) -> Self:
+        if self.epochs is not None and (self.warm_up_epochs or 0) >= self.epochs:
+            raise ValueError(
+                f"warm_up_epochs must be less than epochs, found {self.warm_up_epochs} and {self.epochs}"
+            )
+        return self
 
 
 class AuditRequest(Request):

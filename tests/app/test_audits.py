@@ -53,6 +53,7 @@ def test_initialisation_declares_its_cross_entropy_run(
         ({"beta": -1}, "/body/configuration/beta"),
         ({"method": "magic"}, "/body/configuration/method"),
         ({"learning_rate": "fast"}, "/body/configuration/learning_rate"),
+        ({"epochs": 5, "warm_up_epochs": 5}, "/body/configuration"),
     ],
 )
 def test_a_configuration_out_of_bounds_is_refused_with_its_pointer(
@@ -66,12 +67,14 @@ def test_a_configuration_out_of_bounds_is_refused_with_its_pointer(
 def test_the_api_knows_the_same_choices_as_the_models() -> None:
     from typing import get_args  # noqa: PLC0415
 
-    from app.schemas.requests import AuditConfiguration  # noqa: PLC0415
+    from app.schemas.requests import AuditConfiguration, Format  # noqa: PLC0415
     from models.augmentation import AUGMENTATIONS  # noqa: PLC0415
     from models.config import PRECISIONS, SCHEDULES, SCORES  # noqa: PLC0415
     from models.networks import NETWORKS  # noqa: PLC0415
     from models.objectives import OBJECTIVES  # noqa: PLC0415
+    from worker.formats.limits import FORMATS  # noqa: PLC0415
 
+    assert set(get_args(Format)) == set(FORMATS)
     known = {
         "method": OBJECTIVES,
         "network": NETWORKS,
@@ -83,6 +86,13 @@ def test_the_api_knows_the_same_choices_as_the_models() -> None:
     for field, choices in known.items():
         literal, _ = get_args(AuditConfiguration.model_fields[field].annotation)
         assert set(get_args(literal)) == set(choices), field
+
+
+def test_a_network_for_features_is_refused_for_pictures(api: TestClient, dataset: Dataset) -> None:
+    body = {"dataset_id": str(dataset.id), "configuration": {"network": "mlp"}}
+    answer = api.post("/v1/audits", json=body)
+    assert answer.status_code == 422
+    assert "does not take images" in answer.json()["detail"]
 
 
 def test_only_a_ready_dataset_is_audited(api: TestClient) -> None:

@@ -1,5 +1,6 @@
 """What every request meets: keys, loopback, errors as problem+json, limits, the description."""
 
+import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -12,7 +13,9 @@ from app.database import Database
 from app.errors import NotFound
 from app.settings import Settings
 from app.settings import settings as get_settings
+from app.storage import Storage
 from app.tables import Scope
+from tests.made import ready_dataset
 
 
 def client_of(api: TestClient, *, host: str = "127.0.0.1", base_url: str = "http://127.0.0.1") -> TestClient:
@@ -132,3 +135,48 @@ def test_the_description_names_every_error_and_the_key(api: TestClient) -> None:
     assert create["security"] == [{"HTTPBearer": []}]
     put = description["paths"]["/v1/datasets/{dataset_id}/files/{file_name}"]["put"]
     assert put["requestBody"]["content"]["application/octet-stream"]["schema"]["format"] == "binary"
+
+
+RAW = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"name": "a\\u0000b"}',
+        b'{"name": "a\\ud800"}',
+        b'{"name": "x", "label_column": "\\u0007"}',
+        b'{"name": "x", "image_size": NaN}',
+        b'{"name": "x", "image_size": 1e999}',
+        b'{"name": "x", "\\ud800": 1}',
+        b'{"name": "x", "format": "class_folder"}',
+        b'{"name": "x"',
+    ],
+)
+def test_json_that_no_table_can_hold_is_refused(api: TestClient, body: bytes) -> None:
+    answer = api.post("/v1/datasets", content=body, headers=RAW)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"].startswith("/body")
+
+
+@pytest.mark.parametrize("position", ["-1", "2147483648", str(2**63), str(10**30), "x"])
+def test_positions_beyond_any_table_are_refused(api: TestClient, position: str) -> None:
+    for url in (f"/v1/datasets/{uuid4()}/samples/{position}", f"/v1/audits/{uuid4()}/samples/{position}"):
+        assert api.get(url).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "values", ['["99999999999"]', "[1]", '[["a"]]', "[true]", '["x"]', '["1", "2"]', "{}", "7"]
+)
+@pytest.mark.parametrize("path", ["/v1/datasets", "/v1/audits"])
+def test_forged_cursors_are_refused(api: TestClient, path: str, values: str) -> None:
+    cursor = base64.urlsafe_b64encode(values.encode()).decode()
+    assert api.get(path, params={"cursor": cursor}).status_code == 422
+
+
+def test_a_forged_number_in_a_cursor_is_refused(
+    api: TestClient, database: Database, storage: Storage
+) -> None:
+    dataset = ready_dataset(database, storage)
+    cursor = base64.urlsafe_b64encode(b'["99999999999"]').decode()
+    assert api.get(f"/v1/datasets/{dataset.id}/samples?cursor={cursor}").status_code == 422

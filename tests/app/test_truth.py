@@ -36,6 +36,10 @@ def test_by_position_with_other_columns_and_a_byte_order_mark(api: TestClient, d
     assert put(api, dataset, text) == (200, {"attached": 2, "differing": 1})
 
 
+def test_a_blank_label_is_unknown_and_headers_may_be_capitals(api: TestClient, dataset: Dataset) -> None:
+    assert put(api, dataset, "Position,True_Label\n0, bee \n1,\n") == (200, {"attached": 1, "differing": 1})
+
+
 def test_new_truth_replaces_the_old(api: TestClient, dataset: Dataset) -> None:
     put(api, dataset, "position,true_label\n0,bee\n1,bee\n")
     assert put(api, dataset, "position,true_label\n0,ant\n") == (200, {"attached": 1, "differing": 0})

@@ -302,7 +302,7 @@ def test_a_run_handed_back_goes_on_with_the_same_numbers(
 def test_a_configuration_that_does_not_fit_fails_with_its_reason(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings
 ) -> None:
-    audit, runs = audited(database, digits, network="mlp", input_size=None)
+    audit, runs = audited(database, digits, input_size=4096)
     execute(database, storage, chosen, runs[0].id)
     failed = read(database, Audit, audit.id)
     assert failed.status == AuditStatus.FAILED
@@ -341,3 +341,23 @@ def test_an_unexpected_error_rejects_the_upload_at_once_with_its_name(
     ingest(database, storage, chosen, dataset.id)
     rejected = read(database, Dataset, dataset.id)
     assert (rejected.status, (rejected.error or {})["code"]) == (DatasetStatus.REJECTED, "internal")
+
+
+def test_an_audit_that_cannot_be_finished_fails_with_the_reason(
+    database: Database,
+    digits: Dataset,
+    storage: Storage,
+    chosen: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    audit, runs = audited(database, digits)
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("margin")
+
+    monkeypatch.setattr("worker.scores.rows", broken)
+    execute(database, storage, chosen.model_copy(update={"provisional_seconds": 1e9}), runs[0].id)
+    finish(database, storage, audit.id)
+    failed = read(database, Audit, audit.id)
+    assert failed.status == AuditStatus.FAILED
+    assert "finishing them failed" in (failed.error or {})["detail"]

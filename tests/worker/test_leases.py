@@ -16,7 +16,11 @@ from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatu
 from tests.made import new_audit, ready_dataset
 from worker import heartbeat as heartbeats
 from worker.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
-from worker.sweep import sweep
+from worker.sweep import sweep as sweep_with
+
+
+def sweep(database: Database, chosen: Settings, *, waiting: int = 0) -> None:
+    sweep_with(database, chosen, lambda _: waiting)
 
 
 @pytest.fixture
@@ -124,6 +128,40 @@ def test_what_nobody_claimed_is_sent_again_after_a_while(
     sweep(database, chosen)
     sweep(database, chosen)
     assert sent == [(Task.TRAIN, run.id)]
+
+
+def overdue(database: Database, chosen: Settings) -> None:
+    with database.transaction() as session:
+        late = func.now() - timedelta(seconds=chosen.resend_seconds + 1)
+        session.execute(update(Run).values(sent_at=late))
+
+
+@pytest.mark.usefixtures("run")
+def test_nothing_is_sent_twice_while_messages_wait_for_a_busy_worker(
+    database: Database, chosen: Settings, sent: list[tuple[Task, UUID]]
+) -> None:
+    overdue(database, chosen)
+    sent.clear()
+    sweep(database, chosen, waiting=1)
+    assert sent == []
+
+
+def test_a_run_whose_parent_still_trains_is_not_sent(
+    database: Database, storage: Storage, chosen: Settings, sent: list[tuple[Task, UUID]]
+) -> None:
+    audit = new_audit(database, ready_dataset(database, storage), initialise="ce")
+    with database.transaction() as session:
+        parent, child = audits.runs(session, [audit.id])[audit.id]
+    claim(database, parent)
+    overdue(database, chosen)
+    sent.clear()
+    sweep(database, chosen)
+    assert sent == []
+    with database.transaction() as session:
+        done = {"status": RunStatus.SUCCEEDED, "lease_until": None}
+        session.execute(update(Run).where(Run.id == parent.id).values(**done))
+    sweep(database, chosen)
+    assert sent == [(Task.TRAIN, child.id)]
 
 
 def test_a_trained_audit_whose_finish_was_lost_is_finished(
