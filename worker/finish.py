@@ -37,7 +37,7 @@ def finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         log.exception("audit failed", audit=str(audit_id))
         document = {
             "code": type(error).__name__,
-            "detail": f"the runs succeeded, their scores failed: {error}",
+            "detail": f"the runs succeeded, finishing them failed: {error}",
         }
         with database.transaction() as session:
             audits.change_status(session, audit_id, AuditStatus.FAILED, error=document)

@@ -307,7 +307,7 @@ def test_a_configuration_that_does_not_fit_fails_with_its_reason(
     failed = read(database, Audit, audit.id)
     assert failed.status == AuditStatus.FAILED
     assert failed.error is not None
-    assert "does not take images" in failed.error["detail"]
+    assert "expects an input_size of one of [28, 32], not 4096" in failed.error["detail"]
 
 
 def test_an_unexpected_error_fails_the_run_at_once_with_its_name(
