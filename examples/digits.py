@@ -65,8 +65,9 @@ def audit(client: Client, archive: Path, truth: Path) -> dict[str, Any]:
         return client.wait_for_audit(started["id"], on_answer=partial(show_audit, bar))
 
 
-def report(client: Client, audit_id: str, folder: Path) -> None:
+def report(client: Client, finished: dict[str, Any], folder: Path) -> None:
     """Download the ranking, print what was found and draw it."""
+    audit_id, expected = finished["id"], finished["summary"]["expected_error_count"]
     client.download(f"/v1/audits/{audit_id}/ranking.csv", folder / "ranking.csv")
     suspects = list(islice(client.suspects(audit_id, limit=MONTAGE_SIZE), MONTAGE_SIZE))
     metrics = client.get(f"/v1/audits/{audit_id}/metrics")
@@ -76,7 +77,8 @@ def report(client: Client, audit_id: str, folder: Path) -> None:
     pictures = [client.image(suspect["image_url"]) for suspect in suspects]
     figures.montage(suspects, pictures, folder / "suspects.png")
     print(  # noqa: T201 - the demo's own output
-        f"\n{metrics['error_count']} of {metrics['sample_count']} labels are wrong."
+        f"\n{metrics['error_count']} of {metrics['sample_count']} labels are wrong;"
+        f" {expected:.0f} were expected without looking at the truth."
         f" ROC AUC {metrics['roc_auc']:.4f},"
         f" precision at the noise rate {metrics['precision_at_noise_rate']:.4f}"
     )
@@ -93,7 +95,7 @@ def main() -> None:
     with LocalStack(folder / "service", on_step=lambda step: stderr.print(f"start: {step}")) as stack:
         with Client(stack.url) as client:
             finished = audit(client, archive, truth)
-            report(client, finished["id"], folder)
+            report(client, finished, folder)
         stderr.print("stop: everything that was started")
     names = ("ranking.csv", "roc.png", "distances.png", "suspects.png", "digits.zip", "truth.csv")
     print(f"{time.monotonic() - started:.0f} seconds. In {folder}: {', '.join(names)}")  # noqa: T201
