@@ -103,7 +103,11 @@ def chosen(migrated_url: str, storage: Storage) -> Settings:
 
 
 @pytest.fixture
-def api(database: Database, storage: Storage, chosen: Settings) -> Iterator[TestClient]:
+def api(
+    database: Database, storage: Storage, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TestClient]:
+    # The process's logging belongs to pytest here.
+    monkeypatch.setattr("app.main.configure_logging", lambda _: None)
     app = create_app()
     app.dependency_overrides = {
         get_database: lambda: database,
