@@ -24,20 +24,23 @@ from app.tables import (
 TERMINAL = frozenset({AuditStatus.SUCCEEDED, AuditStatus.FAILED, AuditStatus.CANCELLED})
 # The paper picks the cross-entropy network by its accuracy on held-out noisy labels.
 PARENT_VALIDATION_FRACTION = 0.2
-NOT_FOR_RUNS = ("initialise", "seed")
+STARTS_FROM_CE = frozenset({"fw", "dmi"})
+NOT_FOR_RUNS = ("initialise", "seed", "rehearsal")
 SHARED_WITH_PARENT = ("network", "input_size", "batch_size", "augmentation", "precision", "epochs")
 TRAINING_SHARE = 0.98
 FEATURE_NETWORK = "mlp"
+MATRIX_TOLERANCE = 1e-6
 
 
 def create(session: Session, dataset: Dataset, *, name: str | None, configuration: Json) -> Audit:
     """Make an audit with its runs and send those that can start.
 
     Raises:
-        Invalid: the network does not take what the dataset holds.
+        Invalid: the network or the rehearsal does not fit what the dataset holds.
 
     """
     _check_network(dataset, configuration.get("network"))
+    _check_rehearsal(dataset, configuration.get("rehearsal") or {})
     audit = Audit(dataset_id=dataset.id, name=name or f"audit of {dataset.name}", configuration=configuration)
     session.add(audit)
     session.flush()
@@ -58,12 +61,25 @@ def _check_network(dataset: Dataset, network: str | None) -> None:
         )
 
 
+def _check_rehearsal(dataset: Dataset, rehearsal: Json) -> None:
+    classes = dataset.class_names or []
+    mapping = rehearsal.get("mapping") or {}
+    unknown = sorted({*mapping, *mapping.values()} - {*classes})
+    if unknown:
+        raise Invalid(f"the rehearsal's mapping names classes that are not there: {unknown[:5]}")
+    matrix = rehearsal.get("matrix")
+    if matrix is not None and {len(matrix), *map(len, matrix)} != {len(classes)}:
+        raise Invalid(f"the rehearsal's matrix must be {len(classes)} by {len(classes)}, as the classes are")
+    if any(abs(sum(row) - 1) > MATRIX_TOLERANCE or min(row) < 0 for row in matrix or []):
+        raise Invalid("every row of the rehearsal's matrix must be probabilities that sum to 1")
+
+
 def plan_runs(configuration: Json) -> list[Json]:
     """Return the runs that answer a configuration: number, parent and what is asked of each."""
     asked = {
         name: value for name, value in configuration.items() if value is not None and name not in NOT_FOR_RUNS
     }
-    if configuration["initialise"] == "none":
+    if configuration["initialise"] == "none" and asked.get("method") not in STARTS_FROM_CE:
         return [{"number": 0, "parent_number": None, "request": asked}]
     parent = {name: asked[name] for name in SHARED_WITH_PARENT if name in asked}
     parent |= {"method": "ce", "validation_fraction": PARENT_VALIDATION_FRACTION}

@@ -229,6 +229,7 @@ class Audit(Identified, Base):
     error: Mapped[Json | None]
     provenance: Mapped[Json | None]
     summary: Mapped[Json | None] = mapped_column(comment="figures that need no truth")
+    theory: Mapped[Json | None] = mapped_column(comment="the paper's bounds, with the truth that is known")
     files: Mapped[Json | None] = mapped_column(comment="name -> bytes and SHA-256 of the downloads")
     reported_truth_version: Mapped[int] = mapped_column(
         server_default="0", comment="truth that the metrics and files hold"
@@ -272,6 +273,9 @@ class RunEpoch(Base):
     classifier_loss: Mapped[float | None]
     predictor_loss: Mapped[float | None]
     gradient_norm: Mapped[float | None] = mapped_column(comment="mean L2 norm of the predicted gradients")
+    squared_gradient_norm: Mapped[float | None] = mapped_column(
+        comment="mean of ||mu||^2, Proposition 1's L^2"
+    )
     accuracy: Mapped[float | None] = mapped_column(comment="classifier, on given labels")
     predictor_accuracy: Mapped[float | None] = mapped_column(comment="on given labels")
     validation_accuracy: Mapped[float | None] = mapped_column(comment="on held-out given labels")

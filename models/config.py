@@ -20,17 +20,25 @@ class TrainingConfig:
     """Everything that decides a training's numbers; invalid values raise ValueError."""
 
     method: str
-    """What is trained: "limit_g", "limit_l" or "ce"."""
+    """What is trained, one of `methods.METHODS`; those in `methods.NEEDS_PARENT` need an initial state."""
     network: str
     """Architecture of classifier and gradient predictor, a key of `NETWORKS`."""
     input_size: int | None
     """Side length in pixels of the images fed to the network; None for features."""
     beta: float
-    """Weight of the penalty on ||mu||^2, eq. 10's beta; >= 0. Ignored by "ce"."""
+    """Weight of the penalty on ||mu||^2, beta of eq. 10 and eq. 8; >= 0. For methods with a predictor."""
     sample_gradients: bool
     """The paper's "+S": train the classifier with a sample of the predicted distribution, not its mean."""
     noise_lambda: float
     """lambda of "+S", > 0: Gaussian noise of variance 1 / (2 lambda), Laplace noise of scale 1 / lambda."""
+    noise_std: float
+    """Standard deviation, > 0, of the noise that "ce_gn" and "ce_ln" add to the gradient at the logits."""
+    soft_lambda: float
+    """lambda of eq. 8, > 0: the weight of "soft_regularisation" on unpredicted gradients."""
+    dropout: float
+    """Probability in [0, 1) with which a unit is left out; see `networks` for where."""
+    weight_decay: float
+    """L2 penalty that Adam adds to every parameter's gradient, >= 0."""
     warm_up_epochs: int
     """The first epochs, counted in `epochs`, in which only the predictor learns; >= 0, below `epochs`."""
     epochs: int
@@ -48,7 +56,9 @@ class TrainingConfig:
     score: str
     """Which distance ranks: "average" over training, or "last", of the trained networks."""
     validation_fraction: float
-    """Share of the samples in [0, 0.5] held out, with their given labels, to choose the best model."""
+    """Share of the samples in [0, 0.95] held out, with their given labels, to choose the best model."""
+    patience: int
+    """Training ends after so many epochs without a better validation accuracy; 0 = never early."""
     precision: str
     """Arithmetic of the networks' products: "fp32", or "bf16" autocast."""
     seed: int
@@ -58,6 +68,8 @@ class TrainingConfig:
         _check_types(self)
         _check_names(self)
         _check_numbers(self)
+        if self.patience and not self.validation_fraction:
+            raise ValueError("patience needs a validation_fraction above 0 to tell when to stop.")
 
 
 def resolve(
@@ -149,12 +161,17 @@ def _check_numbers(config: TrainingConfig) -> None:
     ranges: dict[str, tuple[float, float]] = {
         "beta": (0.0, 1e6),
         "noise_lambda": (1e-6, 1e9),
+        "noise_std": (1e-6, 1e3),
+        "soft_lambda": (1e-9, 1e6),
+        "dropout": (0.0, 0.99),
+        "weight_decay": (0.0, 10.0),
+        "patience": (0, 100_000),
         "epochs": (1, 100_000),
         "warm_up_epochs": (0, config.epochs - 1),
         "batch_size": (2, 1 << 20),
         "learning_rate": (1e-9, 10.0),
         "signal_decay": (0.0, 1.0),
-        "validation_fraction": (0.0, 0.5),
+        "validation_fraction": (0.0, 0.95),
         "seed": (0, 2**63 - 1),
         "input_size": (8, 4096),
     }

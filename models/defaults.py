@@ -44,6 +44,8 @@ STEPS_OF_NETWORK: Mapping[str, int] = {"mnist_cnn": 700, "small_cnn": 1_000, "ph
 STEPS = 2_400
 """Gradient steps that anything else needs."""
 EPOCHS_MIN, EPOCHS_MAX = 8, 60
+DMI_LEARNING_RATE = 1e-4
+"""From the middle of the paper's grid for DMI, which starts from a trained model and is sensitive to it."""
 
 
 def _network(situation: Situation, _: Chosen) -> str:
@@ -72,7 +74,7 @@ def _method(_: Situation, chosen: Chosen) -> str:
 
 
 def _beta(_: Situation, chosen: Chosen) -> float:
-    return 3.0 if chosen["method"] == "limit_l" else 1.0
+    return {"limit_l": 3.0, "soft_regularisation": 0.01}.get(str(chosen["method"]), 1.0)
 
 
 def _batch_size(situation: Situation, chosen: Chosen) -> int:
@@ -91,6 +93,8 @@ def _epochs(situation: Situation, chosen: Chosen) -> int:
 
 
 def _learning_rate(situation: Situation, chosen: Chosen) -> float:
+    if chosen["method"] == "dmi":
+        return DMI_LEARNING_RATE
     is_small = situation.sample_count < SMALL_SAMPLE_COUNT
     return 1e-3 if is_small and chosen["network"] == "mnist_cnn" else 2e-3
 
@@ -134,6 +138,10 @@ CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "beta": _beta,
     "sample_gradients": lambda *_: False,
     "noise_lambda": lambda *_: 50.0,
+    "noise_std": lambda *_: 0.1,
+    "soft_lambda": lambda *_: 0.01,
+    "dropout": lambda *_: 0.0,
+    "weight_decay": lambda *_: 0.0,
     "warm_up_epochs": lambda *_: 0,
     "batch_size": _batch_size,
     "epochs": _epochs,
@@ -143,6 +151,7 @@ CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "signal_decay": _signal_decay,
     "score": lambda *_: "average",
     "validation_fraction": lambda *_: 0.0,
+    "patience": lambda *_: 0,
     "precision": _precision,
     "seed": lambda *_: 0,
 }

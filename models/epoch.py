@@ -13,14 +13,14 @@ from torch.nn import functional
 from models.objectives import Outcome
 from models.progress import EpochRecord
 
-_SAMPLES, _CLASSIFIER_LOSS, _PREDICTOR_LOSS, _GRADIENT_NORM = range(4)
+_SAMPLES, _CLASSIFIER_LOSS, _PREDICTOR_LOSS, _GRADIENT_NORM, _SQUARED_NORM = range(5)
 
 
 class EpochTally:
     """Sums over an epoch's samples, and each network's first choice for every sample."""
 
     def __init__(self, *, sample_count: int, has_predictor: bool, device: torch.device) -> None:
-        self._sums = torch.zeros(4, dtype=torch.float64, device=device)
+        self._sums = torch.zeros(5, dtype=torch.float64, device=device)
         self._classifier_N = torch.full((sample_count,), -1, device=device)
         self._predictor_N = torch.full((sample_count,), -1, device=device) if has_predictor else None
 
@@ -39,6 +39,7 @@ class EpochTally:
                 functional.cross_entropy(classifier_logits_BK, labels_B, reduction="sum"),
                 predictor_loss,
                 outcome.gradient_norm_B.sum(),
+                outcome.gradient_norm_B.square().sum(),
             ]
         )
         self.predict(index_B, outcome, classifier_logits_BK)
@@ -76,6 +77,7 @@ class EpochTally:
             classifier_loss=mean[_CLASSIFIER_LOSS],
             predictor_loss=None if predictor_N is None else mean[_PREDICTOR_LOSS],
             gradient_norm=mean[_GRADIENT_NORM],
+            squared_gradient_norm=mean[_SQUARED_NORM],
             accuracy=self.accuracy(labels_N, counted_index),
             predictor_accuracy=None
             if predictor_N is None

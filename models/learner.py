@@ -5,6 +5,7 @@ Shape suffixes: B samples of a batch, K classes.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +14,10 @@ from torch import Tensor, nn
 from models import networks
 from models.batches import memory_format
 from models.config import TrainingConfig
-from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome
+from models.dropout import Dropout
+from models.networks import Network, NetworkShape
+from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs
+from models.objectives.forward import transition_matrix
 
 RISE_SHARE = 0.25
 """one_cycle: the share of all steps in which the learning rate rises."""
@@ -35,33 +39,63 @@ def learning_rate(config: TrainingConfig, *, step: int, steps: int) -> float:
     return config.learning_rate * (END_SHARE + (1 - END_SHARE) * cosine)
 
 
+def classifier_shape(config: TrainingConfig, *, channels: int, class_count: int) -> NetworkShape:
+    """Return the shape of f; that of eq. 8 has no bias in its last layer."""
+    return NetworkShape(
+        channels=channels,
+        class_count=class_count,
+        is_predictor=False,
+        dropout=config.dropout,
+        has_output_bias=config.method != "soft_regularisation",
+    )
+
+
 class Learner:
     """Classifier f, gradient predictor q where the method has one, and Adam over both."""
 
     def __init__(
-        self, config: TrainingConfig, *, channels: int, class_count: int, device: torch.device
+        self,
+        config: TrainingConfig,
+        *,
+        channels: int,
+        class_count: int,
+        device: torch.device,
+        generator: torch.Generator,
     ) -> None:
+        """Build networks and optimiser; `generator`, on the device, feeds dropout and noise."""
         self._config = config
         self._device = device
-        self._objective = OBJECTIVES[config.method](
-            ObjectiveConfig(
-                class_count=class_count,
-                beta=config.beta,
-                sample_gradients=config.sample_gradients,
-                noise_lambda=config.noise_lambda,
-            )
+        self._generator = generator
+        self._objective_config = ObjectiveConfig(
+            class_count=class_count,
+            beta=config.beta,
+            sample_gradients=config.sample_gradients,
+            noise_lambda=config.noise_lambda,
+            noise_std=config.noise_std,
+            soft_lambda=config.soft_lambda,
         )
+        self._objective = OBJECTIVES[config.method](self._objective_config)
         self.has_predictor = self._objective.has_predictor
-        self.classifier = self._build(channels, class_count, is_predictor=False)
-        self.predictor = self._build(channels, class_count, is_predictor=True) if self.has_predictor else None
+        shape = classifier_shape(config, channels=channels, class_count=class_count)
+        # Neighbouring seeds must not share networks: f of one seed is not q of another.
+        self.classifier = self._build(shape, seed=2 * config.seed)
+        self.predictor = self._build_predictor(shape, seed=2 * config.seed + 1)
         modules = [self.classifier] if self.predictor is None else [self.classifier, self.predictor]
         self._networks = nn.ModuleList(modules)
-        self._optimiser = torch.optim.Adam(self._networks.parameters(), config.learning_rate, fused=True)
+        self._optimiser = torch.optim.Adam(
+            self._networks.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
 
-    def _build(self, channels: int, class_count: int, *, is_predictor: bool) -> nn.Module:
-        shape = networks.NetworkShape(channels=channels, class_count=class_count, is_predictor=is_predictor)
-        # Neighbouring seeds must not share networks: f of one seed is not q of another.
-        network = networks.build(self._config.network, shape, seed=2 * self._config.seed + is_predictor)
+    def _build_predictor(self, shape: NetworkShape, *, seed: int) -> Network | None:
+        if not self.has_predictor:
+            return None
+        return self._build(replace(shape, is_predictor=True, has_output_bias=True), seed=seed)
+
+    def _build(self, shape: NetworkShape, *, seed: int) -> Network:
+        network = networks.build(self._config.network, shape, seed=seed)
+        for layer in network.modules():
+            if isinstance(layer, Dropout):
+                layer.generator = self._generator
         return network.to(self._device).to(memory_format=memory_format(self._device))
 
     def initialise_classifier(self, state: Mapping[str, Tensor]) -> None:
@@ -71,18 +105,25 @@ class Learner:
         except RuntimeError as error:
             raise ValueError(f"The initial state is not of this network: {error}") from error
 
+    @property
+    def transition(self) -> Tensor | None:
+        """T [K, K] of the forward correction, once it is estimated; None with every other method."""
+        return self._objective_config.transition_KK
+
+    def estimate_transitions(self, probabilities_NK: Tensor) -> None:
+        """Give the forward correction its matrix, from the CE model's softmax over the training samples."""
+        self._correct_by(transition_matrix(probabilities_NK))
+
+    def _correct_by(self, transition_KK: Tensor | None) -> None:
+        self._objective_config = replace(self._objective_config, transition_KK=transition_KK)
+        self._objective = OBJECTIVES[self._config.method](self._objective_config)
+
     def step(
-        self,
-        inputs_B: Tensor,
-        labels_B: Tensor,
-        *,
-        rate: float,
-        trains_classifier: bool,
-        generator: torch.Generator,
+        self, inputs_B: Tensor, labels_B: Tensor, *, rate: float, trains_classifier: bool
     ) -> tuple[Outcome, Tensor]:
         """Do one step of Alg. 1; return the outcome before the update, and the classifier's logits [B, K]."""
         self._networks.train()
-        outcome, classifier_logits_BK = self._judge(inputs_B, labels_B, generator)
+        outcome, classifier_logits_BK = self._judge(inputs_B, labels_B)
         losses = [outcome.predictor_loss] if outcome.predictor_loss is not None else []
         # f's graph holds only its own loss and q's only the other, so one backward pass serves both.
         if trains_classifier or not losses:
@@ -95,24 +136,23 @@ class Learner:
         return outcome, classifier_logits_BK.detach()
 
     @torch.no_grad()
-    def judge(self, inputs_B: Tensor, labels_B: Tensor, generator: torch.Generator) -> tuple[Outcome, Tensor]:
+    def judge(self, inputs_B: Tensor, labels_B: Tensor) -> tuple[Outcome, Tensor]:
         """Return what `step` returns, of the networks in evaluation mode and without learning."""
         self._networks.eval()
-        return self._judge(inputs_B, labels_B, generator)
+        return self._judge(inputs_B, labels_B)
 
-    def _judge(
-        self, inputs_B: Tensor, labels_B: Tensor, generator: torch.Generator
-    ) -> tuple[Outcome, Tensor]:
+    def _judge(self, inputs_B: Tensor, labels_B: Tensor) -> tuple[Outcome, Tensor]:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
-            classifier_logits_BK = self.classifier(inputs_B)
-            predictor_logits_BK = None if self.predictor is None else self.predictor(inputs_B)
-        classifier_logits_BK = classifier_logits_BK.float()
-        if predictor_logits_BK is not None:
-            predictor_logits_BK = predictor_logits_BK.float()
-        return (
-            self._objective(classifier_logits_BK, predictor_logits_BK, labels_B, generator),
-            classifier_logits_BK,
+            features_BD = self.classifier.trunk(inputs_B)
+            classifier_logits_BK = self.classifier.output(features_BD).float()
+            predictor_logits_BK = None if self.predictor is None else self.predictor(inputs_B).float()
+        outputs = Outputs(
+            classifier_logits_BK=classifier_logits_BK,
+            features_BD=features_BD,
+            predictor_logits_BK=predictor_logits_BK,
+            labels_B=labels_B,
         )
+        return self._objective(outputs, self._generator), classifier_logits_BK
 
     @torch.no_grad()
     def judge_logits(self, inputs_B: Tensor) -> Tensor:
@@ -127,12 +167,18 @@ class Learner:
         """Return copies of all weights and of the optimiser's memory, on the CPU."""
         optimiser = self._optimiser.state_dict()
         optimiser["state"] = {key: on_cpu(value) for key, value in optimiser["state"].items()}
-        return {"networks": on_cpu(self._networks.state_dict()), "optimiser": optimiser}
+        return {
+            "networks": on_cpu(self._networks.state_dict()),
+            "optimiser": optimiser,
+            "transition": None if self.transition is None else self.transition.cpu(),
+        }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` returned."""
         self._networks.load_state_dict(state["networks"])
         self._optimiser.load_state_dict(state["optimiser"])
+        transition_KK = state["transition"]
+        self._correct_by(None if transition_KK is None else transition_KK.to(self._device))
 
 
 def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,7 +1,8 @@
 """The networks by name, each mapping float32 inputs to logits [B, K].
 
 Image networks take [B, C, H, W], the MLP [B, D]. The gradient predictor has the classifier's architecture,
-but for Table 3's network, whose predictor also normalises its 128 hidden units.
+but for Table 3's network, whose predictor also normalises its 128 hidden units. Dropout acts on the last
+layer's input, and in the MLP on every hidden layer.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from models.dropout import Dropout
 from models.residual import resnet34_cifar, resnet50
 
 
@@ -21,6 +23,24 @@ class NetworkShape:
     """Colour channels of images, or the number of features D."""
     class_count: int
     is_predictor: bool
+    dropout: float = 0.0
+    """Probability with which a unit is left out while training."""
+    has_output_bias: bool = True
+    """Whether the last layer has a bias; eq. 8 wants none in the classifier."""
+
+
+class Network(nn.Module):
+    """A trunk up to the last layer's input z, and the last layer."""
+
+    def __init__(self, trunk: nn.Module, output: nn.Linear) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.output = output
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits [B, K]."""
+        logits_BK: Tensor = self.output(self.trunk(inputs))
+        return logits_BK
 
 
 def _convolution(
@@ -53,7 +73,8 @@ def _mlp(shape: NetworkShape) -> nn.Module:
     """Return the MLP of Fig. 1: four hidden layers of 512 units, with batch normalisation."""
     layers: list[nn.Module] = []
     width = shape.channels
-    for _ in range(4):
+    for depth in range(4):
+        layers += [Dropout(shape.dropout)] if depth else []
         layers += [nn.Linear(width, 512, bias=False), nn.BatchNorm1d(512), nn.ReLU(inplace=True)]
         width = 512
     return nn.Sequential(*layers, nn.Linear(width, shape.class_count))
@@ -106,7 +127,7 @@ NETWORKS: Mapping[str, Callable[[NetworkShape], nn.Module]] = {
     "resnet34_cifar": lambda shape: resnet34_cifar(shape.channels, shape.class_count),
     "resnet50": lambda shape: resnet50(shape.channels, shape.class_count),
 }
-"""Every network by its name in a configuration."""
+"""Every network by its name in a configuration, as layers of which the last is linear."""
 
 INPUT_SIZES: Mapping[str, tuple[int, ...] | None] = {
     "mlp": None,
@@ -119,8 +140,12 @@ INPUT_SIZES: Mapping[str, tuple[int, ...] | None] = {
 """Side lengths in pixels a network accepts: None for features, empty for any length of at least 16."""
 
 
-def build(name: str, shape: NetworkShape, *, seed: int) -> nn.Module:
+def build(name: str, shape: NetworkShape, *, seed: int) -> Network:
     """Return the named network, its weights drawn from the seed; torch's own state stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return NETWORKS[name](shape)
+        *layers, output = NETWORKS[name](shape).children()
+    assert isinstance(output, nn.Linear)
+    if not shape.has_output_bias:
+        output.register_parameter("bias", None)
+    return Network(nn.Sequential(*layers, Dropout(shape.dropout)), output)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from models.signals import Signals
 
@@ -22,9 +23,11 @@ class EpochRecord:
     classifier_loss: float
     """The classifier's cross-entropy of the given labels, in nats."""
     predictor_loss: float | None
-    """The objective of eq. 10; None where the method has no predictor."""
+    """The objective of eq. 10, or q's part of eq. 8; None where the method has no predictor."""
     gradient_norm: float
-    """||mu||_2."""
+    """||mu||_2; without a predictor ||g||_2."""
+    squared_gradient_norm: float
+    """The mean of its square: the L^2 of Proposition 1."""
     accuracy: float
     """Share of samples whose given label is the classifier's first choice, in [0, 1]."""
     predictor_accuracy: float | None
@@ -62,6 +65,8 @@ class Progress:
     """Returns the signals so far; computed when called, only valid during the callback."""
     state: Callable[[], dict[str, Any]]
     """Returns all that `train(resume=...)` needs to go on from here, for torch.save; as `signals`."""
+    model_state: Callable[[], dict[str, Tensor]]
+    """Returns a copy of the classifier's state dict as it stands, on the CPU."""
 
 
 OnProgress = Callable[[Progress], None]

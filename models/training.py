@@ -19,11 +19,14 @@ from models.batches import Inputs, Preparation, batch_bounds, place
 from models.config import TrainingConfig, check_fits
 from models.epoch import EpochTally
 from models.learner import Learner, learning_rate, on_cpu
+from models.methods import NEEDS_PARENT
 from models.progress import EpochRecord, OnProgress, Pace, Progress
 from models.samples import checked_labels
+from models.selection import Selection
+from models.shuffling import Shuffling
 from models.signals import SignalRecorder, Signals
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 JUDGING_BATCH = 1_024
 
 
@@ -42,6 +45,12 @@ class TrainingResult:
     """Of this call; a resumed training does not count what was done before."""
     samples_per_second: float
     """Speed of the training stage of this call."""
+    epochs: int
+    """Trained in all; fewer than configured where `patience` ended the training."""
+    validation_accuracy: float | None
+    """The best of any epoch, that of `model_state`; None where nothing is held out."""
+    transition_KK: npt.NDArray[np.float32] | None
+    """The forward correction's estimate: row i, how class i was labelled; None with every other method."""
     config: TrainingConfig
 
 
@@ -69,7 +78,8 @@ def train(
         device: where to train, such as "cpu" or "cuda:0".
         on_progress: called about five times a second and at the end of every epoch; what it raises ends the
             training and reaches the caller.
-        initial_state: a `model_state` to start the classifier from ("+ init."); ignored on `resume`.
+        initial_state: a `model_state` to start the classifier from ("+ init."); ignored on `resume`. The
+            methods in NEEDS_PARENT need that of a "ce" run; "fw" also estimates its transition matrix by it.
         resume: what `Progress.state` returned in an earlier call with the same samples and configuration.
 
     Raises:
@@ -79,6 +89,8 @@ def train(
     """
     labels = checked_labels(inputs, labels_N, class_count)
     check_fits(config, shape=inputs.shape[1:])
+    if config.method in NEEDS_PARENT and initial_state is None and resume is None:
+        raise ValueError(f'Method {config.method!r} needs an initial_state: the model_state of a "ce" run.')
     training = _Training(
         inputs,
         labels,
@@ -90,7 +102,7 @@ def train(
     if resume is not None:
         training.load_state(resume)
     elif initial_state is not None:
-        training.learner.initialise_classifier(initial_state)
+        training.begin_from(initial_state)
     return training.run()
 
 
@@ -119,9 +131,18 @@ class _Training:
             augmentation=config.augmentation,
             device=device,
         )
-        self._train_index, self._held_out_index = self._split(len(labels_N))
-        self._bounds = batch_bounds(len(self._train_index), config.batch_size)
-        self.learner = Learner(config, channels=inputs.shape[-1], class_count=class_count, device=device)
+        self._shuffling = Shuffling(
+            sample_count=len(labels_N), validation_fraction=config.validation_fraction, seed=config.seed
+        )
+        self._bounds = batch_bounds(len(self._shuffling.train_index), config.batch_size)
+        self._generator = torch.Generator(device)
+        self._learner = Learner(
+            config,
+            channels=inputs.shape[-1],
+            class_count=class_count,
+            device=device,
+            generator=self._generator,
+        )
         self._recorder = SignalRecorder(
             sample_count=len(labels_N),
             class_count=class_count,
@@ -130,12 +151,10 @@ class _Training:
             device=device,
         )
         self._tally = EpochTally(
-            sample_count=len(labels_N), has_predictor=self.learner.has_predictor, device=device
+            sample_count=len(labels_N), has_predictor=self._learner.has_predictor, device=device
         )
-        self._generator = torch.Generator(device)
+        self._selection = Selection(patience=config.patience, warm_up_epochs=config.warm_up_epochs)
         self._step = 0
-        self._best_accuracy = -1.0
-        self._best_state: dict[str, Tensor] | None = None
 
     @property
     def _steps_per_epoch(self) -> int:
@@ -145,21 +164,44 @@ class _Training:
     def _steps(self) -> int:
         return self._config.epochs * self._steps_per_epoch
 
+    @property
+    def _is_over(self) -> bool:
+        epochs_done, step_of_epoch = divmod(self._step, self._steps_per_epoch)
+        stops_early = step_of_epoch == 0 and self._selection.is_over(epochs_done)
+        return stops_early or self._step >= self._steps
+
+    def begin_from(self, state: Mapping[str, Tensor]) -> None:
+        """Start the classifier from a trained one, and learn from that how labels were changed."""
+        self._learner.initialise_classifier(state)
+        if self._config.method == "fw":
+            self._learner.estimate_transitions(self._classifier_probabilities())
+
+    def _classifier_probabilities(self) -> Tensor:
+        """Return the softmax of f [N, K] over the samples trained on."""
+        index = self._shuffling.train_index
+        batches = self._rows.read(index, batch_bounds(len(index), JUDGING_BATCH))
+        logits = [self._learner.judge_logits(self._prepare.plain(rows_B)) for _, rows_B in batches]
+        return torch.cat(logits).softmax(1)
+
     def run(self) -> TrainingResult:
         """Train from wherever this training stands, then judge all samples once more."""
         started = time.monotonic()
         pace = Pace(step=self._step, steps=self._steps)
-        while self._step < self._steps:
+        while not self._is_over:
             self._run_epoch(pace)
         samples_per_second, _ = pace.report(self._step)
         self._score()
+        transition_KK = self._learner.transition
         return TrainingResult(
             signals=self._recorder.signals(),
-            model_state=self._best_state or on_cpu(self.learner.classifier.state_dict()),
+            model_state=self._selection.state_of_best or self._model_state(),
             input_mean=self._standardisation.mean_C.cpu().numpy(),
             input_deviation=self._standardisation.deviation_C.cpu().numpy(),
             seconds=time.monotonic() - started,
             samples_per_second=samples_per_second,
+            epochs=self._step // self._steps_per_epoch,
+            validation_accuracy=self._selection.accuracy,
+            transition_KK=None if transition_KK is None else transition_KK.cpu().numpy(),
             config=self._config,
         )
 
@@ -168,10 +210,10 @@ class _Training:
         started = time.monotonic()
         epoch, done = divmod(self._step, self._steps_per_epoch)
         if done == 0:
-            self._generator.manual_seed(self._seed(stream=1, epoch=epoch))
+            self._generator.manual_seed(self._shuffling.device_seed(epoch))
             self._tally.reset()
         trains_classifier = epoch >= self._config.warm_up_epochs
-        for index_B, rows_B in self._rows.read(self._order(epoch), self._bounds[done:]):
+        for index_B, rows_B in self._rows.read(self._shuffling.order(epoch), self._bounds[done:]):
             self._run_step(index_B, rows_B, trains_classifier=trains_classifier)
             is_due = pace.advance(len(index_B))
             if is_due and self._step % self._steps_per_epoch:
@@ -183,12 +225,11 @@ class _Training:
 
     def _run_step(self, index_B: Tensor, rows_B: Tensor, *, trains_classifier: bool) -> None:
         labels_B = self._labels_N[index_B]
-        outcome, classifier_logits_BK = self.learner.step(
+        outcome, classifier_logits_BK = self._learner.step(
             self._prepare.training(rows_B, self._generator),
             labels_B,
             rate=learning_rate(self._config, step=self._step, steps=self._steps),
             trains_classifier=trains_classifier,
-            generator=self._generator,
         )
         self._recorder.record(index_B, labels_B, outcome)
         self._tally.add(index_B, labels_B, outcome, classifier_logits_BK)
@@ -196,13 +237,11 @@ class _Training:
 
     def _finish_epoch(self, epoch: int, started: float) -> EpochRecord:
         validation_accuracy = self._validate()
-        if validation_accuracy is not None and validation_accuracy > self._best_accuracy:
-            self._best_accuracy = validation_accuracy
-            self._best_state = on_cpu(self.learner.classifier.state_dict())
+        self._selection.offer(epoch=epoch + 1, accuracy=validation_accuracy, state=self._model_state)
         return self._tally.record(
             epoch=epoch + 1,
             labels_N=self._labels_N,
-            counted_index=self._train_index.to(self._device),
+            counted_index=self._shuffling.train_index.to(self._device),
             validation_accuracy=validation_accuracy,
             learning_rate=learning_rate(self._config, step=self._step - 1, steps=self._steps),
             seconds=time.monotonic() - started,
@@ -210,16 +249,16 @@ class _Training:
 
     def _validate(self) -> float | None:
         """Judge the held-out samples, out of sample for every signal; return f's accuracy on them."""
-        if len(self._held_out_index) == 0:
+        index = self._shuffling.held_out_index
+        if len(index) == 0:
             return None
-        bounds = batch_bounds(len(self._held_out_index), JUDGING_BATCH)
-        for index_B, rows_B in self._rows.read(self._held_out_index, bounds):
+        for index_B, rows_B in self._rows.read(index, batch_bounds(len(index), JUDGING_BATCH)):
             labels_B = self._labels_N[index_B]
             inputs_B = self._prepare.plain(rows_B)
-            outcome, classifier_logits_BK = self.learner.judge(inputs_B, labels_B, self._generator)
+            outcome, classifier_logits_BK = self._learner.judge(inputs_B, labels_B)
             self._recorder.record(index_B, labels_B, outcome)
             self._tally.predict(index_B, outcome, classifier_logits_BK)
-        return self._tally.accuracy(self._labels_N, self._held_out_index.to(self._device))
+        return self._tally.accuracy(self._labels_N, index.to(self._device))
 
     def _score(self) -> None:
         """Judge all samples in order with the trained networks."""
@@ -227,35 +266,11 @@ class _Training:
         pace = Pace(step=0, steps=len(bounds) - 1)
         batches = self._rows.read(torch.arange(len(self._labels_N)), bounds)
         for step, (index_B, rows_B) in enumerate(batches, start=1):
-            logits_BK = self.learner.judge_logits(self._prepare.plain(rows_B))
+            logits_BK = self._learner.judge_logits(self._prepare.plain(rows_B))
             self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
             if pace.advance(len(index_B)) or step == pace.steps:
-                self._report(pace, stage="scoring", epoch=self._config.epochs - 1, step=step)
-
-    def _split(self, sample_count: int) -> tuple[Tensor, Tensor]:
-        """Return the indices trained on and those held out, each in order."""
-        held_out_count = round(sample_count * self._config.validation_fraction)
-        if sample_count - held_out_count < 2:  # noqa: PLR2004  # what batch normalisation needs
-            raise ValueError(
-                f"Holding out {held_out_count} of {sample_count} samples leaves too few to train on."
-            )
-        shuffled = torch.randperm(sample_count, generator=self._cpu_generator(stream=2, epoch=0))
-        return shuffled[held_out_count:].sort().values, shuffled[:held_out_count].sort().values
-
-    def _order(self, epoch: int) -> Tensor:
-        """Return the training indices in this epoch's order, a function of seed and epoch."""
-        shuffled = torch.randperm(
-            len(self._train_index), generator=self._cpu_generator(stream=0, epoch=epoch)
-        )
-        return self._train_index[shuffled]
-
-    def _cpu_generator(self, *, stream: int, epoch: int) -> torch.Generator:
-        return torch.Generator().manual_seed(self._seed(stream=stream, epoch=epoch))
-
-    def _seed(self, *, stream: int, epoch: int) -> int:
-        """Return a seed of its own for every purpose and epoch."""
-        words = np.random.SeedSequence([self._config.seed, stream, epoch]).generate_state(2)
-        return int(words[0]) << 31 | int(words[1]) >> 1
+                epochs_done = self._step // self._steps_per_epoch
+                self._report(pace, stage="scoring", epoch=epochs_done - 1, step=step)
 
     def _check_finite(self, epoch: int) -> None:
         """Raise once a loss is infinite or not a number; waits for the device."""
@@ -282,8 +297,12 @@ class _Training:
             finished=finished,
             signals=self._recorder.signals,
             state=self.state,
+            model_state=self._model_state,
         )
         self._on_progress(progress)
+
+    def _model_state(self) -> dict[str, Tensor]:
+        return on_cpu(self._learner.classifier.state_dict())
 
     def state(self) -> dict[str, Any]:
         """Return copies of all that `load_state` needs, in the middle of an epoch as well as at its end."""
@@ -293,11 +312,10 @@ class _Training:
             "sample_count": len(self._labels_N),
             "step": self._step,
             "generator": self._generator.get_state().clone(),
-            "learner": self.learner.state(),
+            "learner": self._learner.state(),
             "recorder": self._recorder.state(),
             "tally": self._tally.state(),
-            "best_accuracy": self._best_accuracy,
-            "best_state": self._best_state,
+            "selection": self._selection.state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -307,8 +325,7 @@ class _Training:
             raise ValueError("The state to resume belongs to another configuration or dataset.")
         self._step = state["step"]
         self._generator.set_state(state["generator"])
-        self.learner.load_state(state["learner"])
+        self._learner.load_state(state["learner"])
         self._recorder.load_state(state["recorder"])
         self._tally.load_state(state["tally"])
-        self._best_accuracy = state["best_accuracy"]
-        self._best_state = state["best_state"]
+        self._selection.load_state(state["selection"])

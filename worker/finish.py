@@ -5,7 +5,6 @@ from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import pyarrow as pa
 import structlog
 from pyarrow import parquet
@@ -20,8 +19,9 @@ from app.storage import Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Run, RunStatus, Score
 from models.estimates import estimate
 from models.metrics import ranked
-from worker import downloads, metrics, scores, signal_files, truths
+from worker import downloads, labels, metrics, scores, signal_files, theory, truths
 from worker.copying import copy_into
+from worker.labels import AuditLabels
 
 log = structlog.get_logger()
 LIBRARIES = ("limit-audit", "torch", "torchvision", "numpy", "celery", "sqlalchemy")
@@ -52,10 +52,11 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         if any(run.status != RunStatus.SUCCEEDED for run in runs):
             return
         dataset = session.get_one(Dataset, audit.dataset_id)
-        rows = _score_rows(storage, audit, runs)
+        known = labels.of_audit(session, storage, audit, dataset)
+        rows = _score_rows(storage, audit, runs, known)
         session.execute(delete(Score).where(Score.audit_id == audit_id))
         copy_into(session, Score, rows)
-        _report(session, storage, audit, dataset, rows)
+        _report(session, storage, audit, rows, known)
         audits.change_status(
             session,
             audit_id,
@@ -75,8 +76,9 @@ def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
         dataset = session.get_one(Dataset, audit.dataset_id)
         if audit.reported_truth_version == dataset.truth_version:
             return
-        rows = _score_rows(storage, audit, audits.runs(session, [audit_id])[audit_id])
-        _report(session, storage, audit, dataset, rows)
+        known = labels.of_audit(session, storage, audit, dataset)
+        rows = _score_rows(storage, audit, audits.runs(session, [audit_id])[audit_id], known)
+        _report(session, storage, audit, rows, known)
     log.info("audit reported anew", audit=str(audit_id))
 
 
@@ -86,27 +88,44 @@ def _locked(session: Session, audit_id: UUID, status: AuditStatus) -> Audit | No
     return session.scalars(statement.with_for_update(skip_locked=True)).one_or_none()
 
 
-def _score_rows(storage: Storage, audit: Audit, runs: list[Run]) -> pa.Table:
+def _score_rows(storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels) -> pa.Table:
     """Return the score rows in order of rank; the last run is the one that the others prepared."""
     signals = signal_files.load(storage.run(audit.id, runs[-1].number))
-    labels = np.load(storage.pack(audit.dataset_id) / "labels.npy")
-    believed = estimate(signals["distance_average"], disagrees_N=signals["top_labels_N3"][:, 0] != labels)
-    return scores.rows(audit.id, signals, labels, ranked(signals["distance"]), believed)
+    believed = estimate(
+        signals["distance_average"], disagrees_N=signals["top_labels_N3"][:, 0] != known.given
+    )
+    return scores.rows(audit.id, signals, known.given, ranked(signals["distance"]), believed)
 
 
-def _report(session: Session, storage: Storage, audit: Audit, dataset: Dataset, rows: pa.Table) -> None:
-    truth = truths.known(session, dataset)
+def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, known: AuditLabels) -> None:
+    dataset = session.get_one(Dataset, audit.dataset_id)
+    truth = known.truth
     samples = parquet.read_table(storage.pack(dataset.id) / "samples.parquet", columns=["key", "split"])
     names = dataset.class_names or []
     table = downloads.ranking_table(rows, samples, names, truth)
     audit.files = downloads.write(table, storage.audit(audit.id), version=dataset.truth_version)
     audit.reported_truth_version = dataset.truth_version
+    audit.theory = _theory(session, audit, rows, truth, class_count=len(names))
     if truth is not None:
         document = metrics.document(rows, truth, names)
         statement = insert(AuditMetrics).values(audit_id=audit.id, document=document)
         session.execute(
             statement.on_conflict_do_update(index_elements=["audit_id"], set_={"document": document})
         )
+
+
+def _theory(
+    session: Session, audit: Audit, rows: pa.Table, truth: truths.Labels | None, *, class_count: int
+) -> dict[str, Any]:
+    runs = audits.runs(session, [audit.id])[audit.id]
+    epochs = audits.epochs(session, [run.id for run in runs])
+    return theory.document(
+        noise_rate=metrics.noise_rate(rows, truth),
+        is_known=truth is not None,
+        class_count=class_count,
+        sample_count=len(rows),
+        runs=[(run, epochs[run.id]) for run in runs],
+    )
 
 
 def _provenance(dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, Any]:

@@ -43,6 +43,15 @@ def summary(rows: pa.Table, class_names: list[str]) -> Json:
     }
 
 
+def noise_rate(rows: pa.Table, truth_N: Labels | None) -> float:
+    """Return the share of wrong labels: counted where truth is known, else as the audit estimates it."""
+    if truth_N is None:
+        return float(rows["error_probability"].to_numpy().mean())
+    truth = truth_N[rows["position"].to_numpy()]
+    known = truth != UNKNOWN
+    return float((truth != rows["given_label"].to_numpy())[known].mean())
+
+
 def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
     """Return the figures of a ranking against the truth; samples without truth are left out.
 

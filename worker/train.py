@@ -25,7 +25,7 @@ from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
 from models.config import TrainingConfig, resolve
 from models.progress import EpochRecord, Progress
 from models.training import TrainingResult, train
-from worker import checkpoints, devices, provisional, signal_files, truths
+from worker import checkpoints, devices, labels, provisional, signal_files, truths
 from worker.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
 from worker.truths import Labels
 
@@ -111,14 +111,14 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
         leases.update_held(
             session, Run, run.id, run.attempt, configuration=asdict(config), device=devices.name(device)
         )
-        truth = truths.known(session, dataset)
+        known = labels.of_audit(session, storage, audit, dataset)
     return Job(
         run=run,
         dataset=dataset,
         config=config,
         device=device,
-        labels=np.load(storage.pack(dataset.id) / "labels.npy"),
-        truth=truth,
+        labels=known.given,
+        truth=known.truth,
     )
 
 
@@ -199,6 +199,7 @@ def epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
             name: getattr(record, name)
             for name in (
                 "epoch", "seconds", "learning_rate", "classifier_loss", "predictor_loss", "gradient_norm",
+                "squared_gradient_norm",
                 "accuracy", "predictor_accuracy", "validation_accuracy",
             )
         },

@@ -71,7 +71,7 @@ def audit_out(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> Audi
             name: getattr(audit, name)
             for name in (
                 "id", "dataset_id", "name", "status", "created_at", "started_at", "finished_at",
-                "configuration", "summary", "provenance",
+                "configuration", "summary", "theory", "provenance",
             )
         },
         cancel_requested=audit.cancel_requested_at is not None,
@@ -83,9 +83,11 @@ def audit_out(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> Audi
     )  # fmt: skip
 
 
-def suspect(dataset: Dataset, row: ranking.Row) -> Suspect:
-    """Return one sample of a ranking."""
+def suspect(dataset: Dataset, audit: Audit, row: ranking.Row) -> Suspect:
+    """Return one sample of a ranking; in a rehearsal the label as uploaded is the truth."""
     score, sample, true_label = row
+    if audit.configuration.get("rehearsal"):
+        true_label = sample.given_label
     names = dataset.class_names or []
     likeliest = [
         (score.suggested_label, score.suggested_confidence),

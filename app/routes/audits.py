@@ -119,7 +119,7 @@ def list_suspects(
     cursor = cursors.encode(shown[-1][0].rank) if len(found) > paging.limit else None
     link_next(request, response, cursor)
     return SuspectPage(
-        items=[suspect(dataset, row) for row in shown],
+        items=[suspect(dataset, audit, row) for row in shown],
         next_cursor=cursor,
         provisional=audit.status != AuditStatus.SUCCEEDED,
     )
@@ -132,7 +132,7 @@ def read_suspect(audit_id: UUID, position: Position, session: Session) -> Suspec
     dataset = datasets.get(session, audit.dataset_id)
     row = ranking.one(session, audit, position)
     before, after = ranking.neighbours(session, audit, row[0].rank)
-    answer = suspect(dataset, row)
+    answer = suspect(dataset, audit, row)
     return SuspectDetail(**answer.model_dump(), previous_position=before, next_position=after)
 
 

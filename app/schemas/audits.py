@@ -54,6 +54,9 @@ class AuditOut(BaseModel):
     runs: list[RunOut]
     provisional_available: bool
     summary: dict[str, Any] | None
+    theory: dict[str, Any] | None = Field(
+        description="Theorem 1, Proposition 1 and eq. (2) of the paper for this audit; bits are per sample"
+    )
     provenance: dict[str, Any] | None
     error: Failure | None
 
@@ -69,6 +72,7 @@ class EpochOut(BaseModel):
     classifier_loss: float | None
     predictor_loss: float | None
     gradient_norm: float | None
+    squared_gradient_norm: float | None
     accuracy: float | None
     predictor_accuracy: float | None
     validation_accuracy: float | None

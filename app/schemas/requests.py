@@ -26,6 +26,7 @@ def _printable(text: str) -> str:
     return text
 
 
+Method = Literal["limit_g", "limit_l", "ce", "ce_gn", "ce_ln", "mae", "fw", "dmi", "soft_regularisation"]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
@@ -60,15 +61,55 @@ class DatasetRequest(DatasetOptions):
     name: Name = Field(examples=["flowers, batch 7"])
 
 
+class Rehearsal(Request):
+    """Known label errors, planted in a copy of the labels; the labels as uploaded then serve as truth."""
+
+    noise: Literal["uniform", "pair", "confusion"] = "uniform"
+    rate: float | None = Field(default=None, gt=0, lt=1, description="of uniform and pair noise")
+    mapping: dict[str, str] | None = Field(default=None, description="pair: class name to class name")
+    matrix: list[list[float]] | None = Field(
+        default=None, description="confusion: row i, the probabilities of what class i becomes"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        needed = {"uniform": {"rate"}, "pair": {"rate", "mapping"}, "confusion": {"matrix"}}[self.noise]
+        given = {name for name in ("rate", "mapping", "matrix") if getattr(self, name) is not None}
+        if given != needed:
+            raise ValueError(f"{self.noise} noise takes {sorted(needed)}, found {sorted(given)}")
+        return self
+
+
 class AuditConfiguration(Request):
     """What an audit trains. Every field left out is chosen from the data and the device."""
 
-    method: Literal["limit_g", "limit_l", "ce"] | None = Field(
-        default=None, description="LIMIT with a Gaussian or a Laplace gradient, or plain cross-entropy"
+    method: (
+        Literal["limit_g", "limit_l", "ce", "ce_gn", "ce_ln", "mae", "fw", "dmi", "soft_regularisation"]
+        | None
+    ) = Field(
+        default=None,
+        description="LIMIT with Gaussian or Laplace gradients, or a baseline of the paper; fw and dmi start"
+        " from a cross-entropy run of the same audit",
     )
     network: Literal["mlp", "mnist_cnn", "small_cnn", "photo_cnn", "resnet34_cifar", "resnet50"] | None = None
     input_size: int | None = Field(default=None, ge=8, le=512, description="pixels, at most the pack's")
-    beta: float | None = Field(default=None, ge=0, le=1000, description="weight of ||mu||^2, eq. (10)")
+    beta: float | None = Field(
+        default=None, ge=0, le=1000, description="weight of ||mu||^2, eq. (10) and (8)"
+    )
+    soft_lambda: float | None = Field(default=None, ge=1e-9, le=1e6, description="lambda of eq. (8)")
+    noise_std: float | None = Field(default=None, ge=1e-6, le=1e3, description="of ce_gn and ce_ln")
+    dropout: float | None = Field(default=None, ge=0, le=0.99)
+    weight_decay: float | None = Field(default=None, ge=0, le=10)
+    validation_fraction: float | None = Field(
+        default=None, ge=0, le=0.95, description="held out, with given labels, to choose the best network"
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=0,
+        le=100_000,
+        description="epochs without a better validation accuracy; 0: off",
+    )
     sample_gradients: bool | None = Field(default=None, description="+S: train on samples instead of means")
     noise_lambda: float | None = Field(default=None, ge=1e-6, le=1e6, description="lambda of +S")
     warm_up_epochs: int | None = Field(
@@ -86,6 +127,9 @@ class AuditConfiguration(Request):
     score: Literal["average", "last"] | None = Field(default=None, description="which distance ranks")
     precision: Literal["fp32", "bf16"] | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
+    rehearsal: Rehearsal | None = Field(
+        default=None, description="audit labels with planted errors, to learn how many of them are found"
+    )
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:

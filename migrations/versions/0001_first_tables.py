@@ -130,6 +130,12 @@ def upgrade() -> None:
             comment="figures that need no truth",
         ),
         sa.Column(
+            "theory",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="the paper's bounds, with the truth that is known",
+        ),
+        sa.Column(
             "files",
             postgresql.JSONB(astext_type=sa.Text()),
             nullable=True,
@@ -403,6 +409,9 @@ def upgrade() -> None:
         sa.Column("predictor_loss", sa.REAL(), nullable=True),
         sa.Column(
             "gradient_norm", sa.REAL(), nullable=True, comment="mean L2 norm of the predicted gradients"
+        ),
+        sa.Column(
+            "squared_gradient_norm", sa.REAL(), nullable=True, comment="mean of ||mu||^2, Proposition 1's L^2"
         ),
         sa.Column("accuracy", sa.REAL(), nullable=True, comment="classifier, on given labels"),
         sa.Column("predictor_accuracy", sa.REAL(), nullable=True, comment="on given labels"),

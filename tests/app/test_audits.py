@@ -67,16 +67,18 @@ def test_a_configuration_out_of_bounds_is_refused_with_its_pointer(
 def test_the_api_knows_the_same_choices_as_the_models() -> None:
     from typing import get_args  # noqa: PLC0415
 
+    from app.audits import STARTS_FROM_CE  # noqa: PLC0415
     from app.schemas.requests import AuditConfiguration, Format  # noqa: PLC0415
     from models.augmentation import AUGMENTATIONS  # noqa: PLC0415
     from models.config import PRECISIONS, SCHEDULES, SCORES  # noqa: PLC0415
+    from models.methods import METHODS, NEEDS_PARENT  # noqa: PLC0415
     from models.networks import NETWORKS  # noqa: PLC0415
-    from models.objectives import OBJECTIVES  # noqa: PLC0415
     from worker.formats.limits import FORMATS  # noqa: PLC0415
 
     assert set(get_args(Format)) == set(FORMATS)
+    assert STARTS_FROM_CE == NEEDS_PARENT
     known = {
-        "method": OBJECTIVES,
+        "method": METHODS,
         "network": NETWORKS,
         "augmentation": AUGMENTATIONS,
         "precision": PRECISIONS,
@@ -84,7 +86,7 @@ def test_the_api_knows_the_same_choices_as_the_models() -> None:
         "score": SCORES,
     }
     for field, choices in known.items():
-        literal, _ = get_args(AuditConfiguration.model_fields[field].annotation)
+        literal = get_args(AuditConfiguration.model_fields[field].annotation)[0]
         assert set(get_args(literal)) == set(choices), field
 
 
@@ -93,6 +95,26 @@ def test_a_network_for_features_is_refused_for_pictures(api: TestClient, dataset
     answer = api.post("/v1/audits", json=body)
     assert answer.status_code == 422
     assert "does not take images" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("rehearsal", "sentence"),
+    [
+        ({"noise": "uniform"}, "uniform noise takes ['rate'], found []"),
+        ({"noise": "pair", "rate": 0.1}, "pair noise takes ['mapping', 'rate'], found ['rate']"),
+        ({"rate": 1.5}, "less than 1"),
+        ({"noise": "pair", "rate": 0.1, "mapping": {"ant": "dog"}}, "not there: ['dog']"),
+        ({"noise": "confusion", "matrix": [[1.0]]}, "must be 3 by 3"),
+        ({"noise": "confusion", "matrix": [[0.5, 0.1, 0.1]] * 3}, "sum to 1"),
+    ],
+)
+def test_a_rehearsal_that_does_not_fit_is_refused(
+    api: TestClient, dataset: Dataset, rehearsal: dict[str, object], sentence: str
+) -> None:
+    body = {"dataset_id": str(dataset.id), "configuration": {"rehearsal": rehearsal}}
+    answer = api.post("/v1/audits", json=body)
+    assert answer.status_code == 422
+    assert sentence in answer.json()["detail"]
 
 
 def test_only_a_ready_dataset_is_audited(api: TestClient) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from models import limit
 from models.limit import GradientModel
-from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome
+from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs
 from models.scale import MAXIMUM_DISTANCE
 
 A = torch.tensor([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0]])
@@ -21,7 +21,11 @@ def numpy_softmax(logits: torch.Tensor) -> np.ndarray:
 
 def outcome(method: str, a: torch.Tensor, b: torch.Tensor | None, **numbers: object) -> Outcome:
     config = {"class_count": 3, "beta": 0.7, "sample_gradients": False, "noise_lambda": 50.0} | numbers
-    return OBJECTIVES[method](ObjectiveConfig(**config))(a, b, LABELS, torch.Generator().manual_seed(0))
+    objective = OBJECTIVES[method](ObjectiveConfig(**config, noise_std=0.1, soft_lambda=0.1))
+    outputs = Outputs(
+        classifier_logits_BK=a, features_BD=torch.zeros(2, 5), predictor_logits_BK=b, labels_B=LABELS
+    )
+    return objective(outputs, torch.Generator().manual_seed(0))
 
 
 def test_cross_entropy_gradient_is_what_autograd_finds() -> None:

@@ -141,8 +141,9 @@ def test_initial_state_is_where_the_classifier_starts(blobs: Samples, configure:
     weights = {name: value for name, value in parent.model_state.items() if "running" not in name}
     weights = {name: value for name, value in weights.items() if "batches" not in name}
     assert all(torch.equal(starts[0][f"0.{name}"], value) for name, value in weights.items())
-    assert not any(torch.equal(starts[0][f"0.{name}"], starts[1][f"0.{name}"]) for name in ("0.weight",))
-    assert not torch.equal(starts[0]["1.0.weight"], parent.model_state["0.weight"])  # q is not touched
+    first = "trunk.0.weight"
+    assert not torch.equal(starts[0][f"0.{first}"], starts[1][f"0.{first}"])
+    assert not torch.equal(starts[0][f"1.{first}"], parent.model_state[first])  # q is not touched
 
 
 def test_initial_state_of_another_network_is_refused(blobs: Samples, configure: Configure) -> None:

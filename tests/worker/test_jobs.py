@@ -361,3 +361,35 @@ def test_an_audit_that_cannot_be_finished_fails_with_the_reason(
     failed = read(database, Audit, audit.id)
     assert failed.status == AuditStatus.FAILED
     assert "finishing them failed" in (failed.error or {})["detail"]
+
+
+@pytest.mark.parametrize("method", ["fw", "dmi", "mae", "ce_gn", "soft_regularisation"])
+def test_every_baseline_is_an_audit(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings, method: str
+) -> None:
+    audit, runs = audited(database, digits, method=method)
+    assert [run.request["method"] for run in runs] == (
+        ["ce", method] if method in {"fw", "dmi"} else [method]
+    )
+    done = train_and_finish(database, storage, chosen, audit, runs)
+    assert done.status == AuditStatus.SUCCEEDED, done.error
+    assert done.theory is not None
+    assert len(done.theory["runs"]) == len(runs)
+    assert not done.theory["noise_rate_is_known"]
+
+
+def test_a_rehearsal_measures_how_many_planted_errors_are_found(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
+) -> None:
+    rehearsal = {"noise": "uniform", "rate": 0.2, "seed": 5, "mapping": None, "matrix": None}
+    audit, runs = audited(database, digits, epochs=20, rehearsal=rehearsal)
+    train_and_finish(database, storage, chosen, audit, runs)
+    metrics = api.get(f"/v1/audits/{audit.id}/metrics").json()
+    assert metrics["sample_count"] == 120
+    assert 10 <= metrics["error_count"] <= 40
+    assert metrics["roc_auc"] > 0.8
+    found = api.get(f"/v1/audits/{audit.id}/suspects?limit=120").json()["items"]
+    uploaded = np.load(storage.pack(digits.id) / "labels.npy")
+    assert sum(item["is_error"] for item in found) == metrics["error_count"]
+    assert all(int(item["true_label"]) == uploaded[item["position"]] for item in found)
+    assert not read(database, Dataset, digits.id).truth_version

@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from app.database import Database
 from app.storage import Storage
-from app.tables import Problem
+from app.tables import Problem, Run, RunEpoch
 from models.estimates import Estimate
 from tests.made import ready_dataset
-from worker import downloads, metrics, scores
+from worker import downloads, metrics, scores, theory
 from worker.copying import copy_into
 
 NAMES = ["a", "b", "c"]
@@ -129,3 +129,37 @@ def test_copy_keeps_quotes_empty_strings_nulls_and_newlines(database: Database, 
         copy_into(session, Problem, pa.table(columns))
     with database.transaction() as session:
         assert list(session.scalars(select(Problem.key).order_by(Problem.number))) == texts
+
+
+def test_theory_of_an_audit_by_the_papers_numbers() -> None:
+    # K = 10 and p = 0.8: nothing memorised means an error of 0.8 at least, one bit 0.405 (after Theorem 1).
+    settled = run_with(method="limit_l", is_sampled=False)
+    found = theory.document(
+        noise_rate=0.8,
+        is_known=True,
+        class_count=10,
+        sample_count=1000,
+        runs=[(settled, [RunEpoch(epoch=1, accuracy=0.2), RunEpoch(epoch=2, accuracy=0.595)])],
+    )
+    assert found["least_training_error"] == pytest.approx(0.8, abs=1e-6)
+    assert found["runs"][0]["training_error"] == pytest.approx(0.405)
+    assert found["runs"][0]["least_bits_memorised_per_sample"] == pytest.approx(1.0, abs=0.005)
+    assert found["runs"][0]["most_bits_per_sample_by_epoch"] is None
+    assert found["bound"]["least_training_error"][-1] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_theory_of_sampled_gradients_is_proposition_1() -> None:
+    # LIMIT_G, lambda 50: sigma^2 = 0.01; d = 2, L^2 = 0.06: (2 / 2) log2(1 + 0.06 / 0.02) = 2 bits an epoch.
+    sampled = run_with(method="limit_g", is_sampled=True)
+    epochs = [RunEpoch(epoch=n, accuracy=0.5, squared_gradient_norm=0.06) for n in (1, 2)]
+    found = theory.document(
+        noise_rate=0.1, is_known=False, class_count=2, sample_count=100, runs=[(sampled, epochs)]
+    )["runs"][0]
+    assert found["most_bits_per_sample_by_epoch"] == pytest.approx([2.0, 4.0])
+    # sqrt(2 * 0.25 * 4 bits * ln 2) = 1.177, and no error rates differ by more than 1.
+    assert found["generalisation_gap_at_most"] == 1.0
+
+
+def run_with(*, method: str, is_sampled: bool) -> Run:
+    configuration = {"method": method, "sample_gradients": is_sampled, "noise_lambda": 50.0}
+    return Run(number=0, configuration=configuration)

@@ -1,0 +1,17 @@
+"""The training methods by name: what a service must know of them without loading a network."""
+
+METHODS = (
+    "limit_g",
+    "limit_l",
+    "ce",
+    "ce_gn",
+    "ce_ln",
+    "mae",
+    "fw",
+    "dmi",
+    "soft_regularisation",
+)
+"""Every method of the paper's Table 1; "+S" is `sample_gradients`, "+ init." an `initial_state`."""
+
+NEEDS_PARENT = frozenset({"fw", "dmi"})
+"""Methods that start from the best model of a "ce" run: without an `initial_state` they are refused."""

@@ -1,0 +1,26 @@
+"""What each method trains: one Objective per method, found by its name."""
+
+from collections.abc import Callable, Mapping
+
+from models.objectives.absolute_error import MeanAbsoluteError
+from models.objectives.cross_entropy import CrossEntropy, ce_gn, ce_ln
+from models.objectives.determinant import DeterminantMutualInformation
+from models.objectives.forward import ForwardCorrection
+from models.objectives.predicted_gradients import limit_g, limit_l
+from models.objectives.protocol import Objective, ObjectiveConfig, Outcome, Outputs
+from models.objectives.soft_regularisation import SoftRegularisation
+
+__all__ = ["OBJECTIVES", "Objective", "ObjectiveConfig", "Outcome", "Outputs"]
+
+OBJECTIVES: Mapping[str, Callable[[ObjectiveConfig], Objective]] = {
+    "limit_g": limit_g,
+    "limit_l": limit_l,
+    "ce": CrossEntropy,
+    "ce_gn": ce_gn,
+    "ce_ln": ce_ln,
+    "mae": MeanAbsoluteError,
+    "fw": ForwardCorrection,
+    "dmi": DeterminantMutualInformation,
+    "soft_regularisation": SoftRegularisation,
+}
+"""Every training method by its name in a configuration."""

@@ -1,0 +1,55 @@
+"""LIMIT (eq. 10, Alg. 1): the classifier descends on gradients that were predicted without labels."""
+
+import torch
+from torch import Tensor
+
+from models import limit
+from models.objectives.protocol import Objective, ObjectiveConfig, Outcome, Outputs
+
+
+class Limit:
+    """LIMIT_G or LIMIT_L, by the distribution that the predictor assumes."""
+
+    has_predictor = True
+
+    def __init__(self, config: ObjectiveConfig, gradient_model: limit.GradientModel) -> None:
+        self._config = config
+        self._gradient_model = gradient_model
+
+    def __call__(self, outputs: Outputs, generator: torch.Generator) -> Outcome:
+        """Follow Alg. 1: predict the gradient, train f with it, and q to predict it better."""
+        logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
+        assert logits_b_BK is not None
+        targets_BK = limit.one_hot(outputs.labels_B, self._config.class_count)
+        gradient_BK = limit.cross_entropy_gradient(logits_a_BK.detach(), targets_BK)
+        predicted_BK = limit.predicted_gradient(logits_a_BK, logits_b_BK)
+        loss_B = limit.predictor_loss(
+            predicted_BK, gradient_BK, gradient_model=self._gradient_model, beta=self._config.beta
+        )
+        return Outcome(
+            classifier_loss=limit.surrogate_loss(logits_a_BK, self._used(predicted_BK, generator)),
+            predictor_loss=loss_B.mean(),
+            gradient_norm_B=torch.linalg.vector_norm(predicted_BK.detach(), dim=1),
+            judge_logits_BK=logits_b_BK.detach(),
+        )
+
+    def _used(self, predicted_BK: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the gradient that trains f: the mean of q(g | x), or with "+S" a sample of it."""
+        if not self._config.sample_gradients:
+            return predicted_BK
+        return limit.sample_gradient(
+            predicted_BK.detach(),
+            gradient_model=self._gradient_model,
+            noise_lambda=self._config.noise_lambda,
+            generator=generator,
+        )
+
+
+def limit_g(config: ObjectiveConfig) -> Objective:
+    """Return LIMIT with a Gaussian q(g | x)."""
+    return Limit(config, limit.GradientModel.GAUSSIAN)
+
+
+def limit_l(config: ObjectiveConfig) -> Objective:
+    """Return LIMIT with a Laplace q(g | x)."""
+    return Limit(config, limit.GradientModel.LAPLACE)

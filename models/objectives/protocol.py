@@ -1,0 +1,62 @@
+"""What every objective is given, and what it answers.
+
+Shape suffixes: B samples of a batch, K classes, D units before the last layer.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig:
+    """The numbers an objective may need; see TrainingConfig for their meaning."""
+
+    class_count: int
+    beta: float
+    sample_gradients: bool
+    noise_lambda: float
+    noise_std: float
+    soft_lambda: float
+    transition_KK: Tensor | None = None
+    """T of the forward correction: row i is the distribution of the given labels of class i."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What the networks say about one batch."""
+
+    classifier_logits_BK: Tensor
+    """a = f(x)."""
+    features_BD: Tensor
+    """z, the input of the classifier's last layer."""
+    predictor_logits_BK: Tensor | None
+    """b = q(x); None where the method has no predictor."""
+    labels_B: Tensor
+    """The given labels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one batch tells: the losses to descend on, and what the signals are made of."""
+
+    classifier_loss: Tensor
+    """Scalar with the gradient that trains the classifier; a surrogate's value itself means nothing."""
+    predictor_loss: Tensor | None
+    """Scalar that trains the gradient predictor; None where the method has no predictor."""
+    gradient_norm_B: Tensor
+    """||mu||, the L2 norm of the predicted gradient; without a predictor ||g||, of the cross-entropy's."""
+    judge_logits_BK: Tensor
+    """Logits of the network that judges the given labels: the predictor's, or a lone classifier's."""
+
+
+class Objective(Protocol):
+    """A training method as a function of one batch's outputs."""
+
+    has_predictor: bool
+
+    def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
+        """Judge one batch; `generator` feeds whatever randomness the method has."""
+        ...

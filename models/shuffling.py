@@ -1,0 +1,39 @@
+"""Which samples are held out and in which order the others come: functions of the seed alone."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_ORDER, _DEVICE, _SPLIT = range(3)
+
+
+class Shuffling:
+    """The split and every epoch's order of N samples."""
+
+    def __init__(self, *, sample_count: int, validation_fraction: float, seed: int) -> None:
+        self._seed = seed
+        held_out_count = round(sample_count * validation_fraction)
+        if sample_count - held_out_count < 2:  # noqa: PLR2004  # what batch normalisation needs
+            raise ValueError(
+                f"Holding out {held_out_count} of {sample_count} samples leaves too few to train on."
+            )
+        shuffled = torch.randperm(sample_count, generator=self._generator(_SPLIT, epoch=0))
+        self.train_index = shuffled[held_out_count:].sort().values
+        self.held_out_index = shuffled[:held_out_count].sort().values
+
+    def order(self, epoch: int) -> Tensor:
+        """Return the training indices in this epoch's order."""
+        shuffled = torch.randperm(len(self.train_index), generator=self._generator(_ORDER, epoch=epoch))
+        return self.train_index[shuffled]
+
+    def device_seed(self, epoch: int) -> int:
+        """Return the seed of what is drawn on the device in this epoch: augmentation, noise, dropout."""
+        return self._seed_of(_DEVICE, epoch)
+
+    def _generator(self, stream: int, *, epoch: int) -> torch.Generator:
+        return torch.Generator().manual_seed(self._seed_of(stream, epoch))
+
+    def _seed_of(self, stream: int, epoch: int) -> int:
+        """Return a seed of its own for every purpose and epoch."""
+        words = np.random.SeedSequence([self._seed, stream, epoch]).generate_state(2)
+        return int(words[0]) << 31 | int(words[1]) >> 1

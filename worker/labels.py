@@ -1,0 +1,49 @@
+"""The labels that an audit asks about: those given, or in a rehearsal a copy with planted errors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.orm import Session
+
+from app.storage import Storage
+from app.tables import Audit, Dataset
+from models import noise
+from worker import truths
+from worker.truths import Labels
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditLabels:
+    """The labels of one audit, N of each."""
+
+    given: npt.NDArray[np.int32]
+    """What is trained on and ranked."""
+    truth: Labels | None
+    """What the results are measured by, UNKNOWN where there is nothing; None: no truth at all."""
+
+
+def of_audit(session: Session, storage: Storage, audit: Audit, dataset: Dataset) -> AuditLabels:
+    """Return an audit's labels; in a rehearsal the labels as uploaded are the truth."""
+    uploaded = np.load(storage.pack(dataset.id) / "labels.npy")
+    rehearsal = audit.configuration.get("rehearsal")
+    if rehearsal is None:
+        return AuditLabels(given=uploaded, truth=truths.known(session, dataset))
+    planted = _planted(uploaded, rehearsal, dataset.class_names or [])
+    return AuditLabels(given=planted.astype(np.int32), truth=uploaded.astype(np.int64))
+
+
+def _planted(labels_N: npt.NDArray[np.int32], rehearsal: Json, class_names: list[str]) -> Labels:
+    seed, count = rehearsal["seed"], len(class_names)
+    if rehearsal["noise"] == "uniform":
+        return noise.uniform(labels_N, class_count=count, rate=rehearsal["rate"], seed=seed)[0]
+    if rehearsal["noise"] == "pair":
+        mapping = {
+            class_names.index(source): class_names.index(target)
+            for source, target in rehearsal["mapping"].items()
+        }
+        return noise.pair(labels_N, mapping=mapping, class_count=count, rate=rehearsal["rate"], seed=seed)[0]
+    return noise.confusion(labels_N, matrix_KK=rehearsal["matrix"], seed=seed)[0]
