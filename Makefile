@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO_DIR ?= demo
+DATA ?= .
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test lint types format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## build the environment (quick when nothing changed)
 
@@ -26,6 +27,9 @@ up: $(INSTALLED) ## run the service on loopback until Ctrl-C
 
 test: $(INSTALLED) ## run the whole test suite
 	$(BIN)/python -m pytest
+
+paper-%: $(INSTALLED) ## make a table or figure of the paper again: make paper-table1 DATA=folder (docs/paper.md)
+	$(BIN)/python -m bench.paper $(subst -,_,$*) --data $(DATA) $(ARGS)
 
 lint: $(INSTALLED) ## check style and formatting
 	$(BIN)/ruff check .

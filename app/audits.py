@@ -90,7 +90,7 @@ def plan_runs(configuration: Json) -> list[Json]:
 
 
 def get(session: Session, audit_id: UUID, *, lock: bool = False) -> Audit:
-    """Return an audit, locked against changes if asked: always before its runs, so that nobody deadlocks.
+    """Return an audit, locked against changes if asked; before any queued run, as `cancel` does.
 
     Raises:
         NotFound: no such audit.
@@ -154,7 +154,10 @@ def change_status(session: Session, audit_id: UUID, status: AuditStatus, **value
 
 def end_run(session: Session, run: Run, status: RunStatus, error: Json | None = None) -> None:
     """Give a run its final status and carry the consequence to its audit and its siblings."""
-    get(session, run.audit_id, lock=True)
+    audit = get(session, run.audit_id, lock=True)
+    session.refresh(audit)
+    if status == RunStatus.SUCCEEDED and audit.cancel_requested_at is not None:
+        status = RunStatus.CANCELLED
     session.execute(
         update(Run)
         .where(Run.id == run.id)

@@ -13,6 +13,7 @@ Json = dict[str, Any]
 OnBytes = Callable[[int, int], None]
 OnAnswer = Callable[[Json], None]
 READ_BYTES = 1 << 20
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 TIMEOUT = httpx.Timeout(30, read=600)
 
 
@@ -29,7 +30,9 @@ class Client:
 
     def __init__(self, url: str, *, key: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
+        # A proxy of the environment is for the world outside, not for this machine.
+        is_here = httpx.URL(url).host in LOOPBACK
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=not is_here)
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +49,8 @@ class Client:
 
         Options are those of a dataset request: format, image_size, label_column, ...
         """
+        if len({file.name for file in files}) < len(files):
+            raise ClientError(f"the files of a dataset need different names, found {[f.name for f in files]}")
         dataset = self.post("/v1/datasets", {"name": name, **options})
         total, sent = sum(file.stat().st_size for file in files), 0
         for file in files:

@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 Json = dict[str, Any]
-RIGHT, WRONG, LINE = "#3b7dd8", "#d8573b", "#2b2b2b"
+RIGHT, WRONG = "#3b7dd8", "#d8573b"
 LONGEST_LINE = 10
 STYLE: Any = {
     "figure.dpi": 130,

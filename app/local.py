@@ -166,8 +166,14 @@ class LocalStack:
 
     def _run(self, name: str, *arguments: str) -> None:
         part = self._spawn(name, *arguments)
+        try:
+            code = part.process.wait(START_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise StartError(
+                f"{name} did not end within {START_SECONDS} seconds; its log is {part.log}"
+            ) from error
         self._parts.remove(part)
-        if part.process.wait(START_SECONDS) != 0:
+        if code != 0:
             raise StartError(f"{name} failed:\n{part.log.read_text()[-2000:]}")
 
     def _spawn(
@@ -195,7 +201,7 @@ class LocalStack:
     def _wait_until_ready(self) -> None:
         def answers() -> bool:
             with contextlib.suppress(httpx.TransportError):
-                return httpx.get(f"{self.url}/v1/health/ready").status_code == httpx.codes.OK
+                return httpx.get(f"{self.url}/v1/health/ready", trust_env=False).status_code == httpx.codes.OK
             return False
 
         for part in self._parts:
@@ -255,7 +261,7 @@ def running_at(data_dir: Path) -> str | None:
     address = data_dir / ADDRESS
     with contextlib.suppress(OSError, httpx.TransportError):
         url = address.read_text()
-        if httpx.get(f"{url}/v1/health/live").is_success:
+        if httpx.get(f"{url}/v1/health/live", trust_env=False).is_success:
             return url
     return None
 

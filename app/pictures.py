@@ -11,7 +11,6 @@ from app.errors import Invalid, NotFound
 from app.tables import Sample
 
 DEFLATED = 8
-SIDES = range(8, 1025)
 MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
 
 

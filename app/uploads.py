@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -77,6 +78,7 @@ async def received(request: Request, path: Path, limits: BodyLimits) -> AsyncIte
         file = await run_in_threadpool(path.open, "wb", buffering=0)
         with file:
             size, digest = await _write(request, file, limits)
+            await run_in_threadpool(os.fsync, file.fileno())
         _check_digest(request.headers, digest)
         yield Received(path=path, size=size, sha256=digest.hex())
     finally:

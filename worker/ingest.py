@@ -73,6 +73,7 @@ def _build(database: Database, storage: Storage, dataset: Dataset, heartbeat: He
     for leftover in destination.parent.glob("pack.*"):
         storage.remove(leftover)
     building.mkdir(parents=True)
+    storage.remove(destination.with_name("incoming"))  # bodies that a killed API left behind
     ingested = build_pack(
         [storage.upload(dataset.id, name) for name in names],
         options=IngestOptions(**dataset.options),

@@ -33,9 +33,9 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[Queue], int
         session.flush()
         if waiting(Queue.CPU) == 0:
             _resend(session, Dataset, DatasetStatus.INGESTING, Task.INGEST, settings)
+            _finish(session)
         if waiting(Queue.TRAIN) == 0:
             _resend(session, Run, RunStatus.QUEUED, Task.TRAIN, settings, _parent_succeeded())
-        _finish(session)
 
 
 def _free(session: Session, table: type[Work], settings: Settings) -> list[Work]:

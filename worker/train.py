@@ -50,6 +50,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         run = _claim(session, settings, run_id)
     if run is None:
         return
+    folder = storage.run(run.audit_id, run.number)
     try:
         job = _prepare(database, storage, run)
         with Heartbeat(
@@ -57,10 +58,12 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         ) as heartbeat:
             result = _train(database, storage, settings, job, heartbeat)
             heartbeat.renew()
-        _keep(storage.run(run.audit_id, run.number), result)
+            _keep(folder, result)
         _end(database, run, RunStatus.SUCCEEDED)
+        checkpoints.discard(folder)
     except Cancelled:
         _end(database, run, RunStatus.CANCELLED)
+        checkpoints.discard(folder)
     except HandedBack:
         _hand_back(database, run)
     except LeaseLost:
@@ -143,7 +146,6 @@ def _train(
 def _keep(folder: Path, result: TrainingResult) -> None:
     checkpoints.save_network(folder, result.model_state)
     signal_files.save(folder, asdict(result.signals))
-    checkpoints.discard(folder)
 
 
 def _parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] | None:

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from json import loads as json_of
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 from typer.core import TyperGroup
 
 from app.cli.datasets import Uploads, upload_and_wait
@@ -52,7 +54,7 @@ class FileFirst(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's own context
         """Insert the one-shot command where none was named."""
-        if args and not {*args} & {*self.commands, "--help"}:
+        if args and args[0] not in {*self.commands, "--help"}:
             args = [ONE_SHOT, *args]
         return list(super().parse_args(ctx, args))
 
@@ -70,7 +72,7 @@ def audit_file(
     *,
     out: Target,
     name: str | None = None,
-    method: Annotated[str | None, typer.Option(help="limit_g, limit_l or ce")] = None,
+    method: Annotated[str | None, typer.Option(help="limit_g, limit_l or a baseline of the paper")] = None,
     beta: float | None = None,
     epochs: int | None = None,
     network: str | None = None,
@@ -95,7 +97,7 @@ def audit_file(
         audit = start_and_wait(client, dataset["id"], name=name, **chosen)
         client.download(f"/v1/audits/{audit['id']}/ranking{out.suffix}", out)
         suspects = list(islice(client.suspects(audit["id"], limit=10), 10))
-    stderr.print(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:")
+    stderr.print(Text(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:"))
     print_json({"dataset": dataset, "audit": audit}) if json else print_table(suspects, SUSPECT_COLUMNS)
 
 
@@ -142,11 +144,15 @@ def start(
         print_json(client.post("/v1/audits", body))
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str) -> tuple[str, Any]:
+    """Return a field and its value: JSON where it is JSON, else the text itself."""
     field, equals, value = text.partition("=")
     if not equals:
         raise typer.BadParameter(f"expected FIELD=VALUE, found {text!r}", param_hint="--set")
-    return field, value
+    try:
+        return field, json_of(value)
+    except ValueError:
+        return field, value
 
 
 @app.command("list")

@@ -1,5 +1,6 @@
 """`limit-audit up`, `migrate` and `keys`: running the service."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -21,8 +22,9 @@ from app.errors import NotFound
 from app.settings import PREFIX
 from app.tables import ApiKey, Scope
 
+HOME_VARIABLE = "LIMIT_AUDIT_HOME"
 DataDir = Annotated[
-    Path, typer.Option("--data-dir", envvar="LIMIT_AUDIT_HOME", help="folder of the embedded service")
+    Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
 ]
 DEFAULT_HOME = Path.home() / ".limit-audit"
 WATCH_SECONDS = 0.5
@@ -52,11 +54,11 @@ def up(
 
 
 @contextmanager
-def embedded(data_dir: Path | None = None) -> Iterator[str]:
+def embedded() -> Iterator[str]:
     """Yield the address of a service on this machine: the running one, else one of its own."""
     from app.local import LocalStack, StartError, running_at  # noqa: PLC0415 - as above
 
-    home = data_dir or DEFAULT_HOME
+    home = Path(os.environ.get(HOME_VARIABLE, DEFAULT_HOME))
     address = running_at(home)
     if address is not None:
         yield address

@@ -121,7 +121,7 @@ def list_suspects(
     return SuspectPage(
         items=[suspect(dataset, audit, row) for row in shown],
         next_cursor=cursor,
-        provisional=audit.status != AuditStatus.SUCCEEDED,
+        provisional=audit.status not in audits.TERMINAL,
     )
 
 

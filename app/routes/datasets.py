@@ -210,7 +210,7 @@ def read_image(
     else:
         picture = pictures.from_pack(files.pack(dataset_id) / "pack.npy", position, side=side)
         media_type = "image/png"
-    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+    headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
     return Response(picture, media_type=media_type, headers=headers)
 
 

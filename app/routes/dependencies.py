@@ -64,7 +64,8 @@ def _require_loopback(request: Request) -> None:
     """Serve this machine's own clients alone, and no web page that borrowed their address."""
     client = request.client.host if request.client else ""
     proxied = any(name in request.headers for name in PROXY_HEADERS)
-    if proxied or not _is_loopback(client) or not _is_loopback(request.url.hostname or ""):
+    is_foreign_page = request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+    if proxied or is_foreign_page or not _is_loopback(client) or not _is_loopback(request.url.hostname or ""):
         raise Forbidden(
             "without keys only clients on this machine are served; set LIMIT_AUDIT_AUTHENTICATION=keys"
         )

@@ -37,7 +37,7 @@ Name = Annotated[
 class Request(BaseModel):
     """A body: unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DatasetOptions(Request):
@@ -84,10 +84,7 @@ class Rehearsal(Request):
 class AuditConfiguration(Request):
     """What an audit trains. Every field left out is chosen from the data and the device."""
 
-    method: (
-        Literal["limit_g", "limit_l", "ce", "ce_gn", "ce_ln", "mae", "fw", "dmi", "soft_regularisation"]
-        | None
-    ) = Field(
+    method: Method | None = Field(
         default=None,
         description="LIMIT with Gaussian or Laplace gradients, or a baseline of the paper; fw and dmi start"
         " from a cross-entropy run of the same audit",
