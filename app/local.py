@@ -32,6 +32,7 @@ with warnings.catch_warnings():
 
 START_SECONDS = 60
 STOP_SECONDS = 20
+GRACE_SECONDS = 3
 ADDRESS = "address"
 LOCK = "lock"
 PR_SET_PDEATHSIG = 1
@@ -115,7 +116,8 @@ class LocalStack:
         self._run("migrate", "-m", "app.cli.main", "migrate")
         self.on_step("API, workers and beat")
         api = ("-m", "uvicorn", "--factory", "app.main:create_app", "--host", HOST, "--port", str(self.port))
-        self._spawn("api", *api, "--no-access-log")
+        # Streams of events end only when they are told to.
+        self._spawn("api", *api, "--no-access-log", "--timeout-graceful-shutdown", str(GRACE_SECONDS))
         celery = ("-m", "celery", "-A")
         worker = (
             "worker",

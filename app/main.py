@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ApiError
 from app.logs import configure_logging
-from app.routes import audits, datasets, health
+from app.routes import audits, datasets, events, health
 from app.schemas.shared import ProblemDocument
 from app.settings import settings
 
@@ -48,7 +48,7 @@ def create_app() -> FastAPI:
         description=DESCRIPTION,
         responses=ERRORS,
     )
-    for module in (datasets, audits, health):
+    for module in (datasets, events, audits, health):
         app.include_router(module.router)
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)

@@ -80,6 +80,12 @@ class EpochOut(BaseModel):
     predictor_true_accuracy: float | None
 
 
+class RunEpochOut(EpochOut):
+    """One epoch with the number of its run, as an event carries it."""
+
+    run: int
+
+
 class RunEpochsOut(BaseModel):
     """The training curves of one run."""
 
