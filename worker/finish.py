@@ -19,7 +19,7 @@ from app.storage import Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Run, RunStatus, Score
 from models.estimates import estimate
 from models.metrics import ranked
-from worker import downloads, labels, metrics, scores, signal_files, theory, truths
+from worker import downloads, labels, metrics, scores, signal_files, summaries, theory, truths
 from worker.copying import copy_into
 from worker.labels import AuditLabels
 
@@ -61,7 +61,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             session,
             audit_id,
             AuditStatus.SUCCEEDED,
-            summary=metrics.summary(rows, dataset.class_names or []),
+            summary=summaries.document(rows, dataset.class_names or []),
             provenance=_provenance(dataset, audit, runs),
         )
     log.info("audit succeeded", audit=str(audit_id), samples=len(rows))

@@ -1,4 +1,4 @@
-"""What an audit came to: figures that need no truth, and figures against the truth."""
+"""What an audit came to against the truth."""
 
 from typing import Any
 
@@ -14,33 +14,6 @@ Distances = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Json = dict[str, Any]
 BINS = 50
-
-
-def summary(rows: pa.Table, class_names: list[str]) -> Json:
-    """Return the figures of a ranking that need no truth: distances, disagreements, expected errors."""
-    given, suggested = rows["given_label"].to_numpy(), rows["suggested_label"].to_numpy()
-    distance = rows["distance"].to_numpy()
-    counts, edges = np.histogram(distance, bins=BINS, range=(0, MAXIMUM_DISTANCE))
-    disagrees = given != suggested
-    probability, issues = rows["error_probability"].to_numpy(), rows["is_label_issue"].to_numpy()
-    return {
-        "sample_count": len(rows),
-        "disagreement_count": int(disagrees.sum()),
-        "expected_error_count": float(probability.sum()),
-        "label_issue_count": int(issues.sum()),
-        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
-        "per_class": [
-            {
-                "class": name,
-                "samples": int((given == label).sum()),
-                "disagreements": int((disagrees & (given == label)).sum()),
-                "expected_errors": float(probability[given == label].sum()),
-                "label_issues": int(issues[given == label].sum()),
-                "mean_distance": float(distance[given == label].mean()) if (given == label).any() else None,
-            }
-            for label, name in enumerate(class_names)
-        ],
-    }
 
 
 def noise_rate(rows: pa.Table, truth_N: Labels | None) -> float:

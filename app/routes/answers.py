@@ -8,7 +8,9 @@ from app.schemas.audits import AuditOut, Progress, RunOut
 from app.schemas.datasets import DatasetOut, FileOut, SampleOut
 from app.schemas.results import Suggestion, Suspect
 from app.schemas.shared import Failure
-from app.tables import Audit, Dataset, DatasetFile, Run, Sample
+from app.tables import Audit, Dataset, DatasetFile, Json, Run, Sample
+
+LARGE_FIGURES = frozenset({"transition_matrix", "confused_pairs", "budget"})
 
 
 def image_url(dataset: Dataset, position: int) -> str | None:
@@ -71,9 +73,10 @@ def audit_out(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> Audi
             name: getattr(audit, name)
             for name in (
                 "id", "dataset_id", "name", "status", "created_at", "started_at", "finished_at",
-                "configuration", "summary", "theory", "provenance",
+                "configuration", "theory", "provenance",
             )
         },
+        summary=_headlines(audit.summary),
         cancel_requested=audit.cancel_requested_at is not None,
         fraction=audits.fraction(audit, runs),
         eta_seconds=audits.eta_seconds(runs),
@@ -81,6 +84,11 @@ def audit_out(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> Audi
         provisional_available=audit.id in provisional,
         error=Failure(**audit.error) if audit.error else None,
     )  # fmt: skip
+
+
+def _headlines(summary: Json | None) -> Json | None:
+    """Return a summary without its large parts, which lists of audits must not repeat."""
+    return summary and {name: value for name, value in summary.items() if name not in LARGE_FIGURES}
 
 
 def suspect(dataset: Dataset, audit: Audit, row: ranking.Row) -> Suspect:

@@ -14,6 +14,7 @@ from app.schemas.audits import AuditOut, EpochOut, RunEpochsOut
 from app.schemas.requests import AuditRequest
 from app.schemas.results import MetricsOut, SuspectDetail, SuspectPage
 from app.schemas.shared import Page
+from app.schemas.summaries import SummaryOut
 from app.tables import Audit, AuditMetrics, AuditStatus
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])
@@ -134,6 +135,12 @@ def read_suspect(audit_id: UUID, position: Position, session: Session) -> Suspec
     before, after = ranking.neighbours(session, audit, row[0].rank)
     answer = suspect(dataset, audit, row)
     return SuspectDetail(**answer.model_dump(), previous_position=before, next_position=after)
+
+
+@router.get("/{audit_id}/summary", dependencies=[Reads])
+def read_summary(audit_id: UUID, session: Session) -> SummaryOut:
+    """Return what the audit came to without any truth: noise rates, confusions, health, review budget."""
+    return SummaryOut.model_validate(_succeeded(session, audit_id).summary)
 
 
 @router.get("/{audit_id}/metrics", dependencies=[Reads])

@@ -53,7 +53,9 @@ class AuditOut(BaseModel):
     eta_seconds: float | None
     runs: list[RunOut]
     provisional_available: bool
-    summary: dict[str, Any] | None
+    summary: dict[str, Any] | None = Field(
+        description="figures that need no truth; GET /v1/audits/{id}/summary has all of them"
+    )
     theory: dict[str, Any] | None = Field(
         description="Theorem 1, Proposition 1 and eq. (2) of the paper for this audit; bits are per sample"
     )

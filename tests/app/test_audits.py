@@ -253,7 +253,7 @@ def test_results_of_an_audit_that_has_not_succeeded_are_refused(
     api: TestClient, database: Database, dataset: Dataset
 ) -> None:
     audit = new_audit(database, dataset)
-    for name in ("ranking.csv", "ranking.parquet", "metrics"):
+    for name in ("ranking.csv", "ranking.parquet", "metrics", "summary"):
         assert api.get(f"/v1/audits/{audit.id}/{name}").status_code == 409
     assert api.get(f"/v1/audits/{audit.id}/other.csv").status_code == 422
 

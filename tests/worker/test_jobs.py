@@ -199,6 +199,13 @@ def test_truth_attached_later_brings_metrics_and_columns(
         "differing": 12,
     }
     report_again(database, storage, audit.id)
+    summary = api.get(f"/v1/audits/{audit.id}/summary").json()
+    assert summary["budget"]["total"] == pytest.approx(summary["expected_error_count"])
+    assert [sum(row) for row in summary["transition_matrix"]["matrix"]] == pytest.approx([1, 1, 1])
+    assert all(item["health"] > 0.6 for item in summary["per_class"])
+    shown = api.get(f"/v1/audits/{audit.id}").json()["summary"]
+    assert shown["per_class"] == summary["per_class"]
+    assert "budget" not in shown
     metrics = api.get(f"/v1/audits/{audit.id}/metrics").json()
     assert (metrics["sample_count"], metrics["error_count"], metrics["noise_rate"]) == (120, 12, 0.1)
     assert metrics["roc_auc"] > 0.95

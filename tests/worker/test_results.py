@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import select
 
 from app.database import Database
+from app.schemas.summaries import SummaryOut
 from app.storage import Storage
 from app.tables import Problem, Run, RunEpoch
 from models.estimates import Estimate
 from tests.made import ready_dataset
-from worker import downloads, metrics, scores, theory
+from worker import downloads, metrics, scores, summaries, theory
 from worker.copying import copy_into
 
 NAMES = ["a", "b", "c"]
@@ -105,14 +106,43 @@ def test_metrics_without_an_error_have_no_roc(rows: pa.Table) -> None:
     assert (found["error_count"], found["roc_auc"], found["roc"]) == (0, None, None)
 
 
-def test_the_summary_counts_disagreements(rows: pa.Table) -> None:
-    found = metrics.summary(rows, NAMES)
+def test_the_summary_counts_disagreements_and_expected_errors(rows: pa.Table) -> None:
+    found = summaries.document(rows, NAMES)
     assert (found["sample_count"], found["disagreement_count"]) == (4, 2)
     assert (found["expected_error_count"], found["label_issue_count"]) == (2.0, 2)
+    assert (found["noise_rate"], found["health"]) == (0.5, 0.5)
     assert [item["expected_errors"] for item in found["per_class"]] == [1.25, 0.75, 0]
     assert [item["disagreements"] for item in found["per_class"]] == [1, 1, 0]
     assert found["per_class"][2]["mean_distance"] is None
     assert sum(found["histogram"]["counts"]) == 4
+
+
+def test_the_summary_says_what_is_confused_with_what(rows: pa.Table) -> None:
+    # Position 0 is an "a", or by 1/4 a "b"; 1 was given "a" and is surely a "c"; 2 is a "b";
+    # 3 is a "b", or by 3/4 something else: nine tenths of it an "a", one a "c".
+    found = summaries.document(rows, NAMES)
+    pairs = {(item["true"], item["given"]): item["expected_count"] for item in found["confused_pairs"]}
+    assert pairs == pytest.approx(
+        {("c", "a"): 1.0, ("a", "b"): 0.675, ("b", "a"): 0.25, ("c", "b"): 0.075}, abs=1e-6
+    )
+    assert [item["noise_rate"] for item in found["per_class"][:2]] == pytest.approx([0.625, 0.375])
+    assert found["per_class"][2]["noise_rate"] is None
+    assert found["per_class"][2]["missed_rate"] == pytest.approx(1)
+    assert found["transition_matrix"]["matrix"][2] == pytest.approx([1 / 1.075, 0.075 / 1.075, 0])
+    assert SummaryOut.model_validate(found).model_dump(by_alias=True) == found
+
+
+def test_the_summary_has_no_matrix_that_nobody_could_look_at(rows: pa.Table) -> None:
+    found = summaries.document(rows, [*NAMES, *map(str, range(98))])
+    assert found["transition_matrix"] is None
+    assert len(found["confused_pairs"]) == 4
+
+
+def test_the_summary_says_what_a_review_finds(rows: pa.Table) -> None:
+    budget = summaries.document(rows, NAMES)["budget"]
+    assert (budget["total"], budget["review"]) == (2.0, [1, 2, 3, 4])
+    assert budget["expected_found"] == [1.0, 1.75, 2.0, 2.0]
+    assert budget["to_find"][2] == {"share": 0.9, "review": 3, "found": 1.8}
 
 
 def test_copy_keeps_quotes_empty_strings_nulls_and_newlines(database: Database, storage: Storage) -> None:
