@@ -2,7 +2,7 @@
 
 import typer
 
-from app.cli import audits, datasets, service
+from app.cli import audits, datasets, probes, service
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -14,6 +14,7 @@ cli.command("migrate")(service.migrate)
 cli.add_typer(audits.app, name="audit")
 cli.add_typer(datasets.app, name="dataset")
 cli.add_typer(service.app, name="keys")
+cli.add_typer(probes.app, name="probe")
 
 
 def main() -> None:

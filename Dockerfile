@@ -1,0 +1,53 @@
+# Two images from one file: `api` (no torch) and `worker` (torch with CUDA; a CPU serves too).
+#   docker build --target api -t limit-audit-api .
+#   docker build --target worker -t limit-audit-worker .
+# A package index that needs configuration: --secret id=pip,src=pip.conf; it reaches no layer.
+# BASE_IMAGE is any Debian-like system with python3.11 and its venv module.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS base
+ENV PATH=/opt/limit-audit/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    LIMIT_AUDIT_STORAGE_DIR=/data
+# A fixed number, so that volumes keep their owner over rebuilds; /data hands its owner to a new volume.
+RUN groupadd --gid 10001 limit-audit \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin limit-audit \
+    && install --directory --owner=10001 --group=10001 /data \
+    && python3.11 -m venv /opt/limit-audit
+WORKDIR /srv/limit-audit
+COPY pyproject.toml constraints.txt deploy/dependencies.py ./
+
+# The dependencies' layer changes with pyproject.toml and constraints.txt alone, not with the code.
+FROM base AS api
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
+    python dependencies.py > /tmp/wanted.txt \
+    && pip install --disable-pip-version-check --constraint constraints.txt --requirement /tmp/wanted.txt
+COPY README.md LICENSE ./
+COPY app app
+COPY migrations migrations
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
+    pip install --disable-pip-version-check --no-deps --editable .
+USER limit-audit
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["limit-audit", "probe", "api"]
+CMD ["uvicorn", "--factory", "app.main:create_app", "--host", "0.0.0.0", "--port", "8000", "--no-access-log"]
+
+FROM base AS worker
+# Threads that spin while they wait take the cores from the processes beside them.
+ENV OMP_WAIT_POLICY=PASSIVE
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
+    python dependencies.py worker > /tmp/wanted.txt \
+    && pip install --disable-pip-version-check --constraint constraints.txt --requirement /tmp/wanted.txt
+COPY README.md LICENSE ./
+COPY app app
+COPY migrations migrations
+COPY worker worker
+COPY models models
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
+    pip install --disable-pip-version-check --no-deps --editable .
+USER limit-audit
+VOLUME /data
+HEALTHCHECK --interval=30s --timeout=20s --start-period=60s CMD ["limit-audit", "probe", "workers"]
+CMD ["python", "-m", "worker.fleet"]

@@ -1,0 +1,98 @@
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from worker import fleet
+from worker.fleet import Fleet, Gpu, Member, gpus, members
+
+TWO_GPUS = "#!/bin/sh\necho '0, GPU-aa, 23034'\necho '1, GPU-bb, 81559'\n"
+
+
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(TWO_GPUS)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv(fleet.VISIBLE, raising=False)
+    return program
+
+
+@pytest.mark.usefixtures("driver")
+def test_there_is_a_worker_for_every_gpu_and_it_sees_that_one_alone() -> None:
+    assert gpus() == [
+        Gpu(index=0, uuid="GPU-aa", memory_mib=23034),
+        Gpu(index=1, uuid="GPU-bb", memory_mib=81559),
+    ]
+    workers = members(gpus())
+    assert [worker.name for worker in workers] == ["gpu0", "gpu1"]
+    assert workers[1].environment == {"CUDA_VISIBLE_DEVICES": "GPU-bb"}
+
+
+@pytest.mark.usefixtures("driver")
+@pytest.mark.parametrize("visible", ["1", "GPU-bb"])
+def test_gpus_that_are_hidden_from_the_process_get_no_worker(
+    monkeypatch: pytest.MonkeyPatch, visible: str
+) -> None:
+    monkeypatch.setenv(fleet.VISIBLE, visible)
+    assert [gpu.index for gpu in gpus()] == [1]
+
+
+def test_a_driver_that_fails_means_no_gpu_and_one_worker_trains_on_the_processors(driver: Path) -> None:
+    driver.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'\nexit 9\n")
+    assert gpus() == []
+    (worker,) = members([])
+    assert worker.environment == {"CUDA_VISIBLE_DEVICES": ""}
+
+
+def test_a_gpu_that_is_required_and_missing_is_explained(
+    driver: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.unlink()
+    monkeypatch.setattr(sys, "argv", ["fleet", "--require-gpu"])
+    with pytest.raises(SystemExit, match="deploy/preflight"):
+        fleet.main()
+
+
+class Brief(Member):
+    """A worker that ends by itself."""
+
+    def command(self) -> list[str]:
+        return ["/bin/sh", "-c", "exit 3"]
+
+
+class Patient(Member):
+    """A worker that waits until it is stopped."""
+
+    def command(self) -> list[str]:
+        return ["/bin/sleep", "600"]
+
+
+def test_a_worker_that_dies_is_started_again_and_all_end_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(fleet, "RESTART_SECONDS", 0.01)
+    brief, patient = Brief(name="brief", environment={}), Patient(name="patient", environment={})
+    started = []
+    tend = brief.tend
+
+    def counted() -> None:
+        before = brief.process
+        tend()
+        if brief.process not in {None, before}:
+            started.append(brief.process)
+
+    monkeypatch.setattr(brief, "tend", counted)
+    both = Fleet([brief, patient])
+    running = threading.Thread(target=both.run)
+    running.start()
+    deadline = time.monotonic() + 30
+    while len(started) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    both.stop()
+    running.join(30)
+    assert len(started) >= 2
+    assert patient.process is not None
+    assert patient.process.returncode == -15
