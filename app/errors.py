@@ -41,6 +41,13 @@ class WrongState(ApiError):
     code = "wrong_state"
 
 
+class Overtaken(ApiError):
+    """Somebody else has changed the object since the client last saw it."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "overtaken"
+
+
 class Invalid(ApiError):
     """Well-formed, but it cannot be used: the detail names what was expected and what was found."""
 

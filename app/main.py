@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ApiError
 from app.logs import configure_logging
-from app.routes import audits, datasets, events, health
+from app.routes import audits, datasets, events, health, reviews
 from app.schemas.shared import ProblemDocument
 from app.settings import settings
 
@@ -32,6 +32,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         403: "The key may not do this",
         404: "No such object",
         409: "The object's state does not allow it",
+        412: "The object is no longer what If-Match or If-None-Match expects",
         413: "The body is over its limit",
         422: "A field or the content cannot be used",
         507: "The disk is full",
@@ -48,7 +49,8 @@ def create_app() -> FastAPI:
         description=DESCRIPTION,
         responses=ERRORS,
     )
-    for module in (datasets, events, audits, health):
+    # Audits after their reviews: the downloads of an audit take any name.
+    for module in (datasets, events, reviews, audits, health):
         app.include_router(module.router)
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)

@@ -1,14 +1,16 @@
 """Reading a ranking: keyset pages of suspects, one sample with its neighbours. Rank 1 comes first."""
 
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
-from app.tables import Audit, AuditStatus, ProvisionalScore, Sample, Score, Truth
+from app.tables import Audit, AuditStatus, ProvisionalScore, Review, Sample, Score, Truth
 
+ReviewState = Literal["none", "any", "keep", "relabel", "drop", "unsure"]
 Scored = Score | ProvisionalScore
 Row = tuple[Scored, Sample, int | None]
 
@@ -21,6 +23,8 @@ class Filters:
     suggested_label: int | None = None
     min_distance: float | None = None
     max_distance: float | None = None
+    is_label_issue: bool | None = None
+    review: ReviewState | None = None
 
 
 def table_of(audit: Audit) -> type[Score] | type[ProvisionalScore]:
@@ -79,6 +83,10 @@ def _conditions(
         conditions.append(table.given_label == filters.given_label)
     if filters.suggested_label is not None:
         conditions.append(table.suggested_label == filters.suggested_label)
+    if filters.is_label_issue is not None:
+        conditions.append(table.is_label_issue.is_(filters.is_label_issue))
+    if filters.review is not None:
+        conditions.append(_reviewed(table, filters.review))
     # The distance falls with the rank, so that one look into its index bounds the ranks.
     within = select(table.rank).where(table.audit_id == audit_id)
     if filters.min_distance is not None:
@@ -92,3 +100,12 @@ def _conditions(
         )
         conditions.append(table.rank >= first.limit(1).scalar_subquery())
     return conditions
+
+
+def _reviewed(table: type[Score] | type[ProvisionalScore], state: ReviewState) -> ColumnElement[bool]:
+    verdict = select(Review.verdict).where(
+        Review.dataset_id == Audit.dataset_id, Review.position == table.position
+    )
+    if state == "none":
+        return ~verdict.exists()
+    return (verdict if state == "any" else verdict.where(Review.verdict == state)).exists()

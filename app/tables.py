@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     MetaData,
+    Sequence,
     Text,
     UniqueConstraint,
     func,
@@ -80,6 +81,15 @@ class Scope(StrEnum):
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+
+
+class Verdict(StrEnum):
+    """What a person says of a sample's given label."""
+
+    KEEP = "keep"
+    RELABEL = "relabel"
+    DROP = "drop"
+    UNSURE = "unsure"
 
 
 def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
@@ -348,3 +358,31 @@ class AuditMetrics(Base):
 
     audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"), primary_key=True)
     document: Mapped[Json]
+
+
+class Review(Base):
+    """A person's verdict on a sample's uploaded label; every audit of the dataset shares it."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["dataset_id", "position"], [Sample.dataset_id, Sample.position], ondelete="CASCADE"
+        ),
+        one_of("verdict", Verdict),
+        CheckConstraint("(verdict = 'relabel') = (label IS NOT NULL)", name="label"),
+        Index("ix_reviews_version", "dataset_id", "version"),
+    )
+    versions = Sequence("review_versions", metadata=Base.metadata)
+
+    dataset_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    verdict: Mapped[str]
+    label: Mapped[int | None] = mapped_column(comment="the right one; of relabel alone")
+    audit_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey(Audit.id, ondelete="SET NULL"), index=True, comment="whose ranking showed the sample"
+    )
+    reviewer: Mapped[str]
+    reviewed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    version: Mapped[int] = mapped_column(
+        BigInteger, server_default=versions.next_value(), comment="new with every write, never used twice"
+    )

@@ -7,8 +7,9 @@ from app import audits, ranking
 from app.schemas.audits import AuditOut, Progress, RunOut
 from app.schemas.datasets import DatasetOut, FileOut, SampleOut
 from app.schemas.results import Suggestion, Suspect
+from app.schemas.reviews import ReviewOut
 from app.schemas.shared import Failure
-from app.tables import Audit, Dataset, DatasetFile, Json, Run, Sample
+from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, Sample
 
 LARGE_FIGURES = frozenset({"transition_matrix", "confused_pairs", "budget"})
 
@@ -91,7 +92,19 @@ def _headlines(summary: Json | None) -> Json | None:
     return summary and {name: value for name, value in summary.items() if name not in LARGE_FIGURES}
 
 
-def suspect(dataset: Dataset, audit: Audit, row: ranking.Row) -> Suspect:
+def review_out(dataset: Dataset, review: Review) -> ReviewOut:
+    """Return a verdict's answer."""
+    names = dataset.class_names or []
+    return ReviewOut(
+        **{
+            name: getattr(review, name)
+            for name in ("position", "verdict", "reviewer", "reviewed_at", "audit_id", "version")
+        },
+        label=None if review.label is None else names[review.label],
+    )
+
+
+def suspect(dataset: Dataset, audit: Audit, row: ranking.Row, review: Review | None = None) -> Suspect:
     """Return one sample of a ranking; in a rehearsal the label as uploaded is the truth."""
     score, sample, true_label = row
     if audit.configuration.get("rehearsal"):
@@ -123,4 +136,5 @@ def suspect(dataset: Dataset, audit: Audit, row: ranking.Row) -> Suspect:
         true_label=None if true_label is None else names[true_label],
         is_error=None if true_label is None else true_label != score.given_label,
         image_url=image_url(dataset, score.position),
+        review=None if review is None else review_out(dataset, review),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from app import audits, cursors, datasets, ranking
+from app import audits, cursors, datasets, ranking, reviews
 from app.errors import NotFound, WrongState
 from app.routes.answers import audit_out, suspect
 from app.routes.dependencies import Files, Opened, Paged, Position, Reads, Session, Writes, link_next
@@ -104,6 +104,8 @@ def list_suspects(
     suggested_label: Annotated[str | None, Query(description="class name")] = None,
     min_distance: Annotated[float | None, Query(ge=0, le=1.5)] = None,
     max_distance: Annotated[float | None, Query(ge=0, le=1.5)] = None,
+    is_label_issue: Annotated[bool | None, Query(description="above or below the automatic cut")] = None,
+    review: Annotated[ranking.ReviewState | None, Query(description="by the verdict of a person")] = None,
 ) -> SuspectPage:
     """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
     audit = audits.get(session, audit_id)
@@ -113,14 +115,17 @@ def list_suspects(
         suggested_label=None if suggested_label is None else datasets.label_index(dataset, suggested_label),
         min_distance=min_distance,
         max_distance=max_distance,
+        is_label_issue=is_label_issue,
+        review=review,
     )
     after = cursors.decode(paging.cursor, cursors.number)
     found = ranking.page(session, audit, filters, after_rank=after[0] if after else 0, limit=paging.limit + 1)
     shown = found[: paging.limit]
     cursor = cursors.encode(shown[-1][0].rank) if len(found) > paging.limit else None
     link_next(request, response, cursor)
+    verdicts = reviews.of(session, dataset.id, [row[0].position for row in shown])
     return SuspectPage(
-        items=[suspect(dataset, audit, row) for row in shown],
+        items=[suspect(dataset, audit, row, verdicts.get(row[0].position)) for row in shown],
         next_cursor=cursor,
         provisional=audit.status not in audits.TERMINAL,
     )
@@ -133,7 +138,8 @@ def read_suspect(audit_id: UUID, position: Position, session: Session) -> Suspec
     dataset = datasets.get(session, audit.dataset_id)
     row = ranking.one(session, audit, position)
     before, after = ranking.neighbours(session, audit, row[0].rank)
-    answer = suspect(dataset, audit, row)
+    verdict = reviews.of(session, dataset.id, [position]).get(position)
+    answer = suspect(dataset, audit, row, verdict)
     return SuspectDetail(**answer.model_dump(), previous_position=before, next_position=after)
 
 

@@ -56,8 +56,15 @@ def require(scope: Scope) -> Callable[..., None]:
             raise Unauthorised("this key is unknown, expired or revoked")
         if order.index(Scope(key.scope)) < order.index(scope):
             raise Forbidden(f"this needs a key with scope {scope}, this one has {key.scope}")
+        request.state.caller = key.name
 
     return check
+
+
+def caller(request: Request) -> str | None:
+    """Return the name of the request's key, None where no key is asked for."""
+    name: str | None = getattr(request.state, "caller", None)
+    return name
 
 
 def _require_loopback(request: Request) -> None:
@@ -80,6 +87,7 @@ def _is_loopback(host: str) -> bool:
 
 Reads = Depends(require(Scope.READ))
 Writes = Depends(require(Scope.WRITE))
+Caller = Annotated[str | None, Depends(caller)]
 
 
 @dataclass(frozen=True)

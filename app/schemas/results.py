@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.schemas.reviews import ReviewOut
 from app.schemas.shared import Page, Probability
 
 
@@ -44,6 +45,7 @@ class Suspect(BaseModel):
                     "true_label": "2",
                     "is_error": True,
                     "image_url": "/v1/datasets/01a203c1-e847-712f-bcc3-2f4681fd3091/samples/1111/image",
+                    "review": None,
                 }
             ]
         }
@@ -69,6 +71,7 @@ class Suspect(BaseModel):
     true_label: str | None
     is_error: bool | None
     image_url: str | None
+    review: ReviewOut | None = Field(description="a person's verdict")
 
 
 class SuspectDetail(Suspect):

@@ -1,0 +1,163 @@
+"""Reviews over HTTP. A write names the version that it replaces, so that nobody overwrites unseen."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request, Response
+
+from app import audits, cursors, datasets, review_progress, reviews
+from app.errors import Invalid, Overtaken, WrongState
+from app.routes.answers import review_out
+from app.routes.dependencies import Caller, Paged, Position, Reads, Session, Writes, link_next
+from app.schemas.reviews import (
+    Conflict,
+    ReviewOut,
+    ReviewPage,
+    ReviewProgress,
+    ReviewRequest,
+    ReviewsOut,
+    ReviewsRequest,
+    VerdictIn,
+)
+from app.tables import AuditStatus, Dataset, Verdict
+
+router = APIRouter(prefix="/v1", tags=["reviews"])
+WITHOUT_KEY = "local"
+ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
+IfMatch = Annotated[str | None, Header(description="ETag of the review that this replaces")]
+IfNoneMatch = Annotated[str | None, Header(description="*: there is no review yet; taken for granted")]
+
+
+@router.get("/datasets/{dataset_id}/reviews", dependencies=[Reads])
+def list_reviews(
+    dataset_id: UUID,
+    session: Session,
+    paging: Paged,
+    request: Request,
+    response: Response,
+    verdict: Verdict | None = None,
+) -> ReviewPage:
+    """List verdicts in order of position, with the counts of all."""
+    dataset = datasets.get(session, dataset_id)
+    after = cursors.decode(paging.cursor, cursors.number)
+    found = reviews.page(
+        session, dataset, after=after[0] if after else -1, limit=paging.limit + 1, verdict=verdict
+    )
+    shown = found[: paging.limit]
+    cursor = cursors.encode(shown[-1].position) if len(found) > paging.limit else None
+    link_next(request, response, cursor)
+    return ReviewPage(
+        items=[review_out(dataset, review) for review in shown],
+        next_cursor=cursor,
+        counts=reviews.counts(session, dataset),
+    )
+
+
+@router.post("/datasets/{dataset_id}/reviews", dependencies=[Writes])
+def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: Caller) -> ReviewsOut:
+    """Save verdicts on several samples; those overtaken by somebody else are named, the others stand."""
+    dataset = _ready(session, dataset_id)
+    reviews.check_audit(session, dataset, body.audit_id)
+    author = reviews.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
+    answer = ReviewsOut(saved=[], conflicts=[])
+    for item in sorted(body.reviews, key=lambda item: item.position):
+        entry = _entry(dataset, item, position=item.position, seen=item.version)
+        try:
+            answer.saved.append(review_out(dataset, reviews.put(session, dataset, entry, author)))
+        except Overtaken as error:
+            current = reviews.of(session, dataset.id, [item.position]).get(item.position)
+            answer.conflicts.append(
+                Conflict(
+                    position=item.position,
+                    detail=error.detail,
+                    current=None if current is None else review_out(dataset, current),
+                )
+            )
+    return answer
+
+
+@router.get("/datasets/{dataset_id}/samples/{position}/review", dependencies=[Reads])
+def read_review(dataset_id: UUID, position: Position, session: Session, response: Response) -> ReviewOut:
+    """Return a sample's verdict; its ETag is what a change must name in If-Match."""
+    dataset = datasets.get(session, dataset_id)
+    return _tagged(response, review_out(dataset, reviews.get(session, dataset, position)))
+
+
+@router.put("/datasets/{dataset_id}/samples/{position}/review", dependencies=[Writes])
+def put_review(
+    dataset_id: UUID,
+    position: Position,
+    body: ReviewRequest,
+    session: Session,
+    name: Caller,
+    response: Response,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> ReviewOut:
+    """Save a verdict: the first one of its sample, or with If-Match in place of the one that was seen."""
+    dataset = _ready(session, dataset_id)
+    reviews.check_audit(session, dataset, body.audit_id)
+    if if_none_match not in {None, "*"} or (if_match and if_none_match):
+        raise Invalid("send If-None-Match: * for a first verdict, or If-Match with an ETag for a change")
+    seen = None if if_match is None else _version(if_match)
+    author = reviews.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
+    entry = _entry(dataset, body, position=position, seen=seen)
+    return _tagged(response, review_out(dataset, reviews.put(session, dataset, entry, author)))
+
+
+@router.delete("/datasets/{dataset_id}/samples/{position}/review", status_code=204, dependencies=[Writes])
+def clear_review(
+    dataset_id: UUID, position: Position, session: Session, if_match: Annotated[str, Header()]
+) -> None:
+    """Take a verdict back; If-Match names the one that was seen."""
+    reviews.clear(session, datasets.get(session, dataset_id), position, seen=_version(if_match))
+
+
+@router.get("/audits/{audit_id}/review-progress", dependencies=[Reads])
+def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
+    """Count the verdicts on an audit's samples and say whether going on is worth it."""
+    audit = audits.get(session, audit_id)
+    if audit.status != AuditStatus.SUCCEEDED or audit.summary is None:
+        raise WrongState(f"this needs an audit that has succeeded, this one is {audit.status}")
+    reviews.require_own_labels(audit)
+    counted = review_progress.tally(session, audit)
+    upcoming = review_progress.next_share(session, audit, counted)
+    expected = float(audit.summary["expected_error_count"])
+    left = max(0.0, expected - counted.expected_reviewed) * counted.calibration
+    return ReviewProgress(
+        sample_count=audit.summary["sample_count"],
+        verdicts=counted.verdicts,
+        reviewed=sum(counted.verdicts.values()),
+        errors=counted.errors,
+        precision=counted.precision,
+        recent_precision=review_progress.recent_share(session, audit),
+        expected_errors=expected,
+        expected_errors_left=left,
+        calibration=counted.calibration,
+        next_precision=upcoming,
+        advice=review_progress.advice(counted, upcoming),
+    )
+
+
+def _entry(dataset: Dataset, said: VerdictIn, *, position: int, seen: int | None) -> reviews.Entry:
+    label = None if said.label is None else datasets.label_index(dataset, said.label)
+    return reviews.Entry(position=position, verdict=said.verdict, label=label, seen=seen)
+
+
+def _version(etag: str) -> int:
+    match = ETAG.fullmatch(etag.strip())
+    if match is None:
+        raise Invalid(f"If-Match must be the ETag of a review, found {etag!r}")
+    return int(match[1])
+
+
+def _tagged(response: Response, review: ReviewOut) -> ReviewOut:
+    response.headers["ETag"] = f'"{review.version}"'
+    return review
+
+
+def _ready(session: Session, dataset_id: UUID) -> Dataset:
+    dataset = datasets.get(session, dataset_id, keep=True)
+    datasets.require_ready(dataset)
+    return dataset
