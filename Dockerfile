@@ -21,7 +21,7 @@ COPY pyproject.toml constraints.txt deploy/dependencies.py ./
 # The dependencies' layer changes with pyproject.toml and constraints.txt alone, not with the code.
 FROM base AS api
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
-    python dependencies.py > /tmp/wanted.txt \
+    python dependencies.py server > /tmp/wanted.txt \
     && pip install --disable-pip-version-check --constraint constraints.txt --requirement /tmp/wanted.txt
 COPY README.md LICENSE ./
 COPY app app

@@ -9,9 +9,7 @@ import io
 import time
 import zipfile
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -19,7 +17,7 @@ from sklearn.datasets import load_digits
 
 from app import figures
 from app.cli.output import print_table, progress_bar, show_audit, show_dataset, stderr
-from app.client import Client
+from app.client import Audit, Client
 from app.local import LocalStack
 from models.noise import uniform
 
@@ -52,33 +50,31 @@ def _png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def audit(client: Client, archive: Path, truth: Path) -> dict[str, Any]:
+def audit(client: Client, archive: Path, truth: Path) -> Audit:
     """Upload, attach the truth, audit, and return the finished audit."""
     with progress_bar("upload") as bar:
         dataset = client.upload([archive], name="digits with 20 % wrong labels")
         bar.show(1.0, f"{archive.stat().st_size / 1e6:.1f} MB")
     with progress_bar("ingest") as bar:
-        client.wait_for_dataset(dataset["id"], on_answer=partial(show_dataset, bar))
-    client.attach_truth(dataset["id"], truth)
-    started = client.start_audit(dataset["id"])
+        dataset.wait(on_answer=partial(show_dataset, bar))
+    dataset.attach_truth(truth)
     with progress_bar("audit") as bar:
-        return client.wait_for_audit(started["id"], on_answer=partial(show_audit, bar))
+        return client.audit(dataset).wait(on_answer=partial(show_audit, bar))
 
 
-def report(client: Client, finished: dict[str, Any], folder: Path) -> None:
+def report(finished: Audit, folder: Path) -> None:
     """Download the ranking, print what was found and draw it."""
-    audit_id, expected = finished["id"], finished["summary"]["expected_error_count"]
-    client.download(f"/v1/audits/{audit_id}/ranking.csv", folder / "ranking.csv")
-    suspects = list(islice(client.suspects(audit_id, limit=MONTAGE_SIZE), MONTAGE_SIZE))
-    metrics = client.get(f"/v1/audits/{audit_id}/metrics")
+    finished.download(folder / "ranking.csv")
+    ranking, metrics = finished.suspects(), finished.metrics()
+    suspects = ranking.first(MONTAGE_SIZE)
     print_table(suspects[:10], COLUMNS)
     figures.roc(metrics, folder / "roc.png")
     figures.histogram(metrics, folder / "distances.png")
-    pictures = [client.image(suspect["image_url"]) for suspect in suspects]
+    pictures = [ranking.image(suspect) for suspect in suspects]
     figures.montage(suspects, pictures, folder / "suspects.png")
     print(  # noqa: T201 - the demo's own output
         f"\n{metrics['error_count']} of {metrics['sample_count']} labels are wrong;"
-        f" {expected:.0f} were expected without looking at the truth."
+        f" {finished.summary['expected_error_count']:.0f} were expected without looking at the truth."
         f" ROC AUC {metrics['roc_auc']:.4f},"
         f" precision at the noise rate {metrics['precision_at_noise_rate']:.4f}"
     )
@@ -95,7 +91,7 @@ def main() -> None:
     with LocalStack(folder / "service", on_step=lambda step: stderr.print(f"start: {step}")) as stack:
         with Client(stack.url) as client:
             finished = audit(client, archive, truth)
-            report(client, finished, folder)
+            report(finished, folder)
         stderr.print("stop: everything that was started")
     names = ("ranking.csv", "roc.png", "distances.png", "suspects.png", "digits.zip", "truth.csv")
     print(f"{time.monotonic() - started:.0f} seconds. In {folder}: {', '.join(names)}")  # noqa: T201

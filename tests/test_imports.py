@@ -71,3 +71,9 @@ def test_the_cpu_worker_does_not_load_torch() -> None:
     loaded = modules_after("import worker.cpu")
     assert "worker.finish" in loaded
     assert "torch" not in loaded
+
+
+def test_the_client_needs_none_of_the_servers_packages() -> None:
+    loaded = modules_after("import app.client")
+    assert "httpx" in loaded
+    assert not loaded & {"fastapi", "sqlalchemy", "celery", "pydantic", "numpy", "pandas", "typer"}

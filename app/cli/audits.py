@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 from json import loads as json_of
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from app.cli.datasets import Uploads, upload_and_wait
+from app.cli.embedded import embedded
 from app.cli.output import (
     AsJson,
     Key,
@@ -24,8 +24,7 @@ from app.cli.output import (
     show_audit,
     stderr,
 )
-from app.cli.service import embedded
-from app.client import Client, Json
+from app.client import Audit, Dataset, Suspects
 
 ONE_SHOT = "file"
 
@@ -94,23 +93,24 @@ def audit_file(
         dataset = upload_and_wait(
             client, files, name=name, label_column=label_column, key_column=key_column, image_size=image_size
         )
-        audit = start_and_wait(client, dataset["id"], name=name, **chosen)
-        client.download(f"/v1/audits/{audit['id']}/ranking{out.suffix}", out)
-        suspects = list(islice(client.suspects(audit["id"], limit=10), 10))
+        audit = start_and_wait(dataset, name=name, **chosen)
+        audit.download(out)
+        suspects = audit.suspects().first(10)
     stderr.print(Text(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:"))
-    print_json({"dataset": dataset, "audit": audit}) if json else print_table(suspects, SUSPECT_COLUMNS)
+    done = {"dataset": dataset.document, "audit": audit.document}
+    print_json(done) if json else print_table(suspects, SUSPECT_COLUMNS)
 
 
-def start_and_wait(client: Client, dataset_id: str, *, name: str | None, **configuration: object) -> Json:
+def start_and_wait(dataset: Dataset, *, name: str | None, **configuration: object) -> Audit:
     """Start an audit and wait for its end, showing it on stderr."""
     given = {field: value for field, value in configuration.items() if value is not None}
-    audit = client.start_audit(dataset_id, name=name, **given)
+    audit = dataset.audit(name=name, **given)
     try:
         with progress_bar("audit") as bar:
-            return client.wait_for_audit(audit["id"], on_answer=partial(show_audit, bar))
+            return audit.wait(on_answer=partial(show_audit, bar))
     except KeyboardInterrupt:
-        client.post(f"/v1/audits/{audit['id']}/cancel")
-        stderr.print(f"audit {audit['id']} was cancelled")
+        audit.cancel()
+        stderr.print(f"audit {audit.id} was cancelled")
         raise
 
 
@@ -192,7 +192,7 @@ def suspects(
 ) -> None:
     """List the most suspicious samples; while the audit trains, of a provisional ranking."""
     with connected(server, key) as client:
-        found = list(islice(client.suspects(audit_id, limit=min(count, 500)), count))
+        found = Suspects(client, audit_id, {}).first(count)
     print_json(found) if json else print_table(found, SUSPECT_COLUMNS)
 
 

@@ -1,7 +1,7 @@
 """`limit-audit dataset ...`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,29 +15,29 @@ from app.cli.output import (
     progress_bar,
     show_dataset,
 )
-from app.client import Client, Json
+from app.client import Client, Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Upload datasets and look at them.")
 DatasetId = Annotated[str, typer.Argument(help="id of the dataset")]
 Uploads = Annotated[
     list[Path],
-    typer.Argument(exists=True, dir_okay=False, help="an archive, table or array file; or several"),
+    typer.Argument(exists=True, help="an archive, table or array file; several; or a folder"),
 ]
 COLUMNS = ("id", "name", "status", "format", "sample_count", "has_truth")
 
 
-def upload_and_wait(client: Client, files: list[Path], *, name: str | None, **options: object) -> Json:
-    """Upload files as one dataset and wait until it is ready, showing both on stderr."""
+def upload_and_wait(client: Client, files: list[Path], *, name: str | None, **options: Any) -> Dataset:  # noqa: ANN401
+    """Upload files, or a folder, as one dataset and wait until it is ready, showing both on stderr."""
     given = {key: value for key, value in options.items() if value is not None}
     with progress_bar("upload") as bar:
         dataset = client.upload(
             files,
-            name=name or files[0].name,
+            name=name,
             on_bytes=lambda sent, total: bar.show(sent / total, f"{total / 1e6:.1f} MB"),
             **given,
         )
     with progress_bar("ingest") as bar:
-        return client.wait_for_dataset(dataset["id"], on_answer=lambda answer: show_dataset(bar, answer))
+        return dataset.wait(on_answer=lambda answer: show_dataset(bar, answer))
 
 
 @app.command()
@@ -68,7 +68,7 @@ def upload(
             truth_column=truth_column,
             split_column=split_column,
         )
-    print_json(dataset) if json else print_table([dataset], COLUMNS)
+    print_json(dataset.document) if json else print_table([dataset.document], COLUMNS)
 
 
 @app.command("list")

@@ -1,20 +1,26 @@
 """`limit-audit`: the root of the command line."""
 
+from importlib.util import find_spec
+
 import typer
 
-from app.cli import audits, datasets, probes, service
+from app.cli import audits, datasets
 
 cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Find wrong labels in datasets: upload, audit, read the ranking. High distance = probably wrong.",
 )
-cli.command("up")(service.up)
-cli.command("migrate")(service.migrate)
 cli.add_typer(audits.app, name="audit")
 cli.add_typer(datasets.app, name="dataset")
-cli.add_typer(service.app, name="keys")
-cli.add_typer(probes.app, name="probe")
+if find_spec("sqlalchemy") is not None:
+    # Running a service takes the server's packages, which an installation of the client alone lacks.
+    from app.cli import probes, service
+
+    cli.command("up")(service.up)
+    cli.command("migrate")(service.migrate)
+    cli.add_typer(service.app, name="keys")
+    cli.add_typer(probes.app, name="probe")
 
 
 def main() -> None:

@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import httpx
 import typer
@@ -13,22 +13,19 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from app.client import Client, ClientError
+from app.client import Client, ClientError, Json, bars
+from app.client.client import DEFAULT_SERVER, KEY_VARIABLE, SERVER_VARIABLE
 
-Json = dict[str, Any]
 FAILED, UNREACHABLE = 1, 3
 PIPED_WIDTH = 140
 stdout = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
 stderr = Console(stderr=True)
 
 Server = Annotated[
-    str | None, typer.Option("--server", envvar="LIMIT_AUDIT_SERVER", help="URL of a running service")
+    str | None, typer.Option("--server", envvar=SERVER_VARIABLE, help="URL of a running service")
 ]
-Key = Annotated[
-    str | None, typer.Option("--key", envvar="LIMIT_AUDIT_KEY", help="bearer key", show_envvar=True)
-]
+Key = Annotated[str | None, typer.Option("--key", envvar=KEY_VARIABLE, help="bearer key", show_envvar=True)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
-DEFAULT_SERVER = "http://127.0.0.1:8000"
 
 
 @contextmanager
@@ -63,7 +60,7 @@ def print_json(answer: object) -> None:
     sys.stdout.write("\n")
 
 
-def print_table(rows: Sequence[Json], columns: Sequence[str]) -> None:
+def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
     """Print some fields of answers as a table."""
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
@@ -105,20 +102,9 @@ class Bar:
 
 def show_dataset(bar: Bar, dataset: Json) -> None:
     """Show how far ingestion is."""
-    progress = dataset["progress"] or {}
-    if dataset["status"] == "ready":
-        bar.show(1.0, f"{dataset['sample_count']} samples, {len(dataset['class_names'])} classes")
-    elif progress.get("total"):
-        bar.show(progress["samples"] / progress["total"], f"{progress['samples']} samples")
+    bar.show(*bars.ingestion(dataset))
 
 
 def show_audit(bar: Bar, audit: Json) -> None:
     """Show how far an audit is."""
-    run = next((run for run in audit["runs"] if run["status"] == "running"), None)
-    note = audit["status"]
-    if run and run["progress"]:
-        at = run["progress"]
-        note = f"{at['stage']}, epoch {at['epoch']}/{at['epochs']}"
-        if at["samples_per_second"]:
-            note += f", {at['samples_per_second']:,.0f} samples/s, {at['eta_seconds']:.0f} s left"
-    bar.show(audit["fraction"], note)
+    bar.show(*bars.training(audit))

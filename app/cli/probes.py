@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from app import probe
-from app.cli.output import DEFAULT_SERVER, FAILED, fail
+from app.cli.output import FAILED, fail
+from app.client.client import DEFAULT_SERVER
 from app.settings import settings
 
 app = typer.Typer(no_args_is_help=True, help="Ask a part of the service on this host whether it is well.")

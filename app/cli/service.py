@@ -1,14 +1,9 @@
 """`limit-audit up`, `migrate` and `keys`: running the service."""
 
-import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -16,17 +11,16 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from app import keys, migration
-from app.cli.output import FAILED, UNREACHABLE, AsJson, fail, print_json, print_table, stderr
+from app.cli.embedded import DEFAULT_HOME, HOME_VARIABLE, say, stop_on_termination
+from app.cli.output import FAILED, UNREACHABLE, AsJson, fail, print_json, print_table
 from app.database import Database, database
 from app.errors import NotFound
 from app.settings import PREFIX
 from app.tables import ApiKey, Scope
 
-HOME_VARIABLE = "LIMIT_AUDIT_HOME"
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
 ]
-DEFAULT_HOME = Path.home() / ".limit-audit"
 WATCH_SECONDS = 0.5
 app = typer.Typer(no_args_is_help=True, help="Make and revoke bearer keys (needs the service's settings).")
 
@@ -39,36 +33,18 @@ def up(
     """Run the whole service on this machine, on loopback, until Ctrl-C."""
     from app.local import LocalStack, StartError  # noqa: PLC0415 - its packages come with limit-audit[local]
 
-    _stop_on_termination()
+    stop_on_termination()
     try:
-        with LocalStack(data_dir, port=port, on_step=_say) as stack:
+        with LocalStack(data_dir, port=port, on_step=say) as stack:
             typer.echo(f"API   {stack.url}\ndocs  {stack.url}/docs\ndata  {stack.data_dir}")
-            _say("Ctrl-C stops everything")
+            say("Ctrl-C stops everything")
             while True:
                 time.sleep(WATCH_SECONDS)
                 stack.check()
     except StartError as error:
         fail(str(error), code=UNREACHABLE, cause=error)
     except KeyboardInterrupt:
-        _say("stopped")
-
-
-@contextmanager
-def embedded() -> Iterator[str]:
-    """Yield the address of a service on this machine: the running one, else one of its own."""
-    from app.local import LocalStack, StartError, running_at  # noqa: PLC0415 - as above
-
-    home = Path(os.environ.get(HOME_VARIABLE, DEFAULT_HOME))
-    address = running_at(home)
-    if address is not None:
-        yield address
-        return
-    _stop_on_termination()
-    try:
-        with LocalStack(home, on_step=_say) as stack:
-            yield stack.url
-    except StartError as error:
-        fail(str(error), code=UNREACHABLE, cause=error)
+        say("stopped")
 
 
 def migrate() -> None:
@@ -124,16 +100,3 @@ def _configured() -> Database:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _say(step: str) -> None:
-    stderr.print(f"limit-audit: {step}", highlight=False)
-
-
-def _stop_on_termination() -> None:
-    """Let SIGTERM end the command as Ctrl-C does, so that every part is stopped."""
-
-    def interrupt(_: int, __: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)

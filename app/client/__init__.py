@@ -1,0 +1,27 @@
+"""The Python client: typed, and without any of the server's packages.
+
+from app.client import Client
+
+client = Client()                      # LIMIT_AUDIT_SERVER and LIMIT_AUDIT_KEY, else this machine
+dataset = client.upload("photos/")     # a file, several files, a folder, or arrays with labels
+audit = client.audit(dataset, seed=1)
+audit.wait()                           # with a progress bar
+for suspect in audit.suspects(): ...   # the most suspicious first; .frame() makes a DataFrame
+"""
+
+from app.client.answers import AuditAnswer, DatasetAnswer, Json, Suspect
+from app.client.client import Client
+from app.client.errors import ClientError
+from app.client.handles import Audit, Dataset, Suspects
+
+__all__ = [
+    "Audit",
+    "AuditAnswer",
+    "Client",
+    "ClientError",
+    "Dataset",
+    "DatasetAnswer",
+    "Json",
+    "Suspect",
+    "Suspects",
+]

@@ -1,0 +1,92 @@
+"""The shapes of answers, for type checkers. At run time they are the service's plain JSON objects."""
+
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+Json = dict[str, Any]
+OnBytes = Callable[[int, int], None]
+"""Called with the bytes sent so far and all bytes."""
+OnAnswer = Callable[[Json], None]
+"""Called with every answer while waiting."""
+
+
+class Failure(TypedDict):
+    """Why something ended."""
+
+    code: str
+    detail: str
+
+
+class DatasetAnswer(TypedDict):
+    """A dataset and what was recognised in it."""
+
+    id: str
+    name: str
+    status: str
+    created_at: str
+    ready_at: str | None
+    format: str | None
+    kind: str | None
+    sample_count: int | None
+    class_names: list[str] | None
+    shape: list[int] | None
+    statistics: Json | None
+    problem_count: int | None
+    has_truth: bool
+    progress: Json | None
+    error: Failure | None
+    files: list[Json]
+
+
+class AuditAnswer(TypedDict):
+    """An audit, its progress and, once it has succeeded, what it came to."""
+
+    id: str
+    dataset_id: str
+    name: str
+    status: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    cancel_requested: bool
+    configuration: Json
+    fraction: float
+    eta_seconds: float | None
+    runs: list[Json]
+    provisional_available: bool
+    summary: Json | None
+    theory: Json | None
+    provenance: Json | None
+    error: Failure | None
+
+
+class Suggestion(TypedDict):
+    """A label and how sure the predictor is of it."""
+
+    label: str
+    probability: float
+
+
+class Suspect(TypedDict):
+    """One sample of the ranking. High distance = the label is probably wrong; rank 1 is the worst."""
+
+    rank: int
+    position: int
+    key: str
+    split: str | None
+    given_label: str
+    given_label_probability: float
+    suggested_label: str
+    suggested_confidence: float
+    suggestions: list[Suggestion]
+    distance: float
+    error_probability: float | None
+    is_label_issue: bool | None
+    distance_average: float
+    distance_last: float
+    predicted_gradient_norm: float
+    margin: float
+    loss: float
+    true_label: str | None
+    is_error: bool | None
+    image_url: str | None

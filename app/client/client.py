@@ -1,0 +1,84 @@
+"""The door to the client."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from app.client.answers import OnBytes
+from app.client.bars import text_bar
+from app.client.handles import PAGE, Audit, Dataset
+from app.client.service import Service
+from app.client.sources import Source, files_of
+
+DEFAULT_SERVER = "http://127.0.0.1:8000"
+SERVER_VARIABLE, KEY_VARIABLE = "LIMIT_AUDIT_SERVER", "LIMIT_AUDIT_KEY"
+
+
+class Client(Service):
+    """Talks to one service; without arguments to the one that the environment names, else this machine's."""
+
+    def __init__(self, url: str | None = None, *, key: str | None = None, patience: float = 60) -> None:
+        super().__init__(
+            url or os.environ.get(SERVER_VARIABLE) or DEFAULT_SERVER,
+            key=key or os.environ.get(KEY_VARIABLE),
+            patience=patience,
+        )
+
+    def upload(
+        self,
+        source: Source,
+        labels: object = None,
+        *,
+        name: str | None = None,
+        arrays: Mapping[str, object] | None = None,
+        progress: bool = True,
+        on_bytes: OnBytes | None = None,
+        **options: Any,  # noqa: ANN401 - JSON values
+    ) -> Dataset:
+        """Upload a file, several files, a folder, or an array with its labels, as one dataset.
+
+        Args:
+            source: an archive, table or array file; several; a folder of class folders; or an array
+                [N, H, W], [N, H, W, C] of pictures or [N, D] of features.
+            labels: the given labels of an array, text or integers.
+            name: of the dataset; else the file's or folder's.
+            arrays: more about an array, by name: `ids`, `y_true`, `split`, `class_names`, `feature_names`.
+            progress: whether to show a bar, on a terminal or in a notebook.
+            on_bytes: called with the bytes sent and all bytes, instead of the bar.
+            **options: those of a dataset request: format, image_size, label_column, ...
+
+        Returns:
+            the dataset as it starts to be read; `wait()` until it is ready.
+
+        Raises:
+            ClientError: there is nothing to upload, or the service refused it.
+
+        """
+        extra = {**(arrays or {}), **({} if labels is None else {"y": labels})}
+        with (
+            files_of(source, extra) as (found, files),
+            text_bar("upload", wanted=progress and on_bytes is None) as bar,
+        ):
+            show = on_bytes or (lambda sent, total: bar.show(sent / total, f"{total / 1e6:.1f} MB"))
+            return Dataset(self, self.create_dataset(files, name=name or found, on_bytes=show, **options))
+
+    def audit(self, dataset: Dataset | str, *, name: str | None = None, **configuration: object) -> Audit:
+        """Start an audit of a dataset, or of its id, once it is ready; what is left out is chosen."""
+        found = self.dataset(dataset) if isinstance(dataset, str) else dataset
+        return found.audit(name=name, **configuration)
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """Return a dataset by its id."""
+        return Dataset(self, self.get(f"/v1/datasets/{dataset_id}"))
+
+    def datasets(self) -> Iterator[Dataset]:
+        """Iterate over the datasets, newest first."""
+        return (Dataset(self, answer) for answer in self.pages("/v1/datasets", limit=PAGE))
+
+    def get_audit(self, audit_id: str) -> Audit:
+        """Return an audit by its id."""
+        return Audit(self, self.get(f"/v1/audits/{audit_id}"))
+
+    def audits(self, **filters: object) -> Iterator[Audit]:
+        """Iterate over audits, newest first; `dataset_id` picks those of one dataset."""
+        return (Audit(self, answer) for answer in self.pages("/v1/audits", limit=PAGE, **filters))

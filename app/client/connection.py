@@ -1,0 +1,145 @@
+"""HTTP to one service: JSON in and out, files streamed, what fails for a moment tried again."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import httpx
+
+from app.client.answers import Json
+from app.client.errors import ClientError
+
+READ_BYTES = 1 << 20
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+TIMEOUT = httpx.Timeout(30, read=600)
+AGAIN = frozenset({429, 502, 503, 504})
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 8.0
+Content = Callable[[], Iterator[bytes]]
+
+
+class Connection:
+    """Talks to one service; `patience` is how many seconds an interruption may last."""
+
+    def __init__(self, url: str, *, key: str | None = None, patience: float = 60) -> None:
+        self.url, self.patience = url, patience
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # A proxy of the environment is for the world outside, not for this machine.
+        is_here = httpx.URL(url).host in LOOPBACK
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=not is_here)
+        self._was_reached = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, **params: Any) -> Any:  # noqa: ANN401 - whatever JSON the service answers
+        """GET a JSON answer."""
+        return self.request("GET", path, params=params).json()
+
+    def post(self, path: str, body: Json | None = None) -> Json:
+        """POST a JSON body, return the JSON answer."""
+        answer: Json = self.request("POST", path, json=body).json()
+        return answer
+
+    def delete(self, path: str) -> None:
+        """DELETE an object."""
+        self.request("DELETE", path)
+
+    def put(self, path: str, content: Content, *, size: int, params: Json | None = None) -> Json:
+        """PUT a body of known size, return the JSON answer; `content` may be asked for again."""
+        headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+        answer: Json = self.request("PUT", path, content=content, headers=headers, params=params).json()
+        return answer
+
+    def pages(self, path: str, **params: object) -> Iterator[Json]:
+        """Iterate over all items of a paged list."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, **params, **({"cursor": cursor} if cursor else {}))
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def download(self, path: str, target: Path, **params: Any) -> None:  # noqa: ANN401 - query values
+        """Stream a file to disk; it appears whole or not at all."""
+        partial = target.with_name(f".{target.name}.partial")
+        with self._http.stream("GET", path, params=params) as response:
+            if response.is_error:
+                response.read()
+            checked(response)
+            with partial.open("wb") as file:
+                for block in response.iter_bytes(READ_BYTES):
+                    file.write(block)
+        partial.replace(target)
+
+    def image(self, url: str, *, variant: Literal["pack", "original"] = "pack") -> bytes:
+        """Return a sample's picture: the pixels trained on, or the file as it was uploaded."""
+        return self.request("GET", url, params={"variant": variant}).content
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: Content | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> httpx.Response:
+        """Send a request, again where the service is away for a moment, and return its success.
+
+        Raises:
+            ClientError: the service refused.
+            httpx.TransportError: it could not be reached, for longer than our patience where it once was.
+
+        """
+        ends, pause = time.monotonic() + self.patience, FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                response = self._http.request(method, path, content=content and content(), **options)
+            except httpx.TransportError as error:
+                if time.monotonic() > ends or not self._may_repeat(method, error):
+                    raise
+            else:
+                self._was_reached = True
+                if response.status_code not in AGAIN or time.monotonic() > ends:
+                    return checked(response)
+                pause = max(pause, _asked_pause(response.headers))
+            time.sleep(pause)
+            pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+
+    def _may_repeat(self, method: str, error: httpx.TransportError) -> bool:
+        """Tell whether the same request twice does what it would do once; a service never seen is none."""
+        is_harmless = method != "POST" or isinstance(error, httpx.ConnectError)
+        return self._was_reached and is_harmless
+
+
+def _asked_pause(headers: Mapping[str, str]) -> float:
+    asked = headers.get("retry-after", "")
+    return min(float(asked), LONGEST_PAUSE_SECONDS) if asked.isdecimal() else 0.0
+
+
+def checked(response: httpx.Response) -> httpx.Response:
+    """Return a successful response.
+
+    Raises:
+        ClientError: it is none.
+
+    """
+    if not response.is_success:
+        try:
+            document = response.json()
+        except ValueError:
+            document = {}
+        detail = document.get("detail", response.reason_phrase)
+        raise ClientError(f"{response.status_code}: {detail}", status=response.status_code, document=document)
+    return response

@@ -1,0 +1,91 @@
+"""Datasets and audits as objects, against the API's own answers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.client import Audit, AuditAnswer, Client, ClientError, DatasetAnswer, Suspect
+from app.database import Database
+from app.schemas.audits import AuditOut
+from app.schemas.datasets import DatasetOut
+from app.schemas.results import Suspect as SuspectOut
+from app.storage import Storage
+from tests.made import finished_audit, new_audit, ready_dataset
+
+
+@pytest.fixture
+def client(api: TestClient) -> Iterator[Client]:
+    """Return the client with the API in its own process behind it."""
+    with Client("http://127.0.0.1") as opened:
+        opened._http.close()  # noqa: SLF001
+        opened._http = api  # type: ignore[assignment]  # noqa: SLF001
+        yield opened
+
+
+@pytest.fixture
+def audit(client: Client, database: Database, storage: Storage) -> Audit:
+    made = finished_audit(database, ready_dataset(database, storage))
+    return client.get_audit(str(made.id))
+
+
+@pytest.mark.parametrize(
+    ("promised", "schema"), [(Suspect, SuspectOut), (AuditAnswer, AuditOut), (DatasetAnswer, DatasetOut)]
+)
+def test_the_shapes_promise_what_the_service_answers(promised: type, schema: type) -> None:
+    assert set(promised.__annotations__) <= set(schema.model_fields)  # type: ignore[attr-defined]
+
+
+def test_suspects_come_one_by_one_or_as_a_frame(audit: Audit) -> None:
+    suspects = audit.suspects(given_label="cat")
+    assert [suspect["key"] for suspect in suspects] == ["key-11", "key-8", "key-5", "key-2"]
+    assert [suspect["rank"] for suspect in suspects.first(2)] == [1, 4]
+    frame = suspects.frame(3)
+    assert frame["key"].tolist() == ["key-11", "key-8", "key-5"]
+    assert frame["distance"].tolist() == pytest.approx([1, 1 / 4, 1 / 7])
+    assert len(audit.suspects().frame()) == 12
+
+
+def test_a_notebook_shows_pictures_with_both_labels(audit: Audit) -> None:
+    shown = audit.suspects()._repr_html_()
+    assert shown.count("data:image/png;base64,") == 12
+    assert "cat → ant" in shown
+
+
+def test_handles_speak_of_themselves(audit: Audit, client: Client) -> None:
+    dataset = client.dataset(audit["dataset_id"])
+    assert repr(dataset) == f"<Dataset 'made', ready, 12 samples, {dataset.id}>"
+    assert repr(audit) == f"<Audit 'audit of made', succeeded, 100%, {audit.id}>"
+    assert [found.id for found in client.datasets()] == [dataset.id]
+    assert [found.id for found in client.audits(dataset_id=dataset.id)] == [audit.id]
+    assert dataset.wait().answer["class_names"] == ["ant", "bee", "cat"]
+
+
+def test_an_audit_is_started_and_cancelled(audit: Audit, client: Client) -> None:
+    started = client.audit(audit["dataset_id"], name="again", seed=3)
+    assert (started.name, started["configuration"]["seed"]) == ("again", 3)
+    with pytest.raises(TimeoutError, match="still queued after 0 seconds"):
+        started.wait(timeout=0)
+    assert started.cancel().status == "cancelled"
+    with pytest.raises(ClientError, match="cancelled: by request"):
+        started.wait()
+    started.delete()
+    assert [found.id for found in client.audits()] == [audit.id]
+
+
+def test_a_summary_needs_a_finished_audit(client: Client, database: Database, storage: Storage) -> None:
+    waiting = client.get_audit(str(new_audit(database, ready_dataset(database, storage)).id))
+    with pytest.raises(ClientError, match="this one is queued"):
+        _ = waiting.summary
+
+
+def test_an_upload_arrives_whole(client: Client, tmp_path: Path, storage: Storage) -> None:
+    file = tmp_path / "data.csv"
+    file.write_bytes(b"x,label\n" * 400_000)
+    seen: list[tuple[int, int]] = []
+    dataset = client.upload(file, on_bytes=lambda *at: seen.append(at), label_column="label")
+    assert (dataset.name, dataset.status) == ("data.csv", "ingesting")
+    assert seen[-1] == (3_200_000, 3_200_000)
+    stored = next(storage.root.glob("datasets/*/files/data.csv"))
+    assert stored.read_bytes() == file.read_bytes()
