@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(default=30, ge=0, description="least time between two checkpoints")
     provisional_seconds: float = Field(default=3, ge=0, description="least time between provisional rankings")
     provisional_size: int = Field(default=500, gt=0, description="samples in a provisional ranking")
+    features_max_bytes: int = Field(
+        default=512 * MEBIBYTE, ge=0, description="network features kept of one run, for neighbours; 0: none"
+    )
     visibility_timeout_seconds: int = Field(
         default=30 * 24 * 3600, gt=0, description="longer than any run, so that Redis never redelivers one"
     )

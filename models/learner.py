@@ -155,13 +155,21 @@ class Learner:
         return self._objective(outputs, self._generator), classifier_logits_BK
 
     @torch.no_grad()
-    def judge_logits(self, inputs_B: Tensor) -> Tensor:
-        """Return float32 logits [B, K] of the network that judges labels, in evaluation mode."""
+    def judge_last_layer(self, inputs_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the last layer of the network that judges labels takes [B, D] and gives [B, K].
+
+        Both float32, in evaluation mode.
+        """
         judge = self.classifier if self.predictor is None else self.predictor
         judge.eval()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
-            logits_BK: Tensor = judge(inputs_B)
-        return logits_BK.float()
+            features_BD = judge.trunk(inputs_B)
+            logits_BK = judge.output(features_BD)
+        return features_BD.float(), logits_BK.float()
+
+    def judge_logits(self, inputs_B: Tensor) -> Tensor:
+        """Return float32 logits [B, K] of the network that judges labels, in evaluation mode."""
+        return self.judge_last_layer(inputs_B)[1]
 
     def state(self) -> dict[str, Any]:
         """Return copies of all weights and of the optimiser's memory, on the CPU."""

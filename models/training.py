@@ -18,6 +18,7 @@ from models import standardisation
 from models.batches import Inputs, Preparation, batch_bounds, place
 from models.config import TrainingConfig, check_fits
 from models.epoch import EpochTally
+from models.features import FeatureRecorder
 from models.learner import Learner, learning_rate, on_cpu
 from models.methods import NEEDS_PARENT
 from models.progress import EpochRecord, OnProgress, Pace, Progress
@@ -35,6 +36,8 @@ class TrainingResult:
     """What a finished training leaves."""
 
     signals: Signals
+    features_NW: npt.NDArray[np.float16] | None
+    """The judge's last layer's inputs, at most `feature_width` of them; None where none are kept."""
     model_state: dict[str, Tensor]
     """The classifier's state dict on the CPU: the best on held-out samples if any, else the last."""
     input_mean: npt.NDArray[np.float32]
@@ -64,6 +67,7 @@ def train(
     on_progress: OnProgress | None = None,
     initial_state: Mapping[str, Tensor] | None = None,
     resume: Mapping[str, Any] | None = None,
+    feature_width: int = 0,
 ) -> TrainingResult:
     """Train on the given labels and return what that tells about each of them.
 
@@ -81,6 +85,7 @@ def train(
         initial_state: a `model_state` to start the classifier from ("+ init."); ignored on `resume`. The
             methods in NEEDS_PARENT need that of a "ce" run; "fw" also estimates its transition matrix by it.
         resume: what `Progress.state` returned in an earlier call with the same samples and configuration.
+        feature_width: how many features of every sample to keep at most; 0: none.
 
     Raises:
         ValueError: for samples, labels or states that do not fit each other.
@@ -98,6 +103,7 @@ def train(
         config=config,
         device=torch.device(device),
         on_progress=on_progress,
+        feature_width=feature_width,
     )
     if resume is not None:
         training.load_state(resume)
@@ -118,6 +124,7 @@ class _Training:
         config: TrainingConfig,
         device: torch.device,
         on_progress: OnProgress | None,
+        feature_width: int,
     ) -> None:
         self._config = config
         self._device = device
@@ -149,6 +156,9 @@ class _Training:
             decay=config.signal_decay,
             score=config.score,
             device=device,
+        )
+        self._features = FeatureRecorder(
+            sample_count=len(labels_N), width_max=feature_width, seed=config.seed, device=device
         )
         self._tally = EpochTally(
             sample_count=len(labels_N), has_predictor=self._learner.has_predictor, device=device
@@ -194,6 +204,7 @@ class _Training:
         transition_KK = self._learner.transition
         return TrainingResult(
             signals=self._recorder.signals(),
+            features_NW=self._features.features(),
             model_state=self._selection.state_of_best or self._model_state(),
             input_mean=self._standardisation.mean_C.cpu().numpy(),
             input_deviation=self._standardisation.deviation_C.cpu().numpy(),
@@ -242,7 +253,6 @@ class _Training:
             epoch=epoch + 1,
             labels_N=self._labels_N,
             counted_index=self._shuffling.train_index.to(self._device),
-            held_out_index=self._shuffling.held_out_index,
             validation_accuracy=validation_accuracy,
             learning_rate=learning_rate(self._config, step=self._step - 1, steps=self._steps),
             seconds=time.monotonic() - started,
@@ -267,7 +277,8 @@ class _Training:
         pace = Pace(step=0, steps=len(bounds) - 1)
         batches = self._rows.read(torch.arange(len(self._labels_N)), bounds)
         for step, (index_B, rows_B) in enumerate(batches, start=1):
-            logits_BK = self._learner.judge_logits(self._prepare.plain(rows_B))
+            features_BD, logits_BK = self._learner.judge_last_layer(self._prepare.plain(rows_B))
+            self._features.record(index_B, features_BD)
             self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
             if pace.advance(len(index_B)) or step == pace.steps:
                 epochs_done = self._step // self._steps_per_epoch

@@ -43,6 +43,8 @@ def rows(
         "third_label": _known(top[:, 2], top[:, 2]),
         "third_probability": _known(probability[:, 2], top[:, 2]),
     }  # fmt: skip
+    if "neighbour_disagreement" in signals:
+        columns["neighbour_disagreement"] = signals["neighbour_disagreement"][order]
     if estimate is not None:
         columns["error_probability"] = estimate.error_probability_N[order]
         columns["is_label_issue"] = estimate.is_label_issue_N[order]

@@ -11,7 +11,7 @@ from worker.whole_files import write_whole
 
 SIGNALS = "signals.npz"
 Signals = Mapping[str, npt.NDArray[Any]]
-"""The fields of `models.signals.Signals` by name."""
+"""The fields of `models.signals.Signals` by name, and `neighbour_disagreement` where it was made."""
 
 
 def save(folder: Path, signals: Signals) -> None:

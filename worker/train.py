@@ -23,14 +23,14 @@ from app.settings import Settings
 from app.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
 from models.config import TrainingConfig, resolve
+from models.neighbours import Neighbours, disagreement, nearest
 from models.progress import EpochRecord, Progress
 from models.training import TrainingResult, train
-from worker import checkpoints, devices, labels, provisional, signal_files, truths
+from worker import checkpoints, devices, labels, neighbour_files, provisional, signal_files, truths
 from worker.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
 from worker.truths import Labels
 
 log = structlog.get_logger()
-EVERYTHING = slice(None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +43,6 @@ class Job:
     device: str
     labels: npt.NDArray[np.int32]
     truth: Labels | None
-    ranks: bool
-    """Whether this run keeps the audit's provisional ranking: the first that may be chosen does."""
 
 
 def execute(database: Database, storage: Storage, settings: Settings, run_id: UUID) -> None:
@@ -60,8 +58,9 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
             database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
         ) as heartbeat:
             result = _train(database, storage, settings, job, heartbeat)
+            neighbours = _neighbours(result, job, heartbeat)
             heartbeat.renew()
-            _keep(folder, result)
+            _keep(folder, result, job.labels, neighbours)
         _end(database, run, RunStatus.SUCCEEDED)
         checkpoints.discard(folder)
     except Cancelled:
@@ -118,8 +117,6 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
             session, Run, run.id, run.attempt, configuration=asdict(config), device=devices.name(device)
         )
         known = labels.of_audit(session, storage, audit, dataset)
-        first = select(func.min(Run.number)).where(Run.audit_id == audit.id, Run.variant.is_not(None))
-        ranks = session.scalar(first) == run.number
     return Job(
         run=run,
         dataset=dataset,
@@ -127,7 +124,6 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
         device=device,
         labels=known.given,
         truth=known.truth,
-        ranks=ranks,
     )
 
 
@@ -146,12 +142,28 @@ def _train(
         on_progress=reporter,
         initial_state=_parent_network(storage, job.run),
         resume=checkpoints.load(folder),
+        feature_width=neighbour_files.width(len(job.labels), bytes_max=settings.features_max_bytes),
     )
 
 
-def _keep(folder: Path, result: TrainingResult) -> None:
+def _neighbours(result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]) -> Neighbours | None:
+    if result.features_NW is None:
+        return None
+    return nearest(result.features_NW, device=job.device, seed=job.config.seed, on_block=heartbeat.check)
+
+
+def _keep(
+    folder: Path,
+    result: TrainingResult,
+    labels_N: npt.NDArray[np.int32],
+    neighbours: Neighbours | None,
+) -> None:
     checkpoints.save_network(folder, result.model_state)
-    signal_files.save(folder, asdict(result.signals))
+    signals = asdict(result.signals)
+    if result.features_NW is not None and neighbours is not None:
+        neighbour_files.save(folder, result.features_NW, neighbours)
+        signals["neighbour_disagreement"] = disagreement(neighbours, labels_N)
+    signal_files.save(folder, signals)
 
 
 def _parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] | None:
@@ -192,7 +204,7 @@ class _Reporter:
             if not leases.update_held(session, Run, run.id, run.attempt, worker=run.worker):
                 raise LeaseLost
             _put_epoch(session, run.id, epoch_row(record, self._job))
-            if self._job.ranks and monotonic() - self._ranked >= self._settings.provisional_seconds:
+            if monotonic() - self._ranked >= self._settings.provisional_seconds:
                 size = self._settings.provisional_size
                 provisional.replace(
                     session, run.audit_id, asdict(progress.signals()), self._job.labels, size=size
@@ -213,20 +225,14 @@ def epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
         },
         "true_accuracy": _true_accuracy(record.classifier_predictions_N, job.truth),
         "predictor_true_accuracy": _true_accuracy(record.predictor_predictions_N, job.truth),
-        "validation_true_accuracy": _true_accuracy(
-            record.classifier_predictions_N, job.truth, record.held_out_index
-        ),
     }  # fmt: skip
 
 
-def _true_accuracy(
-    predictions: Labels | None, truth: Labels | None, index: Labels | slice = EVERYTHING
-) -> float | None:
-    """Return the share of predictions that are true among the indexed samples; None where none is known."""
+def _true_accuracy(predictions: Labels | None, truth: Labels | None) -> float | None:
     if predictions is None or truth is None:
         return None
-    known = truth[index] != truths.UNKNOWN
-    return float((predictions == truth)[index][known].mean()) if known.any() else None
+    known = truth != truths.UNKNOWN
+    return float((predictions == truth)[known].mean())
 
 
 def _put_epoch(session: Session, run_id: UUID, values: dict[str, Any]) -> None:
@@ -235,10 +241,8 @@ def _put_epoch(session: Session, run_id: UUID, values: dict[str, Any]) -> None:
 
 
 def _is_cancelled(run: Run) -> Any:  # noqa: ANN401 - a predicate over sessions
-    """Whether somebody asked for the end, or the audit has ended without this run."""
-    ended = (Audit.cancel_requested_at.is_not(None)) | Audit.status.in_(audits.TERMINAL)
-    statement = select(ended).where(Audit.id == run.audit_id)
-    return lambda session: bool(session.scalar(statement))
+    statement = select(Audit.cancel_requested_at).where(Audit.id == run.audit_id)
+    return lambda session: session.scalar(statement) is not None
 
 
 def _end(database: Database, run: Run, status: RunStatus, error: dict[str, str] | None = None) -> None:

@@ -42,6 +42,7 @@ class Suspect(BaseModel):
                     "predicted_gradient_norm": 0.0021,
                     "margin": -8.1,
                     "loss": 6.9,
+                    "neighbour_disagreement": 1.0,
                     "true_label": "2",
                     "is_error": True,
                     "image_url": "/v1/datasets/01a203c1-e847-712f-bcc3-2f4681fd3091/samples/1111/image",
@@ -68,6 +69,10 @@ class Suspect(BaseModel):
     predicted_gradient_norm: float
     margin: float
     loss: float
+    neighbour_disagreement: Probability | None = Field(
+        description="share of the nearest samples by the network's features with another given label;"
+        " null while provisional"
+    )
     true_label: str | None
     is_error: bool | None
     image_url: str | None

@@ -32,7 +32,7 @@ from app.tables import (
     Truth,
 )
 from tests.made import digits_zip
-from worker import checkpoints, heartbeat, signal_files
+from worker import checkpoints, heartbeat, neighbour_files, signal_files
 from worker.finish import finish, report_again
 from worker.ingest import ingest
 from worker.train import execute
@@ -163,6 +163,14 @@ def test_an_audit_from_training_to_its_files(
     assert distances == sorted(distances, reverse=True)
     assert [score.rank for score in scores] == list(range(1, 121))
     assert {score.position for score in scores} == set(range(120))
+    wrong = {score.position for score in scores[:12]}
+    disagreements = {score.position: score.neighbour_disagreement or 0.0 for score in scores}
+    assert np.mean([disagreements[position] for position in wrong]) > 2 * np.mean(
+        list(disagreements.values())
+    )
+    found = neighbour_files.load(storage.run(audit.id, 0))
+    assert found is not None
+    assert found.index_Nk.shape == (120, 10)
     lines = (storage.audit(audit.id) / done.files["ranking.csv"]["path"]).read_text().splitlines()  # type: ignore[index]
     table = parquet.read_table(storage.audit(audit.id) / done.files["ranking.parquet"]["path"])  # type: ignore[index]
     rows = list(csv.DictReader(lines))

@@ -1,0 +1,27 @@
+"""What the labels of a sample's neighbours say about its own."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    for table in ("scores", "provisional_scores"):
+        op.add_column(
+            table,
+            sa.Column(
+                "neighbour_disagreement",
+                sa.REAL(),
+                nullable=True,
+                comment="share of the nearest samples by the network's features with another given label",
+            ),
+        )
+
+
+def downgrade() -> None:
+    for table in ("provisional_scores", "scores"):
+        op.drop_column(table, "neighbour_disagreement")
