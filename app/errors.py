@@ -7,19 +7,21 @@ from typing import Any
 class ApiError(Exception):
     """A refusal with a status, a stable code and a sentence that says what was expected and found."""
 
-    status = HTTPStatus.BAD_REQUEST
+    status: int = HTTPStatus.BAD_REQUEST
     code = "bad_request"
+    title: str | None = None  # the status' own phrase, where it has one
 
     def __init__(self, detail: str, **members: Any) -> None:  # noqa: ANN401 - extension members are free-form
         super().__init__(detail)
         self.detail = detail
         self.members = members
+        self.headers: dict[str, str] = {}
 
     def document(self) -> dict[str, Any]:
         """Return the problem document without its instance."""
         return {
             "type": f"urn:limit-audit:{self.code}",
-            "title": HTTPStatus(self.status).phrase,
+            "title": self.title or HTTPStatus(self.status).phrase,
             "status": int(self.status),
             "code": self.code,
             "detail": self.detail,
@@ -81,6 +83,35 @@ class DigestMismatch(ApiError):
 
     status = HTTPStatus.BAD_REQUEST
     code = "digest_mismatch"
+
+
+class ChecksumMismatch(ApiError):
+    """A part of a resumable upload is not the one whose checksum the client announced (tus 1.0)."""
+
+    status = 460
+    title = "Checksum Mismatch"
+    code = "checksum_mismatch"
+
+
+class Gone(ApiError):
+    """It existed, and its time is over."""
+
+    status = HTTPStatus.GONE
+    code = "gone"
+
+
+class WrongVersion(ApiError):
+    """A protocol version that is not spoken here."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "wrong_version"
+
+
+class WrongMediaType(ApiError):
+    """A body of another kind than the operation takes."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "wrong_media_type"
 
 
 class Unauthorised(ApiError):

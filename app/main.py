@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ApiError
 from app.logs import configure_logging
-from app.routes import audits, datasets, events, health, reviews
+from app.routes import audits, datasets, events, health, reviews, uploads
 from app.schemas.shared import ProblemDocument
 from app.settings import settings
 
@@ -32,9 +32,12 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         403: "The key may not do this",
         404: "No such object",
         409: "The object's state does not allow it",
-        412: "The object is no longer what If-Match or If-None-Match expects",
+        410: "The upload's time is over",
+        412: "The version is not spoken here, or the object is not what If-Match expects",
         413: "The body is over its limit",
+        415: "The body is of another kind",
         422: "A field or the content cannot be used",
+        460: "A part's checksum is wrong",
         507: "The disk is full",
     }.items()
 }
@@ -50,7 +53,7 @@ def create_app() -> FastAPI:
         responses=ERRORS,
     )
     # Audits after their reviews: the downloads of an audit take any name.
-    for module in (datasets, events, reviews, audits, health):
+    for module in (datasets, uploads, events, reviews, audits, health):
         app.include_router(module.router)
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
@@ -92,8 +95,8 @@ def _problem(document: dict[str, Any], headers: dict[str, str] | None = None) ->
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004
-    return _problem(error.document(), headers)
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004
+    return _problem(error.document(), headers | error.headers)
 
 
 async def _not_valid(_: Request, error: Exception) -> JSONResponse:
@@ -123,7 +126,7 @@ def _text(text: str) -> str:
 class ApiValidation(ApiError):
     """A field that is unknown, missing or out of its range."""
 
-    status = 422  # type: ignore[assignment]
+    status = 422
     code = "validation"
 
 

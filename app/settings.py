@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     )
     upload_max_files: int = Field(default=256, gt=0, description="files of one dataset")
     upload_idle_seconds: float = Field(default=60, gt=0, description="longest silence inside a body")
+    upload_expiry_seconds: float = Field(
+        default=7 * 24 * 3600, gt=0, description="after which an upload that nobody goes on with is deleted"
+    )
+    upload_save_bytes: int = Field(
+        default=32 * MEBIBYTE, gt=0, description="of a resumable upload, most that a crash may cost"
+    )
     truth_max_bytes: int = Field(default=2 * GIBIBYTE, gt=0)
     body_max_bytes: int = Field(default=MEBIBYTE, gt=0, description="largest JSON body")
     image_max_pixels: int = Field(

@@ -175,6 +175,24 @@ class DatasetFile(Base):
     uploaded_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class Upload(Identified, Base):
+    """A resumable upload (tus 1.0) of one file; its bytes are kept apart until it is whole."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (CheckConstraint('"offset" BETWEEN 0 AND size', name="offset"),)
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(comment="of the file it will be")
+    size: Mapped[int] = mapped_column(BigInteger, comment="bytes announced")
+    offset: Mapped[int] = mapped_column(BigInteger, server_default="0", comment="bytes safely on disk")
+    sha256: Mapped[str | None] = mapped_column(comment="announced, hexadecimal")
+    complete: Mapped[bool] = mapped_column(comment="the dataset's last file: ingestion starts after it")
+    note: Mapped[str] = mapped_column(comment="Upload-Metadata as it was sent")
+    writer: Mapped[int] = mapped_column(server_default="0", comment="requests so far; fences a late one")
+    expires_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(comment="when it became a file of the dataset")
+
+
 class Sample(Base):
     """One item of a dataset."""
 

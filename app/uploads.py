@@ -2,11 +2,12 @@
 
 import asyncio
 import base64
+import errno
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -14,8 +15,9 @@ from typing import IO
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from app.errors import DigestMismatch, Incomplete, Invalid, NoSpace, TooLarge
+from app.errors import DigestMismatch, Gone, Incomplete, Invalid, NoSpace, TooLarge
 from app.settings import MEBIBYTE
+from app.tus import Checksum
 
 WRITE_BYTES = 2 * MEBIBYTE
 SHA256_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
@@ -89,10 +91,11 @@ async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple
     hasher, size = hashlib.sha256(), 0
 
     def put(block: bytes) -> None:
-        file.write(block)
+        with _disk_may_be_full():
+            file.write(block)
         hasher.update(block)
 
-    async for block in _blocks(request, limits.idle_seconds):
+    async for block in blocks(request, limits.idle_seconds):
         size += len(block)
         if size > limits.max_bytes:
             raise TooLarge(f"a body may have at most {limits.max_bytes} bytes", max_bytes=limits.max_bytes)
@@ -104,9 +107,15 @@ async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple
     return size, hasher.digest()
 
 
-async def _blocks(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
-    """Gather the network's small chunks into writes worth a thread."""
+async def blocks(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
+    """Gather the network's small chunks into writes worth a thread; all that arrived comes before an error.
+
+    Raises:
+        Incomplete: the body ended early, or fell silent.
+
+    """
     chunks, gathered = [], 0
+    failure: Incomplete | None = None
     stream = request.stream().__aiter__()
     try:
         while True:
@@ -118,12 +127,107 @@ async def _blocks(request: Request, idle_seconds: float) -> AsyncIterator[bytes]
                 yield b"".join(chunks)
                 chunks, gathered = [], 0
     except StopAsyncIteration:
-        if gathered:
-            yield b"".join(chunks)
-    except ClientDisconnect as error:
-        raise Incomplete("the connection closed before the whole body had arrived") from error
-    except TimeoutError as error:
-        raise Incomplete(f"no byte arrived for {idle_seconds:g} seconds") from error
+        pass
+    except ClientDisconnect:
+        failure = Incomplete("the connection closed before the whole body had arrived")
+    except TimeoutError:
+        failure = Incomplete(f"no byte arrived for {idle_seconds:g} seconds")
+    if gathered:
+        yield b"".join(chunks)
+    if failure is not None:
+        raise failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Where the body of one request belongs in a resumable upload."""
+
+    path: Path
+    offset: int
+    size: int
+    """Of the whole upload, which the body must not exceed."""
+    save_bytes: int
+    """How much may arrive before it is made safe."""
+
+    async def receive(
+        self,
+        request: Request,
+        *,
+        idle_seconds: float,
+        save: Callable[[int], None],
+        checksum: Checksum | None,
+    ) -> int:
+        """Write a request's body, call `save` with each offset below which all is on disk, return the last.
+
+        Without a checksum, what arrived before an error is saved; with one, nothing is until it was checked.
+
+        Raises:
+            TooLarge: the body goes beyond the upload's size.
+            Incomplete, NoSpace: it ended early, or the disk is full.
+            ChecksumMismatch: it is not what was announced.
+            Gone: the bytes before the offset are no longer there.
+
+        """
+        file = await run_in_threadpool(self._open)
+        reached = saved = self.offset
+        failure: TooLarge | Incomplete | NoSpace | None = None
+        with file:
+            try:
+                async for block in blocks(request, idle_seconds):
+                    self._check_end(reached + len(block))
+                    await run_in_threadpool(_put, file, block, checksum)
+                    reached += len(block)
+                    if checksum is None and reached - saved >= self.save_bytes:
+                        await run_in_threadpool(_keep, file, reached, save)
+                        saved = reached
+            except (TooLarge, Incomplete, NoSpace) as error:
+                failure = error
+            if checksum is not None and failure is None:
+                checksum.check()
+            if checksum is None or failure is None:
+                await run_in_threadpool(_keep, file, reached, save)
+        if failure is not None:
+            raise failure
+        return reached
+
+    def _open(self) -> IO[bytes]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+        if file.seek(0, os.SEEK_END) < self.offset:
+            file.close()
+            raise Gone(
+                f"the first {self.offset} bytes of this upload are lost; delete it and begin a new one"
+            )
+        file.seek(self.offset)
+        return file
+
+    def _check_end(self, end: int) -> None:
+        if end > self.size:
+            raise TooLarge(
+                f"the upload announced {self.size} bytes, this body goes beyond", max_bytes=self.size
+            )
+
+
+def _put(file: IO[bytes], block: bytes, checksum: Checksum | None) -> None:
+    with _disk_may_be_full():
+        file.write(block)
+    if checksum is not None:
+        checksum.hasher.update(block)
+
+
+def _keep(file: IO[bytes], reached: int, save: Callable[[int], None]) -> None:
+    os.fsync(file.fileno())
+    save(reached)
+
+
+@contextmanager
+def _disk_may_be_full() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoSpace("the disk is full; what was stored before is safe") from error
+        raise
 
 
 def _check_digest(headers: Mapping[str, str], digest: bytes) -> None:

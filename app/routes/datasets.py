@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from app import cursors, datasets, pictures, truth, uploads
+from app import cursors, datasets, pictures, resumable, truth, uploads
 from app.database import Database
 from app.errors import Invalid
 from app.routes.answers import dataset_out, sample_out
@@ -78,7 +78,7 @@ async def put_file(
 
     await run_in_threadpool(admit)
     incoming = files.incoming(dataset_id, uuid4().hex)
-    async with uploads.received(request, incoming, await _upload_limits(chosen, files)) as body:
+    async with uploads.received(request, incoming, await _upload_limits(chosen, files, opened)) as body:
         answer = await run_in_threadpool(register, body)
     return JSONResponse(
         answer.model_dump(mode="json"),
@@ -87,12 +87,15 @@ async def put_file(
     )
 
 
-async def _upload_limits(chosen: Settings, files: Storage) -> uploads.BodyLimits:
-    free = await run_in_threadpool(files.free_bytes)
+async def _upload_limits(chosen: Settings, files: Storage, opened: Database) -> uploads.BodyLimits:
+    def room() -> int:
+        with opened.transaction() as session:
+            return resumable.room_bytes(session, files, reserve_bytes=chosen.upload_reserve_bytes)
+
     return uploads.BodyLimits(
         max_bytes=chosen.upload_max_bytes,
         idle_seconds=chosen.upload_idle_seconds,
-        free_bytes=free - chosen.upload_reserve_bytes,
+        free_bytes=await run_in_threadpool(room),
     )
 
 
@@ -225,7 +228,7 @@ async def put_truth(
     limits = uploads.BodyLimits(
         max_bytes=chosen.truth_max_bytes,
         idle_seconds=chosen.upload_idle_seconds,
-        free_bytes=(await _upload_limits(chosen, files)).free_bytes,
+        free_bytes=(await _upload_limits(chosen, files, opened)).free_bytes,
     )
     await run_in_threadpool(_check_ready, opened, dataset_id)
     async with uploads.received(request, files.incoming(dataset_id, uuid4().hex), limits) as body:

@@ -1,6 +1,7 @@
 """The service as it runs for people: every part a process, over real HTTP."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import httpx
 import numpy as np
 import psutil
 import pytest
+from tusclient.client import TusClient
 
 from app.client import Client, ClientError
 from app.local import LocalStack, StartError, running_at
@@ -143,6 +145,30 @@ def test_an_upload_over_the_limit_is_refused(client: Client, tmp_path: Path) -> 
     with pytest.raises(ClientError, match="at most 5000000 bytes") as refusal:
         client.upload([file], name="large")
     assert refusal.value.status == 413
+
+
+@pytest.mark.parametrize("checksum", [False, True])
+def test_a_tus_client_resumes_an_upload(
+    stack: LocalStack, client: Client, tmp_path: Path, *, checksum: bool
+) -> None:
+    file = digits_zip(tmp_path / "digits.zip", classes=3)
+    dataset = client.post("/v1/datasets", {"name": "by tus"})
+    url = f"{stack.url}/v1/datasets/{dataset['id']}/uploads"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    metadata = {"filename": "digits.zip", "sha256": digest}
+    with file.open("rb") as stream:
+        first = TusClient(url).uploader(
+            file_stream=stream, chunk_size=5_000, metadata=metadata, upload_checksum=checksum
+        )
+        first.upload_chunk()
+    with file.open("rb") as stream:
+        second = TusClient(url).uploader(
+            file_stream=stream, url=first.url, chunk_size=9_000, upload_checksum=checksum
+        )
+        assert second.offset == 5_000
+        second.upload()
+    ready = client.wait_for_dataset(dataset["id"])
+    assert (ready["sample_count"], ready["files"][0]["sha256"]) == (120, digest)
 
 
 def test_the_command_line_speaks_json_and_exit_codes(stack: LocalStack, digits: str) -> None:
