@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.database import send_after_commit
 from app.errors import Invalid, NotFound, WrongState
+from app.plans import networks, plan_runs
 from app.queue import Task
 from app.tables import (
     Audit,
@@ -22,11 +23,7 @@ from app.tables import (
 )
 
 TERMINAL = frozenset({AuditStatus.SUCCEEDED, AuditStatus.FAILED, AuditStatus.CANCELLED})
-# The paper picks the cross-entropy network by its accuracy on held-out noisy labels.
-PARENT_VALIDATION_FRACTION = 0.2
-STARTS_FROM_CE = frozenset({"fw", "dmi"})
-NOT_FOR_RUNS = ("initialise", "seed", "rehearsal")
-SHARED_WITH_PARENT = ("network", "input_size", "batch_size", "augmentation", "precision", "epochs")
+UNFINISHED = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
 TRAINING_SHARE = 0.98
 FEATURE_NETWORK = "mlp"
 MATRIX_TOLERANCE = 1e-6
@@ -36,16 +33,17 @@ def create(session: Session, dataset: Dataset, *, name: str | None, configuratio
     """Make an audit with its runs and send those that can start.
 
     Raises:
-        Invalid: the network or the rehearsal does not fit what the dataset holds.
+        Invalid: a network or the rehearsal does not fit what the dataset holds, or no runs answer it.
 
     """
-    _check_network(dataset, configuration.get("network"))
+    for network in networks(configuration):
+        _check_network(dataset, network)
     _check_rehearsal(dataset, configuration.get("rehearsal") or {})
     audit = Audit(dataset_id=dataset.id, name=name or f"audit of {dataset.name}", configuration=configuration)
     session.add(audit)
     session.flush()
     session.refresh(audit)
-    runs = [Run(audit_id=audit.id, seed=configuration["seed"], **plan) for plan in plan_runs(configuration)]
+    runs = [Run(audit_id=audit.id, **plan) for plan in plan_runs(configuration)]
     session.add_all(runs)
     session.flush()
     for run in runs:
@@ -54,8 +52,8 @@ def create(session: Session, dataset: Dataset, *, name: str | None, configuratio
     return audit
 
 
-def _check_network(dataset: Dataset, network: str | None) -> None:
-    if network is not None and (network == FEATURE_NETWORK) != (dataset.kind == "features"):
+def _check_network(dataset: Dataset, network: str) -> None:
+    if (network == FEATURE_NETWORK) != (dataset.kind == "features"):
         raise Invalid(
             f"the network {network!r} does not take {dataset.kind}; leave it out to have one chosen"
         )
@@ -72,21 +70,6 @@ def _check_rehearsal(dataset: Dataset, rehearsal: Json) -> None:
         raise Invalid(f"the rehearsal's matrix must be {len(classes)} by {len(classes)}, as the classes are")
     if any(abs(sum(row) - 1) > MATRIX_TOLERANCE or min(row) < 0 for row in matrix or []):
         raise Invalid("every row of the rehearsal's matrix must be probabilities that sum to 1")
-
-
-def plan_runs(configuration: Json) -> list[Json]:
-    """Return the runs that answer a configuration: number, parent and what is asked of each."""
-    asked = {
-        name: value for name, value in configuration.items() if value is not None and name not in NOT_FOR_RUNS
-    }
-    if configuration["initialise"] == "none" and asked.get("method") not in STARTS_FROM_CE:
-        return [{"number": 0, "parent_number": None, "request": asked}]
-    parent = {name: asked[name] for name in SHARED_WITH_PARENT if name in asked}
-    parent |= {"method": "ce", "validation_fraction": PARENT_VALIDATION_FRACTION}
-    return [
-        {"number": 0, "parent_number": None, "request": parent},
-        {"number": 1, "parent_number": 0, "request": asked},
-    ]
 
 
 def get(session: Session, audit_id: UUID, *, lock: bool = False) -> Audit:
@@ -165,24 +148,50 @@ def end_run(session: Session, run: Run, status: RunStatus, error: Json | None = 
         .execution_options(synchronize_session=False)
     )
     if status == RunStatus.SUCCEEDED:
-        _continue(session, run)
+        _start_children(session, run)
+    elif status == RunStatus.CANCELLED or not _others_can_answer(session, run):
+        _end_with(session, run, AuditStatus(status), error)
         return
-    siblings = update(Run).where(Run.audit_id == run.audit_id, Run.status == RunStatus.QUEUED)
-    session.execute(
-        siblings.values(status=RunStatus.CANCELLED, finished_at=func.now()).execution_options(
-            synchronize_session=False
-        )
-    )
-    change_status(session, run.audit_id, AuditStatus(status), error=error)
+    if session.scalars(_unfinished(run.audit_id)).first() is None:
+        send_after_commit(session, Task.FINISH, run.audit_id)
 
 
-def _continue(session: Session, run: Run) -> None:
+def _start_children(session: Session, run: Run) -> None:
     children = select(Run.id).where(Run.audit_id == run.audit_id, Run.parent_number == run.number)
     for child_id in session.scalars(children):
         send_after_commit(session, Task.TRAIN, child_id)
-    unfinished = select(Run.id).where(Run.audit_id == run.audit_id, Run.status != RunStatus.SUCCEEDED)
-    if session.scalars(unfinished).first() is None:
-        send_after_commit(session, Task.FINISH, run.audit_id)
+
+
+def _others_can_answer(session: Session, failed: Run) -> bool:
+    """Drop what cannot start any more after a failure; return whether a whole variant may still succeed.
+
+    A diverging corner of a grid must not cost the others.
+    """
+    _cancel_queued(session, failed.audit_id, Run.parent_number == failed.number)
+    found = session.execute(
+        select(Run.variant, Run.status).where(Run.audit_id == failed.audit_id, Run.variant.is_not(None))
+    ).all()
+    lost = {variant for variant, status in found if status in {RunStatus.FAILED, RunStatus.CANCELLED}}
+    return any(variant not in lost for variant, _ in found)
+
+
+def _unfinished(audit_id: UUID) -> Select[UUID]:
+    return select(Run.id).where(Run.audit_id == audit_id, Run.status.in_(UNFINISHED))
+
+
+def _cancel_queued(session: Session, audit_id: UUID, *conditions: ColumnElement[bool]) -> None:
+    queued = update(Run).where(Run.audit_id == audit_id, Run.status == RunStatus.QUEUED, *conditions)
+    session.execute(
+        queued.values(status=RunStatus.CANCELLED, finished_at=func.now()).execution_options(
+            synchronize_session=False
+        )
+    )
+
+
+def _end_with(session: Session, run: Run, status: AuditStatus, error: Json | None) -> None:
+    """End a run's audit as the run ended, and what of it has not begun."""
+    _cancel_queued(session, run.audit_id)
+    change_status(session, run.audit_id, status, error=error)
 
 
 def cancel(session: Session, audit_id: UUID) -> Audit:
@@ -200,8 +209,7 @@ def cancel(session: Session, audit_id: UUID) -> Audit:
     if audit.cancel_requested_at is None:
         audit.cancel_requested_at = func.now()
     session.flush()
-    queued = update(Run).where(Run.audit_id == audit_id, Run.status == RunStatus.QUEUED)
-    session.execute(queued.values(status=RunStatus.CANCELLED, finished_at=func.now()))
+    _cancel_queued(session, audit_id)
     running = select(Run.id).where(Run.audit_id == audit_id, Run.status == RunStatus.RUNNING)
     if session.scalars(running).first() is None:
         change_status(session, audit_id, AuditStatus.CANCELLED)
@@ -229,9 +237,7 @@ def fraction(audit: Audit, audit_runs: Sequence[Run]) -> float:
     """Return how much of an audit is done, in [0, 1]."""
     if audit.status == AuditStatus.SUCCEEDED:
         return 1.0
-    done = sum(
-        1.0 if run.status == RunStatus.SUCCEEDED else _run_fraction(run.progress) for run in audit_runs
-    )
+    done = sum(_run_fraction(run.progress) if run.status in UNFINISHED else 1.0 for run in audit_runs)
     return TRAINING_SHARE * done / len(audit_runs)
 
 

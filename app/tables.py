@@ -277,6 +277,9 @@ class Run(Identified, Leased, Base):
     audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"))
     number: Mapped[int] = mapped_column(comment="0, 1, ... within the audit")
     parent_number: Mapped[int | None] = mapped_column(comment="the run whose network this one starts from")
+    variant: Mapped[int | None] = mapped_column(
+        comment="runs of one variant differ by their seed; null: trained to start others from"
+    )
     status: Mapped[str] = mapped_column(server_default=RunStatus.QUEUED)
     request: Mapped[Json] = mapped_column(comment="what was asked of this run")
     configuration: Mapped[Json | None] = mapped_column(comment="what was chosen, every field")
@@ -284,6 +287,10 @@ class Run(Identified, Leased, Base):
     device: Mapped[str | None]
     worker: Mapped[str | None] = mapped_column(comment="host and process")
     progress: Mapped[Json | None] = mapped_column(comment="stage, epoch, step, samples/s, ETA")
+    result: Mapped[Json | None] = mapped_column(comment="what it came to, in figures")
+    is_chosen: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="whether the scores are made from its signals"
+    )
     error: Mapped[Json | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -309,6 +316,9 @@ class RunEpoch(Base):
     validation_accuracy: Mapped[float | None] = mapped_column(comment="on held-out given labels")
     true_accuracy: Mapped[float | None] = mapped_column(comment="classifier, on truth")
     predictor_true_accuracy: Mapped[float | None] = mapped_column(comment="on truth")
+    validation_true_accuracy: Mapped[float | None] = mapped_column(
+        comment="classifier, on the truth of what is held out"
+    )
 
 
 class Ranked:

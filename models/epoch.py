@@ -64,6 +64,7 @@ class EpochTally:
         epoch: int,
         labels_N: Tensor,
         counted_index: Tensor,
+        held_out_index: Tensor,
         validation_accuracy: float | None,
         learning_rate: float,
         seconds: float,
@@ -87,6 +88,7 @@ class EpochTally:
             seconds=seconds,
             classifier_predictions_N=self._classifier_N.cpu().numpy().copy(),
             predictor_predictions_N=None if predictor_N is None else predictor_N.cpu().numpy().copy(),
+            held_out_index=held_out_index.numpy(),
         )
 
     def state(self) -> dict[str, Any]:

@@ -41,6 +41,8 @@ class EpochRecord:
     """The classifier's first choice for every sample; of held-out samples at the epoch's end."""
     predictor_predictions_N: npt.NDArray[np.int64] | None
     """The same of the predictor."""
+    held_out_index: npt.NDArray[np.int64]
+    """Which samples are held out."""
 
 
 @dataclass(frozen=True, kw_only=True)

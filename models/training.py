@@ -253,6 +253,7 @@ class _Training:
             epoch=epoch + 1,
             labels_N=self._labels_N,
             counted_index=self._shuffling.train_index.to(self._device),
+            held_out_index=self._shuffling.held_out_index,
             validation_accuracy=validation_accuracy,
             learning_rate=learning_rate(self._config, step=self._step - 1, steps=self._steps),
             seconds=time.monotonic() - started,

@@ -17,9 +17,10 @@ from app import audits
 from app.database import Database
 from app.storage import Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Run, RunStatus, Score
+from models.ensemble import averaged
 from models.estimates import estimate
 from models.metrics import ranked
-from worker import downloads, labels, metrics, scores, signal_files, summaries, theory, truths
+from worker import choice, downloads, labels, metrics, scores, signal_files, summaries, theory, truths
 from worker.copying import copy_into
 from worker.labels import AuditLabels
 
@@ -49,10 +50,13 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         if audit is None:
             return
         runs = audits.runs(session, [audit_id])[audit_id]
-        if any(run.status != RunStatus.SUCCEEDED for run in runs):
+        if any(run.status in audits.UNFINISHED for run in runs):
             return
         dataset = session.get_one(Dataset, audit.dataset_id)
         known = labels.of_audit(session, storage, audit, dataset)
+        _judge(session, storage, audit, runs, known)
+        for run in choice.chosen(runs):
+            run.is_chosen = True
         rows = _score_rows(storage, audit, runs, known)
         session.execute(delete(Score).where(Score.audit_id == audit_id))
         copy_into(session, Score, rows)
@@ -77,7 +81,9 @@ def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
         if audit.reported_truth_version == dataset.truth_version:
             return
         known = labels.of_audit(session, storage, audit, dataset)
-        rows = _score_rows(storage, audit, audits.runs(session, [audit_id])[audit_id], known)
+        runs = audits.runs(session, [audit_id])[audit_id]
+        _judge(session, storage, audit, runs, known)
+        rows = _score_rows(storage, audit, runs, known)
         _report(session, storage, audit, rows, known)
     log.info("audit reported anew", audit=str(audit_id))
 
@@ -88,9 +94,20 @@ def _locked(session: Session, audit_id: UUID, status: AuditStatus) -> Audit | No
     return session.scalars(statement.with_for_update(skip_locked=True)).one_or_none()
 
 
+def _judge(session: Session, storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels) -> None:
+    """Note what every run that succeeded came to."""
+    epochs = audits.epochs(session, [run.id for run in runs])
+    for run in runs:
+        if run.status == RunStatus.SUCCEEDED:
+            signals = signal_files.load(storage.run(audit.id, run.number))
+            run.result = choice.result(epochs[run.id], signals, known)
+
+
 def _score_rows(storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels) -> pa.Table:
-    """Return the score rows in order of rank; the last run is the one that the others prepared."""
-    signals = signal_files.load(storage.run(audit.id, runs[-1].number))
+    """Return the score rows in order of rank, from the signals of the chosen runs as one."""
+    signals = averaged(
+        [signal_files.load(storage.run(audit.id, run.number)) for run in runs if run.is_chosen]
+    )
     believed = estimate(
         signals["distance_average"], disagrees_N=signals["top_labels_N3"][:, 0] != known.given
     )
@@ -135,6 +152,8 @@ def _provenance(dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, An
         "runs": [
             {
                 "number": run.number,
+                "variant": run.variant,
+                "is_chosen": run.is_chosen,
                 "seed": run.seed,
                 "configuration": run.configuration,
                 "device": run.device,

@@ -89,7 +89,7 @@ def _parent_succeeded() -> ColumnElement[bool]:
 
 def _finish(session: Session) -> None:
     run = aliased(Run)
-    unfinished = select(run.id).where(run.audit_id == Audit.id, run.status != RunStatus.SUCCEEDED).exists()
+    unfinished = select(run.id).where(run.audit_id == Audit.id, run.status.in_(audits.UNFINISHED)).exists()
     trained = select(Audit.id).where(Audit.status == AuditStatus.RUNNING, ~unfinished)
     for audit_id in session.scalars(trained):
         send_after_commit(session, Task.FINISH, audit_id)

@@ -31,6 +31,7 @@ from worker.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
 from worker.truths import Labels
 
 log = structlog.get_logger()
+EVERYTHING = slice(None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,8 @@ class Job:
     device: str
     labels: npt.NDArray[np.int32]
     truth: Labels | None
+    ranks: bool
+    """Whether this run keeps the audit's provisional ranking: the first that may be chosen does."""
 
 
 def execute(database: Database, storage: Storage, settings: Settings, run_id: UUID) -> None:
@@ -117,6 +120,8 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
             session, Run, run.id, run.attempt, configuration=asdict(config), device=devices.name(device)
         )
         known = labels.of_audit(session, storage, audit, dataset)
+        first = select(func.min(Run.number)).where(Run.audit_id == audit.id, Run.variant.is_not(None))
+        ranks = session.scalar(first) == run.number
     return Job(
         run=run,
         dataset=dataset,
@@ -124,6 +129,7 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
         device=device,
         labels=known.given,
         truth=known.truth,
+        ranks=ranks,
     )
 
 
@@ -204,7 +210,7 @@ class _Reporter:
             if not leases.update_held(session, Run, run.id, run.attempt, worker=run.worker):
                 raise LeaseLost
             _put_epoch(session, run.id, epoch_row(record, self._job))
-            if monotonic() - self._ranked >= self._settings.provisional_seconds:
+            if self._job.ranks and monotonic() - self._ranked >= self._settings.provisional_seconds:
                 size = self._settings.provisional_size
                 provisional.replace(
                     session, run.audit_id, asdict(progress.signals()), self._job.labels, size=size
@@ -225,14 +231,20 @@ def epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
         },
         "true_accuracy": _true_accuracy(record.classifier_predictions_N, job.truth),
         "predictor_true_accuracy": _true_accuracy(record.predictor_predictions_N, job.truth),
+        "validation_true_accuracy": _true_accuracy(
+            record.classifier_predictions_N, job.truth, record.held_out_index
+        ),
     }  # fmt: skip
 
 
-def _true_accuracy(predictions: Labels | None, truth: Labels | None) -> float | None:
+def _true_accuracy(
+    predictions: Labels | None, truth: Labels | None, index: Labels | slice = EVERYTHING
+) -> float | None:
+    """Return the share of predictions that are true among the indexed samples; None where none is known."""
     if predictions is None or truth is None:
         return None
-    known = truth != truths.UNKNOWN
-    return float((predictions == truth)[known].mean())
+    known = truth[index] != truths.UNKNOWN
+    return float((predictions == truth)[index][known].mean()) if known.any() else None
 
 
 def _put_epoch(session: Session, run_id: UUID, values: dict[str, Any]) -> None:
@@ -241,8 +253,10 @@ def _put_epoch(session: Session, run_id: UUID, values: dict[str, Any]) -> None:
 
 
 def _is_cancelled(run: Run) -> Any:  # noqa: ANN401 - a predicate over sessions
-    statement = select(Audit.cancel_requested_at).where(Audit.id == run.audit_id)
-    return lambda session: session.scalar(statement) is not None
+    """Whether somebody asked for the end, or the audit has ended without this run."""
+    ended = (Audit.cancel_requested_at.is_not(None)) | Audit.status.in_(audits.TERMINAL)
+    statement = select(ended).where(Audit.id == run.audit_id)
+    return lambda session: bool(session.scalar(statement))
 
 
 def _end(database: Database, run: Run, status: RunStatus, error: dict[str, str] | None = None) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from app import audits, ranking
-from app.schemas.audits import AuditOut, Progress, RunOut
+from app import audits, ranking, variants
+from app.schemas.audits import AuditOut, Progress, RunOut, VariantOut
 from app.schemas.datasets import DatasetOut, FileOut, SampleOut
 from app.schemas.results import Suggestion, Suspect
 from app.schemas.reviews import ReviewOut
@@ -55,8 +55,13 @@ def run_out(run: Run) -> RunOut:
     return RunOut(
         number=run.number,
         parent_number=run.parent_number,
+        variant=run.variant,
+        seed=run.seed,
         status=run.status,
         method=(run.configuration or run.request).get("method", "auto"),
+        request=run.request,
+        is_chosen=run.is_chosen,
+        result=run.result,
         attempt=run.attempt,
         device=run.device,
         configuration=run.configuration,
@@ -82,6 +87,7 @@ def audit_out(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> Audi
         fraction=audits.fraction(audit, runs),
         eta_seconds=audits.eta_seconds(runs),
         runs=[run_out(run) for run in runs],
+        variants=[VariantOut.model_validate(each) for each in variants.of(runs)],
         provisional_available=audit.id in provisional,
         error=Failure(**audit.error) if audit.error else None,
     )  # fmt: skip

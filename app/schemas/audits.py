@@ -25,9 +25,18 @@ class RunOut(BaseModel):
     """One training inside an audit."""
 
     number: int
-    parent_number: int | None
+    parent_number: int | None = Field(description="the run whose network this one starts from")
+    variant: int | None = Field(
+        description="which of the audit's variants; null: trained to start others from"
+    )
+    seed: int
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     method: str
+    request: dict[str, Any] = Field(description="what was asked of this run; the rest is chosen for it")
+    is_chosen: bool = Field(description="whether the scores are made from its signals")
+    result: dict[str, Any] | None = Field(
+        description="figures of the network that was kept; accuracies are shares in [0, 1]"
+    )
     attempt: int
     device: str | None
     configuration: dict[str, Any] | None
@@ -35,6 +44,27 @@ class RunOut(BaseModel):
     error: Failure | None
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class Figure(BaseModel):
+    """A figure over the runs of a variant."""
+
+    mean: float
+    standard_deviation: float | None = Field(description="of the sample; null for a single run")
+
+
+class VariantOut(BaseModel):
+    """One of the configurations that an audit chooses between; its runs differ by their seed alone."""
+
+    number: int
+    label: str = Field(description="what tells it from the audit's other variants")
+    request: dict[str, Any]
+    runs: list[int]
+    is_chosen: bool
+    figures: dict[str, Figure] = Field(
+        description="over the runs that have ended: validation_accuracy, training_accuracy; with truth also"
+        " test_accuracy (on the truth of what is held out), true_accuracy, roc_auc, average_precision"
+    )
 
 
 class AuditOut(BaseModel):
@@ -52,6 +82,7 @@ class AuditOut(BaseModel):
     fraction: Probability = Field(description="of the whole audit that is done")
     eta_seconds: float | None
     runs: list[RunOut]
+    variants: list[VariantOut]
     provisional_available: bool
     summary: dict[str, Any] | None = Field(
         description="figures that need no truth; GET /v1/audits/{id}/summary has all of them"
@@ -80,6 +111,7 @@ class EpochOut(BaseModel):
     validation_accuracy: float | None
     true_accuracy: float | None
     predictor_true_accuracy: float | None
+    validation_true_accuracy: float | None
 
 
 class RunEpochOut(EpochOut):

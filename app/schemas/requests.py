@@ -81,8 +81,8 @@ class Rehearsal(Request):
         return self
 
 
-class AuditConfiguration(Request):
-    """What an audit trains. Every field left out is chosen from the data and the device."""
+class Training(Request):
+    """What one training may be told. Every field left out is chosen from the data and the device."""
 
     method: Method | None = Field(
         default=None,
@@ -112,9 +112,6 @@ class AuditConfiguration(Request):
     warm_up_epochs: int | None = Field(
         default=None, ge=0, le=10_000, description="epochs of the predictor alone"
     )
-    initialise: Literal["none", "ce"] = Field(
-        default="none", description="'ce': start the classifier from a cross-entropy run of the same audit"
-    )
     epochs: int | None = Field(default=None, ge=1, le=10_000)
     batch_size: int | None = Field(default=None, ge=2, le=65_536)
     learning_rate: float | None = Field(default=None, gt=0, le=10)
@@ -123,10 +120,6 @@ class AuditConfiguration(Request):
     signal_decay: float | None = Field(default=None, ge=0, lt=1, description="of the average over epochs")
     score: Literal["average", "last"] | None = Field(default=None, description="which distance ranks")
     precision: Literal["fp32", "bf16"] | None = None
-    seed: int = Field(default=0, ge=0, lt=2**31)
-    rehearsal: Rehearsal | None = Field(
-        default=None, description="audit labels with planted errors, to learn how many of them are found"
-    )
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:
@@ -135,6 +128,58 @@ class AuditConfiguration(Request):
                 f"warm_up_epochs must be less than epochs, found {self.warm_up_epochs} and {self.epochs}"
             )
         return self
+
+
+class Compared(Training):
+    """One of several trainings to compare: what it has of its own beside the audit's configuration."""
+
+    initialise: Literal["none", "ce"] | None = None
+
+
+Values = Field(default=None, min_length=1, max_length=20)
+
+
+class Grid(Request):
+    """Values to try, every combination of them; a method takes part with the fields that it knows."""
+
+    beta: list[Annotated[float, Field(ge=0, le=1000)]] | None = Values
+    noise_lambda: list[Annotated[float, Field(ge=1e-6, le=1e6)]] | None = Values
+    noise_std: list[Annotated[float, Field(ge=1e-6, le=1e3)]] | None = Values
+    soft_lambda: list[Annotated[float, Field(ge=1e-9, le=1e6)]] | None = Values
+    learning_rate: list[Annotated[float, Field(gt=0, le=10)]] | None = Values
+    dropout: list[Annotated[float, Field(ge=0, le=0.99)]] | None = Values
+    weight_decay: list[Annotated[float, Field(ge=0, le=10)]] | None = Values
+
+
+class AuditConfiguration(Training):
+    """What an audit trains: one training, or several that are searched, compared and repeated."""
+
+    initialise: Literal["none", "ce"] = Field(
+        default="none", description="'ce': start the classifier from a cross-entropy run of the same audit"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    repeats: int = Field(
+        default=1,
+        ge=1,
+        le=20,
+        description="trainings of each variant, with seeds and held-out samples of their own; their signals"
+        " are averaged (an ensemble), their figures have a mean and a standard deviation",
+    )
+    search: Literal["paper"] | Grid | None = Field(
+        default=None,
+        description="values to choose between by the accuracy on held-out given labels: 'paper' for the grid"
+        " that the paper has for the method, or lists of values",
+    )
+    compare: list[Method | Compared] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=50,
+        description="methods or configurations to train side by side; the scores come from the best on"
+        " held-out given labels",
+    )
+    rehearsal: Rehearsal | None = Field(
+        default=None, description="audit labels with planted errors, to learn how many of them are found"
+    )
 
 
 class AuditRequest(Request):
