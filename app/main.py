@@ -13,9 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ApiError
 from app.logs import configure_logging
-from app.routes import audits, datasets, events, health, reviews, uploads
+from app.routes import audits, datasets, events, health, pages, reviews, uploads
 from app.schemas.shared import ProblemDocument
 from app.settings import settings
+from app.web.assets import Assets
 
 log = structlog.get_logger()
 DESCRIPTION = """Finds wrong labels. Create a dataset, put its file into it, audit it, read the suspects.
@@ -53,8 +54,9 @@ def create_app() -> FastAPI:
         responses=ERRORS,
     )
     # Audits after their reviews: the downloads of an audit take any name.
-    for module in (datasets, uploads, events, reviews, audits, health):
+    for module in (datasets, uploads, events, reviews, audits, health, pages):
         app.include_router(module.router)
+    app.mount("/static", Assets())
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _by_framework)

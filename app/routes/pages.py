@@ -1,0 +1,120 @@
+"""The web pages. They show what the API answers; their scripts talk to the API like any client."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+
+from app import audits, cursors, datasets
+from app.errors import ApiError, Unauthorised
+from app.routes.answers import audit_out, dataset_out
+from app.routes.dependencies import Caller, Chosen, Reads, Session
+from app.tables import AuditStatus
+from app.web import forms, rendering
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+LISTED = 50
+SHOWN_PROBLEMS = 100
+
+
+class PageRoute(APIRoute):
+    """Answers refusals as pages, and sends whoever is not logged in to the login."""
+
+    def get_route_handler(self) -> Handler:
+        """Return the handler, with refusals turned into pages."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Unauthorised:
+                back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(f"/login?next={quote(back, safe='')}", status_code=303)
+            except ApiError as error:
+                return rendering.page("error.html", status=error.status, error=error.document(), caller=None)
+
+        return handled
+
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+Cursor = Annotated[str | None, Query(max_length=500)]
+
+
+@router.get("/", dependencies=[Reads])
+def datasets_page(session: Session, chosen: Chosen, caller: Caller, cursor: Cursor = None) -> HTMLResponse:
+    """List datasets and take a new one."""
+    before = cursors.decode(cursor, UUID)
+    found = datasets.page(session, before=before[0] if before else None, limit=LISTED + 1)
+    shown = found[:LISTED]
+    files = datasets.files(session, [dataset.id for dataset in shown])
+    return rendering.page(
+        "datasets.html",
+        caller=caller,
+        datasets=[dataset_out(dataset, files[dataset.id]) for dataset in shown],
+        next_cursor=cursors.encode(shown[-1].id) if len(found) > LISTED else None,
+        upload_max_bytes=chosen.upload_max_bytes,
+    )
+
+
+@router.get("/datasets/{dataset_id}", dependencies=[Reads])
+def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
+    """Show what was recognised in a dataset, its problems, classes and samples."""
+    dataset = datasets.get(session, dataset_id)
+    made = audits.page(session, before=None, limit=LISTED, dataset_id=dataset_id)
+    runs = audits.runs(session, [audit.id for audit in made])
+    return rendering.page(
+        "dataset.html",
+        caller=caller,
+        dataset=dataset_out(dataset, datasets.files(session, [dataset_id])[dataset_id]),
+        problems=datasets.problems(session, dataset_id, after=-1, limit=SHOWN_PROBLEMS),
+        audits=[audit_out(audit, runs[audit.id], set()) for audit in made],
+    )
+
+
+@router.get("/audits", dependencies=[Reads])
+def audits_page(session: Session, caller: Caller, cursor: Cursor = None) -> HTMLResponse:
+    """List audits."""
+    before = cursors.decode(cursor, UUID)
+    found = audits.page(session, before=before[0] if before else None, limit=LISTED + 1, dataset_id=None)
+    shown = found[:LISTED]
+    runs = audits.runs(session, [audit.id for audit in shown])
+    return rendering.page(
+        "audits.html",
+        caller=caller,
+        audits=[audit_out(audit, runs[audit.id], set()) for audit in shown],
+        next_cursor=cursors.encode(shown[-1].id) if len(found) > LISTED else None,
+    )
+
+
+@router.get("/audits/new", dependencies=[Reads])
+def audit_form(dataset: UUID, session: Session, caller: Caller) -> HTMLResponse:
+    """Offer the options of a new audit."""
+    found = datasets.get(session, dataset)
+    datasets.require_ready(found)
+    return rendering.page(
+        "audit_new.html",
+        caller=caller,
+        dataset=dataset_out(found, []),
+        methods=forms.methods(),
+        options=forms.options(),
+    )
+
+
+@router.get("/audits/{audit_id}", dependencies=[Reads])
+def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
+    """Show an audit: while it trains its progress, then what it found."""
+    audit = audits.get(session, audit_id)
+    dataset = datasets.get(session, audit.dataset_id)
+    answer = audit_out(audit, audits.runs(session, [audit_id])[audit_id], set())
+    template = "audit_result.html" if audit.status == AuditStatus.SUCCEEDED else "audit_live.html"
+    return rendering.page(template, caller=caller, audit=answer, dataset=dataset_out(dataset, []))
+
+
+@router.get("/login")
+def login_page(next_page: Annotated[str, Query(alias="next", max_length=2000)] = "/") -> HTMLResponse:
+    """Ask for a key."""
+    return rendering.page("login.html", caller=None, next_page=next_page)

@@ -1,0 +1,54 @@
+"""Static files below an address that changes with their content, so that browsers may keep them for good."""
+
+import hashlib
+from functools import lru_cache
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+STATIC = Path(str(files("app.web"))) / "static"
+FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """Return what the addresses of static files hold: a digest of all of them."""
+    digest = hashlib.sha256()
+    for file in sorted(STATIC.iterdir()):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def url(name: str) -> str:
+    """Return the address of a static file."""
+    return f"/static/{version()}/{name}"
+
+
+@lru_cache(maxsize=1)
+def plotly_script() -> Path:
+    """Return Plotly's script in its installed package, which need not be imported for that."""
+    spec = find_spec("plotly")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the package plotly is not installed")
+    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
+
+
+class Assets(StaticFiles):
+    """Our own files and Plotly's script, below any version."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=STATIC)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Answer `version/name`."""
+        name = path.partition("/")[2]
+        if name == "plotly.min.js":
+            answer: Response = FileResponse(plotly_script(), media_type="text/javascript")
+        else:
+            answer = await super().get_response(name, scope)
+        answer.headers["Cache-Control"] = FOR_GOOD
+        return answer

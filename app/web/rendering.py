@@ -1,0 +1,107 @@
+"""Pages out of templates: strict about names, escaped, under a policy that allows no foreign code."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from app.web import assets
+
+# Plotly adds an empty style element, which it fills rule by rule, and one of its map library's.
+PLOTLY_STYLES = (
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+    " 'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='"
+)
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        f"style-src 'self' {PLOTLY_STYLES}",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+MISSING = "\N{EN DASH}"
+MINUTE, HOUR = 60, 3600
+THOUSAND = 1000
+
+
+def page(template: str, *, status: int = HTTPStatus.OK, **values: object) -> HTMLResponse:
+    """Return a page."""
+    body = environment.get_template(template).render(**values)
+    return HTMLResponse(body, status_code=status, headers=HEADERS)
+
+
+def count(value: float | None) -> str:
+    """Return a number of things with thin spaces between thousands."""
+    return MISSING if value is None else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Return a share in percent."""
+    return MISSING if value is None else f"{100 * value:.{digits}f}\u202f%"
+
+
+def fixed(value: float | None, digits: int = 3) -> str:
+    """Return a number with so many decimals."""
+    return MISSING if value is None else f"{value:.{digits}f}"
+
+
+def size(value: float) -> str:
+    """Return a number of bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < THOUSAND:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= THOUSAND
+    return f"{value:.1f} TB"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time for people."""
+    if seconds is None:
+        return MISSING
+    if seconds < MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE:.0f} min {seconds % MINUTE:.0f} s"
+    return f"{seconds // HOUR:.0f} h {seconds % HOUR // MINUTE:.0f} min"
+
+
+def moment(value: datetime | None) -> str:
+    """Return a time to the minute, in UTC."""
+    return MISSING if value is None else f"{value:%Y-%m-%d %H:%M} UTC"
+
+
+def words(value: object) -> str:
+    """Return an identifier as words."""
+    return str(value).replace("_", " ")
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("app.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for function in (count, percent, fixed, size, duration, moment, words):
+        made.filters[function.__name__] = function
+    functions: dict[str, Any] = {"static": assets.url}
+    made.globals |= functions
+    return made
+
+
+environment = _environment()

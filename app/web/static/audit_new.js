@@ -1,0 +1,30 @@
+// Starting an audit: whatever is left open is left out of the request.
+
+import { send } from "./api.js";
+import { find, showProblem } from "./dom.js";
+
+const form = find("audit");
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    const answer = await send("POST", "/v1/audits", { body: request() });
+    location.assign(`/audits/${answer.id}`);
+  } catch (error) {
+    showProblem(error);
+    const pointer = error.document?.errors?.[0]?.pointer.split("/").pop();
+    form.elements[pointer]?.focus();
+  }
+});
+
+function request() {
+  const configuration = {};
+  for (const field of form.elements) {
+    if (!field.name || field.name === "name" || field.value === "") continue;
+    configuration[field.name] = field.type === "number" ? Number(field.value) : field.value;
+  }
+  const rate = find("rate").value;
+  if (rate !== "") configuration.rehearsal = { rate: Number(rate) / 100 };
+  const name = find("name").value.trim();
+  return { dataset_id: form.dataset.dataset, configuration, ...(name ? { name } : {}) };
+}

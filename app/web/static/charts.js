@@ -1,0 +1,136 @@
+// Plotly in the page's own colours; redrawn when the scheme changes.
+
+// Above so many classes the cells are too small for numbers.
+const MATRIX_NUMBERS = 12;
+const drawn = new Map();
+
+function token(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+const palette = () => ["accent", "wrong", "right", "doubt", "muted"].map(token);
+
+function layout(given) {
+  const axis = {
+    gridcolor: token("line"), linecolor: token("line"), zerolinecolor: token("line"), automargin: true,
+    fixedrange: true,
+  };
+  return {
+    autosize: true,
+    margin: { l: 48, r: 12, t: 8, b: 40 },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: token("muted") },
+    colorway: palette(),
+    hoverlabel: { bgcolor: token("surface"), bordercolor: token("edge"), font: { color: token("ink") } },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+    ...given,
+    xaxis: { ...axis, ...given.xaxis },
+    yaxis: { ...axis, ...given.yaxis },
+  };
+}
+
+export function draw(id, build) {
+  const place = document.getElementById(id);
+  drawn.set(id, build);
+  const { data, layout: given } = build(token);
+  return window.Plotly.react(place, data, layout(given), { displayModeBar: false, responsive: true });
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const [id, build] of drawn) draw(id, build);
+});
+
+const line = (name, x, y, extra = {}) => ({
+  name, x, y, mode: x.length > 1 ? "lines" : "markers", type: "scatter", ...extra,
+});
+
+const CURVES = {
+  loss: { classifier_loss: "classifier", predictor_loss: "predictor" },
+  accuracy: {
+    accuracy: "classifier", predictor_accuracy: "predictor", validation_accuracy: "held out",
+    true_accuracy: "classifier, on truth", predictor_true_accuracy: "predictor, on truth",
+  },
+};
+
+export function trainingCurves(runs) {
+  for (const [id, fields] of Object.entries(CURVES)) {
+    const data = runs.flatMap((run) => Object.entries(fields).flatMap(([field, name]) => {
+      const known = run.epochs.filter((epoch) => epoch[field] !== null);
+      const label = runs.length > 1 ? `run ${run.run}: ${name}` : name;
+      return known.length ? [line(label, known.map((epoch) => epoch.epoch), known.map((epoch) => epoch[field]))] : [];
+    }));
+    const scale = id === "loss" ? { rangemode: "tozero" } : { range: [0, 1.02], tickformat: ".0%" };
+    draw(id, () => ({ data, layout: { xaxis: { title: { text: "epoch" } }, yaxis: scale, showlegend: true } }));
+  }
+}
+
+const barsOf = (edges, counts, name, color) => ({
+  type: "bar", name, x: counts.map((_, place) => (edges[place] + edges[place + 1]) / 2), y: counts,
+  width: edges[1] - edges[0], marker: { color },
+});
+
+export function histogram(summary, metrics) {
+  draw("histogram", (colour) => ({
+    data: metrics
+      ? [barsOf(metrics.histogram.edges, metrics.histogram.right, "right labels", colour("accent")),
+         barsOf(metrics.histogram.edges, metrics.histogram.wrong, "wrong labels", colour("wrong"))]
+      : [barsOf(summary.histogram.edges, summary.histogram.counts, "samples", colour("accent"))],
+    layout: {
+      barmode: "stack", bargap: 0.05, showlegend: Boolean(metrics),
+      xaxis: { title: { text: "distance" }, range: [0, Math.SQRT2] }, yaxis: { title: { text: "samples" } },
+    },
+  }));
+}
+
+export function budget(found, done) {
+  draw("budget", (colour) => ({
+    data: [
+      line("expected", found.review, found.expected_found, { line: { color: colour("accent"), width: 2 } }),
+      ...(done ? [{ name: "found so far", x: [done.reviewed], y: [done.errors], mode: "markers", type: "scatter",
+                    marker: { size: 10, color: colour("wrong") } }] : []),
+    ],
+    layout: {
+      showlegend: Boolean(done), xaxis: { title: { text: "samples reviewed, the worst first" }, rangemode: "tozero" },
+      yaxis: { title: { text: "errors found" }, rangemode: "tozero" },
+    },
+  }));
+}
+
+export function matrix(found) {
+  const shown = found.matrix.map((row) => row.map((value) => (value === null ? null : 100 * value)));
+  // The diagonal, right labels, would drown the rest in one scale: it has its own.
+  const part = (isKept) => shown.map((row, is) => row.map((value, given) => (isKept(is, given) ? value : null)));
+  const wrong = part((is, given) => is !== given);
+  const most = Math.max(1, ...wrong.flat().map((value) => value ?? 0));
+  const names = found.classes.map((name) => `${name}\u200b`);
+  const cells = (z, zmax, colors) => ({
+    type: "heatmap", x: names, y: names, z, zmin: 0, zmax, xgap: 1, ygap: 1, showscale: false, hoverongaps: false,
+    colorscale: [[0, colors[0]], [1, colors[1]]], hovertemplate: "is %{y}<br>given %{x}<br>%{z:.1f} %<extra></extra>",
+    ...(names.length <= MATRIX_NUMBERS
+      ? { text: z.map((row) => row.map((value) => (value >= 0.5 ? value.toFixed(0) : ""))), texttemplate: "%{text}" }
+      : {}),
+  });
+  draw("matrix", (colour) => ({
+    data: [
+      cells(wrong, most, [colour("surface"), colour("wrong")]),
+      cells(part((is, given) => is === given), 100, [colour("surface"), colour("right-soft")]),
+    ],
+    layout: {
+      xaxis: { title: { text: "given" }, type: "category", showgrid: false },
+      yaxis: { title: { text: "is" }, type: "category", autorange: "reversed", showgrid: false },
+    },
+  }));
+}
+
+export function curve(id, points, { x, y, diagonal }) {
+  draw(id, (colour) => ({
+    data: [
+      ...(diagonal ? [line("chance", [0, 1], [0, 1], { line: { color: colour("edge"), dash: "dot", width: 1 } })] : []),
+      line("this audit", points.x, points.y, { line: { color: colour("accent"), width: 2 } }),
+    ],
+    layout: {
+      showlegend: false, xaxis: { title: { text: x }, range: [-0.01, 1.01] }, yaxis: { title: { text: y }, range: [-0.01, 1.02] },
+    },
+  }));
+}
