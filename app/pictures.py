@@ -1,20 +1,27 @@
 """Showing a sample: the original bytes from the upload, or the pixels that training sees."""
 
 import io
+import math
 import zlib
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from app.errors import Invalid, NotFound
 from app.tables import Sample
 
 DEFLATED = 8
+HEADER_BYTES_MAX = 4_096
 MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
 
 
-def original(sample: Sample, upload: Path, *, max_bytes: int) -> bytes:
+Read = Callable[[int, int], bytes]
+"""Returns a range of a stored file: start, length; shorter where the file ends."""
+
+
+def original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes:
     """Return the encoded picture as it was uploaded, read in one piece from its place in the archive.
 
     Raises:
@@ -23,9 +30,7 @@ def original(sample: Sample, upload: Path, *, max_bytes: int) -> bytes:
     """
     if sample.source_offset is None or sample.source_length is None:
         raise NotFound(f"sample {sample.position} has no original picture; ask for variant=pack")
-    with upload.open("rb") as file:
-        file.seek(sample.source_offset)
-        stored = file.read(sample.source_length)
+    stored = read_upload(sample.source_offset, sample.source_length)
     if sample.source_method != DEFLATED:
         return stored
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -47,9 +52,9 @@ def media_type(picture: bytes, *, max_pixels: int) -> str:
     return found
 
 
-def from_pack(pack: Path, position: int, *, side: int | None) -> bytes:
+def from_pack(read_pack: Read, position: int, *, side: int | None) -> bytes:
     """Return one row of an image pack [N, H, W, C] as PNG, enlarged to `side` pixels without smoothing."""
-    pixels = np.load(pack, mmap_mode="r")[position]
+    pixels = _row(read_pack, position)
     image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
     if side is not None:
         factor = side / max(image.size)
@@ -60,3 +65,14 @@ def from_pack(pack: Path, position: int, *, side: int | None) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def _row(read_pack: Read, position: int) -> npt.NDArray[np.uint8]:
+    """Return one row of a .npy file of uint8, reading its header and that row alone."""
+    header = io.BytesIO(read_pack(0, HEADER_BYTES_MAX))
+    assert np.lib.format.read_magic(header) == (1, 0)
+    (_, *shape), _, dtype = np.lib.format.read_array_header_1_0(header)
+    assert dtype == np.uint8
+    length = math.prod(shape)
+    row = read_pack(header.tell() + position * length, length)
+    return np.frombuffer(row, dtype=np.uint8).reshape(shape)

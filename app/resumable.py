@@ -125,8 +125,7 @@ def finish(session: Session, files: Storage, upload_id: UUID, sha256: str) -> No
     datasets.require_uploading(dataset)
     datasets.put_file(session, dataset, name=upload.name, size=upload.size, sha256=sha256)
     target = files.upload(dataset.id, upload.name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    path(files, upload).replace(target)
+    files.move(path(files, upload), target)
     upload.finished_at = func.now()
     if upload.complete:
         datasets.start_ingestion(session, dataset)

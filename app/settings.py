@@ -24,7 +24,21 @@ class Settings(BaseSettings):
 
     database_url: str = Field(description="SQLAlchemy URL of PostgreSQL, driver psycopg")
     broker_url: str = Field(description="Celery URL of Redis")
-    storage_dir: Path = Field(description="folder for uploads, packs and results")
+    storage_dir: Path = Field(
+        description="folder for uploads, packs and results; with a bucket, this host's workspace and cache"
+    )
+    storage_url: str | None = Field(
+        default=None, description="s3://bucket/prefix, shared by all hosts; None: everything in storage_dir"
+    )
+    storage_endpoint: str | None = Field(default=None, description="URL of an S3 server other than AWS's")
+    storage_region: str | None = None
+    storage_key_id: str | None = Field(
+        default=None, description="access key; None: AWS's variables, or the host's role"
+    )
+    storage_secret: str | None = Field(default=None, description="secret of the access key")
+    storage_cache_bytes: int = Field(
+        default=200 * GIBIBYTE, gt=0, description="packs that a host keeps of a bucket's"
+    )
 
     authentication: Literal["keys", "none"] = Field(
         default="keys",

@@ -3,26 +3,26 @@
 The images install these before they copy the code, so that the layer is built again only when they change.
 """
 
+import re
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 
 def requirements(pyproject: Path, extras: list[str]) -> list[str]:
-    """Return the project's dependencies and those of its extras, and of the extras that these name."""
+    """Return the project's dependencies and those of its extras, following extras that name others."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    return [*project["dependencies"], *_of_extras(project, extras)]
+    own = re.compile(rf"{re.escape(project['name'])}\[(.+)\]")
 
+    def expanded(wanted: str) -> list[str]:
+        match = own.fullmatch(wanted)
+        return [wanted] if match is None else of_extras(match[1].split(","))
 
-def _of_extras(project: dict[str, Any], extras: list[str]) -> Iterator[str]:
-    for extra in extras:
-        for wanted in project["optional-dependencies"][extra]:
-            if wanted.startswith(f"{project['name']}["):
-                yield from _of_extras(project, [wanted.partition("[")[2].rstrip("]")])
-            else:
-                yield wanted
+    def of_extras(names: list[str]) -> list[str]:
+        optional = project["optional-dependencies"]
+        return [each for name in names for wanted in optional[name] for each in expanded(wanted)]
+
+    return [*project["dependencies"], *of_extras(extras)]
 
 
 if __name__ == "__main__":

@@ -5,33 +5,44 @@ from typing import Any
 
 import torch
 
+from app.storage import Storage
 from worker.whole_files import write_whole
 
 CHECKPOINT, NETWORK = "checkpoint.pt", "network.pt"
 
 
-def save(folder: Path, state: dict[str, Any]) -> None:
+def save(storage: Storage, folder: Path, state: dict[str, Any]) -> None:
     """Store all that a resumed training needs."""
-    write_whole(folder / CHECKPOINT, lambda file: torch.save(state, file))
+    _save(storage, folder / CHECKPOINT, state)
 
 
-def load(folder: Path) -> dict[str, Any] | None:
+def load(storage: Storage, folder: Path) -> dict[str, Any] | None:
     """Return the last checkpoint, None where there is none."""
     path = folder / CHECKPOINT
-    return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
+    return _load(storage, path) if storage.exists(path) else None
 
 
-def discard(folder: Path) -> None:
+def discard(storage: Storage, folder: Path) -> None:
     """Delete the checkpoint of a finished training."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    storage.remove(folder / CHECKPOINT)
 
 
-def save_network(folder: Path, state: dict[str, torch.Tensor]) -> None:
+def save_network(storage: Storage, folder: Path, state: dict[str, torch.Tensor]) -> None:
     """Store the classifier's state dict."""
-    write_whole(folder / NETWORK, lambda file: torch.save(state, file))
+    _save(storage, folder / NETWORK, state)
 
 
-def load_network(folder: Path) -> dict[str, torch.Tensor]:
+def load_network(storage: Storage, folder: Path) -> dict[str, torch.Tensor]:
     """Return the classifier's state dict of a finished run."""
-    network: dict[str, torch.Tensor] = torch.load(folder / NETWORK, map_location="cpu", weights_only=True)
-    return network
+    return _load(storage, folder / NETWORK)
+
+
+def _save(storage: Storage, path: Path, state: dict[str, Any]) -> None:
+    write_whole(path, lambda file: torch.save(state, file))
+    storage.publish(path)
+
+
+def _load(storage: Storage, path: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(storage.fetch(path), map_location="cpu", weights_only=True)
+    storage.release(path.parent)
+    return state

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
+from app.storage import Storage
 from worker.whole_files import write_whole
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -64,8 +65,8 @@ def _truth_columns(truth: npt.NDArray[np.int64], rows: pa.Table, names: pa.Array
     }
 
 
-def write(table: pa.Table, folder: Path, *, version: int) -> dict[str, Any]:
-    """Write both files and return, by public name, their path, size and digests."""
+def write(table: pa.Table, storage: Storage, folder: Path, *, version: int) -> dict[str, Any]:
+    """Publish both files and return, by public name, their path, size and digests."""
     paths = {
         name: folder / f"ranking.v{version}.{name.rpartition('.')[2]}"
         for name in ("ranking.csv", "ranking.parquet")
@@ -73,7 +74,10 @@ def write(table: pa.Table, folder: Path, *, version: int) -> dict[str, Any]:
     options = csv.WriteOptions(eol="\r\n")
     write_whole(paths["ranking.csv"], lambda file: csv.write_csv(_guarded(table), file, options))
     write_whole(paths["ranking.parquet"], lambda file: parquet.write_table(table, file, compression="zstd"))
-    return {name: _described(path) for name, path in paths.items()}
+    described = {name: _described(path) for name, path in paths.items()}
+    for path in paths.values():
+        storage.publish(path)
+    return described
 
 
 def _guarded(table: pa.Table) -> pa.Table:

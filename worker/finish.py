@@ -99,14 +99,14 @@ def _judge(session: Session, storage: Storage, audit: Audit, runs: list[Run], kn
     epochs = audits.epochs(session, [run.id for run in runs])
     for run in runs:
         if run.status == RunStatus.SUCCEEDED:
-            signals = signal_files.load(storage.run(audit.id, run.number))
+            signals = signal_files.load(storage, storage.run(audit.id, run.number))
             run.result = choice.result(epochs[run.id], signals, known)
 
 
 def _score_rows(storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels) -> pa.Table:
     """Return the score rows in order of rank, from the signals of the chosen runs as one."""
     signals = averaged(
-        [signal_files.load(storage.run(audit.id, run.number)) for run in runs if run.is_chosen]
+        [signal_files.load(storage, storage.run(audit.id, run.number)) for run in runs if run.is_chosen]
     )
     believed = estimate(
         signals["distance_average"], disagrees_N=signals["top_labels_N3"][:, 0] != known.given
@@ -117,10 +117,10 @@ def _score_rows(storage: Storage, audit: Audit, runs: list[Run], known: AuditLab
 def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, known: AuditLabels) -> None:
     dataset = session.get_one(Dataset, audit.dataset_id)
     truth = known.truth
-    samples = parquet.read_table(storage.pack(dataset.id) / "samples.parquet", columns=["key", "split"])
+    samples = parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"])
     names = dataset.class_names or []
     table = downloads.ranking_table(rows, samples, names, truth)
-    audit.files = downloads.write(table, storage.audit(audit.id), version=dataset.truth_version)
+    audit.files = downloads.write(table, storage, storage.audit(audit.id), version=dataset.truth_version)
     audit.reported_truth_version = dataset.truth_version
     audit.theory = _theory(session, audit, rows, truth, class_count=len(names))
     if truth is not None:

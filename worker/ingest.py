@@ -33,8 +33,10 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
     try:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
             ingested = _build(database, storage, dataset, heartbeat)
+        pack = storage.pack(dataset_id)
         with database.transaction() as session:
-            _store(session, dataset, ingested, storage.pack(dataset_id) / ingested.samples_path.name)
+            _store(session, dataset, ingested, pack / ingested.samples_path.name)
+        storage.release(pack)
         log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
     except LeaseLost:
         log.warning("ingestion lost its lease", dataset=str(dataset_id))
@@ -74,16 +76,20 @@ def _build(database: Database, storage: Storage, dataset: Dataset, heartbeat: He
         storage.remove(leftover)
     building.mkdir(parents=True)
     storage.remove(destination.with_name("incoming"))  # bodies that a killed API left behind
+    files = [storage.fetch(storage.upload(dataset.id, name)) for name in names]
     ingested = build_pack(
-        [storage.upload(dataset.id, name) for name in names],
+        files,
         options=IngestOptions(**dataset.options),
         limits=IngestLimits(),
         destination=building,
         on_progress=on_progress,
     )
+    storage.release(files[0].parent)
     heartbeat.renew()
     shutil.rmtree(destination, ignore_errors=True)
     building.rename(destination)
+    for file in destination.iterdir():
+        storage.publish(file, keep=True)
     return ingested
 
 

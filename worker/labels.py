@@ -28,7 +28,7 @@ class AuditLabels:
 
 def of_audit(session: Session, storage: Storage, audit: Audit, dataset: Dataset) -> AuditLabels:
     """Return an audit's labels; in a rehearsal the labels as uploaded are the truth."""
-    uploaded = np.load(storage.pack(dataset.id) / "labels.npy")
+    uploaded = np.load(storage.pack_file(dataset, "labels.npy"))
     rehearsal = audit.configuration.get("rehearsal")
     if rehearsal is None:
         return AuditLabels(given=uploaded, truth=truths.known(session, dataset))

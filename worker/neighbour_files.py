@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from app.storage import Storage
 from models.neighbours import Neighbours
 from worker.whole_files import write_whole
 
@@ -19,18 +20,24 @@ def width(sample_count: int, *, bytes_max: int) -> int:
     return fitting if fitting >= WIDTH_MIN else 0
 
 
-def save(folder: Path, features_NW: npt.NDArray[np.float16], neighbours: Neighbours) -> None:
+def save(
+    storage: Storage, folder: Path, features_NW: npt.NDArray[np.float16], neighbours: Neighbours
+) -> None:
     """Store both."""
     write_whole(folder / FEATURES, lambda file: np.save(file, features_NW))
     index_Nk, similarity_Nk = neighbours.index_Nk, neighbours.similarity_Nk
     write_whole(
         folder / NEIGHBOURS, lambda file: np.savez(file, index_Nk=index_Nk, similarity_Nk=similarity_Nk)
     )
+    for name in (FEATURES, NEIGHBOURS):
+        storage.publish(folder / name)
 
 
-def load(folder: Path) -> Neighbours | None:
+def load(storage: Storage, folder: Path) -> Neighbours | None:
     """Return the neighbours of a finished run, None where it kept none."""
-    if not (folder / NEIGHBOURS).exists():
+    if not storage.exists(folder / NEIGHBOURS):
         return None
-    with np.load(folder / NEIGHBOURS) as stored:
-        return Neighbours(index_Nk=stored["index_Nk"], similarity_Nk=stored["similarity_Nk"])
+    with np.load(storage.fetch(folder / NEIGHBOURS)) as stored:
+        found = Neighbours(index_Nk=stored["index_Nk"], similarity_Nk=stored["similarity_Nk"])
+    storage.release(folder)
+    return found

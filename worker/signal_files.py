@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.storage import Storage
 from worker.whole_files import write_whole
 
 SIGNALS = "signals.npz"
@@ -14,12 +15,15 @@ Signals = Mapping[str, npt.NDArray[Any]]
 """The fields of `models.signals.Signals` by name, and `neighbour_disagreement` where it was made."""
 
 
-def save(folder: Path, signals: Signals) -> None:
+def save(storage: Storage, folder: Path, signals: Signals) -> None:
     """Store signals."""
     write_whole(folder / SIGNALS, lambda file: np.savez(file, **dict[str, Any](signals)))
+    storage.publish(folder / SIGNALS)
 
 
-def load(folder: Path) -> Signals:
+def load(storage: Storage, folder: Path) -> Signals:
     """Return the signals of a finished run."""
-    with np.load(folder / SIGNALS) as stored:
-        return dict(stored)
+    with np.load(storage.fetch(folder / SIGNALS)) as stored:
+        signals = dict(stored)
+    storage.release(folder)
+    return signals

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app import audits, leases
 from app.database import Database
 from app.settings import Settings
-from app.storage import Storage
+from app.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
 from models.config import TrainingConfig, resolve
 from models.neighbours import Neighbours, disagreement, nearest
@@ -63,12 +63,12 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
             result = _train(database, storage, settings, job, heartbeat)
             neighbours = _neighbours(result, job, heartbeat)
             heartbeat.renew()
-            _keep(folder, result, job.labels, neighbours)
+            _keep(storage, folder, result, job.labels, neighbours)
         _end(database, run, RunStatus.SUCCEEDED)
-        checkpoints.discard(folder)
+        checkpoints.discard(storage, folder)
     except Cancelled:
         _end(database, run, RunStatus.CANCELLED)
-        checkpoints.discard(folder)
+        checkpoints.discard(storage, folder)
     except HandedBack:
         _hand_back(database, run)
     except LeaseLost:
@@ -137,17 +137,16 @@ def _train(
     database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> TrainingResult:
     folder = storage.run(job.run.audit_id, job.run.number)
-    folder.mkdir(parents=True, exist_ok=True)
-    reporter = _Reporter(database, settings, job, heartbeat, folder)
+    reporter = _Reporter(database, storage, settings, job, heartbeat)
     return train(
-        np.load(storage.pack(job.dataset.id) / "pack.npy", mmap_mode="r"),
+        np.load(storage.pack_file(job.dataset, PACK), mmap_mode="r"),
         job.labels,
         class_count=len(job.dataset.class_names or ()),
         config=job.config,
         device=job.device,
         on_progress=reporter,
         initial_state=_parent_network(storage, job.run),
-        resume=checkpoints.load(folder),
+        resume=checkpoints.load(storage, folder),
         feature_width=neighbour_files.width(len(job.labels), bytes_max=settings.features_max_bytes),
     )
 
@@ -159,33 +158,40 @@ def _neighbours(result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]) -> 
 
 
 def _keep(
+    storage: Storage,
     folder: Path,
     result: TrainingResult,
     labels_N: npt.NDArray[np.int32],
     neighbours: Neighbours | None,
 ) -> None:
-    checkpoints.save_network(folder, result.model_state)
+    checkpoints.save_network(storage, folder, result.model_state)
     signals = asdict(result.signals)
     if result.features_NW is not None and neighbours is not None:
-        neighbour_files.save(folder, result.features_NW, neighbours)
+        neighbour_files.save(storage, folder, result.features_NW, neighbours)
         signals["neighbour_disagreement"] = disagreement(neighbours, labels_N)
-    signal_files.save(folder, signals)
+    signal_files.save(storage, folder, signals)
 
 
 def _parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] | None:
     if run.parent_number is None:
         return None
-    return checkpoints.load_network(storage.run(run.audit_id, run.parent_number))
+    return checkpoints.load_network(storage, storage.run(run.audit_id, run.parent_number))
 
 
 class _Reporter:
     """What the training loop calls: it hands on progress, stores epochs and checkpoints, and may raise."""
 
     def __init__(
-        self, database: Database, settings: Settings, job: Job, heartbeat: Heartbeat[Run], folder: Path
+        self,
+        database: Database,
+        storage: Storage,
+        settings: Settings,
+        job: Job,
+        heartbeat: Heartbeat[Run],
     ) -> None:
-        self._database, self._settings, self._job = database, settings, job
-        self._heartbeat, self._folder = heartbeat, folder
+        self._database, self._storage, self._settings = database, storage, settings
+        self._job, self._heartbeat = job, heartbeat
+        self._folder = storage.run(job.run.audit_id, job.run.number)
         self._checkpointed = self._ranked = monotonic()
 
     def __call__(self, progress: Progress) -> None:
@@ -196,12 +202,12 @@ class _Reporter:
         try:
             self._heartbeat.check()
         except HandedBack:
-            checkpoints.save(self._folder, progress.state())
+            checkpoints.save(self._storage, self._folder, progress.state())
             raise
         if progress.finished is not None:
             self._store(progress.finished, progress)
         if monotonic() - self._checkpointed >= self._settings.checkpoint_seconds:
-            checkpoints.save(self._folder, progress.state())
+            checkpoints.save(self._storage, self._folder, progress.state())
             self._checkpointed = monotonic()
 
     def _store(self, record: EpochRecord, progress: Progress) -> None:

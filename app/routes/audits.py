@@ -10,6 +10,7 @@ from app import audits, cursors, datasets, ranking, reviews
 from app.errors import NotFound, WrongState
 from app.routes.answers import audit_out, suspect
 from app.routes.dependencies import Files, Opened, Paged, Position, Reads, Session, Writes, link_next
+from app.routes.stored import stored_file
 from app.schemas.audits import AuditOut, EpochOut, RunEpochsOut
 from app.schemas.requests import AuditRequest
 from app.schemas.results import MetricsOut, SuspectDetail, SuspectPage
@@ -179,15 +180,16 @@ def read_file(
     """Download the whole ranking; see docs/ranking.md for its columns."""
     audit = _succeeded(session, audit_id)
     stored = (audit.files or {})[file_name]
-    etag = f'"{stored["sha256"]}"'
-    wanted = request.headers.get("if-none-match", "")
-    if etag in wanted or wanted.strip() == "*":
-        return Response(status_code=304, headers={"ETag": etag})
-    return FileResponse(
+    return stored_file(
+        request,
+        files,
         files.audit(audit_id) / stored["path"],
+        etag=f'"{stored["sha256"]}"',
         media_type=MEDIA_TYPES[file_name],
-        filename=file_name,
-        headers={"ETag": etag, "Repr-Digest": stored["repr_digest"]},
+        headers={
+            "Repr-Digest": stored["repr_digest"],
+            "Content-Disposition": f'attachment; filename="{file_name}"',
+        },
     )
 
 

@@ -16,7 +16,7 @@ from app.schemas.datasets import DatasetOut, ProblemOut, SampleOut, TruthOut
 from app.schemas.requests import DatasetRequest
 from app.schemas.shared import Page
 from app.settings import Settings
-from app.storage import Storage
+from app.storage import PACK, Storage
 from app.tables import Dataset
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
@@ -70,8 +70,7 @@ async def put_file(
             datasets.require_uploading(dataset)
             datasets.put_file(session, dataset, name=file_name, size=body.size, sha256=body.sha256)
             target = files.upload(dataset_id, file_name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            body.path.replace(target)
+            files.move(body.path, target)
             if complete:
                 datasets.start_ingestion(session, dataset)
             return dataset_out(dataset, datasets.files(session, [dataset_id])[dataset_id])
@@ -208,10 +207,11 @@ def read_image(
         raise Invalid("a dataset of features has no pictures")
     if variant == "original":
         most = chosen.image_max_pixels
-        picture = pictures.original(sample, files.upload(dataset_id, names[0]), max_bytes=4 * most)
+        upload = files.upload(dataset_id, names[0])
+        picture = pictures.original(sample, files.reader(upload), max_bytes=4 * most)
         media_type = pictures.media_type(picture, max_pixels=most)
     else:
-        picture = pictures.from_pack(files.pack(dataset_id) / "pack.npy", position, side=side)
+        picture = pictures.from_pack(files.reader(files.pack(dataset_id) / PACK), position, side=side)
         media_type = "image/png"
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
     return Response(picture, media_type=media_type, headers=headers)

@@ -27,7 +27,7 @@ def ready(chosen: Chosen, opened: Opened, files: Files, response: Response) -> H
     checks = {
         "database": _check(lambda: _ask_database(opened)),
         "broker": _check(lambda: _ask_broker(chosen)),
-        "storage": _check(files.free_bytes),
+        "storage": _check(files.check),
     }
     failing = any(answer != "ok" for answer in checks.values())
     if failing:

@@ -168,7 +168,7 @@ def test_an_audit_from_training_to_its_files(
     assert np.mean([disagreements[position] for position in wrong]) > 2 * np.mean(
         list(disagreements.values())
     )
-    found = neighbour_files.load(storage.run(audit.id, 0))
+    found = neighbour_files.load(storage, storage.run(audit.id, 0))
     assert found is not None
     assert found.index_Nk.shape == (120, 10)
     lines = (storage.audit(audit.id) / done.files["ranking.csv"]["path"]).read_text().splitlines()  # type: ignore[index]
@@ -302,14 +302,14 @@ def test_a_run_handed_back_goes_on_with_the_same_numbers(
     execute(database, storage, chosen, run.id)
     back = read(database, Run, run.id)
     assert (back.status, back.lease_until) == (RunStatus.QUEUED, None)
-    state = checkpoints.load(storage.run(audit.id, 0))
+    state = checkpoints.load(storage, storage.run(audit.id, 0))
     assert state is not None
     assert 0 < state["step"] < 5 * 4
     monkeypatch.undo()
     execute(database, storage, chosen, run.id)
     assert read(database, Run, run.id).status == RunStatus.SUCCEEDED
-    expected = signal_files.load(storage.run(whole.id, 0))
-    found = signal_files.load(storage.run(audit.id, 0))
+    expected = signal_files.load(storage, storage.run(whole.id, 0))
+    found = signal_files.load(storage, storage.run(audit.id, 0))
     assert all((expected[name] == found[name]).all() for name in expected)
     assert not (storage.run(audit.id, 0) / checkpoints.CHECKPOINT).exists()
 

@@ -63,7 +63,7 @@ def test_rows_stand_in_order_of_rank(rows: pa.Table) -> None:
 
 def test_the_csv_is_rfc_4180_and_runs_no_formula(rows: pa.Table, tmp_path: Path) -> None:
     table = downloads.ranking_table(rows, SAMPLES, NAMES, np.array([0, 2, -1, 1]))
-    files = downloads.write(table, tmp_path, version=1)
+    files = downloads.write(table, Storage(tmp_path), tmp_path, version=1)
     content = (tmp_path / files["ranking.csv"]["path"]).read_bytes()
     assert hashlib.sha256(content).hexdigest() == files["ranking.csv"]["sha256"]
     assert content.count(b"\r\n") == 5

@@ -1,0 +1,97 @@
+"""An S3-compatible bucket: whole files in and out in pieces, ranges of them, and deletion by prefix."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import obstore
+from obstore.store import S3Store
+
+BLOCK_BYTES = 2**20
+DELETED_AT_ONCE = 1_000
+
+
+class Bucket:
+    """Objects by key below one prefix. A missing object raises FileNotFoundError."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        key_id: str | None = None,
+        secret: str | None = None,
+    ) -> None:
+        """Name a bucket, `s3://bucket/prefix`; None: as AWS's own variables or the host's role say."""
+        parts = urlsplit(url)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise ValueError(f"a bucket is named s3://bucket or s3://bucket/prefix, found {url!r}")
+        given: dict[str, Any] = {
+            "endpoint": endpoint, "region": region, "access_key_id": key_id, "secret_access_key": secret,
+        }  # fmt: skip
+        self._store = S3Store(
+            parts.netloc,
+            prefix=parts.path.strip("/") or None,
+            client_options={"allow_http": (endpoint or "").startswith("http://")},
+            virtual_hosted_style_request=endpoint is None,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+
+    def put(self, key: str, path: Path) -> None:
+        """Store a file, in several parts where it is large; the object appears whole or not at all."""
+        obstore.put(self._store, key, path)
+
+    def get(self, key: str, path: Path) -> None:
+        """Write an object to a file, which appears whole or not at all."""
+        partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                for block in self.stream(key):
+                    file.write(block)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def stream(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield an object's bytes from `start` up to `stop`, without holding them all."""
+        size = self.size(key)
+        stop = size if stop is None else min(stop, size)
+        if start >= stop:
+            return
+        answer = obstore.get(self._store, key, options={"range": (start, stop)})
+        for block in answer.stream(min_chunk_size=BLOCK_BYTES):
+            yield bytes(block)
+
+    def read(self, key: str, *, start: int, length: int) -> bytes:
+        """Return a range of an object, shorter where the object ends."""
+        return bytes(obstore.get_range(self._store, key, start=start, length=length))
+
+    def size(self, key: str) -> int:
+        """Return an object's length in bytes."""
+        return int(obstore.head(self._store, key)["size"])
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is an object of this key."""
+        try:
+            self.size(key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def remove(self, prefix: str) -> None:
+        """Delete every object below a prefix, and the object of that name; none is fine."""
+        self._delete([prefix] if self.exists(prefix) else [])
+        for found in obstore.list(self._store, prefix=f"{prefix}/", chunk_size=DELETED_AT_ONCE):
+            self._delete([item["path"] for item in found])
+
+    def _delete(self, keys: list[str]) -> None:
+        if keys:
+            obstore.delete(self._store, keys)
+
+    def check(self) -> None:
+        """Raise unless the bucket answers."""
+        next(iter(obstore.list(self._store, chunk_size=1)), None)

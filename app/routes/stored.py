@@ -1,0 +1,46 @@
+"""Serving a stored file from wherever it is kept, whole or by Range (RFC 9110), never through memory."""
+
+import re
+from pathlib import Path
+
+from fastapi import Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+
+from app.storage import Storage
+
+ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def stored_file(
+    request: Request, files: Storage, path: Path, *, etag: str, media_type: str, headers: dict[str, str]
+) -> Response:
+    """Return a file's answer; 304 where the client has it already. `headers` come beside ETag and length."""
+    headers = {"ETag": etag, **headers}
+    wanted = request.headers.get("if-none-match", "")
+    if etag in wanted or wanted.strip() == "*":
+        return Response(status_code=304, headers=headers)
+    if files.is_local:
+        return FileResponse(path, media_type=media_type, headers=headers)
+    size = files.size(path)
+    start, stop = _range(request, etag, size)
+    if start >= stop and size:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+    headers |= {"Accept-Ranges": "bytes", "Content-Length": str(stop - start)}
+    is_partial = (start, stop) != (0, size)
+    if is_partial:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    body = iter(()) if request.method == "HEAD" else files.stream(path, start=start, stop=stop)
+    return StreamingResponse(
+        body, status_code=206 if is_partial else 200, media_type=media_type, headers=headers
+    )
+
+
+def _range(request: Request, etag: str, size: int) -> tuple[int, int]:
+    """Return which bytes are asked for; all where the header cannot be followed, as RFC 9110 allows."""
+    match = ONE_RANGE.fullmatch(request.headers.get("range", ""))
+    if match is None or not any(match.groups()) or request.headers.get("if-range", etag) != etag:
+        return 0, size
+    first, last = match.groups()
+    if not first:
+        return max(size - int(last), 0), size
+    return int(first), min(int(last) + 1, size) if last else size
