@@ -115,8 +115,12 @@ class Preparation:
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
-    """Return the layout in which convolutions are fastest: channels last on GPUs (on CPUs 5-15 % slower)."""
-    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    """Return the layout in which convolutions are fastest: channels last on GPUs and on CPUs with AVX-512.
+
+    On CPUs with AVX2 alone it measured 5 to 15 % slower (bench/defaults/RESULTS.md).
+    """
+    has_avx512 = torch.cpu.get_capabilities().get("avx512_f", False)
+    return torch.channels_last if device.type == "cuda" or has_avx512 else torch.contiguous_format
 
 
 def resized(images_BHWC: Tensor, side: int) -> Tensor:

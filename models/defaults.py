@@ -44,6 +44,8 @@ STEPS_OF_NETWORK: Mapping[str, int] = {"mnist_cnn": 700, "small_cnn": 1_000, "ph
 STEPS = 2_400
 """Gradient steps that anything else needs."""
 EPOCHS_MIN, EPOCHS_MAX = 8, 60
+CPU_BFLOAT16 = ("amx_bf16", "avx512_bf16")
+"""Capabilities with which a CPU multiplies in bf16 itself."""
 DMI_LEARNING_RATE = 1e-4
 """From the middle of the paper's grid for DMI, which starts from a trained model and is sensitive to it."""
 
@@ -121,14 +123,14 @@ def _precision(situation: Situation, _: Chosen) -> str:
 
 
 def has_fast_bfloat16(device: str) -> bool:
-    """Whether bf16 products are faster than fp32 there: on GPUs since Ampere and on CPUs with AMX.
+    """Whether bf16 products are faster than fp32 there: on GPUs since Ampere, on CPUs with AMX or AVX-512 BF16.
 
-    By capability and not by timing, so that a machine always gets the same numbers. Without AMX bf16 is
+    By capability and not by timing, so that a machine always gets the same numbers. On other CPUs bf16 is
     emulated, and measured 8 times slower than fp32 (bench/defaults/RESULTS.md).
     """
     if torch.device(device).type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+    return any(torch.cpu.get_capabilities().get(name, False) for name in CPU_BFLOAT16)
 
 
 CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {

@@ -112,7 +112,11 @@ def test_features_take_no_augmentation_or_image_network() -> None:
         resolve({"augmentation": "flip_crop"}, **letter)
 
 
-def test_bf16_is_chosen_where_the_cpu_has_amx(monkeypatch: pytest.MonkeyPatch) -> None:
-    for has_amx, precision in [(True, "bf16"), (False, "fp32")]:
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda answer=has_amx: {"amx_bf16": answer})
-        assert digits().precision == precision
+@pytest.mark.parametrize(
+    ("capability", "precision"), [("amx_bf16", "bf16"), ("avx512_bf16", "bf16"), ("avx512_f", "fp32")]
+)
+def test_bf16_is_chosen_where_the_cpu_multiplies_in_it(
+    monkeypatch: pytest.MonkeyPatch, capability: str, precision: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True})
+    assert digits().precision == precision
