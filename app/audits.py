@@ -39,7 +39,12 @@ def create(session: Session, dataset: Dataset, *, name: str | None, configuratio
     for network in networks(configuration):
         _check_network(dataset, network)
     _check_rehearsal(dataset, configuration.get("rehearsal") or {})
-    audit = Audit(dataset_id=dataset.id, name=name or f"audit of {dataset.name}", configuration=configuration)
+    audit = Audit(
+        workspace_id=dataset.workspace_id,
+        dataset_id=dataset.id,
+        name=name or f"audit of {dataset.name}",
+        configuration=configuration,
+    )
     session.add(audit)
     session.flush()
     session.refresh(audit)

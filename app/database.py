@@ -1,14 +1,16 @@
 """The unit of work: the one place that commits, and that sends what was promised inside a transaction."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Self
 from uuid import UUID
 
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import queue
+from app import queue, workspaces
 from app.settings import settings
 
 OUTBOX = "outbox"
@@ -20,12 +22,20 @@ class Database:
     def __init__(self, url: str, send: queue.Send, *, pool_size: int = 10) -> None:
         self.engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        workspaces.confine(self._sessions)
         self._send = send
+        self.workspace_id: UUID | None = None
+
+    def confined(self, workspace_id: UUID) -> Self:
+        """Return this database as one workspace may see it."""
+        seen = copy.copy(self)
+        seen.workspace_id = workspace_id
+        return seen
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Commit at the end and then send the outbox; on an error roll back and send nothing."""
-        with self._sessions() as session:
+        with self._sessions(info={workspaces.WORKSPACE: self.workspace_id}) as session:
             with session.begin():
                 yield session
             for task, identifier in session.info.pop(OUTBOX, []):

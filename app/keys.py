@@ -5,19 +5,28 @@ import secrets
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
-from app.tables import ApiKey, Scope
+from app.tables import DEFAULT_WORKSPACE, ApiKey, Scope
 
 PREFIX = "la_"
 
 
-def create(session: Session, *, name: str, scope: Scope, expires_at: datetime | None) -> tuple[ApiKey, str]:
+def create(
+    session: Session,
+    *,
+    name: str,
+    scope: Scope,
+    expires_at: datetime | None,
+    workspace_id: UUID = DEFAULT_WORKSPACE,
+) -> tuple[ApiKey, str]:
     """Make a key; the second value is its only appearance in the clear."""
     secret = PREFIX + secrets.token_urlsafe(32)
-    key = ApiKey(name=name, scope=scope, hash=_digest(secret), expires_at=expires_at)
+    key = ApiKey(
+        workspace_id=workspace_id, name=name, scope=scope, hash=_digest(secret), expires_at=expires_at
+    )
     session.add(key)
     session.flush()
     return key, secret
@@ -25,12 +34,15 @@ def create(session: Session, *, name: str, scope: Scope, expires_at: datetime | 
 
 def find(session: Session, secret: str) -> ApiKey | None:
     """Return the usable key with this secret, if there is one."""
-    statement = select(ApiKey).where(
-        ApiKey.hash == _digest(secret),
+    return session.scalars(select(ApiKey).where(ApiKey.hash == _digest(secret), *usable())).one_or_none()
+
+
+def usable() -> list[ColumnElement[bool]]:
+    """Return the conditions under which a key opens anything."""
+    return [
         ApiKey.revoked_at.is_(None),
         or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
-    )
-    return session.scalars(statement).one_or_none()
+    ]
 
 
 def revoke(session: Session, key_id: UUID) -> None:

@@ -57,10 +57,11 @@ def get(session: Session, dataset_id: UUID, upload_id: UUID, *, lock: bool = Fal
     """Return an upload, locked if asked.
 
     Raises:
-        NotFound: the dataset has no such upload.
+        NotFound: no such dataset, or it has no such upload.
         Gone: it has expired.
 
     """
+    datasets.get(session, dataset_id)
     upload = session.get(Upload, upload_id, with_for_update=lock or None, populate_existing=True)
     if upload is None or upload.dataset_id != dataset_id:
         raise NotFound(f"dataset {dataset_id} has no upload {upload_id}")

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         default="keys",
         description="'keys': every request carries a bearer key. 'none': only loopback clients are served",
     )
+    login_hours: float = Field(default=12, gt=0, description="how long a browser stays logged in")
+    outbound_private: bool = Field(
+        default=False,
+        description="webhooks and remote sources may be at private and loopback addresses",
+    )
     log_format: Literal["json", "text"] = "json"
 
     upload_max_bytes: int = Field(default=200 * GIBIBYTE, gt=0)

@@ -116,12 +116,39 @@ class Leased:
     sent_at: Mapped[datetime] = mapped_column(server_default=func.now(), comment="when it was last queued")
 
 
+class Workspace(Identified, Base):
+    """What keys open: a key sees the objects of its workspace and no others."""
+
+    __tablename__ = "workspaces"
+
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+# Made by the migration: holds what was stored before there were workspaces, and serves without keys.
+DEFAULT_WORKSPACE = UUID("00000000-0000-7000-8000-000000000001")
+
+
+class Owned:
+    """What belongs to a workspace; `app.workspaces` keeps it from the sessions of others."""
+
+    @declared_attr
+    @classmethod
+    def workspace_id(cls) -> Mapped[UUID]:
+        """Return the owner's column."""
+        return mapped_column(
+            ForeignKey(Workspace.id, ondelete="RESTRICT"), server_default=text(f"'{DEFAULT_WORKSPACE}'")
+        )
+
+
 class ApiKey(Identified, Base):
     """A bearer key. Only its SHA-256 is kept."""
 
     __tablename__ = "api_keys"
     __table_args__ = (one_of("scope", Scope),)
 
+    workspace_id: Mapped[UUID] = mapped_column(
+        ForeignKey(Workspace.id, ondelete="RESTRICT"), server_default=text(f"'{DEFAULT_WORKSPACE}'")
+    )
     name: Mapped[str]
     scope: Mapped[str]
     hash: Mapped[bytes] = mapped_column(unique=True, comment="SHA-256 of the key")
@@ -129,7 +156,17 @@ class ApiKey(Identified, Base):
     revoked_at: Mapped[datetime | None]
 
 
-class Dataset(Identified, Leased, Base):
+class Login(Identified, Base):
+    """A browser that showed a key: it carries a cookie instead, which is good for as long as the key is."""
+
+    __tablename__ = "logins"
+
+    key_id: Mapped[UUID] = mapped_column(ForeignKey(ApiKey.id, ondelete="CASCADE"), index=True)
+    hash: Mapped[bytes] = mapped_column(unique=True, comment="SHA-256 of the cookie")
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Dataset(Identified, Owned, Leased, Base):
     """An upload; immutable once ready."""
 
     __tablename__ = "datasets"
@@ -137,6 +174,7 @@ class Dataset(Identified, Leased, Base):
         one_of("status", DatasetStatus),
         CheckConstraint("kind IN ('images', 'features')", name="kind"),
         CheckConstraint("sample_count >= 0", name="sample_count"),
+        Index("ix_datasets_workspace_id_id", "workspace_id", "id"),
         Index("ix_datasets_ingesting", "sent_at", postgresql_where=text("status = 'ingesting'")),
     )
 
@@ -241,11 +279,15 @@ class Problem(Base):
     detail: Mapped[str]
 
 
-class Audit(Identified, Base):
+class Audit(Identified, Owned, Base):
     """One question asked of one dataset with one frozen configuration."""
 
     __tablename__ = "audits"
-    __table_args__ = (one_of("status", AuditStatus), Index("ix_audits_dataset_id_id", "dataset_id", "id"))
+    __table_args__ = (
+        one_of("status", AuditStatus),
+        Index("ix_audits_dataset_id_id", "dataset_id", "id"),
+        Index("ix_audits_workspace_id_id", "workspace_id", "id"),
+    )
 
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="RESTRICT"))
     name: Mapped[str]

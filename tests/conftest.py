@@ -79,6 +79,7 @@ def database(migrated_url: str, sent: list[tuple[Task, UUID]]) -> Iterator[Datab
     yield opened
     with opened.engine.begin() as connection:
         connection.execute(text("TRUNCATE api_keys, audits, datasets CASCADE"))
+        connection.execute(text("DELETE FROM workspaces WHERE name <> 'default'"))
     opened.dispose()
 
 

@@ -10,13 +10,13 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from app import keys, migration
+from app import keys, migration, workspaces
 from app.cli.embedded import DEFAULT_HOME, HOME_VARIABLE, say, stop_on_termination
 from app.cli.output import FAILED, UNREACHABLE, AsJson, fail, print_json, print_table
 from app.database import Database, database
 from app.errors import NotFound
 from app.settings import PREFIX
-from app.tables import ApiKey, Scope
+from app.tables import ApiKey, Scope, Workspace
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
@@ -59,11 +59,19 @@ def create_key(
     *,
     scope: Scope = Scope.WRITE,
     days: Annotated[int | None, typer.Option(min=1, help="until it expires")] = None,
+    workspace: Annotated[
+        str, typer.Option(help="what it opens; made if there is none of this name")
+    ] = "default",
 ) -> None:
     """Make a key and print it; it is never shown again."""
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
     with _configured().transaction() as session:
-        _, secret = keys.create(session, name=name, scope=scope, expires_at=expires_at)
+        workspace_id, made = workspaces.named(session, workspace)
+        _, secret = keys.create(
+            session, name=name, scope=scope, expires_at=expires_at, workspace_id=workspace_id
+        )
+    if made:
+        say(f"made the workspace {workspace!r}")
     typer.echo(secret)
 
 
@@ -71,12 +79,13 @@ def create_key(
 def list_keys(*, json: AsJson = False) -> None:
     """List keys; the keys themselves are not stored."""
     columns = ("id", "name", "scope", "created_at", "expires_at", "revoked_at")
+    statement = select(ApiKey, Workspace.name).join(Workspace, Workspace.id == ApiKey.workspace_id)
     with _configured().transaction() as session:
         found = [
-            {column: _text(getattr(key, column)) for column in columns}
-            for key in session.scalars(select(ApiKey).order_by(ApiKey.id))
+            {"workspace": workspace, **{column: _text(getattr(key, column)) for column in columns}}
+            for key, workspace in session.execute(statement.order_by(ApiKey.id))
         ]
-    print_json(found) if json else print_table(found, columns)
+    print_json(found) if json else print_table(found, ("workspace", *columns))
 
 
 @app.command("revoke")

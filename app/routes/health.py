@@ -7,7 +7,8 @@ from redis import Redis
 from sqlalchemy import text
 
 from app.database import Database
-from app.routes.dependencies import Chosen, Files, Opened
+from app.routes.callers import Unconfined
+from app.routes.dependencies import Chosen, Files
 from app.schemas.shared import Health
 from app.settings import Settings
 
@@ -22,7 +23,7 @@ def live() -> Health:
 
 
 @router.get("/ready", responses={503: {"model": Health}})
-def ready(chosen: Chosen, opened: Opened, files: Files, response: Response) -> Health:
+def ready(chosen: Chosen, opened: Unconfined, files: Files, response: Response) -> Health:
     """Say whether the database, the broker and the storage answer."""
     checks = {
         "database": _check(lambda: _ask_database(opened)),

@@ -1,0 +1,108 @@
+"""Who calls: a bearer key, a browser's cookie, or, without keys, this machine itself."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app import keys, sessions
+from app.database import Database, database
+from app.errors import Forbidden, Unauthorised
+from app.settings import Settings, settings
+from app.tables import DEFAULT_WORKSPACE, ApiKey, Scope
+
+LOCAL_NAMES = frozenset({"localhost"})
+PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN_PAGES = frozenset({"none", "same-origin"})
+bearer = HTTPBearer(auto_error=False, description="a key made by `limit-audit keys create`")
+
+Chosen = Annotated[Settings, Depends(settings)]
+Unconfined = Annotated[Database, Depends(database)]
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Whom a request comes from and what it may do."""
+
+    workspace_id: UUID
+    scope: Scope
+    name: str
+    key_id: UUID | None = None
+
+
+LOCAL = Caller(workspace_id=DEFAULT_WORKSPACE, scope=Scope.ADMIN, name="local")
+
+
+def known_caller(request: Request, chosen: Chosen, opened: Unconfined, credentials: Bearer) -> Caller:
+    """Return who calls.
+
+    Raises:
+        Unauthorised: no key, or none that is good.
+        Forbidden: a page of another site made the browser ask.
+
+    """
+    if chosen.authentication == "none":
+        require_loopback(request)
+        return LOCAL
+    key = _shown_key(request, opened, credentials)
+    if key is None:
+        raise Unauthorised("this key is unknown, expired or revoked")
+    return Caller(workspace_id=key.workspace_id, scope=Scope(key.scope), name=key.name, key_id=key.id)
+
+
+def _shown_key(
+    request: Request, opened: Database, credentials: HTTPAuthorizationCredentials | None
+) -> ApiKey | None:
+    cookie = request.cookies.get(sessions.COOKIE)
+    if credentials is not None:
+        with opened.transaction() as session:
+            return keys.find(session, credentials.credentials)
+    if cookie is None:
+        raise Unauthorised(
+            "send the header 'Authorization: Bearer <key>'; keys are made by `limit-audit keys`"
+        )
+    require_own_page(request)
+    with opened.transaction() as session:
+        return sessions.find(session, cookie)
+
+
+def require_own_page(request: Request) -> None:
+    """Refuse a change that a page of another site has a browser make with our cookie (CSRF).
+
+    Browsers name the page's origin with every change; what names none is no browser and has no cookie.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    origin = request.headers.get("origin")
+    own = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+    if not own or request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
+        raise Forbidden("with a cookie, only this service's own pages may change anything")
+
+
+def require_loopback(request: Request) -> None:
+    """Serve this machine's own clients alone, and no web page that borrowed their address."""
+    client = request.client.host if request.client else ""
+    proxied = any(name in request.headers for name in PROXY_HEADERS)
+    is_foreign_page = request.headers.get("sec-fetch-site", "none") not in OWN_PAGES
+    if "origin" in request.headers:
+        require_own_page(request)
+    if proxied or is_foreign_page or not _is_loopback(client) or not _is_loopback(request.url.hostname or ""):
+        raise Forbidden(
+            "without keys only clients on this machine are served; set LIMIT_AUDIT_AUTHENTICATION=keys"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOCAL_NAMES
+
+
+Called = Annotated[Caller, Depends(known_caller)]
