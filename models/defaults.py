@@ -123,7 +123,7 @@ def _precision(situation: Situation, _: Chosen) -> str:
 
 
 def has_fast_bfloat16(device: str) -> bool:
-    """Whether bf16 products are faster than fp32 there: on GPUs since Ampere, on CPUs with AMX or AVX-512 BF16.
+    """Whether bf16 products are faster than fp32 there: GPUs since Ampere, CPUs with AMX or AVX-512 BF16.
 
     By capability and not by timing, so that a machine always gets the same numbers. On other CPUs bf16 is
     emulated, and measured 8 times slower than fp32 (bench/defaults/RESULTS.md).
