@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, Json, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "LIMIT_AUDIT_"
@@ -67,6 +67,17 @@ class Settings(BaseSettings):
     body_max_bytes: int = Field(default=MEBIBYTE, gt=0, description="largest JSON body")
     image_max_pixels: int = Field(
         default=64 * MEBIBYTE, gt=0, description="largest picture decoded on request"
+    )
+
+    ingest_memory_bytes: int = Field(
+        default=4 * GIBIBYTE, gt=0, description="of the process that reads one upload, its files not counted"
+    )
+    ingest_seconds: float = Field(default=12 * 3600, gt=0, description="that reading one upload may take")
+    ingest_silent_seconds: float = Field(default=1800, gt=0, description="of them without any progress")
+    ingest_limits: Json[dict[str, PositiveInt]] = Field(
+        default_factory=dict,
+        validate_default=False,
+        description='of docs/formats.md, those that differ, as JSON: {"max_members": 1000}',
     )
 
     lease_seconds: float = Field(default=60, gt=0, description="how long a claim holds without a heartbeat")

@@ -19,7 +19,8 @@ from app.storage import Storage
 from app.tables import Dataset, DatasetStatus, Problem, Sample, Truth
 from worker.copying import copy_into
 from worker.heartbeat import HandedBack, Heartbeat, LeaseLost
-from worker.packs import Ingested, IngestError, IngestLimits, IngestOptions, build_pack
+from worker.packs import Ingested, IngestError, IngestLimits, IngestOptions
+from worker.reading import Bounds, read_in_child
 
 log = structlog.get_logger()
 
@@ -32,7 +33,7 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
         return
     try:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
-            ingested = _build(database, storage, dataset, heartbeat)
+            ingested = _build(database, storage, settings, dataset, heartbeat)
         pack = storage.pack(dataset_id)
         with database.transaction() as session:
             _store(session, dataset, ingested, pack / ingested.samples_path.name)
@@ -61,7 +62,13 @@ def _reject(session: Session, dataset: Dataset, *, code: str, detail: str) -> No
         datasets.change_status(session, dataset.id, DatasetStatus.REJECTED)
 
 
-def _build(database: Database, storage: Storage, dataset: Dataset, heartbeat: Heartbeat[Dataset]) -> Ingested:
+def _build(
+    database: Database,
+    storage: Storage,
+    settings: Settings,
+    dataset: Dataset,
+    heartbeat: Heartbeat[Dataset],
+) -> Ingested:
     with database.transaction() as session:
         names = [file.name for file in datasets.files(session, [dataset.id])[dataset.id]]
 
@@ -77,11 +84,16 @@ def _build(database: Database, storage: Storage, dataset: Dataset, heartbeat: He
     building.mkdir(parents=True)
     storage.remove(destination.with_name("incoming"))  # bodies that a killed API left behind
     files = [storage.fetch(storage.upload(dataset.id, name)) for name in names]
-    ingested = build_pack(
+    ingested = read_in_child(
         files,
         options=IngestOptions(**dataset.options),
-        limits=IngestLimits(),
+        limits=IngestLimits(**settings.ingest_limits),
         destination=building,
+        bounds=Bounds(
+            memory_bytes=settings.ingest_memory_bytes,
+            seconds=settings.ingest_seconds,
+            silent_seconds=settings.ingest_silent_seconds,
+        ),
         on_progress=on_progress,
     )
     storage.release(files[0].parent)

@@ -352,7 +352,7 @@ def test_an_unexpected_error_rejects_the_upload_at_once_with_its_name(
     def broken(*_: object, **__: object) -> None:
         raise MemoryError("too much")
 
-    monkeypatch.setattr("worker.ingest.build_pack", broken)
+    monkeypatch.setattr("worker.ingest.read_in_child", broken)
     ingest(database, storage, chosen, dataset.id)
     rejected = read(database, Dataset, dataset.id)
     assert (rejected.status, (rejected.error or {})["code"]) == (DatasetStatus.REJECTED, "internal")
