@@ -90,6 +90,20 @@ def get(session: Session, audit_id: UUID, *, lock: bool = False) -> Audit:
     return audit
 
 
+def succeeded(session: Session, audit_id: UUID) -> Audit:
+    """Return an audit that has a result.
+
+    Raises:
+        NotFound: no such audit.
+        WrongState: it has not succeeded.
+
+    """
+    audit = get(session, audit_id)
+    if audit.status != AuditStatus.SUCCEEDED:
+        raise WrongState(f"this needs an audit that has succeeded, this one is {audit.status}")
+    return audit
+
+
 def page(session: Session, *, before: UUID | None, limit: int, dataset_id: UUID | None) -> list[Audit]:
     """Return audits, newest first, created before the given one."""
     statement = select(Audit).order_by(Audit.id.desc()).limit(limit)

@@ -16,7 +16,7 @@ from app.schemas.requests import AuditRequest
 from app.schemas.results import MetricsOut, SuspectDetail, SuspectPage
 from app.schemas.shared import Page
 from app.schemas.summaries import SummaryOut
-from app.tables import Audit, AuditMetrics, AuditStatus
+from app.tables import Audit, AuditMetrics
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])
 POLL_SECONDS = "1"
@@ -107,6 +107,7 @@ def list_suspects(
     max_distance: Annotated[float | None, Query(ge=0, le=1.5)] = None,
     is_label_issue: Annotated[bool | None, Query(description="above or below the automatic cut")] = None,
     review: Annotated[ranking.ReviewState | None, Query(description="by the verdict of a person")] = None,
+    after_rank: Annotated[int, Query(ge=0, lt=2**31, description="start below this rank")] = 0,
 ) -> SuspectPage:
     """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
     audit = audits.get(session, audit_id)
@@ -120,7 +121,9 @@ def list_suspects(
         review=review,
     )
     after = cursors.decode(paging.cursor, cursors.number)
-    found = ranking.page(session, audit, filters, after_rank=after[0] if after else 0, limit=paging.limit + 1)
+    found = ranking.page(
+        session, audit, filters, after_rank=after[0] if after else after_rank, limit=paging.limit + 1
+    )
     shown = found[: paging.limit]
     cursor = cursors.encode(shown[-1][0].rank) if len(found) > paging.limit else None
     link_next(request, response, cursor)
@@ -147,13 +150,13 @@ def read_suspect(audit_id: UUID, position: Position, session: Session) -> Suspec
 @router.get("/{audit_id}/summary", dependencies=[Reads])
 def read_summary(audit_id: UUID, session: Session) -> SummaryOut:
     """Return what the audit came to without any truth: noise rates, confusions, health, review budget."""
-    return SummaryOut.model_validate(_succeeded(session, audit_id).summary)
+    return SummaryOut.model_validate(audits.succeeded(session, audit_id).summary)
 
 
 @router.get("/{audit_id}/metrics", dependencies=[Reads])
 def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
     """Return ROC, PR and precision at k; needs truth, given at upload or attached later."""
-    audit = _succeeded(session, audit_id)
+    audit = audits.succeeded(session, audit_id)
     dataset = datasets.get(session, audit.dataset_id)
     metrics = session.get(AuditMetrics, audit_id)
     if metrics is None or audit.reported_truth_version != dataset.truth_version:
@@ -178,7 +181,7 @@ def read_file(
     request: Request,
 ) -> Response:
     """Download the whole ranking; see docs/ranking.md for its columns."""
-    audit = _succeeded(session, audit_id)
+    audit = audits.succeeded(session, audit_id)
     stored = (audit.files or {})[file_name]
     return stored_file(
         request,
@@ -191,13 +194,6 @@ def read_file(
             "Content-Disposition": f'attachment; filename="{file_name}"',
         },
     )
-
-
-def _succeeded(session: Session, audit_id: UUID) -> Audit:
-    audit = audits.get(session, audit_id)
-    if audit.status != AuditStatus.SUCCEEDED:
-        raise WrongState(f"this needs an audit that has succeeded, this one is {audit.status}")
-    return audit
 
 
 def _answers(session: Session, found: list[Audit]) -> list[AuditOut]:

@@ -114,6 +114,17 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
     return rendering.page(template, caller=caller, audit=answer, dataset=dataset_out(dataset, []))
 
 
+@router.get("/audits/{audit_id}/review", dependencies=[Reads])
+def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
+    """Review the suspects of an audit."""
+    audit = audits.get(session, audit_id)
+    if audit.status != AuditStatus.SUCCEEDED or audit.configuration.get("rehearsal"):
+        return RedirectResponse(f"/audits/{audit_id}", status_code=303)
+    dataset = datasets.get(session, audit.dataset_id)
+    answer = audit_out(audit, audits.runs(session, [audit_id])[audit_id], set())
+    return rendering.page("review.html", caller=caller, audit=answer, dataset=dataset_out(dataset, []))
+
+
 @router.get("/login")
 def login_page(next_page: Annotated[str, Query(alias="next", max_length=2000)] = "/") -> HTMLResponse:
     """Ask for a key."""

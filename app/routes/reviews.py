@@ -1,15 +1,16 @@
 """Reviews over HTTP. A write names the version that it replaces, so that nobody overwrites unseen."""
 
+import math
 import re
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
-from app import audits, cursors, datasets, review_progress, reviews
-from app.errors import Invalid, Overtaken, WrongState
-from app.routes.answers import review_out
-from app.routes.dependencies import Caller, Paged, Position, Reads, Session, Writes, link_next
+from app import audits, cursors, datasets, ranking, review_progress, reviews, similar
+from app.errors import Invalid, Overtaken
+from app.routes.answers import review_out, sample_out
+from app.routes.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
 from app.schemas.reviews import (
     Conflict,
     ReviewOut,
@@ -18,9 +19,12 @@ from app.schemas.reviews import (
     ReviewRequest,
     ReviewsOut,
     ReviewsRequest,
+    SimilarClass,
+    SimilarOut,
+    SimilarSample,
     VerdictIn,
 )
-from app.tables import AuditStatus, Dataset, Verdict
+from app.tables import Dataset, Verdict
 
 router = APIRouter(prefix="/v1", tags=["reviews"])
 WITHOUT_KEY = "local"
@@ -117,16 +121,15 @@ def clear_review(
 @router.get("/audits/{audit_id}/review-progress", dependencies=[Reads])
 def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
     """Count the verdicts on an audit's samples and say whether going on is worth it."""
-    audit = audits.get(session, audit_id)
-    if audit.status != AuditStatus.SUCCEEDED or audit.summary is None:
-        raise WrongState(f"this needs an audit that has succeeded, this one is {audit.status}")
+    audit = audits.succeeded(session, audit_id)
     reviews.require_own_labels(audit)
+    summary = audit.summary or {}
     counted = review_progress.tally(session, audit)
     upcoming = review_progress.next_share(session, audit, counted)
-    expected = float(audit.summary["expected_error_count"])
+    expected = float(summary["expected_error_count"])
     left = max(0.0, expected - counted.expected_reviewed) * counted.calibration
     return ReviewProgress(
-        sample_count=audit.summary["sample_count"],
+        sample_count=summary["sample_count"],
         verdicts=counted.verdicts,
         reviewed=sum(counted.verdicts.values()),
         errors=counted.errors,
@@ -138,6 +141,50 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
         next_precision=upcoming,
         advice=review_progress.advice(counted, upcoming),
     )
+
+
+@router.get("/audits/{audit_id}/samples/{position}/similar", dependencies=[Reads])
+def read_similar(
+    audit_id: UUID,
+    position: Position,
+    session: Session,
+    files: Files,
+    limit: Annotated[int, Query(ge=1, le=50, description="samples of each class")] = 6,
+) -> SimilarOut:
+    """Return samples of the given and of the likeliest other class that look like this one."""
+    audit = audits.succeeded(session, audit_id)
+    dataset = datasets.get(session, audit.dataset_id)
+    score = ranking.one(session, audit, position)[0]
+    ground = similar.ground(session, files, audit)
+    rows = similar.pack(files.pack(dataset.id)) if dataset.kind == "features" else None
+    other = score.suggested_label if score.suggested_label != score.given_label else score.second_label
+
+    def of_class(label: int | None) -> SimilarClass:
+        if label is None:
+            return SimilarClass(label="", samples=[])
+        found = similar.nearest(session, audit, ground, position=position, label=label, limit=limit)
+        return SimilarClass(
+            label=(dataset.class_names or [])[label],
+            samples=[
+                SimilarSample(
+                    **sample_out(dataset, sample, None).model_dump(), features=_row(rows, sample.position)
+                )
+                for sample in found
+            ],
+        )
+
+    return SimilarOut(
+        feature_names=(dataset.statistics or {}).get("feature_names"),
+        features=_row(rows, position),
+        given=of_class(score.given_label),
+        other=of_class(other),
+    )
+
+
+def _row(rows: similar.Rows | None, position: int) -> list[float | None] | None:
+    if rows is None:
+        return None
+    return [None if math.isnan(value) else value for value in rows[position].tolist()]
 
 
 def _entry(dataset: Dataset, said: VerdictIn, *, position: int, seen: int | None) -> reviews.Entry:

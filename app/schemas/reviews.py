@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, model_validator
 
+from app.schemas.datasets import SampleOut
 from app.schemas.requests import Name, Request
 from app.schemas.shared import Page, Probability
 from app.tables import Verdict
@@ -85,6 +86,28 @@ class ReviewPage(Page[ReviewOut]):
     """A page of reviews in order of position."""
 
     counts: dict[str, int] = Field(description="of the whole dataset, by verdict")
+
+
+class SimilarSample(SampleOut):
+    """A sample that looks like another one."""
+
+    features: list[float | None] | None = Field(description="its row; null for pictures")
+
+
+class SimilarClass(BaseModel):
+    """Samples of one class that look most like a suspect, among those that fit their label best."""
+
+    label: str
+    samples: list[SimilarSample]
+
+
+class SimilarOut(BaseModel):
+    """What a suspect is compared with: its given class, and the likeliest other one."""
+
+    feature_names: list[str] | None
+    features: list[float | None] | None = Field(description="the suspect's row; null for pictures")
+    given: SimilarClass
+    other: SimilarClass
 
 
 class ReviewProgress(BaseModel):

@@ -53,6 +53,7 @@ def pages(dataset: Dataset, audit: Audit) -> list[str]:
         f"/datasets/{dataset.id}",
         f"/audits/new?dataset={dataset.id}",
         f"/audits/{audit.id}",
+        f"/audits/{audit.id}/review",
     ]
 
 
@@ -100,7 +101,9 @@ def test_static_files_stay_inside_their_folder(api: TestClient) -> None:
         assert api.get(f"/static/x/{path}").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/datasets/{}", "/audits/{}", "/audits/new?dataset={}"])
+@pytest.mark.parametrize(
+    "path", ["/datasets/{}", "/audits/{}", "/audits/new?dataset={}", "/audits/{}/review"]
+)
 def test_what_does_not_exist_is_a_page_that_says_so(api: TestClient, path: str) -> None:
     answer = api.get(path.format(uuid4()))
     assert answer.status_code == 404
@@ -140,6 +143,8 @@ def test_an_audit_without_a_result_shows_its_progress(
     text = api.get(f"/audits/{made.id}").text
     assert ('id="cancel"' in text) == (status in {"queued", "running"})
     assert ("out of memory" in text) == (status == "failed")
+    answer = api.get(f"/audits/{made.id}/review", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/audits/{made.id}")
 
 
 @pytest.fixture

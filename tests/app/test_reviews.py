@@ -3,6 +3,7 @@
 import threading
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -13,7 +14,7 @@ from app.review_progress import Tally, advice
 from app.settings import Settings
 from app.settings import settings as get_settings
 from app.storage import Storage
-from app.tables import Audit, Dataset, Scope, Verdict
+from app.tables import Audit, Dataset, Run, Scope, Verdict
 from tests.made import finished_audit, new_audit, ready_dataset
 
 SUMMARY = {"sample_count": 12, "expected_error_count": 3.0}
@@ -156,6 +157,8 @@ def test_suspects_carry_their_verdicts_and_can_be_filtered_by_them(
     first = api.get(f"/v1/audits/{audit.id}/suspects").json()["items"][:2]
     assert [item["review"] and item["review"]["verdict"] for item in first] == ["keep", None]
     assert api.get(f"/v1/audits/{audit.id}/samples/9").json()["review"]["verdict"] == "drop"
+    below = api.get(f"/v1/audits/{audit.id}/suspects", params={"after_rank": 10}).json()["items"]
+    assert [item["rank"] for item in below] == [11, 12]
     cut = api.get(f"/v1/audits/{audit.id}/suspects", params={"is_label_issue": True}).json()["items"]
     assert [item["rank"] for item in cut] == [1]
 
@@ -175,6 +178,46 @@ def test_the_progress_of_a_review(api: TestClient, dataset: Dataset, audit: Audi
     upcoming = [1 / rank for rank in (3, 5, 6, 7, 8, 9, 10, 11, 12)]
     assert progress["next_precision"] == pytest.approx(sum(upcoming) / 9 * 2 / 2.5)
     assert progress["advice"] == "go_on"
+
+
+def test_a_suspect_is_shown_beside_what_looks_like_it_in_both_classes(
+    api: TestClient, database: Database, storage: Storage, dataset: Dataset, audit: Audit
+) -> None:
+    pack = np.zeros((12, 8, 8, 1), np.uint8)
+    pack[11] = pack[8] = 200  # given "cat"; so is 8
+    pack[3] = 190  # the suggested class, "ant"
+    np.save(storage.pack(dataset.id) / "pack.npy", pack)
+    found = api.get(f"/v1/audits/{audit.id}/samples/11/similar", params={"limit": 2}).json()
+    assert (found["given"]["label"], found["other"]["label"]) == ("cat", "ant")
+    assert [sample["position"] for sample in found["given"]["samples"]] == [8, 2]
+    assert [sample["position"] for sample in found["other"]["samples"]] == [3, 0]
+    assert found["features"] is None
+    # A network's features say more than pixels, where a run kept them.
+    with database.transaction() as session:
+        session.query(Run).filter_by(audit_id=audit.id).update({"is_chosen": True})
+    folder = storage.run(audit.id, 0)
+    folder.mkdir(parents=True)
+    features = np.tile(np.array([1, 0], np.float16), (12, 1))
+    features[[11, 5]] = [0, 1]
+    np.save(folder / "features.npy", features)
+    found = api.get(f"/v1/audits/{audit.id}/samples/11/similar", params={"limit": 1}).json()
+    assert [sample["position"] for sample in found["given"]["samples"]] == [5]
+
+
+def test_a_row_of_features_is_shown_beside_similar_rows(
+    api: TestClient, database: Database, storage: Storage, dataset: Dataset, audit: Audit
+) -> None:
+    with database.transaction() as session:
+        stored = session.get_one(Dataset, dataset.id)
+        stored.kind, stored.statistics = "features", {"feature_names": ["length", "width"]}
+    rows = np.arange(24, dtype=np.float32).reshape(12, 2)
+    rows[11, 1] = np.nan
+    np.save(storage.pack(dataset.id) / "pack.npy", rows)
+    found = api.get(f"/v1/audits/{audit.id}/samples/11/similar", params={"limit": 1}).json()
+    assert (found["feature_names"], found["features"]) == (["length", "width"], [22.0, None])
+    assert [(sample["position"], sample["features"]) for sample in found["given"]["samples"]] == [
+        (8, [16.0, 17.0])
+    ]
 
 
 @pytest.mark.parametrize(

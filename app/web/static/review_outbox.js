@@ -1,0 +1,91 @@
+// Verdicts on their way. Each is stored in the browser until the service has it, so that neither a reload nor a
+// broken connection loses one; verdicts on one sample are sent one after the other, each against the version
+// that came before, so that a colleague's is never overwritten unseen.
+
+import { Problem, send } from "./api.js";
+
+const LONGEST_WAIT = 15000;
+
+export class Outbox {
+  constructor({ dataset, audit, reviewer, onSaved, onConflict, onTrouble }) {
+    Object.assign(this, { dataset, audit, reviewer, onSaved, onConflict, onTrouble });
+    this.store = `limit-audit.verdicts.${dataset}`;
+    this.waiting = new Map();
+    this.chains = new Map();
+  }
+
+  get size() {
+    return this.waiting.size;
+  }
+
+  // What an earlier page could not send any more.
+  resume() {
+    const left = JSON.parse(localStorage.getItem(this.store) ?? "[]");
+    for (const { item, verdict } of left) this.put(item, verdict);
+    return left;
+  }
+
+  // `verdict` is {verdict, label} or null to take it back; `item.review` is what the service last said.
+  put(item, verdict) {
+    this.waiting.set(item.position, { item, verdict });
+    this.keep();
+    const before = this.chains.get(item.position) ?? Promise.resolve();
+    const mine = before.then(() => this.deliver(item, verdict));
+    this.chains.set(item.position, mine);
+    return mine;
+  }
+
+  keep() {
+    const left = [...this.waiting.values()].map(({ item, verdict }) => ({
+      item: { position: item.position, review: item.review }, verdict,
+    }));
+    if (left.length) localStorage.setItem(this.store, JSON.stringify(left));
+    else localStorage.removeItem(this.store);
+  }
+
+  async deliver(item, verdict) {
+    for (let wait = 500; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
+      try {
+        item.review = await this.ask(item, verdict);
+        this.done(item, verdict);
+        this.onSaved(item);
+        return;
+      } catch (error) {
+        if (error instanceof Problem && error.status < 500 && error.status !== 429) {
+          await this.refused(item, verdict, error);
+          return;
+        }
+        this.onTrouble(error);
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  ask(item, verdict) {
+    const path = `/v1/datasets/${this.dataset}/samples/${item.position}/review`;
+    const seen = item.review ? { "If-Match": `"${item.review.version}"` } : { "If-None-Match": "*" };
+    if (verdict === null) return item.review ? send("DELETE", path, { headers: seen, keepalive: true }) : null;
+    const reviewer = this.reviewer();
+    const body = { ...verdict, audit_id: this.audit, ...(reviewer ? { reviewer } : {}) };
+    return send("PUT", path, { body, headers: seen, keepalive: true });
+  }
+
+  done(item, verdict) {
+    if (this.waiting.get(item.position)?.verdict === verdict) this.waiting.delete(item.position);
+    this.keep();
+  }
+
+  // Either somebody else was faster, or an answer to this very verdict was lost on its way.
+  async refused(item, verdict, error) {
+    this.done(item, verdict);
+    if (error.status !== 412) {
+      this.onTrouble(error);
+      return;
+    }
+    const path = `/v1/datasets/${this.dataset}/samples/${item.position}/review`;
+    item.review = error.document.version === null ? null : await send("GET", path).catch(() => null);
+    const same = (item.review?.verdict ?? null) === (verdict?.verdict ?? null) && (item.review?.label ?? null) === (verdict?.label ?? null);
+    if (same) this.onSaved(item);
+    else this.onConflict(item, error);
+  }
+}

@@ -1,0 +1,79 @@
+// The suspects in order, read ahead page by page; pictures are fetched and decoded before they are shown.
+
+import { get, query } from "./api.js";
+
+const PAGE = 100;
+const READ_AHEAD = 40;
+const PICTURES_AHEAD = 12;
+const PICTURES_BEHIND = 4;
+const SIMILAR_AHEAD = 3;
+
+export class Queue {
+  constructor(audit, { filters, afterRank = null }) {
+    this.path = `/v1/audits/${audit}`;
+    this.filters = filters;
+    this.items = [];
+    this.afterRank = afterRank;
+    this.cursor = null;
+    this.ended = false;
+    this.reading = null;
+    this.pictures = new Map();
+    this.similar = new Map();
+  }
+
+  // Resolves once the place is there, or the list is known to end before it.
+  async reach(place) {
+    while (place >= this.items.length && !this.ended) await this.read();
+  }
+
+  read() {
+    this.reading ??= this.readPage().finally(() => {
+      this.reading = null;
+    });
+    return this.reading;
+  }
+
+  async readPage() {
+    const page = await get(`${this.path}/suspects${query({ limit: PAGE, cursor: this.cursor, after_rank: this.cursor ? null : this.afterRank, ...this.filters })}`);
+    this.cursor = page.next_cursor;
+    this.ended = page.next_cursor === null;
+    const known = new Set(this.items.map((item) => item.position));
+    this.items.push(...page.items.filter((item) => !known.has(item.position)));
+  }
+
+  prepare(place) {
+    if (place + READ_AHEAD > this.items.length && !this.ended) this.read().then(() => this.fetchAround(place), () => {});
+    this.fetchAround(place);
+  }
+
+  fetchAround(place) {
+    const wanted = new Set();
+    for (let near = place - PICTURES_BEHIND; near <= place + PICTURES_AHEAD; near += 1) {
+      const item = this.items[near];
+      if (!item?.image_url) continue;
+      wanted.add(item.position);
+      this.pictureOf(item);
+    }
+    for (const position of this.pictures.keys()) if (!wanted.has(position)) this.pictures.delete(position);
+    for (let near = place; near <= place + SIMILAR_AHEAD; near += 1) if (this.items[near]) this.similarTo(this.items[near]);
+  }
+
+  pictureOf(item) {
+    if (!this.pictures.has(item.position)) {
+      const image = new Image();
+      image.src = item.image_url;
+      image.decode?.().catch(() => {});
+      this.pictures.set(item.position, image);
+    }
+    return this.pictures.get(item.position);
+  }
+
+  similarTo(item) {
+    if (!this.similar.has(item.position)) {
+      const found = get(`${this.path}/samples/${item.position}/similar`);
+      found.catch(() => this.similar.delete(item.position));
+      this.similar.set(item.position, found);
+    }
+    return this.similar.get(item.position);
+  }
+}
