@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ApiError
 from app.logs import configure_logging
-from app.routes import audits, datasets, events, health, logins, pages, reviews, uploads
+from app.routes import audits, datasets, events, figures, health, logins, pages, reviews, uploads
 from app.schemas.shared import ProblemDocument
 from app.settings import settings
 from app.web.assets import Assets
@@ -54,7 +54,7 @@ def create_app() -> FastAPI:
         responses=ERRORS,
     )
     # Audits after their reviews: the downloads of an audit take any name.
-    for module in (datasets, uploads, events, reviews, audits, logins, health, pages):
+    for module in (datasets, uploads, events, figures, reviews, audits, logins, health, pages):
         app.include_router(module.router)
     app.mount("/static", Assets())
     app.add_exception_handler(ApiError, _refused)

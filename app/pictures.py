@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from app.errors import Invalid, NotFound
-from app.tables import Sample
+from app.tables import Dataset, Sample
 
 DEFLATED = 8
 HEADER_BYTES_MAX = 4_096
@@ -19,6 +19,18 @@ MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "
 
 Read = Callable[[int, int], bytes]
 """Returns a range of a stored file: start, length; shorter where the file ends."""
+
+
+def address(dataset: Dataset, position: int) -> str | None:
+    """Return where a sample's picture is, None for a dataset of features."""
+    if dataset.kind != "images":
+        return None
+    return f"/v1/datasets/{dataset.id}/samples/{position}/image"
+
+
+def position_at(picture_address: str) -> int:
+    """Return whose picture is at an address."""
+    return int(picture_address.split("/")[-2])
 
 
 def original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes:

@@ -25,6 +25,7 @@ from worker.copying import copy_into
 from worker.labels import AuditLabels
 
 log = structlog.get_logger()
+THEORY_RUNS_MAX = 20
 LIBRARIES = ("limit-audit", "torch", "torchvision", "numpy", "celery", "sqlalchemy")
 
 
@@ -135,6 +136,8 @@ def _theory(
     session: Session, audit: Audit, rows: pa.Table, truth: truths.Labels | None, *, class_count: int
 ) -> dict[str, Any]:
     runs = audits.runs(session, [audit.id])[audit.id]
+    if len(runs) > THEORY_RUNS_MAX:
+        runs = [run for run in runs if run.is_chosen]
     epochs = audits.epochs(session, [run.id for run in runs])
     return theory.document(
         noise_rate=metrics.noise_rate(rows, truth),

@@ -46,6 +46,7 @@ def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
         "noise_rate": errors / len(truth),
         "suggestion_accuracy": float((suggested == truth)[is_error].mean()) if errors else None,
         "histogram": _histogram(distance, is_error),
+        "norm_histogram": _histogram(rows["predicted_gradient_norm"].to_numpy()[known], is_error),
         "at_k": _at_k(distance, is_error),
         "per_class": [
             _of_class(name, is_error[given == label], distance[given == label])
@@ -84,9 +85,9 @@ def _at_k(distance: Distances, is_error: Mask) -> list[Json]:
     return [{"k": k, "precision": precision[k], "recall": recall[k]} for k in wanted]
 
 
-def _histogram(distance: Distances, is_error: Mask) -> Json:
-    right, edges = np.histogram(distance[~is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
-    wrong, _ = np.histogram(distance[is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
+def _histogram(values: Distances, is_error: Mask) -> Json:
+    right, edges = np.histogram(values[~is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
+    wrong, _ = np.histogram(values[is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
     return {"edges": edges.tolist(), "right": right.tolist(), "wrong": wrong.tolist()}
 
 

@@ -29,7 +29,6 @@ def document(rows: pa.Table, class_names: list[str]) -> Json:
     """
     given, suggested = rows["given_label"].to_numpy(), rows["suggested_label"].to_numpy()
     distance, probability = rows["distance"].to_numpy(), rows["error_probability"].to_numpy()
-    counts, edges = np.histogram(distance, bins=BINS, range=(0, MAXIMUM_DISTANCE))
     found = _confusion(rows, len(class_names))
     return {
         "sample_count": len(rows),
@@ -38,12 +37,18 @@ def document(rows: pa.Table, class_names: list[str]) -> Json:
         "label_issue_count": int(rows["is_label_issue"].to_numpy().sum()),
         "noise_rate": float(probability.mean()),
         "health": 1 - float(probability.mean()),
-        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+        "histogram": _histogram(distance),
+        "norm_histogram": _histogram(rows["predicted_gradient_norm"].to_numpy()),
         "per_class": _per_class(rows, class_names, found),
         "transition_matrix": _transition_matrix(found, class_names),
         "confused_pairs": _confused_pairs(found, class_names),
         "budget": _budget(probability),
     }
+
+
+def _histogram(values: npt.NDArray[np.float32]) -> Json:
+    counts, edges = np.histogram(values, bins=BINS, range=(0, MAXIMUM_DISTANCE))
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
 
 
 def _confusion(rows: pa.Table, class_count: int) -> Confusion:

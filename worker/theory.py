@@ -67,25 +67,45 @@ def _bound(noise_rate: float, class_count: int, entropy: float) -> Json:
 def _of_run(
     run: Run, epochs: Sequence[RunEpoch], *, noise_rate: float, class_count: int, sample_count: int
 ) -> Json:
-    error = 1.0 - (epochs[-1].accuracy or 0.0)
-    found: Json = {
-        "run": run.number,
-        "training_error": error,
-        "least_bits_memorised_per_sample": least_information(
-            training_error=error, noise_rate=noise_rate, class_count=class_count
-        ),
-        "most_bits_per_sample_by_epoch": None,
-        "generalisation_gap_at_most": None,
-    }
-    variance = noise_variance(run.configuration or {})
-    if variance is not None:
-        norms = [epoch.squared_gradient_norm or 0.0 for epoch in epochs]
-        bits = cumulated_information(norms, dimension=class_count, noise_variance=variance)
-        gap = generalisation_gap(
-            information=bits[-1] * sample_count, sample_count=sample_count, sub_gaussian=SUB_GAUSSIAN
+    """Return the two bounds on what a run's network knows of its labels, and what eq. (2) makes of each.
+
+    Eq. (2) needs I(w : S), of which I(w : y | x) is the part that label noise swells: its bound on the gap
+    between training and test error is no smaller than the least bits make it, and what labels can add to it
+    no larger than the most.
+    """
+    least = [
+        least_information(
+            training_error=1.0 - (epoch.accuracy or 0.0), noise_rate=noise_rate, class_count=class_count
         )
-        found |= {"most_bits_per_sample_by_epoch": bits, "generalisation_gap_at_most": min(gap, 1.0)}
-    return found
+        for epoch in epochs
+    ]
+    most = _most_bits(run, epochs, class_count)
+    return {
+        "run": run.number,
+        "training_error": 1.0 - (epochs[-1].accuracy or 0.0),
+        "least_bits_memorised_per_sample": least[-1],
+        "least_bits_by_epoch": least,
+        "most_bits_per_sample_by_epoch": most,
+        "generalisation_bound_at_least": _gap(least[-1], sample_count),
+        "label_part_of_generalisation_bound": None if most is None else _gap(most[-1], sample_count),
+    }
+
+
+def _most_bits(run: Run, epochs: Sequence[RunEpoch], class_count: int) -> list[float] | None:
+    """Return Proposition 1's bound after every epoch; None without noise in the gradients, which has none."""
+    variance = noise_variance(run.configuration or {})
+    if variance is None:
+        return None
+    norms = [epoch.squared_gradient_norm or 0.0 for epoch in epochs]
+    return cumulated_information(norms, dimension=class_count, noise_variance=variance)
+
+
+def _gap(bits_per_sample: float, sample_count: int) -> float:
+    """Return eq. (2) for the error rate, of which two never differ by more than 1."""
+    gap = generalisation_gap(
+        information=bits_per_sample * sample_count, sample_count=sample_count, sub_gaussian=SUB_GAUSSIAN
+    )
+    return min(gap, 1.0)
 
 
 def noise_variance(configuration: Json) -> float | None:

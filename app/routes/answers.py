@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from app import audits, ranking, variants
+from app import audits, pictures, ranking, variants
 from app.schemas.audits import AuditOut, Progress, RunOut, VariantOut
 from app.schemas.datasets import DatasetOut, FileOut, SampleOut
 from app.schemas.results import Suggestion, Suspect
@@ -12,13 +12,6 @@ from app.schemas.shared import Failure
 from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, Sample
 
 LARGE_FIGURES = frozenset({"transition_matrix", "confused_pairs", "budget"})
-
-
-def image_url(dataset: Dataset, position: int) -> str | None:
-    """Return where a sample's picture is, None for a dataset of features."""
-    if dataset.kind != "images":
-        return None
-    return f"/v1/datasets/{dataset.id}/samples/{position}/image"
 
 
 def dataset_out(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut:
@@ -46,7 +39,7 @@ def sample_out(dataset: Dataset, sample: Sample, true_label: int | None) -> Samp
         true_label=None if true_label is None else names[true_label],
         width=sample.width,
         height=sample.height,
-        image_url=image_url(dataset, sample.position),
+        image_url=pictures.address(dataset, sample.position),
     )
 
 
@@ -141,6 +134,6 @@ def suspect(dataset: Dataset, audit: Audit, row: ranking.Row, review: Review | N
         ],
         true_label=None if true_label is None else names[true_label],
         is_error=None if true_label is None else true_label != score.given_label,
-        image_url=image_url(dataset, score.position),
+        image_url=pictures.address(dataset, score.position),
         review=None if review is None else review_out(dataset, review),
     )  # fmt: skip

@@ -107,6 +107,16 @@ class AtK(BaseModel):
     recall: Probability
 
 
+class FigureLink(BaseModel):
+    """A figure of the paper, made from an audit's results."""
+
+    name: str
+    title: str
+    plotly_url: str = Field(description="data and layout, as Plotly draws them")
+    png_url: str
+    svg_url: str
+
+
 class MetricsOut(BaseModel):
     """How well the ranking finds the samples whose given label differs from the truth."""
 
@@ -120,6 +130,9 @@ class MetricsOut(BaseModel):
     precision_recall: Curve | None = Field(description="x: recall, y: precision")
     at_k: list[AtK]
     histogram: dict[str, list[float]] = Field(description="edges, right and wrong counts of the distance")
+    norm_histogram: dict[str, list[float]] | None = Field(
+        default=None, description="the same of the predicted gradients' norms"
+    )
     per_class: list[dict[str, Any]]
     suggestion_accuracy: float | None = Field(
         description="share of errors whose suggested label is the true one"

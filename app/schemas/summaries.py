@@ -75,6 +75,9 @@ class SummaryOut(BaseModel):
     noise_rate: Probability | None = Field(default=None, description="expected share of wrong labels")
     health: Probability | None = Field(default=None, description="1 - noise_rate; low = bad")
     histogram: dict[str, list[float]] = Field(description="edges and counts of the distance")
+    norm_histogram: dict[str, list[float]] | None = Field(
+        default=None, description="edges and counts of the predicted gradient's norm"
+    )
     per_class: list[ClassSummary]
     transition_matrix: TransitionMatrix | None = Field(
         default=None,

@@ -6,111 +6,21 @@ smaller than in the paper is said in the output, each time with the word "scaled
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
 import torch
 
 from bench.paper import figures, tables
-from bench.paper.images import DATASETS, as_features
+from bench.paper.experiments import EXPERIMENTS, Experiment
+from bench.paper.images import DATASETS, Images, as_features
 from bench.paper.results import Line, Results, best_of_search, mean_and_deviation
-from bench.paper.rows import FIGURE_1, FIGURE_A1, TABLE_1, TABLE_2, Row
-from bench.paper.runs import PAPER_EPOCHS, PAPER_PATIENCE, PAPER_SPLITS, Setup, key
+from bench.paper.rows import Row, with_grid
+from bench.paper.runs import PAPER_EPOCHS, PAPER_PATIENCE, Setup, key
 from bench.paper.schedule import Plan, work_through
 
 RESULTS = Path(__file__).with_name("results")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """A table or figure as the paper has it; the command line scales it."""
-
-    dataset: str
-    network: str
-    rows: tuple[Row, ...]
-    noises: tuple[str, ...]
-    rates: tuple[float, ...]
-    splits: int
-    has_curves: bool = False
-    show: Callable[[Path, Sequence[Line]], None] | None = None
-
-
-def _curves(name: str) -> Callable[[Path, Sequence[Line]], None]:
-    def show(out: Path, lines: Sequence[Line]) -> None:
-        path = out / f"{name}.png"
-        rate = lines[0]["key"]["rate"]
-        figures.curves(path, lines, expected_training_accuracy=100 * (1 - rate))
-        for line in lines:
-            highest = max(point["given_accuracy"] for point in line["curve"])
-            best_test = max(point["test_accuracy"] for point in line["curve"])
-            last = line["curve"][-1]
-            sys.stdout.write(
-                f"{line['key']['row']:<24} {line['key']['settings']} "
-                f"training accuracy: highest {highest:.1f} %, last {last['given_accuracy']:.1f} %; "
-                f"test accuracy: highest {best_test:.1f} %, last {last['test_accuracy']:.1f} %\n"
-            )
-        sys.stdout.write(f"wrote {path}\n")
-
-    return show
-
-
-def _histograms(out: Path, lines: Sequence[Line]) -> None:
-    path = out / "figure_a2_a3.png"
-    figures.histograms(path, lines)
-    sys.stdout.write(f"wrote {path}\n")
-
-
-_LIMITS = tuple(row for row in TABLE_1 if row.name in {"LIMIT_G - S", "LIMIT_L - S"})
-EXPERIMENTS: Mapping[str, Experiment] = {
-    "table1": Experiment(
-        dataset="mnist",
-        network="mnist_cnn",
-        rows=TABLE_1,
-        noises=("uniform",),
-        rates=(0.0, 0.5, 0.8),
-        splits=PAPER_SPLITS,
-    ),
-    "table2": Experiment(
-        dataset="cifar10",
-        network="resnet34_cifar",
-        rows=TABLE_2,
-        noises=("uniform", "pair"),
-        rates=(0.4,),
-        splits=1,
-    ),
-    "figure1": Experiment(
-        dataset="mnist",
-        network="mlp",
-        rows=FIGURE_1,
-        noises=("uniform",),
-        rates=(0.8,),
-        splits=1,
-        has_curves=True,
-        show=_curves("figure1"),
-    ),
-    "figure_a1": Experiment(
-        dataset="mnist",
-        network="mnist_cnn",
-        rows=FIGURE_A1,
-        noises=("uniform",),
-        rates=(0.8,),
-        splits=1,
-        has_curves=True,
-        show=_curves("figure_a1"),
-    ),
-    "figure_a2_a3": Experiment(
-        dataset="mnist",
-        network="mnist_cnn",
-        rows=_LIMITS,
-        noises=("uniform",),
-        rates=(0.8,),
-        splits=1,
-        has_curves=True,
-        show=_histograms,
-    ),
-}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,9 +42,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--patience", type=int, default=PAPER_PATIENCE)
     parser.add_argument("--network", help="another network than the paper's, such as small_cnn on a CPU")
     parser.add_argument("--search", action="store_true", help="try every row's whole grid")
+    parser.add_argument(
+        "--grid",
+        action="append",
+        default=[],
+        type=_values,
+        metavar="FIELD=VALUE,...",
+        help="search these values instead of a row's own; may be given for several fields",
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--print-only", action="store_true", help="train nothing, show what is finished")
     return parser
+
+
+def _values(text: str) -> tuple[str, tuple[float, ...]]:
+    field, _, values = text.partition("=")
+    return field, tuple(float(value) for value in values.split(","))
 
 
 def _setups(experiment: Experiment, options: argparse.Namespace) -> list[Setup]:
@@ -167,7 +90,7 @@ def _rows(experiment: Experiment, options: argparse.Namespace) -> list[Row]:
     unknown = sorted(set(options.methods or ()) - set(known))
     if unknown:
         raise SystemExit(f"Unknown rows {unknown}; this table has {list(known)}.")
-    return [known[name] for name in options.methods or known]
+    return [with_grid(known[name], dict(options.grid)) for name in options.methods or known]
 
 
 def _finished(plan: Plan, results: Results) -> list[Line]:
@@ -175,13 +98,14 @@ def _finished(plan: Plan, results: Results) -> list[Line]:
     return [line for line in found if line is not None]
 
 
-def _show(name: str, experiment: Experiment, plan: Plan, lines: list[Line], out: Path) -> None:
+def _show(name: str, plan: Plan, lines: list[Line], out: Path, images: Images | None) -> None:
+    experiment = EXPERIMENTS[name]
     sentences = tables.scaling(
         plan.setups, network=experiment.network, splits=experiment.splits, searches=plan.searches
     )
     sys.stdout.write("\n".join(sentences) + "\n")
     if experiment.show is not None:
-        experiment.show(out, best_of_search(lines))
+        experiment.show(out, best_of_search(lines), images)
         return
     sys.stdout.write(tables.table(name, plan.rows, plan.setups, lines) + "\n")
     for row in plan.rows:
@@ -201,16 +125,16 @@ def main(arguments: Sequence[str]) -> None:
         sys.stdout.write(f"wrote {options.out / 'figure_a0.png'}\n")
         return
     experiment = EXPERIMENTS[options.experiment]
-    plan = Plan(setups=_setups(experiment, options), rows=_rows(experiment, options), searches=options.search)
+    searches = options.search or bool(options.grid)
+    plan = Plan(setups=_setups(experiment, options), rows=_rows(experiment, options), searches=searches)
     results = Results(options.results / f"{options.experiment}.jsonl")
+    images = None if options.data is None else DATASETS[experiment.dataset](options.data)
     if not options.print_only:
-        if options.data is None:
+        if images is None:
             raise SystemExit("--data names the folder with mnist/ and cifar10/.")
-        images = DATASETS[experiment.dataset](options.data)
-        if plan.setups[0].network == "mlp":
-            images = as_features(images)
-        work_through(plan, results, images=images, device=options.device)
-    _show(options.experiment, experiment, plan, _finished(plan, results), options.out)
+        trained_on = as_features(images) if plan.setups[0].network == "mlp" else images
+        work_through(plan, results, images=trained_on, device=options.device)
+    _show(options.experiment, plan, _finished(plan, results), options.out, images)
 
 
 if __name__ == "__main__":

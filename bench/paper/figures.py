@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
+from bench.paper.images import CLASS_NAMES, Pixels
 from bench.paper.results import Line
 from models.information import label_entropy, least_training_error
 
@@ -62,6 +63,27 @@ def histograms(path: Path, lines: Sequence[Line]) -> None:
         _panel(right, line["histograms"]["distance"], f"{title}, ROC AUC {line['auc_average']:.2f} %")
         left.set_xlabel("norm of the predicted gradient")
         right.set_xlabel("distance between predicted and cross-entropy gradient")
+    _save(figure, path)
+
+
+def montage(path: Path, line: Line, pixels: Pixels) -> None:
+    """Draw figures 3, A4 and A5: of every class the most confusing samples, each with its suggested class."""
+    names = CLASS_NAMES[line["key"]["dataset"]]
+    rows = [
+        [suspect for suspect in line["suspects"] if suspect["given"] == label] for label in range(len(names))
+    ]
+    columns = max(map(len, rows))
+    figure, grid = plt.subplots(
+        len(rows), columns, figsize=(0.8 * columns + 1, 0.95 * len(rows)), squeeze=False, layout="constrained"
+    )
+    for axes in grid.flat:
+        axes.axis("off")
+    for label, (row, suspects) in enumerate(zip(grid, rows, strict=True)):
+        for axes, suspect in zip(row, suspects, strict=False):
+            axes.imshow(pixels[suspect["index"]].squeeze(), cmap="gray", interpolation="nearest")
+            axes.set_title(names[suspect["suggested"]], fontsize=7, pad=2)
+        row[0].text(-0.25, 0.5, names[label], transform=row[0].transAxes, ha="right", va="center", fontsize=8)
+    figure.suptitle("Given label at the left, suggested label above each sample", fontsize=9)
     _save(figure, path)
 
 

@@ -32,6 +32,8 @@ class Images:
 class Samples:
     """What one run trains on and holds out, its labels noisy."""
 
+    index: npt.NDArray[np.int64]
+    """Which of the training images these are."""
     inputs: Pixels
     given: Labels
     is_error: npt.NDArray[np.bool_]
@@ -85,6 +87,7 @@ CIFAR10_CLASSES = (
     "ship",
     "truck",
 )
+CLASS_NAMES: Mapping[str, tuple[str, ...]] = {"mnist": tuple("0123456789"), "cifar10": CIFAR10_CLASSES}
 DATASETS: Mapping[str, Callable[[Path], Images]] = {"mnist": mnist, "cifar10": cifar10}
 
 
@@ -101,7 +104,7 @@ def noisy_samples(images: Images, *, count: int, noise_kind: str, rate: float, s
         given, is_error = noise.pair(true, mapping=noise.CIFAR10_PAIRS, class_count=10, rate=rate, seed=seed)
     else:
         given, is_error = noise.uniform(true, class_count=10, rate=rate, seed=seed)
-    return Samples(inputs=images.train[kept], given=given, is_error=is_error)
+    return Samples(index=kept, inputs=images.train[kept], given=given, is_error=is_error)
 
 
 def _idx_images(path: Path) -> Pixels:

@@ -1,7 +1,8 @@
 """The rows of the paper's tables: which method with which numbers, and the grids these came from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 Settings = Mapping[str, object]
 
@@ -32,6 +33,15 @@ def _limit(letter: str, *, samples: bool, starts_from_ce: bool = False) -> Row:
         grid=_each("beta", *betas),
         starts_from_ce=starts_from_ce,
     )
+
+
+def with_grid(row: Row, values: Mapping[str, tuple[float, ...]]) -> Row:
+    """Return a row that searches these values instead, of the fields that its own grid has."""
+    fields = [field for field in values if any(field in settings for settings in row.grid)]
+    if not fields:
+        return row
+    combinations = product(*(values[field] for field in fields))
+    return replace(row, grid=tuple(dict(zip(fields, each, strict=True)) for each in combinations))
 
 
 _NOISE = _each("noise_std", 0.1, 0.01, 0.03, 0.3)
@@ -78,8 +88,13 @@ FIGURE_1 = (
     ),
     _limit("L", samples=False),
 )
+FIGURE_2 = tuple(
+    row
+    for row in TABLE_1
+    if row.name in {"CE", "MAE", "FW", "DMI", "Soft reg. (8)", "LIMIT_G - S", "LIMIT_L - S"}
+)
 FIGURE_A1 = tuple(
     Row(name=f"LIMIT_{letter}, beta = {beta:g}", method=f"limit_{letter.lower()}", settings={"beta": beta})
     for letter in "GL"
-    for beta in (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+    for beta in (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 )

@@ -22,6 +22,7 @@ from models.training import TrainingResult, train
 CLASSES = 10
 CURVE_POINTS = 60
 HISTOGRAM_BINS = 60
+SUSPECTS_PER_CLASS = 12
 PAPER_EPOCHS, PAPER_PATIENCE, PAPER_SPLITS = 400, 100, 5
 
 
@@ -126,7 +127,11 @@ def run(
         **_run_figures(result),
         **_detection(result.signals, samples),
         **(
-            {"curve": curve.points, "histograms": _histograms(result.signals, samples)}
+            {
+                "curve": curve.points,
+                "histograms": _histograms(result.signals, samples),
+                "suspects": _suspects(result.signals, samples),
+            }
             if setup.has_curves
             else {}
         ),
@@ -220,6 +225,22 @@ def _histograms(signals: Signals, samples: Samples) -> dict[str, Any]:
         }
         for name, score in scores.items()
     }
+
+
+def _suspects(signals: Signals, samples: Samples) -> list[dict[str, Any]]:
+    """Return of every given class the samples with the largest distance, the most confusing first."""
+    order = np.argsort(-signals.distance_average, kind="stable")
+    return [
+        {
+            "index": int(samples.index[place]),
+            "given": label,
+            "suggested": int(signals.top_labels_N3[place, 0]),
+            "distance": round(float(signals.distance_average[place]), 4),
+            "is_error": bool(samples.is_error[place]),
+        }
+        for label in range(CLASSES)
+        for place in order[samples.given[order] == label][:SUSPECTS_PER_CLASS]
+    ]
 
 
 def machine(device: str) -> dict[str, str]:

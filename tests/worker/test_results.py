@@ -174,6 +174,9 @@ def test_theory_of_an_audit_by_the_papers_numbers() -> None:
     assert found["least_training_error"] == pytest.approx(0.8, abs=1e-6)
     assert found["runs"][0]["training_error"] == pytest.approx(0.405)
     assert found["runs"][0]["least_bits_memorised_per_sample"] == pytest.approx(1.0, abs=0.005)
+    assert found["runs"][0]["least_bits_by_epoch"] == pytest.approx([0.0, 1.0], abs=0.005)
+    # sqrt(2 * 0.25 * 1 bit * ln 2): eq. (2) cannot promise less with that much memorised.
+    assert found["runs"][0]["generalisation_bound_at_least"] == pytest.approx(0.589, abs=0.002)
     assert found["runs"][0]["most_bits_per_sample_by_epoch"] is None
     assert found["bound"]["least_training_error"][-1] == pytest.approx(0.0, abs=1e-6)
 
@@ -187,7 +190,7 @@ def test_theory_of_sampled_gradients_is_proposition_1() -> None:
     )["runs"][0]
     assert found["most_bits_per_sample_by_epoch"] == pytest.approx([2.0, 4.0])
     # sqrt(2 * 0.25 * 4 bits * ln 2) = 1.177, and no error rates differ by more than 1.
-    assert found["generalisation_gap_at_most"] == 1.0
+    assert found["label_part_of_generalisation_bound"] == 1.0
 
 
 def run_with(*, method: str, is_sampled: bool) -> Run:
