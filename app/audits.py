@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from app import webhooks
 from app.database import send_after_commit
 from app.errors import Invalid, NotFound, WrongState
 from app.plans import networks, plan_runs
@@ -151,7 +152,10 @@ def change_status(session: Session, audit_id: UUID, status: AuditStatus, **value
         .returning(Audit.id)
         .execution_options(synchronize_session=False)
     )
-    return session.execute(statement).first() is not None
+    has_changed = session.execute(statement).first() is not None
+    if has_changed and status in TERMINAL:
+        webhooks.announce(session, audit_id)
+    return has_changed
 
 
 def end_run(session: Session, run: Run, status: RunStatus, error: Json | None = None) -> None:

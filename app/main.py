@@ -13,7 +13,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ApiError
 from app.logs import configure_logging
-from app.routes import audits, datasets, events, figures, health, logins, pages, reviews, uploads
+from app.routes import (
+    audit_exports,
+    audits,
+    datasets,
+    events,
+    exports,
+    figures,
+    health,
+    logins,
+    pages,
+    reviews,
+    uploads,
+    webhooks,
+)
 from app.schemas.shared import ProblemDocument
 from app.settings import settings
 from app.web.assets import Assets
@@ -54,7 +67,20 @@ def create_app() -> FastAPI:
         responses=ERRORS,
     )
     # Audits after their reviews: the downloads of an audit take any name.
-    for module in (datasets, uploads, events, figures, reviews, audits, logins, health, pages):
+    for module in (
+        datasets,
+        uploads,
+        events,
+        figures,
+        exports,
+        audit_exports,
+        webhooks,
+        reviews,
+        audits,
+        logins,
+        health,
+        pages,
+    ):
         app.include_router(module.router)
     app.mount("/static", Assets())
     app.add_exception_handler(ApiError, _refused)

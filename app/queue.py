@@ -26,6 +26,7 @@ class Task(StrEnum):
     FINISH = "limit_audit.finish"
     REPORT = "limit_audit.report"
     SWEEP = "limit_audit.sweep"
+    DELIVER = "limit_audit.deliver"
 
 
 QUEUE_OF = {
@@ -34,6 +35,7 @@ QUEUE_OF = {
     Task.FINISH: Queue.CPU,
     Task.REPORT: Queue.CPU,
     Task.SWEEP: Queue.CPU,
+    Task.DELIVER: Queue.CPU,
 }
 
 Send = Callable[[Task, UUID], None]

@@ -78,7 +78,7 @@ def database(migrated_url: str, sent: list[tuple[Task, UUID]]) -> Iterator[Datab
     opened = Database(migrated_url, lambda task, identifier: sent.append((task, identifier)), pool_size=3)
     yield opened
     with opened.engine.begin() as connection:
-        connection.execute(text("TRUNCATE api_keys, audits, datasets CASCADE"))
+        connection.execute(text("TRUNCATE api_keys, audits, datasets, webhooks CASCADE"))
         connection.execute(text("DELETE FROM workspaces WHERE name <> 'default'"))
     opened.dispose()
 

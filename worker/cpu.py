@@ -6,7 +6,7 @@ from app.database import database
 from app.queue import Task, waiting
 from app.settings import settings
 from app.storage import storage
-from worker import finish, ingest, sweep
+from worker import deliver, finish, ingest, sweep
 from worker.celery import app
 
 __all__ = ["app"]
@@ -28,6 +28,12 @@ def finish_audit(audit_id: str) -> None:
 def report_audit(audit_id: str) -> None:
     """Make an audit's metrics and files anew, after truth was attached."""
     finish.report_again(database(), storage(), UUID(audit_id))
+
+
+@app.task(name=str(Task.DELIVER))  # type: ignore[untyped-decorator]
+def deliver_message(delivery_id: str) -> None:
+    """Send one message of a webhook."""
+    deliver.deliver(database(), settings(), UUID(delivery_id))
 
 
 @app.task(name=str(Task.SWEEP))  # type: ignore[untyped-decorator]

@@ -11,11 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
+from app.spreadsheets import FORMULA, NUMBER
 from app.storage import Storage
 from worker.whole_files import write_whole
-
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-FORMULA = r"^[=+\-@\t\r]"
 
 
 def ranking_table(

@@ -123,7 +123,7 @@ def _store(session: Session, dataset: Dataset, ingested: Ingested, samples_path:
         session.execute(delete(table).where(table.dataset_id == dataset.id))
     rows = parquet.read_table(samples_path)
     rows = rows.append_column("dataset_id", pa.repeat(str(dataset.id), len(rows)))
-    copy_into(session, Sample, rows.drop_columns("true_label"))
+    copy_into(session, Sample, rows.drop_columns(["true_label", "source_row", "source_name"]))
     truth = rows.select(["dataset_id", "position", "true_label"])
     copy_into(session, Truth, truth.filter(pc.is_valid(truth["true_label"])))
     session.add_all(

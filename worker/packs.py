@@ -143,6 +143,7 @@ def _statistics(written: Written, labels: Labels, ingestion: Ingestion) -> dict[
         "split_counts": dict(Counter(split or "" for split in final_splits(written) or ())),
         "problem_counts": dict(ingestion.problems.by_code.most_common()),
         "left_out": len(written.columns.given) - len(written.rows),
+        "layout": ingestion.layout,
         "duplicate_keys": ingestion.problems.by_code["duplicate_key"],
     }
     if labels.true is not None:

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from app import audits, datasets, leases
+from app import audits, datasets, leases, webhooks
 from app.database import Database, send_after_commit
 from app.leases import Work
 from app.queue import Queue, Task
@@ -34,6 +34,8 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[Queue], int
         if waiting(Queue.CPU) == 0:
             _resend(session, Dataset, DatasetStatus.INGESTING, Task.INGEST, settings)
             _finish(session)
+            for delivery_id in webhooks.due(session):
+                send_after_commit(session, Task.DELIVER, delivery_id)
         if waiting(Queue.TRAIN) == 0:
             _resend(session, Run, RunStatus.QUEUED, Task.TRAIN, settings, _parent_succeeded())
 

@@ -56,6 +56,8 @@ def test_files_and_columns_are_as_promised(upload: Path, destination: Path) -> N
         "split": "string",
         "width": "int32",
         "height": "int32",
+        "source_row": "int64",
+        "source_name": "string",
         "source_offset": "int64",
         "source_length": "int64",
         "source_method": "int16",

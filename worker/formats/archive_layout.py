@@ -99,6 +99,7 @@ def _encoded(archive: Archive, pictures: ListedPictures, *, original: bool) -> E
         columns=pictures.columns,
         chunks=lambda: _chunks(archive, members),
         probe=lambda count: _spread(archive, members, count),
+        names=[archive.names[member] for member in members.tolist()],
         locations=locations,
     )
 

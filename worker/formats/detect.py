@@ -97,6 +97,7 @@ def _extracted(archive: Archive, ingestion: Ingestion) -> Sequence[Upload]:
             f"found {len(archive.names)} members: {listed(archive.names)}",
         )
     uploads = []
+    ingestion.layout["nested"] = True
     folder = ingestion.staging / "members"
     folder.mkdir()
     for member, name in enumerate(archive.names):

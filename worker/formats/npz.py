@@ -43,18 +43,24 @@ def npz_source(archive: ZipArchive, ingestion: Ingestion) -> ArrayImages | Featu
     members = {name.removesuffix(".npy"): member for member, name in enumerate(archive.names)}
     names, options = list(members), ingestion.options
     content_name = require_column(names, None, _CONTENT, "pictures or features")
+    given_name = require_column(names, options.label_column, _GIVEN, "labels")
+    class_names_name = find_column(names, None, _CLASS_NAMES)
+    feature_names_name = find_column(names, None, _FEATURE_NAMES)
+    ingestion.layout.update(
+        content=content_name,
+        label_column=given_name,
+        class_names=class_names_name,
+        features=feature_names_name,
+    )
 
     def array(name: str | None) -> NDArray[Any] | None:
         return None if name is None else mapped_array(archive, members[name], ingestion)
 
     content = mapped_array(archive, members[content_name], ingestion)
-    class_names = array(find_column(names, None, _CLASS_NAMES))
-    feature_names = array(find_column(names, None, _FEATURE_NAMES))
+    class_names, feature_names = array(class_names_name), array(feature_names_name)
     columns = _columns(
         len(content) if content.ndim else 0,
-        given=mapped_array(
-            archive, members[require_column(names, options.label_column, _GIVEN, "labels")], ingestion
-        ),
+        given=mapped_array(archive, members[given_name], ingestion),
         true=array(find_column(names, options.truth_column, TRUTHS)),
         keys=array(find_column(names, options.key_column, KEYS)),
         splits=array(find_column(names, options.split_column, SPLIT_NAMES)),

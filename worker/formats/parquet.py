@@ -89,6 +89,7 @@ def parquet_source(uploads: Sequence[Upload], ingestion: Ingestion) -> EncodedIm
     shards = _opened(uploads, ingestion)
     check_distinct(shards.schema.names)
     check_count(shards.rows, ingestion)
+    ingestion.layout["parts"] = list(shards.names)
     picture = _picture_column(shards.schema)
     return _features(shards, ingestion) if picture is None else _pictures(shards, picture, ingestion)
 
@@ -229,6 +230,7 @@ def _picture_columns(shards: Shards, picture: str, ingestion: Ingestion) -> Colu
         "split": find_column(found, options.split_column, SPLIT_NAMES),
     }
     used = sorted({name for name in names.values() if name})
+    ingestion.layout["label_column"] = names["label"]
     batches = [batch for batch in shards.batches(used, _BATCH_ROWS, ingestion.limits) if batch.num_rows]
 
     def column(what: str) -> pa.ChunkedArray | None:

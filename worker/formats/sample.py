@@ -32,6 +32,9 @@ class Ingestion:
     alive: Callable[[], None] = lambda: None
     """Called now and then during long preparations; may raise to stop."""
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    layout: dict[str, Any] = field(default_factory=dict)
+    """How the files are laid out, for those who write them again: label_column, parts, nested, and of an npz
+    content, class_names and features."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,8 @@ class EncodedImages:
     """Covers all N rows in order; may be asked for again."""
     probe: Callable[[int], Iterator[bytes]]
     """At most so many pictures, spread over the whole upload; unreadable ones left out."""
+    names: Sequence[str] | None = None
+    """Members of an archive [N]."""
     locations: Callable[[], Locations | None] = lambda: None
     """To be asked after the last chunk has been loaded."""
 

@@ -148,12 +148,18 @@ def write_samples(path: Path, written: Written, labels: Labels, keys: Sequence[s
 
 
 def _location_columns(written: Written, count: int) -> dict[str, Any]:
-    """Columns of source_*; null where the original is not a run of bytes in the uploaded file."""
+    """Columns of source_*: the row in the upload, and for pictures in an archive member, offset and length.
+
+    Offset and length are null where the original is not a run of bytes in the uploaded file.
+    """
+    names = None if written.names is None else [written.names[row] for row in written.rows.tolist()]
     found = written.locations
     offsets = None if found is None else found.offsets[written.rows]
     lengths = None if found is None else found.lengths[written.rows]
     methods = None if found is None else found.methods[written.rows]
     return {
+        "source_row": pa.array(written.row_numbers, pa.int64()),
+        "source_name": pa.nulls(count, pa.string()) if names is None else pa.array(names, pa.string()),
         "source_offset": _optional(offsets, pa.int64(), count),
         "source_length": _optional(lengths, pa.int64(), count),
         "source_method": _optional(methods, pa.int16(), count),

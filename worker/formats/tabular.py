@@ -46,6 +46,7 @@ class TableColumns:
     def __init__(self, found: Sequence[str], ingestion: Ingestion) -> None:
         options = ingestion.options
         self.label = require_column(found, options.label_column, LABELS, "label")
+        ingestion.layout["label_column"] = self.label
         self.truth = find_column(found, options.truth_column, TRUTHS)
         self.key = find_column(found, options.key_column, (*KEYS, *_INDEX_NAMES))
         self.split = find_column(found, options.split_column, SPLIT_NAMES)

@@ -47,6 +47,8 @@ class Written:
     """Pixels of the original [N], upright."""
     heights: NDArray[np.int32] | None = None
     locations: Locations | None = None
+    names: Sequence[str] | None = None
+    """Members of an archive, of all candidates."""
 
 
 def key_of(columns: Columns, row: int) -> str:
@@ -124,6 +126,7 @@ def _image_pass(
         widths=joined(seen.widths, np.int32),
         heights=joined(seen.heights, np.int32),
         locations=source.locations() if isinstance(source, EncodedImages) else None,
+        names=source.names if isinstance(source, EncodedImages) else None,
     )
 
 

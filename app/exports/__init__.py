@@ -1,0 +1,1 @@
+"""What a person carries away: labels, cleaned datasets, tasks for other tools, a report."""

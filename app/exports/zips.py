@@ -1,0 +1,86 @@
+"""Writing a zip that nobody has to seek in: members go out as they come, the directory at the end.
+
+The standard library keeps about a kilobyte a member for its directory and cannot take over bytes that are
+compressed already; a dataset may have a million members.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+
+STORED, DEFLATED = 0, 8
+VERSION = 45  # ZIP64
+UTF8, SIZES_FOLLOW = 1 << 11, 1 << 3
+# 1 January 1980: equal exports are equal byte for byte.
+TIME, DATE = 0, 1 << 5 | 1
+FULL_16, FULL_32 = 0xFFFF, 0xFFFFFFFF
+LOCAL = struct.Struct("<4s5H3I2H")
+CENTRAL = struct.Struct("<4s6H3I5H2I")
+DESCRIPTOR = struct.Struct("<4sI2Q")
+END_64 = struct.Struct("<4sQ2H2I4Q")
+LOCATOR_64 = struct.Struct("<4sIQI")
+END = struct.Struct("<4s4H2IH")
+
+
+class ZipStream:
+    """A zip being written: every call returns the bytes that come next."""
+
+    def __init__(self) -> None:
+        self._at = self._count = 0
+        self._directory = bytearray()
+
+    def member(self, name: str, stored: bytes, *, method: int = STORED) -> bytes:
+        """Return a member whose stored bytes are at hand, as they are: deflated ones stay deflated."""
+        whole = stored if method == STORED else zlib.decompress(stored, -zlib.MAX_WBITS)
+        crc, flags, encoded = zlib.crc32(whole), UTF8, name.encode()
+        header = LOCAL.pack(
+            b"PK\3\4", VERSION, flags, method, TIME, DATE, crc, len(stored), len(whole), len(encoded), 0
+        )
+        self._enter(
+            encoded, start=self._at, flags=flags, method=method, crc=crc, stored=len(stored), whole=len(whole)
+        )
+        return self._passed(header + encoded + stored)
+
+    def streamed(self, name: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield a member of unknown size, stored."""
+        encoded, flags, start = name.encode(), UTF8 | SIZES_FOLLOW, self._at
+        extra = struct.pack("<2H2Q", 1, 16, 0, 0)
+        header = LOCAL.pack(
+            b"PK\3\4", VERSION, flags, STORED, TIME, DATE, 0, FULL_32, FULL_32, len(encoded), len(extra)
+        )
+        yield self._passed(header + encoded + extra)
+        crc = size = 0
+        for block in blocks:
+            crc, size = zlib.crc32(block, crc), size + len(block)
+            yield self._passed(block)
+        yield self._passed(DESCRIPTOR.pack(b"PK\7\10", crc, size, size))
+        self._enter(encoded, start=start, flags=flags, method=STORED, crc=crc, stored=size, whole=size)
+
+    def end(self) -> bytes:
+        """Return the directory."""
+        start, size = self._at, len(self._directory)
+        end_64 = END_64.pack(
+            b"PK\6\6", END_64.size - 12, VERSION, VERSION, 0, 0, self._count, self._count, size, start
+        )
+        locator = LOCATOR_64.pack(b"PK\6\7", 0, start + size, 1)
+        count = min(self._count, FULL_16)
+        end = END.pack(b"PK\5\6", 0, 0, count, count, min(size, FULL_32), min(start, FULL_32), 0)
+        is_large = self._count >= FULL_16 or max(size, start) >= FULL_32
+        return bytes(self._directory) + (end_64 + locator if is_large else b"") + end
+
+    def _enter(
+        self, name: bytes, *, start: int, flags: int, method: int, crc: int, stored: int, whole: int
+    ) -> None:
+        large = [value for value in (whole, stored, start) if value >= FULL_32]
+        extra = struct.pack(f"<2H{len(large)}Q", 1, 8 * len(large), *large) if large else b""
+        sizes = (min(stored, FULL_32), min(whole, FULL_32))
+        self._directory += CENTRAL.pack(
+            b"PK\1\2", VERSION, VERSION, flags, method, TIME, DATE, crc, *sizes,
+            len(name), len(extra), 0, 0, 0, 0, min(start, FULL_32),
+        )  # fmt: skip
+        self._directory += name + extra
+        self._count += 1
+
+    def _passed(self, block: bytes) -> bytes:
+        self._at += len(block)
+        return block
