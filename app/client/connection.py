@@ -93,6 +93,7 @@ class Connection:
         path: str,
         *,
         content: Content | None = None,
+        repeat: bool = True,
         **options: Any,  # noqa: ANN401
     ) -> httpx.Response:
         """Send a request, again where the service is away for a moment, and return its success.
@@ -107,11 +108,11 @@ class Connection:
             try:
                 response = self._http.request(method, path, content=content and content(), **options)
             except httpx.TransportError as error:
-                if time.monotonic() > ends or not self._may_repeat(method, error):
+                if not repeat or time.monotonic() > ends or not self._may_repeat(method, error):
                     raise
             else:
                 self._was_reached = True
-                if response.status_code not in AGAIN or time.monotonic() > ends:
+                if not repeat or response.status_code not in AGAIN or time.monotonic() > ends:
                     return checked(response)
                 pause = max(pause, _asked_pause(response.headers))
             time.sleep(pause)

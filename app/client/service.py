@@ -1,10 +1,10 @@
 """The service's operations by id, as JSON; the handles are built on them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
+from app.client import resumable
 from app.client.answers import Json, OnAnswer, OnBytes
 from app.client.connection import READ_BYTES, Connection, Content
 from app.client.errors import ClientError
@@ -18,16 +18,19 @@ class Service(Connection):
     def create_dataset(self, files: list[Path], *, name: str, on_bytes: OnBytes, **options: object) -> Json:
         """Create a dataset from files and return it as it starts to be read."""
         dataset = self.post("/v1/datasets", {"name": name, **options})
-        total, sent = sum(file.stat().st_size for file in files), 0
+        path = f"/v1/datasets/{dataset['id']}"
+        total, before = sum(file.stat().st_size for file in files), 0
         for file in files:
-            dataset = self.put(
-                f"/v1/datasets/{dataset['id']}/files/{quote(file.name, safe='')}",
-                _blocks(file, lambda done, before=sent: on_bytes(before + done, total)),  # type: ignore[misc]
-                size=file.stat().st_size,
-                params={"complete": file is files[-1]},
+            resumable.send(
+                self,
+                f"{path}/uploads",
+                file,
+                is_last=file is files[-1],
+                on_sent=lambda sent, before=before: on_bytes(before + sent, total),  # type: ignore[misc]
             )
-            sent += file.stat().st_size
-        return dataset
+            before += file.stat().st_size
+        answer: Json = self.get(path)
+        return answer
 
     def attach_truth(self, dataset_id: str, file: Path) -> Json:
         """Attach clean labels: a CSV with `true_label` and `key` or `position`."""
@@ -86,13 +89,10 @@ class Service(Connection):
             pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
 
 
-def _blocks(file: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Content:
+def _blocks(file: Path) -> Content:
     def blocks() -> Iterator[bytes]:
-        sent = 0
         with file.open("rb") as opened:
             while block := opened.read(READ_BYTES):
                 yield block
-                sent += len(block)
-                on_bytes(sent)
 
     return blocks
