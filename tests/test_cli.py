@@ -1,5 +1,7 @@
 """The command line without a service: help, arguments and the one-shot form."""
 
+from pathlib import Path
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -73,3 +75,32 @@ def test_without_a_service_the_way_to_one_is_named() -> None:
     answer = runner.invoke(cli, ["dataset", "list", "--server", "http://127.0.0.1:9"])
     assert answer.exit_code == 3
     assert "limit-audit up" in answer.output
+
+
+@pytest.mark.parametrize("group", ["review", "export", "webhook"])
+def test_every_group_lists_its_commands(group: str) -> None:
+    answer = runner.invoke(cli, [group, "--help"])
+    assert answer.exit_code == 0
+    assert "Commands" in answer.output
+
+
+def test_a_table_of_verdicts_needs_its_columns(tmp_path: Path) -> None:
+    file = tmp_path / "verdicts.csv"
+    file.write_text("key,verdict\na,keep\n")
+    answer = runner.invoke(cli, ["review", "import", "some-id", str(file)])
+    assert answer.exit_code == 2
+    assert "position" in answer.output
+    file.write_text("position,verdict,label\nfirst,keep,\n")
+    answer = runner.invoke(cli, ["review", "import", "some-id", str(file)])
+    assert answer.exit_code == 2
+    assert "line 2" in answer.output
+
+
+def test_a_shell_is_told_how_to_complete() -> None:
+    environment = {
+        "_LIMIT_AUDIT_COMPLETE": "complete_bash",
+        "COMP_WORDS": "limit-audit ex",
+        "COMP_CWORD": "1",
+    }
+    answer = runner.invoke(cli, prog_name="limit-audit", env=environment)
+    assert answer.output.split() == ["export"]

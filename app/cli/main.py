@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import typer
 
-from app.cli import audits, datasets
+from app.cli import audits, datasets, exports, reviews, webhooks
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -13,6 +13,9 @@ cli = typer.Typer(
 )
 cli.add_typer(audits.app, name="audit")
 cli.add_typer(datasets.app, name="dataset")
+cli.add_typer(reviews.app, name="review")
+cli.add_typer(exports.app, name="export")
+cli.add_typer(webhooks.app, name="webhook")
 if find_spec("sqlalchemy") is not None:
     # Running a service takes the server's packages, which an installation of the client alone lacks.
     from app.cli import probes, service

@@ -16,6 +16,8 @@ from rich.text import Text
 from app.client import Client, ClientError, Json, bars
 from app.client.client import DEFAULT_SERVER, KEY_VARIABLE, SERVER_VARIABLE
 
+UNAUTHORISED = 401
+NO_KEY = f"; name a key with --key or {KEY_VARIABLE}"
 FAILED, UNREACHABLE = 1, 3
 PIPED_WIDTH = 140
 stdout = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
@@ -42,7 +44,8 @@ def failures_reported(url: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        fail(str(error), code=FAILED, cause=error)
+        hint = NO_KEY if error.status == UNAUTHORISED else ""
+        fail(f"{error}{hint}", code=FAILED, cause=error)
     except (httpx.TransportError, httpx.InvalidURL) as error:
         hint = "start one with `limit-audit up` or name one with --server"
         fail(f"no service at {url} ({error}); {hint}", code=UNREACHABLE, cause=error)

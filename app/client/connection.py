@@ -1,5 +1,6 @@
 """HTTP to one service: JSON in and out, files streamed, what fails for a moment tried again."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 TIMEOUT = httpx.Timeout(30, read=600)
 AGAIN = frozenset({429, 502, 503, 504})
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 8.0
+FILE_NAME = re.compile(r'filename="([^"\\/]+)"')
 Content = Callable[[], Iterator[bytes]]
 
 
@@ -71,17 +73,22 @@ class Connection:
             if cursor is None:
                 return
 
-    def download(self, path: str, target: Path, **params: Any) -> None:  # noqa: ANN401 - query values
-        """Stream a file to disk; it appears whole or not at all."""
-        partial = target.with_name(f".{target.name}.partial")
+    def download(self, path: str, target: Path, **params: Any) -> Path:  # noqa: ANN401 - query values
+        """Stream a file to disk, into a folder under the service's name for it; it appears whole or not."""
         with self._http.stream("GET", path, params=params) as response:
             if response.is_error:
                 response.read()
             checked(response)
-            with partial.open("wb") as file:
-                for block in response.iter_bytes(READ_BYTES):
-                    file.write(block)
-        partial.replace(target)
+            final = target / _file_name(response, path) if target.is_dir() else target
+            partial = final.with_name(f".{final.name}.partial")
+            try:
+                with partial.open("wb") as file:
+                    for block in response.iter_bytes(READ_BYTES):
+                        file.write(block)
+                partial.replace(final)
+            finally:
+                partial.unlink(missing_ok=True)
+        return final
 
     def image(self, url: str, *, variant: Literal["pack", "original"] = "pack") -> bytes:
         """Return a sample's picture: the pixels trained on, or the file as it was uploaded."""
@@ -122,6 +129,12 @@ class Connection:
         """Tell whether the same request twice does what it would do once; a service never seen is none."""
         is_harmless = method != "POST" or isinstance(error, httpx.ConnectError)
         return self._was_reached and is_harmless
+
+
+def _file_name(response: httpx.Response, path: str) -> str:
+    """Return the name that the service gives a file, never one that leads out of a folder."""
+    found = FILE_NAME.search(response.headers.get("content-disposition", ""))
+    return (found[1] if found else path).rpartition("/")[2] or "download"
 
 
 def _asked_pause(headers: Mapping[str, str]) -> float:

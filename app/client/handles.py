@@ -3,10 +3,10 @@
 import base64
 import html
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 from app.client import bars
 from app.client.answers import AuditAnswer, DatasetAnswer, Json, OnAnswer, Suspect
@@ -14,6 +14,9 @@ from app.client.errors import ClientError
 from app.client.service import Service
 
 PAGE = 500
+Verdict = Literal["keep", "relabel", "drop", "unsure"]
+DatasetExport = Literal["labels.csv", "drops.csv", "dataset"]
+AuditExport = Literal["report.html", "label-studio.json", "label-studio.xml", "cleanlab.npz"]
 SHOWN_IN_NOTEBOOKS = 24
 
 
@@ -82,6 +85,23 @@ class Dataset(Handle):
     def attach_truth(self, file: str | Path) -> Json:
         """Attach clean labels: a CSV with `true_label` and `key` or `position`."""
         return self._service.attach_truth(self.id, Path(file))
+
+    def reviews(self, *, verdict: Verdict | None = None) -> Iterator[Json]:
+        """Iterate over people's verdicts in order of position."""
+        asked = {} if verdict is None else {"verdict": verdict}
+        return self._service.pages(f"/v1/datasets/{self.id}/reviews", limit=PAGE, **asked)
+
+    def export(self, what: DatasetExport, target: str | Path = ".", **params: object) -> Path:
+        """Download what the reviews have made of the dataset, to a file or into a folder.
+
+        Args:
+            what: `labels.csv`, `drops.csv`, or `dataset`: cleaned, in the format it came in.
+            target: a file, or a folder in which it gets the service's name for it.
+            **params: `audit_id` and `issues` (keep, relabel or drop what that audit flags and nobody has
+                reviewed); for a dataset also `format="npz"`.
+
+        """
+        return self._service.download(f"/v1/datasets/{self.id}/exports/{what}", Path(target), **params)
 
     def audit(self, *, name: str | None = None, **configuration: object) -> "Audit":
         """Start an audit, once the dataset is ready; what is left out is chosen by the service."""
@@ -155,8 +175,31 @@ class Audit(Handle):
     def download(self, target: str | Path) -> Path:
         """Download the whole ranking to a .csv or .parquet file."""
         path = Path(target)
-        self._service.download(f"/v1/audits/{self.id}/ranking{path.suffix}", path)
-        return path
+        return self._service.download(f"/v1/audits/{self.id}/ranking{path.suffix}", path)
+
+    def export(self, what: AuditExport, target: str | Path = ".", **params: object) -> Path:
+        """Download the audit for others: `report.html`, `label-studio.json`, `cleanlab.npz`, ..."""
+        return self._service.download(f"/v1/audits/{self.id}/exports/{what}", Path(target), **params)
+
+    def review(self, verdicts: Sequence[Json], *, reviewer: str | None = None) -> list[Json]:
+        """Save verdicts: objects with position, verdict (keep, relabel, drop, unsure) and label of relabel.
+
+        Returns:
+            those that were not saved, because somebody has reviewed the sample meanwhile; to overrule a
+            verdict, name its `version`.
+
+        """
+        conflicts: list[Json] = []
+        for start in range(0, len(verdicts), PAGE):
+            part = list(verdicts[start : start + PAGE])
+            body = {"reviews": part, "audit_id": self.id, "reviewer": reviewer}
+            answer = self._service.post(f"/v1/datasets/{self['dataset_id']}/reviews", body)
+            conflicts += answer["conflicts"]
+        return conflicts
+
+    def review_progress(self) -> Json:
+        """Return how far the review has come, and whether going on is worth it."""
+        return dict(self._service.get(f"/v1/audits/{self.id}/review-progress"))
 
     def cancel(self) -> Self:
         """Cancel the audit."""

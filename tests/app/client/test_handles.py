@@ -89,3 +89,15 @@ def test_an_upload_arrives_whole(client: Client, tmp_path: Path, storage: Storag
     assert seen[-1] == (3_200_000, 3_200_000)
     stored = next(storage.root.glob("datasets/*/files/data.csv"))
     assert stored.read_bytes() == file.read_bytes()
+
+
+def test_verdicts_are_saved_and_carried_away(client: Client, audit: Audit, tmp_path: Path) -> None:
+    said = [{"position": 1, "verdict": "relabel", "label": "cat"}, {"position": 2, "verdict": "drop"}]
+    assert audit.review(said, reviewer="ada") == []
+    (conflict,) = audit.review([{"position": 1, "verdict": "keep"}], reviewer="bob")
+    assert conflict["current"]["reviewer"] == "ada"
+    dataset = client.dataset(audit["dataset_id"])
+    assert [review["label"] for review in dataset.reviews(verdict="relabel")] == ["cat"]
+    assert audit.export("cleanlab.npz", tmp_path) == tmp_path / "cleanlab.npz"
+    report = audit.export("label-studio.xml", tmp_path / "view.xml")
+    assert '<Choice value="cat"/>' in report.read_text()

@@ -1,0 +1,59 @@
+"""`limit-audit webhook ...`: addresses that are told when audits end."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.output import AsJson, Key, Server, connected, print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="Have addresses told when audits end.")
+WebhookId = Annotated[str, typer.Argument(help="id of the webhook")]
+COLUMNS = ("id", "url", "events", "disabled_at")
+DELIVERY_COLUMNS = ("id", "created_at", "event", "status", "attempts", "response_status", "error")
+
+
+@app.command()
+def create(
+    url: str,
+    *,
+    event: Annotated[
+        list[str] | None, typer.Option(help="audit.succeeded, audit.failed, audit.cancelled; else all")
+    ] = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Make a webhook and print it with its secret, which is never shown again."""
+    with connected(server, key) as client:
+        print_json(client.post("/v1/webhooks", {"url": url, **({"events": event} if event else {})}))
+
+
+@app.command("list")
+def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """List webhooks."""
+    with connected(server, key) as client:
+        found = client.get("/v1/webhooks")
+    print_json(found) if json else print_table(found, COLUMNS)
+
+
+@app.command("test")
+def send_test(webhook_id: WebhookId, *, server: Server = None, key: Key = None) -> None:
+    """Send a test message; `deliveries` shows what becomes of it."""
+    with connected(server, key) as client:
+        print_json(client.post(f"/v1/webhooks/{webhook_id}/test"))
+
+
+@app.command()
+def deliveries(
+    webhook_id: WebhookId, *, server: Server = None, key: Key = None, json: AsJson = False
+) -> None:
+    """List a webhook's messages, newest first."""
+    with connected(server, key) as client:
+        found = list(client.pages(f"/v1/webhooks/{webhook_id}/deliveries"))
+    print_json(found) if json else print_table(found, DELIVERY_COLUMNS)
+
+
+@app.command()
+def delete(webhook_id: WebhookId, *, server: Server = None, key: Key = None) -> None:
+    """Delete a webhook."""
+    with connected(server, key) as client:
+        client.delete(f"/v1/webhooks/{webhook_id}")
