@@ -142,7 +142,8 @@ class LocalStack:
             "1",
         )
         schedule = self.data_dir / "beat-schedule"
-        self._spawn("beat", *celery, "worker.celery", "beat", "--schedule", str(schedule), "--pidfile", "")
+        beat = ("-Q", "control", "-n", "control@%h", "-P", "solo", "-B", "--schedule", str(schedule))
+        self._spawn("beat", *celery, "worker.control", *worker, *beat)
         self._wait_until_ready()
 
     def _start_postgres(self) -> str:

@@ -14,6 +14,7 @@ log = structlog.get_logger()
 class Queue(StrEnum):
     """Which workers take a task."""
 
+    CONTROL = "control"
     CPU = "cpu"
     TRAIN = "train"
 
@@ -27,6 +28,7 @@ class Task(StrEnum):
     REPORT = "limit_audit.report"
     SWEEP = "limit_audit.sweep"
     DELIVER = "limit_audit.deliver"
+    TIDY = "limit_audit.tidy"
 
 
 QUEUE_OF = {
@@ -34,7 +36,8 @@ QUEUE_OF = {
     Task.TRAIN: Queue.TRAIN,
     Task.FINISH: Queue.CPU,
     Task.REPORT: Queue.CPU,
-    Task.SWEEP: Queue.CPU,
+    Task.SWEEP: Queue.CONTROL,  # never behind an ingestion of hours
+    Task.TIDY: Queue.CPU,
     Task.DELIVER: Queue.CPU,
 }
 

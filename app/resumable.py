@@ -9,7 +9,8 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app import datasets
-from app.errors import Gone, Invalid, NotFound, WrongState
+from app.database import Database
+from app.errors import DigestMismatch, Gone, Invalid, NotFound, WrongState
 from app.storage import Storage
 from app.tables import Dataset, Upload
 
@@ -108,14 +109,32 @@ def advance(session: Session, upload_id: UUID, writer: int, offset: int) -> None
         raise WrongState("a newer request goes on with this upload, or it was deleted")
 
 
-def finish(session: Session, files: Storage, upload_id: UUID, sha256: str) -> None:
-    """Make a whole upload a file of its dataset; a second call changes nothing.
+def complete(database: Database, files: Storage, upload: Upload) -> None:
+    """Check a whole upload's digest and make it a file of its dataset; a second call changes nothing.
 
     Raises:
-        NotFound: the upload was deleted meanwhile.
+        DigestMismatch: it is not what was announced; it is deleted.
+        NotFound: it was deleted meanwhile.
         WrongState: the dataset takes no more files.
 
     """
+    bytes_at = path(files, upload)
+    try:
+        found = _sha256_of(bytes_at)
+    except FileNotFoundError:
+        return  # another request has completed it meanwhile
+    if upload.sha256 not in {None, found}:
+        with database.transaction() as session:
+            remove(session, upload.id)
+        bytes_at.unlink(missing_ok=True)
+        raise DigestMismatch(
+            f"the upload announced sha-256 {upload.sha256}, its bytes have {found}; it was deleted"
+        )
+    with database.transaction() as session:
+        _register(session, files, upload.id, found)
+
+
+def _register(session: Session, files: Storage, upload_id: UUID, sha256: str) -> None:
     upload = session.get(Upload, upload_id)
     if upload is None:
         raise NotFound(f"there is no upload {upload_id}")
@@ -137,7 +156,7 @@ def path(files: Storage, upload: Upload) -> Path:
     return files.incoming(upload.dataset_id, upload.id.hex)
 
 
-def sha256_of(file: Path) -> str:
+def _sha256_of(file: Path) -> str:
     """Return a file's SHA-256, hexadecimal."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

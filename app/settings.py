@@ -69,6 +69,13 @@ class Settings(BaseSettings):
         default=64 * MEBIBYTE, gt=0, description="largest picture decoded on request"
     )
 
+    idempotency_seconds: float = Field(
+        default=24 * 3600, gt=0, description="for which the answer to an Idempotency-Key is kept, at least"
+    )
+    tidy_seconds: float = Field(
+        default=600, gt=0, description="between two looks for what has expired or was interrupted"
+    )
+
     ingest_memory_bytes: int = Field(
         default=4 * GIBIBYTE, gt=0, description="of the process that reads one upload, its files not counted"
     )

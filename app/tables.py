@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     MetaData,
+    PrimaryKeyConstraint,
     Sequence,
     Text,
     UniqueConstraint,
@@ -201,6 +202,29 @@ class Dataset(Identified, Owned, Leased, Base):
     ready_at: Mapped[datetime | None]
 
 
+class IdempotentAnswer(Owned, Base):
+    """What a POST with an Idempotency-Key was answered; a repetition gets it again."""
+
+    __tablename__ = "idempotent_answers"
+    __table_args__ = (PrimaryKeyConstraint("workspace_id", "key"),)
+
+    key: Mapped[str]
+    fingerprint: Mapped[bytes] = mapped_column(comment="SHA-256 of all that the request said")
+    status: Mapped[int | None] = mapped_column(comment="null only within the transaction that does the work")
+    headers: Mapped[Json | None]
+    body: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
+class Removal(Base):
+    """A folder whose rows are deleted and whose files are to be; it is removed until it is gone."""
+
+    __tablename__ = "removals"
+
+    folder: Mapped[str] = mapped_column(primary_key=True, comment="below the storage's own")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class DatasetFile(Base):
     """One uploaded file of a dataset."""
 
@@ -332,6 +356,9 @@ class Run(Identified, Leased, Base):
     result: Mapped[Json | None] = mapped_column(comment="what it came to, in figures")
     is_chosen: Mapped[bool] = mapped_column(
         server_default=text("false"), comment="whether the scores are made from its signals"
+    )
+    remarks: Mapped[list[Json]] = mapped_column(
+        JSONB, server_default="[]", comment="code and detail of what had to be changed for it"
     )
     error: Mapped[Json | None]
     started_at: Mapped[datetime | None]

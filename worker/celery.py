@@ -11,13 +11,6 @@ from app.settings import settings
 app = queue.celery_app(
     settings().broker_url, visibility_timeout_seconds=settings().visibility_timeout_seconds
 )
-app.conf.beat_schedule = {
-    "sweep": {
-        "task": str(queue.Task.SWEEP),
-        "schedule": settings().sweep_seconds,
-        "options": {"queue": str(queue.Queue.CPU), "expires": settings().sweep_seconds},
-    }
-}
 # Shared with the pool's children, which are forked from here: set once the parent is told to stop.
 stopping = multiprocessing.get_context("fork").Event()
 

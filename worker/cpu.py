@@ -1,12 +1,12 @@
-"""The worker without a GPU: ingestion, finishing, sweeping. `celery -A worker.cpu worker -Q cpu`."""
+"""The worker without a GPU: ingestion, finishing, tidying. `celery -A worker.cpu worker -Q cpu`."""
 
 from uuid import UUID
 
 from app.database import database
-from app.queue import Task, waiting
+from app.queue import Task
 from app.settings import settings
 from app.storage import storage
-from worker import deliver, finish, ingest, sweep
+from worker import deliver, finish, ingest, tidy
 from worker.celery import app
 
 __all__ = ["app"]
@@ -36,7 +36,7 @@ def deliver_message(delivery_id: str) -> None:
     deliver.deliver(database(), settings(), UUID(delivery_id))
 
 
-@app.task(name=str(Task.SWEEP))  # type: ignore[untyped-decorator]
-def sweep_all() -> None:
-    """Make good what was lost."""
-    sweep.sweep(database(), settings(), lambda queue: waiting(app, queue))
+@app.task(name=str(Task.TIDY))  # type: ignore[untyped-decorator]
+def tidy_all() -> None:
+    """Delete what has expired and finish what was interrupted."""
+    tidy.tidy(database(), storage(), settings())

@@ -1,8 +1,16 @@
 """Which device a training worker uses."""
 
+import fcntl
 import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
 
 import torch
+
+POLL_SECONDS = 0.5
 
 
 def choose() -> str:
@@ -15,3 +23,30 @@ def name(device: str) -> str:
     if device == "cpu":
         return f"CPU {platform.machine()}, {torch.get_num_threads()} threads"
     return str(torch.cuda.get_device_name(device))
+
+
+@contextmanager
+def held(device: str, *, give_up: Callable[[], bool]) -> Iterator[bool]:
+    """Hold a GPU against every other training of this host, waiting for it; False: `give_up` came first.
+
+    One run at a time has a GPU, whatever number of workers was started for it. CPUs are shared.
+    """
+    if device == "cpu":
+        yield True
+        return
+    lock = Path(tempfile.gettempdir()) / f"limit-audit-{torch.cuda.get_device_properties(device).uuid}.lock"
+    with lock.open("a") as file:
+        while not _locked(file.fileno()):
+            if give_up():
+                yield False
+                return
+            Event().wait(POLL_SECONDS)
+        yield True
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -10,7 +10,6 @@ import structlog
 from pyarrow import parquet
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import audits
@@ -23,6 +22,7 @@ from models.metrics import ranked
 from worker import choice, downloads, labels, metrics, scores, signal_files, summaries, theory, truths
 from worker.copying import copy_into
 from worker.labels import AuditLabels
+from worker.outages import DATABASE_DOWN, DISK_FULL, is_disk_full
 
 log = structlog.get_logger()
 THEORY_RUNS_MAX = 20
@@ -33,16 +33,19 @@ def finish(database: Database, storage: Storage, audit_id: UUID) -> None:
     """Store the scores of an audit whose runs have all succeeded, and end it."""
     try:
         _finish(database, storage, audit_id)
-    except (InterfaceError, OperationalError):
+    except DATABASE_DOWN:
         raise  # an outage of the database: the sweeper has it finished later
     except Exception as error:  # whatever else went wrong goes wrong again: say so at once
-        log.exception("audit failed", audit=str(audit_id))
+        log.exception("audit not finished", audit=str(audit_id))
+        waits = is_disk_full(error)
         document = {
-            "code": type(error).__name__,
-            "detail": f"the runs succeeded, finishing them failed: {error}",
+            "code": "disk_full" if waits else type(error).__name__,
+            "detail": DISK_FULL if waits else f"the runs succeeded, finishing them failed: {error}",
         }
+        # The sweeper has a waiting audit finished again.
+        status = AuditStatus.RUNNING if waits else AuditStatus.FAILED
         with database.transaction() as session:
-            audits.change_status(session, audit_id, AuditStatus.FAILED, error=document)
+            audits.change_status(session, audit_id, status, error=document)
 
 
 def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
@@ -66,6 +69,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             session,
             audit_id,
             AuditStatus.SUCCEEDED,
+            error=None,
             summary=summaries.document(rows, dataset.class_names or []),
             provenance=_provenance(dataset, audit, runs),
         )

@@ -9,8 +9,8 @@ from app.database import database
 from app.queue import Task
 from app.settings import settings
 from app.storage import storage
-from worker import train
-from worker.celery import app
+from worker import devices, train
+from worker.celery import app, stopping
 
 __all__ = ["app"]
 
@@ -18,4 +18,6 @@ __all__ = ["app"]
 @app.task(name=str(Task.TRAIN))  # type: ignore[untyped-decorator]
 def train_run(run_id: str) -> None:
     """Train one run."""
-    train.execute(database(), storage(), settings(), UUID(run_id))
+    with devices.held(devices.choose(), give_up=stopping.is_set) as ours:
+        if ours:
+            train.execute(database(), storage(), settings(), UUID(run_id))

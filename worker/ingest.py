@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 from pyarrow import parquet
-from sqlalchemy import delete
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import delete, func
 from sqlalchemy.orm import Session
 
 from app import datasets, leases
@@ -19,6 +18,7 @@ from app.storage import Storage
 from app.tables import Dataset, DatasetStatus, Problem, Sample, Truth
 from worker.copying import copy_into
 from worker.heartbeat import HandedBack, Heartbeat, LeaseLost
+from worker.outages import DATABASE_DOWN, DISK_FULL, is_disk_full, patiently
 from worker.packs import Ingested, IngestError, IngestLimits, IngestOptions
 from worker.reading import Bounds, read_in_child
 
@@ -34,22 +34,26 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
     try:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
             ingested = _build(database, storage, settings, dataset, heartbeat)
-        pack = storage.pack(dataset_id)
-        with database.transaction() as session:
-            _store(session, dataset, ingested, pack / ingested.samples_path.name)
+            pack = storage.pack(dataset_id)
+            samples = pack / ingested.samples_path.name
+            patiently(lambda: _store(database, dataset, ingested, samples), heartbeat)
         storage.release(pack)
         log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
     except LeaseLost:
         log.warning("ingestion lost its lease", dataset=str(dataset_id))
+        _remove_if_deleted(database, storage, dataset_id)
     except HandedBack:
         with database.transaction() as session:
             leases.update_held(session, Dataset, dataset_id, dataset.attempt, lease_until=None)
     except IngestError as error:
         with database.transaction() as session:
             _reject(session, dataset, code=error.code, detail=str(error))
-    except (InterfaceError, OperationalError):
+    except DATABASE_DOWN:
         raise  # an outage of the database: the lease lapses and the ingestion is tried again
     except Exception as error:  # whatever else went wrong goes wrong again: say so at once
+        if is_disk_full(error):
+            _wait_for_space(database, dataset)
+            return
         log.exception("ingestion failed", dataset=str(dataset_id))
         with database.transaction() as session:
             _reject(session, dataset, code="internal", detail=f"{type(error).__name__}: {error}")
@@ -60,6 +64,22 @@ def _reject(session: Session, dataset: Dataset, *, code: str, detail: str) -> No
     document = {"code": code, "detail": detail}
     if leases.update_held(session, Dataset, dataset.id, dataset.attempt, error=document):
         datasets.change_status(session, dataset.id, DatasetStatus.REJECTED)
+
+
+def _wait_for_space(database: Database, dataset: Dataset) -> None:
+    """Let go of a dataset that cannot be read at present; the sweeper has it tried again."""
+    log.warning("ingestion waits, the disk is full", dataset=str(dataset.id))
+    values = {"lease_until": None, "sent_at": func.now(), "error": {"code": "disk_full", "detail": DISK_FULL}}
+    with database.transaction() as session:
+        leases.update_held(session, Dataset, dataset.id, dataset.attempt, **values)
+
+
+def _remove_if_deleted(database: Database, storage: Storage, dataset_id: UUID) -> None:
+    """Remove what was written for a dataset while somebody deleted it."""
+    with database.transaction() as session:
+        is_deleted = session.get(Dataset, dataset_id) is None
+    if is_deleted:
+        storage.remove(storage.dataset(dataset_id))
 
 
 def _build(
@@ -105,7 +125,12 @@ def _build(
     return ingested
 
 
-def _store(session: Session, dataset: Dataset, ingested: Ingested, samples_path: Path) -> None:
+def _store(database: Database, dataset: Dataset, ingested: Ingested, samples_path: Path) -> None:
+    with database.transaction() as session:
+        _store_rows(session, dataset, ingested, samples_path)
+
+
+def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, samples_path: Path) -> None:
     values = {
         "format": ingested.format,
         "kind": ingested.kind,
@@ -116,6 +141,7 @@ def _store(session: Session, dataset: Dataset, ingested: Ingested, samples_path:
         "statistics": ingested.statistics,
         "problem_count": ingested.problem_count,
         "truth_version": int(ingested.has_truth),
+        "error": None,
     }
     if not leases.update_held(session, Dataset, dataset.id, dataset.attempt, **values):
         return

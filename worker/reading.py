@@ -56,6 +56,7 @@ def read_in_child(
 
     Raises:
         IngestError: the upload cannot be used, took too much memory or time, or crashed its reader.
+        OSError: the reader met it, such as a full disk.
 
     """
     task = {
@@ -70,6 +71,8 @@ def read_in_child(
         process.wait()
     if outcome is None:
         raise IngestError(*_reason(process.returncode))
+    if "errno" in outcome:
+        raise OSError(outcome["errno"], outcome["detail"])
     if "code" in outcome:
         raise IngestError(outcome["code"], outcome["detail"])
     return _ingested(outcome)
@@ -179,6 +182,8 @@ def _outcome(task: dict[str, Any]) -> dict[str, Any]:
         return {"code": error.code, "detail": str(error)}
     except MemoryError:
         return dict(zip(("code", "detail"), TOO_MUCH_MEMORY, strict=True))
+    except OSError as error:
+        return {"errno": error.errno, "detail": str(error)}
     return asdict(ingested)
 
 

@@ -51,7 +51,8 @@ def _free(session: Session, table: type[Work], settings: Settings) -> list[Work]
 
 
 def _lost(row: Dataset | Run) -> str:
-    return f"the worker was lost {row.lapses} times (memory, a crash or a host that went away); see its log"
+    causes = "memory, a crash or a host that went away"
+    return f"the worker was lost {row.lapses} times without getting further ({causes}); see its log"
 
 
 def _resend(

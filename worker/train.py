@@ -14,7 +14,6 @@ import structlog
 import torch
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import audits, leases
@@ -28,10 +27,13 @@ from models.progress import EpochRecord, Progress
 from models.training import TrainingResult, train
 from worker import checkpoints, devices, labels, neighbour_files, provisional, signal_files, truths
 from worker.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
+from worker.outages import DATABASE_DOWN, is_disk_full, patiently
 from worker.truths import Labels
 
 log = structlog.get_logger()
 EVERYTHING = slice(None)
+OUT_OF_MEMORY = "out_of_memory"
+SMALLEST_HALVED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +58,15 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         return
     folder = storage.run(run.audit_id, run.number)
     try:
-        job = _prepare(database, storage, run)
         with Heartbeat(
             database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
         ) as heartbeat:
-            result = _train(database, storage, settings, job, heartbeat)
+            job = _prepare(database, storage, run)
+            result = _train_in_memory(database, storage, settings, job, heartbeat)
             neighbours = _neighbours(result, job, heartbeat)
-            heartbeat.renew()
-            _keep(storage, folder, result, job.labels, neighbours)
-        _end(database, run, RunStatus.SUCCEEDED)
+            patiently(heartbeat.renew, heartbeat)
+            patiently(lambda: _keep(storage, folder, result, job.labels, neighbours), heartbeat)
+            patiently(lambda: _end(database, run, RunStatus.SUCCEEDED), heartbeat)
         checkpoints.discard(storage, folder)
     except Cancelled:
         _end(database, run, RunStatus.CANCELLED)
@@ -73,7 +75,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         _hand_back(database, run)
     except LeaseLost:
         log.warning("run lost its lease", run=str(run.id), attempt=run.attempt)
-    except (InterfaceError, OperationalError):
+    except DATABASE_DOWN:
         raise  # an outage of the database: the lease lapses and the run is tried again
     except Exception as error:  # whatever else went wrong goes wrong again: say so at once
         log.exception("run failed", run=str(run.id))
@@ -110,7 +112,7 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
         audit = audits.get(session, run.audit_id)
         dataset = session.get_one(Dataset, audit.dataset_id)
         config = resolve(
-            {**run.request, "seed": run.seed},
+            {**run.request, **_fitting(run), "seed": run.seed},
             shape=tuple(dataset.shape or ()),
             sample_count=dataset.sample_count or 0,
             class_count=len(dataset.class_names or ()),
@@ -131,6 +133,41 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
         truth=known.truth,
         ranks=ranks,
     )
+
+
+def _fitting(run: Run) -> dict[str, int]:
+    """Return the batch size that was found to fit the device's memory, if the one asked for did not."""
+    known = any(remark["code"] == OUT_OF_MEMORY for remark in run.remarks)
+    return {"batch_size": (run.configuration or {})["batch_size"]} if known else {}
+
+
+def _train_in_memory(
+    database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
+) -> TrainingResult:
+    """Train; where the device's memory does not suffice, once more from the start with half the batch."""
+    try:
+        return _train(database, storage, settings, job, heartbeat)
+    except torch.OutOfMemoryError:
+        if _fitting(job.run) or job.config.batch_size < SMALLEST_HALVED:
+            raise
+    # Only here, past the error with its frames, is the memory of the first try free.
+    torch.cuda.empty_cache()
+    _note_half_the_batch(database, job)
+    checkpoints.discard(storage, storage.run(job.run.audit_id, job.run.number))
+    return _train(database, storage, settings, _prepare(database, storage, job.run), heartbeat)
+
+
+def _note_half_the_batch(database: Database, job: Job) -> None:
+    half = job.config.batch_size // 2
+    detail = f"the device's memory did not hold a batch of {job.config.batch_size}; trained with {half}"
+    run = job.run
+    run.remarks = [*run.remarks, {"code": OUT_OF_MEMORY, "detail": detail}]
+    run.configuration = asdict(job.config) | {"batch_size": half}
+    log.warning("half the batch", run=str(run.id), batch_size=half)
+    with database.transaction() as session:
+        values = {"remarks": run.remarks, "configuration": run.configuration}
+        if not leases.update_held(session, Run, run.id, run.attempt, **values):
+            raise LeaseLost
 
 
 def _train(
@@ -202,18 +239,29 @@ class _Reporter:
         try:
             self._heartbeat.check()
         except HandedBack:
-            checkpoints.save(self._storage, self._folder, progress.state())
+            self._checkpoint(progress)
             raise
         if progress.finished is not None:
-            self._store(progress.finished, progress)
+            finished = progress.finished
+            patiently(lambda: self._store(finished, progress), self._heartbeat)
         if monotonic() - self._checkpointed >= self._settings.checkpoint_seconds:
+            self._checkpoint(progress)
+
+    def _checkpoint(self, progress: Progress) -> None:
+        """Store where the training stands; on a full disk the last checkpoint stays, and training goes on."""
+        try:
             checkpoints.save(self._storage, self._folder, progress.state())
-            self._checkpointed = monotonic()
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            log.warning("no checkpoint, the disk is full", run=str(self._job.run.id))
+        self._checkpointed = monotonic()
 
     def _store(self, record: EpochRecord, progress: Progress) -> None:
         run = self._job.run
         with self._database.transaction() as session:
-            if not leases.update_held(session, Run, run.id, run.attempt, worker=run.worker):
+            # Whoever gets further has not lost in vain: lapses count from here anew.
+            if not leases.update_held(session, Run, run.id, run.attempt, lapses=0):
                 raise LeaseLost
             _put_epoch(session, run.id, epoch_row(record, self._job))
             if self._job.ranks and monotonic() - self._ranked >= self._settings.provisional_seconds:

@@ -59,6 +59,7 @@ def run_out(run: Run) -> RunOut:
         device=run.device,
         configuration=run.configuration,
         progress=Progress(**run.progress) if run.progress else None,
+        remarks=[Failure(**remark) for remark in run.remarks],
         error=Failure(**run.error) if run.error else None,
         started_at=run.started_at,
         finished_at=run.finished_at,

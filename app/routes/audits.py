@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from app import audits, cursors, datasets, ranking, reviews
+from app import audits, cursors, datasets, ranking, removals, reviews
 from app.errors import NotFound, WrongState
 from app.routes.answers import audit_out, suspect
 from app.routes.dependencies import Files, Opened, Paged, Position, Reads, Session, Writes, link_next
+from app.routes.once import OnceRoute
 from app.routes.stored import stored_file
 from app.schemas.audits import AuditOut, EpochOut, RunEpochsOut
 from app.schemas.requests import AuditRequest
@@ -18,7 +19,7 @@ from app.schemas.shared import Page
 from app.schemas.summaries import SummaryOut
 from app.tables import Audit, AuditMetrics
 
-router = APIRouter(prefix="/v1/audits", tags=["audits"])
+router = APIRouter(prefix="/v1/audits", tags=["audits"], route_class=OnceRoute)
 POLL_SECONDS = "1"
 MEDIA_TYPES = {
     "ranking.csv": "text/csv; charset=utf-8; header=present",
@@ -76,7 +77,8 @@ def delete_audit(audit_id: UUID, opened: Opened, files: Files) -> None:
     """Delete an audit that has ended: its rows and its files."""
     with opened.transaction() as session:
         audits.remove(session, audit_id)
-    files.remove(files.audit(audit_id))
+        removals.promise(session, files, files.audit(audit_id))
+    removals.fulfil(opened, files)
 
 
 @router.get("/{audit_id}/epochs", dependencies=[Reads])

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from app import cursors, datasets, pictures, resumable, truth, uploads
+from app import cursors, datasets, pictures, removals, resumable, truth, uploads
 from app.database import Database
 from app.errors import Invalid
 from app.routes.answers import dataset_out, sample_out
 from app.routes.dependencies import Chosen, Files, Opened, Paged, Position, Reads, Session, Writes, link_next
+from app.routes.once import OnceRoute
 from app.schemas.datasets import DatasetOut, ProblemOut, SampleOut, TruthOut
 from app.schemas.requests import DatasetRequest
 from app.schemas.shared import Page
@@ -19,7 +20,7 @@ from app.settings import Settings
 from app.storage import PACK, Storage
 from app.tables import Dataset
 
-router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=OnceRoute)
 FileName = Annotated[str, Path(description="plain file name", examples=["photos.zip"])]
 POLL_SECONDS = "1"
 RAW_BODY = {
@@ -132,7 +133,8 @@ def delete_dataset(dataset_id: UUID, opened: Opened, files: Files) -> None:
     """Delete a dataset that no audit refers to: its rows and its files."""
     with opened.transaction() as session:
         datasets.remove(session, dataset_id)
-    files.remove(files.dataset(dataset_id))
+        removals.promise(session, files, files.dataset(dataset_id))
+    removals.fulfil(opened, files)
 
 
 @router.get("/{dataset_id}/problems", dependencies=[Reads])

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session as OrmSession
 from app.database import Database
 from app.errors import Forbidden
 from app.routes.callers import Called, Chosen, Unconfined
+from app.routes.once import HELD, HeldTransaction
 from app.storage import Storage, storage
 from app.tables import Scope
 
@@ -24,8 +25,15 @@ def callers_database(caller: Called, opened: Unconfined) -> Database:
 Opened = Annotated[Database, Depends(callers_database)]
 
 
-def open_session(opened: Opened) -> Iterator[OrmSession]:
-    """Open the request's transaction; it is committed before the answer leaves."""
+def open_session(request: Request, opened: Opened) -> Iterator[OrmSession]:
+    """Open the request's transaction; it is committed before the answer leaves.
+
+    With an Idempotency-Key the route commits it, together with the answer.
+    """
+    held: HeldTransaction | None = getattr(request.state, HELD, None)
+    if held is not None:
+        yield held.begin(opened)
+        return
     with opened.transaction() as session:
         yield session
 

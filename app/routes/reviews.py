@@ -11,6 +11,7 @@ from app import audits, cursors, datasets, ranking, review_progress, reviews, si
 from app.errors import Invalid, Overtaken
 from app.routes.answers import review_out, sample_out
 from app.routes.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
+from app.routes.once import OnceRoute
 from app.schemas.reviews import (
     Conflict,
     ReviewOut,
@@ -26,7 +27,7 @@ from app.schemas.reviews import (
 )
 from app.tables import Dataset, Verdict
 
-router = APIRouter(prefix="/v1", tags=["reviews"])
+router = APIRouter(prefix="/v1", tags=["reviews"], route_class=OnceRoute)
 WITHOUT_KEY = "local"
 ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
 IfMatch = Annotated[str | None, Header(description="ETag of the review that this replaces")]

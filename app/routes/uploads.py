@@ -1,20 +1,17 @@
 """Resumable uploads over HTTP: tus 1.0 with creation, checksum, expiration and termination (https://tus.io)."""
 
-from collections.abc import Callable, Coroutine
 from datetime import UTC
 from email.utils import format_datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from app import datasets, resumable, tus, uploads
-from app.database import Database
-from app.errors import ApiError, DigestMismatch, Invalid, NoSpace, TooLarge
+from app.errors import ApiError, Invalid, NoSpace, TooLarge
 from app.routes.dependencies import Chosen, Files, Opened, Reads, Session, Writes
-from app.storage import Storage
+from app.routes.once import Handler, OnceRoute
 from app.tables import Upload
 
 RAW_BODY = {
@@ -28,10 +25,9 @@ Length = Annotated[int, Header(alias="Upload-Length", ge=0, lt=2**63)]
 Metadata = Annotated[
     str, Header(alias="Upload-Metadata", max_length=4096, description="filename, sha256, complete: Base64")
 ]
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class TusRoute(APIRoute):
+class TusRoute(OnceRoute):
     """Checks the protocol's version before anything else, and names it in every answer."""
 
     def get_route_handler(self) -> Handler:
@@ -154,29 +150,11 @@ async def continue_upload(
             request, idle_seconds=chosen.upload_idle_seconds, save=save, checksum=checksum
         )
         if reached == upload.size:
-            await run_in_threadpool(_finish, opened, files, upload)
+            await run_in_threadpool(resumable.complete, opened, files, upload)
     return Response(
         status_code=204,
         headers={"Upload-Offset": str(upload.size if upload.finished_at else reached), **_expires(upload)},
     )
-
-
-def _finish(opened: Database, files: Storage, upload: Upload) -> None:
-    """Check a whole upload's digest and put it into its dataset, unless another request did meanwhile."""
-    bytes_at = resumable.path(files, upload)
-    try:
-        found = resumable.sha256_of(bytes_at)
-    except FileNotFoundError:
-        return
-    if upload.sha256 not in {None, found}:
-        with opened.transaction() as session:
-            resumable.remove(session, upload.id)
-        bytes_at.unlink(missing_ok=True)
-        raise DigestMismatch(
-            f"the upload announced sha-256 {upload.sha256}, its bytes have {found}; it was deleted"
-        )
-    with opened.transaction() as session:
-        resumable.finish(session, files, upload.id, found)
 
 
 @router.delete("/{upload_id}", status_code=204, dependencies=[Writes])

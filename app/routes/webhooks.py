@@ -6,10 +6,11 @@ from fastapi import APIRouter, Request, Response
 
 from app import cursors, outbound, webhooks
 from app.routes.dependencies import Chosen, Paged, Reads, Session, Writes, link_next
+from app.routes.once import OnceRoute
 from app.schemas.shared import Page
 from app.schemas.webhooks import DeliveryOut, NewWebhookOut, WebhookOut, WebhookRequest
 
-router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=OnceRoute)
 
 
 @router.post("", status_code=201, dependencies=[Writes])

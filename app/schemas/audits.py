@@ -19,6 +19,7 @@ class Progress(BaseModel):
     steps: int
     samples_per_second: float | None
     eta_seconds: float | None
+    waiting: str | None = Field(default=None, description="what the run waits for, where it cannot go on")
 
 
 class RunOut(BaseModel):
@@ -41,6 +42,7 @@ class RunOut(BaseModel):
     device: str | None
     configuration: dict[str, Any] | None
     progress: Progress | None
+    remarks: list[Failure] = Field(description="what had to be changed for it, such as half the batch")
     error: Failure | None
     started_at: datetime | None
     finished_at: datetime | None

@@ -1,0 +1,29 @@
+"""Deleting for good: rows and a promise in one transaction, then the files, tried until they are gone."""
+
+from pathlib import Path
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from app.storage import Storage
+from app.tables import Removal
+
+
+def promise(session: Session, files: Storage, folder: Path) -> None:
+    """Note in the transaction that deletes a folder's rows that the folder is to go."""
+    key = folder.relative_to(files.root).as_posix()
+    session.execute(insert(Removal).values(folder=key).on_conflict_do_nothing())
+
+
+def fulfil(database: Database, files: Storage) -> list[str]:
+    """Remove all promised folders; return those that are still there, for another time."""
+    with database.transaction() as session:
+        promised = list(session.scalars(select(Removal.folder).order_by(Removal.created_at)))
+    for folder in promised:
+        files.remove(files.root / folder)
+    gone = [folder for folder in promised if not (files.root / folder).exists()]
+    with database.transaction() as session:
+        session.execute(delete(Removal).where(Removal.folder.in_(gone)))
+    return [folder for folder in promised if folder not in gone]

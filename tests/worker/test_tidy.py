@@ -1,0 +1,149 @@
+"""What expires, and what is brought to its end after an interruption."""
+
+import hashlib
+import os
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select, update
+
+from app import datasets, removals, resumable
+from app.database import Database
+from app.queue import Task
+from app.settings import Settings
+from app.storage import Storage
+from app.tables import Dataset, DatasetStatus, Removal, Upload
+from tests.made import ready_dataset
+from worker.tidy import tidy
+
+BODY = b"a,label\n1,x\n" * 50
+
+
+def begun(database: Database, storage: Storage, *, received: bytes, sha256: str | None = None) -> Upload:
+    """Store an upload as a killed API leaves it."""
+    with database.transaction() as session:
+        dataset = datasets.create(session, name="x", options={})
+        upload = resumable.create(
+            session,
+            dataset,
+            name="rows.csv",
+            size=len(BODY),
+            sha256=sha256,
+            complete=True,
+            note="",
+            expiry_seconds=3600,
+            most=5,
+        )
+        upload.offset = len(received)
+    file = resumable.path(storage, upload)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(received)
+    return upload
+
+
+def quiet(database: Database, seconds: float) -> None:
+    """Let time pass for uploads."""
+    with database.transaction() as session:
+        session.execute(update(Upload).values(expires_at=Upload.expires_at - timedelta(seconds=seconds)))
+
+
+def test_a_whole_upload_that_was_not_registered_becomes_a_file(
+    database: Database, storage: Storage, chosen: Settings, sent: list[tuple[Task, UUID]]
+) -> None:
+    hourly = chosen.model_copy(update={"upload_expiry_seconds": 3600})
+    upload = begun(database, storage, received=BODY)
+    tidy(database, storage, hourly)
+    assert sent == [], "its request may still be at work"
+    quiet(database, chosen.resend_seconds + 1)
+    tidy(database, storage, hourly)
+    assert sent == [(Task.INGEST, upload.dataset_id)]
+    assert storage.upload(upload.dataset_id, "rows.csv").read_bytes() == BODY
+    with database.transaction() as session:
+        file = datasets.files(session, [upload.dataset_id])[upload.dataset_id][0]
+    assert file.sha256 == hashlib.sha256(BODY).hexdigest()
+
+
+def test_an_expired_upload_goes_with_its_bytes_and_a_living_one_stays(
+    database: Database, storage: Storage, chosen: Settings
+) -> None:
+    gone = begun(database, storage, received=BODY[:9])
+    quiet(database, 3601)
+    kept = begun(database, storage, received=BODY[:9])
+    tidy(database, storage, chosen)
+    with database.transaction() as session:
+        assert session.scalars(select(Upload.id)).all() == [kept.id]
+    assert not resumable.path(storage, gone).exists()
+    assert resumable.path(storage, kept).exists()
+
+
+def test_a_dataset_that_was_begun_and_given_up_is_deleted(
+    database: Database, storage: Storage, chosen: Settings, api: TestClient
+) -> None:
+    given_up, recent, ready = (
+        api.post("/v1/datasets", json={"name": "a"}).json()["id"],
+        api.post("/v1/datasets", json={"name": "b"}).json()["id"],
+        str(ready_dataset(database, storage).id),
+    )
+    api.put(f"/v1/datasets/{given_up}/files/a.csv?complete=false", content=BODY)
+    api.put(f"/v1/datasets/{recent}/files/a.csv?complete=false", content=BODY)
+    long_ago = func.now() - timedelta(seconds=chosen.upload_expiry_seconds + 1)
+    with database.transaction() as session:
+        session.execute(update(Dataset).values(created_at=long_ago))
+        for file in datasets.files(session, [UUID(given_up)])[UUID(given_up)]:
+            file.uploaded_at = long_ago  # type: ignore[assignment]
+    tidy(database, storage, chosen)
+    with database.transaction() as session:
+        left = {str(identifier) for identifier in session.scalars(select(Dataset.id))}
+    assert left == {recent, ready}
+    assert not storage.dataset(UUID(given_up)).exists()
+    assert storage.upload(UUID(recent), "a.csv").exists()
+
+
+def test_half_a_body_of_a_killed_process_is_deleted_and_one_that_grows_stays(
+    database: Database, storage: Storage, chosen: Settings
+) -> None:
+    old, new = (storage.incoming(UUID(int=1), name) for name in ("old", "new"))
+    old.parent.mkdir(parents=True)
+    for file in (old, new):
+        file.write_bytes(b"x")
+    os.utime(old, (time.time() - 86_400,) * 2)
+    tidy(database, storage, chosen)
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_an_interrupted_deletion_is_finished_later(
+    database: Database,
+    storage: Storage,
+    chosen: Settings,
+    api: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dataset = ready_dataset(database, storage)
+
+    def busy(path: Path, **_: object) -> None:
+        """Do nothing, as where a file is in use."""
+
+    monkeypatch.setattr(shutil, "rmtree", busy)
+    assert api.delete(f"/v1/datasets/{dataset.id}").status_code == 204
+    assert storage.dataset(dataset.id).exists()
+    assert removals.fulfil(database, storage) == [f"datasets/{dataset.id}"]
+    monkeypatch.undo()
+    tidy(database, storage, chosen)
+    assert not storage.dataset(dataset.id).exists()
+    with database.transaction() as session:
+        assert session.scalars(select(Removal)).all() == []
+
+
+def test_a_refused_deletion_promises_nothing(database: Database, storage: Storage, api: TestClient) -> None:
+    dataset = ready_dataset(database, storage)
+    api.post("/v1/audits", json={"dataset_id": str(dataset.id)})
+    assert api.delete(f"/v1/datasets/{dataset.id}").status_code == 409
+    assert removals.fulfil(database, storage) == []
+    assert storage.pack(dataset.id).exists()
+    with database.transaction() as session:
+        assert session.get_one(Dataset, dataset.id).status == DatasetStatus.READY
