@@ -249,5 +249,5 @@ def _axis(title: str, **options: Any) -> Json:  # noqa: ANN401
 
 
 def _figure(data: list[Json], title: str, **layout: Any) -> Json:  # noqa: ANN401
-    looks = {"template": "plotly_white", "margin": {"l": 60, "r": 20, "t": 50, "b": 50}}
+    looks = {"margin": {"l": 60, "r": 20, "t": 50, "b": 50}}
     return {"data": data, "layout": {"title": {"text": title}, **looks, **layout}}

@@ -3,7 +3,15 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 Format = Literal[
     "class_folders",
@@ -26,6 +34,7 @@ def _printable(text: str) -> str:
     return text
 
 
+CIFAR10_PAIRS = {"truck": "automobile", "bird": "airplane", "deer": "horse", "cat": "dog"}
 Method = Literal["limit_g", "limit_l", "ce", "ce_gn", "ce_ln", "mae", "fw", "dmi", "soft_regularisation"]
 Name = Annotated[
     str,
@@ -66,11 +75,19 @@ class Rehearsal(Request):
 
     noise: Literal["uniform", "pair", "confusion"] = "uniform"
     rate: float | None = Field(default=None, gt=0, lt=1, description="of uniform and pair noise")
-    mapping: dict[str, str] | None = Field(default=None, description="pair: class name to class name")
+    mapping: dict[str, str] | Literal["cifar10"] | None = Field(
+        default=None,
+        description="pair: class name to class name; 'cifar10' for the paper's four pairs",
+    )
     matrix: list[list[float]] | None = Field(
         default=None, description="confusion: row i, the probabilities of what class i becomes"
     )
     seed: int = Field(default=0, ge=0, lt=2**31)
+
+    @field_validator("mapping")
+    @classmethod
+    def _by_name(cls, mapping: dict[str, str] | str | None) -> dict[str, str] | str | None:
+        return dict(CIFAR10_PAIRS) if mapping == "cifar10" else mapping
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

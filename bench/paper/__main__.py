@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from bench.paper import figures, tables
+from bench.paper import figures, statistics, tables
 from bench.paper.experiments import EXPERIMENTS, Experiment
 from bench.paper.images import DATASETS, Images, as_features
 from bench.paper.results import Line, Results, best_of_search, mean_and_deviation
@@ -25,7 +25,7 @@ RESULTS = Path(__file__).with_name("results")
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.paper", description=__doc__)
-    parser.add_argument("experiment", choices=[*EXPERIMENTS, "figure_a0"])
+    parser.add_argument("experiment", choices=[*EXPERIMENTS, "figure_a0", "statistics"])
     parser.add_argument("--data", type=Path, help="folder with mnist/ and cifar10/")
     parser.add_argument("--out", type=Path, default=Path("paper-figures"), help="folder for PNG files")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the .jsonl files")
@@ -41,6 +41,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=PAPER_EPOCHS)
     parser.add_argument("--patience", type=int, default=PAPER_PATIENCE)
     parser.add_argument("--network", help="another network than the paper's, such as small_cnn on a CPU")
+    parser.add_argument("--test", type=int, help="test samples (default: all)")
+    parser.add_argument(
+        "--warmed",
+        action="store_true",
+        help="begin with batch statistics of random inputs, as the authors' networks do",
+    )
     parser.add_argument("--search", action="store_true", help="try every row's whole grid")
     parser.add_argument(
         "--grid",
@@ -75,6 +81,8 @@ def _setups(experiment: Experiment, options: argparse.Namespace) -> list[Setup]:
             patience=options.patience,
             split=split,
             has_curves=experiment.has_curves,
+            warmed=options.warmed,
+            test=options.test,
         )
         for n, noise, rate, split in product(
             options.n or [full_n],
@@ -123,6 +131,11 @@ def main(arguments: Sequence[str]) -> None:
     if options.experiment == "figure_a0":
         figures.bound(options.out / "figure_a0.png")
         sys.stdout.write(f"wrote {options.out / 'figure_a0.png'}\n")
+        return
+    if options.experiment == "statistics":
+        if options.data is None:
+            raise SystemExit("--data names the folder with mnist/.")
+        statistics.work_through(DATASETS["mnist"](options.data), options.results / "statistics.jsonl")
         return
     experiment = EXPERIMENTS[options.experiment]
     searches = options.search or bool(options.grid)

@@ -96,6 +96,11 @@ def as_features(images: Images) -> Images:
     return replace(images, train=_rows(images.train), test=_rows(images.test))
 
 
+def first_tests(images: Images, count: int | None) -> Images:
+    """Return the same images with the first `count` test samples alone; None: with all."""
+    return replace(images, test=images.test[:count], test_labels=images.test_labels[:count])
+
+
 def noisy_samples(images: Images, *, count: int, noise_kind: str, rate: float, seed: int) -> Samples:
     """Draw `count` training images and plant noise of one kind, "uniform" or "pair", in their labels."""
     kept = np.sort(np.random.default_rng(seed).permutation(len(images.train))[:count])

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bench.paper.images import Images, Samples, noisy_samples
+from bench.paper.images import Images, Samples, first_tests, noisy_samples
 from bench.paper.rows import Row, Settings
 from models import metrics, standardisation
 from models.config import TrainingConfig, resolve
+from models.networks import Network, NetworkShape, build
 from models.prediction import class_probabilities
 from models.progress import Progress
 from models.signals import Signals
@@ -22,6 +23,7 @@ from models.training import TrainingResult, train
 CLASSES = 10
 CURVE_POINTS = 60
 HISTOGRAM_BINS = 60
+LATER = ("warmed", "test")
 SUSPECTS_PER_CLASS = 12
 PAPER_EPOCHS, PAPER_PATIENCE, PAPER_SPLITS = 400, 100, 5
 
@@ -43,6 +45,10 @@ class Setup:
     split: int
     """Seed of split, noise, weights and order."""
     has_curves: bool = False
+    warmed: bool = False
+    """Whether the classifier's batch normalisation begins with statistics of random inputs; see `warmed`."""
+    test: int | None = None
+    """Test samples; None: all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +60,9 @@ class Trained:
 
 
 def key(setup: Setup, row: Row, settings: Settings) -> dict[str, Any]:
-    """Return what identifies a run among finished ones."""
-    return {**asdict(setup), "row": row.name, "settings": {**row.settings, **settings}}
+    """Return what identifies a run among finished ones; later options count where they are used."""
+    used = {name: value for name, value in asdict(setup).items() if name not in LATER or value}
+    return {**used, "row": row.name, "settings": {**row.settings, **settings}}
 
 
 def configuration(
@@ -102,6 +109,9 @@ def run(
         seed=setup.split,
     )
     config = configuration(setup, row, settings, samples, device)
+    images = first_tests(images, setup.test)
+    if setup.warmed and parent is None:
+        parent = warmed(config, samples.inputs.shape[1:])
     curve = _Curve(setup, images, samples, config=config, device=device, on_epoch=on_epoch)
     result = train(
         samples.inputs,
@@ -139,6 +149,35 @@ def run(
         "machine": machine(device),
     }
     return Trained(figures=figures, model_state=result.model_state)
+
+
+def warmed(config: TrainingConfig, shape: tuple[int, ...]) -> dict[str, Tensor]:
+    """Return an untrained classifier whose batch normalisation has seen random inputs; see `warm_up`."""
+    network = build(
+        config.network,
+        NetworkShape(channels=shape[-1], class_count=CLASSES, is_predictor=False),
+        seed=config.seed,
+    )
+    warm_up(network, shape, seed=config.seed)
+    return network.state_dict()
+
+
+def warm_up(network: Network, shape: tuple[int, ...], *, seed: int) -> None:
+    """Let batch normalisation see random inputs of this shape, as the authors' networks do once made.
+
+    Their code finds every layer's input size by passing four random inputs through the layers before it, in
+    training mode, so that running means and variances start from those of noise instead of 0 and 1. With few
+    steps per epoch that decides how early the accuracy on held-out samples can be trusted.
+    """
+    network.train()
+    layers = list(network.trunk.children())
+    ends = [place for place, layer in enumerate(layers) if isinstance(layer, nn.Conv2d | nn.Linear)]
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for end in (*ends[1:], len(layers), len(layers), len(layers)):
+            outputs = torch.randn((4, shape[-1], *shape[:-1]), generator=generator)
+            for layer in layers[:end]:
+                outputs = layer(outputs)
 
 
 class _Curve:

@@ -36,6 +36,12 @@ def scaling(setups: Sequence[Setup], *, network: str, splits: int, searches: boo
         found.append(f"scaled: patience {setup.patience} instead of {PAPER_PATIENCE}")
     if setup.validation != validation:
         found.append(f"scaled: {setup.validation:,} validation samples instead of {validation:,}")
+    if setup.test is not None:
+        found.append(f"scaled: {setup.test:,} test samples instead of all")
+    if setup.n < FULL_SIZE[setup.dataset][0]:
+        found.append(f"n = {setup.n:,} training samples of {FULL_SIZE[setup.dataset][0]:,}")
+    if setup.warmed:
+        found.append("batch statistics begin with those of random inputs, as in the authors' code")
     if splits_done < splits:
         found.append(f"scaled: {splits_done} splits instead of {splits}")
     if setup.network != network:

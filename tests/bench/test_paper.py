@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
 from app import grids
-from bench.paper import runs, schedule
+from bench.paper import runs, schedule, statistics
 from bench.paper.__main__ import main
 from bench.paper.images import Images, noisy_samples
 from bench.paper.results import best_of_search, mean_and_deviation
 from bench.paper.rows import FIGURE_1, TABLE_1, TABLE_2, with_grid
 from bench.paper.tables import PUBLISHED
+from models.networks import NetworkShape, build
 
 SMALL = ["--n", "60", "--validation", "40", "--epochs", "2", "--splits", "2", "--device", "cpu"]
 
@@ -163,3 +165,40 @@ def test_rows_and_grids_are_the_papers() -> None:
     assert {row.method for row in FIGURE_1} == {"ce", "limit_l"}
     searched = with_grid(TABLE_1[-1], {"beta": (1.0, 30.0), "noise_std": (1.0,)})
     assert searched.grid == ({"beta": 1.0}, {"beta": 30.0})
+
+
+def test_warm_statistics_are_those_of_random_inputs() -> None:
+    # Seven passes before the first normalisation's, as the authors' code makes them; momentum 0.1 each.
+    network = build("mnist_cnn", NetworkShape(channels=1, class_count=10, is_predictor=False), seed=0)
+    runs.warm_up(network, (28, 28, 1), seed=0)
+    passes = [
+        int(module.num_batches_tracked) for module in network.modules() if isinstance(module, nn.BatchNorm2d)
+    ]
+    assert passes == [7, 6, 5, 4]
+
+
+def test_warming_is_part_of_what_identifies_a_run(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["table1", "--data", str(data), "--results", str(tmp_path), "--noise", "0.5", *SMALL]
+    command += ["--splits", "1", "--methods", "CE", "--test", "50"]
+    main(command)
+    main([*command, "--warmed"])
+    cold, warm = lines(tmp_path, "table1")
+    assert "warmed" not in cold["key"]
+    assert warm["key"]["warmed"]
+    assert cold["validation_accuracy"] != warm["validation_accuracy"]
+    assert "batch statistics begin with those of random inputs" in capsys.readouterr().out
+
+
+def test_the_authors_draws_are_of_the_asked_rate() -> None:
+    images = Images(
+        train=np.zeros((60_000, 28, 28, 1), np.uint8),
+        train_labels=np.arange(60_000) % 10,
+        test=np.zeros((10, 28, 28, 1), np.uint8),
+        test_labels=np.arange(10),
+    )
+    index, given = statistics.authors_draw(images, 42)
+    assert len(set(index)) == 1000
+    changed = (given != images.train_labels[index]).mean()
+    assert changed == pytest.approx(0.5, abs=4 * (0.25 / 1000) ** 0.5)
