@@ -7,7 +7,7 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint types format clean
+.PHONY: help install demo up browser screenshots test lint types format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,15 @@ test: $(INSTALLED) ## run the whole test suite
 
 paper-%: $(INSTALLED) ## make a table or figure of the paper again: make paper-table1 DATA=folder (docs/paper.md)
 	$(BIN)/python -m bench.paper $(subst -,_,$*) --data $(DATA) $(ARGS)
+
+browser: $(INSTALLED) ## test the web pages in a Chromium that is installed, LIMIT_AUDIT_CHROMIUM names another
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
+	$(BIN)/python -m pytest tests/browser -rs
+
+screenshots: $(INSTALLED) ## take the pictures of docs/images/pages again, in Chromium
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
+	mkdir -p docs/images/pages
+	LIMIT_AUDIT_SCREENSHOTS=docs/images/pages $(BIN)/python -m pytest tests/browser/test_looks.py
 
 lint: $(INSTALLED) ## check style and formatting
 	$(BIN)/ruff check .

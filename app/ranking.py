@@ -1,10 +1,10 @@
 """Reading a ranking: keyset pages of suspects, one sample with its neighbours. Rank 1 comes first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
@@ -35,8 +35,15 @@ def table_of(audit: Audit) -> type[Score] | type[ProvisionalScore]:
 def page(session: Session, audit: Audit, filters: Filters, *, after_rank: int, limit: int) -> list[Row]:
     """Return suspects in order of rank, after a rank."""
     table = table_of(audit)
-    statement = _rows(table, audit.id).where(table.rank > after_rank, *_conditions(table, audit.id, filters))
-    return [(score, sample, truth) for score, sample, truth in session.execute(statement.limit(limit))]
+    # The scores alone first: joined with the samples, the planner would rather read and sort all of both.
+    statement = (
+        select(table)
+        .where(table.audit_id == audit.id, table.rank > after_rank, *_conditions(table, audit, filters))
+        .order_by(table.rank)
+        .limit(limit)
+    )
+    scores: Sequence[Scored] = session.scalars(statement).all()  # type: ignore[assignment]
+    return _with_samples(session, audit, scores)
 
 
 def one(session: Session, audit: Audit, position: int) -> Row:
@@ -46,11 +53,10 @@ def one(session: Session, audit: Audit, position: int) -> Row:
         NotFound: it has none, or none yet.
 
     """
-    table = table_of(audit)
-    row = session.execute(_rows(table, audit.id).where(table.position == position)).one_or_none()
-    if row is None:
+    score: Scored | None = session.get(table_of(audit), (audit.id, position), populate_existing=True)  # type: ignore[assignment]
+    if score is None:
         raise NotFound(f"audit {audit.id} has no score for position {position}")
-    return row[0], row[1], row[2]
+    return _with_samples(session, audit, [score])[0]
 
 
 def neighbours(session: Session, audit: Audit, rank: int) -> tuple[int | None, int | None]:
@@ -63,20 +69,21 @@ def neighbours(session: Session, audit: Audit, rank: int) -> tuple[int | None, i
     return positions.get(rank - 1), positions.get(rank + 1)
 
 
-def _rows(table: type[Score] | type[ProvisionalScore], audit_id: UUID) -> Select[Scored, Sample, int | None]:
-    statement: Select[Scored, Sample, int | None] = (
-        select(table, Sample, Truth.true_label)  # type: ignore[assignment]
-        .join(Audit, Audit.id == table.audit_id)
-        .join(Sample, (Sample.dataset_id == Audit.dataset_id) & (Sample.position == table.position))
-        .outerjoin(Truth, (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position))
-        .where(table.audit_id == audit_id)
-        .order_by(table.rank)
+def _with_samples(session: Session, audit: Audit, scores: Sequence[Scored]) -> list[Row]:
+    matching = (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position)
+    statement = (
+        select(Sample, Truth.true_label)
+        .outerjoin(Truth, matching)
+        .where(
+            Sample.dataset_id == audit.dataset_id, Sample.position.in_([score.position for score in scores])
+        )
     )
-    return statement
+    found = {sample.position: (sample, true_label) for sample, true_label in session.execute(statement)}
+    return [(score, *found[score.position]) for score in scores]
 
 
 def _conditions(
-    table: type[Score] | type[ProvisionalScore], audit_id: UUID, filters: Filters
+    table: type[Score] | type[ProvisionalScore], audit: Audit, filters: Filters
 ) -> list[ColumnElement[bool]]:
     conditions = []
     if filters.given_label is not None:
@@ -86,9 +93,9 @@ def _conditions(
     if filters.is_label_issue is not None:
         conditions.append(table.is_label_issue.is_(filters.is_label_issue))
     if filters.review is not None:
-        conditions.append(_reviewed(table, filters.review))
+        conditions.append(_reviewed(table, audit, filters.review))
     # The distance falls with the rank, so that one look into its index bounds the ranks.
-    within = select(table.rank).where(table.audit_id == audit_id)
+    within = select(table.rank).where(table.audit_id == audit.id)
     if filters.min_distance is not None:
         last = within.where(table.distance >= filters.min_distance).order_by(
             table.distance, table.rank.desc()
@@ -102,9 +109,11 @@ def _conditions(
     return conditions
 
 
-def _reviewed(table: type[Score] | type[ProvisionalScore], state: ReviewState) -> ColumnElement[bool]:
+def _reviewed(
+    table: type[Score] | type[ProvisionalScore], audit: Audit, state: ReviewState
+) -> ColumnElement[bool]:
     verdict = select(Review.verdict).where(
-        Review.dataset_id == Audit.dataset_id, Review.position == table.position
+        Review.dataset_id == audit.dataset_id, Review.position == table.position
     )
     if state == "none":
         return ~verdict.exists()

@@ -1,7 +1,6 @@
 """Samples that look like a suspect, among those of a class that fit their labels best."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audits
-from app.storage import Storage
-from app.tables import Audit, Sample, Score
+from app.storage import PACK, Storage
+from app.tables import Audit, Dataset, Sample, Score
 
 FEATURES = "features.npy"
 """What a run keeps of its network, float16 [N, W]; runs on huge data keep none."""
@@ -55,18 +54,18 @@ def _filled(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.where(known, vectors, mean)
 
 
-def ground(session: Session, files: Storage, audit: Audit) -> Ground:
-    """Return what an audit's samples are compared by: its network's features, else its pack."""
+def ground(session: Session, files: Storage, audit: Audit, dataset: Dataset) -> Ground:
+    """Return what an audit's samples are compared by: its network's features on this disk, else its pack."""
     for run in audits.runs(session, [audit.id])[audit.id]:
         kept = files.run(audit.id, run.number) / FEATURES
-        if run.is_chosen and kept.exists():
+        if run.is_chosen and files.is_local and kept.exists():
             return Ground(rows=np.load(kept, mmap_mode="r"), by_network=True)
-    return Ground(rows=pack(files.pack(audit.dataset_id)), by_network=False)
+    return Ground(rows=pack(files, dataset), by_network=False)
 
 
-def pack(folder: Path) -> Rows:
+def pack(files: Storage, dataset: Dataset) -> Rows:
     """Return the rows that an audit trained on, on disk."""
-    rows: Rows = np.load(folder / "pack.npy", mmap_mode="r")
+    rows: Rows = np.load(files.pack_file(dataset, PACK), mmap_mode="r")
     return rows
 
 

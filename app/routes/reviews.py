@@ -156,8 +156,8 @@ def read_similar(
     audit = audits.succeeded(session, audit_id)
     dataset = datasets.get(session, audit.dataset_id)
     score = ranking.one(session, audit, position)[0]
-    ground = similar.ground(session, files, audit)
-    rows = similar.pack(files.pack(dataset.id)) if dataset.kind == "features" else None
+    ground = similar.ground(session, files, audit, dataset)
+    rows = similar.pack(files, dataset) if dataset.kind == "features" else None
     other = score.suggested_label if score.suggested_label != score.given_label else score.second_label
 
     def of_class(label: int | None) -> SimilarClass:

@@ -7,11 +7,12 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
+from app import keys
 from app.database import Database
 from app.settings import Settings
 from app.settings import settings as get_settings
 from app.storage import Storage
-from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Problem
+from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Problem, Scope
 from app.web import assets, rendering
 from tests.made import finished_audit, new_audit, ready_dataset
 
@@ -159,6 +160,18 @@ def test_who_is_not_logged_in_is_asked_for_a_key_and_brought_back(guarded: TestC
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Faudits%3Fcursor%3Dabc")
     form = guarded.get(answer.headers["location"]).text
     assert 'name="next" value="/audits?cursor=abc"' in form
+
+
+def test_a_key_opens_the_pages_and_logging_out_closes_them(guarded: TestClient, database: Database) -> None:
+    with database.transaction() as session:
+        _, secret = keys.create(session, name="Grace", scope=Scope.READ, expires_at=None)
+    own = {"Origin": "http://127.0.0.1"}
+    form = {"key": secret, "next": "/audits"}
+    assert guarded.post("/login", data=form, headers=own).url.path == "/audits"
+    front = guarded.get("/")
+    assert "Grace" in front.text
+    assert 'action="/logout"' in front.text
+    assert guarded.post("/logout", headers=own).url.path == "/login"
 
 
 @pytest.mark.parametrize(
