@@ -9,6 +9,8 @@ Grid = Mapping[str, Sequence[float]]
 BETA: Grid = {"beta": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}
 NOISE: Grid = {"noise_std": (0.01, 0.03, 0.1, 0.3)}
 PAPER: Mapping[str, Grid] = {
+    "limit": BETA,
+    "limit_c": BETA,
     "limit_g": BETA,
     "limit_l": BETA,
     "ce_gn": NOISE,
@@ -21,6 +23,8 @@ PAPER: Mapping[str, Grid] = {
 }
 """By method; CE, MAE and FW have no hyper-parameters."""
 SAMPLED: Mapping[str, Grid] = {
+    "limit": {"noise_lambda": (5.0, 50.0, 500.0, 5000.0)},
+    "limit_c": {"noise_lambda": (5.0, 50.0, 500.0, 5000.0)},
     "limit_g": {"noise_lambda": (5.0, 50.0, 500.0, 5000.0)},
     "limit_l": {"noise_lambda": (5.0, 10.0, 30.0, 100.0)},
 }

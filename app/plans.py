@@ -20,7 +20,7 @@ SHARED_WITH_PARENT = (
     "network", "input_size", "batch_size", "augmentation", "precision", "epochs", "patience", "schedule",
     "learning_rate", "validation_fraction",
 )  # fmt: skip
-LIMIT = frozenset({"limit_g", "limit_l"})
+LIMIT = frozenset({"limit", "limit_c", "limit_g", "limit_l"})
 METHODS_OF = {
     "beta": LIMIT | {"soft_regularisation"},
     "sample_gradients": LIMIT,

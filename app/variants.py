@@ -13,6 +13,8 @@ METHOD_NAMES = {
     "fw": "FW",
     "dmi": "DMI",
     "soft_regularisation": "Soft reg. (8)",
+    "limit": "LIMIT",
+    "limit_c": "LIMIT_C",
     "limit_g": "LIMIT_G",
     "limit_l": "LIMIT_L",
 }

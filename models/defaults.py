@@ -70,11 +70,6 @@ def _input_size(situation: Situation, chosen: Chosen) -> int | None:
     return 32 if situation.side <= SIMPLE_SIDE else 64
 
 
-def _method(_: Situation, chosen: Chosen) -> str:
-    """Choose LIMIT_L for drawings, where it resists any noise; elsewhere it learns too slowly."""
-    return "limit_l" if chosen["network"] == "mnist_cnn" else "limit_g"
-
-
 def _beta(_: Situation, chosen: Chosen) -> float:
     return {"limit_l": 3.0, "soft_regularisation": 0.01}.get(str(chosen["method"]), 1.0)
 
@@ -136,7 +131,7 @@ def has_fast_bfloat16(device: str) -> bool:
 CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "network": _network,
     "input_size": _input_size,
-    "method": _method,
+    "method": lambda *_: "limit",
     "beta": _beta,
     "sample_gradients": lambda *_: False,
     "noise_lambda": lambda *_: 50.0,

@@ -112,10 +112,19 @@ class Learner:
 
     def estimate_transitions(self, probabilities_NK: Tensor) -> None:
         """Give the forward correction its matrix, from the CE model's softmax over the training samples."""
-        self._correct_by(transition_matrix(probabilities_NK))
+        self._change_objective(transition_KK=transition_matrix(probabilities_NK))
 
-    def _correct_by(self, transition_KK: Tensor | None) -> None:
-        self._objective_config = replace(self._objective_config, transition_KK=transition_KK)
+    @property
+    def is_settled(self) -> bool:
+        """Whether the objective knows that the classifier has settled."""
+        return self._objective_config.is_settled
+
+    def settle(self) -> None:
+        """Tell the objective that the classifier has settled; see `settling`."""
+        self._change_objective(is_settled=True)
+
+    def _change_objective(self, **changes: Any) -> None:  # noqa: ANN401
+        self._objective_config = replace(self._objective_config, **changes)
         self._objective = OBJECTIVES[self._config.method](self._objective_config)
 
     def step(
@@ -179,6 +188,7 @@ class Learner:
             "networks": on_cpu(self._networks.state_dict()),
             "optimiser": optimiser,
             "transition": None if self.transition is None else self.transition.cpu(),
+            "is_settled": self.is_settled,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -186,7 +196,10 @@ class Learner:
         self._networks.load_state_dict(state["networks"])
         self._optimiser.load_state_dict(state["optimiser"])
         transition_KK = state["transition"]
-        self._correct_by(None if transition_KK is None else transition_KK.to(self._device))
+        self._change_objective(
+            transition_KK=None if transition_KK is None else transition_KK.to(self._device),
+            is_settled=state["is_settled"],
+        )
 
 
 def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -43,13 +43,29 @@ def predictor_loss(
 ) -> Tensor:
     """Return the objective of q, eq. 10, per sample [B].
 
-    Gaussian (LIMIT_G): ||mu - g||_2^2; Laplace (LIMIT_L): ||mu - g||_1; both plus beta * ||mu||_2^2, which
-    limits how much the gradients can tell about the labels (Proposition 1).
+    Gaussian (LIMIT_G): ||mu - g||_2^2; Laplace (LIMIT_L): ||mu - g||_1; both plus the norm's penalty.
     """
     error_BK = predicted_BK - gradient_BK
     is_gaussian = gradient_model is GradientModel.GAUSSIAN
     fit_B = (error_BK.square() if is_gaussian else error_BK.abs()).sum(1)
-    return fit_B + beta * predicted_BK.square().sum(1)
+    return fit_B + norm_penalty(predicted_BK, beta=beta)
+
+
+def categorical_predictor_loss(
+    predictor_logits_BK: Tensor, labels_B: Tensor, predicted_BK: Tensor, *, beta: float
+) -> Tensor:
+    """Return the objective of a q that is fitted to the labels themselves, per sample [B].
+
+    -log s(b)[y] in the place of a distance between gradients, as in the authors' later code, plus the norm's
+    penalty.
+    """
+    fit_B = functional.cross_entropy(predictor_logits_BK, labels_B, reduction="none")
+    return fit_B + norm_penalty(predicted_BK, beta=beta)
+
+
+def norm_penalty(predicted_BK: Tensor, *, beta: float) -> Tensor:
+    """Return beta * ||mu||_2^2 [B], which limits how much the gradients tell about labels (Proposition 1)."""
+    return beta * predicted_BK.square().sum(1)
 
 
 def sample_gradient(

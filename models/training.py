@@ -24,10 +24,11 @@ from models.methods import NEEDS_PARENT
 from models.progress import EpochRecord, OnProgress, Pace, Progress
 from models.samples import checked_labels
 from models.selection import Selection
+from models.settling import Settling
 from models.shuffling import Shuffling
 from models.signals import SignalRecorder, Signals
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 JUDGING_BATCH = 1_024
 
 
@@ -164,6 +165,7 @@ class _Training:
             sample_count=len(labels_N), has_predictor=self._learner.has_predictor, device=device
         )
         self._selection = Selection(patience=config.patience, warm_up_epochs=config.warm_up_epochs)
+        self._settling = Settling(epochs=config.epochs)
         self._step = 0
 
     @property
@@ -249,7 +251,7 @@ class _Training:
     def _finish_epoch(self, epoch: int, started: float) -> EpochRecord:
         validation_accuracy = self._validate()
         self._selection.offer(epoch=epoch + 1, accuracy=validation_accuracy, state=self._model_state)
-        return self._tally.record(
+        record = self._tally.record(
             epoch=epoch + 1,
             labels_N=self._labels_N,
             counted_index=self._shuffling.train_index.to(self._device),
@@ -258,6 +260,9 @@ class _Training:
             learning_rate=learning_rate(self._config, step=self._step - 1, steps=self._steps),
             seconds=time.monotonic() - started,
         )
+        if self._settling.note(record.accuracy) and not self._learner.is_settled:
+            self._learner.settle()
+        return record
 
     def _validate(self) -> float | None:
         """Judge the held-out samples, out of sample for every signal; return f's accuracy on them."""
@@ -329,6 +334,7 @@ class _Training:
             "recorder": self._recorder.state(),
             "tally": self._tally.state(),
             "selection": self._selection.state(),
+            "settling": self._settling.state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -342,3 +348,4 @@ class _Training:
         self._recorder.load_state(state["recorder"])
         self._tally.load_state(state["tally"])
         self._selection.load_state(state["selection"])
+        self._settling.load_state(state["settling"])

@@ -35,7 +35,19 @@ def _printable(text: str) -> str:
 
 
 CIFAR10_PAIRS = {"truck": "automobile", "bird": "airplane", "deer": "horse", "cat": "dog"}
-Method = Literal["limit_g", "limit_l", "ce", "ce_gn", "ce_ln", "mae", "fw", "dmi", "soft_regularisation"]
+Method = Literal[
+    "limit",
+    "limit_c",
+    "limit_g",
+    "limit_l",
+    "ce",
+    "ce_gn",
+    "ce_ln",
+    "mae",
+    "fw",
+    "dmi",
+    "soft_regularisation",
+]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, strip_whitespace=True),

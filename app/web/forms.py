@@ -6,6 +6,8 @@ from typing import get_args
 from app.schemas.requests import AuditConfiguration, Method
 
 METHODS = {
+    "limit": "LIMIT, gradients chosen while it trains (the default)",
+    "limit_c": "LIMIT, predictor fitted to the labels",
     "limit_g": "LIMIT, Gaussian gradients",
     "limit_l": "LIMIT, Laplace gradients",
     "ce": "Cross-entropy, the plain network",

@@ -1,18 +1,23 @@
 """LIMIT (eq. 10, Alg. 1): the classifier descends on gradients that were predicted without labels."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from models import limit
 from models.objectives.protocol import Objective, ObjectiveConfig, Outcome, Outputs
 
+SETTLED_BETA = 3.0
+"""Factor on beta once a classifier has settled: Laplace gradients need more of the penalty (Fig. A1)."""
+
 
 class Limit:
-    """LIMIT_G or LIMIT_L, by the distribution that the predictor assumes."""
+    """LIMIT_G or LIMIT_L, by the distribution that the predictor assumes; without one, fitted to labels."""
 
     has_predictor = True
 
-    def __init__(self, config: ObjectiveConfig, gradient_model: limit.GradientModel) -> None:
+    def __init__(self, config: ObjectiveConfig, gradient_model: limit.GradientModel | None) -> None:
         self._config = config
         self._gradient_model = gradient_model
 
@@ -23,9 +28,14 @@ class Limit:
         targets_BK = limit.one_hot(outputs.labels_B, self._config.class_count)
         gradient_BK = limit.cross_entropy_gradient(logits_a_BK.detach(), targets_BK)
         predicted_BK = limit.predicted_gradient(logits_a_BK, logits_b_BK)
-        loss_B = limit.predictor_loss(
-            predicted_BK, gradient_BK, gradient_model=self._gradient_model, beta=self._config.beta
-        )
+        if self._gradient_model is None:
+            loss_B = limit.categorical_predictor_loss(
+                logits_b_BK, outputs.labels_B, predicted_BK, beta=self._config.beta
+            )
+        else:
+            loss_B = limit.predictor_loss(
+                predicted_BK, gradient_BK, gradient_model=self._gradient_model, beta=self._config.beta
+            )
         return Outcome(
             classifier_loss=limit.surrogate_loss(logits_a_BK, self._used(predicted_BK, generator)),
             predictor_loss=loss_B.mean(),
@@ -39,7 +49,7 @@ class Limit:
             return predicted_BK
         return limit.sample_gradient(
             predicted_BK.detach(),
-            gradient_model=self._gradient_model,
+            gradient_model=self._gradient_model or limit.GradientModel.GAUSSIAN,
             noise_lambda=self._config.noise_lambda,
             generator=generator,
         )
@@ -53,3 +63,19 @@ def limit_g(config: ObjectiveConfig) -> Objective:
 def limit_l(config: ObjectiveConfig) -> Objective:
     """Return LIMIT with a Laplace q(g | x)."""
     return Limit(config, limit.GradientModel.LAPLACE)
+
+
+def limit_c(config: ObjectiveConfig) -> Objective:
+    """Return LIMIT with a predictor that is fitted to the labels by cross-entropy; "+S" noise is Gaussian."""
+    return Limit(config, None)
+
+
+def limit_by_evidence(config: ObjectiveConfig) -> Objective:
+    """Return LIMIT_G while the classifier still learns, and LIMIT_L, which hardly memorises, once it settled.
+
+    Gaussian gradients learn anything quickly, wrong labels too; Laplace gradients leave alone what
+    contradicts them, and before anything is learned that is everything (bench/defaults/RESULTS.md).
+    """
+    if not config.is_settled:
+        return limit_g(config)
+    return limit_l(replace(config, beta=SETTLED_BETA * config.beta))

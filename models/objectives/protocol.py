@@ -20,6 +20,8 @@ class ObjectiveConfig:
     noise_lambda: float
     noise_std: float
     soft_lambda: float
+    is_settled: bool = False
+    """Whether the classifier has settled; see `settling`. For the method that chooses its loss by it."""
     transition_KK: Tensor | None = None
     """T of the forward correction: row i is the distribution of the given labels of class i."""
 

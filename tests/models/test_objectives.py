@@ -213,3 +213,23 @@ def test_every_method_takes_two_classes_and_a_single_sample(method: str) -> None
     (gradient,) = torch.autograd.grad(result.classifier_loss, a)
     assert torch.isfinite(gradient).all()
     assert result.gradient_norm_B.shape == (1,)
+
+
+def predictor_gradient(method: str, **numbers: object) -> np.ndarray:
+    b = LOGITS.flip(0).clone().requires_grad_()
+    loss = judged(method, LOGITS, b=b, **numbers).predictor_loss
+    assert loss is not None
+    (gradient,) = torch.autograd.grad(loss, b)
+    return gradient.numpy()
+
+
+def test_a_categorical_predictor_follows_the_cross_entropy_of_the_labels() -> None:
+    expected = (softmax(LOGITS.flip(0)) - Y) / len(Y)
+    np.testing.assert_allclose(predictor_gradient("limit_c", beta=0.0), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_limit_by_evidence_is_gaussian_before_settling_and_laplace_with_three_times_beta_after() -> None:
+    before, after = predictor_gradient("limit"), predictor_gradient("limit", is_settled=True)
+    np.testing.assert_array_equal(before, predictor_gradient("limit_g"))
+    np.testing.assert_array_equal(after, predictor_gradient("limit_l", beta=3 * 0.7))
+    assert not np.allclose(before, after)

@@ -38,7 +38,7 @@ def saved_and_loaded(state: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
-@pytest.mark.parametrize("method", ["limit_g", "limit_l"])
+@pytest.mark.parametrize("method", ["limit", "limit_g", "limit_l"])
 def test_wrong_labels_of_clear_clusters_come_first(method: str, blobs: Samples, configure: Configure) -> None:
     points, labels = blobs
     given = labels.copy()
@@ -49,6 +49,23 @@ def test_wrong_labels_of_clear_clusters_come_first(method: str, blobs: Samples, 
     assert set(np.argsort(-result.signals.distance)[:3]) == set(wrong)
     assert (result.signals.top_labels_N3[wrong, 0] == labels[wrong]).all()
     assert (result.signals.margin[wrong] < 0).all()
+
+
+def test_limit_turns_to_laplace_gradients_once_the_classifier_has_settled(
+    blobs: Samples, configure: Configure
+) -> None:
+    points, labels = blobs
+    config = configure(points, 3, method="limit", epochs=8, beta=0.5)
+    states: list[bool] = []
+
+    def remember(progress: Progress) -> None:
+        if progress.finished:
+            states.append(progress.state()["learner"]["is_settled"])
+
+    train(points, labels, class_count=3, config=config, on_progress=remember)
+    assert states == sorted(states)
+    assert not states[2]
+    assert states[-1]
 
 
 def test_cross_entropy_trains_one_network_and_judges_by_it(blobs: Samples, configure: Configure) -> None:
@@ -74,7 +91,7 @@ def test_training_is_a_function_of_its_seed(images: Samples, configure: Configur
 
 
 @pytest.mark.parametrize("after_step", [1, 3, 4, 5, 8, 12])
-@pytest.mark.parametrize("method", ["limit_l", "ce"])
+@pytest.mark.parametrize("method", ["limit", "limit_l", "ce"])
 def test_resumed_training_ends_with_the_same_bits(
     after_step: int, method: str, blobs: Samples, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
