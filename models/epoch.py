@@ -13,6 +13,9 @@ from torch.nn import functional
 from models.objectives import Outcome
 from models.progress import EpochRecord
 
+CONFIDENT_SHARE = 0.1
+"""The most confident tenth of the samples tells how far the classifier can be trusted at its best."""
+
 _SAMPLES, _CLASSIFIER_LOSS, _PREDICTOR_LOSS, _GRADIENT_NORM, _SQUARED_NORM = range(5)
 
 
@@ -22,6 +25,7 @@ class EpochTally:
     def __init__(self, *, sample_count: int, has_predictor: bool, device: torch.device) -> None:
         self._sums = torch.zeros(5, dtype=torch.float64, device=device)
         self._classifier_N = torch.full((sample_count,), -1, device=device)
+        self._confidence_N = torch.zeros(sample_count, device=device)
         self._predictor_N = torch.full((sample_count,), -1, device=device) if has_predictor else None
 
     def reset(self) -> None:
@@ -45,8 +49,10 @@ class EpochTally:
         self.predict(index_B, outcome, classifier_logits_BK)
 
     def predict(self, index_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor) -> None:
-        """Note both networks' first choices."""
-        self._classifier_N.index_copy_(0, index_B, classifier_logits_BK.argmax(1))
+        """Note both networks' first choices, and how sure the classifier is of its own."""
+        first_B = classifier_logits_BK.softmax(1).max(1)
+        self._classifier_N.index_copy_(0, index_B, first_B.indices)
+        self._confidence_N.index_copy_(0, index_B, first_B.values)
         if self._predictor_N is not None:
             self._predictor_N.index_copy_(0, index_B, outcome.judge_logits_BK.argmax(1))
 
@@ -57,6 +63,12 @@ class EpochTally:
     def accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
         """Return the share of the counted samples whose given label is the classifier's first choice."""
         return _accuracy(self._classifier_N, labels_N, counted_index)
+
+    def confident_accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
+        """Return the same share among those counted samples of whose class the classifier is surest."""
+        count = max(1, round(CONFIDENT_SHARE * len(counted_index)))
+        surest = self._confidence_N[counted_index].topk(count).indices
+        return _accuracy(self._classifier_N, labels_N, counted_index[surest])
 
     def record(
         self,
@@ -80,6 +92,7 @@ class EpochTally:
             gradient_norm=mean[_GRADIENT_NORM],
             squared_gradient_norm=mean[_SQUARED_NORM],
             accuracy=self.accuracy(labels_N, counted_index),
+            confident_accuracy=self.confident_accuracy(labels_N, counted_index),
             predictor_accuracy=None
             if predictor_N is None
             else _accuracy(predictor_N, labels_N, counted_index),
@@ -101,7 +114,7 @@ class EpochTally:
             getattr(self, name).copy_(state[name])
 
     def _counted(self) -> list[str]:
-        names = ["_sums", "_classifier_N"]
+        names = ["_sums", "_classifier_N", "_confidence_N"]
         return names if self._predictor_N is None else [*names, "_predictor_N"]
 
 

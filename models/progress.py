@@ -30,6 +30,8 @@ class EpochRecord:
     """The mean of its square: the L^2 of Proposition 1."""
     accuracy: float
     """Share of samples whose given label is the classifier's first choice, in [0, 1]."""
+    confident_accuracy: float
+    """The same among the tenth of samples of whose class the classifier is surest."""
     predictor_accuracy: float | None
     """The same of the predictor."""
     validation_accuracy: float | None

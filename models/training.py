@@ -260,9 +260,20 @@ class _Training:
             learning_rate=learning_rate(self._config, step=self._step - 1, steps=self._steps),
             seconds=time.monotonic() - started,
         )
-        if self._settling.note(record.accuracy) and not self._learner.is_settled:
-            self._learner.settle()
+        self._watch(record)
         return record
+
+    def _watch(self, record: EpochRecord) -> None:
+        """Tell the objective when the classifier has settled; methods without a predictor do not care."""
+        if record.predictor_accuracy is None:
+            return
+        has_settled = self._settling.note(
+            record.accuracy,
+            predictor_agreement=record.predictor_accuracy,
+            confident_agreement=record.confident_accuracy,
+        )
+        if has_settled and not self._learner.is_settled:
+            self._learner.settle()
 
     def _validate(self) -> float | None:
         """Judge the held-out samples, out of sample for every signal; return f's accuracy on them."""

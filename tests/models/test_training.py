@@ -54,17 +54,19 @@ def test_wrong_labels_of_clear_clusters_come_first(method: str, blobs: Samples, 
 def test_limit_turns_to_laplace_gradients_once_the_classifier_has_settled(
     blobs: Samples, configure: Configure
 ) -> None:
+    # Of 60 points in three far clusters a third is mislabelled: soon there is nothing left but to memorise.
     points, labels = blobs
-    config = configure(points, 3, method="limit", epochs=8, beta=0.5)
+    given = np.where(np.arange(60) % 10 < 3, (labels + 1) % 3, labels)
+    config = configure(points, 3, method="limit", epochs=40, beta=0.0, learning_rate=0.01)
     states: list[bool] = []
 
     def remember(progress: Progress) -> None:
         if progress.finished:
             states.append(progress.state()["learner"]["is_settled"])
 
-    train(points, labels, class_count=3, config=config, on_progress=remember)
+    train(points, given, class_count=3, config=config, on_progress=remember)
     assert states == sorted(states)
-    assert not states[2]
+    assert not any(states[:11])
     assert states[-1]
 
 
