@@ -120,7 +120,7 @@ def test_a_report_loads_nothing_and_runs_nothing(api: TestClient, audit: Audit, 
     assert all(source.startswith("data:image/png;base64,") for source in page.found)
     assert not page.tags & {"script", "link", "iframe", "object"}
     assert not re.search(r"url\(|@import", answer.text)
-    for expected in ("ROC AUC 0.9877", "&lt;i&gt;ant", "relabel: bee", "80.0"):
+    for expected in ("ROC AUC 0.9877", "&lt;i&gt;ant", "relabel: bee", "80&#8239;% in the first 6."):
         assert expected in answer.text
     assert "<i>ant" not in answer.text
 
