@@ -4,7 +4,7 @@ import csv
 import io
 import tarfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from app.errors import Invalid
@@ -32,11 +32,11 @@ def list_files_zip(decisions: Decisions) -> Iterator[bytes]:
 
 
 def _zip(
-    decisions: Decisions, tables: dict[str, bytes], name_of: Callable[[SampleRow], str]
+    decisions: Decisions, tables: dict[str, Iterable[bytes]], name_of: Callable[[SampleRow], str]
 ) -> Iterator[bytes]:
     archive = ZipStream()
-    for name, table in tables.items():
-        yield archive.member(name, table)
+    for name, lines in tables.items():
+        yield from archive.streamed(name, lines)
     for row, stored, method in _pictures(decisions):
         yield archive.member(name_of(row), stored, method=method)
     yield archive.end()
@@ -113,30 +113,35 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def _metadata(decisions: Decisions) -> bytes:
-    rows = list(decisions.kept())
+def _metadata(decisions: Decisions) -> Iterator[bytes]:
     columns: dict[str, Callable[[SampleRow], str]] = {
         "file_name": _member,
         "label": lambda row: decisions.final_name(row.position),
     }
-    if any(row.true is not None for row in rows):
+    if any(row.true is not None for row in decisions.kept()):
         columns["true_label"] = lambda row: "" if row.true is None else decisions.names[row.true]
-    if any(row.split is not None for row in rows):
+    if any(row.split is not None for row in decisions.kept()):
         columns["split"] = lambda row: row.split or ""
-    if any(not _member(row).endswith(row.key) for row in rows):
+    if any(not _member(row).endswith(row.key) for row in decisions.kept()):
         columns["id"] = lambda row: row.key
+    yield _csv_line(columns)
+    for row in decisions.kept():
+        yield _csv_line(column(row) for column in columns.values())
+
+
+def _csv_line(values: Iterable[str]) -> bytes:
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows([column(row) for column in columns.values()] for row in rows)
+    csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue().encode()
 
 
-def _lists(decisions: Decisions) -> dict[str, bytes]:
-    lines: dict[str, list[str]] = defaultdict(list)
+def _lists(decisions: Decisions) -> dict[str, Iterable[bytes]]:
+    lines: dict[str, list[bytes]] = defaultdict(list)
     for row in decisions.kept():
         split = f"{row.split}_" if row.split else ""
-        lines[f"{split}labels.txt"].append(f"{_member(row)} {decisions.final_name(row.position)}\n")
+        line = f"{_member(row)} {decisions.final_name(row.position)}\n"
+        lines[f"{split}labels.txt"].append(line.encode())
         if row.true is not None:
-            lines[f"{split}true_labels.txt"].append(f"{_member(row)} {decisions.names[row.true]}\n")
-    return {name: "".join(found).encode() for name, found in lines.items()}
+            true_line = f"{_member(row)} {decisions.names[row.true]}\n"
+            lines[f"{split}true_labels.txt"].append(true_line.encode())
+    return dict(lines)

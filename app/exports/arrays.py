@@ -121,11 +121,13 @@ def _array(upload: zipfile.ZipFile, name: str) -> Array:
 def _labels(decisions: Decisions, upload: zipfile.ZipFile) -> Array:
     """Return the final labels as the upload writes labels: numbers, numbers of class names, or text."""
     given = _array(upload, decisions.layout["label_column"]).reshape(-1)
-    rows = list(decisions.kept())
-    labels = given[[row.source_row for row in rows]].copy()
-    changed = {
-        at: decisions.final_name(row.position) for at, row in enumerate(rows) if decisions.is_changed(row)
-    }
+    source_rows: list[int] = []
+    changed: dict[int, str] = {}
+    for at, row in enumerate(decisions.kept()):
+        source_rows.append(row.source_row)
+        if decisions.is_changed(row):
+            changed[at] = decisions.final_name(row.position)
+    labels = given[source_rows].copy()
     names = decisions.layout["class_names"]
     numbered = None if names is None else [str(name) for name in _array(upload, names).tolist()]
     try:

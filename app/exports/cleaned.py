@@ -32,6 +32,7 @@ WRITERS = {
     "cifar_binary": Writer(published.cifar_binary_zip, "zip", ZIP),
     "cifar_python": Writer(published.cifar_python_zip, "zip", ZIP),
 }
+MEDIA_TYPES = sorted({writer.media_type for writer in WRITERS.values()})
 PACK = Writer(arrays.pack_npz, "npz", NPZ)
 FROM_PACK = frozenset({"idx", "cifar_binary", "cifar_python"})
 

@@ -44,7 +44,7 @@ class Source:
     at: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SampleRow:
     """One sample as ingestion found it."""
 

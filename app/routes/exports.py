@@ -77,7 +77,7 @@ def export_drops(dataset_id: UUID, wishes: Wished, opened: Opened, files: Files)
     "/datasets/{dataset_id}/exports/dataset",
     dependencies=[Reads],
     response_class=StreamingResponse,
-    responses=streamed(cleaned.ZIP, cleaned.NPZ),
+    responses=streamed(*cleaned.MEDIA_TYPES),
 )
 def export_dataset(
     dataset_id: UUID,
