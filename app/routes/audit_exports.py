@@ -46,6 +46,7 @@ def export_label_studio(
     """Download tasks with predictions, and annotations where there is a verdict."""
     with opened.transaction() as session:
         dataset, audit = _finished(session, audit_id)
+        reviews.require_own_labels(audit)
         found = _first(session, dataset, audit, limit)
     show: label_studio.Picture | None = None
     if dataset.kind == "images":

@@ -134,6 +134,14 @@ def test_a_report_without_truth_or_budget(api: TestClient, audit: Audit, databas
     assert "Confused pairs" not in text
 
 
+def test_planted_labels_are_nobody_s_task(api: TestClient, audit: Audit, database: Database) -> None:
+    with database.transaction() as session:
+        session.get_one(Audit, audit.id).configuration = {**audit.configuration, "rehearsal": {"rate": 0.1}}
+    answer = api.get(f"/v1/audits/{audit.id}/exports/label-studio.json")
+    assert answer.status_code == 422
+    assert "rehearsal" in api.get(f"/v1/audits/{audit.id}/exports/report.html").text
+
+
 @pytest.mark.parametrize("name", ["report.html", "cleanlab.npz", "label-studio.json", "label-studio.xml"])
 def test_an_audit_that_has_not_ended_has_nothing_to_carry_away(
     api: TestClient, database: Database, storage: Storage, name: str
