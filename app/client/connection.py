@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from uuid import uuid4
 
 import httpx
 
@@ -110,12 +111,16 @@ class Connection:
             httpx.TransportError: it could not be reached, for longer than our patience where it once was.
 
         """
+        if method == "POST":
+            # By this key the service knows a repetition and does not do it twice.
+            options["headers"] = {"Idempotency-Key": uuid4().hex, **options.get("headers", {})}
         ends, pause = time.monotonic() + self.patience, FIRST_PAUSE_SECONDS
         while True:
             try:
                 response = self._http.request(method, path, content=content and content(), **options)
-            except httpx.TransportError as error:
-                if not repeat or time.monotonic() > ends or not self._may_repeat(method, error):
+            except httpx.TransportError:
+                # A service that was never reached is none, and not away for a moment.
+                if not repeat or not self._was_reached or time.monotonic() > ends:
                     raise
             else:
                 self._was_reached = True
@@ -124,11 +129,6 @@ class Connection:
                 pause = max(pause, _asked_pause(response.headers))
             time.sleep(pause)
             pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
-
-    def _may_repeat(self, method: str, error: httpx.TransportError) -> bool:
-        """Tell whether the same request twice does what it would do once; a service never seen is none."""
-        is_harmless = method != "POST" or isinstance(error, httpx.ConnectError)
-        return self._was_reached and is_harmless
 
 
 def _file_name(response: httpx.Response, path: str) -> str:
