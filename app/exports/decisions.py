@@ -23,6 +23,7 @@ from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
 
 DROPPED = -1
 BATCH_ROWS = 8192
+EARLIER = "this dataset was read by an earlier version; upload it again to export it"
 Labels = npt.NDArray[np.int32]
 
 
@@ -95,6 +96,8 @@ class Decisions:
 
     def require_original(self) -> None:
         """Raise Invalid where the uploaded files cannot be written again as they came."""
+        if "layout" not in (self.dataset.statistics or {}):
+            raise Invalid(EARLIER)
         if self.layout.get("nested"):
             raise Invalid(
                 "the data lies in an archive inside the upload; ask for format=npz, which holds"
@@ -106,7 +109,7 @@ class Decisions:
         names = [field for field in SampleRow.__dataclass_fields__ if field not in {"given", "true"}]
         with parquet.ParquetFile(self.storage.pack_file(self.dataset, "samples.parquet")) as file:
             if "source_row" not in file.schema_arrow.names:
-                raise Invalid("this dataset was read by an earlier version; upload it again to export it")
+                raise Invalid(EARLIER)
             for batch in file.iter_batches(BATCH_ROWS, columns=[*names, "given_label", "true_label"]):
                 for row in batch.to_pylist():
                     yield SampleRow(given=row.pop("given_label"), true=row.pop("true_label"), **row)

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app import audits
 from app.database import Database
+from app.errors import NotFound
 from app.routes.answers import audit_out
 from app.routes.dependencies import Opened, Reads
 from app.schemas.audits import AuditOut, EpochOut, RunEpochOut
@@ -55,7 +56,10 @@ async def follow(opened: Database, audit_id: UUID, seen: Seen) -> AsyncIterator[
     """Yield an audit's events until it ends, beginning after the epochs that were seen."""
     last, spoke, ends = "", time.monotonic(), time.monotonic() + STREAM_SECONDS
     while time.monotonic() < ends:
-        answer, epochs = await run_in_threadpool(_look, opened, audit_id, seen)
+        try:
+            answer, epochs = await run_in_threadpool(_look, opened, audit_id, seen)
+        except NotFound:
+            return  # deleted while somebody was watching
         for epoch in epochs:
             seen[epoch.run] = epoch.epoch
             yield _event("epoch", epoch.model_dump_json(), seen)

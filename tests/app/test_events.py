@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app import audits
 from app.database import Database
@@ -111,6 +111,17 @@ def test_a_silent_stream_says_that_it_lives_and_ends_in_time(
     blocks = collect(events.follow(database, audit.id, {}))
     assert blocks[0].startswith("id: 0:0\nevent: audit\n")
     assert set(blocks[1:]) == {": still here\n\n"}
+
+
+def test_a_stream_of_an_audit_that_is_deleted_ends(
+    database: Database, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def turn(_: float) -> None:
+        with database.transaction() as session:
+            session.execute(delete(Audit).where(Audit.id == audit.id))
+
+    monkeypatch.setattr(events.asyncio, "sleep", turn)
+    assert len(collect(events.follow(database, audit.id, {}))) == 1
 
 
 def collect(blocks: AsyncIterator[str]) -> list[str]:

@@ -347,6 +347,18 @@ def test_issues_of_an_audit_are_changed_where_nobody_has_said_otherwise(
     assert "audit_id" in refused.json()["detail"]
 
 
+@pytest.mark.parametrize("name", ["npz_text", "csv", "class_folders_stored"])
+def test_a_dataset_that_an_earlier_version_read_is_refused_with_a_way_out(
+    service: Service, tmp_path: Path, name: str
+) -> None:
+    dataset = service.read(FORMATS[name](tmp_path))
+    with service.database.transaction() as session:
+        session.get_one(Dataset, dataset.id).statistics = {}
+    answer = service.api.get(f"/v1/datasets/{dataset.id}/exports/dataset")
+    assert answer.status_code == 422
+    assert "upload it again" in answer.json()["detail"]
+
+
 def test_an_unknown_dataset_is_a_problem_document(service: Service) -> None:
     answer = service.api.get(f"/v1/datasets/{UUID(int=1)}/exports/labels.csv")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
