@@ -1,16 +1,18 @@
 """What the service does with datasets: create, take files, start ingestion, list, delete."""
 
 import re
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app import totals
 from app.database import send_after_commit
 from app.errors import Invalid, NotFound, WrongState
 from app.queue import Task
-from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Json, Problem, Sample, Truth
+from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Json, Problem, Sample, Totalled, Truth
 
 LONGEST_FILE_NAME_BYTES = 255
 FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}")
@@ -101,6 +103,9 @@ def change_status(session: Session, dataset_id: UUID, status: DatasetStatus, **v
     """Move a dataset along its life; the one place that does."""
     if status in {DatasetStatus.READY, DatasetStatus.REJECTED}:
         values = {"ready_at": func.now(), "lease_until": None, "progress": None, **values}
+    if status == DatasetStatus.REJECTED:
+        error = cast("Json", values["error"])
+        totals.add(session, Totalled.INGEST_FAILURES, error["code"])
     session.execute(update(Dataset).where(Dataset.id == dataset_id).values(status=status, **values))
 
 

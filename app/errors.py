@@ -1,5 +1,6 @@
 """Errors that a client can read: one base, rendered as problem+json (RFC 9457) by one handler."""
 
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -126,3 +127,14 @@ class Forbidden(ApiError):
 
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
+
+
+class TooMany(ApiError):
+    """More requests than one key may make; Retry-After says when to come back."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too_many_requests"
+
+    def __init__(self, detail: str, *, seconds: float) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(max(1, math.ceil(seconds)))}

@@ -1,9 +1,30 @@
 """Structured logs: one JSON object a line, or text for people."""
 
 import logging
-from typing import Literal
+import re
+from typing import Any, Literal
 
 import structlog
+
+# Keys and cookies as they are sent, and the password of a URL.
+SECRETS = re.compile(
+    r"\bla_[A-Za-z0-9_-]{16,}|(?<=Bearer )\S+|(?<=limit_audit_session=)[^;\s]+|(?<=://)[^/@\s:]*:[^/@\s]+(?=@)"
+)
+
+
+def without_secrets(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Strike out of a log line what would let its reader in."""
+    return {name: _struck(value) for name, value in event.items()}
+
+
+def _struck(value: Any) -> Any:  # noqa: ANN401 - whatever was logged
+    if isinstance(value, str):
+        return SECRETS.sub("***", value)
+    if isinstance(value, dict):
+        return {name: _struck(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_struck(part) for part in value]
+    return value
 
 
 def configure_logging(log_format: Literal["json", "text"]) -> None:
@@ -27,7 +48,7 @@ def configure_logging(log_format: Literal["json", "text"]) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer,
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta, without_secrets, renderer,
         ], foreign_pre_chain=stamps)
     )  # fmt: skip
     root = logging.getLogger()

@@ -9,11 +9,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.bodies import BodyLimit
 from app.errors import ApiError
+from app.limits import Limiter
 from app.logs import configure_logging
+from app.observed import SECURITY_HEADERS, Observed
 from app.routes import (
+    activity,
     audit_exports,
     audits,
     datasets,
@@ -22,6 +25,7 @@ from app.routes import (
     figures,
     health,
     logins,
+    metrics,
     pages,
     reviews,
     uploads,
@@ -35,6 +39,22 @@ log = structlog.get_logger()
 DESCRIPTION = """Finds wrong labels. Create a dataset, put its file into it, audit it, read the suspects.
 High distance = the label is probably wrong, everywhere. Every error is problem+json (RFC 9457)."""
 LONGEST_ECHO = 200
+ROUTERS = (
+    datasets,
+    uploads,
+    events,
+    figures,
+    exports,
+    audit_exports,
+    webhooks,
+    reviews,
+    audits,  # after its parts: the downloads of an audit take any name
+    activity,
+    logins,
+    health,
+    metrics,
+    pages,
+)
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {
         "description": description,
@@ -49,8 +69,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         410: "The upload's time is over",
         412: "The version is not spoken here, or the object is not what If-Match expects",
         413: "The body is over its limit",
+        408: "The body took too long",
         415: "The body is of another kind",
         422: "A field or the content cannot be used",
+        429: "More requests than one key may make",
         460: "A part's checksum is wrong",
         507: "The disk is full",
     }.items()
@@ -66,53 +88,22 @@ def create_app() -> FastAPI:
         description=DESCRIPTION,
         responses=ERRORS,
     )
-    # Audits after their reviews: the downloads of an audit take any name.
-    for module in (
-        datasets,
-        uploads,
-        events,
-        figures,
-        exports,
-        audit_exports,
-        webhooks,
-        reviews,
-        audits,
-        logins,
-        health,
-        pages,
-    ):
+    for module in ROUTERS:
         app.include_router(module.router)
     app.mount("/static", Assets())
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _by_framework)
     app.add_exception_handler(Exception, _broken)
-    app.add_middleware(BodyLimit, max_bytes=settings().body_max_bytes)
+    chosen = settings()
+    app.state.limiter = Limiter(
+        per_second=chosen.requests_per_second,
+        burst=chosen.requests_burst,
+        concurrent=chosen.requests_concurrent,
+    )
+    app.add_middleware(BodyLimit, max_bytes=chosen.body_max_bytes, seconds=chosen.body_seconds)
+    app.add_middleware(Observed)
     return app
-
-
-class BodyLimit:
-    """Stops JSON bodies that grow too large, as a problem document; raw uploads have limits of their own."""
-
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
-        self.app, self.max_bytes = app, max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a counted body."""
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self.app(scope, receive, send)
-            return
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self.max_bytes:
-                raise HTTPException(413, f"a JSON body may have at most {self.max_bytes} bytes")
-            return message
-
-        await self.app(scope, counted, send)
 
 
 def _problem(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
@@ -166,9 +157,17 @@ async def _by_framework(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:
-    log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    request_id = request.state.request_id
+    log.error(
+        "request failed",
+        method=request.method,
+        path=request.url.path,
+        request_id=request_id,
+        exc_info=error,
+    )
     sentence = "something broke here; it was logged and nothing stored was lost"
-    return _problem(_document(HTTPStatus.INTERNAL_SERVER_ERROR, sentence))
+    headers = {"X-Request-ID": request_id, **SECURITY_HEADERS}
+    return _problem(_document(HTTPStatus.INTERNAL_SERVER_ERROR, sentence), headers)
 
 
 def _document(status: HTTPStatus, detail: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis import Redis, RedisError
 
 log = structlog.get_logger()
 
@@ -41,6 +42,9 @@ QUEUE_OF = {
     Task.DELIVER: Queue.CPU,
 }
 
+REQUEST_ID = "request_id"
+"""Header of a message: the request that it comes from, for the worker's log."""
+
 Send = Callable[[Task, UUID], None]
 
 
@@ -68,6 +72,22 @@ def celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Celery:
     return app
 
 
+def redis(broker_url: str, *, timeout_seconds: float) -> Redis:
+    """Return a connection of our own to the broker, for what Celery does not tell."""
+    url = broker_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
+    return Redis.from_url(url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds)
+
+
+def depths(broker_url: str, *, timeout_seconds: float) -> dict[Queue, int]:
+    """Return how many messages each queue holds; nothing where the broker does not answer."""
+    try:
+        with redis(broker_url, timeout_seconds=timeout_seconds) as broker:
+            return {queue: int(broker.llen(str(queue))) for queue in Queue}
+    except RedisError as error:
+        log.warning("the broker does not answer", error=str(error))
+        return {}
+
+
 def waiting(app: Celery, queue: Queue) -> int:
     """Return how many messages a queue holds that no worker has taken yet."""
     with app.connection_for_read() as connection:
@@ -83,7 +103,12 @@ def sender(app: Celery) -> Send:
 
     def send(task: Task, identifier: UUID) -> None:
         try:
-            app.send_task(str(task), args=[str(identifier)], queue=str(QUEUE_OF[task]))
+            app.send_task(
+                str(task),
+                args=[str(identifier)],
+                queue=str(QUEUE_OF[task]),
+                headers={REQUEST_ID: structlog.contextvars.get_contextvars().get(REQUEST_ID)},
+            )
         except (OperationalError, OSError) as error:
             log.warning("message not sent, the sweeper will", task=task, id=str(identifier), error=str(error))
 

@@ -14,8 +14,8 @@ from app.tables import ApiKey, Login
 COOKIE = "limit_audit_session"
 
 
-def log_in(session: Session, secret: str, *, hours: float) -> str:
-    """Return the cookie for a key; it is good for some hours, and no longer than the key.
+def log_in(session: Session, secret: str, *, hours: float) -> tuple[ApiKey, str]:
+    """Return a key and its cookie, which is good for some hours, and no longer than the key.
 
     Raises:
         Unauthorised: the key is unknown, expired or revoked.
@@ -28,7 +28,7 @@ def log_in(session: Session, secret: str, *, hours: float) -> str:
     cookie = secrets.token_urlsafe(32)
     expires_at = func.now() + timedelta(hours=hours)
     session.add(Login(key_id=key.id, hash=_digest(cookie), expires_at=expires_at))
-    return cookie
+    return key, cookie
 
 
 def find(session: Session, cookie: str) -> ApiKey | None:

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
         default=False,
         description="webhooks and remote sources may be at private and loopback addresses",
     )
+    requests_per_second: float = Field(default=50, gt=0, description="of one key, per API process, lasting")
+    requests_burst: int = Field(default=500, gt=0, description="of one key, per API process, at once")
+    requests_concurrent: int = Field(default=32, gt=0, description="of one key under way, per API process")
     log_format: Literal["json", "text"] = "json"
 
     upload_max_bytes: int = Field(default=200 * GIBIBYTE, gt=0)
@@ -64,7 +67,8 @@ class Settings(BaseSettings):
         default=32 * MEBIBYTE, gt=0, description="of a resumable upload, most that a crash may cost"
     )
     truth_max_bytes: int = Field(default=2 * GIBIBYTE, gt=0)
-    body_max_bytes: int = Field(default=MEBIBYTE, gt=0, description="largest JSON body")
+    body_max_bytes: int = Field(default=MEBIBYTE, gt=0, description="largest body other than a file")
+    body_seconds: float = Field(default=30, gt=0, description="within which such a body must be whole")
     image_max_pixels: int = Field(
         default=64 * MEBIBYTE, gt=0, description="largest picture decoded on request"
     )

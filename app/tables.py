@@ -157,6 +157,41 @@ class ApiKey(Identified, Base):
     revoked_at: Mapped[datetime | None]
 
 
+class Activity(Identified, Owned, Base):
+    """Somebody's change, or attempt at one: who, what, when, and how it was answered."""
+
+    __tablename__ = "activities"
+    __table_args__ = (
+        Index("ix_activities_workspace_id_id", "workspace_id", "id"),
+        Index("ix_activities_created_at", "created_at"),
+    )
+
+    actor: Mapped[str] = mapped_column(comment="name of the key, or local")
+    key_id: Mapped[UUID | None] = mapped_column(comment="null: no key was asked for")
+    action: Mapped[str] = mapped_column(comment="method and route, or command")
+    objects: Mapped[Json] = mapped_column(comment="ids in the path")
+    client: Mapped[str | None] = mapped_column(comment="address it came from")
+    request_id: Mapped[str | None]
+    status: Mapped[int | None] = mapped_column(comment="of the answer; null: the process ended before it")
+
+
+class Totalled(StrEnum):
+    """What is counted for good."""
+
+    LEASE_LOSSES = "lease_losses"
+    INGEST_FAILURES = "ingest_failures"
+
+
+class Total(Base):
+    """A count that only grows; rows may be deleted, it stays."""
+
+    __tablename__ = "totals"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(primary_key=True, comment="table of the lease, code of the rejection")
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
 class Login(Identified, Base):
     """A browser that showed a key: it carries a cookie instead, which is good for as long as the key is."""
 

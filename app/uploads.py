@@ -15,6 +15,7 @@ from typing import IO
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from app import bodies
 from app.errors import DigestMismatch, Gone, Incomplete, Invalid, NoSpace, TooLarge
 from app.settings import MEBIBYTE
 from app.tus import Checksum
@@ -116,6 +117,7 @@ async def blocks(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
     """
     chunks, gathered = [], 0
     failure: Incomplete | None = None
+    bodies.stream(request.state)
     stream = request.stream().__aiter__()
     try:
         while True:

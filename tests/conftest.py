@@ -78,7 +78,7 @@ def database(migrated_url: str, sent: list[tuple[Task, UUID]]) -> Iterator[Datab
     opened = Database(migrated_url, lambda task, identifier: sent.append((task, identifier)), pool_size=3)
     yield opened
     with opened.engine.begin() as connection:
-        tables = "api_keys, audits, datasets, idempotent_answers, removals, webhooks"
+        tables = "activities, api_keys, audits, datasets, idempotent_answers, removals, totals, webhooks"
         connection.execute(text(f"TRUNCATE {tables} CASCADE"))
         connection.execute(text("DELETE FROM workspaces WHERE name <> 'default'"))
     opened.dispose()

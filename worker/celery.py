@@ -2,7 +2,9 @@
 
 import multiprocessing
 
-from celery.signals import setup_logging, worker_shutting_down
+import structlog
+from celery import Task
+from celery.signals import setup_logging, task_prerun, worker_shutting_down
 
 from app import queue
 from app.logs import configure_logging
@@ -13,6 +15,13 @@ app = queue.celery_app(
 )
 # Shared with the pool's children, which are forked from here: set once the parent is told to stop.
 stopping = multiprocessing.get_context("fork").Event()
+ABOUT = {
+    queue.Task.INGEST: "dataset",
+    queue.Task.TRAIN: "run",
+    queue.Task.FINISH: "audit",
+    queue.Task.REPORT: "audit",
+}
+"""What a task's one argument is the id of."""
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
@@ -23,3 +32,16 @@ def _configure_logging(**_: object) -> None:
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _tell_children(**_: object) -> None:
     stopping.set()
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]
+def _bind_ids(task: Task, args: list[str], **_: object) -> None:
+    """Have every line of the log say which work it is about, and which request asked for it."""
+    about = ABOUT.get(task.name, "id")
+    request_id = getattr(task.request, queue.REQUEST_ID, None)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(
+        task=task.name,
+        **({about: args[0]} if args else {}),
+        **({queue.REQUEST_ID: request_id} if request_id else {}),
+    )

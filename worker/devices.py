@@ -50,3 +50,8 @@ def _locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def memory_bytes(device: str) -> int | None:
+    """Return the most memory that this process has held on a GPU; None on a CPU."""
+    return None if device == "cpu" else torch.cuda.max_memory_reserved(device)

@@ -62,8 +62,8 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
 def _reject(session: Session, dataset: Dataset, *, code: str, detail: str) -> None:
     log.info("dataset rejected", dataset=str(dataset.id), code=code, detail=detail)
     document = {"code": code, "detail": detail}
-    if leases.update_held(session, Dataset, dataset.id, dataset.attempt, error=document):
-        datasets.change_status(session, dataset.id, DatasetStatus.REJECTED)
+    if leases.update_held(session, Dataset, dataset.id, dataset.attempt, progress=None):
+        datasets.change_status(session, dataset.id, DatasetStatus.REJECTED, error=document)
 
 
 def _wait_for_space(database: Database, dataset: Dataset) -> None:

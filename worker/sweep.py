@@ -7,12 +7,12 @@ import structlog
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from app import audits, datasets, leases, webhooks
+from app import audits, datasets, leases, totals, webhooks
 from app.database import Database, send_after_commit
 from app.leases import Work
 from app.queue import Queue, Task
 from app.settings import Settings
-from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus
+from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Totalled
 
 log = structlog.get_logger()
 
@@ -43,6 +43,8 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[Queue], int
 def _free(session: Session, table: type[Work], settings: Settings) -> list[Work]:
     """Free lapsed leases and return the rows that have lapsed too often."""
     freed = leases.free_lapsed(session, table)
+    if freed:
+        totals.add(session, Totalled.LEASE_LOSSES, table.__tablename__, by=len(freed))
     for row in freed:
         log.warning("lease lapsed", table=table.__tablename__, id=str(row.id), lapses=row.lapses)
         # Due at once: the worker is known to be gone.

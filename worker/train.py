@@ -56,6 +56,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         run = _claim(session, settings, run_id)
     if run is None:
         return
+    structlog.contextvars.bind_contextvars(audit=str(run.audit_id), attempt=run.attempt)
     folder = storage.run(run.audit_id, run.number)
     try:
         with Heartbeat(
@@ -235,7 +236,7 @@ class _Reporter:
         self._heartbeat.progress = {
             name: getattr(progress, name)
             for name in ("stage", "epoch", "epochs", "step", "steps", "samples_per_second", "eta_seconds")
-        }
+        } | {"gpu_memory_bytes": devices.memory_bytes(self._job.device)}
         try:
             self._heartbeat.check()
         except HandedBack:

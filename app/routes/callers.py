@@ -1,17 +1,21 @@
 """Who calls: a bearer key, a browser's cookie, or, without keys, this machine itself."""
 
 import ipaddress
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import structlog
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app import keys, sessions
+from app import activity, keys, observed, sessions
 from app.database import Database, database
 from app.errors import Forbidden, Unauthorised
+from app.limits import Limiter
 from app.settings import Settings, settings
 from app.tables import DEFAULT_WORKSPACE, ApiKey, Scope
 
@@ -105,4 +109,41 @@ def _is_loopback(host: str) -> bool:
         return host in LOCAL_NAMES
 
 
-Called = Annotated[Caller, Depends(known_caller)]
+async def admitted(
+    caller: Annotated[Caller, Depends(known_caller)], request: Request, chosen: Chosen
+) -> AsyncIterator[Caller]:
+    """Let a caller through within its limits, for as long as the answer takes.
+
+    Raises:
+        TooMany: it asks for more than one key may.
+
+    """
+    request.state.caller = caller.name
+    structlog.contextvars.bind_contextvars(caller=caller.name, **request.path_params)
+    if chosen.authentication == "none":
+        yield caller
+        return
+    limiter: Limiter = request.app.state.limiter
+    with limiter.admit(caller.key_id):
+        yield caller
+
+
+def recorded(caller: Annotated[Caller, Depends(admitted)], request: Request, opened: Unconfined) -> Caller:
+    """Write down who is about to change what."""
+    if request.method in SAFE_METHODS:
+        return caller
+    act = activity.Act(
+        actor=caller.name,
+        key_id=caller.key_id,
+        action=f"{request.method} {request.scope['route'].path}",
+        objects={name: str(value) for name, value in request.path_params.items()},
+        client=request.client.host if request.client else None,
+        request_id=request.state.request_id,
+    )
+    with opened.transaction() as session:
+        begun = activity.begin(session, caller.workspace_id, act)
+    observed.afterwards(request.state, partial(activity.complete, opened, begun))
+    return caller
+
+
+Called = Annotated[Caller, Depends(recorded)]

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from fastapi import APIRouter, Response
-from redis import Redis
 from sqlalchemy import text
 
+from app import queue
 from app.database import Database
 from app.routes.callers import Unconfined
 from app.routes.dependencies import Chosen, Files
@@ -42,10 +42,7 @@ def _ask_database(opened: Database) -> None:
 
 
 def _ask_broker(chosen: Settings) -> None:
-    url = chosen.broker_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
-    with Redis.from_url(
-        url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
-    ) as client:
+    with queue.redis(chosen.broker_url, timeout_seconds=TIMEOUT_SECONDS) as client:
         client.ping()
 
 

@@ -1,12 +1,13 @@
 """Logging a browser in and out. What state it is in, the cookie alone says: no script can read it."""
 
+from functools import partial
 from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse
 
-from app import sessions
+from app import activity, observed, sessions
 from app.errors import Invalid
 from app.routes.callers import Chosen, Unconfined, require_own_page
 
@@ -58,7 +59,16 @@ OwnPage = Depends(require_own_page)
 def log_in(fields: Form, request: Request, chosen: Chosen, opened: Unconfined) -> RedirectResponse:
     """Turn a key into a cookie that works instead of it, and go on to a page of ours."""
     with opened.transaction() as session:
-        cookie = sessions.log_in(session, fields.get("key", "").strip(), hours=chosen.login_hours)
+        key, cookie = sessions.log_in(session, fields.get("key", "").strip(), hours=chosen.login_hours)
+        act = activity.Act(
+            actor=key.name,
+            key_id=key.id,
+            action="POST /login",
+            client=request.client.host if request.client else None,
+            request_id=request.state.request_id,
+        )
+        begun = activity.begin(session, key.workspace_id, act)
+    observed.afterwards(request.state, partial(activity.complete, opened, begun))
     answer = RedirectResponse(local_path(fields.get("next", "/")), status_code=303)
     answer.set_cookie(
         sessions.COOKIE,

@@ -1,0 +1,56 @@
+"""Bodies held in memory (JSON, forms) have a largest size and a longest time; files have their own."""
+
+import asyncio
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+STREAMED = "streamed"
+
+
+def stream(state: Any) -> None:  # noqa: ANN401 - Starlette's own state of a request
+    """Lift the limits for a request whose body goes to disk, by the limits of an upload."""
+    setattr(state, STREAMED, True)
+
+
+class BodyLimit:
+    """Refuses a body over the limit: by its Content-Length before any of it is read, else while it grows."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float) -> None:
+        self.app, self.max_bytes, self.seconds = app, max_bytes, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a measured body."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        taken, whole = 0, False
+        state = scope.setdefault("state", {})
+        deadline = asyncio.get_running_loop().time() + self.seconds
+
+        async def measured() -> Message:
+            nonlocal taken, whole
+            if whole or state.get(STREAMED):
+                return await receive()
+            self._check(_announced(scope))
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError as error:
+                raise HTTPException(408, f"the body was not whole after {self.seconds:g} seconds") from error
+            taken += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            self._check(taken)
+            return message
+
+        await self.app(scope, measured, send)
+
+    def _check(self, size: int) -> None:
+        if size > self.max_bytes:
+            raise HTTPException(413, f"a body other than a file may have at most {self.max_bytes} bytes")
+
+
+def _announced(scope: Scope) -> int:
+    value = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(value) if value.isdigit() else 0

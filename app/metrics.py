@@ -1,0 +1,117 @@
+"""What Prometheus reads: requests of this process (with PROMETHEUS_MULTIPROC_DIR: of all) and the tables."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import prometheus_client as prometheus
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.queue import Queue
+from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Total, Totalled
+
+MEDIA_TYPE = prometheus.CONTENT_TYPE_LATEST
+REQUESTS = prometheus.Counter("limit_audit_requests", "Requests answered", ["method", "route", "status"])
+SECONDS = prometheus.Histogram(
+    "limit_audit_request_seconds",
+    "From the first byte of a request to the last of its answer",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600),
+)
+UNDER_WAY = prometheus.Gauge(
+    "limit_audit_requests_under_way", "Requests being answered", multiprocess_mode="livesum"
+)
+
+
+@contextmanager
+def under_way() -> Iterator[None]:
+    """Count a request as being answered."""
+    UNDER_WAY.inc()
+    try:
+        yield
+    finally:
+        UNDER_WAY.dec()
+
+
+def answered(method: str, route: str, status: int, seconds: float) -> None:
+    """Count an answer."""
+    REQUESTS.labels(method, route, status).inc()
+    SECONDS.labels(method, route).observe(seconds)
+
+
+def render(session: Session, waiting: dict[Queue, int], free_bytes: int) -> bytes:
+    """Return everything in Prometheus' text format; queues that are not known are left out."""
+    own: prometheus.CollectorRegistry = prometheus.REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        own = prometheus.CollectorRegistry()
+        MultiProcessCollector(own)  # type: ignore[no-untyped-call]
+    stored = prometheus.CollectorRegistry()
+    stored.register(_Stored([*_tables(session), *_queues(waiting), _free(free_bytes)]))
+    return prometheus.generate_latest(own) + prometheus.generate_latest(stored)
+
+
+class _Stored:
+    """Hands over what was gathered for one answer."""
+
+    def __init__(self, gathered: list[Metric]) -> None:
+        self._gathered = gathered
+
+    def collect(self) -> Iterable[Metric]:
+        return self._gathered
+
+
+def _tables(session: Session) -> Iterator[Metric]:
+    for table, statuses in ((Dataset, DatasetStatus), (Audit, AuditStatus), (Run, RunStatus)):
+        name = table.__tablename__
+        family = GaugeMetricFamily(f"limit_audit_{name}", f"{name.capitalize()} by status", labels=["status"])
+        counted = dict(session.execute(select(table.status, func.count()).group_by(table.status)).all())
+        for status in statuses:
+            family.add_metric([status], counted.get(status, 0))
+        yield family
+    yield from _training(session)
+    yield from _totals(session)
+
+
+def _training(session: Session) -> Iterator[Metric]:
+    speed = GaugeMetricFamily(
+        "limit_audit_training_samples_per_second", "Of runs that train now", labels=["worker", "device"]
+    )
+    memory = GaugeMetricFamily(
+        "limit_audit_gpu_memory_bytes", "Most held by the run that trains now", labels=["worker", "device"]
+    )
+    statement = select(Run.worker, Run.device, Run.progress).where(
+        Run.status == RunStatus.RUNNING, Run.progress.is_not(None), Run.lease_until > func.now()
+    )
+    for worker, device, progress in session.execute(statement):
+        for family, name in ((speed, "samples_per_second"), (memory, "gpu_memory_bytes")):
+            if progress and progress.get(name) is not None:
+                family.add_metric([worker or "", device or ""], progress[name])
+    yield from (speed, memory)
+
+
+def _totals(session: Session) -> Iterator[Metric]:
+    documents = {
+        Totalled.LEASE_LOSSES: ("Leases that ran out because a worker fell silent", "work"),
+        Totalled.INGEST_FAILURES: ("Datasets rejected", "code"),
+    }
+    rows = session.execute(select(Total.name, Total.label, Total.value).order_by(Total.label)).all()
+    for total, (documentation, label) in documents.items():
+        family = CounterMetricFamily(f"limit_audit_{total}", documentation, labels=[label])
+        for name, value_of, value in rows:
+            if name == total:
+                family.add_metric([value_of], value)
+        yield family
+
+
+def _queues(waiting: dict[Queue, int]) -> Iterator[Metric]:
+    family = GaugeMetricFamily("limit_audit_queue_messages", "Waiting for a worker", labels=["queue"])
+    for queue, messages in waiting.items():
+        family.add_metric([queue], messages)
+    yield family
+
+
+def _free(free_bytes: int) -> Metric:
+    return GaugeMetricFamily("limit_audit_storage_free_bytes", "Left on the volume of files", free_bytes)

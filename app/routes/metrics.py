@@ -1,0 +1,24 @@
+"""Metrics for Prometheus: of the whole service, so an administrator's key reads them."""
+
+from fastapi import APIRouter, Response
+
+from app import metrics, queue
+from app.routes.callers import Chosen, Unconfined
+from app.routes.dependencies import Administers, Files
+
+router = APIRouter(tags=["health"])
+TIMEOUT_SECONDS = 2
+
+
+@router.get(
+    "/metrics",
+    dependencies=[Administers],
+    response_class=Response,
+    responses={200: {"content": {metrics.MEDIA_TYPE: {}}}},
+)
+def read_metrics(chosen: Chosen, opened: Unconfined, files: Files) -> Response:
+    """Return requests, queues, runs, speed, GPU memory, lost leases and failed ingestions."""
+    waiting = queue.depths(chosen.broker_url, timeout_seconds=TIMEOUT_SECONDS)
+    with opened.transaction() as session:
+        body = metrics.render(session, waiting, files.free_bytes())
+    return Response(body, media_type=metrics.MEDIA_TYPE)

@@ -1,0 +1,13 @@
+"""Counts that only grow, kept in the database so that they survive restarts and deletions."""
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.tables import Total, Totalled
+
+
+def add(session: Session, name: Totalled, label: str, by: int = 1) -> None:
+    """Raise a total."""
+    statement = insert(Total).values(name=name, label=label, value=by)
+    raised = {"value": Total.value + statement.excluded.value}
+    session.execute(statement.on_conflict_do_update(index_elements=["name", "label"], set_=raised))
