@@ -7,7 +7,7 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up browser screenshots test lint types format clean
+.PHONY: help install demo up browser screenshots test lint types format clean faults hostile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ screenshots: $(INSTALLED) ## take the pictures of docs/images/pages again, in Ch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
 	mkdir -p docs/images/pages
 	LIMIT_AUDIT_SCREENSHOTS=docs/images/pages $(BIN)/python -m pytest tests/browser/test_looks.py
+
+faults: $(INSTALLED) ## break the running service in every way and look what becomes of it (ten minutes)
+	$(BIN)/python -m tests.faults $(ARGS)
+
+hostile: $(INSTALLED) ## send hostile files and requests to the running service (ten minutes)
+	$(BIN)/python -m tests.hostile $(ARGS)
 
 lint: $(INSTALLED) ## check style and formatting
 	$(BIN)/ruff check .

@@ -32,6 +32,7 @@ with warnings.catch_warnings():
 
 START_SECONDS = 60
 STOP_SECONDS = 20
+MOST_RESTARTS = 5
 GRACE_SECONDS = 3
 ADDRESS = "address"
 LOCK = "lock"
@@ -53,6 +54,9 @@ class Part:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    command: list[str]
+    environment: Mapping[str, str]
+    restarts: int = 0
 
 
 @dataclass
@@ -187,19 +191,28 @@ class LocalStack:
         environment: Mapping[str, str] | None = None,
     ) -> Part:
         log = self.data_dir / "logs" / f"{name}.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own programs
-                [program, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment or self.environment,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls one system call and no Python lock
-                start_new_session=True,  # Ctrl-C reaches us alone: we stop the parts in order
-            )
-        part = Part(name=name, process=process, log=log)
+        command, environment = [program, *arguments], environment or self.environment
+        part = Part(
+            name=name,
+            process=_started(command, environment, log),
+            log=log,
+            command=command,
+            environment=environment,
+        )
         self._parts.append(part)
         return part
+
+    def part(self, name: str) -> Part:
+        """Return a part by its name."""
+        return next(part for part in self._parts if part.name == name)
+
+    def restart(self, name: str) -> None:
+        """Start a part anew, with whatever is left of it ended first."""
+        part = self.part(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(part.process.pid, signal.SIGKILL)
+        part.process.wait()
+        part.process = _started(part.command, part.environment, part.log)
 
     def _wait_until_ready(self) -> None:
         def answers() -> bool:
@@ -210,13 +223,22 @@ class LocalStack:
         for part in self._parts:
             _wait(answers, part)
 
-    def check(self) -> None:
-        """Raise StartError if a part has ended by itself."""
+    def revive(self) -> None:
+        """Start anew whatever part has ended by itself: all work goes on from the tables.
+
+        Raises:
+            StartError: a part has ended too often.
+
+        """
         for part in self._parts:
-            if part.process.poll() is not None:
-                raise StartError(
-                    f"{part.name} ended with exit code {part.process.returncode}; its log is {part.log}"
-                )
+            code = part.process.poll()
+            if code is None:
+                continue
+            part.restarts += 1
+            if part.restarts > MOST_RESTARTS:
+                raise StartError(f"{part.name} ended again, with exit code {code}; its log is {part.log}")
+            self.on_step(f"{part.name} ended with exit code {code}, starting it again; its log is {part.log}")
+            self.restart(part.name)
 
     def stop(self) -> None:
         """Stop every part, the newest first, and PostgreSQL last; a second Ctrl-C does not cut this short."""
@@ -251,6 +273,19 @@ def _signals_ignored() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _started(command: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 - our own programs
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls one system call and no Python lock
+            start_new_session=True,  # Ctrl-C reaches us alone: we stop the parts in order
+        )
 
 
 def _die_with_parent() -> None:

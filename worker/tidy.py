@@ -7,14 +7,15 @@ import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from app import datasets, idempotency, removals, resumable
+from app import audits, datasets, idempotency, removals, resumable
 from app.database import Database
 from app.errors import ApiError
 from app.settings import Settings
 from app.storage import Storage
-from app.tables import Dataset, DatasetFile, DatasetStatus, Upload
+from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Upload
 
 log = structlog.get_logger()
+LEFTOVERS = ("checkpoint.pt", ".*.partial")
 STALE_BODY_SECONDS = 3600
 """A plain body is given up after `upload_idle_seconds`; what is older was left by a killed process."""
 
@@ -27,6 +28,7 @@ def tidy(database: Database, storage: Storage, settings: Settings) -> None:
         _expire_datasets(session, storage, settings)
         idempotency.forget(session, older_than_seconds=settings.idempotency_seconds)
     _remove_stale_bodies(database, storage, settings)
+    _remove_leftovers(database, storage)
     left = removals.fulfil(database, storage)
     if left:
         log.warning("files could not be removed yet", folders=left)
@@ -80,3 +82,15 @@ def _remove_stale_bodies(database: Database, storage: Storage, settings: Setting
         if path.name not in kept:
             path.unlink(missing_ok=True)
             log.info("half a body deleted", path=str(path))
+
+
+def _remove_leftovers(database: Database, storage: Storage) -> None:
+    """Delete what killed and failed runs left in audits that have ended: checkpoints, half-written files."""
+    left = [path for pattern in LEFTOVERS for path in storage.root.glob(f"audits/*/runs/*/{pattern}")]
+    with database.transaction() as session:
+        statement = select(Audit.id).where(Audit.status.in_(audits.TERMINAL))
+        ended = {str(identifier) for identifier in session.scalars(statement)}
+    for path in left:
+        if path.parents[2].name in ended:
+            storage.remove(path)
+            log.info("leftover deleted", path=str(path))

@@ -40,7 +40,7 @@ def up(
             say("Ctrl-C stops everything")
             while True:
                 time.sleep(WATCH_SECONDS)
-                stack.check()
+                stack.revive()
     except StartError as error:
         fail(str(error), code=UNREACHABLE, cause=error)
     except KeyboardInterrupt:

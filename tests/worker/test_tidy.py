@@ -18,7 +18,7 @@ from app.queue import Task
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Dataset, DatasetStatus, Removal, Upload
-from tests.made import ready_dataset
+from tests.made import finished_audit, new_audit, ready_dataset
 from worker.tidy import tidy
 
 BODY = b"a,label\n1,x\n" * 50
@@ -147,3 +147,20 @@ def test_a_refused_deletion_promises_nothing(database: Database, storage: Storag
     assert storage.pack(dataset.id).exists()
     with database.transaction() as session:
         assert session.get_one(Dataset, dataset.id).status == DatasetStatus.READY
+
+
+def test_what_a_killed_run_left_goes_once_its_audit_has_ended(
+    database: Database, storage: Storage, chosen: Settings
+) -> None:
+    dataset = ready_dataset(database, storage)
+    ended, going_on = finished_audit(database, dataset), new_audit(database, dataset)
+    left = [
+        storage.run(audit.id, 0) / name
+        for audit in (ended, going_on)
+        for name in ("checkpoint.pt", ".checkpoint.pt.1f.partial", "network.pt")
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    tidy(database, storage, chosen)
+    assert [path.exists() for path in left] == [False, False, True, True, True, True]

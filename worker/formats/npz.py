@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,7 @@ _HEADER_ERRORS = (
     RecursionError,
     MemoryError,
     OverflowError,
+    TokenError,
 )
 
 

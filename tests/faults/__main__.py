@@ -1,0 +1,71 @@
+"""`python -m tests.faults`: every fault, one after the other, and a table of what happened."""
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.client import Client
+from app.local import LocalStack
+from tests.faults import invariants, services, workers
+from tests.faults.world import OVERRIDES, World, engine_of, small_csv
+from tests.trials import chosen, report, run_cases, say
+
+CASES = [*workers.CASES, *services.CASES]
+DISK_BYTES = 192 * 2**20
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[Path | None]:
+    """Yield a file system of its own that can be filled, where this user may mount one; else None."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607
+
+
+@contextlib.contextmanager
+def world_of(folder: Path, disk: Path | None) -> Iterator[World]:
+    """Yield a service with a dataset and the result of an undisturbed audit."""
+    overrides = OVERRIDES | ({"LIMIT_AUDIT_STORAGE_DIR": str(disk / "files")} if disk else {})
+    with LocalStack(folder / "service", overrides=overrides) as stack, Client(stack.url) as client:
+        world = World(stack=stack, client=client, engine=engine_of(stack), disk=disk)
+        try:
+            world.dataset = world.upload(small_csv(folder / "small.csv"))
+            ready = world.until_read(world.dataset)
+            assert ready["status"] == "ready", ready["error"]
+            audit = world.audit()
+            world.succeeded(audit)
+            world.undisturbed = world.ranking_digest(audit)
+            yield world
+        finally:
+            world.engine.dispose()
+
+
+def main() -> int:
+    """Run the cases that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="cases whose names match this pattern")
+    parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
+    asked = parser.parse_args()
+    with contextlib.ExitStack() as closing:
+        folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="limit-audit-faults-")))
+        folder.chmod(0o755)  # PostgreSQL of a root user drops to one who must be able to enter
+        disk = closing.enter_context(small_disk(folder / "disk"))
+        cases = [case for case in chosen(CASES, asked.only) if disk or not case.name.startswith("disk full")]
+        world = closing.enter_context(world_of(folder, disk))
+        outcomes = run_cases(cases, world, afterwards=invariants.check, on_outcome=say)
+    return report("Faults", outcomes, out=asked.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""`python -m tests.hostile`: every hostile upload and request against the running service, and a table.
+
+Each is answered by a problem with a 4xx status, or read and refused, or taken with its problems listed; never
+a 5xx, a hang, a file outside the service's folder, or more memory than MOST_MEBIBYTES in any process.
+"""
+
+import argparse
+import contextlib
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from app.local import LocalStack
+from tests.faults.world import digits_zip
+from tests.hostile.asking import ASKED, empty_dataset
+from tests.hostile.everything import CATALOGUE, HARMLESS, LIMITS, MARKS
+from tests.trials import Case, chosen, report, run_cases, say
+
+MEBIBYTE = 2**20
+READER_MEBIBYTES = 512
+MOST_MEBIBYTES = 768
+"""Resident in one process: what a reader may take on top of what its libraries need."""
+OVERRIDES = {
+    "LIMIT_AUDIT_INGEST_MEMORY_BYTES": str(READER_MEBIBYTES * MEBIBYTE),
+    "LIMIT_AUDIT_INGEST_SECONDS": "60",
+    "LIMIT_AUDIT_INGEST_LIMITS": dumps(LIMITS),
+}
+SLOWEST_SECONDS = 90.0
+
+
+@dataclass
+class World:
+    """The service, and the most memory that any of its processes took since it was last asked."""
+
+    stack: LocalStack
+    client: httpx.Client
+    dataset: str = ""
+    peak: int = 0
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self) -> None:
+        """Note the largest resident set of the API and the reading worker's processes."""
+        roots = [psutil.Process(self.stack.part(name).process.pid) for name in ("api", "worker-cpu")]
+        while not self.done.wait(0.02):
+            for root in roots:
+                with contextlib.suppress(psutil.Error):
+                    for process in (root, *root.children(recursive=True)):
+                        with contextlib.suppress(psutil.Error):
+                            self.peak = max(self.peak, process.memory_info().rss)
+
+    def until_read(self, dataset: str) -> dict[str, Any]:
+        """Wait until a dataset is ready or rejected."""
+        deadline = time.monotonic() + SLOWEST_SECONDS
+        while time.monotonic() < deadline:
+            answer: dict[str, Any] = self.client.get(f"/v1/datasets/{dataset}").json()
+            if answer["status"] in {"ready", "rejected"}:
+                return answer
+            time.sleep(0.05)
+        raise AssertionError("the upload was not read in time")
+
+
+def upload(name: str, world: World) -> str:
+    """Upload what the catalogue makes and return what the service said to it."""
+    dataset = empty_dataset(world.client)
+    files = CATALOGUE[name]()
+    for position, (file, data) in enumerate(files.items()):
+        last = position == len(files) - 1
+        url = f"/v1/datasets/{dataset}/files/{file}"
+        answer = world.client.put(url, content=data, params={"complete": last})
+        assert answer.status_code < 500, answer.text
+        if answer.is_client_error:
+            return f"{answer.status_code} {answer.json()['code']}"
+    read = world.until_read(dataset)
+    if read["status"] == "rejected":
+        assert read["error"]["code"] != "internal", read["error"]
+        return f"rejected: {read['error']['code']}"
+    assert read["problem_count"] or name in HARMLESS, "taken as if it were honest"
+    listed = world.client.get(f"/v1/datasets/{dataset}/problems").json()["items"]
+    codes = sorted({item["code"] for item in listed})
+    return f"taken, {read['problem_count']} problems: {', '.join(codes) or HARMLESS.get(name, '')}"
+
+
+def request(name: str, world: World) -> str:
+    """Send a hostile request and return the problem that answers it."""
+    answer = ASKED[name](world.client, world.dataset)
+    assert answer.is_client_error, f"{answer.status_code}: {answer.text[:200]}"
+    assert answer.headers["content-type"] == "application/problem+json", answer.text[:200]
+    return f"{answer.status_code} {answer.json()['code']}"
+
+
+def measured(world: World, act: partial[str]) -> str:
+    """Do something and add the peak of memory to what it came to."""
+    world.peak = 0
+    happened = act(world)
+    peak = world.peak / MEBIBYTE
+    assert peak <= MOST_MEBIBYTES, f"a process took {peak:.0f} MiB"
+    return f"{happened} ({peak:.0f} MiB)"
+
+
+def unharmed(world: World) -> None:
+    """Check that the service lives and that nothing was written elsewhere."""
+    assert world.client.get("/v1/health/ready").status_code == 200
+    assert not [mark for mark in MARKS if Path(mark).exists()], "something was written elsewhere"
+    entries = {path.name for path in world.stack.data_dir.iterdir()}
+    expected = {"postgres", "files", "logs", "lock", "address", "beat-schedule"}
+    assert {name.partition(".")[0] for name in entries} <= {*expected, "beat-schedule-shm"}, entries
+
+
+@contextlib.contextmanager
+def world_of(folder: Path) -> Iterator[World]:
+    """Yield a service with a ready dataset."""
+    with (
+        LocalStack(folder / "service", overrides=OVERRIDES) as stack,
+        httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as client,
+    ):
+        world = World(stack=stack, client=client)
+        world.dataset = empty_dataset(client)
+        body = digits_zip(folder / "digits.zip").read_bytes()
+        client.put(f"/v1/datasets/{world.dataset}/files/digits.zip", content=body).raise_for_status()
+        assert world.until_read(world.dataset)["status"] == "ready"
+        watching = threading.Thread(target=world.watch)
+        watching.start()
+        try:
+            yield world
+        finally:
+            world.done.set()
+            watching.join()
+
+
+def main() -> int:
+    """Run the cases that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="cases whose names match this pattern")
+    parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
+    asked = parser.parse_args()
+    acts = {name: partial(upload, name) for name in CATALOGUE} | {
+        name: partial(request, name) for name in ASKED
+    }
+    cases = [Case(name=name, run=partial(measured, act=act)) for name, act in acts.items()]
+    with tempfile.TemporaryDirectory(prefix="limit-audit-hostile-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL of a root user drops to one who must be able to enter
+        with world_of(folder) as world:
+            outcomes = run_cases(chosen(cases, asked.only), world, afterwards=unharmed, on_outcome=say)
+    return report(f"Hostile input; most memory allowed: {MOST_MEBIBYTES} MiB", outcomes, out=asked.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
