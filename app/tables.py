@@ -76,6 +76,19 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class IssueKind(StrEnum):
+    """What can be the matter with data beside a wrong label."""
+
+    CONFLICTING_DUPLICATE = "conflicting_duplicate"
+    DUPLICATE_ACROSS_SPLITS = "duplicate_across_splits"
+    EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    OUTLIER = "outlier"
+    BLANK = "blank"
+    UNREADABLE = "unreadable"
+    RARE_CLASS = "rare_class"
+
+
 class Scope(StrEnum):
     """What a key may do; each includes the one before."""
 
@@ -484,6 +497,23 @@ class ProvisionalScore(Ranked, Base):
     """The head of the ranking while the audit still trains."""
 
     __tablename__ = "provisional_scores"
+
+
+class Issue(Base):
+    """A sample or class of an audit's data that a person should look at, not for its label alone."""
+
+    __tablename__ = "issues"
+    __table_args__ = (one_of("kind", IssueKind),)
+
+    audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, comment="0, 1, ... within the kind")
+    position: Mapped[int | None] = mapped_column(comment="null: of no sample, as what could not be read")
+    key: Mapped[str] = mapped_column(comment="the sample's, or a class's name")
+    given_label: Mapped[int | None]
+    group_number: Mapped[int | None] = mapped_column(comment="duplicates: of one another, within the kind")
+    score: Mapped[float | None] = mapped_column(comment="likeness, isolation or number of samples")
+    detail: Mapped[str]
 
 
 class AuditMetrics(Base):

@@ -78,6 +78,20 @@ def write(table: pa.Table, storage: Storage, folder: Path, *, version: int) -> d
     return described
 
 
+def write_issues(rows: pa.Table, storage: Storage, folder: Path, *, class_names: list[str]) -> dict[str, Any]:
+    """Publish the issues of an audit as CSV and return, by public name, its path, size and digests."""
+    names = pa.array(class_names, pa.string())
+    table = rows.select(["kind", "number", "position", "key"])
+    table = table.append_column("given_label", names.take(rows["given_label"].combine_chunks()))
+    table = table.append_column("group", rows["group_number"])
+    table = table.append_column("score", rows["score"]).append_column("detail", rows["detail"])
+    path = folder / "issues.csv"
+    write_whole(path, lambda file: csv.write_csv(_guarded(table), file, csv.WriteOptions(eol="\r\n")))
+    described = {path.name: _described(path)}
+    storage.publish(path)
+    return described
+
+
 def _guarded(table: pa.Table) -> pa.Table:
     """Keep spreadsheets from running text that looks like a formula: it gets an apostrophe in front."""
     for index, field in enumerate(table.schema):

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pyarrow as pa
 import structlog
 from pyarrow import parquet
@@ -14,12 +15,24 @@ from sqlalchemy.orm import Session
 
 from app import audits
 from app.database import Database
-from app.storage import Storage
-from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Run, RunStatus, Score
+from app.storage import PACK, Storage
+from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
 from models.ensemble import averaged
 from models.estimates import estimate
 from models.metrics import ranked
-from worker import choice, downloads, labels, metrics, scores, signal_files, summaries, theory, truths
+from worker import (
+    choice,
+    downloads,
+    issues,
+    labels,
+    metrics,
+    neighbour_files,
+    scores,
+    signal_files,
+    summaries,
+    theory,
+    truths,
+)
 from worker.copying import copy_into
 from worker.labels import AuditLabels
 from worker.outages import DATABASE_DOWN, DISK_FULL, is_disk_full
@@ -65,12 +78,13 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         session.execute(delete(Score).where(Score.audit_id == audit_id))
         copy_into(session, Score, rows)
         _report(session, storage, audit, rows, known)
+        counts = _list_issues(session, storage, audit, dataset, runs)
         audits.change_status(
             session,
             audit_id,
             AuditStatus.SUCCEEDED,
             error=None,
-            summary=summaries.document(rows, dataset.class_names or []),
+            summary=summaries.document(rows, dataset.class_names or []) | {"issues": counts},
             provenance=_provenance(dataset, audit, runs),
         )
     log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
@@ -119,13 +133,40 @@ def _score_rows(storage: Storage, audit: Audit, runs: list[Run], known: AuditLab
     return scores.rows(audit.id, signals, known.given, ranked(signals["distance"]), believed)
 
 
+def _list_issues(
+    session: Session, storage: Storage, audit: Audit, dataset: Dataset, runs: list[Run]
+) -> issues.Counts:
+    """Store what else is wrong with the data, and return how much of what."""
+    statement = select(Problem.key, Problem.code, Problem.detail).where(Problem.dataset_id == dataset.id)
+    chosen = next(run for run in runs if run.is_chosen)
+    rows, counts = issues.found(
+        issues.Looked(
+            inputs=np.load(storage.pack_file(dataset, PACK), mmap_mode="r"),
+            labels_N=np.load(storage.pack_file(dataset, "labels.npy")),
+            samples=parquet.read_table(
+                storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"]
+            ),
+            class_names=dataset.class_names or [],
+            problems=[(key, code, detail) for key, code, detail in session.execute(statement)],
+            neighbours=neighbour_files.load(storage, storage.run(audit.id, chosen.number)),
+        )
+    )
+    session.execute(delete(Issue).where(Issue.audit_id == audit.id))
+    copy_into(session, Issue, rows.append_column("audit_id", pa.repeat(str(audit.id), len(rows))))
+    audit.files = (audit.files or {}) | downloads.write_issues(
+        rows, storage, storage.audit(audit.id), class_names=dataset.class_names or []
+    )
+    return counts
+
+
 def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, known: AuditLabels) -> None:
     dataset = session.get_one(Dataset, audit.dataset_id)
     truth = known.truth
     samples = parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"])
     names = dataset.class_names or []
     table = downloads.ranking_table(rows, samples, names, truth)
-    audit.files = downloads.write(table, storage, storage.audit(audit.id), version=dataset.truth_version)
+    written = downloads.write(table, storage, storage.audit(audit.id), version=dataset.truth_version)
+    audit.files = (audit.files or {}) | written
     audit.reported_truth_version = dataset.truth_version
     audit.theory = _theory(session, audit, rows, truth, class_count=len(names))
     if truth is not None:

@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse
 
 from app import audits, cursors, datasets, ranking, removals, reviews
 from app.errors import NotFound, WrongState
+from app.routes import issues
 from app.routes.answers import audit_out, suspect
 from app.routes.dependencies import Files, Opened, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.once import OnceRoute
@@ -20,8 +21,10 @@ from app.schemas.summaries import SummaryOut
 from app.tables import Audit, AuditMetrics
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"], route_class=OnceRoute)
+router.include_router(issues.router)
 POLL_SECONDS = "1"
 MEDIA_TYPES = {
+    "issues.csv": "text/csv; charset=utf-8; header=present",
     "ranking.csv": "text/csv; charset=utf-8; header=present",
     "ranking.parquet": "application/vnd.apache.parquet",
 }
@@ -177,14 +180,16 @@ def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
 )
 def read_file(
     audit_id: UUID,
-    file_name: Literal["ranking.csv", "ranking.parquet"],
+    file_name: Literal["issues.csv", "ranking.csv", "ranking.parquet"],
     session: Session,
     files: Files,
     request: Request,
 ) -> Response:
-    """Download the whole ranking; see docs/ranking.md for its columns."""
+    """Download the whole ranking or all issues; see docs/ranking.md and docs/issues.md for the columns."""
     audit = audits.succeeded(session, audit_id)
-    stored = (audit.files or {})[file_name]
+    stored = (audit.files or {}).get(file_name)
+    if stored is None:
+        raise NotFound(f"this audit was made before there was {file_name}")
     return stored_file(
         request,
         files,

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from app.schemas.shared import Probability
+from app.tables import IssueKind
 
 
 class ClassSummary(BaseModel):
@@ -65,6 +66,13 @@ class Budget(BaseModel):
     to_find: list[ToFind]
 
 
+class IssueCount(BaseModel):
+    """How much is listed under a kind of issue."""
+
+    count: int = Field(description="samples, files or classes, also those beyond the 100,000 listed")
+    groups: int | None = Field(description="of duplicates")
+
+
 class SummaryOut(BaseModel):
     """The figures of an audit that has succeeded. Those an older version did not make are null."""
 
@@ -85,3 +93,6 @@ class SummaryOut(BaseModel):
     )
     confused_pairs: list[ConfusedPair] = Field(default=[], description="the 50 most frequent at most")
     budget: Budget | None = None
+    issues: dict[IssueKind, IssueCount] = Field(
+        default={}, description="GET /v1/audits/{id}/issues lists them; kinds without any are left out"
+    )

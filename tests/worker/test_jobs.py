@@ -214,6 +214,8 @@ def test_truth_attached_later_brings_metrics_and_columns(
     shown = api.get(f"/v1/audits/{audit.id}").json()["summary"]
     assert shown["per_class"] == summary["per_class"]
     assert "budget" not in shown
+    issues = api.get(f"/v1/audits/{audit.id}/issues.csv")
+    assert issues.text.startswith('"kind","number","position","key","given_label","group","score","detail"')
     metrics = api.get(f"/v1/audits/{audit.id}/metrics").json()
     assert (metrics["sample_count"], metrics["error_count"], metrics["noise_rate"]) == (120, 12, 0.1)
     assert metrics["roc_auc"] > 0.95

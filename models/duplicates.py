@@ -1,0 +1,165 @@
+"""Samples that stand in the data more than once: copies, and those that hardly differ.
+
+Near duplicates are sought among the nearest neighbours by a network's features and confirmed by what is
+stored: a network finds all roses alike, but their pixels are not. Likeness is, of two pictures, the
+correlation of their pixels, of one of them mirrored if that is higher (so that another size, encoding or
+brightness does not hide it); of two rows of features, 1 less their root mean square difference in standard
+deviations. Shape suffixes: N samples, k neighbours, P pairs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from models.batches import IMAGE_DIMENSIONS, Inputs
+from models.neighbours import Neighbours
+from models.survey import BLOCK_BYTES, THUMBNAIL_SIDE, Survey, Thumbnails
+
+LIKE = 0.95
+"""Likeness below which two samples are no near duplicates."""
+UNUSUAL = 0.1
+"""They lack at most this share of what the middle pair of neighbours lacks: strokes of a pen are alike."""
+THUMBNAILS_LIKE = 0.9
+"""Correlation of thumbnails below which the pixels need not be compared."""
+PAIR_BLOCK = 65_536
+ROWS_MEASURED = 100_000
+NOTHING = 1e-12
+
+Index = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Groups:
+    """Samples in groups of two or more; both lists are of one length, in order of group, then position."""
+
+    group: Index
+    """Number of the sample's group: 0, 1, ... in order of its first position."""
+    position: Index
+    likeness: Floats
+    """To the most similar other sample of the group that it was compared with; 1 for copies."""
+
+
+def exact(found: Survey) -> Groups:
+    """Return the groups of samples with the very same pixels or features."""
+    sizes_N = np.bincount(found.copy_of_N, minlength=len(found.copy_of_N))
+    position = np.flatnonzero(sizes_N[found.copy_of_N] > 1)
+    return _ordered(found.copy_of_N[position], position, np.ones(len(position), dtype=np.float32))
+
+
+def near(inputs: Inputs, found: Survey, neighbours: Neighbours) -> Groups:
+    """Return the groups of samples that hardly differ; copies stand with whatever they are copies of."""
+    first_P, second_P = _candidates(found, neighbours)
+    likeness_P = np.zeros(len(first_P), dtype=np.float32)
+    compared = np.arange(len(first_P))
+    if found.thumbnails_NT is not None:
+        compared = np.flatnonzero(_thumbnails_like(found.thumbnails_NT, first_P, second_P))
+    likeness_P[compared] = _likeness(inputs, first_P[compared], second_P[compared])
+    usual = float(np.median(likeness_P)) if len(likeness_P) else 0.0
+    is_near_P = likeness_P >= max(LIKE, 1 - UNUSUAL * (1 - usual))
+    return _linked(found.copy_of_N, first_P[is_near_P], second_P[is_near_P], likeness_P[is_near_P])
+
+
+def together(copies: Groups, near: Groups) -> Groups:
+    """Return the near groups, which hold their copies, and the groups of copies beside them."""
+    is_beside = ~np.isin(copies.position, near.position)
+    return _ordered(
+        np.concatenate([near.group, copies.group[is_beside] + near.group.max(initial=-1) + 1]),
+        np.concatenate([near.position, copies.position[is_beside]]),
+        np.concatenate([near.likeness, copies.likeness[is_beside]]),
+    )
+
+
+def differing(groups: Groups, value: Index) -> tuple[Index, Index]:
+    """Return the members of groups whose members differ in a value, and the first that differs from each.
+
+    Both are places in the lists of `groups`, as is `value`.
+    """
+    _, start, group = np.unique(groups.group, return_index=True, return_inverse=True)
+    differs = value != value[start][group]
+    first_other = np.full(len(start), -1)
+    varied, place = np.unique(group[differs], return_index=True)
+    first_other[varied] = np.flatnonzero(differs)[place]
+    partner = np.where(differs, start[group], first_other[group])
+    kept = np.flatnonzero(first_other[group] >= 0)
+    return kept, partner[kept]
+
+
+def _candidates(found: Survey, neighbours: Neighbours) -> tuple[Index, Index]:
+    """Return each pair of neighbours once, of copies the first alone, and of blank pictures none."""
+    count = len(found.copy_of_N)
+    one = found.copy_of_N[:, None]
+    other = found.copy_of_N[neighbours.index_Nk]
+    pairs = np.minimum(one, other) * count + np.maximum(one, other)
+    is_wanted = (one != other) & ~found.is_blank_N[one] & ~found.is_blank_N[other]
+    return np.divmod(np.unique(pairs[is_wanted]), count)
+
+
+def _thumbnails_like(thumbnails_NT: Thumbnails, first_P: Index, second_P: Index) -> npt.NDArray[np.bool_]:
+    is_like_P = np.empty(len(first_P), dtype=np.bool_)
+    for block in _blocks(len(first_P), PAIR_BLOCK):
+        one = thumbnails_NT[first_P[block]].astype(np.float32)
+        other = thumbnails_NT[second_P[block]].astype(np.float32)
+        mirrored = other.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)[:, :, ::-1].reshape(other.shape)
+        best = np.maximum((one * other).sum(1), (one * mirrored).sum(1))
+        is_like_P[block] = best >= THUMBNAILS_LIKE
+    return is_like_P
+
+
+def _likeness(inputs: Inputs, first_P: Index, second_P: Index) -> Floats:
+    """Return the likeness of every pair, as this module defines it."""
+    is_image = inputs.ndim == IMAGE_DIMENSIONS
+    deviation_D = None if is_image else inputs[:: len(inputs) // ROWS_MEASURED + 1].std(0) + NOTHING
+    likeness_P = np.empty(len(first_P), dtype=np.float32)
+    for block in _blocks(len(first_P), max(1, BLOCK_BYTES // (8 * inputs[:1].nbytes))):
+        one, other = inputs[first_P[block]], inputs[second_P[block]]
+        if deviation_D is not None:
+            squares = ((one - other) / deviation_D) ** 2
+            likeness_P[block] = np.maximum(1 - np.sqrt(squares.mean(1)), 0)
+        else:
+            mirrored = _correlation(one, other[:, :, ::-1])
+            likeness_P[block] = np.maximum(_correlation(one, other), mirrored)
+    return likeness_P
+
+
+def _correlation(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Floats:
+    """Return the correlation of each pair's pixels; a picture of one colour correlates with nothing."""
+    count = len(one)
+    flat = [np.asarray(pixels, dtype=np.float32).reshape(count, -1) for pixels in (one, other)]
+    centred = [pixels - pixels.mean(1, keepdims=True) for pixels in flat]
+    lengths = [np.sqrt((pixels**2).sum(1)) for pixels in centred]
+    correlation: Floats = (centred[0] * centred[1]).sum(1) / (lengths[0] * lengths[1] + NOTHING)
+    return correlation
+
+
+def _linked(copy_of_N: Index, first_P: Index, second_P: Index, likeness_P: Floats) -> Groups:
+    """Return the groups that pairs of like samples hang together in."""
+    count = len(copy_of_N)
+    best_N = np.zeros(count, dtype=np.float32)
+    for end_P in (first_P, second_P):
+        np.maximum.at(best_N, end_P, likeness_P)
+    graph = coo_array((np.ones(len(first_P)), (first_P, second_P)), shape=(count, count))
+    _, component_N = connected_components(graph, directed=False)
+    position = np.flatnonzero(best_N[copy_of_N] > 0)
+    sources = copy_of_N[position]
+    return _ordered(component_N[sources].astype(np.int64), position, best_N[sources])
+
+
+def _ordered(name: Index, position: Index, likeness: Floats) -> Groups:
+    """Return groups numbered by their first position."""
+    _, group = np.unique(name, return_inverse=True)
+    first = np.full(int(group.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, group, position)
+    number = np.empty(len(first), dtype=np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    order = np.lexsort((position, number[group]))
+    return Groups(group=number[group][order], position=position[order], likeness=likeness[order])
+
+
+def _blocks(count: int, size: int) -> Iterator[slice]:
+    for start in range(0, count, size):
+        yield slice(start, start + size)
