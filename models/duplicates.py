@@ -15,9 +15,8 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from models.batches import IMAGE_DIMENSIONS, Inputs
 from models.neighbours import Neighbours
-from models.survey import BLOCK_BYTES, THUMBNAIL_SIDE, Survey, Thumbnails
+from models.survey import BLOCK_BYTES, IMAGE_DIMENSIONS, THUMBNAIL_SIDE, Inputs, Survey, Thumbnails
 
 LIKE = 0.95
 """Likeness below which two samples are no near duplicates."""

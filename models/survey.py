@@ -9,10 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn import functional
-
-from models.batches import IMAGE_DIMENSIONS, Inputs
 
 BLOCK_BYTES = 32 * 2**20
 BLANK_RANGE = 8
@@ -21,6 +17,9 @@ THUMBNAIL_SIDE = 8
 MIXER = np.uint64(0x9E3779B97F4A7C15)
 MIXER_SHIFT = np.uint64(29)
 
+IMAGE_DIMENSIONS = 4  # N, H, W, C
+
+Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Index = npt.NDArray[np.int64]
 Thumbnails = npt.NDArray[np.float16]
 
@@ -88,6 +87,14 @@ def _copies(inputs: Inputs, hash_N: npt.NDArray[np.uint64]) -> Index:
 
 
 def _thumbnails(rows_BHWC: npt.NDArray[Any]) -> Thumbnails:
-    grey_BHW = torch.from_numpy(rows_BHWC).float().mean(3)
-    small = functional.adaptive_avg_pool2d(grey_BHW[:, None], THUMBNAIL_SIDE).flatten(1)
-    return functional.normalize(small - small.mean(1, keepdim=True), dim=1).half().numpy()
+    small = rows_BHWC.mean(axis=3, dtype=np.float32)
+    for axis in (1, 2):
+        borders = np.arange(THUMBNAIL_SIDE + 1) * small.shape[axis] // THUMBNAIL_SIDE
+        sums = np.add.reduceat(small, borders[:-1], axis=axis)
+        widths = np.maximum(np.diff(borders), 1).astype(np.float32)
+        small = sums / np.expand_dims(widths, 2 - axis)
+    flat = small.reshape(len(small), -1)
+    flat -= flat.mean(axis=1, keepdims=True)
+    length = np.sqrt((flat**2).sum(axis=1, keepdims=True))
+    thumbnails: Thumbnails = (flat / np.maximum(length, 1.0)).astype(np.float16)
+    return thumbnails

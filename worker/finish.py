@@ -27,6 +27,7 @@ from worker import (
     labels,
     metrics,
     neighbour_files,
+    rehearsals,
     scores,
     signal_files,
     summaries,
@@ -75,8 +76,9 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         for run in choice.chosen(runs):
             run.is_chosen = True
         rows = _score_rows(storage, audit, runs, known)
+        shown = scores.without(rows, known.planted)
         session.execute(delete(Score).where(Score.audit_id == audit_id))
-        copy_into(session, Score, rows)
+        copy_into(session, Score, shown)
         _report(session, storage, audit, rows, known)
         counts = _list_issues(session, storage, audit, dataset, runs)
         audits.change_status(
@@ -84,7 +86,16 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             audit_id,
             AuditStatus.SUCCEEDED,
             error=None,
-            summary=summaries.document(rows, dataset.class_names or []) | {"issues": counts},
+            summary={
+                **summaries.document(shown, dataset.class_names or []),
+                "issues": counts,
+                "rehearsal": rehearsals.document(
+                    rows,
+                    audit.configuration.get("rehearsal"),
+                    known,
+                    class_count=len(dataset.class_names or []),
+                ),
+            },
             provenance=_provenance(dataset, audit, runs),
         )
     log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
@@ -164,7 +175,8 @@ def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, kn
     truth = known.truth
     samples = parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"])
     names = dataset.class_names or []
-    table = downloads.ranking_table(rows, samples, names, truth)
+    clean = truth if known.planted is None else truths.known(session, dataset)
+    table = downloads.ranking_table(scores.without(rows, known.planted), samples, names, clean)
     written = downloads.write(table, storage, storage.audit(audit.id), version=dataset.truth_version)
     audit.files = (audit.files or {}) | written
     audit.reported_truth_version = dataset.truth_version

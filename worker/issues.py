@@ -10,10 +10,9 @@ import pyarrow as pa
 
 from app.tables import IssueKind
 from models import duplicates, outliers
-from models.batches import Inputs
 from models.duplicates import Groups
 from models.neighbours import Neighbours
-from models.survey import Survey, survey
+from models.survey import Inputs, Survey, survey
 
 LISTED_MAX = 100_000
 """Rows of one kind that are listed; all are counted."""

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.storage import Storage
 from app.tables import Audit, Dataset
 from models import noise
+from models.rehearsal import automatic_share
 from worker import truths
 from worker.truths import Labels
 
@@ -24,6 +25,8 @@ class AuditLabels:
     """What is trained on and ranked."""
     truth: Labels | None
     """What the results are measured by, UNKNOWN where there is nothing; None: no truth at all."""
+    planted: npt.NDArray[np.bool_] | None = None
+    """Which labels a rehearsal made wrong; None: this is none."""
 
 
 def of_audit(session: Session, storage: Storage, audit: Audit, dataset: Dataset) -> AuditLabels:
@@ -33,17 +36,20 @@ def of_audit(session: Session, storage: Storage, audit: Audit, dataset: Dataset)
     if rehearsal is None:
         return AuditLabels(given=uploaded, truth=truths.known(session, dataset))
     planted = _planted(uploaded, rehearsal, dataset.class_names or [])
-    return AuditLabels(given=planted.astype(np.int32), truth=uploaded.astype(np.int64))
+    return AuditLabels(
+        given=planted.astype(np.int32), truth=uploaded.astype(np.int64), planted=planted != uploaded
+    )
 
 
 def _planted(labels_N: npt.NDArray[np.int32], rehearsal: Json, class_names: list[str]) -> Labels:
     seed, count = rehearsal["seed"], len(class_names)
+    rate = rehearsal["rate"] or automatic_share(len(labels_N))
     if rehearsal["noise"] == "uniform":
-        return noise.uniform(labels_N, class_count=count, rate=rehearsal["rate"], seed=seed)[0]
+        return noise.uniform(labels_N, class_count=count, rate=rate, seed=seed)[0]
     if rehearsal["noise"] == "pair":
         mapping = {
             class_names.index(source): class_names.index(target)
             for source, target in rehearsal["mapping"].items()
         }
-        return noise.pair(labels_N, mapping=mapping, class_count=count, rate=rehearsal["rate"], seed=seed)[0]
+        return noise.pair(labels_N, mapping=mapping, class_count=count, rate=rate, seed=seed)[0]
     return noise.confusion(labels_N, matrix_KK=rehearsal["matrix"], seed=seed)[0]

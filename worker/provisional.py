@@ -3,7 +3,6 @@
 from uuid import UUID
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
@@ -11,14 +10,14 @@ from app.tables import ProvisionalScore
 from models.metrics import ranked
 from worker import scores
 from worker.copying import copy_into
+from worker.labels import AuditLabels
 from worker.signal_files import Signals
 
 
-def replace(
-    session: Session, audit_id: UUID, signals: Signals, labels_N: npt.NDArray[np.int32], *, size: int
-) -> None:
-    """Put the most suspicious samples so far in the place of the earlier ones."""
-    seen = np.flatnonzero(signals["top_labels_N3"][:, 0] >= 0)
+def replace(session: Session, audit_id: UUID, signals: Signals, known: AuditLabels, *, size: int) -> None:
+    """Put the most suspicious samples so far, but no planted ones, in the place of the earlier ones."""
+    is_seen_N = signals["top_labels_N3"][:, 0] >= 0
+    seen = np.flatnonzero(is_seen_N if known.planted is None else is_seen_N & ~known.planted)
     order = seen[ranked(signals["distance"][seen])][:size]
     session.execute(delete(ProvisionalScore).where(ProvisionalScore.audit_id == audit_id))
-    copy_into(session, ProvisionalScore, scores.rows(audit_id, signals, labels_N, order))
+    copy_into(session, ProvisionalScore, scores.rows(audit_id, signals, known.given, order))

@@ -51,6 +51,15 @@ def rows(
     return pa.table(columns)
 
 
+def without(rows: pa.Table, left_out_N: npt.NDArray[np.bool_] | None) -> pa.Table:
+    """Return rows without those of some positions, ranked 1, 2, ... anew; None: leave out nothing."""
+    if left_out_N is None:
+        return rows
+    kept = rows.filter(pa.array(~left_out_N[rows["position"].to_numpy()]))
+    rank = kept.schema.get_field_index("rank")
+    return kept.set_column(rank, "rank", pa.array(np.arange(1, len(kept) + 1)))
+
+
 def _known(values: npt.NDArray[np.generic], labels: Index) -> pa.Array:
     """Return values with nulls where there is no such class."""
     return pa.array(values, mask=labels < 0)

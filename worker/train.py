@@ -22,11 +22,13 @@ from app.settings import Settings
 from app.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
 from models.config import TrainingConfig, resolve
-from models.neighbours import Neighbours, disagreement, nearest
+from models.neighbour_search import nearest
+from models.neighbours import Neighbours, disagreement
 from models.progress import EpochRecord, Progress
 from models.training import TrainingResult, train
 from worker import checkpoints, devices, labels, neighbour_files, provisional, signal_files, truths
 from worker.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
+from worker.labels import AuditLabels
 from worker.outages import DATABASE_DOWN, is_disk_full, patiently
 from worker.truths import Labels
 
@@ -44,8 +46,7 @@ class Job:
     dataset: Dataset
     config: TrainingConfig
     device: str
-    labels: npt.NDArray[np.int32]
-    truth: Labels | None
+    known: AuditLabels
     ranks: bool
     """Whether this run keeps the audit's provisional ranking: the first that may be chosen does."""
 
@@ -66,7 +67,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
             result = _train_in_memory(database, storage, settings, job, heartbeat)
             neighbours = _neighbours(result, job, heartbeat)
             patiently(heartbeat.renew, heartbeat)
-            patiently(lambda: _keep(storage, folder, result, job.labels, neighbours), heartbeat)
+            patiently(lambda: _keep(storage, folder, result, job.known.given, neighbours), heartbeat)
             patiently(lambda: _end(database, run, RunStatus.SUCCEEDED), heartbeat)
         checkpoints.discard(storage, folder)
     except Cancelled:
@@ -130,8 +131,7 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
         dataset=dataset,
         config=config,
         device=device,
-        labels=known.given,
-        truth=known.truth,
+        known=known,
         ranks=ranks,
     )
 
@@ -178,14 +178,14 @@ def _train(
     reporter = _Reporter(database, storage, settings, job, heartbeat)
     return train(
         np.load(storage.pack_file(job.dataset, PACK), mmap_mode="r"),
-        job.labels,
+        job.known.given,
         class_count=len(job.dataset.class_names or ()),
         config=job.config,
         device=job.device,
         on_progress=reporter,
         initial_state=_parent_network(storage, job.run),
         resume=checkpoints.load(storage, folder),
-        feature_width=neighbour_files.width(len(job.labels), bytes_max=settings.features_max_bytes),
+        feature_width=neighbour_files.width(len(job.known.given), bytes_max=settings.features_max_bytes),
     )
 
 
@@ -268,7 +268,7 @@ class _Reporter:
             if self._job.ranks and monotonic() - self._ranked >= self._settings.provisional_seconds:
                 size = self._settings.provisional_size
                 provisional.replace(
-                    session, run.audit_id, asdict(progress.signals()), self._job.labels, size=size
+                    session, run.audit_id, asdict(progress.signals()), self._job.known, size=size
                 )
                 self._ranked = monotonic()
 
@@ -284,10 +284,10 @@ def epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
                 "accuracy", "predictor_accuracy", "validation_accuracy",
             )
         },
-        "true_accuracy": _true_accuracy(record.classifier_predictions_N, job.truth),
-        "predictor_true_accuracy": _true_accuracy(record.predictor_predictions_N, job.truth),
+        "true_accuracy": _true_accuracy(record.classifier_predictions_N, job.known.truth),
+        "predictor_true_accuracy": _true_accuracy(record.predictor_predictions_N, job.known.truth),
         "validation_true_accuracy": _true_accuracy(
-            record.classifier_predictions_N, job.truth, record.held_out_index
+            record.classifier_predictions_N, job.known.truth, record.held_out_index
         ),
     }  # fmt: skip
 

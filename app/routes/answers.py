@@ -104,11 +104,9 @@ def review_out(dataset: Dataset, review: Review) -> ReviewOut:
     )
 
 
-def suspect(dataset: Dataset, audit: Audit, row: ranking.Row, review: Review | None = None) -> Suspect:
-    """Return one sample of a ranking; in a rehearsal the label as uploaded is the truth."""
+def suspect(dataset: Dataset, row: ranking.Row, review: Review | None = None) -> Suspect:
+    """Return one sample of a ranking."""
     score, sample, true_label = row
-    if audit.configuration.get("rehearsal"):
-        true_label = sample.given_label
     names = dataset.class_names or []
     likeliest = [
         (score.suggested_label, score.suggested_confidence),

@@ -118,7 +118,7 @@ def _first(session: OrmSession, dataset: Dataset, audit: Audit, count: int) -> l
         after = found[-1].rank if found else 0
         rows = ranking.page(session, audit, ranking.Filters(), after_rank=after, limit=wanted)
         said = reviews.of(session, dataset.id, [score.position for score, _, _ in rows])
-        found += [suspect(dataset, audit, row, said.get(row[0].position)) for row in rows]
+        found += [suspect(dataset, row, said.get(row[0].position)) for row in rows]
         if len(rows) < wanted:
             break
     return found

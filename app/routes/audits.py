@@ -134,7 +134,7 @@ def list_suspects(
     link_next(request, response, cursor)
     verdicts = reviews.of(session, dataset.id, [row[0].position for row in shown])
     return SuspectPage(
-        items=[suspect(dataset, audit, row, verdicts.get(row[0].position)) for row in shown],
+        items=[suspect(dataset, row, verdicts.get(row[0].position)) for row in shown],
         next_cursor=cursor,
         provisional=audit.status not in audits.TERMINAL,
     )
@@ -148,7 +148,7 @@ def read_suspect(audit_id: UUID, position: Position, session: Session) -> Suspec
     row = ranking.one(session, audit, position)
     before, after = ranking.neighbours(session, audit, row[0].rank)
     verdict = reviews.of(session, dataset.id, [position]).get(position)
-    answer = suspect(dataset, audit, row, verdict)
+    answer = suspect(dataset, row, verdict)
     return SuspectDetail(**answer.model_dump(), previous_position=before, next_position=after)
 
 

@@ -83,7 +83,10 @@ class DatasetRequest(DatasetOptions):
 
 
 class Rehearsal(Request):
-    """Known label errors, planted in a copy of the labels; the labels as uploaded then serve as truth."""
+    """Known label errors, planted in a copy of the labels, to learn how many of them are found.
+
+    `{}` plants a small share of uniform noise. The planted samples are no part of the audit's ranking.
+    """
 
     noise: Literal["uniform", "pair", "confusion"] = "uniform"
     rate: float | None = Field(default=None, gt=0, lt=1, description="of uniform and pair noise")
@@ -103,10 +106,14 @@ class Rehearsal(Request):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        needed = {"uniform": {"rate"}, "pair": {"rate", "mapping"}, "confusion": {"matrix"}}[self.noise]
+        needed: set[str] = {"uniform": set(), "pair": {"mapping"}, "confusion": {"matrix"}}[self.noise]
+        optional = set() if self.noise == "confusion" else {"rate"}
         given = {name for name in ("rate", "mapping", "matrix") if getattr(self, name) is not None}
-        if given != needed:
-            raise ValueError(f"{self.noise} noise takes {sorted(needed)}, found {sorted(given)}")
+        if not needed <= given <= needed | optional:
+            raise ValueError(
+                f"{self.noise} noise needs {sorted(needed)} and may have {sorted(optional)},"
+                f" found {sorted(given)}"
+            )
         return self
 
 

@@ -73,6 +73,28 @@ class IssueCount(BaseModel):
     groups: int | None = Field(description="of duplicates")
 
 
+class Recall(BaseModel):
+    """How many errors a review finds."""
+
+    share: Probability = Field(description="reviewed of the ranking, from the worst on")
+    recall: Probability = Field(description="share of the errors among them")
+
+
+class RehearsalOut(BaseModel):
+    """What planted errors tell of others like them; docs/ranking.md says what they cannot tell."""
+
+    noise: str
+    planted_count: int
+    roc_auc: Probability | None = Field(description="estimated; null where nothing was planted")
+    roc_auc_error: float | None = Field(description="its standard error by the number of planted ones")
+    roc_auc_uncorrected: Probability | None = Field(
+        description="of planted ones against all others, as if all of these were right"
+    )
+    recall: list[Recall] | None
+    cut_recall: Probability | None = Field(description="share of the errors that the automatic cut flags")
+    cut_precision: Probability | None = Field(description="share of the flagged that is wrong")
+
+
 class SummaryOut(BaseModel):
     """The figures of an audit that has succeeded. Those an older version did not make are null."""
 
@@ -93,6 +115,7 @@ class SummaryOut(BaseModel):
     )
     confused_pairs: list[ConfusedPair] = Field(default=[], description="the 50 most frequent at most")
     budget: Budget | None = None
+    rehearsal: RehearsalOut | None = Field(default=None, description="null where nothing was planted")
     issues: dict[IssueKind, IssueCount] = Field(
         default={}, description="GET /v1/audits/{id}/issues lists them; kinds without any are left out"
     )

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from models import duplicates, survey
-from models.neighbours import Neighbours, nearest
+from models.neighbour_search import nearest
+from models.neighbours import Neighbours
 from models.outliers import is_outlier, isolation
 
 
@@ -103,3 +104,12 @@ def test_a_stranger_is_an_outlier_and_a_crowd_has_none() -> None:
 
 def test_identical_samples_are_no_outliers() -> None:
     assert not is_outlier(np.zeros(20, dtype=np.float32)).any()
+
+
+def test_thumbnails_are_means_of_areas_whatever_the_side() -> None:
+    rows = np.zeros((2, 28, 12, 1), dtype=np.uint8)
+    rows[0, :14] = 200
+    thumbnails = survey.survey(rows).thumbnails_NT
+    assert thumbnails is not None
+    assert thumbnails[0] == pytest.approx(np.repeat([0.125, -0.125], 32), abs=1e-3)
+    assert not thumbnails[1].any()

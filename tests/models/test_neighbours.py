@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from models import neighbours
-from models.neighbours import Neighbours, disagreement, nearest
+from models import neighbour_search
+from models.neighbour_search import nearest
+from models.neighbours import Neighbours, disagreement
 
 
 def test_the_nearest_are_others_in_order_of_their_cosine() -> None:
@@ -33,7 +34,7 @@ def clustered(count: int) -> np.ndarray:
 def test_cells_find_nearly_what_a_full_comparison_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     features = clustered(3_000)
     exact = nearest(features).index_Nk
-    monkeypatch.setattr(neighbours, "EXACT_MAX", 100)
+    monkeypatch.setattr(neighbour_search, "EXACT_MAX", 100)
     by_cells = nearest(features).index_Nk
     shared = [
         len(set(one) & set(other)) for one, other in zip(exact.tolist(), by_cells.tolist(), strict=True)
@@ -43,11 +44,11 @@ def test_cells_find_nearly_what_a_full_comparison_finds(monkeypatch: pytest.Monk
 
 
 def test_crowds_of_copies_are_searched_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "EXACT_MAX", 100)
-    monkeypatch.setattr(neighbours, "CANDIDATES_MAX", 64)
+    monkeypatch.setattr(neighbour_search, "EXACT_MAX", 100)
+    monkeypatch.setattr(neighbour_search, "CANDIDATES_MAX", 64)
     features = np.concatenate([np.ones((900, 16)), clustered(100)]).astype(np.float16)
     found = nearest(features)
-    assert found.index_Nk.shape == (1_000, neighbours.NEIGHBOURS)
+    assert found.index_Nk.shape == (1_000, neighbour_search.NEIGHBOURS)
     assert (found.similarity_Nk <= 1.001).all()
 
 

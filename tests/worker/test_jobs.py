@@ -405,8 +405,18 @@ def test_a_rehearsal_measures_how_many_planted_errors_are_found(
     assert metrics["sample_count"] == 120
     assert 10 <= metrics["error_count"] <= 40
     assert metrics["roc_auc"] > 0.8
+    summary = api.get(f"/v1/audits/{audit.id}/summary").json()
+    rehearsed = summary["rehearsal"]
+    assert (rehearsed["noise"], rehearsed["planted_count"]) == ("uniform", metrics["error_count"])
+    assert rehearsed["roc_auc_uncorrected"] == pytest.approx(metrics["roc_auc"], abs=1e-6)
+    assert rehearsed["recall"][-1]["recall"] > 0.7
+    # No planted error stands among the user's: all that is ranked and counted has its label as uploaded.
     found = api.get(f"/v1/audits/{audit.id}/suspects?limit=120").json()["items"]
     uploaded = np.load(storage.pack(digits.id) / "labels.npy")
-    assert sum(item["is_error"] for item in found) == metrics["error_count"]
-    assert all(int(item["true_label"]) == uploaded[item["position"]] for item in found)
+    assert len(found) == summary["sample_count"] == 120 - metrics["error_count"]
+    assert [item["rank"] for item in found] == list(range(1, len(found) + 1))
+    assert all(int(item["given_label"]) == uploaded[item["position"]] for item in found)
+    rows = list(csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines()))
+    assert [int(row["position"]) for row in rows] == [item["position"] for item in found]
+    assert "true_label" not in rows[0]
     assert not read(database, Dataset, digits.id).truth_version

@@ -1,0 +1,115 @@
+"""What planted label errors tell about an audit of data without truth.
+
+A few labels were made wrong on purpose, so these are known to be wrong; of all others nobody knows. Two
+corrections make an estimate of it. Among the others are the data's own errors, which rank high with good
+reason: each sample counts as a right label with the probability 1 - e that the audit gives it. And a label
+planted on a wrong one may hit upon the right class: with uniform noise a share p / (K - 1) of the planted
+ones does, where p is the data's own noise rate. The estimate holds for errors like the planted ones.
+Shape suffix: N samples.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+SHARE_MIN, SHARE_MAX = 0.02, 0.05
+PLANTED_WANTED = 500
+"""Planted errors that make the estimates steady, as far as `SHARE_MAX` allows."""
+REVIEWED = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+"""Shares of the ranking, from the worst on, whose recall is told."""
+
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsed:
+    """Estimates for errors like the planted ones; None where nothing was planted or nothing else is right."""
+
+    planted_count: int
+    roc_auc: float | None
+    """Chance that an error ranks above a right label, in [0, 1]."""
+    roc_auc_error: float | None
+    """Its standard error by the number of planted ones; what the corrections assume is not in it."""
+    roc_auc_uncorrected: float | None
+    """Chance that a planted error ranks above any label that was left alone, right or wrong."""
+    recall: dict[float, float] | None
+    """Share of the errors that are in a share of the ranking (REVIEWED)."""
+    cut_recall: float | None
+    """Share of the errors that the automatic cut flags."""
+    cut_precision: float | None
+    """Share of the flagged labels that are wrong, by that recall and the expected number of errors."""
+
+
+def automatic_share(sample_count: int) -> float:
+    """Return the share of labels to plant errors in: few, so that the data stay what they are."""
+    return min(SHARE_MAX, max(SHARE_MIN, PLANTED_WANTED / sample_count))
+
+
+def judge(
+    *, is_planted_N: Mask, error_probability_N: Floats, is_label_issue_N: Mask, class_count: int | None
+) -> Rehearsed:
+    """Return what the planted errors tell; all lists in order of rank, the worst first.
+
+    Args:
+        is_planted_N: whether the label was made wrong on purpose.
+        error_probability_N: as the audit estimates it.
+        is_label_issue_N: the automatic cut.
+        class_count: K where uniform noise was planted, else None: its second correction is left out.
+
+    """
+    planted = np.flatnonzero(is_planted_N)
+    error_N = np.asarray(error_probability_N, dtype=np.float64)
+    right_N = 1.0 - error_N
+    if len(planted) == 0 or right_N.sum() <= 0:
+        names = ("roc_auc", "roc_auc_error", "roc_auc_uncorrected", "recall", "cut_recall", "cut_precision")
+        return Rehearsed(planted_count=len(planted), **dict.fromkeys(names))
+    hits = 0.0 if class_count is None else 1 / max(class_count - 1, 1)
+    own_rate = _own_rate(float(error_N.sum()), len(error_N), len(planted), hits)
+    wrong = 1.0 - own_rate * hits
+
+    def found(is_in_N: Mask) -> float:
+        """Return the share of the errors that is in there, as of the planted ones that are wrong."""
+        inside = float(is_in_N[planted].mean())
+        return _capped((inside - (1 - wrong) * float(right_N[is_in_N].sum() / right_N.sum())) / wrong)
+
+    roc_auc = _capped((_beaten(planted, right_N) - (1 - wrong) / 2) / wrong)
+    rank_N = np.arange(len(error_N))
+    cut_recall = found(is_label_issue_N)
+    flagged = int((is_label_issue_N & ~is_planted_N).sum())
+    own_errors = own_rate * (len(error_N) - len(planted))
+    return Rehearsed(
+        planted_count=len(planted),
+        roc_auc=roc_auc,
+        roc_auc_error=_standard_error(roc_auc, len(planted)) / wrong,
+        roc_auc_uncorrected=_beaten(planted, (~is_planted_N).astype(np.float64)),
+        recall={share: found(rank_N < share * len(error_N)) for share in REVIEWED},
+        cut_recall=cut_recall,
+        cut_precision=_capped(cut_recall * own_errors / flagged) if flagged else None,
+    )
+
+
+def _own_rate(expected_errors: float, count: int, planted: int, hits: float) -> float:
+    """Return the share of wrong labels among those left alone: what is expected in all, less the planted.
+
+    Of the planted ones as many are right as hit upon a wrong label's class: rate * hits of them.
+    """
+    return _capped((expected_errors - planted) / max(count - planted * (1 + hits), 1.0))
+
+
+def _beaten(planted: npt.NDArray[np.intp], weight_N: npt.NDArray[np.float64]) -> float:
+    """Return the share of the weight that ranks below a planted error, on average."""
+    below_N = weight_N.sum() - np.cumsum(weight_N)
+    return float(below_N[planted].mean() / weight_N.sum())
+
+
+def _standard_error(roc_auc: float, planted_count: int) -> float:
+    """Return Hanley and McNeil's standard error with so many positives and many more negatives."""
+    variance = roc_auc / (2 - roc_auc) - roc_auc**2
+    return math.sqrt(max(variance, 0.0) / planted_count)
+
+
+def _capped(share: float) -> float:
+    return min(max(share, 0.0), 1.0)
