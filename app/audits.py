@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app import webhooks
 from app.database import send_after_commit
 from app.errors import Invalid, NotFound, WrongState
-from app.plans import networks, plan_runs
+from app.plans import GIVEN, methods, networks, plan_runs
 from app.queue import Task
 from app.tables import (
     Audit,
@@ -40,6 +40,7 @@ def create(session: Session, dataset: Dataset, *, name: str | None, configuratio
     for network in networks(configuration):
         _check_network(dataset, network)
     _check_rehearsal(dataset, configuration.get("rehearsal") or {})
+    _check_given(dataset, configuration)
     audit = Audit(
         workspace_id=dataset.workspace_id,
         dataset_id=dataset.id,
@@ -62,6 +63,21 @@ def _check_network(dataset: Dataset, network: str) -> None:
     if (network == FEATURE_NETWORK) != (dataset.kind == "features"):
         raise Invalid(
             f"the network {network!r} does not take {dataset.kind}; leave it out to have one chosen"
+        )
+
+
+def _check_given(dataset: Dataset, configuration: Json) -> None:
+    """Raise Invalid where attached probabilities are to be ranked that are not there, or to be trained."""
+    if GIVEN not in methods(configuration):
+        return
+    if dataset.probabilities is None:
+        raise Invalid(f"the method {GIVEN!r} needs probabilities: PUT /v1/datasets/{{id}}/probabilities")
+    asked = {name for name in ("rehearsal", "compare", "search") if configuration.get(name) is not None}
+    asked |= {"repeats"} if (configuration.get("repeats") or 1) > 1 else set()
+    if asked or configuration.get("initialise", "none") != "none":
+        raise Invalid(
+            f"with the method {GIVEN!r} nothing is trained: it takes none of rehearsal, compare, search,"
+            " repeats and initialise"
         )
 
 

@@ -11,6 +11,8 @@ from app import grids
 from app.errors import Invalid
 from app.tables import Json
 
+GIVEN = "probabilities"
+"""The method that trains nothing: attached probabilities are ranked."""
 STARTS_FROM_CE = frozenset({"fw", "dmi"})
 # The paper holds out a fifth of the samples, with their given labels, to choose by.
 VALIDATION_FRACTION = 0.2
@@ -50,6 +52,13 @@ def plan_runs(configuration: Json) -> list[Json]:
     for seed in range(configuration["seed"], configuration["seed"] + repeats):
         _plan_seed(runs, variants, seed)
     return runs
+
+
+def methods(configuration: Json) -> set[str]:
+    """Return the methods that a configuration names, its own or those of what it compares."""
+    compared = configuration.get("compare") or []
+    named = {own if isinstance(own, str) else own["method"] for own in compared}
+    return {method for method in named | {configuration.get("method")} if method is not None}
 
 
 def networks(configuration: Json) -> set[str]:

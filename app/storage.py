@@ -39,6 +39,10 @@ class Storage:
         """Return the folder of a dataset's pack."""
         return self.root / "datasets" / str(dataset_id) / "pack"
 
+    def probabilities(self, dataset_id: UUID) -> Path:
+        """Return where attached probabilities lie."""
+        return self.root / "datasets" / str(dataset_id) / "probabilities" / "probabilities.npy"
+
     def dataset(self, dataset_id: UUID) -> Path:
         """Return the folder of everything that belongs to a dataset."""
         return self.root / "datasets" / str(dataset_id)

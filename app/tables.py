@@ -245,6 +245,9 @@ class Dataset(Identified, Owned, Leased, Base):
     truth_version: Mapped[int] = mapped_column(
         server_default="0", comment="raised whenever truth is attached"
     )
+    probabilities: Mapped[Json | None] = mapped_column(
+        comment="digest of the predictions that were attached; null: none"
+    )
     progress: Mapped[Json | None] = mapped_column(comment="samples read so far")
     error: Mapped[Json | None] = mapped_column(comment="code and sentence of a rejection")
     ready_at: Mapped[datetime | None]

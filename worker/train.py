@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import audits, leases
 from app.database import Database
+from app.plans import GIVEN
 from app.settings import Settings
 from app.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
@@ -26,7 +27,7 @@ from models.neighbour_search import nearest
 from models.neighbours import Neighbours, disagreement
 from models.progress import EpochRecord, Progress
 from models.training import TrainingResult, train
-from worker import checkpoints, devices, labels, neighbour_files, provisional, signal_files, truths
+from worker import checkpoints, devices, given, labels, neighbour_files, provisional, signal_files, truths
 from worker.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
 from worker.labels import AuditLabels
 from worker.outages import DATABASE_DOWN, is_disk_full, patiently
@@ -63,11 +64,10 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         with Heartbeat(
             database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
         ) as heartbeat:
-            job = _prepare(database, storage, run)
-            result = _train_in_memory(database, storage, settings, job, heartbeat)
-            neighbours = _neighbours(result, job, heartbeat)
-            patiently(heartbeat.renew, heartbeat)
-            patiently(lambda: _keep(storage, folder, result, job.known.given, neighbours), heartbeat)
+            if run.request.get("method") == GIVEN:
+                given.keep(database, storage, run)
+            else:
+                _train_and_keep(database, storage, settings, run, heartbeat)
             patiently(lambda: _end(database, run, RunStatus.SUCCEEDED), heartbeat)
         checkpoints.discard(storage, folder)
     except Cancelled:
@@ -106,6 +106,17 @@ def _claim(session: Session, settings: Settings, run_id: UUID) -> Run | None:
         started = func.coalesce(Audit.started_at, func.now())
         audits.change_status(session, run.audit_id, AuditStatus.RUNNING, started_at=started)
     return run
+
+
+def _train_and_keep(
+    database: Database, storage: Storage, settings: Settings, run: Run, heartbeat: Heartbeat[Run]
+) -> None:
+    job = _prepare(database, storage, run)
+    result = _train_in_memory(database, storage, settings, job, heartbeat)
+    neighbours = _neighbours(result, job, heartbeat)
+    folder = storage.run(run.audit_id, run.number)
+    patiently(heartbeat.renew, heartbeat)
+    patiently(lambda: _keep(storage, folder, result, job.known.given, neighbours), heartbeat)
 
 
 def _prepare(database: Database, storage: Storage, run: Run) -> Job:

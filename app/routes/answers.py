@@ -20,9 +20,10 @@ def dataset_out(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut:
         **{
             name: getattr(dataset, name)
             for name in DatasetOut.model_fields
-            if name not in {"files", "has_truth", "error"}
+            if name not in {"files", "has_truth", "has_probabilities", "error"}
         },
         has_truth=dataset.truth_version > 0,
+        has_probabilities=dataset.probabilities is not None,
         error=Failure(**dataset.error) if dataset.error else None,
         files=[FileOut(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in files],
     )

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from app import cursors, datasets, pictures, removals, resumable, truth, uploads
+from app import cursors, datasets, pictures, probabilities, removals, resumable, truth, uploads
 from app.database import Database
 from app.errors import Invalid
 from app.routes.answers import dataset_out, sample_out
 from app.routes.dependencies import Chosen, Files, Opened, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.once import OnceRoute
-from app.schemas.datasets import DatasetOut, ProblemOut, SampleOut, TruthOut
+from app.schemas.datasets import DatasetOut, ProbabilitiesOut, ProblemOut, SampleOut, TruthOut
 from app.schemas.requests import DatasetRequest
 from app.schemas.shared import Page
 from app.settings import Settings
@@ -235,6 +235,32 @@ async def put_truth(
     await run_in_threadpool(_check_ready, opened, dataset_id)
     async with uploads.received(request, files.incoming(dataset_id, uuid4().hex), limits) as body:
         return await run_in_threadpool(_attach, opened, dataset_id, body)
+
+
+@router.put("/{dataset_id}/probabilities", openapi_extra=RAW_BODY, dependencies=[Writes])
+async def put_probabilities(
+    dataset_id: UUID, request: Request, chosen: Chosen, files: Files, opened: Opened
+) -> ProbabilitiesOut:
+    """Attach out-of-sample predicted probabilities, as the raw body; docs/formats.md says in which forms.
+
+    They replace earlier ones. An audit with the method ``probabilities`` ranks them without training.
+    """
+    limits = uploads.BodyLimits(
+        max_bytes=chosen.truth_max_bytes,
+        idle_seconds=chosen.upload_idle_seconds,
+        free_bytes=(await _upload_limits(chosen, files, opened)).free_bytes,
+    )
+    await run_in_threadpool(_check_ready, opened, dataset_id)
+    async with uploads.received(request, files.incoming(dataset_id, uuid4().hex), limits) as body:
+        return await run_in_threadpool(_attach_probabilities, opened, files, dataset_id, body)
+
+
+def _attach_probabilities(
+    opened: Database, files: Storage, dataset_id: UUID, body: uploads.Received
+) -> ProbabilitiesOut:
+    with opened.transaction() as session:
+        dataset = datasets.get(session, dataset_id, lock=True)
+        return ProbabilitiesOut(attached=probabilities.attach(session, files, dataset, body.path))
 
 
 def _attach(opened: Database, dataset_id: UUID, body: uploads.Received) -> TruthOut:

@@ -33,6 +33,7 @@ class DatasetOut(BaseModel):
     statistics: dict[str, Any] | None
     problem_count: int | None
     has_truth: bool
+    has_probabilities: bool
     progress: dict[str, Any] | None
     error: Failure | None
     files: list[FileOut]
@@ -58,6 +59,12 @@ class SampleOut(BaseModel):
     width: int | None
     height: int | None
     image_url: str | None
+
+
+class ProbabilitiesOut(BaseModel):
+    """What attaching predicted probabilities came to."""
+
+    attached: int = Field(description="samples")
 
 
 class TruthOut(BaseModel):

@@ -47,6 +47,7 @@ Method = Literal[
     "fw",
     "dmi",
     "soft_regularisation",
+    "probabilities",
 ]
 Name = Annotated[
     str,
@@ -123,7 +124,8 @@ class Training(Request):
     method: Method | None = Field(
         default=None,
         description="LIMIT with Gaussian or Laplace gradients, or a baseline of the paper; fw and dmi start"
-        " from a cross-entropy run of the same audit",
+        " from a cross-entropy run of the same audit; 'probabilities' ranks what was attached to the dataset"
+        " and trains nothing",
     )
     network: Literal["mlp", "mnist_cnn", "small_cnn", "photo_cnn", "resnet34_cifar", "resnet50"] | None = None
     input_size: int | None = Field(default=None, ge=8, le=512, description="pixels, at most the pack's")

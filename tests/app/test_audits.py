@@ -67,7 +67,7 @@ def test_a_configuration_out_of_bounds_is_refused_with_its_pointer(
 def test_the_api_knows_the_same_choices_as_the_models() -> None:
     from typing import get_args  # noqa: PLC0415
 
-    from app.plans import STARTS_FROM_CE  # noqa: PLC0415
+    from app.plans import GIVEN, STARTS_FROM_CE  # noqa: PLC0415
     from app.schemas.requests import AuditConfiguration, Format  # noqa: PLC0415
     from models.augmentation import AUGMENTATIONS  # noqa: PLC0415
     from models.config import PRECISIONS, SCHEDULES, SCORES  # noqa: PLC0415
@@ -78,7 +78,7 @@ def test_the_api_knows_the_same_choices_as_the_models() -> None:
     assert set(get_args(Format)) == set(FORMATS)
     assert STARTS_FROM_CE == NEEDS_PARENT
     known = {
-        "method": METHODS,
+        "method": {*METHODS, GIVEN},
         "network": NETWORKS,
         "augmentation": AUGMENTATIONS,
         "precision": PRECISIONS,
