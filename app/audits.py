@@ -37,8 +37,9 @@ def create(session: Session, dataset: Dataset, *, name: str | None, configuratio
         Invalid: a network or the rehearsal does not fit what the dataset holds, or no runs answer it.
 
     """
+    _check_backbone(dataset, configuration)
     for network in networks(configuration):
-        _check_network(dataset, network)
+        _check_network("features" if configuration.get("backbone") else dataset.kind, network)
     _check_rehearsal(dataset, configuration.get("rehearsal") or {})
     _check_given(dataset, configuration)
     audit = Audit(
@@ -59,11 +60,15 @@ def create(session: Session, dataset: Dataset, *, name: str | None, configuratio
     return audit
 
 
-def _check_network(dataset: Dataset, network: str) -> None:
-    if (network == FEATURE_NETWORK) != (dataset.kind == "features"):
-        raise Invalid(
-            f"the network {network!r} does not take {dataset.kind}; leave it out to have one chosen"
-        )
+def _check_backbone(dataset: Dataset, configuration: Json) -> None:
+    named = [configuration, *(own for own in configuration.get("compare") or [] if not isinstance(own, str))]
+    if dataset.kind == "features" and any(each.get("backbone") for each in named):
+        raise Invalid("a backbone makes features of pictures; this dataset holds features already")
+
+
+def _check_network(kind: str | None, network: str) -> None:
+    if (network == FEATURE_NETWORK) != (kind == "features"):
+        raise Invalid(f"the network {network!r} does not take {kind}; leave it out to have one chosen")
 
 
 def _check_given(dataset: Dataset, configuration: Json) -> None:

@@ -19,6 +19,7 @@ VALIDATION_FRACTION = 0.2
 RUNS_MAX = 500
 OF_THE_AUDIT = frozenset({"initialise", "seed", "rehearsal", "search", "repeats", "compare"})
 SHARED_WITH_PARENT = (
+    "backbone",
     "network", "input_size", "batch_size", "augmentation", "precision", "epochs", "patience", "schedule",
     "learning_rate", "validation_fraction",
 )  # fmt: skip

@@ -101,6 +101,10 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(default=30, ge=0, description="least time between two checkpoints")
     provisional_seconds: float = Field(default=3, ge=0, description="least time between provisional rankings")
     provisional_size: int = Field(default=500, gt=0, description="samples in a provisional ranking")
+    backbones_dir: Path | None = Field(
+        default=None,
+        description="folder with weights of torchvision's networks, <name>.pth; others are downloaded",
+    )
     features_max_bytes: int = Field(
         default=512 * MEBIBYTE, ge=0, description="network features kept of one run, for neighbours; 0: none"
     )

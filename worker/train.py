@@ -22,6 +22,9 @@ from app.plans import GIVEN
 from app.settings import Settings
 from app.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
+from models import backbones
+from models.backbones import BACKBONES
+from models.batches import Inputs
 from models.config import TrainingConfig, resolve
 from models.neighbour_search import nearest
 from models.neighbours import Neighbours, disagreement
@@ -124,15 +127,22 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
     with database.transaction() as session:
         audit = audits.get(session, run.audit_id)
         dataset = session.get_one(Dataset, audit.dataset_id)
+        backbone = run.request.get("backbone")
+        asked = {name: value for name, value in run.request.items() if name != "backbone"}
         config = resolve(
-            {**run.request, **_fitting(run), "seed": run.seed},
-            shape=tuple(dataset.shape or ()),
+            {**asked, **_fitting(run), "seed": run.seed},
+            shape=(BACKBONES[backbone].width,) if backbone else tuple(dataset.shape or ()),
             sample_count=dataset.sample_count or 0,
             class_count=len(dataset.class_names or ()),
             device=device,
         )
         leases.update_held(
-            session, Run, run.id, run.attempt, configuration=asdict(config), device=devices.name(device)
+            session,
+            Run,
+            run.id,
+            run.attempt,
+            configuration={**asdict(config), "backbone": backbone},
+            device=devices.name(device),
         )
         known = labels.of_audit(session, storage, audit, dataset)
         first = select(func.min(Run.number)).where(Run.audit_id == audit.id, Run.variant.is_not(None))
@@ -188,7 +198,7 @@ def _train(
     folder = storage.run(job.run.audit_id, job.run.number)
     reporter = _Reporter(database, storage, settings, job, heartbeat)
     return train(
-        np.load(storage.pack_file(job.dataset, PACK), mmap_mode="r"),
+        _inputs(storage, settings, job, heartbeat),
         job.known.given,
         class_count=len(job.dataset.class_names or ()),
         config=job.config,
@@ -197,6 +207,23 @@ def _train(
         initial_state=_parent_network(storage, job.run),
         resume=checkpoints.load(storage, folder),
         feature_width=neighbour_files.width(len(job.known.given), bytes_max=settings.features_max_bytes),
+    )
+
+
+def _inputs(storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Inputs:
+    """Return the pack, or what a backbone makes of it."""
+    pack: Inputs = np.load(storage.pack_file(job.dataset, PACK), mmap_mode="r")
+    name = job.run.request.get("backbone")
+    if name is None:
+        return pack
+    file = None if settings.backbones_dir is None else settings.backbones_dir / f"{name}.pth"
+    network = backbones.load(name, file if file is not None and file.exists() else None)
+    return backbones.features(
+        pack,  # type: ignore[arg-type]  # an audit with a backbone is one of pictures
+        network,
+        side=backbones.side_of(name, device=job.device),
+        device=job.device,
+        on_batch=lambda _: heartbeat.check(),
     )
 
 

@@ -49,6 +49,9 @@ Method = Literal[
     "soft_regularisation",
     "probabilities",
 ]
+Backbone = Literal[
+    "resnet18", "resnet50", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "vit_b_16"
+]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
@@ -128,6 +131,10 @@ class Training(Request):
         " and trains nothing",
     )
     network: Literal["mlp", "mnist_cnn", "small_cnn", "photo_cnn", "resnet34_cifar", "resnet50"] | None = None
+    backbone: Backbone | None = Field(
+        default=None,
+        description="pictures alone: train the MLP on the features of this pretrained network of torchvision",
+    )
     input_size: int | None = Field(default=None, ge=8, le=512, description="pixels, at most the pack's")
     beta: float | None = Field(
         default=None, ge=0, le=1000, description="weight of ||mu||^2, eq. (10) and (8)"

@@ -68,14 +68,16 @@ def test_the_api_knows_the_same_choices_as_the_models() -> None:
     from typing import get_args  # noqa: PLC0415
 
     from app.plans import GIVEN, STARTS_FROM_CE  # noqa: PLC0415
-    from app.schemas.requests import AuditConfiguration, Format  # noqa: PLC0415
+    from app.schemas.requests import AuditConfiguration, Backbone, Format  # noqa: PLC0415
     from models.augmentation import AUGMENTATIONS  # noqa: PLC0415
+    from models.backbones import BACKBONES  # noqa: PLC0415
     from models.config import PRECISIONS, SCHEDULES, SCORES  # noqa: PLC0415
     from models.methods import METHODS, NEEDS_PARENT  # noqa: PLC0415
     from models.networks import NETWORKS  # noqa: PLC0415
     from worker.formats.limits import FORMATS  # noqa: PLC0415
 
     assert set(get_args(Format)) == set(FORMATS)
+    assert set(get_args(Backbone)) == set(BACKBONES)
     assert STARTS_FROM_CE == NEEDS_PARENT
     known = {
         "method": {*METHODS, GIVEN},

@@ -8,9 +8,11 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+import torch
 from fastapi.testclient import TestClient
 from pyarrow import parquet
 from sqlalchemy import func, select, update
+from torchvision.models import get_model
 
 from app import audits, datasets
 from app.database import Database
@@ -177,6 +179,22 @@ def test_an_audit_from_training_to_its_files(
     assert [int(row["position"]) for row in rows] == [score.position for score in scores]
     assert table["position"].to_pylist() == [score.position for score in scores]
     assert "true_label" not in rows[0]
+
+
+def test_an_audit_by_the_features_of_a_pretrained_network(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings, tmp_path: Path
+) -> None:
+    network = get_model("resnet18", weights=None)
+    torch.save(network.state_dict(), tmp_path / "resnet18.pth")
+    settings = chosen.model_copy(update={"backbones_dir": tmp_path})
+    with database.transaction() as session:
+        asked = {"seed": 0, "initialise": "none", "backbone": "resnet18", "epochs": 5}
+        audit = audits.create(session, digits, name=None, configuration=asked)
+        runs = audits.runs(session, [audit.id])[audit.id]
+    done = train_and_finish(database, storage, settings, audit, runs)
+    assert (done.status, count(database, Score)) == (AuditStatus.SUCCEEDED, 120)
+    trained = read(database, Run, runs[0].id).configuration or {}
+    assert (trained["backbone"], trained["network"]) == ("resnet18", "mlp")
 
 
 def test_the_same_seed_gives_the_same_file(

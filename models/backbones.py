@@ -1,0 +1,120 @@
+"""Pretrained networks of torchvision as makers of features: an MLP is then trained on what they see.
+
+Shape suffixes: N samples, B of a batch, D features.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.models import get_model, get_model_weights
+
+BATCH = 64
+CPU_SIDE, FULL_SIDE = 128, 224
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+COLOURS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """What must be known of a network to take its features."""
+
+    head: str
+    """The submodule that is left out."""
+    width: int
+    """D, the features before the head."""
+    sides: tuple[int, ...] = ()
+    """Side lengths in pixels that it takes; empty: any."""
+
+
+BACKBONES: Mapping[str, Backbone] = {
+    "resnet18": Backbone(head="fc", width=512),
+    "resnet50": Backbone(head="fc", width=2_048),
+    "mobilenet_v3_small": Backbone(head="classifier", width=576),
+    "efficientnet_b0": Backbone(head="classifier", width=1_280),
+    "convnext_tiny": Backbone(head="classifier.2", width=768),
+    "vit_b_16": Backbone(head="heads", width=768, sides=(FULL_SIDE,)),
+}
+"""By torchvision's name."""
+
+
+def side_of(name: str, *, device: str) -> int:
+    """Return the side in pixels to which pictures are scaled; smaller on a CPU, where that is allowed."""
+    sides = BACKBONES[name].sides
+    if sides:
+        return sides[0]
+    return CPU_SIDE if torch.device(device).type == "cpu" else FULL_SIDE
+
+
+def load(name: str, weights: Path | None) -> nn.Module:
+    """Return a pretrained network without its head, in evaluation mode.
+
+    Args:
+        name: a key of BACKBONES.
+        weights: a file with the whole network's state dict, as torchvision's are; None: torchvision downloads
+            its own, or takes them from torch's cache.
+
+    Raises:
+        ValueError: the file is not a state dict of this network.
+
+    """
+    head = BACKBONES[name].head
+    network: nn.Module = get_model(name, weights=None)
+    network.set_submodule(head, nn.Identity())
+    if weights is None:
+        state = get_model_weights(name).DEFAULT.get_state_dict(progress=False, check_hash=True)
+    else:
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+    try:
+        network.load_state_dict(
+            {key: value for key, value in state.items() if not key.startswith(f"{head}.")}
+        )
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise ValueError(f"{weights or 'The download'} holds no weights of {name}: {error}") from error
+    return network.eval()
+
+
+@torch.no_grad()
+def features(
+    pictures: npt.NDArray[np.uint8],
+    network: nn.Module,
+    *,
+    side: int,
+    device: str,
+    on_batch: Callable[[int], None] = lambda _: None,
+) -> npt.NDArray[np.float32]:
+    """Return the network's features [N, D] of uint8 pictures [N, H, W, C].
+
+    Args:
+        pictures: in memory or memory-mapped.
+        network: see `load`.
+        side: pixels to which they are scaled.
+        device: where to compute.
+        on_batch: called with the samples done; what it raises ends it and reaches the caller.
+
+    """
+    network = network.to(device)
+    found: list[npt.NDArray[np.float32]] = []
+    for start in range(0, len(pictures), BATCH):
+        batch = torch.from_numpy(np.array(pictures[start : start + BATCH])).to(device)
+        found.append(network(_prepared(batch, side)).float().cpu().numpy())
+        on_batch(min(start + BATCH, len(pictures)))
+    return np.concatenate(found)
+
+
+def _prepared(pictures_BHWC: Tensor, side: int) -> Tensor:
+    """Return what networks trained on ImageNet take: three colours, scaled and standardised [B, 3, S, S]."""
+    colours = pictures_BHWC.permute(0, 3, 1, 2).float() / 255
+    if colours.shape[1] != COLOURS:
+        colours = colours[:, :1].expand(-1, COLOURS, -1, -1)
+    scaled = functional.interpolate(colours, (side, side), mode="bilinear", antialias=True)
+    mean, deviation = (
+        torch.tensor(values, device=scaled.device)[:, None, None]
+        for values in (IMAGENET_MEAN, IMAGENET_DEVIATION)
+    )
+    return (scaled - mean) / deviation
