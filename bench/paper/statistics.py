@@ -30,7 +30,7 @@ from models.networks import Network, NetworkShape, build
 
 SEEDS = (42, 43, 44, 45, 46)
 COUNT, TRAINABLE, RATE, EPOCHS, BATCH, LEARNING_RATE = 1_000, 48_000, 0.5, 12, 256, 1e-3
-TEST_COUNT = 3_000
+JUDGING_BATCH = 1_000
 MEAN, DEVIATION = 0.1307, 0.3081
 
 
@@ -91,9 +91,9 @@ def _with_exact_statistics(network: Network, inputs: Tensor) -> Network:
 @torch.no_grad()
 def _accuracy(network: Network, images: Images) -> float:
     network.eval()
-    batches = _inputs(images.test[:TEST_COUNT]).split(BATCH)
+    batches = _inputs(images.test).split(JUDGING_BATCH)
     predictions = torch.cat([network(batch) for batch in batches]).argmax(1)
-    return 100 * float((predictions == torch.from_numpy(images.test_labels[:TEST_COUNT])).double().mean())
+    return round(100 * float((predictions.numpy() == images.test_labels).mean()), 2)
 
 
 def _inputs(pixels: npt.NDArray[np.uint8]) -> Tensor:

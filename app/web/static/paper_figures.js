@@ -8,13 +8,24 @@ const path = `/v1/audits/${find("audit").dataset.id}`;
 // The page shows these in its own way.
 const SHOWN_ELSEWHERE = new Set(["distances", "roc", "confusing"]);
 
+function files(link) {
+  return [["PNG", link.png_url], ["SVG", link.svg_url], ["JSON", link.plotly_url]]
+    .flatMap(([name, url]) => [make("a", { href: url, download: "", ariaLabel: `${link.title} as ${name}` }, name), " "]);
+}
+
+const capital = (words) => words[0].toUpperCase() + words.slice(1);
+
 function card(link) {
-  const files = [["PNG", link.png_url], ["SVG", link.svg_url], ["JSON", link.plotly_url]];
   return make("section", { className: "card" },
-    make("h2", {}, link.title[0].toUpperCase() + link.title.slice(1)),
-    SHOWN_ELSEWHERE.has(link.name) ? null
-      : make("div", { className: "chart", id: `figure-${link.name}`, role: "img", ariaLabel: link.title }),
-    make("p", { className: "note" }, ...files.flatMap(([name, url]) => [make("a", { href: url, download: "" }, name), " "])));
+    make("h2", {}, capital(link.title)),
+    make("div", { className: "chart", id: `figure-${link.name}`, role: "img", ariaLabel: link.title }),
+    make("p", { className: "note" }, ...files(link)));
+}
+
+function filesAlone(links) {
+  return make("section", { className: "card" },
+    make("h2", {}, "As files"),
+    ...links.map((link) => make("p", {}, `${capital(link.title)}: `, ...files(link))));
 }
 
 async function show(link) {
@@ -24,5 +35,7 @@ async function show(link) {
 }
 
 const links = await get(`${path}/figures`);
-find("paper-figures").replaceChildren(...links.map(card));
-await Promise.all(links.filter((link) => !SHOWN_ELSEWHERE.has(link.name)).map(show));
+const drawn = links.filter((link) => !SHOWN_ELSEWHERE.has(link.name));
+const others = links.filter((link) => SHOWN_ELSEWHERE.has(link.name));
+find("paper-figures").replaceChildren(...drawn.map(card), ...(others.length ? [filesAlone(others)] : []));
+await Promise.all(drawn.map(show));
