@@ -113,6 +113,12 @@ def noise_variance(configuration: Json) -> float | None:
     if not configuration.get("sample_gradients"):
         return None
     noise_lambda = float(configuration["noise_lambda"])
-    if configuration.get("method") == "limit_g":
-        return 1 / (2 * noise_lambda)
-    return 2 / math.pow(noise_lambda, 2) if configuration.get("method") == "limit_l" else None
+    gaussian, laplace = 1 / (2 * noise_lambda), 2 / math.pow(noise_lambda, 2)
+    # Where the loss is chosen while it trains, the smaller variance bounds the epochs of both kinds.
+    of_method = {
+        "limit_g": gaussian,
+        "limit_c": gaussian,
+        "limit_l": laplace,
+        "limit": min(gaussian, laplace),
+    }
+    return of_method.get(str(configuration.get("method")))

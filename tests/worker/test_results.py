@@ -196,6 +196,15 @@ def test_theory_of_sampled_gradients_is_proposition_1() -> None:
     assert found["label_part_of_generalisation_bound"] == 1.0
 
 
+def test_the_noise_of_a_loss_chosen_while_it_trains_is_the_smaller_one() -> None:
+    # lambda 50: Gaussian 1 / 100, Laplace 2 / 2500; lambda 2: 1 / 4 and 2 / 4.
+    asked = {"sample_gradients": True, "noise_lambda": 50.0}
+    assert theory.noise_variance({**asked, "method": "limit"}) == pytest.approx(0.0008)
+    assert theory.noise_variance({**asked, "method": "limit_c"}) == pytest.approx(0.01)
+    assert theory.noise_variance({**asked, "method": "limit", "noise_lambda": 2.0}) == pytest.approx(0.25)
+    assert theory.noise_variance({**asked, "method": "ce"}) is None
+
+
 def run_with(*, method: str, is_sampled: bool) -> Run:
     configuration = {"method": method, "sample_gradients": is_sampled, "noise_lambda": 50.0}
     return Run(number=0, configuration=configuration)
