@@ -197,6 +197,20 @@ def suspects(
 
 
 @app.command()
+def summary(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+    """Print what an audit came to as JSON: expected errors, classes, confused pairs, review budget."""
+    with connected(server, key) as client:
+        print_json(client.get(f"/v1/audits/{audit_id}/summary"))
+
+
+@app.command()
+def epochs(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+    """Print losses and accuracies of every run, epoch by epoch, as JSON."""
+    with connected(server, key) as client:
+        print_json(client.get(f"/v1/audits/{audit_id}/epochs"))
+
+
+@app.command()
 def metrics(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
     """Print ROC, PR and precision at k as JSON; needs truth."""
     with connected(server, key) as client:

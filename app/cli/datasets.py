@@ -1,5 +1,6 @@
 """`limit-audit dataset ...`."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ Uploads = Annotated[
     list[Path],
     typer.Argument(exists=True, help="an archive, table or array file; several; or a folder"),
 ]
+SAMPLE_COLUMNS = ("position", "key", "split", "given_label", "true_label")
 COLUMNS = ("id", "name", "status", "format", "sample_count", "has_truth")
 
 
@@ -92,6 +94,24 @@ def problems(dataset_id: DatasetId, *, server: Server = None, key: Key = None, j
     with connected(server, key) as client:
         found = list(client.pages(f"/v1/datasets/{dataset_id}/problems"))
     print_json(found) if json else print_table(found, ("key", "code", "detail"))
+
+
+@app.command()
+def samples(
+    dataset_id: DatasetId,
+    *,
+    label: Annotated[str | None, typer.Option(help="class name")] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="how many")] = 20,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """List samples in order of position."""
+    with connected(server, key) as client:
+        asked = {} if label is None else {"given_label": label}
+        pages = client.pages(f"/v1/datasets/{dataset_id}/samples", limit=min(count, 500), **asked)
+        found = list(islice(pages, count))
+    print_json(found) if json else print_table(found, SAMPLE_COLUMNS)
 
 
 @app.command()
