@@ -45,16 +45,20 @@ def usable() -> list[ColumnElement[bool]]:
     ]
 
 
-def revoke(session: Session, key_id: UUID) -> None:
-    """Make a key useless.
+def revoke(session: Session, key_id: UUID) -> UUID:
+    """Make a key useless and return its workspace.
 
     Raises:
         NotFound: no such key.
 
     """
-    statement = update(ApiKey).where(ApiKey.id == key_id).values(revoked_at=func.now()).returning(ApiKey.id)
-    if session.execute(statement).first() is None:
+    statement = (
+        update(ApiKey).where(ApiKey.id == key_id).values(revoked_at=func.now()).returning(ApiKey.workspace_id)
+    )
+    workspace_id = session.scalars(statement).one_or_none()
+    if workspace_id is None:
         raise NotFound(f"there is no key {key_id}")
+    return workspace_id
 
 
 def _digest(secret: str) -> bytes:

@@ -87,6 +87,8 @@ def create_app() -> FastAPI:
         version=version("limit-audit"),
         description=DESCRIPTION,
         responses=ERRORS,
+        docs_url=None,  # FastAPI's pages load their scripts from elsewhere
+        redoc_url=None,
     )
     for module in ROUTERS:
         app.include_router(module.router)

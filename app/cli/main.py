@@ -22,6 +22,7 @@ if find_spec("sqlalchemy") is not None:
 
     cli.command("up")(service.up)
     cli.command("migrate")(service.migrate)
+    cli.command("activity")(service.list_activity)
     cli.add_typer(service.app, name="keys")
     cli.add_typer(probes.app, name="probe")
 

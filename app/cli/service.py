@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from app import keys, migration, workspaces
+from app import activity, keys, migration, workspaces
 from app.cli.embedded import DEFAULT_HOME, HOME_VARIABLE, say, stop_on_termination
 from app.cli.output import FAILED, UNREACHABLE, AsJson, fail, print_json, print_table
 from app.database import Database, database
@@ -21,6 +21,7 @@ from app.tables import ApiKey, Scope, Workspace
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
 ]
+OPERATOR = "command line"
 WATCH_SECONDS = 0.5
 app = typer.Typer(no_args_is_help=True, help="Make and revoke bearer keys (needs the service's settings).")
 
@@ -36,7 +37,7 @@ def up(
     stop_on_termination()
     try:
         with LocalStack(data_dir, port=port, on_step=say) as stack:
-            typer.echo(f"API   {stack.url}\ndocs  {stack.url}/docs\ndata  {stack.data_dir}")
+            typer.echo(f"API   {stack.url}\ndata  {stack.data_dir}")
             say("Ctrl-C stops everything")
             while True:
                 time.sleep(WATCH_SECONDS)
@@ -67,9 +68,13 @@ def create_key(
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
     with _configured().transaction() as session:
         workspace_id, made = workspaces.named(session, workspace)
-        _, secret = keys.create(
+        key, secret = keys.create(
             session, name=name, scope=scope, expires_at=expires_at, workspace_id=workspace_id
         )
+        act = activity.Act(
+            actor=OPERATOR, action="keys create", objects={"key_id": str(key.id), "name": name}
+        )
+        activity.begin(session, workspace_id, act)
     if made:
         say(f"made the workspace {workspace!r}")
     typer.echo(secret)
@@ -93,9 +98,24 @@ def revoke_key(key_id: UUID) -> None:
     """Make a key useless."""
     try:
         with _configured().transaction() as session:
-            keys.revoke(session, key_id)
+            workspace_id = keys.revoke(session, key_id)
+            act = activity.Act(actor=OPERATOR, action="keys revoke", objects={"key_id": str(key_id)})
+            activity.begin(session, workspace_id, act)
     except NotFound as error:
         fail(str(error), code=FAILED, cause=error)
+
+
+def list_activity(
+    *, limit: Annotated[int, typer.Option(min=1, max=10_000, help="most rows")] = 50, json: AsJson = False
+) -> None:
+    """Show who did what in all workspaces, newest first (needs the service's settings)."""
+    columns = ("created_at", "actor", "action", "status", "client", "request_id", "objects")
+    with _configured().transaction() as session:
+        found = [
+            {column: _text(getattr(row, column)) for column in columns}
+            for row in activity.page(session, before=None, limit=limit)
+        ]
+    print_json(found) if json else print_table(found, columns)
 
 
 def _configured() -> Database:

@@ -31,12 +31,6 @@ from tests.made import finished_audit, ready_dataset
 PUBLIC = {
     ("GET", "/openapi.json"),
     ("HEAD", "/openapi.json"),
-    ("GET", "/docs"),
-    ("HEAD", "/docs"),
-    ("GET", "/docs/oauth2-redirect"),
-    ("HEAD", "/docs/oauth2-redirect"),
-    ("GET", "/redoc"),
-    ("HEAD", "/redoc"),
     ("GET", "/v1/health/live"),
     ("GET", "/v1/health/ready"),
     ("GET", "/static"),
