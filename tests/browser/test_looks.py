@@ -27,7 +27,7 @@ PAGES = {
     "review": "/audits/{audit}/review",
     "review-grid": "/audits/{audit}/review?mode=grid",
     "login": "/login",
-    "missing": "/nothing-here",
+    "missing": "/audits/00000000-0000-7000-8000-000000000000",
 }
 READY = {
     "dataset": "#samples img",

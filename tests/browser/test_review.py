@@ -14,7 +14,7 @@ from app.local import LocalStack
 from tests.browser.conftest import EPOCHS, WIDE, watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 DROP = """([name, content]) => {
     const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
@@ -81,6 +81,31 @@ def _stored(stack: LocalStack, dataset: str) -> dict[str, tuple[str, str | None]
     keys = {sample["position"]: sample["key"] for sample in samples}
     reviews = get(stack, f"/v1/datasets/{dataset}/reviews?limit=500")["items"]
     return {keys[review["position"]]: (review["verdict"], review["label"]) for review in reviews}
+
+
+def test_a_broken_upload_goes_on_when_the_same_file_is_dropped_again(
+    page: Page, stack: LocalStack, tmp_path: Path, complaints: list[str]
+) -> None:
+    file = tmp_path / "large.csv"
+    file.write_text("x,label\n" + "".join(f"{n},{n % 2}\n" for n in range(2000)))
+    page.goto("/")
+    page.route(
+        "**/uploads/*", lambda route: route.fulfill(status=400) if _is_patch(route) else route.continue_()
+    )
+    page.set_input_files("#files", file)
+    page.get_by_text("Drop the same files again").wait_for()
+    begun = get(stack, "/v1/datasets?limit=1")["items"][0]
+    page.unroute("**/uploads/*")
+    page.reload()
+    page.set_input_files("#files", file)
+    page.get_by_role("link", name="Start an audit").wait_for()
+    assert page.url.endswith(begun["id"])
+    assert get(stack, f"/v1/datasets/{begun['id']}")["sample_count"] == 2000
+    complaints.clear()  # the request that this test broke
+
+
+def _is_patch(route: Route) -> bool:
+    return route.request.method == "PATCH"
 
 
 def test_undo_goes_back_step_by_step(page: Page, audited: tuple[str, str], stack: LocalStack) -> None:

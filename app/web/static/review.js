@@ -11,6 +11,7 @@ const root = find("review");
 const { audit, dataset } = root.dataset;
 const GRID = 48;
 const COUNT_MILLISECONDS = 600;
+const LEFT_OVER_MILLISECONDS = 1500;
 const REVIEWER = "limit-audit.reviewer";
 const FIELDS = { given: "given_label", suggested: "suggested_label", min: "min_distance", max: "max_distance", cut: "is_label_issue" };
 const KEYS = { k: "keep", a: "accept", o: "other", d: "drop", u: "unsure", z: "undo", arrowleft: "previous", arrowright: "next", g: "mode", "?": "help" };
@@ -20,7 +21,7 @@ const chooser = new Chooser([...find("given").options].slice(1).map((option) => 
 const outbox = new Outbox({
   dataset, audit,
   reviewer: () => find("reviewer")?.value.trim() ?? "",
-  onSaved: saved, onConflict: conflicted, onTrouble: trouble,
+  onSaved: saved, onRefused: refused, onTrouble: trouble,
 });
 const state = { queue: null, place: 0, mode: "one", first: 0, undo: [], counting: null };
 
@@ -167,7 +168,7 @@ function saved(item) {
   countSoon();
 }
 
-function conflicted(item, error) {
+function refused(item, error) {
   item.shownReview = item.review;
   showOf(item);
   find("conflict").textContent = `${error.message}. Yours was not saved; go back to the sample to change it.`;
@@ -205,6 +206,7 @@ const DOES = {
   mode: () => setMode(state.mode === "one" ? "grid" : "one"),
   help: () => find("help-dialog").showModal(),
 };
+const REPEATABLE = new Set(["previous", "next"]);
 const WITHOUT_SAMPLE = new Set(["undo", "previous", "mode", "help"]);
 
 function act(name) {
@@ -242,6 +244,7 @@ document.addEventListener("keydown", (event) => {
   const name = KEYS[event.key.toLowerCase()];
   if (!name) return;
   event.preventDefault();
+  if (event.repeat && !REPEATABLE.has(name)) return;
   act(name);
 });
 for (const button of document.querySelectorAll("[data-does]")) button.addEventListener("click", () => act(button.dataset.does));
@@ -255,7 +258,7 @@ find("keep-all").addEventListener("click", () => sayOfAll(() => ({ verdict: "kee
 find("filter-form").addEventListener("change", () => begin());
 find("filter-form").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("beforeunload", (event) => {
-  if (outbox.size) event.preventDefault();
+  if (outbox.size && !outbox.loggedOut) event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && countSoon());
 
@@ -264,6 +267,8 @@ if (reviewer) {
   reviewer.value = localStorage.getItem(REVIEWER) ?? "";
   reviewer.addEventListener("change", () => localStorage.setItem(REVIEWER, reviewer.value.trim()));
 }
-outbox.resume();
 countSoon();
-begin(readAddress());
+const at = readAddress();
+// The list shows what was left over as the service has it; a connection that is still broken holds nobody up.
+await Promise.race([outbox.resume(), new Promise((resolve) => setTimeout(resolve, LEFT_OVER_MILLISECONDS))]);
+begin(at);

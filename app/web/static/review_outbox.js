@@ -7,22 +7,22 @@ import { Problem, send } from "./api.js";
 const LONGEST_WAIT = 15000;
 
 export class Outbox {
-  constructor({ dataset, audit, reviewer, onSaved, onConflict, onTrouble }) {
-    Object.assign(this, { dataset, audit, reviewer, onSaved, onConflict, onTrouble });
+  constructor({ dataset, audit, reviewer, onSaved, onRefused, onTrouble }) {
+    Object.assign(this, { dataset, audit, reviewer, onSaved, onRefused, onTrouble });
     this.store = `limit-audit.verdicts.${dataset}`;
     this.waiting = new Map();
     this.chains = new Map();
+    this.loggedOut = false;
   }
 
   get size() {
     return this.waiting.size;
   }
 
-  // What an earlier page could not send any more.
+  // Send what an earlier page could not send any more.
   resume() {
     const left = JSON.parse(localStorage.getItem(this.store) ?? "[]");
-    for (const { item, verdict } of left) this.put(item, verdict);
-    return left;
+    return Promise.all(left.map(({ item, verdict }) => this.put(item, verdict)));
   }
 
   // `verdict` is {verdict, label} or null to take it back; `item.review` is what the service last said.
@@ -51,6 +51,10 @@ export class Outbox {
         this.onSaved(item);
         return;
       } catch (error) {
+        if (error.status === 401) {
+          this.loggedOut = true; // the verdict waits in the browser until after the login
+          return;
+        }
         if (error instanceof Problem && error.status < 500 && error.status !== 429) {
           await this.refused(item, verdict, error);
           return;
@@ -79,13 +83,13 @@ export class Outbox {
   async refused(item, verdict, error) {
     this.done(item, verdict);
     if (error.status !== 412) {
-      this.onTrouble(error);
+      this.onRefused(item, error);
       return;
     }
     const path = `/v1/datasets/${this.dataset}/samples/${item.position}/review`;
     item.review = error.document.version === null ? null : await send("GET", path).catch(() => null);
     const same = (item.review?.verdict ?? null) === (verdict?.verdict ?? null) && (item.review?.label ?? null) === (verdict?.label ?? null);
     if (same) this.onSaved(item);
-    else this.onConflict(item, error);
+    else this.onRefused(item, error);
   }
 }

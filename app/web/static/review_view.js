@@ -36,6 +36,7 @@ export class View {
     find("given-probability").textContent = percent(item.given_label_probability);
     find("suggested-label").textContent = item.suggested_label;
     find("suggested-probability").textContent = percent(item.suggested_confidence);
+    find("spoken").textContent = `${item.key}: given ${item.given_label}, suggested ${item.suggested_label}`;
     this.showVerdict(item);
     find("probabilities").replaceChildren(...rowsOfProbabilities(item));
     find("facts").replaceChildren(...facts(item, this.hasOriginals));

@@ -1,8 +1,11 @@
 // Uploading by drag and drop or by the file dialogue.
 
-import { Problem, send } from "./api.js";
+import { get, send as sendJson } from "./api.js";
 import { find, make } from "./dom.js";
 import { bytes, percent } from "./format.js";
+import { begin, forget, offsetOf, recall, remember, send } from "./resumable.js";
+
+const ENDINGS = /\.(zip|tar|tgz|tar\.gz|npz|csv|parquet|gz)$/i;
 
 const drop = find("drop");
 const chooser = find("files");
@@ -30,6 +33,9 @@ function entry(name) {
       bar.value = share;
       words.textContent = text;
     },
+    say(text) {
+      words.textContent = text;
+    },
     fail(text) {
       bar.remove();
       words.textContent = "";
@@ -40,37 +46,48 @@ function entry(name) {
 
 async function upload(files) {
   if (!files.length) return;
-  const name = files[0].name.replace(/\.(zip|tar|tgz|tar\.gz|npz|csv|parquet|gz)$/i, "");
-  const line = entry(name);
-  const total = files.reduce((sum, file) => sum + file.size, 0);
+  const line = entry(files[0].name);
+  const most = Number(drop.dataset.maxBytes);
   try {
-    if (total > Number(drop.dataset.maxBytes)) throw new Error(`An upload may have at most ${bytes(Number(drop.dataset.maxBytes))}.`);
-    const dataset = await send("POST", "/v1/datasets", { body: { name } });
-    let before = 0;
-    for (const [number, file] of files.entries()) {
-      const last = number === files.length - 1;
-      await put(`/v1/datasets/${dataset.id}/files/${encodeURIComponent(file.name)}?complete=${last}`, file, (sent) => {
-        const share = (before + sent) / total;
-        line.show(share, `${percent(share, 0)} of ${bytes(total)}`);
-      });
-      before += file.size;
-    }
-    location.assign(`/datasets/${dataset.id}`);
+    const large = files.find((file) => file.size > most);
+    if (large) throw new Error(`${large.name} has ${bytes(large.size)}; a file may have at most ${bytes(most)}.`);
+    const dataset = await sendAll(files, line);
+    forget(files);
+    location.assign(`/datasets/${dataset}`);
   } catch (error) {
-    line.fail(error.message);
+    line.fail(`${error.message} Drop the same files again to go on.`);
   }
 }
 
-function put(url, file, onSent) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("PUT", url);
-    request.upload.addEventListener("progress", (event) => onSent(event.loaded));
-    request.addEventListener("load", () => {
-      if (request.status < 300) resolve();
-      else reject(new Problem(request.status, JSON.parse(request.responseText || "{}")));
-    });
-    request.addEventListener("error", () => reject(new Error("The connection broke; drop the file again.")));
-    request.send(file);
-  });
+async function sendAll(files, line) {
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  const begun = await resumed(files) ?? await started(files);
+  let before = 0;
+  for (const [number, file] of files.entries()) {
+    const show = (sent) => line.show((before + sent) / total, `${percent((before + sent) / total, 0)} of ${bytes(total)}`);
+    begun.locations[number] ??= await begin(begun.dataset, file, { isLast: number === files.length - 1 });
+    remember(files, begun);
+    await send(begun.locations[number], file, { onSent: show, onTrouble: () => line.say("the connection broke, trying again") });
+    before += file.size;
+  }
+  return begun.dataset;
+}
+
+async function started(files) {
+  const name = files[0].name.replace(ENDINGS, "") || files[0].name;
+  const dataset = await sendJson("POST", "/v1/datasets", { body: { name } });
+  return { dataset: dataset.id, locations: [] };
+}
+
+// What an earlier page had begun, if the service still has all of it.
+async function resumed(files) {
+  const begun = recall(files);
+  if (!begun) return null;
+  try {
+    if ((await get(`/v1/datasets/${begun.dataset}`)).status !== "uploading") return null;
+    await Promise.all(begun.locations.map(offsetOf));
+    return begun;
+  } catch {
+    return null;
+  }
 }
