@@ -15,7 +15,7 @@ from app.queue import Task
 from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Json, Problem, Sample, Totalled, Truth
 
 LONGEST_FILE_NAME_BYTES = 255
-FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}")
+FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f\ufffd]{1,200}")
 
 
 def create(session: Session, *, name: str, options: Json) -> Dataset:

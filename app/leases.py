@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.tables import Dataset, DatasetStatus, Run, RunStatus
@@ -69,15 +69,19 @@ def renew(
 
 
 def free_lapsed(session: Session, table: type[Work]) -> list[Work]:
-    """Free every row whose holder has fallen silent, count the lapse, and return these rows."""
+    """Free every row whose holder has fallen silent, count the lapse, and return these rows.
+
+    A row that somebody has locked, such as a worker frozen in its transaction, is left for the next time.
+    """
     working, waiting = (
         (DatasetStatus.INGESTING, DatasetStatus.INGESTING)
         if table is Dataset
         else (RunStatus.RUNNING, RunStatus.QUEUED)
     )
+    silent = select(table.id).where(table.status == working, table.lease_until < func.now())
     statement = (
         update(table)
-        .where(table.status == working, table.lease_until < func.now())
+        .where(table.id.in_(silent.with_for_update(skip_locked=True)))
         .values(status=waiting, lease_until=None, lapses=table.lapses + 1)
         .returning(table)
     )

@@ -88,6 +88,11 @@ def _at_most(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def end_by_termination() -> None:
+    """Let SIGTERM end the program as Ctrl-C does, so that the service it started is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def chosen(cases: Sequence[Case[World]], pattern: str | None) -> list[Case[World]]:
     """Return the cases whose names match a pattern, all without one."""
     return [case for case in cases if pattern is None or re.search(pattern, case.name)]

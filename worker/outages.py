@@ -18,8 +18,10 @@ DISK_FULL = "the disk is full; the work goes on once there is space"
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Tell whether an error means that nothing more can be stored."""
-    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+    """Tell whether an error means that nothing more can be stored; NumPy's writing gives no number for it."""
+    if not isinstance(error, OSError):
+        return False
+    return error.errno in {errno.ENOSPC, errno.EDQUOT} or " requested and " in str(error)
 
 
 def patiently(act: Callable[[], Result], heartbeat: Heartbeat[Any]) -> Result:

@@ -13,7 +13,7 @@ from app.client import Client
 from app.local import LocalStack
 from tests.faults import invariants, services, workers
 from tests.faults.world import OVERRIDES, World, engine_of, small_csv
-from tests.trials import chosen, report, run_cases, say
+from tests.trials import chosen, end_by_termination, report, run_cases, say
 
 CASES = [*workers.CASES, *services.CASES]
 DISK_BYTES = 192 * 2**20
@@ -57,6 +57,7 @@ def main() -> int:
     parser.add_argument("--only", help="cases whose names match this pattern")
     parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
     asked = parser.parse_args()
+    end_by_termination()
     with contextlib.ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="limit-audit-faults-")))
         folder.chmod(0o755)  # PostgreSQL of a root user drops to one who must be able to enter

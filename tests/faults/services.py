@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import itertools
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from tests.trials import Case
 
 MEBIBYTE = 2**20
 TUS = {"Tus-Resumable": "1.0.0"}
+BROKEN = 599
 
 
 def broker_killed(world: World) -> str:
@@ -72,7 +72,10 @@ def database_restarted_in_requests(world: World) -> str:
     def ask() -> None:
         with httpx.Client(base_url=world.stack.url, trust_env=False, timeout=30) as client:
             while not done.is_set():
-                statuses.append(client.post("/v1/datasets", json={"name": "in between"}).status_code)
+                try:
+                    statuses.append(client.post("/v1/datasets", json={"name": "in between"}).status_code)
+                except httpx.TransportError:  # after a 500 the server closes the connection
+                    statuses.append(BROKEN)
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
@@ -224,7 +227,10 @@ def disk_full_in_training(world: World) -> str:
     """Fill the disk while a run trains, and make room again."""
     audit = world.audit()
     world.until_training(audit)
-    with _full(world):
+    with contextlib.ExitStack() as full:
+        with world.locked("run_epochs"):  # so that the run does not end before the disk is full
+            world.until_waiting_for("run_epochs")
+            full.enter_context(_full(world))
         world.until(lambda: _waits(world, audit), "a run that waits")
         refused = _upload_refused(world)
     world.succeeded(audit)
@@ -240,10 +246,8 @@ def _waits(world: World, audit: str) -> bool | None:
 
 def _upload_refused(world: World) -> str:
     dataset = world.client.post("/v1/datasets", {"name": "too much"})["id"]
-    body = itertools.repeat(bytes(MEBIBYTE), 64)
-    answer = httpx.put(
-        f"{world.stack.url}/v1/datasets/{dataset}/files/a.bin", content=body, trust_env=False, timeout=30
-    )
+    url = f"{world.stack.url}/v1/datasets/{dataset}/files/a.bin"
+    answer = httpx.put(url, content=bytes(10_000), trust_env=False, timeout=30)
     assert answer.status_code == 507, answer.text
     world.client.delete(f"/v1/datasets/{dataset}")
     return str(answer.json()["detail"])

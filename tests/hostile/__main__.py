@@ -24,7 +24,7 @@ from app.local import LocalStack
 from tests.faults.world import digits_zip
 from tests.hostile.asking import ASKED, empty_dataset
 from tests.hostile.everything import CATALOGUE, HARMLESS, LIMITS, MARKS
-from tests.trials import Case, chosen, report, run_cases, say
+from tests.trials import Case, chosen, end_by_termination, report, run_cases, say
 
 MEBIBYTE = 2**20
 READER_MEBIBYTES = 512
@@ -143,6 +143,7 @@ def main() -> int:
     parser.add_argument("--only", help="cases whose names match this pattern")
     parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
     asked = parser.parse_args()
+    end_by_termination()
     acts = {name: partial(upload, name) for name in CATALOGUE} | {
         name: partial(request, name) for name in ASKED
     }

@@ -19,7 +19,7 @@ from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatu
 from tests.made import new_audit, ready_dataset
 from worker import checkpoints, finish, train
 from worker.ingest import ingest
-from worker.outages import PAUSE_SECONDS
+from worker.outages import PAUSE_SECONDS, is_disk_full
 from worker.sweep import sweep
 
 SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 2, "batch_size": 8, "method": "limit_g"}
@@ -35,6 +35,13 @@ def run(database: Database, storage: Storage) -> Run:
 def read(database: Database, run: Run) -> Run:
     with database.transaction() as session:
         return session.get_one(Run, run.id)
+
+
+def test_a_full_disk_is_known_by_number_and_by_numpys_words() -> None:
+    assert is_disk_full(OSError(errno.ENOSPC, "No space left on device"))
+    assert is_disk_full(OSError("100000 requested and 7 written"))
+    assert not is_disk_full(OSError(errno.EACCES, "Permission denied"))
+    assert not is_disk_full(ValueError("1 requested and 0 written"))
 
 
 def failing(function: Callable[..., Any], *errors: BaseException) -> Callable[..., Any]:

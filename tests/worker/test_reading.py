@@ -1,5 +1,7 @@
 """Reading an upload in a process of its own: what it may take, and what its end means."""
 
+import errno
+import gzip
 import os
 import signal
 import time
@@ -117,3 +119,18 @@ def test_an_interruption_ends_the_child(
         read(digits, tmp_path, on_progress=interrupt)
     with pytest.raises(ProcessLookupError):
         os.kill(int(noted.read_text()), signal.SIGCONT)
+
+
+def test_a_full_disk_is_no_damaged_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "rows.csv.gz"
+    file.write_bytes(gzip.compress(b"a,label\n1,x\n" * 100))
+    full = (
+        "import errno, worker.formats.uploads as u, worker.reading as r\n"
+        "def alive(*_): raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "u.check_total = alive\n"
+        "r.main()"
+    )
+    in_child(monkeypatch, full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        read(file, tmp_path)
+    assert caught.value.errno == errno.ENOSPC

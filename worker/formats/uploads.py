@@ -94,6 +94,8 @@ def _unpack(path: Path, compression: str, target: Path, ingestion: Ingestion) ->
                 file.write(block)
                 ingestion.alive()
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's error, not the file's
         raise IngestError(
             "broken_container", f"expected a complete {compression} file; found: {error}"
         ) from None
