@@ -26,4 +26,4 @@ def requirements(pyproject: Path, extras: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(requirements(Path("pyproject.toml"), sys.argv[1:])))  # noqa: T201 - its output
+    print("\n".join(requirements(Path("pyproject.toml"), sys.argv[1:])))

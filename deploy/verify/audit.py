@@ -1,0 +1,114 @@
+"""An audit over REST by the service's own client, of pictures whose wrong labels are known."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import numpy as np
+
+from app.client import Client
+
+CLASSES, PER_CLASS, SIDE = 4, 60, 16
+WRONG_EVERY = 10
+TIMEOUT_SECONDS = 300
+
+
+def planted(path: Path) -> set[int]:
+    """Write pictures of four kinds of stripes as npz, every tenth label wrong; return the wrong positions."""
+    generator = np.random.default_rng(0)
+    count = CLASSES * PER_CLASS
+    labels = np.arange(count) % CLASSES
+    ramp = np.arange(SIDE)
+    stripes = np.stack([
+        np.broadcast_to((ramp // 2 % 2)[:, None], (SIDE, SIDE)),
+        np.broadcast_to((ramp // 2 % 2)[None, :], (SIDE, SIDE)),
+        (ramp[:, None] + ramp[None, :]) // 4 % 2,
+        (ramp[:, None] - ramp[None, :]) // 4 % 2,
+    ])  # fmt: skip
+    noise = generator.integers(0, 90, (count, SIDE, SIDE))
+    pictures = (stripes[labels] * 120 + noise).astype(np.uint8)
+    wrong = np.arange(0, count, WRONG_EVERY)
+    given = labels.copy()
+    given[wrong] = (labels[wrong] + 1) % CLASSES
+    np.savez(path, x=pictures, y=given, y_true=labels)
+    return set(wrong.tolist())
+
+
+class Audited:
+    """One dataset and its audits."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._client = Client(url, key=key)
+        self._dataset = ""
+        self._audits: list[str] = []
+        self._wrong: set[int] = set()
+
+    def check_refusal(self) -> None:
+        """Ask without a key."""
+        answer = httpx.get(f"{self._url}/v1/datasets", trust_env=False)
+        assert answer.status_code == httpx.codes.UNAUTHORIZED, answer.text
+
+    def upload(self) -> str:
+        """Upload the pictures and wait until they are ready."""
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "stripes.npz"
+            self._wrong = planted(file)
+            uploaded = self._client.upload(file, name="stripes", progress=False)
+        self._dataset = uploaded.id
+        ready = self._client.wait_for_dataset(self._dataset)
+        return f"{ready['sample_count']} samples"
+
+    def audit(self) -> str:
+        """Audit with the defaults; at least eight of ten wrong labels must come first."""
+        found = self._finished(self._start())
+        items = self._client.get(f"/v1/audits/{found['id']}/suspects", limit=len(self._wrong))["items"]
+        hits = len({item["position"] for item in items} & self._wrong)
+        assert hits >= 0.8 * len(self._wrong), f"{hits} of {len(self._wrong)}"
+        run = found["runs"][0]
+        return f"{hits} of {len(self._wrong)} wrong labels among the first {len(items)}; {run['device']}"
+
+    def start_long(self) -> None:
+        """Start an audit that would take minutes and wait until it trains."""
+        audit_id = self._start(epochs=600, method="limit_g", network="small_cnn")
+        self._wait(audit_id, lambda audit: (audit["runs"][0]["progress"] or {}).get("epoch", 0) > 1)
+
+    def check_handed_back(self) -> None:
+        """See that the run waits again, and that this does not count as a failure."""
+        run = self._client.get(f"/v1/audits/{self._audits[-1]}")["runs"][0]
+        assert run["status"] == "queued", run["status"]
+
+    def finish_long(self) -> str:
+        """Wait until the run is claimed again, see that it resumed, and let it end."""
+        audit_id = self._audits[-1]
+        resumed = self._wait(audit_id, lambda audit: audit["runs"][0]["attempt"] > 1)
+        self._client.post(f"/v1/audits/{audit_id}/cancel")
+        self._wait(audit_id, lambda audit: audit["status"] == "cancelled")
+        return f"resumed as attempt {resumed['runs'][0]['attempt']}"
+
+    def delete(self) -> None:
+        """Delete everything that was made."""
+        for audit_id in self._audits:
+            self._client.delete(f"/v1/audits/{audit_id}")
+        self._client.delete(f"/v1/datasets/{self._dataset}")
+
+    def _start(self, **configuration: object) -> str:
+        audit = self._client.start_audit(self._dataset, **configuration)
+        self._audits.append(audit["id"])
+        return str(audit["id"])
+
+    def _finished(self, audit_id: str) -> dict[str, Any]:
+        audit = self._wait(audit_id, lambda found: found["status"] not in {"queued", "running"})
+        assert audit["status"] == "succeeded", audit["error"]
+        return audit
+
+    def _wait(self, audit_id: str, until: Any) -> dict[str, Any]:  # noqa: ANN401 - a predicate of answers
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            audit: dict[str, Any] = self._client.get(f"/v1/audits/{audit_id}")
+            if until(audit):
+                return audit
+            time.sleep(0.2)
+        raise TimeoutError(f"audit {audit_id} after {TIMEOUT_SECONDS} seconds: {audit['runs']}")

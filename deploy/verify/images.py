@@ -1,0 +1,114 @@
+"""Building the images with buildah: a base made by debootstrap, both targets of the Dockerfile."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BASE_PACKAGES = "ca-certificates,python3,python3-venv"
+BASE, API, WORKER, SERVERS = (
+    f"localhost/limit-audit-{name}" for name in ("base", "api", "worker", "servers")
+)
+SERVER_PACKAGES = ("postgresql", "redis-server")
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buildah:
+    """buildah with a store of its own, so that nothing else on the machine is touched."""
+
+    folder: Path
+
+    def __call__(self, *arguments: str | Path, quiet: bool = True) -> str:
+        """Run a command of buildah and return what it says; RuntimeError with its last words otherwise."""
+        done = subprocess.run(
+            self.command(*arguments), env=self.environment(), capture_output=True, text=True, check=False
+        )
+        if not quiet:
+            print(done.stdout)
+        if done.returncode != 0:
+            raise RuntimeError(f"buildah {arguments[0]} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+        return done.stdout.strip()
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """Return the command line."""
+        store = ["--root", str(self.folder / "store"), "--runroot", str(self.folder / "run")]
+        return ["buildah", *store, "--storage-driver", "vfs", *map(str, arguments)]
+
+    @staticmethod
+    def environment() -> dict[str, str]:
+        """Return the environment: no namespaces beyond a chroot, plain folders for layers."""
+        return {**os.environ, "BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+
+    def has(self, image: str) -> bool:
+        """Return whether an image was built before."""
+        return any(image in name for found in json.loads(self("images", "--json")) for name in found["names"])
+
+    def size(self, image: str) -> str:
+        """Return an image's size for people."""
+        return next(
+            str(found["size"])
+            for found in json.loads(self("images", "--json"))
+            if any(image in name for name in found["names"])
+        )
+
+
+def build_base(buildah: Buildah) -> None:
+    """Make the base image from Debian's archive: bookworm with python3.11."""
+    system = buildah.folder / "debian"
+    subprocess.run(
+        ["debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", "bookworm", system],
+        check=True,
+        capture_output=True,
+    )
+    shutil.rmtree(system / "var/cache/apt/archives", ignore_errors=True)
+    container = buildah("from", "scratch")
+    buildah("add", "--quiet", container, system, "/")
+    buildah("config", "--env", f"PATH={SEARCH_PATH}", container)
+    buildah("commit", "--quiet", "--rm", container, BASE)
+    shutil.rmtree(system)
+
+
+def build_servers(buildah: Buildah) -> None:
+    """Make a stand-in for the images of PostgreSQL and Redis from Debian's packages."""
+    container = buildah("from", BASE)
+    buildah("run", container, "--", "mkdir", "-p", "/var/cache/apt/archives/partial")
+    buildah("run", container, "--", "apt-get", "update", "-q")
+    install = ("apt-get", "install", "-q", "-y", "--no-install-recommends")
+    buildah("run", "--env", "DEBIAN_FRONTEND=noninteractive", container, "--", *install, *SERVER_PACKAGES)
+    # The official Redis image's user, which the compose file names by number.
+    buildah("run", container, "--", "sh", "-c", "usermod -u 999 redis && groupmod -g 999 redis")
+    buildah("commit", "--quiet", "--rm", container, SERVERS)
+
+
+def build_target(buildah: Buildah, target: str, image: str, *, volumes: list[str], pip: Path | None) -> None:
+    """Build a target of the Dockerfile, handing over how this host's pip reaches its index."""
+    secret = [] if pip is None else ["--secret", f"id=pip,src={pip}"]
+    mounts = [part for volume in volumes for part in ("--volume", volume)]
+    buildah(
+        "bud", "--format", "docker", "--layers=false", "--target", target,
+        "--build-arg", f"BASE_IMAGE={BASE}", *secret, *mounts, "--tag", image, ROOT,
+    )  # fmt: skip
+
+
+def pip_configuration(folder: Path) -> tuple[Path, list[str]]:
+    """Return this host's pip configuration as one file, and the local paths that it names as mounts."""
+    listed = subprocess.run(["pip", "config", "list"], capture_output=True, text=True, check=True).stdout
+    values = dict(line.split("=", 1) for line in listed.splitlines() if line.startswith(("global.", ":env:")))
+    settings = {name.rpartition(".")[2]: value.strip("'") for name, value in values.items()}
+    settings.pop("constraint", None)  # the project brings its own
+    path = folder / "pip.conf"
+    path.write_text("[global]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items()))
+    words = " ".join(settings.values()).replace("file://", "").split()
+    folders = {_mountable(Path(word)) for word in words if word.startswith("/") and Path(word).exists()}
+    return path, [f"{folder}:{folder}:ro" for folder in sorted(folders)]
+
+
+def _mountable(path: Path) -> Path:
+    """Return the folder to mount: an index's whole tree, since its pages point beside themselves."""
+    if path.is_file():
+        return path.parent
+    return path.parent if path.name == "simple" else path

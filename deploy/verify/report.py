@@ -1,0 +1,46 @@
+"""One line a check: what was tried, how it ended, and at the end what could not be tried here."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Report:
+    """Prints checks as they end and remembers how many failed."""
+
+    failed: int = 0
+    passed: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def check(self, name: str) -> Iterator[list[str]]:
+        """Run a check: it passes unless it raises; what is appended to the list is printed beside it."""
+        facts: list[str] = []
+        started = time.monotonic()
+        try:
+            yield facts
+        except Exception as error:  # noqa: BLE001 - whatever went wrong is this check's answer
+            self.failed += 1
+            facts.append(f"{type(error).__name__}: {error}")
+            self._line("FAILED", name, started, facts)
+        else:
+            self.passed += 1
+            self._line("ok", name, started, facts)
+
+    def not_checked(self, what: str) -> None:
+        """Note what this machine cannot show."""
+        self.notes.append(what)
+
+    def close(self) -> int:
+        """Print what could not be checked and the sum; return the exit code."""
+        for note in self.notes:
+            print(f"{'not checked':12}{note}")
+        print(f"{self.passed} passed, {self.failed} failed, {len(self.notes)} not checked here")
+        return 1 if self.failed else 0
+
+    @staticmethod
+    def _line(word: str, name: str, started: float, facts: list[str]) -> None:
+        beside = f"  [{'; '.join(facts)}]" if facts else ""
+        print(f"{word:12}{name}  ({time.monotonic() - started:.1f} s){beside}", flush=True)
