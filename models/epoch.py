@@ -23,21 +23,21 @@ class EpochTally:
     """Sums over an epoch's samples, and each network's first choice for every sample."""
 
     def __init__(self, *, sample_count: int, has_predictor: bool, device: torch.device) -> None:
-        self._sums = torch.zeros(5, dtype=torch.float64, device=device)
+        self.sums = torch.zeros(5, dtype=torch.float64, device=device)
         self._classifier_N = torch.full((sample_count,), -1, device=device)
         self._confidence_N = torch.zeros(sample_count, device=device)
         self._predictor_N = torch.full((sample_count,), -1, device=device) if has_predictor else None
 
     def reset(self) -> None:
         """Begin an epoch; predictions stay until they are replaced."""
-        self._sums.zero_()
+        self.sums.zero_()
 
     def add(self, index_B: Tensor, labels_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor) -> None:
         """Count a training batch."""
         count = len(index_B)
-        zero = torch.zeros((), device=self._sums.device)
+        zero = torch.zeros((), device=self.sums.device)
         predictor_loss = zero if outcome.predictor_loss is None else outcome.predictor_loss.detach() * count
-        self._sums += torch.stack(
+        self.sums += torch.stack(
             [
                 zero + count,
                 functional.cross_entropy(classifier_logits_BK, labels_B, reduction="sum"),
@@ -58,7 +58,7 @@ class EpochTally:
 
     def loss_sum(self) -> float:
         """Return the sum of all losses so far, which is finite while each of them is."""
-        return float(self._sums.sum())
+        return float(self.sums.sum())
 
     def accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
         """Return the share of the counted samples whose given label is the classifier's first choice."""
@@ -82,7 +82,7 @@ class EpochTally:
         seconds: float,
     ) -> EpochRecord:
         """Return the epoch's record; accuracies count the samples trained on."""
-        sums = self._sums.cpu()
+        sums = self.sums.cpu()
         mean = (sums / sums[_SAMPLES]).tolist()
         predictor_N = self._predictor_N
         return EpochRecord(
@@ -104,6 +104,10 @@ class EpochTally:
             held_out_index=held_out_index.numpy(),
         )
 
+    def predictions(self) -> list[Tensor]:
+        """Return what holds a row for every sample, as it is."""
+        return [getattr(self, name) for name in self._counted() if name != "sums"]
+
     def state(self) -> dict[str, Any]:
         """Return copies of all counts, on the CPU."""
         return {name: getattr(self, name).cpu().clone() for name in self._counted()}
@@ -114,7 +118,7 @@ class EpochTally:
             getattr(self, name).copy_(state[name])
 
     def _counted(self) -> list[str]:
-        names = ["_sums", "_classifier_N", "_confidence_N"]
+        names = ["sums", "_classifier_N", "_confidence_N"]
         return names if self._predictor_N is None else [*names, "_predictor_N"]
 
 

@@ -41,6 +41,10 @@ class FeatureRecorder:
             drawn_DW = torch.randn((width, kept), generator=self._generator) / kept**0.5
             self._projection_DW = drawn_DW.to(self._features_NW.device)
 
+    def tensors(self) -> list[Tensor]:
+        """Return what holds a row for every sample, as it is."""
+        return [self._features_NW] if self._features_NW.shape[1] else []
+
     def features(self) -> npt.NDArray[np.float16] | None:
         """Return the features [N, W]; None where none are to be kept."""
         return self._features_NW.cpu().numpy() if self._features_NW.shape[1] else None

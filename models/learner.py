@@ -18,6 +18,7 @@ from models.dropout import Dropout
 from models.networks import Network, NetworkShape
 from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs
 from models.objectives.forward import transition_matrix
+from models.parallel import Group
 
 RISE_SHARE = 0.25
 """one_cycle: the share of all steps in which the learning rate rises."""
@@ -61,8 +62,10 @@ class Learner:
         class_count: int,
         device: torch.device,
         generator: torch.Generator,
+        group: Group,
     ) -> None:
         """Build networks and optimiser; `generator`, on the device, feeds dropout and noise."""
+        self._group = group
         self._config = config
         self._device = device
         self._generator = generator
@@ -96,6 +99,7 @@ class Learner:
         for layer in network.modules():
             if isinstance(layer, Dropout):
                 layer.generator = self._generator
+        self._group.synchronise(network)
         return network.to(self._device).to(memory_format=memory_format(self._device))
 
     def initialise_classifier(self, state: Mapping[str, Tensor]) -> None:
@@ -138,9 +142,11 @@ class Learner:
         if trains_classifier or not losses:
             losses.append(outcome.classifier_loss)
         self._optimiser.zero_grad(set_to_none=True)
-        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+        loss = self._group.weighted(torch.stack(losses).sum(), rows=len(labels_B))
+        loss.backward()  # type: ignore[no-untyped-call]
         for group in self._optimiser.param_groups:
             group["lr"] = rate
+        self._group.average_gradients(self._networks.parameters(), rows=len(labels_B))
         self._optimiser.step()
         return outcome, classifier_logits_BK.detach()
 

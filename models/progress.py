@@ -90,6 +90,10 @@ class Pace:
         self._samples += samples
         return time.monotonic() - self._reported >= REPORT_INTERVAL_SECONDS
 
+    def seconds_per_step(self, step: int) -> float:
+        """Return how long a step took so far in this stage."""
+        return max(time.monotonic() - self._started, 1e-9) / max(step - self._first_step, 1)
+
     def report(self, step: int) -> tuple[float, float]:
         """Return samples per second and seconds to go, as a report is made."""
         self._reported = time.monotonic()

@@ -26,14 +26,14 @@ class Shuffling:
         shuffled = torch.randperm(len(self.train_index), generator=self._generator(_ORDER, epoch=epoch))
         return self.train_index[shuffled]
 
-    def device_seed(self, epoch: int) -> int:
-        """Return the seed of what is drawn on the device in this epoch: augmentation, noise, dropout."""
-        return self._seed_of(_DEVICE, epoch)
+    def device_seed(self, epoch: int, *, rank: int = 0) -> int:
+        """Return the seed of what is drawn on a device in this epoch: augmentation, noise, dropout."""
+        return self._seed_of(_DEVICE, epoch, *([rank] if rank else []))
 
     def _generator(self, stream: int, *, epoch: int) -> torch.Generator:
         return torch.Generator().manual_seed(self._seed_of(stream, epoch))
 
-    def _seed_of(self, stream: int, epoch: int) -> int:
+    def _seed_of(self, stream: int, epoch: int, *more: int) -> int:
         """Return a seed of its own for every purpose and epoch."""
-        words = np.random.SeedSequence([self._seed, stream, epoch]).generate_state(2)
+        words = np.random.SeedSequence([self._seed, stream, epoch, *more]).generate_state(2)
         return int(words[0]) << 31 | int(words[1]) >> 1

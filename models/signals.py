@@ -109,6 +109,10 @@ class SignalRecorder:
             loss=np.ascontiguousarray(average_NS[:, _LOSS]),
         )
 
+    def tensors(self) -> list[Tensor]:
+        """Return what holds a row for every sample, as it is."""
+        return [getattr(self, name) for name in self._recorded()]
+
     def state(self) -> dict[str, Any]:
         """Return copies of all that was recorded, on the CPU."""
         return {name: getattr(self, name).detach().cpu().clone() for name in self._recorded()}

@@ -5,7 +5,7 @@ Shape suffixes: N samples, B of a batch, K classes.
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from models.epoch import EpochTally
 from models.features import FeatureRecorder
 from models.learner import Learner, learning_rate, on_cpu
 from models.methods import NEEDS_PARENT
+from models.parallel import Group
 from models.progress import EpochRecord, OnProgress, Pace, Progress
 from models.samples import checked_labels
 from models.selection import Selection
@@ -69,6 +70,7 @@ def train(
     initial_state: Mapping[str, Tensor] | None = None,
     resume: Mapping[str, Any] | None = None,
     feature_width: int = 0,
+    group: Group | None = None,
 ) -> TrainingResult:
     """Train on the given labels and return what that tells about each of them.
 
@@ -87,6 +89,8 @@ def train(
             methods in NEEDS_PARENT need that of a "ce" run; "fw" also estimates its transition matrix by it.
         resume: what `Progress.state` returned in an earlier call with the same samples and configuration.
         feature_width: how many features of every sample to keep at most; 0: none.
+        group: the processes that train this together, each calling with the same arguments and a device of
+            its own; only the leader's `on_progress` is called. None: this process alone.
 
     Raises:
         ValueError: for samples, labels or states that do not fit each other.
@@ -105,6 +109,7 @@ def train(
         device=torch.device(device),
         on_progress=on_progress,
         feature_width=feature_width,
+        group=group or Group(),
     )
     if resume is not None:
         training.load_state(resume)
@@ -126,8 +131,10 @@ class _Training:
         device: torch.device,
         on_progress: OnProgress | None,
         feature_width: int,
+        group: Group,
     ) -> None:
         self._config = config
+        self._group = group
         self._device = device
         self._on_progress = on_progress
         self._labels_N = labels_N.to(device)
@@ -150,6 +157,7 @@ class _Training:
             class_count=class_count,
             device=device,
             generator=self._generator,
+            group=group,
         )
         self._recorder = SignalRecorder(
             sample_count=len(labels_N),
@@ -167,6 +175,7 @@ class _Training:
         self._selection = Selection(patience=config.patience, warm_up_epochs=config.warm_up_epochs)
         self._settling = Settling(epochs=config.epochs)
         self._step = 0
+        self._own_index = torch.empty(0, dtype=torch.int64)
 
     @property
     def _steps_per_epoch(self) -> int:
@@ -223,18 +232,35 @@ class _Training:
         started = time.monotonic()
         epoch, done = divmod(self._step, self._steps_per_epoch)
         if done == 0:
-            self._generator.manual_seed(self._shuffling.device_seed(epoch))
+            self._generator.manual_seed(self._shuffling.device_seed(epoch, rank=self._group.rank))
             self._tally.reset()
         trains_classifier = epoch >= self._config.warm_up_epochs
-        for index_B, rows_B in self._rows.read(self._shuffling.order(epoch), self._bounds[done:]):
+        for index_B, rows_B in self._read(self._shuffling.order(epoch), self._bounds[done:]):
             self._run_step(index_B, rows_B, trains_classifier=trains_classifier)
-            is_due = pace.advance(len(index_B))
+            is_due = self._is_due(pace, index_B, self._step)
             if is_due and self._step % self._steps_per_epoch:
                 self._check_finite(epoch)
                 self._report(pace, stage="training", epoch=epoch, step=self._step)
         self._check_finite(epoch)
+        self._merge()
         record = self._finish_epoch(epoch, started)
         self._report(pace, stage="training", epoch=epoch, step=self._step, finished=record)
+
+    def _read(self, order_N: Tensor, bounds: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield this process's share of every batch, remembering whose rows it writes."""
+        self._own_index, own_bounds = self._group.share(order_N, bounds)
+        return self._rows.read(self._own_index, own_bounds)
+
+    def _is_due(self, pace: Pace, index_B: Tensor, step: int) -> bool:
+        """Count a batch, of which the other processes had as many rows; say whether to report now."""
+        by_clock = pace.advance(len(index_B) * self._group.size)
+        return self._group.is_due(step, by_clock=by_clock)
+
+    def _merge(self) -> None:
+        """Have what every process wrote in this pass everywhere."""
+        recorded = [*self._recorder.tensors(), *self._tally.predictions(), *self._features.tensors()]
+        self._group.merge(recorded, self._own_index)
+        self._group.average(self._tally.sums)
 
     def _run_step(self, index_B: Tensor, rows_B: Tensor, *, trains_classifier: bool) -> None:
         labels_B = self._labels_N[index_B]
@@ -280,30 +306,32 @@ class _Training:
         index = self._shuffling.held_out_index
         if len(index) == 0:
             return None
-        for index_B, rows_B in self._rows.read(index, batch_bounds(len(index), JUDGING_BATCH)):
+        for index_B, rows_B in self._read(index, batch_bounds(len(index), JUDGING_BATCH)):
             labels_B = self._labels_N[index_B]
             inputs_B = self._prepare.plain(rows_B)
             outcome, classifier_logits_BK = self._learner.judge(inputs_B, labels_B)
             self._recorder.record(index_B, labels_B, outcome)
             self._tally.predict(index_B, outcome, classifier_logits_BK)
+        self._merge()
         return self._tally.accuracy(self._labels_N, index.to(self._device))
 
     def _score(self) -> None:
         """Judge all samples in order with the trained networks."""
         bounds = batch_bounds(len(self._labels_N), JUDGING_BATCH)
         pace = Pace(step=0, steps=len(bounds) - 1)
-        batches = self._rows.read(torch.arange(len(self._labels_N)), bounds)
+        batches = self._read(torch.arange(len(self._labels_N)), bounds)
         for step, (index_B, rows_B) in enumerate(batches, start=1):
             features_BD, logits_BK = self._learner.judge_last_layer(self._prepare.plain(rows_B))
             self._features.record(index_B, features_BD)
             self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
-            if pace.advance(len(index_B)) or step == pace.steps:
+            if self._is_due(pace, index_B, self._step + step) or step == pace.steps:
                 epochs_done = self._step // self._steps_per_epoch
                 self._report(pace, stage="scoring", epoch=epochs_done - 1, step=step)
+        self._merge()
 
     def _check_finite(self, epoch: int) -> None:
         """Raise once a loss is infinite or not a number; waits for the device."""
-        if not math.isfinite(self._tally.loss_sum()):
+        if not math.isfinite(self._group.total(self._tally.loss_sum())):
             raise FloatingPointError(
                 f"Training diverged in epoch {epoch + 1}: the loss is no longer finite. "
                 f"Lower the learning rate (now {self._config.learning_rate:g})."
@@ -313,8 +341,6 @@ class _Training:
         self, pace: Pace, *, stage: str, epoch: int, step: int, finished: EpochRecord | None = None
     ) -> None:
         samples_per_second, eta_seconds = pace.report(step)
-        if self._on_progress is None:
-            return
         progress = Progress(
             stage=stage,
             epoch=epoch + 1,
@@ -324,11 +350,24 @@ class _Training:
             samples_per_second=samples_per_second,
             eta_seconds=eta_seconds,
             finished=finished,
-            signals=self._recorder.signals,
-            state=self.state,
+            signals=self._merged_signals,
+            state=self._merged_state,
             model_state=self._model_state,
         )
-        self._on_progress(progress)
+
+        def lead() -> None:
+            if self._on_progress is not None:
+                self._on_progress(progress)
+
+        self._group.meet(lead, self._merge, seconds_per_step=pace.seconds_per_step(step))
+
+    def _merged_signals(self) -> Signals:
+        self._group.gather(self._merge)
+        return self._recorder.signals()
+
+    def _merged_state(self) -> dict[str, Any]:
+        self._group.gather(self._merge)
+        return self.state()
 
     def _model_state(self) -> dict[str, Tensor]:
         return on_cpu(self._learner.classifier.state_dict())
@@ -355,6 +394,8 @@ class _Training:
             raise ValueError("The state to resume belongs to another configuration or dataset.")
         self._step = state["step"]
         self._generator.set_state(state["generator"])
+        if self._group.rank:  # the leader's draws go on; the others' are drawn anew
+            self._generator.manual_seed(self._shuffling.device_seed(self._step, rank=self._group.rank))
         self._learner.load_state(state["learner"])
         self._recorder.load_state(state["recorder"])
         self._tally.load_state(state["tally"])

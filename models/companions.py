@@ -1,0 +1,163 @@
+"""One run on several devices of this host: this process leads, and starts one more for every further device.
+
+Each companion gets the leader's arguments from a file. It ends with the leader's training, or its process.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]
+
+from models.config import TrainingConfig
+from models.parallel import LEADER, TIMEOUT, Dismissed, joined
+from models.progress import OnProgress
+from models.training import TrainingResult, train
+
+HOST = "127.0.0.1"
+PR_SET_PDEATHSIG = 1
+END_SECONDS = 60
+POLL_SECONDS = 0.05
+READY = "ready-{}"
+
+
+class CompanionLost(RuntimeError):
+    """A process that trained beside this one has ended; its own log says why."""
+
+
+def train_on(
+    devices: list[str],
+    pack: Path,
+    labels_N: npt.NDArray[np.integer[Any]],
+    *,
+    config: TrainingConfig,
+    on_progress: OnProgress | None = None,
+    **arguments: Any,  # noqa: ANN401 - those of `train`
+) -> TrainingResult:
+    """Train as `models.training.train` does, on one device or on several together.
+
+    Args:
+        devices: one process for each; this one takes the first.
+        pack: .npy file of the samples, which every process maps into its memory.
+        labels_N: as for `train`.
+        config: as for `train`.
+        on_progress: as for `train`.
+        **arguments: `class_count`, `initial_state`, `resume` and `feature_width`, as for `train`.
+
+    Raises:
+        CompanionLost: another process ended before the training did.
+
+    """
+    inputs = np.load(pack, mmap_mode="r")
+    arguments |= {"config": config, "on_progress": on_progress}
+    if len(devices) == 1:
+        return train(inputs, labels_N, device=devices[0], **arguments)
+    job = {
+        **arguments,
+        "devices": devices,
+        "pack": str(pack),
+        "labels": torch.from_numpy(np.array(labels_N, dtype=np.int64)),
+        "config": asdict(config),
+        "on_progress": None,
+    }
+    with _quiet_threads(len(devices)), _companions(job) as store:
+        device = torch.device(devices[LEADER])
+        with joined(device, store=store, rank=LEADER, size=len(devices)) as group:
+            return train(inputs, labels_N, device=devices[LEADER], group=group, **arguments)
+
+
+@contextmanager
+def _companions(job: Mapping[str, Any]) -> Iterator[Store]:
+    """Start the other processes, and see to it that none is left."""
+    size = len(job["devices"])
+    store = TCPStore(HOST, 0, size, is_master=True, wait_for_workers=False, timeout=TIMEOUT)
+    with TemporaryDirectory(prefix="limit-audit-") as folder:
+        path = Path(folder) / "job.pt"
+        torch.save(dict(job), path)
+        processes = [_start(path, rank, store.port) for rank in range(1, size)]
+        try:
+            _await_all(store, processes)
+            yield store
+            for process in processes:
+                process.wait(END_SECONDS)
+        except Exception as error:
+            lost = [process.returncode for process in processes if process.poll() not in {None, 0}]
+            if lost:
+                raise CompanionLost(
+                    f"a process training beside this one ended with code {lost[0]}"
+                ) from error
+            raise
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+
+
+def _await_all(store: Store, processes: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until every companion has its device; raise where one ends before."""
+    names = [READY.format(rank) for rank in range(1, len(processes) + 1)]
+    while not store.check(names):
+        if any(process.poll() is not None for process in processes):
+            raise RuntimeError("a process that was to train beside this one did not start")
+        time.sleep(POLL_SECONDS)
+
+
+def _start(job: Path, rank: int, port: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "models.companions", str(job), str(rank), str(port)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, torch.get_num_threads()))}
+    return subprocess.Popen(  # noqa: S603 - our own program
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls one system call and no Python lock
+    )
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process with the leader's (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextmanager
+def _quiet_threads(size: int) -> Iterator[None]:
+    """Share this host's processors between the processes, so that they do not fight for them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before // size))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def main(path: str, rank: str, port: str) -> None:
+    """Train beside the leader."""
+    job = torch.load(path, map_location="cpu", weights_only=True)
+    devices = job.pop("devices")
+    device = devices[int(rank)]
+    inputs = np.load(job.pop("pack"), mmap_mode="r")
+    job["config"] = TrainingConfig(**job["config"])
+    store = TCPStore(HOST, int(port), len(devices), is_master=False, timeout=TIMEOUT)
+    torch.empty(1, device=device)  # fails here if it cannot be used
+    store.set(READY.format(rank), "yes")
+    with joined(torch.device(device), store=store, rank=int(rank), size=len(devices)) as group:
+        try:
+            train(inputs, job.pop("labels").numpy(), device=device, group=group, **job)
+        except Dismissed:
+            return
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
