@@ -4,7 +4,6 @@ Each companion gets the leader's arguments from a file. It ends with the leader'
 """
 
 import ctypes
-import os
 import signal
 import subprocess
 import sys
@@ -71,8 +70,9 @@ def train_on(
         "labels": torch.from_numpy(np.array(labels_N, dtype=np.int64)),
         "config": asdict(config),
         "on_progress": None,
+        "threads": max(1, torch.get_num_threads() // len(devices)),
     }
-    with _quiet_threads(len(devices)), _companions(job) as store:
+    with _quiet_threads(job["threads"]), _companions(job) as store:
         device = torch.device(devices[LEADER])
         with joined(device, store=store, rank=LEADER, size=len(devices)) as group:
             return train(inputs, labels_N, device=devices[LEADER], group=group, **arguments)
@@ -116,10 +116,8 @@ def _await_all(store: Store, processes: list[subprocess.Popen[bytes]]) -> None:
 
 def _start(job: Path, rank: int, port: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "models.companions", str(job), str(rank), str(port)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, torch.get_num_threads()))}
     return subprocess.Popen(  # noqa: S603 - our own program
         command,
-        env=environment,
         stdin=subprocess.DEVNULL,
         preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls one system call and no Python lock
     )
@@ -132,10 +130,10 @@ def _die_with_parent() -> None:
 
 
 @contextmanager
-def _quiet_threads(size: int) -> Iterator[None]:
+def _quiet_threads(share: int) -> Iterator[None]:
     """Share this host's processors between the processes, so that they do not fight for them."""
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before // size))
+    torch.set_num_threads(share)
     try:
         yield
     finally:
@@ -145,6 +143,7 @@ def _quiet_threads(size: int) -> Iterator[None]:
 def main(path: str, rank: str, port: str) -> None:
     """Train beside the leader."""
     job = torch.load(path, map_location="cpu", weights_only=True)
+    torch.set_num_threads(job.pop("threads"))
     devices = job.pop("devices")
     device = devices[int(rank)]
     inputs = np.load(job.pop("pack"), mmap_mode="r")
