@@ -175,11 +175,11 @@ class Storage:
 def opened(chosen: Settings) -> Storage:
     """Return the storage that settings name."""
     bucket = None
-    if chosen.storage_url is not None:
+    if chosen.storage_url:  # a variable that is set but empty is as good as none
         bucket = Bucket(
             chosen.storage_url,
-            endpoint=chosen.storage_endpoint,
-            region=chosen.storage_region,
+            endpoint=chosen.storage_endpoint or None,
+            region=chosen.storage_region or None,
             key_id=chosen.storage_key_id,
             secret=chosen.storage_secret,
         )

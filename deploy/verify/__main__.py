@@ -22,6 +22,7 @@ from deploy.verify.report import Report
 
 CLONE_NEWNET = 0x40000000
 NEEDED = ("buildah", "debootstrap", "docker-compose", "ip")
+STARTED = ("postgres", "redis", "api", "worker-cpu", "worker-train-cpu", "beat")
 POSTGRES_UID, REDIS_UID, OURS_UID = "100", "999", "10001"
 # What the official image's entry point does with the variables of the compose file, by Debian's programs.
 POSTGRES = """
@@ -129,8 +130,8 @@ def _check_services(report: Report, buildah: Buildah, folder: Path, definitions:
     }
     services["postgres"].definition["command"] = ["sh", "-c", POSTGRES]
     try:
-        _check_contents(report, services)
         _check_secrets(report, folder / "secrets")
+        _check_contents(report, services)
         _check_start(report, services)
         if not report.failed:
             _check_audit(report, services)
@@ -192,12 +193,12 @@ def _check_secrets(report: Report, folder: Path) -> None:
 
 
 def _check_start(report: Report, services: dict[str, Service]) -> None:
-    for name in ("postgres", "redis"):
+    for name in STARTED[:2]:
         _start_healthy(report, services[name])
     with report.check("migrate runs to its end as written, and once more without harm"):
         for _ in range(2):
             services["migrate"].run(*services["migrate"].definition["command"])
-    for name in ("api", "worker-cpu", "worker-train-cpu", "beat"):
+    for name in STARTED[2:]:
         _start_healthy(report, services[name])
     with report.check("worker-gpu explains that it sees no GPU"):
         try:
@@ -239,7 +240,7 @@ def _check_audit(report: Report, services: dict[str, Service]) -> None:
 
 
 def _check_stop(report: Report, services: dict[str, Service]) -> None:
-    for service in reversed(services.values()):
+    for service in (services[name] for name in reversed(STARTED)):
         if service.process is not None and service.process.poll() is None:
             with report.check(f"{service.name} stops within its grace period") as facts:
                 facts.append(f"{service.stop():.1f} s")

@@ -1,0 +1,1 @@
+"""A dataset that is large for one machine, through the whole service."""
