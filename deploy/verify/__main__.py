@@ -123,7 +123,8 @@ def _own_network() -> None:
 def _check_services(report: Report, buildah: Buildah, folder: Path, definitions: dict[str, Any]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     host = Host(folder, buildah)
-    containers = {image: buildah("from", image) for image in (API, WORKER, SERVERS)}
+    names = [part for name in ("postgres", "redis") for part in ("--add-host", f"{name}:127.0.0.1")]
+    containers = {image: buildah("from", *names, image) for image in (API, WORKER, SERVERS)}
     services = {
         name: Service(name, _with_user(name, definition), containers[_image_of(name, definition)], host)
         for name, definition in definitions.items()

@@ -30,7 +30,7 @@ def parsed(profile: str, *, parser: tuple[str, ...] = ("docker-compose",)) -> di
 
 @dataclass
 class Host:
-    """What the services stand on: folders for volumes and secrets, a hosts file, logs."""
+    """What the services stand on: folders for volumes, secrets and logs."""
 
     folder: Path
     buildah: Buildah
@@ -38,12 +38,10 @@ class Host:
     def __post_init__(self) -> None:
         for name in ("logs", "volumes", "secrets"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        hosts = "127.0.0.1 localhost postgres redis api\n"
-        (self.folder / "hosts").write_text(hosts)
 
     def mounts(self, service: dict[str, Any]) -> list[str]:
         """Return the service's volumes, temporary folders and secrets as buildah wants them."""
-        pairs = [(self.folder / "hosts", "/etc/hosts")]
+        pairs: list[tuple[Path, str]] = []
         for volume in service.get("volumes", []):
             name, _, target = volume.partition(":")
             pairs.append((self.volume(name, service), target.removesuffix(":rw")))
