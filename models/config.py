@@ -59,8 +59,13 @@ class TrainingConfig:
     """Share of the samples in [0, 0.95] held out, with their given labels, to choose the best model."""
     patience: int
     """Training ends after so many epochs without a better validation accuracy; 0 = never early."""
+    stable_correlation: float
+    """Training ends after two epochs in a row whose ranking has at least this rank correlation, in [0, 1],
+    with that of the epoch before; 0 = never early."""
     precision: str
     """Arithmetic of the networks' products: "fp32", or "bf16" autocast."""
+    compiled: bool
+    """Whether kernels are made for the networks (torch.compile): a minute's work, which pays on GPUs."""
     seed: int
     """Decides weights, order, augmentation and noise; >= 0."""
 
@@ -166,6 +171,7 @@ def _check_numbers(config: TrainingConfig) -> None:
         "dropout": (0.0, 0.99),
         "weight_decay": (0.0, 10.0),
         "patience": (0, 100_000),
+        "stable_correlation": (0.0, 1.0),
         "epochs": (1, 100_000),
         "warm_up_epochs": (0, config.epochs - 1),
         "batch_size": (2, 1 << 20),

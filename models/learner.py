@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models import networks
 from models.batches import memory_format
+from models.compilation import Compiled
 from models.config import TrainingConfig
 from models.dropout import Dropout
 from models.networks import Network, NetworkShape
@@ -85,6 +86,7 @@ class Learner:
         self.predictor = self._build_predictor(shape, seed=2 * config.seed + 1)
         modules = [self.classifier] if self.predictor is None else [self.classifier, self.predictor]
         self._networks = nn.ModuleList(modules)
+        self._trained_outputs = Compiled(self._outputs) if config.compiled else self._outputs
         self._optimiser = torch.optim.Adam(
             self._networks.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -136,7 +138,7 @@ class Learner:
     ) -> tuple[Outcome, Tensor]:
         """Do one step of Alg. 1; return the outcome before the update, and the classifier's logits [B, K]."""
         self._networks.train()
-        outcome, classifier_logits_BK = self._judge(inputs_B, labels_B)
+        outcome, classifier_logits_BK = self._judge(self._trained_outputs(inputs_B), labels_B)
         losses = [outcome.predictor_loss] if outcome.predictor_loss is not None else []
         # f's graph holds only its own loss and q's only the other, so one backward pass serves both.
         if trains_classifier or not losses:
@@ -154,13 +156,20 @@ class Learner:
     def judge(self, inputs_B: Tensor, labels_B: Tensor) -> tuple[Outcome, Tensor]:
         """Return what `step` returns, of the networks in evaluation mode and without learning."""
         self._networks.eval()
-        return self._judge(inputs_B, labels_B)
+        return self._judge(self._outputs(inputs_B), labels_B)
 
-    def _judge(self, inputs_B: Tensor, labels_B: Tensor) -> tuple[Outcome, Tensor]:
+    def _outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return z [B, D] and the float32 logits [B, K] of f and q: both networks as one graph."""
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
             features_BD = self.classifier.trunk(inputs_B)
             classifier_logits_BK = self.classifier.output(features_BD).float()
             predictor_logits_BK = None if self.predictor is None else self.predictor(inputs_B).float()
+        return features_BD, classifier_logits_BK, predictor_logits_BK
+
+    def _judge(
+        self, networks_said: tuple[Tensor, Tensor, Tensor | None], labels_B: Tensor
+    ) -> tuple[Outcome, Tensor]:
+        features_BD, classifier_logits_BK, predictor_logits_BK = networks_said
         outputs = Outputs(
             classifier_logits_BK=classifier_logits_BK,
             features_BD=features_BD,

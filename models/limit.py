@@ -24,8 +24,12 @@ class GradientModel(StrEnum):
 
 
 def one_hot(labels_B: Tensor, class_count: int) -> Tensor:
-    """Return y, the given labels as float32 one-hot rows [B, K]."""
-    return functional.one_hot(labels_B, class_count).float()
+    """Return y, the given labels as float32 one-hot rows [B, K].
+
+    torch's own function looks at the labels first, for which it waits for the device.
+    """
+    classes_K = torch.arange(class_count, device=labels_B.device)
+    return (labels_B[:, None] == classes_K).float()
 
 
 def cross_entropy_gradient(logits_BK: Tensor, targets_BK: Tensor) -> Tensor:

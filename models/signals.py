@@ -90,6 +90,13 @@ class SignalRecorder:
         if self._probability_totals_NK is None:
             self._keep_top(index_B, judge_logits_BK.softmax(1))
 
+    def scores(self) -> Tensor:
+        """Return the ranking score of every sample so far [N], on the device."""
+        if self._score == "last":
+            return self._distance_last_N
+        weight_N = self._totals_NS[:, _WEIGHT].clamp_min(torch.finfo(torch.float32).tiny)
+        return self._totals_NS[:, _DISTANCE] / weight_N
+
     def signals(self) -> Signals:
         """Return everything recorded so far as arrays of its own."""
         weight_N1 = self._totals_NS[:, :1].clamp_min(torch.finfo(torch.float32).tiny)

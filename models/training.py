@@ -28,8 +28,9 @@ from models.selection import Selection
 from models.settling import Settling
 from models.shuffling import Shuffling
 from models.signals import SignalRecorder, Signals
+from models.stability import Stability
 
-STATE_FORMAT = 3
+STATE_FORMAT = 4
 JUDGING_BATCH = 1_024
 
 
@@ -51,7 +52,7 @@ class TrainingResult:
     samples_per_second: float
     """Speed of the training stage of this call."""
     epochs: int
-    """Trained in all; fewer than configured where `patience` ended the training."""
+    """Trained in all; fewer than configured where `patience` or `stable_correlation` ended the training."""
     validation_accuracy: float | None
     """The best of any epoch, that of `model_state`; None where nothing is held out."""
     transition_KK: npt.NDArray[np.float32] | None
@@ -174,6 +175,7 @@ class _Training:
         )
         self._selection = Selection(patience=config.patience, warm_up_epochs=config.warm_up_epochs)
         self._settling = Settling(epochs=config.epochs)
+        self._stability = Stability(threshold=config.stable_correlation)
         self._step = 0
         self._own_index = torch.empty(0, dtype=torch.int64)
 
@@ -188,8 +190,8 @@ class _Training:
     @property
     def _is_over(self) -> bool:
         epochs_done, step_of_epoch = divmod(self._step, self._steps_per_epoch)
-        stops_early = step_of_epoch == 0 and self._selection.is_over(epochs_done)
-        return stops_early or self._step >= self._steps
+        has_done = self._stability.is_over or self._selection.is_over(epochs_done)
+        return (step_of_epoch == 0 and has_done) or self._step >= self._steps
 
     def begin_from(self, state: Mapping[str, Tensor]) -> None:
         """Start the classifier from a trained one, and learn from that how labels were changed."""
@@ -277,6 +279,7 @@ class _Training:
     def _finish_epoch(self, epoch: int, started: float) -> EpochRecord:
         validation_accuracy = self._validate()
         self._selection.offer(epoch=epoch + 1, accuracy=validation_accuracy, state=self._model_state)
+        self._stability.offer(self._recorder.scores())
         record = self._tally.record(
             epoch=epoch + 1,
             labels_N=self._labels_N,
@@ -385,6 +388,7 @@ class _Training:
             "tally": self._tally.state(),
             "selection": self._selection.state(),
             "settling": self._settling.state(),
+            "stability": self._stability.state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -401,3 +405,4 @@ class _Training:
         self._tally.load_state(state["tally"])
         self._selection.load_state(state["selection"])
         self._settling.load_state(state["settling"])
+        self._stability.load_state(state["stability"], self._device)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 from pyarrow import csv
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ def copy_into(session: Session, table: type[Base], rows: pa.Table) -> None:
             block = io.BytesIO()
             csv.write_csv(batch, block, options)
             copy.write(block.getbuffer())
+
+
+def analyse(session: Session, *tables: type[Base]) -> None:
+    """Have PostgreSQL count what was copied: until then it plans as if the tables were as before."""
+    for table in tables:
+        session.execute(text(f'ANALYZE "{table.__tablename__}"'))
 
 
 def copy_from(session: Session, query: str, *parameters: object) -> pa.Table:

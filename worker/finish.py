@@ -34,7 +34,7 @@ from worker import (
     theory,
     truths,
 )
-from worker.copying import copy_into
+from worker.copying import analyse, copy_into
 from worker.labels import AuditLabels
 from worker.outages import DATABASE_DOWN, DISK_FULL, is_disk_full
 
@@ -98,6 +98,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             },
             provenance=_provenance(dataset, audit, runs),
         )
+        analyse(session, Score)
     log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
 
 

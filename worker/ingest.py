@@ -16,7 +16,7 @@ from app.database import Database
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Dataset, DatasetStatus, Problem, Sample, Truth
-from worker.copying import copy_into
+from worker.copying import analyse, copy_into
 from worker.heartbeat import HandedBack, Heartbeat, LeaseLost
 from worker.outages import DATABASE_DOWN, DISK_FULL, is_disk_full, patiently
 from worker.packs import Ingested, IngestError, IngestLimits, IngestOptions
@@ -157,3 +157,4 @@ def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, samples_
         for number, found in enumerate(ingested.problems)
     )
     datasets.change_status(session, dataset.id, DatasetStatus.READY)
+    analyse(session, Sample, Truth)

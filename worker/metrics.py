@@ -49,11 +49,17 @@ def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
         "norm_histogram": _histogram(rows["predicted_gradient_norm"].to_numpy()[known], is_error),
         "at_k": _at_k(distance, is_error),
         "per_class": [
-            _of_class(name, is_error[given == label], distance[given == label])
-            for label, name in enumerate(class_names)
+            _of_class(name, is_error[members], distance[members])
+            for name, members in zip(class_names, _members(given, len(class_names)), strict=True)
         ],
         **_detection(distance, is_error),
     }
+
+
+def _members(given_N: Labels, class_count: int) -> list[npt.NDArray[np.int64]]:
+    """Return each class's rows in their order, from one sort however many classes there are."""
+    order = np.argsort(given_N, kind="stable")
+    return np.split(order, np.searchsorted(given_N[order], np.arange(1, class_count)))
 
 
 def _detection(distance: Distances, is_error: Mask) -> Json:

@@ -152,6 +152,13 @@ class Training(Request):
         le=100_000,
         description="epochs without a better validation accuracy; 0: off",
     )
+    stable_correlation: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="ends training once the rankings of two epochs correlate so well, twice in a row; 0: off",
+    )
+    compiled: bool | None = Field(default=None, description="make kernels for the networks; for GPUs")
     sample_gradients: bool | None = Field(default=None, description="+S: train on samples instead of means")
     noise_lambda: float | None = Field(default=None, ge=1e-6, le=1e6, description="lambda of +S")
     warm_up_epochs: int | None = Field(

@@ -120,3 +120,9 @@ def test_bf16_is_chosen_where_the_cpu_multiplies_in_it(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True})
     assert digits().precision == precision
+
+
+def test_training_may_end_early_where_that_was_measured_and_no_number_of_epochs_was_asked_for() -> None:
+    assert digits(method="limit_l").stable_correlation == 0.998
+    assert digits(method="limit_l", epochs=20).stable_correlation == 0
+    assert digits(method="limit_g").stable_correlation == 0

@@ -1,0 +1,75 @@
+"""HTTP clients that cost little themselves, so that what is measured is the server."""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+BLOCK = 2**20
+
+
+def answer(port: int, method: str, path: str, document: object = None) -> Any:  # noqa: ANN401 - JSON
+    """Return the JSON of one request."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    body = None if document is None else json.dumps(document)
+    connection.request(method, path, body, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    text = response.read()
+    connection.close()
+    if response.status >= 400:  # noqa: PLR2004
+        raise RuntimeError(f"{method} {path}: {response.status} {text[:300]!r}")
+    return json.loads(text)
+
+
+def latencies(port: int, paths: Sequence[str], *, clients: int, requests: int) -> list[float]:
+    """Return the seconds of every request of clients that each ask again as soon as they are answered."""
+
+    def client(number: int) -> list[float]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+        connection.connect()
+        assert connection.sock is not None
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        times = []
+        for turn in range(requests):
+            started = time.perf_counter()
+            connection.request("GET", paths[(number + turn) % len(paths)])
+            response = connection.getresponse()
+            response.read()
+            times.append(time.perf_counter() - started)
+            assert response.status == http.client.OK, response.status
+        connection.close()
+        return times
+
+    with ThreadPoolExecutor(clients) as pool:
+        return [each for times in pool.map(client, range(clients)) for each in times]
+
+
+def download(port: int, path: str) -> int:
+    """Read a file to its end, keeping nothing; return its bytes."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    assert response.status == http.client.OK, response.status
+    count, block = 0, bytearray(BLOCK)
+    while read := response.readinto(block):
+        count += read
+    connection.close()
+    return count
+
+
+def upload(port: int, path: str, file: Path) -> None:
+    """Put a file as a raw body; its bytes go from the disk to the socket without passing Python."""
+    size = file.stat().st_size
+    with socket.create_connection(("127.0.0.1", port), timeout=600) as connection, file.open("rb") as source:
+        head = (
+            f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+        )
+        connection.sendall(head.encode())
+        connection.sendfile(source)
+        reply = b"".join(iter(lambda: connection.recv(65_536), b""))
+    status = int(reply.split()[1])
+    assert status in {201, 202}, reply[:300]

@@ -1,0 +1,93 @@
+"""The bare floor of training: the same two networks stepping on one preloaded batch, and nothing else.
+
+Shape suffixes: B samples of a batch, K classes.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from models import limit, networks
+from models.batches import memory_format
+from models.config import TrainingConfig
+from models.learner import classifier_shape
+
+PRODUCT_SIDE = 2_048
+
+
+class Floor:
+    """Classifier and predictor with LIMIT_L's losses and fused Adam, in the configuration's arithmetic."""
+
+    def __init__(
+        self, config: TrainingConfig, *, channels: int, class_count: int, device: torch.device
+    ) -> None:
+        shape = classifier_shape(config, channels=channels, class_count=class_count)
+        layout = memory_format(device)
+        self._device, self._config = device, config
+        self._networks = [
+            networks.build(config.network, each, seed=seed).to(device).to(memory_format=layout).train()
+            for seed, each in enumerate((shape, replace(shape, is_predictor=True)))
+        ]
+        parameters = [parameter for network in self._networks for parameter in network.parameters()]
+        self._optimiser = torch.optim.Adam(parameters, config.learning_rate, fused=True)
+        labels_B = torch.randint(class_count, (config.batch_size,), device=device)
+        self._targets_BK = limit.one_hot(labels_B, class_count)
+        self._inputs = self._batch(channels, layout)
+
+    def _batch(self, channels: int, layout: torch.memory_format) -> Tensor:
+        count, side = self._config.batch_size, self._config.input_size
+        if side is None:
+            return torch.randn(count, channels, device=self._device)
+        images = torch.randn(count, channels, side, side, device=self._device)
+        return images.contiguous(memory_format=layout)
+
+    def step(self) -> None:
+        """Do one step of Alg. 1."""
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
+            a_BK, b_BK = (network(self._inputs).float() for network in self._networks)
+        gradient_BK = limit.cross_entropy_gradient(a_BK.detach(), self._targets_BK)
+        predicted_BK = limit.predicted_gradient(a_BK, b_BK)
+        loss_B = limit.predictor_loss(
+            predicted_BK, gradient_BK, gradient_model=limit.GradientModel.LAPLACE, beta=self._config.beta
+        )
+        self._optimiser.zero_grad(set_to_none=True)
+        loss = limit.surrogate_loss(a_BK, predicted_BK) + loss_B.mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+
+    def run(self, steps: int) -> None:
+        """Do so many steps and wait for the device."""
+        for _ in range(steps):
+            self.step()
+        wait_for(self._device)
+
+    def operations(self) -> float:
+        """Return the floating-point operations of one step, multiplications and additions."""
+        with FlopCounterMode(display=False) as counter:
+            self.step()
+        return float(counter.get_total_flops())
+
+
+class Product:
+    """A square matrix product, which shows the highest rate that the device reaches."""
+
+    def __init__(self, config: TrainingConfig, device: torch.device) -> None:
+        dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
+        side = PRODUCT_SIDE * (4 if device.type == "cuda" else 1)
+        self._device = device
+        self._left, self._right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+        self.operations = 2.0 * side**3
+
+    def run(self, count: int = 1) -> None:
+        """Multiply so many times and wait for the device."""
+        for _ in range(count):
+            self._left @ self._right
+        wait_for(self._device)
+
+
+def wait_for(device: torch.device) -> None:
+    """Return once the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

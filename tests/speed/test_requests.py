@@ -1,0 +1,153 @@
+"""Counts that do not depend on the machine: statements, rows visited and bytes moved by the service."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import event, text
+
+from app import audits
+from app.database import Database
+from app.storage import Storage
+from app.tables import Audit, AuditStatus, Dataset, RunStatus, Sample, Score
+from tests.made import finished_audit, new_audit, ready_dataset
+from worker import copying, signal_files
+from worker.copying import analyse
+from worker.finish import finish
+
+Count = Callable[[Callable[[], object]], int]
+
+
+@pytest.fixture
+def statements(database: Database) -> list[tuple[str, Any]]:
+    """Return the statements as they are sent."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    return sent
+
+
+@pytest.fixture
+def counted(statements: list[tuple[str, Any]]) -> Count:
+    def _counted(work: Callable[[], object]) -> int:
+        statements.clear()
+        work()
+        return len(statements)
+
+    return _counted
+
+
+@pytest.fixture
+def dataset(database: Database, storage: Storage) -> Dataset:
+    return ready_dataset(database, storage, samples=300)
+
+
+@pytest.fixture
+def audit(database: Database, dataset: Dataset) -> Audit:
+    made = finished_audit(database, dataset)
+    with database.transaction() as session:
+        analyse(session, Sample, Score)
+    return made
+
+
+MOST_STATEMENTS = {
+    "/v1/audits/{audit}/suspects?limit={limit}": 5,
+    "/v1/audits/{audit}": 4,
+    "/v1/audits/{audit}/samples/3": 6,
+    "/v1/datasets/{dataset}/samples?limit={limit}": 4,
+    "/v1/datasets?limit={limit}": 3,
+    "/v1/audits?limit={limit}": 4,
+}
+
+
+def test_a_request_sends_few_statements_however_long_its_page(
+    api: TestClient, dataset: Dataset, audit: Audit, counted: Count
+) -> None:
+    def get(path: str, limit: int) -> Callable[[], object]:
+        return lambda: api.get(path.format(audit=audit.id, dataset=dataset.id, limit=limit))
+
+    short, long = ({path: counted(get(path, limit)) for path in MOST_STATEMENTS} for limit in (2, 200))
+    assert short == long
+    assert min(short.values()) > 0
+    assert {path: count for path, count in short.items() if count > MOST_STATEMENTS[path]} == {}
+
+
+def test_a_page_visits_the_scores_it_shows_and_no_others(
+    api: TestClient, database: Database, audit: Audit, statements: list[tuple[str, Any]]
+) -> None:
+    for query in ("", "&given_label=bee", "&min_distance=0.001", "&review=none"):
+        statements.clear()
+        page = api.get(f"/v1/audits/{audit.id}/suspects?limit=20{query}").json()
+        assert len(page["items"]) == 20
+        statement, parameters = next(
+            each for each in statements if "FROM scores" in each[0] and "ORDER BY scores.rank" in each[0]
+        )
+        with database.engine.connect() as connection:
+            # Scans of whole tables, which so small ones would invite; large ones do not.
+            connection.execute(text("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"))
+            explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+            plan = explained.scalar_one()[0]["Plan"]
+        assert max(visited(plan, "scores")) <= 21 * 3 + 1, query
+
+
+def visited(node: dict[str, Any], table: str) -> list[float]:
+    """Return how many rows every scan of a table passed on, those it dropped included."""
+    own = []
+    if node.get("Relation Name") == table:
+        rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+        own = [rows * node["Actual Loops"] if node["Actual Loops"] == 1 else rows]
+    return own + [rows for child in node.get("Plans", []) for rows in visited(child, table)]
+
+
+def trained(database: Database, storage: Storage, samples: int) -> Audit:
+    dataset = ready_dataset(database, storage, samples=samples)
+    audit = new_audit(database, dataset)
+    with database.transaction() as session:
+        run = audits.runs(session, [audit.id])[audit.id][0]
+        run.status = RunStatus.SUCCEEDED
+        audits.change_status(session, audit.id, AuditStatus.RUNNING)
+    share = np.random.default_rng(0).random(samples).astype(np.float32)
+    names = ("distance", "distance_average", "distance_last", "predicted_gradient_norm", "margin", "loss")
+    signals = dict.fromkeys((*names, "given_label_probability"), share)
+    signals["top_labels_N3"] = np.tile(np.array([0, 1, 2]), (samples, 1))
+    signals["top_probabilities_N3"] = np.tile(np.array([0.8, 0.1, 0.1], np.float32), (samples, 1))
+    signal_files.save(storage, storage.run(audit.id, 0), signals)
+    return audit
+
+
+def test_finishing_sends_as_many_statements_for_many_samples_as_for_few_and_few_bytes_of_each(
+    database: Database, storage: Storage, counted: Count, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, many = (trained(database, storage, samples) for samples in (30, 900))
+    copied: list[tuple[int, int]] = []
+    write = copying.csv.write_csv
+
+    def counting(rows: pa.RecordBatch | pa.Table, block: Any, options: object) -> None:  # noqa: ANN401
+        write(rows, block, options)
+        if isinstance(rows, pa.RecordBatch):  # of COPY; the files are written from whole tables
+            copied.append((len(rows), block.tell()))
+
+    monkeypatch.setattr(copying.csv, "write_csv", counting)
+    statements_of_few = counted(lambda: finish(database, storage, few.id))
+    copied.clear()
+    assert counted(lambda: finish(database, storage, many.id)) == statements_of_few
+    assert sum(rows for rows, _ in copied) == 900
+    assert sum(size for _, size in copied) < 900 * 300
+    with database.transaction() as session:
+        assert {audits.get(session, each.id).status for each in (few, many)} == {AuditStatus.SUCCEEDED}
+
+
+def test_a_download_sends_one_statement_and_a_file_that_is_there(
+    api: TestClient, database: Database, storage: Storage, counted: Count
+) -> None:
+    audit = trained(database, storage, 60)
+    finish(database, storage, audit.id)
+    path = f"/v1/audits/{audit.id}/ranking.csv"
+    assert counted(lambda: api.get(path)) <= 2
+    assert len(api.get(path).content.splitlines()) == 61
