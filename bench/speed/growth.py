@@ -16,7 +16,6 @@ from bench.speed.million import postmaster
 from bench.speed.processes import cpu_seconds, highest_memory_mb
 from models.config import resolve
 from models.training import train
-from worker.finish import finish
 
 PLOT = Path(__file__).parents[2] / "docs" / "images" / "speed" / "growth.png"
 FEATURES = 16
@@ -61,7 +60,7 @@ def alone(samples: int, classes: int) -> None:
         audit = made.trained_audit(database, storage, source)
         postgres = postmaster(folder)
         before = cpu_seconds(postgres)
-        own = timed(lambda: finish(database, storage, audit.id)).cpu
+        own = timed(lambda: made.finished(database, storage, audit)).cpu
         finishing = own + cpu_seconds(postgres) - before
     sys.stdout.write(f"\n{epoch} {finishing} {highest_memory_mb(os.getpid())}\n")
 

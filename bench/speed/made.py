@@ -23,6 +23,7 @@ from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatu
 from models.scale import MAXIMUM_DISTANCE
 from worker import signal_files
 from worker.copying import analyse, copy_into
+from worker.finish import finish
 
 
 @contextmanager
@@ -76,6 +77,7 @@ def dataset(database: Database, storage: Storage, *, samples: int, classes: int)
         analyse(session, Sample)
     folder = storage.pack(made.id)
     folder.mkdir(parents=True)
+    np.save(folder / "pack.npy", np.random.default_rng(2).normal(size=(samples, 1)).astype(np.float32))
     np.save(folder / "labels.npy", labels_N)
     table = pa.table({"key": keys, "split": pa.nulls(samples, pa.string())})
     parquet.write_table(table, folder / "samples.parquet")
@@ -93,6 +95,15 @@ def trained_audit(database: Database, storage: Storage, source: Dataset) -> Audi
         session.refresh(audit)
     _signals(storage, run, np.load(storage.pack(source.id) / "labels.npy"), len(source.class_names or []))
     return audit
+
+
+def finished(database: Database, storage: Storage, audit: Audit) -> None:
+    """Finish an audit as the worker does; raise where that failed, so that no failure is measured."""
+    finish(database, storage, audit.id)
+    with database.transaction() as session:
+        ended = audits.get(session, audit.id)
+    if ended.status != AuditStatus.SUCCEEDED:
+        raise RuntimeError(f"finishing failed: {ended.error}")
 
 
 def _signals(storage: Storage, run: Run, labels_N: np.ndarray, classes: int) -> None:

@@ -21,7 +21,6 @@ from app.tables import Audit
 from bench.speed import clients, made
 from bench.speed.figures import Figure, Spent, in_turns, middle, ratio, timed
 from bench.speed.processes import cpu_seconds, highest_memory_mb
-from worker.finish import finish
 
 CLASSES = 10
 CLIENTS = 16
@@ -38,7 +37,7 @@ def measured(options: argparse.Namespace) -> list[Figure]:
         audit = made.trained_audit(database, storage, source)
         postgres = postmaster(folder)
         before = cpu_seconds(postgres)
-        spent = timed(lambda: finish(database, storage, audit.id))
+        spent = timed(lambda: made.finished(database, storage, audit))
         figures = [_finish_figure(spent, cpu_seconds(postgres) - before, options.samples)]
         with _api(url, folder) as process:
             figures += _pages(audit, options, process.pid, postgres)
