@@ -7,7 +7,7 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up browser screenshots test lint types format clean faults hostile
+.PHONY: help peers install demo up browser screenshots test lint types format clean faults hostile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ up: $(INSTALLED) ## run the service on loopback until Ctrl-C
 
 test: $(INSTALLED) ## run the whole test suite
 	$(BIN)/python -m pytest
+
+peers: $(INSTALLED) ## compare with cleanlab, AUM and plain losses: make peers DATA=folder (docs/detection.md)
+	$(BIN)/python -m bench.peers --data $(DATA) $(ARGS)
 
 paper-%: $(INSTALLED) ## make a table or figure of the paper again: make paper-table1 DATA=folder (docs/paper.md)
 	$(BIN)/python -m bench.paper $(subst -,_,$*) --data $(DATA) $(ARGS)

@@ -94,18 +94,10 @@ def _conditions(
         conditions.append(table.is_label_issue.is_(filters.is_label_issue))
     if filters.review is not None:
         conditions.append(_reviewed(table, audit, filters.review))
-    # The distance falls with the rank, so that one look into its index bounds the ranks.
-    within = select(table.rank).where(table.audit_id == audit.id)
     if filters.min_distance is not None:
-        last = within.where(table.distance >= filters.min_distance).order_by(
-            table.distance, table.rank.desc()
-        )
-        conditions.append(table.rank <= last.limit(1).scalar_subquery())
+        conditions.append(table.distance >= filters.min_distance)
     if filters.max_distance is not None:
-        first = within.where(table.distance <= filters.max_distance).order_by(
-            table.distance.desc(), table.rank
-        )
-        conditions.append(table.rank >= first.limit(1).scalar_subquery())
+        conditions.append(table.distance <= filters.max_distance)
     return conditions
 
 

@@ -442,11 +442,12 @@ class RunEpoch(Base):
 
 
 class Ranked:
-    """The columns of a score. High distance = the label is probably wrong."""
+    """The columns of a score. High score and high distance = the label is probably wrong."""
 
     rank: Mapped[int] = mapped_column(comment="1 = most suspicious")
     given_label: Mapped[int] = mapped_column(comment="copied, so that one index serves the class filter")
-    distance: Mapped[float] = mapped_column(comment="||mu - g|| that ranks, in [0, sqrt 2]")
+    score: Mapped[float | None] = mapped_column(comment="what ranks, in [0, 1]; null: the distance ranks")
+    distance: Mapped[float] = mapped_column(comment="||mu - g||, in [0, sqrt 2]")
     error_probability: Mapped[float | None] = mapped_column(comment="estimated; null while provisional")
     is_label_issue: Mapped[bool | None] = mapped_column(comment="automatic cut; null while provisional")
     distance_average: Mapped[float] = mapped_column(comment="decaying average over epochs")

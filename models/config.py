@@ -10,7 +10,7 @@ from models.networks import INPUT_SIZES, NETWORKS
 from models.objectives import OBJECTIVES
 
 SCHEDULES = ("constant", "one_cycle")
-SCORES = ("average", "last")
+SCORES = ("margin", "average", "last")
 PRECISIONS = ("fp32", "bf16")
 SMALLEST_IMAGE = 16
 
@@ -54,7 +54,7 @@ class TrainingConfig:
     signal_decay: float
     """Weight in [0, 1] an epoch's signals lose per later epoch; 0 keeps the last, 1 is a plain mean."""
     score: str
-    """Which distance ranks: "average" over training, or "last", of the trained networks."""
+    """What ranks: the averaged "margin", or the distance, "average" over training or "last" of its end."""
     validation_fraction: float
     """Share of the samples in [0, 0.95] held out, with their given labels, to choose the best model."""
     patience: int

@@ -163,7 +163,7 @@ CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "schedule": lambda *_: "one_cycle",
     "augmentation": _augmentation,
     "signal_decay": _signal_decay,
-    "score": lambda *_: "average",
+    "score": lambda *_: "margin",
     "validation_fraction": lambda *_: 0.0,
     "patience": lambda *_: 0,
     "precision": _precision,

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models import noise_rate
 from models.scale import MAXIMUM_DISTANCE
 
 CELLS = 512
 ROUNDS = 300
 CONVERGED = 1e-7
-CUT = 0.5
-"""Labels more probably wrong than right are called issues."""
+CUT = 0.25
+"""Least probability of an issue: half of an F1 of 0.5, since F1 is best cut at half of what it comes to."""
 DISAGREEMENT = 0.5
 """Share of the maximal distance at which a judge that wavers between two classes prefers neither."""
 TAIL_DEGREES = 4
@@ -26,6 +27,10 @@ TAIL_DEGREES = 4
 WRONG_FROM = 0.35
 """Share below which no label is wrong: there the judge clearly prefers the given label to any other."""
 IMPOSSIBLE = -1e3
+SURE = (0.004, 0.996)
+"""Probabilities are never surer than this once their mean is changed."""
+SAME_MEAN = 1e-6
+FACTOR_LOG_MAX, BISECTIONS = 20.0, 50
 ALPHA_MIN, BETA_MIN, BETA_MAX = 2.0, 0.05, 500.0
 PRIOR_SHARE = 0.005
 """Weight of a heap's prior shape as a share of all samples: an empty heap has it, a narrow one gets tails."""
@@ -45,9 +50,11 @@ class Estimate:
     error_probability_N: npt.NDArray[np.float32]
     """Probability in [0, 1] that the given label is wrong; never falls as the distance rises; high = bad."""
     is_label_issue_N: npt.NDArray[np.bool_]
-    """Whether the label is more probably wrong than right, and not the judge's own choice."""
+    """Whether the label is not the judge's own choice, and wrong with a probability above `CUT`."""
     error_count: float
     """Expected number of wrong labels: the sum of the probabilities."""
+    error_count_interval: tuple[float, float]
+    """Least and largest number of wrong labels that is believed possible; see `noise_rate`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +66,10 @@ class _Fit:
 
 
 def estimate(
-    distance_N: npt.NDArray[np.floating[Any]], *, disagrees_N: npt.NDArray[np.bool_] | None = None
+    distance_N: npt.NDArray[np.floating[Any]],
+    *,
+    disagrees_N: npt.NDArray[np.bool_] | None = None,
+    confidence_N: npt.NDArray[np.floating[Any]] | None = None,
 ) -> Estimate:
     """Return error probabilities, automatic cut and number of errors.
 
@@ -68,6 +78,8 @@ def estimate(
         disagrees_N: whether the suggested label differs from the given one. A label that the judge itself
             suggests is no issue, so no more errors are found than there are disagreements. Give it wherever
             it is known: where the data are hard, the heaps of distances alone can mislead.
+        confidence_N: probability of the suggested label less that of the second, in [0, 1]. With it the
+            errors of a network that knows its data badly are counted where it is sure; see `noise_rate`.
 
     Raises:
         ValueError: for distances that are not finite or out of their range, and for lists of two lengths.
@@ -82,11 +94,32 @@ def estimate(
     probability_G = _wrong_probability(count_G, _ceiling(count_G, disputed_G))
     # Between the cells' middles the probability is a straight line, so that it follows every distance.
     probability_N = np.interp(share_N, _middles(), probability_G)
+    heap_rate = float(probability_N.mean())
+    rate = (
+        noise_rate.of_heaps(heap_rate, sample_count=len(probability_N))
+        if confidence_N is None
+        else noise_rate.judge(heap_rate, confidence_N=confidence_N, disagrees_N=disagrees_N)
+    )
+    probability_N = _with_mean(probability_N, rate.centre)
     return Estimate(
         error_probability_N=probability_N.astype(np.float32),
         is_label_issue_N=(probability_N > CUT) & disagrees_N,
         error_count=float(probability_N.sum()),
+        error_count_interval=(rate.low * len(probability_N), rate.high * len(probability_N)),
     )
+
+
+def _with_mean(probability_N: Floats, mean: float) -> Floats:
+    """Return the probabilities with their odds changed by one factor, so that they have this mean."""
+    if abs(mean - probability_N.mean()) < SAME_MEAN:
+        return probability_N
+    log_odds_N = np.log(probability_N.clip(*SURE) / (1 - probability_N.clip(*SURE)))
+    least, most = -FACTOR_LOG_MAX, FACTOR_LOG_MAX
+    for _ in range(BISECTIONS):
+        factor_log = (least + most) / 2
+        is_low = _logistic(log_odds_N + factor_log).mean() < mean
+        least, most = (factor_log, most) if is_low else (least, factor_log)
+    return _logistic(log_odds_N + factor_log)
 
 
 def _check(distance_N: npt.NDArray[np.floating[Any]], disagrees_N: npt.NDArray[np.bool_]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.signals import TOP, Signals
+from models.signals import TOP, Signals, rivalry
 
 LEAST = 1e-12
 BLOCK_ROWS = 65_536
@@ -39,12 +39,14 @@ def _of_block(
     log_given_B, log_other_B = (np.log(np.maximum(each, LEAST)) for each in (given_B, best_other_B))
     order_BT = np.argsort(-probabilities_BK, axis=1, kind="stable")[:, :TOP]
     missing = ((0, 0), (0, TOP - order_BT.shape[1]))
+    margin_B = log_given_B - log_other_B
     return {
+        "score": rivalry(margin_B),
         "distance": distance_B,
         "distance_average": distance_B,
         "distance_last": distance_B,
         "predicted_gradient_norm": np.zeros_like(distance_B),
-        "margin": log_given_B - log_other_B,
+        "margin": margin_B,
         "given_label_probability": given_B,
         "top_labels_N3": np.pad(order_BT, missing, constant_values=-1),
         "top_probabilities_N3": np.pad(np.take_along_axis(probabilities_BK, order_BT, axis=1), missing),

@@ -14,8 +14,10 @@ from torch.nn import functional
 
 from models import limit
 from models.objectives import Outcome
+from models.scale import MAXIMUM_DISTANCE
 
 TOP = 3
+MARGIN_SCALE = 4.0
 PROBABILITY_CELLS_MAX = 64_000_000
 """Class probabilities are averaged while N * K is at most this (256 MB); else the last ones serve."""
 
@@ -32,8 +34,11 @@ class Signals:
     where a sample has not been seen yet.
     """
 
+    score: npt.NDArray[np.float32]
+    """What ranks [N], in [0, 1]; high = bad. As configured, `rivalry` by the margin, or the distance over its
+    maximum."""
     distance: npt.NDArray[np.float32]
-    """The ranking score [N]: `distance_average` or `distance_last`, as configured; high = bad."""
+    """||mu - g||_2 [N]: `distance_last` where that ranks, else `distance_average`; high = bad."""
     distance_average: npt.NDArray[np.float32]
     """||y - s(b)||_2 averaged [N], in [0, sqrt 2]; high = bad."""
     distance_last: npt.NDArray[np.float32]
@@ -104,12 +109,17 @@ class SignalRecorder:
         last_N = self._distance_last_N.cpu().numpy().copy()
         top_labels_N3, top_probabilities_N3 = self._top(weight_N1)
         average_N = np.ascontiguousarray(average_NS[:, _DISTANCE])
+        distance_N = last_N if self._score == "last" else average_N
+        margin_N = np.ascontiguousarray(average_NS[:, _MARGIN])
         return Signals(
-            distance=(average_N if self._score == "average" else last_N).copy(),
+            score=rivalry(margin_N)
+            if self._score == "margin"
+            else (distance_N / MAXIMUM_DISTANCE).astype(np.float32),
+            distance=distance_N.copy(),
             distance_average=average_N,
             distance_last=last_N,
             predicted_gradient_norm=np.ascontiguousarray(average_NS[:, _GRADIENT_NORM]),
-            margin=np.ascontiguousarray(average_NS[:, _MARGIN]),
+            margin=margin_N,
             given_label_probability=np.ascontiguousarray(average_NS[:, _PROBABILITY]),
             top_labels_N3=top_labels_N3,
             top_probabilities_N3=top_probabilities_N3,
@@ -168,3 +178,12 @@ class SignalRecorder:
             functional.pad(labels_NT, (0, missing), value=-1).cpu().numpy().copy(),
             functional.pad(probabilities_NT, (0, missing)).cpu().numpy().copy(),
         )
+
+
+def rivalry(margin_N: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return 1 / (1 + exp(margin / 4)) [N], in [0, 1], 0.5 where the given label's best rival equals it.
+
+    High = bad. The division keeps far margins apart in single precision.
+    """
+    rivalry_N: npt.NDArray[np.float32] = 1 / (1 + np.exp(margin_N / np.float32(MARGIN_SCALE)))
+    return rivalry_N

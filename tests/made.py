@@ -86,6 +86,7 @@ def score(audit_id: UUID, position: int, *, rank: int) -> Score:
         position=position,
         rank=rank,
         given_label=given,
+        score=1 / rank,
         distance=1 / rank,
         error_probability=1 / rank,
         is_label_issue=rank == 1,

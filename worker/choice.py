@@ -7,6 +7,7 @@ from typing import Any
 from app.tables import Run, RunEpoch, RunStatus
 from models.metrics import detection
 from worker.labels import AuditLabels
+from worker.scores import ranking_score
 from worker.signal_files import Signals
 from worker.truths import UNKNOWN
 
@@ -47,7 +48,7 @@ def _detection(signals: Signals, known: AuditLabels) -> Json:
     is_error = (known.truth != known.given)[has_truth]
     if is_error.all() or not is_error.any():
         return dict.fromkeys(names)
-    found = detection(signals["distance"][has_truth], is_error)
+    found = detection(ranking_score(signals)[has_truth], is_error)
     return {"roc_auc": float(found.roc_auc), "average_precision": float(found.average_precision)}
 
 

@@ -44,7 +44,7 @@ def ranking_table(
         **{
             name: rows[name]
             for name in (
-                "suggested_confidence", "distance", "error_probability", "is_label_issue",
+                "suggested_confidence", "score", "distance", "error_probability", "is_label_issue",
                 "given_label_probability", "predicted_gradient_norm", "margin",
             )
         },

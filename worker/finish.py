@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import structlog
 from pyarrow import parquet
@@ -18,7 +19,7 @@ from app.database import Database
 from app.storage import PACK, Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
 from models.ensemble import averaged
-from models.estimates import estimate
+from models.estimates import Estimate, estimate
 from models.metrics import ranked
 from worker import (
     choice,
@@ -75,7 +76,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         _judge(session, storage, audit, runs, known)
         for run in choice.chosen(runs):
             run.is_chosen = True
-        rows = _score_rows(storage, audit, runs, known)
+        rows, believed = _score_rows(storage, audit, runs, known)
         shown = scores.without(rows, known.planted)
         session.execute(delete(Score).where(Score.audit_id == audit_id))
         copy_into(session, Score, shown)
@@ -87,7 +88,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             AuditStatus.SUCCEEDED,
             error=None,
             summary={
-                **summaries.document(shown, dataset.class_names or []),
+                **summaries.document(shown, dataset.class_names or [], _interval(believed, known.planted)),
                 "issues": counts,
                 "rehearsal": rehearsals.document(
                     rows,
@@ -114,7 +115,7 @@ def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
         known = labels.of_audit(session, storage, audit, dataset)
         runs = audits.runs(session, [audit_id])[audit_id]
         _judge(session, storage, audit, runs, known)
-        rows = _score_rows(storage, audit, runs, known)
+        rows, _ = _score_rows(storage, audit, runs, known)
         _report(session, storage, audit, rows, known)
     log.info("audit reported anew", audit=str(audit_id))
 
@@ -134,15 +135,27 @@ def _judge(session: Session, storage: Storage, audit: Audit, runs: list[Run], kn
             run.result = choice.result(epochs[run.id], signals, known)
 
 
-def _score_rows(storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels) -> pa.Table:
-    """Return the score rows in order of rank, from the signals of the chosen runs as one."""
+def _score_rows(
+    storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels
+) -> tuple[pa.Table, Estimate]:
+    """Return score rows in order of rank, from the signals of the chosen runs as one, and the estimate."""
     signals = averaged(
         [signal_files.load(storage, storage.run(audit.id, run.number)) for run in runs if run.is_chosen]
     )
     believed = estimate(
-        signals["distance_average"], disagrees_N=signals["top_labels_N3"][:, 0] != known.given
+        signals["distance_average"],
+        disagrees_N=signals["top_labels_N3"][:, 0] != known.given,
+        confidence_N=signals["top_probabilities_N3"][:, 0] - signals["top_probabilities_N3"][:, 1],
     )
-    return scores.rows(audit.id, signals, known.given, ranked(signals["distance"]), believed)
+    order = ranked(scores.ranking_score(signals))
+    return scores.rows(audit.id, signals, known.given, order, believed), believed
+
+
+def _interval(believed: Estimate, planted: npt.NDArray[np.bool_] | None) -> tuple[float, float]:
+    """Return the bounds of the number of wrong labels, without those that a rehearsal planted."""
+    count = 0 if planted is None else int(planted.sum())
+    low, high = believed.error_count_interval
+    return max(0.0, low - count), max(0.0, high - count)
 
 
 def _list_issues(

@@ -10,7 +10,7 @@ from models.metrics import Curve, detection, precision_at, recall_at
 from models.scale import MAXIMUM_DISTANCE
 from worker.truths import UNKNOWN, Labels
 
-Distances = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Json = dict[str, Any]
 BINS = 50
@@ -38,6 +38,7 @@ def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
     known = truth != UNKNOWN
     truth, given = truth[known], rows["given_label"].to_numpy()[known]
     distance, is_error = rows["distance"].to_numpy()[known], truth != given
+    score = rows["score"].to_numpy()[known]
     suggested = rows["suggested_label"].to_numpy()[known]
     errors = int(is_error.sum())
     return {
@@ -47,12 +48,12 @@ def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
         "suggestion_accuracy": float((suggested == truth)[is_error].mean()) if errors else None,
         "histogram": _histogram(distance, is_error),
         "norm_histogram": _histogram(rows["predicted_gradient_norm"].to_numpy()[known], is_error),
-        "at_k": _at_k(distance, is_error),
+        "at_k": _at_k(score, is_error),
         "per_class": [
-            _of_class(name, is_error[members], distance[members])
+            _of_class(name, is_error[members], score[members])
             for name, members in zip(class_names, _members(given, len(class_names)), strict=True)
         ],
-        **_detection(distance, is_error),
+        **_detection(score, is_error),
     }
 
 
@@ -62,17 +63,17 @@ def _members(given_N: Labels, class_count: int) -> list[npt.NDArray[np.int64]]:
     return np.split(order, np.searchsorted(given_N[order], np.arange(1, class_count)))
 
 
-def _detection(distance: Distances, is_error: Mask) -> Json:
+def _detection(score: Scores, is_error: Mask) -> Json:
     """Return areas and curves, all None where there is no error or nothing else."""
     if is_error.all() or not is_error.any():
         names = ("roc_auc", "average_precision", "precision_at_noise_rate", "roc", "precision_recall")
         return dict.fromkeys(names)
-    found = detection(distance, is_error)
+    found = detection(score, is_error)
     errors = int(is_error.sum())
     return {
         "roc_auc": found.roc_auc,
         "average_precision": found.average_precision,
-        "precision_at_noise_rate": precision_at(distance, is_error, [errors])[errors],
+        "precision_at_noise_rate": precision_at(score, is_error, [errors])[errors],
         "roc": _points(found.roc),
         "precision_recall": _points(found.precision_recall),
     }
@@ -82,25 +83,25 @@ def _points(curve: Curve) -> Json:
     return {"x": curve.x_P.tolist(), "y": curve.y_P.tolist()}
 
 
-def _at_k(distance: Distances, is_error: Mask) -> list[Json]:
+def _at_k(score: Scores, is_error: Mask) -> list[Json]:
     """Return precision and recall of the first k for round k, and for as many as there are errors."""
-    count = len(distance)
+    count = len(score)
     ladder = (step * 10**power for power in range(8) for step in (1, 2, 5))
     wanted = sorted({k for k in (*ladder, int(is_error.sum()), count) if 0 < k <= count})
-    precision, recall = precision_at(distance, is_error, wanted), recall_at(distance, is_error, wanted)
+    precision, recall = precision_at(score, is_error, wanted), recall_at(score, is_error, wanted)
     return [{"k": k, "precision": precision[k], "recall": recall[k]} for k in wanted]
 
 
-def _histogram(values: Distances, is_error: Mask) -> Json:
+def _histogram(values: Scores, is_error: Mask) -> Json:
     right, edges = np.histogram(values[~is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
     wrong, _ = np.histogram(values[is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
     return {"edges": edges.tolist(), "right": right.tolist(), "wrong": wrong.tolist()}
 
 
-def _of_class(name: str, is_error: Mask, distance: Distances) -> Json:
+def _of_class(name: str, is_error: Mask, score: Scores) -> Json:
     return {
         "class": name,
         "samples": len(is_error),
         "errors": int(is_error.sum()),
-        "roc_auc": _detection(distance, is_error)["roc_auc"],
+        "roc_auc": _detection(score, is_error)["roc_auc"],
     }

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from models.estimates import Estimate
+from models.scale import MAXIMUM_DISTANCE
 from worker.signal_files import Signals
 
 Index = npt.NDArray[np.int64]
@@ -29,6 +30,7 @@ def rows(
         "position": order,
         "rank": np.arange(1, len(order) + 1),
         "given_label": labels_N[order],
+        "score": ranking_score(signals)[order],
         **{
             name: signals[name][order]
             for name in (
@@ -58,6 +60,13 @@ def without(rows: pa.Table, left_out_N: npt.NDArray[np.bool_] | None) -> pa.Tabl
     kept = rows.filter(pa.array(~left_out_N[rows["position"].to_numpy()]))
     rank = kept.schema.get_field_index("rank")
     return kept.set_column(rank, "rank", pa.array(np.arange(1, len(kept) + 1)))
+
+
+def ranking_score(signals: Signals) -> npt.NDArray[np.float32]:
+    """Return what ranks [N]; runs that ended before there was a score are ranked by their distance."""
+    if "score" in signals:
+        return signals["score"]
+    return (signals["distance"] / np.float32(MAXIMUM_DISTANCE)).astype(np.float32)
 
 
 def _known(values: npt.NDArray[np.generic], labels: Index) -> pa.Array:

@@ -19,12 +19,13 @@ PAIRS_MAX = 50
 SHARES = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 
-def document(rows: pa.Table, class_names: list[str]) -> Json:
+def document(rows: pa.Table, class_names: list[str], error_count_interval: tuple[float, float]) -> Json:
     """Return distances, disagreements, expected errors, classes, confusions and the budget of a ranking.
 
     Args:
         rows: scores in order of rank.
         class_names: index = label.
+        error_count_interval: least and largest number of wrong labels believed possible.
 
     """
     given, suggested = rows["given_label"].to_numpy(), rows["suggested_label"].to_numpy()
@@ -34,6 +35,7 @@ def document(rows: pa.Table, class_names: list[str]) -> Json:
         "sample_count": len(rows),
         "disagreement_count": int((given != suggested).sum()),
         "expected_error_count": float(probability.sum()),
+        "expected_error_interval": list(error_count_interval),
         "label_issue_count": int(rows["is_label_issue"].to_numpy().sum()),
         "noise_rate": float(probability.mean()),
         "health": 1 - float(probability.mean()),

@@ -79,6 +79,7 @@ class Suspect(TypedDict):
     suggested_label: str
     suggested_confidence: float
     suggestions: list[Suggestion]
+    score: float | None
     distance: float
     error_probability: float | None
     is_label_issue: bool | None

@@ -118,8 +118,8 @@ def suspect(dataset: Dataset, row: ranking.Row, review: Review | None = None) ->
         **{
             name: getattr(score, name)
             for name in (
-                "rank", "position", "distance", "distance_average", "distance_last", "margin", "loss",
-                "predicted_gradient_norm", "given_label_probability", "suggested_confidence",
+                "rank", "position", "score", "distance", "distance_average", "distance_last", "margin",
+                "loss", "predicted_gradient_norm", "given_label_probability", "suggested_confidence",
                 "error_probability", "is_label_issue", "neighbour_disagreement",
             )
         },

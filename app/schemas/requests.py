@@ -170,7 +170,9 @@ class Training(Request):
     schedule: Literal["constant", "one_cycle"] | None = None
     augmentation: Literal["none", "flip_crop", "resize_crop_flip"] | None = None
     signal_decay: float | None = Field(default=None, ge=0, lt=1, description="of the average over epochs")
-    score: Literal["average", "last"] | None = Field(default=None, description="which distance ranks")
+    score: Literal["margin", "average", "last"] | None = Field(
+        default=None, description="what ranks: the averaged margin, or the distance, averaged or last"
+    )
     precision: Literal["fp32", "bf16"] | None = None
 
     @model_validator(mode="after")

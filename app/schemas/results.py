@@ -34,6 +34,7 @@ class Suspect(BaseModel):
                         {"label": "2", "probability": 0.9973},
                         {"label": "8", "probability": 0.0011},
                     ],
+                    "score": 0.9997,
                     "distance": 1.4125,
                     "error_probability": 0.999,
                     "is_label_issue": True,
@@ -61,9 +62,12 @@ class Suspect(BaseModel):
     suggested_label: str
     suggested_confidence: float
     suggestions: list[Suggestion] = Field(description="the three likeliest labels")
+    score: Probability | None = Field(
+        description="what ranks; high = probably wrong; null: the distance ranks"
+    )
     distance: float = Field(description="||mu - g||, in [0, sqrt 2]; high = probably wrong")
     error_probability: Probability | None = Field(description="estimated; null while provisional")
-    is_label_issue: bool | None = Field(description="more probably wrong than right; null while provisional")
+    is_label_issue: bool | None = Field(description="automatic cut; null while provisional")
     distance_average: float
     distance_last: float
     predicted_gradient_norm: float

@@ -101,6 +101,12 @@ class SummaryOut(BaseModel):
     sample_count: int
     disagreement_count: int = Field(description="samples whose suggested label is not the given one")
     expected_error_count: float = Field(description="sum of the error probabilities")
+    expected_error_interval: list[float] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="least and largest number of wrong labels that is believed possible",
+    )
     label_issue_count: int = Field(description="samples beyond the automatic cut")
     noise_rate: Probability | None = Field(default=None, description="expected share of wrong labels")
     health: Probability | None = Field(default=None, description="1 - noise_rate; low = bad")

@@ -75,7 +75,8 @@ def _detection(signals: Signals, case: Case) -> dict[str, float]:
 
 def _estimates(signals: Signals, case: Case) -> dict[str, float]:
     disagrees_N = signals.top_labels_N3[:, 0] != case.given_N
-    believed = estimate(signals.distance_average, disagrees_N=disagrees_N)
+    confidence_N = signals.top_probabilities_N3[:, 0] - signals.top_probabilities_N3[:, 1]
+    believed = estimate(signals.distance_average, disagrees_N=disagrees_N, confidence_N=confidence_N)
     figures = {
         "error_rate": float(case.is_error_N.mean()),
         "error_rate_estimated": believed.error_count / len(case.given_N),

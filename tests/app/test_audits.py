@@ -171,6 +171,7 @@ def test_suspects_come_worst_first_over_all_pages(
         "suggested_label": "ant",
         "suggested_confidence": 0.5,
         "suggestions": [{"label": "ant", "probability": 0.5}, {"label": "cat", "probability": 0.25}],
+        "score": 1.0,
         "distance": 1.0,
         "error_probability": 1.0,
         "is_label_issue": True,

@@ -63,8 +63,8 @@ def test_from_a_file_to_its_ranking_by_one_command(stack: LocalStack, tmp_path: 
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [int(row["rank"]) for row in rows] == list(range(1, 1001))
-    distances = [float(row["distance"]) for row in rows]
-    assert distances == sorted(distances, reverse=True)
+    ranking = [float(row["score"]) for row in rows]
+    assert ranking == sorted(ranking, reverse=True)
     wrong = [row["given_label"] != row["key"].split("/")[1][0] for row in rows]
     assert sum(wrong) == 100
     assert sum(wrong[:100]) >= 85, "precision at the noise rate"

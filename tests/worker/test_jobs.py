@@ -161,8 +161,8 @@ def test_an_audit_from_training_to_its_files(
     assert sum(done.summary["histogram"]["counts"]) == 120
     with database.transaction() as session:
         scores = session.scalars(select(Score).order_by(Score.rank)).all()
-    distances = [score.distance for score in scores]
-    assert distances == sorted(distances, reverse=True)
+    ranking = [score.score for score in scores]
+    assert ranking == sorted(ranking, reverse=True)
     assert [score.rank for score in scores] == list(range(1, 121))
     assert {score.position for score in scores} == set(range(120))
     wrong = {score.position for score in scores[:12]}

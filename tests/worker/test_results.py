@@ -45,6 +45,7 @@ def rows() -> pa.Table:
         error_probability_N=np.array([0.25, 1.0, 0.0, 0.75], dtype=np.float32),
         is_label_issue_N=np.array([False, True, False, True]),
         error_count=2.0,
+        error_count_interval=(1.0, 3.0),
     )
     return scores.rows(uuid4(), signals(), np.array([0, 0, 1, 1], dtype=np.int32), order, believed)
 
@@ -74,9 +75,11 @@ def test_the_csv_is_rfc_4180_and_runs_no_formula(rows: pa.Table, tmp_path: Path)
     assert [row["is_error"] for row in found] == ["true", "false", "false", ""]
     assert [row["error_probability"] for row in found] == ["1", "0.75", "0.25", "0"]
     assert [row["is_label_issue"] for row in found] == ["true", "true", "false", "false"]
+    # Without a score of their own, as runs of earlier versions are, samples have their distance over sqrt 2.
+    assert [float(row["score"]) for row in found] == pytest.approx((DISTANCE[[1, 3, 0, 2]] / 2**0.5).tolist())
     assert list(found[0]) == [
         "rank", "key", "position", "split", "given_label", "suggested_label", "suggested_confidence",
-        "distance", "error_probability", "is_label_issue", "given_label_probability",
+        "score", "distance", "error_probability", "is_label_issue", "given_label_probability",
         "predicted_gradient_norm", "margin", "true_label", "is_error",
     ]  # fmt: skip
 
@@ -107,9 +110,10 @@ def test_metrics_without_an_error_have_no_roc(rows: pa.Table) -> None:
 
 
 def test_the_summary_counts_disagreements_and_expected_errors(rows: pa.Table) -> None:
-    found = summaries.document(rows, NAMES)
+    found = summaries.document(rows, NAMES, (1.0, 3.0))
     assert (found["sample_count"], found["disagreement_count"]) == (4, 2)
     assert (found["expected_error_count"], found["label_issue_count"]) == (2.0, 2)
+    assert found["expected_error_interval"] == [1.0, 3.0]
     assert (found["noise_rate"], found["health"]) == (0.5, 0.5)
     assert [item["expected_errors"] for item in found["per_class"]] == [1.25, 0.75, 0]
     assert [item["disagreements"] for item in found["per_class"]] == [1, 1, 0]
@@ -120,7 +124,7 @@ def test_the_summary_counts_disagreements_and_expected_errors(rows: pa.Table) ->
 def test_the_summary_says_what_is_confused_with_what(rows: pa.Table) -> None:
     # Position 0 is an "a", or by 1/4 a "b"; 1 was given "a" and is surely a "c"; 2 is a "b";
     # 3 is a "b", or by 3/4 something else: nine tenths of it an "a", one a "c".
-    found = summaries.document(rows, NAMES)
+    found = summaries.document(rows, NAMES, (1.0, 3.0))
     pairs = {(item["true"], item["given"]): item["expected_count"] for item in found["confused_pairs"]}
     assert pairs == pytest.approx(
         {("c", "a"): 1.0, ("a", "b"): 0.675, ("b", "a"): 0.25, ("c", "b"): 0.075}, abs=1e-6
@@ -136,13 +140,13 @@ def test_the_summary_says_what_is_confused_with_what(rows: pa.Table) -> None:
 
 
 def test_the_summary_has_no_matrix_that_nobody_could_look_at(rows: pa.Table) -> None:
-    found = summaries.document(rows, [*NAMES, *map(str, range(98))])
+    found = summaries.document(rows, [*NAMES, *map(str, range(98))], (1.0, 3.0))
     assert found["transition_matrix"] is None
     assert len(found["confused_pairs"]) == 4
 
 
 def test_the_summary_says_what_a_review_finds(rows: pa.Table) -> None:
-    budget = summaries.document(rows, NAMES)["budget"]
+    budget = summaries.document(rows, NAMES, (1.0, 3.0))["budget"]
     assert (budget["total"], budget["review"]) == (2.0, [1, 2, 3, 4])
     assert budget["expected_found"] == [1.0, 1.75, 2.0, 2.0]
     assert budget["to_find"][2] == {"share": 0.9, "review": 3, "found": 1.8}

@@ -1,0 +1,108 @@
+"""Compare detectors on the same data, networks and training; one command, resumable.
+
+    make peers DATA=folder ARGS="--seeds 0 --count 6000"
+    python -m bench.peers --data DATA --tasks mnist-uniform-80 letter-uniform-20 --seeds 0 1 2 --count 10000
+
+Every finished detector adds a line to bench/peers/results/NAME.jsonl and is not run again. The table and the
+plot are made from all lines of that file.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench.paper.results import Results
+from bench.peers import report
+from bench.peers.detectors import DETECTORS, as_cross_entropy
+from bench.peers.figures import figures
+from bench.peers.tasks import TASKS, Task
+from models.config import TrainingConfig, resolve
+
+FOLDER = Path(__file__).with_name("results")
+PACKAGES = ("torch", "numpy", "scikit-learn", "cleanlab", "aum")
+
+
+def configuration(task: Task, *, seed: int, epochs: int | None) -> TrainingConfig:
+    """Return what the service would choose for this data on a CPU, with nothing set by task."""
+    return resolve(
+        {"seed": seed, "epochs": epochs},
+        shape=task.inputs.shape[1:],
+        sample_count=len(task.inputs),
+        class_count=task.class_count,
+        device="cpu",
+    )
+
+
+def machine() -> dict[str, str]:
+    """Return what the seconds depend on."""
+    return {
+        "cpu": str(torch.cpu.get_capabilities().get("cpu_name", platform.processor())),
+        "threads": str(torch.get_num_threads()),
+        "load_at_start": f"{os.getloadavg()[0]:.1f}",
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def compare(options: argparse.Namespace, results: Results) -> None:
+    """Run every detector on every task and seed that has no line yet."""
+    keys = [
+        {"task": task, "seed": seed, "count": options.count, "epochs": options.epochs, "detector": detector}
+        for task in options.tasks
+        for seed in options.seeds
+        for detector in options.detectors
+    ]
+    columns = (TextColumn("{task.description:<42}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as progress:
+        bar = progress.add_task("", total=len(keys))
+        for key in keys:
+            progress.update(bar, description=f"{key['task']}, seed {key['seed']}, {key['detector']}")
+            if results.get(key) is None:
+                results.add(key, measured(options.data, key))
+            progress.advance(bar)
+
+
+def measured(data: Path, key: dict[str, Any]) -> dict[str, Any]:
+    """Run one detector on one task; return every figure with configuration and machine."""
+    task = TASKS[key["task"]](data, key["seed"], key["count"])
+    config = configuration(task, seed=key["seed"], epochs=key["epochs"])
+    shared = config if key["detector"] == "limit" else as_cross_entropy(config)
+    started_on = machine()
+    finding = DETECTORS[key["detector"]](task, shared)
+    return {**figures(task, finding), "config": asdict(shared), "machine": started_on}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Compare, then print the table and draw the plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with mnist/, letter/, cifar10/ ...")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--count", type=int, help="samples of each task, drawn by the seed; default all")
+    parser.add_argument(
+        "--epochs", type=int, help="for every detector; default: what LIMIT's defaults choose"
+    )
+    parser.add_argument("--name", default="comparison", help="of the file of results")
+    options = parser.parse_args(arguments)
+    results = Results(FOLDER / f"{options.name}.jsonl")
+    compare(options, results)
+    table = report.table(results.lines())
+    sys.stdout.write(table)
+    (FOLDER / f"{options.name}.md").write_text(table)
+    report.plot(results.lines(), FOLDER / f"{options.name}.png")
+    sys.stdout.write(json.dumps({"lines": len(results.lines()), "file": f"{options.name}.jsonl"}) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

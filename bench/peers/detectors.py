@@ -1,0 +1,162 @@
+"""The detectors: each turns a task and one shared configuration into rankings, cuts and noise rates.
+
+All train the same network with the same augmentation, epochs, batches and learning rates, seed by seed.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from aum import AUMCalculator
+from cleanlab.count import compute_confident_joint
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores
+
+from bench.peers.plain import probabilities, train_plain
+from bench.peers.tasks import Task
+from models.config import TrainingConfig
+from models.estimates import estimate
+from models.training import train
+
+FOLDS = 5
+CLEANLAB_RANKINGS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
+CLEANLAB_FILTERS = (
+    "prune_by_noise_rate",
+    "prune_by_class",
+    "both",
+    "confident_learning",
+    "predicted_neq_given",
+)
+"""cleanlab's default is the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one detector says about a task."""
+
+    scores: Mapping[str, npt.NDArray[Any]]
+    """Rankings [N] by name; high = bad."""
+    cuts: Mapping[str, npt.NDArray[np.bool_]]
+    """Which labels are wrong [N], by name."""
+    noise_rates: Mapping[str, float]
+    """Estimated shares of wrong labels, by name."""
+    network_samples: int
+    """Samples that passed forward and backward through a network, counted for each network."""
+    seconds: float
+    error_probability_N: npt.NDArray[Any] | None = None
+    noise_rate_interval: tuple[float, float] | None = None
+
+
+def limit(task: Task, config: TrainingConfig) -> Finding:
+    """Train LIMIT once: both networks see every sample in every epoch."""
+    started = time.monotonic()
+    result = train(task.inputs, task.given_N, class_count=task.class_count, config=config)
+    signals = result.signals
+    believed = estimate(
+        signals.distance_average,
+        disagrees_N=signals.top_labels_N3[:, 0] != task.given_N,
+        confidence_N=signals.top_probabilities_N3[:, 0] - signals.top_probabilities_N3[:, 1],
+    )
+    low, high = believed.error_count_interval
+    return Finding(
+        scores={
+            "limit score (default)": signals.score,
+            "limit distance": signals.distance_average,
+            "limit distance, last": signals.distance_last,
+        },
+        cuts={
+            "limit cut": believed.is_label_issue_N,
+            "limit suggested != given": signals.top_labels_N3[:, 0] != task.given_N,
+        },
+        noise_rates={"limit": believed.error_count / len(task.given_N)},
+        network_samples=2 * result.epochs * len(task.given_N),
+        seconds=time.monotonic() - started,
+        error_probability_N=believed.error_probability_N,
+        noise_rate_interval=(low / len(task.given_N), high / len(task.given_N)),
+    )
+
+
+def aum(task: Task, config: TrainingConfig) -> Finding:
+    """Train with cross-entropy once; the package `aum` averages margins, the last epoch gives the loss."""
+    started = time.monotonic()
+    loss_N = np.zeros(len(task.given_N))
+    with tempfile.TemporaryDirectory() as folder:
+        calculator = AUMCalculator(folder)
+
+        def on_batch(index_B: torch.Tensor, logits_BK: torch.Tensor, labels_B: torch.Tensor) -> None:
+            calculator.update(logits_BK, labels_B, index_B.tolist())
+            loss_N[index_B.numpy()] = torch.nn.functional.cross_entropy(logits_BK, labels_B, reduction="none")
+
+        train_plain(task, config, np.arange(len(task.given_N)), on_batch)
+        aum_N = np.array(
+            [calculator.sums[position] / calculator.counts[position] for position in range(len(loss_N))]
+        )
+    return Finding(
+        scores={"aum": -aum_N, "loss": loss_N},
+        cuts={},
+        noise_rates={},
+        network_samples=config.epochs * len(loss_N),
+        seconds=time.monotonic() - started,
+    )
+
+
+def cleanlab(task: Task, config: TrainingConfig) -> Finding:
+    """Train five networks, each on four fifths of the samples, and judge the others by confident learning."""
+    started = time.monotonic()
+    count = len(task.given_N)
+    fold_N = np.random.default_rng(config.seed).permutation(count) % FOLDS
+    probabilities_NK = np.zeros((count, task.class_count))
+    for fold in range(FOLDS):
+        network, prepare = train_plain(task, config, np.flatnonzero(fold_N != fold), None)
+        probabilities_NK[fold_N == fold] = probabilities(network, prepare, task.inputs[fold_N == fold])
+    labels_N = task.given_N
+    scores = {
+        f"cleanlab {name}": -get_label_quality_scores(labels_N, probabilities_NK, method=name)
+        for name in CLEANLAB_RANKINGS
+        if name != "confidence_weighted_entropy"
+    } | {
+        "cleanlab confidence_weighted_entropy": -get_label_quality_scores(
+            labels_N, probabilities_NK, method="confidence_weighted_entropy", adjust_pred_probs=False
+        )
+    }
+    cuts = {
+        f"cleanlab {name}": find_label_issues(labels_N, probabilities_NK, filter_by=name, n_jobs=1)
+        for name in CLEANLAB_FILTERS
+    }
+    return Finding(
+        scores=scores,
+        cuts=cuts,
+        noise_rates={"cleanlab": _confident_noise_rate(labels_N, probabilities_NK)},
+        network_samples=config.epochs * (FOLDS - 1) * count,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _confident_noise_rate(labels_N: npt.NDArray[np.int64], probabilities_NK: npt.NDArray[Any]) -> float:
+    """Return the share off the diagonal of confident learning's calibrated joint distribution."""
+    joint_KK = compute_confident_joint(labels_N, probabilities_NK, calibrate=True)
+    return float(1 - np.trace(joint_KK) / joint_KK.sum())
+
+
+def chance(task: Task, config: TrainingConfig) -> Finding:
+    """Rank by lot."""
+    drawn_N = np.random.default_rng(config.seed).random(len(task.given_N))
+    return Finding(scores={"random": drawn_N}, cuts={}, noise_rates={}, network_samples=0, seconds=0.0)
+
+
+def as_cross_entropy(config: TrainingConfig) -> TrainingConfig:
+    """Return the configuration of the peers' networks."""
+    return replace(config, method="ce")
+
+
+DETECTORS: Mapping[str, Callable[[Task, TrainingConfig], Finding]] = {
+    "limit": limit,
+    "aum": aum,
+    "cleanlab": cleanlab,
+    "random": chance,
+}

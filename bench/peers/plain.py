@@ -1,0 +1,69 @@
+"""Plain cross-entropy training, as the peers' users write it, on LIMIT's networks, batches and schedule."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from bench.peers.tasks import Task
+from models import standardisation
+from models.batches import Preparation, batch_bounds, place
+from models.config import TrainingConfig
+from models.learner import Learner, learning_rate
+from models.shuffling import Shuffling
+
+OnBatch = Callable[[Tensor, Tensor, Tensor], None]
+"""Called with index_B, logits_BK and labels_B of every batch, as judged before its update."""
+JUDGING_BATCH = 1_024
+CPU = torch.device("cpu")
+
+
+def train_plain(
+    task: Task, config: TrainingConfig, index: npt.NDArray[np.int64], on_batch: OnBatch | None
+) -> tuple[Learner, Preparation]:
+    """Train a network with cross-entropy on the samples of `index`."""
+    inputs, labels_N = task.inputs[index], torch.from_numpy(task.given_N[index])
+    rows = place(inputs, config, CPU)
+    generator = torch.Generator()
+    prepare = _preparation(inputs, config)
+    learner = Learner(
+        config, channels=inputs.shape[-1], class_count=task.class_count, device=CPU, generator=generator
+    )
+    shuffling = Shuffling(sample_count=len(index), validation_fraction=0.0, seed=config.seed)
+    bounds = batch_bounds(len(index), config.batch_size)
+    steps, step = config.epochs * (len(bounds) - 1), 0
+    for epoch in range(config.epochs):
+        generator.manual_seed(shuffling.device_seed(epoch))
+        for index_B, rows_B in rows.read(shuffling.order(epoch), bounds):
+            labels_B = labels_N[index_B]
+            rate = learning_rate(config, step=step, steps=steps)
+            _, logits_BK = learner.step(
+                prepare.training(rows_B, generator), labels_B, rate=rate, trains_classifier=True
+            )
+            if on_batch is not None:
+                on_batch(index_B, logits_BK, labels_B)
+            step += 1
+    return learner, prepare
+
+
+def probabilities(
+    learner: Learner, prepare: Preparation, inputs: npt.NDArray[np.generic]
+) -> npt.NDArray[np.float32]:
+    """Return the trained network's softmax [N, K] of other samples."""
+    batches = [
+        learner.judge_logits(prepare.plain(torch.from_numpy(inputs[start : start + JUDGING_BATCH])))
+        for start in range(0, len(inputs), JUDGING_BATCH)
+    ]
+    softmax_NK: npt.NDArray[np.float32] = torch.cat(batches).softmax(1).numpy()
+    return softmax_NK
+
+
+def _preparation(inputs: npt.NDArray[np.generic], config: TrainingConfig) -> Preparation:
+    return Preparation(
+        standardisation=standardisation.measure(inputs, CPU),
+        input_size=config.input_size,
+        augmentation=config.augmentation,
+        device=CPU,
+    )

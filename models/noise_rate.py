@@ -1,0 +1,86 @@
+"""The share of wrong labels, from where a network is sure: no truth enters.
+
+A weak network disagrees with right labels too, and two heaps of distances cannot tell its own mistakes from
+those of the labels. Where it is surest it makes hardly any, and every disagreement there is a wrong label;
+towards samples it is less sure of, disagreement grows with both. Human errors grew only up to about the
+middle (docs/detection.md): a weak network's disagreement counts up to its middle and no further.
+Shape suffixes: N samples, G groups of equal size, the surest first.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+GROUPS = 10
+LOWEST, MIDDLE, HIGHEST = (0,), (3, 4), (5,)
+"""Groups whose disagreement bounds that of the less sure ones: for the lower bound, the centre, the upper."""
+WEAK, STRONG = 0.7, 0.8
+"""Agreement of all samples over that of the surest: a network below is weak, one above knows its data."""
+SPREAD_LOW, SPREAD_HIGH = 0.85, 1.1
+"""Interval around a strong network's count, as seen on data with known errors."""
+NORMAL_95 = 1.96
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseRate:
+    """Share of wrong labels with the interval that is believed to hold it, all in [0, 1]."""
+
+    centre: float
+    low: float
+    high: float
+
+
+def judge(
+    heap_rate: float, *, confidence_N: npt.NDArray[np.floating], disagrees_N: npt.NDArray[np.bool_]
+) -> NoiseRate:
+    """Return the noise rate, by the heaps of a strong network and by the surest samples of a weak one.
+
+    Args:
+        heap_rate: share of wrong labels by two heaps of distances.
+        confidence_N: probability of the judge's first choice less that of its second, in [0, 1].
+        disagrees_N: whether that first choice differs from the given label.
+
+    """
+    order_N = np.argsort(-confidence_N, kind="stable")
+    groups = [group for group in np.array_split(disagrees_N[order_N], GROUPS) if len(group)]
+    disagreement_G = np.array([group.mean() for group in groups])
+    strength = _strength(1 - float(disagrees_N.mean()), 1 - float(disagreement_G[0]))
+    low, centre, high = (_bounded(disagreement_G, places) for places in (LOWEST, MIDDLE, HIGHEST))
+    strong = of_heaps(heap_rate, sample_count=len(disagrees_N))
+    mixed = strength * strong.centre + (1 - strength) * centre
+    return NoiseRate(
+        centre=mixed,
+        low=min(mixed, strength * strong.low + (1 - strength) * max(low - _chance(low, len(disagrees_N)), 0)),
+        high=max(
+            mixed, strength * strong.high + (1 - strength) * min(high + _chance(high, len(disagrees_N)), 1)
+        ),
+    )
+
+
+def of_heaps(heap_rate: float, *, sample_count: int) -> NoiseRate:
+    """Return the noise rate where nothing but the two heaps is known, or needed."""
+    chance = _chance(heap_rate, sample_count)
+    return NoiseRate(
+        centre=heap_rate,
+        low=max(0.0, SPREAD_LOW * heap_rate - chance),
+        high=min(1.0, SPREAD_HIGH * heap_rate + chance),
+    )
+
+
+def _chance(rate: float, sample_count: int) -> float:
+    """Return how far a share of a random sample may lie from the truth, with 95 % probability."""
+    return NORMAL_95 * float(np.sqrt(max(rate * (1 - rate), 0.0) / sample_count))
+
+
+def _strength(agreement: float, surest_agreement: float) -> float:
+    """Return how far the network knows its data, from 0 (weak) to 1 (strong)."""
+    competence = agreement / max(surest_agreement, 1e-9)
+    return float(np.clip((competence - WEAK) / (STRONG - WEAK), 0, 1))
+
+
+def _bounded(disagreement_G: npt.NDArray[np.float64], places: tuple[int, ...]) -> float:
+    """Return the mean disagreement where no group counts for more than those at `places`."""
+    last = len(disagreement_G) - 1
+    bounds = [np.minimum(disagreement_G, disagreement_G[min(place, last)]).mean() for place in places]
+    return float(np.mean(bounds))

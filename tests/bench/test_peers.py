@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.peers import report
+from bench.peers.data import Samples, digits
+from bench.peers.detectors import DETECTORS, as_cross_entropy
+from bench.peers.figures import calibration_error, cut, figures, ranking
+from bench.peers.tasks import NEXT_DIGIT, Task, class_dependent, pair, uniform
+from models.config import resolve
+
+NOWHERE = Path()
+
+
+def noise_rate(plant: object, seed: int = 0) -> float:
+    true = np.arange(10_000) % 10
+    return float((plant(true, 10, seed) != true).mean())  # type: ignore[operator]
+
+
+def test_tasks_plant_the_noise_their_names_say() -> None:
+    assert noise_rate(uniform(0.4)) == pytest.approx(0.4, abs=0.02)
+    assert noise_rate(pair(0.4, NEXT_DIGIT)) == pytest.approx(0.4, abs=0.02)
+    assert noise_rate(pair(0.4, {9: 1})) == pytest.approx(0.04, abs=0.01)
+    rates = [noise_rate(class_dependent, seed) for seed in range(3)]
+    assert all(0.1 < rate < 0.35 for rate in rates)
+    assert len(set(rates)) == 3
+
+
+def test_a_part_of_a_dataset_is_the_same_for_the_same_seed() -> None:
+    samples = Samples(inputs=np.arange(100)[:, None], labels_N=np.arange(100) % 2)
+    first, again, other = (samples.part(10, seed).inputs[:, 0] for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert samples.part(None, 1) is samples
+
+
+def test_figures_of_a_ranking_and_a_cut_by_hand() -> None:
+    is_error = np.array([True, False, True, False])
+    found = ranking(np.array([4.0, 3.0, 2.0, 1.0]), is_error)
+    # Of four pairs of a wrong and a right label three are in order; precisions at the errors are 1, 2/3.
+    assert found["auroc"] == 0.75
+    assert found["ap"] == pytest.approx(5 / 6, abs=1e-5)
+    assert found["precision_at_noise_rate"] == 0.5
+    # One of two is found, one of two flagged is wrong.
+    assert cut(np.array([True, True, False, False]), is_error) == {"f1": 0.5, "flagged": 0.5}
+    assert calibration_error(np.full(4, 0.5), is_error) == 0
+    assert calibration_error(np.full(4, 0.8), is_error) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("detector", ["limit", "aum", "cleanlab", "random"])
+def test_every_detector_answers_on_few_samples(detector: str) -> None:
+    samples = digits(NOWHERE).part(200, 0)
+    given = uniform(0.2)(samples.labels_N, 10, 0)
+    task = Task(inputs=samples.inputs, given_N=given, true_N=samples.labels_N, class_count=10)
+    config = resolve(
+        {"seed": 0, "epochs": 4}, shape=(8, 8, 1), sample_count=200, class_count=10, device="cpu"
+    )
+    finding = DETECTORS[detector](task, config if detector == "limit" else as_cross_entropy(config))
+    line = {"key": {"task": "digits", "detector": detector, "seed": 0}, **figures(task, finding)}
+    assert all(score.shape == (200,) and np.isfinite(score).all() for score in finding.scores.values())
+    assert all(flags.dtype == bool for flags in finding.cuts.values())
+    networks = {"limit": 2, "aum": 1, "cleanlab": 4, "random": 0}[detector]
+    assert finding.network_samples == networks * 4 * 200
+    table = report.table([line])
+    assert all(f"| {name} |" in table for name in finding.scores)
