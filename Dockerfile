@@ -32,7 +32,7 @@ USER limit-audit
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["limit-audit", "probe", "api"]
-CMD ["uvicorn", "--factory", "app.main:create_app", "--host", "0.0.0.0", "--port", "8000", "--no-access-log"]
+CMD ["uvicorn", "--factory", "app.main:create_app", "--host", "0.0.0.0", "--port", "8000", "--http", "app.connections:Patient", "--no-access-log"]
 
 FROM base AS worker
 # Threads that spin while they wait take the cores from the processes beside them.

@@ -121,7 +121,16 @@ class LocalStack:
         self.on_step("API, workers and beat")
         api = ("-m", "uvicorn", "--factory", "app.main:create_app", "--host", HOST, "--port", str(self.port))
         # Streams of events end only when they are told to.
-        self._spawn("api", *api, "--no-access-log", "--timeout-graceful-shutdown", str(GRACE_SECONDS))
+        # `Patient` gives back the connections of clients that neither send nor read.
+        self._spawn(
+            "api",
+            *api,
+            "--http",
+            "app.connections:Patient",
+            "--no-access-log",
+            "--timeout-graceful-shutdown",
+            str(GRACE_SECONDS),
+        )
         celery = ("-m", "celery", "-A")
         worker = (
             "worker",

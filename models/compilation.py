@@ -1,27 +1,16 @@
-"""Kernels made for the networks at hand (torch.compile), where their making pays.
+"""Kernels made for the networks at hand (torch.compile), where a configuration asks for them.
 
 On CPUs it does not: with the C++ backend the networks of Table 3 stepped no faster, after two minutes of
 compiling (bench/defaults/RESULTS.md).
 """
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch._dynamo.exc import TorchDynamoException
 
 BACKEND = "inductor"
-CAPABILITY_MIN = (7, 0)
-"""Of a GPU, for Triton's kernels."""
-
-
-def is_possible(device: str) -> bool:
-    """Whether the device is a GPU for which kernels can be made here."""
-    place = torch.device(device)
-    if place.type != "cuda" or find_spec("triton") is None:
-        return False
-    return torch.cuda.get_device_capability(place) >= CAPABILITY_MIN
 
 
 class Compiled:

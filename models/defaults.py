@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import torch
 
-from models import compilation
-
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
@@ -127,12 +125,6 @@ def _precision(situation: Situation, _: Chosen) -> str:
     return "bf16" if has_fast_bfloat16(situation.device) else "fp32"
 
 
-def _compiled(situation: Situation, chosen: Chosen) -> bool:
-    """Choose kernels of their own for the networks that train for long on GPUs."""
-    is_large = str(chosen["network"]).startswith("resnet")
-    return is_large and compilation.is_possible(situation.device)
-
-
 def has_fast_bfloat16(device: str) -> bool:
     """Whether bf16 products are faster than fp32 there: GPUs since Ampere, CPUs with AMX or AVX-512 BF16.
 
@@ -167,7 +159,7 @@ CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "validation_fraction": lambda *_: 0.0,
     "patience": lambda *_: 0,
     "precision": _precision,
-    "compiled": _compiled,
+    "compiled": lambda *_: False,  # on no GPU was it measured yet
     "seed": lambda *_: 0,
 }
 """One choice per field, in an order in which each may look at those before it."""

@@ -70,6 +70,7 @@ def estimate(
     *,
     disagrees_N: npt.NDArray[np.bool_] | None = None,
     confidence_N: npt.NDArray[np.floating[Any]] | None = None,
+    competence: float | None = None,
 ) -> Estimate:
     """Return error probabilities, automatic cut and number of errors.
 
@@ -80,6 +81,7 @@ def estimate(
             it is known: where the data are hard, the heaps of distances alone can mislead.
         confidence_N: probability of the suggested label less that of the second, in [0, 1]. With it the
             errors of a network that knows its data badly are counted where it is sure; see `noise_rate`.
+        competence: how well the network knows its data, where the training told it.
 
     Raises:
         ValueError: for distances that are not finite or out of their range, and for lists of two lengths.
@@ -98,7 +100,9 @@ def estimate(
     rate = (
         noise_rate.of_heaps(heap_rate, sample_count=len(probability_N))
         if confidence_N is None
-        else noise_rate.judge(heap_rate, confidence_N=confidence_N, disagrees_N=disagrees_N)
+        else noise_rate.judge(
+            heap_rate, confidence_N=confidence_N, disagrees_N=disagrees_N, competence=competence
+        )
     )
     probability_N = _with_mean(probability_N, rate.centre)
     return Estimate(

@@ -15,8 +15,8 @@ import numpy.typing as npt
 GROUPS = 10
 LOWEST, MIDDLE, HIGHEST = (0,), (3, 4), (5,)
 """Groups whose disagreement bounds that of the less sure ones: for the lower bound, the centre, the upper."""
-WEAK, STRONG = 0.7, 0.8
-"""Agreement of all samples over that of the surest: a network below is weak, one above knows its data."""
+WEAK, STRONG = 0.66, 0.74
+"""Competence, the agreement of all samples over that of the surest: below a network is weak, above strong."""
 SPREAD_LOW, SPREAD_HIGH = 0.85, 1.1
 """Interval around a strong network's count, as seen on data with known errors."""
 NORMAL_95 = 1.96
@@ -32,7 +32,11 @@ class NoiseRate:
 
 
 def judge(
-    heap_rate: float, *, confidence_N: npt.NDArray[np.floating], disagrees_N: npt.NDArray[np.bool_]
+    heap_rate: float,
+    *,
+    confidence_N: npt.NDArray[np.floating],
+    disagrees_N: npt.NDArray[np.bool_],
+    competence: float | None = None,
 ) -> NoiseRate:
     """Return the noise rate, by the heaps of a strong network and by the surest samples of a weak one.
 
@@ -40,12 +44,16 @@ def judge(
         heap_rate: share of wrong labels by two heaps of distances.
         confidence_N: probability of the judge's first choice less that of its second, in [0, 1].
         disagrees_N: whether that first choice differs from the given label.
+        competence: of a classifier that never saw the labels, `TrainingResult.competence`; None: that of this
+            judge, which is too low where it has memorised labels and is surest of those.
 
     """
     order_N = np.argsort(-confidence_N, kind="stable")
     groups = [group for group in np.array_split(disagrees_N[order_N], GROUPS) if len(group)]
     disagreement_G = np.array([group.mean() for group in groups])
-    strength = _strength(1 - float(disagrees_N.mean()), 1 - float(disagreement_G[0]))
+    if competence is None:
+        competence = (1 - float(disagrees_N.mean())) / max(1 - float(disagreement_G[0]), 1e-9)
+    strength = float(np.clip((competence - WEAK) / (STRONG - WEAK), 0, 1))
     low, centre, high = (_bounded(disagreement_G, places) for places in (LOWEST, MIDDLE, HIGHEST))
     strong = of_heaps(heap_rate, sample_count=len(disagrees_N))
     mixed = strength * strong.centre + (1 - strength) * centre
@@ -71,12 +79,6 @@ def of_heaps(heap_rate: float, *, sample_count: int) -> NoiseRate:
 def _chance(rate: float, sample_count: int) -> float:
     """Return how far a share of a random sample may lie from the truth, with 95 % probability."""
     return NORMAL_95 * float(np.sqrt(max(rate * (1 - rate), 0.0) / sample_count))
-
-
-def _strength(agreement: float, surest_agreement: float) -> float:
-    """Return how far the network knows its data, from 0 (weak) to 1 (strong)."""
-    competence = agreement / max(surest_agreement, 1e-9)
-    return float(np.clip((competence - WEAK) / (STRONG - WEAK), 0, 1))
 
 
 def _bounded(disagreement_G: npt.NDArray[np.float64], places: tuple[int, ...]) -> float:

@@ -39,6 +39,8 @@ class TrainingResult:
     """What a finished training leaves."""
 
     signals: Signals
+    competence: float
+    """How far the classifier is as right everywhere as where it is surest, about 0 to 1; see `settling`."""
     features_NW: npt.NDArray[np.float16] | None
     """The judge's last layer's inputs, at most `feature_width` of them; None where none are kept."""
     model_state: dict[str, Tensor]
@@ -217,6 +219,7 @@ class _Training:
         transition_KK = self._learner.transition
         return TrainingResult(
             signals=self._recorder.signals(),
+            competence=self._settling.competence,
             features_NW=self._features.features(),
             model_state=self._selection.state_of_best or self._model_state(),
             input_mean=self._standardisation.mean_C.cpu().numpy(),
@@ -293,9 +296,7 @@ class _Training:
         return record
 
     def _watch(self, record: EpochRecord) -> None:
-        """Tell the objective when the classifier has settled; methods without a predictor do not care."""
-        if record.predictor_accuracy is None:
-            return
+        """Tell the objective when the classifier has settled."""
         has_settled = self._settling.note(
             record.accuracy,
             predictor_agreement=record.predictor_accuracy,

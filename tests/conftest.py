@@ -24,6 +24,7 @@ from app.storage import storage as get_storage
 
 # The worker's modules read the settings when they are imported; tests that need a service start their own.
 os.environ |= {
+    "OMP_NUM_THREADS": "1",  # networks this small only wait for each other's threads
     "OMP_WAIT_POLICY": "PASSIVE",  # before torch is loaded: spinning threads starve the servers beside them
     "LIMIT_AUDIT_DATABASE_URL": "postgresql+psycopg://nowhere/nothing",
     "LIMIT_AUDIT_BROKER_URL": "redis://nowhere",

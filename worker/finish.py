@@ -146,6 +146,7 @@ def _score_rows(
         signals["distance_average"],
         disagrees_N=signals["top_labels_N3"][:, 0] != known.given,
         confidence_N=signals["top_probabilities_N3"][:, 0] - signals["top_probabilities_N3"][:, 1],
+        competence=float(signals["competence"]) if "competence" in signals else None,
     )
     order = ranked(scores.ranking_score(signals))
     return scores.rows(audit.id, signals, known.given, order, believed), believed

@@ -241,7 +241,7 @@ def _keep(
     neighbours: Neighbours | None,
 ) -> None:
     checkpoints.save_network(storage, folder, result.model_state)
-    signals = asdict(result.signals)
+    signals = {**asdict(result.signals), "competence": np.float32(result.competence)}
     if result.features_NW is not None and neighbours is not None:
         neighbour_files.save(storage, folder, result.features_NW, neighbours)
         signals["neighbour_disagreement"] = disagreement(neighbours, labels_N)

@@ -136,7 +136,8 @@ def recorded(caller: Annotated[Caller, Depends(admitted)], request: Request, ope
         actor=caller.name,
         key_id=caller.key_id,
         action=f"{request.method} {request.scope['route'].path}",
-        objects={name: str(value) for name, value in request.path_params.items()},
+        # PostgreSQL has no NUL; the route refuses such a name, and that it was tried is recorded.
+        objects={name: str(value).replace("\0", "\ufffd") for name, value in request.path_params.items()},
         client=request.client.host if request.client else None,
         request_id=request.state.request_id,
     )

@@ -46,7 +46,7 @@ def measured(case: Case, requested: dict[str, object], seed: int) -> dict[str, A
         "seconds": round(result.seconds, 1),
         "samples_per_second": round(result.samples_per_second),
         **_detection(result.signals, case),
-        **_estimates(result.signals, case),
+        **_estimates(result.signals, case, result.competence),
         "config": asdict(config),
     }
 
@@ -73,10 +73,15 @@ def _detection(signals: Signals, case: Case) -> dict[str, float]:
     }
 
 
-def _estimates(signals: Signals, case: Case) -> dict[str, float]:
+def _estimates(signals: Signals, case: Case, competence: float) -> dict[str, float]:
     disagrees_N = signals.top_labels_N3[:, 0] != case.given_N
     confidence_N = signals.top_probabilities_N3[:, 0] - signals.top_probabilities_N3[:, 1]
-    believed = estimate(signals.distance_average, disagrees_N=disagrees_N, confidence_N=confidence_N)
+    believed = estimate(
+        signals.distance_average,
+        disagrees_N=disagrees_N,
+        confidence_N=confidence_N,
+        competence=competence,
+    )
     figures = {
         "error_rate": float(case.is_error_N.mean()),
         "error_rate_estimated": believed.error_count / len(case.given_N),

@@ -24,6 +24,7 @@ from models.estimates import estimate
 from models.training import train
 
 FOLDS = 5
+CHANCE_STREAM = 1
 CLEANLAB_RANKINGS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 CLEANLAB_FILTERS = (
     "prune_by_noise_rate",
@@ -50,6 +51,7 @@ class Finding:
     seconds: float
     error_probability_N: npt.NDArray[Any] | None = None
     noise_rate_interval: tuple[float, float] | None = None
+    competence: float | None = None
 
 
 def limit(task: Task, config: TrainingConfig) -> Finding:
@@ -61,6 +63,7 @@ def limit(task: Task, config: TrainingConfig) -> Finding:
         signals.distance_average,
         disagrees_N=signals.top_labels_N3[:, 0] != task.given_N,
         confidence_N=signals.top_probabilities_N3[:, 0] - signals.top_probabilities_N3[:, 1],
+        competence=result.competence,
     )
     low, high = believed.error_count_interval
     return Finding(
@@ -77,6 +80,7 @@ def limit(task: Task, config: TrainingConfig) -> Finding:
         network_samples=2 * result.epochs * len(task.given_N),
         seconds=time.monotonic() - started,
         error_probability_N=believed.error_probability_N,
+        competence=result.competence,
         noise_rate_interval=(low / len(task.given_N), high / len(task.given_N)),
     )
 
@@ -145,7 +149,8 @@ def _confident_noise_rate(labels_N: npt.NDArray[np.int64], probabilities_NK: npt
 
 def chance(task: Task, config: TrainingConfig) -> Finding:
     """Rank by lot."""
-    drawn_N = np.random.default_rng(config.seed).random(len(task.given_N))
+    # A stream of its own: the draws of the seed alone are those that planted the noise.
+    drawn_N = np.random.default_rng([config.seed, CHANCE_STREAM]).random(len(task.given_N))
     return Finding(scores={"random": drawn_N}, cuts={}, noise_rates={}, network_samples=0, seconds=0.0)
 
 

@@ -27,6 +27,15 @@ def test_tasks_plant_the_noise_their_names_say() -> None:
     assert len(set(rates)) == 3
 
 
+def test_chance_knows_nothing_of_the_noise_of_its_seed() -> None:
+    true = np.arange(10_000) % 10
+    given = pair(0.4, NEXT_DIGIT)(true, 10, 0)
+    task = Task(inputs=np.zeros((10_000, 2), np.float32), given_N=given, true_N=true, class_count=10)
+    config = resolve({"seed": 0}, shape=(2,), sample_count=10_000, class_count=10, device="cpu")
+    drawn = DETECTORS["random"](task, config).scores["random"]
+    assert ranking(drawn, task.is_error)["auroc"] == pytest.approx(0.5, abs=0.02)
+
+
 def test_a_part_of_a_dataset_is_the_same_for_the_same_seed() -> None:
     samples = Samples(inputs=np.arange(100)[:, None], labels_N=np.arange(100) % 2)
     first, again, other = (samples.part(10, seed).inputs[:, 0] for seed in (1, 1, 2))

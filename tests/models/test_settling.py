@@ -33,8 +33,8 @@ def test_nobody_settles_in_the_last_quarter() -> None:
 
 def test_a_predictor_that_does_not_pull_away_has_nothing_to_be_kept_from() -> None:
     agreements = [0.2, 0.4, 0.5, 0.45]
-    assert noted(agreements, epochs=8, leads=[1.0, 1.1, 1.1, 1.12])[-1]  # 1.12 > 1.01 * 1.10
-    assert not noted(agreements, epochs=8, leads=[1.0, 1.1, 1.1, 1.11])[-1]
+    assert noted(agreements, epochs=8, leads=[1.0, 1.2, 1.1, 1.13])[-1]  # 1.13 > 1.02 * 1.10
+    assert not noted(agreements, epochs=8, leads=[1.0, 1.2, 1.1, 1.12])[-1]
     assert not noted(agreements, epochs=8, leads=[1.3, 1.2, 1.1, 1.0])[-1]
 
 

@@ -104,14 +104,3 @@ def test_where_kernels_cannot_be_made_the_function_itself_is_called() -> None:
     doubled = Compiled(lambda values: values * 2, backend=no_compiler)
     assert doubled(torch.ones(2)).tolist() == [2.0, 2.0]
     assert doubled(torch.ones(3)).tolist() == [2.0, 2.0, 2.0]
-
-
-def test_cpus_and_gpus_without_triton_are_given_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not compilation.is_possible("cpu")
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (6, 1))
-    assert not compilation.is_possible("cuda:0")
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
-    monkeypatch.setattr(compilation, "find_spec", lambda _: object())
-    assert compilation.is_possible("cuda:0")
-    monkeypatch.setattr(compilation, "find_spec", lambda _: None)
-    assert not compilation.is_possible("cuda:0")
