@@ -63,10 +63,10 @@ class Learner:
         class_count: int,
         device: torch.device,
         generator: torch.Generator,
-        group: Group,
+        group: Group | None = None,
     ) -> None:
         """Build networks and optimiser; `generator`, on the device, feeds dropout and noise."""
-        self._group = group
+        self._group = group or Group()
         self._config = config
         self._device = device
         self._generator = generator

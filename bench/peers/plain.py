@@ -12,7 +12,6 @@ from models import standardisation
 from models.batches import Preparation, batch_bounds, place
 from models.config import TrainingConfig
 from models.learner import Learner, learning_rate
-from models.parallel import Group
 from models.shuffling import Shuffling
 
 OnBatch = Callable[[Tensor, Tensor, Tensor], None]
@@ -35,7 +34,6 @@ def train_plain(
         class_count=task.class_count,
         device=CPU,
         generator=generator,
-        group=Group(),
     )
     shuffling = Shuffling(sample_count=len(index), validation_fraction=0.0, seed=config.seed)
     bounds = batch_bounds(len(index), config.batch_size)
