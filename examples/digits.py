@@ -95,7 +95,7 @@ def main() -> None:
         stderr.print("stop: everything that was started")
     names = ("ranking.csv", "roc.png", "distances.png", "suspects.png", "digits.zip", "truth.csv")
     print(f"{time.monotonic() - started:.0f} seconds. In {folder}: {', '.join(names)}")  # noqa: T201
-    print("Keep a service running with `make up`; its API is explained at /docs.")  # noqa: T201
+    print("Keep a service running with `make up`; its pages are at its address, its API in docs/api.md.")  # noqa: T201
 
 
 if __name__ == "__main__":
