@@ -75,7 +75,7 @@ def test_from_a_file_to_its_ranking_by_one_command(stack: LocalStack, tmp_path: 
 
 def test_an_audit_shows_progress_epochs_and_a_provisional_ranking(client: Client, digits: str) -> None:
     audit = client.start_audit(digits, epochs=200, method="limit_g")
-    seen = poll(client, audit["id"], lambda answer: answer["provisional_available"])
+    seen = poll(client, audit["id"], lambda answer: answer["provisional_available"] and answer["fraction"])
     assert seen["status"] == "running"
     assert 0 < seen["fraction"] < 1
     assert seen["runs"][0]["progress"]["samples_per_second"] > 0
