@@ -74,7 +74,7 @@ def limit_by_evidence(config: ObjectiveConfig) -> Objective:
     """Return LIMIT_G while the classifier still learns, and LIMIT_L, which hardly memorises, once it settled.
 
     Gaussian gradients learn anything quickly, wrong labels too; Laplace gradients leave alone what
-    contradicts them, and before anything is learned that is everything (bench/defaults/RESULTS.md).
+    contradicts them, and before anything is learned that is everything (docs/detection.md).
     """
     if not config.is_settled:
         return limit_g(config)
