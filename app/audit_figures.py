@@ -164,7 +164,7 @@ def _confusing(stored: Stored) -> Json | None:
     rows: dict[int, list[Json]] = {}
     for score, key in stored.session.execute(_worst(stored, len(class_names))):
         suspect = {
-            "image_url": pictures.address(stored.dataset, score.position),
+            "image_url": pictures.address(stored.dataset.kind, stored.dataset.id, score.position),
             "suggested_label": class_names[score.suggested_label],
             "key": key,
             "distance": score.distance,

@@ -21,6 +21,7 @@ from app.tables import (
     Run,
     RunEpoch,
     RunStatus,
+    Score,
 )
 
 TERMINAL = frozenset({AuditStatus.SUCCEEDED, AuditStatus.FAILED, AuditStatus.CANCELLED})
@@ -124,6 +125,19 @@ def succeeded(session: Session, audit_id: UUID) -> Audit:
     if audit.status != AuditStatus.SUCCEEDED:
         raise WrongState(f"this needs an audit that has succeeded, this one is {audit.status}")
     return audit
+
+
+def score(session: Session, audit: Audit, position: int) -> Score:
+    """Return a sample's score in an audit that has succeeded.
+
+    Raises:
+        NotFound: it has none.
+
+    """
+    found = session.get(Score, (audit.id, position))
+    if found is None:
+        raise NotFound(f"audit {audit.id} has no score for position {position}")
+    return found
 
 
 def page(session: Session, *, before: UUID | None, limit: int, dataset_id: UUID | None) -> list[Audit]:

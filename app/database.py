@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import queue, workspaces
@@ -23,6 +23,7 @@ class Database:
         self.engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         workspaces.confine(self._sessions)
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._send = send
         self.workspace_id: UUID | None = None
 
@@ -40,6 +41,15 @@ class Database:
                 yield session
             for task, identifier in session.info.pop(OUTBOX, []):
                 self._send(task, identifier)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection on which every statement is a transaction of its own, for what only reads.
+
+        It is confined to no workspace, so that its statements have to name theirs.
+        """
+        with self._reading.connect() as connection:
+            yield connection
 
     def dispose(self) -> None:
         """Close the pool's connections."""

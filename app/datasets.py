@@ -1,6 +1,7 @@
 """What the service does with datasets: create, take files, start ingestion, list, delete."""
 
 import re
+from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
@@ -164,7 +165,7 @@ def remove(session: Session, dataset_id: UUID) -> None:
     session.execute(delete(Dataset).where(Dataset.id == dataset.id))
 
 
-def label_index(dataset: Dataset, name: str) -> int:
+def label_index(class_names: Sequence[str] | None, name: str) -> int:
     """Return a class's index.
 
     Raises:
@@ -172,7 +173,7 @@ def label_index(dataset: Dataset, name: str) -> int:
 
     """
     try:
-        return (dataset.class_names or []).index(name)
+        return (class_names or []).index(name)
     except ValueError as error:
         raise Invalid(f"{name!r} is no class of this dataset; see its class_names") from error
 

@@ -4,13 +4,14 @@ import io
 import math
 import zlib
 from collections.abc import Callable
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from app.errors import Invalid, NotFound
-from app.tables import Dataset, Sample
+from app.tables import Sample
 
 DEFLATED = 8
 HEADER_BYTES_MAX = 4_096
@@ -21,11 +22,9 @@ Read = Callable[[int, int], bytes]
 """Returns a range of a stored file: start, length; shorter where the file ends."""
 
 
-def address(dataset: Dataset, position: int) -> str | None:
-    """Return where a sample's picture is, None for a dataset of features."""
-    if dataset.kind != "images":
-        return None
-    return f"/v1/datasets/{dataset.id}/samples/{position}/image"
+def address(kind: str | None, dataset_id: UUID, position: int) -> str | None:
+    """Return where a sample's picture is, None where the dataset's kind is not "images"."""
+    return f"/v1/datasets/{dataset_id}/samples/{position}/image" if kind == "images" else None
 
 
 def position_at(picture_address: str) -> int:

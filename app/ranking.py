@@ -1,18 +1,54 @@
-"""Reading a ranking: keyset pages of suspects, one sample with its neighbours. Rank 1 comes first."""
+"""Reading a ranking: keyset pages of suspects, one sample with its neighbours. Rank 1 comes first.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+A page is asked for more often than anything else, so it takes the shortest way: one statement, plain rows and
+documents that go out as they are. Tests hold them to the fields of `app.schemas.results.Suspect`.
+"""
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, Literal, cast
+from uuid import UUID
 
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    Integer,
+    Row,
+    Select,
+    Table,
+    Uuid,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.sql.selectable import Subquery
+
+from app import pictures
 from app.errors import NotFound
-from app.tables import Audit, AuditStatus, ProvisionalScore, Review, Sample, Score, Truth
+from app.tables import Audit, AuditStatus, Dataset, ProvisionalScore, Review, Sample, Score, Truth
 
 ReviewState = Literal["none", "any", "keep", "relabel", "drop", "unsure"]
-Scored = Score | ProvisionalScore
-Row = tuple[Scored, Sample, int | None]
+Document = dict[str, Any]
+
+AUDITS, DATASETS, SAMPLES, TRUTHS, REVIEWS = (
+    cast("Table", each.__table__) for each in (Audit, Dataset, Sample, Truth, Review)
+)
+FINAL, PROVISIONAL = cast("Table", Score.__table__), cast("Table", ProvisionalScore.__table__)
+TAKEN_OVER = (
+    "rank", "position", "score", "distance", "distance_average", "distance_last", "margin", "loss",
+    "predicted_gradient_norm", "given_label_probability", "suggested_confidence", "error_probability",
+    "is_label_issue", "neighbour_disagreement",
+)  # fmt: skip
+"""Columns that a document has as they are."""
+TRANSLATED = (
+    "given_label", "suggested_label", "second_label", "second_probability", "third_label",
+    "third_probability",
+)  # fmt: skip
+"""Columns that become a document's names of classes."""
+REVIEWED = ("verdict", "label", "reviewer", "reviewed_at", "audit_id", "version")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,86 +63,188 @@ class Filters:
     review: ReviewState | None = None
 
 
-def table_of(audit: Audit) -> type[Score] | type[ProvisionalScore]:
-    """Return where an audit's ranking is read from: provisional until it has succeeded."""
-    return Score if audit.status == AuditStatus.SUCCEEDED else ProvisionalScore
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """An audit's ranking: where it is read from, and what its numbers mean."""
+
+    audit_id: UUID
+    dataset_id: UUID
+    status: str
+    kind: str
+    class_names: Sequence[str]
+
+    @property
+    def table(self) -> Table:
+        """The scores; provisional ones until the audit has succeeded."""
+        return FINAL if self.status == AuditStatus.SUCCEEDED else PROVISIONAL
+
+    @property
+    def parameters(self) -> dict[str, UUID]:
+        """What every statement over this ranking needs."""
+        return {"audit_id": self.audit_id, "dataset_id": self.dataset_id}
 
 
-def page(session: Session, audit: Audit, filters: Filters, *, after_rank: int, limit: int) -> list[Row]:
-    """Return suspects in order of rank, after a rank."""
-    table = table_of(audit)
-    # The scores alone first: joined with the samples, the planner would rather read and sort all of both.
-    statement = (
-        select(table)
-        .where(table.audit_id == audit.id, table.rank > after_rank, *_conditions(table, audit, filters))
-        .order_by(table.rank)
-        .limit(limit)
+def of(audit: Audit, dataset: Dataset) -> Ranking:
+    """Return the ranking of an audit."""
+    return Ranking(
+        audit_id=audit.id,
+        dataset_id=dataset.id,
+        status=audit.status,
+        kind=dataset.kind or "",
+        class_names=dataset.class_names or [],
     )
-    scores: Sequence[Scored] = session.scalars(statement).all()  # type: ignore[assignment]
-    return _with_samples(session, audit, scores)
 
 
-def one(session: Session, audit: Audit, position: int) -> Row:
-    """Return the score of one sample.
+def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -> Ranking:
+    """Return the ranking of an audit of this workspace; None: of any.
 
     Raises:
-        NotFound: it has none, or none yet.
+        NotFound: there is no such audit, or it is another workspace's.
 
     """
-    score: Scored | None = session.get(table_of(audit), (audit.id, position), populate_existing=True)  # type: ignore[assignment]
-    if score is None:
-        raise NotFound(f"audit {audit.id} has no score for position {position}")
-    return _with_samples(session, audit, [score])[0]
-
-
-def neighbours(session: Session, audit: Audit, rank: int) -> tuple[int | None, int | None]:
-    """Return the positions ranked just before and just after."""
-    table = table_of(audit)
-    statement = select(table.rank, table.position).where(
-        table.audit_id == audit.id, table.rank.in_([rank - 1, rank + 1])
+    wanted = {"audit_id": audit_id, "workspace_id": workspace_id}
+    row = connection.execute(_audit_and_dataset(), wanted).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no audit {audit_id}")
+    dataset_id, status, kind, class_names = row
+    return Ranking(
+        audit_id=audit_id,
+        dataset_id=dataset_id,
+        status=status,
+        kind=kind or "",
+        class_names=class_names or [],
     )
-    positions = dict(session.execute(statement).all())
+
+
+@cache
+def _audit_and_dataset() -> Select[Any]:
+    owner = func.coalesce(bindparam("workspace_id", type_=Uuid), AUDITS.c.workspace_id)
+    return (
+        select(AUDITS.c.dataset_id, AUDITS.c.status, DATASETS.c.kind, DATASETS.c.class_names)
+        .join_from(AUDITS, DATASETS, AUDITS.c.dataset_id == DATASETS.c.id)
+        .where(AUDITS.c.id == bindparam("audit_id"), AUDITS.c.workspace_id == owner)
+    )
+
+
+def page(
+    connection: Connection, ranking: Ranking, filters: Filters, *, after_rank: int, limit: int
+) -> list[Document]:
+    """Return suspects in order of rank, after a rank."""
+    asked = {
+        field.name: value for field in fields(filters) if (value := getattr(filters, field.name)) is not None
+    }
+    statement = _page(ranking.table, frozenset(asked), asked.get("review"))
+    found = connection.execute(
+        statement, {**ranking.parameters, **asked, "after_rank": after_rank, "limit": limit}
+    )
+    return [_document(ranking, row) for row in found]
+
+
+def one(connection: Connection, ranking: Ranking, position: int) -> Document:
+    """Return one sample of a ranking.
+
+    Raises:
+        NotFound: it has no score, or none yet.
+
+    """
+    row = connection.execute(_one(ranking.table), {**ranking.parameters, "position": position}).one_or_none()
+    if row is None:
+        raise NotFound(f"audit {ranking.audit_id} has no score for position {position}")
+    return _document(ranking, row)
+
+
+def neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int | None, int | None]:
+    """Return the positions ranked just before and just after."""
+    scores = ranking.table.c
+    statement = select(scores.rank, scores.position).where(
+        scores.audit_id == ranking.audit_id, scores.rank.in_([rank - 1, rank + 1])
+    )
+    positions: dict[int, int] = dict(connection.execute(statement).all())
     return positions.get(rank - 1), positions.get(rank + 1)
 
 
-def _with_samples(session: Session, audit: Audit, scores: Sequence[Scored]) -> list[Row]:
-    matching = (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position)
-    statement = (
-        select(Sample, Truth.true_label)
-        .outerjoin(Truth, matching)
-        .where(
-            Sample.dataset_id == audit.dataset_id, Sample.position.in_([score.position for score in scores])
-        )
+@cache
+def _page(table: Table, asked: frozenset[str], review: ReviewState | None) -> Select[Any]:
+    conditions = [CONDITIONS[name](table) for name in sorted(asked - {"review"})]
+    if review is not None:
+        conditions.append(_reviewed(table, review))
+    # The scores alone first: joined with the samples, the planner would rather read and sort all of both.
+    head = (
+        select(table)
+        .where(table.c.audit_id == bindparam("audit_id"), table.c.rank > bindparam("after_rank"), *conditions)
+        .order_by(table.c.rank)
+        # Written into the statement: of a parameter the planner would think that it means a tenth of all.
+        .limit(bindparam("limit", type_=Integer, literal_execute=True))
+        .subquery("head")
     )
-    found = {sample.position: (sample, true_label) for sample, true_label in session.execute(statement)}
-    return [(score, *found[score.position]) for score in scores]
+    return _joined(head).order_by(head.c.rank)
 
 
-def _conditions(
-    table: type[Score] | type[ProvisionalScore], audit: Audit, filters: Filters
-) -> list[ColumnElement[bool]]:
-    conditions = []
-    if filters.given_label is not None:
-        conditions.append(table.given_label == filters.given_label)
-    if filters.suggested_label is not None:
-        conditions.append(table.suggested_label == filters.suggested_label)
-    if filters.is_label_issue is not None:
-        conditions.append(table.is_label_issue.is_(filters.is_label_issue))
-    if filters.review is not None:
-        conditions.append(_reviewed(table, audit, filters.review))
-    if filters.min_distance is not None:
-        conditions.append(table.distance >= filters.min_distance)
-    if filters.max_distance is not None:
-        conditions.append(table.distance <= filters.max_distance)
-    return conditions
+@cache
+def _one(table: Table) -> Select[Any]:
+    wanted = (table.c.audit_id == bindparam("audit_id"), table.c.position == bindparam("position"))
+    return _joined(select(table).where(*wanted).subquery("head"))
 
 
-def _reviewed(
-    table: type[Score] | type[ProvisionalScore], audit: Audit, state: ReviewState
-) -> ColumnElement[bool]:
-    verdict = select(Review.verdict).where(
-        Review.dataset_id == audit.dataset_id, Review.position == table.position
+def _joined(head: Subquery) -> Select[Any]:
+    """Return the scores with what is known of their samples, in the order that `_document` takes apart."""
+
+    def same(table: Table) -> ColumnElement[bool]:
+        return (table.c.dataset_id == bindparam("dataset_id")) & (table.c.position == head.c.position)
+
+    columns = [head.c[name] for name in (*TAKEN_OVER, *TRANSLATED)]
+    columns += [SAMPLES.c.key, SAMPLES.c.split, TRUTHS.c.true_label]
+    joined: FromClause = head.join(SAMPLES, same(SAMPLES))
+    joined = joined.outerjoin(TRUTHS, same(TRUTHS)).outerjoin(REVIEWS, same(REVIEWS))
+    return select(*columns, *(REVIEWS.c[name] for name in REVIEWED)).select_from(joined)
+
+
+def _document(ranking: Ranking, row: Row[Any]) -> Document:
+    """Return a row of `_joined` as `Suspect` has it: labels as names of classes."""
+    names, plain = ranking.class_names, len(TAKEN_OVER)
+    document = dict(zip(TAKEN_OVER, row, strict=False))
+    given, suggested, second, second_probability, third, third_probability, key, split, true = row[
+        plain : plain + 9
+    ]
+    suggestions = [{"label": names[suggested], "probability": document["suggested_confidence"]}]
+    for label, probability in ((second, second_probability), (third, third_probability)):
+        if label is not None and probability is not None:
+            suggestions.append({"label": names[label], "probability": probability})
+    position = document["position"]
+    document["key"] = key
+    document["split"] = split
+    document["given_label"] = names[given]
+    document["suggested_label"] = names[suggested]
+    document["suggestions"] = suggestions
+    document["true_label"] = None if true is None else names[true]
+    document["is_error"] = None if true is None else true != given
+    document["image_url"] = pictures.address(ranking.kind, ranking.dataset_id, position)
+    document["review"] = _review(names, position, row[plain + 9 :])
+    return document
+
+
+def _review(names: Sequence[str], position: int, row: Sequence[Any]) -> Document | None:
+    if row[0] is None:
+        return None
+    review = {"position": position, **dict(zip(REVIEWED, row, strict=True))}
+    label = review["label"]
+    return {**review, "label": None if label is None else names[label]}
+
+
+CONDITIONS: Mapping[str, Callable[[Table], ColumnElement[bool]]] = {
+    "given_label": lambda table: table.c.given_label == bindparam("given_label"),
+    "suggested_label": lambda table: table.c.suggested_label == bindparam("suggested_label"),
+    "is_label_issue": lambda table: table.c.is_label_issue == bindparam("is_label_issue"),
+    "min_distance": lambda table: table.c.distance >= bindparam("min_distance", type_=Float),
+    "max_distance": lambda table: table.c.distance <= bindparam("max_distance", type_=Float),
+}
+"""What a filter other than `review` asks of a score."""
+
+
+def _reviewed(table: Table, state: ReviewState) -> ColumnElement[bool]:
+    verdict = select(REVIEWS.c.verdict).where(
+        REVIEWS.c.dataset_id == bindparam("dataset_id"), REVIEWS.c.position == table.c.position
     )
     if state == "none":
         return ~verdict.exists()
-    return (verdict if state == "any" else verdict.where(Review.verdict == state)).exists()
+    return (verdict if state == "any" else verdict.where(REVIEWS.c.verdict == bindparam("review"))).exists()

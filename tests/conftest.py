@@ -13,14 +13,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, make_url, text
 
 from app.database import Database
-from app.database import database as get_database
 from app.main import create_app
 from app.migration import configuration
 from app.queue import Task
+from app.routes.callers import given_database as get_database
+from app.routes.callers import given_settings as get_settings
+from app.routes.dependencies import given_storage as get_storage
 from app.settings import Settings
-from app.settings import settings as get_settings
 from app.storage import Storage
-from app.storage import storage as get_storage
 
 # The worker's modules read the settings when they are imported; tests that need a service start their own.
 os.environ |= {

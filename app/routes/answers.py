@@ -3,15 +3,22 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from app import audits, pictures, ranking, variants
+from fastapi import Response
+from pydantic_core import to_json
+
+from app import audits, pictures, variants
 from app.schemas.audits import AuditOut, Progress, RunOut, VariantOut
 from app.schemas.datasets import DatasetOut, FileOut, SampleOut
-from app.schemas.results import Suggestion, Suspect
 from app.schemas.reviews import ReviewOut
 from app.schemas.shared import Failure
 from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, Sample
 
 LARGE_FIGURES = frozenset({"transition_matrix", "confused_pairs", "budget"})
+
+
+def as_json(document: object) -> Response:
+    """Return a document that has the form it is declared to have: no model looks at it again."""
+    return Response(to_json(document, inf_nan_mode="null"), media_type="application/json")
 
 
 def dataset_out(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut:
@@ -40,7 +47,7 @@ def sample_out(dataset: Dataset, sample: Sample, true_label: int | None) -> Samp
         true_label=None if true_label is None else names[true_label],
         width=sample.width,
         height=sample.height,
-        image_url=pictures.address(dataset, sample.position),
+        image_url=pictures.address(dataset.kind, dataset.id, sample.position),
     )
 
 
@@ -103,37 +110,3 @@ def review_out(dataset: Dataset, review: Review) -> ReviewOut:
         },
         label=None if review.label is None else names[review.label],
     )
-
-
-def suspect(dataset: Dataset, row: ranking.Row, review: Review | None = None) -> Suspect:
-    """Return one sample of a ranking."""
-    score, sample, true_label = row
-    names = dataset.class_names or []
-    likeliest = [
-        (score.suggested_label, score.suggested_confidence),
-        (score.second_label, score.second_probability),
-        (score.third_label, score.third_probability),
-    ]
-    return Suspect(
-        **{
-            name: getattr(score, name)
-            for name in (
-                "rank", "position", "score", "distance", "distance_average", "distance_last", "margin",
-                "loss", "predicted_gradient_norm", "given_label_probability", "suggested_confidence",
-                "error_probability", "is_label_issue", "neighbour_disagreement",
-            )
-        },
-        key=sample.key,
-        split=sample.split,
-        given_label=names[score.given_label],
-        suggested_label=names[score.suggested_label],
-        suggestions=[
-            Suggestion(label=names[label], probability=probability)
-            for label, probability in likeliest
-            if label is not None and probability is not None
-        ],
-        true_label=None if true_label is None else names[true_label],
-        is_error=None if true_label is None else true_label != score.given_label,
-        image_url=pictures.address(dataset, score.position),
-        review=None if review is None else review_out(dataset, review),
-    )  # fmt: skip

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session as OrmSession
 from app import audits, datasets, pictures, ranking, reviews
 from app.errors import WrongState
 from app.exports import cleanlab, label_studio, report
-from app.routes.answers import suspect
 from app.routes.dependencies import Files, Opened, Reads
 from app.routes.exports import attachment, streamed
 from app.schemas.results import Suspect
@@ -112,13 +111,13 @@ def _finished(session: OrmSession, audit_id: UUID) -> tuple[Dataset, Audit]:
 
 def _first(session: OrmSession, dataset: Dataset, audit: Audit, count: int) -> list[Suspect]:
     """Return the most suspicious so many, with their reviews."""
+    connection, ranked = session.connection(), ranking.of(audit, dataset)
     found: list[Suspect] = []
     while len(found) < count:
         wanted = min(PAGE, count - len(found))
         after = found[-1].rank if found else 0
-        rows = ranking.page(session, audit, ranking.Filters(), after_rank=after, limit=wanted)
-        said = reviews.of(session, dataset.id, [score.position for score, _, _ in rows])
-        found += [suspect(dataset, row, said.get(row[0].position)) for row in rows]
+        rows = ranking.page(connection, ranked, ranking.Filters(), after_rank=after, limit=wanted)
+        found += [Suspect.model_validate(row) for row in rows]
         if len(rows) < wanted:
             break
     return found

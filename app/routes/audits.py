@@ -6,10 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from app import audits, cursors, datasets, ranking, removals, reviews
+from app import audits, cursors, datasets, ranking, removals
 from app.errors import NotFound, WrongState
 from app.routes import issues
-from app.routes.answers import audit_out, suspect
+from app.routes.answers import as_json, audit_out
 from app.routes.dependencies import Files, Opened, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.once import OnceRoute
 from app.routes.stored import stored_file
@@ -99,13 +99,12 @@ def list_epochs(audit_id: UUID, session: Session) -> list[RunEpochsOut]:
     ]
 
 
-@router.get("/{audit_id}/suspects", dependencies=[Reads])
+@router.get("/{audit_id}/suspects", dependencies=[Reads], response_model=SuspectPage)
 def list_suspects(
     audit_id: UUID,
-    session: Session,
+    opened: Opened,
     paging: Paged,
     request: Request,
-    response: Response,
     given_label: Annotated[str | None, Query(description="class name")] = None,
     suggested_label: Annotated[str | None, Query(description="class name")] = None,
     min_distance: Annotated[float | None, Query(ge=0, le=1.5)] = None,
@@ -113,43 +112,43 @@ def list_suspects(
     is_label_issue: Annotated[bool | None, Query(description="above or below the automatic cut")] = None,
     review: Annotated[ranking.ReviewState | None, Query(description="by the verdict of a person")] = None,
     after_rank: Annotated[int, Query(ge=0, lt=2**31, description="start below this rank")] = 0,
-) -> SuspectPage:
+) -> Response:
     """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
-    audit = audits.get(session, audit_id)
-    dataset = datasets.get(session, audit.dataset_id)
-    filters = ranking.Filters(
-        given_label=None if given_label is None else datasets.label_index(dataset, given_label),
-        suggested_label=None if suggested_label is None else datasets.label_index(dataset, suggested_label),
-        min_distance=min_distance,
-        max_distance=max_distance,
-        is_label_issue=is_label_issue,
-        review=review,
-    )
     after = cursors.decode(paging.cursor, cursors.number)
-    found = ranking.page(
-        session, audit, filters, after_rank=after[0] if after else after_rank, limit=paging.limit + 1
-    )
+    with opened.reading() as connection:
+        ranked = ranking.find(connection, audit_id, workspace_id=opened.workspace_id)
+        filters = ranking.Filters(
+            given_label=_label(ranked, given_label),
+            suggested_label=_label(ranked, suggested_label),
+            min_distance=min_distance,
+            max_distance=max_distance,
+            is_label_issue=is_label_issue,
+            review=review,
+        )
+        found = ranking.page(
+            connection, ranked, filters, after_rank=after[0] if after else after_rank, limit=paging.limit + 1
+        )
     shown = found[: paging.limit]
-    cursor = cursors.encode(shown[-1][0].rank) if len(found) > paging.limit else None
-    link_next(request, response, cursor)
-    verdicts = reviews.of(session, dataset.id, [row[0].position for row in shown])
-    return SuspectPage(
-        items=[suspect(dataset, row, verdicts.get(row[0].position)) for row in shown],
-        next_cursor=cursor,
-        provisional=audit.status not in audits.TERMINAL,
+    cursor = cursors.encode(shown[-1]["rank"]) if len(found) > paging.limit else None
+    response = as_json(
+        {"items": shown, "next_cursor": cursor, "provisional": ranked.status not in audits.TERMINAL}
     )
+    link_next(request, response, cursor)
+    return response
 
 
-@router.get("/{audit_id}/samples/{position}", dependencies=[Reads])
-def read_suspect(audit_id: UUID, position: Position, session: Session) -> SuspectDetail:
+def _label(ranked: ranking.Ranking, name: str | None) -> int | None:
+    return None if name is None else datasets.label_index(ranked.class_names, name)
+
+
+@router.get("/{audit_id}/samples/{position}", dependencies=[Reads], response_model=SuspectDetail)
+def read_suspect(audit_id: UUID, position: Position, opened: Opened) -> Response:
     """Return one sample's score and its neighbours in rank."""
-    audit = audits.get(session, audit_id)
-    dataset = datasets.get(session, audit.dataset_id)
-    row = ranking.one(session, audit, position)
-    before, after = ranking.neighbours(session, audit, row[0].rank)
-    verdict = reviews.of(session, dataset.id, [position]).get(position)
-    answer = suspect(dataset, row, verdict)
-    return SuspectDetail(**answer.model_dump(), previous_position=before, next_position=after)
+    with opened.reading() as connection:
+        ranked = ranking.find(connection, audit_id, workspace_id=opened.workspace_id)
+        found = ranking.one(connection, ranked, position)
+        before, after = ranking.neighbours(connection, ranked, found["rank"])
+    return as_json({**found, "previous_position": before, "next_position": after})
 
 
 @router.get("/{audit_id}/summary", dependencies=[Reads])

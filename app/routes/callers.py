@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 from app import activity, keys, observed, sessions
 from app.database import Database, database
@@ -25,8 +26,21 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_PAGES = frozenset({"none", "same-origin"})
 bearer = HTTPBearer(auto_error=False, description="a key made by `limit-audit keys create`")
 
-Chosen = Annotated[Settings, Depends(settings)]
-Unconfined = Annotated[Database, Depends(database)]
+
+# These are coroutines, though they wait for nothing: for any other function FastAPI takes a thread, and a
+# request would change threads a dozen times, which costs more than what the functions do.
+async def given_settings() -> Settings:
+    """Return this process's settings."""
+    return settings()
+
+
+async def given_database() -> Database:
+    """Return this process's database."""
+    return database()
+
+
+Chosen = Annotated[Settings, Depends(given_settings)]
+Unconfined = Annotated[Database, Depends(given_database)]
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 
@@ -43,7 +57,7 @@ class Caller:
 LOCAL = Caller(workspace_id=DEFAULT_WORKSPACE, scope=Scope.ADMIN, name="local")
 
 
-def known_caller(request: Request, chosen: Chosen, opened: Unconfined, credentials: Bearer) -> Caller:
+async def known_caller(request: Request, chosen: Chosen, opened: Unconfined, credentials: Bearer) -> Caller:
     """Return who calls.
 
     Raises:
@@ -54,7 +68,7 @@ def known_caller(request: Request, chosen: Chosen, opened: Unconfined, credentia
     if chosen.authentication == "none":
         require_loopback(request)
         return LOCAL
-    key = _shown_key(request, opened, credentials)
+    key = await run_in_threadpool(_shown_key, request, opened, credentials)
     if key is None:
         raise Unauthorised("this key is unknown, expired or revoked")
     return Caller(workspace_id=key.workspace_id, scope=Scope(key.scope), name=key.name, key_id=key.id)
@@ -128,7 +142,9 @@ async def admitted(
         yield caller
 
 
-def recorded(caller: Annotated[Caller, Depends(admitted)], request: Request, opened: Unconfined) -> Caller:
+async def recorded(
+    caller: Annotated[Caller, Depends(admitted)], request: Request, opened: Unconfined
+) -> Caller:
     """Write down who is about to change what."""
     if request.method in SAFE_METHODS:
         return caller
@@ -141,10 +157,14 @@ def recorded(caller: Annotated[Caller, Depends(admitted)], request: Request, ope
         client=request.client.host if request.client else None,
         request_id=request.state.request_id,
     )
-    with opened.transaction() as session:
-        begun = activity.begin(session, caller.workspace_id, act)
+    begun = await run_in_threadpool(_begin, opened, caller.workspace_id, act)
     observed.afterwards(request.state, partial(activity.complete, opened, begun))
     return caller
+
+
+def _begin(opened: Database, workspace_id: UUID, act: activity.Act) -> UUID:
+    with opened.transaction() as session:
+        return activity.begin(session, workspace_id, act)
 
 
 Called = Annotated[Caller, Depends(recorded)]

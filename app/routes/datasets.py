@@ -165,7 +165,7 @@ def list_samples(
 ) -> Page[SampleOut]:
     """List samples in order of position."""
     dataset = _ready(session, dataset_id)
-    label = None if given_label is None else datasets.label_index(dataset, given_label)
+    label = None if given_label is None else datasets.label_index(dataset.class_names, given_label)
     after = cursors.decode(paging.cursor, cursors.number)
     found = datasets.samples(
         session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1, given_label=label

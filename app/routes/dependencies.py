@@ -1,8 +1,8 @@
 """What a path operation asks for: the caller's session or database, a scope, a page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request, Response
 from sqlalchemy.orm import Session as OrmSession
@@ -17,7 +17,7 @@ from app.tables import Scope
 __all__ = ["Called", "Chosen"]
 
 
-def callers_database(caller: Called, opened: Unconfined) -> Database:
+async def callers_database(caller: Called, opened: Unconfined) -> Database:
     """Return the database as the caller may see it: whatever uses it needs a key."""
     return opened.confined(caller.workspace_id)
 
@@ -39,21 +39,28 @@ def open_session(request: Request, opened: Opened) -> Iterator[OrmSession]:
 
 
 Session = Annotated[OrmSession, Depends(open_session, scope="function")]
-Files = Annotated[Storage, Depends(storage)]
 
 
-def require(scope: Scope) -> Callable[..., None]:
+async def given_storage() -> Storage:
+    """Return this process's storage."""
+    return storage()
+
+
+Files = Annotated[Storage, Depends(given_storage)]
+
+
+def require(scope: Scope) -> Callable[..., Coroutine[Any, Any, None]]:
     """Return the dependency that lets a request through if its caller has this scope."""
     order = list(Scope)
 
-    def check(caller: Called) -> None:
+    async def check(caller: Called) -> None:
         if order.index(caller.scope) < order.index(scope):
             raise Forbidden(f"this needs a key with scope {scope}, this one has {caller.scope}")
 
     return check
 
 
-def key_name(caller: Called) -> str | None:
+async def key_name(caller: Called) -> str | None:
     """Return the name of the caller's key, None where no key is asked for."""
     return None if caller.key_id is None else caller.name
 
@@ -68,11 +75,19 @@ Caller = Annotated[str | None, Depends(key_name)]
 class Paging:
     """Which page of a list is asked for."""
 
-    limit: Annotated[int, Query(ge=1, le=500, description="most items of a page")] = 50
-    cursor: Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")] = None
+    limit: int
+    cursor: str | None
 
 
-Paged = Annotated[Paging, Depends()]
+async def paging(
+    limit: Annotated[int, Query(ge=1, le=500, description="most items of a page")] = 50,
+    cursor: Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")] = None,
+) -> Paging:
+    """Return which page is asked for."""
+    return Paging(limit, cursor)
+
+
+Paged = Annotated[Paging, Depends(paging)]
 Position = Annotated[int, Path(ge=0, lt=2**31, description="0 .. N-1")]
 
 

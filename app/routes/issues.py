@@ -46,5 +46,7 @@ def _issue_out(dataset: Dataset, issue: Issue) -> IssueOut:
         group=issue.group_number,
         score=issue.score,
         detail=issue.detail,
-        image_url=None if issue.position is None else pictures.address(dataset, issue.position),
+        image_url=None
+        if issue.position is None
+        else pictures.address(dataset.kind, dataset.id, issue.position),
     )

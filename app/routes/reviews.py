@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from app import audits, cursors, datasets, ranking, review_progress, reviews, similar
+from app import audits, cursors, datasets, review_progress, reviews, similar
 from app.errors import Invalid, Overtaken
 from app.routes.answers import review_out, sample_out
 from app.routes.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
@@ -155,7 +155,7 @@ def read_similar(
     """Return samples of the given and of the likeliest other class that look like this one."""
     audit = audits.succeeded(session, audit_id)
     dataset = datasets.get(session, audit.dataset_id)
-    score = ranking.one(session, audit, position)[0]
+    score = audits.score(session, audit, position)
     ground = similar.ground(session, files, audit, dataset)
     rows = similar.pack(files, dataset) if dataset.kind == "features" else None
     other = score.suggested_label if score.suggested_label != score.given_label else score.second_label
@@ -189,7 +189,7 @@ def _row(rows: similar.Rows | None, position: int) -> list[float | None] | None:
 
 
 def _entry(dataset: Dataset, said: VerdictIn, *, position: int, seen: int | None) -> reviews.Entry:
-    label = None if said.label is None else datasets.label_index(dataset, said.label)
+    label = None if said.label is None else datasets.label_index(dataset.class_names, said.label)
     return reviews.Entry(position=position, verdict=said.verdict, label=label, seen=seen)
 
 

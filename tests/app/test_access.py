@@ -22,8 +22,8 @@ from app import audits, datasets, keys, webhooks, workspaces
 from app.database import Database
 from app.errors import NotFound
 from app.main import create_app
+from app.routes.callers import given_settings as get_settings
 from app.settings import Settings
-from app.settings import settings as get_settings
 from app.storage import Storage
 from app.tables import Audit, AuditMetrics, Dataset, Review, Scope, Upload, Verdict
 from tests.made import finished_audit, ready_dataset

@@ -8,6 +8,7 @@ from sqlalchemy import func, update
 
 from app.database import Database
 from app.queue import Task
+from app.schemas.results import SuspectDetail, SuspectPage
 from app.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, ProvisionalScore, Run, RunEpoch, RunStatus
 from tests.made import finished_audit, new_audit, ready_dataset, score
@@ -215,6 +216,26 @@ def test_one_sample_knows_its_neighbours_in_rank(
     middle = api.get(f"/v1/audits/{audit.id}/samples/5").json()
     assert (middle["rank"], middle["previous_position"], middle["next_position"]) == (7, 6, 4)
     assert api.get(f"/v1/audits/{audit.id}/samples/99").status_code == 404
+
+
+def test_what_is_written_without_a_model_has_the_form_that_is_declared(
+    api: TestClient, database: Database, storage: Storage
+) -> None:
+    dataset = ready_dataset(database, storage, truth=[0, 1, 2] * 3)
+    audit = finished_audit(database, dataset)
+    said = {"verdict": "relabel", "label": "cat", "audit_id": str(audit.id)}
+    api.put(f"/v1/datasets/{dataset.id}/samples/3/review", json=said)
+    api.put(f"/v1/datasets/{dataset.id}/samples/5/review", json={"verdict": "keep"})
+    page = api.get(f"/v1/audits/{audit.id}/suspects").json()
+    assert page == SuspectPage.model_validate(page).model_dump(mode="json")
+    found = {item["position"]: item for item in page["items"]}
+    assert (found[3]["review"]["label"], found[5]["review"]["label"]) == ("cat", None)
+    assert (found[3]["true_label"], found[11]["true_label"]) == ("ant", None)
+    assert found[3]["review"] == api.get(f"/v1/datasets/{dataset.id}/samples/3/review").json()
+    for position in (3, 5, 11):
+        one = api.get(f"/v1/audits/{audit.id}/samples/{position}").json()
+        assert one == SuspectDetail.model_validate(one).model_dump(mode="json")
+        assert {name: one[name] for name in found[position]} == found[position]
 
 
 def test_a_training_audit_shows_its_provisional_ranking(

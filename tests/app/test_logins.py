@@ -10,10 +10,10 @@ from sqlalchemy import func, select, update
 
 from app import keys
 from app.database import Database
+from app.routes.callers import given_settings as get_settings
 from app.routes.logins import local_path
 from app.sessions import COOKIE
 from app.settings import Settings
-from app.settings import settings as get_settings
 from app.tables import Login, Scope
 
 HERE = {"Origin": "http://127.0.0.1"}

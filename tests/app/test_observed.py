@@ -17,8 +17,8 @@ from app.database import Database
 from app.limits import Limiter
 from app.logs import configure_logging, without_secrets
 from app.observed import SECURITY_HEADERS
+from app.routes.callers import given_settings as get_settings
 from app.settings import Settings
-from app.settings import settings as get_settings
 from app.storage import Storage
 from app.tables import Dataset, DatasetStatus, Run, RunStatus, Scope, Total, Totalled
 from tests.made import new_audit, ready_dataset

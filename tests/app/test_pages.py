@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 
 from app import keys
 from app.database import Database
+from app.routes.callers import given_settings as get_settings
 from app.settings import Settings
-from app.settings import settings as get_settings
 from app.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Problem, Scope
 from app.web import assets, rendering

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from app import keys
 from app.database import Database
 from app.errors import NotFound
+from app.routes.callers import given_settings as get_settings
 from app.settings import Settings
-from app.settings import settings as get_settings
 from app.storage import Storage
 from app.tables import Scope
 from tests.made import ready_dataset

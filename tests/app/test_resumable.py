@@ -15,8 +15,8 @@ from app import resumable
 from app.database import Database
 from app.errors import WrongState
 from app.queue import Task
+from app.routes.callers import given_settings as get_settings
 from app.settings import Settings
-from app.settings import settings as get_settings
 from app.storage import Storage
 from app.tables import Upload
 

@@ -11,8 +11,8 @@ from app import keys, reviews
 from app.database import Database
 from app.errors import Overtaken
 from app.review_progress import Tally, advice
+from app.routes.callers import given_settings as get_settings
 from app.settings import Settings
-from app.settings import settings as get_settings
 from app.storage import Storage
 from app.tables import Audit, Dataset, Run, Scope, Verdict
 from tests.made import finished_audit, new_audit, ready_dataset

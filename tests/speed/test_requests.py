@@ -1,11 +1,13 @@
 """Counts that do not depend on the machine: statements, rows visited and bytes moved by the service."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
+import anyio.to_thread
 import numpy as np
 import pyarrow as pa
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import event, text
 
@@ -57,9 +59,9 @@ def audit(database: Database, dataset: Dataset) -> Audit:
 
 
 MOST_STATEMENTS = {
-    "/v1/audits/{audit}/suspects?limit={limit}": 5,
+    "/v1/audits/{audit}/suspects?limit={limit}": 2,
     "/v1/audits/{audit}": 4,
-    "/v1/audits/{audit}/samples/3": 6,
+    "/v1/audits/{audit}/samples/3": 3,
     "/v1/datasets/{dataset}/samples?limit={limit}": 4,
     "/v1/datasets?limit={limit}": 3,
     "/v1/audits?limit={limit}": 4,
@@ -76,6 +78,30 @@ def test_a_request_sends_few_statements_however_long_its_page(
     assert short == long
     assert min(short.values()) > 0
     assert {path: count for path, count in short.items() if count > MOST_STATEMENTS[path]} == {}
+
+
+def test_a_page_takes_one_thread(api: TestClient, audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[object] = []
+    run_sync = anyio.to_thread.run_sync
+
+    def counting(function: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        taken.append(function)
+        return run_sync(function, *arguments, **named)
+
+    # The fixture's overrides are plain functions, which take threads; the service's own are coroutines.
+    overrides = cast("FastAPI", api.app).dependency_overrides
+    for name, override in overrides.items():
+        monkeypatch.setitem(overrides, name, _coroutine(override()))
+    monkeypatch.setattr(anyio.to_thread, "run_sync", counting)
+    assert api.get(f"/v1/audits/{audit.id}/suspects").status_code == 200
+    assert len(taken) == 1
+
+
+def _coroutine(value: object) -> Callable[[], Coroutine[Any, Any, object]]:
+    async def given() -> object:
+        return value
+
+    return given
 
 
 def test_a_page_visits_the_scores_it_shows_and_no_others(
