@@ -99,7 +99,7 @@ def audit_form(dataset: UUID, session: Session, caller: Caller) -> HTMLResponse:
         "audit_new.html",
         caller=caller,
         dataset=dataset_out(found, []),
-        methods=forms.methods(),
+        methods=forms.methods(has_probabilities=found.probabilities is not None),
         options=forms.options(),
     )
 

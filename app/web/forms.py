@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import get_args
 
+from app.plans import GIVEN
 from app.schemas.requests import AuditConfiguration, Method
 
 METHODS = {
@@ -17,6 +18,7 @@ METHODS = {
     "fw": "Forward correction",
     "dmi": "Determinant-based mutual information",
     "soft_regularisation": "Soft regularisation of LIMIT's bound",
+    GIVEN: "Nothing is trained: your own probabilities, as attached",
 }
 
 
@@ -38,9 +40,10 @@ def _choices(field: str) -> tuple[tuple[str, str], ...]:
     return tuple((value, value.replace("_", " ")) for value in values)
 
 
-def methods() -> tuple[tuple[str, str], ...]:
-    """Return every method with its name for people."""
-    return tuple((method, METHODS.get(method, method.replace("_", " "))) for method in get_args(Method))
+def methods(*, has_probabilities: bool) -> tuple[tuple[str, str], ...]:
+    """Return every method that a dataset can be audited with, and its name for people."""
+    usable = (method for method in get_args(Method) if has_probabilities or method != GIVEN)
+    return tuple((method, METHODS.get(method, method.replace("_", " "))) for method in usable)
 
 
 def options() -> tuple[Option, ...]:

@@ -1,7 +1,8 @@
-// Uploading by drag and drop or by the file dialogue.
+// Uploading by drag and drop or by the dialogues for files and for a folder.
 
 import { get, send as sendJson } from "./api.js";
 import { find, make } from "./dom.js";
+import * as folders from "./folders.js";
 import { bytes, percent } from "./format.js";
 import { begin, forget, offsetOf, recall, remember, send } from "./resumable.js";
 
@@ -9,9 +10,12 @@ const ENDINGS = /\.(zip|tar|tgz|tar\.gz|npz|csv|parquet|gz)$/i;
 
 const drop = find("drop");
 const chooser = find("files");
+const folderChooser = find("folder");
 
 find("choose").addEventListener("click", () => chooser.click());
+find("choose-folder").addEventListener("click", () => folderChooser.click());
 chooser.addEventListener("change", () => upload([...chooser.files]));
+folderChooser.addEventListener("change", () => uploadFolder(folders.chosen([...folderChooser.files])));
 drop.addEventListener("dragover", (event) => {
   event.preventDefault();
   drop.classList.add("over");
@@ -20,7 +24,10 @@ drop.addEventListener("dragleave", () => drop.classList.remove("over"));
 drop.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  upload([...event.dataTransfer.files]);
+  // The browser forgets what was dropped when this function has returned; so both are asked for at once.
+  const files = [...event.dataTransfer.files];
+  const inFolders = folders.dropped(event.dataTransfer);
+  inFolders.then((found) => (found ? uploadFolder(found) : upload(files)), fail);
 });
 
 function entry(name) {
@@ -42,6 +49,16 @@ function entry(name) {
       item.append(make("p", { className: "message", role: "alert" }, text));
     },
   };
+}
+
+const fail = (error) => entry("What was dropped").fail(error.message);
+
+function uploadFolder(found) {
+  try {
+    upload([folders.packed(found)]);
+  } catch (error) {
+    fail(error);
+  }
 }
 
 async function upload(files) {
