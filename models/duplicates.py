@@ -20,6 +20,8 @@ from models.survey import BLOCK_BYTES, IMAGE_DIMENSIONS, THUMBNAIL_SIDE, Inputs,
 
 LIKE = 0.95
 """Likeness below which two samples are no near duplicates."""
+ENOUGH_PIXELS = 32 * 32
+"""Pixels from which LIKE holds; of fewer, likeness must be higher: they correlate by chance."""
 UNUSUAL = 0.1
 """They lack at most this share of what the middle pair of neighbours lacks: strokes of a pen are alike."""
 THUMBNAILS_LIKE = 0.9
@@ -59,7 +61,7 @@ def near(inputs: Inputs, found: Survey, neighbours: Neighbours) -> Groups:
         compared = np.flatnonzero(_thumbnails_like(found.thumbnails_NT, first_P, second_P))
     likeness_P[compared] = _likeness(inputs, first_P[compared], second_P[compared])
     usual = float(np.median(likeness_P)) if len(likeness_P) else 0.0
-    is_near_P = likeness_P >= max(LIKE, 1 - UNUSUAL * (1 - usual))
+    is_near_P = likeness_P >= max(_least(inputs), 1 - UNUSUAL * (1 - usual))
     return _linked(found.copy_of_N, first_P[is_near_P], second_P[is_near_P], likeness_P[is_near_P])
 
 
@@ -123,6 +125,14 @@ def _likeness(inputs: Inputs, first_P: Index, second_P: Index) -> Floats:
             mirrored = _correlation(one, other[:, :, ::-1])
             likeness_P[block] = np.maximum(_correlation(one, other), mirrored)
     return likeness_P
+
+
+def _least(inputs: Inputs) -> float:
+    """Return the likeness from which two samples are near duplicates, however alike the others are."""
+    if inputs.ndim != IMAGE_DIMENSIONS:
+        return LIKE
+    height, width = inputs.shape[1:3]
+    return 1 - (1 - LIKE) * min(1, height * width / ENOUGH_PIXELS)
 
 
 def _correlation(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Floats:

@@ -76,6 +76,15 @@ def test_where_everything_is_alike_near_ones_must_be_nearer() -> None:
     assert duplicates.near(rows, survey.survey(rows), all_neighbours(40)).position.tolist() == [20, 30]
 
 
+def test_small_pictures_correlate_by_chance_and_must_be_nearer() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 200, (40, 8, 8, 1)).astype(np.uint8)
+    rows[30] = (rows[20] + rng.normal(0, 10, rows[20].shape)).clip(0, 255)
+    rows[31] = rows[21] // 2 + 20
+    assert duplicates._correlation(rows[30:31], rows[20:21]) > duplicates.LIKE  # noqa: SLF001
+    assert duplicates.near(rows, survey.survey(rows), all_neighbours(40)).position.tolist() == [21, 31]
+
+
 def test_copies_alone_are_no_near_duplicates() -> None:
     rows = pictures()
     rows[7] = rows[3]

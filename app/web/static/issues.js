@@ -1,0 +1,18 @@
+// The first duplicates, outliers and the like of an audit, each kind in a row of its own.
+
+import { get, query } from "./api.js";
+import { find, make, picture } from "./dom.js";
+
+const { id, pixels } = find("audit").dataset;
+const SHOWN = 12;
+
+for (const list of document.querySelectorAll("#issues [data-kind]")) {
+  const page = await get(`/v1/audits/${id}/issues${query({ kind: list.dataset.kind, limit: SHOWN })}`);
+  list.append(...page.items.map(item));
+}
+
+function item(issue) {
+  return make("li", { title: `${issue.key}: ${issue.detail}` }, make("div", { className: "thumb" },
+    picture(issue, { pixels: pixels === "1", alt: `Sample ${issue.key}: ${issue.detail}` }),
+    make("span", { className: "words" }, make("span", { className: "given" }, issue.given_label ?? issue.key))));
+}
