@@ -7,6 +7,7 @@ brightness does not hide it); of two rows of features, 1 less their root mean sq
 deviations. Shape suffixes: N samples, k neighbours, P pairs.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -131,8 +132,8 @@ def _least(inputs: Inputs) -> float:
     """Return the likeness from which two samples are near duplicates, however alike the others are."""
     if inputs.ndim != IMAGE_DIMENSIONS:
         return LIKE
-    height, width = inputs.shape[1:3]
-    return 1 - (1 - LIKE) * min(1, height * width / ENOUGH_PIXELS)
+    pixels = math.prod(inputs.shape[1:3])
+    return 1 - (1 - LIKE) * min(1.0, pixels / ENOUGH_PIXELS)
 
 
 def _correlation(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Floats:
