@@ -1,5 +1,6 @@
 """Samples that look like a suspect, among those of a class that fit their labels best."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,11 +56,13 @@ def _filled(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def ground(session: Session, files: Storage, audit: Audit, dataset: Dataset) -> Ground:
-    """Return what an audit's samples are compared by: its network's features on this disk, else its pack."""
+    """Return what an audit's samples are compared by: its network's features where kept, else its pack."""
     for run in audits.runs(session, [audit.id])[audit.id]:
-        kept = files.run(audit.id, run.number) / FEATURES
-        if run.is_chosen and files.is_local and kept.exists():
-            return Ground(rows=np.load(kept, mmap_mode="r"), by_network=True)
+        if run.is_chosen:
+            path = files.run(audit.id, run.number) / FEATURES
+            with suppress(FileNotFoundError):
+                kept = files.cached(path, name=f"{audit.id}.{run.number}.{FEATURES}")
+                return Ground(rows=np.load(kept, mmap_mode="r"), by_network=True)
     return Ground(rows=pack(files, dataset), by_network=False)
 
 

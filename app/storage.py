@@ -2,13 +2,20 @@
 
 Every file has its place below one folder. Without a bucket that is where it stays. With one, the bucket keeps
 the files under the same relative names, and the folder is a workspace with a cache: a file is written there,
-then published; it is fetched before it is read.
+then published; it is read in ranges, from a copy of the reader's own, or from the cache.
 """
 
+import fcntl
+import os
 import shutil
+import tempfile
+import time
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 from app.bucket import Bucket
@@ -17,6 +24,9 @@ from app.tables import Dataset
 
 BLOCK_BYTES = 2**20
 PACK = "pack.npy"
+LOCKS = 64
+SPARED_SECONDS = 60
+"""A cached file that somebody was told of so lately is not evicted: they are about to open it."""
 
 
 class Storage:
@@ -55,12 +65,11 @@ class Storage:
         """Return the folder of a run's checkpoint, network and signals."""
         return self.audit(audit_id) / "runs" / str(number)
 
-    def publish(self, path: Path, *, keep: bool = False) -> None:
+    def publish(self, path: Path) -> None:
         """Hand over a finished file; with a bucket it is sent there, and the workspace lets go of it."""
         if self._bucket is not None:
             self._bucket.put(self._key(path), path)
-            if not keep:
-                path.unlink()
+            path.unlink()
 
     def move(self, finished: Path, target: Path) -> None:
         """Publish a file of the workspace under another name; where that fails, it stays as it was."""
@@ -71,48 +80,99 @@ class Storage:
         target.parent.mkdir(parents=True, exist_ok=True)
         finished.replace(target)
 
-    def fetch(self, path: Path) -> Path:
-        """Return the path once the file lies there as it was last published.
+    def fetch(self, path: Path, folder: Path) -> Path:
+        """Return where a published file can be read on this host: with a bucket, a copy in a folder.
 
         Raises:
             FileNotFoundError: it was never published.
 
         """
-        if self._bucket is not None:
-            self._bucket.get(self._key(path), path)
-        elif not path.exists():
-            raise FileNotFoundError(path)
-        return path
+        if self._bucket is None:
+            path.stat()
+            return path
+        self._bucket.get(self._key(path), folder / path.name)
+        return folder / path.name
 
-    def release(self, folder: Path) -> None:
-        """Delete the workspace's copies of a folder; without a bucket these are the files, and they stay."""
-        if self._bucket is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+    def open(self, path: Path) -> BinaryIO:
+        """Open a published file; with a bucket a copy that nobody else sees and that ends with this process.
+
+        Raises:
+            FileNotFoundError: it was never published.
+
+        """
+        if self._bucket is None:
+            return path.open("rb")
+        self.root.mkdir(parents=True, exist_ok=True)
+        copy = tempfile.TemporaryFile(dir=self.root)  # noqa: SIM115 - it is the caller's to close
+        try:
+            for block in self._bucket.stream(self._key(path)):
+                copy.write(block)
+            copy.seek(0)
+        except BaseException:
+            copy.close()
+            raise
+        return copy
 
     def pack_file(self, dataset: Dataset, name: str) -> Path:
-        """Return a file of a ready dataset's pack on this host; with a bucket it is fetched once and cached.
+        """Return a file of a ready dataset's pack on this host.
 
         The array is cached by its content: datasets that differ in their labels alone share it.
         """
-        path = self.pack(dataset.id) / name
+        content = dataset.pack_sha256 if name == PACK else None
+        return self.cached(self.pack(dataset.id) / name, name=content or f"{dataset.id}.{name}")
+
+    def cached(self, path: Path, *, name: str) -> Path:
+        """Return a published file on this host, to be opened now; a bucket's is fetched once and cached.
+
+        Args:
+            path: of a file that never changes.
+            name: in the cache, the same for the same content alone.
+
+        Raises:
+            FileNotFoundError: it was never published; without a bucket, opening it does.
+
+        """
         if self._bucket is None:
             return path
-        cached = self.root / "cache" / (dataset.pack_sha256 or "" if name == PACK else f"{dataset.id}.{name}")
-        if not cached.exists():
-            self._make_room(self._bucket.size(self._key(path)))
-            self._bucket.get(self._key(path), cached)
-        cached.touch()  # the newest is evicted last
-        return cached
+        kept = self.root / "cache" / name
+        with self._alone(f"{zlib.crc32(name.encode()) % LOCKS}"):  # who comes second waits, and finds it
+            if not self._is_kept(kept):
+                self._make_room(self._bucket.size(self._key(path)))
+                self._bucket.get(self._key(path), kept)
+        return kept
+
+    def _is_kept(self, file: Path) -> bool:
+        """Return whether a file is in the cache, noting its use."""
+        with self._alone("room"):
+            try:
+                os.utime(file)
+            except FileNotFoundError:
+                return False
+            return True
 
     def _make_room(self, wanted: int) -> None:
         """Delete what was used longest ago until the cache can take more; open files live on."""
-        files = [(file.stat(), file) for file in self.root.glob("cache/*")]
-        taken = sum(stat.st_size for stat, _ in files)
-        for stat, file in sorted(files, key=lambda found: found[0].st_mtime):
-            if taken + wanted <= self._cache_bytes:
-                return
-            file.unlink(missing_ok=True)
-            taken -= stat.st_size
+        with self._alone("room"):
+            files: list[tuple[float, int, Path]] = []
+            for file in self.root.glob("cache/*"):
+                with suppress(FileNotFoundError):  # a download that ends meanwhile changes its name
+                    found = file.stat()
+                    files.append((found.st_mtime, found.st_size, file))
+            taken = sum(size for _, size, _ in files)
+            for used_at, size, file in sorted(files):
+                if taken + wanted <= self._cache_bytes or used_at > time.time() - SPARED_SECONDS:
+                    return
+                file.unlink(missing_ok=True)
+                taken -= size
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """Keep every other process and thread of this host out."""
+        lock = self.root / "locks" / name
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def exists(self, path: Path) -> bool:
         """Return whether a file was published."""

@@ -43,6 +43,6 @@ def _save(storage: Storage, path: Path, state: dict[str, Any]) -> None:
 
 
 def _load(storage: Storage, path: Path) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(storage.fetch(path), map_location="cpu", weights_only=True)
-    storage.release(path.parent)
+    with storage.open(path) as file:
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     return state

@@ -21,9 +21,8 @@ def keep(database: Database, storage: Storage, run: Run) -> None:
         configuration = {"method": GIVEN, **(dataset.probabilities or {})}
         leases.update_held(session, Run, run.id, run.attempt, configuration=configuration, device="none")
         known = labels.of_audit(session, storage, audit, dataset)
-    path = storage.fetch(storage.probabilities(dataset.id))
+    path = storage.cached(storage.probabilities(dataset.id), name=configuration["probabilities_sha256"])
     found = given.signals(np.load(path, mmap_mode="r"), known.given)
-    storage.release(path.parent)
     folder = storage.run(run.audit_id, run.number)
     folder.mkdir(parents=True, exist_ok=True)
     signal_files.save(storage, folder, asdict(found))

@@ -1,6 +1,8 @@
 """Ingestion as a job: claim the dataset, build its pack, store samples and problems in one transaction."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -34,10 +36,9 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
     try:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
             ingested = _build(database, storage, settings, dataset, heartbeat)
-            pack = storage.pack(dataset_id)
-            samples = pack / ingested.samples_path.name
-            patiently(lambda: _store(database, dataset, ingested, samples), heartbeat)
-        storage.release(pack)
+            with storage.open(storage.pack(dataset_id) / ingested.samples_path.name) as file:
+                rows = parquet.read_table(file)
+            patiently(lambda: _store(database, dataset, ingested, rows), heartbeat)
         log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
     except LeaseLost:
         log.warning("ingestion lost its lease", dataset=str(dataset_id))
@@ -98,39 +99,46 @@ def _build(
 
     destination = storage.pack(dataset.id)
     # What an earlier, interrupted attempt wrote is of no use to this one.
-    building = destination.with_name(f"pack.{dataset.attempt}")
     for leftover in destination.parent.glob("pack.*"):
         storage.remove(leftover)
-    building.mkdir(parents=True)
     storage.remove(destination.with_name("incoming"))  # bodies that a killed API left behind
-    files = [storage.fetch(storage.upload(dataset.id, name)) for name in names]
-    ingested = read_in_child(
-        files,
-        options=IngestOptions(**dataset.options),
-        limits=IngestLimits(**settings.ingest_limits),
-        destination=building,
-        bounds=Bounds(
-            memory_bytes=settings.ingest_memory_bytes,
-            seconds=settings.ingest_seconds,
-            silent_seconds=settings.ingest_silent_seconds,
-        ),
-        on_progress=on_progress,
-    )
-    storage.release(files[0].parent)
-    heartbeat.renew()
-    shutil.rmtree(destination, ignore_errors=True)
-    building.rename(destination)
-    for file in destination.iterdir():
-        storage.publish(file, keep=True)
+    with _folder(destination.with_name(f"pack.{dataset.attempt}")) as folder:
+        building = folder / "built"
+        building.mkdir()
+        ingested = read_in_child(
+            [storage.fetch(storage.upload(dataset.id, name), folder / "files") for name in names],
+            options=IngestOptions(**dataset.options),
+            limits=IngestLimits(**settings.ingest_limits),
+            destination=building,
+            bounds=Bounds(
+                memory_bytes=settings.ingest_memory_bytes,
+                seconds=settings.ingest_seconds,
+                silent_seconds=settings.ingest_silent_seconds,
+            ),
+            on_progress=on_progress,
+        )
+        heartbeat.renew()
+        for file in building.iterdir():
+            storage.move(file, destination / file.name)
     return ingested
 
 
-def _store(database: Database, dataset: Dataset, ingested: Ingested, samples_path: Path) -> None:
+@contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    """Make a folder for one attempt alone and remove it, however the attempt ends."""
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _store(database: Database, dataset: Dataset, ingested: Ingested, rows: pa.Table) -> None:
     with database.transaction() as session:
-        _store_rows(session, dataset, ingested, samples_path)
+        _store_rows(session, dataset, ingested, rows)
 
 
-def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, samples_path: Path) -> None:
+def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, rows: pa.Table) -> None:
     values = {
         "format": ingested.format,
         "kind": ingested.kind,
@@ -147,7 +155,6 @@ def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, samples_
         return
     for table in (Truth, Sample, Problem):
         session.execute(delete(table).where(table.dataset_id == dataset.id))
-    rows = parquet.read_table(samples_path)
     rows = rows.append_column("dataset_id", pa.repeat(str(dataset.id), len(rows)))
     copy_into(session, Sample, rows.drop_columns(["true_label", "source_row", "source_name"]))
     truth = rows.select(["dataset_id", "position", "true_label"])

@@ -37,7 +37,5 @@ def load(storage: Storage, folder: Path) -> Neighbours | None:
     """Return the neighbours of a finished run, None where it kept none."""
     if not storage.exists(folder / NEIGHBOURS):
         return None
-    with np.load(storage.fetch(folder / NEIGHBOURS)) as stored:
-        found = Neighbours(index_Nk=stored["index_Nk"], similarity_Nk=stored["similarity_Nk"])
-    storage.release(folder)
-    return found
+    with storage.open(folder / NEIGHBOURS) as file, np.load(file) as stored:
+        return Neighbours(index_Nk=stored["index_Nk"], similarity_Nk=stored["similarity_Nk"])

@@ -24,7 +24,5 @@ def save(storage: Storage, folder: Path, signals: Signals) -> None:
 
 def load(storage: Storage, folder: Path) -> Signals:
     """Return the signals of a finished run."""
-    with np.load(storage.fetch(folder / SIGNALS)) as stored:
-        signals = dict(stored)
-    storage.release(folder)
-    return signals
+    with storage.open(folder / SIGNALS) as file, np.load(file) as stored:
+        return dict(stored)

@@ -1,7 +1,9 @@
 """Storage in a bucket, on a real S3 server (moto's) on loopback; the folder behaves the same."""
 
 import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -80,16 +82,22 @@ def test_a_published_file_is_read_whole_in_ranges_and_as_a_stream(either: Storag
     blocks = list(either.stream(path, start=1, stop=LARGE - 1))
     assert b"".join(blocks) == content[1:-1]
     assert len(blocks) > 1
-    assert either.fetch(path).read_bytes() == content
-    either.release(path.parent)
-    assert either.is_local == path.exists()
+    with either.open(path) as opened:
+        assert opened.read() == content
+    fetched = either.fetch(path, either.root / "mine")
+    assert fetched.read_bytes() == content
+    assert either.is_local == (fetched == path)
 
 
 def test_a_missing_file_is_missing_and_removing_it_is_fine(either: Storage) -> None:
     path = either.audit(uuid4()) / "nothing"
     assert not either.exists(path)
     with pytest.raises(FileNotFoundError):
-        either.fetch(path)
+        either.fetch(path, either.root / "mine")
+    with pytest.raises(FileNotFoundError):
+        either.open(path)
+    with pytest.raises(FileNotFoundError):
+        either.cached(path, name="nothing").open()
     with pytest.raises(FileNotFoundError):
         either.read(path, start=0, length=1)
     either.remove(path)
@@ -128,12 +136,34 @@ def test_the_cache_lets_go_of_what_was_used_longest_ago(bucket: Bucket, tmp_path
     storage = Storage(tmp_path / "files", bucket, cache_bytes=250)
     datasets = [dataset_with_pack(storage, sha256=name, content=bytes(100)) for name in ("aa", "bb", "cc")]
     first, second, third = (storage.root / "cache" / name for name in ("aa", "bb", "cc"))
-    for age, dataset in ((30, datasets[0]), (20, datasets[1])):
+    for age, dataset in ((300, datasets[0]), (200, datasets[1])):
         path = storage.pack_file(dataset, PACK)
         os.utime(path, (path.stat().st_mtime - age,) * 2)
     storage.pack_file(datasets[0], PACK)  # used again: the second is older now
     storage.pack_file(datasets[2], PACK)
     assert (first.exists(), second.exists(), third.exists()) == (True, False, True)
+    storage.pack_file(datasets[1], PACK)
+    assert (first.exists(), third.exists()) == (True, True), "both were asked for a moment ago"
+
+
+def test_whoever_asks_for_the_same_file_at_once_waits_for_one_download(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storages = [Storage(tmp_path / "files", bucket, cache_bytes=10**9) for _ in range(4)]
+    dataset = dataset_with_pack(storages[0], sha256="aa")
+    downloads: list[str] = []
+    get = bucket.get
+
+    def slowly(key: str, path: Path) -> None:
+        downloads.append(key)
+        time.sleep(0.2)
+        get(key, path)
+
+    monkeypatch.setattr(bucket, "get", slowly)
+    with ThreadPoolExecutor() as threads:
+        found = list(threads.map(lambda storage: storage.pack_file(dataset, PACK).read_bytes(), storages))
+    assert found == [b"pixels"] * 4
+    assert len(downloads) == 1
 
 
 @pytest.mark.parametrize("url", ["https://x/y", "s3://", "bucket"])
