@@ -8,7 +8,9 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.bodies import BodyLimit
 from app.errors import ApiError
@@ -151,11 +153,24 @@ class ApiValidation(ApiError):
     code = "validation"
 
 
-async def _by_framework(_: Request, error: Exception) -> JSONResponse:
+async def _by_framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     document = _document(status, str(error.detail))
-    return _problem(document, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods_of(request)))
+    return _problem(document, headers)
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Return all methods that a path has; the framework knows those of the first route that fits alone."""
+    found = (
+        context.methods or set()
+        for context in iter_route_contexts(request.app.routes)
+        if context.original_route.matches(request.scope)[0] != Match.NONE
+    )
+    return set().union(*found)
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:

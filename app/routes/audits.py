@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
+from sqlalchemy.orm import Session as OrmSession
 
 from app import audits, cursors, datasets, ranking, removals
 from app.errors import NotFound, WrongState
@@ -12,22 +13,20 @@ from app.routes import issues
 from app.routes.answers import as_json, audit_out
 from app.routes.dependencies import Files, Opened, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.once import OnceRoute
-from app.routes.stored import stored_file
+from app.routes.stored import downloaded, stored_file
 from app.schemas.audits import AuditOut, EpochOut, RunEpochsOut
 from app.schemas.requests import AuditRequest
 from app.schemas.results import MetricsOut, SuspectDetail, SuspectPage
 from app.schemas.shared import Page
 from app.schemas.summaries import SummaryOut
+from app.storage import Storage
 from app.tables import Audit, AuditMetrics
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"], route_class=OnceRoute)
 router.include_router(issues.router)
 POLL_SECONDS = "1"
-MEDIA_TYPES = {
-    "issues.csv": "text/csv; charset=utf-8; header=present",
-    "ranking.csv": "text/csv; charset=utf-8; header=present",
-    "ranking.parquet": "application/vnd.apache.parquet",
-}
+CSV = "text/csv; charset=utf-8; header=present"
+PARQUET = "application/vnd.apache.parquet"
 
 
 @router.post("", status_code=202, dependencies=[Writes])
@@ -170,34 +169,45 @@ def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
     return MetricsOut(**metrics.document)
 
 
-@router.head("/{audit_id}/{file_name}", include_in_schema=False, dependencies=[Reads])
+@router.head("/{audit_id}/ranking.{kind}", include_in_schema=False, dependencies=[Reads])
 @router.get(
-    "/{audit_id}/{file_name}",
+    "/{audit_id}/ranking.{kind}",
     dependencies=[Reads],
     response_class=FileResponse,
-    responses={200: {"content": {name: {} for name in MEDIA_TYPES.values()}}},
+    responses=downloaded(CSV, PARQUET),
 )
-def read_file(
-    audit_id: UUID,
-    file_name: Literal["issues.csv", "ranking.csv", "ranking.parquet"],
-    session: Session,
-    files: Files,
-    request: Request,
+def read_ranking(
+    audit_id: UUID, kind: Literal["csv", "parquet"], session: Session, files: Files, request: Request
 ) -> Response:
-    """Download the whole ranking or all issues; see docs/ranking.md and docs/issues.md for the columns."""
-    audit = audits.succeeded(session, audit_id)
-    stored = (audit.files or {}).get(file_name)
+    """Download the whole ranking; docs/ranking.md has its columns."""
+    media_type = {"csv": CSV, "parquet": PARQUET}[kind]
+    return _file(session, files, request, audit_id, name=f"ranking.{kind}", media_type=media_type)
+
+
+@router.head("/{audit_id}/issues.csv", include_in_schema=False, dependencies=[Reads])
+@router.get(
+    "/{audit_id}/issues.csv", dependencies=[Reads], response_class=FileResponse, responses=downloaded(CSV)
+)
+def read_issues(audit_id: UUID, session: Session, files: Files, request: Request) -> Response:
+    """Download all issues; docs/issues.md has their columns."""
+    return _file(session, files, request, audit_id, name="issues.csv", media_type=CSV)
+
+
+def _file(
+    session: OrmSession, files: Storage, request: Request, audit_id: UUID, *, name: str, media_type: str
+) -> Response:
+    stored = (audits.succeeded(session, audit_id).files or {}).get(name)
     if stored is None:
-        raise NotFound(f"this audit was made before there was {file_name}")
+        raise NotFound(f"this audit was made before there was {name}")
     return stored_file(
         request,
         files,
         files.audit(audit_id) / stored["path"],
         etag=f'"{stored["sha256"]}"',
-        media_type=MEDIA_TYPES[file_name],
+        media_type=media_type,
         headers={
             "Repr-Digest": stored["repr_digest"],
-            "Content-Disposition": f'attachment; filename="{file_name}"',
+            "Content-Disposition": f'attachment; filename="{name}"',
         },
     )
 

@@ -29,7 +29,21 @@ STREAM_SECONDS = 900.0
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 Seen = dict[int, int]
 EVENT_STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {
+        "content": {
+            "text/event-stream": {
+                "itemSchema": {
+                    "type": "object",
+                    "required": ["id", "event", "data"],
+                    "properties": {
+                        "id": {"type": "string", "description": "what Last-Event-ID takes"},
+                        "event": {"enum": ["audit", "epoch", "end"]},
+                        "data": {"type": "string", "description": "JSON: the audit, or an epoch"},
+                    },
+                }
+            }
+        }
+    }
 }
 
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
@@ -9,6 +10,17 @@ from fastapi.responses import FileResponse, StreamingResponse
 from app.storage import Storage
 
 ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def downloaded(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """Describe a stored file's answers for the API's description."""
+    content: dict[str, Any] = {name: {} for name in media_types}
+    return {
+        200: {"content": content},
+        206: {"description": "The range that was asked for", "content": content},
+        304: {"description": "The client has it already"},
+        416: {"description": "The file has no such range"},
+    }
 
 
 def stored_file(

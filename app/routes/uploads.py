@@ -2,10 +2,10 @@
 
 from datetime import UTC
 from email.utils import format_datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app import datasets, resumable, tus, uploads
@@ -48,7 +48,14 @@ class TusRoute(OnceRoute):
         return versioned
 
 
+def spoken(
+    _: Annotated[Literal["1.0.0"], Header(alias="Tus-Resumable", description="the protocol's version")],
+) -> None:
+    """Ask for the version that `TusRoute` checks, so that the API's description has it."""
+
+
 router = APIRouter(prefix="/v1/datasets/{dataset_id}/uploads", tags=["datasets"], route_class=TusRoute)
+Spoken = Depends(spoken)
 
 
 @router.options("", status_code=204, dependencies=[Reads])
@@ -58,7 +65,7 @@ def describe_uploads(dataset_id: UUID, session: Session, chosen: Chosen, respons
     response.headers.update(tus.DESCRIPTION | {"Tus-Max-Size": str(chosen.upload_max_bytes)})
 
 
-@router.post("", status_code=201, dependencies=[Writes])
+@router.post("", status_code=201, dependencies=[Writes, Spoken])
 def begin_upload(
     dataset_id: UUID,
     length: Length,
@@ -95,7 +102,7 @@ def begin_upload(
     response.headers.update(_expires(upload))
 
 
-@router.head("/{upload_id}", dependencies=[Reads])
+@router.head("/{upload_id}", dependencies=[Reads, Spoken])
 def read_upload(dataset_id: UUID, upload_id: UUID, session: Session, response: Response) -> None:
     """Say at which byte an upload goes on."""
     upload = resumable.get(session, dataset_id, upload_id)
@@ -110,7 +117,7 @@ def read_upload(dataset_id: UUID, upload_id: UUID, session: Session, response: R
     response.headers.update(_expires(upload))
 
 
-@router.patch("/{upload_id}", status_code=204, openapi_extra=RAW_BODY, dependencies=[Writes])
+@router.patch("/{upload_id}", status_code=204, openapi_extra=RAW_BODY, dependencies=[Writes, Spoken])
 async def continue_upload(
     dataset_id: UUID,
     upload_id: UUID,
@@ -157,7 +164,7 @@ async def continue_upload(
     )
 
 
-@router.delete("/{upload_id}", status_code=204, dependencies=[Writes])
+@router.delete("/{upload_id}", status_code=204, dependencies=[Writes, Spoken])
 def delete_upload(dataset_id: UUID, upload_id: UUID, opened: Opened, files: Files) -> None:
     """Give up an upload and free its bytes; a file that it has become stays in the dataset."""
     with opened.transaction() as session:

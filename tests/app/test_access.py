@@ -6,7 +6,6 @@ needs an entry below.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
@@ -18,15 +17,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import aliased
 
-from app import audits, datasets, keys, webhooks, workspaces
+from app import datasets, keys, workspaces
 from app.database import Database
 from app.errors import NotFound
 from app.main import create_app
 from app.routes.callers import given_settings as get_settings
 from app.settings import Settings
 from app.storage import Storage
-from app.tables import Audit, AuditMetrics, Dataset, Review, Scope, Upload, Verdict
-from tests.made import finished_audit, ready_dataset
+from app.tables import Audit, Dataset, Scope
+from tests.house import furnished
 
 PUBLIC = {
     ("GET", "/openapi.json"),
@@ -46,7 +45,7 @@ PARAMETERS = {
     "webhook_id": "{webhook}",
     "delivery_id": "{delivery}",
     "position": "3",
-    "file_name": "ranking.csv",
+    "file_name": "a.zip",
     "name": "roc",
     "kind": "svg",
 }
@@ -64,7 +63,6 @@ QUERIES = {
     ("GET", "/audits/new"): "?dataset={dataset}",
     ("GET", "/v1/datasets/{dataset_id}/exports/dataset"): "?format=npz",
 }
-UPLOAD: dict[str, Any] = {"name": "a.zip", "size": 9, "complete": True, "note": ""}
 TUS = {"Tus-Resumable": "1.0.0"}
 UPLOADS = "/v1/datasets/{dataset_id}/uploads"
 HEADERS = {
@@ -74,29 +72,6 @@ HEADERS = {
     ("DELETE", f"{UPLOADS}/{{upload_id}}"): TUS,
     ("PATCH", f"{UPLOADS}/{{upload_id}}"): TUS
     | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"},
-}
-HISTOGRAM = {"edges": [0.0, 1.5], "right": [4.0], "wrong": [8.0], "counts": [12.0]}
-SUMMARY: dict[str, Any] = {
-    "sample_count": 12,
-    "expected_error_count": 4.0,
-    "disagreement_count": 0,
-    "label_issue_count": 0,
-    "histogram": HISTOGRAM,
-    "per_class": [],
-}
-METRICS: dict[str, Any] = {
-    "sample_count": 12,
-    "error_count": 8,
-    "noise_rate": 0.5,
-    "roc_auc": 0.5,
-    "average_precision": 0.5,
-    "precision_at_noise_rate": 0.5,
-    "roc": {"x": [0.0, 1.0], "y": [0.0, 1.0]},
-    "precision_recall": None,
-    "at_k": [],
-    "histogram": HISTOGRAM,
-    "per_class": [],
-    "suggestion_accuracy": 0.5,
 }
 # Changes that a read key may make, and what needs more than a write key.
 READERS_CHANGES: set[tuple[str, str]] = set()
@@ -126,6 +101,7 @@ class House:
 
     def ask(self, route: tuple[str, str], who: str | None) -> httpx2.Response:
         method, path = route
+        path = path.replace("ranking.{kind}", "ranking.csv")
         for parameter, value in PARAMETERS.items():
             path = path.replace(f"{{{parameter}}}", value)
         path, body = self._filled(path + QUERIES.get(route, "")), self._filled(BODIES.get(route))
@@ -160,35 +136,7 @@ def house(api: TestClient, chosen: Settings, database: Database, storage: Storag
                 ("stranger", Scope.ADMIN, theirs),
             )
         }
-    ours_only = database.confined(ours)
-    dataset = ready_dataset(ours_only, storage, truth=[0] * 12)
-    audit = finished_audit(ours_only, dataset)
-    folder = storage.audit(audit.id)
-    folder.mkdir(parents=True)
-    (folder / "stored.csv").write_text("rank\n")
-    stored = {"path": "stored.csv", "sha256": "0", "repr_digest": "sha-256=:AA==:"}
-    with ours_only.transaction() as session:
-        audit = audits.get(session, audit.id)
-        audit.files = {"ranking.csv": stored, "ranking.parquet": stored}
-        audit.reported_truth_version = 1
-        audit.summary = SUMMARY
-        datasets.get(session, dataset.id).statistics = {}
-        session.add(AuditMetrics(audit_id=audit.id, document=METRICS))
-        session.add(Review(dataset_id=dataset.id, position=3, verdict=Verdict.KEEP, reviewer="somebody"))
-        upload = Upload(dataset_id=dataset.id, expires_at=datetime.now(UTC) + timedelta(days=1), **UPLOAD)
-        session.add(upload)
-        webhook = webhooks.create(session, url="https://hook.example/", events=["audit.succeeded"])
-        session.flush()
-        delivery = webhooks.test(session, webhook)
-        session.flush()
-    ids = {
-        "dataset": dataset.id,
-        "audit": audit.id,
-        "upload": upload.id,
-        "webhook": webhook.id,
-        "delivery": delivery.id,
-    }
-    return House(api, {name: str(identifier) for name, identifier in ids.items()}, made)
+    return House(api, furnished(database.confined(ours), storage), made)
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=" ".join)

@@ -281,7 +281,7 @@ def test_results_of_an_audit_that_has_not_succeeded_are_refused(
     audit = new_audit(database, dataset)
     for name in ("ranking.csv", "ranking.parquet", "metrics", "summary"):
         assert api.get(f"/v1/audits/{audit.id}/{name}").status_code == 409
-    assert api.get(f"/v1/audits/{audit.id}/other.csv").status_code == 422
+    assert api.get(f"/v1/audits/{audit.id}/other.csv").status_code == 404
 
 
 def test_metrics_without_truth_say_how_to_get_them(

@@ -21,8 +21,11 @@ import httpx
 import psutil
 
 from app.local import LocalStack
+from app.tables import Scope
 from tests.faults.world import digits_zip
+from tests.hostile import contract
 from tests.hostile.asking import ASKED, empty_dataset
+from tests.hostile.conversing import conversing
 from tests.hostile.everything import CATALOGUE, HARMLESS, LIMITS, MARKS
 from tests.trials import Case, chosen, end_by_termination, report, run_cases, say
 
@@ -98,6 +101,34 @@ def request(name: str, world: World) -> str:
     return f"{answer.status_code} {answer.json()['code']}"
 
 
+def examined(world: World, *, scope: Scope | None, examples: int) -> str:
+    """Send what the OpenAPI document gives rise to, to an API that asks for keys."""
+    with conversing(world.stack) as house:
+        key = None if scope is None else house.keys[scope]
+        found = contract.examine(house.url, ids=house.ids, key=key, has_keys=True, examples=examples)
+    return _without_failures(found)
+
+
+def examined_without_keys(world: World, *, examples: int) -> str:
+    """Send the same to the API that serves this machine alone."""
+    with conversing(world.stack) as house:
+        found = contract.examine(world.stack.url, ids=house.ids, examples=examples)
+    return _without_failures(found)
+
+
+def _without_failures(found: contract.Examined) -> str:
+    assert not found.failures, f"{len(found.failures)} failures: " + "\n".join(found.failures[:5])
+    return f"{found.requests} generated requests, {found.succeeded} with success, no failure"
+
+
+CONTRACTS = {
+    "contract: no keys are asked for": partial(examined_without_keys, examples=30),
+    "contract: with an administrator's key": partial(examined, scope=Scope.ADMIN, examples=30),
+    "contract: with a key that may read": partial(examined, scope=Scope.READ, examples=5),
+    "contract: without the key that is asked for": partial(examined, scope=None, examples=5),
+}
+
+
 def measured(world: World, act: partial[str]) -> str:
     """Do something and add the peak of memory to what it came to."""
     world.peak = 0
@@ -147,7 +178,11 @@ def main() -> int:
     acts = {name: partial(upload, name) for name in CATALOGUE} | {
         name: partial(request, name) for name in ASKED
     }
-    cases = [Case(name=name, run=partial(measured, act=act)) for name, act in acts.items()]
+    acts |= CONTRACTS
+    cases = [
+        Case(name=name, run=partial(measured, act=act), seconds=900 if name in CONTRACTS else 300)
+        for name, act in acts.items()
+    ]
     with tempfile.TemporaryDirectory(prefix="limit-audit-hostile-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL of a root user drops to one who must be able to enter
