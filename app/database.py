@@ -1,13 +1,14 @@
 """The unit of work: the one place that commits, and that sends what was promised inside a transaction."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noqa: A004 - the pool's own
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import queue, workspaces
@@ -16,11 +17,34 @@ from app.settings import settings
 OUTBOX = "outbox"
 
 
+# What an outage, a shutdown, a lock that is not given or a pool without a free connection is raised as.
+UNAVAILABLE = (InterfaceError, OperationalError, TimeoutError)
+# A host that went away without a word is noticed within a minute, not after the system's hours.
+NOTICING = {
+    "connect_timeout": 5,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 50_000,
+}
+POOL_SECONDS = 10
+
+
 class Database:
     """A pool of connections and the way messages leave."""
 
-    def __init__(self, url: str, send: queue.Send, *, pool_size: int = 10) -> None:
-        self.engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    def __init__(
+        self, url: str, send: queue.Send, *, pool_size: int = 10, limits: Mapping[str, str] | None = None
+    ) -> None:
+        """Open a pool; `limits` are PostgreSQL's parameters of its sessions."""
+        self.engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=POOL_SECONDS,
+            pool_pre_ping=True,
+            connect_args=NOTICING | _options(url, limits or {}),
+        )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         workspaces.confine(self._sessions)
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -61,9 +85,32 @@ def send_after_commit(session: Session, task: queue.Task, identifier: UUID) -> N
     session.info.setdefault(OUTBOX, []).append((task, identifier))
 
 
+def _options(url: str, limits: Mapping[str, str]) -> dict[str, str]:
+    """Return the connection's options, those that the URL has and the limits."""
+    given = str(make_url(url).query.get("options", ""))
+    options = " ".join([given, *(f"-c {name}={value}" for name, value in limits.items())]).strip()
+    return {"options": options} if options else {}
+
+
 @lru_cache(maxsize=1)
 def database() -> Database:
-    """Return this process's database."""
+    """Return the database of a worker or a command, whose transactions may take as long as they need."""
+    return _opened({})
+
+
+@lru_cache(maxsize=1)
+def serving_database() -> Database:
+    """Return the API's database, whose statements and locks do not keep a request waiting without end."""
+    chosen = settings()
+    seconds = {
+        "lock_timeout": chosen.request_lock_seconds,
+        "statement_timeout": chosen.request_statement_seconds,
+        "idle_in_transaction_session_timeout": chosen.request_idle_seconds,
+    }
+    return _opened({name: f"{round(1000 * value)}ms" for name, value in seconds.items()})
+
+
+def _opened(limits: Mapping[str, str]) -> Database:
     chosen = settings()
     celery = queue.celery_app(chosen.broker_url, visibility_timeout_seconds=chosen.visibility_timeout_seconds)
-    return Database(chosen.database_url, queue.sender(celery))
+    return Database(chosen.database_url, queue.sender(celery), limits=limits)

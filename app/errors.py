@@ -129,6 +129,17 @@ class Forbidden(ApiError):
     code = "forbidden"
 
 
+class Unavailable(ApiError):
+    """What the service stands on does not answer at present; Retry-After says when to come back."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "unavailable"
+
+    def __init__(self, detail: str, *, seconds: int) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(seconds)}
+
+
 class TooMany(ApiError):
     """More requests than one key may make; Retry-After says when to come back."""
 

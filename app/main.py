@@ -13,10 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.bodies import BodyLimit
+from app.database import UNAVAILABLE
 from app.errors import ApiError
 from app.limits import Limiter
 from app.logs import configure_logging
 from app.observed import SECURITY_HEADERS, Observed
+from app.outages import outage
 from app.routes import (
     activity,
     audit_exports,
@@ -76,6 +78,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         422: "A field or the content cannot be used",
         429: "More requests than one key may make",
         460: "A part's checksum is wrong",
+        503: "The database does not answer at present",
         507: "The disk is full",
     }.items()
 }
@@ -98,6 +101,8 @@ def create_app() -> FastAPI:
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _by_framework)
+    for kind in UNAVAILABLE:
+        app.add_exception_handler(kind, _unavailable)
     app.add_exception_handler(Exception, _broken)
     chosen = settings()
     app.state.limiter = Limiter(
@@ -120,6 +125,10 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004
     return _problem(error.document(), headers | error.headers)
+
+
+async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    return await _refused(request, outage(error))
 
 
 async def _not_valid(_: Request, error: Exception) -> JSONResponse:

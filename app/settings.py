@@ -44,6 +44,17 @@ class Settings(BaseSettings):
         default="keys",
         description="'keys': every request carries a bearer key. 'none': only loopback clients are served",
     )
+    request_lock_seconds: float = Field(
+        default=30, gt=0, description="that a request waits for what another transaction holds"
+    )
+    request_statement_seconds: float = Field(
+        default=300, gt=0, description="that a request's statement may take"
+    )
+    request_idle_seconds: float = Field(
+        default=3600,
+        gt=0,
+        description="that a request's transaction may do nothing: long, an upload may be sent to a bucket",
+    )
     login_hours: float = Field(default=12, gt=0, description="how long a browser stays logged in")
     outbound_private: bool = Field(
         default=False,

@@ -14,7 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from app import activity, keys, observed, sessions
-from app.database import Database, database
+from app.database import Database, serving_database
 from app.errors import Forbidden, Unauthorised
 from app.limits import Limiter
 from app.settings import Settings, settings
@@ -36,7 +36,7 @@ async def given_settings() -> Settings:
 
 async def given_database() -> Database:
     """Return this process's database."""
-    return database()
+    return serving_database()
 
 
 Chosen = Annotated[Settings, Depends(given_settings)]

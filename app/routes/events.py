@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from app import audits
-from app.database import Database
+from app.database import UNAVAILABLE, Database
 from app.errors import NotFound
 from app.routes.answers import audit_out
 from app.routes.dependencies import Opened, Reads
@@ -74,6 +74,9 @@ async def follow(opened: Database, audit_id: UUID, seen: Seen) -> AsyncIterator[
             answer, epochs = await run_in_threadpool(_look, opened, audit_id, seen)
         except NotFound:
             return  # deleted while somebody was watching
+        except UNAVAILABLE:
+            await asyncio.sleep(LOOK_SECONDS)  # nothing is known to have changed
+            continue
         for epoch in epochs:
             seen[epoch.run] = epoch.epoch
             yield _event("epoch", epoch.model_dump_json(), seen)

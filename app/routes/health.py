@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Response
 from sqlalchemy import text
 
-from app import queue
+from app import migration, queue
 from app.database import Database
 from app.routes.callers import Unconfined
 from app.routes.dependencies import Chosen, Files
@@ -24,9 +24,10 @@ def live() -> Health:
 
 @router.get("/ready", responses={503: {"model": Health}})
 def ready(chosen: Chosen, opened: Unconfined, files: Files, response: Response) -> Health:
-    """Say whether the database, the broker and the storage answer."""
+    """Say whether the database, its tables, the broker and the storage serve."""
     checks = {
         "database": _check(lambda: _ask_database(opened)),
+        "migrations": _check(lambda: _ask_tables(opened)),
         "broker": _check(lambda: _ask_broker(chosen)),
         "storage": _check(files.check),
     }
@@ -38,7 +39,12 @@ def ready(chosen: Chosen, opened: Unconfined, files: Files, response: Response) 
 
 def _ask_database(opened: Database) -> None:
     with opened.transaction() as session:
-        session.execute(text("SELECT version_num FROM alembic_version")).one()
+        session.execute(text("SELECT 1"))
+
+
+def _ask_tables(opened: Database) -> str | None:
+    with opened.transaction() as session:
+        return migration.missing(session)
 
 
 def _ask_broker(chosen: Settings) -> None:
@@ -48,7 +54,7 @@ def _ask_broker(chosen: Settings) -> None:
 
 def _check(ask: Callable[[], object]) -> str:
     try:
-        ask()
+        answer = ask()
     except Exception as error:  # noqa: BLE001 - whatever is wrong is the probe's answer
         return type(error).__name__
-    return "ok"
+    return answer if isinstance(answer, str) else "ok"

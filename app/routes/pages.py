@@ -10,7 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
 from app import audits, cursors, datasets
+from app.database import UNAVAILABLE
 from app.errors import ApiError, Unauthorised
+from app.outages import outage
 from app.routes.answers import audit_out, dataset_out
 from app.routes.dependencies import Caller, Chosen, Reads, Session
 from app.tables import AuditStatus
@@ -35,9 +37,17 @@ class PageRoute(APIRoute):
                 back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse(f"/login?next={quote(back, safe='')}", status_code=303)
             except ApiError as error:
-                return rendering.page("error.html", status=error.status, error=error.document(), caller=None)
+                return _refusal(error)
+            except UNAVAILABLE as error:
+                return _refusal(outage(error))
 
         return handled
+
+
+def _refusal(error: ApiError) -> Response:
+    page = rendering.page("error.html", status=error.status, error=error.document(), caller=None)
+    page.headers.update(error.headers)
+    return page
 
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

@@ -17,8 +17,8 @@ from fastapi.testclient import TestClient
 
 from app import keys
 from app.database import Database
+from app.routes.callers import given_settings
 from app.settings import Settings
-from app.settings import settings as get_settings
 from app.storage import Storage
 from app.tables import Scope
 from tests.hostile import contract
@@ -65,7 +65,7 @@ def test_every_answer_is_one_that_the_document_knows(
         "requests_per_second": 1e6,
     }
     told = chosen.model_copy(update=asking)
-    api.app.dependency_overrides[get_settings] = lambda: told  # type: ignore[attr-defined]
+    api.app.dependency_overrides[given_settings] = lambda: told  # type: ignore[attr-defined]
     made = [furnished(database, storage) for _ in range(HOUSES)]
     with database.transaction() as session:
         secret = keys.create(session, name="a", scope=Scope.ADMIN, expires_at=None)[1]
