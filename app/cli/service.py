@@ -1,6 +1,9 @@
 """`limit-audit up`, `migrate` and `keys`: running the service."""
 
+import os
+import shlex
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +25,7 @@ DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
 ]
 OPERATOR = "command line"
+AUTHENTICATION = f"{PREFIX}AUTHENTICATION"
 WATCH_SECONDS = 0.5
 app = typer.Typer(no_args_is_help=True, help="Make and revoke bearer keys (needs the service's settings).")
 
@@ -30,14 +34,21 @@ def up(
     *,
     data_dir: DataDir = DEFAULT_HOME,
     port: Annotated[int, typer.Option(help="0: any free one")] = 8000,
+    host: Annotated[
+        str,
+        typer.Option(help="address to listen on; beyond loopback keys are needed"),
+    ] = "127.0.0.1",
 ) -> None:
-    """Run the whole service on this machine, on loopback, until Ctrl-C."""
+    """Run the whole service on this machine until Ctrl-C."""
     from app.local import LocalStack, StartError  # noqa: PLC0415 - its packages come with limit-audit[local]
 
     stop_on_termination()
+    asked = {name: value for name, value in os.environ.items() if name == AUTHENTICATION}
     try:
-        with LocalStack(data_dir, port=port, on_step=say) as stack:
+        with LocalStack(data_dir, port=port, host=host, on_step=say, overrides=asked) as stack:
             typer.echo(f"API   {stack.url}\ndata  {stack.data_dir}")
+            if asked:
+                typer.echo(f"keys  {_how_to_make_keys(stack.environment)}")
             say("Ctrl-C stops everything")
             while True:
                 time.sleep(WATCH_SECONDS)
@@ -46,6 +57,12 @@ def up(
         fail(str(error), code=UNREACHABLE, cause=error)
     except KeyboardInterrupt:
         say("stopped")
+
+
+def _how_to_make_keys(environment: Mapping[str, str]) -> str:
+    needed = (f"{PREFIX}{name}" for name in ("DATABASE_URL", "BROKER_URL", "STORAGE_DIR"))
+    settings = " ".join(f"{name}={shlex.quote(environment[name])}" for name in needed)
+    return f"{settings} limit-audit keys create NAME"
 
 
 def migrate() -> None:

@@ -1,6 +1,5 @@
 """Who calls: a bearer key, a browser's cookie, or, without keys, this machine itself."""
 
-import ipaddress
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +16,10 @@ from app import activity, keys, observed, sessions
 from app.database import Database, serving_database
 from app.errors import Forbidden, Unauthorised
 from app.limits import Limiter
+from app.listening import is_loopback
 from app.settings import Settings, settings
 from app.tables import DEFAULT_WORKSPACE, ApiKey, Scope
 
-LOCAL_NAMES = frozenset({"localhost"})
 PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_PAGES = frozenset({"none", "same-origin"})
@@ -110,17 +109,10 @@ def require_loopback(request: Request) -> None:
     is_foreign_page = request.headers.get("sec-fetch-site", "none") not in OWN_PAGES
     if "origin" in request.headers:
         require_own_page(request)
-    if proxied or is_foreign_page or not _is_loopback(client) or not _is_loopback(request.url.hostname or ""):
+    if proxied or is_foreign_page or not is_loopback(client) or not is_loopback(request.url.hostname or ""):
         raise Forbidden(
             "without keys only clients on this machine are served; set LIMIT_AUDIT_AUTHENTICATION=keys"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in LOCAL_NAMES
 
 
 async def admitted(
