@@ -38,9 +38,9 @@ def accuracy(curves: Mapping[str, tuple[Points, Points]], *, right_on: str, expe
         data,
         "Accuracy over epochs",
         xaxis=_axis("epoch", domain=[0, 0.41]),
-        yaxis=_axis("accuracy on given training labels", tickformat=".0%"),
+        yaxis=_axis("on given training labels", tickformat=".0%"),
         xaxis2=_axis("epoch", domain=[0.59, 1], anchor="y2"),
-        yaxis2=_axis(f"accuracy on {right_on}", tickformat=".0%", anchor="x2"),
+        yaxis2=_axis(f"on {right_on}", tickformat=".0%", anchor="x2"),
     )
 
 

@@ -32,6 +32,7 @@ function drawSoon() {
 
 function show(audit) {
   find("fraction").value = audit.fraction;
+  find("status").firstElementChild.textContent = audit.status;
   const run = audit.runs.find((one) => one.status === "running");
   const progress = run?.progress;
   if (audit.cancel_requested) find("stage").textContent = "Ending as asked";
