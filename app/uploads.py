@@ -6,9 +6,10 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,8 @@ from app.errors import DigestMismatch, Gone, Incomplete, Invalid, NoSpace, TooLa
 from app.settings import MEBIBYTE
 from app.tus import Checksum
 
-WRITE_BYTES = 2 * MEBIBYTE
+WRITE_BYTES = MEBIBYTE // 2
+"""Small enough to be still in the processor's cache when it is hashed and written."""
 SHA256_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
 
 
@@ -91,9 +93,8 @@ async def received(request: Request, path: Path, limits: BodyLimits) -> AsyncIte
 async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple[int, bytes]:
     hasher, size = hashlib.sha256(), 0
 
-    def put(block: bytes) -> None:
-        with _disk_may_be_full():
-            file.write(block)
+    def put(block: memoryview) -> None:
+        _put(file, block)
         hasher.update(block)
 
     async for block in blocks(request, limits.idle_seconds):
@@ -108,34 +109,56 @@ async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple
     return size, hasher.digest()
 
 
-async def blocks(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
-    """Gather the network's small chunks into writes worth a thread; all that arrived comes before an error.
+async def blocks(request: Request, idle_seconds: float) -> AsyncIterator[memoryview]:
+    """Yield a body in blocks, each good until the next is asked for; that one arrives meanwhile.
+
+    All that arrived comes before an error.
 
     Raises:
         Incomplete: the body ended early, or fell silent.
 
     """
-    chunks, gathered = [], 0
+    async with aclosing(_gathered(request, idle_seconds)) as gathered:
+        arriving = asyncio.ensure_future(anext(gathered, None))
+        try:
+            while (block := await arriving) is not None:
+                arriving = asyncio.ensure_future(anext(gathered, None))
+                yield block
+        finally:
+            arriving.cancel()
+            await asyncio.gather(arriving, return_exceptions=True)
+
+
+async def _gathered(request: Request, idle_seconds: float) -> AsyncGenerator[memoryview]:
+    """Gather the network's small chunks into writes worth a thread.
+
+    Two buffers take turns, one to be filled and one to be written: new ones for every block would cost more
+    in fresh pages of memory than the writing.
+    """
+    buffers = cycle([memoryview(bytearray(WRITE_BYTES)) for _ in range(2)])
+    buffer, filled = next(buffers), 0
     failure: Incomplete | None = None
     bodies.stream(request.state)
     stream = request.stream().__aiter__()
     try:
         while True:
             async with asyncio.timeout(idle_seconds):
-                chunk = await anext(stream)
-            chunks.append(chunk)
-            gathered += len(chunk)
-            if gathered >= WRITE_BYTES:
-                yield b"".join(chunks)
-                chunks, gathered = [], 0
+                chunk = memoryview(await anext(stream))
+            while chunk:
+                taken = min(len(chunk), WRITE_BYTES - filled)
+                buffer[filled : filled + taken] = chunk[:taken]
+                filled, chunk = filled + taken, chunk[taken:]
+                if filled == WRITE_BYTES:
+                    yield buffer
+                    buffer, filled = next(buffers), 0
     except StopAsyncIteration:
         pass
     except ClientDisconnect:
         failure = Incomplete("the connection closed before the whole body had arrived")
     except TimeoutError:
         failure = Incomplete(f"no byte arrived for {idle_seconds:g} seconds")
-    if gathered:
-        yield b"".join(chunks)
+    if filled:
+        yield buffer[:filled]
     if failure is not None:
         raise failure
 
@@ -177,7 +200,9 @@ class Part:
             try:
                 async for block in blocks(request, idle_seconds):
                     self._check_end(reached + len(block))
-                    await run_in_threadpool(_put, file, block, checksum)
+                    await run_in_threadpool(_put, file, block)
+                    if checksum is not None:
+                        await run_in_threadpool(checksum.hasher.update, block)
                     reached += len(block)
                     if checksum is None and reached - saved >= self.save_bytes:
                         await run_in_threadpool(_keep, file, reached, save)
@@ -210,11 +235,12 @@ class Part:
             )
 
 
-def _put(file: IO[bytes], block: bytes, checksum: Checksum | None) -> None:
+def _put(file: IO[bytes], block: memoryview) -> None:
+    """Write all of a block; the system may take it in pieces."""
+    rest = block
     with _disk_may_be_full():
-        file.write(block)
-    if checksum is not None:
-        checksum.hasher.update(block)
+        while rest:
+            rest = rest[file.write(rest) :]
 
 
 def _keep(file: IO[bytes], reached: int, save: Callable[[int], None]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.defaults.cases import mnist
+from bench.peers.data import mnist
 from bench.speed import made
 from bench.speed.figures import Figure, in_turns, middle, ratio
 from worker.packs import IngestLimits, IngestOptions, build_pack
@@ -45,13 +45,13 @@ def measured(options: argparse.Namespace) -> list[Figure]:
 
 def digits_zip(data: Path, folder: Path, count: int) -> Path:
     """Write MNIST's first images as PNG in class folders."""
-    case = mnist(data, 0.0, 0)
+    digits = mnist(data)
     path = folder / f"digits-{count}.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(count):
-            source, buffer = number % len(case.inputs), io.BytesIO()
-            Image.fromarray(case.inputs[source, ..., 0]).save(buffer, format="PNG")
-            archive.writestr(f"{case.given_N[source]}/{number:07}.png", buffer.getvalue())
+            source, buffer = number % len(digits.inputs), io.BytesIO()
+            Image.fromarray(digits.inputs[source, ..., 0]).save(buffer, format="PNG")
+            archive.writestr(f"{digits.labels_N[source]}/{number:07}.png", buffer.getvalue())
     return path
 
 

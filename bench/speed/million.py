@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import cast
 
 import numpy as np
@@ -77,6 +78,7 @@ def _api(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     }
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app"]
     command += ["--host", "127.0.0.1", "--port", str(PORT), "--no-access-log", "--log-level", "warning"]
+    command += ["--http", "app.connections:Patient"]
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own program
     try:
         _wait_until_alive()
@@ -195,12 +197,15 @@ def _upload(folder: Path, options: argparse.Namespace, api: int) -> list[Figure]
 
     ours, theirs = in_turns(options.rounds, put, by_hand)
     ours = [Spent(wall=each.wall, cpu=each.cpu + cpu) for each, cpu in zip(ours, served, strict=True)]
+    wall_ratio = median(two.wall / one.wall for one, two in zip(ours, theirs, strict=True))
     body.unlink()
     return [
         Figure(part="upload", name=f"{options.upload_mb:,} MiB", value=options.upload_mb / middle(ours).wall,
                unit="MiB/s", ratio=ratio(ours, theirs), against="cp and sha256sum", bar=">= 0.6",
-               limit="bytes: SHA-256", details={"cpu_seconds": round(middle(ours).cpu, 2),
-               "by_hand_cpu_seconds": round(middle(theirs).cpu, 2)})
+               limit="bytes: SHA-256, and twice through the loopback socket",
+               details={"cpu_seconds": round(middle(ours).cpu, 2),
+               "by_hand_cpu_seconds": round(middle(theirs).cpu, 2),
+               "wall_ratio": round(wall_ratio, 2)})
     ]  # fmt: skip
 
 

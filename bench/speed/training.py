@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bench.defaults.cases import mnist
+from bench.peers import data as datasets
 from bench.speed.figures import Clock, Figure, Spent, middle, ratio, timed
 from bench.speed.floor import Floor, Product, wait_for
 from bench.speed.straightforward import Pictures, Straightforward
@@ -38,7 +38,7 @@ class Work:
 
 
 def _mnist(data: Path, count: int) -> npt.NDArray[Any]:
-    return np.resize(mnist(data, 0.0, 0).inputs, (count, 28, 28, 1))
+    return np.resize(datasets.mnist(data).inputs, (count, 28, 28, 1))
 
 
 def _noise_pictures(_: Path, count: int) -> npt.NDArray[Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from worker.formats.png import plain_pixels
 from worker.formats.problems import SampleError
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ class Target:
     """Every picture has this size already; otherwise resized and centre-cropped to it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Header:
+class Header(NamedTuple):
     """What a picture's header says: upright size in pixels, Pillow's mode, encoding."""
 
     width: int
@@ -99,6 +99,11 @@ def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
 
 def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uint8], Header]:
     """Pixels [H, W, C] of the target and what the header said; SampleError, or WrongGuessError."""
+    width, height, channels = target.width, target.height, target.channels
+    if target.native and width * height <= max_pixels:
+        pixels = plain_pixels(data, width=width, height=height, channels=channels)
+        if pixels is not None:
+            return pixels, Header(width, height, "L" if channels == 1 else "RGB", "PNG")
     image, header = open_picture(data, max_pixels)
     if target.native and (header.width, header.height) != (target.width, target.height):
         raise WrongGuessError(coloured=False)
