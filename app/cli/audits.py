@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from app.cli.datasets import Uploads, upload_and_wait
 from app.cli.embedded import embedded
 from app.cli.output import (
+    AlwaysJson,
     AsJson,
     Key,
     Server,
@@ -133,6 +134,7 @@ def start(
     ] = None,
     server: Server = None,
     key: Key = None,
+    _json: AlwaysJson = True,
 ) -> None:
     """Start an audit and print it, without waiting."""
     body = {
@@ -164,7 +166,7 @@ def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) ->
 
 
 @app.command()
-def show(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+def show(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print everything known about an audit, as JSON."""
     with connected(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}"))
@@ -197,21 +199,21 @@ def suspects(
 
 
 @app.command()
-def summary(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+def summary(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print what an audit came to as JSON: expected errors, classes, confused pairs, review budget."""
     with connected(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}/summary"))
 
 
 @app.command()
-def epochs(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+def epochs(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print losses and accuracies of every run, epoch by epoch, as JSON."""
     with connected(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}/epochs"))
 
 
 @app.command()
-def metrics(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+def metrics(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print ROC, PR and precision at k as JSON; needs truth."""
     with connected(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}/metrics"))

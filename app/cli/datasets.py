@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.output import (
+    AlwaysJson,
     AsJson,
     Key,
     Server,
@@ -82,7 +83,7 @@ def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) ->
 
 
 @app.command()
-def show(dataset_id: DatasetId, *, server: Server = None, key: Key = None) -> None:
+def show(dataset_id: DatasetId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print everything known about a dataset, as JSON."""
     with connected(server, key) as client:
         print_json(client.get(f"/v1/datasets/{dataset_id}"))
@@ -123,6 +124,7 @@ def truth(
     *,
     server: Server = None,
     key: Key = None,
+    _json: AlwaysJson = True,
 ) -> None:
     """Attach clean labels."""
     with connected(server, key) as client:

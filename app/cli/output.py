@@ -28,6 +28,7 @@ Server = Annotated[
 ]
 Key = Annotated[str | None, typer.Option("--key", envvar=KEY_VARIABLE, help="bearer key", show_envvar=True)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+AlwaysJson = Annotated[bool, typer.Option("--json", help="print JSON, as this command always does")]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.output import AsJson, Key, Server, connected, fail, print_json, print_table
+from app.cli.output import AlwaysJson, AsJson, Key, Server, connected, fail, print_json, print_table
 from app.client import ClientError
 
 app = typer.Typer(no_args_is_help=True, help="Save and list people's verdicts on labels.")
@@ -65,7 +65,7 @@ def import_file(
 
 
 @app.command()
-def progress(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+def progress(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print how far the review of an audit has come, as JSON."""
     with connected(server, key) as client:
         print_json(client.get_audit(audit_id).review_progress())

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.output import AsJson, Key, Server, connected, print_json, print_table
+from app.cli.output import AlwaysJson, AsJson, Key, Server, connected, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Have addresses told when audits end.")
 WebhookId = Annotated[str, typer.Argument(help="id of the webhook")]
@@ -21,6 +21,7 @@ def create(
     ] = None,
     server: Server = None,
     key: Key = None,
+    _json: AlwaysJson = True,
 ) -> None:
     """Make a webhook and print it with its secret, which is never shown again."""
     with connected(server, key) as client:
@@ -36,7 +37,9 @@ def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) ->
 
 
 @app.command("test")
-def send_test(webhook_id: WebhookId, *, server: Server = None, key: Key = None) -> None:
+def send_test(
+    webhook_id: WebhookId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True
+) -> None:
     """Send a test message; `deliveries` shows what becomes of it."""
     with connected(server, key) as client:
         print_json(client.post(f"/v1/webhooks/{webhook_id}/test"))

@@ -1,0 +1,36 @@
+"""What holds for all commands together; what each does is seen end to end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from app.cli.main import cli
+
+if TYPE_CHECKING:
+    from click import Command
+
+# They print a sentence, a secret or nothing, or write a file.
+PRINT_NO_DATA = {
+    *("up", "migrate", "keys create", "keys revoke", "audit download", "audit delete", "dataset delete"),
+    *("review put", "review import", "webhook delete", "probe api", "probe workers", "probe beat"),
+    *(f"export {what}" for what in ("labels", "drops", "dataset", "report", "cleanlab", "label-studio")),
+}
+
+
+def test_every_command_that_prints_data_takes_json() -> None:
+    commands = dict(_leaves(typer.main.get_command(cli), ()))
+    without = {name for name, command in commands.items() if not _has_option(command, "--json")}
+    assert without == PRINT_NO_DATA
+
+
+def _leaves(command: Command, path: tuple[str, ...]) -> list[tuple[str, Command]]:
+    inside = getattr(command, "commands", None)
+    if inside is None:
+        return [(" ".join(path), command)]
+    return [leaf for name, found in inside.items() for leaf in _leaves(found, (*path, name))]
+
+
+def _has_option(command: Command, option: str) -> bool:
+    return any(option in parameter.opts for parameter in command.params)
