@@ -17,29 +17,29 @@ from typing import Any
 from deploy.verify import compose, images
 from deploy.verify.audit import Audited
 from deploy.verify.compose import SECRETS, Host, Service
-from deploy.verify.images import API, BASE, ROOT, SERVERS, WORKER, Buildah
+from deploy.verify.images import API, BASE, PGDATA, POSTGRES_HOME, ROOT, SERVERS, WORKER, Buildah
 from deploy.verify.report import Report
 
 CLONE_NEWNET = 0x40000000
 NEEDED = ("buildah", "debootstrap", "docker-compose", "ip")
 STARTED = ("postgres", "redis", "api", "worker-cpu", "worker-train-cpu", "beat")
-POSTGRES_UID, REDIS_UID, OURS_UID = "100", "999", "10001"
-# What the official image's entry point does with the variables of the compose file, by Debian's programs.
-POSTGRES = """
+SERVERS_UID, OURS_UID = "999", "10001"
+# What the official image's entry point does with the variables of the compose file; PGDATA is the image's.
+POSTGRES = f"""
 set -e
-bin=$(ls -d /usr/lib/postgresql/*/bin)
-data=/var/lib/postgresql/data/pgdata
-mkdir -p /var/run/postgresql && chown postgres /var/run/postgresql /var/lib/postgresql/data
-if [ ! -s $data/PG_VERSION ]; then
-  cp "$POSTGRES_PASSWORD_FILE" /tmp/password && chown postgres /tmp/password
-  su postgres -c "$bin/initdb -D $data -U $POSTGRES_USER --pwfile=/tmp/password -A scram-sha-256 -E UTF8" >&2
-  echo "CREATE DATABASE $POSTGRES_DB;" | su postgres -c "$bin/postgres --single -D $data postgres" >&2
+bin={POSTGRES_HOME}/bin
+install --directory --owner=postgres /run/postgresql "$(dirname "$PGDATA")" "$PGDATA"
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  install --owner=postgres --mode=400 "$POSTGRES_PASSWORD_FILE" /tmp/password
+  su postgres -c "$bin/initdb -D $PGDATA -U $POSTGRES_USER --pwfile=/tmp/password -A scram-sha-256 -E UTF8" >&2
+  echo "CREATE DATABASE $POSTGRES_DB;" | su postgres -c "$bin/postgres --single -D $PGDATA postgres" >&2
 fi
-exec su postgres -c "exec $bin/postgres -D $data -c listen_addresses=127.0.0.1"
+exec su postgres -c "exec $bin/postgres -D $PGDATA -c listen_addresses=127.0.0.1"
 """
 UNCHECKED = (
     "Docker itself: the order of depends_on, restart policies, log rotation, the published port's address",
-    "the official images of python, postgres and redis: Debian's packages stand in, no registry is used",
+    "the official images of python, postgres and redis: Debian's packages and PostgreSQL 18 from its wheel"
+    " stand in, with the official image's PGDATA and user; no registry is used",
     "limits of cpus and memory, shm_size, ulimits, cap_drop, read_only, init: parsed, a chroot enforces none",
     "worker-gpu on a GPU: here only that it explains why it sees none",
     "docker compose v2's own parser (compose-go): the parser used is docker-compose 1.29",
@@ -149,7 +149,7 @@ def _image_of(name: str, definition: dict[str, Any]) -> str:
 
 
 def _with_user(name: str, definition: dict[str, Any]) -> dict[str, Any]:
-    return {**definition, "uid": {"postgres": POSTGRES_UID, "redis": REDIS_UID}.get(name, OURS_UID)}
+    return {**definition, "uid": SERVERS_UID if name in {"postgres", "redis"} else OURS_UID}
 
 
 def _check_contents(report: Report, services: dict[str, Service]) -> None:
@@ -196,6 +196,10 @@ def _check_secrets(report: Report, folder: Path) -> None:
 def _check_start(report: Report, services: dict[str, Service]) -> None:
     for name in STARTED[:2]:
         _start_healthy(report, services[name])
+    with report.check("the database lies in its volume, where postgres:18 keeps it") as facts:
+        target = services["postgres"].definition["volumes"][0].split(":")[1]
+        path = services["postgres"].host.folder / "volumes/database" / Path(PGDATA).relative_to(target)
+        facts.append(f"{PGDATA}, version {(path / 'PG_VERSION').read_text().strip()}")
     with report.check("migrate runs to its end as written, and once more without harm"):
         for _ in range(2):
             services["migrate"].run(*services["migrate"].definition["command"])

