@@ -102,6 +102,14 @@ class Settings(BaseSettings):
         description='of docs/formats.md, those that differ, as JSON: {"max_members": 1000}',
     )
 
+    devices: str = Field(
+        default="",
+        description="torch devices that train each run of this worker together, as in cuda:0,cuda:1; empty:"
+        " the first GPU it sees, else the processors",
+    )
+    gpus_per_run: int = Field(
+        default=1, gt=0, description="of a host that worker.fleet gives to each of its workers"
+    )
     lease_seconds: float = Field(default=60, gt=0, description="how long a claim holds without a heartbeat")
     heartbeat_seconds: float = Field(
         default=1, gt=0, description="progress, lease and cancel, in one statement"

@@ -22,6 +22,8 @@ from models.standardisation import Standardisation
 
 IMAGE_DIMENSIONS = 4  # N, H, W, C
 PLACING_ROWS = 2_048
+JUDGING_BATCH = 1_024
+"""Samples that are judged at a time."""
 
 Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 

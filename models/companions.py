@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -28,6 +29,9 @@ from models.training import TrainingResult, train
 HOST = "127.0.0.1"
 PR_SET_PDEATHSIG = 1
 END_SECONDS = 60
+LOST_SECONDS = 5
+OUT_OF_MEMORY = 3
+"""Exit code of a process whose device had too little."""
 POLL_SECONDS = 0.05
 READY = "ready-{}"
 
@@ -57,6 +61,7 @@ def train_on(
 
     Raises:
         CompanionLost: another process ended before the training did.
+        torch.OutOfMemoryError: the memory of one of the devices did not suffice.
 
     """
     inputs = np.load(pack, mmap_mode="r")
@@ -92,17 +97,29 @@ def _companions(job: Mapping[str, Any]) -> Iterator[Store]:
             yield store
             for process in processes:
                 process.wait(END_SECONDS)
-        except Exception as error:
-            lost = [process.returncode for process in processes if process.poll() not in {None, 0}]
-            if lost:
-                raise CompanionLost(
-                    f"a process training beside this one ended with code {lost[0]}"
-                ) from error
+        except RuntimeError as error:  # what a broken connection raises, among others
+            _raise_for(_failures(processes), error)
             raise
         finally:
             for process in processes:
                 process.kill()
                 process.wait()
+
+
+def _failures(processes: list[subprocess.Popen[bytes]]) -> set[int]:
+    """Return the exit codes of processes that failed; a connection breaks before its process has ended."""
+    deadline = time.monotonic() + LOST_SECONDS
+    while time.monotonic() < deadline and any(process.poll() is None for process in processes):
+        time.sleep(POLL_SECONDS)
+    return {code for process in processes if (code := process.poll())}
+
+
+def _raise_for(failures: set[int], error: RuntimeError) -> None:
+    if isinstance(error, torch.OutOfMemoryError) or not failures:
+        return
+    if OUT_OF_MEMORY in failures:
+        raise torch.OutOfMemoryError("the device of a process beside this one ran out of memory") from error
+    raise CompanionLost(f"a process training beside this one ended with code {min(failures)}") from error
 
 
 def _await_all(store: Store, processes: list[subprocess.Popen[bytes]]) -> None:
@@ -119,12 +136,14 @@ def _start(job: Path, rank: int, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own program
         command,
         stdin=subprocess.DEVNULL,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls one system call and no Python lock
+        preexec_fn=_belong_to_parent,  # noqa: PLW1509 - it calls system calls alone, and no Python lock
     )
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end this process with the leader's (Linux only)."""
+def _belong_to_parent() -> None:
+    """Leave it to the leader to hear signals, and have the kernel end this process with it (Linux only)."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -156,6 +175,9 @@ def main(path: str, rank: str, port: str) -> None:
             train(inputs, job.pop("labels").numpy(), device=device, group=group, **job)
         except Dismissed:
             return
+        except torch.OutOfMemoryError:
+            traceback.print_exc()
+            sys.exit(OUT_OF_MEMORY)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,22 @@ from torch import Tensor, distributed, nn
 from torch.distributed import Store  # type: ignore[attr-defined]
 
 from models.batch_norm import SynchronisedBatchNorm
+from models.batches import JUDGING_BATCH, batch_bounds
+from models.config import TrainingConfig
 
 LEADER = 0
 TIMEOUT = timedelta(minutes=5)
 MEETING_SECONDS = 0.5
 _GO, _MERGE, _STOP = range(3)
+
+
+def processes_max(config: TrainingConfig, sample_count: int) -> int:
+    """Return how many processes can share every batch of a training: each needs a row of the smallest."""
+    held_out = round(sample_count * config.validation_fraction)
+    passes = [(sample_count - held_out, config.batch_size)]
+    passes += [(held_out, JUDGING_BATCH), (sample_count, JUDGING_BATCH)]
+    bounds = [batch_bounds(count, size) for count, size in passes if count]
+    return min(stop - start for borders in bounds for start, stop in pairwise(borders))
 
 
 class Dismissed(Exception):

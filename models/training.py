@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from models import standardisation
-from models.batches import Inputs, Preparation, batch_bounds, place
+from models.batches import JUDGING_BATCH, Inputs, Preparation, batch_bounds, place
 from models.config import TrainingConfig, check_fits
 from models.epoch import EpochTally
 from models.features import FeatureRecorder
@@ -31,7 +31,6 @@ from models.signals import SignalRecorder, Signals
 from models.stability import Stability
 
 STATE_FORMAT = 4
-JUDGING_BATCH = 1_024
 
 
 @dataclass(frozen=True, kw_only=True)

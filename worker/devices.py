@@ -1,10 +1,10 @@
-"""Which device a training worker uses."""
+"""Which devices a training worker uses."""
 
 import fcntl
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -13,24 +13,34 @@ import torch
 POLL_SECONDS = 0.5
 
 
-def choose() -> str:
-    """Return the torch device of this process: the first GPU it may see, else the CPU."""
-    return "cuda:0" if torch.cuda.is_available() else "cpu"
+def choose(named: str) -> list[str]:
+    """Return the torch devices that train a run together: those named, else the first GPU, else the CPU."""
+    if named:
+        return [device.strip() for device in named.split(",")]
+    return ["cuda:0" if torch.cuda.is_available() else "cpu"]
 
 
-def name(device: str) -> str:
-    """Return what a person would call a device."""
-    if device == "cpu":
-        return f"CPU {platform.machine()}, {torch.get_num_threads()} threads"
-    return str(torch.cuda.get_device_name(device))
+def name(devices: Sequence[str]) -> str:
+    """Return what a person would call the devices of one run."""
+    if devices[0] == "cpu":
+        called = f"CPU {platform.machine()}, {max(1, torch.get_num_threads() // len(devices))} threads"
+    else:
+        called = str(torch.cuda.get_device_name(devices[0]))
+    return called if len(devices) == 1 else f"{len(devices)} x {called}"
 
 
 @contextmanager
-def held(device: str, *, give_up: Callable[[], bool]) -> Iterator[bool]:
-    """Hold a GPU against every other training of this host, waiting for it; False: `give_up` came first.
+def held(devices: Sequence[str], *, give_up: Callable[[], bool]) -> Iterator[bool]:
+    """Hold GPUs against every other training of this host, waiting for them; False: `give_up` came first.
 
     One run at a time has a GPU, whatever number of workers was started for it. CPUs are shared.
     """
+    with ExitStack() as locks:
+        yield all(locks.enter_context(_held(device, give_up)) for device in devices)
+
+
+@contextmanager
+def _held(device: str, give_up: Callable[[], bool]) -> Iterator[bool]:
     if device == "cpu":
         yield True
         return

@@ -1,6 +1,7 @@
 """One training worker for every GPU of this host, or one for its processors: `python -m worker.fleet`.
 
-A worker sees its own GPU alone. One that dies is started again; SIGTERM stops all of them cleanly.
+With `gpus_per_run` above 1, one for every so many GPUs. A worker sees its own GPUs alone. One that dies is
+started again; SIGTERM stops all of them cleanly.
 """
 
 import argparse
@@ -17,10 +18,11 @@ import structlog
 
 from app.logs import configure_logging
 from app.queue import Queue
-from app.settings import settings
+from app.settings import PREFIX, settings
 
 log = structlog.get_logger()
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+DEVICES = f"{PREFIX}DEVICES"
 QUERY = ("nvidia-smi", "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits")
 POLL_SECONDS = 0.5
 RESTART_SECONDS = 5.0
@@ -80,11 +82,19 @@ def gpus() -> list[Gpu]:
     return [gpu for gpu in found if {str(gpu.index), gpu.uuid} & set(visible.split(","))]
 
 
-def members(found: list[Gpu]) -> list[Member]:
-    """Return one worker for every GPU; without any, one that trains on the processors."""
+def members(found: list[Gpu], *, gpus_per_run: int = 1) -> list[Member]:
+    """Return one worker for every so many GPUs; without any, one that trains on the processors."""
     if not found:
         return [Member(name="train", environment={VISIBLE: ""})]
-    return [Member(name=f"gpu{gpu.index}", environment={VISIBLE: gpu.uuid}) for gpu in found]
+    starts = range(0, len(found), gpus_per_run)
+    return [_member(found[start : start + gpus_per_run]) for start in starts]
+
+
+def _member(group: list[Gpu]) -> Member:
+    environment = {VISIBLE: ",".join(gpu.uuid for gpu in group)}
+    if len(group) > 1:
+        environment[DEVICES] = ",".join(f"cuda:{place}" for place in range(len(group)))
+    return Member(name="gpu" + "-".join(str(gpu.index) for gpu in group), environment=environment)
 
 
 class Fleet:
@@ -120,7 +130,7 @@ def main() -> None:
     found = gpus()
     if arguments.require_gpu and not found:
         raise SystemExit(NO_GPU)
-    fleet = Fleet(members(found))
+    fleet = Fleet(members(found, gpus_per_run=settings().gpus_per_run))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, fleet.stop)
     fleet.run()

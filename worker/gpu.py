@@ -1,4 +1,4 @@
-"""The training worker, one per device: `celery -A worker.gpu worker -Q train -c 1 --max-tasks-per-child 1`.
+"""The training worker, one per device or group: `celery -A worker.gpu worker -c 1 --max-tasks-per-child 1`.
 
 A fresh child for every run gives all of a GPU's memory back, and CUDA is touched in the child alone.
 """
@@ -18,6 +18,6 @@ __all__ = ["app"]
 @app.task(name=str(Task.TRAIN))  # type: ignore[untyped-decorator]
 def train_run(run_id: str) -> None:
     """Train one run."""
-    with devices.held(devices.choose(), give_up=stopping.is_set) as ours:
+    with devices.held(devices.choose(settings().devices), give_up=stopping.is_set) as ours:
         if ours:
             train.execute(database(), storage(), settings(), UUID(run_id))

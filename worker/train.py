@@ -2,8 +2,11 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -25,11 +28,13 @@ from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
 from models import backbones
 from models.backbones import BACKBONES
 from models.batches import Inputs
+from models.companions import CompanionLost, train_on
 from models.config import TrainingConfig, resolve
 from models.neighbour_search import nearest
 from models.neighbours import Neighbours, disagreement
+from models.parallel import processes_max
 from models.progress import EpochRecord, Progress
-from models.training import TrainingResult, train
+from models.training import TrainingResult
 from worker import checkpoints, devices, given, labels, neighbour_files, provisional, signal_files, truths
 from worker.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
 from worker.labels import AuditLabels
@@ -49,7 +54,8 @@ class Job:
     run: Run
     dataset: Dataset
     config: TrainingConfig
-    device: str
+    devices: list[str]
+    """Torch devices that train it together; what one device can do alone, the first does."""
     known: AuditLabels
     ranks: bool
     """Whether this run keeps the audit's provisional ranking: the first that may be chosen does."""
@@ -80,8 +86,8 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         _hand_back(database, run)
     except LeaseLost:
         log.warning("run lost its lease", run=str(run.id), attempt=run.attempt)
-    except DATABASE_DOWN:
-        raise  # an outage of the database: the lease lapses and the run is tried again
+    except (*DATABASE_DOWN, CompanionLost):
+        raise  # an outage, or a process that was killed: the lease lapses and the run is tried again
     except Exception as error:  # whatever else went wrong goes wrong again: say so at once
         log.exception("run failed", run=str(run.id))
         _end(database, run, RunStatus.FAILED, {"code": type(error).__name__, "detail": str(error)})
@@ -114,7 +120,7 @@ def _claim(session: Session, settings: Settings, run_id: UUID) -> Run | None:
 def _train_and_keep(
     database: Database, storage: Storage, settings: Settings, run: Run, heartbeat: Heartbeat[Run]
 ) -> None:
-    job = _prepare(database, storage, run)
+    job = _prepare(database, storage, settings, run)
     result = _train_in_memory(database, storage, settings, job, heartbeat)
     neighbours = _neighbours(result, job, heartbeat)
     folder = storage.run(run.audit_id, run.number)
@@ -122,8 +128,8 @@ def _train_and_keep(
     patiently(lambda: _keep(storage, folder, result, job.known.given, neighbours), heartbeat)
 
 
-def _prepare(database: Database, storage: Storage, run: Run) -> Job:
-    device = devices.choose()
+def _prepare(database: Database, storage: Storage, settings: Settings, run: Run) -> Job:
+    found = devices.choose(settings.devices)
     with database.transaction() as session:
         audit = audits.get(session, run.audit_id)
         dataset = session.get_one(Dataset, audit.dataset_id)
@@ -134,15 +140,16 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
             shape=(BACKBONES[backbone].width,) if backbone else tuple(dataset.shape or ()),
             sample_count=dataset.sample_count or 0,
             class_count=len(dataset.class_names or ()),
-            device=device,
+            device=found[0],
         )
+        found = found[: processes_max(config, dataset.sample_count or 0)]
         leases.update_held(
             session,
             Run,
             run.id,
             run.attempt,
             configuration={**asdict(config), "backbone": backbone},
-            device=devices.name(device),
+            device=devices.name(found),
         )
         known = labels.of_audit(session, storage, audit, dataset)
         first = select(func.min(Run.number)).where(Run.audit_id == audit.id, Run.variant.is_not(None))
@@ -151,7 +158,7 @@ def _prepare(database: Database, storage: Storage, run: Run) -> Job:
         run=run,
         dataset=dataset,
         config=config,
-        device=device,
+        devices=found,
         known=known,
         ranks=ranks,
     )
@@ -176,7 +183,7 @@ def _train_in_memory(
     torch.cuda.empty_cache()
     _note_half_the_batch(database, job)
     checkpoints.discard(storage, storage.run(job.run.audit_id, job.run.number))
-    return _train(database, storage, settings, _prepare(database, storage, job.run), heartbeat)
+    return _train(database, storage, settings, _prepare(database, storage, settings, job.run), heartbeat)
 
 
 def _note_half_the_batch(database: Database, job: Job) -> None:
@@ -197,32 +204,42 @@ def _train(
 ) -> TrainingResult:
     folder = storage.run(job.run.audit_id, job.run.number)
     reporter = _Reporter(database, storage, settings, job, heartbeat)
-    return train(
-        _inputs(storage, settings, job, heartbeat),
-        job.known.given,
-        class_count=len(job.dataset.class_names or ()),
-        config=job.config,
-        device=job.device,
-        on_progress=reporter,
-        initial_state=_parent_network(storage, job.run),
-        resume=checkpoints.load(storage, folder),
-        feature_width=neighbour_files.width(len(job.known.given), bytes_max=settings.features_max_bytes),
-    )
+    with _pack(storage, settings, job, heartbeat) as pack:
+        return train_on(
+            job.devices,
+            pack,
+            job.known.given,
+            class_count=len(job.dataset.class_names or ()),
+            config=job.config,
+            on_progress=reporter,
+            initial_state=_parent_network(storage, job.run),
+            resume=checkpoints.load(storage, folder),
+            feature_width=neighbour_files.width(len(job.known.given), bytes_max=settings.features_max_bytes),
+        )
 
 
-def _inputs(storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Inputs:
-    """Return the pack, or what a backbone makes of it."""
-    pack: Inputs = np.load(storage.pack_file(job.dataset, PACK), mmap_mode="r")
+@contextmanager
+def _pack(storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Iterator[Path]:
+    """Yield the .npy that is trained on: the dataset's pack, or what a backbone makes of it."""
+    pack = storage.pack_file(job.dataset, PACK)
     name = job.run.request.get("backbone")
     if name is None:
-        return pack
+        yield pack
+        return
+    with TemporaryDirectory(prefix="limit-audit-") as folder:
+        made = Path(folder) / PACK
+        np.save(made, _features(np.load(pack, mmap_mode="r"), name, settings, job, heartbeat))
+        yield made
+
+
+def _features(pack: Inputs, name: str, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Inputs:
     file = None if settings.backbones_dir is None else settings.backbones_dir / f"{name}.pth"
     network = backbones.load(name, file if file is not None and file.exists() else None)
     return backbones.features(
         pack,  # type: ignore[arg-type]  # an audit with a backbone is one of pictures
         network,
-        side=backbones.side_of(name, device=job.device),
-        device=job.device,
+        side=backbones.side_of(name, device=job.devices[0]),
+        device=job.devices[0],
         on_batch=lambda _: heartbeat.check(),
     )
 
@@ -230,7 +247,7 @@ def _inputs(storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat
 def _neighbours(result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]) -> Neighbours | None:
     if result.features_NW is None:
         return None
-    return nearest(result.features_NW, device=job.device, seed=job.config.seed, on_block=heartbeat.check)
+    return nearest(result.features_NW, device=job.devices[0], seed=job.config.seed, on_block=heartbeat.check)
 
 
 def _keep(
@@ -274,7 +291,7 @@ class _Reporter:
         self._heartbeat.progress = {
             name: getattr(progress, name)
             for name in ("stage", "epoch", "epochs", "step", "steps", "samples_per_second", "eta_seconds")
-        } | {"gpu_memory_bytes": devices.memory_bytes(self._job.device)}
+        } | {"gpu_memory_bytes": devices.memory_bytes(self._job.devices[0])}
         try:
             self._heartbeat.check()
         except HandedBack:

@@ -44,11 +44,11 @@ def write(path: Path, *, samples: int, side: int) -> None:
     )
     generator = np.random.default_rng(0)
     labels = np.arange(samples) % CLASSES
-    pictures = patterns(side)
+    pictures = patterns(side).astype(np.uint8)
     for start in range(0, samples, BLOCK):
         of_block = labels[start : start + BLOCK]
         noise = generator.integers(0, 100, (len(of_block), side, side, 3), dtype=np.uint8)
-        images[start : start + BLOCK] = pictures[of_block].astype(np.uint8) + noise
+        images[start : start + BLOCK] = pictures[of_block] + noise
     given = labels.copy()
     given[::WRONG_EVERY] = (labels[::WRONG_EVERY] + 1) % CLASSES
     np.savez(path, x=images, y=given, y_true=labels)

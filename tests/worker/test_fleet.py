@@ -32,6 +32,16 @@ def test_there_is_a_worker_for_every_gpu_and_it_sees_that_one_alone() -> None:
     assert workers[1].environment == {"CUDA_VISIBLE_DEVICES": "GPU-bb"}
 
 
+def test_gpus_may_train_each_run_together() -> None:
+    found = [Gpu(index=index, uuid=f"GPU-{index}", memory_mib=23034) for index in range(3)]
+    pair, rest = members(found, gpus_per_run=2)
+    assert pair.environment == {
+        "CUDA_VISIBLE_DEVICES": "GPU-0,GPU-1",
+        "LIMIT_AUDIT_DEVICES": "cuda:0,cuda:1",
+    }
+    assert (pair.name, rest.name, rest.environment) == ("gpu0-1", "gpu2", {"CUDA_VISIBLE_DEVICES": "GPU-2"})
+
+
 @pytest.mark.usefixtures("driver")
 @pytest.mark.parametrize("visible", ["1", "GPU-bb"])
 def test_gpus_that_are_hidden_from_the_process_get_no_worker(
