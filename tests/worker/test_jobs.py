@@ -357,7 +357,7 @@ def test_an_unexpected_error_fails_the_run_at_once_with_its_name(
     def broken(*_: object, **__: object) -> None:
         raise TypeError("a programming error")
 
-    monkeypatch.setattr("worker.train.train", broken)
+    monkeypatch.setattr("worker.train.train_on", broken)
     execute(database, storage, chosen, runs[0].id)
     failed = read(database, Audit, audit.id)
     assert failed.status == AuditStatus.FAILED

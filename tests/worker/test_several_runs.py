@@ -100,7 +100,7 @@ def test_an_audit_fails_when_no_variant_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     audit, runs = audited(database, digits, compare=["fw", "dmi"])
-    monkeypatch.setattr("worker.train.train", diverged)
+    monkeypatch.setattr("worker.train.train_on", diverged)
     execute(database, storage, chosen, runs[0].id)
     assert statuses(database, audit) == ["failed", "cancelled", "cancelled"]
     failed = read(database, Audit, audit.id)
