@@ -66,7 +66,7 @@ def test_out_of_memory_is_answered_once_with_half_the_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     too_much = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-    monkeypatch.setattr("worker.train.train_on", failing(train.train, too_much))
+    monkeypatch.setattr("worker.train.train_on", failing(train.train_on, too_much))
     train.execute(database, storage, chosen, run.id)
     done = read(database, run)
     assert done.status == RunStatus.SUCCEEDED, done.error
@@ -80,7 +80,7 @@ def test_out_of_memory_again_fails_the_run_with_the_reason(
     database: Database, storage: Storage, chosen: Settings, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     too_much = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-    monkeypatch.setattr("worker.train.train_on", failing(train.train, too_much, too_much))
+    monkeypatch.setattr("worker.train.train_on", failing(train.train_on, too_much, too_much))
     train.execute(database, storage, chosen, run.id)
     failed = read(database, run)
     assert failed.status == RunStatus.FAILED
