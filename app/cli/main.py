@@ -18,10 +18,12 @@ cli.add_typer(exports.app, name="export")
 cli.add_typer(webhooks.app, name="webhook")
 if find_spec("sqlalchemy") is not None:
     # Running a service takes the server's packages, which an installation of the client alone lacks.
-    from app.cli import probes, service
+    from app.cli import backups, probes, service
 
     cli.command("up")(service.up)
     cli.command("migrate")(service.migrate)
+    cli.command("backup")(backups.make_backup)
+    cli.command("restore")(backups.restore_backup)
     cli.command("activity")(service.list_activity)
     cli.add_typer(service.app, name="keys")
     cli.add_typer(probes.app, name="probe")

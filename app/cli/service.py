@@ -40,7 +40,8 @@ def up(
     ] = "127.0.0.1",
 ) -> None:
     """Run the whole service on this machine until Ctrl-C."""
-    from app.local import LocalStack, StartError  # noqa: PLC0415 - its packages come with limit-audit[local]
+    from app.embedded_database import StartError  # noqa: PLC0415 - its packages come with limit-audit[local]
+    from app.local import LocalStack  # noqa: PLC0415 - the same
 
     stop_on_termination()
     asked = {name: value for name, value in os.environ.items() if name == AUTHENTICATION}

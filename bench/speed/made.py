@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, make_url
 
 from app import audits
 from app.database import Database
-from app.local import get_server
+from app.embedded_database import get_server
 from app.migration import configuration
 from app.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Sample

@@ -19,7 +19,8 @@ import pytest
 from tusclient.client import TusClient
 
 from app.client import Client, ClientError
-from app.local import LocalStack, StartError, running_at
+from app.embedded_database import StartError
+from app.local import LocalStack, running_at
 from tests.made import digits_zip
 
 CLASSES = 10
