@@ -87,6 +87,12 @@ class Settings(BaseSettings):
     idempotency_seconds: float = Field(
         default=24 * 3600, gt=0, description="for which the answer to an Idempotency-Key is kept, at least"
     )
+    activity_days: float = Field(
+        default=400, gt=0, description="for which is kept who did what: a year, and time to look at it"
+    )
+    delivery_days: float = Field(
+        default=30, gt=0, description="for which webhooks' messages are kept that arrived or were given up"
+    )
     tidy_seconds: float = Field(
         default=600, gt=0, description="between two looks for what has expired or was interrupted"
     )

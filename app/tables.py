@@ -272,8 +272,11 @@ class Removal(Base):
 
     __tablename__ = "removals"
 
-    folder: Mapped[str] = mapped_column(primary_key=True, comment="below the storage's own")
+    folder: Mapped[str] = mapped_column(primary_key=True, comment="below the storage's own; or a file")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    due_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(), comment="before it somebody may still be reading"
+    )
 
 
 class DatasetFile(Base):

@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app import audits
+from app import audits, removals
 from app.database import Database
 from app.storage import PACK, Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
@@ -41,6 +41,8 @@ from worker.outages import DATABASE_DOWN, DISK_FULL, is_disk_full
 
 log = structlog.get_logger()
 THEORY_RUNS_MAX = 20
+READ_SECONDS = 3600.0
+"""For which a ranking's file outlives the one made after new truth: somebody may be downloading it."""
 LIBRARIES = ("limit-audit", "torch", "torchvision", "numpy", "celery", "sqlalchemy")
 
 
@@ -193,6 +195,7 @@ def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, kn
     clean = truth if known.planted is None else truths.known(session, dataset)
     table = downloads.ranking_table(scores.without(rows, known.planted), samples, names, clean)
     written = downloads.write(table, storage, storage.audit(audit.id), version=dataset.truth_version)
+    _let_go(session, storage, audit, written)
     audit.files = (audit.files or {}) | written
     audit.reported_truth_version = dataset.truth_version
     audit.theory = _theory(session, audit, rows, truth, class_count=len(names))
@@ -202,6 +205,15 @@ def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, kn
         session.execute(
             statement.on_conflict_do_update(index_elements=["audit_id"], set_={"document": document})
         )
+
+
+def _let_go(session: Session, storage: Storage, audit: Audit, written: dict[str, Any]) -> None:
+    """Have the files removed that others take the place of, once nobody reads them any more."""
+    for name, made in written.items():
+        before = (audit.files or {}).get(name)
+        if before is not None and before["path"] != made["path"]:
+            path = storage.audit(audit.id) / before["path"]
+            removals.promise(session, storage, path, after_seconds=READ_SECONDS)
 
 
 def _theory(

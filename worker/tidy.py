@@ -13,6 +13,7 @@ from app.errors import ApiError
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Upload
+from worker import retention
 
 log = structlog.get_logger()
 LEFTOVERS = ("checkpoint.pt", ".*.partial")
@@ -27,6 +28,7 @@ def tidy(database: Database, storage: Storage, settings: Settings) -> None:
         _expire_uploads(session, storage)
         _expire_datasets(session, storage, settings)
         idempotency.forget(session, older_than_seconds=settings.idempotency_seconds)
+        retention.forget(session, settings)
     _remove_stale_bodies(database, storage, settings)
     _remove_leftovers(database, storage)
     left = removals.fulfil(database, storage)

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -12,13 +12,24 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
-from app import datasets, removals, resumable
+from app import audits, datasets, keys, removals, resumable, sessions, webhooks
 from app.database import Database
 from app.queue import Task
 from app.settings import Settings
 from app.storage import Storage
-from app.tables import Dataset, DatasetStatus, Removal, Upload
+from app.tables import (
+    Activity,
+    Dataset,
+    DatasetStatus,
+    DeliveryStatus,
+    Login,
+    Removal,
+    Scope,
+    Upload,
+    WebhookDelivery,
+)
 from tests.made import finished_audit, new_audit, ready_dataset
+from worker import finish
 from worker.tidy import tidy
 
 BODY = b"a,label\n1,x\n" * 50
@@ -164,3 +175,48 @@ def test_what_a_killed_run_left_goes_once_its_audit_has_ended(
         path.write_bytes(b"x")
     tidy(database, storage, chosen)
     assert [path.exists() for path in left] == [False, False, True, True, True, True]
+
+
+def test_what_was_kept_long_enough_is_forgotten(
+    database: Database, storage: Storage, chosen: Settings, api: TestClient
+) -> None:
+    for name in ("old", "new"):
+        api.post("/v1/datasets", json={"name": name})
+    with database.transaction() as session:
+        hook = webhooks.create(session, url="https://hook.example/", events=[webhooks.Event.FAILED])
+        deliveries = [webhooks.test(session, hook) for _ in range(3)]
+        deliveries[0].status = deliveries[1].status = DeliveryStatus.DELIVERED
+        for row in (deliveries[0], deliveries[2]):  # the last one is still to be sent
+            row.created_at = datetime.now(UTC) - timedelta(days=chosen.delivery_days + 1)
+        kept = {deliveries[1].id, deliveries[2].id}
+        oldest = session.scalars(select(Activity).order_by(Activity.id).limit(1)).one()
+        oldest.created_at = datetime.now(UTC) - timedelta(days=chosen.activity_days + 1)
+        key, secret = keys.create(session, name="a", scope=Scope.READ, expires_at=None)
+        session.flush()
+        for hours in (-1, 1):
+            sessions.log_in(session, secret, hours=hours)
+    tidy(database, storage, chosen)
+    with database.transaction() as session:
+        assert set(session.scalars(select(WebhookDelivery.id))) == kept
+        assert len(session.scalars(select(Activity)).all()) == 1
+        assert len(session.scalars(select(Login).where(Login.key_id == key.id)).all()) == 1
+
+
+def test_a_ranking_goes_an_hour_after_its_successor_was_made(
+    database: Database, storage: Storage, chosen: Settings
+) -> None:
+    audit = finished_audit(database, ready_dataset(database, storage))
+    folder = storage.audit(audit.id)
+    folder.mkdir(parents=True)
+    for name in ("ranking.v0.csv", "ranking.v1.csv"):
+        (folder / name).write_text("rank")
+    with database.transaction() as session:
+        found = audits.get(session, audit.id)
+        found.files = {"ranking.csv": {"path": "ranking.v0.csv"}}
+        finish._let_go(session, storage, found, {"ranking.csv": {"path": "ranking.v1.csv"}})  # noqa: SLF001
+    tidy(database, storage, chosen)
+    assert (folder / "ranking.v0.csv").exists()
+    with database.transaction() as session:
+        session.execute(update(Removal).values(due_at=func.now() - timedelta(seconds=1)))
+    tidy(database, storage, chosen)
+    assert [path.name for path in folder.iterdir()] == ["ranking.v1.csv"]
