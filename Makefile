@@ -7,7 +7,7 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help peers install demo up browser screenshots test lint types format clean faults hostile
+.PHONY: help peers install demo up browser screenshots test lint types format clean faults hostile load
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,10 @@ screenshots: $(INSTALLED) ## take the pictures of docs/images/pages again, in Ch
 faults: $(INSTALLED) ## break the running service in every way and look what becomes of it (ten minutes)
 	$(BIN)/python -m tests.faults $(ARGS)
 
-hostile: $(INSTALLED) ## send hostile files and requests to the running service (ten minutes)
+load: $(INSTALLED) ## fifty clients for two minutes, with hostile connections beside them (bench/load/RESULTS.md)
+	$(BIN)/python -m bench.load $(ARGS)
+
+hostile: $(INSTALLED) ## send hostile files and requests, and generated ones, to the running service (20 minutes)
 	$(BIN)/python -m tests.hostile $(ARGS)
 
 lint: $(INSTALLED) ## check style and formatting

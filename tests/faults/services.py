@@ -44,15 +44,50 @@ def broker_flushed(world: World) -> str:
 
 
 def broker_away_when_asked(world: World) -> str:
-    """Start an audit while there is no Redis."""
+    """Start an audit and an ingestion while there is no Redis."""
     world.kill("redis")
     world.stack.part("redis").process.wait()
     started = time.monotonic()
     audit = world.audit()
     seconds = time.monotonic() - started
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = world.upload(digits_zip(Path(folder) / "digits.zip"))
     world.stack.restart("redis")
     world.succeeded(audit)
-    return f"202 after {seconds:.1f} s without a broker, sent later"
+    assert world.until_read(dataset)["status"] == "ready"
+    world.client.delete(f"/v1/datasets/{dataset}")
+    return f"202 after {seconds:.1f} s without a broker, also for an upload; both sent later"
+
+
+def database_away(world: World) -> str:
+    """Stop PostgreSQL, ask for data, pages and changes, and start it again."""
+    asked = [
+        ("GET", "/v1/datasets"),
+        ("GET", f"/v1/datasets/{world.dataset}"),
+        ("POST", "/v1/datasets"),
+        ("GET", f"/v1/datasets/{world.dataset}/samples/0/image"),
+        ("PUT", f"/v1/datasets/{world.dataset}/truth"),
+        ("DELETE", f"/v1/datasets/{world.dataset}"),
+        ("GET", "/metrics"),
+        ("GET", "/"),
+        ("GET", "/audits"),
+        ("GET", f"/datasets/{world.dataset}"),
+    ]
+    slowest = 0.0
+    with world.without_postgres(), httpx.Client(base_url=world.stack.url, trust_env=False) as client:
+        for method, path in asked:
+            answer = client.request(method, path, json={"name": "x"} if method != "GET" else None)
+            assert answer.status_code == 503, f"{method} {path}: {answer.status_code} {answer.text[:200]}"
+            assert int(answer.headers["retry-after"]) > 0, path
+            is_page = not path.startswith(("/v1", "/metrics"))
+            kind = "text/html" if is_page else "application/problem+json"
+            assert answer.headers["content-type"].startswith(kind), path
+            slowest = max(slowest, answer.elapsed.total_seconds())
+        ready = client.get("/v1/health/ready")
+        assert (ready.status_code, ready.json()["checks"]["broker"]) == (503, "ok"), ready.text
+        assert client.get("/v1/health/live").status_code == 200
+    assert world.client.get(f"/v1/datasets/{world.dataset}")["status"] == "ready"
+    return f"{len(asked)} x 503 with Retry-After, the slowest after {slowest:.2f} s; then 200 again"
 
 
 def database_restarted_in_training(world: World) -> str:
@@ -339,6 +374,7 @@ CASES: list[Case[World]] = [
     Case(name="broker killed in training", run=broker_killed),
     Case(name="broker flushed with work in it", run=broker_flushed),
     Case(name="broker away when an audit is started", run=broker_away_when_asked),
+    Case(name="database away in requests", run=database_away),
     Case(name="database crashes in training", run=database_restarted_in_training),
     Case(name="database crashes in requests", run=database_restarted_in_requests),
     Case(name="API killed in a PUT", run=api_killed_in_upload),

@@ -5,6 +5,7 @@ import signal
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -224,6 +225,45 @@ def cancelled_while_training(world: World) -> str:
     return f"cancelled after {seconds:.1f} s"
 
 
+def cancelled_in_a_long_epoch(world: World) -> str:
+    """Cancel an audit whose epochs take minutes, at a worker with the default heartbeat."""
+    with world.training_worker(LIMIT_AUDIT_HEARTBEAT_SECONDS="1"), tempfile.TemporaryDirectory() as folder:
+        dataset = world.upload(large_csv(Path(folder) / "large.csv"))
+        assert world.until_read(dataset)["status"] == "ready"
+        answer = world.client.start_audit(dataset, method="limit_g", epochs=50, batch_size=2, seed=7)
+        audit = str(answer["id"])
+        world.audits.append(audit)
+
+        def far() -> dict[str, Any] | None:
+            progress = world.read(audit)["runs"][0]["progress"] or {}
+            return progress if progress.get("samples_per_second") and progress["epoch"] <= 1 else None
+
+        speed = world.until(far, "a first epoch")["samples_per_second"]
+        asked = time.monotonic()
+        world.client.post(f"/v1/audits/{audit}/cancel")
+        assert world.until_ended(audit)["status"] == "cancelled"
+        seconds = time.monotonic() - asked
+    world.audits.remove(audit)
+    world.client.delete(f"/v1/audits/{audit}")
+    world.client.delete(f"/v1/datasets/{dataset}")
+    epoch_seconds = 60_000 / speed
+    assert epoch_seconds > 10, f"an epoch would take {epoch_seconds:.0f} s"
+    assert seconds < 2, f"it took {seconds:.1f} seconds"
+    return f"cancelled after {seconds:.2f} s, where an epoch takes {epoch_seconds:.0f} s"
+
+
+def out_of_memory(world: World) -> str:
+    """Train on a device that holds no batch of more than 32, as CUDA says it."""
+    with world.training_worker("tests.faults.small_device"):
+        audit = world.audit(epochs=5)
+        ended = world.until_ended(audit)
+    run = ended["runs"][0]
+    assert ended["status"] == "succeeded", ended["error"]
+    assert run["configuration"]["batch_size"] == 32
+    assert [remark["code"] for remark in run["remarks"]] == ["out_of_memory"]
+    return f"succeeded: {run['remarks'][0]['detail']}"
+
+
 def killed_while_cancelling(world: World) -> str:
     """Freeze a worker, cancel its audit, and kill it."""
     audit = world.audit(epochs=5000)
@@ -252,5 +292,7 @@ CASES: list[Case[World]] = [
     Case(name="zombie goes on after its lease", run=zombie_finishes_late),
     Case(name="every message delivered several times", run=duplicate_messages),
     Case(name="cancelled in training", run=cancelled_while_training),
+    Case(name="cancelled in a long epoch", run=cancelled_in_a_long_epoch),
+    Case(name="CUDA out of memory, simulated", run=out_of_memory),
     Case(name="worker killed while it is cancelled", run=killed_while_cancelling),
 ]

