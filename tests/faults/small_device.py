@@ -9,7 +9,7 @@ from worker.gpu import app
 
 __all__ = ["app"]
 LARGEST = 32
-_train = train.train
+_train = train.train_on
 
 
 def _short_of_memory(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as the function it stands for
@@ -18,4 +18,4 @@ def _short_of_memory(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as
     return _train(*arguments, **named)
 
 
-train.train = _short_of_memory
+train.train_on = _short_of_memory
