@@ -17,7 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from models.neighbours import Neighbours
-from models.survey import BLOCK_BYTES, IMAGE_DIMENSIONS, THUMBNAIL_SIDE, Inputs, Survey, Thumbnails
+from models.survey import IMAGE_DIMENSIONS, THUMBNAIL_SIDE, Inputs, Survey, Thumbnails
 
 LIKE = 0.95
 """Likeness below which two samples are no near duplicates."""
@@ -27,7 +27,13 @@ UNUSUAL = 0.1
 """They lack at most this share of what the middle pair of neighbours lacks: strokes of a pen are alike."""
 THUMBNAILS_LIKE = 0.9
 """Correlation of thumbnails below which the pixels need not be compared."""
-PAIR_BLOCK = 65_536
+USUAL_PAIRS = 20_000
+"""Pairs by which the middle one is found."""
+COMPARED_MAX = 2_000_000
+"""Pairs of pictures whose pixels are compared; of more, those with the most similar thumbnails."""
+PAIR_BLOCK = 500
+CACHED_BYTES = 2**18
+"""Of both pictures as floats: pairs are compared while they are in the processor's own cache."""
 ROWS_MEASURED = 100_000
 NOTHING = 1e-12
 
@@ -56,14 +62,18 @@ def exact(found: Survey) -> Groups:
 def near(inputs: Inputs, found: Survey, neighbours: Neighbours) -> Groups:
     """Return the groups of samples that hardly differ; copies stand with whatever they are copies of."""
     first_P, second_P = _candidates(found, neighbours)
-    likeness_P = np.zeros(len(first_P), dtype=np.float32)
-    compared = np.arange(len(first_P))
+    thumbnail_P = np.ones(len(first_P), dtype=np.float32)
     if found.thumbnails_NT is not None:
-        compared = np.flatnonzero(_thumbnails_like(found.thumbnails_NT, first_P, second_P))
-    likeness_P[compared] = _likeness(inputs, first_P[compared], second_P[compared])
-    usual = float(np.median(likeness_P)) if len(likeness_P) else 0.0
-    is_near_P = likeness_P >= max(_least(inputs), 1 - UNUSUAL * (1 - usual))
-    return _linked(found.copy_of_N, first_P[is_near_P], second_P[is_near_P], likeness_P[is_near_P])
+        thumbnail_P = _thumbnail_likeness(found.thumbnails_NT, first_P, second_P)
+    is_alike_P = thumbnail_P >= THUMBNAILS_LIKE
+    compared = np.flatnonzero(is_alike_P)
+    if found.thumbnails_NT is not None and len(compared) > COMPARED_MAX:
+        compared = compared[np.argpartition(-thumbnail_P[compared], COMPARED_MAX)[:COMPARED_MAX]]
+    likeness = _likeness(inputs, first_P[compared], second_P[compared])
+    usual = _usual(inputs, first_P, second_P, is_alike_P)
+    is_near = likeness >= max(_least(inputs), 1 - UNUSUAL * (1 - usual))
+    kept = compared[is_near]
+    return _linked(found.copy_of_N, first_P[kept], second_P[kept], likeness[is_near])
 
 
 def together(copies: Groups, near: Groups) -> Groups:
@@ -101,15 +111,24 @@ def _candidates(found: Survey, neighbours: Neighbours) -> tuple[Index, Index]:
     return np.divmod(np.unique(pairs[is_wanted]), count)
 
 
-def _thumbnails_like(thumbnails_NT: Thumbnails, first_P: Index, second_P: Index) -> npt.NDArray[np.bool_]:
-    is_like_P = np.empty(len(first_P), dtype=np.bool_)
+def _thumbnail_likeness(thumbnails_NT: Thumbnails, first_P: Index, second_P: Index) -> Floats:
+    """Return the correlation of each pair's thumbnails, with one of them mirrored if that is higher."""
+    likeness_P = np.empty(len(first_P), dtype=np.float32)
     for block in _blocks(len(first_P), PAIR_BLOCK):
         one = thumbnails_NT[first_P[block]].astype(np.float32)
         other = thumbnails_NT[second_P[block]].astype(np.float32)
         mirrored = other.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)[:, :, ::-1].reshape(other.shape)
-        best = np.maximum((one * other).sum(1), (one * mirrored).sum(1))
-        is_like_P[block] = best >= THUMBNAILS_LIKE
-    return is_like_P
+        likeness_P[block] = np.maximum(np.vecdot(one, other), np.vecdot(one, mirrored))
+    return likeness_P
+
+
+def _usual(inputs: Inputs, first_P: Index, second_P: Index, is_alike_P: npt.NDArray[np.bool_]) -> float:
+    """Return the likeness of the middle pair, by a part of them; pairs that are not alike count as 0."""
+    part = np.arange(len(first_P))[:: len(first_P) // USUAL_PAIRS + 1]
+    likeness = np.zeros(len(part), dtype=np.float32)
+    alike = np.flatnonzero(is_alike_P[part])
+    likeness[alike] = _likeness(inputs, first_P[part][alike], second_P[part][alike])
+    return float(np.median(likeness)) if len(likeness) else 0.0
 
 
 def _likeness(inputs: Inputs, first_P: Index, second_P: Index) -> Floats:
@@ -117,14 +136,13 @@ def _likeness(inputs: Inputs, first_P: Index, second_P: Index) -> Floats:
     is_image = inputs.ndim == IMAGE_DIMENSIONS
     deviation_D = None if is_image else inputs[:: len(inputs) // ROWS_MEASURED + 1].std(0) + NOTHING
     likeness_P = np.empty(len(first_P), dtype=np.float32)
-    for block in _blocks(len(first_P), max(1, BLOCK_BYTES // (8 * inputs[:1].nbytes))):
+    for block in _blocks(len(first_P), max(1, CACHED_BYTES // (8 * inputs[:1].nbytes))):
         one, other = inputs[first_P[block]], inputs[second_P[block]]
         if deviation_D is not None:
             squares = ((one - other) / deviation_D) ** 2
             likeness_P[block] = np.maximum(1 - np.sqrt(squares.mean(1)), 0)
         else:
-            mirrored = _correlation(one, other[:, :, ::-1])
-            likeness_P[block] = np.maximum(_correlation(one, other), mirrored)
+            likeness_P[block] = _correlation(one, other)
     return likeness_P
 
 
@@ -137,12 +155,22 @@ def _least(inputs: Inputs) -> float:
 
 
 def _correlation(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Floats:
-    """Return the correlation of each pair's pixels; a picture of one colour correlates with nothing."""
+    """Return the correlation of each pair's pixels, with the other one mirrored if that is higher.
+
+    A picture of one colour correlates with nothing.
+    """
     count = len(one)
-    flat = [np.asarray(pixels, dtype=np.float32).reshape(count, -1) for pixels in (one, other)]
-    centred = [pixels - pixels.mean(1, keepdims=True) for pixels in flat]
-    lengths = [np.sqrt((pixels**2).sum(1)) for pixels in centred]
-    correlation: Floats = (centred[0] * centred[1]).sum(1) / (lengths[0] * lengths[1] + NOTHING)
+    left, right, mirrored = (
+        np.array(pixels, dtype=np.float32, order="C").reshape(count, -1)
+        for pixels in (one, other, other[:, :, ::-1])
+    )
+    mean = right.mean(1, keepdims=True)
+    left -= left.mean(1, keepdims=True)
+    right -= mean
+    mirrored -= mean
+    squares = np.vecdot(left, left) * np.vecdot(right, right)
+    products = np.maximum(np.vecdot(left, right), np.vecdot(left, mirrored))
+    correlation: Floats = products / (np.sqrt(squares) + NOTHING)
     return correlation
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-BLOCK_BYTES = 32 * 2**20
+BLOCK_BYTES = 2**20
 BLANK_RANGE = 8
 """A picture whose every channel spans at most so many of 255 levels shows nothing."""
 THUMBNAIL_SIDE = 8
@@ -47,7 +47,7 @@ def survey(inputs: Inputs) -> Survey:
         rows = np.array(inputs[block])
         hash_N[block] = _hashes(rows.reshape(len(rows), -1))
         if thumbnails_NT is not None:
-            is_blank_N[block] = (np.ptp(rows, axis=(1, 2)) <= BLANK_RANGE).all(axis=1)
+            is_blank_N[block] = _is_blank(rows)
             thumbnails_NT[block] = _thumbnails(rows)
     return Survey(copy_of_N=_copies(inputs, hash_N), is_blank_N=is_blank_N, thumbnails_NT=thumbnails_NT)
 
@@ -86,15 +86,35 @@ def _copies(inputs: Inputs, hash_N: npt.NDArray[np.uint64]) -> Index:
     return copy_of_N
 
 
+def _is_blank(rows_BHWC: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return which pictures are of one colour [B].
+
+    Rows first, here and in thumbnails: numpy goes through three channels one by one, ten times as slowly.
+    """
+    count, height, width, channels = rows_BHWC.shape
+    lines = rows_BHWC.reshape(count, height, width * channels)
+    highest, lowest = (
+        each.reshape(count, width, channels) for each in (lines.max(axis=1), lines.min(axis=1))
+    )
+    blank_B: npt.NDArray[np.bool_] = (highest.max(axis=1) - lowest.min(axis=1) <= BLANK_RANGE).all(axis=1)
+    return blank_B
+
+
 def _thumbnails(rows_BHWC: npt.NDArray[Any]) -> Thumbnails:
-    small = rows_BHWC.mean(axis=3, dtype=np.float32)
-    for axis in (1, 2):
-        borders = np.arange(THUMBNAIL_SIDE + 1) * small.shape[axis] // THUMBNAIL_SIDE
-        sums = np.add.reduceat(small, borders[:-1], axis=axis)
-        widths = np.maximum(np.diff(borders), 1).astype(np.float32)
-        small = sums / np.expand_dims(widths, 2 - axis)
-    flat = small.reshape(len(small), -1)
+    count, height, width, channels = rows_BHWC.shape
+    lines = rows_BHWC.reshape(count, height, width * channels)
+    small = _means(lines, axis=1).reshape(count, THUMBNAIL_SIDE, width, channels).sum(axis=3) / channels
+    flat = _means(small, axis=2).reshape(count, -1)
     flat -= flat.mean(axis=1, keepdims=True)
     length = np.sqrt((flat**2).sum(axis=1, keepdims=True))
     thumbnails: Thumbnails = (flat / np.maximum(length, 1.0)).astype(np.float16)
     return thumbnails
+
+
+def _means(values: npt.NDArray[Any], *, axis: int) -> npt.NDArray[np.float32]:
+    """Return the means of as many parts of an axis as a thumbnail has pixels along it."""
+    borders = np.arange(THUMBNAIL_SIDE + 1) * values.shape[axis] // THUMBNAIL_SIDE
+    sums = np.add.reduceat(values, borders[:-1], axis=axis, dtype=np.float32)
+    lengths = np.maximum(np.diff(borders), 1).astype(np.float32)
+    means: npt.NDArray[np.float32] = sums / np.expand_dims(lengths, 2 - axis)
+    return means

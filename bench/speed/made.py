@@ -20,10 +20,15 @@ from app.embedded_database import get_server
 from app.migration import configuration
 from app.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Sample
+from models.neighbour_search import NEIGHBOURS
+from models.neighbours import Neighbours
 from models.scale import MAXIMUM_DISTANCE
-from worker import signal_files
+from worker import neighbour_files, signal_files
 from worker.copying import analyse, copy_into
 from worker.finish import finish
+
+SIDE = 28
+BLOCK = 65_536
 
 
 @contextmanager
@@ -53,7 +58,7 @@ def scratch() -> Iterator[Path]:
 
 
 def dataset(database: Database, storage: Storage, *, samples: int, classes: int) -> Dataset:
-    """Store a ready dataset of features with random labels."""
+    """Store a ready dataset of small pictures with random labels, those of a class alike but for noise."""
     labels_N = np.random.default_rng(0).integers(0, classes, samples).astype(np.int32)
     keys = pa.array(np.char.add("item-", np.arange(samples).astype(str)))
     with database.transaction() as session:
@@ -61,11 +66,11 @@ def dataset(database: Database, storage: Storage, *, samples: int, classes: int)
             name="made",
             options={},
             status=DatasetStatus.READY,
-            kind="features",
+            kind="images",
             format="npz",
             sample_count=samples,
             class_names=[f"class {label}" for label in range(classes)],
-            shape=[1],
+            shape=[SIDE, SIDE, 1],
             pack_sha256="0" * 64,
             truth_version=0,
         )
@@ -77,11 +82,22 @@ def dataset(database: Database, storage: Storage, *, samples: int, classes: int)
         analyse(session, Sample)
     folder = storage.pack(made.id)
     folder.mkdir(parents=True)
-    np.save(folder / "pack.npy", np.random.default_rng(2).normal(size=(samples, 1)).astype(np.float32))
+    _pictures(folder / "pack.npy", labels_N, classes)
     np.save(folder / "labels.npy", labels_N)
     table = pa.table({"key": keys, "split": pa.nulls(samples, pa.string())})
     parquet.write_table(table, folder / "samples.parquet")
     return made
+
+
+def _pictures(path: Path, labels_N: np.ndarray, classes: int) -> None:
+    """Write a pack [N, H, W, 1], block by block."""
+    rng, shape = np.random.default_rng(2), (len(labels_N), SIDE, SIDE, 1)
+    coarse = rng.integers(0, 156, (classes, SIDE // 4, SIDE // 4, 1), dtype=np.uint8)
+    patterns = coarse.repeat(4, axis=1).repeat(4, axis=2)
+    pack = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    for start in range(0, len(labels_N), BLOCK):
+        own = patterns[labels_N[start : start + BLOCK]]
+        pack[start : start + BLOCK] = own + rng.integers(0, 100, own.shape, dtype=np.uint8)
 
 
 def trained_audit(database: Database, storage: Storage, source: Dataset) -> Audit:
@@ -93,7 +109,9 @@ def trained_audit(database: Database, storage: Storage, source: Dataset) -> Audi
         audits.change_status(session, audit.id, AuditStatus.RUNNING)
         session.flush()
         session.refresh(audit)
-    _signals(storage, run, np.load(storage.pack(source.id) / "labels.npy"), len(source.class_names or []))
+    labels_N = np.load(storage.pack(source.id) / "labels.npy")
+    _signals(storage, run, labels_N, len(source.class_names or []))
+    _neighbours(storage, run, labels_N)
     return audit
 
 
@@ -104,6 +122,25 @@ def finished(database: Database, storage: Storage, audit: Audit) -> None:
         ended = audits.get(session, audit.id)
     if ended.status != AuditStatus.SUCCEEDED:
         raise RuntimeError(f"finishing failed: {ended.error}")
+
+
+def _neighbours(storage: Storage, run: Run, labels_N: np.ndarray) -> None:
+    """Store neighbours as a network would find them: nearly all of the same class."""
+    rng, order_N = np.random.default_rng(3), np.argsort(labels_N, kind="stable")
+    count_N, start_N = (
+        values[labels_N]
+        for values in (
+            np.bincount(labels_N),
+            np.searchsorted(labels_N[order_N], np.arange(labels_N.max() + 1)),
+        )
+    )
+    place_Nk = start_N[:, None] + (rng.random((len(labels_N), NEIGHBOURS)) * count_N[:, None]).astype(
+        np.int64
+    )
+    similarity_Nk = np.sort(rng.beta(20, 2, place_Nk.shape).astype(np.float32), axis=1)[:, ::-1]
+    found = Neighbours(index_Nk=order_N[place_Nk].astype(np.int32), similarity_Nk=similarity_Nk)
+    features_NW = np.zeros((len(labels_N), 1), dtype=np.float16)
+    neighbour_files.save(storage, storage.run(run.audit_id, run.number), features_NW, found)
 
 
 def _signals(storage: Storage, run: Run, labels_N: np.ndarray, classes: int) -> None:
@@ -125,6 +162,8 @@ def _signals(storage: Storage, run: Run, labels_N: np.ndarray, classes: int) -> 
             "distance_average": distance_N,
             "distance_last": distance_N,
             **dict.fromkeys(names, noise_N),
+            "score": share_N.astype(np.float32),
+            "neighbour_disagreement": share_N.astype(np.float32),
             "top_labels_N3": labels_N3.astype(np.int64),
             "top_probabilities_N3": probabilities_N3,
         },

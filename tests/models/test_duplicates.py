@@ -85,6 +85,28 @@ def test_small_pictures_correlate_by_chance_and_must_be_nearer() -> None:
     assert duplicates.near(rows, survey.survey(rows), all_neighbours(40)).position.tolist() == [21, 31]
 
 
+def test_of_too_many_pairs_those_with_the_most_similar_thumbnails_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(duplicates, "COMPARED_MAX", 3)
+    compared: list[int] = []
+    likeness = duplicates._likeness  # noqa: SLF001 - how much it is given is the point
+
+    def counting(inputs: np.ndarray, first_P: np.ndarray, second_P: np.ndarray) -> np.ndarray:
+        compared.append(len(first_P))
+        return likeness(inputs, first_P, second_P)
+
+    monkeypatch.setattr(duplicates, "_likeness", counting)
+    rng = np.random.default_rng(0)
+    plain = np.linspace(0, 200, 40 * 40).reshape(40, 40, 1)  # all alike by their thumbnails
+    rows = np.clip(plain + rng.normal(0, 60, (30, 40, 40, 1)), 0, 255).astype(np.uint8)
+    rows[17] = rows[4]
+    rows[17, 0, 0] ^= 1
+    found = duplicates.near(rows, survey.survey(rows), all_neighbours(30))
+    assert found.position.tolist() == [4, 17]
+    assert compared[0] == 3
+
+
 def test_copies_alone_are_no_near_duplicates() -> None:
     rows = pictures()
     rows[7] = rows[3]
