@@ -20,6 +20,7 @@ from app.database import Database
 from app.local import LocalStack
 from app.settings import PREFIX
 from app.storage import Storage
+from app.tables import Dataset
 from bench.load.clients import Ids, Tally, at_once
 from bench.load.hostile import DEAF, SLOW, Hostile
 from bench.speed.made import dataset, finished, scratch, trained_audit
@@ -35,6 +36,9 @@ def made(stack: LocalStack) -> Ids:
     source = dataset(database, files, samples=SAMPLES, classes=CLASSES)
     audit = trained_audit(database, files, source)
     finished(database, files, audit)
+    with database.transaction() as session:  # what an ingestion would have noted, and the pages show
+        stored = session.get_one(Dataset, source.id)
+        stored.statistics, stored.problem_count = {}, 0
     database.dispose()
     return Ids(str(source.id), str(audit.id))
 
