@@ -51,8 +51,9 @@ class TrainingConfig:
     """"constant", or "one_cycle": linear rise, then a cosine fall to nearly 0."""
     augmentation: str
     """"none", "flip_crop" (the paper's for CIFAR) or "resize_crop_flip" (the paper's for photographs)."""
-    signal_decay: float
-    """Weight in [0, 1] an epoch's signals lose per later epoch; 0 keeps the last, 1 is a plain mean."""
+    signal_decay: float | None
+    """Weight in [0, 1] an epoch's signals keep per later epoch; 0 keeps the last, 1 is a plain mean. None:
+    epochs weigh by the classifier's agreement with the labels before them, see `SignalRecorder.weigh`."""
     score: str
     """What ranks: the averaged "margin", or the distance, "average" over training or "last" of its end."""
     validation_fraction: float
@@ -140,6 +141,7 @@ def _check_types(config: TrainingConfig) -> None:
         int: (int,),
         float: (float, int),
         int | None: (int, type(None)),
+        float | None: (float, int, type(None)),
     }
     for field in fields(config):
         value = getattr(config, field.name)

@@ -104,11 +104,6 @@ def _learning_rate(situation: Situation, chosen: Chosen) -> float:
     return 1e-3 if is_small and chosen["network"] == "mnist_cnn" else 2e-3
 
 
-def _signal_decay(_: Situation, chosen: Chosen) -> float:
-    """Choose a memory of about a quarter of the training: after learning, and long enough to average."""
-    return max(0.5, 1 - 4 / _whole(chosen, "epochs"))
-
-
 def _whole(chosen: Chosen, field: str) -> int:
     """Return a whole number chosen before; one of another kind is refused when the configuration is made."""
     value = chosen[field]
@@ -154,7 +149,7 @@ CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "learning_rate": _learning_rate,
     "schedule": lambda *_: "one_cycle",
     "augmentation": _augmentation,
-    "signal_decay": _signal_decay,
+    "signal_decay": lambda *_: None,
     "score": lambda *_: "margin",
     "validation_fraction": lambda *_: 0.0,
     "patience": lambda *_: 0,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import isotonic_regression
 
 from models import noise_rate
 from models.scale import MAXIMUM_DISTANCE
@@ -48,7 +49,7 @@ class Estimate:
     """What one audit believes about its labels."""
 
     error_probability_N: npt.NDArray[np.float32]
-    """Probability in [0, 1] that the given label is wrong; never falls as the distance rises; high = bad."""
+    """Probability in [0, 1] that the given label is wrong; high = bad."""
     is_label_issue_N: npt.NDArray[np.bool_]
     """Whether the label is not the judge's own choice, and wrong with a probability above `CUT`."""
     error_count: float
@@ -72,7 +73,7 @@ def estimate(
     confidence_N: npt.NDArray[np.floating[Any]] | None = None,
     competence: float | None = None,
 ) -> Estimate:
-    """Return error probabilities, automatic cut and number of errors.
+    """Return error probabilities, automatic cut and number of errors, by two heaps of distances.
 
     Args:
         distance_N: averaged distances in [0, sqrt 2], `Signals.distance_average`.
@@ -104,6 +105,43 @@ def estimate(
             heap_rate, confidence_N=confidence_N, disagrees_N=disagrees_N, competence=competence
         )
     )
+    return _believed(probability_N, rate, disagrees_N)
+
+
+def of_doubts(
+    doubt_N: npt.NDArray[np.floating[Any]],
+    *,
+    score_N: npt.NDArray[np.floating[Any]],
+    disagrees_N: npt.NDArray[np.bool_],
+    confidence_N: npt.NDArray[np.floating[Any]],
+    competence: float,
+) -> Estimate:
+    """Return the like, by what a classifier doubts that saw no label.
+
+    Args:
+        doubt_N: `transitions.doubt`.
+        score_N: what ranks; high = bad.
+        disagrees_N: see `estimate`.
+        confidence_N: see `estimate`.
+        competence: see `estimate`.
+
+    """
+    doubt_N = np.asarray(doubt_N, dtype=np.float64)
+    rate = noise_rate.of_doubts(
+        float(doubt_N.mean()), confidence_N=confidence_N, disagrees_N=disagrees_N, competence=competence
+    )
+    # A weak classifier's doubts say how many are wrong at a score, and the score says which.
+    order_N = np.argsort(score_N, kind="stable")
+    rising_N = np.empty_like(doubt_N)
+    rising_N[order_N] = isotonic_regression(doubt_N[order_N]).x
+    strength = noise_rate.strength(competence)
+    return _believed(strength * doubt_N + (1 - strength) * rising_N, rate, disagrees_N)
+
+
+def _believed(
+    probability_N: Floats, rate: noise_rate.NoiseRate, disagrees_N: npt.NDArray[np.bool_]
+) -> Estimate:
+    """Return the estimate with these probabilities, scaled to the noise rate."""
     probability_N = _with_mean(probability_N, rate.centre)
     return Estimate(
         error_probability_N=probability_N.astype(np.float32),

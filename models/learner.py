@@ -17,7 +17,7 @@ from models.compilation import Compiled
 from models.config import TrainingConfig
 from models.dropout import Dropout
 from models.networks import Network, NetworkShape
-from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs
+from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
 from models.objectives.forward import transition_matrix
 from models.parallel import Group
 
@@ -121,13 +121,13 @@ class Learner:
         self._change_objective(transition_KK=transition_matrix(probabilities_NK))
 
     @property
-    def is_settled(self) -> bool:
-        """Whether the objective knows that the classifier has settled."""
-        return self._objective_config.is_settled
+    def stage(self) -> Stage:
+        """How far the objective knows the classifier to be."""
+        return self._objective_config.stage
 
-    def settle(self) -> None:
-        """Tell the objective that the classifier has settled; see `settling`."""
-        self._change_objective(is_settled=True)
+    def advance(self, stage: Stage) -> None:
+        """Tell the objective how far the classifier has come; see `settling`."""
+        self._change_objective(stage=stage)
 
     def _change_objective(self, **changes: Any) -> None:  # noqa: ANN401
         self._objective_config = replace(self._objective_config, **changes)
@@ -203,7 +203,7 @@ class Learner:
             "networks": on_cpu(self._networks.state_dict()),
             "optimiser": optimiser,
             "transition": None if self.transition is None else self.transition.cpu(),
-            "is_settled": self.is_settled,
+            "stage": str(self.stage),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -213,7 +213,7 @@ class Learner:
         transition_KK = state["transition"]
         self._change_objective(
             transition_KK=None if transition_KK is None else transition_KK.to(self._device),
-            is_settled=state["is_settled"],
+            stage=Stage(state["stage"]),
         )
 
 

@@ -19,6 +19,10 @@ WEAK, STRONG = 0.66, 0.74
 """Competence, the agreement of all samples over that of the surest: below a network is weak, above strong."""
 SPREAD_LOW, SPREAD_HIGH = 0.85, 1.1
 """Interval around a strong network's count, as seen on data with known errors."""
+DOUBT_SHARE = 1 / 3
+"""Of the mean doubt in a weak network's count; the other part is that of its surest samples."""
+SPREAD_DOUBT = 1.15
+"""Interval around a strong network's mean doubt, as a factor, as seen on data with known errors."""
 NORMAL_95 = 1.96
 
 
@@ -48,22 +52,63 @@ def judge(
             judge, which is too low where it has memorised labels and is surest of those.
 
     """
-    order_N = np.argsort(-confidence_N, kind="stable")
-    groups = [group for group in np.array_split(disagrees_N[order_N], GROUPS) if len(group)]
-    disagreement_G = np.array([group.mean() for group in groups])
+    disagreement_G = _disagreement(confidence_N, disagrees_N)
     if competence is None:
         competence = (1 - float(disagrees_N.mean())) / max(1 - float(disagreement_G[0]), 1e-9)
-    strength = float(np.clip((competence - WEAK) / (STRONG - WEAK), 0, 1))
+    strong_share = strength(competence)
     low, centre, high = (_bounded(disagreement_G, places) for places in (LOWEST, MIDDLE, HIGHEST))
     strong = of_heaps(heap_rate, sample_count=len(disagrees_N))
-    mixed = strength * strong.centre + (1 - strength) * centre
+    mixed = strong_share * strong.centre + (1 - strong_share) * centre
     return NoiseRate(
         centre=mixed,
-        low=min(mixed, strength * strong.low + (1 - strength) * max(low - _chance(low, len(disagrees_N)), 0)),
+        low=min(
+            mixed,
+            strong_share * strong.low + (1 - strong_share) * max(low - _chance(low, len(disagrees_N)), 0),
+        ),
         high=max(
-            mixed, strength * strong.high + (1 - strength) * min(high + _chance(high, len(disagrees_N)), 1)
+            mixed,
+            strong_share * strong.high + (1 - strong_share) * min(high + _chance(high, len(disagrees_N)), 1),
         ),
     )
+
+
+def of_doubts(
+    doubt_rate: float,
+    *,
+    confidence_N: npt.NDArray[np.floating],
+    disagrees_N: npt.NDArray[np.bool_],
+    competence: float,
+) -> NoiseRate:
+    """Return the noise rate by a classifier's mean doubt, of a weak one with that where it is surest too.
+
+    Errors of an even rate are overcounted by the surest samples, and errors that grow where a sample is hard
+    are undercounted by the doubt.
+
+    Args:
+        doubt_rate: mean of `transitions.doubt`.
+        confidence_N: see `judge`.
+        disagrees_N: see `judge`.
+        competence: see `judge`.
+
+    """
+    groups_G = _disagreement(confidence_N, disagrees_N)
+    low, middle, high = (_bounded(groups_G, places) for places in (LOWEST, MIDDLE, HIGHEST))
+    weak = DOUBT_SHARE * doubt_rate + (1 - DOUBT_SHARE) * middle
+    share, count = strength(competence), len(disagrees_N)
+    bounds = (
+        share * doubt_rate / SPREAD_DOUBT + (1 - share) * min(low, doubt_rate),
+        share * doubt_rate * SPREAD_DOUBT + (1 - share) * max(high, doubt_rate),
+    )
+    return NoiseRate(
+        centre=share * doubt_rate + (1 - share) * weak,
+        low=max(0.0, bounds[0] - _chance(bounds[0], count)),
+        high=min(1.0, bounds[1] + _chance(bounds[1], count)),
+    )
+
+
+def strength(competence: float) -> float:
+    """Return how far a network of this competence is a strong one, in [0, 1]."""
+    return float(np.clip((competence - WEAK) / (STRONG - WEAK), 0, 1))
 
 
 def of_heaps(heap_rate: float, *, sample_count: int) -> NoiseRate:
@@ -74,6 +119,15 @@ def of_heaps(heap_rate: float, *, sample_count: int) -> NoiseRate:
         low=max(0.0, SPREAD_LOW * heap_rate - chance),
         high=min(1.0, SPREAD_HIGH * heap_rate + chance),
     )
+
+
+def _disagreement(
+    confidence_N: npt.NDArray[np.floating], disagrees_N: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Return the share of disagreement of each group [G]."""
+    order_N = np.argsort(-confidence_N, kind="stable")
+    groups = [group for group in np.array_split(disagrees_N[order_N], GROUPS) if len(group)]
+    return np.array([group.mean() for group in groups])
 
 
 def _chance(rate: float, sample_count: int) -> float:

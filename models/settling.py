@@ -1,14 +1,16 @@
-"""When a classifier has learned what the given labels agree on: from there on, more agreement is memory.
+"""How far a classifier has come, up to where more agreement with the given labels is memory.
 
 The classifier of LIMIT never sees a label, so that it follows what many labels have in common long before
 what a single one says. While its agreement with the given labels grows, there is something to learn and the
-predictor's quick loss learns it. Once the growth is over and the predictor's own agreement pulls away from
+predictor's quick losses learn it. Once the growth is over and the predictor's own agreement pulls away from
 the classifier's, that loss has begun to memorise.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from models.objectives import Stage
 
 WINDOW_SHARE = 0.25
 """The growth is measured over this share of all epochs."""
@@ -36,11 +38,17 @@ class Settling:
         self._lead = math.inf
         self.competence = 0.0
         """The highest agreement of all samples as a share of that of the surest, after the first epoch."""
+        self.stage = Stage.COMPETENT
+
+    @property
+    def agreements(self) -> Sequence[float]:
+        """The classifier's agreement with the given labels, epoch by epoch."""
+        return self._agreements
 
     def note(
         self, agreement: float, *, predictor_agreement: float | None, confident_agreement: float
-    ) -> bool:
-        """Add an epoch's agreement in [0, 1]; return whether the classifier has settled.
+    ) -> Stage:
+        """Add an epoch's agreement in [0, 1]; return how far the classifier has come. Settled it stays.
 
         The first epoch, judged mostly before anything was learned, never serves as the beginning of a window.
 
@@ -59,15 +67,20 @@ class Settling:
         pulls_away = lead > LEAST_LEAD * self._lead
         before = len(self._agreements) - 1 - self._window
         is_time = before >= 1 and len(self._agreements) <= self._latest
-        is_competent = agreement >= LEAST_COMPETENCE * confident_agreement
         if len(self._agreements) > 1:
             self.competence = max(self.competence, agreement / max(confident_agreement, 1e-9))
-        return bool(
-            is_time
+        if self.stage is not Stage.SETTLED and len(self._agreements) > 1:
+            is_weak = self.competence < LEAST_COMPETENCE
+            self.stage = Stage.WEAK if is_weak else Stage.COMPETENT
+        # Whoever was competent once is so still: memory makes it surest of what it has memorised.
+        if (
+            self.stage is Stage.COMPETENT
+            and is_time
             and pulls_away
-            and is_competent
             and agreement < (1 + LEAST_GROWTH) * self._agreements[before]
-        )
+        ):
+            self.stage = Stage.SETTLED
+        return self.stage
 
     def state(self) -> dict[str, Any]:
         """Return all that `load_state` needs."""
@@ -75,9 +88,11 @@ class Settling:
             "agreements": list(self._agreements),
             "lead": self._lead,
             "competence": self.competence,
+            "stage": str(self.stage),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` returned."""
         self._agreements, self._lead = list(state["agreements"]), state["lead"]
         self.competence = state["competence"]
+        self.stage = Stage(state["stage"])

@@ -21,6 +21,7 @@ from models.epoch import EpochTally
 from models.features import FeatureRecorder
 from models.learner import Learner, learning_rate, on_cpu
 from models.methods import NEEDS_PARENT
+from models.noise_rate import strength
 from models.parallel import Group
 from models.progress import EpochRecord, OnProgress, Pace, Progress
 from models.samples import checked_labels
@@ -30,7 +31,7 @@ from models.shuffling import Shuffling
 from models.signals import SignalRecorder, Signals
 from models.stability import Stability
 
-STATE_FORMAT = 4
+STATE_FORMAT = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,9 @@ class TrainingResult:
     signals: Signals
     competence: float
     """How far the classifier is as right everywhere as where it is surest, about 0 to 1; see `settling`."""
+    classifier_probabilities_NK: npt.NDArray[np.float32] | None
+    """The classifier's softmax, averaged as the signals are; None without a predictor or where N * K is
+    large. The classifier sees no label."""
     features_NW: npt.NDArray[np.float16] | None
     """The judge's last layer's inputs, at most `feature_width` of them; None where none are kept."""
     model_state: dict[str, Tensor]
@@ -166,6 +170,7 @@ class _Training:
             class_count=class_count,
             decay=config.signal_decay,
             score=config.score,
+            has_predictor=self._learner.has_predictor,
             device=device,
         )
         self._features = FeatureRecorder(
@@ -179,6 +184,7 @@ class _Training:
         self._stability = Stability(threshold=config.stable_correlation)
         self._step = 0
         self._own_index = torch.empty(0, dtype=torch.int64)
+        self._recorded: dict[str, Any] = {}
 
     @property
     def _steps_per_epoch(self) -> int:
@@ -217,8 +223,9 @@ class _Training:
         self._score()
         transition_KK = self._learner.transition
         return TrainingResult(
-            signals=self._recorder.signals(),
+            signals=self._recorder.signals(classifier_share=strength(self._settling.competence)),
             competence=self._settling.competence,
+            classifier_probabilities_NK=self._recorder.classifier_probabilities(),
             features_NW=self._features.features(),
             model_state=self._selection.state_of_best or self._model_state(),
             input_mean=self._standardisation.mean_C.cpu().numpy(),
@@ -235,6 +242,7 @@ class _Training:
         """Do what is left of the present epoch."""
         started = time.monotonic()
         epoch, done = divmod(self._step, self._steps_per_epoch)
+        self._recorder.weigh(self._settling.agreements)
         if done == 0:
             self._generator.manual_seed(self._shuffling.device_seed(epoch, rank=self._group.rank))
             self._tally.reset()
@@ -274,7 +282,7 @@ class _Training:
             rate=learning_rate(self._config, step=self._step, steps=self._steps),
             trains_classifier=trains_classifier,
         )
-        self._recorder.record(index_B, labels_B, outcome)
+        self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
         self._tally.add(index_B, labels_B, outcome, classifier_logits_BK)
         self._step += 1
 
@@ -295,14 +303,14 @@ class _Training:
         return record
 
     def _watch(self, record: EpochRecord) -> None:
-        """Tell the objective when the classifier has settled."""
-        has_settled = self._settling.note(
+        """Tell the objective how far the classifier has come."""
+        stage = self._settling.note(
             record.accuracy,
             predictor_agreement=record.predictor_accuracy,
             confident_agreement=record.confident_accuracy,
         )
-        if has_settled and not self._learner.is_settled:
-            self._learner.settle()
+        if stage is not self._learner.stage:
+            self._learner.advance(stage)
 
     def _validate(self) -> float | None:
         """Judge the held-out samples, out of sample for every signal; return f's accuracy on them."""
@@ -313,13 +321,16 @@ class _Training:
             labels_B = self._labels_N[index_B]
             inputs_B = self._prepare.plain(rows_B)
             outcome, classifier_logits_BK = self._learner.judge(inputs_B, labels_B)
-            self._recorder.record(index_B, labels_B, outcome)
+            self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
             self._tally.predict(index_B, outcome, classifier_logits_BK)
         self._merge()
         return self._tally.accuracy(self._labels_N, index.to(self._device))
 
     def _score(self) -> None:
         """Judge all samples in order with the trained networks."""
+        # The last pass counts once, also where a training is resumed in its middle.
+        self._recorded = self._recorder.state()
+        self._recorder.weigh(self._settling.agreements)
         bounds = batch_bounds(len(self._labels_N), JUDGING_BATCH)
         pace = Pace(step=0, steps=len(bounds) - 1)
         batches = self._read(torch.arange(len(self._labels_N)), bounds)
@@ -384,7 +395,7 @@ class _Training:
             "step": self._step,
             "generator": self._generator.get_state().clone(),
             "learner": self._learner.state(),
-            "recorder": self._recorder.state(),
+            "recorder": self._recorded or self._recorder.state(),
             "tally": self._tally.state(),
             "selection": self._selection.state(),
             "settling": self._settling.state(),

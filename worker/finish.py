@@ -18,8 +18,9 @@ from app import audits, removals
 from app.database import Database
 from app.storage import PACK, Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
+from models import beliefs
 from models.ensemble import averaged
-from models.estimates import Estimate, estimate
+from models.estimates import Estimate
 from models.metrics import ranked
 from worker import (
     choice,
@@ -144,12 +145,7 @@ def _score_rows(
     signals = averaged(
         [signal_files.load(storage, storage.run(audit.id, run.number)) for run in runs if run.is_chosen]
     )
-    believed = estimate(
-        signals["distance_average"],
-        disagrees_N=signals["top_labels_N3"][:, 0] != known.given,
-        confidence_N=signals["top_probabilities_N3"][:, 0] - signals["top_probabilities_N3"][:, 1],
-        competence=float(signals["competence"]) if "competence" in signals else None,
-    )
+    believed = beliefs.believed(signals, known.given)
     order = ranked(scores.ranking_score(signals))
     return scores.rows(audit.id, signals, known.given, order, believed), believed
 

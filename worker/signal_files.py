@@ -12,8 +12,8 @@ from worker.whole_files import write_whole
 
 SIGNALS = "signals.npz"
 Signals = Mapping[str, npt.NDArray[Any]]
-"""The fields of `models.signals.Signals` by name, the training's `competence` as a single number, and
-`neighbour_disagreement` where it was made."""
+"""The fields of `models.signals.Signals` by name, the training's `competence` as a single number,
+and `doubt` (see `models.transitions`) and `neighbour_disagreement` where they were made."""
 
 
 def save(storage: Storage, folder: Path, signals: Signals) -> None:

@@ -25,7 +25,7 @@ from app.plans import GIVEN
 from app.settings import Settings
 from app.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
-from models import backbones
+from models import backbones, beliefs
 from models.backbones import BACKBONES
 from models.batches import Inputs
 from models.companions import CompanionLost, train_on
@@ -258,7 +258,12 @@ def _keep(
     neighbours: Neighbours | None,
 ) -> None:
     checkpoints.save_network(storage, folder, result.model_state)
-    signals = {**asdict(result.signals), "competence": np.float32(result.competence)}
+    signals = beliefs.evidence(
+        result.signals,
+        labels_N,
+        competence=result.competence,
+        classifier_probabilities_NK=result.classifier_probabilities_NK,
+    )
     if result.features_NW is not None and neighbours is not None:
         neighbour_files.save(storage, folder, result.features_NW, neighbours)
         signals["neighbour_disagreement"] = disagreement(neighbours, labels_N)

@@ -169,7 +169,9 @@ class Training(Request):
     learning_rate: float | None = Field(default=None, gt=0, le=10)
     schedule: Literal["constant", "one_cycle"] | None = None
     augmentation: Literal["none", "flip_crop", "resize_crop_flip"] | None = None
-    signal_decay: float | None = Field(default=None, ge=0, lt=1, description="of the average over epochs")
+    signal_decay: float | None = Field(
+        default=None, ge=0, le=1, description="of the average over epochs; default: by agreement"
+    )
     score: Literal["margin", "average", "last"] | None = Field(
         default=None, description="what ranks: the averaged margin, or the distance, averaged or last"
     )

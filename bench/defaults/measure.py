@@ -22,11 +22,10 @@ import torch
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from bench.defaults.cases import CASES, Case
-from models import metrics
+from models import beliefs, metrics
 from models.config import resolve
-from models.estimates import estimate
 from models.signals import Signals
-from models.training import train
+from models.training import TrainingResult, train
 
 RESULTS = Path(__file__).with_name("results.jsonl")
 BINS = 15
@@ -46,7 +45,7 @@ def measured(case: Case, requested: dict[str, object], seed: int) -> dict[str, A
         "seconds": round(result.seconds, 1),
         "samples_per_second": round(result.samples_per_second),
         **_detection(result.signals, case),
-        **_estimates(result.signals, case, result.competence),
+        **_estimates(result, case),
         "config": asdict(config),
     }
 
@@ -73,15 +72,16 @@ def _detection(signals: Signals, case: Case) -> dict[str, float]:
     }
 
 
-def _estimates(signals: Signals, case: Case, competence: float) -> dict[str, float]:
+def _estimates(result: TrainingResult, case: Case) -> dict[str, float]:
+    signals = result.signals
     disagrees_N = signals.top_labels_N3[:, 0] != case.given_N
-    confidence_N = signals.top_probabilities_N3[:, 0] - signals.top_probabilities_N3[:, 1]
-    believed = estimate(
-        signals.distance_average,
-        disagrees_N=disagrees_N,
-        confidence_N=confidence_N,
-        competence=competence,
+    told = beliefs.evidence(
+        signals,
+        case.given_N,
+        competence=result.competence,
+        classifier_probabilities_NK=result.classifier_probabilities_NK,
     )
+    believed = beliefs.believed(told, case.given_N)
     figures = {
         "error_rate": float(case.is_error_N.mean()),
         "error_rate_estimated": believed.error_count / len(case.given_N),

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.paper.results import Results
 from bench.peers import report
-from bench.peers.detectors import DETECTORS, as_cross_entropy
+from bench.peers.detectors import DETECTORS, as_cross_entropy, limit
 from bench.peers.figures import figures
 from bench.peers.tasks import TASKS, Task
 from models.config import TrainingConfig, resolve
@@ -68,17 +68,21 @@ def compare(options: argparse.Namespace, results: Results) -> None:
         for key in keys:
             progress.update(bar, description=f"{key['task']}, seed {key['seed']}, {key['detector']}")
             if results.get(key) is None:
-                results.add(key, measured(options.data, key))
+                results.add(key, measured(options.data, key, options.keep))
             progress.advance(bar)
 
 
-def measured(data: Path, key: dict[str, Any]) -> dict[str, Any]:
+def measured(data: Path, key: dict[str, Any], keep: Path | None) -> dict[str, Any]:
     """Run one detector on one task; return every figure with configuration and machine."""
     task = TASKS[key["task"]](data, key["seed"], key["count"])
     config = configuration(task, seed=key["seed"], epochs=key["epochs"])
     shared = config if key["detector"] == "limit" else as_cross_entropy(config)
     started_on = machine()
-    finding = DETECTORS[key["detector"]](task, shared)
+    if key["detector"] == "limit" and keep is not None:
+        name = "_".join(str(key[part]) for part in ("task", "seed", "count", "epochs"))
+        finding = limit(task, shared, keep / f"{name}.npz")
+    else:
+        finding = DETECTORS[key["detector"]](task, shared)
     return {**figures(task, finding), "config": asdict(shared), "machine": started_on}
 
 
@@ -93,6 +97,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--epochs", type=int, help="for every detector; default: what LIMIT's defaults choose"
     )
+    parser.add_argument("--keep", type=Path, help="folder for what LIMIT's trainings told, used where it is")
     parser.add_argument("--name", default="comparison", help="of the file of results")
     options = parser.parse_args(arguments)
     results = Results(FOLDER / f"{options.name}.jsonl")

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from cleanlab.rank import get_label_quality_scores
 
 from bench.peers.plain import probabilities, train_plain
 from bench.peers.tasks import Task
+from bench.peers.trained import Trained
+from models.beliefs import believed, evidence
 from models.config import TrainingConfig
-from models.estimates import estimate
 from models.training import train
 
 FOLDS = 5
@@ -54,18 +56,34 @@ class Finding:
     competence: float | None = None
 
 
-def limit(task: Task, config: TrainingConfig) -> Finding:
-    """Train LIMIT once: both networks see every sample in every epoch."""
+def limit(task: Task, config: TrainingConfig, kept: Path | None = None) -> Finding:
+    """Train LIMIT once: both networks see every sample in every epoch.
+
+    Args:
+        task: see `Task`.
+        config: of the training.
+        kept: file that holds what a training of this task told, or is to hold it: what is believed of the
+            labels can be computed anew without training. Its seconds are those of the training.
+
+    """
+    if kept is None or not kept.exists():
+        result = train(task.inputs, task.given_N, class_count=task.class_count, config=config)
+        trained = Trained.of(result)
+        if kept is not None:
+            trained.save(kept, config)
+    else:
+        trained = Trained.load(kept, config)
+    signals = trained.signals
+    disagrees_N = signals.top_labels_N3[:, 0] != task.given_N
     started = time.monotonic()
-    result = train(task.inputs, task.given_N, class_count=task.class_count, config=config)
-    signals = result.signals
-    believed = estimate(
-        signals.distance_average,
-        disagrees_N=signals.top_labels_N3[:, 0] != task.given_N,
-        confidence_N=signals.top_probabilities_N3[:, 0] - signals.top_probabilities_N3[:, 1],
-        competence=result.competence,
+    told = evidence(
+        signals,
+        task.given_N,
+        competence=trained.competence,
+        classifier_probabilities_NK=trained.classifier_probabilities_NK,
     )
-    low, high = believed.error_count_interval
+    belief = believed(told, task.given_N)
+    low, high = belief.error_count_interval
     return Finding(
         scores={
             "limit score (default)": signals.score,
@@ -73,14 +91,14 @@ def limit(task: Task, config: TrainingConfig) -> Finding:
             "limit distance, last": signals.distance_last,
         },
         cuts={
-            "limit cut": believed.is_label_issue_N,
-            "limit suggested != given": signals.top_labels_N3[:, 0] != task.given_N,
+            "limit cut": belief.is_label_issue_N,
+            "limit suggested != given": disagrees_N,
         },
-        noise_rates={"limit": believed.error_count / len(task.given_N)},
-        network_samples=2 * result.epochs * len(task.given_N),
-        seconds=time.monotonic() - started,
-        error_probability_N=believed.error_probability_N,
-        competence=result.competence,
+        noise_rates={"limit": belief.error_count / len(task.given_N)},
+        network_samples=2 * trained.epochs * len(task.given_N),
+        seconds=trained.seconds + time.monotonic() - started,
+        error_probability_N=belief.error_probability_N,
+        competence=trained.competence,
         noise_rate_interval=(low / len(task.given_N), high / len(task.given_N)),
     )
 

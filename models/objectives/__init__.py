@@ -7,10 +7,10 @@ from models.objectives.cross_entropy import CrossEntropy, ce_gn, ce_ln
 from models.objectives.determinant import DeterminantMutualInformation
 from models.objectives.forward import ForwardCorrection
 from models.objectives.predicted_gradients import limit_by_evidence, limit_c, limit_g, limit_l
-from models.objectives.protocol import Objective, ObjectiveConfig, Outcome, Outputs
+from models.objectives.protocol import Objective, ObjectiveConfig, Outcome, Outputs, Stage
 from models.objectives.soft_regularisation import SoftRegularisation
 
-__all__ = ["OBJECTIVES", "Objective", "ObjectiveConfig", "Outcome", "Outputs"]
+__all__ = ["OBJECTIVES", "Objective", "ObjectiveConfig", "Outcome", "Outputs", "Stage"]
 
 OBJECTIVES: Mapping[str, Callable[[ObjectiveConfig], Objective]] = {
     "limit": limit_by_evidence,

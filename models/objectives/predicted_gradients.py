@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from models import limit
-from models.objectives.protocol import Objective, ObjectiveConfig, Outcome, Outputs
+from models.objectives.protocol import Objective, ObjectiveConfig, Outcome, Outputs, Stage
 
 SETTLED_BETA = 3.0
 """Factor on beta once a classifier has settled: Laplace gradients need more of the penalty (Fig. A1)."""
@@ -71,11 +71,14 @@ def limit_c(config: ObjectiveConfig) -> Objective:
 
 
 def limit_by_evidence(config: ObjectiveConfig) -> Objective:
-    """Return LIMIT_G while the classifier still learns, and LIMIT_L, which hardly memorises, once it settled.
+    """Return LIMIT_G, for weak classifiers LIMIT_C, and for settled ones LIMIT_L, which hardly memorises.
 
-    Gaussian gradients learn anything quickly, wrong labels too; Laplace gradients leave alone what
-    contradicts them, and before anything is learned that is everything (docs/detection.md).
+    Gaussian gradients learn anything quickly, wrong labels too; cross-entropy learns hard data sooner, and
+    memorises them sooner; Laplace gradients leave alone what contradicts them, and before anything is
+    learned that is everything (docs/detection.md).
     """
-    if not config.is_settled:
+    if config.stage is Stage.WEAK:
+        return limit_c(config)
+    if config.stage is Stage.COMPETENT:
         return limit_g(config)
     return limit_l(replace(config, beta=SETTLED_BETA * config.beta))

@@ -4,10 +4,22 @@ Shape suffixes: B samples of a batch, K classes, D units before the last layer.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+
+class Stage(StrEnum):
+    """How far a classifier has come; see `settling`."""
+
+    WEAK = "weak"
+    """It is right where it is surest only."""
+    COMPETENT = "competent"
+    """It is nearly as right everywhere as where it is surest, or too young to tell."""
+    SETTLED = "settled"
+    """It has learned what there is to learn, and its predictor begins to memorise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +32,8 @@ class ObjectiveConfig:
     noise_lambda: float
     noise_std: float
     soft_lambda: float
-    is_settled: bool = False
-    """Whether the classifier has settled; see `settling`. For the method that chooses its loss by it."""
+    stage: Stage = Stage.COMPETENT
+    """The classifier's. For the method that chooses its loss by it."""
     transition_KK: Tensor | None = None
     """T of the forward correction: row i is the distribution of the given labels of class i."""
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.noise_rate import judge, of_heaps
+from models.noise_rate import judge, of_doubts, of_heaps
 
 
 def groups(disagreements: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -52,3 +52,19 @@ def test_the_interval_holds_its_centre_and_stays_within_0_and_1() -> None:
 def test_a_handful_of_samples_is_answered() -> None:
     found = judge(0.5, confidence_N=np.array([0.9]), disagrees_N=np.array([True]))
     assert found.low <= found.centre <= found.high
+
+
+def test_a_weak_networks_doubts_and_its_surest_samples_count_one_to_two() -> None:
+    confidence, disagrees = groups([0.2, 0.3, 0.4, 0.4, 0.5, 0.6, 0.6, 0.6, 0.7, 0.7])
+    found = of_doubts(0.1, confidence_N=confidence, disagrees_N=disagrees, competence=0.5)
+    # The surest samples tell 0.40 and at most 0.48, the doubts less than the surest tenth's 0.2.
+    assert found.centre == pytest.approx((0.1 + 2 * 0.40) / 3)
+    assert found.low == pytest.approx(0.1 - 1.96 * np.sqrt(0.1 * 0.9 / 1000))
+    assert found.high == pytest.approx(0.48 + 1.96 * np.sqrt(0.48 * 0.52 / 1000))
+
+
+def test_a_strong_networks_doubts_are_its_count() -> None:
+    confidence, disagrees = groups([0.2] * 10)
+    found = of_doubts(0.1, confidence_N=confidence, disagrees_N=disagrees, competence=0.9)
+    assert found.centre == pytest.approx(0.1)
+    assert found.high == pytest.approx(0.115 + 1.96 * np.sqrt(0.115 * 0.885 / 1000))

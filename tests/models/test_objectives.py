@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from models.methods import METHODS, NEEDS_PARENT
-from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs
+from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
 from models.objectives.forward import transition_matrix
 
 LOGITS = torch.tensor([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0], [0.3, -0.2, 0.1], [1.0, 1.0, 1.0]])
@@ -228,8 +228,13 @@ def test_a_categorical_predictor_follows_the_cross_entropy_of_the_labels() -> No
     np.testing.assert_allclose(predictor_gradient("limit_c", beta=0.0), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_limit_by_evidence_is_gaussian_before_settling_and_laplace_with_three_times_beta_after() -> None:
-    before, after = predictor_gradient("limit"), predictor_gradient("limit", is_settled=True)
-    np.testing.assert_array_equal(before, predictor_gradient("limit_g"))
-    np.testing.assert_array_equal(after, predictor_gradient("limit_l", beta=3 * 0.7))
-    assert not np.allclose(before, after)
+def test_limit_by_evidence_is_gaussian_with_weak_networks_categorical_and_laplace_with_settled_ones() -> None:
+    first, weak, settled = (
+        predictor_gradient("limit", **stage)
+        for stage in ({}, {"stage": Stage.WEAK}, {"stage": Stage.SETTLED})
+    )
+    np.testing.assert_array_equal(first, predictor_gradient("limit_g"))
+    np.testing.assert_array_equal(weak, predictor_gradient("limit_c"))
+    np.testing.assert_array_equal(settled, predictor_gradient("limit_l", beta=3 * 0.7))
+    assert not np.allclose(first, settled)
+    assert not np.allclose(first, weak)

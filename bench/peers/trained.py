@@ -1,0 +1,49 @@
+"""What a training of LIMIT told, on disk: beliefs about the labels can be computed anew without training."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from models.config import TrainingConfig
+from models.signals import Signals
+from models.training import TrainingResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What the beliefs are made from, and what it cost."""
+
+    signals: Signals
+    classifier_probabilities_NK: npt.NDArray[Any] | None
+    competence: float
+    epochs: int
+    seconds: float
+
+    @classmethod
+    def of(cls, result: TrainingResult) -> Self:
+        """Return what is kept of a training."""
+        return cls(**{field.name: getattr(result, field.name) for field in fields(cls)})
+
+    def save(self, path: Path, config: TrainingConfig) -> None:
+        """Write it to a file of its own, with the configuration that it was trained with."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        numbers = {"competence": self.competence, "epochs": self.epochs, "seconds": self.seconds}
+        arrays: dict[str, Any] = asdict(self.signals)
+        if self.classifier_probabilities_NK is not None:
+            arrays["classifier_probabilities_NK"] = self.classifier_probabilities_NK
+        np.savez_compressed(path, **arrays, about=json.dumps({**numbers, "config": asdict(config)}))
+
+    @classmethod
+    def load(cls, path: Path, config: TrainingConfig) -> Self:
+        """Return what `save` wrote; raise ValueError for another configuration's."""
+        with np.load(path) as stored:
+            arrays = dict(stored)
+        about = json.loads(str(arrays.pop("about")))
+        if about.pop("config") != asdict(config):
+            raise ValueError(f"{path} was trained with another configuration: delete it.")
+        probabilities_NK = arrays.pop("classifier_probabilities_NK", None)
+        return cls(signals=Signals(**arrays), classifier_probabilities_NK=probabilities_NK, **about)

@@ -1,0 +1,89 @@
+"""Which given labels a classifier doubts that never saw them: true classes as a mixture, by class confusions.
+
+A model of Dawid and Skene's kind (1979) with the classifier as prior: sample i is of class k with the
+classifier's probability p_ik, and a sample of class k is labelled y with probability T_ky. Both the classes
+and T follow from the given labels by expectation and maximisation. The classifier's averaged probabilities
+are flatter than its knowledge, since early epochs and wrong labels flatten them: they are sharpened first.
+Shape suffixes: N samples, F of them for the fit, B of a block, K classes.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SHARPNESS_WEAK, SHARPNESS_STRONG = 2.0, 10.0
+"""Powers of the probabilities, of a weak network and of a strong one (docs/detection.md)."""
+ROUNDS = 40
+FITTED_MAX = 50_000
+"""Samples, evenly spaced, that T is fitted to."""
+BLOCK_ROWS = 65_536
+LEAST = 1e-6
+
+Floats = npt.NDArray[np.float64]
+
+
+def doubt(
+    probabilities_NK: npt.NDArray[np.floating[Any]],
+    labels_N: npt.NDArray[np.integer[Any]],
+    *,
+    strength: float,
+) -> npt.NDArray[np.float32]:
+    """Return the probability that each given label is wrong [N], in [0, 1]; high = bad.
+
+    Args:
+        probabilities_NK: the classifier's, which must not come from the labels they are held against.
+        labels_N: the given labels.
+        strength: how far the classifier knows its data, in [0, 1]; see `noise_rate.strength`.
+
+    """
+    sharpness = SHARPNESS_WEAK + (SHARPNESS_STRONG - SHARPNESS_WEAK) * strength
+    fitted = np.linspace(0, len(labels_N) - 1, min(len(labels_N), FITTED_MAX)).astype(np.int64)
+    transition_KK = _fit(_sharpened(probabilities_NK[fitted], sharpness), labels_N[fitted])
+    doubt_N = np.empty(len(labels_N), dtype=np.float32)
+    for start in range(0, len(labels_N), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        classes_BK = _classes(_sharpened(probabilities_NK[block], sharpness), labels_N[block], transition_KK)
+        doubt_N[block] = 1 - classes_BK[np.arange(len(classes_BK)), labels_N[block]]
+    return doubt_N.clip(0, 1)
+
+
+def _fit(probabilities_FK: Floats, labels_F: npt.NDArray[np.integer[Any]]) -> Floats:
+    """Return T [K, K], row k how class k is labelled, beginning with what the classifier's choices say."""
+    class_count = probabilities_FK.shape[1]
+    chosen_FK = np.zeros_like(probabilities_FK)
+    chosen_FK[np.arange(len(labels_F)), probabilities_FK.argmax(1)] = 1
+    transition_KK = _transitions(chosen_FK, labels_F, prior=1.0)
+    for _ in range(ROUNDS):
+        classes_FK = _classes(probabilities_FK, labels_F, transition_KK)
+        transition_KK = _transitions(classes_FK, labels_F, prior=1 / class_count)
+    return transition_KK
+
+
+def _classes(
+    probabilities_BK: Floats, labels_B: npt.NDArray[np.integer[Any]], transition_KK: Floats
+) -> Floats:
+    """Return the probabilities of the true classes [B, K], given the labels."""
+    joint_BK = probabilities_BK * transition_KK.T[labels_B]
+    return _scaled(joint_BK)
+
+
+def _transitions(classes_FK: Floats, labels_F: npt.NDArray[np.integer[Any]], *, prior: float) -> Floats:
+    """Return how each class is labelled [K, K], with so many labels of every kind more than there are."""
+    class_count = classes_FK.shape[1]
+    order_F = np.argsort(labels_F, kind="stable")
+    found, starts = np.unique(labels_F[order_F], return_index=True)
+    counts_KK = np.full((class_count, class_count), prior)
+    counts_KK[:, found] += np.add.reduceat(classes_FK[order_F], starts, axis=0).T
+    return _scaled(counts_KK)
+
+
+def _sharpened(probabilities_BK: npt.NDArray[np.floating[Any]], sharpness: float) -> Floats:
+    log_BK = sharpness * np.log(np.asarray(probabilities_BK, dtype=np.float64).clip(LEAST))
+    return _scaled(np.exp(log_BK - log_BK.max(1, keepdims=True)))
+
+
+def _scaled(rows_BK: Floats) -> Floats:
+    """Return the rows with a sum of 1."""
+    scaled_BK: Floats = rows_BK / rows_BK.sum(1, keepdims=True)
+    return scaled_BK
