@@ -47,6 +47,12 @@ def test_every_route_answers_503_with_a_time_to_come_back(gone: House) -> None:
             assert answer.json()["code"] == "unavailable"
 
 
+def test_a_request_that_is_to_be_done_once_can_be_repeated_after_an_outage(gone: House) -> None:
+    headers = {"Authorization": f"Bearer {gone.keys['write']}", "Idempotency-Key": "7f2c"}
+    refused = gone.api.post("/v1/datasets", json={"name": "once"}, headers=headers)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+
+
 def test_what_needs_no_database_answers_without_one(gone: House) -> None:
     for path in ("/v1/health/live", "/login", "/openapi.json"):
         assert gone.api.get(path).status_code == 200
