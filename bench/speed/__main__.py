@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from bench.speed import growth, ingestion, million, training
+from bench.speed import detection, growth, ingestion, million, stages, training
 from bench.speed.figures import Figure, table
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -27,7 +27,9 @@ PARTS: Mapping[str, Part] = {
     "training": lambda options: training.measured(
         options.data, options.works, device=options.device, rounds=options.rounds
     ),
+    "detection": detection.measured,
     "ingestion": ingestion.measured,
+    "stages": stages.measured,
     "million": million.measured,
     "growth": growth.measured,
 }
@@ -56,6 +58,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--works", nargs="+", choices=training.WORKS, default=["mnist_cnn", "mlp"])
     parser.add_argument("--rounds", type=int, default=5, help="turns, of which the median counts")
+    parser.add_argument("--detection-samples", type=int, help="of `detection`; default: all")
+    parser.add_argument("--epochs", type=int, help="of `detection`; default: as many as are chosen")
     parser.add_argument("--samples", type=int, default=1_000_000, help="of the largest audit")
     parser.add_argument("--requests", type=int, default=60, help="of each client in `million`")
     parser.add_argument("--pictures", type=int, default=10_000, help="in the archive of `ingestion`")

@@ -63,6 +63,19 @@ class Floor:
             self.step()
         wait_for(self._device)
 
+    def judge(self, samples: int, batch_size: int) -> None:
+        """Have the predictor look at so many samples once, in batches, and wait for the device."""
+        predictor, inputs = self._networks[1].eval(), self._inputs
+        batch = inputs.repeat(-(-batch_size // len(inputs)), *[1] * (inputs.ndim - 1))[:batch_size]
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"),
+        ):
+            for _ in range(-(-samples // batch_size)):
+                predictor(batch)
+        predictor.train()
+        wait_for(self._device)
+
     def operations(self) -> float:
         """Return the floating-point operations of one step, multiplications and additions."""
         with FlopCounterMode(display=False) as counter:

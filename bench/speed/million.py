@@ -186,16 +186,7 @@ def _upload(folder: Path, options: argparse.Namespace, api: int) -> list[Figure]
         served.append(cpu_seconds(api) - before)
         shutil.rmtree(folder / "files" / "datasets" / identifier)
 
-    def by_hand() -> None:
-        copied = folder / "copied.bin"
-        with body.open("rb") as source, copied.open("wb") as target:
-            shutil.copyfileobj(source, target, 2**20)
-            os.fsync(target.fileno())
-        with copied.open("rb") as source:
-            hashlib.file_digest(source, "sha256")
-        copied.unlink()
-
-    ours, theirs = in_turns(options.rounds, put, by_hand)
+    ours, theirs = in_turns(options.rounds, put, lambda: copy_and_hash(body, folder / "copied.bin"))
     ours = [Spent(wall=each.wall, cpu=each.cpu + cpu) for each, cpu in zip(ours, served, strict=True)]
     wall_ratio = median(two.wall / one.wall for one, two in zip(ours, theirs, strict=True))
     body.unlink()
@@ -207,6 +198,16 @@ def _upload(folder: Path, options: argparse.Namespace, api: int) -> list[Figure]
                "by_hand_cpu_seconds": round(middle(theirs).cpu, 2),
                "wall_ratio": round(wall_ratio, 2)})
     ]  # fmt: skip
+
+
+def copy_and_hash(body: Path, copied: Path) -> None:
+    """Do what an upload comes to by hand: copy the file, have it on the disk, hash it."""
+    with body.open("rb") as source, copied.open("wb") as target:
+        shutil.copyfileobj(source, target, 2**20)
+        os.fsync(target.fileno())
+    with copied.open("rb") as source:
+        hashlib.file_digest(source, "sha256")
+    copied.unlink()
 
 
 def _memory(api: int) -> Figure:
