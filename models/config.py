@@ -10,7 +10,7 @@ from models.networks import INPUT_SIZES, NETWORKS
 from models.objectives import OBJECTIVES
 
 SCHEDULES = ("constant", "one_cycle")
-SCORES = ("margin", "average", "last")
+SCORES = ("margin", "average", "last", "neighbours")
 PRECISIONS = ("fp32", "bf16")
 SMALLEST_IMAGE = 16
 
@@ -55,7 +55,8 @@ class TrainingConfig:
     """Weight in [0, 1] an epoch's signals keep per later epoch; 0 keeps the last, 1 is a plain mean. None:
     epochs weigh by the classifier's agreement with the labels before them, see `SignalRecorder.weigh`."""
     score: str
-    """What ranks: the averaged "margin", or the distance, "average" over training or "last" of its end."""
+    """What ranks: the averaged "margin"; the distance, "average" over training or "last" of its end; or the
+    "neighbours" of another label, which are found after the training: until then the margin."""
     validation_fraction: float
     """Share of the samples in [0, 0.95] held out, with their given labels, to choose the best model."""
     patience: int

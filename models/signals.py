@@ -162,7 +162,7 @@ class SignalRecorder:
         margin_N = np.ascontiguousarray(average_NS[:, _MARGIN])
         return Signals(
             score=rivalry(margin_N)
-            if self._score == "margin"
+            if self._score in {"margin", "neighbours"}
             else (distance_N / MAXIMUM_DISTANCE).astype(np.float32),
             distance=distance_N.copy(),
             distance_average=average_N,

@@ -49,6 +49,8 @@ def ranking_table(
             )
         },
     }  # fmt: skip
+    if "neighbour_disagreement" in rows.column_names:
+        columns["neighbour_disagreement"] = rows["neighbour_disagreement"]
     if truth_N is not None:
         columns |= _truth_columns(truth_N[positions.to_numpy()], rows, names)
     return pa.table(columns)

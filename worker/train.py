@@ -32,6 +32,7 @@ from models.companions import CompanionLost, train_on
 from models.config import TrainingConfig, resolve
 from models.neighbour_search import nearest
 from models.neighbours import Neighbours, disagreement
+from models.neighbours import score as neighbour_score
 from models.parallel import processes_max
 from models.progress import EpochRecord, Progress
 from models.training import TrainingResult
@@ -267,6 +268,8 @@ def _keep(
     if result.features_NW is not None and neighbours is not None:
         neighbour_files.save(storage, folder, result.features_NW, neighbours)
         signals["neighbour_disagreement"] = disagreement(neighbours, labels_N)
+        if result.config.score == "neighbours":
+            signals["score"] = neighbour_score(signals["neighbour_disagreement"], signals["score"])
     signal_files.save(storage, folder, signals)
 
 

@@ -172,8 +172,10 @@ class Training(Request):
     signal_decay: float | None = Field(
         default=None, ge=0, le=1, description="of the average over epochs; default: by agreement"
     )
-    score: Literal["margin", "average", "last"] | None = Field(
-        default=None, description="what ranks: the averaged margin, or the distance, averaged or last"
+    score: Literal["margin", "average", "last", "neighbours"] | None = Field(
+        default=None,
+        description="what ranks: the averaged margin; the distance, averaged or last; or the share of the"
+        " nearest neighbours with another label, the margin among equals and where no features are kept",
     )
     precision: Literal["fp32", "bf16"] | None = None
 

@@ -179,6 +179,24 @@ def test_an_audit_from_training_to_its_files(
     assert [int(row["position"]) for row in rows] == [score.position for score in scores]
     assert table["position"].to_pylist() == [score.position for score in scores]
     assert "true_label" not in rows[0]
+    assert [float(row["neighbour_disagreement"]) for row in rows] == pytest.approx(
+        [disagreements[int(row["position"])] for row in rows], abs=1e-6
+    )
+
+
+def test_an_audit_can_be_ranked_by_its_neighbours(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings
+) -> None:
+    with database.transaction() as session:
+        asked = {"seed": 0, "initialise": "none", "score": "neighbours", "epochs": 5}
+        audit = audits.create(session, digits, name=None, configuration=asked)
+        runs = audits.runs(session, [audit.id])[audit.id]
+    done = train_and_finish(database, storage, chosen, audit, runs)
+    table = parquet.read_table(storage.audit(audit.id) / done.files["ranking.parquet"]["path"])  # type: ignore[index]
+    disagreement, margin = table["neighbour_disagreement"].to_numpy(), table["margin"].to_numpy()
+    expected = 0.99 * disagreement + 0.01 / (1 + np.exp(margin / 4))
+    assert table["score"].to_numpy() == pytest.approx(expected, abs=1e-5)
+    assert (np.diff(table["score"].to_numpy()) <= 0).all()
 
 
 def test_an_audit_by_the_features_of_a_pretrained_network(
