@@ -34,13 +34,13 @@ class Database:
     """A pool of connections and the way messages leave."""
 
     def __init__(
-        self, url: str, send: queue.Send, *, pool_size: int = 10, limits: Mapping[str, str] | None = None
+        self, url: str, send: queue.Send, *, pool_size: int = 20, limits: Mapping[str, str] | None = None
     ) -> None:
         """Open a pool; `limits` are PostgreSQL's parameters of its sessions."""
         self.engine = create_engine(
             url,
             pool_size=pool_size,
-            max_overflow=pool_size,
+            max_overflow=0,  # those beyond the pool's size would be opened and closed for one request each
             pool_timeout=POOL_SECONDS,
             pool_pre_ping=True,
             connect_args=NOTICING | _options(url, limits or {}),

@@ -14,6 +14,7 @@ from app.routes.answers import as_json, audit_out
 from app.routes.dependencies import Files, Opened, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.once import OnceRoute
 from app.routes.stored import downloaded, stored_file
+from app.routes.turns import in_turn
 from app.schemas.audits import AuditOut, EpochOut, RunEpochsOut
 from app.schemas.requests import AuditRequest
 from app.schemas.results import MetricsOut, SuspectDetail, SuspectPage
@@ -99,7 +100,7 @@ def list_epochs(audit_id: UUID, session: Session) -> list[RunEpochsOut]:
 
 
 @router.get("/{audit_id}/suspects", dependencies=[Reads], response_model=SuspectPage)
-def list_suspects(
+async def list_suspects(
     audit_id: UUID,
     opened: Opened,
     paging: Paged,
@@ -114,21 +115,30 @@ def list_suspects(
 ) -> Response:
     """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
     after = cursors.decode(paging.cursor, cursors.number)
-    with opened.reading() as connection:
-        ranked = ranking.find(connection, audit_id, workspace_id=opened.workspace_id)
-        filters = ranking.Filters(
-            given_label=_label(ranked, given_label),
-            suggested_label=_label(ranked, suggested_label),
-            min_distance=min_distance,
-            max_distance=max_distance,
-            is_label_issue=is_label_issue,
-            review=review,
-        )
-        found = ranking.page(
-            connection, ranked, filters, after_rank=after[0] if after else after_rank, limit=paging.limit + 1
-        )
-    shown = found[: paging.limit]
-    cursor = cursors.encode(shown[-1]["rank"]) if len(found) > paging.limit else None
+
+    def read() -> Response:
+        with opened.reading() as connection:
+            ranked = ranking.find(connection, audit_id, workspace_id=opened.workspace_id)
+            filters = ranking.Filters(
+                given_label=_label(ranked, given_label),
+                suggested_label=_label(ranked, suggested_label),
+                min_distance=min_distance,
+                max_distance=max_distance,
+                is_label_issue=is_label_issue,
+                review=review,
+            )
+            start = after[0] if after else after_rank
+            found = ranking.page(connection, ranked, filters, after_rank=start, limit=paging.limit + 1)
+        return _page(request, ranked, found, limit=paging.limit)
+
+    return await in_turn(read)
+
+
+def _page(
+    request: Request, ranked: ranking.Ranking, found: list[ranking.Document], *, limit: int
+) -> Response:
+    shown = found[:limit]
+    cursor = cursors.encode(shown[-1]["rank"]) if len(found) > limit else None
     response = as_json(
         {"items": shown, "next_cursor": cursor, "provisional": ranked.status not in audits.TERMINAL}
     )

@@ -46,11 +46,7 @@ GOALS: Mapping[str, Goal] = {
 
 def measured(options: argparse.Namespace) -> list[Figure]:
     """Train once and tell when the ranking was how good; seconds exclude looking at it."""
-    name = "cifar10" if options.device.startswith("cuda") else "mnist"
-    return _trained(name, options)
-
-
-def _trained(name: str, options: argparse.Namespace) -> list[Figure]:
+    name = options.goal or ("cifar10" if options.device.startswith("cuda") else "mnist")
     goal, source = GOALS[name], {"mnist": data.mnist, "cifar10": data.cifar10}[name](options.data)
     samples = source.part(options.detection_samples, 0)
     given_N, is_error_N = uniform(

@@ -30,8 +30,8 @@ class Floor:
             networks.build(config.network, each, seed=seed).to(device).to(memory_format=layout).train()
             for seed, each in enumerate((shape, replace(shape, is_predictor=True)))
         ]
-        parameters = [parameter for network in self._networks for parameter in network.parameters()]
-        self._optimiser = torch.optim.Adam(parameters, config.learning_rate, fused=True)
+        self.parameters = [parameter for network in self._networks for parameter in network.parameters()]
+        self._optimiser = torch.optim.Adam(self.parameters, config.learning_rate, fused=True)
         labels_B = torch.randint(class_count, (config.batch_size,), device=device)
         self._targets_BK = limit.one_hot(labels_B, class_count)
         self._inputs = self._batch(channels, layout)

@@ -25,11 +25,11 @@ from bench.speed.processes import cpu_seconds
 from models.config import TrainingConfig
 
 STAGES = ("upload", "ingestion", "training", "finishing")
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.25
 SCORING_BATCH = 1_024
 NEWEST = {
-    "samples": "SELECT * FROM samples WHERE dataset_id = (SELECT max(id) FROM datasets)",
-    "scores": "SELECT * FROM scores WHERE audit_id = (SELECT max(id) FROM audits)",
+    "samples": "SELECT * FROM samples WHERE dataset_id = (SELECT id FROM datasets ORDER BY id DESC LIMIT 1)",
+    "scores": "SELECT * FROM scores WHERE audit_id = (SELECT id FROM audits ORDER BY id DESC LIMIT 1)",
 }
 
 

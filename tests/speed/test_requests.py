@@ -1,8 +1,11 @@
 """Counts that do not depend on the machine: statements, rows visited and bytes moved by the service."""
 
+import time
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from typing import Any, cast
 
+import anyio
 import anyio.to_thread
 import numpy as np
 import pyarrow as pa
@@ -13,6 +16,7 @@ from sqlalchemy import event, text
 
 from app import audits
 from app.database import Database
+from app.routes import turns
 from app.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, RunStatus, Sample, Score
 from tests.made import finished_audit, new_audit, ready_dataset
@@ -95,6 +99,35 @@ def test_a_page_takes_one_thread(api: TestClient, audit: Audit, monkeypatch: pyt
     monkeypatch.setattr(anyio.to_thread, "run_sync", counting)
     assert api.get(f"/v1/audits/{audit.id}/suspects").status_code == 200
     assert len(taken) == 1
+
+
+def test_pages_are_read_by_few_threads_at_a_time() -> None:
+    under_way, most = 0, 0
+
+    async def readers() -> None:
+        def read() -> None:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            time.sleep(0.01)
+            under_way -= 1
+
+        async with anyio.create_task_group() as group:
+            for _ in range(16):
+                group.start_soon(turns.in_turn, read)
+
+    anyio.run(readers)
+    assert most == turns.AT_ONCE
+
+
+def test_a_connection_is_opened_once_however_many_are_needed_together(database: Database) -> None:
+    opened: list[object] = []
+    event.listen(database.engine, "connect", lambda connection, _: opened.append(connection))
+    for _ in range(3):
+        with ExitStack() as together:
+            for _ in range(6):
+                together.enter_context(database.reading()).execute(text("SELECT 1"))
+    assert len(opened) == 6
 
 
 def _coroutine(value: object) -> Callable[[], Coroutine[Any, Any, object]]:
