@@ -1,4 +1,4 @@
-"""Pretrained networks of torchvision as makers of features: an MLP is then trained on what they see.
+"""Pretrained networks of torchvision: makers of features for an MLP, or the beginning of a training.
 
 Shape suffixes: N samples, B of a batch, D features.
 """
@@ -51,6 +51,29 @@ def side_of(name: str, *, device: str) -> int:
     return CPU_SIDE if torch.device(device).type == "cpu" else FULL_SIDE
 
 
+def headless(name: str) -> nn.Module:
+    """Return a network without its head, its weights drawn at random."""
+    network: nn.Module = get_model(name, weights=None)
+    network.set_submodule(BACKBONES[name].head, nn.Identity())
+    return network
+
+
+class Colours(nn.Module):
+    """Shows pictures of one channel in three colours, which these networks take."""
+
+    def forward(self, pictures_BCHW: Tensor) -> Tensor:
+        """Return [B, 3, H, W]."""
+        if pictures_BCHW.shape[1] == COLOURS:
+            return pictures_BCHW
+        return pictures_BCHW[:, :1].expand(-1, COLOURS, -1, -1)
+
+
+def tuned(name: str, class_count: int) -> nn.Sequential:
+    """Return a network to be trained on, from pictures standardised by their own data to logits."""
+    output = nn.Linear(BACKBONES[name].width, class_count)
+    return nn.Sequential(Colours(), headless(name), nn.Flatten(), output)
+
+
 def load(name: str, weights: Path | None) -> nn.Module:
     """Return a pretrained network without its head, in evaluation mode.
 
@@ -64,8 +87,7 @@ def load(name: str, weights: Path | None) -> nn.Module:
 
     """
     head = BACKBONES[name].head
-    network: nn.Module = get_model(name, weights=None)
-    network.set_submodule(head, nn.Identity())
+    network = headless(name)
     if weights is None:
         state = get_model_weights(name).DEFAULT.get_state_dict(progress=False, check_hash=True)
     else:

@@ -57,7 +57,8 @@ def train_on(
         labels_N: as for `train`.
         config: as for `train`.
         on_progress: as for `train`.
-        **arguments: `class_count`, `initial_state`, `resume` and `feature_width`, as for `train`.
+        **arguments: `class_count`, `initial_state`, `pretrained_state`, `resume` and `feature_width`, as for
+            `train`.
 
     Raises:
         CompanionLost: another process ended before the training did.

@@ -41,6 +41,8 @@ SIMPLE_SIDE = 32
 SMALL_SAMPLE_COUNT, LARGE_SAMPLE_COUNT, HUGE_SAMPLE_COUNT = 10_000, 40_000, 200_000
 STEPS_OF_NETWORK: Mapping[str, int] = {"mnist_cnn": 700, "small_cnn": 1_000, "photo_cnn": 1_000}
 """Gradient steps spent: drawings need few, and photographs on a CPU must be done within minutes."""
+TUNING_STEPS, TUNING_LEARNING_RATE = 500, 2e-4
+"""Of networks that were pretrained: few and small steps, so that they keep what they know. Not measured."""
 STEPS = 2_400
 """Gradient steps that anything else needs."""
 EPOCHS_MIN, EPOCHS_MAX = 8, 60
@@ -67,7 +69,10 @@ def _input_size(situation: Situation, chosen: Chosen) -> int | None:
         return None
     if chosen["network"] == "mnist_cnn":
         return 32 if situation.side > 28 else 28  # noqa: PLR2004
-    if chosen["network"] == "resnet50":
+    network = str(chosen["network"])
+    if network == "pretrained_vit_b_16":
+        return 224
+    if network == "resnet50" or network.startswith("pretrained_"):
         return min(224, max(64, situation.side))
     return 32 if situation.side <= SIMPLE_SIDE else 64
 
@@ -91,7 +96,8 @@ def _stable_correlation(_: Situation, chosen: Chosen) -> float:
 
 def _epochs(situation: Situation, chosen: Chosen) -> int:
     """Choose as many passes as a budget of gradient steps needs, within bounds."""
-    budget = STEPS_OF_NETWORK.get(str(chosen["network"]), STEPS)
+    is_tuned = str(chosen["network"]).startswith("pretrained_")
+    budget = TUNING_STEPS if is_tuned else STEPS_OF_NETWORK.get(str(chosen["network"]), STEPS)
     least = EPOCHS_MIN if situation.sample_count <= HUGE_SAMPLE_COUNT else EPOCHS_MIN // 2
     wanted = round(budget * _whole(chosen, "batch_size") / situation.sample_count)
     return min(EPOCHS_MAX, max(least, wanted))
@@ -100,6 +106,8 @@ def _epochs(situation: Situation, chosen: Chosen) -> int:
 def _learning_rate(situation: Situation, chosen: Chosen) -> float:
     if chosen["method"] == "dmi":
         return DMI_LEARNING_RATE
+    if str(chosen["network"]).startswith("pretrained_"):
+        return TUNING_LEARNING_RATE
     is_small = situation.sample_count < SMALL_SAMPLE_COUNT
     return 1e-3 if is_small and chosen["network"] == "mnist_cnn" else 2e-3
 

@@ -111,6 +111,12 @@ class Learner:
         except RuntimeError as error:
             raise ValueError(f"The initial state is not of this network: {error}") from error
 
+    def begin_pretrained(self, state: Mapping[str, Tensor]) -> None:
+        """Start both networks from pretrained weights; their last layers stay as they were drawn."""
+        for network in (self.classifier, self.predictor):
+            if network is not None:
+                networks.begin_pretrained(network, state)
+
     @property
     def transition(self) -> Tensor | None:
         """T [K, K] of the forward correction, once it is estimated; None with every other method."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from models.backbones import BACKBONES, tuned
 from models.dropout import Dropout
 from models.residual import resnet34_cifar, resnet50
 
@@ -119,6 +120,14 @@ def _photo_cnn(shape: NetworkShape) -> nn.Module:
     return nn.Sequential(*stem, *_small_trunk(shape.class_count))
 
 
+def _pretrained(name: str) -> Callable[[NetworkShape], nn.Module]:
+    """Return the maker of a network of torchvision, whose pretrained weights are loaded afterwards."""
+    return lambda shape: tuned(name, shape.class_count)
+
+
+PRETRAINED = "pretrained_"
+"""Leads the names of networks of torchvision that are fine-tuned; see `backbones`."""
+
 NETWORKS: Mapping[str, Callable[[NetworkShape], nn.Module]] = {
     "mlp": _mlp,
     "mnist_cnn": _mnist_cnn,
@@ -126,6 +135,7 @@ NETWORKS: Mapping[str, Callable[[NetworkShape], nn.Module]] = {
     "photo_cnn": _photo_cnn,
     "resnet34_cifar": lambda shape: resnet34_cifar(shape.channels, shape.class_count),
     "resnet50": lambda shape: resnet50(shape.channels, shape.class_count),
+    **{f"{PRETRAINED}{name}": _pretrained(name) for name in BACKBONES},
 }
 """Every network by its name in a configuration, as layers of which the last is linear."""
 
@@ -136,6 +146,7 @@ INPUT_SIZES: Mapping[str, tuple[int, ...] | None] = {
     "photo_cnn": (),
     "resnet34_cifar": (),
     "resnet50": (),
+    **{f"{PRETRAINED}{name}": backbone.sides for name, backbone in BACKBONES.items()},
 }
 """Side lengths in pixels a network accepts: None for features, empty for any length of at least 16."""
 
@@ -149,3 +160,8 @@ def build(name: str, shape: NetworkShape, *, seed: int) -> Network:
     if not shape.has_output_bias:
         output.register_parameter("bias", None)
     return Network(nn.Sequential(*layers, Dropout(shape.dropout)), output)
+
+
+def begin_pretrained(network: Network, state: Mapping[str, Tensor]) -> None:
+    """Give one of the networks of torchvision its pretrained weights, those of `backbones.load`."""
+    network.trunk.get_submodule("1").load_state_dict(state)

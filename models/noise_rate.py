@@ -15,7 +15,7 @@ import numpy.typing as npt
 GROUPS = 10
 LOWEST, MIDDLE, HIGHEST = (0,), (3, 4), (5,)
 """Groups whose disagreement bounds that of the less sure ones: for the lower bound, the centre, the upper."""
-WEAK, STRONG = 0.66, 0.74
+WEAK, STRONG = 0.75, 0.83
 """Competence, the agreement of all samples over that of the surest: below a network is weak, above strong."""
 SPREAD_LOW, SPREAD_HIGH = 0.85, 1.1
 """Interval around a strong network's count, as seen on data with known errors."""

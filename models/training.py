@@ -74,6 +74,7 @@ def train(
     device: str = "cpu",
     on_progress: OnProgress | None = None,
     initial_state: Mapping[str, Tensor] | None = None,
+    pretrained_state: Mapping[str, Tensor] | None = None,
     resume: Mapping[str, Any] | None = None,
     feature_width: int = 0,
     group: Group | None = None,
@@ -93,6 +94,8 @@ def train(
             training and reaches the caller.
         initial_state: a `model_state` to start the classifier from ("+ init."); ignored on `resume`. The
             methods in NEEDS_PARENT need that of a "ce" run; "fw" also estimates its transition matrix by it.
+        pretrained_state: of a network of torchvision without its head, to start both networks from where the
+            configuration names one (`networks.PRETRAINED`); ignored on `resume`. None: from random weights.
         resume: what `Progress.state` returned in an earlier call with the same samples and configuration.
         feature_width: how many features of every sample to keep at most; 0: none.
         group: the processes that train this together, each calling with the same arguments and a device of
@@ -119,8 +122,11 @@ def train(
     )
     if resume is not None:
         training.load_state(resume)
-    elif initial_state is not None:
-        training.begin_from(initial_state)
+    else:
+        if pretrained_state is not None:
+            training.begin_pretrained(pretrained_state)
+        if initial_state is not None:
+            training.begin_from(initial_state)
     return training.run()
 
 
@@ -199,6 +205,10 @@ class _Training:
         epochs_done, step_of_epoch = divmod(self._step, self._steps_per_epoch)
         has_done = self._stability.is_over or self._selection.is_over(epochs_done)
         return (step_of_epoch == 0 and has_done) or self._step >= self._steps
+
+    def begin_pretrained(self, state: Mapping[str, Tensor]) -> None:
+        """Start both networks from pretrained weights."""
+        self._learner.begin_pretrained(state)
 
     def begin_from(self, state: Mapping[str, Tensor]) -> None:
         """Start the classifier from a trained one, and learn from that how labels were changed."""

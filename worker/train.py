@@ -18,6 +18,7 @@ import torch
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from torch import nn
 
 from app import audits, leases
 from app.database import Database
@@ -33,6 +34,7 @@ from models.config import TrainingConfig, resolve
 from models.neighbour_search import nearest
 from models.neighbours import Neighbours, disagreement
 from models.neighbours import score as neighbour_score
+from models.networks import PRETRAINED
 from models.parallel import processes_max
 from models.progress import EpochRecord, Progress
 from models.training import TrainingResult
@@ -214,6 +216,7 @@ def _train(
             config=job.config,
             on_progress=reporter,
             initial_state=_parent_network(storage, job.run),
+            pretrained_state=_pretrained(settings, job.config.network),
             resume=checkpoints.load(storage, folder),
             feature_width=neighbour_files.width(len(job.known.given), bytes_max=settings.features_max_bytes),
         )
@@ -233,12 +236,23 @@ def _pack(storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[R
         yield made
 
 
-def _features(pack: Inputs, name: str, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Inputs:
+def _pretrained(settings: Settings, network: str) -> dict[str, torch.Tensor] | None:
+    """Return the weights that a network to be fine-tuned starts from."""
+    if not network.startswith(PRETRAINED):
+        return None
+    return _backbone(settings, network.removeprefix(PRETRAINED)).state_dict()
+
+
+def _backbone(settings: Settings, name: str) -> nn.Module:
+    """Return a pretrained network with the weights of its local file, or of torchvision."""
     file = None if settings.backbones_dir is None else settings.backbones_dir / f"{name}.pth"
-    network = backbones.load(name, file if file is not None and file.exists() else None)
+    return backbones.load(name, file if file is not None and file.exists() else None)
+
+
+def _features(pack: Inputs, name: str, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Inputs:
     return backbones.features(
         pack,  # type: ignore[arg-type]  # an audit with a backbone is one of pictures
-        network,
+        _backbone(settings, name),
         side=backbones.side_of(name, device=job.devices[0]),
         device=job.devices[0],
         on_batch=lambda _: heartbeat.check(),

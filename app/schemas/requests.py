@@ -130,7 +130,17 @@ class Training(Request):
         " from a cross-entropy run of the same audit; 'probabilities' ranks what was attached to the dataset"
         " and trains nothing",
     )
-    network: Literal["mlp", "mnist_cnn", "small_cnn", "photo_cnn", "resnet34_cifar", "resnet50"] | None = None
+    network: (
+        Literal[
+            "mlp", "mnist_cnn", "small_cnn", "photo_cnn", "resnet34_cifar", "resnet50",
+            "pretrained_resnet18", "pretrained_resnet50", "pretrained_mobilenet_v3_small",
+            "pretrained_efficientnet_b0", "pretrained_convnext_tiny", "pretrained_vit_b_16",
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="pretrained_...: fine-tune this network of torchvision, classifier and predictor alike",
+    )  # fmt: skip
     backbone: Backbone | None = Field(
         default=None,
         description="pictures alone: train the MLP on the features of this pretrained network of torchvision",

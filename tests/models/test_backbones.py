@@ -9,6 +9,9 @@ from torchvision.models import get_model
 
 from models import backbones
 from models.backbones import BACKBONES
+from models.config import resolve
+from models.progress import Progress
+from models.training import train
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
 
@@ -56,3 +59,46 @@ def test_grey_pictures_are_seen_in_three_colours() -> None:
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no weights of mobilenet_v3_small"):
         backbones.load("mobilenet_v3_small", weights(tmp_path, "resnet18"))
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_classifier_and_predictor_are_tuned_from_the_same_weights(colours: int, tmp_path: Path) -> None:
+    state = backbones.load("resnet18", weights(tmp_path, "resnet18")).state_dict()
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 16, 16, colours), dtype=np.uint8)
+    labels = np.arange(8) % 2
+    config = resolve(
+        {"network": "pretrained_resnet18", "epochs": 1, "learning_rate": 1e-9, "schedule": "constant"},
+        shape=pictures.shape[1:],
+        sample_count=8,
+        class_count=2,
+        device="cpu",
+    )
+    assert (config.input_size, config.batch_size) == (64, 64)
+    found: dict[str, torch.Tensor] = {}
+
+    def remember(progress: Progress) -> None:
+        found.update(progress.state()["learner"]["networks"])
+
+    train(pictures, labels, class_count=2, config=config, pretrained_state=state, on_progress=remember)
+    for network in (0, 1):  # f, then q
+        tuned = {name: found[f"{network}.trunk.1.{name}"] for name in state if name.endswith("weight")}
+        assert all(torch.allclose(tuned[name], state[name], atol=1e-6) for name in tuned)
+    assert not torch.equal(found["0.output.weight"], found["1.output.weight"])
+
+
+def test_tuning_learns(tmp_path: Path) -> None:
+    state = backbones.load("resnet18", weights(tmp_path, "resnet18")).state_dict()
+    labels = np.arange(24) % 2
+    pictures = np.zeros((24, 16, 16, 3), dtype=np.uint8)
+    pictures[labels == 1, :, :8] = 255
+    config = resolve(
+        {"network": "pretrained_resnet18", "epochs": 6, "batch_size": 8, "learning_rate": 1e-3},
+        shape=(16, 16, 3),
+        sample_count=24,
+        class_count=2,
+        device="cpu",
+    )
+    given = labels.copy()
+    given[5] = 1 - given[5]
+    result = train(pictures, given, class_count=2, config=config, pretrained_state=state)
+    assert result.signals.score.argmax() == 5

@@ -41,7 +41,7 @@ def test_a_predictor_that_does_not_pull_away_has_nothing_to_be_kept_from() -> No
 
 
 def test_a_classifier_that_knows_little_beyond_what_it_is_surest_of_has_not_settled() -> None:
-    assert noted([0.2, 0.4, 0.5, 0.45], epochs=8, surest=0.64)[-1]  # 0.45 > 0.7 * 0.64
+    assert noted([0.2, 0.4, 0.5, 0.45], epochs=8, surest=0.64)[-1]  # 0.5 > 0.75 * 0.64
     assert not noted([0.2, 0.4, 0.4, 0.45], epochs=8, surest=0.65)[-1]
     # 0.5 is 0.77 of 0.65: who was competent once stays so.
     assert noted([0.2, 0.4, 0.5, 0.45], epochs=8, surest=0.65)[-1]
@@ -51,9 +51,9 @@ def test_a_classifier_is_weak_from_its_second_epoch_until_it_is_competent() -> N
     settling = Settling(epochs=40)
     stages = [
         settling.note(agreement, predictor_agreement=agreement, confident_agreement=0.8)
-        for agreement in (0.1, 0.5, 0.55, 0.56, 0.5)
+        for agreement in (0.1, 0.5, 0.55, 0.61, 0.5)
     ]
-    # 0.7 of 0.8 is 0.56. The first epoch tells nothing, and what was reached once counts.
+    # 0.75 of 0.8 is 0.6. The first epoch tells nothing, and what was reached once counts.
     assert stages == [Stage.COMPETENT, Stage.WEAK, Stage.WEAK, Stage.COMPETENT, Stage.COMPETENT]
 
 

@@ -215,6 +215,26 @@ def test_an_audit_by_the_features_of_a_pretrained_network(
     assert (trained["backbone"], trained["network"]) == ("resnet18", "mlp")
 
 
+def test_an_audit_that_fine_tunes_a_pretrained_network(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings, tmp_path: Path
+) -> None:
+    network = get_model("resnet18", weights=None)
+    torch.save(network.state_dict(), tmp_path / "resnet18.pth")
+    settings = chosen.model_copy(update={"backbones_dir": tmp_path})
+    with database.transaction() as session:
+        asked = {
+            "seed": 0, "initialise": "none", "network": "pretrained_resnet18", "epochs": 1,
+            "schedule": "constant", "learning_rate": 1e-9,
+        }  # fmt: skip
+        audit = audits.create(session, digits, name=None, configuration=asked)
+        runs = audits.runs(session, [audit.id])[audit.id]
+    done = train_and_finish(database, storage, settings, audit, runs)
+    assert (done.status, count(database, Score)) == (AuditStatus.SUCCEEDED, 120)
+    # With steps that small the weights are still those of the file.
+    kept = checkpoints.load_network(storage, storage.run(audit.id, 0))
+    torch.testing.assert_close(kept["trunk.1.conv1.weight"], network.conv1.weight.data)
+
+
 def test_the_same_seed_gives_the_same_file(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings
 ) -> None:
