@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
 # They print a sentence, a secret or nothing, or write a file.
 PRINT_NO_DATA = {
-    *("up", "migrate", "keys create", "keys revoke", "audit download", "audit delete", "dataset delete"),
+    *(
+        "up",
+        "migrate",
+        "backup",
+        "restore",
+        "keys create",
+        "keys revoke",
+        "audit download",
+        "audit delete",
+        "dataset delete",
+    ),
     *("review put", "review import", "webhook delete", "probe api", "probe workers", "probe beat"),
     *(f"export {what}" for what in ("labels", "drops", "dataset", "report", "cleanlab", "label-studio")),
 }
