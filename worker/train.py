@@ -317,6 +317,9 @@ class _Reporter:
         try:
             self._heartbeat.check()
         except HandedBack:
+            # A checkpoint at an epoch's end is past this epoch: whoever goes on does not report it again.
+            if progress.finished is not None:
+                self._store(progress.finished, progress)
             self._checkpoint(progress)
             raise
         if progress.finished is not None:

@@ -372,6 +372,32 @@ def test_a_run_handed_back_goes_on_with_the_same_numbers(
     assert not (storage.run(audit.id, 0) / checkpoints.CHECKPOINT).exists()
 
 
+def test_a_run_handed_back_at_an_epochs_end_lacks_no_epoch(
+    database: Database,
+    digits: Dataset,
+    storage: Storage,
+    chosen: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, (run,) = audited(database, digits, epochs=3)
+    original = heartbeat.Heartbeat.check
+
+    def check(beating: heartbeat.Heartbeat[Run]) -> None:
+        # The last step of epoch 2 has been reported: this call comes with its finished record.
+        if beating.progress and (beating.progress["epoch"], beating.progress["step"]) == (2, 8):
+            raise heartbeat.HandedBack
+        original(beating)
+
+    monkeypatch.setattr(heartbeat.Heartbeat, "check", check)
+    execute(database, storage, chosen, run.id)
+    monkeypatch.undo()
+    assert read(database, Run, run.id).status == RunStatus.QUEUED
+    execute(database, storage, chosen, run.id)
+    with database.transaction() as session:
+        stored = session.scalars(select(RunEpoch.epoch).where(RunEpoch.run_id == run.id)).all()
+    assert sorted(stored) == [1, 2, 3]
+
+
 def test_a_configuration_that_does_not_fit_fails_with_its_reason(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings
 ) -> None:
