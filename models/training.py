@@ -24,11 +24,12 @@ from models.methods import NEEDS_PARENT
 from models.noise_rate import strength
 from models.parallel import Group
 from models.progress import EpochRecord, OnProgress, Pace, Progress
+from models.recorder import SignalRecorder
 from models.samples import checked_labels
 from models.selection import Selection
 from models.settling import Settling
 from models.shuffling import Shuffling
-from models.signals import SignalRecorder, Signals
+from models.signals import Signals
 from models.stability import Stability
 
 STATE_FORMAT = 5

@@ -92,7 +92,12 @@ def test_without_keys_a_proxied_request_is_refused(api: TestClient) -> None:
 def test_readiness_names_what_does_not_answer(api: TestClient) -> None:
     answer = api.get("/v1/health/ready")
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"database": "ok", "broker": "ConnectionError", "storage": "ok"}
+    assert answer.json()["checks"] == {
+        "database": "ok",
+        "migrations": "ok",
+        "broker": "ConnectionError",
+        "storage": "ok",
+    }
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from models import signals
 from models.limit import one_hot
 from models.objectives import Outcome
-from models.signals import SignalRecorder
+from models.recorder import SignalRecorder
 
 CPU = torch.device("cpu")
 FIRST = torch.tensor([[2.0, 1.0, 0.0, -1.0], [0.0, 3.0, 0.0, 1.0]])
@@ -82,7 +81,7 @@ def test_the_last_pass_enters_no_average(score: str) -> None:
 
 
 def test_without_room_for_probabilities_the_last_ones_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "PROBABILITY_CELLS_MAX", 11)
+    monkeypatch.setattr("models.recorder.PROBABILITY_CELLS_MAX", 11)
     record = recorder(decay=1.0)
     record.record(INDEX, LABELS, outcome(FIRST), SECOND)
     record.record(INDEX, LABELS, outcome(SECOND), FIRST)
