@@ -1,0 +1,73 @@
+"""The tables. `position` 0..N-1 identifies a sample; labels are indices into the dataset's class names."""
+
+from app.tables.access import (
+    DEFAULT_WORKSPACE,
+    Activity,
+    ApiKey,
+    IdempotentAnswer,
+    Login,
+    Owned,
+    Scope,
+    Total,
+    Totalled,
+    Workspace,
+)
+from app.tables.audits import (
+    Audit,
+    AuditMetrics,
+    AuditStatus,
+    Issue,
+    IssueKind,
+    ProvisionalScore,
+    Ranked,
+    Run,
+    RunEpoch,
+    RunStatus,
+    Score,
+)
+from app.tables.base import Base, Identified, Json, Leased, one_of
+from app.tables.datasets import Dataset, DatasetFile, DatasetStatus, Problem, Removal, Sample, Truth, Upload
+from app.tables.reviews import Review, Verdict
+from app.tables.webhooks import DeliveryStatus, Webhook, WebhookDelivery
+
+__all__ = [
+    "DEFAULT_WORKSPACE",
+    "Activity",
+    "ApiKey",
+    "Audit",
+    "AuditMetrics",
+    "AuditStatus",
+    "Base",
+    "Dataset",
+    "DatasetFile",
+    "DatasetStatus",
+    "DeliveryStatus",
+    "IdempotentAnswer",
+    "Identified",
+    "Issue",
+    "IssueKind",
+    "Json",
+    "Leased",
+    "Login",
+    "Owned",
+    "Problem",
+    "ProvisionalScore",
+    "Ranked",
+    "Removal",
+    "Review",
+    "Run",
+    "RunEpoch",
+    "RunStatus",
+    "Sample",
+    "Scope",
+    "Score",
+    "Total",
+    "Totalled",
+    "Truth",
+    "Upload",
+    "Verdict",
+    "Webhook",
+    "WebhookDelivery",
+    "Workspace",
+    "one_of",
+]
