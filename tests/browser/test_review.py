@@ -77,10 +77,14 @@ def _say(page: Page, number: int) -> dict[str, tuple[str, str | None]]:
 
 
 def _stored(stack: LocalStack, dataset: str) -> dict[str, tuple[str, str | None]]:
-    samples = get(stack, f"/v1/datasets/{dataset}/samples?limit=500")["items"]
-    keys = {sample["position"]: sample["key"] for sample in samples}
     reviews = get(stack, f"/v1/datasets/{dataset}/reviews?limit=500")["items"]
-    return {keys[review["position"]]: (review["verdict"], review["label"]) for review in reviews}
+    return {
+        get(stack, f"/v1/datasets/{dataset}/samples/{review['position']}")["key"]: (
+            review["verdict"],
+            review["label"],
+        )
+        for review in reviews
+    }
 
 
 def test_a_broken_upload_goes_on_when_the_same_file_is_dropped_again(
