@@ -11,7 +11,7 @@ from app import webhooks
 from app.database import send_after_commit
 from app.errors import Invalid, NotFound, WrongState
 from app.plans import GIVEN, methods, networks, plan_runs
-from app.queue import Task
+from app.queue import Queue, Task
 from app.tables import (
     Audit,
     AuditStatus,
@@ -31,8 +31,10 @@ FEATURE_NETWORK = "mlp"
 MATRIX_TOLERANCE = 1e-6
 
 
-def create(session: Session, dataset: Dataset, *, name: str | None, configuration: Json) -> Audit:
-    """Make an audit with its runs and send those that can start.
+def create(
+    session: Session, dataset: Dataset, *, name: str | None, configuration: Json, queue: str = Queue.TRAIN
+) -> Audit:
+    """Make an audit with its runs and send those that can start to a queue.
 
     Raises:
         Invalid: a network or the rehearsal does not fit what the dataset holds, or no runs answer it.
@@ -52,12 +54,12 @@ def create(session: Session, dataset: Dataset, *, name: str | None, configuratio
     session.add(audit)
     session.flush()
     session.refresh(audit)
-    runs = [Run(audit_id=audit.id, **plan) for plan in plan_runs(configuration)]
+    runs = [Run(audit_id=audit.id, queue=queue, **plan) for plan in plan_runs(configuration)]
     session.add_all(runs)
     session.flush()
     for run in runs:
         if run.parent_number is None:
-            send_after_commit(session, Task.TRAIN, run.id)
+            send_after_commit(session, Task.TRAIN, run.id, queue)
     return audit
 
 
@@ -217,7 +219,7 @@ def end_run(session: Session, run: Run, status: RunStatus, error: Json | None = 
 def _start_children(session: Session, run: Run) -> None:
     children = select(Run.id).where(Run.audit_id == run.audit_id, Run.parent_number == run.number)
     for child_id in session.scalars(children):
-        send_after_commit(session, Task.TRAIN, child_id)
+        send_after_commit(session, Task.TRAIN, child_id, run.queue)
 
 
 def _others_can_answer(session: Session, failed: Run) -> bool:

@@ -63,8 +63,8 @@ class Database:
         with self._sessions(info={workspaces.WORKSPACE: self.workspace_id}) as session:
             with session.begin():
                 yield session
-            for task, identifier in session.info.pop(OUTBOX, []):
-                self._send(task, identifier)
+            for task, identifier, named in session.info.pop(OUTBOX, []):
+                self._send(task, identifier, named)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -80,9 +80,9 @@ class Database:
         self.engine.dispose()
 
 
-def send_after_commit(session: Session, task: queue.Task, identifier: UUID) -> None:
-    """Promise a message: it is sent once the transaction that holds its row is committed."""
-    session.info.setdefault(OUTBOX, []).append((task, identifier))
+def send_after_commit(session: Session, task: queue.Task, identifier: UUID, named: str | None = None) -> None:
+    """Promise a message: it is sent, to a queue if one is named, once its row's transaction is committed."""
+    session.info.setdefault(OUTBOX, []).append((task, identifier, named))
 
 
 def _options(url: str, limits: Mapping[str, str]) -> dict[str, str]:

@@ -148,8 +148,6 @@ class LocalStack:
             *celery,
             "worker.gpu",
             *worker,
-            "-Q",
-            "train",
             "-n",
             "train@%h",
             "--max-tasks-per-child",

@@ -10,7 +10,6 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.queue import Queue
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Total, Totalled
 
 MEDIA_TYPE = prometheus.CONTENT_TYPE_LATEST
@@ -42,7 +41,7 @@ def answered(method: str, route: str, status: int, seconds: float) -> None:
     SECONDS.labels(method, route).observe(seconds)
 
 
-def render(session: Session, waiting: dict[Queue, int], free_bytes: int) -> bytes:
+def render(session: Session, waiting: dict[str, int], free_bytes: int) -> bytes:
     """Return everything in Prometheus' text format; queues that are not known are left out."""
     own: prometheus.CollectorRegistry = prometheus.REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -106,7 +105,7 @@ def _totals(session: Session) -> Iterator[Metric]:
         yield family
 
 
-def _queues(waiting: dict[Queue, int]) -> Iterator[Metric]:
+def _queues(waiting: dict[str, int]) -> Iterator[Metric]:
     family = GaugeMetricFamily("limit_audit_queue_messages", "Waiting for a worker", labels=["queue"])
     for queue, messages in waiting.items():
         family.add_metric([queue], messages)

@@ -17,7 +17,9 @@ STARTS_FROM_CE = frozenset({"fw", "dmi"})
 # The paper holds out a fifth of the samples, with their given labels, to choose by.
 VALIDATION_FRACTION = 0.2
 RUNS_MAX = 500
-OF_THE_AUDIT = frozenset({"initialise", "seed", "rehearsal", "search", "repeats", "compare"})
+OF_THE_AUDIT = frozenset(
+    {"initialise", "seed", "rehearsal", "search", "repeats", "compare", "device", "device_memory_gb"}
+)
 SHARED_WITH_PARENT = (
     "backbone",
     "network", "input_size", "batch_size", "augmentation", "precision", "epochs", "patience", "schedule",

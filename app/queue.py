@@ -1,7 +1,8 @@
 """The typed front of Celery: which tasks exist, where each goes, and how a message is sent."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,7 @@ class Queue(StrEnum):
     CONTROL = "control"
     CPU = "cpu"
     TRAIN = "train"
+    """Of runs that any training worker may take; see `placement` for the others."""
 
 
 class Task(StrEnum):
@@ -45,7 +47,15 @@ QUEUE_OF = {
 REQUEST_ID = "request_id"
 """Header of a message: the request that it comes from, for the worker's log."""
 
-Send = Callable[[Task, UUID], None]
+SERVING_SECONDS = 3.0
+"""Within which a living worker answers; a busy one does too."""
+
+
+class Send(Protocol):
+    """Puts one message on a queue, the task's own if none is named."""
+
+    def __call__(self, task: Task, identifier: UUID, queue: str | None = None, /) -> None:
+        """Send it."""
 
 
 def celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Celery:
@@ -66,6 +76,7 @@ def celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Celery:
             "visibility_timeout": visibility_timeout_seconds,
             "socket_connect_timeout": 5,
             "socket_timeout": 30,
+            "queue_order_strategy": "priority",  # of several queues a worker empties the first first
         },
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
     )
@@ -78,20 +89,26 @@ def redis(broker_url: str, *, timeout_seconds: float) -> Redis:
     return Redis.from_url(url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds)
 
 
-def depths(broker_url: str, *, timeout_seconds: float) -> dict[Queue, int]:
+def depths(broker_url: str, queues: Sequence[str], *, timeout_seconds: float) -> dict[str, int]:
     """Return how many messages each queue holds; nothing where the broker does not answer."""
     try:
         with redis(broker_url, timeout_seconds=timeout_seconds) as broker:
-            return {queue: int(broker.llen(str(queue))) for queue in Queue}
+            return {queue: int(broker.llen(queue)) for queue in queues}
     except RedisError as error:
         log.warning("the broker does not answer", error=str(error))
         return {}
 
 
-def waiting(app: Celery, queue: Queue) -> int:
+def waiting(app: Celery, queue: str) -> int:
     """Return how many messages a queue holds that no worker has taken yet."""
     with app.connection_for_read() as connection:
-        return int(connection.default_channel.client.llen(str(queue)))
+        return int(connection.default_channel.client.llen(queue))
+
+
+def served(app: Celery) -> set[str]:
+    """Return the queues that living workers take from, asking them all; it takes `SERVING_SECONDS`."""
+    answers = app.control.broadcast("active_queues", reply=True, timeout=SERVING_SECONDS)
+    return {queue["name"] for answer in answers or [] for queues in answer.values() for queue in queues}
 
 
 def sender(app: Celery) -> Send:
@@ -101,12 +118,12 @@ def sender(app: Celery) -> Send:
     logged and the sweeper sends the message again later.
     """
 
-    def send(task: Task, identifier: UUID) -> None:
+    def send(task: Task, identifier: UUID, queue: str | None = None, /) -> None:
         try:
             app.send_task(
                 str(task),
                 args=[str(identifier)],
-                queue=str(QUEUE_OF[task]),
+                queue=queue or str(QUEUE_OF[task]),
                 headers={REQUEST_ID: structlog.contextvars.get_contextvars().get(REQUEST_ID)},
             )
         except (OperationalError, OSError) as error:

@@ -116,6 +116,20 @@ class Settings(BaseSettings):
     gpus_per_run: int = Field(
         default=1, gt=0, description="of a host that worker.fleet gives to each of its workers"
     )
+    train_queues: str = Field(
+        default="",
+        description="that this training worker takes from, as in train.gpu,train; empty: those that its"
+        " devices can serve",
+    )
+    train_device: Literal["any", "cpu", "gpu"] = Field(
+        default="any", description="what trains the audits that do not say"
+    )
+    memory_steps_gb: Json[list[PositiveInt]] = Field(
+        default_factory=lambda: [8, 16, 24, 40, 80, 140],
+        validate_default=False,
+        min_length=1,
+        description="of devices, one queue each, as JSON; the API's and all workers' must agree",
+    )
     lease_seconds: float = Field(default=60, gt=0, description="how long a claim holds without a heartbeat")
     heartbeat_seconds: float = Field(
         default=1, gt=0, description="progress, lease and cancel, in one statement"

@@ -15,10 +15,10 @@ def resident_bytes_max(device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free * RESIDENT_SHARE)
-    return int(_main_memory_bytes() * RESIDENT_SHARE)
+    return int(main_memory_bytes() * RESIDENT_SHARE)
 
 
-def _main_memory_bytes() -> int:
+def main_memory_bytes() -> int:
     """Return the machine's memory, or the container's limit where that is lower."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:

@@ -76,7 +76,7 @@ def sent() -> list[tuple[Task, UUID]]:
 
 @pytest.fixture
 def database(migrated_url: str, sent: list[tuple[Task, UUID]]) -> Iterator[Database]:
-    opened = Database(migrated_url, lambda task, identifier: sent.append((task, identifier)), pool_size=6)
+    opened = Database(migrated_url, lambda task, identifier, *_: sent.append((task, identifier)), pool_size=6)
     yield opened
     with opened.engine.begin() as connection:
         tables = "activities, api_keys, audits, datasets, idempotent_answers, removals, totals, webhooks"

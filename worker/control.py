@@ -4,7 +4,7 @@ It has a queue of its own, so that lost work is noticed while every other worker
 """
 
 from app.database import database
-from app.queue import Queue, Task, waiting
+from app.queue import Queue, Task, served, waiting
 from app.settings import settings
 from worker import sweep
 from worker.celery import app
@@ -29,3 +29,4 @@ app.conf.beat_schedule = {
 def sweep_all() -> None:
     """Make good what was lost."""
     sweep.sweep(database(), settings(), lambda queue: waiting(app, queue))
+    sweep.note_unserved(database(), settings(), lambda: served(app))

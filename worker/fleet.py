@@ -17,7 +17,6 @@ from types import FrameType
 import structlog
 
 from app.logs import configure_logging
-from app.queue import Queue
 from app.settings import PREFIX, settings
 
 log = structlog.get_logger()
@@ -54,7 +53,7 @@ class Member:
     def command(self) -> list[str]:
         """Return the worker's command line."""
         return [
-            sys.executable, "-m", "celery", "-A", "worker.gpu", "worker", "--queues", str(Queue.TRAIN),
+            sys.executable, "-m", "celery", "-A", "worker.gpu", "worker",
             "--hostname", f"{self.name}@%h", "--concurrency", "1", "--max-tasks-per-child", "1",
             "--loglevel", "INFO", "--without-gossip", "--without-mingle",
         ]  # fmt: skip

@@ -5,14 +5,27 @@ A fresh child for every run gives all of a GPU's memory back, and CUDA is touche
 
 from uuid import UUID
 
+import structlog
+from celery.app.utils import Settings as CelerySettings
+from celery.signals import celeryd_init
+
 from app.database import database
 from app.queue import Task
 from app.settings import settings
 from app.storage import storage
-from worker import devices, train
+from worker import devices, placing, train
 from worker.celery import app, stopping
 
 __all__ = ["app"]
+log = structlog.get_logger()
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def _subscribe(conf: CelerySettings, **_: object) -> None:
+    """Take from every queue that this worker's devices can serve; `--queues` narrows them."""
+    names = placing.queues(settings())
+    conf.task_queues = {name: {"exchange": name} for name in names}
+    log.info("queues", names=names)
 
 
 @app.task(name=str(Task.TRAIN))  # type: ignore[untyped-decorator]

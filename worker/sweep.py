@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, null, select, update
 from sqlalchemy.orm import Session, aliased
 
-from app import audits, datasets, leases, totals, webhooks
+from app import audits, datasets, leases, placement, totals, webhooks
 from app.database import Database, send_after_commit
 from app.leases import Work
 from app.queue import Queue, Task
@@ -17,7 +17,7 @@ from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatu
 log = structlog.get_logger()
 
 
-def sweep(database: Database, settings: Settings, waiting: Callable[[Queue], int]) -> None:
+def sweep(database: Database, settings: Settings, waiting: Callable[[str], int]) -> None:
     """Free lapsed leases, end what lapsed too often, and send again what nobody has claimed.
 
     `waiting` tells how many messages a queue holds: while there are any, the workers are busy and nothing
@@ -36,8 +36,26 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[Queue], int
             _finish(session)
             for delivery_id in webhooks.due(session):
                 send_after_commit(session, Task.DELIVER, delivery_id)
-        if waiting(Queue.TRAIN) == 0:
-            _resend(session, Run, RunStatus.QUEUED, Task.TRAIN, settings, _parent_succeeded())
+        for queue in session.scalars(select(Run.queue).where(_can_start()).distinct()).all():
+            if waiting(queue) == 0:
+                due = _can_start() & (Run.queue == queue)
+                _resend(session, Run, RunStatus.QUEUED, Task.TRAIN, settings, due)
+
+
+def note_unserved(database: Database, settings: Settings, served: Callable[[], set[str]]) -> None:
+    """Have every run that waits say whether no living worker takes from its queue.
+
+    `served` asks the workers, which takes seconds: only where a run has waited for more than a sweep.
+    """
+    late = Run.sent_at < func.now() - timedelta(seconds=settings.sweep_seconds)
+    with database.transaction() as session:
+        queues = session.scalars(select(Run.queue).where(_can_start(), late).distinct()).all()
+    known = served() if queues else set()
+    with database.transaction() as session:
+        for queue in queues:
+            reason = null() if queue in known else placement.unserved(queue)
+            note = update(Run).where(_can_start(), late, Run.queue == queue).values(waiting=reason)
+            session.execute(note.execution_options(synchronize_session=False))
 
 
 def _free(session: Session, table: type[Work], settings: Settings) -> list[Work]:
@@ -74,22 +92,22 @@ def _resend(
             *conditions,
         )
         .values(sent_at=func.now())
-        .returning(table.id)
+        .returning(table)
         .execution_options(synchronize_session=False)
     )
-    for identifier in session.scalars(waiting):
-        log.info("sent again", task=task, id=str(identifier))
-        send_after_commit(session, task, identifier)
+    for row in session.scalars(waiting):
+        log.info("sent again", task=task, id=str(row.id))
+        send_after_commit(session, task, row.id, row.queue if isinstance(row, Run) else None)
 
 
-def _parent_succeeded() -> ColumnElement[bool]:
+def _can_start() -> ColumnElement[bool]:
     parent = aliased(Run)
     succeeded = select(parent.id).where(
         parent.audit_id == Run.audit_id,
         parent.number == Run.parent_number,
         parent.status == RunStatus.SUCCEEDED,
     )
-    return Run.parent_number.is_(None) | succeeded.exists()
+    return (Run.status == RunStatus.QUEUED) & (Run.parent_number.is_(None) | succeeded.exists())
 
 
 def _finish(session: Session) -> None:

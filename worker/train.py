@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 import torch
-from sqlalchemy import func, select
+from sqlalchemy import func, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from torch import nn
@@ -111,6 +111,7 @@ def _claim(session: Session, settings: Settings, run_id: UUID) -> Run | None:
         run_id,
         lease_seconds=settings.lease_seconds,
         status=RunStatus.RUNNING,
+        waiting=null(),
         worker=f"{socket.gethostname()}:{os.getpid()}",
         started_at=func.coalesce(Run.started_at, func.now()),
     )

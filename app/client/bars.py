@@ -54,7 +54,8 @@ def ingestion(dataset: Json) -> tuple[float, str]:
 def training(audit: Json) -> tuple[float, str]:
     """Return how much of an audit is done, and a note."""
     run = next((run for run in audit["runs"] if run["status"] == "running"), None)
-    note = audit["status"]
+    held_up = next((run["waiting"]["detail"] for run in audit["runs"] if run.get("waiting")), None)
+    note = held_up or audit["status"]
     if run and run["progress"]:
         at = run["progress"]
         note = f"{at['stage']}, epoch {at['epoch']}/{at['epochs']}"

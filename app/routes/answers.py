@@ -11,7 +11,7 @@ from app.schemas.audits import AuditOut, Progress, RunOut, VariantOut
 from app.schemas.datasets import DatasetOut, FileOut, SampleOut
 from app.schemas.reviews import ReviewOut
 from app.schemas.shared import Failure
-from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, Sample
+from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, RunStatus, Sample
 
 LARGE_FIGURES = frozenset({"transition_matrix", "confused_pairs", "budget"})
 
@@ -67,6 +67,7 @@ def run_out(run: Run) -> RunOut:
         device=run.device,
         configuration=run.configuration,
         progress=Progress(**run.progress) if run.progress else None,
+        waiting=Failure(**run.waiting) if run.waiting and run.status == RunStatus.QUEUED else None,
         remarks=[Failure(**remark) for remark in run.remarks],
         error=Failure(**run.error) if run.error else None,
         started_at=run.started_at,

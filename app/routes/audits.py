@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session as OrmSession
 
-from app import audits, cursors, datasets, ranking, removals
+from app import audits, cursors, datasets, placement, ranking, removals
 from app.errors import NotFound, WrongState
 from app.routes import issues
 from app.routes.answers import as_json, audit_out
-from app.routes.dependencies import Files, Opened, Paged, Position, Reads, Session, Writes, link_next
+from app.routes.dependencies import Chosen, Files, Opened, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.once import OnceRoute
 from app.routes.stored import downloaded, stored_file
 from app.routes.turns import in_turn
@@ -31,11 +31,13 @@ PARQUET = "application/vnd.apache.parquet"
 
 
 @router.post("", status_code=202, dependencies=[Writes])
-def create_audit(body: AuditRequest, session: Session, response: Response) -> AuditOut:
+def create_audit(body: AuditRequest, session: Session, chosen: Chosen, response: Response) -> AuditOut:
     """Start an audit of a ready dataset; follow its progress at the Location."""
     dataset = datasets.get(session, body.dataset_id, keep=True)
     datasets.require_ready(dataset)
-    audit = audits.create(session, dataset, name=body.name, configuration=body.configuration.model_dump())
+    asked = body.configuration.model_dump()
+    queue = placement.queue_of(asked, device=chosen.train_device, steps_gb=chosen.memory_steps_gb)
+    audit = audits.create(session, dataset, name=body.name, configuration=asked, queue=queue)
     response.headers["Location"] = f"/v1/audits/{audit.id}"
     response.headers["Retry-After"] = POLL_SECONDS
     return _answers(session, [audit])[0]

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from app import metrics, queue
+from app import metrics, placement, queue
 from app.routes.callers import Chosen, Unconfined
 from app.routes.dependencies import Administers, Files
 
@@ -18,7 +18,8 @@ TIMEOUT_SECONDS = 2
 )
 def read_metrics(chosen: Chosen, opened: Unconfined, files: Files) -> Response:
     """Return requests, queues, runs, speed, GPU memory, lost leases and failed ingestions."""
-    waiting = queue.depths(chosen.broker_url, timeout_seconds=TIMEOUT_SECONDS)
+    names = [*map(str, queue.Queue), *placement.every_queue(chosen.memory_steps_gb)[1:]]
+    waiting = queue.depths(chosen.broker_url, names, timeout_seconds=TIMEOUT_SECONDS)
     with opened.transaction() as session:
         body = metrics.render(session, waiting, files.free_bytes())
     return Response(body, media_type=metrics.MEDIA_TYPE)

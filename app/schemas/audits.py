@@ -42,6 +42,9 @@ class RunOut(BaseModel):
     device: str | None
     configuration: dict[str, Any] | None
     progress: Progress | None
+    waiting: Failure | None = Field(
+        description="why no worker takes a queued run: none that answers has the device it asks for"
+    )
     remarks: list[Failure] = Field(description="what had to be changed for it, such as half the batch")
     error: Failure | None
     started_at: datetime | None

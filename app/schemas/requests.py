@@ -245,6 +245,15 @@ class AuditConfiguration(Training):
         description="methods or configurations to train side by side; the scores come from the best on"
         " held-out given labels",
     )
+    device: Literal["any", "cpu", "gpu"] | None = Field(
+        default=None, description="what may train it; left out, as the service is set, else any"
+    )
+    device_memory_gb: float | None = Field(
+        default=None,
+        gt=0,
+        le=10_000,
+        description="least memory of the device that trains it, in 10^9 bytes; of a GPU unless device is cpu",
+    )
     rehearsal: Rehearsal | None = Field(
         default=None, description="audit labels with planted errors, to learn how many of them are found"
     )

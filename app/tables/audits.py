@@ -90,6 +90,8 @@ class Run(Identified, Leased, Base):
         comment="runs of one variant differ by their seed; null: trained to start others from"
     )
     status: Mapped[str] = mapped_column(server_default=RunStatus.QUEUED)
+    queue: Mapped[str] = mapped_column(server_default="train", comment="that its messages go to")
+    waiting: Mapped[Json | None] = mapped_column(comment="code and detail of why no worker takes it")
     request: Mapped[Json] = mapped_column(comment="what was asked of this run")
     configuration: Mapped[Json | None] = mapped_column(comment="what was chosen, every field")
     seed: Mapped[int] = mapped_column(BigInteger)

@@ -44,7 +44,7 @@ def service_state(folder: Path) -> Iterator[tuple[str, Database, Storage]]:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     engine.dispose()
-    opened = Database(url, lambda _task, _identifier: None, pool_size=4)
+    opened = Database(url, lambda *_: None, pool_size=4)
     yield url, opened, Storage(folder / "files")
     opened.dispose()
     server.cleanup()

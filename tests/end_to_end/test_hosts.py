@@ -17,7 +17,7 @@ from app.local import LocalStack
 from tests.made import digits_zip
 
 WORKER = (
-    "-m", "celery", "-A", "worker.gpu", "worker", "--queues", "train", "--concurrency", "1",
+    "-m", "celery", "-A", "worker.gpu", "worker", "--concurrency", "1",
     "--max-tasks-per-child", "1", "--without-gossip", "--without-mingle",
 )  # fmt: skip
 PATIENCE_SECONDS = 250
