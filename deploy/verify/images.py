@@ -89,6 +89,7 @@ def build_servers(buildah: Buildah) -> None:
     )
     buildah("run", container, "--", "sh", "-c", users)
     buildah("add", "--quiet", container, _postgres(), POSTGRES_HOME)
+    buildah("add", "--quiet", container, _libraries(), f"/usr/lib/{_libraries().name}")
     path = f"PATH={POSTGRES_HOME}/bin:{SEARCH_PATH}"
     buildah("config", "--env", path, "--env", f"PGDATA={PGDATA}", container)
     buildah("commit", "--quiet", "--rm", container, SERVERS)
@@ -100,6 +101,12 @@ def _postgres() -> Path:
     assert found is not None
     assert found.origin is not None
     return Path(found.origin).parent / "pginstall18"
+
+
+def _libraries() -> Path:
+    """Return the folder of the wheel's libraries, which its programs look for three folders above theirs."""
+    package = _postgres().parent
+    return package.with_name(f"{package.name}.libs")
 
 
 def build_target(buildah: Buildah, target: str, image: str, *, volumes: list[str], pip: Path | None) -> None:
