@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 LOCAL_NAMES = frozenset({"localhost"})
 OPTION, VARIABLE = "--host", "UVICORN_HOST"
@@ -12,6 +13,7 @@ REFUSAL = (
 )
 
 
+@lru_cache(maxsize=1_024)
 def is_loopback(host: str) -> bool:
     """Return whether an address or a name is this machine's own."""
     try:

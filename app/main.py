@@ -35,6 +35,7 @@ from app.routes import (
     metrics,
     pages,
     reviews,
+    suspects,
     uploads,
     webhooks,
 )
@@ -48,6 +49,7 @@ High distance = the label is probably wrong, everywhere. Every error is problem+
 LONGEST_ECHO = 200
 STARTUP_FAILURE = 3
 ROUTERS = (
+    suspects,
     datasets,
     uploads,
     events,

@@ -137,7 +137,7 @@ def page(
     found = connection.execute(
         statement, {**ranking.parameters, **asked, "after_rank": after_rank, "limit": limit}
     )
-    return [_document(ranking, row) for row in found]
+    return [_document(ranking, row) for row in found.all()]
 
 
 def one(connection: Connection, ranking: Ranking, position: int) -> Document:

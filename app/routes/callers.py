@@ -1,6 +1,7 @@
 """Who calls: a bearer key, a browser's cookie, or, without keys, this machine itself."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -56,14 +57,35 @@ class Caller:
 LOCAL = Caller(workspace_id=DEFAULT_WORKSPACE, scope=Scope.ADMIN, name="local")
 
 
-async def known_caller(request: Request, chosen: Chosen, opened: Unconfined, credentials: Bearer) -> Caller:
-    """Return who calls.
+async def called(
+    request: Request, chosen: Chosen, opened: Unconfined, credentials: Bearer
+) -> AsyncIterator[Caller]:
+    """Let a caller through within its limits, for as long as the answer takes, and note what it changes.
+
+    The request's state then has the caller's name and the database as the caller may see it. FastAPI walks
+    through a dependency's own dependencies wherever it is named, so this one is named once a request.
 
     Raises:
         Unauthorised: no key, or none that is good.
         Forbidden: a page of another site made the browser ask.
+        TooMany: it asks for more than one key may.
 
     """
+    caller = await _known(request, chosen, opened, credentials)
+    request.state.caller, request.state.confined = caller.name, opened.confined(caller.workspace_id)
+    structlog.contextvars.bind_contextvars(caller=caller.name, **request.path_params)
+    with _within_limits(request, chosen, caller):
+        if request.method not in SAFE_METHODS:
+            await _record(request, opened, caller)
+        yield caller
+
+
+Called = Annotated[Caller, Depends(called)]
+
+
+async def _known(
+    request: Request, chosen: Settings, opened: Database, credentials: HTTPAuthorizationCredentials | None
+) -> Caller:
     if chosen.authentication == "none":
         require_loopback(request)
         return LOCAL
@@ -115,31 +137,15 @@ def require_loopback(request: Request) -> None:
         )
 
 
-async def admitted(
-    caller: Annotated[Caller, Depends(known_caller)], request: Request, chosen: Chosen
-) -> AsyncIterator[Caller]:
-    """Let a caller through within its limits, for as long as the answer takes.
-
-    Raises:
-        TooMany: it asks for more than one key may.
-
-    """
-    request.state.caller = caller.name
-    structlog.contextvars.bind_contextvars(caller=caller.name, **request.path_params)
+def _within_limits(request: Request, chosen: Settings, caller: Caller) -> AbstractContextManager[None]:
     if chosen.authentication == "none":
-        yield caller
-        return
+        return nullcontext()
     limiter: Limiter = request.app.state.limiter
-    with limiter.admit(caller.key_id):
-        yield caller
+    return limiter.admit(caller.key_id)
 
 
-async def recorded(
-    caller: Annotated[Caller, Depends(admitted)], request: Request, opened: Unconfined
-) -> Caller:
+async def _record(request: Request, opened: Database, caller: Caller) -> None:
     """Write down who is about to change what."""
-    if request.method in SAFE_METHODS:
-        return caller
     act = activity.Act(
         actor=caller.name,
         key_id=caller.key_id,
@@ -151,12 +157,8 @@ async def recorded(
     )
     begun = await run_in_threadpool(_begin, opened, caller.workspace_id, act)
     observed.afterwards(request.state, partial(activity.complete, opened, begun))
-    return caller
 
 
 def _begin(opened: Database, workspace_id: UUID, act: activity.Act) -> UUID:
     with opened.transaction() as session:
         return activity.begin(session, workspace_id, act)
-
-
-Called = Annotated[Caller, Depends(recorded)]

@@ -1,0 +1,78 @@
+"""Suspects over HTTP: pages of a ranking, and one sample of it.
+
+Asked for more often than anything else, so the application looks for these routes first.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app import audits, cursors, datasets, ranking
+from app.routes.answers import as_json
+from app.routes.dependencies import Opened, Paged, Position, Reads, link_next
+from app.routes.turns import in_turn
+from app.schemas.results import SuspectDetail, SuspectPage
+
+router = APIRouter(prefix="/v1/audits", tags=["audits"])
+
+
+@router.get("/{audit_id}/suspects", dependencies=[Reads], response_model=SuspectPage)
+async def list_suspects(
+    audit_id: UUID,
+    opened: Opened,
+    paging: Paged,
+    request: Request,
+    given_label: Annotated[str | None, Query(description="class name")] = None,
+    suggested_label: Annotated[str | None, Query(description="class name")] = None,
+    min_distance: Annotated[float | None, Query(ge=0, le=1.5)] = None,
+    max_distance: Annotated[float | None, Query(ge=0, le=1.5)] = None,
+    is_label_issue: Annotated[bool | None, Query(description="above or below the automatic cut")] = None,
+    review: Annotated[ranking.ReviewState | None, Query(description="by the verdict of a person")] = None,
+    after_rank: Annotated[int, Query(ge=0, lt=2**31, description="start below this rank")] = 0,
+) -> Response:
+    """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
+    after = cursors.decode(paging.cursor, cursors.number)
+
+    def read() -> Response:
+        with opened.reading() as connection:
+            ranked = ranking.find(connection, audit_id, workspace_id=opened.workspace_id)
+            filters = ranking.Filters(
+                given_label=_label(ranked, given_label),
+                suggested_label=_label(ranked, suggested_label),
+                min_distance=min_distance,
+                max_distance=max_distance,
+                is_label_issue=is_label_issue,
+                review=review,
+            )
+            start = after[0] if after else after_rank
+            found = ranking.page(connection, ranked, filters, after_rank=start, limit=paging.limit + 1)
+        return _page(request, ranked, found, limit=paging.limit)
+
+    return await in_turn(read)
+
+
+def _page(
+    request: Request, ranked: ranking.Ranking, found: list[ranking.Document], *, limit: int
+) -> Response:
+    shown = found[:limit]
+    cursor = cursors.encode(shown[-1]["rank"]) if len(found) > limit else None
+    response = as_json(
+        {"items": shown, "next_cursor": cursor, "provisional": ranked.status not in audits.TERMINAL}
+    )
+    link_next(request, response, cursor)
+    return response
+
+
+def _label(ranked: ranking.Ranking, name: str | None) -> int | None:
+    return None if name is None else datasets.label_index(ranked.class_names, name)
+
+
+@router.get("/{audit_id}/samples/{position}", dependencies=[Reads], response_model=SuspectDetail)
+def read_suspect(audit_id: UUID, position: Position, opened: Opened) -> Response:
+    """Return one sample's score and its neighbours in rank."""
+    with opened.reading() as connection:
+        ranked = ranking.find(connection, audit_id, workspace_id=opened.workspace_id)
+        found = ranking.one(connection, ranked, position)
+        before, after = ranking.neighbours(connection, ranked, found["rank"])
+    return as_json({**found, "previous_position": before, "next_position": after})
