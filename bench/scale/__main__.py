@@ -8,6 +8,7 @@ FOLDER, and prints seconds and the most memory that each part of the service hel
 
 import argparse
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -101,6 +102,22 @@ class Figures(dict[str, Any]):
         print(json.dumps(self), flush=True)  # noqa: T201 - the command's output
 
 
+class Stages(dict[str, float]):
+    """The seconds that an audit of one run spends in each stage, by what its answers say."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def __call__(self, answer: dict[str, Any]) -> None:
+        """Add the time since the answer before to the stage of this one."""
+        (run,) = answer["runs"]
+        stage = {"queued": "waiting", "running": "preparing"}.get(run["status"], "finishing")
+        if run["status"] == "running" and run["progress"]:
+            stage = run["progress"]["stage"]
+        now = time.monotonic()
+        self[stage], self._since = self.get(stage, 0.0) + now - self._since, now
+
+
 def measured(file: Path, figures: Figures) -> None:
     """Take a file through a service of its own."""
     folder = file.parent
@@ -112,10 +129,13 @@ def measured(file: Path, figures: Figures) -> None:
             dataset.wait(progress=False)
         audit = dataset.audit(**CHEAP)
         with figures.timed("audit"):
-            audit.wait(progress=False)
+            stages = Stages()
+            audit.wait(on_answer=stages)
+        figures["stage_seconds"] = {stage: round(seconds, 1) for stage, seconds in stages.items()}
         with figures.timed("download"):
             audit.download(folder / "ranking.csv")
         figures["training_seconds"] = sum(epoch["seconds"] for epoch in audit.epochs()[0]["epochs"])
+        figures["load"] = os.getloadavg()
         figures["roc_auc"] = audit.metrics()["roc_auc"]
         figures["highest_megabytes"] = memory.end()
     print(json.dumps(figures, indent=2))  # noqa: T201 - the command's output
