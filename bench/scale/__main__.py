@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -102,20 +103,9 @@ class Figures(dict[str, Any]):
         print(json.dumps(self), flush=True)  # noqa: T201 - the command's output
 
 
-class Stages(dict[str, float]):
-    """The seconds that an audit of one run spends in each stage, by what its answers say."""
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-
-    def __call__(self, answer: dict[str, Any]) -> None:
-        """Add the time since the answer before to the stage of this one."""
-        (run,) = answer["runs"]
-        stage = {"queued": "waiting", "running": "preparing"}.get(run["status"], "finishing")
-        if run["status"] == "running" and run["progress"]:
-            stage = run["progress"]["stage"]
-        now = time.monotonic()
-        self[stage], self._since = self.get(stage, 0.0) + now - self._since, now
+def seconds_between(start: str, stop: str) -> float:
+    """Return the seconds between two times of an answer."""
+    return round((datetime.fromisoformat(stop) - datetime.fromisoformat(start)).total_seconds(), 1)
 
 
 def measured(file: Path, figures: Figures) -> None:
@@ -129,12 +119,14 @@ def measured(file: Path, figures: Figures) -> None:
             dataset.wait(progress=False)
         audit = dataset.audit(**CHEAP)
         with figures.timed("audit"):
-            stages = Stages()
-            audit.wait(on_answer=stages)
-        figures["stage_seconds"] = {stage: round(seconds, 1) for stage, seconds in stages.items()}
+            audit.wait(progress=False)
         with figures.timed("download"):
             audit.download(folder / "ranking.csv")
-        figures["training_seconds"] = sum(epoch["seconds"] for epoch in audit.epochs()[0]["epochs"])
+        figures["epoch_seconds"] = sum(epoch["seconds"] for epoch in audit.epochs()[0]["epochs"])
+        run = audit["runs"][0]
+        figures["run_seconds"] = seconds_between(run["started_at"], run["finished_at"])
+        until_trained = seconds_between(audit["created_at"], run["finished_at"])
+        figures["finishing_seconds"] = round(figures["audit_seconds"] - until_trained, 1)
         figures["load"] = os.getloadavg()
         figures["roc_auc"] = audit.metrics()["roc_auc"]
         figures["highest_megabytes"] = memory.end()

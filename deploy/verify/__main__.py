@@ -124,6 +124,9 @@ def _check_services(report: Report, buildah: Buildah, folder: Path, definitions:
     host = Host(folder, buildah)
     names = [part for name in ("postgres", "redis") for part in ("--add-host", f"{name}:127.0.0.1")]
     containers = {image: buildah("from", *names, image) for image in (API, WORKER, SERVERS)}
+    for image in (API, WORKER):
+        # Where the image declares a volume and one is mounted, Docker takes the mounted one, buildah either.
+        buildah("config", "--volume", "/data-", containers[image])
     services = {
         name: Service(name, _with_user(name, definition), containers[_image_of(name, definition)], host)
         for name, definition in definitions.items()
