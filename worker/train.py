@@ -21,8 +21,9 @@ from sqlalchemy.orm import Session
 from torch import nn
 
 from app import audits, leases
-from app.database import Database
+from app.database import Database, send_after_commit
 from app.plans import GIVEN
+from app.queue import Task
 from app.settings import Settings
 from app.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
@@ -403,9 +404,9 @@ def _end(database: Database, run: Run, status: RunStatus, error: dict[str, str] 
 
 
 def _hand_back(database: Database, run: Run) -> None:
-    """Put a run back into its queue; the attempt does not count, since nothing went wrong."""
+    """Put a run back into its queue, for whoever is free; nothing went wrong, so that no lapse counts."""
+    waits = {"status": RunStatus.QUEUED, "lease_until": None, "worker": None, "sent_at": func.now()}
     with database.transaction() as session:
-        leases.update_held(
-            session, Run, run.id, run.attempt, status=RunStatus.QUEUED, lease_until=None, worker=None
-        )
+        if leases.update_held(session, Run, run.id, run.attempt, **waits):
+            send_after_commit(session, Task.TRAIN, run.id, run.queue)
     log.info("run handed back", run=str(run.id))

@@ -18,6 +18,7 @@ from app.storage import Storage
 from app.tables import Dataset, Run, RunStatus
 from tests.made import ready_dataset
 from worker import train
+from worker.heartbeat import HandedBack
 from worker.sweep import note_unserved, sweep
 
 Messages = list[tuple[Task, str | None]]
@@ -118,6 +119,26 @@ def test_a_claim_ends_the_waiting(
     monkeypatch.setattr(train, "_train_and_keep", lambda *_: None)
     train.execute(database, Storage(chosen.storage_dir), chosen, run.id)
     assert run_of(database, audit_id, 0).waiting is None
+
+
+def test_a_run_that_is_handed_back_is_sent_to_its_queue_at_once(
+    start: Callable[..., Any], database: Database, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit_id = UUID(start(device="cpu").json()["id"])
+    messages: Messages = []
+    monkeypatch.setattr(database, "_send", lambda task, _, queue: messages.append((task, queue)))
+    monkeypatch.setattr(train, "_train_and_keep", raising(HandedBack))
+    train.execute(database, Storage(chosen.storage_dir), chosen, run_of(database, audit_id, 0).id)
+    back = run_of(database, audit_id, 0)
+    assert (back.status, back.lease_until, back.lapses) == (RunStatus.QUEUED, None, 0)
+    assert messages == [(Task.TRAIN, "train.cpu")]
+
+
+def raising(error: type[Exception]) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_an_audit_that_no_queue_can_serve_is_refused(start: Callable[..., Any]) -> None:
