@@ -30,6 +30,19 @@ def test_mnist_cnn_is_table_3() -> None:
     assert parameter_count(network) == convolutions + normalisations + 128 * 257 + 10 * 129
 
 
+def test_the_convolution_that_covers_its_input_is_one_product_of_the_same_sums() -> None:
+    network = build("mnist_cnn", channels=1)
+    covering = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)][3]
+    inputs = torch.randn(5, 64, 3, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    expected = nn.functional.conv2d(inputs, covering.weight)
+    torch.testing.assert_close(covering(inputs), expected)
+    gradients = [
+        torch.autograd.grad(output.square().sum(), [inputs, covering.weight])
+        for output in (covering(inputs), expected)
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+
+
 def test_only_the_mnist_predictor_normalises_its_hidden_units() -> None:
     predictor = build("mnist_cnn", channels=1, is_predictor=True)
     assert parameter_count(predictor) == parameter_count(build("mnist_cnn", channels=1)) + 2 * 128
