@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.peers import report
+from bench.peers import rehearse, report
 from bench.peers.data import Samples, digits
-from bench.peers.detectors import DETECTORS, as_cross_entropy
+from bench.peers.detectors import DETECTORS, Finding, as_cross_entropy
 from bench.peers.figures import calibration_error, cut, figures, ranking
 from bench.peers.tasks import NEXT_DIGIT, Task, class_dependent, pair, uniform
 from models.config import resolve
@@ -73,3 +73,26 @@ def test_every_detector_answers_on_few_samples(detector: str) -> None:
     assert finding.network_samples == networks * 4 * 200
     table = report.table([line])
     assert all(f"| {name} |" in table for name in finding.scores)
+
+
+def test_a_rehearsal_is_held_against_the_errors_it_does_not_see() -> None:
+    true = np.arange(600) % 3
+    given = uniform(0.2)(true, 3, 0)
+    task = Task(inputs=np.zeros((600, 2), np.float32), given_N=given, true_N=true, class_count=3)
+    rehearsed = rehearse.planted(task, 0)
+    assert 0.03 < rehearsed.is_error.mean() < 0.07
+    assert np.array_equal(rehearsed.true_N, given)
+    # A detector that knows everything: the labels that differ from the true class, and those alone.
+    is_wrong = rehearsed.given_N != true
+    finding = Finding(
+        scores={"limit score (default)": is_wrong.astype(float)},
+        cuts={"limit cut": is_wrong},
+        noise_rates={},
+        network_samples=0,
+        seconds=0.0,
+        error_probability_N=is_wrong.astype(float),
+    )
+    found = rehearse.figures(task, rehearsed, finding)
+    assert found["roc_auc"]["real"] == found["cut_recall"]["real"] == found["cut_precision"]["real"] == 1
+    assert found["roc_auc"]["estimate"] == pytest.approx(1, abs=0.06)
+    assert "| nothing | 0 | " in rehearse.table([{"key": {"task": "nothing", "seed": 0}, **found}])
