@@ -78,7 +78,7 @@ def configuration(
         "learning_rate": 1e-3,
         "schedule": "constant",
         "validation_fraction": setup.validation / len(samples.given),
-        "precision": "auto" if setup.network.startswith("resnet") else "fp32",
+        "precision": "fp32" if setup.dataset == "mnist" else "auto",
         "seed": setup.split,
     }
     return resolve(
