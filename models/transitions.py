@@ -23,13 +23,13 @@ LEAST = 1e-6
 Floats = npt.NDArray[np.float64]
 
 
-def doubt(
+def fit(
     probabilities_NK: npt.NDArray[np.floating[Any]],
     labels_N: npt.NDArray[np.integer[Any]],
     *,
     strength: float,
-) -> npt.NDArray[np.float32]:
-    """Return the probability that each given label is wrong [N], in [0, 1]; high = bad.
+) -> Floats:
+    """Return T [K, K], row k how samples of class k are labelled; every row has the sum 1.
 
     Args:
         probabilities_NK: the classifier's, which must not come from the labels they are held against.
@@ -37,9 +37,27 @@ def doubt(
         strength: how far the classifier knows its data, in [0, 1]; see `noise_rate.strength`.
 
     """
-    sharpness = SHARPNESS_WEAK + (SHARPNESS_STRONG - SHARPNESS_WEAK) * strength
     fitted = np.linspace(0, len(labels_N) - 1, min(len(labels_N), FITTED_MAX)).astype(np.int64)
-    transition_KK = _fit(_sharpened(probabilities_NK[fitted], sharpness), labels_N[fitted])
+    return _fit(_sharpened(probabilities_NK[fitted], _sharpness(strength)), labels_N[fitted])
+
+
+def doubt(
+    probabilities_NK: npt.NDArray[np.floating[Any]],
+    labels_N: npt.NDArray[np.integer[Any]],
+    transition_KK: Floats,
+    *,
+    strength: float,
+) -> npt.NDArray[np.float32]:
+    """Return the probability that each given label is wrong [N], in [0, 1]; high = bad.
+
+    Args:
+        probabilities_NK: see `fit`.
+        labels_N: the given labels.
+        transition_KK: what `fit` returned.
+        strength: see `fit`.
+
+    """
+    sharpness = _sharpness(strength)
     doubt_N = np.empty(len(labels_N), dtype=np.float32)
     for start in range(0, len(labels_N), BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
@@ -48,8 +66,25 @@ def doubt(
     return doubt_N.clip(0, 1)
 
 
+def log_odds(
+    transition_KK: Floats, labels_N: npt.NDArray[np.integer[Any]], rivals_N: npt.NDArray[np.integer[Any]]
+) -> npt.NDArray[np.float32]:
+    """Return how much rather a rival class is labelled so than the given class itself [N]; high = bad.
+
+    log T_ry - log T_yy for a given label y and its rival r: the same for all pairs under uniform noise, near
+    0 where a class is often taken for the other, far below where it never is.
+    """
+    odds_N = transition_KK[rivals_N, labels_N].clip(LEAST) / transition_KK[labels_N, labels_N].clip(LEAST)
+    log_odds_N: npt.NDArray[np.float32] = np.log(odds_N).astype(np.float32)
+    return log_odds_N
+
+
+def _sharpness(strength: float) -> float:
+    return SHARPNESS_WEAK + (SHARPNESS_STRONG - SHARPNESS_WEAK) * strength
+
+
 def _fit(probabilities_FK: Floats, labels_F: npt.NDArray[np.integer[Any]]) -> Floats:
-    """Return T [K, K], row k how class k is labelled, beginning with what the classifier's choices say."""
+    """Return T, beginning with what the classifier's choices say."""
     class_count = probabilities_FK.shape[1]
     chosen_FK = np.zeros_like(probabilities_FK)
     chosen_FK[np.arange(len(labels_F)), probabilities_FK.argmax(1)] = 1

@@ -278,6 +278,7 @@ def _keep(
     signals = beliefs.evidence(
         result.signals,
         labels_N,
+        score=result.config.score,
         competence=result.competence,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
     )

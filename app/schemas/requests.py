@@ -184,8 +184,9 @@ class Training(Request):
     )
     score: Literal["margin", "average", "last", "neighbours"] | None = Field(
         default=None,
-        description="what ranks: the averaged margin; the distance, averaged or last; or the share of the"
-        " nearest neighbours with another label, the margin among equals and where no features are kept",
+        description="what ranks: the averaged margin and the confusions of classes; the distance, averaged or"
+        " last; or the share of the nearest neighbours with another label, the margin among equals and where"
+        " no features are kept",
     )
     precision: Literal["fp32", "bf16"] | None = None
 

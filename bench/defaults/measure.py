@@ -78,6 +78,7 @@ def _estimates(result: TrainingResult, case: Case) -> dict[str, float]:
     told = beliefs.evidence(
         signals,
         case.given_N,
+        score=result.config.score,
         competence=result.competence,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
     )

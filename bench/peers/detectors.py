@@ -79,6 +79,7 @@ def limit(task: Task, config: TrainingConfig, kept: Path | None = None) -> Findi
     told = evidence(
         signals,
         task.given_N,
+        score=config.score,
         competence=trained.competence,
         classifier_probabilities_NK=trained.classifier_probabilities_NK,
     )
@@ -86,7 +87,7 @@ def limit(task: Task, config: TrainingConfig, kept: Path | None = None) -> Findi
     low, high = belief.error_count_interval
     return Finding(
         scores={
-            "limit score (default)": signals.score,
+            "limit score (default)": told["score"],
             "limit distance": signals.distance_average,
             "limit distance, last": signals.distance_last,
         },

@@ -9,7 +9,9 @@ from models.signals import Signals
 COUNT = 4_000
 
 
-def told(*, competence: float, with_classifier: bool = True) -> tuple[dict, np.ndarray, np.ndarray]:
+def told(
+    *, competence: float, with_classifier: bool = True, order_by: str = "average"
+) -> tuple[dict, np.ndarray, np.ndarray]:
     """Return evidence of ten even classes, the labels, of which a fifth is wrong, and which are."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 10, COUNT)
@@ -35,6 +37,7 @@ def told(*, competence: float, with_classifier: bool = True) -> tuple[dict, np.n
     found = evidence(
         signals,
         labels,
+        score=order_by,
         competence=competence,
         classifier_probabilities_NK=p if with_classifier else None,
     )
@@ -82,3 +85,44 @@ def test_without_a_classifier_the_distances_tell() -> None:
     disagrees = signals["top_labels_N3"][:, 0] != labels
     expected = judge(0.0, confidence_N=top[:, 0] - top[:, 1], disagrees_N=disagrees, competence=0.5)
     assert found.error_count / COUNT == pytest.approx(expected.centre, abs=1e-3)
+
+
+def confused(*, competence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and labels of three classes; of class 0 many are labelled 1, of class 2 none.
+
+    Every label has the same margin, and every sample labelled 1 has 0 or 2 as its rival.
+    """
+    truth = np.repeat([0, 1, 2], 300)
+    labels = truth.copy()
+    labels[:120] = 1
+    p = np.full((900, 3), 0.05)
+    p[np.arange(900), truth] = 0.9
+    best = np.argsort(-p, axis=1, kind="stable")
+    best[300:600] = [1, 2, 0]
+    flat = np.full(900, 0.5, np.float32)
+    signals = Signals(
+        score=flat,
+        distance=flat,
+        distance_average=flat,
+        distance_last=flat,
+        predicted_gradient_norm=flat,
+        margin=np.zeros(900, np.float32),
+        given_label_probability=flat,
+        top_labels_N3=best,
+        top_probabilities_N3=np.take_along_axis(p, best, axis=1).astype(np.float32),
+        loss=flat,
+    )
+    found = evidence(signals, labels, score="margin", competence=competence, classifier_probabilities_NK=p)
+    return found["score"], labels
+
+
+def test_a_strong_classifiers_confusions_tell_which_rivals_are_likely() -> None:
+    score, _ = confused(competence=0.9)
+    # T_01 is 120 of 300, T_11 is 1, and T_21 next to nothing.
+    assert score[:120] == pytest.approx(1 / (1 + np.exp(-0.5 * np.log(0.4) / 4)), abs=0.01)
+    assert (score[300:600] < score[:120].min() - 0.1).all()
+
+
+def test_a_weak_classifiers_confusions_do_not_rank() -> None:
+    score, _ = confused(competence=0.5)
+    assert score == pytest.approx(0.5)

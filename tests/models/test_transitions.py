@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.transitions import doubt
+from models.transitions import doubt, fit, log_odds
 
 
 def labelled(
@@ -23,6 +23,10 @@ def flattened(p: np.ndarray, sharpness: float) -> np.ndarray:
     return powers / powers.sum(1, keepdims=True)
 
 
+def judged(p: np.ndarray, labels: np.ndarray, *, strength: float) -> np.ndarray:
+    return doubt(p, labels, fit(p, labels, strength=strength), strength=strength)
+
+
 PAIR = np.array([[0.6, 0.4, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.9, 0.1], [0.1, 0.1, 0.1, 0.7]])
 
 
@@ -31,7 +35,7 @@ def test_doubt_is_bayes_posterior_under_the_confusions_that_made_the_labels(
     strength: float, sharpness: float
 ) -> None:
     p, labels, truth = labelled(PAIR, skill=4.0)
-    found = doubt(flattened(p, sharpness), labels, strength=strength)
+    found = judged(flattened(p, sharpness), labels, strength=strength)
     row = np.arange(len(labels))
     joint = p * PAIR.T[labels]
     exact = 1 - joint[row, labels] / joint.sum(1)
@@ -44,7 +48,7 @@ def test_a_label_that_its_class_is_never_taken_for_is_doubted_more() -> None:
     p, labels, _ = labelled(PAIR, skill=4.0)
     p = np.vstack([p, [[0.5, 0.4, 0.1, 0.0], [0.5, 0.1, 0.4, 0.0]]])
     labels = np.append(labels, [1, 2])
-    often, never = doubt(flattened(p, 2.0), labels, strength=0.0)[-2:]
+    often, never = judged(flattened(p, 2.0), labels, strength=0.0)[-2:]
     assert often > never + 0.2
 
 
@@ -52,19 +56,28 @@ def test_clean_labels_of_a_sure_classifier_are_not_doubted() -> None:
     labels = np.arange(1_000) % 5
     p = np.full((1_000, 5), 0.02)
     p[np.arange(1_000), labels] = 0.92
-    assert doubt(p, labels, strength=1.0).max() < 0.01
+    assert judged(p, labels, strength=1.0).max() < 0.01
 
 
 def test_absent_classes_and_single_samples_are_answered() -> None:
     p = np.full((3, 4), 0.25)
-    assert np.isfinite(doubt(p, np.array([1, 1, 1]), strength=0.0)).all()
-    assert np.isfinite(doubt(p[:1], np.array([3]), strength=1.0)).all()
+    assert np.isfinite(judged(p, np.array([1, 1, 1]), strength=0.0)).all()
+    assert np.isfinite(judged(p[:1], np.array([3]), strength=1.0)).all()
     certain = np.eye(4)[[0, 1]]
-    assert doubt(certain, np.array([0, 2]), strength=1.0)[1] > 0.5
+    assert judged(certain, np.array([0, 2]), strength=1.0)[1] > 0.5
 
 
 def test_parts_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     p, labels, _ = labelled(PAIR, skill=3.0, count=500)
-    whole = doubt(p, labels, strength=0.5)
+    whole = judged(p, labels, strength=0.5)
     monkeypatch.setattr("models.transitions.BLOCK_ROWS", 7)
-    np.testing.assert_allclose(doubt(p, labels, strength=0.5), whole, rtol=1e-6)
+    np.testing.assert_allclose(judged(p, labels, strength=0.5), whole, rtol=1e-6)
+
+
+def test_odds_of_a_confusion_are_those_that_made_the_labels() -> None:
+    p, labels, _ = labelled(PAIR, skill=4.0)
+    transition = fit(flattened(p, 10.0), labels, strength=1.0)
+    assert transition.sum(1) == pytest.approx(1)
+    often, never = log_odds(transition, np.array([1, 0]), np.array([0, 1]))
+    assert often == pytest.approx(np.log(0.4 / 1.0), abs=0.1)
+    assert never < np.log(0.01 / 0.6)
