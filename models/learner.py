@@ -20,6 +20,7 @@ from models.networks import Network, NetworkShape
 from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
 from models.objectives.forward import transition_matrix
 from models.parallel import Group
+from models.side_by_side import SideBySide, can_run
 
 RISE_SHARE = 0.25
 """one_cycle: the share of all steps in which the learning rate rises."""
@@ -87,6 +88,9 @@ class Learner:
         modules = [self.classifier] if self.predictor is None else [self.classifier, self.predictor]
         self._networks = nn.ModuleList(modules)
         self._trained_outputs = Compiled(self._outputs) if config.compiled else self._outputs
+        self._pair: SideBySide | None = None
+        if self.has_predictor and self._group.size == 1 and can_run(config, device):
+            self._pair, self._trained_outputs = SideBySide(), self._outputs_at_once
         self._optimiser = torch.optim.Adam(
             self._networks.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -146,17 +150,24 @@ class Learner:
         self._networks.train()
         outcome, classifier_logits_BK = self._judge(self._trained_outputs(inputs_B), labels_B)
         losses = [outcome.predictor_loss] if outcome.predictor_loss is not None else []
-        # f's graph holds only its own loss and q's only the other, so one backward pass serves both.
         if trains_classifier or not losses:
             losses.append(outcome.classifier_loss)
         self._optimiser.zero_grad(set_to_none=True)
-        loss = self._group.weighted(torch.stack(losses).sum(), rows=len(labels_B))
-        loss.backward()  # type: ignore[no-untyped-call]
+        self._go_back(losses, rows=len(labels_B))
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._group.average_gradients(self._networks.parameters(), rows=len(labels_B))
         self._optimiser.step()
         return outcome, classifier_logits_BK.detach()
+
+    def _go_back(self, losses: list[Tensor], *, rows: int) -> None:
+        """Leave the gradients of all losses; f's graph holds only its own loss and q's only the other."""
+        if self._pair is not None and len(losses) > 1:
+            of_predictor, of_classifier = losses
+            self._pair.do(of_classifier.backward, of_predictor.backward)
+            return
+        loss = self._group.weighted(torch.stack(losses).sum(), rows=rows)
+        loss.backward()  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def judge(self, inputs_B: Tensor, labels_B: Tensor) -> tuple[Outcome, Tensor]:
@@ -166,11 +177,31 @@ class Learner:
 
     def _outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return z [B, D] and the float32 logits [B, K] of f and q: both networks as one graph."""
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
-            features_BD = self.classifier.trunk(inputs_B)
-            classifier_logits_BK = self.classifier.output(features_BD).float()
-            predictor_logits_BK = None if self.predictor is None else self.predictor(inputs_B).float()
+        features_BD, classifier_logits_BK = self._classifier_outputs(inputs_B)
+        return features_BD, classifier_logits_BK, self._predictor_outputs(inputs_B)
+
+    def _outputs_at_once(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the same, while gradients are kept: what turns them off does so for one thread."""
+        assert self._pair is not None
+        (features_BD, classifier_logits_BK), predictor_logits_BK = self._pair.do(
+            lambda: self._classifier_outputs(inputs_B), lambda: self._predictor_outputs(inputs_B)
+        )
         return features_BD, classifier_logits_BK, predictor_logits_BK
+
+    def _classifier_outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor]:
+        with self._precision():
+            features_BD = self.classifier.trunk(inputs_B)
+            return features_BD, self.classifier.output(features_BD).float()
+
+    def _predictor_outputs(self, inputs_B: Tensor) -> Tensor | None:
+        if self.predictor is None:
+            return None
+        with self._precision():
+            logits_BK: Tensor = self.predictor(inputs_B)
+            return logits_BK.float()
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16")
 
     def _judge(
         self, networks_said: tuple[Tensor, Tensor, Tensor | None], labels_B: Tensor
@@ -192,7 +223,7 @@ class Learner:
         """
         judge = self.classifier if self.predictor is None else self.predictor
         judge.eval()
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
+        with self._precision():
             features_BD = judge.trunk(inputs_B)
             logits_BK = judge.output(features_BD)
         return features_BD.float(), logits_BK.float()

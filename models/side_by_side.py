@@ -1,0 +1,39 @@
+"""Two networks at once on a CPU: what the second does is done in a thread of its own.
+
+Threads that share every operation of a network wait for each other at its end, some hundred times a step; two
+networks meet twice a step. Torch's operations let go of Python while they compute.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+from models.config import TrainingConfig
+
+First, Second = TypeVar("First"), TypeVar("Second")
+
+
+def can_run(config: TrainingConfig, device: torch.device) -> bool:
+    """Whether there are cores for both networks, and nothing that both draw from one generator in turn."""
+    is_plain = config.dropout == 0 and not config.compiled
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return device.type == "cpu" and is_plain and 2 * torch.get_num_threads() <= cores
+
+
+class SideBySide:
+    """A thread that waits for the second network's work."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="second-network")
+
+    def do(self, first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
+        """Return what both return; what either raises is raised once both have ended."""
+        other = self._thread.submit(second)
+        try:
+            one = first()
+        finally:
+            other.exception()
+        return one, other.result()
