@@ -13,7 +13,8 @@ import torch
 
 from models.config import TrainingConfig
 
-First, Second = TypeVar("First"), TypeVar("Second")
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 
 def can_run(config: TrainingConfig, device: torch.device) -> bool:
