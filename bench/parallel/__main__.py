@@ -24,6 +24,7 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
+from bench.parallel import exchange
 from bench.scale.__main__ import CLASSES, WRONG_EVERY, patterns
 from models.companions import train_on
 from models.config import TrainingConfig, resolve
@@ -158,6 +159,8 @@ def main() -> None:
     options = parser.parse_args()
     devices = options.devices.split(",")
     about = {"torch": torch.__version__, "machine": platform.machine(), "cores": os.cpu_count()}
+    if devices[0] == "cpu":
+        print(json.dumps({"exchange_milliseconds": exchange.milliseconds()}), flush=True)  # noqa: T201 - output
     for name in options.works:
         with TemporaryDirectory(prefix="limit-audit-") as folder:
             given = problem(Path(folder), name, WORKS[name], epochs=options.epochs, device=devices[0])
