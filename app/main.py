@@ -1,7 +1,10 @@
 """Builds the application: `uvicorn --factory app.main:create_app`."""
 
+import gc
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -109,6 +112,7 @@ def create_app() -> FastAPI:
         responses=ERRORS,
         docs_url=None,  # FastAPI's pages load their scripts from elsewhere
         redoc_url=None,
+        lifespan=_serving,
     )
     for module in ROUTERS:
         app.include_router(module.router)
@@ -128,6 +132,18 @@ def create_app() -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=chosen.body_max_bytes, seconds=chosen.body_seconds)
     app.add_middleware(Observed)
     return app
+
+
+@asynccontextmanager
+async def _serving(_: FastAPI) -> AsyncIterator[None]:
+    """Look for garbage among what requests make alone.
+
+    The 190,000 objects of the modules and routes stay as long as the process. To look through them, as Python
+    does again and again, stopped every request for 170 to 300 ms.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
 
 
 def _problem(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:

@@ -1,5 +1,6 @@
 """Counts that do not depend on the machine: statements, rows visited and bytes moved by the service."""
 
+import gc
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
@@ -128,6 +129,14 @@ def test_a_connection_is_opened_once_however_many_are_needed_together(database: 
             for _ in range(6):
                 together.enter_context(database.reading()).execute(text("SELECT 1"))
     assert len(opened) == 6
+
+
+def test_looking_for_garbage_leaves_out_what_stays_as_long_as_the_process(api: TestClient) -> None:
+    gc.unfreeze()
+    before = len(gc.get_objects())
+    with TestClient(api.app):
+        looked_through = len(gc.get_objects())
+    assert looked_through < before / 10
 
 
 def _coroutine(value: object) -> Callable[[], Coroutine[Any, Any, object]]:
