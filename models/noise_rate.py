@@ -19,7 +19,7 @@ WEAK, STRONG = 0.75, 0.83
 """Competence, the agreement of all samples over that of the surest: below a network is weak, above strong."""
 SPREAD_LOW, SPREAD_HIGH = 0.85, 1.1
 """Interval around a strong network's count, as seen on data with known errors."""
-DOUBT_SHARE = 1 / 3
+DOUBT_SHARE = 1 / 4
 """Of the mean doubt in a weak network's count; the other part is that of its surest samples."""
 SPREAD_DOUBT = 1.15
 """Interval around a strong network's mean doubt, as a factor, as seen on data with known errors."""

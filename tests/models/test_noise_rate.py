@@ -54,11 +54,11 @@ def test_a_handful_of_samples_is_answered() -> None:
     assert found.low <= found.centre <= found.high
 
 
-def test_a_weak_networks_doubts_and_its_surest_samples_count_one_to_two() -> None:
+def test_a_weak_networks_doubts_and_its_surest_samples_count_one_to_three() -> None:
     confidence, disagrees = groups([0.2, 0.3, 0.4, 0.4, 0.5, 0.6, 0.6, 0.6, 0.7, 0.7])
     found = of_doubts(0.1, confidence_N=confidence, disagrees_N=disagrees, competence=0.5)
     # The surest samples tell 0.40 and at most 0.48, the doubts less than the surest tenth's 0.2.
-    assert found.centre == pytest.approx((0.1 + 2 * 0.40) / 3)
+    assert found.centre == pytest.approx((0.1 + 3 * 0.40) / 4)
     assert found.low == pytest.approx(0.1 - 1.96 * np.sqrt(0.1 * 0.9 / 1000))
     assert found.high == pytest.approx(0.48 + 1.96 * np.sqrt(0.48 * 0.52 / 1000))
 
