@@ -12,7 +12,7 @@ from app.client import Client
 
 CLASSES, PER_CLASS, SIDE = 4, 60, 16
 WRONG_EVERY = 10
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 900
 
 
 def planted(path: Path) -> set[int]:

@@ -45,7 +45,8 @@ function show(audit) {
       run.device,
     ].filter(Boolean).join(" · ");
   } else if (audit.runs.some((one) => one.waiting)) {
-    find("stage").textContent = audit.runs.find((one) => one.waiting).waiting.detail;
+    find("stage").textContent = "Waiting for a worker";
+    find("speed").textContent = audit.runs.find((one) => one.waiting).waiting.detail;
   } else if (audit.runs.every((one) => one.status === "succeeded")) find("stage").textContent = "Ranking the samples";
   const left = audit.eta_seconds === null ? "" : ` · about ${duration(audit.eta_seconds)} left`;
   find("eta").textContent = `${percent(audit.fraction, 0)}${left}`;
