@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -22,6 +23,8 @@ from app.settings import PREFIX, settings
 log = structlog.get_logger()
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 DEVICES = f"{PREFIX}DEVICES"
+THREADS = "OMP_NUM_THREADS"
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
 QUERY = ("nvidia-smi", "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits")
 POLL_SECONDS = 0.5
 RESTART_SECONDS = 5.0
@@ -81,10 +84,26 @@ def gpus() -> list[Gpu]:
     return [gpu for gpu in found if {str(gpu.index), gpu.uuid} & set(visible.split(","))]
 
 
+def threads() -> int:
+    """Return how many threads train on processors: the container's cores, else half of the host's.
+
+    torch would take all that the host has. Threads wait for each other, so that with one core fewer than
+    threads a training stands still; without a limit of its own, the other half is the other services'.
+    """
+    cores = os.cpu_count() or 1
+    try:
+        quota, period = map(int, QUOTA.read_text().split())
+    except (OSError, ValueError):  # no control group, or its quota is the word "max"
+        return max(1, cores // 2)
+    return max(1, min(cores, quota // period))
+
+
 def members(found: list[Gpu], *, gpus_per_run: int = 1) -> list[Member]:
     """Return one worker for every so many GPUs; without any, one that trains on the processors."""
     if not found:
-        return [Member(name="train", environment={VISIBLE: ""})]
+        return [
+            Member(name="train", environment={VISIBLE: "", THREADS: os.environ.get(THREADS, str(threads()))})
+        ]
     starts = range(0, len(found), gpus_per_run)
     return [_member(found[start : start + gpus_per_run]) for start in starts]
 

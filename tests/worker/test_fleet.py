@@ -55,7 +55,27 @@ def test_a_driver_that_fails_means_no_gpu_and_one_worker_trains_on_the_processor
     driver.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'\nexit 9\n")
     assert gpus() == []
     (worker,) = members([])
-    assert worker.environment == {"CUDA_VISIBLE_DEVICES": ""}
+    assert worker.environment["CUDA_VISIBLE_DEVICES"] == ""
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("150000 100000", 1), ("400000 100000", 4), ("9900000 100000", 16), ("max 100000", 8), (None, 8)],
+)
+def test_processors_train_with_as_many_threads_as_the_container_has_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str | None, expected: int
+) -> None:
+    monkeypatch.delenv(fleet.THREADS, raising=False)
+    monkeypatch.setattr(fleet, "QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(fleet.os, "cpu_count", lambda: 16)
+    if quota is not None:
+        (tmp_path / "cpu.max").write_text(quota)
+    assert members([])[0].environment[fleet.THREADS] == str(expected)
+
+
+def test_the_number_of_threads_may_be_set_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(fleet.THREADS, "3")
+    assert members([])[0].environment[fleet.THREADS] == "3"
 
 
 def test_a_gpu_that_is_required_and_missing_is_explained(
