@@ -24,7 +24,13 @@ Read = Callable[[int, int], bytes]
 
 def address(kind: str | None, dataset_id: UUID, position: int) -> str | None:
     """Return where a sample's picture is, None where the dataset's kind is not "images"."""
-    return f"/v1/datasets/{dataset_id}/samples/{position}/image" if kind == "images" else None
+    begin = addresses(kind, dataset_id)
+    return begin and f"{begin}{position}/image"
+
+
+def addresses(kind: str | None, dataset_id: UUID) -> str | None:
+    """Return what `address` has before the position."""
+    return f"/v1/datasets/{dataset_id}/samples/" if kind == "images" else None
 
 
 def position_at(picture_address: str) -> int:

@@ -6,7 +6,7 @@ documents that go out as they are. Tests hold them to the fields of `app.schemas
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -72,6 +72,11 @@ class Ranking:
     status: str
     kind: str
     class_names: Sequence[str]
+
+    @cached_property
+    def pictures_at(self) -> str | None:
+        """What the addresses of all pictures begin with; None without pictures."""
+        return pictures.addresses(self.kind, self.dataset_id)
 
     @property
     def table(self) -> Table:
@@ -218,7 +223,7 @@ def _document(ranking: Ranking, row: Row[Any]) -> Document:
     document["suggestions"] = suggestions
     document["true_label"] = None if true is None else names[true]
     document["is_error"] = None if true is None else true != given
-    document["image_url"] = pictures.address(ranking.kind, ranking.dataset_id, position)
+    document["image_url"] = ranking.pictures_at and f"{ranking.pictures_at}{position}/image"
     document["review"] = _review(names, position, row[plain + 9 :])
     return document
 
