@@ -59,6 +59,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--works", nargs="+", choices=training.WORKS, default=["mnist_cnn", "mlp"])
     parser.add_argument("--rounds", type=int, default=5, help="turns, of which the median counts")
     parser.add_argument("--goal", choices=detection.GOALS, help="of `detection`; default: by the device")
+    parser.add_argument("--method", help="of `detection`; default: what is chosen")
     parser.add_argument("--detection-samples", type=int, help="of `detection`; default: all")
     parser.add_argument("--epochs", type=int, help="of `detection`; default: as many as are chosen")
     parser.add_argument("--samples", type=int, default=1_000_000, help="of the largest audit")

@@ -53,8 +53,8 @@ def measured(options: argparse.Namespace) -> list[Figure]:
         samples.labels_N, class_count=samples.class_count, rate=goal.noise_rate, seed=0
     )
     requested: dict[str, object] = {"seed": 0, **goal.requested}
-    if options.epochs is not None:
-        requested["epochs"] = options.epochs
+    asked = {"epochs": options.epochs, "method": options.method}
+    requested.update({name: value for name, value in asked.items() if value is not None})
     config = resolve(
         requested,
         shape=samples.inputs.shape[1:],

@@ -18,6 +18,7 @@ from models.config import resolve
 from models.training import train
 
 PLOT = Path(__file__).parents[2] / "docs" / "images" / "speed" / "growth.png"
+CURVES = {"epoch_cpu_seconds": "one epoch and scoring, CPU s", "finish_cpu_seconds": "finishing, CPU s"}
 FEATURES = 16
 ALONE = "from bench.speed import growth; growth.alone({samples}, {classes})"
 
@@ -81,17 +82,19 @@ def _draw(sizes: list[dict[str, Any]]) -> None:
     classes = sorted((each for each in sizes if each["samples"] == 10_000), key=lambda each: each["classes"])  # noqa: PLR2004
     drawing = Drawing(figsize=(9, 3.6), layout="constrained")
     left, right = drawing.subplots(1, 2)
-    for axes, points, over in ((left, grown, "samples"), (right, classes, "classes")):
+    panels = ((left, grown, "samples", "10 classes"), (right, classes, "classes", "10,000 samples"))
+    for axes, points, over, title in panels:
         places = [each[over] for each in points]
-        for name in ("epoch_cpu_seconds", "finish_cpu_seconds"):
-            axes.loglog(places, [each[name] for each in points], "o-", label=name.replace("_", " "))
+        for name, label in CURVES.items():
+            axes.loglog(places, [each[name] for each in points], "o-", label=label)
         axes.loglog(places, [each["memory_mb"] / 1_000 for each in points], "s--", label="memory, GB")
-        axes.set_xlabel(over)
+        axes.set(xlabel=over, ylabel="CPU seconds, GB", title=title)
         axes.grid(visible=True, alpha=0.3)
     last = grown[-1]
     ends = [grown[0]["samples"], last["samples"]]
     per_sample = last["epoch_cpu_seconds"] / last["samples"]
     left.loglog(ends, [per_sample * end for end in ends], ":", color="grey", label="linear")
     left.legend(fontsize=8)
+    right.set_ylim(0.1, 10)
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     drawing.savefig(PLOT, dpi=110)
