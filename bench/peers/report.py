@@ -101,7 +101,8 @@ def plot(lines: Iterable[Line], path: Path) -> None:
         cells = _scores([line for line in lines if line["key"]["detector"] != "random"], name)
         names = sorted(cells, key=lambda row: _mean_over_tasks(cells[row]))
         for task in dict.fromkeys(line["key"]["task"] for line in lines):
-            values = [statistics.fmean(cells[row][task]) if cells[row][task] else None for row in names]
+            found = [cells[row].get(task) for row in names]
+            values = [statistics.fmean(each) if each else None for each in found]
             axis.plot(values, names, "o", alpha=0.7, label=task)
         axis.plot([_mean_over_tasks(cells[row]) for row in names], names, "k|", markersize=18, label="mean")
         axis.set_title(title)
