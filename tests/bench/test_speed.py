@@ -26,7 +26,9 @@ def test_the_way_to_an_area_is_told_epoch_by_epoch(monkeypatch: pytest.MonkeyPat
         inputs=rng.integers(0, 256, (48, 32, 32, 3), dtype=np.uint8), labels_N=np.arange(48) % 10
     )
     monkeypatch.setattr(data, "cifar10", lambda _: samples)
-    options = argparse.Namespace(goal="cifar10", device="cpu", data=Path(), detection_samples=None, epochs=1)
+    options = argparse.Namespace(
+        goal="cifar10", device="cpu", data=Path(), detection_samples=None, epochs=1, method=None
+    )
     *reached, last = detection.measured(options)
     assert [figure.bar for figure in reached] == ["< 180 s on one H200"]
     assert math.isnan(reached[0].value)  # noise holds nothing to be learned

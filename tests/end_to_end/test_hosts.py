@@ -79,7 +79,7 @@ def test_runs_spread_over_workers_and_a_lost_one_s_run_is_finished_by_another(
     file = digits_zip(tmp_path / "digits.zip", per_class=60, classes=5)
     with Client(stack.url) as client:
         dataset = client.upload(file, name="digits", progress=False).wait(progress=False)
-        asked = {"repeats": 3, "epochs": 15, "method": "limit_g", "network": "mnist_cnn", "input_size": 28}
+        asked = {"repeats": 3, "epochs": 60, "method": "limit_g", "network": "mnist_cnn", "input_size": 28}
         audit_id = dataset.audit(**asked).id
 
         def both_train(runs: list[dict[str, Any]]) -> bool:
