@@ -37,7 +37,7 @@ def fit(
         strength: how far the classifier knows its data, in [0, 1]; see `noise_rate.strength`.
 
     """
-    fitted = np.linspace(0, len(labels_N) - 1, min(len(labels_N), FITTED_MAX)).astype(np.int64)
+    fitted = _fitted(len(labels_N))
     return _fit(_sharpened(probabilities_NK[fitted], _sharpness(strength)), labels_N[fitted])
 
 
@@ -66,21 +66,39 @@ def doubt(
     return doubt_N.clip(0, 1)
 
 
-def log_odds(
-    transition_KK: Floats, labels_N: npt.NDArray[np.integer[Any]], rivals_N: npt.NDArray[np.integer[Any]]
-) -> npt.NDArray[np.float32]:
-    """Return how much rather a rival class is labelled so than the given class itself [N]; high = bad.
+def leanings(
+    probabilities_NK: npt.NDArray[np.floating[Any]],
+    labels_N: npt.NDArray[np.integer[Any]],
+    *,
+    strength: float,
+) -> Floats:
+    """Return A [K, K], how much rather class k is labelled y than class y is labelled k; A_yk = -A_ky.
 
-    log T_ry - log T_yy for a given label y and its rival r: the same for all pairs under uniform noise, near
-    0 where a class is often taken for the other, far below where it never is.
+    log T_ky - log T_yk, of a T fitted for it. What two classes have in common, such as a network that cannot
+    tell them apart, is in both and cancels out; labels that go one way alone remain.
+
+    Args:
+        probabilities_NK: see `fit`.
+        labels_N: the given labels.
+        strength: see `fit`. A weak classifier's probabilities are taken as they are.
+
     """
-    odds_N = transition_KK[rivals_N, labels_N].clip(LEAST) / transition_KK[labels_N, labels_N].clip(LEAST)
-    log_odds_N: npt.NDArray[np.float32] = np.log(odds_N).astype(np.float32)
-    return log_odds_N
+    fitted = _fitted(len(labels_N))
+    probabilities_FK = _sharpened(probabilities_NK[fitted], _sharpness(strength, weak=1.0))
+    transition_KK = _fit(probabilities_FK, labels_N[fitted])
+    classes_FK = _classes(probabilities_FK, labels_N[fitted], transition_KK)
+    # With one label more of every kind a class with few samples leans nowhere.
+    log_KK = np.log(_transitions(classes_FK, labels_N[fitted], prior=1.0))
+    leaning_KK: Floats = log_KK - log_KK.T
+    return leaning_KK
 
 
-def _sharpness(strength: float) -> float:
-    return SHARPNESS_WEAK + (SHARPNESS_STRONG - SHARPNESS_WEAK) * strength
+def _fitted(sample_count: int) -> npt.NDArray[np.int64]:
+    return np.linspace(0, sample_count - 1, min(sample_count, FITTED_MAX)).astype(np.int64)
+
+
+def _sharpness(strength: float, *, weak: float = SHARPNESS_WEAK) -> float:
+    return weak + (SHARPNESS_STRONG - weak) * strength
 
 
 def _fit(probabilities_FK: Floats, labels_F: npt.NDArray[np.integer[Any]]) -> Floats:

@@ -2,6 +2,7 @@
 
     make peers DATA=folder ARGS="--seeds 0 --count 6000"
     python -m bench.peers --data DATA --tasks mnist-uniform-80 letter-uniform-20 --seeds 0 1 2 --count 10000
+    python -m bench.peers --data DATA --unseen --name unseen --count 10000
 
 Every finished detector adds a line to bench/peers/results/NAME.jsonl and is not run again. The table and the
 plot are made from all lines of that file.
@@ -26,9 +27,11 @@ from bench.peers import report
 from bench.peers.detectors import DETECTORS, as_cross_entropy, limit
 from bench.peers.figures import figures
 from bench.peers.tasks import TASKS, Task
+from bench.peers.unseen import UNSEEN
 from models.config import TrainingConfig, resolve
 
 FOLDER = Path(__file__).with_name("results")
+EVERY_TASK = {**TASKS, **UNSEEN}
 PACKAGES = ("torch", "numpy", "scikit-learn", "cleanlab", "aum")
 
 
@@ -74,7 +77,7 @@ def compare(options: argparse.Namespace, results: Results) -> None:
 
 def measured(data: Path, key: dict[str, Any], keep: Path | None) -> dict[str, Any]:
     """Run one detector on one task; return every figure with configuration and machine."""
-    task = TASKS[key["task"]](data, key["seed"], key["count"])
+    task = EVERY_TASK[key["task"]](data, key["seed"], key["count"])
     config = configuration(task, seed=key["seed"], epochs=key["epochs"])
     shared = config if key["detector"] == "limit" else as_cross_entropy(config)
     started_on = machine()
@@ -90,7 +93,8 @@ def main(arguments: Sequence[str]) -> None:
     """Compare, then print the table and draw the plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with mnist/, letter/, cifar10/ ...")
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--tasks", nargs="+", choices=EVERY_TASK, default=list(TASKS))
+    parser.add_argument("--unseen", action="store_true", help="the tasks that no default was chosen on")
     parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--count", type=int, help="samples of each task, drawn by the seed; default all")
@@ -100,6 +104,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--keep", type=Path, help="folder for what LIMIT's trainings told, used where it is")
     parser.add_argument("--name", default="comparison", help="of the file of results")
     options = parser.parse_args(arguments)
+    if options.unseen:
+        options.tasks = list(UNSEEN)
     results = Results(FOLDER / f"{options.name}.jsonl")
     compare(options, results)
     table = report.table(results.lines())

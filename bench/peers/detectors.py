@@ -74,7 +74,6 @@ def limit(task: Task, config: TrainingConfig, kept: Path | None = None) -> Findi
     else:
         trained = Trained.load(kept, config)
     signals = trained.signals
-    disagrees_N = signals.top_labels_N3[:, 0] != task.given_N
     started = time.monotonic()
     told = evidence(
         signals,
@@ -93,7 +92,7 @@ def limit(task: Task, config: TrainingConfig, kept: Path | None = None) -> Findi
         },
         cuts={
             "limit cut": belief.is_label_issue_N,
-            "limit suggested != given": disagrees_N,
+            "limit suggested != given": told["top_labels_N3"][:, 0] != task.given_N,
         },
         noise_rates={"limit": belief.error_count / len(task.given_N)},
         network_samples=2 * trained.epochs * len(task.given_N),

@@ -32,6 +32,8 @@ class Task:
 
 
 Load = Callable[[Path], Samples]
+Make = Callable[[Path, int, int | None], Task]
+"""(data folder, seed, number of samples or None for all) to samples and labels."""
 Plant = Callable[[npt.NDArray[np.int64], int, int], npt.NDArray[np.int64]]
 """Makes given labels from true ones, the number of classes and a seed."""
 
@@ -60,7 +62,9 @@ def class_dependent(true_N: npt.NDArray[np.int64], classes: int, seed: int) -> n
     return noise.confusion(true_N, matrix_KK=matrix_KK, seed=seed)[0]
 
 
-def _planted(load: Load, plant: Plant) -> Callable[[Path, int, int | None], Task]:
+def planted(load: Load, plant: Plant) -> Make:
+    """Return a task of clean data whose labels are made wrong."""
+
     def make(folder: Path, seed: int, count: int | None) -> Task:
         samples = load(folder).part(count, seed)
         return Task(
@@ -73,7 +77,7 @@ def _planted(load: Load, plant: Plant) -> Callable[[Path, int, int | None], Task
     return make
 
 
-def _human(label_set: str) -> Callable[[Path, int, int | None], Task]:
+def _human(label_set: str) -> Make:
     def make(folder: Path, seed: int, count: int | None) -> Task:
         samples = datasets.cifar10(folder)
         given_N = Samples(inputs=samples.inputs, labels_N=datasets.cifar10_labels(folder, label_set))
@@ -89,18 +93,18 @@ def _human(label_set: str) -> Callable[[Path, int, int | None], Task]:
 
 NEXT_DIGIT = {digit: (digit + 1) % 10 for digit in range(10)}
 
-TASKS: Mapping[str, Callable[[Path, int, int | None], Task]] = {
-    "mnist-uniform-20": _planted(datasets.mnist, uniform(0.2)),
-    "mnist-uniform-50": _planted(datasets.mnist, uniform(0.5)),
-    "mnist-uniform-80": _planted(datasets.mnist, uniform(0.8)),
-    "mnist-pair-40": _planted(datasets.mnist, pair(0.4, NEXT_DIGIT)),
-    "cifar10-uniform-40": _planted(datasets.cifar10, uniform(0.4)),
-    "cifar10-pair-40": _planted(datasets.cifar10, pair(0.4, noise.CIFAR10_PAIRS)),
+TASKS: Mapping[str, Make] = {
+    "mnist-uniform-20": planted(datasets.mnist, uniform(0.2)),
+    "mnist-uniform-50": planted(datasets.mnist, uniform(0.5)),
+    "mnist-uniform-80": planted(datasets.mnist, uniform(0.8)),
+    "mnist-pair-40": planted(datasets.mnist, pair(0.4, NEXT_DIGIT)),
+    "cifar10-uniform-40": planted(datasets.cifar10, uniform(0.4)),
+    "cifar10-pair-40": planted(datasets.cifar10, pair(0.4, noise.CIFAR10_PAIRS)),
     "cifar10-random1": _human("random1"),
     "cifar10-worse": _human("worse"),
-    "letter-uniform-20": _planted(datasets.letter, uniform(0.2)),
-    "letter-class-dependent": _planted(datasets.letter, class_dependent),
-    "digits-uniform-20": _planted(datasets.digits, uniform(0.2)),
-    "flowers-uniform-20": _planted(datasets.flowers, uniform(0.2)),
+    "letter-uniform-20": planted(datasets.letter, uniform(0.2)),
+    "letter-class-dependent": planted(datasets.letter, class_dependent),
+    "digits-uniform-20": planted(datasets.digits, uniform(0.2)),
+    "flowers-uniform-20": planted(datasets.flowers, uniform(0.2)),
 }
-"""Every task: (data folder, seed, number of samples or None for all) to samples and labels."""
+"""Every task that defaults were chosen on."""

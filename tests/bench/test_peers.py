@@ -7,7 +7,8 @@ from bench.peers import rehearse, report
 from bench.peers.data import Samples, digits
 from bench.peers.detectors import DETECTORS, Finding, as_cross_entropy
 from bench.peers.figures import calibration_error, cut, figures, ranking
-from bench.peers.tasks import NEXT_DIGIT, Task, class_dependent, pair, uniform
+from bench.peers.tasks import NEXT_DIGIT, TASKS, Task, class_dependent, pair, uniform
+from bench.peers.unseen import UNSEEN
 from models.config import resolve
 
 NOWHERE = Path()
@@ -25,6 +26,21 @@ def test_tasks_plant_the_noise_their_names_say() -> None:
     rates = [noise_rate(class_dependent, seed) for seed in range(3)]
     assert all(0.1 < rate < 0.35 for rate in rates)
     assert len(set(rates)) == 3
+
+
+def test_hard_samples_are_the_ones_that_are_mislabelled() -> None:
+    task = UNSEEN["digits-hard-20"](Path(), 0, None)
+    assert task.is_error.mean() == pytest.approx(0.2, abs=0.03)
+    # Eights look like much else, fours like nothing else.
+    assert task.is_error[task.true_N == 8].mean() > 3 * task.is_error[task.true_N == 4].mean()
+    again = UNSEEN["digits-hard-20"](Path(), 0, None)
+    np.testing.assert_array_equal(task.given_N, again.given_N)
+
+
+def test_tasks_that_defaults_were_chosen_on_are_not_called_unseen() -> None:
+    assert not set(TASKS) & set(UNSEEN)
+    tumours = UNSEEN["tumours-uniform-10"](Path(), 0, None)
+    assert (tumours.class_count, tumours.inputs.shape) == (2, (569, 30))
 
 
 def test_chance_knows_nothing_of_the_noise_of_its_seed() -> None:

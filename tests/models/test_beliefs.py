@@ -87,18 +87,21 @@ def test_without_a_classifier_the_distances_tell() -> None:
     assert found.error_count / COUNT == pytest.approx(expected.centre, abs=1e-3)
 
 
-def confused(*, competence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores and labels of three classes; of class 0 many are labelled 1, of class 2 none.
+def confused(*, competence: float, reverse: int = 0, memorised: int = 0) -> tuple[dict, np.ndarray]:
+    """Return evidence and labels of three classes; many of 0 are labelled 1, `reverse` of 1 are labelled 0.
 
-    Every label has the same margin, and every sample labelled 1 has 0 or 2 as its rival.
+    No label has a margin, and the classifier takes every sample for what it is; the judge takes the first
+    `memorised` of class 0 for what they are called.
     """
     truth = np.repeat([0, 1, 2], 300)
     labels = truth.copy()
     labels[:120] = 1
+    labels[300 : 300 + reverse] = 0
     p = np.full((900, 3), 0.05)
     p[np.arange(900), truth] = 0.9
     best = np.argsort(-p, axis=1, kind="stable")
-    best[300:600] = [1, 2, 0]
+    best[truth == 1] = [1, 2, 0]
+    best[:memorised] = [1, 0, 2]
     flat = np.full(900, 0.5, np.float32)
     signals = Signals(
         score=flat,
@@ -109,20 +112,31 @@ def confused(*, competence: float) -> tuple[np.ndarray, np.ndarray]:
         margin=np.zeros(900, np.float32),
         given_label_probability=flat,
         top_labels_N3=best,
-        top_probabilities_N3=np.take_along_axis(p, best, axis=1).astype(np.float32),
+        top_probabilities_N3=np.tile(np.array([0.45, 0.4, 0.15], np.float32), (900, 1)),
         loss=flat,
     )
     found = evidence(signals, labels, score="margin", competence=competence, classifier_probabilities_NK=p)
-    return found["score"], labels
+    return found, labels
 
 
-def test_a_strong_classifiers_confusions_tell_which_rivals_are_likely() -> None:
-    score, _ = confused(competence=0.9)
-    # T_01 is 120 of 300, T_11 is 1, and T_21 next to nothing.
-    assert score[:120] == pytest.approx(1 / (1 + np.exp(-0.5 * np.log(0.4) / 4)), abs=0.01)
-    assert (score[300:600] < score[:120].min() - 0.1).all()
+@pytest.mark.parametrize("competence", [0.5, 0.9])
+def test_a_rival_that_is_labelled_so_and_not_the_other_way_is_likelier(competence: float) -> None:
+    found, _ = confused(competence=competence)
+    wrong, right = found["score"][:120], found["score"][300:600]
+    assert wrong.min() > right.max() + 0.1
 
 
-def test_a_weak_classifiers_confusions_do_not_rank() -> None:
-    score, _ = confused(competence=0.5)
-    assert score == pytest.approx(0.5)
+@pytest.mark.parametrize("competence", [0.5, 0.9])
+def test_labels_that_go_both_ways_alike_change_nothing(competence: float) -> None:
+    found, _ = confused(competence=competence, reverse=120)
+    assert found["score"] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_weak_networks_choice_follows_the_leanings_and_a_strong_ones_stays() -> None:
+    # The judge takes the first 30 samples, of class 0, for what they are called: 1.
+    for competence, suggested in ((0.5, 0), (0.9, 1)):
+        found, labels = confused(competence=competence, memorised=30)
+        assert (labels[:30] == 1).all()
+        assert (found["top_labels_N3"][:30, 0] == suggested).all()
+        assert found["top_probabilities_N3"].sum(1) == pytest.approx(1, abs=1e-6)
+        assert (np.diff(found["top_probabilities_N3"], axis=1) <= 0).all()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.transitions import doubt, fit, log_odds
+from models.transitions import doubt, fit, leanings
 
 
 def labelled(
@@ -74,10 +74,33 @@ def test_parts_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     np.testing.assert_allclose(judged(p, labels, strength=0.5), whole, rtol=1e-6)
 
 
-def test_odds_of_a_confusion_are_those_that_made_the_labels() -> None:
+def test_leanings_are_the_odds_of_a_confusion_over_those_of_its_reverse() -> None:
     p, labels, _ = labelled(PAIR, skill=4.0)
-    transition = fit(flattened(p, 10.0), labels, strength=1.0)
-    assert transition.sum(1) == pytest.approx(1)
-    often, never = log_odds(transition, np.array([1, 0]), np.array([0, 1]))
-    assert often == pytest.approx(np.log(0.4 / 1.0), abs=0.1)
-    assert never < np.log(0.01 / 0.6)
+    leaning = leanings(flattened(p, 10.0), labels, strength=1.0)
+    np.testing.assert_allclose(leaning, -leaning.T)
+    assert leaning[0, 1] > 4
+    assert leaning[3, 0] > 3
+    assert leaning[3, 2] == pytest.approx(0, abs=0.3)  # a tenth each way
+
+
+def test_a_weak_classifiers_probabilities_are_taken_as_they_are() -> None:
+    p, labels, _ = labelled(PAIR, skill=4.0)
+    assert leanings(p, labels, strength=0.0)[0, 1] > 4
+
+
+def test_what_a_classifier_cannot_tell_apart_leans_nowhere() -> None:
+    # Classes 0 and 1 look alike, and nobody labelled anything wrong.
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 8_000)
+    p = np.full((8_000, 4), 0.05)
+    p[np.arange(8_000), truth] = 0.85
+    p[truth < 2] = [0.45, 0.45, 0.05, 0.05]
+    for strength in (0.0, 1.0):
+        assert np.abs(leanings(p, truth, strength=strength)).max() < 0.3
+
+
+def test_classes_without_samples_lean_nowhere() -> None:
+    p = np.full((40, 5), 0.2)
+    labels = np.arange(40) % 3
+    assert np.abs(leanings(p, labels, strength=0.0)[3:, 3:]).max() == 0
+    assert np.isfinite(leanings(p, labels, strength=1.0)).all()
