@@ -26,7 +26,7 @@ up: $(INSTALLED) ## run the service on loopback until Ctrl-C
 	@exec $(BIN)/limit-audit up
 
 test: $(INSTALLED) ## run the whole test suite, two files at a time
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 peers: $(INSTALLED) ## compare with cleanlab, AUM and plain losses: make peers DATA=folder (docs/detection.md)
 	$(BIN)/python -m bench.peers --data $(DATA) $(ARGS)

