@@ -1,86 +1,42 @@
 """The service with its files in a bucket: API and workers share nothing but database, broker and bucket."""
 
 import io
-import logging
-import re
 import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import numpy as np
 import psutil
 import pyarrow as pa
 import pytest
-from moto.server import ThreadedMotoServer
 from pyarrow import parquet
 
 from app.client import Audit, Client, Dataset
 from app.local import LocalStack
+from tests.end_to_end import buckets
+from tests.end_to_end.buckets import Bucket
 from tests.made import digits_zip
 
-SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"}
 PREFIX = "some/prefix"
 OTHER_HOSTS = ("worker-cpu", "worker-train")
 CLASSES, PER_CLASS = 4, 40
-ROWS, COLUMNS = 12_000, 2_000
+ROWS, COLUMNS = 6_000, 2_000
 PACK_BYTES, PIECE_BYTES = ROWS * COLUMNS * 4, 2**23
-ASKED = re.compile(r"(GET|PUT|POST|HEAD|DELETE) (\S+) HTTP")
 QUICK = {"method": "limit_g", "epochs": 2, "seed": 1}
-
-
-class Bucket:
-    """A bucket on moto's server, looked at without our own code."""
-
-    def __init__(self, url: str) -> None:
-        self.url, self.name = url, f"audits-{uuid4().hex}"
-        self.requests: list[tuple[str, str]] = []
-        httpx.put(f"{url}/{self.name}", headers=SIGNED, trust_env=False).raise_for_status()
-
-    def objects(self) -> list[str]:
-        answer = httpx.get(f"{self.url}/{self.name}?list-type=2", headers=SIGNED, trust_env=False)
-        return re.findall("<Key>(.*?)</Key>", answer.text)
-
-    def unfinished_uploads(self) -> list[str]:
-        answer = httpx.get(f"{self.url}/{self.name}?uploads", headers=SIGNED, trust_env=False)
-        return re.findall("<UploadId>(.*?)</UploadId>", answer.raise_for_status().text)
-
-    def downloads(self, ending: str) -> int:
-        """Return how often an object was asked for, in pieces or whole."""
-        return sum(verb == "GET" and path.endswith(ending) for verb, path in self.requests)
 
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[Bucket]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    made = Bucket(f"http://{host}:{port}")
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            made.requests += ASKED.findall(record.getMessage())
-
-    listener, logger = Listener(), logging.getLogger("werkzeug")
-    before = logger.level
-    logger.addHandler(listener)
-    logger.setLevel(logging.INFO)
-    yield made
-    logger.removeHandler(listener)
-    logger.setLevel(before)
-    server.stop()
+    with buckets.serving() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def stack(open_folder: Path, bucket: Bucket) -> Iterator[LocalStack]:
     settings = {
-        "LIMIT_AUDIT_STORAGE_URL": f"s3://{bucket.name}/{PREFIX}",
-        "LIMIT_AUDIT_STORAGE_ENDPOINT": bucket.url,
-        "LIMIT_AUDIT_STORAGE_REGION": "us-east-1",
-        "LIMIT_AUDIT_STORAGE_KEY_ID": "test",
-        "LIMIT_AUDIT_STORAGE_SECRET": uuid4().hex,  # the server takes any
+        **bucket.settings(PREFIX),
         "LIMIT_AUDIT_CHECKPOINT_SECONDS": "0",
         "OMP_NUM_THREADS": "1",
     }

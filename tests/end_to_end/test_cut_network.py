@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 from sqlalchemy import make_url
 
 from app.client import Client, Dataset
 from app.local import LocalStack
-from tests.end_to_end import networks
+from tests.end_to_end import buckets, networks
+from tests.end_to_end.buckets import Bucket
 from tests.end_to_end.networks import Remote
-from tests.end_to_end.test_bucket import Bucket
 from tests.made import digits_zip
 
 pytestmark = pytest.mark.skipif(not networks.possible(), reason=networks.MISSING)
@@ -37,25 +36,17 @@ PATIENCE_SECONDS = 280
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[Bucket]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield Bucket(f"http://{host}:{port}")
-    server.stop()
+    with buckets.serving() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def stack(open_folder: Path, bucket: Bucket) -> Iterator[LocalStack]:
     """Run the service; its own training worker takes from a queue that nothing is sent to."""
-    told = {
-        "LIMIT_AUDIT_STORAGE_URL": f"s3://{bucket.name}/files",
-        "LIMIT_AUDIT_STORAGE_ENDPOINT": bucket.url,
-        "LIMIT_AUDIT_STORAGE_REGION": "us-east-1",
-        "LIMIT_AUDIT_STORAGE_KEY_ID": "test",
-        "LIMIT_AUDIT_STORAGE_SECRET": "test",
-        "LIMIT_AUDIT_TRAIN_QUEUES": "train.nowhere",
-    }
-    with LocalStack(open_folder / "cut", overrides={**QUICK, **told}) as running:
+    nowhere = {"LIMIT_AUDIT_TRAIN_QUEUES": "train.nowhere"}
+    with LocalStack(
+        open_folder / "cut", overrides={**QUICK, **bucket.settings("files"), **nowhere}
+    ) as running:
         yield running
 
 

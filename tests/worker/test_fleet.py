@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker.gpus import nvidia_smi
 from worker import fleet
 from worker.fleet import Fleet, Gpu, Member, gpus, members
 
@@ -13,12 +14,7 @@ TWO_GPUS = "#!/bin/sh\necho '0, GPU-aa, 23034'\necho '1, GPU-bb, 81559'\n"
 
 @pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    program = tmp_path / "nvidia-smi"
-    program.write_text(TWO_GPUS)
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.delenv(fleet.VISIBLE, raising=False)
-    return program
+    return nvidia_smi(tmp_path, monkeypatch, TWO_GPUS)
 
 
 @pytest.mark.usefixtures("driver")

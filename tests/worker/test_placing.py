@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
+from tests.worker.gpus import nvidia_smi
 from worker import fleet, placing
 
 CARDS = "#!/bin/sh\necho '0, GPU-aa, 81559'\necho '1, GPU-bb, 23034'\n"
@@ -13,11 +14,7 @@ CARDS = "#!/bin/sh\necho '0, GPU-aa, 81559'\necho '1, GPU-bb, 23034'\n"
 @pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in for nvidia-smi: an H100 of 80 GB and an L4 of 24 GB."""
-    program = tmp_path / "nvidia-smi"
-    program.write_text(CARDS)
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.delenv(fleet.VISIBLE, raising=False)
+    program = nvidia_smi(tmp_path, monkeypatch, CARDS)
     monkeypatch.setattr(placing, "main_memory_bytes", lambda: 16 * 10**9)
     return program
 

@@ -1,0 +1,17 @@
+"""A host with GPUs, as far as its driver's program tells."""
+
+from pathlib import Path
+
+import pytest
+
+from worker import fleet
+
+
+def nvidia_smi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+    """Stand in for nvidia-smi; return the script that is found in its place."""
+    program = folder / "nvidia-smi"
+    program.write_text(script)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.delenv(fleet.VISIBLE, raising=False)
+    return program
