@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 GROUPS = 10
-LOWEST, MIDDLE, HIGHEST = (0,), (3, 4), (5,)
-"""Groups whose disagreement bounds that of the less sure ones: for the lower bound, the centre, the upper."""
+LOWEST, MIDDLE, HIGHEST = (0,), (3, 4), (GROUPS - 1,)
+"""Groups whose disagreement bounds that of the less sure ones: for the lower bound, the centre, the upper.
+
+At most, every disagreement is a wrong label: of people's it nearly was (docs/detection.md)."""
 WEAK, STRONG = 0.75, 0.83
 """Competence, the agreement of all samples over that of the surest: below a network is weak, above strong."""
 SPREAD_LOW, SPREAD_HIGH = 0.85, 1.1

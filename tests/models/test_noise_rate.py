@@ -17,9 +17,9 @@ def test_a_weak_network_counts_its_disagreement_up_to_its_middle() -> None:
     found = judge(0.9, confidence_N=confidence, disagrees_N=disagrees)
     # Bounded by the fourth group (0.2 + 0.3 + 8 * 0.4) / 10 = 0.37, by the fifth 1.3 / 10 + 0.30 = 0.43.
     assert found.centre == pytest.approx(0.40)
-    # All bounded by the surest is 0.2, by the sixth (1.8 + 5 * 0.6) / 10 = 0.48; chance widens both.
+    # All bounded by the surest is 0.2, and all disagreement is 0.5; chance widens both.
     assert found.low == pytest.approx(0.2 - 1.96 * np.sqrt(0.2 * 0.8 / 1000))
-    assert found.high == pytest.approx(0.48 + 1.96 * np.sqrt(0.48 * 0.52 / 1000))
+    assert found.high == pytest.approx(0.5 + 1.96 * np.sqrt(0.5 * 0.5 / 1000))
 
 
 def test_a_strong_network_is_believed_as_its_heaps_are() -> None:
@@ -57,10 +57,10 @@ def test_a_handful_of_samples_is_answered() -> None:
 def test_a_weak_networks_doubts_and_its_surest_samples_count_one_to_three() -> None:
     confidence, disagrees = groups([0.2, 0.3, 0.4, 0.4, 0.5, 0.6, 0.6, 0.6, 0.7, 0.7])
     found = of_doubts(0.1, confidence_N=confidence, disagrees_N=disagrees, competence=0.5)
-    # The surest samples tell 0.40 and at most 0.48, the doubts less than the surest tenth's 0.2.
+    # The surest samples tell 0.40, all together at most 0.5, the doubts less than the surest tenth's 0.2.
     assert found.centre == pytest.approx((0.1 + 3 * 0.40) / 4)
     assert found.low == pytest.approx(0.1 - 1.96 * np.sqrt(0.1 * 0.9 / 1000))
-    assert found.high == pytest.approx(0.48 + 1.96 * np.sqrt(0.48 * 0.52 / 1000))
+    assert found.high == pytest.approx(0.5 + 1.96 * np.sqrt(0.5 * 0.5 / 1000))
 
 
 def test_a_strong_networks_doubts_are_its_count() -> None:
