@@ -107,6 +107,6 @@ def plot(lines: Iterable[Line], path: Path) -> None:
         axis.plot([_mean_over_tasks(cells[row]) for row in names], names, "k|", markersize=18, label="mean")
         axis.set_title(title)
         axis.grid(alpha=0.3)
-    axes[-1].legend(fontsize=8, loc="lower left")
+    figure.legend(*axes[-1].get_legend_handles_labels(), fontsize=8, loc="outside right center")
     figure.savefig(path, dpi=110)
     plt.close(figure)
