@@ -22,7 +22,7 @@ from tests.made import digits_zip
 PREFIX = "some/prefix"
 OTHER_HOSTS = ("worker-cpu", "worker-train")
 CLASSES, PER_CLASS = 4, 40
-ROWS, COLUMNS = 6_000, 2_000
+ROWS, COLUMNS = 12_000, 2_000
 PACK_BYTES, PIECE_BYTES = ROWS * COLUMNS * 4, 2**23
 QUICK = {"method": "limit_g", "epochs": 2, "seed": 1}
 

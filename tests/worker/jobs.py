@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
-import pytest
 from sqlalchemy import func, select
 
 from app import audits, datasets
@@ -16,9 +15,7 @@ from app.tables import (
     Dataset,
     Run,
 )
-from tests.made import digits_zip
 from worker.finish import finish
-from worker.ingest import ingest
 from worker.train import execute
 
 Row = TypeVar("Row")
@@ -37,13 +34,6 @@ def uploaded(database: Database, storage: Storage, file: Path) -> Dataset:
         session.flush()
         datasets.start_ingestion(session, dataset)
     return dataset
-
-
-@pytest.fixture
-def digits(database: Database, storage: Storage, chosen: Settings, tmp_path: Path) -> Dataset:
-    dataset = uploaded(database, storage, digits_zip(tmp_path / "digits.zip"))
-    ingest(database, storage, chosen, dataset.id)
-    return read(database, Dataset, dataset.id)
 
 
 def read(database: Database, table: type[Row], identifier: UUID) -> Row:

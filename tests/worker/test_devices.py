@@ -18,7 +18,7 @@ from app.tables import Dataset, Run, RunStatus
 from models.companions import CompanionLost
 from models.config import TrainingConfig, resolve
 from models.parallel import processes_max
-from tests.worker.jobs import audited, digits, read
+from tests.worker.jobs import audited, read
 from worker import heartbeat, signal_files
 from worker.devices import choose
 from worker.sweep import sweep

@@ -13,7 +13,7 @@ from app.settings import Settings
 from app.storage import Storage
 from app.tables import Audit, Dataset
 from tests.made import finished_audit, new_audit
-from tests.worker.jobs import audited, digits, train_and_finish
+from tests.worker.jobs import audited, train_and_finish
 from tests.worker.test_several_runs import REHEARSAL
 
 __all__ = ["digits"]

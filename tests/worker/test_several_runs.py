@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunStatus, Score
 from models.ensemble import averaged
-from tests.worker.jobs import audited, digits, read, train_and_finish
+from tests.worker.jobs import audited, read, train_and_finish
 from worker import signal_files
 from worker.finish import finish
 from worker.sweep import sweep
