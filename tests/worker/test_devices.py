@@ -24,7 +24,6 @@ from worker.devices import choose
 from worker.sweep import sweep
 from worker.train import execute
 
-__all__ = ["digits"]
 TOLERANCE = 1e-4
 # At a usual learning rate Adam blows rounding up; see tests/models/test_parallel.py.
 STILL = {

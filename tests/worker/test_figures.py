@@ -16,7 +16,6 @@ from tests.made import finished_audit, new_audit
 from tests.worker.jobs import audited, train_and_finish
 from tests.worker.test_several_runs import REHEARSAL
 
-__all__ = ["digits"]
 EVERY_FIGURE = [
     "accuracy", "distances", "gradient_norms", "roc", "confusing", "bound", "information", "comparison",
 ]  # fmt: skip

@@ -20,7 +20,6 @@ from worker.finish import finish
 from worker.sweep import sweep
 from worker.train import execute
 
-__all__ = ["digits"]
 REHEARSAL = {"noise": "uniform", "rate": 0.2, "seed": 5, "mapping": None, "matrix": None}
 
 
