@@ -37,7 +37,7 @@ def bucket() -> Iterator[Bucket]:
 def stack(open_folder: Path, bucket: Bucket) -> Iterator[LocalStack]:
     settings = {
         **bucket.settings(PREFIX),
-        "LIMIT_AUDIT_CHECKPOINT_SECONDS": "0",
+        "LIMIT_AUDIT_CHECKPOINT_SECONDS": "2",
         "OMP_NUM_THREADS": "1",
     }
     with LocalStack(open_folder / "bucket", overrides=settings) as running:
