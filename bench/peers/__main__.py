@@ -94,7 +94,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with mnist/, letter/, cifar10/ ...")
     parser.add_argument("--tasks", nargs="+", choices=EVERY_TASK, default=list(TASKS))
-    parser.add_argument("--unseen", action="store_true", help="the tasks that no default was chosen on")
+    parser.add_argument("--unseen", action="store_true", help="the tasks of bench/peers/unseen.py instead")
     parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--count", type=int, help="samples of each task, drawn by the seed; default all")

@@ -107,4 +107,4 @@ TASKS: Mapping[str, Make] = {
     "digits-uniform-20": planted(datasets.digits, uniform(0.2)),
     "flowers-uniform-20": planted(datasets.flowers, uniform(0.2)),
 }
-"""Every task that defaults were chosen on."""
+"""The tasks of the comparison, on which most defaults were chosen."""

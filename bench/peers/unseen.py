@@ -1,4 +1,8 @@
-"""Tasks on which nothing of the service was chosen: other data, other class counts, other kinds of noise."""
+"""Other tasks than those of `tasks.TASKS`: other data, other class counts, other kinds of noise.
+
+No default had been chosen on them; the constants of the leanings and the reach of a weak network's interval
+have been since (docs/detection.md names on which).
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -118,4 +122,4 @@ UNSEEN: Mapping[str, Make] = {
     "digits-hard-20": _hard(datasets.digits, 0.2),
     "tumours-uniform-10": planted(_tumours, uniform(0.1)),
 }
-"""Like bench.peers.tasks.TASKS, which holds those that defaults were chosen on."""
+"""Every such task by name."""

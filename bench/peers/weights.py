@@ -44,7 +44,8 @@ def main(arguments: Sequence[str]) -> None:
     rows: dict[str, list[list[dict[str, float]]]] = defaultdict(list)
     for path in sorted(options.kept.glob("*.npz")):
         rows[path.stem.rsplit("_", 3)[0]].append(measured(options.data, path))
-    sys.stdout.write(f"| | {' | '.join(f'{weight:g}' for weight in WEIGHTS)} | seeds |\n|---|{'---|' * 7}\n")
+    sys.stdout.write(f"| | {' | '.join(f'{weight:g}' for weight in WEIGHTS)} | seeds |\n")
+    sys.stdout.write(f"|---|{'---|' * (len(WEIGHTS) + 1)}\n")
     for name, seeds in rows.items():
         cells = [
             " / ".join(f"{fmean(each[place][figure] for each in seeds):.4f}" for figure in ("auroc", "ap"))

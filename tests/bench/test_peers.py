@@ -37,7 +37,7 @@ def test_hard_samples_are_the_ones_that_are_mislabelled() -> None:
     np.testing.assert_array_equal(task.given_N, again.given_N)
 
 
-def test_tasks_that_defaults_were_chosen_on_are_not_called_unseen() -> None:
+def test_tasks_of_the_comparison_are_not_called_unseen() -> None:
     assert not set(TASKS) & set(UNSEEN)
     tumours = UNSEEN["tumours-uniform-10"](Path(), 0, None)
     assert (tumours.class_count, tumours.inputs.shape) == (2, (569, 30))

@@ -10,17 +10,11 @@ from app import audits, datasets
 from app.database import Database
 from app.settings import Settings
 from app.storage import Storage
-from app.tables import (
-    Audit,
-    Dataset,
-    Run,
-)
+from app.tables import Audit, Dataset, Run
 from worker.finish import finish
 from worker.train import execute
 
 Row = TypeVar("Row")
-
-
 SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 3, "batch_size": 32, "method": "limit_g"}
 
 
