@@ -146,7 +146,7 @@ def _ranks(rank: int, size: int) -> Ranks:
 
 
 TORCHRUN = """
-import numpy as np, torch
+import sys, numpy as np, torch
 from models.config import resolve
 from models.parallel import joined
 from models.training import train
@@ -154,7 +154,7 @@ points = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
 config = resolve({"epochs": 1, "seed": 1}, shape=(4,), sample_count=40, class_count=2, device="cpu")
 with joined(torch.device("cpu")) as group:
     train(points, np.arange(40) % 2, class_count=2, config=config, group=group)
-    print("rank", group.rank, "of", group.size)
+    sys.stdout.write(f"rank {group.rank} of {group.size}\\n")  # at once: both write to one pipe
 """
 
 
