@@ -219,8 +219,7 @@ class LocalStack:
                 return httpx.get(f"{self.url}/v1/health/ready", trust_env=False).status_code == httpx.codes.OK
             return False
 
-        for part in self._parts:
-            _wait(answers, part)
+        _wait(answers, *self._parts)
 
     def revive(self) -> None:
         """Start anew whatever part has ended by itself: all work goes on from the tables.
@@ -303,15 +302,16 @@ def running_at(data_dir: Path) -> str | None:
     return None
 
 
-def _wait(until: Callable[[], bool], part: Part) -> None:
+def _wait(until: Callable[[], bool], *parts: Part) -> None:
+    """Wait for what takes all these parts; name the one that ended instead."""
     deadline = time.monotonic() + START_SECONDS
     while not until():
-        if part.process.poll() is not None:
-            raise StartError(f"{part.name} did not start:\n{part.log.read_text()[-2000:]}")
+        for part in parts:
+            if part.process.poll() is not None:
+                raise StartError(f"{part.name} did not start:\n{part.log.read_text()[-2000:]}")
         if time.monotonic() > deadline:
-            raise StartError(
-                f"{part.name} did not answer within {START_SECONDS} seconds; its log is {part.log}"
-            )
+            names, logs = ", ".join(part.name for part in parts), parts[-1].log.parent
+            raise StartError(f"{names}: no answer within {START_SECONDS} seconds; logs are in {logs}")
         time.sleep(0.05)
 
 

@@ -20,7 +20,8 @@ from models.networks import Network, NetworkShape
 from models.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
 from models.objectives.forward import transition_matrix
 from models.parallel import Group
-from models.side_by_side import SideBySide, can_run
+from models.replay import Replayed, can_replay
+from models.side_by_side import SideBySide, TwoStreams, can_run
 
 RISE_SHARE = 0.25
 """one_cycle: the share of all steps in which the learning rate rises."""
@@ -87,13 +88,30 @@ class Learner:
         self.predictor = self._build_predictor(shape, seed=2 * config.seed + 1)
         modules = [self.classifier] if self.predictor is None else [self.classifier, self.predictor]
         self._networks = nn.ModuleList(modules)
-        self._trained_outputs = Compiled(self._outputs) if config.compiled else self._outputs
-        self._pair: SideBySide | None = None
-        if self.has_predictor and self._group.size == 1 and can_run(config, device):
-            self._pair, self._trained_outputs = SideBySide(), self._outputs_at_once
+        self._pair = self._make_pair()
+        self._compiled = Compiled(self._outputs) if config.compiled else None
+        self._replayed = Replayed(device) if self._is_replayed else None
+        # A recorded step reads the learning rate on the device.
+        self._rate = None if self._replayed is None else torch.tensor(config.learning_rate, device=device)
         self._optimiser = torch.optim.Adam(
-            self._networks.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+            self._networks.parameters(),
+            config.learning_rate if self._rate is None else self._rate,
+            weight_decay=config.weight_decay,
+            fused=True,
+            capturable=self._rate is not None,
         )
+
+    @property
+    def _is_replayed(self) -> bool:
+        return self._group.size == 1 and can_replay(self._config, self._device)
+
+    def _make_pair(self) -> SideBySide | TwoStreams | None:
+        """Return what does both networks' work at once, where there are two and room for it."""
+        if not self.has_predictor or self._group.size > 1:
+            return None
+        if can_run(self._config, self._device):
+            return SideBySide()
+        return TwoStreams(self._device) if self._is_replayed and not self._config.compiled else None
 
     def _build_predictor(self, shape: NetworkShape, *, seed: int) -> Network | None:
         if not self.has_predictor:
@@ -142,27 +160,47 @@ class Learner:
     def _change_objective(self, **changes: Any) -> None:  # noqa: ANN401
         self._objective_config = replace(self._objective_config, **changes)
         self._objective = OBJECTIVES[self._config.method](self._objective_config)
+        if self._replayed is not None:
+            self._replayed.forget()
 
     def step(
         self, inputs_B: Tensor, labels_B: Tensor, *, rate: float, trains_classifier: bool
     ) -> tuple[Outcome, Tensor]:
-        """Do one step of Alg. 1; return the outcome before the update, and the classifier's logits [B, K]."""
+        """Do one step of Alg. 1; return the outcome before the update, and the classifier's logits [B, K].
+
+        On a GPU both hold until the next step.
+        """
         self._networks.train()
+        self._set_rate(rate)
+        if self._replayed is None:
+            return self._step(inputs_B, labels_B, trains_classifier)
+        return self._replayed.do(self._step, inputs_B, labels_B, trains_classifier)
+
+    def _set_rate(self, rate: float) -> None:
+        if self._rate is not None:
+            self._rate.fill_(rate)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate if self._rate is None else self._rate
+
+    def _step(
+        self,
+        inputs_B: Tensor,
+        labels_B: Tensor,
+        trains_classifier: bool,  # noqa: FBT001
+    ) -> tuple[Outcome, Tensor]:
         outcome, classifier_logits_BK = self._judge(self._trained_outputs(inputs_B), labels_B)
         losses = [outcome.predictor_loss] if outcome.predictor_loss is not None else []
         if trains_classifier or not losses:
             losses.append(outcome.classifier_loss)
         self._optimiser.zero_grad(set_to_none=True)
         self._go_back(losses, rows=len(labels_B))
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
         self._group.average_gradients(self._networks.parameters(), rows=len(labels_B))
         self._optimiser.step()
-        return outcome, classifier_logits_BK.detach()
+        return outcome.detached(), classifier_logits_BK.detach()
 
     def _go_back(self, losses: list[Tensor], *, rows: int) -> None:
         """Leave the gradients of all losses; f's graph holds only its own loss and q's only the other."""
-        if self._pair is not None and len(losses) > 1:
+        if isinstance(self._pair, SideBySide) and len(losses) > 1:
             of_predictor, of_classifier = losses
             self._pair.do(of_classifier.backward, of_predictor.backward)
             return
@@ -180,9 +218,11 @@ class Learner:
         features_BD, classifier_logits_BK = self._classifier_outputs(inputs_B)
         return features_BD, classifier_logits_BK, self._predictor_outputs(inputs_B)
 
-    def _outputs_at_once(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _trained_outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the same, while gradients are kept: what turns them off does so for one thread."""
-        assert self._pair is not None
+        if self._pair is None:
+            said: tuple[Tensor, Tensor, Tensor | None] = (self._compiled or self._outputs)(inputs_B)
+            return said
         (features_BD, classifier_logits_BK), predictor_logits_BK = self._pair.do(
             lambda: self._classifier_outputs(inputs_B), lambda: self._predictor_outputs(inputs_B)
         )
@@ -236,6 +276,8 @@ class Learner:
         """Return copies of all weights and of the optimiser's memory, on the CPU."""
         optimiser = self._optimiser.state_dict()
         optimiser["state"] = {key: on_cpu(value) for key, value in optimiser["state"].items()}
+        for group in optimiser["param_groups"]:
+            group["lr"] = float(group["lr"])
         return {
             "networks": on_cpu(self._networks.state_dict()),
             "optimiser": optimiser,
@@ -247,6 +289,8 @@ class Learner:
         """Continue from what `state` returned."""
         self._networks.load_state_dict(state["networks"])
         self._optimiser.load_state_dict(state["optimiser"])
+        for group in self._optimiser.param_groups:  # whatever device the state is from
+            group["capturable"] = self._rate is not None
         transition_KK = state["transition"]
         self._change_objective(
             transition_KK=None if transition_KK is None else transition_KK.to(self._device),

@@ -1,7 +1,8 @@
-"""Two networks at once on a CPU: what the second does is done in a thread of its own.
+"""Two networks at once: on a CPU the second has a thread of its own, on a GPU a stream of its own.
 
 Threads that share every operation of a network wait for each other at its end, some hundred times a step; two
-networks meet twice a step. Torch's operations let go of Python while they compute.
+networks meet twice a step. Torch's operations let go of Python while they compute. On a GPU small layers of
+one network leave room for those of the other.
 """
 
 import os
@@ -38,3 +39,21 @@ class SideBySide:
         finally:
             other.exception()
         return one, other.result()
+
+
+class TwoStreams:
+    """A stream for the second network's kernels; autograd goes back on the stream that it came by."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._second = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    def do(self, first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
+        """Return what both return, ready for whoever uses it on the present stream."""
+        here = torch.cuda.current_stream(self._device)
+        self._second.wait_stream(here)
+        one = first()
+        with torch.cuda.stream(self._second):
+            other = second()
+        here.wait_stream(self._second)
+        return one, other

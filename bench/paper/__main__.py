@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first-split", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=PAPER_EPOCHS)
     parser.add_argument("--patience", type=int, default=PAPER_PATIENCE)
+    parser.add_argument("--schedule", choices=["one_cycle"], help="for few epochs; default: constant")
     parser.add_argument("--network", help="another network than the paper's, such as small_cnn on a CPU")
     parser.add_argument("--test", type=int, help="test samples (default: all)")
     parser.add_argument(
@@ -83,6 +84,7 @@ def _setups(experiment: Experiment, options: argparse.Namespace) -> list[Setup]:
             has_curves=experiment.has_curves,
             warmed=options.warmed,
             test=options.test,
+            schedule=options.schedule,
         )
         for n, noise, rate, split in product(
             options.n or [full_n],

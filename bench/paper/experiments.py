@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.paper import figures
 from bench.paper.images import Images
 from bench.paper.results import Line
-from bench.paper.rows import FIGURE_1, FIGURE_2, FIGURE_A1, TABLE_1, TABLE_2, Row
+from bench.paper.rows import FIGURE_1, FIGURE_2, FIGURE_A1, OURS, TABLE_1, TABLE_2, Row
 from bench.paper.runs import PAPER_SPLITS
 
 Show = Callable[[Path, Sequence[Line], Images | None], None]
@@ -92,7 +92,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "table2": Experiment(
         dataset="cifar10",
         network="resnet34_cifar",
-        rows=TABLE_2,
+        rows=(*TABLE_2, OURS),
         noises=("uniform", "pair"),
         rates=(0.4,),
         splits=1,

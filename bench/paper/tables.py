@@ -26,29 +26,25 @@ def table(name: str, rows: Sequence[Row], setups: Sequence[Setup], lines: Sequen
 
 def scaling(setups: Sequence[Setup], *, network: str, splits: int, searches: bool) -> list[str]:
     """Return what was done smaller than in the paper, with its network and splits, one sentence each."""
-    setup = setups[0]
-    splits_done = len({each.split for each in setups})
-    found = []
-    if setup.epochs < PAPER_EPOCHS:
-        found.append(f"scaled: {setup.epochs} epochs instead of {PAPER_EPOCHS}")
-    _, validation = FULL_SIZE[setup.dataset]
-    if setup.patience < PAPER_PATIENCE:
-        found.append(f"scaled: patience {setup.patience} instead of {PAPER_PATIENCE}")
-    if setup.validation != validation:
-        found.append(f"scaled: {setup.validation:,} validation samples instead of {validation:,}")
-    if setup.test is not None:
-        found.append(f"scaled: {setup.test:,} test samples instead of all")
-    if setup.n < FULL_SIZE[setup.dataset][0]:
-        found.append(f"n = {setup.n:,} training samples of {FULL_SIZE[setup.dataset][0]:,}")
-    if setup.warmed:
-        found.append("batch statistics begin with those of random inputs, as in the authors' code")
-    if splits_done < splits:
-        found.append(f"scaled: {splits_done} splits instead of {splits}")
-    if setup.network != network:
-        found.append(f"scaled: network {setup.network} instead of {network}")
-    if not searches:
-        found.append("scaled: one setting per method instead of the best of its grid on validation")
-    return found
+    setup, splits_done = setups[0], len({each.split for each in setups})
+    full_n, full_validation = FULL_SIZE[setup.dataset]
+    differences = {
+        f"scaled: {setup.epochs} epochs instead of {PAPER_EPOCHS}": setup.epochs < PAPER_EPOCHS,
+        f"scaled: patience {setup.patience} instead of {PAPER_PATIENCE}": setup.patience < PAPER_PATIENCE,
+        f"scaled: {setup.validation:,} validation samples instead of {full_validation:,}": (
+            setup.validation != full_validation
+        ),
+        f"scaled: {setup.test or 0:,} test samples instead of all": setup.test is not None,
+        f"n = {setup.n:,} training samples of {full_n:,}": setup.n < full_n,
+        f"scaled: learning rate by {setup.schedule} instead of constant, with the same highest": (
+            setup.schedule is not None
+        ),
+        "batch statistics begin with those of random inputs, as in the authors' code": setup.warmed,
+        f"scaled: {splits_done} splits instead of {splits}": splits_done < splits,
+        f"scaled: network {setup.network} instead of {network}": setup.network != network,
+        "scaled: one setting per method instead of the best of its grid on validation": not searches,
+    }
+    return [sentence for sentence, is_so in differences.items() if is_so]
 
 
 def _cells(lines: Sequence[Line]) -> dict[tuple[Any, ...], list[Line]]:

@@ -35,24 +35,25 @@ EVERY_TASK = {**TASKS, **UNSEEN}
 PACKAGES = ("torch", "numpy", "scikit-learn", "cleanlab", "aum")
 
 
-def configuration(task: Task, *, seed: int, epochs: int | None) -> TrainingConfig:
-    """Return what the service would choose for this data on a CPU, with nothing set by task."""
+def configuration(task: Task, *, seed: int, epochs: int | None, device: str = "cpu") -> TrainingConfig:
+    """Return what the service would choose for this data on this device, with nothing set by task."""
     return resolve(
         {"seed": seed, "epochs": epochs},
         shape=task.inputs.shape[1:],
         sample_count=len(task.inputs),
         class_count=task.class_count,
-        device="cpu",
+        device=device,
     )
 
 
-def machine() -> dict[str, str]:
+def machine(device: str = "cpu") -> dict[str, str]:
     """Return what the seconds depend on."""
     return {
         "cpu": str(torch.cpu.get_capabilities().get("cpu_name", platform.processor())),
         "threads": str(torch.get_num_threads()),
         "load_at_start": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
+        **({} if device == "cpu" else {"gpu": torch.cuda.get_device_name(device)}),
         **{name: version(name) for name in PACKAGES},
     }
 
@@ -71,21 +72,21 @@ def compare(options: argparse.Namespace, results: Results) -> None:
         for key in keys:
             progress.update(bar, description=f"{key['task']}, seed {key['seed']}, {key['detector']}")
             if results.get(key) is None:
-                results.add(key, measured(options.data, key, options.keep))
+                results.add(key, measured(options.data, key, options.keep, options.device))
             progress.advance(bar)
 
 
-def measured(data: Path, key: dict[str, Any], keep: Path | None) -> dict[str, Any]:
+def measured(data: Path, key: dict[str, Any], keep: Path | None, device: str = "cpu") -> dict[str, Any]:
     """Run one detector on one task; return every figure with configuration and machine."""
     task = EVERY_TASK[key["task"]](data, key["seed"], key["count"])
-    config = configuration(task, seed=key["seed"], epochs=key["epochs"])
+    config = configuration(task, seed=key["seed"], epochs=key["epochs"], device=device)
     shared = config if key["detector"] == "limit" else as_cross_entropy(config)
-    started_on = machine()
+    started_on = machine(device)
     if key["detector"] == "limit" and keep is not None:
         name = "_".join(str(key[part]) for part in ("task", "seed", "count", "epochs"))
-        finding = limit(task, shared, keep / f"{name}.npz")
+        finding = limit(task, shared, device, keep / f"{name}.npz")
     else:
-        finding = DETECTORS[key["detector"]](task, shared)
+        finding = DETECTORS[key["detector"]](task, shared, device)
     return {**figures(task, finding), "config": asdict(shared), "machine": started_on}
 
 
@@ -101,6 +102,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--epochs", type=int, help="for every detector; default: what LIMIT's defaults choose"
     )
+    parser.add_argument("--device", default="cpu", help="on a GPU it also decides the network")
     parser.add_argument("--keep", type=Path, help="folder for what LIMIT's trainings told, used where it is")
     parser.add_argument("--name", default="comparison", help="of the file of results")
     options = parser.parse_args(arguments)

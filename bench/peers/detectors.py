@@ -56,18 +56,19 @@ class Finding:
     competence: float | None = None
 
 
-def limit(task: Task, config: TrainingConfig, kept: Path | None = None) -> Finding:
+def limit(task: Task, config: TrainingConfig, device: str = "cpu", kept: Path | None = None) -> Finding:
     """Train LIMIT once: both networks see every sample in every epoch.
 
     Args:
         task: see `Task`.
         config: of the training.
+        device: where to train.
         kept: file that holds what a training of this task told, or is to hold it: what is believed of the
             labels can be computed anew without training. Its seconds are those of the training.
 
     """
     if kept is None or not kept.exists():
-        result = train(task.inputs, task.given_N, class_count=task.class_count, config=config)
+        result = train(task.inputs, task.given_N, class_count=task.class_count, config=config, device=device)
         trained = Trained.of(result)
         if kept is not None:
             trained.save(kept, config)
@@ -103,7 +104,7 @@ def limit(task: Task, config: TrainingConfig, kept: Path | None = None) -> Findi
     )
 
 
-def aum(task: Task, config: TrainingConfig) -> Finding:
+def aum(task: Task, config: TrainingConfig, device: str = "cpu") -> Finding:
     """Train with cross-entropy once; the package `aum` averages margins, the last epoch gives the loss."""
     started = time.monotonic()
     loss_N = np.zeros(len(task.given_N))
@@ -112,9 +113,10 @@ def aum(task: Task, config: TrainingConfig) -> Finding:
 
         def on_batch(index_B: torch.Tensor, logits_BK: torch.Tensor, labels_B: torch.Tensor) -> None:
             calculator.update(logits_BK, labels_B, index_B.tolist())
-            loss_N[index_B.numpy()] = torch.nn.functional.cross_entropy(logits_BK, labels_B, reduction="none")
+            loss_B = torch.nn.functional.cross_entropy(logits_BK, labels_B, reduction="none")
+            loss_N[index_B.cpu().numpy()] = loss_B.cpu().numpy()
 
-        train_plain(task, config, np.arange(len(task.given_N)), on_batch)
+        train_plain(task, config, np.arange(len(task.given_N)), on_batch, device)
         aum_N = np.array(
             [calculator.sums[position] / calculator.counts[position] for position in range(len(loss_N))]
         )
@@ -127,14 +129,14 @@ def aum(task: Task, config: TrainingConfig) -> Finding:
     )
 
 
-def cleanlab(task: Task, config: TrainingConfig) -> Finding:
+def cleanlab(task: Task, config: TrainingConfig, device: str = "cpu") -> Finding:
     """Train five networks, each on four fifths of the samples, and judge the others by confident learning."""
     started = time.monotonic()
     count = len(task.given_N)
     fold_N = np.random.default_rng(config.seed).permutation(count) % FOLDS
     probabilities_NK = np.zeros((count, task.class_count))
     for fold in range(FOLDS):
-        network, prepare = train_plain(task, config, np.flatnonzero(fold_N != fold), None)
+        network, prepare = train_plain(task, config, np.flatnonzero(fold_N != fold), None, device)
         probabilities_NK[fold_N == fold] = probabilities(network, prepare, task.inputs[fold_N == fold])
     labels_N = task.given_N
     scores = {
@@ -165,7 +167,7 @@ def _confident_noise_rate(labels_N: npt.NDArray[np.int64], probabilities_NK: npt
     return float(1 - np.trace(joint_KK) / joint_KK.sum())
 
 
-def chance(task: Task, config: TrainingConfig) -> Finding:
+def chance(task: Task, config: TrainingConfig, _: str = "cpu") -> Finding:
     """Rank by lot."""
     # A stream of its own: the draws of the seed alone are those that planted the noise.
     drawn_N = np.random.default_rng([config.seed, CHANCE_STREAM]).random(len(task.given_N))
@@ -177,7 +179,7 @@ def as_cross_entropy(config: TrainingConfig) -> TrainingConfig:
     return replace(config, method="ce")
 
 
-DETECTORS: Mapping[str, Callable[[Task, TrainingConfig], Finding]] = {
+DETECTORS: Mapping[str, Callable[[Task, TrainingConfig, str], Finding]] = {
     "limit": limit,
     "aum": aum,
     "cleanlab": cleanlab,

@@ -17,22 +17,22 @@ from models.shuffling import Shuffling
 OnBatch = Callable[[Tensor, Tensor, Tensor], None]
 """Called with index_B, logits_BK and labels_B of every batch, as judged before its update."""
 JUDGING_BATCH = 1_024
-CPU = torch.device("cpu")
 
 
 def train_plain(
-    task: Task, config: TrainingConfig, index: npt.NDArray[np.int64], on_batch: OnBatch | None
+    task: Task, config: TrainingConfig, index: npt.NDArray[np.int64], on_batch: OnBatch | None, device: str
 ) -> tuple[Learner, Preparation]:
     """Train a network with cross-entropy on the samples of `index`."""
-    inputs, labels_N = task.inputs[index], torch.from_numpy(task.given_N[index])
-    rows = place(inputs, config, CPU)
-    generator = torch.Generator()
-    prepare = _preparation(inputs, config)
+    place_of_work = torch.device(device)
+    inputs, labels_N = task.inputs[index], torch.from_numpy(task.given_N[index]).to(device)
+    rows = place(inputs, config, place_of_work)
+    generator = torch.Generator(device)
+    prepare = _preparation(inputs, config, place_of_work)
     learner = Learner(
         config,
         channels=inputs.shape[-1],
         class_count=task.class_count,
-        device=CPU,
+        device=place_of_work,
         generator=generator,
     )
     shuffling = Shuffling(sample_count=len(index), validation_fraction=0.0, seed=config.seed)
@@ -57,17 +57,21 @@ def probabilities(
 ) -> npt.NDArray[np.float32]:
     """Return the trained network's softmax [N, K] of other samples."""
     batches = [
-        learner.judge_logits(prepare.plain(torch.from_numpy(inputs[start : start + JUDGING_BATCH])))
+        learner.judge_logits(
+            prepare.plain(torch.from_numpy(inputs[start : start + JUDGING_BATCH]).to(prepare.device))
+        )
         for start in range(0, len(inputs), JUDGING_BATCH)
     ]
-    softmax_NK: npt.NDArray[np.float32] = torch.cat(batches).softmax(1).numpy()
+    softmax_NK: npt.NDArray[np.float32] = torch.cat(batches).softmax(1).cpu().numpy()
     return softmax_NK
 
 
-def _preparation(inputs: npt.NDArray[np.generic], config: TrainingConfig) -> Preparation:
+def _preparation(
+    inputs: npt.NDArray[np.generic], config: TrainingConfig, device: torch.device
+) -> Preparation:
     return Preparation(
-        standardisation=standardisation.measure(inputs, CPU),
+        standardisation=standardisation.measure(inputs, device),
         input_size=config.input_size,
         augmentation=config.augmentation,
-        device=CPU,
+        device=device,
     )

@@ -24,9 +24,7 @@ RESULTS = Path(__file__).with_name("results.json")
 Part = Callable[[argparse.Namespace], list[Figure]]
 
 PARTS: Mapping[str, Part] = {
-    "training": lambda options: training.measured(
-        options.data, options.works, device=options.device, rounds=options.rounds
-    ),
+    "training": training.measured,
     "detection": detection.measured,
     "ingestion": ingestion.measured,
     "stages": stages.measured,
@@ -58,6 +56,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--works", nargs="+", choices=training.WORKS, default=["mnist_cnn", "mlp"])
     parser.add_argument("--rounds", type=int, default=5, help="turns, of which the median counts")
+    parser.add_argument("--training-samples", type=int, help="of an epoch in `training`; default: by device")
+    parser.add_argument("--compiled", action="store_true", help="measure `training` with torch.compile")
     parser.add_argument("--goal", choices=detection.GOALS, help="of `detection`; default: by the device")
     parser.add_argument("--method", help="of `detection`; default: what is chosen")
     parser.add_argument("--detection-samples", type=int, help="of `detection`; default: all")

@@ -1,5 +1,7 @@
 """The bare floor of training: the same two networks stepping on one preloaded batch, and nothing else.
 
+On a GPU its steps are replayed as ours are, one network after the other.
+
 Shape suffixes: B samples of a batch, K classes.
 """
 
@@ -13,6 +15,7 @@ from models import limit, networks
 from models.batches import memory_format
 from models.config import TrainingConfig
 from models.learner import classifier_shape
+from models.replay import Replayed, can_replay
 
 PRODUCT_SIDE = 2_048
 
@@ -31,9 +34,13 @@ class Floor:
             for seed, each in enumerate((shape, replace(shape, is_predictor=True)))
         ]
         self.parameters = [parameter for network in self._networks for parameter in network.parameters()]
-        self._optimiser = torch.optim.Adam(self.parameters, config.learning_rate, fused=True)
-        labels_B = torch.randint(class_count, (config.batch_size,), device=device)
-        self._targets_BK = limit.one_hot(labels_B, class_count)
+        is_replayed = can_replay(config, device)
+        self._optimiser = torch.optim.Adam(
+            self.parameters, config.learning_rate, fused=True, capturable=is_replayed
+        )
+        self._labels_B = torch.randint(class_count, (config.batch_size,), device=device)
+        self._targets_BK = limit.one_hot(self._labels_B, class_count)
+        self._replayed = Replayed(lambda *_: self.step(), device) if is_replayed else None
         self._inputs = self._batch(channels, layout)
 
     def _batch(self, channels: int, layout: torch.memory_format) -> Tensor:
@@ -60,7 +67,10 @@ class Floor:
     def run(self, steps: int) -> None:
         """Do so many steps and wait for the device."""
         for _ in range(steps):
-            self.step()
+            if self._replayed is None:
+                self.step()
+            else:
+                self._replayed(self._inputs, self._labels_B, True)  # noqa: FBT003 - both networks learn
         wait_for(self._device)
 
     def judge(self, samples: int, batch_size: int) -> None:

@@ -1,6 +1,7 @@
 """The way one would write it at first: a DataLoader with workers over PIL images, fp32, default layout."""
 
 import io
+import os
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from models import networks
 from models.config import TrainingConfig
 from models.learner import classifier_shape
 
-WORKERS = 2
+WORKERS = max(2, (os.cpu_count() or 2) // 2)
 
 
 class Pictures(Dataset[tuple[Tensor, int, int]]):

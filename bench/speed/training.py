@@ -3,6 +3,7 @@
 Shape suffix: N samples.
 """
 
+import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,16 +65,16 @@ WORKS: Mapping[str, Work] = {
 }
 
 
-def measured(data: Path, names: list[str], *, device: str, rounds: int) -> list[Figure]:
+def measured(options: argparse.Namespace) -> list[Figure]:
     """Return, for every named work, our rate and its ratios."""
-    return [
-        figure for name in names for figure in _of_work(name, WORKS[name], data, torch.device(device), rounds)
-    ]
+    return [figure for name in options.works for figure in _of_work(name, WORKS[name], options)]
 
 
-def _of_work(name: str, work: Work, data: Path, device: torch.device, rounds: int) -> list[Figure]:
+def _of_work(name: str, work: Work, options: argparse.Namespace) -> list[Figure]:
+    device, rounds = torch.device(options.device), options.rounds
     is_gpu = device.type == "cuda"
-    inputs = work.make(data, work.gpu_samples if is_gpu else work.samples)
+    usual = work.gpu_samples if is_gpu else work.samples
+    inputs = work.make(options.data, options.training_samples or usual)
     labels_N = np.random.default_rng(0).integers(0, CLASSES, len(inputs))
     batch_size = max(work.batch_size, 512) if is_gpu and name == "resnet34_cifar" else work.batch_size
     config = resolve(
@@ -83,6 +84,7 @@ def _of_work(name: str, work: Work, data: Path, device: torch.device, rounds: in
             "augmentation": work.augmentation,
             "batch_size": batch_size,
             "epochs": rounds + 1,
+            "compiled": options.compiled,
             "seed": 0,
         },
         shape=inputs.shape[1:],

@@ -3,7 +3,7 @@
 Shape suffixes: B samples of a batch, K classes, D units before the last layer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -64,6 +64,15 @@ class Outcome:
     """||mu||, the L2 norm of the predicted gradient; without a predictor ||g||, of the cross-entropy's."""
     judge_logits_BK: Tensor
     """Logits of the network that judges the given labels: the predictor's, or a lone classifier's."""
+
+    def detached(self) -> "Outcome":
+        """Return the same numbers without the way back."""
+        loss = self.predictor_loss
+        return replace(
+            self,
+            classifier_loss=self.classifier_loss.detach(),
+            predictor_loss=None if loss is None else loss.detach(),
+        )
 
 
 class Objective(Protocol):
