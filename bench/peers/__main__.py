@@ -84,7 +84,7 @@ def measured(data: Path, key: dict[str, Any], keep: Path | None, device: str = "
     started_on = machine(device)
     if key["detector"] == "limit" and keep is not None:
         name = "_".join(str(key[part]) for part in ("task", "seed", "count", "epochs"))
-        finding = limit(task, shared, device, keep / f"{name}.npz")
+        finding = limit(task, shared, device, kept=keep / f"{name}.npz")
     else:
         finding = DETECTORS[key["detector"]](task, shared, device)
     return {**figures(task, finding), "config": asdict(shared), "machine": started_on}

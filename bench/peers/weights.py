@@ -30,7 +30,7 @@ def measured(data: Path, kept: Path) -> list[dict[str, float]]:
     found = []
     for weight in WEIGHTS:
         with mock.patch("models.beliefs.LEANING_WEIGHT", weight):
-            scores = limit(task, config, kept).scores
+            scores = limit(task, config, kept=kept).scores
         found.append(ranking(scores["limit score (default)"], task.is_error))
     return found
 

@@ -3,12 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.peers import rehearse, report
+from bench.peers import __main__ as peers
+from bench.peers import rehearse, report, weights
 from bench.peers.data import Samples, digits
 from bench.peers.detectors import DETECTORS, Finding, as_cross_entropy
 from bench.peers.figures import calibration_error, cut, figures, ranking
-from bench.peers.tasks import NEXT_DIGIT, TASKS, Task, class_dependent, pair, uniform
+from bench.peers.tasks import NEXT_DIGIT, TASKS, Task, class_dependent, pair, planted, uniform
 from bench.peers.unseen import UNSEEN
+from models import beliefs
 from models.config import resolve
 
 NOWHERE = Path()
@@ -89,6 +91,21 @@ def test_every_detector_answers_on_few_samples(detector: str) -> None:
     assert finding.network_samples == networks * 4 * 200
     table = report.table([line])
     assert all(f"| {name} |" in table for name in finding.scores)
+
+
+def test_other_weights_of_the_leanings_are_measured_on_a_kept_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(peers.EVERY_TASK, "digits-pair-40", planted(digits, pair(0.4, NEXT_DIGIT)))
+    key = {"task": "digits-pair-40", "seed": 0, "count": 600, "epochs": 8, "detector": "limit"}
+    line = peers.measured(NOWHERE, key, tmp_path)
+    (kept,) = tmp_path.glob("*.npz")
+    found = weights.measured(NOWHERE, kept)
+    assert len(found) == len(weights.WEIGHTS)
+    as_it_is = found[weights.WEIGHTS.index(beliefs.LEANING_WEIGHT)]
+    expected = line["scores"]["limit score (default)"]
+    assert as_it_is == {name: expected[name] for name in as_it_is}
+    assert found[0] != as_it_is, "without the leanings another ranking"
 
 
 def test_a_rehearsal_is_held_against_the_errors_it_does_not_see() -> None:
