@@ -40,7 +40,7 @@ class Floor:
         )
         self._labels_B = torch.randint(class_count, (config.batch_size,), device=device)
         self._targets_BK = limit.one_hot(self._labels_B, class_count)
-        self._replayed = Replayed(lambda *_: self.step(), device) if is_replayed else None
+        self._replayed = Replayed(device) if is_replayed else None
         self._inputs = self._batch(channels, layout)
 
     def _batch(self, channels: int, layout: torch.memory_format) -> Tensor:
@@ -70,7 +70,7 @@ class Floor:
             if self._replayed is None:
                 self.step()
             else:
-                self._replayed(self._inputs, self._labels_B, True)  # noqa: FBT003 - both networks learn
+                self._replayed.do(lambda *_: self.step(), self._inputs, self._labels_B, True)  # noqa: FBT003
         wait_for(self._device)
 
     def judge(self, samples: int, batch_size: int) -> None:
