@@ -16,7 +16,7 @@ GROUPS = 10
 LOWEST, MIDDLE, HIGHEST = (0,), (3, 4), (GROUPS - 1,)
 """Groups whose disagreement bounds that of the less sure ones: for the lower bound, the centre, the upper.
 
-At most, every disagreement is a wrong label: of people's it nearly was (docs/detection.md)."""
+At the upper end every disagreement is a wrong label: of people's it nearly was (docs/detection.md)."""
 WEAK, STRONG = 0.75, 0.83
 """Competence, the agreement of all samples over that of the surest: below a network is weak, above strong."""
 SPREAD_LOW, SPREAD_HIGH = 0.85, 1.1
@@ -25,6 +25,10 @@ DOUBT_SHARE = 1 / 4
 """Of the mean doubt in a weak network's count; the other part is that of its surest samples."""
 SPREAD_DOUBT = 1.15
 """Interval around a strong network's mean doubt, as a factor, as seen on data with known errors."""
+EVEN = 1 / 4
+"""Disagreement of the surest tenth over that of all samples: below, labels go wrong where samples are hard."""
+LEARNED = 2.0
+"""Times as many errors as are doubted, at most, where the surest tenth has none: others are learned."""
 NORMAL_95 = 1.96
 
 
@@ -84,7 +88,7 @@ def of_doubts(
     """Return the noise rate by a classifier's mean doubt, of a weak one with that where it is surest too.
 
     Errors of an even rate are overcounted by the surest samples, and errors that grow where a sample is hard
-    are undercounted by the doubt.
+    are undercounted by the doubt: for these the interval reaches further up.
 
     Args:
         doubt_rate: mean of `transitions.doubt`.
@@ -99,7 +103,7 @@ def of_doubts(
     share, count = strength(competence), len(disagrees_N)
     bounds = (
         share * doubt_rate / SPREAD_DOUBT + (1 - share) * min(low, doubt_rate),
-        share * doubt_rate * SPREAD_DOUBT + (1 - share) * max(high, doubt_rate),
+        SPREAD_DOUBT * (share * doubt_rate * _learned(groups_G) + (1 - share) * max(high, doubt_rate)),
     )
     return NoiseRate(
         centre=share * doubt_rate + (1 - share) * weak,
@@ -130,6 +134,16 @@ def _disagreement(
     order_N = np.argsort(-confidence_N, kind="stable")
     groups = [group for group in np.array_split(disagrees_N[order_N], GROUPS) if len(group)]
     return np.array([group.mean() for group in groups])
+
+
+def _learned(disagreement_G: npt.NDArray[np.float64]) -> float:
+    """Return how many times the doubted errors there may be, 1 to LEARNED.
+
+    Where the surest samples are all labelled as they look and the others are not, errors sit on hard samples
+    and look like their labels; a classifier learns some of them as if they were right.
+    """
+    evenness = disagreement_G[0] / max(float(disagreement_G.mean()), 1e-9)
+    return float(1 + (LEARNED - 1) * (1 - np.clip(evenness / EVEN, 0, 1)))
 
 
 def _chance(rate: float, sample_count: int) -> float:

@@ -57,10 +57,10 @@ def test_a_handful_of_samples_is_answered() -> None:
 def test_a_weak_networks_doubts_and_its_surest_samples_count_one_to_three() -> None:
     confidence, disagrees = groups([0.2, 0.3, 0.4, 0.4, 0.5, 0.6, 0.6, 0.6, 0.7, 0.7])
     found = of_doubts(0.1, confidence_N=confidence, disagrees_N=disagrees, competence=0.5)
-    # The surest samples tell 0.40, all together at most 0.5, the doubts less than the surest tenth's 0.2.
+    # The surest samples tell 0.40, all together 0.5 and 15 % more, the doubts less than the surest's 0.2.
     assert found.centre == pytest.approx((0.1 + 3 * 0.40) / 4)
     assert found.low == pytest.approx(0.1 - 1.96 * np.sqrt(0.1 * 0.9 / 1000))
-    assert found.high == pytest.approx(0.5 + 1.96 * np.sqrt(0.5 * 0.5 / 1000))
+    assert found.high == pytest.approx(0.575 + 1.96 * np.sqrt(0.575 * 0.425 / 1000))
 
 
 def test_a_strong_networks_doubts_are_its_count() -> None:
@@ -68,3 +68,16 @@ def test_a_strong_networks_doubts_are_its_count() -> None:
     found = of_doubts(0.1, confidence_N=confidence, disagrees_N=disagrees, competence=0.9)
     assert found.centre == pytest.approx(0.1)
     assert found.high == pytest.approx(0.115 + 1.96 * np.sqrt(0.115 * 0.885 / 1000))
+
+
+def test_errors_that_the_surest_samples_do_not_have_may_be_twice_as_many() -> None:
+    confidence, disagrees = groups([0.0] * 5 + [0.2] * 5)
+    found = of_doubts(0.1, confidence_N=confidence, disagrees_N=disagrees, competence=0.9)
+    assert found.centre == pytest.approx(0.1)
+    assert found.high == pytest.approx(0.23 + 1.96 * np.sqrt(0.23 * 0.77 / 1000))
+    # Between none and a quarter, in proportion.
+    confidence, disagrees = groups([0.02] + [0.17] * 5 + [0.182] * 4)
+    disagreement = disagrees.mean()
+    found = of_doubts(0.1, confidence_N=confidence, disagrees_N=disagrees, competence=0.9)
+    high = 0.115 * (2 - 4 * 0.02 / disagreement)
+    assert found.high == pytest.approx(high + 1.96 * np.sqrt(high * (1 - high) / 1000))
