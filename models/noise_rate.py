@@ -26,7 +26,7 @@ DOUBT_SHARE = 1 / 4
 SPREAD_DOUBT = 1.15
 """Interval around a strong network's mean doubt, as a factor, as seen on data with known errors."""
 EVEN = 1 / 4
-"""Disagreement of the surest tenth over that of all samples: below, labels go wrong where samples are hard."""
+"""Disagreement of the surest tenth over that of all: below, labels go wrong where samples are hard."""
 LEARNED = 2.0
 """Times as many errors as are doubted, at most, where the surest tenth has none: others are learned."""
 NORMAL_95 = 1.96
