@@ -88,9 +88,10 @@ class Learner:
         self.predictor = self._build_predictor(shape, seed=2 * config.seed + 1)
         modules = [self.classifier] if self.predictor is None else [self.classifier, self.predictor]
         self._networks = nn.ModuleList(modules)
-        self._pair = self._make_pair()
         self._compiled = Compiled(self._outputs) if config.compiled else None
-        self._replayed = Replayed(device) if self._is_replayed else None
+        is_replayed = self._group.size == 1 and can_replay(config, device)
+        self._replayed = Replayed(device) if is_replayed else None
+        self._pair = self._make_pair()
         # A recorded step reads the learning rate on the device.
         self._rate = None if self._replayed is None else torch.tensor(config.learning_rate, device=device)
         self._optimiser = torch.optim.Adam(
@@ -101,17 +102,13 @@ class Learner:
             capturable=self._rate is not None,
         )
 
-    @property
-    def _is_replayed(self) -> bool:
-        return self._group.size == 1 and can_replay(self._config, self._device)
-
     def _make_pair(self) -> SideBySide | TwoStreams | None:
         """Return what does both networks' work at once, where there are two and room for it."""
         if not self.has_predictor or self._group.size > 1:
             return None
         if can_run(self._config, self._device):
             return SideBySide()
-        return TwoStreams(self._device) if self._is_replayed and not self._config.compiled else None
+        return None if self._replayed is None else TwoStreams(self._device)
 
     def _build_predictor(self, shape: NetworkShape, *, seed: int) -> Network | None:
         if not self.has_predictor:

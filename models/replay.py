@@ -1,6 +1,6 @@
 """Training steps as CUDA graphs: recorded once for each size of batch, then started as one.
 
-A step of two ResNet-34 is some two thousand kernels, which a processor starts more slowly than a GPU works.
+A step of two ResNet-34 is over a thousand kernels, which a processor starts more slowly than a GPU works.
 
 Shape suffixes: B samples of a batch, K classes.
 """
@@ -27,8 +27,8 @@ EAGER_STEPS = 3
 
 def can_replay(config: TrainingConfig, device: torch.device) -> bool:
     """Whether a step is the same kernels every time."""
-    draws = config.sample_gradients or config.dropout > 0
-    return device.type == "cuda" and config.method in REPLAYED_METHODS and not draws
+    is_plain = not config.sample_gradients and config.dropout == 0 and not config.compiled
+    return device.type == "cuda" and config.method in REPLAYED_METHODS and is_plain
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,12 @@ class Checks:
 
 
 @contextmanager
-def fleet(stack: LocalStack) -> Iterator[subprocess.Popen[bytes]]:
+def fleet(stack: LocalStack) -> Iterator[None]:
     """Run the workers of a GPU host beside the service until the end, then stop them cleanly."""
     with (stack.data_dir / "logs" / "fleet.log").open("ab") as log:
         process = subprocess.Popen(FLEET, env=stack.environment, stdout=log, stderr=log)  # noqa: S603
     try:
-        yield process
+        yield
     finally:
         process.terminate()
         process.wait(PATIENCE_SECONDS)
@@ -104,7 +104,7 @@ class Session:
             training_seconds=round(_training_seconds(run), 1),
             epochs=len(epochs),
             last_epoch_seconds=round(epochs[-1]["seconds"], 2),
-            samples_per_second=round(len_of(dataset) / epochs[-1]["seconds"]),
+            samples_per_second=round(_sample_count(dataset) / epochs[-1]["seconds"]),
             roc_auc=round(auc, 4),
             device=run["device"],
             network=run["configuration"]["network"],
@@ -170,8 +170,7 @@ def work_through(session: Session, client: Client, stack: LocalStack, options: a
     resume(client, stack, cifar10_wrong, session.checks, epochs=options.epochs)
 
 
-def len_of(dataset: Dataset) -> int:
-    """Return the number of samples."""
+def _sample_count(dataset: Dataset) -> int:
     return int(dataset.refresh()["sample_count"])
 
 

@@ -84,7 +84,6 @@ def _of_work(name: str, work: Work, options: argparse.Namespace) -> list[Figure]
             "augmentation": work.augmentation,
             "batch_size": batch_size,
             "epochs": rounds + 1,
-            "compiled": options.compiled,
             "seed": 0,
         },
         shape=inputs.shape[1:],

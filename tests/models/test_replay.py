@@ -33,6 +33,7 @@ def test_only_what_is_the_same_every_time_is_replayed() -> None:
     assert not can_replay(config, CPU)
     assert not can_replay(changed(config, sample_gradients=True), GPU), "draws gradients"
     assert not can_replay(changed(config, dropout=0.1), GPU), "draws units"
+    assert not can_replay(changed(config, compiled=True), GPU), "launches kernels of its own"
     assert not can_replay(changed(config, method="ce_gn"), GPU), "draws noise"
     assert not can_replay(changed(config, method="dmi"), GPU), "a determinant waits for the device"
 
