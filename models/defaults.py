@@ -54,6 +54,10 @@ STEPS = 2_400
 EPOCHS_MIN, EPOCHS_MAX = 8, 60
 STABLE_CORRELATION = 0.998
 """Of LIMIT_L's rankings of drawings: reached where nothing is left to gain, and not while the area rises."""
+MULTIPLICATIONS_PER_PIXEL: Mapping[str, int] = {"resnet34_cifar": 1_130_000, "resnet50": 82_000}
+"""Of one forward pass, in the networks whose kernels are worth making."""
+LONG_TRAINING = 10**16
+"""Multiplications of all forward passes: 7 minutes of an H200, of which compiling saves one (docs/speed.md)."""
 CPU_BFLOAT16 = ("amx_bf16", "avx512_bf16")
 """Capabilities with which a CPU multiplies in bf16 itself."""
 DMI_LEARNING_RATE = 1e-4
@@ -145,6 +149,15 @@ def has_fast_bfloat16(device: str) -> bool:
     return any(torch.cpu.get_capabilities().get(name, False) for name in CPU_BFLOAT16)
 
 
+def _compiled(situation: Situation, chosen: Chosen) -> bool:
+    """Choose kernels of their own for trainings of many minutes: making them takes half of one."""
+    per_pixel = MULTIPLICATIONS_PER_PIXEL.get(str(chosen["network"]))
+    if per_pixel is None or torch.device(situation.device).type != "cuda":
+        return False
+    pictures = situation.sample_count * _whole(chosen, "epochs")
+    return pictures * _whole(chosen, "input_size") ** 2 * per_pixel >= LONG_TRAINING
+
+
 CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "network": _network,
     "input_size": _input_size,
@@ -168,7 +181,7 @@ CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "validation_fraction": lambda *_: 0.0,
     "patience": lambda *_: 0,
     "precision": _precision,
-    "compiled": lambda *_: False,  # over a minute of compiling; replayed steps begin at once
+    "compiled": _compiled,
     "seed": lambda *_: 0,
 }
 """One choice per field, in an order in which each may look at those before it."""

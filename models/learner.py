@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models import networks
 from models.batches import memory_format
-from models.compilation import Compiled
+from models.compilation import compile_parts
 from models.config import TrainingConfig
 from models.dropout import Dropout
 from models.networks import Network, NetworkShape
@@ -88,7 +88,6 @@ class Learner:
         self.predictor = self._build_predictor(shape, seed=2 * config.seed + 1)
         modules = [self.classifier] if self.predictor is None else [self.classifier, self.predictor]
         self._networks = nn.ModuleList(modules)
-        self._compiled = Compiled(self._outputs) if config.compiled else None
         is_replayed = self._group.size == 1 and can_replay(config, device)
         self._replayed = Replayed(device) if is_replayed else None
         self._pair = self._make_pair()
@@ -121,7 +120,10 @@ class Learner:
             if isinstance(layer, Dropout):
                 layer.generator = self._generator
         self._group.synchronise(network)
-        return network.to(self._device).to(memory_format=memory_format(self._device))
+        placed = network.to(self._device).to(memory_format=memory_format(self._device))
+        if self._config.compiled:
+            compile_parts(placed, self._device)
+        return placed
 
     def initialise_classifier(self, state: Mapping[str, Tensor]) -> None:
         """Start f from a trained model, the paper's "+ init."; raise ValueError where it does not fit."""
@@ -218,8 +220,7 @@ class Learner:
     def _trained_outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the same, while gradients are kept: what turns them off does so for one thread."""
         if self._pair is None:
-            said: tuple[Tensor, Tensor, Tensor | None] = (self._compiled or self._outputs)(inputs_B)
-            return said
+            return self._outputs(inputs_B)
         (features_BD, classifier_logits_BK), predictor_logits_BK = self._pair.do(
             lambda: self._classifier_outputs(inputs_B), lambda: self._predictor_outputs(inputs_B)
         )

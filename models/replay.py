@@ -27,7 +27,7 @@ EAGER_STEPS = 3
 
 def can_replay(config: TrainingConfig, device: torch.device) -> bool:
     """Whether a step is the same kernels every time."""
-    is_plain = not config.sample_gradients and config.dropout == 0 and not config.compiled
+    is_plain = not config.sample_gradients and config.dropout == 0
     return device.type == "cuda" and config.method in REPLAYED_METHODS and is_plain
 
 

@@ -13,7 +13,7 @@ def _normalised_convolution(channels_in: int, channels_out: int, kernel: int, st
     )
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """relu(path(x) + shortcut(x)); the shortcut is a 1x1 convolution where the shape changes."""
 
     def __init__(self, path: nn.Sequential, channels_in: int, channels_out: int, stride: int) -> None:
@@ -28,16 +28,16 @@ class _Residual(nn.Module):
         return functional.relu(self.path(features_BCHW) + self.shortcut(features_BCHW))
 
 
-def _basic_block(channels_in: int, channels: int, stride: int) -> _Residual:
+def _basic_block(channels_in: int, channels: int, stride: int) -> Residual:
     path = nn.Sequential(
         _normalised_convolution(channels_in, channels, 3, stride),
         nn.ReLU(inplace=True),
         _normalised_convolution(channels, channels, 3, 1),
     )
-    return _Residual(path, channels_in, channels, stride)
+    return Residual(path, channels_in, channels, stride)
 
 
-def _bottleneck(channels_in: int, channels: int, stride: int) -> _Residual:
+def _bottleneck(channels_in: int, channels: int, stride: int) -> Residual:
     path = nn.Sequential(
         _normalised_convolution(channels_in, channels // 4, 1, 1),
         nn.ReLU(inplace=True),
@@ -45,12 +45,12 @@ def _bottleneck(channels_in: int, channels: int, stride: int) -> _Residual:
         nn.ReLU(inplace=True),
         _normalised_convolution(channels // 4, channels, 1, 1),
     )
-    return _Residual(path, channels_in, channels, stride)
+    return Residual(path, channels_in, channels, stride)
 
 
 def _resnet(
     stem: list[nn.Module],
-    block: Callable[[int, int, int], _Residual],
+    block: Callable[[int, int, int], Residual],
     widths: tuple[int, int, int, int],
     class_count: int,
 ) -> nn.Sequential:

@@ -85,6 +85,7 @@ def _of_work(name: str, work: Work, options: argparse.Namespace) -> list[Figure]
             "batch_size": batch_size,
             "epochs": rounds + 1,
             "seed": 0,
+            "compiled": options.compiled,
         },
         shape=inputs.shape[1:],
         sample_count=len(inputs),
@@ -155,6 +156,7 @@ class _Turns:
             "wall_samples_per_second": round(self._samples / middle(ours).wall),
             "precision": self._config.precision,
             "batch_size": self._config.batch_size,
+            "compiled": self._config.compiled,
             "threads": torch.get_num_threads(),
             "peak_gflops": round(peak / 1e9, 1),
         }

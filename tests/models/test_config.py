@@ -122,6 +122,31 @@ def test_bf16_is_chosen_where_the_cpu_multiplies_in_it(
     assert digits().precision == precision
 
 
+@pytest.mark.parametrize(
+    ("requested", "samples", "device", "compiled"),
+    [
+        ({}, 3_000_000, "cuda", True),
+        ({}, 50_000, "cuda", False),
+        ({"epochs": 400}, 50_000, "cuda", True),
+        ({"epochs": 400, "compiled": False}, 50_000, "cuda", False),
+        ({"network": "small_cnn"}, 9_000_000, "cuda", False),
+        ({"network": "resnet50", "input_size": 224}, 1_000_000, "cuda", True),
+        ({"network": "resnet50", "input_size": 224}, 100_000, "cuda", False),
+        ({"network": "resnet34_cifar"}, 9_000_000, "cpu", False),
+    ],
+)
+def test_kernels_are_made_for_long_trainings_of_residual_networks_on_gpus(
+    requested: dict[str, object],
+    samples: int,
+    device: str,
+    compiled: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    config = resolve(requested, shape=(32, 32, 3), sample_count=samples, class_count=10, device=device)
+    assert config.compiled == compiled
+
+
 def test_training_may_end_early_where_that_was_measured_and_no_number_of_epochs_was_asked_for() -> None:
     assert digits(method="limit_l").stable_correlation == 0.998
     assert digits(method="limit_l", epochs=20).stable_correlation == 0

@@ -146,23 +146,49 @@ def _ranks(rank: int, size: int) -> Ranks:
 
 
 TORCHRUN = """
-import sys, numpy as np, torch
+import os, sys, numpy as np, torch
 from models.config import resolve
 from models.parallel import joined
 from models.training import train
 points = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
-config = resolve({"epochs": 1, "seed": 1}, shape=(4,), sample_count=40, class_count=2, device="cpu")
-with joined(torch.device("cpu")) as group:
-    train(points, np.arange(40) % 2, class_count=2, config=config, group=group)
-    sys.stdout.write(f"rank {group.rank} of {group.size}\\n")  # at once: both write to one pipe
+chosen = {"epochs": 1, "seed": 1, "precision": "fp32"}
+config = resolve(chosen, shape=(4,), sample_count=40, class_count=2, device="cpu")
+place = os.environ["LOCAL_RANK"]
+device = f"cuda:{place}" if sys.argv[1] == "cuda" else "cpu"
+with joined(torch.device(device)) as group:
+    result = train(points, np.arange(40) % 2, class_count=2, config=config, device=device, group=group)
+    mean = result.signals.distance.mean()
+    sys.stdout.write(f"rank {group.rank} of {group.size}: {mean:.3f}\\n")  # at once: all write to one pipe
 """
 
 
-def test_torchrun_starts_it_too(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
+def _by_torchrun(folder: Path, device: str, *, processes: int) -> list[str]:
+    """Return what the processes of one training said, in the order of their ranks."""
+    script = folder / "script.py"
     script.write_text(TORCHRUN)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script]
+    starter = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, check=False)
+    done = subprocess.run(
+        [*starter, str(processes), script, device],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=200,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert sorted(done.stdout.splitlines()) == ["rank 0 of 2", "rank 1 of 2"]
+    return sorted(done.stdout.splitlines())
+
+
+def test_torchrun_starts_it_too(tmp_path: Path) -> None:
+    one, two = _by_torchrun(tmp_path, "cpu", processes=2)
+    assert one.startswith("rank 0 of 2: ")
+    assert two == one.replace("rank 0", "rank 1")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="NCCL joins GPUs")
+def test_all_gpus_of_a_host_join_by_nccl(tmp_path: Path) -> None:
+    said = _by_torchrun(tmp_path, "cuda", processes=torch.cuda.device_count())
+    (alone,) = _by_torchrun(tmp_path, "cpu", processes=1)
+    expected = float(alone.rpartition(" ")[2])
+    assert [float(line.rpartition(" ")[2]) for line in said] == pytest.approx([expected] * len(said), abs=0.01)

@@ -33,7 +33,6 @@ def test_only_what_is_the_same_every_time_is_replayed() -> None:
     assert not can_replay(config, CPU)
     assert not can_replay(changed(config, sample_gradients=True), GPU), "draws gradients"
     assert not can_replay(changed(config, dropout=0.1), GPU), "draws units"
-    assert not can_replay(changed(config, compiled=True), GPU), "launches kernels of its own"
     assert not can_replay(changed(config, method="ce_gn"), GPU), "draws noise"
     assert not can_replay(changed(config, method="dmi"), GPU), "a determinant waits for the device"
 
@@ -127,6 +126,14 @@ def test_a_replayed_training_is_the_same_training(method: str, monkeypatch: pyte
     eager, expected, _ = _trained(config)
     assert losses == pytest.approx(expected, rel=0.02)
     assert replayed.signals.distance_average == pytest.approx(eager.signals.distance_average, abs=0.05)
+
+
+@needs_gpu
+def test_compiled_networks_are_replayed_too() -> None:
+    compiled, losses, _ = _trained(_config(method="limit", compiled=True))
+    plain, expected, _ = _trained(_config(method="limit"))
+    assert losses == pytest.approx(expected, rel=0.02)
+    assert compiled.signals.distance_average == pytest.approx(plain.signals.distance_average, abs=0.05)
 
 
 @needs_gpu

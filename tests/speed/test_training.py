@@ -1,12 +1,14 @@
 """Counts of training that do not depend on the machine: waits for the device, and breaks in the graph."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch._dynamo.backends.registry import lookup_backend
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models import compilation
@@ -16,6 +18,7 @@ from models.learner import Learner
 from models.progress import Progress
 from models.training import train
 
+CPU = torch.device("cpu")
 WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "unique", "equal")
 """Operators at which the processor must wait for a GPU: what they return depends on its memory."""
 
@@ -74,33 +77,81 @@ def test_an_epoch_waits_for_the_device_a_few_times_however_many_its_steps(
     assert 0 < max(short) <= 8
 
 
-def learner(config: TrainingConfig) -> Learner:
-    cpu = torch.device("cpu")
-    return Learner(config, channels=4, class_count=3, device=cpu, generator=torch.Generator())
+class Compiler:
+    """The compiler without the last part, the making of kernels; keeps every graph that it is given."""
+
+    def __init__(self) -> None:
+        self.graphs: list[torch.fx.GraphModule] = []
+
+    def __call__(self, graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
+        self.graphs.append(graph)
+        return lookup_backend("aot_eager")(graph, inputs)
 
 
-def test_both_networks_of_a_step_are_one_graph_without_a_break() -> None:
-    points = np.zeros((24, 4), dtype=np.float32)
-    explained = torch._dynamo.explain(learner(configuration(points))._outputs)(torch.zeros(8, 4))  # noqa: SLF001
-    assert (explained.graph_count, explained.graph_break_count) == (1, 0)
+@pytest.fixture
+def compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Compiler]:
+    compiler = Compiler()
+    monkeypatch.setattr(compilation, "BACKEND", compiler)
+    compilation.can_compile.cache_clear()
+    torch.compiler.reset()
+    yield compiler
+    compilation.can_compile.cache_clear()
+    torch.compiler.reset()
 
 
-def test_compiled_networks_train_to_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The graph is what a GPU's kernels are made from; only their making is left out here.
-    monkeypatch.setattr(compilation, "BACKEND", "aot_eager")
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # the compiler asks every input for one
+def test_blocks_of_one_shape_share_their_kernels_in_both_networks(compiler: Compiler) -> None:
+    config = resolve(
+        {"network": "resnet34_cifar", "precision": "fp32", "compiled": True},
+        shape=(32, 32, 3),
+        sample_count=24,
+        class_count=3,
+        device="cpu",
+    )
+    generator = torch.Generator()
+    learner = Learner(config, channels=3, class_count=3, device=CPU, generator=generator)
+    tried = len(compiler.graphs)
+    inputs_B, labels_B = torch.randn(2, 3, 8, 8), torch.tensor([0, 1])
+    learner.step(inputs_B, labels_B, rate=1e-3, trains_classifier=True)
+    shapes = 7  # one in the first stage, two in each of the others: the first block halves the sides
+    assert len(compiler.graphs) - tried == shapes, "one graph each, none broken in two"
+    learner.judge(inputs_B, labels_B)
+    learner.step(inputs_B, labels_B, rate=1e-3, trains_classifier=True)
+    assert len(compiler.graphs) - tried == shapes
+
+
+def test_compiled_networks_train_to_the_same_numbers(compiler: Compiler) -> None:
     points = np.random.default_rng(1).normal(size=(24, 4)).astype(np.float32)
     labels = np.arange(24) % 3
-    results = [
-        train(points, labels, class_count=3, config=configuration(points, compiled=compiled))
-        for compiled in (False, True)
-    ]
-    np.testing.assert_allclose(results[0].signals.distance, results[1].signals.distance, rtol=1e-4)
+    plain = train(points, labels, class_count=3, config=configuration(points))
+    assert not compiler.graphs
+    compiled = train(points, labels, class_count=3, config=configuration(points, compiled=True))
+    assert len(compiler.graphs) > 1, "the trial and the networks"
+    np.testing.assert_allclose(plain.signals.distance, compiled.signals.distance, rtol=1e-4)
 
 
-def test_where_kernels_cannot_be_made_the_function_itself_is_called() -> None:
-    def no_compiler(*_: object) -> Callable[..., Any]:
-        raise RuntimeError("no C compiler")
+def _no_compiler(*_: object) -> Callable[..., Any]:
+    raise RuntimeError("no C compiler")
 
-    doubled = Compiled(lambda values: values * 2, backend=no_compiler)
-    assert doubled(torch.ones(2)).tolist() == [2.0, 2.0]
-    assert doubled(torch.ones(3)).tolist() == [2.0, 2.0, 2.0]
+
+def test_where_no_kernels_can_be_made_networks_stay_as_they_are(
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(compilation, "BACKEND", _no_compiler)
+    points = np.random.default_rng(1).normal(size=(24, 4)).astype(np.float32)
+    config = configuration(points, compiled=True)
+    result = train(points, np.arange(24) % 3, class_count=3, config=config)
+    assert np.isfinite(result.signals.distance).all()
+    assert not compiler.graphs
+    assert "no C compiler" in caplog.text
+
+
+def test_a_module_whose_kernels_cannot_be_made_is_called_as_it_is(
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert compilation.can_compile(CPU)
+    monkeypatch.setattr(compilation, "BACKEND", _no_compiler)
+    doubled = Compiled(torch.nn.PReLU(init=2.0))
+    assert doubled(-torch.ones(2)).tolist() == [-2.0, -2.0]
+    assert doubled(-torch.ones(3)).tolist() == [-2.0, -2.0, -2.0]
+    assert len(compiler.graphs) == 1, "the trial"
