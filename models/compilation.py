@@ -45,16 +45,23 @@ class Compiled:
 
 
 def compile_parts(network: Network, device: torch.device) -> None:
-    """Have the residual blocks of a network compiled, or all up to its last layer where it has none.
+    """Have the blocks of a residual network compiled; of any other network all up to its last layer.
 
     Where no kernels can be made, the network stays as it is: slower, and the same numbers.
     """
     if not can_compile(device):
         return
     torch._dynamo.config.recompile_limit = MOST_VARIANTS  # noqa: SLF001 - documented by torch
-    blocks = [module for module in network.modules() if isinstance(module, Residual)]
-    for part in blocks or [network.trunk]:
+    for part in _parts(network.trunk):
         part.forward = Compiled(part)
+
+
+def _parts(trunk: nn.Module) -> list[nn.Module]:
+    """Return a residual network's blocks and what leads to them; any other network as one."""
+    children = list(trunk.children())
+    if not any(isinstance(child, Residual) for child in children):
+        return [trunk]
+    return [child for child in children if next(child.parameters(), None) is not None]
 
 
 @cache
