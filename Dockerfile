@@ -35,6 +35,10 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["limit-audit", "
 CMD ["uvicorn", "--factory", "app.main:create_app", "--host", "0.0.0.0", "--port", "8000", "--http", "app.connections:Patient", "--no-access-log"]
 
 FROM base AS worker
+# Kernels for long trainings (torch.compile) are started by code that a C++ compiler makes against Python's headers.
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends g++ libpython3.11-dev \
+    && rm -rf /var/lib/apt/lists/*
 # Threads that spin while they wait take the cores from the processes beside them.
 ENV OMP_WAIT_POLICY=PASSIVE
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \

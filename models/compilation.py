@@ -1,7 +1,7 @@
 """Kernels made for the networks at hand (torch.compile), where a configuration asks for them.
 
-Blocks that a network repeats are compiled and not the whole: blocks of one shape share their kernels, those of
-both networks too. Two ResNet-34 take 27 s on an H200 and learn 1.2 times as fast afterwards (docs/speed.md).
+Blocks that a network repeats are compiled and not the whole: blocks of one shape share their kernels, also
+those of both networks. Two ResNet-34 take 27 s on an H200 and step 1.2 times as fast then (docs/speed.md).
 On CPUs it does not pay: with the C++ backend the networks of Table 3 stepped no faster, after two minutes of
 compiling (bench/defaults/RESULTS.md).
 """
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Compiled:
-    """A module's forward as kernels while the module trains; as it was while it judges, or without kernels."""
+    """A module's forward as kernels while the module trains; as it was while it judges."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module, self._plain = module, module.forward

@@ -67,7 +67,7 @@ class TrainingConfig:
     precision: str
     """Arithmetic of the networks' products: "fp32", or "bf16" autocast."""
     compiled: bool
-    """Whether kernels are made for the networks (torch.compile): about a minute, which pays in long trainings."""
+    """Whether kernels are made for the networks (torch.compile): a minute, which pays in long trainings."""
     seed: int
     """Decides weights, order, augmentation and noise; >= 0."""
 

@@ -57,7 +57,7 @@ STABLE_CORRELATION = 0.998
 MULTIPLICATIONS_PER_PIXEL: Mapping[str, int] = {"resnet34_cifar": 1_130_000, "resnet50": 82_000}
 """Of one forward pass, in the networks whose kernels are worth making."""
 LONG_TRAINING = 10**16
-"""Multiplications of all forward passes: 7 minutes of an H200, of which compiling saves one (docs/speed.md)."""
+"""Multiplications of all forward passes: 7 minutes of an H200, of which compiling saves one."""
 CPU_BFLOAT16 = ("amx_bf16", "avx512_bf16")
 """Capabilities with which a CPU multiplies in bf16 itself."""
 DMI_LEARNING_RATE = 1e-4

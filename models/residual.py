@@ -25,6 +25,7 @@ class Residual(nn.Module):
         )
 
     def forward(self, features_BCHW: Tensor) -> Tensor:
+        """Return the block's output [B, C', H', W']."""
         return functional.relu(self.path(features_BCHW) + self.shortcut(features_BCHW))
 
 

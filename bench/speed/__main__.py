@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
         figures = PARTS[name](options)
         sys.stdout.write(f"{table(figures)}\n\n")
         sys.stdout.flush()
-        found[f"{name}, {options.device}"] = {
+        found[f"{name}{' compiled' if options.compiled else ''}, {options.device}"] = {
             "machine": described,
             "figures": [figure.as_json() for figure in figures],
         }

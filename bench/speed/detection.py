@@ -53,7 +53,7 @@ def measured(options: argparse.Namespace) -> list[Figure]:
         samples.labels_N, class_count=samples.class_count, rate=goal.noise_rate, seed=0
     )
     requested: dict[str, object] = {"seed": 0, **goal.requested}
-    asked = {"epochs": options.epochs, "method": options.method}
+    asked = {"epochs": options.epochs, "method": options.method, "compiled": options.compiled or None}
     requested.update({name: value for name, value in asked.items() if value is not None})
     config = resolve(
         requested,

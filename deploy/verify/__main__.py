@@ -174,6 +174,11 @@ def _check_contents(report: Report, services: dict[str, Service]) -> None:
         assert f"torch {pins['torch']}+cu" in said or f"torch {pins['torch']} " in said, said
         assert f"torchvision {pins['torchvision']}" in said, said
         facts.append(said)
+    with report.check("the worker image makes kernels for the device that it has"):
+        script = (
+            "import torch; from models import compilation as c; assert c.can_compile(torch.device('cpu'))"
+        )
+        services["worker-train-cpu"].run("python", "-c", script)
     for name in ("api", "worker-cpu"):
         with report.check(f"{name} runs without root, and may write to /data alone") as facts:
             script = "id -u; touch /data/probe && rm /data/probe; ! touch /srv/limit-audit/x 2> /dev/null"

@@ -67,7 +67,9 @@ def build_base(buildah: Buildah) -> None:
         check=True,
         capture_output=True,
     )
-    shutil.rmtree(system / "var/cache/apt/archives", ignore_errors=True)
+    archives = system / "var/cache/apt/archives"
+    shutil.rmtree(archives, ignore_errors=True)
+    (archives / "partial").mkdir(parents=True)
     container = buildah("from", "scratch")
     buildah("add", "--quiet", container, system, "/")
     buildah("config", "--env", f"PATH={SEARCH_PATH}", container)
@@ -78,7 +80,6 @@ def build_base(buildah: Buildah) -> None:
 def build_servers(buildah: Buildah) -> None:
     """Make a stand-in for the images of PostgreSQL and Redis: the wheel's PostgreSQL 18, Debian's Redis."""
     container = buildah("from", BASE)
-    buildah("run", container, "--", "mkdir", "-p", "/var/cache/apt/archives/partial")
     buildah("run", container, "--", "apt-get", "update", "-q")
     install = ("apt-get", "install", "-q", "-y", "--no-install-recommends", "redis-server")
     buildah("run", "--env", "DEBIAN_FRONTEND=noninteractive", container, "--", *install)

@@ -191,4 +191,6 @@ def test_all_gpus_of_a_host_join_by_nccl(tmp_path: Path) -> None:
     said = _by_torchrun(tmp_path, "cuda", processes=torch.cuda.device_count())
     (alone,) = _by_torchrun(tmp_path, "cpu", processes=1)
     expected = float(alone.rpartition(" ")[2])
-    assert [float(line.rpartition(" ")[2]) for line in said] == pytest.approx([expected] * len(said), abs=0.01)
+    assert [float(line.rpartition(" ")[2]) for line in said] == pytest.approx(
+        [expected] * len(said), abs=0.01
+    )
