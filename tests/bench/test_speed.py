@@ -27,7 +27,13 @@ def test_the_way_to_an_area_is_told_epoch_by_epoch(monkeypatch: pytest.MonkeyPat
     )
     monkeypatch.setattr(data, "cifar10", lambda _: samples)
     options = argparse.Namespace(
-        goal="cifar10", device="cpu", data=Path(), detection_samples=None, epochs=1, method=None
+        goal="cifar10",
+        device="cpu",
+        data=Path(),
+        detection_samples=None,
+        epochs=1,
+        method=None,
+        compiled=False,
     )
     *reached, last = detection.measured(options)
     assert [figure.bar for figure in reached] == ["< 180 s on one H200"]
