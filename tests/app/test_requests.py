@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from structlog.testing import capture_logs
 
 from app import keys
 from app.database import Database
@@ -121,8 +122,10 @@ def test_what_breaks_is_a_problem_document_without_secrets(api: TestClient) -> N
     client = TestClient(
         api.app, client=("127.0.0.1", 1), base_url="http://127.0.0.1", raise_server_exceptions=False
     )
-    answer = client.get("/v1/datasets")
+    with capture_logs() as logged:
+        answer = client.get("/v1/datasets")
     assert answer.status_code == 500
+    assert [str(event["exc_info"]) for event in logged if "exc_info" in event] == ["the password is hunter2"]
     assert answer.headers["content-type"] == "application/problem+json"
     assert "hunter2" not in answer.text
 
