@@ -12,6 +12,16 @@ from app.storage import Storage
 ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
+class LocalFile(FileResponse):
+    """A file in blocks so large that few of them wait for their turn among all other requests.
+
+    With 64 KiB, 6 MB took 10 s beside 50 busy clients. A client that takes less than 4 KiB a second does not
+    empty a larger one before its connection is given up (`connections.UNREAD_SECONDS`).
+    """
+
+    chunk_size = 256 * 1024
+
+
 def downloaded(*media_types: str) -> dict[int | str, dict[str, Any]]:
     """Describe a stored file's answers for the API's description."""
     content: dict[str, Any] = {name: {} for name in media_types}
@@ -32,7 +42,7 @@ def stored_file(
     if etag in wanted or wanted.strip() == "*":
         return Response(status_code=304, headers=headers)
     if files.is_local:
-        return FileResponse(path, media_type=media_type, headers=headers)
+        return LocalFile(path, media_type=media_type, headers=headers)
     size = files.size(path)
     start, stop = _range(request, etag, size)
     if start >= stop and size:
