@@ -2,7 +2,7 @@
 #   docker build --target api -t limit-audit-api .
 #   docker build --target worker -t limit-audit-worker .
 # A package index that needs configuration: --secret id=pip,src=pip.conf; it reaches no layer.
-# BASE_IMAGE is any Debian-like system with python3.11 and its venv module.
+# BASE_IMAGE is any Debian-like system with python3.11 and its venv module, whose archive has libpython3.11-dev.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS base

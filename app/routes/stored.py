@@ -15,8 +15,8 @@ ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 class LocalFile(FileResponse):
     """A file in blocks so large that few of them wait for their turn among all other requests.
 
-    With 64 KiB, 6 MB took 10 s beside 50 busy clients. A client that takes less than 4 KiB a second does not
-    empty a larger one before its connection is given up (`connections.UNREAD_SECONDS`).
+    With 64 KiB, 6 MB took 10 s beside 50 busy clients (bench/load/RESULTS.md). Larger ones would lose slow
+    clients: a block must be taken within `connections.UNREAD_SECONDS`, this one at 4.3 KiB a second.
     """
 
     chunk_size = 256 * 1024
