@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--works", nargs="+", choices=training.WORKS, default=["mnist_cnn", "mlp"])
     parser.add_argument("--rounds", type=int, default=5, help="turns, of which the median counts")
     parser.add_argument("--training-samples", type=int, help="of an epoch in `training`; default: by device")
-    parser.add_argument("--compiled", action="store_true", help="compile the networks of `training` and `detection`")
+    parser.add_argument("--compiled", action="store_true", help="the networks of `training`, `detection`")
     parser.add_argument("--goal", choices=detection.GOALS, help="of `detection`; default: by the device")
     parser.add_argument("--method", help="of `detection`; default: what is chosen")
     parser.add_argument("--detection-samples", type=int, help="of `detection`; default: all")
