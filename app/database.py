@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noqa: A004 - the pool's own
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import queue, workspaces
+from app import idle_connections, queue, workspaces
 from app.settings import settings
 
 OUTBOX = "outbox"
@@ -42,9 +42,9 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,  # those beyond the pool's size would be opened and closed for one request each
             pool_timeout=POOL_SECONDS,
-            pool_pre_ping=True,
             connect_args=NOTICING | _options(url, limits or {}),
         )
+        idle_connections.try_out(self.engine)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         workspaces.confine(self._sessions)
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")

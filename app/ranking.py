@@ -6,7 +6,7 @@ documents that go out as they are. Tests hold them to the fields of `app.schemas
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -16,14 +16,15 @@ from sqlalchemy import (
     Float,
     FromClause,
     Integer,
-    Row,
     Select,
     Table,
     Uuid,
     bindparam,
     func,
+    literal_column,
     select,
 )
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.selectable import Subquery
 
 from app import pictures
@@ -37,6 +38,9 @@ AUDITS, DATASETS, SAMPLES, TRUTHS, REVIEWS = (
     cast("Table", each.__table__) for each in (Audit, Dataset, Sample, Truth, Review)
 )
 FINAL, PROVISIONAL = cast("Table", Score.__table__), cast("Table", ProvisionalScore.__table__)
+DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+MOST_STATEMENTS = 256
+"""Kept compiled: one for every length of a page and set of filters."""
 TAKEN_OVER = (
     "rank", "position", "score", "distance", "distance_average", "distance_last", "margin", "loss",
     "predicted_gradient_norm", "given_label_probability", "suggested_confidence", "error_probability",
@@ -108,10 +112,10 @@ def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -
 
     """
     wanted = {"audit_id": audit_id, "workspace_id": workspace_id}
-    row = connection.execute(_audit_and_dataset(), wanted).one_or_none()
-    if row is None:
+    rows = _rows(connection, _audit_and_dataset(), wanted)
+    if not rows:
         raise NotFound(f"there is no audit {audit_id}")
-    dataset_id, status, kind, class_names = row
+    dataset_id, status, kind, class_names = rows[0]
     return Ranking(
         audit_id=audit_id,
         dataset_id=dataset_id,
@@ -121,10 +125,20 @@ def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -
     )
 
 
+def _rows(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Return rows as psycopg has them: SQLAlchemy would look at the type of every value, for nothing here."""
+    with connection.exec_driver_sql(statement, dict(parameters)) as result:
+        return list(result.cursor.fetchall())
+
+
+def _compiled(statement: Select[Any]) -> str:
+    return str(statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True}))
+
+
 @cache
-def _audit_and_dataset() -> Select[Any]:
+def _audit_and_dataset() -> str:
     owner = func.coalesce(bindparam("workspace_id", type_=Uuid), AUDITS.c.workspace_id)
-    return (
+    return _compiled(
         select(AUDITS.c.dataset_id, AUDITS.c.status, DATASETS.c.kind, DATASETS.c.class_names)
         .join_from(AUDITS, DATASETS, AUDITS.c.dataset_id == DATASETS.c.id)
         .where(AUDITS.c.id == bindparam("audit_id"), AUDITS.c.workspace_id == owner)
@@ -138,11 +152,9 @@ def page(
     asked = {
         field.name: value for field in fields(filters) if (value := getattr(filters, field.name)) is not None
     }
-    statement = _page(ranking.table, frozenset(asked), asked.get("review"))
-    found = connection.execute(
-        statement, {**ranking.parameters, **asked, "after_rank": after_rank, "limit": limit}
-    )
-    return [_document(ranking, row) for row in found.all()]
+    statement = _page(ranking.table, frozenset(asked), asked.get("review"), limit)
+    rows = _rows(connection, statement, {**ranking.parameters, **asked, "after_rank": after_rank})
+    return [_document(ranking, row) for row in rows]
 
 
 def one(connection: Connection, ranking: Ranking, position: int) -> Document:
@@ -152,10 +164,10 @@ def one(connection: Connection, ranking: Ranking, position: int) -> Document:
         NotFound: it has no score, or none yet.
 
     """
-    row = connection.execute(_one(ranking.table), {**ranking.parameters, "position": position}).one_or_none()
-    if row is None:
+    rows = _rows(connection, _one(ranking.table), {**ranking.parameters, "position": position})
+    if not rows:
         raise NotFound(f"audit {ranking.audit_id} has no score for position {position}")
-    return _document(ranking, row)
+    return _document(ranking, rows[0])
 
 
 def neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int | None, int | None]:
@@ -168,8 +180,8 @@ def neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int
     return positions.get(rank - 1), positions.get(rank + 1)
 
 
-@cache
-def _page(table: Table, asked: frozenset[str], review: ReviewState | None) -> Select[Any]:
+@lru_cache(MOST_STATEMENTS)
+def _page(table: Table, asked: frozenset[str], review: ReviewState | None, limit: int) -> str:
     conditions = [CONDITIONS[name](table) for name in sorted(asked - {"review"})]
     if review is not None:
         conditions.append(_reviewed(table, review))
@@ -179,16 +191,16 @@ def _page(table: Table, asked: frozenset[str], review: ReviewState | None) -> Se
         .where(table.c.audit_id == bindparam("audit_id"), table.c.rank > bindparam("after_rank"), *conditions)
         .order_by(table.c.rank)
         # Written into the statement: of a parameter the planner would think that it means a tenth of all.
-        .limit(bindparam("limit", type_=Integer, literal_execute=True))
+        .limit(literal_column(str(limit), Integer))
         .subquery("head")
     )
-    return _joined(head).order_by(head.c.rank)
+    return _compiled(_joined(head).order_by(head.c.rank))
 
 
 @cache
-def _one(table: Table) -> Select[Any]:
+def _one(table: Table) -> str:
     wanted = (table.c.audit_id == bindparam("audit_id"), table.c.position == bindparam("position"))
-    return _joined(select(table).where(*wanted).subquery("head"))
+    return _compiled(_joined(select(table).where(*wanted).subquery("head")))
 
 
 def _joined(head: Subquery) -> Select[Any]:
@@ -204,7 +216,7 @@ def _joined(head: Subquery) -> Select[Any]:
     return select(*columns, *(REVIEWS.c[name] for name in REVIEWED)).select_from(joined)
 
 
-def _document(ranking: Ranking, row: Row[Any]) -> Document:
+def _document(ranking: Ranking, row: tuple[Any, ...]) -> Document:
     """Return a row of `_joined` as `Suspect` has it: labels as names of classes."""
     names, plain = ranking.class_names, len(TAKEN_OVER)
     document = dict(zip(TAKEN_OVER, row, strict=False))

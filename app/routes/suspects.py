@@ -7,47 +7,52 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from app import audits, cursors, datasets, ranking
 from app.routes.answers import as_json
-from app.routes.dependencies import Opened, Paged, Position, Reads, link_next
+from app.routes.dependencies import Opened, Position, Reads, link_next
 from app.routes.turns import in_turn
 from app.schemas.results import SuspectDetail, SuspectPage
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])
 
 
+class Asked(BaseModel):
+    """Which suspects are asked for: as fields of a model, which are looked at together."""
+
+    limit: int = Field(50, ge=1, le=500, description="most items of a page")
+    cursor: str | None = Field(None, max_length=500, description="next_cursor of the page before")
+    given_label: str | None = Field(None, description="class name")
+    suggested_label: str | None = Field(None, description="class name")
+    min_distance: float | None = Field(None, ge=0, le=1.5)
+    max_distance: float | None = Field(None, ge=0, le=1.5)
+    is_label_issue: bool | None = Field(None, description="above or below the automatic cut")
+    review: ranking.ReviewState | None = Field(None, description="by the verdict of a person")
+    after_rank: int = Field(0, ge=0, lt=2**31, description="start below this rank")
+
+
 @router.get("/{audit_id}/suspects", dependencies=[Reads], response_model=SuspectPage)
 async def list_suspects(
-    audit_id: UUID,
-    opened: Opened,
-    paging: Paged,
-    request: Request,
-    given_label: Annotated[str | None, Query(description="class name")] = None,
-    suggested_label: Annotated[str | None, Query(description="class name")] = None,
-    min_distance: Annotated[float | None, Query(ge=0, le=1.5)] = None,
-    max_distance: Annotated[float | None, Query(ge=0, le=1.5)] = None,
-    is_label_issue: Annotated[bool | None, Query(description="above or below the automatic cut")] = None,
-    review: Annotated[ranking.ReviewState | None, Query(description="by the verdict of a person")] = None,
-    after_rank: Annotated[int, Query(ge=0, lt=2**31, description="start below this rank")] = 0,
+    audit_id: UUID, opened: Opened, request: Request, asked: Annotated[Asked, Query()]
 ) -> Response:
     """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
-    after = cursors.decode(paging.cursor, cursors.number)
+    after = cursors.decode(asked.cursor, cursors.number)
 
     def read() -> Response:
         with opened.reading() as connection:
             ranked = ranking.find(connection, audit_id, workspace_id=opened.workspace_id)
             filters = ranking.Filters(
-                given_label=_label(ranked, given_label),
-                suggested_label=_label(ranked, suggested_label),
-                min_distance=min_distance,
-                max_distance=max_distance,
-                is_label_issue=is_label_issue,
-                review=review,
+                given_label=_label(ranked, asked.given_label),
+                suggested_label=_label(ranked, asked.suggested_label),
+                min_distance=asked.min_distance,
+                max_distance=asked.max_distance,
+                is_label_issue=asked.is_label_issue,
+                review=asked.review,
             )
-            start = after[0] if after else after_rank
-            found = ranking.page(connection, ranked, filters, after_rank=start, limit=paging.limit + 1)
-        return _page(request, ranked, found, limit=paging.limit)
+            start = after[0] if after else asked.after_rank
+            found = ranking.page(connection, ranked, filters, after_rank=start, limit=asked.limit + 1)
+        return _page(request, ranked, found, limit=asked.limit)
 
     return await in_turn(read)
 

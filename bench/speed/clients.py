@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import time
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 BLOCK = 2**20
+LONGEST_PAGE = 2**20
+HEAD = re.compile(rb"(?=.*?\r\ncontent-length: (?P<length>\d+)\r\n).*?\r\n\r\n", re.IGNORECASE | re.DOTALL)
 
 
 def answer(port: int, method: str, path: str, document: object = None) -> Any:  # noqa: ANN401 - JSON
@@ -27,25 +30,35 @@ def answer(port: int, method: str, path: str, document: object = None) -> Any:  
 
 def latencies(port: int, paths: Sequence[str], *, clients: int, requests: int) -> list[float]:
     """Return the seconds of every request of clients that each ask again as soon as they are answered."""
+    asked = [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths]
 
     def client(number: int) -> list[float]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-        connection.connect()
-        assert connection.sock is not None
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        times = []
-        for turn in range(requests):
-            started = time.perf_counter()
-            connection.request("GET", paths[(number + turn) % len(paths)])
-            response = connection.getresponse()
-            response.read()
-            times.append(time.perf_counter() - started)
-            assert response.status == http.client.OK, response.status
-        connection.close()
+        times, buffer = [], memoryview(bytearray(LONGEST_PAGE))
+        with socket.create_connection(("127.0.0.1", port), timeout=600) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for turn in range(requests):
+                started = time.perf_counter()
+                connection.sendall(asked[(number + turn) % len(asked)])
+                status = _answered(connection, buffer)
+                times.append(time.perf_counter() - started)
+                assert status == http.client.OK, status
         return times
 
     with ThreadPoolExecutor(clients) as pool:
         return [each for times in pool.map(client, range(clients)) for each in times]
+
+
+def _answered(connection: socket.socket, buffer: memoryview) -> int:
+    """Read an answer to its end and return its status."""
+    received, end = 0, LONGEST_PAGE
+    while received < end:
+        count = connection.recv_into(buffer[received:])
+        if count == 0:
+            raise ConnectionError(f"closed after {received} bytes of {end}")
+        received += count
+        if end == LONGEST_PAGE and (head := HEAD.match(buffer[:received])):
+            end = head.end() + int(head["length"])
+    return int(bytes(buffer[9:12]))
 
 
 def download(port: int, path: str) -> int:
