@@ -18,7 +18,7 @@ from app.database import Database
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Dataset, DatasetStatus, Problem, Sample, Truth
-from worker.copying import analyse, copy_into
+from worker.copying import WRITE_ROWS, analyse, copy_into
 from worker.heartbeat import HandedBack, Heartbeat, LeaseLost
 from worker.outages import DATABASE_DOWN, DISK_FULL, is_disk_full, patiently
 from worker.packs import Ingested, IngestError, IngestLimits, IngestOptions
@@ -37,8 +37,8 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
             ingested = _build(database, storage, settings, dataset, heartbeat)
             with storage.open(storage.pack(dataset_id) / ingested.samples_path.name) as file:
-                rows = parquet.read_table(file)
-            patiently(lambda: _store(database, dataset, ingested, rows), heartbeat)
+                samples = parquet.ParquetFile(file)
+                patiently(lambda: _store(database, dataset, ingested, samples), heartbeat)
         log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
     except LeaseLost:
         log.warning("ingestion lost its lease", dataset=str(dataset_id))
@@ -133,12 +133,12 @@ def _folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _store(database: Database, dataset: Dataset, ingested: Ingested, rows: pa.Table) -> None:
+def _store(database: Database, dataset: Dataset, ingested: Ingested, samples: parquet.ParquetFile) -> None:
     with database.transaction() as session:
-        _store_rows(session, dataset, ingested, rows)
+        _store_rows(session, dataset, ingested, samples)
 
 
-def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, rows: pa.Table) -> None:
+def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, samples: parquet.ParquetFile) -> None:
     values = {
         "format": ingested.format,
         "kind": ingested.kind,
@@ -155,10 +155,12 @@ def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, rows: pa
         return
     for table in (Truth, Sample, Problem):
         session.execute(delete(table).where(table.dataset_id == dataset.id))
-    rows = rows.append_column("dataset_id", pa.repeat(str(dataset.id), len(rows)))
-    copy_into(session, Sample, rows.drop_columns(["true_label", "source_row", "source_name"]))
-    truth = rows.select(["dataset_id", "position", "true_label"])
-    copy_into(session, Truth, truth.filter(pc.is_valid(truth["true_label"])))
+    for batch in samples.iter_batches(batch_size=WRITE_ROWS):
+        rows = pa.Table.from_batches([batch])
+        rows = rows.append_column("dataset_id", pa.repeat(str(dataset.id), len(rows)))
+        copy_into(session, Sample, rows.drop_columns(["true_label", "source_row", "source_name"]))
+        truth = rows.select(["dataset_id", "position", "true_label"])
+        copy_into(session, Truth, truth.filter(pc.is_valid(truth["true_label"])))
     session.add_all(
         Problem(dataset_id=dataset.id, number=number, key=found.key, code=found.code, detail=found.detail)
         for number, found in enumerate(ingested.problems)

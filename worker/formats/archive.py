@@ -13,12 +13,13 @@ from worker.formats.problems import IngestError
 if TYPE_CHECKING:
     from worker.formats.limits import IngestLimits
     from worker.formats.sample import Locations
+    from worker.formats.texts import Texts
 
 
 class Archive(Protocol):
     """Members of an archive that are ordinary files, litter left out, in the archive's order."""
 
-    names: list[str]
+    names: Texts
     path: Path
 
     def read(self, member: int) -> bytes:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from array import array
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from worker.formats.images import encoding_of
 from worker.formats.manifests import ListedPictures, find_lists, find_manifests, read_lists, read_manifests
-from worker.formats.names import OTHER_SUFFIXES, PICTURE_SUFFIXES, common_root, split_folders, suffix
+from worker.formats.names import OTHER_SUFFIXES, PICTURE_SUFFIXES, common_root, nested, split_folders, suffix
 from worker.formats.problems import SampleError
 from worker.formats.sample import Columns, EncodedChunk, EncodedImages
+from worker.formats.texts import Picked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,28 +58,34 @@ def _has_pictures(archive: Archive) -> bool:
 def class_folders(archive: Archive, ingestion: Ingestion) -> ListedPictures:
     """Label each picture with its folder: the first one below the common root and the split level."""
     names = archive.names
-    candidates = [member for member, name in enumerate(names) if suffix(name) not in OTHER_SUFFIXES]
-    root = common_root(names[member] for member in candidates)
-    inner = {member: names[member][len(root) :] for member in candidates if names[member].startswith(root)}
-    level = int(split_folders({name.split("/", 1)[0] for name in inner.values() if "/" in name}))
-    members: list[int] = []
-    labels: list[str] = []
+    candidates = np.fromiter(
+        (member for member, name in enumerate(names) if suffix(name) not in OTHER_SUFFIXES), np.int64
+    )
+    pictures = Picked(names, candidates)
+    root = common_root(pictures)
+    level = int(split_folders({name[len(root) :].split("/", 1)[0] for name in nested(pictures, root)}))
+    found = array("q")
     splits: list[str] = []
-    for member, name in enumerate(names):
-        folders = inner[member].split("/") if member in inner else []
-        if len(folders) < level + 2:
-            _log_stray(name, ingestion, is_candidate=member in inner)
-            continue
-        members.append(member)
-        labels.append(folders[level])
-        splits.append(folders[0])
+
+    def labels() -> Iterator[str]:
+        for member, name in enumerate(names):
+            is_candidate = name.startswith(root) and suffix(name) not in OTHER_SUFFIXES
+            folders = name[len(root) :].split("/") if is_candidate else []
+            if len(folders) < level + 2:
+                _log_stray(name, ingestion, is_candidate=is_candidate)
+                continue
+            found.append(member)
+            if level:
+                splits.append(sys.intern(folders[0]))
+            yield folders[level]
+
+    given = ingestion.vocabulary.encode(labels())
+    members = np.frombuffer(found, dtype=np.int64)
     return ListedPictures(
         format="class_folders",
-        members=np.array(members, dtype=np.int64),
+        members=members,
         columns=Columns(
-            given=ingestion.vocabulary.encode(labels),
-            keys=[inner[member] for member in members],
-            splits=splits if level else None,
+            given=given, keys=Picked(names, members, start=len(root)), splits=splits if level else None
         ),
     )
 
@@ -99,7 +108,7 @@ def _encoded(archive: Archive, pictures: ListedPictures, *, original: bool) -> E
         columns=pictures.columns,
         chunks=lambda: _chunks(archive, members),
         probe=lambda count: _spread(archive, members, count),
-        names=[archive.names[member] for member in members.tolist()],
+        names=Picked(archive.names, members),
         locations=locations,
     )
 
@@ -116,8 +125,7 @@ def _chunks(archive: Archive, members: NDArray[np.int64]) -> Iterator[EncodedChu
 
 
 def _loader(archive: Archive, members: NDArray[np.int64]) -> Callable[[int], bytes]:
-    numbers = members.tolist()
-    return lambda row: archive.read(numbers[row])
+    return lambda row: archive.read(int(members[row]))
 
 
 def _spread(archive: Archive, members: NDArray[np.int64], count: int) -> Iterator[bytes]:

@@ -65,10 +65,12 @@ class Vocabulary:
 
     def encode(self, values: Iterable[object]) -> NDArray[np.int32]:
         """Codes [n] of label values; MISSING where there is none."""
-        known = self._code_of_value
-        return np.fromiter(
-            (known[value] if value in known else self._learn(value) for value in values), dtype=np.int32
-        )
+        return np.fromiter(map(self.code, values), dtype=np.int32)
+
+    def code(self, value: object) -> int:
+        """Code of a label value; MISSING where there is none."""
+        known = self._code_of_value.get(value)
+        return self._learn(value) if known is None else known
 
     def encode_array(self, values: NDArray[Any]) -> NDArray[np.int32]:
         """Codes [n] of an array of numbers or strings, each distinct value looked at once."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
+import re
+import sys
+from array import array
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,9 +27,10 @@ from worker.formats.labels import MISSING
 from worker.formats.names import OTHER_SUFFIXES, SPLITS, common_root, suffix
 from worker.formats.problems import IngestError, SampleError, printable
 from worker.formats.sample import Columns
+from worker.formats.texts import Finder, Texts
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
 _TABLE_NAMES = ("metadata.csv", "metadata.jsonl", "labels.csv", "labels.jsonl")
 _LINES_TRIED = 100
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _TRUTH_WORDS = ("clean", "true", "truth")
 
 
@@ -47,15 +52,32 @@ class ListedPictures:
     columns: Columns
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Row:
-    """One line of a table or list: the picture it names and what it says of it."""
+    """One line of a table or list: the picture it names, and the codes of what it says of it."""
 
     member: int
     key: str
-    given: Any
-    true: Any
+    given: int
+    true: int
     split: str | None
+
+
+class _Index:
+    """Members of an archive by name."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self.root = common_root(archive.names)
+        self._finder = Finder(archive.names)
+
+    def find(self, path: str, folder: str) -> int | None:
+        """Member that a table in a folder means: relative to the folder, to the root or to the top."""
+        return self._finder.find(folder + path, self.root + path, path)
+
+    def key(self, member: int) -> str:
+        """Name of a member below the root."""
+        return self.archive.names[member][len(self.root) :]
 
 
 def find_manifests(names: Sequence[str]) -> list[int]:
@@ -74,12 +96,8 @@ def _is_manifest(name: str, root: str) -> bool:
 
 def read_manifests(archive: Archive, manifests: Sequence[int], ingestion: Ingestion) -> ListedPictures:
     """List the samples of all tables, in the tables' order."""
-    names = archive.names
-    member_of = {name: member for member, name in enumerate(names)}
-    root = common_root(names)
-    rows: list[_Row] = []
-    for manifest in manifests:
-        rows.extend(_table_rows(archive, manifest, member_of, root, ingestion))
+    index = _Index(archive)
+    rows = (row for table in manifests for row in _table_rows(index, table, ingestion))
     return _listed("manifest", rows, archive, set(manifests), ingestion)
 
 
@@ -97,15 +115,20 @@ def _records(text: str, name: str) -> Iterator[dict[str, Any]]:
     """Rows of a CSV table or of JSON lines."""
     try:
         if name.lower().endswith(".csv"):
-            reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+            reader = csv.DictReader(_lines(text), strict=True)
             check_distinct(reader.fieldnames or ())
             yield from reader
         else:
-            yield from (_json_object(line) for line in text.splitlines() if line.strip())
+            yield from (_json_object(line) for line in _lines(text) if line.strip())
     except (csv.Error, ValueError, RecursionError) as error:
         if isinstance(error, IngestError):
             raise
         raise IngestError("bad_metadata", f"expected rows in {printable(name)!r}; found: {error}") from None
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines of a text with their ends, one at a time."""
+    return (found.group() for found in _LINE.finditer(text))
 
 
 def _json_object(line: str) -> dict[str, Any]:
@@ -118,32 +141,31 @@ def _json_object(line: str) -> dict[str, Any]:
     }
 
 
-def _table_rows(
-    archive: Archive, manifest: int, member_of: dict[str, int], root: str, ingestion: Ingestion
-) -> Iterator[_Row]:
+def _table_rows(index: _Index, manifest: int, ingestion: Ingestion) -> Iterator[_Row]:
     """Rows of one table whose pictures exist; the others are logged."""
-    name = archive.names[manifest]
-    folder = name[: len(name) - len(name.rpartition("/")[2])]
-    folder_split = folder[len(root) : -1] or None
+    name = index.archive.names[manifest]
+    folder = _folder(name)
+    folder_split = folder[len(index.root) : -1] or None
     columns: _TableColumns | None = None
-    for record in _records(_text_of(archive, manifest), name):
+    code = ingestion.vocabulary.code
+    for record in _records(_text_of(index.archive, manifest), name):
         columns = columns or _TableColumns.of(list(record), ingestion)
         file_name = str(record.get(columns.file_name) or "").removeprefix("./")
-        member = member_of.get(folder + file_name, member_of.get(root + file_name))
+        member = index.find(file_name, folder)
         if member is None or not file_name:
             ingestion.problems.add(
                 file_name, "missing_file", "expected the listed picture; found no such member"
             )
             continue
-        path = archive.names[member][len(root) :]
+        path = index.key(member)
         given = record.get(columns.label) if columns.label else _folder_label(path)
         split = record.get(columns.split) if columns.split else folder_split
         yield _Row(
             member=member,
             key=path if columns.key is None else str(record.get(columns.key)),
-            given=given,
-            true=record.get(columns.truth) if columns.truth else None,
-            split=None if split is None else str(split),
+            given=code(given),
+            true=code(record.get(columns.truth)) if columns.truth else MISSING,
+            split=None if split is None else sys.intern(str(split)),
         )
 
 
@@ -179,20 +201,18 @@ def find_lists(archive: Archive) -> list[int]:
     texts = [member for member, name in enumerate(archive.names) if suffix(name) == "txt"]
     if not texts:
         return []
-    known = set(archive.names)
-    return [member for member in texts if _is_list(archive, member, known)]
+    index = _Index(archive)
+    return [member for member in texts if _is_list(index, member)]
 
 
-def _is_list(archive: Archive, member: int, known: set[str]) -> bool:
+def _is_list(index: _Index, member: int) -> bool:
     try:
-        text = _text_of(archive, member)
+        text = _text_of(index.archive, member)
     except IngestError:
         return False
-    lines = [line for line in text[: 1 << 16].splitlines()[:_LINES_TRIED] if line.strip()]
-    root = common_root(archive.names)
-    found = sum(
-        _resolved(path, archive.names[member], root, known) is not None for path, _ in map(_path_label, lines)
-    )
+    lines = [line for line in islice(_lines(text[: 1 << 16]), _LINES_TRIED) if line.strip()]
+    folder = _folder(index.archive.names[member])
+    found = sum(index.find(path, folder) is not None for path, _ in map(_path_label, lines))
     return 2 * found > len(lines)
 
 
@@ -202,10 +222,9 @@ def _path_label(line: str) -> tuple[str, str | None]:
     return (path.strip().removeprefix("./"), label) if path else (label, None)
 
 
-def _resolved(path: str, list_name: str, root: str, known: Container[str]) -> str | None:
-    """Member that a list means: relative to the list's folder or to the root."""
-    folder = list_name[: len(list_name) - len(list_name.rpartition("/")[2])]
-    return next((name for name in (folder + path, root + path, path) if name in known), None)
+def _folder(name: str) -> str:
+    """Folder of a member with its "/", "" at the top."""
+    return name[: len(name) - len(name.rpartition("/")[2])]
 
 
 def read_lists(archive: Archive, lists: Sequence[int], ingestion: Ingestion) -> ListedPictures:
@@ -213,63 +232,91 @@ def read_lists(archive: Archive, lists: Sequence[int], ingestion: Ingestion) -> 
 
     A list named clean, true or truth holds true labels; one named as a split says the split.
     """
-    root = common_root(archive.names)
-    member_of = {name: member for member, name in enumerate(archive.names)}
-    given: dict[int, _Row] = {}
-    true: dict[int, str | None] = {}
-    for list_member in lists:
-        name = archive.names[list_member]
-        stem = name.rpartition("/")[2].lower()
-        holds_truth = any(word in stem for word in _TRUTH_WORDS)
-        split = next((part for part in stem.replace(".", "_").split("_") if part in SPLITS), None)
-        for line in _text_of(archive, list_member).splitlines():
-            if not line.strip():
-                continue
-            path, label = _path_label(line)
-            resolved = _resolved(path, name, root, member_of)
-            if resolved is None:
-                ingestion.problems.add(
-                    path, "missing_file", "expected the listed picture; found no such member"
-                )
-                continue
-            member = member_of[resolved]
-            if holds_truth:
-                true[member] = label
-            else:
-                row = _Row(member=member, key=resolved[len(root) :], given=label, true=None, split=split)
-                given.setdefault(member, row)
-    rows = [
-        _Row(member=row.member, key=row.key, given=row.given, true=true.get(member), split=row.split)
-        for member, row in given.items()
-    ]
+    index = _Index(archive)
+    true = np.full(len(archive.names), MISSING, dtype=np.int32)
+    for table in lists:
+        if _holds_truth(archive.names[table]):
+            for member, label in _list_lines(index, table, ingestion):
+                true[member] = ingestion.vocabulary.code(label)
+    rows = _list_rows(index, lists, true, ingestion)
     return _listed("list_files", rows, archive, set(lists), ingestion)
 
 
+def _holds_truth(name: str) -> bool:
+    return any(word in name.rpartition("/")[2].lower() for word in _TRUTH_WORDS)
+
+
+def _list_lines(index: _Index, table: int, ingestion: Ingestion) -> Iterator[tuple[int, str | None]]:
+    """Member and label of every line that names one of the archive's; the others are logged."""
+    folder = _folder(index.archive.names[table])
+    for line in _lines(_text_of(index.archive, table)):
+        if not line.strip():
+            continue
+        path, label = _path_label(line)
+        member = index.find(path, folder)
+        if member is None:
+            ingestion.problems.add(path, "missing_file", "expected the listed picture; found no such member")
+        else:
+            yield member, label
+
+
+def _list_rows(
+    index: _Index, lists: Sequence[int], true: NDArray[np.int32], ingestion: Ingestion
+) -> Iterator[_Row]:
+    """Every picture with the label of the first line that names it."""
+    names = index.archive.names
+    seen = bytearray(len(names))
+    for table in lists:
+        name = names[table]
+        if _holds_truth(name):
+            continue
+        stem = name.rpartition("/")[2].lower().replace(".", "_")
+        split = next((part for part in stem.split("_") if part in SPLITS), None)
+        for member, label in _list_lines(index, table, ingestion):
+            if not seen[member]:
+                seen[member] = True
+                yield _Row(
+                    member=member,
+                    key=index.key(member),
+                    given=ingestion.vocabulary.code(label),
+                    true=int(true[member]),
+                    split=split,
+                )
+
+
 def _listed(
-    format_name: str, rows: list[_Row], archive: Archive, tables: set[int], ingestion: Ingestion
+    format_name: str, rows: Iterator[_Row], archive: Archive, tables: set[int], ingestion: Ingestion
 ) -> ListedPictures:
     """Columns of the rows; pictures named twice or not at all are logged."""
-    by_member: dict[int, _Row] = {}
+    listed = bytearray(len(archive.names))
+    members, given, true = array("q"), array("i"), array("i")
+    keys = Texts()
+    splits: list[str | None] = []
     for row in rows:
-        if by_member.setdefault(row.member, row) is not row:
+        if listed[row.member]:
             ingestion.problems.add(
                 row.key, "listed_twice", "expected every picture in one row; the first row is used"
             )
+            continue
+        listed[row.member] = True
+        members.append(row.member)
+        given.append(row.given)
+        true.append(row.true)
+        keys.append(row.key)
+        splits.append(row.split)
     for member, name in enumerate(archive.names):
-        if member not in by_member and member not in tables and suffix(name) not in OTHER_SUFFIXES:
+        if not listed[member] and member not in tables and suffix(name) not in OTHER_SUFFIXES:
             ingestion.problems.add(
                 name, "not_listed", "expected every picture in the metadata; found none for it"
             )
-    kept = list(by_member.values())
-    true = ingestion.vocabulary.encode(row.true for row in kept)
-    splits = [row.split for row in kept]
+    true_codes = np.frombuffer(true, dtype=np.int32)
     return ListedPictures(
         format=format_name,
-        members=np.array([row.member for row in kept], dtype=np.int64),
+        members=np.frombuffer(members, dtype=np.int64),
         columns=Columns(
-            given=ingestion.vocabulary.encode(row.given for row in kept),
-            true=true if bool((true != MISSING).any()) else None,
-            keys=[row.key for row in kept],
+            given=np.frombuffer(given, dtype=np.int32),
+            true=true_codes if bool((true_codes != MISSING).any()) else None,
+            keys=keys,
             splits=splits if any(splits) else None,
         ),
     )

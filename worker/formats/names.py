@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from worker.formats.problems import IngestError, printable
+from worker.formats.texts import repeated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"))
 PICTURE_SUFFIXES = frozenset(
@@ -85,28 +85,33 @@ def suffix(name: str) -> str:
 
 def check_unique(names: Sequence[str]) -> None:
     """Refuse an archive in which two members have one name: which of them is meant cannot be known."""
-    if len(set(names)) != len(names):
-        name, count = Counter(names).most_common(1)[0]
+    if several := repeated(names):
+        name, count = several.most_common(1)[0]
         raise IngestError(
             "duplicate_member", f"expected every member name once; found {printable(name)!r} {count} times"
         )
 
 
-def common_root(names: Iterable[str]) -> str:
+def common_root(names: Collection[str]) -> str:
     """Return the folder with its trailing "/" around everything, "" where there is none.
 
     Files at the very top do not count; a split's name ends the root, and one level of folders always remains.
     """
-    nested = [name for name in names if "/" in name]
     root = ""
-    while nested:
-        folder = nested[0][len(root) :].split("/", 1)[0]
+    while (name := next(nested(names, root), None)) is not None:
+        folder = name[len(root) :].split("/", 1)[0]
         deeper = f"{root}{folder}/"
-        if folder.lower() in SPLITS or not all(name.startswith(deeper) for name in nested):
+        if folder.lower() in SPLITS or not all(name.startswith(deeper) for name in nested(names, root)):
             break
-        nested = [name for name in nested if "/" in name[len(deeper) :]]
-        root = deeper if nested else root
+        if next(nested(names, deeper), None) is None:
+            break
+        root = deeper
     return root
+
+
+def nested(names: Collection[str], root: str) -> Iterator[str]:
+    """Names in a folder below the root."""
+    return (name for name in names if name.startswith(root) and "/" in name[len(root) :])
 
 
 def split_folders(folders: Iterable[str]) -> bool:

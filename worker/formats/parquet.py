@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from worker.formats.names import SPLITS
 from worker.formats.problems import IngestError, SampleError, printable
 from worker.formats.sample import Columns, EncodedChunk, EncodedImages, FeatureBatch, Features
 from worker.formats.tabular import TableColumns, numbers, table_columns
+from worker.formats.texts import Texts, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -246,12 +248,12 @@ def _picture_columns(shards: Shards, picture: str, ingestion: Ingestion) -> Colu
     return Columns(
         given=encoded_labels(label, class_names, ingestion),
         true=None if truth is None else encoded_labels(truth, class_names, ingestion),
-        keys=[str(key) for key in keys.to_pylist()]
+        keys=Texts(str(key) for chunk in keys.chunks for key in chunk.to_pylist())
         if keys is not None
         else _paths(shards, picture, ingestion),
         splits=_shard_splits(shards)
         if splits is None
-        else [None if s is None else str(s) for s in splits.to_pylist()],
+        else [None if s is None else sys.intern(str(s)) for s in splits.to_pylist()],
     )
 
 
@@ -270,16 +272,18 @@ def encoded_labels(
     return ingestion.vocabulary.encode(column.to_pylist())
 
 
-def _paths(shards: Shards, picture: str, ingestion: Ingestion) -> list[str] | None:
+def _paths(shards: Shards, picture: str, ingestion: Ingestion) -> Texts | None:
     """File names beside the pictures' bytes as keys, where every row has one of its own."""
     kind = shards.schema.field(picture).type
     if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
         return None
-    paths: list[Any] = []
+    paths = Texts()
     for batch in shards.batches([f"{picture}.path"], _BATCH_ROWS, ingestion.limits):
-        paths += batch.column(0).flatten()[0].to_pylist()
-    whole = all(isinstance(path, str) and path for path in paths)
-    return paths if whole and len(set(paths)) == len(paths) else None
+        for path in batch.column(0).flatten()[0].to_pylist():
+            if not isinstance(path, str) or not path:
+                return None
+            paths.append(path)
+    return None if repeated(paths) else paths
 
 
 def _features(shards: Shards, ingestion: Ingestion) -> Features:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from worker.formats.labels import MISSING
 from worker.formats.problems import IngestError, printable
+from worker.formats.texts import Picked, Texts, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,24 @@ if TYPE_CHECKING:
     from worker.formats.writing import Written
 
 _NAMES_SHOWN = 5
+ROWS_AT_ONCE = 16_384
+EVERY = slice(None)
+SCHEMA = pa.schema(
+    {
+        "position": pa.int64(),
+        "key": pa.string(),
+        "given_label": pa.int32(),
+        "true_label": pa.int32(),
+        "split": pa.string(),
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "source_row": pa.int64(),
+        "source_name": pa.string(),
+        "source_offset": pa.int64(),
+        "source_length": pa.int64(),
+        "source_method": pa.int16(),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,26 +104,30 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
         )
 
 
-def final_keys(written: Written, ingestion: Ingestion) -> list[str]:
+def final_keys(written: Written, ingestion: Ingestion) -> Texts:
     """Keys of the kept samples; a key that comes again gets "~2", "~3", ... and is logged."""
     if written.columns.keys is None:
-        return [str(number) for number in written.row_numbers.tolist()]
-    source = written.columns.keys
-    keys = [source[row] for row in written.rows.tolist()]
-    if any("\x00" in key or len(key) > ingestion.limits.max_text_length or not _is_utf8(key) for key in keys):
-        keys = [printable(key)[: ingestion.limits.max_text_length] for key in keys]
-    return keys if len(set(keys)) == len(keys) else _made_unique(keys, ingestion)
+        return Texts(map(str, written.row_numbers))
+    longest = ingestion.limits.max_text_length
+    keys = Texts(_storable(key, longest) for key in Picked(written.columns.keys, written.rows))
+    return _made_unique(keys, ingestion) if repeated(keys) else keys
+
+
+def _storable(key: str, longest: int) -> str:
+    if "\x00" in key or len(key) > longest or not _is_utf8(key):
+        return printable(key)[:longest]
+    return key
 
 
 def _is_utf8(text: str) -> bool:
     return text.isascii() or printable(text) == text[:1000]
 
 
-def _made_unique(keys: Sequence[str], ingestion: Ingestion) -> list[str]:
+def _made_unique(keys: Texts, ingestion: Ingestion) -> Texts:
     taken = set(keys)
     seen: set[str] = set()
     copies: dict[str, int] = {}
-    unique: list[str] = []
+    unique = Texts()
     for key in keys:
         name = key
         if key in seen:
@@ -120,53 +143,61 @@ def _made_unique(keys: Sequence[str], ingestion: Ingestion) -> list[str]:
     return unique
 
 
-def final_splits(written: Written) -> list[str | None] | None:
-    """List the splits of the kept samples as given; None where the upload has none."""
+def final_splits(written: Written, some: slice = EVERY) -> list[str | None] | None:
+    """List the splits of kept samples as given; None where the upload has none."""
     found = written.columns.splits
     if found is None:
         return None
-    storable = {split: None if split is None else printable(split) for split in set(found)}
-    return [storable[found[row]] for row in written.rows.tolist()]
+    splits = [found[row] for row in written.rows[some].tolist()]
+    storable = {split: None if split is None else printable(split) for split in set(splits)}
+    return [storable[split] for split in splits]
 
 
 def write_samples(path: Path, written: Written, labels: Labels, keys: Sequence[str]) -> None:
     """Write the samples table: position, key, labels, split, size and location of the original."""
-    count = len(keys)
-    splits = final_splits(written)
-    true = labels.true
-    columns: dict[str, Any] = {
-        "position": pa.array(np.arange(count, dtype=np.int64)),
-        "key": pa.array(keys, pa.string()),
-        "given_label": pa.array(labels.given),
-        "true_label": _optional(true, pa.int32(), count, None if true is None else true == MISSING),
-        "split": pa.nulls(count, pa.string()) if splits is None else pa.array(splits, pa.string()),
-        "width": _optional(written.widths, pa.int32(), count),
-        "height": _optional(written.heights, pa.int32(), count),
-        **_location_columns(written, count),
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        for start in range(0, len(keys), ROWS_AT_ONCE):
+            some = slice(start, min(start + ROWS_AT_ONCE, len(keys)))
+            columns = _sample_columns(written, labels, keys, some) | _location_columns(written, some)
+            writer.write_table(pa.table(columns, SCHEMA))
+
+
+def _sample_columns(written: Written, labels: Labels, keys: Sequence[str], some: slice) -> dict[str, Any]:
+    count = some.stop - some.start
+    splits = final_splits(written, some)
+    true = None if labels.true is None else labels.true[some]
+    return {
+        "position": np.arange(some.start, some.stop, dtype=np.int64),
+        "key": keys[some],
+        "given_label": labels.given[some],
+        "true_label": _optional(true, count, missing=None if true is None else true == MISSING),
+        "split": pa.nulls(count) if splits is None else splits,
+        "width": _optional(written.widths, count, some),
+        "height": _optional(written.heights, count, some),
     }
-    pq.write_table(pa.table(columns), path, compression="zstd")
 
 
-def _location_columns(written: Written, count: int) -> dict[str, Any]:
+def _location_columns(written: Written, some: slice) -> dict[str, Any]:
     """Columns of source_*: the row in the upload, and for pictures in an archive member, offset and length.
 
     Offset and length are null where the original is not a run of bytes in the uploaded file.
     """
-    names = None if written.names is None else [written.names[row] for row in written.rows.tolist()]
-    found = written.locations
-    offsets = None if found is None else found.offsets[written.rows]
-    lengths = None if found is None else found.lengths[written.rows]
-    methods = None if found is None else found.methods[written.rows]
+    rows, found = written.rows[some], written.locations
+    offsets, lengths, methods = (found.offsets, found.lengths, found.methods) if found else (None, None, None)
     return {
-        "source_row": pa.array(written.row_numbers, pa.int64()),
-        "source_name": pa.nulls(count, pa.string()) if names is None else pa.array(names, pa.string()),
-        "source_offset": _optional(offsets, pa.int64(), count),
-        "source_length": _optional(lengths, pa.int64(), count),
-        "source_method": _optional(methods, pa.int16(), count),
+        "source_row": written.row_numbers[some],
+        "source_name": pa.nulls(len(rows)) if written.names is None else list(Picked(written.names, rows)),
+        "source_offset": _optional(offsets, len(rows), rows),
+        "source_length": _optional(lengths, len(rows), rows),
+        "source_method": _optional(methods, len(rows), rows),
     }
 
 
 def _optional(
-    values: NDArray[Any] | None, kind: pa.DataType, count: int, missing: NDArray[np.bool_] | None = None
+    values: NDArray[Any] | None,
+    count: int,
+    some: slice | NDArray[np.int64] = EVERY,
+    *,
+    missing: NDArray[np.bool_] | None = None,
 ) -> pa.Array:
-    return pa.nulls(count, kind) if values is None else pa.array(values, kind, mask=missing)
+    return pa.nulls(count) if values is None else pa.array(values[some], mask=missing)

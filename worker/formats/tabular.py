@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from worker.formats.columns import (
 )
 from worker.formats.problems import IngestError, printable
 from worker.formats.sample import Columns, FeatureBatch, Features
+from worker.formats.texts import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -162,10 +164,10 @@ def table_columns(
     return Columns(
         given=encode(batch.column(columns.label)),
         true=None if columns.truth is None else encode(batch.column(columns.truth)),
-        keys=None if keys is None else [str(key) for key in keys],
+        keys=None if keys is None else Texts(map(str, keys)),
         splits=None
         if splits is None
-        else [str(split) if split not in (None, "") else None for split in splits],
+        else [sys.intern(str(split)) if split not in (None, "") else None for split in splits],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from worker.formats.archive import OpenFile, broken, check_members, check_total
 from worker.formats.names import check_unique, is_litter, safe_name
 from worker.formats.problems import IngestError, SampleError, printable
 from worker.formats.sample import Locations
+from worker.formats.texts import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,14 +36,16 @@ class TarArchive:
         self.path = path
         self.limits = ingestion.limits
         self._file = OpenFile(path)
+        self.names = Texts()
+        columns = array("q")
         try:
-            members = list(_members(self._file, ingestion))
+            for name, *place in _members(self._file, ingestion):
+                self.names.append(name)
+                columns.extend(place)
         except BaseException:
             self._file.close()
             raise
-        self.names = [name for name, _, _ in members]
-        self._offsets = np.array([offset for _, offset, _ in members], dtype=np.int64)
-        self._sizes = np.array([size for _, _, size in members], dtype=np.int64)
+        self._offsets, self._sizes = np.frombuffer(columns, dtype=np.int64).reshape(-1, 2).T
 
     def close(self) -> None:
         """Close the file."""
@@ -92,11 +96,13 @@ def _number(field: bytes) -> int:
 
 def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, int, int]]:
     """Name, offset and size of ordinary members in the archive's order; links and litter are left out."""
-    names: list[str] = []
-    total = 0
+    names = Texts()
+    total = entries = 0
     for kind, name, offset, size in _entries(file):
-        names.append(name)
-        check_members(len(names), ingestion.limits)
+        entries += 1
+        check_members(entries, ingestion.limits)
+        if name:
+            names.append(name)
         total += size
         if kind == _FOLDER or name.endswith("/") or is_litter(name):
             continue
@@ -106,7 +112,7 @@ def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, int, i
             )
             continue
         yield name, offset, size
-    check_unique([name for name in names if name])
+    check_unique(names)
     check_total(total, ingestion.limits)
 
 

@@ -15,6 +15,7 @@ from worker.formats.labels import MISSING
 from worker.formats.npy import NpyWriter
 from worker.formats.problems import IngestError, ProblemLog, printable
 from worker.formats.sample import ArrayImages, Columns, EncodedImages, Locations
+from worker.formats.texts import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,22 +142,22 @@ class _Seen:
     def __init__(self) -> None:
         self.widths: list[NDArray[np.int32]] = []
         self.heights: list[NDArray[np.int32]] = []
+        self.sizes: Counter[tuple[int, int]] = Counter()
         self.modes: Counter[str] = Counter()
         self.encodings: Counter[str] = Counter()
 
     def add(self, chunk: DecodedChunk, usable: NDArray[np.bool_]) -> None:
         self.widths.append(chunk.widths[usable])
         self.heights.append(chunk.heights[usable])
+        self.sizes.update(zip(self.widths[-1].tolist(), self.heights[-1].tolist(), strict=True))
         self.modes.update(chunk.modes)
         self.encodings.update(chunk.encodings)
 
     def statistics(self) -> dict[str, Any]:
-        sizes = np.stack([joined(self.widths, np.int32), joined(self.heights, np.int32)], axis=1)
-        distinct, counts = np.unique(sizes, axis=0, return_counts=True)
-        common = np.argsort(-counts, kind="stable")[:_SIZES_SHOWN]
+        common = sorted(self.sizes.items(), key=lambda found: (-found[1], found[0]))[:_SIZES_SHOWN]
         return {
-            "size_count": len(distinct),
-            "sizes": {f"{distinct[at, 0]}x{distinct[at, 1]}": int(counts[at]) for at in common},
+            "size_count": len(self.sizes),
+            "sizes": {f"{width}x{height}": count for (width, height), count in common},
             "modes": dict(self.modes.most_common()),
             "encodings": dict(self.encodings.most_common()),
         }
@@ -256,7 +257,7 @@ def stacked(batches: list[Columns]) -> Columns:
     if not batches:
         return Columns(given=np.empty(0, dtype=np.int32))
     first = batches[0]
-    keys = None if first.keys is None else [key for batch in batches for key in batch.keys or ()]
+    keys = None if first.keys is None else Texts(key for batch in batches for key in batch.keys or ())
     splits = None if first.splits is None else [split for batch in batches for split in batch.splits or ()]
     true = [batch.true for batch in batches if batch.true is not None]
     return Columns(

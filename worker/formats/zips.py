@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import struct
 import zlib
+from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from worker.formats.archive import OpenFile, broken, check_members, check_ratio,
 from worker.formats.names import check_unique, is_litter, safe_name
 from worker.formats.problems import IngestError, SampleError, printable
 from worker.formats.sample import Locations
+from worker.formats.texts import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +34,7 @@ _UNKNOWN_32 = 0xFFFFFFFF
 _STORED, _DEFLATED = 0, 8
 _LOCAL_EXTRA_GUESS = 64
 _BLOCK = 1 << 20
+_LONGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
 
 
 class _Member(NamedTuple):
@@ -50,15 +53,18 @@ class ZipArchive:
         self.path = path
         self.limits = ingestion.limits
         self._file = OpenFile(path)
+        self.names = Texts()
+        columns = array("q")
         try:
-            members = list(_members(self._file, ingestion))
+            for member in _members(self._file, ingestion):
+                self.names.append(member.name)
+                columns.extend(member[1:])
         except BaseException:
             self._file.close()
             raise
-        self.names = [member.name for member in members]
-        columns = np.array([member[1:] for member in members], dtype=np.int64).reshape(-1, 5)
-        self._headers, self._stored, self._sizes, self._methods, self._crcs = columns.T.copy()
-        self._offsets = np.full(len(members), -1, dtype=np.int64)
+        found = np.frombuffer(columns, dtype=np.int64).reshape(-1, 5).T
+        self._headers, self._stored, self._sizes, self._methods, self._crcs = found
+        self._offsets = np.full(len(self.names), -1, dtype=np.int64)
 
     def close(self) -> None:
         """Close the file."""
@@ -188,11 +194,10 @@ def _inflated(stored: bytes, method: int, size: int) -> bytes:
 
 def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
     """Ordinary members in the directory's order; links and litter are left out."""
-    directory, count, shift = _directory(file, ingestion)
-    names: list[str] = []
-    total = position = 0
-    for _ in range(count):
-        member, mode, position = _entry(directory, position)
+    start, size, count, shift = _directory(file, ingestion)
+    names = Texts()
+    total = 0
+    for member, mode in _entries(file, start, size, count):
         total += member.size
         names.append(member.name)
         if member.name.endswith("/") or is_litter(member.name):
@@ -207,8 +212,8 @@ def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
     check_total(total, ingestion.limits)
 
 
-def _directory(file: OpenFile, ingestion: Ingestion) -> tuple[bytes, int, int]:
-    """Bytes of the central directory, its number of entries, and the bytes that stand before the zip."""
+def _directory(file: OpenFile, ingestion: Ingestion) -> tuple[int, int, int, int]:
+    """Where the central directory is, its bytes and entries, and the bytes that stand before the zip."""
     tail_start = max(0, file.size - _END.size - 0xFFFF)
     tail = file.at(tail_start, file.size - tail_start)
     at = tail.rfind(b"PK\x05\x06")
@@ -222,8 +227,7 @@ def _directory(file: OpenFile, ingestion: Ingestion) -> tuple[bytes, int, int]:
     shift = end - size - offset
     if shift < 0 or size > ingestion.limits.max_directory_bytes:
         raise broken("zip", f"a central directory of {size} bytes that does not fit into it")
-    directory = file.at(end - size, size)
-    return directory, count, shift
+    return end - size, size, count, shift
 
 
 def _end64(file: OpenFile, locator_at: int) -> tuple[int, int, int, int]:
@@ -234,6 +238,17 @@ def _end64(file: OpenFile, locator_at: int) -> tuple[int, int, int, int]:
         raise broken("zip", "a zip64 locator that points nowhere")
     _, count, size, offset = _END64.unpack(record)[-4:]
     return count, size, offset, record_at
+
+
+def _entries(file: OpenFile, start: int, size: int, count: int) -> Iterator[tuple[_Member, int]]:
+    """Every entry of the central directory with its Unix mode; a block of the directory is held at a time."""
+    block, position, read = b"", 0, 0
+    for _ in range(count):
+        if len(block) - position < _LONGEST_ENTRY and read < size:
+            more = file.at(start + read, min(_BLOCK, size - read))
+            block, position, read = block[position:] + more, 0, read + len(more)
+        member, mode, position = _entry(block, position)
+        yield member, mode
 
 
 def _entry(directory: bytes, position: int) -> tuple[_Member, int, int]:

@@ -1,0 +1,106 @@
+"""Many texts in little memory: names and keys of an upload with millions of samples."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Texts(Sequence[str]):
+    """Texts that can be added to, 8 bytes each beside their characters, where a list takes 60."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._bytes = bytearray()
+        self._ends = array("q", [0])
+        for text in texts:
+            self.append(text)
+
+    def append(self, text: str) -> None:
+        """Add a text at the end."""
+        self._bytes += text.encode("utf-8", "surrogatepass")
+        self._ends.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [self[each] for each in range(*at.indices(len(self)))]
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        start = at % len(self)
+        return self._bytes[self._ends[start] : self._ends[start + 1]].decode("utf-8", "surrogatepass")
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.__getitem__, range(len(self)))
+
+
+class Picked(Sequence[str]):
+    """Some of many texts, from their character `start` on, without a copy."""
+
+    def __init__(self, texts: Sequence[str], rows: NDArray[np.int64], *, start: int = 0) -> None:
+        self._texts = texts
+        self._rows = rows
+        self._start = start
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [self[each] for each in range(*at.indices(len(self)))]
+        return self._texts[int(self._rows[at])][self._start :]
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.__getitem__, range(len(self)))
+
+
+class Finder:
+    """Finds texts among many, all different: 16 bytes each, where a dict takes 100."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        hashes = _hashes(texts)
+        order = np.argsort(hashes)
+        self._hashes, self._order = array("q", hashes[order].tobytes()), array("q", order.tobytes())
+
+    def find(self, *texts: str) -> int | None:
+        """Return the number of the first of these that is among them; None where there is none."""
+        return next((found for text in texts if (found := self._find(text)) is not None), None)
+
+    def _find(self, text: str) -> int | None:
+        wanted = hash(text)
+        for at in range(bisect_left(self._hashes, wanted), len(self._hashes)):
+            if self._hashes[at] != wanted:
+                break
+            if self._texts[self._order[at]] == text:
+                return self._order[at]
+        return None
+
+
+def repeated(texts: Sequence[str]) -> Counter[str]:
+    """Count the texts that come more than once; memory goes to those alone, and 16 bytes to every other."""
+    hashes = np.sort(_hashes(texts))
+    doubled = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+    counts = Counter(text for text in texts if hash(text) in doubled) if doubled else Counter()
+    return Counter({text: count for text, count in counts.items() if count > 1})
+
+
+def _hashes(texts: Sequence[str]) -> NDArray[np.int64]:
+    return np.fromiter(map(hash, texts), np.int64, count=len(texts))
