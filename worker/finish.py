@@ -1,6 +1,7 @@
 """Finishing an audit: runs into scores, files, metrics and provenance, in one transaction."""
 
 import platform
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
@@ -81,10 +82,14 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             run.is_chosen = True
         rows, believed = _score_rows(storage, audit, runs, known)
         shown = scores.without(rows, known.planted)
-        session.execute(delete(Score).where(Score.audit_id == audit_id))
-        copy_into(session, Score, shown)
-        _report(session, storage, audit, rows, known)
-        counts = _list_issues(session, storage, audit, dataset, runs)
+        with ThreadPoolExecutor(1, thread_name_prefix="issues") as beside:
+            # PostgreSQL is busy with the indexes of the scores meanwhile.
+            found = beside.submit(issues.found, _looked(session, storage, audit, dataset, runs))
+            session.execute(delete(Score).where(Score.audit_id == audit_id))
+            copy_into(session, Score, shown)
+            _report(session, storage, audit, rows, known)
+            listed, counts = found.result()
+            _list_issues(session, storage, audit, listed)
         audits.change_status(
             session,
             audit_id,
@@ -157,30 +162,30 @@ def _interval(believed: Estimate, planted: npt.NDArray[np.bool_] | None) -> tupl
     return max(0.0, low - count), max(0.0, high - count)
 
 
-def _list_issues(
+def _looked(
     session: Session, storage: Storage, audit: Audit, dataset: Dataset, runs: list[Run]
-) -> issues.Counts:
-    """Store what else is wrong with the data, and return how much of what."""
+) -> issues.Looked:
+    """Return what the lists of issues are made from."""
     statement = select(Problem.key, Problem.code, Problem.detail).where(Problem.dataset_id == dataset.id)
     chosen = next(run for run in runs if run.is_chosen)
-    rows, counts = issues.found(
-        issues.Looked(
-            inputs=np.load(storage.pack_file(dataset, PACK), mmap_mode="r"),
-            labels_N=np.load(storage.pack_file(dataset, "labels.npy")),
-            samples=parquet.read_table(
-                storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"]
-            ),
-            class_names=dataset.class_names or [],
-            problems=[(key, code, detail) for key, code, detail in session.execute(statement)],
-            neighbours=neighbour_files.load(storage, storage.run(audit.id, chosen.number)),
-        )
+    return issues.Looked(
+        inputs=np.load(storage.pack_file(dataset, PACK), mmap_mode="r"),
+        labels_N=np.load(storage.pack_file(dataset, "labels.npy")),
+        samples=parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"]),
+        class_names=dataset.class_names or [],
+        problems=[(key, code, detail) for key, code, detail in session.execute(statement)],
+        neighbours=neighbour_files.load(storage, storage.run(audit.id, chosen.number)),
     )
+
+
+def _list_issues(session: Session, storage: Storage, audit: Audit, rows: pa.Table) -> None:
+    """Store what else is wrong with the data."""
+    dataset = session.get_one(Dataset, audit.dataset_id)
     session.execute(delete(Issue).where(Issue.audit_id == audit.id))
     copy_into(session, Issue, rows.append_column("audit_id", pa.repeat(str(audit.id), len(rows))))
     audit.files = (audit.files or {}) | downloads.write_issues(
         rows, storage, storage.audit(audit.id), class_names=dataset.class_names or []
     )
-    return counts
 
 
 def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, known: AuditLabels) -> None:
