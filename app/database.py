@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Self
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noqa: A004 - the pool's own
 from sqlalchemy.orm import Session, sessionmaker
@@ -18,7 +19,14 @@ OUTBOX = "outbox"
 
 
 # What an outage, a shutdown, a lock that is not given or a pool without a free connection is raised as.
-UNAVAILABLE = (InterfaceError, OperationalError, TimeoutError)
+# The last two are the driver's own, from statements that do not pass through SQLAlchemy.
+UNAVAILABLE = (
+    InterfaceError,
+    OperationalError,
+    TimeoutError,
+    psycopg.InterfaceError,
+    psycopg.OperationalError,
+)
 # A host that went away without a word is noticed within a minute, not after the system's hours.
 NOTICING = {
     "connect_timeout": 5,

@@ -30,6 +30,8 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
+SECURITY_PAIRS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+
 
 def afterwards(state: Any, act: Callable[[int], None]) -> None:  # noqa: ANN401 - Starlette's state
     """Have something done in a thread once the request was answered; it is told the status."""
@@ -73,9 +75,9 @@ class Observed:
 
 
 def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None:
-    headers["X-Request-ID"] = request_id
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
+    given = {name for name, _ in headers.raw}
+    own = ((b"x-request-id", request_id.encode()), *SECURITY_PAIRS)
+    headers.raw.extend(pair for pair in own if pair[0] not in given)
     if scope.get("scheme") == "https":
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if not scope["path"].startswith("/static/"):

@@ -4,10 +4,10 @@ A page is asked for more often than anything else, so it takes the shortest way:
 documents that go out as they are. Tests hold them to the fields of `app.schemas.results.Suspect`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, cached_property, lru_cache
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -31,6 +31,9 @@ from app import pictures
 from app.errors import NotFound
 from app.tables import Audit, AuditStatus, Dataset, ProvisionalScore, Review, Sample, Score, Truth
 
+if TYPE_CHECKING:
+    import psycopg
+
 ReviewState = Literal["none", "any", "keep", "relabel", "drop", "unsure"]
 Document = dict[str, Any]
 
@@ -44,15 +47,16 @@ MOST_STATEMENTS = 256
 TAKEN_OVER = (
     "rank", "position", "score", "distance", "distance_average", "distance_last", "margin", "loss",
     "predicted_gradient_norm", "given_label_probability", "suggested_confidence", "error_probability",
-    "is_label_issue", "neighbour_disagreement",
+    "is_label_issue", "neighbour_disagreement", "key", "split",
 )  # fmt: skip
 """Columns that a document has as they are."""
 TRANSLATED = (
     "given_label", "suggested_label", "second_label", "second_probability", "third_label",
-    "third_probability",
+    "third_probability", "true_label",
 )  # fmt: skip
 """Columns that become a document's names of classes."""
 REVIEWED = ("verdict", "label", "reviewer", "reviewed_at", "audit_id", "version")
+PLAIN, BEFORE_REVIEW = len(TAKEN_OVER), len(TAKEN_OVER) + len(TRANSLATED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +130,9 @@ def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -
 
 
 def _rows(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Return rows as psycopg has them: SQLAlchemy would look at the type of every value, for nothing here."""
-    with connection.exec_driver_sql(statement, dict(parameters)) as result:
-        return list(result.cursor.fetchall())
+    """Return rows as psycopg has them, without what SQLAlchemy makes of every statement and its columns."""
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    return driver.execute(statement, parameters).fetchall()
 
 
 def _compiled(statement: Select[Any]) -> str:
@@ -154,7 +158,7 @@ def page(
     }
     statement = _page(ranking.table, frozenset(asked), asked.get("review"), limit)
     rows = _rows(connection, statement, {**ranking.parameters, **asked, "after_rank": after_rank})
-    return [_document(ranking, row) for row in rows]
+    return list(_documents(ranking, rows))
 
 
 def one(connection: Connection, ranking: Ranking, position: int) -> Document:
@@ -167,7 +171,7 @@ def one(connection: Connection, ranking: Ranking, position: int) -> Document:
     rows = _rows(connection, _one(ranking.table), {**ranking.parameters, "position": position})
     if not rows:
         raise NotFound(f"audit {ranking.audit_id} has no score for position {position}")
-    return _document(ranking, rows[0])
+    return next(_documents(ranking, rows))
 
 
 def neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int | None, int | None]:
@@ -204,46 +208,45 @@ def _one(table: Table) -> str:
 
 
 def _joined(head: Subquery) -> Select[Any]:
-    """Return the scores with what is known of their samples, in the order that `_document` takes apart."""
+    """Return the scores with what is known of their samples, in the order that `_documents` takes apart."""
 
     def same(table: Table) -> ColumnElement[bool]:
         return (table.c.dataset_id == bindparam("dataset_id")) & (table.c.position == head.c.position)
 
-    columns = [head.c[name] for name in (*TAKEN_OVER, *TRANSLATED)]
-    columns += [SAMPLES.c.key, SAMPLES.c.split, TRUTHS.c.true_label]
+    elsewhere = {"key": SAMPLES.c.key, "split": SAMPLES.c.split, "true_label": TRUTHS.c.true_label}
+    columns = [elsewhere[name] if name in elsewhere else head.c[name] for name in (*TAKEN_OVER, *TRANSLATED)]
     joined: FromClause = head.join(SAMPLES, same(SAMPLES))
     joined = joined.outerjoin(TRUTHS, same(TRUTHS)).outerjoin(REVIEWS, same(REVIEWS))
     return select(*columns, *(REVIEWS.c[name] for name in REVIEWED)).select_from(joined)
 
 
-def _document(ranking: Ranking, row: tuple[Any, ...]) -> Document:
-    """Return a row of `_joined` as `Suspect` has it: labels as names of classes."""
-    names, plain = ranking.class_names, len(TAKEN_OVER)
-    document = dict(zip(TAKEN_OVER, row, strict=False))
-    given, suggested, second, second_probability, third, third_probability, key, split, true = row[
-        plain : plain + 9
-    ]
-    suggestions = [{"label": names[suggested], "probability": document["suggested_confidence"]}]
-    for label, probability in ((second, second_probability), (third, third_probability)):
-        if label is not None and probability is not None:
-            suggestions.append({"label": names[label], "probability": probability})
-    position = document["position"]
-    document["key"] = key
-    document["split"] = split
-    document["given_label"] = names[given]
-    document["suggested_label"] = names[suggested]
-    document["suggestions"] = suggestions
-    document["true_label"] = None if true is None else names[true]
-    document["is_error"] = None if true is None else true != given
-    document["image_url"] = ranking.pictures_at and f"{ranking.pictures_at}{position}/image"
-    document["review"] = _review(names, position, row[plain + 9 :])
-    return document
+def _documents(ranking: Ranking, rows: Iterable[tuple[Any, ...]]) -> Iterator[Document]:
+    """Yield rows of `_joined` as `Suspect` has them: labels as names of classes."""
+    names, pictures_at = ranking.class_names, ranking.pictures_at
+    for row in rows:
+        document = dict(zip(TAKEN_OVER, row, strict=False))
+        given, suggested, second, second_probability, third, third_probability, true = row[
+            PLAIN:BEFORE_REVIEW
+        ]
+        suggestions = [{"label": names[suggested], "probability": document["suggested_confidence"]}]
+        if second is not None:
+            suggestions.append({"label": names[second], "probability": second_probability})
+        if third is not None:
+            suggestions.append({"label": names[third], "probability": third_probability})
+        document.update(
+            given_label=names[given],
+            suggested_label=names[suggested],
+            suggestions=suggestions,
+            true_label=None if true is None else names[true],
+            is_error=None if true is None else true != given,
+            image_url=f"{pictures_at}{document['position']}/image" if pictures_at else None,
+            review=None if row[BEFORE_REVIEW] is None else _review(names, document["position"], row),
+        )
+        yield document
 
 
-def _review(names: Sequence[str], position: int, row: Sequence[Any]) -> Document | None:
-    if row[0] is None:
-        return None
-    review = {"position": position, **dict(zip(REVIEWED, row, strict=True))}
+def _review(names: Sequence[str], position: int, row: tuple[Any, ...]) -> Document:
+    review = {"position": position, **dict(zip(REVIEWED, row[BEFORE_REVIEW:], strict=True))}
     label = review["label"]
     return {**review, "label": None if label is None else names[label]}
 

@@ -3,13 +3,13 @@
 Asked for more often than anything else, so the application looks for these routes first.
 """
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app import audits, cursors, datasets, ranking
+from app.routes import queries
 from app.routes.answers import as_json
 from app.routes.dependencies import Opened, Position, Reads, link_next
 from app.routes.turns import in_turn
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/audits", tags=["audits"])
 
 
 class Asked(BaseModel):
-    """Which suspects are asked for: as fields of a model, which are looked at together."""
+    """Which suspects are asked for."""
 
     limit: int = Field(50, ge=1, le=500, description="most items of a page")
     cursor: str | None = Field(None, max_length=500, description="next_cursor of the page before")
@@ -32,11 +32,15 @@ class Asked(BaseModel):
     after_rank: int = Field(0, ge=0, lt=2**31, description="start below this rank")
 
 
-@router.get("/{audit_id}/suspects", dependencies=[Reads], response_model=SuspectPage)
-async def list_suspects(
-    audit_id: UUID, opened: Opened, request: Request, asked: Annotated[Asked, Query()]
-) -> Response:
+@router.get(
+    "/{audit_id}/suspects",
+    dependencies=[Reads],
+    response_model=SuspectPage,
+    openapi_extra=queries.described(Asked),
+)
+async def list_suspects(audit_id: UUID, opened: Opened, request: Request) -> Response:
     """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
+    asked = queries.asked(Asked, request)
     after = cursors.decode(asked.cursor, cursors.number)
 
     def read() -> Response:

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import sys
+import timeit
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -42,8 +43,17 @@ def machine() -> dict[str, object]:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "load_at_start": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
+        "python_ms": round(1000 * min(timeit.repeat(_plain_work, number=1, repeat=5)), 1),
         "torch": str(torch.__version__),
     }
+
+
+def _plain_work() -> None:
+    """Do what Python does all day; how it was built matters to this as much as the machine does."""
+    made: dict[str, tuple[int, list[int]]] = {}
+    for number in range(100_000):
+        made[str(number % 100)] = (number, [number])
+    json.dumps(made)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -207,6 +207,26 @@ def test_suspects_filtered(
     assert [item["position"] for item in items] == positions
 
 
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("limit=0", "/query/limit"),
+        ("limit=501", "/query/limit"),
+        ("min_distance=far", "/query/min_distance"),
+        ("max_distance=2", "/query/max_distance"),
+        ("is_label_issue=perhaps", "/query/is_label_issue"),
+        ("review=no", "/query/review"),
+        ("after_rank=-1", "/query/after_rank"),
+    ],
+)
+def test_a_query_that_cannot_be_understood_names_its_parameter(
+    api: TestClient, database: Database, dataset: Dataset, query: str, pointer: str
+) -> None:
+    refused = api.get(f"/v1/audits/{finished_audit(database, dataset).id}/suspects?{query}")
+    assert (refused.status_code, refused.json()["code"]) == (422, "validation")
+    assert [each["pointer"] for each in refused.json()["errors"]] == [pointer]
+
+
 def test_one_sample_knows_its_neighbours_in_rank(
     api: TestClient, database: Database, dataset: Dataset
 ) -> None:

@@ -1,7 +1,9 @@
 """Without its database the service says so, on every route; behind its tables it says what to do."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, make_url, text
@@ -51,6 +53,26 @@ def test_a_request_that_is_to_be_done_once_can_be_repeated_after_an_outage(gone:
     headers = {"Authorization": f"Bearer {gone.keys['write']}", "Idempotency-Key": "7f2c"}
     refused = gone.api.post("/v1/datasets", json={"name": "once"}, headers=headers)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.parametrize("path", ["suspects", "samples/0"])
+def test_a_statement_that_is_cut_off_answers_503(
+    house: House, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    execute = psycopg.Connection.execute
+
+    def cut_off(connection: Any, query: Any, *rest: Any, **named: Any) -> Any:  # noqa: ANN401
+        execute(connection, "SELECT pg_terminate_backend(pg_backend_pid())")
+        return execute(connection, query, *rest, **named)
+
+    url = f"/v1/audits/{house.ids['audit']}/{path}"
+    headers = {"Authorization": f"Bearer {house.keys['read']}"}
+    assert house.api.get(url, headers=headers).status_code == 200
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg.Connection, "execute", cut_off)
+        refused = house.api.get(url, headers=headers)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert house.api.get(url, headers=headers).status_code == 200
 
 
 def test_what_needs_no_database_answers_without_one(gone: House) -> None:

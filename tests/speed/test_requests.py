@@ -9,6 +9,7 @@ from typing import Any, cast
 import anyio
 import anyio.to_thread
 import numpy as np
+import psycopg
 import pyarrow as pa
 import pytest
 from fastapi import FastAPI
@@ -29,14 +30,16 @@ Count = Callable[[Callable[[], object]], int]
 
 
 @pytest.fixture
-def statements(database: Database) -> list[tuple[str, Any]]:
-    """Return the statements as they are sent."""
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """Return the statements as the driver is given them, by SQLAlchemy and past it."""
     sent: list[tuple[str, Any]] = []
+    execute = psycopg.Cursor.execute
 
-    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        sent.append((statement, parameters))
+    def noted(cursor: Any, query: Any, params: Any = None, **named: Any) -> Any:  # noqa: ANN401
+        sent.append((query, params))
+        return execute(cursor, query, params, **named)
 
-    event.listen(database.engine, "before_cursor_execute", note)
+    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
     return sent
 
 
