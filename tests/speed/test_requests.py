@@ -1,9 +1,14 @@
 """Counts that do not depend on the machine: statements, rows visited and bytes moved by the service."""
 
 import gc
+import json
+import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
+from types import FrameType
 from typing import Any, cast
 
 import anyio
@@ -15,6 +20,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import event, text
+from starlette.types import ASGIApp, Message
 
 from app import audits
 from app.database import Database
@@ -96,13 +102,55 @@ def test_a_page_takes_one_thread(api: TestClient, audit: Audit, monkeypatch: pyt
         taken.append(function)
         return run_sync(function, *arguments, **named)
 
-    # The fixture's overrides are plain functions, which take threads; the service's own are coroutines.
-    overrides = cast("FastAPI", api.app).dependency_overrides
-    for name, override in overrides.items():
-        monkeypatch.setitem(overrides, name, _coroutine(override()))
+    _as_coroutines(api, monkeypatch)
     monkeypatch.setattr(anyio.to_thread, "run_sync", counting)
     assert api.get(f"/v1/audits/{audit.id}/suspects").status_code == 200
     assert len(taken) == 1
+
+
+MOST_CALLS = 3_000
+"""Of Python's functions, for a page of 50; 2,500 were counted, with those for what the fixture overrides."""
+
+
+def test_a_page_calls_few_functions(api: TestClient, audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = Counter[str]()
+
+    def noted(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            called[f"{frame.f_code.co_filename}:{frame.f_code.co_name}"] += 1
+
+    async def ask() -> None:
+        for _ in range(3):
+            called.clear()
+            await _answered(api.app, f"/v1/audits/{audit.id}/suspects")
+
+    _as_coroutines(api, monkeypatch)
+    threading.setprofile(noted)
+    sys.setprofile(noted)
+    try:
+        anyio.run(ask)
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
+    assert called.total() < MOST_CALLS, called.most_common(20)
+
+
+async def _answered(app: ASGIApp, path: str) -> None:
+    """Ask for a path without a client, whose own calls would be counted too."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1")]
+    scope = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "headers": headers}
+    scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": ""}
+    await app({**scope, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}, receive, send)
+    assert sent[0]["status"] == 200
+    assert len(json.loads(sent[1]["body"])["items"]) == 50
 
 
 def test_pages_are_read_by_few_threads_at_a_time() -> None:
@@ -140,6 +188,13 @@ def test_looking_for_garbage_leaves_out_what_stays_as_long_as_the_process(api: T
     with TestClient(api.app):
         looked_through = len(gc.get_objects())
     assert looked_through < before / 10
+
+
+def _as_coroutines(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the fixture's overrides, plain functions which take threads, what the service's own are."""
+    overrides = cast("FastAPI", api.app).dependency_overrides
+    for name, override in overrides.items():
+        monkeypatch.setitem(overrides, name, _coroutine(override()))
 
 
 def _coroutine(value: object) -> Callable[[], Coroutine[Any, Any, object]]:
