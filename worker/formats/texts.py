@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -38,13 +39,21 @@ class Texts(Sequence[str]):
     def __getitem__(self, at: int | slice) -> str | list[str]:
         if isinstance(at, slice):
             return [self[each] for each in range(*at.indices(len(self)))]
-        if not -len(self) <= at < len(self):
-            raise IndexError(at)
-        start = at % len(self)
-        return self._bytes[self._ends[start] : self._ends[start + 1]].decode("utf-8", "surrogatepass")
+        if at < 0:
+            at += len(self)
+            if at < 0:
+                raise IndexError
+        return self._bytes[self._ends[at] : self._ends[at + 1]].decode("utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
-        return map(self.__getitem__, range(len(self)))
+        start = 0
+        for end in islice(self._ends, 1, None):
+            yield self._bytes[start:end].decode("utf-8", "surrogatepass")
+            start = end
+
+    def bytes_of(self, at: int) -> int:
+        """Bytes of a text in UTF-8."""
+        return self._ends[at + 1] - self._ends[at]
 
 
 class Picked(Sequence[str]):
@@ -68,7 +77,9 @@ class Picked(Sequence[str]):
         return self._texts[int(self._rows[at])][self._start :]
 
     def __iter__(self) -> Iterator[str]:
-        return map(self.__getitem__, range(len(self)))
+        texts, start = self._texts, self._start
+        for row in self._rows:
+            yield texts[int(row)][start:]
 
 
 class Finder:

@@ -96,7 +96,7 @@ class ZipArchive:
     def _stored_bytes(self, member: int, length: int) -> bytes:
         """Read the encoded bytes at once, as the local header nearly always has the guessed length."""
         header = int(self._headers[member])
-        guess = _LOCAL.size + len(self.names[member].encode("utf-8", "replace")) + _LOCAL_EXTRA_GUESS
+        guess = _LOCAL.size + self.names.bytes_of(member) + _LOCAL_EXTRA_GUESS
         data = self._file.at(header, guess + length)
         start = _data_start(data)
         self._offsets[member] = header + start

@@ -13,6 +13,7 @@ def test_texts_are_those_of_a_list() -> None:
     kept = Texts(SOME)
     assert list(kept) == SOME
     assert (len(kept), kept[-1], kept[1:4], kept[::-2]) == (6, SOME[-1], SOME[1:4], SOME[::-2])
+    assert [kept.bytes_of(at) for at in range(6)] == [7, 0, 9, 3, 7, 7]
     with pytest.raises(IndexError):
         kept[6]
     with pytest.raises(IndexError):
