@@ -82,16 +82,18 @@ class _Index:
 
 def find_manifests(names: Sequence[str]) -> list[int]:
     """Members that are metadata tables at the root, or one in each split folder."""
+    tables = [member for member, name in enumerate(names) if name.lower().endswith(_TABLE_NAMES)]
+    if not tables:
+        return []
     root = common_root(names)
-    return [member for member, name in enumerate(names) if _is_manifest(name, root)]
+    return [member for member in tables if _is_manifest(names[member], root)]
 
 
 def _is_manifest(name: str, root: str) -> bool:
-    folder, _, base = name.rpartition("/")
-    inner = folder + "/" if folder else ""
-    at_root = inner in ("", root)
-    in_split = inner.startswith(root) and inner[len(root) : -1].lower() in SPLITS
-    return base.lower() in _TABLE_NAMES and (at_root or in_split)
+    folder = _folder(name)
+    at_root = folder in ("", root)
+    in_split = folder.startswith(root) and folder[len(root) : -1].lower() in SPLITS
+    return name[len(folder) :].lower() in _TABLE_NAMES and (at_root or in_split)
 
 
 def read_manifests(archive: Archive, manifests: Sequence[int], ingestion: Ingestion) -> ListedPictures:
