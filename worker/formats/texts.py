@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -15,7 +16,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Texts(Sequence[str]):
+class _Made(Sequence[str]):
+    """Texts that are made when they are asked for."""
+
+    @abstractmethod
+    def _at(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [self._at(each) for each in range(*at.indices(len(self)))]
+        return self._at(at)
+
+
+class Texts(_Made):
     """Texts that can be added to, 8 bytes each beside their characters, where a list takes 60."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
@@ -32,13 +49,7 @@ class Texts(Sequence[str]):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[str]: ...
-    def __getitem__(self, at: int | slice) -> str | list[str]:
-        if isinstance(at, slice):
-            return [self[each] for each in range(*at.indices(len(self)))]
+    def _at(self, at: int) -> str:
         if at < 0:
             at += len(self)
             if at < 0:
@@ -56,7 +67,7 @@ class Texts(Sequence[str]):
         return self._ends[at + 1] - self._ends[at]
 
 
-class Picked(Sequence[str]):
+class Picked(_Made):
     """Some of many texts, from their character `start` on, without a copy."""
 
     def __init__(self, texts: Sequence[str], rows: NDArray[np.int64], *, start: int = 0) -> None:
@@ -67,13 +78,7 @@ class Picked(Sequence[str]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[str]: ...
-    def __getitem__(self, at: int | slice) -> str | list[str]:
-        if isinstance(at, slice):
-            return [self[each] for each in range(*at.indices(len(self)))]
+    def _at(self, at: int) -> str:
         return self._texts[int(self._rows[at])][self._start :]
 
     def __iter__(self) -> Iterator[str]:
