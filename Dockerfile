@@ -32,7 +32,7 @@ USER limit-audit
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["limit-audit", "probe", "api"]
-CMD ["uvicorn", "--factory", "app.main:create_app", "--host", "0.0.0.0", "--port", "8000", "--http", "app.connections:Patient", "--no-access-log"]
+CMD ["uvicorn", "--factory", "app.main:create_app", "--host", "0.0.0.0", "--port", "8000", "--http", "app.http.connection_timeouts:Patient", "--no-access-log"]
 
 FROM base AS worker
 # Kernels for long trainings (torch.compile) are started by code that a C++ compiler makes against Python's headers.
@@ -54,4 +54,4 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/r
 USER limit-audit
 VOLUME /data
 HEALTHCHECK --interval=30s --timeout=20s --start-period=60s CMD ["limit-audit", "probe", "workers"]
-CMD ["python", "-m", "worker.fleet"]
+CMD ["python", "-m", "worker.processes.fleet"]

@@ -17,33 +17,26 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app import listening
-from app.bodies import BodyLimit
-from app.database import UNAVAILABLE
-from app.errors import ApiError
-from app.limits import Limiter
-from app.logs import configure_logging
-from app.observed import SECURITY_HEADERS, Observed
-from app.outages import outage
-from app.routes import (
-    activity,
-    audit_exports,
-    audits,
-    datasets,
-    events,
-    exports,
-    figures,
-    health,
-    logins,
-    metrics,
-    pages,
-    reviews,
-    suspects,
-    uploads,
-    webhooks,
+from app.access import loopback_rule
+from app.access.rate_limits import Limiter
+from app.http.body_limits import BodyLimit
+from app.http.outages import outage
+from app.http.request_log import SECURITY_HEADERS, Observed
+from app.infra.database import UNAVAILABLE
+from app.infra.errors import ApiError
+from app.infra.logs import configure_logging
+from app.infra.settings import settings
+from app.routes.audits import audit_export_routes, audit_routes, event_routes, figure_routes, suspect_routes
+from app.routes.datasets import dataset_export_routes, dataset_routes, review_routes, upload_routes
+from app.routes.service import (
+    activity_routes,
+    health_routes,
+    login_routes,
+    page_routes,
+    prometheus_routes,
+    webhook_routes,
 )
-from app.schemas.shared import ProblemDocument
-from app.settings import settings
+from app.schemas.shared_schemas import ProblemDocument
 from app.web.assets import Assets
 
 log = structlog.get_logger()
@@ -52,21 +45,21 @@ High distance = the label is probably wrong, everywhere. Every error is problem+
 LONGEST_ECHO = 200
 STARTUP_FAILURE = 3
 ROUTERS = (
-    suspects,
-    datasets,
-    uploads,
-    events,
-    figures,
-    exports,
-    audit_exports,
-    webhooks,
-    reviews,
-    audits,  # after its parts: the downloads of an audit take any name
-    activity,
-    logins,
-    health,
-    metrics,
-    pages,
+    suspect_routes,
+    dataset_routes,
+    upload_routes,
+    event_routes,
+    figure_routes,
+    dataset_export_routes,
+    audit_export_routes,
+    webhook_routes,
+    review_routes,
+    audit_routes,  # after its parts: the downloads of an audit take any name
+    activity_routes,
+    login_routes,
+    health_routes,
+    prometheus_routes,
+    page_routes,
 )
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {
@@ -100,7 +93,7 @@ def create_app() -> FastAPI:
         SystemExit: without keys it would listen beyond this machine.
 
     """
-    refused = listening.refusal(settings().authentication, listening.told(sys.argv, os.environ))
+    refused = loopback_rule.refusal(settings().authentication, loopback_rule.told(sys.argv, os.environ))
     if refused is not None:
         sys.stderr.write(f"{refused}\n")
         raise SystemExit(STARTUP_FAILURE)  # uvicorn starts a process that ends with it no second time

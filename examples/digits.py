@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from app import figures
 from app.cli.output import print_table, progress_bar, show_audit, show_dataset, stderr
 from app.client import Audit, Client
-from app.local import LocalStack
-from models.noise import uniform
+from app.embedded.local_stack import LocalStack
+from app.figures import client_plots
+from models.paper.label_noise import uniform
 
 NOISE_RATE = 0.2
 NOISE_SEED = 1
@@ -68,10 +68,10 @@ def report(finished: Audit, folder: Path) -> None:
     ranking, metrics = finished.suspects(), finished.metrics()
     suspects = ranking.first(MONTAGE_SIZE)
     print_table(suspects[:10], COLUMNS)
-    figures.roc(metrics, folder / "roc.png")
-    figures.histogram(metrics, folder / "distances.png")
+    client_plots.roc(metrics, folder / "roc.png")
+    client_plots.histogram(metrics, folder / "distances.png")
     pictures = [ranking.image(suspect) for suspect in suspects]
-    figures.montage(suspects, pictures, folder / "suspects.png")
+    client_plots.montage(suspects, pictures, folder / "suspects.png")
     print(  # noqa: T201 - the demo's own output
         f"\n{metrics['error_count']} of {metrics['sample_count']} labels are wrong;"
         f" {finished.summary['expected_error_count']:.0f} were expected without looking at the truth."

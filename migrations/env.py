@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine
 
-from app.settings import settings
+from app.infra.settings import settings
 from app.tables import Base
 
 # A migration that cannot get its lock must not make the service wait behind it.

@@ -12,15 +12,15 @@ from alembic import command
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, make_url, text
 
-from app.database import Database
+from app.infra.database import Database
+from app.infra.queue import Task
+from app.infra.schema_upgrade import configuration
+from app.infra.settings import Settings
+from app.infra.storage import Storage
 from app.main import create_app
-from app.migration import configuration
-from app.queue import Task
-from app.routes.callers import given_database as get_database
-from app.routes.callers import given_settings as get_settings
-from app.routes.dependencies import given_storage as get_storage
-from app.settings import Settings
-from app.storage import Storage
+from app.routes.shared.callers import given_database as get_database
+from app.routes.shared.callers import given_settings as get_settings
+from app.routes.shared.dependencies import given_storage as get_storage
 
 # The worker's modules read the settings when they are imported; tests that need a service start their own.
 os.environ |= {

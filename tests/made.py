@@ -11,9 +11,9 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
 
-from app import audits
-from app.database import Database
-from app.storage import Storage
+from app.audits import audit_service
+from app.infra.database import Database
+from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Sample, Score, Truth
 
 NAMES = ["ant", "bee", "cat"]
@@ -63,7 +63,7 @@ def ready_dataset(
 def new_audit(database: Database, dataset: Dataset, **configuration: Any) -> Audit:  # noqa: ANN401
     """Store an audit as the API would."""
     with database.transaction() as session:
-        return audits.create(
+        return audit_service.create(
             session, dataset, name=None, configuration={"seed": 0, "initialise": "none", **configuration}
         )
 
@@ -73,7 +73,7 @@ def finished_audit(database: Database, dataset: Dataset) -> Audit:
     audit = new_audit(database, dataset)
     count = dataset.sample_count or 0
     with database.transaction() as session:
-        audits.change_status(session, audit.id, AuditStatus.SUCCEEDED)
+        audit_service.change_status(session, audit.id, AuditStatus.SUCCEEDED)
         session.add_all(score(audit.id, position, rank=count - position) for position in range(count))
     return audit
 

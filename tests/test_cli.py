@@ -6,10 +6,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.cli.main import cli
 from app.cli.output import _cell, fail
-from app.database import database
-from app.settings import settings
+from app.cli.root import cli
+from app.infra.database import database
+from app.infra.settings import settings
 
 runner = CliRunner()
 

@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,26 @@ NEVER = {
     "app": {"torch", "torchvision", "sklearn"},
     "models": {"sqlalchemy", "fastapi", "celery", "redis", "httpx", "pydantic_settings"},
 }
+
+
+FLOORS = {
+    "app": (
+        "tables", "infra", "http", "access", "webhooks", "datasets", "audits", "reviews", "schemas",
+        "figures", "exports", "web", "routes/shared", "routes/datasets", "routes/audits", "routes/service",
+        "embedded", "client", "cli", "",
+    ),
+    "models": (
+        "catalogue", "paper", "paper/objectives", "networks", "configuration", "inputs", "acceleration",
+        "training", "label_errors", "data_issues",
+    ),
+    "worker": (
+        "jobs", "formats/shared", "formats/pictures", "formats/archives", "formats/arrays", "formats/tables",
+        "formats/packs", "formats", "ingest", "train", "finish", "maintenance", "processes",
+    ),
+}  # fmt: skip
+"""The folders of each package from the ground up: a module imports from its own and from those below."""
+MODULES_MAX = 15
+"""In one folder, so that a reader sees all of it at once."""
 
 
 def imported(file: Path) -> set[str]:
@@ -42,6 +64,65 @@ def test_imports_go_down_only(package: str) -> None:
         assert not wrong, f"{file.relative_to(ROOT)} imports {sorted(wrong)}"
 
 
+def modules(package: str) -> dict[str, Path]:
+    """Return the files of a package by their dotted names."""
+    return {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in (ROOT / package).rglob("*.py")
+    }
+
+
+def targets(file: Path, known: dict[str, Path]) -> set[Path]:
+    """Return the files of the same package that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {known.get(name) or known.get(node.module) for name in names}
+    return {target for target in found if target is not None}
+
+
+@pytest.mark.parametrize("package", sorted(FLOORS))
+def test_no_floor_imports_from_a_floor_above(package: str) -> None:
+    known = modules(package)
+    floors = {folder: height for height, folder in enumerate(FLOORS[package])}
+
+    def folder(file: Path) -> str:
+        return file.parent.relative_to(ROOT / package).as_posix().removeprefix(".")
+
+    homes = {folder(file) for file in known.values() if file.name != "__init__.py"}
+    assert homes == set(floors), "every folder has its floor"
+    upward = [
+        f"{file.relative_to(ROOT)} imports {target.relative_to(ROOT)}"
+        for file in known.values()
+        for target in targets(file, known)
+        if file.name != "__init__.py" and floors[folder(target)] > floors[folder(file)]
+    ]
+    assert not upward
+
+
+@pytest.mark.parametrize("package", sorted(FLOORS))
+def test_no_import_goes_in_a_circle(package: str) -> None:
+    known = modules(package)
+    graph = {file: targets(file, known) - {file} for file in known.values()}
+    TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("package", sorted(FLOORS))
+def test_folders_are_small_and_introduce_themselves(package: str) -> None:
+    for folder in {file.parent for file in modules(package).values()}:
+        assert len([file for file in folder.glob("*.py") if file.name != "__init__.py"]) <= MODULES_MAX, (
+            folder
+        )
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
+
+
+def test_no_file_name_has_two_meanings() -> None:
+    names = Counter(file.name for package in FLOORS for file in modules(package).values())
+    del names["__init__.py"]
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 def test_models_do_not_read_the_environment() -> None:
     for file in (ROOT / "models").rglob("*.py"):
         names = {
@@ -51,7 +132,10 @@ def test_models_do_not_read_the_environment() -> None:
 
 
 def test_the_readers_of_uploads_know_neither_torch_nor_the_database() -> None:
-    for file in [*(ROOT / "worker" / "formats").rglob("*.py"), ROOT / "worker" / "packs.py"]:
+    for file in [
+        *(ROOT / "worker" / "formats").rglob("*.py"),
+        ROOT / "worker" / "ingest" / "pack_building.py",
+    ]:
         assert not imported(file) & {"torch", "sqlalchemy", "app", "models"}, file
 
 
@@ -68,8 +152,8 @@ def test_the_api_process_never_loads_torch() -> None:
 
 
 def test_the_cpu_worker_does_not_load_torch() -> None:
-    loaded = modules_after("import worker.cpu")
-    assert "worker.finish" in loaded
+    loaded = modules_after("import worker.processes.cpu")
+    assert "worker.finish.finishing_job" in loaded
     assert "torch" not in loaded
 
 

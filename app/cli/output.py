@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from app.client import Client, ClientError, Json, bars
+from app.client import Client, ClientError, Json, progress_bars
 from app.client.client import DEFAULT_SERVER, KEY_VARIABLE, SERVER_VARIABLE
 
 UNAUTHORISED = 401
@@ -106,9 +106,9 @@ class Bar:
 
 def show_dataset(bar: Bar, dataset: Json) -> None:
     """Show how far ingestion is."""
-    bar.show(*bars.ingestion(dataset))
+    bar.show(*progress_bars.describe_ingestion(dataset))
 
 
 def show_audit(bar: Bar, audit: Json) -> None:
     """Show how far an audit is."""
-    bar.show(*bars.training(audit))
+    bar.show(*progress_bars.describe_training(audit))

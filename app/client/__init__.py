@@ -9,9 +9,9 @@ audit.wait()                           # with a progress bar
 for suspect in audit.suspects(): ...   # the most suspicious first; .frame() makes a DataFrame
 """
 
-from app.client.answers import AuditAnswer, DatasetAnswer, Json, Suspect
+from app.client.answer_types import AuditAnswer, DatasetAnswer, Json, Suspect
 from app.client.client import Client
-from app.client.errors import ClientError
+from app.client.client_errors import ClientError
 from app.client.handles import Audit, Dataset, Suspects
 
 __all__ = [

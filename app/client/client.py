@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.client.answers import OnBytes
-from app.client.bars import text_bar
+from app.client.answer_types import OnBytes
 from app.client.handles import PAGE, Audit, Dataset
-from app.client.service import Service
+from app.client.operations import Service
+from app.client.progress_bars import text_bar
 from app.client.sources import Source, files_of
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-from app.client import bars
-from app.client.answers import AuditAnswer, DatasetAnswer, Json, OnAnswer, Suspect
-from app.client.errors import ClientError
-from app.client.service import Service
+from app.client.answer_types import AuditAnswer, DatasetAnswer, Json, OnAnswer, Suspect
+from app.client.client_errors import ClientError
+from app.client.operations import Service
+from app.client.progress_bars import describe_ingestion, describe_training, text_bar
 
 PAGE = 500
 Verdict = Literal["keep", "relabel", "drop", "unsure"]
@@ -73,8 +73,8 @@ class Dataset(Handle):
             TimeoutError: not within so many seconds.
 
         """
-        with bars.text_bar("ingest", wanted=progress and on_answer is None) as bar:
-            show = on_answer or (lambda answer: bar.show(*bars.ingestion(answer)))
+        with text_bar("ingest", wanted=progress and on_answer is None) as bar:
+            show = on_answer or (lambda answer: bar.show(*describe_ingestion(answer)))
             self.document = self._service.wait_for_dataset(self.id, on_answer=show, timeout=timeout)
         return self
 
@@ -152,8 +152,8 @@ class Audit(Handle):
             TimeoutError: not within so many seconds; it goes on all the same.
 
         """
-        with bars.text_bar("audit", wanted=progress and on_answer is None) as bar:
-            show = on_answer or (lambda answer: bar.show(*bars.training(answer)))
+        with text_bar("audit", wanted=progress and on_answer is None) as bar:
+            show = on_answer or (lambda answer: bar.show(*describe_training(answer)))
             self.document = self._service.wait_for_audit(self.id, on_answer=show, timeout=timeout)
         return self
 

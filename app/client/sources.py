@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.client.errors import ClientError
+from app.client.client_errors import ClientError
 
 PathLike = str | os.PathLike[str]
 Source = PathLike | Sequence[PathLike] | Any

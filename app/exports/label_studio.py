@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from app.schemas.results import Suspect
+from app.schemas.result_schemas import Suspect
 
 CONTROL = "label"
 Picture = Callable[[Suspect], str]

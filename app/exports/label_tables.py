@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from app.exports.decisions import DROPPED, Decisions, SampleRow
-from app.spreadsheets import csv_blocks
+from app.exports.final_labels import DROPPED, Decisions, SampleRow
+from app.exports.spreadsheet_csv import csv_blocks
 
 LABEL_COLUMNS = ("key", "given", "final", "source", "reviewer", "time")
 DROP_COLUMNS = ("key", "position", "given", "source", "reviewer", "time")

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from app.storage import Storage
+from app.infra.storage import Storage
 
 BUFFER_BYTES = 1 << 20
 

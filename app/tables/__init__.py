@@ -1,6 +1,6 @@
 """The tables. `position` 0..N-1 identifies a sample; labels are indices into the dataset's class names."""
 
-from app.tables.access import (
+from app.tables.access_tables import (
     DEFAULT_WORKSPACE,
     Activity,
     ApiKey,
@@ -12,7 +12,7 @@ from app.tables.access import (
     Totalled,
     Workspace,
 )
-from app.tables.audits import (
+from app.tables.audit_tables import (
     Audit,
     AuditMetrics,
     AuditStatus,
@@ -25,10 +25,19 @@ from app.tables.audits import (
     RunStatus,
     Score,
 )
-from app.tables.base import Base, Identified, Json, Leased, one_of
-from app.tables.datasets import Dataset, DatasetFile, DatasetStatus, Problem, Removal, Sample, Truth, Upload
-from app.tables.reviews import Review, Verdict
-from app.tables.webhooks import DeliveryStatus, Webhook, WebhookDelivery
+from app.tables.dataset_tables import (
+    Dataset,
+    DatasetFile,
+    DatasetStatus,
+    Problem,
+    Removal,
+    Sample,
+    Truth,
+    Upload,
+)
+from app.tables.review_tables import Review, Verdict
+from app.tables.table_base import Base, Identified, Json, Leased, one_of
+from app.tables.webhook_tables import DeliveryStatus, Webhook, WebhookDelivery
 
 __all__ = [
     "DEFAULT_WORKSPACE",

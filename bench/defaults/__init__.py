@@ -1,1 +1,1 @@
-"""What the defaults in models/defaults.py are measured with."""
+"""What the defaults in models/configuration/defaults.py are measured with."""

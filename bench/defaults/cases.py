@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bench.peers import data
 from bench.peers.data import Samples
-from models import noise
+from models.paper import label_noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Case:
 
 
 def _planted(samples: Samples, rate: float, seed: int) -> Case:
-    given_N, is_error_N = noise.uniform(
+    given_N, is_error_N = label_noise.uniform(
         samples.labels_N, class_count=samples.class_count, rate=rate, seed=seed
     )
     return Case(

@@ -22,10 +22,10 @@ import torch
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from bench.defaults.cases import CASES, Case
-from models import beliefs, metrics
-from models.config import resolve
-from models.signals import Signals
-from models.training import TrainingResult, train
+from models.configuration.training_config import resolve
+from models.label_errors import detection_metrics, posterior
+from models.training.loop import TrainingResult, train
+from models.training.signals import Signals
 
 RESULTS = Path(__file__).with_name("results.jsonl")
 BINS = 15
@@ -62,10 +62,10 @@ def _detection(signals: Signals, case: Case) -> dict[str, float]:
         "predicted_gradient_norm": signals.predicted_gradient_norm,
     }
     for name, score_N in scores.items():
-        figures[f"auc_{name}"] = round(metrics.detection(score_N, case.is_error_N).roc_auc, 5)
-    found = metrics.detection(signals.distance, case.is_error_N)
+        figures[f"auc_{name}"] = round(detection_metrics.detection(score_N, case.is_error_N).roc_auc, 5)
+    found = detection_metrics.detection(signals.distance, case.is_error_N)
     count = int(case.is_error_N.sum())
-    precision = metrics.precision_at(signals.distance, case.is_error_N, [count])[count]
+    precision = detection_metrics.precision_at(signals.distance, case.is_error_N, [count])[count]
     return figures | {
         "average_precision": round(found.average_precision, 5),
         "precision_at_error_count": round(precision, 4),
@@ -75,14 +75,14 @@ def _detection(signals: Signals, case: Case) -> dict[str, float]:
 def _estimates(result: TrainingResult, case: Case) -> dict[str, float]:
     signals = result.signals
     disagrees_N = signals.top_labels_N3[:, 0] != case.given_N
-    told = beliefs.evidence(
+    told = posterior.evidence(
         signals,
         case.given_N,
         score=result.config.score,
         competence=result.competence,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
     )
-    believed = beliefs.believed(told, case.given_N)
+    believed = posterior.believed(told, case.given_N)
     figures = {
         "error_rate": float(case.is_error_N.mean()),
         "error_rate_estimated": believed.error_count / len(case.given_N),

@@ -21,15 +21,15 @@ from statistics import mean
 from typing import Any
 
 from app.client import Audit, Client, Dataset
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from bench.gpu.card import Card
 from bench.peers import data
-from models.noise import uniform
+from models.paper.label_noise import uniform
 
 MEMORY_SLACK_MIB = 64
 """A GPU without processes may hold so much more or less from one reading to the next."""
 PATIENCE_SECONDS = 300
-FLEET = (sys.executable, "-m", "worker.fleet", "--require-gpu")
+FLEET = (sys.executable, "-m", "worker.processes.fleet", "--require-gpu")
 
 
 @dataclass

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from app.database import Database
-from app.local import LocalStack
-from app.settings import PREFIX
-from app.storage import Storage
+from app.embedded.local_stack import LocalStack
+from app.infra.database import Database
+from app.infra.settings import PREFIX
+from app.infra.storage import Storage
 from app.tables import Dataset
 from bench.load.clients import Ids, Tally, at_once
 from bench.load.hostile import DEAF, SLOW, Hostile

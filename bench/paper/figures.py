@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.paper.images import CLASS_NAMES, Pixels
 from bench.paper.results import Line
-from models.information import label_entropy, least_training_error
+from models.paper.information import label_entropy, least_training_error
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt  # after the choice of its back end

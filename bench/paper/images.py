@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from models import noise
+from models.paper import label_noise
 
 Pixels = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
@@ -106,9 +106,11 @@ def noisy_samples(images: Images, *, count: int, noise_kind: str, rate: float, s
     kept = np.sort(np.random.default_rng(seed).permutation(len(images.train))[:count])
     true = images.train_labels[kept]
     if noise_kind == "pair":
-        given, is_error = noise.pair(true, mapping=noise.CIFAR10_PAIRS, class_count=10, rate=rate, seed=seed)
+        given, is_error = label_noise.pair(
+            true, mapping=label_noise.CIFAR10_PAIRS, class_count=10, rate=rate, seed=seed
+        )
     else:
-        given, is_error = noise.uniform(true, class_count=10, rate=rate, seed=seed)
+        given, is_error = label_noise.uniform(true, class_count=10, rate=rate, seed=seed)
     return Samples(index=kept, inputs=images.train[kept], given=given, is_error=is_error)
 
 

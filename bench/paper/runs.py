@@ -12,14 +12,15 @@ from torch import Tensor, nn
 
 from bench.paper.images import Images, Samples, first_tests, noisy_samples
 from bench.paper.rows import Row, Settings
-from models import metrics, standardisation
-from models.beliefs import evidence
-from models.config import TrainingConfig, resolve
-from models.networks import Network, NetworkShape, build
-from models.prediction import class_probabilities
-from models.progress import Progress
-from models.signals import Signals
-from models.training import TrainingResult, train
+from models.configuration.training_config import TrainingConfig, resolve
+from models.inputs import standardisation
+from models.label_errors import detection_metrics
+from models.label_errors.posterior import evidence
+from models.networks.architectures import Network, NetworkShape, build
+from models.training.loop import TrainingResult, train
+from models.training.prediction import class_probabilities
+from models.training.progress import Progress
+from models.training.signals import Signals
 
 CLASSES = 10
 CURVE_POINTS = 60
@@ -259,7 +260,7 @@ def _detection(result: TrainingResult, samples: Samples) -> dict[str, float]:
     )
     orders = {"average": signals.distance_average, "last": signals.distance_last, "score": told["score"]}
     return {
-        f"auc_{name}": round(100 * metrics.detection(score, samples.is_error).roc_auc, 3)
+        f"auc_{name}": round(100 * detection_metrics.detection(score, samples.is_error).roc_auc, 3)
         for name, score in orders.items()
     }
 

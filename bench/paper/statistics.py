@@ -26,7 +26,7 @@ from torch.nn import functional
 from bench.paper.images import Images
 from bench.paper.results import mean_and_deviation
 from bench.paper.runs import CLASSES, machine, warm_up
-from models.networks import Network, NetworkShape, build
+from models.networks.architectures import Network, NetworkShape, build
 
 SEEDS = (42, 43, 44, 45, 46)
 COUNT, TRAINABLE, RATE, EPOCHS, BATCH, LEARNING_RATE = 1_000, 48_000, 0.5, 12, 256, 1e-3

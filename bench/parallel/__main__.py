@@ -26,9 +26,9 @@ from sklearn.metrics import roc_auc_score
 
 from bench.parallel import exchange
 from bench.scale.__main__ import CLASSES, WRONG_EVERY, patterns
-from models.companions import train_on
-from models.config import TrainingConfig, resolve
-from models.training import TrainingResult
+from models.configuration.training_config import TrainingConfig, resolve
+from models.training.loop import TrainingResult
+from models.training.ranks import train_on
 
 STILL = 1e-7
 """A learning rate at which rounding stays rounding: at a usual one Adam takes a whole step where rounding

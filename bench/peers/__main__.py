@@ -28,7 +28,7 @@ from bench.peers.detectors import DETECTORS, as_cross_entropy, limit
 from bench.peers.figures import figures
 from bench.peers.tasks import TASKS, Task
 from bench.peers.unseen import UNSEEN
-from models.config import TrainingConfig, resolve
+from models.configuration.training_config import TrainingConfig, resolve
 
 FOLDER = Path(__file__).with_name("results")
 EVERY_TASK = {**TASKS, **UNSEEN}

@@ -21,9 +21,9 @@ from cleanlab.rank import get_label_quality_scores
 from bench.peers.plain import probabilities, train_plain
 from bench.peers.tasks import Task
 from bench.peers.trained import Trained
-from models.beliefs import believed, evidence
-from models.config import TrainingConfig
-from models.training import train
+from models.configuration.training_config import TrainingConfig
+from models.label_errors.posterior import believed, evidence
+from models.training.loop import train
 
 FOLDS = 5
 CHANCE_STREAM = 1

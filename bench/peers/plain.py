@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from bench.peers.tasks import Task
-from models import standardisation
-from models.batches import Preparation, batch_bounds, place
-from models.config import TrainingConfig
-from models.learner import Learner, learning_rate
-from models.shuffling import Shuffling
+from models.configuration.training_config import TrainingConfig
+from models.inputs import standardisation
+from models.inputs.batches import Preparation, batch_bounds, place
+from models.inputs.shuffling import Shuffling
+from models.training.learner import Learner, learning_rate
 
 OnBatch = Callable[[Tensor, Tensor, Tensor], None]
 """Called with index_B, logits_BK and labels_B of every batch, as judged before its update."""

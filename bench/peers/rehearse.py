@@ -20,7 +20,8 @@ from bench.paper.results import Line, Results
 from bench.peers.__main__ import FOLDER, configuration, machine
 from bench.peers.detectors import Finding, limit
 from bench.peers.tasks import TASKS, Task
-from models import noise, rehearsal
+from models.label_errors import rehearsal
+from models.paper import label_noise
 
 PLANTING_STREAM = 7_000
 """Added to the seed, whose own draws planted the task's noise."""
@@ -29,7 +30,7 @@ PLANTING_STREAM = 7_000
 def planted(task: Task, seed: int) -> Task:
     """Return the task with errors planted in its given labels, which now are the truth."""
     rate = rehearsal.automatic_share(len(task.given_N))
-    given_N, _ = noise.uniform(
+    given_N, _ = label_noise.uniform(
         task.given_N, class_count=task.class_count, rate=rate, seed=PLANTING_STREAM + seed
     )
     return Task(inputs=task.inputs, given_N=given_N, true_N=task.given_N, class_count=task.class_count)

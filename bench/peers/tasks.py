@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bench.peers import data as datasets
 from bench.peers.data import Samples
-from models import noise
+from models.paper import label_noise
 
 CLASS_DEPENDENT_SEED = 1_000
 LEAST_NOISE, MOST_NOISE, CONFUSED_WITH = 0.02, 0.4, 3
@@ -40,12 +40,14 @@ Plant = Callable[[npt.NDArray[np.int64], int, int], npt.NDArray[np.int64]]
 
 def uniform(rate: float) -> Plant:
     """Return noise that makes every wrong class equally likely."""
-    return lambda true_N, classes, seed: noise.uniform(true_N, class_count=classes, rate=rate, seed=seed)[0]
+    return lambda true_N, classes, seed: label_noise.uniform(
+        true_N, class_count=classes, rate=rate, seed=seed
+    )[0]
 
 
 def pair(rate: float, mapping: Mapping[int, int]) -> Plant:
     """Return noise that takes a class for its partner."""
-    return lambda true_N, classes, seed: noise.pair(
+    return lambda true_N, classes, seed: label_noise.pair(
         true_N, mapping=mapping, class_count=classes, rate=rate, seed=seed
     )[0]
 
@@ -59,7 +61,7 @@ def class_dependent(true_N: npt.NDArray[np.int64], classes: int, seed: int) -> n
         rate = random.uniform(LEAST_NOISE, MOST_NOISE)
         matrix_KK[label, others] = rate * random.dirichlet(np.ones(CONFUSED_WITH))
         matrix_KK[label, label] = 1 - rate
-    return noise.confusion(true_N, matrix_KK=matrix_KK, seed=seed)[0]
+    return label_noise.confusion(true_N, matrix_KK=matrix_KK, seed=seed)[0]
 
 
 def planted(load: Load, plant: Plant) -> Make:
@@ -99,7 +101,7 @@ TASKS: Mapping[str, Make] = {
     "mnist-uniform-80": planted(datasets.mnist, uniform(0.8)),
     "mnist-pair-40": planted(datasets.mnist, pair(0.4, NEXT_DIGIT)),
     "cifar10-uniform-40": planted(datasets.cifar10, uniform(0.4)),
-    "cifar10-pair-40": planted(datasets.cifar10, pair(0.4, noise.CIFAR10_PAIRS)),
+    "cifar10-pair-40": planted(datasets.cifar10, pair(0.4, label_noise.CIFAR10_PAIRS)),
     "cifar10-random1": _human("random1"),
     "cifar10-worse": _human("worse"),
     "letter-uniform-20": planted(datasets.letter, uniform(0.2)),

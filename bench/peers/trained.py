@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from models.config import TrainingConfig
-from models.signals import Signals
-from models.training import TrainingResult
+from models.configuration.training_config import TrainingConfig
+from models.training.loop import TrainingResult
+from models.training.signals import Signals
 
 
 @dataclass(frozen=True, kw_only=True)

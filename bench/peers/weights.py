@@ -29,7 +29,7 @@ def measured(data: Path, kept: Path) -> list[dict[str, float]]:
     config = configuration(task, seed=int(seed), epochs=planned)
     found = []
     for weight in WEIGHTS:
-        with mock.patch("models.beliefs.LEANING_WEIGHT", weight):
+        with mock.patch("models.label_errors.posterior.LEANING_WEIGHT", weight):
             scores = limit(task, config, kept=kept).scores
         found.append(ranking(scores["limit score (default)"], task.is_error))
     return found

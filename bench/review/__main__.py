@@ -20,10 +20,10 @@ import httpx
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.database import Database
-from app.local import LocalStack
-from app.settings import PREFIX
-from app.storage import Storage
+from app.embedded.local_stack import LocalStack
+from app.infra.database import Database
+from app.infra.settings import PREFIX
+from app.infra.storage import Storage
 from bench.review.rows import made
 
 FLAGS = (

@@ -7,8 +7,8 @@ import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.database import Database
-from app.storage import Storage
+from app.infra.database import Database
+from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus
 
 CLASSES = 10

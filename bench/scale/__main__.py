@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 
 from app.client import Client
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 
 CLASSES = 10
 WRONG_EVERY = 20
@@ -81,7 +81,7 @@ class Memory:
 
 
 def _part(command: list[str]) -> str:
-    names = ("uvicorn", "worker.cpu", "worker.gpu", "worker.control", "redis")
+    names = ("uvicorn", "worker.processes.cpu", "worker.processes.gpu", "worker.processes.control", "redis")
     return next((name for name in names if any(name in word for word in command)), "others")
 
 

@@ -18,12 +18,12 @@ from sklearn.metrics import roc_auc_score
 
 from bench.peers import data
 from bench.speed.figures import Figure
-from models.config import resolve
-from models.noise import uniform
-from models.progress import Progress
-from models.signals import Signals
-from models.stability import rank_correlation, ranks
-from models.training import train
+from models.configuration.training_config import resolve
+from models.paper.label_noise import uniform
+from models.training.loop import train
+from models.training.progress import Progress
+from models.training.signals import Signals
+from models.training.stability import rank_correlation, ranks
 
 
 @dataclass(frozen=True, kw_only=True)

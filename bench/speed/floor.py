@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from models import limit, networks
-from models.batches import memory_format
-from models.config import TrainingConfig
-from models.learner import classifier_shape
-from models.replay import Replayed, can_replay
+from models.acceleration.cuda_graphs import Replayed, can_replay
+from models.configuration.training_config import TrainingConfig
+from models.inputs.batches import memory_format
+from models.networks import architectures
+from models.paper import limit
+from models.training.learner import classifier_shape
 
 PRODUCT_SIDE = 2_048
 
@@ -30,7 +31,7 @@ class Floor:
         layout = memory_format(device)
         self._device, self._config = device, config
         self._networks = [
-            networks.build(config.network, each, seed=seed).to(device).to(memory_format=layout).train()
+            architectures.build(config.network, each, seed=seed).to(device).to(memory_format=layout).train()
             for seed, each in enumerate((shape, replace(shape, is_predictor=True)))
         ]
         self.parameters = [parameter for network in self._networks for parameter in network.parameters()]

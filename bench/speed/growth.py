@@ -14,8 +14,8 @@ from bench.speed import made
 from bench.speed.figures import Figure, timed
 from bench.speed.million import postmaster
 from bench.speed.processes import cpu_seconds, highest_memory_mb
-from models.config import resolve
-from models.training import train
+from models.configuration.training_config import resolve
+from models.training.loop import train
 
 PLOT = Path(__file__).parents[2] / "docs" / "images" / "speed" / "growth.png"
 CURVES = {"epoch_cpu_seconds": "one epoch and scoring, CPU s", "finish_cpu_seconds": "finishing, CPU s"}

@@ -16,7 +16,7 @@ from PIL import Image
 from bench.peers.data import mnist
 from bench.speed import made
 from bench.speed.figures import Figure, in_turns, middle, ratio
-from worker.packs import IngestLimits, IngestOptions, build_pack
+from worker.ingest.pack_building import IngestLimits, IngestOptions, build_pack
 
 SIDE = 64
 CHUNK = 64

@@ -14,18 +14,18 @@ from alembic import command
 from pyarrow import parquet
 from sqlalchemy import create_engine, make_url
 
-from app import audits
-from app.database import Database
-from app.embedded_database import get_server
-from app.migration import configuration
-from app.storage import Storage
+from app.audits import audit_service
+from app.embedded.embedded_postgres import get_server
+from app.infra.database import Database
+from app.infra.schema_upgrade import configuration
+from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Sample
-from models.neighbour_search import NEIGHBOURS
-from models.neighbours import Neighbours
-from models.scale import MAXIMUM_DISTANCE
-from worker import neighbour_files, signal_files
-from worker.copying import analyse, copy_into
-from worker.finish import finish
+from models.data_issues.neighbour_search import NEIGHBOURS
+from models.data_issues.neighbours import Neighbours
+from models.paper.score_scale import MAXIMUM_DISTANCE
+from worker.finish.finishing_job import finish
+from worker.jobs import neighbour_files, signal_files
+from worker.jobs.bulk_copy import analyse, copy_into
 
 SIDE = 28
 BLOCK = 65_536
@@ -103,10 +103,12 @@ def _pictures(path: Path, labels_N: np.ndarray, classes: int) -> None:
 def trained_audit(database: Database, storage: Storage, source: Dataset) -> Audit:
     """Store an audit whose one run has just succeeded, a tenth of whose labels look wrong."""
     with database.transaction() as session:
-        audit = audits.create(session, source, name=None, configuration={"seed": 0, "initialise": "none"})
-        run = audits.runs(session, [audit.id])[audit.id][0]
+        audit = audit_service.create(
+            session, source, name=None, configuration={"seed": 0, "initialise": "none"}
+        )
+        run = audit_service.runs(session, [audit.id])[audit.id][0]
         run.status = RunStatus.SUCCEEDED
-        audits.change_status(session, audit.id, AuditStatus.RUNNING)
+        audit_service.change_status(session, audit.id, AuditStatus.RUNNING)
         session.flush()
         session.refresh(audit)
     labels_N = np.load(storage.pack(source.id) / "labels.npy")
@@ -119,7 +121,7 @@ def finished(database: Database, storage: Storage, audit: Audit) -> None:
     """Finish an audit as the worker does; raise where that failed, so that no failure is measured."""
     finish(database, storage, audit.id)
     with database.transaction() as session:
-        ended = audits.get(session, audit.id)
+        ended = audit_service.get(session, audit.id)
     if ended.status != AuditStatus.SUCCEEDED:
         raise RuntimeError(f"finishing failed: {ended.error}")
 

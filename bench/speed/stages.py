@@ -15,14 +15,14 @@ import psycopg
 import torch
 
 from app.client import Audit, Client
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from bench.speed import made
 from bench.speed.figures import Figure, Spent, middle, timed
 from bench.speed.floor import Floor
 from bench.speed.ingestion import decode_by_hand, digits_zip, members
 from bench.speed.million import copy_and_hash, postmaster
 from bench.speed.processes import cpu_seconds
-from models.config import TrainingConfig
+from models.configuration.training_config import TrainingConfig
 
 STAGES = ("upload", "ingestion", "training", "finishing")
 POLL_SECONDS = 0.25

@@ -13,9 +13,9 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as transforms
 
-from models import networks
-from models.config import TrainingConfig
-from models.learner import classifier_shape
+from models.configuration.training_config import TrainingConfig
+from models.networks import architectures
+from models.training.learner import classifier_shape
 
 WORKERS = max(2, (os.cpu_count() or 2) // 2)
 
@@ -54,7 +54,7 @@ class Straightforward:
     ) -> None:
         self._config, self._device, self._class_count = config, device, class_count
         shape = classifier_shape(config, channels=channels, class_count=class_count)
-        self._networks = [networks.build(config.network, shape, seed=seed).to(device) for seed in (0, 1)]
+        self._networks = [architectures.build(config.network, shape, seed=seed).to(device) for seed in (0, 1)]
         self._optimisers = [
             torch.optim.Adam(network.parameters(), config.learning_rate) for network in self._networks
         ]

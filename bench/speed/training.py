@@ -18,9 +18,9 @@ from bench.peers import data as datasets
 from bench.speed.figures import Clock, Figure, Spent, middle, ratio, timed
 from bench.speed.floor import Floor, Product, wait_for
 from bench.speed.straightforward import Pictures, Straightforward
-from models.config import TrainingConfig, resolve
-from models.progress import Progress
-from models.training import train
+from models.configuration.training_config import TrainingConfig, resolve
+from models.training.loop import train
+from models.training.progress import Progress
 
 CLASSES = 10
 

@@ -164,7 +164,7 @@ def _check_contents(report: Report, services: dict[str, Service]) -> None:
         facts.append(services["api"].run("python", "-c", script))
     with report.check("the worker image holds torch as pinned, and its CUDA libraries") as facts:
         script = (
-            "import torch, torchvision, worker.gpu; from importlib.metadata import version;"
+            "import torch, torchvision, worker.processes.gpu; from importlib.metadata import version;"
             "print('torch', torch.__version__, 'torchvision', version('torchvision'), torch.version.cuda)"
         )
         said = services["worker-train-cpu"].run("python", "-c", script)

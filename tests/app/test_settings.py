@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import with_secret_files
+from app.infra.settings import with_secret_files
 
 
 def test_only_our_variables_are_taken() -> None:

@@ -10,8 +10,8 @@ from bench.peers.detectors import DETECTORS, Finding, as_cross_entropy
 from bench.peers.figures import calibration_error, cut, figures, ranking
 from bench.peers.tasks import NEXT_DIGIT, TASKS, Task, class_dependent, pair, planted, uniform
 from bench.peers.unseen import UNSEEN
-from models import beliefs
-from models.config import resolve
+from models.configuration.training_config import resolve
+from models.label_errors import posterior
 
 NOWHERE = Path()
 
@@ -102,7 +102,7 @@ def test_other_weights_of_the_leanings_are_measured_on_a_kept_training(
     (kept,) = tmp_path.glob("*.npz")
     found = weights.measured(NOWHERE, kept)
     assert len(found) == len(weights.WEIGHTS)
-    as_it_is = found[weights.WEIGHTS.index(beliefs.LEANING_WEIGHT)]
+    as_it_is = found[weights.WEIGHTS.index(posterior.LEANING_WEIGHT)]
     expected = line["scores"]["limit score (default)"]
     assert as_it_is == {name: expected[name] for name in as_it_is}
     assert found[0] != as_it_is, "without the leanings another ranking"

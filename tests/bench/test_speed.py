@@ -11,7 +11,7 @@ import torch
 from bench.peers import data
 from bench.speed import detection
 from bench.speed.floor import Floor
-from models.config import resolve
+from models.configuration.training_config import resolve
 
 
 @pytest.fixture(autouse=True)

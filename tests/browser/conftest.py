@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.client import Client
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from tests.made import digits_zip
 
 if TYPE_CHECKING:

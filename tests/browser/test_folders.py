@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from tests.made import png
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app import keys
-from app.database import Database
-from app.local import LocalStack
-from app.settings import PREFIX
+from app.access import keys
+from app.embedded.local_stack import LocalStack
+from app.infra.database import Database
+from app.infra.settings import PREFIX
 from app.tables import Scope
 from tests.browser.conftest import WIDE, watched
 

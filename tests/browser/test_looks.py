@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from tests.browser.conftest import FOLDER, NARROW, WIDE, watched
 
 if TYPE_CHECKING:

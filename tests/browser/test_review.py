@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from tests.browser.conftest import EPOCHS, WIDE, watched
 
 if TYPE_CHECKING:

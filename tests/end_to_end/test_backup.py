@@ -11,15 +11,15 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
-from app import backup, embedded_database
 from app.client import Client
-from app.local import LocalStack
+from app.embedded import backup, embedded_postgres
+from app.embedded.local_stack import LocalStack
 from tests.faults.world import small_csv
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIMIT_AUDIT_")}
-    whole = [sys.executable, "-m", "app.cli.main", *arguments]
+    whole = [sys.executable, "-m", "app.cli.root", *arguments]
     return subprocess.run(whole, capture_output=True, text=True, env=environment, timeout=200, check=False)
 
 
@@ -50,7 +50,7 @@ def test_upload_audit_backup_wipe_restore(open_folder: Path, tmp_path: Path) -> 
     damaged = command("restore", str(cut), "--data-dir", str(home), "--overwrite")
     assert damaged.returncode != 0
     assert "archive is" in damaged.stderr
-    with embedded_database.running(home) as url:
+    with embedded_postgres.running(home) as url:
         engine = create_engine(url)
         with engine.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM datasets")) == 2, "nothing was changed"

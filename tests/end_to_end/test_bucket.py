@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from app.client import Audit, Client, Dataset
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from tests.end_to_end import buckets
 from tests.end_to_end.buckets import Bucket
 from tests.made import digits_zip

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import make_url
 
 from app.client import Client, Dataset
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from tests.end_to_end import buckets, networks
 from tests.end_to_end.buckets import Bucket
 from tests.end_to_end.networks import Remote
@@ -19,7 +19,7 @@ from tests.made import digits_zip
 
 pytestmark = pytest.mark.skipif(not networks.possible(), reason=networks.MISSING)
 WORKER = (
-    "-m", "celery", "-A", "worker.gpu", "worker", "--concurrency", "1",
+    "-m", "celery", "-A", "worker.processes.gpu", "worker", "--concurrency", "1",
     "--max-tasks-per-child", "1", "--without-gossip", "--without-mingle",
 )  # fmt: skip
 QUICK = {

@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from app.client import Client
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from tests.made import digits_zip
 
 WORKER = (
-    "-m", "celery", "-A", "worker.gpu", "worker", "--concurrency", "1",
+    "-m", "celery", "-A", "worker.processes.gpu", "worker", "--concurrency", "1",
     "--max-tasks-per-child", "1", "--without-gossip", "--without-mingle",
 )  # fmt: skip
 PATIENCE_SECONDS = 250

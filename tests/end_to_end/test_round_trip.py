@@ -10,9 +10,9 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.main import cli
+from app.cli.root import cli
 from app.client import Audit, Client, Suspect
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from tests.made import digits_zip
 
 PER_CLASS, CLASSES, PLANTED = 60, 5, 30

@@ -19,8 +19,8 @@ import pytest
 from tusclient.client import TusClient
 
 from app.client import Client, ClientError
-from app.embedded_database import StartError
-from app.local import LocalStack, running_at
+from app.embedded.embedded_postgres import StartError
+from app.embedded.local_stack import LocalStack, running_at
 from tests.made import digits_zip
 
 CLASSES = 10
@@ -53,7 +53,7 @@ def digits(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def run_cli(stack: LocalStack, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LIMIT_AUDIT_SERVER": stack.url}
-    command = [sys.executable, "-m", "app.cli.main", *arguments]
+    command = [sys.executable, "-m", "app.cli.root", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, check=False)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.client import Client
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from tests.faults import invariants, services, workers
 from tests.faults.world import OVERRIDES, World, engine_of, small_csv
 from tests.trials import chosen, end_by_termination, report, run_cases, say

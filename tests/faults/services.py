@@ -345,7 +345,7 @@ def migrated_while_running(world: World) -> str:
     """Migrate, and change a busy table, while a run trains."""
     audit = world.audit()
     world.until_training(audit)
-    command = [sys.executable, "-m", "app.cli.main", "migrate"]
+    command = [sys.executable, "-m", "app.cli.root", "migrate"]
     subprocess.run(command, env=world.stack.environment, check=True, capture_output=True, timeout=60)
     with world.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN probe text")

@@ -4,12 +4,12 @@ from typing import Any
 
 import torch
 
-from worker import train
-from worker.gpu import app
+from worker.processes.gpu import app
+from worker.train import training_job
 
 __all__ = ["app"]
 LARGEST = 32
-_train = train.train_on
+_train = training_job.train_on
 
 
 def _short_of_memory(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as the function it stands for
@@ -18,4 +18,4 @@ def _short_of_memory(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as
     return _train(*arguments, **named)
 
 
-train.train_on = _short_of_memory
+training_job.train_on = _short_of_memory

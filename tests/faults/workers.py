@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from app.queue import Task
+from app.infra.queue import Task
 from tests.faults.world import World, large_csv
 from tests.trials import Case
 
@@ -83,7 +83,7 @@ def _tree(world: World, part: str) -> list[psutil.Process]:
 
 def _is_reader(process: psutil.Process) -> bool:
     try:
-        return "worker.reading" in process.cmdline()
+        return "worker.ingest.reading_process" in process.cmdline()
     except psutil.NoSuchProcess:
         return False
 

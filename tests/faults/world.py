@@ -24,8 +24,8 @@ from redis import Redis
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from app.client import Client
-from app.local import LocalStack
-from app.queue import Task, celery_app, sender
+from app.embedded.local_stack import LocalStack
+from app.infra.queue import Task, celery_app, sender
 
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -201,11 +201,11 @@ class World:
         pgexec("pg_ctl", whole, bin_path=server.bin_path, user=server.system_user)
 
     @contextmanager
-    def training_worker(self, module: str = "worker.gpu", **environment: str) -> Iterator[None]:
+    def training_worker(self, module: str = "worker.processes.gpu", **environment: str) -> Iterator[None]:
         """Run the training worker with another module, or with other settings, for a while."""
         part = self.stack.part("worker-train")
         command, before = part.command, part.environment
-        part.command = [module if word == "worker.gpu" else word for word in command]
+        part.command = [module if word == "worker.processes.gpu" else word for word in command]
         part.environment = {**before, **environment}
         self.stack.restart("worker-train")
         try:

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import psutil
 
-from app.local import LocalStack
+from app.embedded.local_stack import LocalStack
 from app.tables import Scope
 from tests.faults.world import digits_zip
 from tests.hostile import contract

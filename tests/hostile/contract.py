@@ -10,7 +10,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 
-from app.tus import MEDIA_TYPE
+from app.datasets.tus_protocol import MEDIA_TYPE
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 REAL = 0.7

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import httpx
 
-from app import keys
-from app.database import Database
-from app.local import LocalStack
-from app.settings import PREFIX
-from app.storage import Storage
+from app.access import keys
+from app.embedded.local_stack import LocalStack
+from app.infra.database import Database
+from app.infra.settings import PREFIX
+from app.infra.storage import Storage
 from app.tables import Scope
+from tests.furnished import furnished
 from tests.hostile.contract import Ids
-from tests.house import furnished
 
 HOUSES = 8
 """What is deleted must leave something for the requests after it."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.everything import CATALOGUE, HARMLESS, LIMITS, MARKS
-from worker.packs import IngestError, IngestLimits, IngestOptions, build_pack
+from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, build_pack
 
 
 def outcome(files: list[Path], out: Path) -> int | IngestError:

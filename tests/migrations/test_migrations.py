@@ -7,8 +7,8 @@ from alembic import command
 from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
-from app.database import Database
-from app.migration import configuration
+from app.infra.database import Database
+from app.infra.schema_upgrade import configuration
 from app.tables import Base
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.config import TrainingConfig, resolve
+from models.configuration.training_config import TrainingConfig, resolve
 
 torch.set_num_threads(1)  # networks this small only wait for each other's threads
 

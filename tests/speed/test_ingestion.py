@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worker.formats import samples_table
-from worker.packs import IngestLimits, IngestOptions, build_pack
+from worker.formats.packs import samples_table
+from worker.ingest.pack_building import IngestLimits, IngestOptions, build_pack
 
 MOST_BYTES = 220
 """Of a zip 146 were measured, of a tar 112, with a table, whose text is held too, 196."""

@@ -22,15 +22,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event, text
 from starlette.types import ASGIApp, Message
 
-from app import audits
-from app.database import Database
-from app.routes import turns
-from app.storage import Storage
+from app.audits import audit_service
+from app.infra.database import Database
+from app.infra.storage import Storage
+from app.routes.shared import short_reads
 from app.tables import Audit, AuditStatus, Dataset, RunStatus, Sample, Score
 from tests.made import finished_audit, new_audit, ready_dataset
-from worker import copying, signal_files
-from worker.copying import analyse
-from worker.finish import finish
+from worker.finish.finishing_job import finish
+from worker.jobs import bulk_copy, signal_files
+from worker.jobs.bulk_copy import analyse
 
 Count = Callable[[Callable[[], object]], int]
 
@@ -166,10 +166,10 @@ def test_pages_are_read_by_few_threads_at_a_time() -> None:
 
         async with anyio.create_task_group() as group:
             for _ in range(16):
-                group.start_soon(turns.in_turn, read)
+                group.start_soon(short_reads.in_turn, read)
 
     anyio.run(readers)
-    assert most == turns.AT_ONCE
+    assert most == short_reads.AT_ONCE
 
 
 def test_a_connection_is_opened_once_however_many_are_needed_together(database: Database) -> None:
@@ -235,9 +235,9 @@ def trained(database: Database, storage: Storage, samples: int) -> Audit:
     dataset = ready_dataset(database, storage, samples=samples)
     audit = new_audit(database, dataset)
     with database.transaction() as session:
-        run = audits.runs(session, [audit.id])[audit.id][0]
+        run = audit_service.runs(session, [audit.id])[audit.id][0]
         run.status = RunStatus.SUCCEEDED
-        audits.change_status(session, audit.id, AuditStatus.RUNNING)
+        audit_service.change_status(session, audit.id, AuditStatus.RUNNING)
     share = np.random.default_rng(0).random(samples).astype(np.float32)
     names = ("distance", "distance_average", "distance_last", "predicted_gradient_norm", "margin", "loss")
     signals = dict.fromkeys((*names, "given_label_probability"), share)
@@ -252,21 +252,21 @@ def test_finishing_sends_as_many_statements_for_many_samples_as_for_few_and_few_
 ) -> None:
     few, many = (trained(database, storage, samples) for samples in (30, 900))
     copied: list[tuple[int, int]] = []
-    write = copying.csv.write_csv
+    write = bulk_copy.csv.write_csv
 
     def counting(rows: pa.RecordBatch | pa.Table, block: Any, options: object) -> None:  # noqa: ANN401
         write(rows, block, options)
         if isinstance(rows, pa.RecordBatch):  # of COPY; the files are written from whole tables
             copied.append((len(rows), block.tell()))
 
-    monkeypatch.setattr(copying.csv, "write_csv", counting)
+    monkeypatch.setattr(bulk_copy.csv, "write_csv", counting)
     statements_of_few = counted(lambda: finish(database, storage, few.id))
     copied.clear()
     assert counted(lambda: finish(database, storage, many.id)) == statements_of_few
     assert sum(rows for rows, _ in copied) == 900
     assert sum(size for _, size in copied) < 900 * 300
     with database.transaction() as session:
-        assert {audits.get(session, each.id).status for each in (few, many)} == {AuditStatus.SUCCEEDED}
+        assert {audit_service.get(session, each.id).status for each in (few, many)} == {AuditStatus.SUCCEEDED}
 
 
 def test_a_download_sends_one_statement_and_a_file_that_is_there(

@@ -11,12 +11,12 @@ from torch import Tensor
 from torch._dynamo.backends.registry import lookup_backend
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from models import compilation
-from models.compilation import Compiled
-from models.config import TrainingConfig, resolve
-from models.learner import Learner
-from models.progress import Progress
-from models.training import train
+from models.acceleration import compiled_kernels
+from models.acceleration.compiled_kernels import Compiled
+from models.configuration.training_config import TrainingConfig, resolve
+from models.training.learner import Learner
+from models.training.loop import train
+from models.training.progress import Progress
 
 CPU = torch.device("cpu")
 WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "unique", "equal")
@@ -71,7 +71,9 @@ def waits_of_epochs(samples: int) -> list[int]:
 def test_an_epoch_waits_for_the_device_a_few_times_however_many_its_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("models.progress.REPORT_INTERVAL_SECONDS", 1e9)  # reports in between wait once each
+    monkeypatch.setattr(
+        "models.training.progress.REPORT_INTERVAL_SECONDS", 1e9
+    )  # reports in between wait once each
     short, long = waits_of_epochs(24), waits_of_epochs(96)
     assert short == long
     assert 0 < max(short) <= 8
@@ -91,11 +93,11 @@ class Compiler:
 @pytest.fixture
 def compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Compiler]:
     compiler = Compiler()
-    monkeypatch.setattr(compilation, "BACKEND", compiler)
-    compilation.can_compile.cache_clear()
+    monkeypatch.setattr(compiled_kernels, "BACKEND", compiler)
+    compiled_kernels.can_compile.cache_clear()
     torch.compiler.reset()
     yield compiler
-    compilation.can_compile.cache_clear()
+    compiled_kernels.can_compile.cache_clear()
     torch.compiler.reset()
 
 
@@ -137,7 +139,7 @@ def _no_compiler(*_: object) -> Callable[..., Any]:
 def test_where_no_kernels_can_be_made_networks_stay_as_they_are(
     compiler: Compiler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(compilation, "BACKEND", _no_compiler)
+    monkeypatch.setattr(compiled_kernels, "BACKEND", _no_compiler)
     points = np.random.default_rng(1).normal(size=(24, 4)).astype(np.float32)
     config = configuration(points, compiled=True)
     result = train(points, np.arange(24) % 3, class_count=3, config=config)
@@ -149,8 +151,8 @@ def test_where_no_kernels_can_be_made_networks_stay_as_they_are(
 def test_a_module_whose_kernels_cannot_be_made_is_called_as_it_is(
     compiler: Compiler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert compilation.can_compile(CPU)
-    monkeypatch.setattr(compilation, "BACKEND", _no_compiler)
+    assert compiled_kernels.can_compile(CPU)
+    monkeypatch.setattr(compiled_kernels, "BACKEND", _no_compiler)
     doubled = Compiled(torch.nn.PReLU(init=2.0))
     assert doubled(-torch.ones(2)).tolist() == [-2.0, -2.0]
     assert doubled(-torch.ones(3)).tolist() == [-2.0, -2.0, -2.0]

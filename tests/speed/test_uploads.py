@@ -8,7 +8,7 @@ from typing import cast
 
 from starlette.requests import Request
 
-from app.uploads import WRITE_BYTES, blocks
+from app.datasets.upload_bodies import WRITE_BYTES, blocks
 
 CHUNK_BYTES = 60_000
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from app.database import Database
-from app.settings import Settings
-from app.storage import Storage
+from app.infra.database import Database
+from app.infra.settings import Settings
+from app.infra.storage import Storage
 from app.tables import Dataset
 from tests.made import digits_zip
 from tests.worker.jobs import read, uploaded
-from worker.ingest import ingest
+from worker.ingest.ingestion_job import ingest
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker import fleet
+from worker.processes import fleet
 
 
 def nvidia_smi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from app import audits, datasets
-from app.database import Database
-from app.settings import Settings
-from app.storage import Storage
+from app.audits import audit_service
+from app.datasets import dataset_service
+from app.infra.database import Database
+from app.infra.settings import Settings
+from app.infra.storage import Storage
 from app.tables import Audit, Dataset, Run
-from worker.finish import finish
-from worker.train import execute
+from worker.finish.finishing_job import finish
+from worker.train.training_job import execute
 
 Row = TypeVar("Row")
 SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 3, "batch_size": 32, "method": "limit_g"}
@@ -20,13 +21,13 @@ SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 3, "batch_size": 32
 
 def uploaded(database: Database, storage: Storage, file: Path) -> Dataset:
     with database.transaction() as session:
-        dataset = datasets.create(session, name="digits", options={})
-        datasets.put_file(session, dataset, name=file.name, size=file.stat().st_size, sha256="")
+        dataset = dataset_service.create(session, name="digits", options={})
+        dataset_service.put_file(session, dataset, name=file.name, size=file.stat().st_size, sha256="")
         target = storage.upload(dataset.id, file.name)
         target.parent.mkdir(parents=True)
         target.write_bytes(file.read_bytes())
         session.flush()
-        datasets.start_ingestion(session, dataset)
+        dataset_service.start_ingestion(session, dataset)
     return dataset
 
 
@@ -42,13 +43,13 @@ def count(database: Database, table: type[object]) -> int:
 
 def audited(database: Database, dataset: Dataset, **configuration: object) -> tuple[Audit, list[Run]]:
     with database.transaction() as session:
-        audit = audits.create(
+        audit = audit_service.create(
             session,
             dataset,
             name=None,
             configuration={"seed": 0, "initialise": "none", **SMALL, **configuration},
         )
-        return audit, audits.runs(session, [audit.id])[audit.id]
+        return audit, audit_service.runs(session, [audit.id])[audit.id]
 
 
 def train_and_finish(

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.formats.archive_layout import archive_source
-from worker.formats.cifar import binary_source, pickle_source
-from worker.formats.columns import listed
-from worker.formats.idx import idx_source
-from worker.formats.npz import npz_source
-from worker.formats.parquet import parquet_source
-from worker.formats.problems import IngestError
-from worker.formats.tabular import csv_source
-from worker.formats.tars import TarArchive
-from worker.formats.uploads import Upload, staged
-from worker.formats.zips import ZipArchive
+from worker.formats.archives.archive_layout import archive_source
+from worker.formats.archives.tars import TarArchive
+from worker.formats.archives.uploaded_files import Upload, staged
+from worker.formats.archives.zips import ZipArchive
+from worker.formats.arrays.cifar import binary_source, pickle_source
+from worker.formats.arrays.idx import idx_source
+from worker.formats.arrays.npz import npz_source
+from worker.formats.shared.columns import listed
+from worker.formats.shared.problems import IngestError
+from worker.formats.tables.csv_features import csv_source
+from worker.formats.tables.parquet import parquet_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from worker.formats.archive import Archive
-    from worker.formats.sample import Ingestion, Source
+    from worker.formats.archives.archive import Archive
+    from worker.formats.shared.sample import Ingestion, Source
 
 _COMPANIONS = (".txt", ".html", ".htm", ".md", ".json", ".meta")
 _MAX_NESTED = 2_000

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.client import Client, ClientError, connection
-from app.client.bars import text_bar
+from app.client.progress_bars import text_bar
 
 
 class Scripted(BaseHTTPRequestHandler):

@@ -7,11 +7,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.client import Audit, AuditAnswer, Client, ClientError, DatasetAnswer, Suspect
-from app.database import Database
-from app.schemas.audits import AuditOut
-from app.schemas.datasets import DatasetOut
-from app.schemas.results import Suspect as SuspectOut
-from app.storage import Storage
+from app.infra.database import Database
+from app.infra.storage import Storage
+from app.schemas.audit_schemas import AuditOut
+from app.schemas.dataset_schemas import DatasetOut
+from app.schemas.result_schemas import Suspect as SuspectOut
 from tests.made import finished_audit, new_audit, ready_dataset
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.client import Client, ClientError, connection, resumable
+from app.client import Client, ClientError, connection, tus_upload
 
 BROKEN_OFF = 3_000_000
 
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tus]:
-    monkeypatch.setattr(resumable, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(tus_upload, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.01)
     opened = Tus()
     thread = threading.Thread(target=opened.serve_forever, kwargs={"poll_interval": 0.05})
@@ -82,7 +82,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_broken_upload_goes_on_with_the_byte_that_is_missing(server: Tus, file: Path) -> None:
     seen: list[int] = []
     with Client(f"http://127.0.0.1:{server.server_port}") as client:
-        resumable.send(client, "/uploads", file, is_last=False, on_sent=seen.append)
+        tus_upload.send_resumably(client, "/uploads", file, is_last=False, on_sent=seen.append)
     assert server.data == file.read_bytes()
     assert server.breaks == []
     assert {BROKEN_OFF, BROKEN_OFF + 1000, file.stat().st_size} <= set(seen)
@@ -97,7 +97,7 @@ def test_a_line_on_which_nothing_arrives_any_more_is_given_up(server: Tus, file:
         Client(f"http://127.0.0.1:{server.server_port}", patience=0.2) as client,
         pytest.raises(httpx.TransportError),
     ):
-        resumable.send(client, "/uploads", file, is_last=True, on_sent=lambda _: None)
+        tus_upload.send_resumably(client, "/uploads", file, is_last=True, on_sent=lambda _: None)
 
 
 def test_a_refusal_is_not_argued_with(server: Tus, file: Path) -> None:
@@ -106,5 +106,5 @@ def test_a_refusal_is_not_argued_with(server: Tus, file: Path) -> None:
         Client(f"http://127.0.0.1:{server.server_port}") as client,
         pytest.raises(ClientError, match="413"),
     ):
-        resumable.send(client, "/uploads", file, is_last=True, on_sent=lambda _: None)
+        tus_upload.send_resumably(client, "/uploads", file, is_last=True, on_sent=lambda _: None)
     assert server.data == b""

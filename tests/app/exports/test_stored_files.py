@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.exports.stored_files import stored_file
-from app.storage import Storage
+from app.infra.storage import Storage
 
 
 class Remote(Storage):

@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from worker.packs import IngestError, IngestLimits, IngestOptions, build_pack
+from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, build_pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from worker.packs import Ingested
+    from worker.ingest.pack_building import Ingested
 
 
 @dataclass(frozen=True)

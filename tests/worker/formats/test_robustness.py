@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from worker.packs import IngestError, IngestLimits, IngestOptions, build_pack
+from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, build_pack
 
 LIMITS = IngestLimits(max_members=10_000, max_total_bytes=16 << 20, max_pack_bytes=16 << 20)
 PICTURES = np.random.default_rng(0).integers(0, 256, (12, 4, 4), dtype=np.uint8)

@@ -1,0 +1,50 @@
+"""Browsers: a key shown once becomes a cookie, whose SHA-256 alone is kept and which dies with its key."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from app.access import keys
+from app.infra.errors import Unauthorised
+from app.tables import ApiKey, Login
+
+COOKIE = "limit_audit_session"
+
+
+def log_in(session: Session, secret: str, *, hours: float) -> tuple[ApiKey, str]:
+    """Return a key and its cookie, which is good for some hours, and no longer than the key.
+
+    Raises:
+        Unauthorised: the key is unknown, expired or revoked.
+
+    """
+    key = keys.find(session, secret)
+    if key is None:
+        raise Unauthorised("this key is unknown, expired or revoked")
+    session.execute(delete(Login).where(Login.expires_at < func.now()))
+    cookie = secrets.token_urlsafe(32)
+    expires_at = func.now() + timedelta(hours=hours)
+    session.add(Login(key_id=key.id, hash=_digest(cookie), expires_at=expires_at))
+    return key, cookie
+
+
+def find(session: Session, cookie: str) -> ApiKey | None:
+    """Return the usable key behind a cookie, if there is one."""
+    statement = (
+        select(ApiKey)
+        .join(Login, Login.key_id == ApiKey.id)
+        .where(Login.hash == _digest(cookie), Login.expires_at > func.now(), *keys.usable())
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def log_out(session: Session, cookie: str) -> None:
+    """Make a cookie useless; one that is useless already is fine."""
+    session.execute(delete(Login).where(Login.hash == _digest(cookie)))
+
+
+def _digest(cookie: str) -> bytes:
+    return hashlib.sha256(cookie.encode()).digest()

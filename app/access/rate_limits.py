@@ -1,0 +1,63 @@
+"""How much one key may ask for: a token bucket for the rate, a count for what is under way.
+
+Each API process counts by itself, so that an outage of Redis lets nobody through or out. With several
+processes a key may ask for as many times the limit.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from app.infra.errors import TooMany
+
+MOST_CALLERS = 10_000
+
+
+@dataclass
+class _Bucket:
+    tokens: float
+    at: float
+    open: int = 0
+
+
+class Limiter:
+    """Counts requests by caller. For one event loop: it is not locked."""
+
+    def __init__(self, *, per_second: float, burst: int, concurrent: int) -> None:
+        self._per_second, self._burst, self._concurrent = per_second, burst, concurrent
+        self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
+
+    @contextmanager
+    def admit(self, caller: Hashable, *, now: float | None = None) -> Iterator[None]:
+        """Count a request while it is under way.
+
+        Raises:
+            TooMany: it is one too many; the answer says when to come back.
+
+        """
+        bucket = self._refilled(caller, time.monotonic() if now is None else now)
+        if bucket.open >= self._concurrent:
+            raise TooMany(f"this key has {bucket.open} requests under way, the most there may be", seconds=1)
+        if bucket.tokens < 1:
+            raise TooMany(
+                f"this key may ask {self._per_second:g} times a second, {self._burst} times at once",
+                seconds=(1 - bucket.tokens) / self._per_second,
+            )
+        bucket.tokens -= 1
+        bucket.open += 1
+        try:
+            yield
+        finally:
+            bucket.open -= 1
+
+    def _refilled(self, caller: Hashable, now: float) -> _Bucket:
+        bucket = self._buckets.setdefault(caller, _Bucket(tokens=self._burst, at=now))
+        self._buckets.move_to_end(caller)
+        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._per_second)
+        bucket.at = now
+        oldest = next(iter(self._buckets))
+        if len(self._buckets) > MOST_CALLERS and self._buckets[oldest].open == 0:
+            del self._buckets[oldest]
+        return bucket

@@ -1,0 +1,97 @@
+"""Samples that look like a suspect, among those of a class that fit their labels best."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.audits import audit_service
+from app.infra.storage import PACK, Storage
+from app.tables import Audit, Dataset, Sample, Score
+
+FEATURES = "features.npy"
+"""What a run keeps of its network, float16 [N, W]; runs on huge data keep none."""
+MOST_CANDIDATES = 1000
+MOST_BYTES = 16 * 1024 * 1024
+SIDE = 16
+
+Rows = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What the samples of an audit are compared by, one row each, on disk."""
+
+    rows: Rows
+    by_network: bool
+    """Directions of a network's features; else pixels or features as they are."""
+
+    @property
+    def candidates(self) -> int:
+        """Return how many rows may be read for one answer."""
+        fitting = MOST_BYTES // max(1, int(self.rows[0].nbytes))
+        return min(MOST_CANDIDATES, max(fitting, 20))
+
+    def read(self, positions: list[int]) -> npt.NDArray[np.float32]:
+        """Return rows as vectors; large pictures are thinned to a few pixels."""
+        rows = self.rows[positions]
+        if rows.ndim > 2:  # noqa: PLR2004 - [n, height, width, channels]
+            step = max(1, max(rows.shape[1:3]) // SIDE)
+            rows = rows[:, ::step, ::step]
+        vectors = rows.reshape(len(positions), -1).astype(np.float32)
+        if self.by_network:
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-6)
+        return _filled(vectors)
+
+
+def _filled(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return vectors with the mean of its column for every missing value."""
+    known = np.isfinite(vectors)
+    mean = np.where(known, vectors, 0).sum(0) / known.sum(0).clip(1)
+    return np.where(known, vectors, mean)
+
+
+def ground(session: Session, files: Storage, audit: Audit, dataset: Dataset) -> Ground:
+    """Return what an audit's samples are compared by: its network's features where kept, else its pack."""
+    for run in audit_service.runs(session, [audit.id])[audit.id]:
+        if run.is_chosen:
+            path = files.run(audit.id, run.number) / FEATURES
+            with suppress(FileNotFoundError):
+                kept = files.cached(path, name=f"{audit.id}.{run.number}.{FEATURES}")
+                return Ground(rows=np.load(kept, mmap_mode="r"), by_network=True)
+    return Ground(rows=pack(files, dataset), by_network=False)
+
+
+def pack(files: Storage, dataset: Dataset) -> Rows:
+    """Return the rows that an audit trained on, on disk."""
+    rows: Rows = np.load(files.pack_file(dataset, PACK), mmap_mode="r")
+    return rows
+
+
+def nearest(
+    session: Session, audit: Audit, found: Ground, *, position: int, label: int, limit: int
+) -> list[Sample]:
+    """Return the samples given a label that look most like this one, out of those that fit the label best."""
+    candidates = sorted(
+        session.scalars(
+            select(Score.position)
+            .where(Score.audit_id == audit.id, Score.given_label == label, Score.position != position)
+            .order_by(Score.rank.desc())
+            .limit(found.candidates)
+        )
+    )
+    if not candidates:
+        return []
+    vectors = found.read([position, *candidates])
+    scale = 1.0 if found.by_network else vectors.std(0).clip(1e-6)
+    far = np.square((vectors[1:] - vectors[0]) / scale).sum(1)
+    chosen = [candidates[place] for place in np.argsort(far, kind="stable")[:limit]]
+    rows = session.scalars(
+        select(Sample).where(Sample.dataset_id == audit.dataset_id, Sample.position.in_(chosen))
+    )
+    by_position = {sample.position: sample for sample in rows}
+    return [by_position[place] for place in chosen]

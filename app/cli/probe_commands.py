@@ -1,0 +1,44 @@
+"""`limit-audit probe`: the health checks of the containers. Exit code 0: well, 1: not, with the reason."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.output import FAILED, fail
+from app.client.client import DEFAULT_SERVER
+from app.embedded import health_probes
+from app.infra.settings import settings
+
+app = typer.Typer(no_args_is_help=True, help="Ask a part of the service on this host whether it is well.")
+
+
+@app.command("api")
+def probe_api(server: Annotated[str, typer.Option(help="URL of the API")] = DEFAULT_SERVER) -> None:
+    """Ask the API and what it stands on."""
+    with _reported():
+        health_probes.api(server)
+
+
+@app.command("workers")
+def probe_workers(count: Annotated[int, typer.Option(min=1, help="how many must answer")] = 1) -> None:
+    """Ping the Celery workers of this host."""
+    with _reported():
+        typer.echo("\n".join(health_probes.workers(settings(), count=count)))
+
+
+@app.command("beat")
+def probe_beat(folder: Annotated[Path, typer.Argument(help="where beat keeps its schedule")]) -> None:
+    """Look whether the periodic tasks are still sent."""
+    with _reported():
+        health_probes.beat(folder)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except health_probes.Unwell as error:
+        fail(str(error), code=FAILED, cause=error)

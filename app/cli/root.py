@@ -1,0 +1,38 @@
+"""`limit-audit`: the root of the command line."""
+
+from importlib.util import find_spec
+
+import typer
+
+from app.cli import audit_commands, dataset_commands, export_commands, review_commands, webhook_commands
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Find wrong labels in datasets: upload, audit, read the ranking. High distance = probably wrong.",
+)
+cli.add_typer(audit_commands.app, name="audit")
+cli.add_typer(dataset_commands.app, name="dataset")
+cli.add_typer(review_commands.app, name="review")
+cli.add_typer(export_commands.app, name="export")
+cli.add_typer(webhook_commands.app, name="webhook")
+if find_spec("sqlalchemy") is not None:
+    # Running a service takes the server's packages, which an installation of the client alone lacks.
+    from app.cli import backup_commands, probe_commands, service_commands
+
+    cli.command("up")(service_commands.up)
+    cli.command("migrate")(service_commands.migrate)
+    cli.command("backup")(backup_commands.make_backup)
+    cli.command("restore")(backup_commands.restore_backup)
+    cli.command("activity")(service_commands.list_activity)
+    cli.add_typer(service_commands.app, name="keys")
+    cli.add_typer(probe_commands.app, name="probe")
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""`limit-audit up`, `migrate` and `keys`: running the service."""
+
+import os
+import shlex
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from app.access import activity_log, keys
+from app.cli.embedded_service import DEFAULT_HOME, HOME_VARIABLE, say, stop_on_termination
+from app.cli.output import FAILED, UNREACHABLE, AsJson, fail, print_json, print_table
+from app.infra import schema_upgrade, workspace_scope
+from app.infra.database import Database, database
+from app.infra.errors import NotFound
+from app.infra.settings import PREFIX
+from app.tables import ApiKey, Scope, Workspace
+
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
+]
+OPERATOR = "command line"
+AUTHENTICATION = f"{PREFIX}AUTHENTICATION"
+WATCH_SECONDS = 0.5
+app = typer.Typer(no_args_is_help=True, help="Make and revoke bearer keys (needs the service's settings).")
+
+
+def up(
+    *,
+    data_dir: DataDir = DEFAULT_HOME,
+    port: Annotated[int, typer.Option(help="0: any free one")] = 8000,
+    host: Annotated[
+        str,
+        typer.Option(help="address to listen on; beyond loopback keys are needed"),
+    ] = "127.0.0.1",
+) -> None:
+    """Run the whole service on this machine until Ctrl-C."""
+    from app.embedded.embedded_postgres import StartError  # noqa: PLC0415 - its packages come with limit-audit[local]
+    from app.embedded.local_stack import LocalStack  # noqa: PLC0415 - the same
+
+    stop_on_termination()
+    asked = {name: value for name, value in os.environ.items() if name == AUTHENTICATION}
+    try:
+        with LocalStack(data_dir, port=port, host=host, on_step=say, overrides=asked) as stack:
+            typer.echo(f"API   {stack.url}\ndata  {stack.data_dir}")
+            if asked:
+                typer.echo(f"keys  {_how_to_make_keys(stack.environment)}")
+            say("Ctrl-C stops everything")
+            while True:
+                time.sleep(WATCH_SECONDS)
+                stack.revive()
+    except StartError as error:
+        fail(str(error), code=UNREACHABLE, cause=error)
+    except KeyboardInterrupt:
+        say("stopped")
+
+
+def _how_to_make_keys(environment: Mapping[str, str]) -> str:
+    needed = (f"{PREFIX}{name}" for name in ("DATABASE_URL", "BROKER_URL", "STORAGE_DIR"))
+    settings = " ".join(f"{name}={shlex.quote(environment[name])}" for name in needed)
+    return f"{settings} limit-audit keys create NAME"
+
+
+def migrate() -> None:
+    """Bring the database to the tables of this version."""
+    _configured()
+    schema_upgrade.upgrade()
+
+
+@app.command("create")
+def create_key(
+    name: str,
+    *,
+    scope: Scope = Scope.WRITE,
+    days: Annotated[int | None, typer.Option(min=1, help="until it expires")] = None,
+    workspace: Annotated[
+        str, typer.Option(help="what it opens; made if there is none of this name")
+    ] = "default",
+) -> None:
+    """Make a key and print it; it is never shown again."""
+    expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    with _configured().transaction() as session:
+        workspace_id, made = workspace_scope.named(session, workspace)
+        key, secret = keys.create(
+            session, name=name, scope=scope, expires_at=expires_at, workspace_id=workspace_id
+        )
+        act = activity_log.Act(
+            actor=OPERATOR, action="keys create", objects={"key_id": str(key.id), "name": name}
+        )
+        activity_log.begin(session, workspace_id, act)
+    if made:
+        say(f"made the workspace {workspace!r}")
+    typer.echo(secret)
+
+
+@app.command("list")
+def list_keys(*, json: AsJson = False) -> None:
+    """List keys; the keys themselves are not stored."""
+    columns = ("id", "name", "scope", "created_at", "expires_at", "revoked_at")
+    statement = select(ApiKey, Workspace.name).join(Workspace, Workspace.id == ApiKey.workspace_id)
+    with _configured().transaction() as session:
+        found = [
+            {"workspace": workspace, **{column: _text(getattr(key, column)) for column in columns}}
+            for key, workspace in session.execute(statement.order_by(ApiKey.id))
+        ]
+    print_json(found) if json else print_table(found, ("workspace", *columns))
+
+
+@app.command("revoke")
+def revoke_key(key_id: UUID) -> None:
+    """Make a key useless."""
+    try:
+        with _configured().transaction() as session:
+            workspace_id = keys.revoke(session, key_id)
+            act = activity_log.Act(actor=OPERATOR, action="keys revoke", objects={"key_id": str(key_id)})
+            activity_log.begin(session, workspace_id, act)
+    except NotFound as error:
+        fail(str(error), code=FAILED, cause=error)
+
+
+def list_activity(
+    *, limit: Annotated[int, typer.Option(min=1, max=10_000, help="most rows")] = 50, json: AsJson = False
+) -> None:
+    """Show who did what in all workspaces, newest first (needs the service's settings)."""
+    columns = ("created_at", "actor", "action", "status", "client", "request_id", "objects")
+    with _configured().transaction() as session:
+        found = [
+            {column: _text(getattr(row, column)) for column in columns}
+            for row in activity_log.page(session, before=None, limit=limit)
+        ]
+    print_json(found) if json else print_table(found, columns)
+
+
+def _configured() -> Database:
+    """Return the database of the settings; without settings the command ends with a sentence."""
+    try:
+        return database()
+    except ValidationError as error:
+        missing = ", ".join(f"{PREFIX}{str(found['loc'][0]).upper()}" for found in error.errors())
+        fail(f"this needs the service's settings in the environment: {missing}", code=FAILED, cause=error)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,98 @@
+"""The service's operations by id, as JSON; the handles are built on them."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.client.answer_types import Json, OnAnswer, OnBytes
+from app.client.client_errors import ClientError
+from app.client.connection import READ_BYTES, Connection, Content
+from app.client.tus_upload import send_resumably
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
+
+
+class Service(Connection):
+    """One service, addressed by ids."""
+
+    def create_dataset(self, files: list[Path], *, name: str, on_bytes: OnBytes, **options: object) -> Json:
+        """Create a dataset from files and return it as it starts to be read."""
+        dataset = self.post("/v1/datasets", {"name": name, **options})
+        path = f"/v1/datasets/{dataset['id']}"
+        total, before = sum(file.stat().st_size for file in files), 0
+        for file in files:
+            send_resumably(
+                self,
+                f"{path}/uploads",
+                file,
+                is_last=file is files[-1],
+                on_sent=lambda sent, before=before: on_bytes(before + sent, total),  # type: ignore[misc]
+            )
+            before += file.stat().st_size
+        answer: Json = self.get(path)
+        return answer
+
+    def attach_truth(self, dataset_id: str, file: Path) -> Json:
+        """Attach clean labels: a CSV with `true_label` and `key` or `position`."""
+        return self.put(f"/v1/datasets/{dataset_id}/truth", _blocks(file), size=file.stat().st_size)
+
+    def wait_for_dataset(
+        self, dataset_id: str, *, on_answer: OnAnswer = lambda _: None, timeout: float | None = None
+    ) -> Json:
+        """Wait until a dataset is ready.
+
+        Raises:
+            ClientError: it was rejected.
+            TimeoutError: not within so many seconds.
+
+        """
+        return self._wait(f"/v1/datasets/{dataset_id}", {"ready"}, {"rejected"}, on_answer, timeout)
+
+    def start_audit(self, dataset_id: str, *, name: str | None = None, **configuration: object) -> Json:
+        """Start an audit; what is left out of the configuration is chosen by the service."""
+        body = {"dataset_id": dataset_id, "name": name, "configuration": configuration}
+        return self.post("/v1/audits", body)
+
+    def wait_for_audit(
+        self, audit_id: str, *, on_answer: OnAnswer = lambda _: None, timeout: float | None = None
+    ) -> Json:
+        """Wait until an audit has succeeded.
+
+        Raises:
+            ClientError: it failed or was cancelled.
+            TimeoutError: not within so many seconds.
+
+        """
+        return self._wait(
+            f"/v1/audits/{audit_id}", {"succeeded"}, {"failed", "cancelled"}, on_answer, timeout
+        )
+
+    def suspects(self, audit_id: str, **filters: object) -> Iterator[Json]:
+        """Iterate over a ranking, the most suspicious first."""
+        return self.pages(f"/v1/audits/{audit_id}/suspects", **filters)
+
+    def _wait(
+        self, path: str, good: set[str], bad: set[str], on_answer: OnAnswer, timeout: float | None
+    ) -> Json:
+        pause, began = FIRST_PAUSE_SECONDS, time.monotonic()
+        while True:
+            answer: Json = self.get(path)
+            on_answer(answer)
+            if answer["status"] in good:
+                return answer
+            if answer["status"] in bad:
+                error = answer["error"] or {"detail": "by request"}
+                raise ClientError(f"{answer['status']}: {error['detail']}", document=answer)
+            if timeout is not None and time.monotonic() - began > timeout:
+                raise TimeoutError(f"still {answer['status']} after {timeout:g} seconds")
+            time.sleep(pause)
+            pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
+
+
+def _blocks(file: Path) -> Content:
+    def blocks() -> Iterator[bytes]:
+        with file.open("rb") as opened:
+            while block := opened.read(READ_BYTES):
+                yield block
+
+    return blocks

@@ -1,0 +1,76 @@
+"""Uploads that go on where they broke: tus 1.0 (https://tus.io)."""
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+
+from app.client.client_errors import ClientError
+from app.client.connection import READ_BYTES, Connection
+
+VERSION = {"Tus-Resumable": "1.0.0"}
+MEDIA_TYPE = "application/offset+octet-stream"
+PAUSE_SECONDS = 0.5
+CONFLICT, LOCKED = 409, 423
+"""The offset is another one by now, or an older request still writes."""
+GOES_ON = frozenset({CONFLICT, LOCKED, 429, 500, 502, 503, 504})
+OnSent = Callable[[int], None]
+
+
+def send_resumably(connection: Connection, path: str, file: Path, *, is_last: bool, on_sent: OnSent) -> None:
+    """Upload a file, as long as some of it arrives within the connection's patience.
+
+    Raises:
+        ClientError: the service refused.
+        httpx.TransportError: nothing arrives any more.
+
+    """
+    size, location = file.stat().st_size, _begin(connection, path, file, is_last=is_last)
+    offset, deadline = 0, time.monotonic() + connection.patience
+    while offset < size:
+        try:
+            reached = _send_from(connection, location, file, offset, on_sent)
+        except (httpx.TransportError, ClientError) as error:
+            is_final = isinstance(error, ClientError) and error.status not in GOES_ON
+            if is_final or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)
+            reached = _offset(connection.request("HEAD", location, headers=VERSION))
+        if reached > offset:
+            deadline = time.monotonic() + connection.patience
+        offset = reached
+        on_sent(offset)
+
+
+def _begin(connection: Connection, path: str, file: Path, *, is_last: bool) -> str:
+    metadata = {"filename": file.name, "complete": "true" if is_last else "false"}
+    pairs = (f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items())
+    length = str(file.stat().st_size)
+    headers = {**VERSION, "Upload-Length": length, "Upload-Metadata": ",".join(pairs)}
+    return str(connection.request("POST", path, headers=headers).headers["location"])
+
+
+def _send_from(connection: Connection, location: str, file: Path, offset: int, on_sent: OnSent) -> int:
+    headers = {
+        **VERSION,
+        "Upload-Offset": str(offset),
+        "Content-Type": MEDIA_TYPE,
+        "Content-Length": str(file.stat().st_size - offset),
+    }
+    content = lambda: _blocks(file, offset, on_sent)  # noqa: E731 - one expression
+    return _offset(connection.request("PATCH", location, content=content, headers=headers, repeat=False))
+
+
+def _blocks(file: Path, offset: int, on_sent: OnSent) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        opened.seek(offset)
+        while block := opened.read(READ_BYTES):
+            yield block
+            offset += len(block)
+            on_sent(offset)
+
+
+def _offset(response: httpx.Response) -> int:
+    return int(response.headers["upload-offset"])

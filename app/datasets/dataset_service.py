@@ -1,0 +1,183 @@
+"""What the service does with datasets: create, take files, start ingestion, list, delete."""
+
+import re
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.infra import counters
+from app.infra.database import send_after_commit
+from app.infra.errors import Invalid, NotFound, WrongState
+from app.infra.queue import Task
+from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Json, Problem, Sample, Totalled, Truth
+
+LONGEST_FILE_NAME_BYTES = 255
+FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f\ufffd]{1,200}")
+
+
+def create(session: Session, *, name: str, options: Json) -> Dataset:
+    """Make an empty dataset that waits for its files."""
+    dataset = Dataset(name=name, options=options)
+    session.add(dataset)
+    session.flush()
+    session.refresh(dataset)
+    return dataset
+
+
+def get(session: Session, dataset_id: UUID, *, lock: bool = False, keep: bool = False) -> Dataset:
+    """Return a dataset, locked against changes, or kept from being deleted meanwhile, if asked.
+
+    Raises:
+        NotFound: no such dataset.
+
+    """
+    held = {"read": True, "key_share": True} if keep else lock or None
+    dataset = session.get(Dataset, dataset_id, with_for_update=held)
+    if dataset is None:
+        raise NotFound(f"there is no dataset {dataset_id}")
+    return dataset
+
+
+def page(session: Session, *, before: UUID | None, limit: int) -> list[Dataset]:
+    """Return datasets, newest first, created before the given one."""
+    statement = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
+    return list(session.scalars(statement if before is None else statement.where(Dataset.id < before)))
+
+
+def files(session: Session, dataset_ids: list[UUID]) -> dict[UUID, list[DatasetFile]]:
+    """Return the files of datasets, in order of their names."""
+    found: dict[UUID, list[DatasetFile]] = {dataset_id: [] for dataset_id in dataset_ids}
+    statement = select(DatasetFile).where(DatasetFile.dataset_id.in_(dataset_ids)).order_by(DatasetFile.name)
+    for file in session.scalars(statement):
+        found[file.dataset_id].append(file)
+    return found
+
+
+def require_uploading(dataset: Dataset) -> None:
+    """Raise WrongState unless files may still be put into it."""
+    if dataset.status != DatasetStatus.UPLOADING:
+        raise WrongState(
+            f"files can be put only into a dataset that is uploading, this one is {dataset.status};"
+            " create a new dataset"
+        )
+
+
+def check_file_name(session: Session, dataset_id: UUID, name: str, *, most: int) -> None:
+    """Raise Invalid unless this is a plain file name and there is room for one more file."""
+    if not FILE_NAME.fullmatch(name) or len(name.encode(errors="replace")) > LONGEST_FILE_NAME_BYTES:
+        raise Invalid(
+            "the file name must be 1 to 200 characters (255 bytes) without / or \\ and not begin with a dot,"
+            f" found {name!r}"
+        )
+    others = select(func.count()).where(DatasetFile.dataset_id == dataset_id, DatasetFile.name != name)
+    if session.scalar(others) >= most:  # type: ignore[operator]
+        raise Invalid(f"a dataset holds at most {most} files; pack them into one archive")
+
+
+def put_file(session: Session, dataset: Dataset, *, name: str, size: int, sha256: str) -> None:
+    """Register a stored file, replacing one of the same name."""
+    values = {"bytes": size, "sha256": sha256, "uploaded_at": func.now()}
+    statement = insert(DatasetFile).values(dataset_id=dataset.id, name=name, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["dataset_id", "name"], set_=values))
+
+
+def start_ingestion(session: Session, dataset: Dataset) -> None:
+    """Close the dataset for files and have a worker read it.
+
+    Raises:
+        WrongState: it is not uploading, or holds no file.
+
+    """
+    require_uploading(dataset)
+    if session.scalars(select(DatasetFile.name).where(DatasetFile.dataset_id == dataset.id)).first() is None:
+        raise WrongState("ingestion needs at least one file; put one into the dataset first")
+    change_status(session, dataset.id, DatasetStatus.INGESTING, sent_at=func.now())
+    session.refresh(dataset)
+    send_after_commit(session, Task.INGEST, dataset.id)
+
+
+def change_status(session: Session, dataset_id: UUID, status: DatasetStatus, **values: object) -> None:
+    """Move a dataset along its life; the one place that does."""
+    if status in {DatasetStatus.READY, DatasetStatus.REJECTED}:
+        values = {"ready_at": func.now(), "lease_until": None, "progress": None, **values}
+    if status == DatasetStatus.REJECTED:
+        error = cast("Json", values["error"])
+        counters.add(session, Totalled.INGEST_FAILURES, error["code"])
+    session.execute(update(Dataset).where(Dataset.id == dataset_id).values(status=status, **values))
+
+
+def require_ready(dataset: Dataset) -> None:
+    """Raise WrongState unless the dataset can be audited and looked at."""
+    if dataset.status != DatasetStatus.READY:
+        raise WrongState(f"this needs a dataset that is ready, this one is {dataset.status}")
+
+
+def problems(session: Session, dataset_id: UUID, *, after: int, limit: int) -> list[Problem]:
+    """Return problems in order of discovery."""
+    statement = select(Problem).where(Problem.dataset_id == dataset_id, Problem.number > after)
+    return list(session.scalars(statement.order_by(Problem.number).limit(limit)))
+
+
+SampleRow = tuple[Sample, int | None]
+
+
+def samples(
+    session: Session, dataset_id: UUID, *, after: int, limit: int, given_label: int | None
+) -> list[SampleRow]:
+    """Return samples in order of position, each with its true label where known."""
+    conditions: list[ColumnElement[bool]] = [Sample.dataset_id == dataset_id, Sample.position > after]
+    if given_label is not None:
+        conditions.append(Sample.given_label == given_label)
+    statement = _with_truth().where(*conditions).order_by(Sample.position).limit(limit)
+    return [(sample, true_label) for sample, true_label in session.execute(statement)]
+
+
+def sample(session: Session, dataset_id: UUID, position: int) -> SampleRow:
+    """Return one sample with its true label where known.
+
+    Raises:
+        NotFound: no such position.
+
+    """
+    statement = _with_truth().where(Sample.dataset_id == dataset_id, Sample.position == position)
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        raise NotFound(f"dataset {dataset_id} has no sample at position {position}")
+    return row[0], row[1]
+
+
+def remove(session: Session, dataset_id: UUID) -> None:
+    """Delete a dataset's rows; the caller deletes its files after the commit.
+
+    Raises:
+        NotFound: no such dataset.
+        WrongState: audits still refer to it.
+
+    """
+    dataset = get(session, dataset_id, lock=True)
+    audits = list(session.scalars(select(Audit.id).where(Audit.dataset_id == dataset_id).limit(5)))
+    if audits:
+        raise WrongState("delete its audits first", audits=[str(audit_id) for audit_id in audits])
+    session.execute(delete(Dataset).where(Dataset.id == dataset.id))
+
+
+def label_index(class_names: Sequence[str] | None, name: str) -> int:
+    """Return a class's index.
+
+    Raises:
+        Invalid: no class has this name.
+
+    """
+    try:
+        return (class_names or []).index(name)
+    except ValueError as error:
+        raise Invalid(f"{name!r} is no class of this dataset; see its class_names") from error
+
+
+def _with_truth() -> Select[Sample, int | None]:
+    matching = (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position)
+    return select(Sample, Truth.true_label).outerjoin(Truth, matching)

@@ -1,0 +1,95 @@
+"""Showing a sample: the original bytes from the upload, or the pixels that training sees."""
+
+import io
+import math
+import zlib
+from collections.abc import Callable
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from app.infra.errors import Invalid, NotFound
+from app.tables import Sample
+
+DEFLATED = 8
+HEADER_BYTES_MAX = 4_096
+MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
+
+
+Read = Callable[[int, int], bytes]
+"""Returns a range of a stored file: start, length; shorter where the file ends."""
+
+
+def address(kind: str | None, dataset_id: UUID, position: int) -> str | None:
+    """Return where a sample's picture is, None where the dataset's kind is not "images"."""
+    begin = addresses(kind, dataset_id)
+    return begin and f"{begin}{position}/image"
+
+
+def addresses(kind: str | None, dataset_id: UUID) -> str | None:
+    """Return what `address` has before the position."""
+    return f"/v1/datasets/{dataset_id}/samples/" if kind == "images" else None
+
+
+def position_at(picture_address: str) -> int:
+    """Return whose picture is at an address."""
+    return int(picture_address.split("/")[-2])
+
+
+def original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes:
+    """Return the encoded picture as it was uploaded, read in one piece from its place in the archive.
+
+    Raises:
+        NotFound: the upload does not hold it as a file of its own.
+
+    """
+    if sample.source_offset is None or sample.source_length is None:
+        raise NotFound(f"sample {sample.position} has no original picture; ask for variant=pack")
+    stored = read_upload(sample.source_offset, sample.source_length)
+    if sample.source_method != DEFLATED:
+        return stored
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    return inflater.decompress(stored, max_bytes)
+
+
+def media_type(picture: bytes, *, max_pixels: int) -> str:
+    """Return the media type of a picture that a browser shows.
+
+    Raises:
+        Invalid: it is none, or has too many pixels.
+
+    """
+    with Image.open(io.BytesIO(picture)) as image:
+        found = MEDIA_TYPES.get(image.format or "")
+        pixels = image.width * image.height
+    if found is None or pixels > max_pixels:
+        raise Invalid("this original is no picture that a browser shows; ask for variant=pack")
+    return found
+
+
+def from_pack(read_pack: Read, position: int, *, side: int | None) -> bytes:
+    """Return one row of an image pack [N, H, W, C] as PNG, enlarged to `side` pixels without smoothing."""
+    pixels = _row(read_pack, position)
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
+    if side is not None:
+        factor = side / max(image.size)
+        image = image.resize(
+            (max(1, round(image.width * factor)), max(1, round(image.height * factor))),
+            Image.Resampling.NEAREST,
+        )
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _row(read_pack: Read, position: int) -> npt.NDArray[np.uint8]:
+    """Return one row of a .npy file of uint8, reading its header and that row alone."""
+    header = io.BytesIO(read_pack(0, HEADER_BYTES_MAX))
+    assert np.lib.format.read_magic(header) == (1, 0)
+    (_, *shape), _, dtype = np.lib.format.read_array_header_1_0(header)
+    assert dtype == np.uint8
+    length = math.prod(shape)
+    row = read_pack(header.tell() + position * length, length)
+    return np.frombuffer(row, dtype=np.uint8).reshape(shape)

@@ -1,0 +1,265 @@
+"""Taking a body: streamed to its final volume while it is hashed, never held in memory or in /tmp."""
+
+import asyncio
+import base64
+import errno
+import hashlib
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import IO
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+
+from app.datasets.tus_protocol import Checksum
+from app.http import body_limits
+from app.infra.errors import DigestMismatch, Gone, Incomplete, Invalid, NoSpace, TooLarge
+from app.infra.settings import MEBIBYTE
+
+WRITE_BYTES = MEBIBYTE // 2
+"""Small enough to be still in the processor's cache when it is hashed and written."""
+SHA256_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """A complete body on disk."""
+
+    path: Path
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyLimits:
+    """What a body may be."""
+
+    max_bytes: int
+    idle_seconds: float
+    free_bytes: int
+
+
+def check_announced(headers: Mapping[str, str], limits: BodyLimits) -> None:
+    """Refuse by its headers a body that cannot be taken, before any of it is read.
+
+    Raises:
+        TooLarge: Content-Length is over the limit.
+        NoSpace: Content-Length is over the free space.
+        Invalid: Content-Length is no number.
+
+    """
+    announced = headers.get("content-length")
+    if announced is None:
+        return
+    if not announced.isdecimal():
+        raise Invalid(f"Content-Length must be a number of bytes, found {announced!r}")
+    if int(announced) > limits.max_bytes:
+        raise TooLarge(
+            f"a body may have at most {limits.max_bytes} bytes, this one has {announced}",
+            max_bytes=limits.max_bytes,
+        )
+    if int(announced) > limits.free_bytes:
+        raise NoSpace(f"there is room for {max(limits.free_bytes, 0)} bytes, this body has {announced}")
+
+
+@asynccontextmanager
+async def received(request: Request, path: Path, limits: BodyLimits) -> AsyncIterator[Received]:
+    """Write a request's body to a path; the file is deleted unless the caller moves it away.
+
+    Raises:
+        TooLarge, NoSpace: it grew over a limit.
+        Incomplete: it ended early, or fell silent.
+        DigestMismatch: it is not what Content-Digest or Repr-Digest (RFC 9530) announced.
+
+    """
+    check_announced(request.headers, limits)
+    await run_in_threadpool(path.parent.mkdir, parents=True, exist_ok=True)
+    try:
+        file = await run_in_threadpool(path.open, "wb", buffering=0)
+        with file:
+            size, digest = await _write(request, file, limits)
+            await run_in_threadpool(os.fsync, file.fileno())
+        _check_digest(request.headers, digest)
+        yield Received(path=path, size=size, sha256=digest.hex())
+    finally:
+        await run_in_threadpool(path.unlink, missing_ok=True)
+
+
+async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple[int, bytes]:
+    hasher, size = hashlib.sha256(), 0
+
+    def put(block: memoryview) -> None:
+        _put(file, block)
+        hasher.update(block)
+
+    async for block in blocks(request, limits.idle_seconds):
+        size += len(block)
+        if size > limits.max_bytes:
+            raise TooLarge(f"a body may have at most {limits.max_bytes} bytes", max_bytes=limits.max_bytes)
+        if size > limits.free_bytes:
+            raise NoSpace(f"there was room for {max(limits.free_bytes, 0)} bytes, this body has more")
+        await run_in_threadpool(put, block)
+    if size == 0:
+        raise Invalid("the body is empty; send the file's bytes as the raw body (curl --upload-file)")
+    return size, hasher.digest()
+
+
+async def blocks(request: Request, idle_seconds: float) -> AsyncIterator[memoryview]:
+    """Yield a body in blocks, each good until the next is asked for; that one arrives meanwhile.
+
+    All that arrived comes before an error.
+
+    Raises:
+        Incomplete: the body ended early, or fell silent.
+
+    """
+    async with aclosing(_gathered(request, idle_seconds)) as gathered:
+        arriving = asyncio.ensure_future(anext(gathered, None))
+        try:
+            while (block := await arriving) is not None:
+                arriving = asyncio.ensure_future(anext(gathered, None))
+                yield block
+        finally:
+            arriving.cancel()
+            await asyncio.gather(arriving, return_exceptions=True)
+
+
+async def _gathered(request: Request, idle_seconds: float) -> AsyncGenerator[memoryview]:
+    """Gather the network's small chunks into writes worth a thread.
+
+    Two buffers take turns, one to be filled and one to be written: new ones for every block would cost more
+    in fresh pages of memory than the writing.
+    """
+    buffers = cycle([memoryview(bytearray(WRITE_BYTES)) for _ in range(2)])
+    buffer, filled = next(buffers), 0
+    failure: Incomplete | None = None
+    body_limits.stream(request.state)
+    stream = request.stream().__aiter__()
+    try:
+        while True:
+            async with asyncio.timeout(idle_seconds):
+                chunk = memoryview(await anext(stream))
+            while chunk:
+                taken = min(len(chunk), WRITE_BYTES - filled)
+                buffer[filled : filled + taken] = chunk[:taken]
+                filled, chunk = filled + taken, chunk[taken:]
+                if filled == WRITE_BYTES:
+                    yield buffer
+                    buffer, filled = next(buffers), 0
+    except StopAsyncIteration:
+        pass
+    except ClientDisconnect:
+        failure = Incomplete("the connection closed before the whole body had arrived")
+    except TimeoutError:
+        failure = Incomplete(f"no byte arrived for {idle_seconds:g} seconds")
+    if filled:
+        yield buffer[:filled]
+    if failure is not None:
+        raise failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Where the body of one request belongs in a resumable upload."""
+
+    path: Path
+    offset: int
+    size: int
+    """Of the whole upload, which the body must not exceed."""
+    save_bytes: int
+    """How much may arrive before it is made safe."""
+
+    async def receive(
+        self,
+        request: Request,
+        *,
+        idle_seconds: float,
+        save: Callable[[int], None],
+        checksum: Checksum | None,
+    ) -> int:
+        """Write a request's body, call `save` with each offset below which all is on disk, return the last.
+
+        Without a checksum, what arrived before an error is saved; with one, nothing is until it was checked.
+
+        Raises:
+            TooLarge: the body goes beyond the upload's size.
+            Incomplete, NoSpace: it ended early, or the disk is full.
+            ChecksumMismatch: it is not what was announced.
+            Gone: the bytes before the offset are no longer there.
+
+        """
+        file = await run_in_threadpool(self._open)
+        reached = saved = self.offset
+        failure: TooLarge | Incomplete | NoSpace | None = None
+        with file:
+            try:
+                async for block in blocks(request, idle_seconds):
+                    self._check_end(reached + len(block))
+                    await run_in_threadpool(_put, file, block)
+                    if checksum is not None:
+                        await run_in_threadpool(checksum.hasher.update, block)
+                    reached += len(block)
+                    if checksum is None and reached - saved >= self.save_bytes:
+                        await run_in_threadpool(_keep, file, reached, save)
+                        saved = reached
+            except (TooLarge, Incomplete, NoSpace) as error:
+                failure = error
+            if checksum is not None and failure is None:
+                checksum.check()
+            if checksum is None or failure is None:
+                await run_in_threadpool(_keep, file, reached, save)
+        if failure is not None:
+            raise failure
+        return reached
+
+    def _open(self) -> IO[bytes]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+        if file.seek(0, os.SEEK_END) < self.offset:
+            file.close()
+            raise Gone(
+                f"the first {self.offset} bytes of this upload are lost; delete it and begin a new one"
+            )
+        file.seek(self.offset)
+        return file
+
+    def _check_end(self, end: int) -> None:
+        if end > self.size:
+            raise TooLarge(
+                f"the upload announced {self.size} bytes, this body goes beyond", max_bytes=self.size
+            )
+
+
+def _put(file: IO[bytes], block: memoryview) -> None:
+    """Write all of a block; the system may take it in pieces."""
+    rest = block
+    with _disk_may_be_full():
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+def _keep(file: IO[bytes], reached: int, save: Callable[[int], None]) -> None:
+    os.fsync(file.fileno())
+    save(reached)
+
+
+@contextmanager
+def _disk_may_be_full() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoSpace("the disk is full; what was stored before is safe") from error
+        raise
+
+
+def _check_digest(headers: Mapping[str, str], digest: bytes) -> None:
+    for name in ("content-digest", "repr-digest"):
+        match = SHA256_DIGEST.search(headers.get(name, ""))
+        if match and base64.b64encode(digest).decode() != match[1]:
+            raise DigestMismatch(f"{name} announced sha-256 {match[1]}, the body has another")

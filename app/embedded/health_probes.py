@@ -1,0 +1,52 @@
+"""Is a part of the service well? What a container's health check asks; each raises Unwell with the reason."""
+
+import socket
+import time
+from pathlib import Path
+
+import httpx
+
+from app.infra.queue import celery_app
+from app.infra.settings import Settings
+
+ANSWER_SECONDS = 4.0
+PING_SECONDS = 10.0
+STALE_SECONDS = 600
+"""Beat writes its schedule at least every three minutes."""
+
+
+class Unwell(Exception):
+    """A part does not answer as it should."""
+
+
+def api(url: str) -> None:
+    """Ask the API whether it, its database, its broker and its storage answer."""
+    try:
+        answer = httpx.get(f"{url}/v1/health/ready", timeout=ANSWER_SECONDS, trust_env=False)
+    except httpx.HTTPError as error:
+        raise Unwell(f"{url} does not answer: {error}") from error
+    if answer.status_code != httpx.codes.OK:
+        raise Unwell(f"{url} answered {answer.status_code}: {answer.text}")
+
+
+def workers(settings: Settings, *, count: int) -> list[str]:
+    """Ping this host's Celery workers and return their names; a busy one answers too."""
+    app = celery_app(settings.broker_url, visibility_timeout_seconds=settings.visibility_timeout_seconds)
+    host = socket.gethostname()
+    answers = app.control.broadcast(
+        "ping", reply=True, pattern=f"*@{host}", matcher="glob", timeout=PING_SECONDS, limit=count
+    )
+    names = [name for answer in answers or [] for name in answer]
+    if len(names) < count:
+        raise Unwell(f"{len(names)} of {count} workers on {host} answered within {PING_SECONDS:g} seconds")
+    return names
+
+
+def beat(folder: Path) -> None:
+    """Look whether beat still writes its schedule into a folder."""
+    written = [file.stat().st_mtime for file in folder.glob("*")]
+    if not written:
+        raise Unwell(f"beat has written no schedule into {folder}")
+    age = time.time() - max(written)
+    if age > STALE_SECONDS:
+        raise Unwell(f"beat wrote its schedule last {age:.0f} seconds ago")

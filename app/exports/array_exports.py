@@ -1,0 +1,148 @@
+"""NumPy's npz, written row by row: the uploaded arrays without what was dropped, or the pack."""
+
+import io
+import math
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from app.exports.final_labels import Decisions
+from app.exports.zip_writer import ZipStream
+
+BLOCK_BYTES = 1 << 22
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.bool_]
+
+
+def original_npz(decisions: Decisions) -> Iterator[bytes]:
+    """Yield the uploaded npz again: final labels, and of arrays with one row a sample those that stay."""
+    archive = ZipStream()
+    with decisions.open(decisions.files[0]) as file, zipfile.ZipFile(file) as upload:
+        labels = _labels(decisions, upload)
+        given = decisions.layout["label_column"]
+        kept = np.zeros(_length(upload, given), dtype=np.bool_)
+        kept[[row.source_row for row in decisions.kept()]] = True
+        beside = {decisions.layout["class_names"], decisions.layout["features"]}
+        for member in upload.namelist():
+            name = member.removesuffix(".npy")
+            if name == given:
+                yield from archive.streamed(member, npy_blocks(labels.dtype, labels.shape, [labels]))
+            else:
+                yield from archive.streamed(member, _of_member(upload, member, kept, whole=name in beside))
+    yield archive.end()
+
+
+def pack_npz(decisions: Decisions) -> Iterator[bytes]:
+    """Yield an npz of the samples as they are trained on, whatever the upload was."""
+    rows = list(decisions.kept())
+    kept = np.array([row.position for row in rows])
+    pack = decisions.pack
+    arrays: dict[str, Array] = {
+        "y": decisions.final_N[kept],
+        "class_names": np.array(decisions.names, dtype=str),
+        "ids": np.array([row.key for row in rows], dtype=str),
+    }
+    if any(row.split for row in rows):
+        arrays["split"] = np.array([row.split or "" for row in rows], dtype=str)
+    if any(row.true is not None for row in rows):
+        true = [decisions.names[row.true] if row.true is not None else "" for row in rows]
+        arrays["y_true"] = np.array(true, dtype=str)
+    size = max(1, BLOCK_BYTES // max(1, pack[0].nbytes))
+    blocks = (pack[kept[start : start + size]] for start in range(0, len(kept), size))
+    archive = ZipStream()
+    yield from archive.streamed("x.npy", npy_blocks(pack.dtype, (len(kept), *pack.shape[1:]), blocks))
+    yield from npz_members(archive, arrays)
+    yield archive.end()
+
+
+def npz_members(archive: ZipStream, arrays: dict[str, Array]) -> Iterator[bytes]:
+    """Yield arrays as members of an npz."""
+    for name, array in arrays.items():
+        yield from archive.streamed(f"{name}.npy", npy_blocks(array.dtype, array.shape, [array]))
+
+
+def npy_blocks(dtype: np.dtype[Any], shape: Sequence[int], blocks: Iterable[Array]) -> Iterator[bytes]:
+    """Yield an npy file whose rows come in blocks."""
+    header = io.BytesIO()
+    described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": tuple(shape)}
+    npy.write_array_header_2_0(header, described)
+    yield header.getvalue()
+    for block in blocks:
+        yield np.ascontiguousarray(block, dtype=dtype).tobytes()
+
+
+def _of_member(upload: zipfile.ZipFile, member: str, kept: Rows, *, whole: bool) -> Iterator[bytes]:
+    with upload.open(member) as file:
+        shape, fortran, dtype = _header(file)
+        if whole or not shape or shape[0] != len(kept):
+            yield from npy_blocks(dtype, shape, [_read(file, shape, dtype, fortran=fortran)])
+            return
+        target = (int(kept.sum()), *shape[1:])
+        if fortran and len(shape) > 1:
+            yield from npy_blocks(dtype, target, [_read(file, shape, dtype, fortran=True)[kept]])
+            return
+        yield from npy_blocks(dtype, target, _row_blocks(file, shape, dtype, kept))
+
+
+def _row_blocks(file: IO[bytes], shape: Sequence[int], dtype: np.dtype[Any], kept: Rows) -> Iterator[Array]:
+    row_bytes = dtype.itemsize * math.prod(shape[1:])
+    size = max(1, BLOCK_BYTES // max(1, row_bytes))
+    for start in range(0, shape[0], size):
+        mask = kept[start : start + size]
+        yield _read(file, (len(mask), *shape[1:]), dtype)[mask]
+
+
+def _read(file: IO[bytes], shape: Sequence[int], dtype: np.dtype[Any], *, fortran: bool = False) -> Array:
+    data = file.read(dtype.itemsize * math.prod(shape))
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    return read(file)
+
+
+def _length(upload: zipfile.ZipFile, name: str) -> int:
+    with upload.open(f"{name}.npy") as file:
+        return _header(file)[0][0]
+
+
+def _array(upload: zipfile.ZipFile, name: str) -> Array:
+    with upload.open(f"{name}.npy") as file:
+        shape, fortran, dtype = _header(file)
+        return _read(file, shape, dtype, fortran=fortran)
+
+
+def _labels(decisions: Decisions, upload: zipfile.ZipFile) -> Array:
+    """Return the final labels as the upload writes labels: numbers, numbers of class names, or text."""
+    given = _array(upload, decisions.layout["label_column"]).reshape(-1)
+    source_rows: list[int] = []
+    changed: dict[int, str] = {}
+    for at, row in enumerate(decisions.kept()):
+        source_rows.append(row.source_row)
+        if decisions.is_changed(row):
+            changed[at] = decisions.final_name(row.position)
+    labels = given[source_rows].copy()
+    names = decisions.layout["class_names"]
+    numbered = None if names is None else [str(name) for name in _array(upload, names).tolist()]
+    try:
+        values = [_value(name, labels.dtype, numbered) for name in changed.values()]
+    except ValueError:
+        labels, values = labels.astype(str), list(changed.values())
+    if labels.dtype.kind in "US":
+        labels = labels.astype(
+            np.result_type(labels.dtype, np.array(values or [""], dtype=labels.dtype.kind))
+        )
+    labels[list(changed)] = values
+    return labels
+
+
+def _value(name: str, dtype: np.dtype[Any], numbered: list[str] | None) -> object:
+    if dtype.kind in "iu":
+        return numbered.index(name) if numbered is not None else int(name)
+    return name if dtype.kind in "US" else dtype.type(name)

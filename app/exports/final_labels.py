@@ -1,0 +1,182 @@
+"""What becomes of every sample: its final label and where that comes from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+from pyarrow import parquet
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.datasets import dataset_service
+from app.exports.stored_files import stored_file
+from app.infra.errors import Invalid
+from app.infra.storage import PACK, Storage
+from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
+
+DROPPED = -1
+BATCH_ROWS = 8192
+EARLIER = "this dataset was read by an earlier version; upload it again to export it"
+Labels = npt.NDArray[np.int32]
+
+
+class Issues(StrEnum):
+    """What becomes of samples that an audit flags and nobody has reviewed."""
+
+    KEEP = "keep"
+    RELABEL = "relabel"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Why a sample has its final label."""
+
+    name: str
+    """A verdict, or `audit` for what was done to an unreviewed issue; unreviewed samples have no source."""
+    reviewer: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleRow:
+    """One sample as ingestion found it."""
+
+    position: int
+    key: str
+    given: int
+    true: int | None
+    split: str | None
+    source_row: int
+    source_name: str | None
+    source_offset: int | None
+    source_length: int | None
+    source_method: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """The final labels of a dataset."""
+
+    dataset: Dataset
+    files: list[Path]
+    """The uploaded files."""
+    storage: Storage
+    final_N: Labels
+    """Label by position, DROPPED for samples that go."""
+    sources: dict[int, Source]
+    """By position; samples that nobody and nothing touched are left out."""
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Return the class names, index = label."""
+        return self.dataset.class_names or []
+
+    @cached_property
+    def pack(self) -> npt.NDArray[Any]:
+        """Return the samples as they are trained on."""
+        found: npt.NDArray[Any] = np.load(self.storage.pack_file(self.dataset, PACK), mmap_mode="r")
+        return found
+
+    def open(self, file: Path) -> BinaryIO:
+        """Open an uploaded file, wherever it lies."""
+        return stored_file(self.storage, file)
+
+    @property
+    def layout(self) -> Json:
+        """Return how the upload is laid out, as ingestion noted it."""
+        return dict((self.dataset.statistics or {}).get("layout", {}))
+
+    def require_original(self) -> None:
+        """Raise Invalid where the uploaded files cannot be written again as they came."""
+        if "layout" not in (self.dataset.statistics or {}):
+            raise Invalid(EARLIER)
+        if self.layout.get("nested"):
+            raise Invalid(
+                "the data lies in an archive inside the upload; ask for format=npz, which holds"
+                " the samples as they are trained on"
+            )
+
+    def rows(self) -> Iterator[SampleRow]:
+        """Iterate over all samples in order of position, a few thousand in memory at a time."""
+        names = [field for field in SampleRow.__dataclass_fields__ if field not in {"given", "true"}]
+        with parquet.ParquetFile(self.storage.pack_file(self.dataset, "samples.parquet")) as file:
+            if "source_row" not in file.schema_arrow.names:
+                raise Invalid(EARLIER)
+            for batch in file.iter_batches(BATCH_ROWS, columns=[*names, "given_label", "true_label"]):
+                for row in batch.to_pylist():
+                    yield SampleRow(given=row.pop("given_label"), true=row.pop("true_label"), **row)
+
+    def is_changed(self, row: SampleRow) -> bool:
+        """Tell whether a sample that stays gets another label."""
+        return bool(self.final_N[row.position] != row.given)
+
+    def kept(self) -> Iterator[SampleRow]:
+        """Iterate over the samples that stay."""
+        return (row for row in self.rows() if self.final_N[row.position] != DROPPED)
+
+    def final_name(self, position: int) -> str:
+        """Return the final class name of a sample that stays."""
+        return self.names[int(self.final_N[position])]
+
+
+def decide(
+    session: Session, storage: Storage, dataset: Dataset, *, audit: Audit | None, issues: Issues
+) -> Decisions:
+    """Decide every sample of a dataset: reviews first, then what is asked about an audit's issues.
+
+    Raises:
+        Invalid: issues are to be changed, but by no finished audit of this dataset's own labels.
+
+    """
+    dataset_service.require_ready(dataset)
+    given_N = np.load(storage.pack_file(dataset, "labels.npy"))
+    final_N = given_N.astype(np.int32)
+    sources: dict[int, Source] = {}
+    if issues != Issues.KEEP:
+        _apply_issues(session, final_N, sources, _usable(dataset, audit), issues)
+    for review in session.scalars(select(Review).where(Review.dataset_id == dataset.id)):
+        final_N[review.position] = _final(review, int(given_N[review.position]))
+        sources[review.position] = Source(
+            name=review.verdict, reviewer=review.reviewer, at=review.reviewed_at
+        )
+    files = [
+        storage.upload(dataset.id, file.name)
+        for file in dataset_service.files(session, [dataset.id])[dataset.id]
+    ]
+    return Decisions(dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources)
+
+
+def _usable(dataset: Dataset, audit: Audit | None) -> UUID:
+    if audit is None:
+        raise Invalid("to change unreviewed issues, name the audit that flags them: audit_id=...")
+    if audit.dataset_id != dataset.id or audit.configuration.get("rehearsal"):
+        raise Invalid(f"audit {audit.id} does not rank this dataset's own labels")
+    if audit.status != AuditStatus.SUCCEEDED:
+        raise Invalid(f"this needs an audit that has succeeded, this one is {audit.status}")
+    return audit.id
+
+
+def _apply_issues(
+    session: Session, final_N: Labels, sources: dict[int, Source], audit_id: UUID, issues: Issues
+) -> None:
+    flagged = select(Score.position, Score.suggested_label).where(
+        Score.audit_id == audit_id, Score.is_label_issue.is_(True)
+    )
+    for position, suggested in session.execute(flagged):
+        final_N[position] = suggested if issues == Issues.RELABEL else DROPPED
+        sources[position] = Source(name="audit")
+
+
+def _final(review: Review, given: int) -> int:
+    """Return what a person makes of a sample, whatever an audit says; unsure leaves the given label."""
+    if review.verdict == Verdict.DROP:
+        return DROPPED
+    return given if review.label is None else review.label

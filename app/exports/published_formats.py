@@ -1,0 +1,112 @@
+"""MNIST's and CIFAR's own formats again, from the pack, which holds their pixels unchanged."""
+
+import pickle
+import struct
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from app.exports.final_labels import Decisions, SampleRow
+from app.exports.zip_writer import ZipStream
+from app.infra.errors import Invalid
+
+IDX_PREFIXES = {"train": "train-", "test": "t10k-", "": ""}
+IDX_UBYTE = 8
+LARGEST_BYTE = 255
+CIFAR_BATCH = 10_000
+CIFAR10_CLASSES = 10
+BINARY_SHAPE = [32, 32, 3]
+Pixels = npt.NDArray[np.uint8]
+
+
+def idx_zip(decisions: Decisions) -> Iterator[bytes]:
+    """Yield a zip of IDX files, a pair for each split."""
+    pack = _pack(decisions)
+    label_of = [_byte(name) for name in decisions.names]
+    archive = ZipStream()
+    for split, rows in _by_split(decisions).items():
+        prefix = IDX_PREFIXES.get(split, f"{split}-")
+        positions = [row.position for row in rows]
+        pixels = pack[..., 0] if pack.shape[-1] == 1 else pack
+        shape = (len(rows), *pixels.shape[1:])
+        blocks = (np.ascontiguousarray(pixels[part]).tobytes() for part in _parts(positions))
+        yield from archive.streamed(f"{prefix}images-idx{len(shape)}-ubyte", _idx(shape, blocks))
+        labels = bytes(label_of[label] for label in decisions.final_N[positions])
+        yield from archive.streamed(f"{prefix}labels-idx1-ubyte", _idx((len(rows),), iter([labels])))
+    yield archive.end()
+
+
+def cifar_binary_zip(decisions: Decisions) -> Iterator[bytes]:
+    """Yield a zip of CIFAR-10's binary batches."""
+    pack = _pack(decisions)
+    if list(pack.shape[1:]) != BINARY_SHAPE or len(decisions.names) > CIFAR10_CLASSES:
+        raise Invalid("CIFAR-100's coarse labels do not follow from new fine ones; ask for format=npz")
+    archive = ZipStream()
+    for name, rows in _batches(decisions):
+        yield from archive.streamed(f"{name}.bin", _records(decisions, pack, rows))
+    yield archive.member("batches.meta.txt", "\n".join(decisions.names).encode())
+    yield archive.end()
+
+
+def cifar_python_zip(decisions: Decisions) -> Iterator[bytes]:
+    """Yield a zip of CIFAR's pickled batches with their list of class names."""
+    pack = _pack(decisions)
+    archive = ZipStream()
+    for name, rows in _batches(decisions):
+        positions = [row.position for row in rows]
+        content = {
+            "data": pack[positions].transpose(0, 3, 1, 2).reshape(len(rows), -1),
+            "labels": decisions.final_N[positions].tolist(),
+            "filenames": [row.key for row in rows],
+        }
+        yield archive.member(name, pickle.dumps(content, protocol=2))
+    yield archive.member("batches.meta", pickle.dumps({"label_names": decisions.names}, protocol=2))
+    yield archive.end()
+
+
+def _pack(decisions: Decisions) -> Pixels:
+    if not (decisions.dataset.statistics or {}).get("native_size"):
+        raise Invalid("the pictures were resized for training; upload them again without image_size")
+    pack: Pixels = decisions.pack
+    return pack
+
+
+def _by_split(decisions: Decisions) -> dict[str, list[SampleRow]]:
+    found: dict[str, list[SampleRow]] = defaultdict(list)
+    for row in decisions.kept():
+        found[row.split or ""].append(row)
+    return found
+
+
+def _parts(positions: list[int]) -> Iterator[list[int]]:
+    return (positions[start : start + CIFAR_BATCH] for start in range(0, len(positions), CIFAR_BATCH))
+
+
+def _idx(shape: tuple[int, ...], blocks: Iterator[bytes]) -> Iterator[bytes]:
+    yield struct.pack(f">4B{len(shape)}I", 0, 0, IDX_UBYTE, len(shape), *shape)
+    yield from blocks
+
+
+def _byte(name: str) -> int:
+    if not name.isdecimal() or int(name) > LARGEST_BYTE:
+        raise Invalid(f"IDX holds labels from 0 to {LARGEST_BYTE}, found {name!r}; ask for format=npz")
+    return int(name)
+
+
+def _batches(decisions: Decisions) -> Iterator[tuple[str, list[SampleRow]]]:
+    """Yield CIFAR's file names with the rows of each."""
+    for split, rows in _by_split(decisions).items():
+        if split == "test":
+            yield "test_batch", rows
+            continue
+        parts = [rows[start : start + CIFAR_BATCH] for start in range(0, len(rows), CIFAR_BATCH)]
+        yield from ((f"data_batch_{number}", part) for number, part in enumerate(parts, start=1))
+
+
+def _records(decisions: Decisions, pack: Pixels, rows: list[SampleRow]) -> Iterator[bytes]:
+    positions = [row.position for row in rows]
+    planes = pack[positions].transpose(0, 3, 1, 2).reshape(len(rows), -1)
+    labels = decisions.final_N[positions].astype(np.uint8)[:, None]
+    yield np.concatenate([labels, planes], axis=1).tobytes()

@@ -1,0 +1,1 @@
+"""What stands around every request: limits, time-outs, logs, metrics. Nothing here knows a route."""

@@ -1,0 +1,44 @@
+"""Keyset cursors: opaque to clients, a list of JSON values to us."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+from app.infra.errors import Invalid
+
+
+def encode(*values: object) -> str:
+    """Return the cursor of the row with these key values."""
+    return (
+        base64.urlsafe_b64encode(json.dumps([str(value) for value in values]).encode()).decode().rstrip("=")
+    )
+
+
+def decode(cursor: str | None, *kinds: Callable[[str], Any]) -> list[Any] | None:
+    """Return the key values of a cursor, each parsed by its kind; None: start at the beginning.
+
+    Raises:
+        Invalid: it is not a cursor that this list has issued.
+
+    """
+    if cursor is None:
+        return None
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return [kind("" + value) for kind, value in zip(kinds, values, strict=True)]
+    except (ValueError, TypeError) as error:
+        raise Invalid(f"cursor must be a next_cursor of this list, found {cursor!r}") from error
+
+
+def number(text: str) -> int:
+    """Parse a position, rank or number of a row.
+
+    Raises:
+        ValueError: it is none that a table can hold.
+
+    """
+    value = int(text)
+    if not -1 <= value < 2**31:
+        raise ValueError
+    return value

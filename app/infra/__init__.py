@@ -1,0 +1,1 @@
+"""What the service stands on: database, queue, storage, leases, logs."""

@@ -1,0 +1,1 @@
+"""People's verdicts on samples, and how far a review has come."""

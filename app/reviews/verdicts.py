@@ -1,0 +1,155 @@
+"""Verdicts of people: saved against the version that the person saw, so that nobody overwrites unseen."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.infra.errors import Invalid, NotFound, Overtaken
+from app.tables import Audit, Dataset, Review, Sample, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A verdict to be saved."""
+
+    position: int
+    verdict: Verdict
+    label: int | None = None
+    """The right label, of relabel alone."""
+    seen: int | None = None
+    """Version of the review that this one replaces; None: there was none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Author:
+    """Who reviews, and in which audit."""
+
+    reviewer: str
+    audit_id: UUID | None = None
+
+
+def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Review:
+    """Save a verdict.
+
+    Raises:
+        NotFound: no such position.
+        Overtaken: the sample's review is not the one that was seen; it is named.
+
+    """
+    values = {
+        "verdict": entry.verdict,
+        "label": entry.label,
+        "audit_id": author.audit_id,
+        "reviewer": author.reviewer,
+    }
+    if entry.seen is None:
+        _require_sample(session, dataset, entry.position)
+        key = {"dataset_id": dataset.id, "position": entry.position}
+        saved = session.scalars(
+            insert(Review).values(**key, **values).on_conflict_do_nothing().returning(Review)
+        ).one_or_none()
+    else:
+        changed = {**values, "reviewed_at": func.now(), "version": Review.versions.next_value()}
+        saved = session.scalars(
+            update(Review)
+            .where(*_seen(dataset, entry.position, entry.seen))
+            .values(**changed)
+            .returning(Review)
+            .execution_options(synchronize_session=False, populate_existing=True)
+        ).one_or_none()
+    if saved is None:
+        raise _overtaken(session, dataset, entry.position)
+    return saved
+
+
+def clear(session: Session, dataset: Dataset, position: int, *, seen: int) -> None:
+    """Take a verdict back.
+
+    Raises:
+        Overtaken: the sample's review is not the one that was seen.
+
+    """
+    statement = delete(Review).where(*_seen(dataset, position, seen)).returning(Review.position)
+    if session.scalars(statement.execution_options(synchronize_session=False)).one_or_none() is None:
+        raise _overtaken(session, dataset, position)
+
+
+def get(session: Session, dataset: Dataset, position: int) -> Review:
+    """Return a sample's review.
+
+    Raises:
+        NotFound: nobody has reviewed it.
+
+    """
+    found = of(session, dataset.id, [position]).get(position)
+    if found is None:
+        raise NotFound(f"nobody has reviewed position {position}")
+    return found
+
+
+def of(session: Session, dataset_id: UUID, positions: Collection[int]) -> dict[int, Review]:
+    """Return the reviews of these samples, by position."""
+    statement = select(Review).where(Review.dataset_id == dataset_id, Review.position.in_(positions))
+    fresh = statement.execution_options(populate_existing=True)
+    return {review.position: review for review in session.scalars(fresh)}
+
+
+def page(
+    session: Session, dataset: Dataset, *, after: int, limit: int, verdict: Verdict | None
+) -> Sequence[Review]:
+    """Return reviews in order of position, after a position."""
+    statement = select(Review).where(Review.dataset_id == dataset.id, Review.position > after)
+    if verdict is not None:
+        statement = statement.where(Review.verdict == verdict)
+    return session.scalars(statement.order_by(Review.position).limit(limit)).all()
+
+
+def counts(session: Session, dataset: Dataset) -> dict[str, int]:
+    """Return how many verdicts of each kind a dataset has."""
+    statement = select(Review.verdict, func.count()).where(Review.dataset_id == dataset.id)
+    found: dict[str, int] = dict(session.execute(statement.group_by(Review.verdict)).all())
+    return {verdict: found.get(verdict, 0) for verdict in Verdict}
+
+
+def check_audit(session: Session, dataset: Dataset, audit_id: UUID | None) -> None:
+    """Raise Invalid unless the audit ranks this dataset's own labels."""
+    if audit_id is None:
+        return
+    audit = session.get(Audit, audit_id, with_for_update={"read": True, "key_share": True})
+    if audit is None or audit.dataset_id != dataset.id:
+        raise Invalid(f"dataset {dataset.id} has no audit {audit_id}")
+    require_own_labels(audit)
+
+
+def require_own_labels(audit: Audit) -> None:
+    """Raise Invalid for a rehearsal: its labels are planted, a verdict on them would correct nothing."""
+    if audit.configuration.get("rehearsal"):
+        raise Invalid("a rehearsal measures planted errors; review an audit of the labels as uploaded")
+
+
+def _seen(dataset: Dataset, position: int, version: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Review.dataset_id == dataset.id,
+        Review.position == position,
+        Review.version == version,
+    )
+
+
+def _require_sample(session: Session, dataset: Dataset, position: int) -> None:
+    if session.get(Sample, (dataset.id, position)) is None:
+        raise NotFound(f"dataset {dataset.id} has no sample at position {position}")
+
+
+def _overtaken(session: Session, dataset: Dataset, position: int) -> Overtaken:
+    now = of(session, dataset.id, [position]).get(position)
+    if now is None:
+        return Overtaken(f"position {position} has no such review any more", position=position, version=None)
+    return Overtaken(
+        f"{now.reviewer} has said {now.verdict!r} of position {position} meanwhile",
+        position=position,
+        version=now.version,
+    )

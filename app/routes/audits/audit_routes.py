@@ -1,0 +1,171 @@
+"""Audits over HTTP."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+from sqlalchemy.orm import Session as OrmSession
+
+from app.audits import audit_service, placement
+from app.datasets import dataset_service
+from app.http import cursors
+from app.infra import removals
+from app.infra.errors import NotFound, WrongState
+from app.infra.storage import Storage
+from app.routes.audits import issue_routes
+from app.routes.shared.dependencies import Chosen, Files, Opened, Paged, Reads, Session, Writes, link_next
+from app.routes.shared.file_responses import downloaded, stored_file
+from app.routes.shared.idempotent_routes import OnceRoute
+from app.routes.shared.rendering import audit_out
+from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochsOut
+from app.schemas.request_schemas import AuditRequest
+from app.schemas.result_schemas import MetricsOut
+from app.schemas.shared_schemas import Page
+from app.schemas.summary_schemas import SummaryOut
+from app.tables import Audit, AuditMetrics
+
+router = APIRouter(prefix="/v1/audits", tags=["audits"], route_class=OnceRoute)
+router.include_router(issue_routes.router)
+POLL_SECONDS = "1"
+CSV = "text/csv; charset=utf-8; header=present"
+PARQUET = "application/vnd.apache.parquet"
+
+
+@router.post("", status_code=202, dependencies=[Writes])
+def create_audit(body: AuditRequest, session: Session, chosen: Chosen, response: Response) -> AuditOut:
+    """Start an audit of a ready dataset; follow its progress at the Location."""
+    dataset = dataset_service.get(session, body.dataset_id, keep=True)
+    dataset_service.require_ready(dataset)
+    asked = body.configuration.model_dump()
+    queue = placement.queue_of(asked, device=chosen.train_device, steps_gb=chosen.memory_steps_gb)
+    audit = audit_service.create(session, dataset, name=body.name, configuration=asked, queue=queue)
+    response.headers["Location"] = f"/v1/audits/{audit.id}"
+    response.headers["Retry-After"] = POLL_SECONDS
+    return _answers(session, [audit])[0]
+
+
+@router.get("", dependencies=[Reads])
+def list_audits(
+    session: Session,
+    paging: Paged,
+    request: Request,
+    response: Response,
+    dataset_id: Annotated[UUID | None, Query(description="only audits of this dataset")] = None,
+) -> Page[AuditOut]:
+    """List audits, newest first."""
+    before = cursors.decode(paging.cursor, UUID)
+    found = audit_service.page(
+        session, before=before[0] if before else None, limit=paging.limit + 1, dataset_id=dataset_id
+    )
+    shown = found[: paging.limit]
+    cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
+    link_next(request, response, cursor)
+    return Page(items=_answers(session, shown), next_cursor=cursor)
+
+
+@router.get("/{audit_id}", dependencies=[Reads])
+def read_audit(audit_id: UUID, session: Session, response: Response) -> AuditOut:
+    """Return an audit: its progress, and its summary once it has succeeded."""
+    audit = audit_service.get(session, audit_id)
+    if audit.status not in audit_service.TERMINAL:
+        response.headers["Retry-After"] = POLL_SECONDS
+    return _answers(session, [audit])[0]
+
+
+@router.post("/{audit_id}/cancel", status_code=202, dependencies=[Writes])
+def cancel_audit(audit_id: UUID, session: Session) -> AuditOut:
+    """Cancel an audit: queued runs end at once, a training one within a second or so."""
+    return _answers(session, [audit_service.cancel(session, audit_id)])[0]
+
+
+@router.delete("/{audit_id}", status_code=204, dependencies=[Writes])
+def delete_audit(audit_id: UUID, opened: Opened, files: Files) -> None:
+    """Delete an audit that has ended: its rows and its files."""
+    with opened.transaction() as session:
+        audit_service.remove(session, audit_id)
+        removals.promise(session, files, files.audit(audit_id))
+    removals.fulfil(opened, files)
+
+
+@router.get("/{audit_id}/epochs", dependencies=[Reads])
+def list_epochs(audit_id: UUID, session: Session) -> list[RunEpochsOut]:
+    """Return losses and accuracies of every run, epoch by epoch."""
+    runs = audit_service.runs(session, [audit_service.get(session, audit_id).id])[audit_id]
+    curves = audit_service.epochs(session, [run.id for run in runs])
+    return [
+        RunEpochsOut(
+            run=run.number,
+            method=(run.configuration or run.request).get("method", "auto"),
+            epochs=[EpochOut.model_validate(epoch) for epoch in curves[run.id]],
+        )
+        for run in runs
+    ]
+
+
+@router.get("/{audit_id}/summary", dependencies=[Reads])
+def read_summary(audit_id: UUID, session: Session) -> SummaryOut:
+    """Return what the audit came to without any truth: noise rates, confusions, health, review budget."""
+    return SummaryOut.model_validate(audit_service.succeeded(session, audit_id).summary)
+
+
+@router.get("/{audit_id}/metrics", dependencies=[Reads])
+def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
+    """Return ROC, PR and precision at k; needs truth, given at upload or attached later."""
+    audit = audit_service.succeeded(session, audit_id)
+    dataset = dataset_service.get(session, audit.dataset_id)
+    metrics = session.get(AuditMetrics, audit_id)
+    if metrics is None or audit.reported_truth_version != dataset.truth_version:
+        if dataset.truth_version == 0:
+            raise NotFound("metrics need truth; attach it with PUT /v1/datasets/{id}/truth")
+        raise WrongState("truth was attached and the metrics are being made; ask again in a moment")
+    return MetricsOut(**metrics.document)
+
+
+@router.head("/{audit_id}/ranking.{kind}", include_in_schema=False, dependencies=[Reads])
+@router.get(
+    "/{audit_id}/ranking.{kind}",
+    dependencies=[Reads],
+    response_class=FileResponse,
+    responses=downloaded(CSV, PARQUET),
+)
+def read_ranking(
+    audit_id: UUID, kind: Literal["csv", "parquet"], session: Session, files: Files, request: Request
+) -> Response:
+    """Download the whole ranking; docs/ranking.md has its columns."""
+    media_type = {"csv": CSV, "parquet": PARQUET}[kind]
+    return _file(session, files, request, audit_id, name=f"ranking.{kind}", media_type=media_type)
+
+
+@router.head("/{audit_id}/issues.csv", include_in_schema=False, dependencies=[Reads])
+@router.get(
+    "/{audit_id}/issues.csv", dependencies=[Reads], response_class=FileResponse, responses=downloaded(CSV)
+)
+def read_issues(audit_id: UUID, session: Session, files: Files, request: Request) -> Response:
+    """Download all issues; docs/issues.md has their columns."""
+    return _file(session, files, request, audit_id, name="issues.csv", media_type=CSV)
+
+
+def _file(
+    session: OrmSession, files: Storage, request: Request, audit_id: UUID, *, name: str, media_type: str
+) -> Response:
+    stored = (audit_service.succeeded(session, audit_id).files or {}).get(name)
+    if stored is None:
+        raise NotFound(f"this audit was made before there was {name}")
+    return stored_file(
+        request,
+        files,
+        files.audit(audit_id) / stored["path"],
+        etag=f'"{stored["sha256"]}"',
+        media_type=media_type,
+        headers={
+            "Repr-Digest": stored["repr_digest"],
+            "Content-Disposition": f'attachment; filename="{name}"',
+        },
+    )
+
+
+def _answers(session: Session, found: list[Audit]) -> list[AuditOut]:
+    ids = [audit.id for audit in found]
+    runs, provisional = audit_service.runs(session, ids), audit_service.with_provisional(session, ids)
+    return [audit_out(audit, runs[audit.id], provisional) for audit in found]

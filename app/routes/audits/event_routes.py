@@ -1,0 +1,125 @@
+"""Server-sent events of an audit: its state whenever it changes, its epochs as they end, its end."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header
+from fastapi.responses import StreamingResponse
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from app.audits import audit_service
+from app.infra.database import UNAVAILABLE, Database
+from app.infra.errors import NotFound
+from app.routes.shared.dependencies import Opened, Reads
+from app.routes.shared.rendering import audit_out
+from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochOut
+from app.tables import Run, RunEpoch
+
+router = APIRouter(prefix="/v1/audits", tags=["audits"])
+LOOK_SECONDS = 0.5
+# A silent connection is taken for dead by proxies, usually after a minute.
+QUIET_SECONDS = 15.0
+# The client comes back by itself, and its key is looked at anew.
+STREAM_SECONDS = 900.0
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+Seen = dict[int, int]
+EVENT_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/event-stream": {
+                "itemSchema": {
+                    "type": "object",
+                    "required": ["id", "event", "data"],
+                    "properties": {
+                        "id": {"type": "string", "description": "what Last-Event-ID takes"},
+                        "event": {"enum": ["audit", "epoch", "end"]},
+                        "data": {"type": "string", "description": "JSON: the audit, or an epoch"},
+                    },
+                }
+            }
+        }
+    }
+}
+
+
+@router.get(
+    "/{audit_id}/events", dependencies=[Reads], response_class=StreamingResponse, responses=EVENT_STREAM
+)
+async def stream_events(
+    audit_id: UUID,
+    opened: Opened,
+    last_event_id: Annotated[
+        str | None, Header(max_length=10_000, description="where a broken stream goes on")
+    ] = None,
+) -> StreamingResponse:
+    """Follow an audit: `epoch` events, an `audit` event for every change of its state, at last `end`.
+
+    The data of `audit` and `end` is the audit as its own address answers it.
+    """
+    await run_in_threadpool(_look, opened, audit_id, {})
+    stream = follow(opened, audit_id, _parsed(last_event_id))
+    return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
+
+
+async def follow(opened: Database, audit_id: UUID, seen: Seen) -> AsyncIterator[str]:
+    """Yield an audit's events until it ends, beginning after the epochs that were seen."""
+    last, spoke, ends = "", time.monotonic(), time.monotonic() + STREAM_SECONDS
+    while time.monotonic() < ends:
+        try:
+            answer, epochs = await run_in_threadpool(_look, opened, audit_id, seen)
+        except NotFound:
+            return  # deleted while somebody was watching
+        except UNAVAILABLE:
+            await asyncio.sleep(LOOK_SECONDS)  # nothing is known to have changed
+            continue
+        for epoch in epochs:
+            seen[epoch.run] = epoch.epoch
+            yield _event("epoch", epoch.model_dump_json(), seen)
+        state, has_ended = answer.model_dump_json(), answer.status in audit_service.TERMINAL
+        if state != last:
+            yield _event("end" if has_ended else "audit", state, seen)
+            last, spoke = state, time.monotonic()
+        elif time.monotonic() - spoke > QUIET_SECONDS:
+            yield ": still here\n\n"
+            spoke = time.monotonic()
+        if has_ended:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _look(opened: Database, audit_id: UUID, seen: Seen) -> tuple[AuditOut, list[RunEpochOut]]:
+    """Return an audit as it is now, and the epochs of its runs that were not seen yet."""
+    with opened.transaction() as session:
+        audit = audit_service.get(session, audit_id)
+        runs = audit_service.runs(session, [audit_id])[audit_id]
+        answer = audit_out(audit, runs, audit_service.with_provisional(session, [audit_id]))
+        return answer, _epochs_after(session, runs, seen)
+
+
+def _epochs_after(session: Session, runs: list[Run], seen: Seen) -> list[RunEpochOut]:
+    numbers = {run.id: run.number for run in runs}
+    unseen = [and_(RunEpoch.run_id == run.id, RunEpoch.epoch > seen.get(run.number, 0)) for run in runs]
+    rows = session.scalars(select(RunEpoch).where(or_(*unseen)))
+    found = [
+        RunEpochOut(run=numbers[row.run_id], **EpochOut.model_validate(row).model_dump()) for row in rows
+    ]
+    return sorted(found, key=lambda epoch: (epoch.run, epoch.epoch))
+
+
+def _event(name: str, data: str, seen: Seen) -> str:
+    identifier = ",".join(f"{run}:{epoch}" for run, epoch in sorted(seen.items())) or "0:0"
+    return f"id: {identifier}\nevent: {name}\ndata: {data}\n\n"
+
+
+def _parsed(last_event_id: str | None) -> Seen:
+    """Return the last epoch seen of each run; what is no id of ours begins anew."""
+    try:
+        pairs = [pair.split(":") for pair in (last_event_id or "0:0").split(",")]
+        return {int(run): int(epoch) for run, epoch in pairs}
+    except ValueError:
+        return {}

@@ -1,0 +1,54 @@
+"""What else is wrong with an audit's data, over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.audits import audit_service, data_issues
+from app.datasets import dataset_service, sample_pictures
+from app.http import cursors
+from app.routes.shared.dependencies import Paged, Reads, Session, link_next
+from app.schemas.issue_schemas import IssueOut
+from app.schemas.shared_schemas import Page
+from app.tables import Dataset, Issue, IssueKind
+
+router = APIRouter()
+
+
+@router.get("/{audit_id}/issues", dependencies=[Reads])
+def list_issues(
+    audit_id: UUID,
+    session: Session,
+    paging: Paged,
+    request: Request,
+    response: Response,
+    kind: Annotated[IssueKind | None, Query(description="only issues of this kind")] = None,
+) -> Page[IssueOut]:
+    """List duplicates, outliers, blank and unreadable pictures and too small classes; also as issues.csv."""
+    audit = audit_service.succeeded(session, audit_id)
+    dataset = dataset_service.get(session, audit.dataset_id)
+    after = cursors.decode(paging.cursor, str, cursors.number)
+    found = data_issues.page(
+        session, audit_id, kind=kind, after=(after[0], after[1]) if after else None, limit=paging.limit + 1
+    )
+    shown = found[: paging.limit]
+    cursor = cursors.encode(shown[-1].kind, shown[-1].number) if len(found) > paging.limit else None
+    link_next(request, response, cursor)
+    return Page(items=[_issue_out(dataset, issue) for issue in shown], next_cursor=cursor)
+
+
+def _issue_out(dataset: Dataset, issue: Issue) -> IssueOut:
+    return IssueOut(
+        kind=IssueKind(issue.kind),
+        number=issue.number,
+        position=issue.position,
+        key=issue.key,
+        given_label=None if issue.given_label is None else (dataset.class_names or [])[issue.given_label],
+        group=issue.group_number,
+        score=issue.score,
+        detail=issue.detail,
+        image_url=None
+        if issue.position is None
+        else sample_pictures.address(dataset.kind, dataset.id, issue.position),
+    )

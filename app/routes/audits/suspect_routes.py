@@ -1,0 +1,89 @@
+"""Suspects over HTTP: pages of a ranking, and one sample of it.
+
+Asked for more often than anything else, so the application looks for these routes first.
+"""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from app.audits import audit_service, suspects
+from app.datasets import dataset_service
+from app.http import cursors
+from app.routes.shared import query_models
+from app.routes.shared.dependencies import Opened, Position, Reads, link_next
+from app.routes.shared.rendering import as_json
+from app.routes.shared.short_reads import in_turn
+from app.schemas.result_schemas import SuspectDetail, SuspectPage
+
+router = APIRouter(prefix="/v1/audits", tags=["audits"])
+
+
+class Asked(BaseModel):
+    """Which suspects are asked for."""
+
+    limit: int = Field(50, ge=1, le=500, description="most items of a page")
+    cursor: str | None = Field(None, max_length=500, description="next_cursor of the page before")
+    given_label: str | None = Field(None, description="class name")
+    suggested_label: str | None = Field(None, description="class name")
+    min_distance: float | None = Field(None, ge=0, le=1.5)
+    max_distance: float | None = Field(None, ge=0, le=1.5)
+    is_label_issue: bool | None = Field(None, description="above or below the automatic cut")
+    review: suspects.ReviewState | None = Field(None, description="by the verdict of a person")
+    after_rank: int = Field(0, ge=0, lt=2**31, description="start below this rank")
+
+
+@router.get(
+    "/{audit_id}/suspects",
+    dependencies=[Reads],
+    response_model=SuspectPage,
+    openapi_extra=query_models.described(Asked),
+)
+async def list_suspects(audit_id: UUID, opened: Opened, request: Request) -> Response:
+    """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
+    asked = query_models.asked(Asked, request)
+    after = cursors.decode(asked.cursor, cursors.number)
+
+    def read() -> Response:
+        with opened.reading() as connection:
+            ranked = suspects.find(connection, audit_id, workspace_id=opened.workspace_id)
+            filters = suspects.Filters(
+                given_label=_label(ranked, asked.given_label),
+                suggested_label=_label(ranked, asked.suggested_label),
+                min_distance=asked.min_distance,
+                max_distance=asked.max_distance,
+                is_label_issue=asked.is_label_issue,
+                review=asked.review,
+            )
+            start = after[0] if after else asked.after_rank
+            found = suspects.page(connection, ranked, filters, after_rank=start, limit=asked.limit + 1)
+        return _page(request, ranked, found, limit=asked.limit)
+
+    return await in_turn(read)
+
+
+def _page(
+    request: Request, ranked: suspects.Ranking, found: list[suspects.Document], *, limit: int
+) -> Response:
+    shown = found[:limit]
+    cursor = cursors.encode(shown[-1]["rank"]) if len(found) > limit else None
+    response = as_json(
+        {"items": shown, "next_cursor": cursor, "provisional": ranked.status not in audit_service.TERMINAL}
+    )
+    link_next(request, response, cursor)
+    return response
+
+
+def _label(ranked: suspects.Ranking, name: str | None) -> int | None:
+    return None if name is None else dataset_service.label_index(ranked.class_names, name)
+
+
+@router.get("/{audit_id}/samples/{position}", dependencies=[Reads], response_model=SuspectDetail)
+def read_suspect(audit_id: UUID, position: Position, opened: Opened) -> Response:
+    """Return one sample's score and its neighbours in rank."""
+    with opened.reading() as connection:
+        ranked = suspects.find(connection, audit_id, workspace_id=opened.workspace_id)
+        found = suspects.one(connection, ranked, position)
+        before, after = suspects.neighbours(connection, ranked, found["rank"])
+    return as_json({**found, "previous_position": before, "next_position": after})

@@ -1,0 +1,302 @@
+"""Datasets over HTTP."""
+
+from typing import Annotated, Literal
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from app.datasets import (
+    dataset_service,
+    external_probabilities,
+    resumable_uploads,
+    sample_pictures,
+    truth,
+    upload_bodies,
+)
+from app.http import cursors
+from app.infra import removals
+from app.infra.database import Database
+from app.infra.errors import Invalid
+from app.infra.settings import Settings
+from app.infra.storage import PACK, Storage
+from app.routes.shared.dependencies import (
+    Chosen,
+    Files,
+    Opened,
+    Paged,
+    Position,
+    Reads,
+    Session,
+    Writes,
+    link_next,
+)
+from app.routes.shared.idempotent_routes import OnceRoute
+from app.routes.shared.rendering import dataset_out, sample_out
+from app.schemas.dataset_schemas import DatasetOut, ProbabilitiesOut, ProblemOut, SampleOut, TruthOut
+from app.schemas.request_schemas import DatasetRequest
+from app.schemas.shared_schemas import Page
+from app.tables import Dataset
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=OnceRoute)
+FileName = Annotated[str, Path(description="plain file name", examples=["photos.zip"])]
+POLL_SECONDS = "1"
+RAW_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.post("", status_code=201, dependencies=[Writes])
+def create_dataset(body: DatasetRequest, session: Session, response: Response) -> DatasetOut:
+    """Make an empty dataset; put its file, or files, into it next."""
+    dataset = dataset_service.create(
+        session, name=body.name, options=body.model_dump(exclude={"name"}, exclude_none=True)
+    )
+    response.headers["Location"] = f"/v1/datasets/{dataset.id}"
+    return dataset_out(dataset, [])
+
+
+@router.put(
+    "/{dataset_id}/files/{file_name}",
+    status_code=202,
+    response_model=DatasetOut,
+    openapi_extra=RAW_BODY,
+    dependencies=[Writes],
+)
+async def put_file(
+    dataset_id: UUID,
+    file_name: FileName,
+    request: Request,
+    chosen: Chosen,
+    files: Files,
+    opened: Opened,
+    *,
+    complete: Annotated[bool, Query(description="false: more files follow; true: start ingestion")] = True,
+) -> JSONResponse:
+    """Store one file, sent as the raw body (``curl --upload-file``); the last one starts ingestion."""
+
+    def admit() -> None:
+        with opened.transaction() as session:
+            dataset_service.require_uploading(dataset_service.get(session, dataset_id))
+            dataset_service.check_file_name(session, dataset_id, file_name, most=chosen.upload_max_files)
+
+    def register(body: upload_bodies.Received) -> DatasetOut:
+        with opened.transaction() as session:
+            dataset = dataset_service.get(session, dataset_id, lock=True)
+            dataset_service.require_uploading(dataset)
+            dataset_service.put_file(session, dataset, name=file_name, size=body.size, sha256=body.sha256)
+            target = files.upload(dataset_id, file_name)
+            files.move(body.path, target)
+            if complete:
+                dataset_service.start_ingestion(session, dataset)
+            return dataset_out(dataset, dataset_service.files(session, [dataset_id])[dataset_id])
+
+    await run_in_threadpool(admit)
+    incoming = files.incoming(dataset_id, uuid4().hex)
+    async with upload_bodies.received(request, incoming, await _upload_limits(chosen, files, opened)) as body:
+        answer = await run_in_threadpool(register, body)
+    return JSONResponse(
+        answer.model_dump(mode="json"),
+        status_code=202 if complete else 201,
+        headers={"Location": f"/v1/datasets/{dataset_id}", "Retry-After": POLL_SECONDS},
+    )
+
+
+async def _upload_limits(chosen: Settings, files: Storage, opened: Database) -> upload_bodies.BodyLimits:
+    def room() -> int:
+        with opened.transaction() as session:
+            return resumable_uploads.room_bytes(session, files, reserve_bytes=chosen.upload_reserve_bytes)
+
+    return upload_bodies.BodyLimits(
+        max_bytes=chosen.upload_max_bytes,
+        idle_seconds=chosen.upload_idle_seconds,
+        free_bytes=await run_in_threadpool(room),
+    )
+
+
+@router.post("/{dataset_id}/ingestion", status_code=202, dependencies=[Writes])
+def start_ingestion(dataset_id: UUID, session: Session, response: Response) -> DatasetOut:
+    """Start reading a dataset whose files were all put with ``complete=false``."""
+    dataset = dataset_service.get(session, dataset_id, lock=True)
+    dataset_service.start_ingestion(session, dataset)
+    response.headers["Location"] = f"/v1/datasets/{dataset_id}"
+    response.headers["Retry-After"] = POLL_SECONDS
+    return dataset_out(dataset, dataset_service.files(session, [dataset_id])[dataset_id])
+
+
+@router.get("", dependencies=[Reads])
+def list_datasets(session: Session, paging: Paged, request: Request, response: Response) -> Page[DatasetOut]:
+    """List datasets, newest first."""
+    before = cursors.decode(paging.cursor, UUID)
+    found = dataset_service.page(session, before=before[0] if before else None, limit=paging.limit + 1)
+    shown = found[: paging.limit]
+    files = dataset_service.files(session, [dataset.id for dataset in shown])
+    cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
+    link_next(request, response, cursor)
+    return Page(items=[dataset_out(dataset, files[dataset.id]) for dataset in shown], next_cursor=cursor)
+
+
+@router.get("/{dataset_id}", dependencies=[Reads])
+def read_dataset(dataset_id: UUID, session: Session) -> DatasetOut:
+    """Return a dataset: its status and what was recognised in it."""
+    dataset = dataset_service.get(session, dataset_id)
+    return dataset_out(dataset, dataset_service.files(session, [dataset_id])[dataset_id])
+
+
+@router.delete("/{dataset_id}", status_code=204, dependencies=[Writes])
+def delete_dataset(dataset_id: UUID, opened: Opened, files: Files) -> None:
+    """Delete a dataset that no audit refers to: its rows and its files."""
+    with opened.transaction() as session:
+        dataset_service.remove(session, dataset_id)
+        removals.promise(session, files, files.dataset(dataset_id))
+    removals.fulfil(opened, files)
+
+
+@router.get("/{dataset_id}/problems", dependencies=[Reads])
+def list_problems(
+    dataset_id: UUID, session: Session, paging: Paged, request: Request, response: Response
+) -> Page[ProblemOut]:
+    """List what ingestion left out or noticed, in order of discovery."""
+    dataset_service.get(session, dataset_id)
+    after = cursors.decode(paging.cursor, cursors.number)
+    found = dataset_service.problems(
+        session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1
+    )
+    shown = found[: paging.limit]
+    cursor = cursors.encode(shown[-1].number) if len(found) > paging.limit else None
+    link_next(request, response, cursor)
+    return Page(
+        items=[ProblemOut(number=row.number, key=row.key, code=row.code, detail=row.detail) for row in shown],
+        next_cursor=cursor,
+    )
+
+
+@router.get("/{dataset_id}/samples", dependencies=[Reads])
+def list_samples(
+    dataset_id: UUID,
+    session: Session,
+    paging: Paged,
+    request: Request,
+    response: Response,
+    given_label: Annotated[str | None, Query(description="class name")] = None,
+) -> Page[SampleOut]:
+    """List samples in order of position."""
+    dataset = _ready(session, dataset_id)
+    label = None if given_label is None else dataset_service.label_index(dataset.class_names, given_label)
+    after = cursors.decode(paging.cursor, cursors.number)
+    found = dataset_service.samples(
+        session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1, given_label=label
+    )
+    shown = found[: paging.limit]
+    cursor = cursors.encode(shown[-1][0].position) if len(found) > paging.limit else None
+    link_next(request, response, cursor)
+    return Page(items=[sample_out(dataset, *row) for row in shown], next_cursor=cursor)
+
+
+@router.get("/{dataset_id}/samples/{position}", dependencies=[Reads])
+def read_sample(dataset_id: UUID, position: Position, session: Session) -> SampleOut:
+    """Return one sample."""
+    return sample_out(_ready(session, dataset_id), *dataset_service.sample(session, dataset_id, position))
+
+
+@router.get(
+    "/{dataset_id}/samples/{position}/image",
+    dependencies=[Reads],
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}, "image/jpeg": {}, "image/webp": {}, "image/gif": {}}}},
+)
+def read_image(
+    dataset_id: UUID,
+    position: Position,
+    opened: Opened,
+    files: Files,
+    chosen: Chosen,
+    *,
+    variant: Annotated[
+        Literal["pack", "original"], Query(description="the pixels trained on, or the uploaded picture")
+    ] = "pack",
+    side: Annotated[int | None, Query(ge=8, le=1024, description="enlarge the pack's pixels to this")] = None,
+) -> Response:
+    """Return a sample's picture."""
+    with opened.transaction() as session:
+        dataset = _ready(session, dataset_id)
+        sample, _ = dataset_service.sample(session, dataset_id, position)
+        names = [file.name for file in dataset_service.files(session, [dataset_id])[dataset_id]]
+    if dataset.kind != "images":
+        raise Invalid("a dataset of features has no pictures")
+    if variant == "original":
+        most = chosen.image_max_pixels
+        upload = files.upload(dataset_id, names[0])
+        picture = sample_pictures.original(sample, files.reader(upload), max_bytes=4 * most)
+        media_type = sample_pictures.media_type(picture, max_pixels=most)
+    else:
+        picture = sample_pictures.from_pack(files.reader(files.pack(dataset_id) / PACK), position, side=side)
+        media_type = "image/png"
+    headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+    return Response(picture, media_type=media_type, headers=headers)
+
+
+@router.put("/{dataset_id}/truth", openapi_extra=RAW_BODY, dependencies=[Writes])
+async def put_truth(
+    dataset_id: UUID, request: Request, chosen: Chosen, files: Files, opened: Opened
+) -> TruthOut:
+    """Attach clean labels: a CSV with ``true_label`` and ``key`` or ``position``, as the raw body.
+
+    It replaces earlier truth. Metrics and downloads of finished audits are made anew.
+    """
+    limits = upload_bodies.BodyLimits(
+        max_bytes=chosen.truth_max_bytes,
+        idle_seconds=chosen.upload_idle_seconds,
+        free_bytes=(await _upload_limits(chosen, files, opened)).free_bytes,
+    )
+    await run_in_threadpool(_check_ready, opened, dataset_id)
+    async with upload_bodies.received(request, files.incoming(dataset_id, uuid4().hex), limits) as body:
+        return await run_in_threadpool(_attach, opened, dataset_id, body)
+
+
+@router.put("/{dataset_id}/probabilities", openapi_extra=RAW_BODY, dependencies=[Writes])
+async def put_probabilities(
+    dataset_id: UUID, request: Request, chosen: Chosen, files: Files, opened: Opened
+) -> ProbabilitiesOut:
+    """Attach out-of-sample predicted probabilities, as the raw body; docs/formats.md says in which forms.
+
+    They replace earlier ones. An audit with the method ``probabilities`` ranks them without training.
+    """
+    limits = upload_bodies.BodyLimits(
+        max_bytes=chosen.truth_max_bytes,
+        idle_seconds=chosen.upload_idle_seconds,
+        free_bytes=(await _upload_limits(chosen, files, opened)).free_bytes,
+    )
+    await run_in_threadpool(_check_ready, opened, dataset_id)
+    async with upload_bodies.received(request, files.incoming(dataset_id, uuid4().hex), limits) as body:
+        return await run_in_threadpool(_attach_probabilities, opened, files, dataset_id, body)
+
+
+def _attach_probabilities(
+    opened: Database, files: Storage, dataset_id: UUID, body: upload_bodies.Received
+) -> ProbabilitiesOut:
+    with opened.transaction() as session:
+        dataset = dataset_service.get(session, dataset_id, lock=True)
+        return ProbabilitiesOut(attached=external_probabilities.attach(session, files, dataset, body.path))
+
+
+def _attach(opened: Database, dataset_id: UUID, body: upload_bodies.Received) -> TruthOut:
+    with opened.transaction() as session:
+        dataset = dataset_service.get(session, dataset_id, lock=True)
+        attached, differing = truth.attach(session, dataset, body.path)
+    return TruthOut(attached=attached, differing=differing)
+
+
+def _check_ready(opened: Database, dataset_id: UUID) -> None:
+    with opened.transaction() as session:
+        _ready(session, dataset_id)
+
+
+def _ready(session: Session, dataset_id: UUID) -> Dataset:
+    dataset = dataset_service.get(session, dataset_id)
+    dataset_service.require_ready(dataset)
+    return dataset

@@ -1,0 +1,214 @@
+"""Reviews over HTTP. A write names the version that it replaces, so that nobody overwrites unseen."""
+
+import math
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from app.audits import audit_service, similar_samples
+from app.datasets import dataset_service
+from app.http import cursors
+from app.infra.errors import Invalid, Overtaken
+from app.reviews import review_progress, verdicts
+from app.routes.shared.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
+from app.routes.shared.idempotent_routes import OnceRoute
+from app.routes.shared.rendering import review_out, sample_out
+from app.schemas.review_schemas import (
+    Conflict,
+    ReviewOut,
+    ReviewPage,
+    ReviewProgress,
+    ReviewRequest,
+    ReviewsOut,
+    ReviewsRequest,
+    SimilarClass,
+    SimilarOut,
+    SimilarSample,
+    VerdictIn,
+)
+from app.tables import Dataset, Verdict
+
+router = APIRouter(prefix="/v1", tags=["reviews"], route_class=OnceRoute)
+WITHOUT_KEY = "local"
+ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
+IfMatch = Annotated[str | None, Header(description="ETag of the review that this replaces")]
+IfNoneMatch = Annotated[str | None, Header(description="*: there is no review yet; taken for granted")]
+
+
+@router.get("/datasets/{dataset_id}/reviews", dependencies=[Reads])
+def list_reviews(
+    dataset_id: UUID,
+    session: Session,
+    paging: Paged,
+    request: Request,
+    response: Response,
+    verdict: Verdict | None = None,
+) -> ReviewPage:
+    """List verdicts in order of position, with the counts of all."""
+    dataset = dataset_service.get(session, dataset_id)
+    after = cursors.decode(paging.cursor, cursors.number)
+    found = verdicts.page(
+        session, dataset, after=after[0] if after else -1, limit=paging.limit + 1, verdict=verdict
+    )
+    shown = found[: paging.limit]
+    cursor = cursors.encode(shown[-1].position) if len(found) > paging.limit else None
+    link_next(request, response, cursor)
+    return ReviewPage(
+        items=[review_out(dataset, review) for review in shown],
+        next_cursor=cursor,
+        counts=verdicts.counts(session, dataset),
+    )
+
+
+@router.post("/datasets/{dataset_id}/reviews", dependencies=[Writes])
+def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: Caller) -> ReviewsOut:
+    """Save verdicts on several samples; those overtaken by somebody else are named, the others stand."""
+    dataset = _ready(session, dataset_id)
+    verdicts.check_audit(session, dataset, body.audit_id)
+    author = verdicts.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
+    answer = ReviewsOut(saved=[], conflicts=[])
+    for item in sorted(body.reviews, key=lambda item: item.position):
+        entry = _entry(dataset, item, position=item.position, seen=item.version)
+        try:
+            answer.saved.append(review_out(dataset, verdicts.put(session, dataset, entry, author)))
+        except Overtaken as error:
+            current = verdicts.of(session, dataset.id, [item.position]).get(item.position)
+            answer.conflicts.append(
+                Conflict(
+                    position=item.position,
+                    detail=error.detail,
+                    current=None if current is None else review_out(dataset, current),
+                )
+            )
+    return answer
+
+
+@router.get("/datasets/{dataset_id}/samples/{position}/review", dependencies=[Reads])
+def read_review(dataset_id: UUID, position: Position, session: Session, response: Response) -> ReviewOut:
+    """Return a sample's verdict; its ETag is what a change must name in If-Match."""
+    dataset = dataset_service.get(session, dataset_id)
+    return _tagged(response, review_out(dataset, verdicts.get(session, dataset, position)))
+
+
+@router.put("/datasets/{dataset_id}/samples/{position}/review", dependencies=[Writes])
+def put_review(
+    dataset_id: UUID,
+    position: Position,
+    body: ReviewRequest,
+    session: Session,
+    name: Caller,
+    response: Response,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> ReviewOut:
+    """Save a verdict: the first one of its sample, or with If-Match in place of the one that was seen."""
+    dataset = _ready(session, dataset_id)
+    verdicts.check_audit(session, dataset, body.audit_id)
+    if if_none_match not in {None, "*"} or (if_match and if_none_match):
+        raise Invalid("send If-None-Match: * for a first verdict, or If-Match with an ETag for a change")
+    seen = None if if_match is None else _version(if_match)
+    author = verdicts.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
+    entry = _entry(dataset, body, position=position, seen=seen)
+    return _tagged(response, review_out(dataset, verdicts.put(session, dataset, entry, author)))
+
+
+@router.delete("/datasets/{dataset_id}/samples/{position}/review", status_code=204, dependencies=[Writes])
+def clear_review(
+    dataset_id: UUID, position: Position, session: Session, if_match: Annotated[str, Header()]
+) -> None:
+    """Take a verdict back; If-Match names the one that was seen."""
+    verdicts.clear(session, dataset_service.get(session, dataset_id), position, seen=_version(if_match))
+
+
+@router.get("/audits/{audit_id}/review-progress", dependencies=[Reads])
+def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
+    """Count the verdicts on an audit's samples and say whether going on is worth it."""
+    audit = audit_service.succeeded(session, audit_id)
+    verdicts.require_own_labels(audit)
+    summary = audit.summary or {}
+    counted = review_progress.tally(session, audit)
+    upcoming = review_progress.next_share(session, audit, counted)
+    expected = float(summary["expected_error_count"])
+    left = max(0.0, expected - counted.expected_reviewed) * counted.calibration
+    return ReviewProgress(
+        sample_count=summary["sample_count"],
+        verdicts=counted.verdicts,
+        reviewed=sum(counted.verdicts.values()),
+        errors=counted.errors,
+        precision=counted.precision,
+        recent_precision=review_progress.recent_share(session, audit),
+        expected_errors=expected,
+        expected_errors_left=left,
+        calibration=counted.calibration,
+        next_precision=upcoming,
+        advice=review_progress.advice(counted, upcoming),
+    )
+
+
+@router.get("/audits/{audit_id}/samples/{position}/similar", dependencies=[Reads])
+def read_similar(
+    audit_id: UUID,
+    position: Position,
+    session: Session,
+    files: Files,
+    limit: Annotated[int, Query(ge=1, le=50, description="samples of each class")] = 6,
+) -> SimilarOut:
+    """Return samples of the given and of the likeliest other class that look like this one."""
+    audit = audit_service.succeeded(session, audit_id)
+    dataset = dataset_service.get(session, audit.dataset_id)
+    score = audit_service.score(session, audit, position)
+    ground = similar_samples.ground(session, files, audit, dataset)
+    rows = similar_samples.pack(files, dataset) if dataset.kind == "features" else None
+    other = score.suggested_label if score.suggested_label != score.given_label else score.second_label
+
+    def of_class(label: int | None) -> SimilarClass:
+        if label is None:
+            return SimilarClass(label="", samples=[])
+        found = similar_samples.nearest(session, audit, ground, position=position, label=label, limit=limit)
+        return SimilarClass(
+            label=(dataset.class_names or [])[label],
+            samples=[
+                SimilarSample(
+                    **sample_out(dataset, sample, None).model_dump(), features=_row(rows, sample.position)
+                )
+                for sample in found
+            ],
+        )
+
+    return SimilarOut(
+        feature_names=(dataset.statistics or {}).get("feature_names"),
+        features=_row(rows, position),
+        given=of_class(score.given_label),
+        other=of_class(other),
+    )
+
+
+def _row(rows: similar_samples.Rows | None, position: int) -> list[float | None] | None:
+    if rows is None:
+        return None
+    return [None if math.isnan(value) else value for value in rows[position].tolist()]
+
+
+def _entry(dataset: Dataset, said: VerdictIn, *, position: int, seen: int | None) -> verdicts.Entry:
+    label = None if said.label is None else dataset_service.label_index(dataset.class_names, said.label)
+    return verdicts.Entry(position=position, verdict=said.verdict, label=label, seen=seen)
+
+
+def _version(etag: str) -> int:
+    match = ETAG.fullmatch(etag.strip())
+    if match is None:
+        raise Invalid(f"If-Match must be the ETag of a review, found {etag!r}")
+    return int(match[1])
+
+
+def _tagged(response: Response, review: ReviewOut) -> ReviewOut:
+    response.headers["ETag"] = f'"{review.version}"'
+    return review
+
+
+def _ready(session: Session, dataset_id: UUID) -> Dataset:
+    dataset = dataset_service.get(session, dataset_id, keep=True)
+    dataset_service.require_ready(dataset)
+    return dataset

@@ -1,0 +1,177 @@
+"""Resumable uploads over HTTP: tus 1.0 with creation, checksum, expiration and termination (https://tus.io)."""
+
+from datetime import UTC
+from email.utils import format_datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from app.datasets import dataset_service, resumable_uploads, tus_protocol, upload_bodies
+from app.infra.errors import ApiError, Invalid, NoSpace, TooLarge
+from app.routes.shared.dependencies import Chosen, Files, Opened, Reads, Session, Writes
+from app.routes.shared.idempotent_routes import Handler, OnceRoute
+from app.tables import Upload
+
+RAW_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {tus_protocol.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+Offset = Annotated[int, Header(alias="Upload-Offset", ge=0, lt=2**63)]
+Length = Annotated[int, Header(alias="Upload-Length", ge=0, lt=2**63)]
+Metadata = Annotated[
+    str, Header(alias="Upload-Metadata", max_length=4096, description="filename, sha256, complete: Base64")
+]
+
+
+class TusRoute(OnceRoute):
+    """Checks the protocol's version before anything else, and names it in every answer."""
+
+    def get_route_handler(self) -> Handler:
+        """Wrap the operation."""
+        handle = super().get_route_handler()
+
+        async def versioned(request: Request) -> Response:
+            try:
+                if request.method != "OPTIONS":
+                    tus_protocol.check_version(request.headers)
+                response = await handle(request)
+            except ApiError as error:
+                error.headers |= tus_protocol.VERSION_HEADER
+                raise
+            response.headers.update(tus_protocol.VERSION_HEADER)
+            return response
+
+        return versioned
+
+
+def spoken(
+    _: Annotated[Literal["1.0.0"], Header(alias="Tus-Resumable", description="the protocol's version")],
+) -> None:
+    """Ask for the version that `TusRoute` checks, so that the API's description has it."""
+
+
+router = APIRouter(prefix="/v1/datasets/{dataset_id}/uploads", tags=["datasets"], route_class=TusRoute)
+Spoken = Depends(spoken)
+
+
+@router.options("", status_code=204, dependencies=[Reads])
+def describe_uploads(dataset_id: UUID, session: Session, chosen: Chosen, response: Response) -> None:
+    """Say what of tus is spoken here."""
+    dataset_service.get(session, dataset_id)
+    response.headers.update(tus_protocol.DESCRIPTION | {"Tus-Max-Size": str(chosen.upload_max_bytes)})
+
+
+@router.post("", status_code=201, dependencies=[Writes, Spoken])
+def begin_upload(
+    dataset_id: UUID,
+    length: Length,
+    metadata: Metadata,
+    session: Session,
+    chosen: Chosen,
+    files: Files,
+    response: Response,
+) -> None:
+    """Begin the upload of one file; its bytes go to the Location by PATCH; it ends as a PUT does."""
+    asked = tus_protocol.metadata(metadata)
+    if length == 0:
+        raise Invalid("an upload needs at least one byte")
+    if length > chosen.upload_max_bytes:
+        raise TooLarge(
+            f"an upload may have at most {chosen.upload_max_bytes} bytes, this one has {length}",
+            max_bytes=chosen.upload_max_bytes,
+        )
+    room = resumable_uploads.room_bytes(session, files, reserve_bytes=chosen.upload_reserve_bytes)
+    if length > room:
+        raise NoSpace(f"there is room for {max(room, 0)} bytes, this upload has {length}")
+    upload = resumable_uploads.create(
+        session,
+        dataset_service.get(session, dataset_id, lock=True),
+        name=asked.name,
+        size=length,
+        sha256=asked.sha256,
+        complete=asked.complete,
+        note=metadata,
+        expiry_seconds=chosen.upload_expiry_seconds,
+        most=chosen.upload_max_files,
+    )
+    response.headers["Location"] = f"/v1/datasets/{dataset_id}/uploads/{upload.id}"
+    response.headers.update(_expires(upload))
+
+
+@router.head("/{upload_id}", dependencies=[Reads, Spoken])
+def read_upload(dataset_id: UUID, upload_id: UUID, session: Session, response: Response) -> None:
+    """Say at which byte an upload goes on."""
+    upload = resumable_uploads.get(session, dataset_id, upload_id)
+    response.headers.update(
+        {
+            "Upload-Offset": str(upload.offset),
+            "Upload-Length": str(upload.size),
+            "Upload-Metadata": upload.note,
+            "Cache-Control": "no-store",
+        }
+    )
+    response.headers.update(_expires(upload))
+
+
+@router.patch("/{upload_id}", status_code=204, openapi_extra=RAW_BODY, dependencies=[Writes, Spoken])
+async def continue_upload(
+    dataset_id: UUID,
+    upload_id: UUID,
+    offset: Offset,
+    request: Request,
+    chosen: Chosen,
+    files: Files,
+    opened: Opened,
+) -> Response:
+    """Append the body at the offset; with the last byte the file enters its dataset.
+
+    What arrived before a connection broke is kept, unless an `Upload-Checksum` covers the whole body.
+    """
+    tus_protocol.check_media_type(request.headers)
+    checksum = tus_protocol.Checksum.announced(request.headers)
+
+    def claim() -> tuple[Upload, int]:
+        with opened.transaction() as session:
+            upload = resumable_uploads.get(session, dataset_id, upload_id, lock=True)
+            return upload, resumable_uploads.claim(
+                session, upload, offset, expiry_seconds=chosen.upload_expiry_seconds
+            )
+
+    def save(reached: int) -> None:
+        with opened.transaction() as session:
+            resumable_uploads.advance(session, upload_id, writer, reached)
+
+    upload, writer = await run_in_threadpool(claim)
+    if upload.finished_at is None:
+        part = upload_bodies.Part(
+            path=resumable_uploads.path(files, upload),
+            offset=offset,
+            size=upload.size,
+            save_bytes=chosen.upload_save_bytes,
+        )
+        reached = await part.receive(
+            request, idle_seconds=chosen.upload_idle_seconds, save=save, checksum=checksum
+        )
+        if reached == upload.size:
+            await run_in_threadpool(resumable_uploads.complete, opened, files, upload)
+    return Response(
+        status_code=204,
+        headers={"Upload-Offset": str(upload.size if upload.finished_at else reached), **_expires(upload)},
+    )
+
+
+@router.delete("/{upload_id}", status_code=204, dependencies=[Writes, Spoken])
+def delete_upload(dataset_id: UUID, upload_id: UUID, opened: Opened, files: Files) -> None:
+    """Give up an upload and free its bytes; a file that it has become stays in the dataset."""
+    with opened.transaction() as session:
+        upload = resumable_uploads.get(session, dataset_id, upload_id, lock=True)
+        resumable_uploads.remove(session, upload_id)
+    resumable_uploads.path(files, upload).unlink(missing_ok=True)
+
+
+def _expires(upload: Upload) -> dict[str, str]:
+    return {"Upload-Expires": format_datetime(upload.expires_at.astimezone(UTC), usegmt=True)}

@@ -1,0 +1,60 @@
+"""Probes: is the process alive, can it do its work."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Response
+from sqlalchemy import text
+
+from app.infra import queue, schema_upgrade
+from app.infra.database import Database
+from app.infra.settings import Settings
+from app.routes.shared.callers import Unconfined
+from app.routes.shared.dependencies import Chosen, Files
+from app.schemas.shared_schemas import Health
+
+router = APIRouter(prefix="/v1/health", tags=["health"])
+TIMEOUT_SECONDS = 2
+
+
+@router.get("/live")
+def live() -> Health:
+    """Say that this process answers."""
+    return Health(status="ok", checks={})
+
+
+@router.get("/ready", responses={503: {"model": Health}})
+def ready(chosen: Chosen, opened: Unconfined, files: Files, response: Response) -> Health:
+    """Say whether the database, its tables, the broker and the storage serve."""
+    checks = {
+        "database": _check(lambda: _ask_database(opened)),
+        "migrations": _check(lambda: _ask_tables(opened)),
+        "broker": _check(lambda: _ask_broker(chosen)),
+        "storage": _check(files.check),
+    }
+    failing = any(answer != "ok" for answer in checks.values())
+    if failing:
+        response.status_code = 503
+    return Health(status="failing" if failing else "ok", checks=checks)
+
+
+def _ask_database(opened: Database) -> None:
+    with opened.transaction() as session:
+        session.execute(text("SELECT 1"))
+
+
+def _ask_tables(opened: Database) -> str | None:
+    with opened.transaction() as session:
+        return schema_upgrade.missing(session)
+
+
+def _ask_broker(chosen: Settings) -> None:
+    with queue.redis(chosen.broker_url, timeout_seconds=TIMEOUT_SECONDS) as client:
+        client.ping()
+
+
+def _check(ask: Callable[[], object]) -> str:
+    try:
+        answer = ask()
+    except Exception as error:  # noqa: BLE001 - whatever is wrong is the probe's answer
+        return type(error).__name__
+    return answer if isinstance(answer, str) else "ok"

@@ -1,0 +1,100 @@
+"""Logging a browser in and out. What state it is in, the cookie alone says: no script can read it."""
+
+from functools import partial
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse
+
+from app.access import activity_log, browser_sessions
+from app.http import request_log
+from app.infra.errors import Invalid
+from app.routes.shared.callers import Chosen, Unconfined, require_own_page
+
+router = APIRouter(tags=["login"])
+FORM = "application/x-www-form-urlencoded"
+FORM_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["key"],
+                    "properties": {
+                        "key": {"type": "string"},
+                        "next": {"type": "string", "description": "path to go to"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+async def form(request: Request) -> dict[str, str]:
+    """Return the fields of an HTML form.
+
+    Raises:
+        Invalid: the body is none.
+
+    """
+    try:
+        return dict(parse_qsl((await request.body()).decode(), max_num_fields=10))
+    except ValueError as error:
+        raise Invalid(f"expected a form ({FORM}) of a few fields in UTF-8") from error
+
+
+Form = Annotated[dict[str, str], Depends(form)]
+OwnPage = Depends(require_own_page)
+
+
+@router.post(
+    "/login",
+    status_code=303,
+    response_class=RedirectResponse,
+    openapi_extra=FORM_BODY,
+    dependencies=[OwnPage],
+)
+def log_in(fields: Form, request: Request, chosen: Chosen, opened: Unconfined) -> RedirectResponse:
+    """Turn a key into a cookie that works instead of it, and go on to a page of ours."""
+    with opened.transaction() as session:
+        key, cookie = browser_sessions.log_in(
+            session, fields.get("key", "").strip(), hours=chosen.login_hours
+        )
+        act = activity_log.Act(
+            actor=key.name,
+            key_id=key.id,
+            action="POST /login",
+            client=request.client.host if request.client else None,
+            request_id=request.state.request_id,
+        )
+        begun = activity_log.begin(session, key.workspace_id, act)
+    request_log.afterwards(request.state, partial(activity_log.complete, opened, begun))
+    answer = RedirectResponse(local_path(fields.get("next", "/")), status_code=303)
+    answer.set_cookie(
+        browser_sessions.COOKIE,
+        cookie,
+        max_age=round(chosen.login_hours * 3600),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/logout", status_code=303, response_class=RedirectResponse, dependencies=[OwnPage])
+def log_out(request: Request, opened: Unconfined) -> RedirectResponse:
+    """Make the browser's cookie useless and delete it."""
+    with opened.transaction() as session:
+        browser_sessions.log_out(session, request.cookies.get(browser_sessions.COOKIE, ""))
+    answer = RedirectResponse("/", status_code=303)
+    answer.delete_cookie(browser_sessions.COOKIE, httponly=True, samesite="lax")
+    return answer
+
+
+def local_path(path: str) -> str:
+    """Return a path of this service; anything that leads elsewhere becomes the front page."""
+    plain = path.isascii() and path.isprintable() and "\\" not in path
+    return path if plain and path.startswith("/") and not path.startswith("//") else "/"

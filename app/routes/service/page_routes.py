@@ -1,0 +1,146 @@
+"""The web pages. They show what the API answers; their scripts talk to the API like any client."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+
+from app.audits import audit_service
+from app.datasets import dataset_service
+from app.http import cursors
+from app.http.outages import outage
+from app.infra.database import UNAVAILABLE
+from app.infra.errors import ApiError, Unauthorised
+from app.routes.shared.dependencies import Caller, Chosen, Reads, Session
+from app.routes.shared.rendering import audit_out, dataset_out
+from app.tables import AuditStatus
+from app.web import audit_form as forms
+from app.web import pages
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+LISTED = 50
+SHOWN_PROBLEMS = 100
+
+
+class PageRoute(APIRoute):
+    """Answers refusals as pages, and sends whoever is not logged in to the login."""
+
+    def get_route_handler(self) -> Handler:
+        """Return the handler, with refusals turned into pages."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Unauthorised:
+                back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(f"/login?next={quote(back, safe='')}", status_code=303)
+            except ApiError as error:
+                return _refusal(error)
+            except UNAVAILABLE as error:
+                return _refusal(outage(error))
+
+        return handled
+
+
+def _refusal(error: ApiError) -> Response:
+    page = pages.page("error.html", status=error.status, error=error.document(), caller=None)
+    page.headers.update(error.headers)
+    return page
+
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+Cursor = Annotated[str | None, Query(max_length=500)]
+
+
+@router.get("/", dependencies=[Reads])
+def datasets_page(session: Session, chosen: Chosen, caller: Caller, cursor: Cursor = None) -> HTMLResponse:
+    """List datasets and take a new one."""
+    before = cursors.decode(cursor, UUID)
+    found = dataset_service.page(session, before=before[0] if before else None, limit=LISTED + 1)
+    shown = found[:LISTED]
+    files = dataset_service.files(session, [dataset.id for dataset in shown])
+    return pages.page(
+        "datasets.html",
+        caller=caller,
+        datasets=[dataset_out(dataset, files[dataset.id]) for dataset in shown],
+        next_cursor=cursors.encode(shown[-1].id) if len(found) > LISTED else None,
+        upload_max_bytes=chosen.upload_max_bytes,
+    )
+
+
+@router.get("/datasets/{dataset_id}", dependencies=[Reads])
+def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
+    """Show what was recognised in a dataset, its problems, classes and samples."""
+    dataset = dataset_service.get(session, dataset_id)
+    made = audit_service.page(session, before=None, limit=LISTED, dataset_id=dataset_id)
+    runs = audit_service.runs(session, [audit.id for audit in made])
+    return pages.page(
+        "dataset.html",
+        caller=caller,
+        dataset=dataset_out(dataset, dataset_service.files(session, [dataset_id])[dataset_id]),
+        problems=dataset_service.problems(session, dataset_id, after=-1, limit=SHOWN_PROBLEMS),
+        audits=[audit_out(audit, runs[audit.id], set()) for audit in made],
+    )
+
+
+@router.get("/audits", dependencies=[Reads])
+def audits_page(session: Session, caller: Caller, cursor: Cursor = None) -> HTMLResponse:
+    """List audits."""
+    before = cursors.decode(cursor, UUID)
+    found = audit_service.page(
+        session, before=before[0] if before else None, limit=LISTED + 1, dataset_id=None
+    )
+    shown = found[:LISTED]
+    runs = audit_service.runs(session, [audit.id for audit in shown])
+    return pages.page(
+        "audits.html",
+        caller=caller,
+        audits=[audit_out(audit, runs[audit.id], set()) for audit in shown],
+        next_cursor=cursors.encode(shown[-1].id) if len(found) > LISTED else None,
+    )
+
+
+@router.get("/audits/new", dependencies=[Reads])
+def audit_form(dataset: UUID, session: Session, caller: Caller) -> HTMLResponse:
+    """Offer the options of a new audit."""
+    found = dataset_service.get(session, dataset)
+    dataset_service.require_ready(found)
+    return pages.page(
+        "audit_new.html",
+        caller=caller,
+        dataset=dataset_out(found, []),
+        methods=forms.methods(has_probabilities=found.probabilities is not None),
+        options=forms.options(),
+    )
+
+
+@router.get("/audits/{audit_id}", dependencies=[Reads])
+def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
+    """Show an audit: while it trains its progress, then what it found."""
+    audit = audit_service.get(session, audit_id)
+    dataset = dataset_service.get(session, audit.dataset_id)
+    answer = audit_out(audit, audit_service.runs(session, [audit_id])[audit_id], set())
+    template = "audit_result.html" if audit.status == AuditStatus.SUCCEEDED else "audit_live.html"
+    return pages.page(template, caller=caller, audit=answer, dataset=dataset_out(dataset, []))
+
+
+@router.get("/audits/{audit_id}/review", dependencies=[Reads])
+def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
+    """Review the suspects of an audit."""
+    audit = audit_service.get(session, audit_id)
+    if audit.status != AuditStatus.SUCCEEDED or audit.configuration.get("rehearsal"):
+        return RedirectResponse(f"/audits/{audit_id}", status_code=303)
+    dataset = dataset_service.get(session, audit.dataset_id)
+    answer = audit_out(audit, audit_service.runs(session, [audit_id])[audit_id], set())
+    return pages.page("review.html", caller=caller, audit=answer, dataset=dataset_out(dataset, []))
+
+
+@router.get("/login")
+def login_page(next_page: Annotated[str, Query(alias="next", max_length=2000)] = "/") -> HTMLResponse:
+    """Ask for a key."""
+    return pages.page("login.html", caller=None, next_page=next_page)

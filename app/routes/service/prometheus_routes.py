@@ -1,0 +1,27 @@
+"""Metrics for Prometheus: of the whole service, so an administrator's key reads them."""
+
+from fastapi import APIRouter, Response
+
+from app.audits import placement
+from app.http import prometheus
+from app.infra import queue
+from app.routes.shared.callers import Chosen, Unconfined
+from app.routes.shared.dependencies import Administers, Files
+
+router = APIRouter(tags=["health"])
+TIMEOUT_SECONDS = 2
+
+
+@router.get(
+    "/metrics",
+    dependencies=[Administers],
+    response_class=Response,
+    responses={200: {"content": {prometheus.MEDIA_TYPE: {}}}},
+)
+def read_metrics(chosen: Chosen, opened: Unconfined, files: Files) -> Response:
+    """Return requests, queues, runs, speed, GPU memory, lost leases and failed ingestions."""
+    names = [*map(str, queue.Queue), *placement.every_queue(chosen.memory_steps_gb)[1:]]
+    waiting = queue.depths(chosen.broker_url, names, timeout_seconds=TIMEOUT_SECONDS)
+    with opened.transaction() as session:
+        body = prometheus.render(session, waiting, files.free_bytes())
+    return Response(body, media_type=prometheus.MEDIA_TYPE)

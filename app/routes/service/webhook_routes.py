@@ -1,0 +1,72 @@
+"""Webhooks over HTTP."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from app.http import cursors, outbound_requests
+from app.routes.shared.dependencies import Chosen, Paged, Reads, Session, Writes, link_next
+from app.routes.shared.idempotent_routes import OnceRoute
+from app.schemas.shared_schemas import Page
+from app.schemas.webhook_schemas import DeliveryOut, NewWebhookOut, WebhookOut, WebhookRequest
+from app.webhooks import webhook_service
+
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=OnceRoute)
+
+
+@router.post("", status_code=201, dependencies=[Writes])
+def create_webhook(
+    body: WebhookRequest, session: Session, chosen: Chosen, response: Response
+) -> NewWebhookOut:
+    """Have an address told when audits end; the answer holds the secret that signs the messages."""
+    outbound_requests.check(body.url, allow_private=chosen.outbound_private)
+    webhook = webhook_service.create(session, url=body.url, events=list(body.events))
+    response.headers["Location"] = f"/v1/webhooks/{webhook.id}"
+    return NewWebhookOut.model_validate(webhook)
+
+
+@router.get("", dependencies=[Reads])
+def list_webhooks(session: Session) -> list[WebhookOut]:
+    """List webhooks in order of creation."""
+    return [WebhookOut.model_validate(webhook) for webhook in webhook_service.list_all(session)]
+
+
+@router.get("/{webhook_id}", dependencies=[Reads])
+def read_webhook(webhook_id: UUID, session: Session) -> WebhookOut:
+    """Return a webhook."""
+    return WebhookOut.model_validate(webhook_service.get(session, webhook_id))
+
+
+@router.delete("/{webhook_id}", status_code=204, dependencies=[Writes])
+def delete_webhook(webhook_id: UUID, session: Session) -> None:
+    """Delete a webhook; what was not delivered yet is not sent any more."""
+    webhook_service.remove(session, webhook_id)
+
+
+@router.post("/{webhook_id}/test", status_code=202, dependencies=[Writes])
+def test_webhook(webhook_id: UUID, session: Session) -> DeliveryOut:
+    """Send a test message; a webhook that was disabled is tried again."""
+    return DeliveryOut.model_validate(webhook_service.test(session, webhook_service.get(session, webhook_id)))
+
+
+@router.get("/{webhook_id}/deliveries", dependencies=[Reads])
+def list_deliveries(
+    webhook_id: UUID, session: Session, paging: Paged, request: Request, response: Response
+) -> Page[DeliveryOut]:
+    """List a webhook's messages, newest first, with what became of them."""
+    webhook = webhook_service.get(session, webhook_id)
+    before = cursors.decode(paging.cursor, UUID)
+    found = webhook_service.page(
+        session, webhook, before=before[0] if before else None, limit=paging.limit + 1
+    )
+    shown = found[: paging.limit]
+    cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
+    link_next(request, response, cursor)
+    return Page(items=[DeliveryOut.model_validate(row) for row in shown], next_cursor=cursor)
+
+
+@router.post("/{webhook_id}/deliveries/{delivery_id}/send", status_code=202, dependencies=[Writes])
+def send_delivery(webhook_id: UUID, delivery_id: UUID, session: Session) -> DeliveryOut:
+    """Send a message again, under its own id."""
+    webhook = webhook_service.get(session, webhook_id)
+    return DeliveryOut.model_validate(webhook_service.send_again(session, webhook, delivery_id))

@@ -1,0 +1,1 @@
+"""What routes have in common: callers, dependencies, idempotency, answers made of rows."""

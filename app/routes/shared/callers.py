@@ -1,0 +1,165 @@
+"""Who calls: a bearer key, a browser's cookie, or, without keys, this machine itself."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import structlog
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
+
+from app.access import activity_log, browser_sessions, keys
+from app.access.loopback_rule import is_loopback
+from app.access.rate_limits import Limiter
+from app.http import request_log
+from app.infra.database import Database, serving_database
+from app.infra.errors import Forbidden, Unauthorised
+from app.infra.settings import Settings, settings
+from app.tables import DEFAULT_WORKSPACE, ApiKey, Scope
+
+PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN_PAGES = frozenset({"none", "same-origin"})
+bearer = HTTPBearer(auto_error=False, description="a key made by `limit-audit keys create`")
+
+
+# These are coroutines, though they wait for nothing: for any other function FastAPI takes a thread, and a
+# request would change threads a dozen times, which costs more than what the functions do.
+async def given_settings() -> Settings:
+    """Return this process's settings."""
+    return settings()
+
+
+async def given_database() -> Database:
+    """Return this process's database."""
+    return serving_database()
+
+
+Chosen = Annotated[Settings, Depends(given_settings)]
+Unconfined = Annotated[Database, Depends(given_database)]
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Whom a request comes from and what it may do."""
+
+    workspace_id: UUID
+    scope: Scope
+    name: str
+    key_id: UUID | None = None
+
+
+LOCAL = Caller(workspace_id=DEFAULT_WORKSPACE, scope=Scope.ADMIN, name="local")
+
+
+async def called(
+    request: Request, chosen: Chosen, opened: Unconfined, credentials: Bearer
+) -> AsyncIterator[Caller]:
+    """Let a caller through within its limits, for as long as the answer takes, and note what it changes.
+
+    The request's state then has the caller's name and the database as the caller may see it. FastAPI walks
+    through a dependency's own dependencies wherever it is named, so this one is named once a request.
+
+    Raises:
+        Unauthorised: no key, or none that is good.
+        Forbidden: a page of another site made the browser ask.
+        TooMany: it asks for more than one key may.
+
+    """
+    caller = await _known(request, chosen, opened, credentials)
+    request.state.caller, request.state.confined = caller.name, opened.confined(caller.workspace_id)
+    structlog.contextvars.bind_contextvars(caller=caller.name, **request.path_params)
+    with _within_limits(request, chosen, caller):
+        if request.method not in SAFE_METHODS:
+            await _record(request, opened, caller)
+        yield caller
+
+
+Called = Annotated[Caller, Depends(called)]
+
+
+async def _known(
+    request: Request, chosen: Settings, opened: Database, credentials: HTTPAuthorizationCredentials | None
+) -> Caller:
+    if chosen.authentication == "none":
+        require_loopback(request)
+        return LOCAL
+    key = await run_in_threadpool(_shown_key, request, opened, credentials)
+    if key is None:
+        raise Unauthorised("this key is unknown, expired or revoked")
+    return Caller(workspace_id=key.workspace_id, scope=Scope(key.scope), name=key.name, key_id=key.id)
+
+
+def _shown_key(
+    request: Request, opened: Database, credentials: HTTPAuthorizationCredentials | None
+) -> ApiKey | None:
+    cookie = request.cookies.get(browser_sessions.COOKIE)
+    if credentials is not None:
+        with opened.transaction() as session:
+            return keys.find(session, credentials.credentials)
+    if cookie is None:
+        raise Unauthorised(
+            "send the header 'Authorization: Bearer <key>'; keys are made by `limit-audit keys`"
+        )
+    require_own_page(request)
+    with opened.transaction() as session:
+        return browser_sessions.find(session, cookie)
+
+
+def require_own_page(request: Request) -> None:
+    """Refuse a change that a page of another site has a browser make with our cookie (CSRF).
+
+    Browsers name the page's origin with every change; what names none is no browser and has no cookie.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    origin = request.headers.get("origin")
+    own = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+    if not own or request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
+        raise Forbidden("with a cookie, only this service's own pages may change anything")
+
+
+def require_loopback(request: Request) -> None:
+    """Serve this machine's own clients alone, and no web page that borrowed their address."""
+    client = request.client.host if request.client else ""
+    proxied = any(name in request.headers for name in PROXY_HEADERS)
+    is_foreign_page = request.headers.get("sec-fetch-site", "none") not in OWN_PAGES
+    if "origin" in request.headers:
+        require_own_page(request)
+    if proxied or is_foreign_page or not is_loopback(client) or not is_loopback(request.url.hostname or ""):
+        raise Forbidden(
+            "without keys only clients on this machine are served; set LIMIT_AUDIT_AUTHENTICATION=keys"
+        )
+
+
+def _within_limits(request: Request, chosen: Settings, caller: Caller) -> AbstractContextManager[None]:
+    if chosen.authentication == "none":
+        return nullcontext()
+    limiter: Limiter = request.app.state.limiter
+    return limiter.admit(caller.key_id)
+
+
+async def _record(request: Request, opened: Database, caller: Caller) -> None:
+    """Write down who is about to change what."""
+    act = activity_log.Act(
+        actor=caller.name,
+        key_id=caller.key_id,
+        action=f"{request.method} {request.scope['route'].path}",
+        # PostgreSQL has no NUL; the route refuses such a name, and that it was tried is recorded.
+        objects={name: str(value).replace("\0", "\ufffd") for name, value in request.path_params.items()},
+        client=request.client.host if request.client else None,
+        request_id=request.state.request_id,
+    )
+    begun = await run_in_threadpool(_begin, opened, caller.workspace_id, act)
+    request_log.afterwards(request.state, partial(activity_log.complete, opened, begun))
+
+
+def _begin(opened: Database, workspace_id: UUID, act: activity_log.Act) -> UUID:
+    with opened.transaction() as session:
+        return activity_log.begin(session, workspace_id, act)

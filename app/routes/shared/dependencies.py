@@ -1,0 +1,99 @@
+"""What a path operation asks for: the caller's session or database, a scope, a page."""
+
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Request, Response
+from sqlalchemy.orm import Session as OrmSession
+
+from app.infra.database import Database
+from app.infra.errors import Forbidden
+from app.infra.storage import Storage, storage
+from app.routes.shared.callers import Called, Chosen
+from app.routes.shared.idempotent_routes import HELD, HeldTransaction
+from app.tables import Scope
+
+__all__ = ["Called", "Chosen"]
+
+
+async def callers_database(request: Request) -> Database:
+    """Return the database as the caller may see it; a route that lets nobody through first has none."""
+    confined: Database = request.state.confined
+    return confined
+
+
+Opened = Annotated[Database, Depends(callers_database)]
+
+
+def open_session(request: Request, opened: Opened) -> Iterator[OrmSession]:
+    """Open the request's transaction; it is committed before the answer leaves.
+
+    With an Idempotency-Key the route commits it, together with the answer.
+    """
+    held: HeldTransaction | None = getattr(request.state, HELD, None)
+    if held is not None:
+        yield held.begin(opened)
+        return
+    with opened.transaction() as session:
+        yield session
+
+
+Session = Annotated[OrmSession, Depends(open_session, scope="function")]
+
+
+async def given_storage() -> Storage:
+    """Return this process's storage."""
+    return storage()
+
+
+Files = Annotated[Storage, Depends(given_storage)]
+
+
+def require(scope: Scope) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Return the dependency that lets a request through if its caller has this scope."""
+    order = list(Scope)
+
+    async def check(caller: Called) -> None:
+        if order.index(caller.scope) < order.index(scope):
+            raise Forbidden(f"this needs a key with scope {scope}, this one has {caller.scope}")
+
+    return check
+
+
+async def key_name(caller: Called) -> str | None:
+    """Return the name of the caller's key, None where no key is asked for."""
+    return None if caller.key_id is None else caller.name
+
+
+Reads = Depends(require(Scope.READ))
+Writes = Depends(require(Scope.WRITE))
+Administers = Depends(require(Scope.ADMIN))
+Caller = Annotated[str | None, Depends(key_name)]
+
+
+@dataclass(frozen=True)
+class Paging:
+    """Which page of a list is asked for."""
+
+    limit: int
+    cursor: str | None
+
+
+async def paging(
+    limit: Annotated[int, Query(ge=1, le=500, description="most items of a page")] = 50,
+    cursor: Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")] = None,
+) -> Paging:
+    """Return which page is asked for."""
+    return Paging(limit, cursor)
+
+
+Paged = Annotated[Paging, Depends(paging)]
+Position = Annotated[int, Path(ge=0, lt=2**31, description="0 .. N-1")]
+
+
+def link_next(request: Request, response: Response, cursor: str | None) -> None:
+    """Name the next page in a Link header (RFC 8288)."""
+    if cursor is not None:
+        url = request.url.include_query_params(cursor=cursor)
+        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'

@@ -1,0 +1,116 @@
+"""Idempotency-Key on POST: a request that is repeated is not done twice.
+
+The answer is stored in the transaction that does the work, so that there is no moment in which one exists
+without the other.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from app.http import idempotency
+from app.infra.database import Database
+from app.infra.errors import Invalid
+from app.tables import DEFAULT_WORKSPACE, IdempotentAnswer
+
+HEADER = "idempotency-key"
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+HELD = "held_transaction"
+# What a POST says beside its body: resumable uploads begin by headers alone.
+MEANINGFUL = ("content-type", "upload-length", "upload-metadata")
+NOT_KEPT = frozenset({"content-length", "date"})
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Replayed(Exception):
+    """The request was answered before."""
+
+    def __init__(self, stored: IdempotentAnswer) -> None:
+        super().__init__(stored.key)
+        self.stored = stored
+
+
+class HeldTransaction:
+    """The transaction of one request, which its route ends once it knows the answer."""
+
+    def __init__(self, key: str, fingerprint: bytes) -> None:
+        self._key, self._fingerprint = key, fingerprint
+        self._ends = ExitStack()
+        self._begun: tuple[Session, idempotency.Once] | None = None
+
+    def begin(self, opened: Database) -> Session:
+        """Open the transaction and take the key.
+
+        Raises:
+            Replayed: the request was answered before.
+            Invalid: the key came with another request before.
+
+        """
+        session = self._ends.enter_context(opened.transaction())
+        owner = opened.workspace_id or DEFAULT_WORKSPACE
+        once = idempotency.Once(workspace_id=owner, key=self._key, fingerprint=self._fingerprint)
+        stored = idempotency.claim(session, once)
+        if stored is not None:
+            raise Replayed(stored)
+        self._begun = session, once
+        return session
+
+    def commit(self, response: Response) -> None:
+        """Store the answer and commit all."""
+        if self._begun is not None:
+            session, once = self._begun
+            headers = {name: value for name, value in response.headers.items() if name not in NOT_KEPT}
+            idempotency.keep(
+                session, once, status=response.status_code, headers=headers, body=bytes(response.body)
+            )
+        self._ends.close()
+
+    def roll_back(self, error: BaseException) -> None:
+        """Undo all."""
+        self._ends.__exit__(type(error), error, error.__traceback__)
+
+
+class OnceRoute(APIRoute):
+    """Does a POST with an Idempotency-Key once, and answers its repetitions with the first answer."""
+
+    def get_route_handler(self) -> Handler:
+        """Wrap the operation."""
+        handle = super().get_route_handler()
+
+        async def once(request: Request) -> Response:
+            key = request.headers.get(HEADER)
+            if request.method != "POST" or key is None:
+                return await handle(request)
+            if not KEY.fullmatch(key):
+                raise Invalid("the Idempotency-Key must be 1 to 255 printable ASCII characters, no spaces")
+            held = HeldTransaction(key, _fingerprint(request, await request.body()))
+            setattr(request.state, HELD, held)
+            try:
+                response = await handle(request)
+                await run_in_threadpool(held.commit, response)
+            except Replayed as replayed:
+                await run_in_threadpool(held.roll_back, replayed)
+                return _again(replayed.stored)
+            except BaseException as error:
+                await run_in_threadpool(held.roll_back, error)
+                raise
+            return response
+
+        return once
+
+
+def _fingerprint(request: Request, body: bytes) -> bytes:
+    said = (request.url.path, request.url.query, *(request.headers.get(name, "") for name in MEANINGFUL))
+    return hashlib.sha256("\n".join(said).encode() + b"\n" + body).digest()
+
+
+def _again(stored: IdempotentAnswer) -> Response:
+    headers = (stored.headers or {}) | {"Idempotency-Replayed": "true"}
+    return Response(stored.body, status_code=stored.status or 200, headers=headers)

@@ -1,0 +1,114 @@
+"""Rows into answers: labels become class names, ids become addresses."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from fastapi import Response
+from pydantic_core import to_json
+
+from app.audits import audit_service, variants
+from app.datasets import sample_pictures
+from app.schemas.audit_schemas import AuditOut, Progress, RunOut, VariantOut
+from app.schemas.dataset_schemas import DatasetOut, FileOut, SampleOut
+from app.schemas.review_schemas import ReviewOut
+from app.schemas.shared_schemas import Failure
+from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, RunStatus, Sample
+
+LARGE_FIGURES = frozenset({"transition_matrix", "confused_pairs", "budget"})
+
+
+def as_json(document: object) -> Response:
+    """Return a document that has the form it is declared to have: no model looks at it again."""
+    return Response(to_json(document, inf_nan_mode="null"), media_type="application/json")
+
+
+def dataset_out(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut:
+    """Return a dataset's answer."""
+    return DatasetOut(
+        **{
+            name: getattr(dataset, name)
+            for name in DatasetOut.model_fields
+            if name not in {"files", "has_truth", "has_probabilities", "error"}
+        },
+        has_truth=dataset.truth_version > 0,
+        has_probabilities=dataset.probabilities is not None,
+        error=Failure(**dataset.error) if dataset.error else None,
+        files=[FileOut(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in files],
+    )
+
+
+def sample_out(dataset: Dataset, sample: Sample, true_label: int | None) -> SampleOut:
+    """Return a sample's answer."""
+    names = dataset.class_names or []
+    return SampleOut(
+        position=sample.position,
+        key=sample.key,
+        split=sample.split,
+        given_label=names[sample.given_label],
+        true_label=None if true_label is None else names[true_label],
+        width=sample.width,
+        height=sample.height,
+        image_url=sample_pictures.address(dataset.kind, dataset.id, sample.position),
+    )
+
+
+def run_out(run: Run) -> RunOut:
+    """Return a run's answer."""
+    return RunOut(
+        number=run.number,
+        parent_number=run.parent_number,
+        variant=run.variant,
+        seed=run.seed,
+        status=run.status,
+        method=(run.configuration or run.request).get("method", "auto"),
+        request=run.request,
+        is_chosen=run.is_chosen,
+        result=run.result,
+        attempt=run.attempt,
+        device=run.device,
+        configuration=run.configuration,
+        progress=Progress(**run.progress) if run.progress else None,
+        waiting=Failure(**run.waiting) if run.waiting and run.status == RunStatus.QUEUED else None,
+        remarks=[Failure(**remark) for remark in run.remarks],
+        error=Failure(**run.error) if run.error else None,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+    )
+
+
+def audit_out(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> AuditOut:
+    """Return an audit's answer."""
+    return AuditOut(
+        **{
+            name: getattr(audit, name)
+            for name in (
+                "id", "dataset_id", "name", "status", "created_at", "started_at", "finished_at",
+                "configuration", "theory", "provenance",
+            )
+        },
+        summary=_headlines(audit.summary),
+        cancel_requested=audit.cancel_requested_at is not None,
+        fraction=audit_service.fraction(audit, runs),
+        eta_seconds=audit_service.eta_seconds(runs),
+        runs=[run_out(run) for run in runs],
+        variants=[VariantOut.model_validate(each) for each in variants.of(runs)],
+        provisional_available=audit.id in provisional,
+        error=Failure(**audit.error) if audit.error else None,
+    )  # fmt: skip
+
+
+def _headlines(summary: Json | None) -> Json | None:
+    """Return a summary without its large parts, which lists of audits must not repeat."""
+    return summary and {name: value for name, value in summary.items() if name not in LARGE_FIGURES}
+
+
+def review_out(dataset: Dataset, review: Review) -> ReviewOut:
+    """Return a verdict's answer."""
+    names = dataset.class_names or []
+    return ReviewOut(
+        **{
+            name: getattr(review, name)
+            for name in ("position", "verdict", "reviewer", "reviewed_at", "audit_id", "version")
+        },
+        label=None if review.label is None else names[review.label],
+    )

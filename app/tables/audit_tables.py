@@ -1,0 +1,223 @@
+"""Audits, their runs and what they found."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+
+from app.tables.access_tables import Owned
+from app.tables.dataset_tables import Dataset
+from app.tables.table_base import Base, Identified, Json, Leased, one_of
+
+
+class AuditStatus(StrEnum):
+    """Life of an audit."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RunStatus(StrEnum):
+    """Life of a run. A run handed back or swept goes from `running` to `queued` again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class IssueKind(StrEnum):
+    """What can be the matter with data beside a wrong label."""
+
+    CONFLICTING_DUPLICATE = "conflicting_duplicate"
+    DUPLICATE_ACROSS_SPLITS = "duplicate_across_splits"
+    EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    OUTLIER = "outlier"
+    BLANK = "blank"
+    UNREADABLE = "unreadable"
+    RARE_CLASS = "rare_class"
+
+
+class Audit(Identified, Owned, Base):
+    """One question asked of one dataset with one frozen configuration."""
+
+    __tablename__ = "audits"
+    __table_args__ = (
+        one_of("status", AuditStatus),
+        Index("ix_audits_dataset_id_id", "dataset_id", "id"),
+        Index("ix_audits_workspace_id_id", "workspace_id", "id"),
+    )
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="RESTRICT"))
+    name: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=AuditStatus.QUEUED)
+    configuration: Mapped[Json] = mapped_column(comment="as requested; a run holds what was chosen")
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    error: Mapped[Json | None]
+    provenance: Mapped[Json | None]
+    summary: Mapped[Json | None] = mapped_column(comment="figures that need no truth")
+    theory: Mapped[Json | None] = mapped_column(comment="the paper's bounds, with the truth that is known")
+    files: Mapped[Json | None] = mapped_column(comment="name -> bytes and SHA-256 of the downloads")
+    reported_truth_version: Mapped[int] = mapped_column(
+        server_default="0", comment="truth that the metrics and files hold"
+    )
+
+
+class Run(Identified, Leased, Base):
+    """One training on one device: the unit that is claimed, leased, checkpointed and resumed."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        one_of("status", RunStatus),
+        UniqueConstraint("audit_id", "number"),
+        Index("ix_runs_unfinished", "sent_at", postgresql_where=text("status IN ('queued', 'running')")),
+    )
+
+    audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(comment="0, 1, ... within the audit")
+    parent_number: Mapped[int | None] = mapped_column(comment="the run whose network this one starts from")
+    variant: Mapped[int | None] = mapped_column(
+        comment="runs of one variant differ by their seed; null: trained to start others from"
+    )
+    status: Mapped[str] = mapped_column(server_default=RunStatus.QUEUED)
+    queue: Mapped[str] = mapped_column(server_default="train", comment="that its messages go to")
+    waiting: Mapped[Json | None] = mapped_column(comment="code and detail of why no worker takes it")
+    request: Mapped[Json] = mapped_column(comment="what was asked of this run")
+    configuration: Mapped[Json | None] = mapped_column(comment="what was chosen, every field")
+    seed: Mapped[int] = mapped_column(BigInteger)
+    device: Mapped[str | None]
+    worker: Mapped[str | None] = mapped_column(comment="host and process")
+    progress: Mapped[Json | None] = mapped_column(comment="stage, epoch, step, samples/s, ETA")
+    result: Mapped[Json | None] = mapped_column(comment="what it came to, in figures")
+    is_chosen: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="whether the scores are made from its signals"
+    )
+    remarks: Mapped[list[Json]] = mapped_column(
+        JSONB, server_default="[]", comment="code and detail of what had to be changed for it"
+    )
+    error: Mapped[Json | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class RunEpoch(Base):
+    """What one epoch of a run came to."""
+
+    __tablename__ = "run_epochs"
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True, comment="from 1")
+    seconds: Mapped[float]
+    learning_rate: Mapped[float]
+    classifier_loss: Mapped[float | None]
+    predictor_loss: Mapped[float | None]
+    gradient_norm: Mapped[float | None] = mapped_column(comment="mean L2 norm of the predicted gradients")
+    squared_gradient_norm: Mapped[float | None] = mapped_column(
+        comment="mean of ||mu||^2, Proposition 1's L^2"
+    )
+    accuracy: Mapped[float | None] = mapped_column(comment="classifier, on given labels")
+    predictor_accuracy: Mapped[float | None] = mapped_column(comment="on given labels")
+    validation_accuracy: Mapped[float | None] = mapped_column(comment="on held-out given labels")
+    true_accuracy: Mapped[float | None] = mapped_column(comment="classifier, on truth")
+    predictor_true_accuracy: Mapped[float | None] = mapped_column(comment="on truth")
+    validation_true_accuracy: Mapped[float | None] = mapped_column(
+        comment="classifier, on the truth of what is held out"
+    )
+
+
+class Ranked:
+    """The columns of a score. High score and high distance = the label is probably wrong."""
+
+    rank: Mapped[int] = mapped_column(comment="1 = most suspicious")
+    given_label: Mapped[int] = mapped_column(comment="copied, so that one index serves the class filter")
+    score: Mapped[float | None] = mapped_column(comment="what ranks, in [0, 1]; null: the distance ranks")
+    distance: Mapped[float] = mapped_column(comment="||mu - g||, in [0, sqrt 2]")
+    error_probability: Mapped[float | None] = mapped_column(comment="estimated; null while provisional")
+    is_label_issue: Mapped[bool | None] = mapped_column(comment="automatic cut; null while provisional")
+    distance_average: Mapped[float] = mapped_column(comment="decaying average over epochs")
+    distance_last: Mapped[float] = mapped_column(comment="of the trained predictor")
+    predicted_gradient_norm: Mapped[float] = mapped_column(comment="||mu||")
+    margin: Mapped[float] = mapped_column(comment="logit of the given label minus the best other, averaged")
+    loss: Mapped[float] = mapped_column(comment="cross-entropy of the given label, nats")
+    given_label_probability: Mapped[float]
+    neighbour_disagreement: Mapped[float | None] = mapped_column(
+        comment="share of the nearest samples by the network's features with another given label"
+    )
+    suggested_label: Mapped[int]
+    suggested_confidence: Mapped[float]
+    second_label: Mapped[int | None]
+    second_probability: Mapped[float | None]
+    third_label: Mapped[int | None]
+    third_probability: Mapped[float | None]
+
+    @declared_attr
+    @classmethod
+    def audit_id(cls) -> Mapped[UUID]:
+        """Return the audit's column."""
+        return mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"), primary_key=True)
+
+    @declared_attr
+    @classmethod
+    def position(cls) -> Mapped[int]:
+        """Return the sample's column."""
+        return mapped_column(primary_key=True)
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[UniqueConstraint | Index, ...]:
+        """Serve keyset pages by rank, alone, within a class, and from a distance on."""
+        table = cls.__tablename__  # type: ignore[attr-defined]
+        return (
+            UniqueConstraint("audit_id", "rank"),
+            Index(f"ix_{table}_given_label", "audit_id", "given_label", "rank"),
+            Index(f"ix_{table}_suggested_label", "audit_id", "suggested_label", "rank"),
+            Index(f"ix_{table}_distance", "audit_id", "distance", "rank"),
+        )
+
+
+class Score(Ranked, Base):
+    """The result for one sample of a finished audit."""
+
+    __tablename__ = "scores"
+
+
+class ProvisionalScore(Ranked, Base):
+    """The head of the ranking while the audit still trains."""
+
+    __tablename__ = "provisional_scores"
+
+
+class Issue(Base):
+    """A sample or class of an audit's data that a person should look at, not for its label alone."""
+
+    __tablename__ = "issues"
+    __table_args__ = (one_of("kind", IssueKind),)
+
+    audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, comment="0, 1, ... within the kind")
+    position: Mapped[int | None] = mapped_column(comment="null: of no sample, as what could not be read")
+    key: Mapped[str] = mapped_column(comment="the sample's, or a class's name")
+    given_label: Mapped[int | None]
+    group_number: Mapped[int | None] = mapped_column(comment="duplicates: of one another, within the kind")
+    score: Mapped[float | None] = mapped_column(comment="likeness, isolation or number of samples")
+    detail: Mapped[str]
+
+
+class AuditMetrics(Base):
+    """ROC, PR and precision at k of an audit whose dataset has truth."""
+
+    __tablename__ = "audit_metrics"
+
+    audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"), primary_key=True)
+    document: Mapped[Json]

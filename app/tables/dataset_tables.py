@@ -1,0 +1,149 @@
+"""Uploads and what was read from them."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.tables.access_tables import Owned
+from app.tables.table_base import Base, Identified, Json, Leased, one_of
+
+
+class DatasetStatus(StrEnum):
+    """Life of a dataset. `ready` and `rejected` are final."""
+
+    UPLOADING = "uploading"
+    INGESTING = "ingesting"
+    READY = "ready"
+    REJECTED = "rejected"
+
+
+class Dataset(Identified, Owned, Leased, Base):
+    """An upload; immutable once ready."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (
+        one_of("status", DatasetStatus),
+        CheckConstraint("kind IN ('images', 'features')", name="kind"),
+        CheckConstraint("sample_count >= 0", name="sample_count"),
+        Index("ix_datasets_workspace_id_id", "workspace_id", "id"),
+        Index("ix_datasets_ingesting", "sent_at", postgresql_where=text("status = 'ingesting'")),
+    )
+
+    name: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=DatasetStatus.UPLOADING)
+    options: Mapped[Json] = mapped_column(comment="how to read it, as requested")
+    format: Mapped[str | None] = mapped_column(comment="as recognised")
+    kind: Mapped[str | None]
+    sample_count: Mapped[int | None]
+    class_names: Mapped[list[str] | None] = mapped_column(
+        comment="index = label; given and true names together"
+    )
+    shape: Mapped[list[int] | None] = mapped_column(
+        JSONB, comment="[H, W, C] or [D] of one sample in the pack"
+    )
+    pack_sha256: Mapped[str | None] = mapped_column(comment="content address of the pack")
+    statistics: Mapped[Json | None]
+    problem_count: Mapped[int | None] = mapped_column(comment="may exceed the problems listed")
+    truth_version: Mapped[int] = mapped_column(
+        server_default="0", comment="raised whenever truth is attached"
+    )
+    probabilities: Mapped[Json | None] = mapped_column(
+        comment="digest of the predictions that were attached; null: none"
+    )
+    progress: Mapped[Json | None] = mapped_column(comment="samples read so far")
+    error: Mapped[Json | None] = mapped_column(comment="code and sentence of a rejection")
+    ready_at: Mapped[datetime | None]
+
+
+class DatasetFile(Base):
+    """One uploaded file of a dataset."""
+
+    __tablename__ = "dataset_files"
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    uploaded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Upload(Identified, Base):
+    """A resumable upload (tus 1.0) of one file; its bytes are kept apart until it is whole."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (CheckConstraint('"offset" BETWEEN 0 AND size', name="offset"),)
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(comment="of the file it will be")
+    size: Mapped[int] = mapped_column(BigInteger, comment="bytes announced")
+    offset: Mapped[int] = mapped_column(BigInteger, server_default="0", comment="bytes safely on disk")
+    sha256: Mapped[str | None] = mapped_column(comment="announced, hexadecimal")
+    complete: Mapped[bool] = mapped_column(comment="the dataset's last file: ingestion starts after it")
+    note: Mapped[str] = mapped_column(comment="Upload-Metadata as it was sent")
+    writer: Mapped[int] = mapped_column(server_default="0", comment="requests so far; fences a late one")
+    expires_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(comment="when it became a file of the dataset")
+
+
+class Removal(Base):
+    """A folder whose rows are deleted and whose files are to be; it is removed until it is gone."""
+
+    __tablename__ = "removals"
+
+    folder: Mapped[str] = mapped_column(primary_key=True, comment="below the storage's own; or a file")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    due_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(), comment="before it somebody may still be reading"
+    )
+
+
+class Sample(Base):
+    """One item of a dataset."""
+
+    __tablename__ = "samples"
+    __table_args__ = (
+        Index("ix_samples_key", "dataset_id", "key"),
+        Index("ix_samples_given_label", "dataset_id", "given_label", "position"),
+    )
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(comment="file name or row id, for people")
+    given_label: Mapped[int]
+    split: Mapped[str | None]
+    width: Mapped[int | None] = mapped_column(comment="pixels of the original")
+    height: Mapped[int | None] = mapped_column(comment="pixels of the original")
+    source_offset: Mapped[int | None] = mapped_column(BigInteger, comment="bytes into the uploaded file")
+    source_length: Mapped[int | None] = mapped_column(BigInteger, comment="bytes stored there")
+    source_method: Mapped[int | None] = mapped_column(comment="ZIP compression: 0 stored, 8 deflated")
+
+
+class Truth(Base):
+    """The clean label of a sample, where known; never read by training."""
+
+    __tablename__ = "truths"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["dataset_id", "position"], [Sample.dataset_id, Sample.position], ondelete="CASCADE"
+        ),
+    )
+
+    dataset_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    true_label: Mapped[int]
+
+
+class Problem(Base):
+    """A sample that ingestion left out, or a peculiarity that it noticed."""
+
+    __tablename__ = "problems"
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, comment="order of discovery")
+    key: Mapped[str]
+    code: Mapped[str]
+    detail: Mapped[str]

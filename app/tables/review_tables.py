@@ -1,0 +1,49 @@
+"""People's verdicts."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Sequence, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.tables.audit_tables import Audit
+from app.tables.dataset_tables import Sample
+from app.tables.table_base import Base, one_of
+
+
+class Verdict(StrEnum):
+    """What a person says of a sample's given label."""
+
+    KEEP = "keep"
+    RELABEL = "relabel"
+    DROP = "drop"
+    UNSURE = "unsure"
+
+
+class Review(Base):
+    """A person's verdict on a sample's uploaded label; every audit of the dataset shares it."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["dataset_id", "position"], [Sample.dataset_id, Sample.position], ondelete="CASCADE"
+        ),
+        one_of("verdict", Verdict),
+        CheckConstraint("(verdict = 'relabel') = (label IS NOT NULL)", name="label"),
+        Index("ix_reviews_version", "dataset_id", "version"),
+    )
+    versions = Sequence("review_versions", metadata=Base.metadata)
+
+    dataset_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    verdict: Mapped[str]
+    label: Mapped[int | None] = mapped_column(comment="the right one; of relabel alone")
+    audit_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey(Audit.id, ondelete="SET NULL"), index=True, comment="whose ranking showed the sample"
+    )
+    reviewer: Mapped[str]
+    reviewed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    version: Mapped[int] = mapped_column(
+        BigInteger, server_default=versions.next_value(), comment="new with every write, never used twice"
+    )

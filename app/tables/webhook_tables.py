@@ -1,0 +1,55 @@
+"""Who is told when audits end."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.tables.access_tables import Owned
+from app.tables.table_base import Base, Identified, one_of
+
+
+class Webhook(Identified, Owned, Base):
+    """An address that is told when audits end."""
+
+    __tablename__ = "webhooks"
+
+    url: Mapped[str]
+    events: Mapped[list[str]]
+    secret: Mapped[str] = mapped_column(comment="signs what is sent, so that it must be kept in the clear")
+    disabled_at: Mapped[datetime | None] = mapped_column(comment="the receiver said that it is gone (410)")
+
+
+class DeliveryStatus(StrEnum):
+    """Life of a delivery."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class WebhookDelivery(Identified, Base):
+    """One message to one webhook. Its id is the message's, the same in every attempt."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        one_of("status", DeliveryStatus),
+        Index("ix_webhook_deliveries_webhook_id_id", "webhook_id", "id"),
+        Index(
+            "ix_webhook_deliveries_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")
+        ),
+    )
+
+    webhook_id: Mapped[UUID] = mapped_column(ForeignKey(Webhook.id, ondelete="CASCADE"))
+    event: Mapped[str]
+    body: Mapped[str] = mapped_column(comment="JSON, byte for byte as it is signed")
+    status: Mapped[str] = mapped_column(server_default=DeliveryStatus.PENDING)
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    next_attempt_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(), comment="also the lease of the attempt that is under way"
+    )
+    attempted_at: Mapped[datetime | None]
+    response_status: Mapped[int | None] = mapped_column(comment="of the last attempt; null: no answer")
+    error: Mapped[str | None] = mapped_column(comment="why the last attempt failed")

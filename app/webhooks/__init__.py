@@ -1,0 +1,1 @@
+"""Addresses that are told when audits end."""

@@ -1,0 +1,199 @@
+"""Webhooks as Standard Webhooks has them: signed messages that are sent until they arrive."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from app.infra.database import send_after_commit
+from app.infra.errors import Invalid, NotFound
+from app.infra.queue import Task
+from app.tables import Audit, DeliveryStatus, Webhook, WebhookDelivery
+
+SECRET_PREFIX, SECRET_BYTES = "whsec_", 32
+MOST_WEBHOOKS = 50
+# Seconds from one attempt to the next: nine attempts over almost two days.
+PAUSES = (5, 30, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 24 * 3600)
+SUMMARY_FIELDS = ("sample_count", "expected_error_count", "label_issue_count")
+
+
+class Event(StrEnum):
+    """What is told."""
+
+    SUCCEEDED = "audit.succeeded"
+    FAILED = "audit.failed"
+    CANCELLED = "audit.cancelled"
+    TEST = "webhook.test"
+
+
+def create(session: Session, *, url: str, events: list[Event]) -> Webhook:
+    """Make a webhook with a new secret.
+
+    Raises:
+        Invalid: there are too many.
+
+    """
+    if (session.scalar(select(func.count()).select_from(Webhook)) or 0) >= MOST_WEBHOOKS:
+        raise Invalid(f"there can be at most {MOST_WEBHOOKS} webhooks; delete one first")
+    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    webhook = Webhook(url=url, events=[str(event) for event in events], secret=secret)
+    session.add(webhook)
+    session.flush()
+    session.refresh(webhook)
+    return webhook
+
+
+def get(session: Session, webhook_id: UUID) -> Webhook:
+    """Return a webhook.
+
+    Raises:
+        NotFound: no such webhook.
+
+    """
+    found = session.get(Webhook, webhook_id)
+    if found is None:
+        raise NotFound(f"there is no webhook {webhook_id}")
+    return found
+
+
+def list_all(session: Session) -> list[Webhook]:
+    """Return the webhooks in order of creation."""
+    return list(session.scalars(select(Webhook).order_by(Webhook.id)))
+
+
+def remove(session: Session, webhook_id: UUID) -> None:
+    """Delete a webhook and its deliveries."""
+    session.execute(delete(Webhook).where(Webhook.id == get(session, webhook_id).id))
+
+
+def page(session: Session, webhook: Webhook, *, before: UUID | None, limit: int) -> list[WebhookDelivery]:
+    """Return deliveries, newest first, created before the given one."""
+    statement = select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook.id)
+    if before is not None:
+        statement = statement.where(WebhookDelivery.id < before)
+    return list(session.scalars(statement.order_by(WebhookDelivery.id.desc()).limit(limit)))
+
+
+def announce(session: Session, audit_id: UUID) -> None:
+    """Tell the webhooks of an audit's workspace that it has ended, once this transaction is committed."""
+    session.flush()
+    audit = session.get_one(Audit, audit_id, populate_existing=True)
+    event = Event(f"audit.{audit.status}")
+    statement = select(Webhook).where(
+        Webhook.workspace_id == audit.workspace_id, Webhook.disabled_at.is_(None)
+    )
+    for webhook in session.scalars(statement):
+        if event in webhook.events:
+            _enqueue(session, webhook, event, _of_audit(audit))
+
+
+def test(session: Session, webhook: Webhook) -> WebhookDelivery:
+    """Send a message that says only that the way is open; a webhook that was disabled is tried again."""
+    webhook.disabled_at = None
+    return _enqueue(session, webhook, Event.TEST, {"webhook_id": str(webhook.id)})
+
+
+def send_again(session: Session, webhook: Webhook, delivery_id: UUID) -> WebhookDelivery:
+    """Send a message once more from the first attempt on, under its own id.
+
+    Raises:
+        NotFound: this webhook has no such delivery.
+
+    """
+    delivery = session.get(WebhookDelivery, delivery_id)
+    if delivery is None or delivery.webhook_id != webhook.id:
+        raise NotFound(f"webhook {webhook.id} has no delivery {delivery_id}")
+    webhook.disabled_at = None
+    delivery.status, delivery.attempts, delivery.next_attempt_at = DeliveryStatus.PENDING, 0, func.now()
+    session.flush()
+    session.refresh(delivery)
+    send_after_commit(session, Task.DELIVER, delivery.id)
+    return delivery
+
+
+def claim(session: Session, delivery_id: UUID) -> tuple[WebhookDelivery, Webhook] | None:
+    """Take a delivery that is due and set the time of its next attempt; None: there is nothing to send."""
+    delivery = session.get(WebhookDelivery, delivery_id, with_for_update={"skip_locked": True})
+    if delivery is None or delivery.status != DeliveryStatus.PENDING:
+        return None
+    now = session.scalars(select(func.now())).one()
+    if delivery.next_attempt_at > now:
+        return None
+    pause = PAUSES[min(delivery.attempts, len(PAUSES) - 1)]
+    delivery.attempts += 1
+    delivery.attempted_at, delivery.next_attempt_at = now, now + timedelta(seconds=pause)
+    return delivery, session.get_one(Webhook, delivery.webhook_id)
+
+
+def record(
+    session: Session, delivery: WebhookDelivery, *, response_status: int | None, error: str | None
+) -> None:
+    """Write what an attempt came to; the last one that fails ends the delivery."""
+    is_last = delivery.attempts > len(PAUSES)
+    status = DeliveryStatus.FAILED if is_last else DeliveryStatus.PENDING
+    values = {
+        "status": DeliveryStatus.DELIVERED if error is None else status,
+        "response_status": response_status,
+        "error": error,
+    }
+    mine = (WebhookDelivery.id == delivery.id, WebhookDelivery.attempts == delivery.attempts)
+    session.execute(update(WebhookDelivery).where(*mine).values(**values))
+
+
+def give_up(session: Session, webhook: Webhook, delivery: WebhookDelivery) -> None:
+    """Send nothing more to a receiver that says that it is gone."""
+    now = func.now()
+    session.execute(update(Webhook).where(Webhook.id == webhook.id).values(disabled_at=now))
+    ended = {"status": DeliveryStatus.FAILED, "response_status": 410, "error": "the receiver is gone (410)"}
+    session.execute(update(WebhookDelivery).where(WebhookDelivery.id == delivery.id).values(**ended))
+
+
+def due(session: Session) -> list[UUID]:
+    """Return the deliveries whose next attempt is due."""
+    statement = select(WebhookDelivery.id).where(
+        WebhookDelivery.status == DeliveryStatus.PENDING, WebhookDelivery.next_attempt_at <= func.now()
+    )
+    return list(session.scalars(statement))
+
+
+def signed_headers(delivery_id: UUID, body: str, secret: str, *, at: datetime) -> dict[str, str]:
+    """Return the headers by which a receiver knows that a message is ours, new, and not seen before."""
+    timestamp = str(int(at.timestamp()))
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    digest = hmac.new(key, f"{delivery_id}.{timestamp}.{body}".encode(), hashlib.sha256).digest()
+    return {
+        "webhook-id": str(delivery_id),
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+    }
+
+
+def _enqueue(session: Session, webhook: Webhook, event: Event, data: dict[str, Any]) -> WebhookDelivery:
+    body = {"type": event, "timestamp": datetime.now(UTC).isoformat(), "data": data}
+    delivery = WebhookDelivery(webhook_id=webhook.id, event=event, body=json.dumps(body))
+    session.add(delivery)
+    session.flush()
+    session.refresh(delivery)
+    send_after_commit(session, Task.DELIVER, delivery.id)
+    return delivery
+
+
+def _of_audit(audit: Audit) -> dict[str, Any]:
+    summary = audit.summary or {}
+    return {
+        "id": str(audit.id),
+        "dataset_id": str(audit.dataset_id),
+        "name": audit.name,
+        "status": audit.status,
+        "finished_at": None if audit.finished_at is None else audit.finished_at.isoformat(),
+        "error": audit.error,
+        "summary": {name: summary.get(name) for name in SUMMARY_FIELDS} if audit.summary else None,
+    }

@@ -1,0 +1,208 @@
+"""One training on several devices: every process holds the networks, and a share of every batch.
+
+Gradients and batch statistics are those of the whole batch, so that the result is that of one process, up to
+rounding and up to what is drawn at random on the device (augmentation, dropout, "+S"), which differs.
+
+Shape suffixes: N samples, B of a batch.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import pairwise
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed import Store  # type: ignore[attr-defined]
+
+from models.acceleration.synchronised_batch_norm import SynchronisedBatchNorm
+from models.configuration.training_config import TrainingConfig
+from models.inputs.batches import JUDGING_BATCH, batch_bounds
+
+LEADER = 0
+TIMEOUT = timedelta(minutes=5)
+MEETING_SECONDS = 0.5
+_GO, _MERGE, _STOP = range(3)
+
+
+def processes_max(config: TrainingConfig, sample_count: int) -> int:
+    """Return how many processes can share every batch of a training: each needs a row of the smallest."""
+    held_out = round(sample_count * config.validation_fraction)
+    passes = [(sample_count - held_out, config.batch_size)]
+    passes += [(held_out, JUDGING_BATCH), (sample_count, JUDGING_BATCH)]
+    bounds = [batch_bounds(count, size) for count, size in passes if count]
+    return min(stop - start for borders in bounds for start, stop in pairwise(borders))
+
+
+class Dismissed(Exception):
+    """The leader's process ended the training."""
+
+
+class Group:
+    """A process on its own: everything is together already."""
+
+    rank = LEADER
+    size = 1
+
+    def share(self, order_N: Tensor, bounds: Sequence[int]) -> tuple[Tensor, Sequence[int]]:
+        """Return this process's part of every stretch of `order_N` between bounds, and their borders."""
+        return order_N, bounds
+
+    def synchronise(self, network: nn.Module) -> None:
+        """Give a network batch statistics of all processes' rows."""
+
+    def weighted(self, loss: Tensor, *, rows: int) -> Tensor:
+        """Return what to go back from, given the mean loss of this process's rows.
+
+        Rows of others enter through the batch statistics, so that shares of unequal size must weigh before.
+        """
+        del rows
+        return loss
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter], *, rows: int) -> None:
+        """Make every gradient of a weighted loss that of the mean over all processes' rows."""
+
+    def merge(self, tensors: Iterable[Tensor], index: Tensor) -> None:
+        """Bring the rows that this process wrote, `index`, to all of them, and theirs here."""
+
+    def average(self, sums: Tensor) -> None:
+        """Replace sums by their mean over the processes: added up, they stay what they were."""
+
+    def total(self, value: float) -> float:
+        """Return the sum of the processes' values."""
+        return value
+
+    def is_due(self, step: int, *, by_clock: bool) -> bool:
+        """Return whether progress is reported after this step; all processes must agree on it."""
+        del step
+        return by_clock
+
+    def meet(self, lead: Callable[[], None], merge: Callable[[], None], *, seconds_per_step: float) -> None:
+        """Let the leader report; whenever it calls `gather` meanwhile, all processes merge."""
+        del merge, seconds_per_step
+        lead()
+
+    def gather(self, merge: Callable[[], None]) -> None:
+        """Have all processes merge; for the leader, in a meeting."""
+
+
+class Ranks(Group):
+    """This process among those that torch.distributed has joined."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
+        self._device = device
+        self._step = self._next_meeting = 0
+
+    def share(self, order_N: Tensor, bounds: Sequence[int]) -> tuple[Tensor, Sequence[int]]:
+        """See Group; shares differ by one row at most, and none is empty."""
+        parts, borders = [], [0]
+        for start, stop in pairwise(bounds):
+            rows = stop - start
+            if rows < self.size:
+                raise ValueError(
+                    f"A batch of {rows} samples cannot be shared by {self.size} devices; use fewer."
+                )
+            first, last = (start + rows * rank // self.size for rank in (self.rank, self.rank + 1))
+            parts.append(order_N[first:last])
+            borders.append(borders[-1] + last - first)
+        return torch.cat(parts) if parts else order_N[:0], borders
+
+    def synchronise(self, network: nn.Module) -> None:
+        """See Group; torch's own layer needs a GPU."""
+        if self._device.type == "cuda":
+            nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        else:
+            SynchronisedBatchNorm.convert(network)
+
+    def weighted(self, loss: Tensor, *, rows: int) -> Tensor:
+        """See Group."""
+        return loss * rows
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter], *, rows: int) -> None:
+        """See Group; one exchange of all gradients and of the number of rows."""
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        counted = torch.full((1,), float(rows), device=self._device)
+        flat = torch.cat([counted, *(gradient.flatten() for gradient in gradients)])
+        distributed.all_reduce(flat)
+        flat = flat[1:] / flat[0]
+        parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def merge(self, tensors: Iterable[Tensor], index: Tensor) -> None:
+        """See Group; no row may have been written by two processes."""
+        index = index.to(self._device)
+        for tensor in tensors:
+            written_N = torch.zeros(len(tensor), dtype=torch.uint8, device=self._device)
+            written_N[index] = 1
+            rows = torch.zeros_like(tensor)
+            rows[index] = tensor[index]
+            distributed.all_reduce(written_N)
+            distributed.all_reduce(rows)
+            is_written_N = written_N.bool().view(-1, *[1] * (tensor.dim() - 1))
+            torch.where(is_written_N, rows, tensor, out=tensor)
+
+    def average(self, sums: Tensor) -> None:
+        """See Group."""
+        distributed.all_reduce(sums)
+        sums /= self.size
+
+    def total(self, value: float) -> float:
+        """See Group."""
+        values = torch.tensor(value, dtype=torch.float64, device=self._device)
+        distributed.all_reduce(values)
+        return float(values)
+
+    def is_due(self, step: int, *, by_clock: bool) -> bool:
+        """See Group; the meeting before has agreed on it, by the leader's clock."""
+        del by_clock
+        self._step = step
+        return step >= self._next_meeting
+
+    def meet(self, lead: Callable[[], None], merge: Callable[[], None], *, seconds_per_step: float) -> None:
+        """See Group. Where the leader raises, the others raise Dismissed."""
+        if self.rank != LEADER:
+            while (command := self._heard())[0] == _MERGE:
+                merge()
+            if command[0] == _STOP:
+                raise Dismissed
+            self._next_meeting = command[1]
+            return
+        command = [_STOP, 0]
+        try:
+            lead()
+            command = [_GO, self._step + max(1, round(MEETING_SECONDS / seconds_per_step))]
+        finally:
+            self._next_meeting = self._said(command)[1]
+
+    def gather(self, merge: Callable[[], None]) -> None:
+        """See Group."""
+        self._said([_MERGE, 0])
+        merge()
+
+    def _said(self, command: list[int]) -> list[int]:
+        distributed.broadcast(torch.tensor(command, device=self._device), LEADER)
+        return command
+
+    def _heard(self) -> list[int]:
+        command = torch.zeros(2, dtype=torch.int64, device=self._device)
+        distributed.broadcast(command, LEADER)
+        heard: list[int] = command.tolist()
+        return heard
+
+
+@contextmanager
+def joined(
+    device: torch.device, *, store: Store | None = None, rank: int = -1, size: int = -1
+) -> Iterator[Ranks]:
+    """Join the other processes: those that meet at `store`, else those that torchrun's variables name."""
+    is_cuda = device.type == "cuda"
+    if is_cuda:
+        torch.cuda.set_device(device)
+    backend = "nccl" if is_cuda else "gloo"
+    distributed.init_process_group(backend, timeout=TIMEOUT, store=store, rank=rank, world_size=size)
+    try:
+        yield Ranks(device)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,1 @@
+"""What exists, by name, without torch: app, worker and models may all import it."""

@@ -1,0 +1,1 @@
+"""The typed configuration of a training, and the defaults for what a user left open."""

@@ -1,0 +1,1 @@
+"""What else is wrong with data: duplicates, outliers, and the neighbours that tell."""

@@ -1,0 +1,28 @@
+"""Samples that are like nothing else: how far their nearest neighbours are by the network's features.
+
+Shape suffix: N samples.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from models.data_issues.neighbours import Neighbours
+
+FENCE = 3.0
+"""Interquartile ranges beyond the upper quartile from which a value is far out (Tukey)."""
+NOTHING = 1e-4
+"""Distances below this are alike, however many times smaller one is than the other."""
+
+
+def isolation(neighbours: Neighbours) -> npt.NDArray[np.float32]:
+    """Return the mean cosine distance to the nearest neighbours [N], 0 to 2; high = alone."""
+    distance_N: npt.NDArray[np.float32] = (1 - neighbours.similarity_Nk).mean(axis=1)
+    return distance_N.clip(0, 2)
+
+
+def is_outlier(isolation_N: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Return which isolations lie far out, by their logarithms [N]."""
+    log_N = np.log(isolation_N + NOTHING)
+    lower, upper = np.quantile(log_N, [0.25, 0.75])
+    far_N: npt.NDArray[np.bool_] = log_N > upper + FENCE * (upper - lower)
+    return far_N & (isolation_N > NOTHING)

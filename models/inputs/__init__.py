@@ -1,0 +1,1 @@
+"""From an array of samples to a network's input: checks, order, batches, augmentation."""

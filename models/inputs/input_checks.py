@@ -1,0 +1,29 @@
+"""What can be trained on, and what is refused before anything starts."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from models.inputs.batches import Inputs
+
+
+def checked_labels(inputs: Inputs, labels_N: npt.NDArray[np.integer[Any]], class_count: int) -> Tensor:
+    """Return the labels as an int64 tensor; raise ValueError where samples or labels cannot be trained on."""
+    is_image = inputs.dtype == np.uint8 and inputs.ndim == 4  # noqa: PLR2004  # N, H, W, C
+    is_features = inputs.dtype == np.float32 and inputs.ndim == 2  # noqa: PLR2004  # N, D
+    if not (is_image or is_features):
+        raise ValueError(
+            f"Samples are uint8 [N, H, W, C] or float32 [N, D], not {inputs.dtype} {list(inputs.shape)}."
+        )
+    if labels_N.shape != (len(inputs),) or not np.issubdtype(labels_N.dtype, np.integer):
+        raise ValueError(
+            f"{len(inputs)} samples need as many whole labels, not {labels_N.dtype} {labels_N.shape}."
+        )
+    if len(inputs) < 2 or class_count < 2:  # noqa: PLR2004  # one of anything cannot be told apart
+        raise ValueError(f"Training needs 2 samples and 2 classes, not {len(inputs)} and {class_count}.")
+    if labels_N.min() < 0 or labels_N.max() >= class_count:
+        raise ValueError(f"Labels lie in 0 .. {class_count - 1}, not {labels_N.min()} .. {labels_N.max()}.")
+    return torch.from_numpy(np.array(labels_N, dtype=np.int64))

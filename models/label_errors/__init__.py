@@ -1,0 +1,1 @@
+"""Which labels are wrong: error probabilities, counts, rankings and their measures."""

@@ -1,0 +1,54 @@
+"""Signals from probabilities that somebody else's model gave, in place of a training.
+
+They should be out of sample: a model that has seen a wrong label believes it. Shape suffixes: N samples,
+K classes.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.training.signals import TOP, Signals, rivalry
+
+LEAST = 1e-12
+BLOCK_ROWS = 65_536
+
+
+def signals(probabilities_NK: npt.NDArray[np.float32], labels_N: npt.NDArray[np.integer[Any]]) -> Signals:
+    """Return what these probabilities tell about the given labels, as if a judge had given them.
+
+    The gradient norm is 0: nothing was trained. The margin is that of log-probabilities, which differ from
+    logits by a constant of each row.
+    """
+    stretches = [slice(start, start + BLOCK_ROWS) for start in range(0, len(labels_N), BLOCK_ROWS)]
+    blocks = [_of_block(np.asarray(probabilities_NK[part]), labels_N[part]) for part in stretches]
+    return Signals(**{name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]})
+
+
+def _of_block(
+    probabilities_BK: npt.NDArray[np.float32], labels_B: npt.NDArray[np.integer[Any]]
+) -> dict[str, npt.NDArray[Any]]:
+    row = np.arange(len(labels_B))
+    given_B = probabilities_BK[row, labels_B]
+    difference_BK = probabilities_BK.copy()
+    difference_BK[row, labels_B] -= 1
+    distance_B = np.sqrt((difference_BK**2).sum(axis=1))
+    difference_BK[row, labels_B] = -1
+    best_other_B = difference_BK.max(axis=1)
+    log_given_B, log_other_B = (np.log(np.maximum(each, LEAST)) for each in (given_B, best_other_B))
+    order_BT = np.argsort(-probabilities_BK, axis=1, kind="stable")[:, :TOP]
+    missing = ((0, 0), (0, TOP - order_BT.shape[1]))
+    margin_B = log_given_B - log_other_B
+    return {
+        "score": rivalry(margin_B),
+        "distance": distance_B,
+        "distance_average": distance_B,
+        "distance_last": distance_B,
+        "predicted_gradient_norm": np.zeros_like(distance_B),
+        "margin": margin_B,
+        "given_label_probability": given_B,
+        "top_labels_N3": np.pad(order_BT, missing, constant_values=-1),
+        "top_probabilities_N3": np.pad(np.take_along_axis(probabilities_BK, order_BT, axis=1), missing),
+        "loss": -log_given_B,
+    }

@@ -1,0 +1,67 @@
+"""Cross-entropy (CE), and with noise added to its gradient at the logits (CE + GN, CE + LN)."""
+
+import math
+
+import torch
+from torch.nn import functional
+
+from models.paper import limit
+from models.paper.limit import GradientModel
+from models.paper.objectives.objective import Objective, ObjectiveConfig, Outcome, Outputs
+from models.paper.objectives.single_network import judged_by_classifier
+
+
+class CrossEntropy:
+    """Plain cross-entropy training of one network; also the parent run of FW, DMI and "+ init."."""
+
+    has_predictor = False
+
+    def __init__(self, _: ObjectiveConfig) -> None:
+        pass
+
+    def __call__(self, outputs: Outputs, _: torch.Generator) -> Outcome:
+        """Train with g = s(a) - y itself."""
+        loss = functional.cross_entropy(outputs.classifier_logits_BK, outputs.labels_B)
+        return judged_by_classifier(outputs, loss)
+
+
+class NoisyCrossEntropy:
+    """Cross-entropy whose gradient at the logits is g + eps, E eps = 0, every entry of the same deviation."""
+
+    has_predictor = False
+
+    def __init__(self, config: ObjectiveConfig, noise_model: GradientModel) -> None:
+        self._class_count = config.class_count
+        self._noise_model = noise_model
+        self._noise_lambda = noise_lambda(config.noise_std, noise_model)
+
+    def __call__(self, outputs: Outputs, generator: torch.Generator) -> Outcome:
+        """Train with a noisy g: the comparison that shows LIMIT to do more than add noise (sec. 4.1)."""
+        logits_BK = outputs.classifier_logits_BK
+        targets_BK = limit.one_hot(outputs.labels_B, self._class_count)
+        noisy_BK = limit.sample_gradient(
+            limit.cross_entropy_gradient(logits_BK.detach(), targets_BK),
+            gradient_model=self._noise_model,
+            noise_lambda=self._noise_lambda,
+            generator=generator,
+        )
+        return judged_by_classifier(outputs, limit.surrogate_loss(logits_BK, noisy_BK))
+
+
+def noise_lambda(deviation: float, noise_model: GradientModel) -> float:
+    """Return the lambda at which `limit.sample_gradient` has this standard deviation.
+
+    Gaussian: variance 1 / (2 lambda). Laplace: scale 1 / lambda, hence variance 2 / lambda^2.
+    """
+    is_gaussian = noise_model is GradientModel.GAUSSIAN
+    return 0.5 / deviation**2 if is_gaussian else math.sqrt(2) / deviation
+
+
+def ce_gn(config: ObjectiveConfig) -> Objective:
+    """Return CE + GN, with Gaussian noise."""
+    return NoisyCrossEntropy(config, GradientModel.GAUSSIAN)
+
+
+def ce_ln(config: ObjectiveConfig) -> Objective:
+    """Return CE + LN, with Laplace noise."""
+    return NoisyCrossEntropy(config, GradientModel.LAPLACE)

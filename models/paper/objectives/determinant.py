@@ -1,0 +1,30 @@
+"""Determinant mutual information (DMI; Xu et al., 2019)."""
+
+import torch
+
+from models.paper import limit
+from models.paper.objectives.objective import ObjectiveConfig, Outcome, Outputs
+from models.paper.objectives.single_network import judged_by_classifier
+
+OFFSET = 1e-3
+"""Added to |det U|, which is 0 for a batch that lacks a class."""
+
+
+class DeterminantMutualInformation:
+    """-log(|det U| + 0.001), U = Y^T s(A) the batch's unnormalised K x K confusion matrix.
+
+    Any permutation of the classes has the same loss, so training must start from a CE model. The determinant
+    is taken in float64: with 100 classes it leaves float32's range.
+    """
+
+    has_predictor = False
+
+    def __init__(self, config: ObjectiveConfig) -> None:
+        self._class_count = config.class_count
+
+    def __call__(self, outputs: Outputs, _: torch.Generator) -> Outcome:
+        """Train with the batch's determinant."""
+        targets_BK = limit.one_hot(outputs.labels_B, self._class_count).double()
+        confusion_KK = targets_BK.T @ outputs.classifier_logits_BK.double().softmax(1)
+        loss = -torch.log(torch.linalg.det(confusion_KK).abs() + OFFSET)
+        return judged_by_classifier(outputs, loss.float())

@@ -1,0 +1,50 @@
+"""Forward correction (FW; Patrini et al., 2017): a cross-entropy that expects the labels to be noisy.
+
+Shape suffixes: N samples, B of a batch, K classes.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from models.paper.objectives.objective import ObjectiveConfig, Outcome, Outputs
+from models.paper.objectives.single_network import judged_by_classifier
+
+PERCENTILE = 0.97
+"""Which sample represents a class: above it lie outliers."""
+LEAST_PROBABILITY = 1e-7
+"""Of a given label, so that a transition held to be impossible costs a finite loss."""
+
+
+def transition_matrix(probabilities_NK: Tensor) -> Tensor:
+    """Return T [K, K], row i the given labels' estimated distribution among samples of class i.
+
+    Row i is the softmax of the sample at the 97th percentile of s(a)[i]: the least confident one that is at
+    least as confident as 97 % of all. Rows are normalised.
+
+    Args:
+        probabilities_NK: softmax of a trained CE network over the training samples.
+
+    """
+    count, class_count = probabilities_NK.shape
+    place = math.ceil(PERCENTILE * (count - 1))
+    order_NK = probabilities_NK.argsort(dim=0, stable=True)
+    rows_KK = probabilities_NK[order_NK[place, torch.arange(class_count, device=order_NK.device)]]
+    return rows_KK / rows_KK.sum(1, keepdim=True)
+
+
+class ForwardCorrection:
+    """-log((s(a) T)[y]), mean over the batch."""
+
+    has_predictor = False
+
+    def __init__(self, config: ObjectiveConfig) -> None:
+        self._transition_KK = config.transition_KK
+
+    def __call__(self, outputs: Outputs, _: torch.Generator) -> Outcome:
+        """Train f so that its prediction, passed through T, explains the given labels."""
+        assert self._transition_KK is not None, "the transition matrix is estimated before the first step"
+        given_BK = outputs.classifier_logits_BK.softmax(1) @ self._transition_KK
+        given_B = given_BK.gather(1, outputs.labels_B[:, None])[:, 0]
+        return judged_by_classifier(outputs, -given_B.clamp_min(LEAST_PROBABILITY).log().mean())

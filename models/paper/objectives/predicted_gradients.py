@@ -1,0 +1,84 @@
+"""LIMIT (eq. 10, Alg. 1): the classifier descends on gradients that were predicted without labels."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from models.paper import limit
+from models.paper.objectives.objective import Objective, ObjectiveConfig, Outcome, Outputs, Stage
+
+SETTLED_BETA = 3.0
+"""Factor on beta once a classifier has settled: Laplace gradients need more of the penalty (Fig. A1)."""
+
+
+class Limit:
+    """LIMIT_G or LIMIT_L, by the distribution that the predictor assumes; without one, fitted to labels."""
+
+    has_predictor = True
+
+    def __init__(self, config: ObjectiveConfig, gradient_model: limit.GradientModel | None) -> None:
+        self._config = config
+        self._gradient_model = gradient_model
+
+    def __call__(self, outputs: Outputs, generator: torch.Generator) -> Outcome:
+        """Follow Alg. 1: predict the gradient, train f with it, and q to predict it better."""
+        logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
+        assert logits_b_BK is not None
+        targets_BK = limit.one_hot(outputs.labels_B, self._config.class_count)
+        gradient_BK = limit.cross_entropy_gradient(logits_a_BK.detach(), targets_BK)
+        predicted_BK = limit.predicted_gradient(logits_a_BK, logits_b_BK)
+        if self._gradient_model is None:
+            loss_B = limit.categorical_predictor_loss(
+                logits_b_BK, outputs.labels_B, predicted_BK, beta=self._config.beta
+            )
+        else:
+            loss_B = limit.predictor_loss(
+                predicted_BK, gradient_BK, gradient_model=self._gradient_model, beta=self._config.beta
+            )
+        return Outcome(
+            classifier_loss=limit.surrogate_loss(logits_a_BK, self._used(predicted_BK, generator)),
+            predictor_loss=loss_B.mean(),
+            gradient_norm_B=torch.linalg.vector_norm(predicted_BK.detach(), dim=1),
+            judge_logits_BK=logits_b_BK.detach(),
+        )
+
+    def _used(self, predicted_BK: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the gradient that trains f: the mean of q(g | x), or with "+S" a sample of it."""
+        if not self._config.sample_gradients:
+            return predicted_BK
+        return limit.sample_gradient(
+            predicted_BK.detach(),
+            gradient_model=self._gradient_model or limit.GradientModel.GAUSSIAN,
+            noise_lambda=self._config.noise_lambda,
+            generator=generator,
+        )
+
+
+def limit_g(config: ObjectiveConfig) -> Objective:
+    """Return LIMIT with a Gaussian q(g | x)."""
+    return Limit(config, limit.GradientModel.GAUSSIAN)
+
+
+def limit_l(config: ObjectiveConfig) -> Objective:
+    """Return LIMIT with a Laplace q(g | x)."""
+    return Limit(config, limit.GradientModel.LAPLACE)
+
+
+def limit_c(config: ObjectiveConfig) -> Objective:
+    """Return LIMIT with a predictor that is fitted to the labels by cross-entropy; "+S" noise is Gaussian."""
+    return Limit(config, None)
+
+
+def limit_by_evidence(config: ObjectiveConfig) -> Objective:
+    """Return LIMIT_G, for weak classifiers LIMIT_C, and for settled ones LIMIT_L, which hardly memorises.
+
+    Gaussian gradients learn anything quickly, wrong labels too; cross-entropy learns hard data sooner, and
+    memorises them sooner; Laplace gradients leave alone what contradicts them, and before anything is
+    learned that is everything (docs/detection.md).
+    """
+    if config.stage is Stage.WEAK:
+        return limit_c(config)
+    if config.stage is Stage.COMPETENT:
+        return limit_g(config)
+    return limit_l(replace(config, beta=SETTLED_BETA * config.beta))

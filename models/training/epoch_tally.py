@@ -1,0 +1,126 @@
+"""The figures of one epoch, summed on the device and read once at its end.
+
+Shape suffixes: N samples, B of a batch, K classes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.paper.objectives import Outcome
+from models.training.progress import EpochRecord
+
+CONFIDENT_SHARE = 0.1
+"""The most confident tenth of the samples tells how far the classifier can be trusted at its best."""
+
+_SAMPLES, _CLASSIFIER_LOSS, _PREDICTOR_LOSS, _GRADIENT_NORM, _SQUARED_NORM = range(5)
+
+
+class EpochTally:
+    """Sums over an epoch's samples, and each network's first choice for every sample."""
+
+    def __init__(self, *, sample_count: int, has_predictor: bool, device: torch.device) -> None:
+        self.sums = torch.zeros(5, dtype=torch.float64, device=device)
+        self._classifier_N = torch.full((sample_count,), -1, device=device)
+        self._confidence_N = torch.zeros(sample_count, device=device)
+        self._predictor_N = torch.full((sample_count,), -1, device=device) if has_predictor else None
+
+    def reset(self) -> None:
+        """Begin an epoch; predictions stay until they are replaced."""
+        self.sums.zero_()
+
+    def add(self, index_B: Tensor, labels_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor) -> None:
+        """Count a training batch."""
+        count = len(index_B)
+        zero = torch.zeros((), device=self.sums.device)
+        predictor_loss = zero if outcome.predictor_loss is None else outcome.predictor_loss.detach() * count
+        self.sums += torch.stack(
+            [
+                zero + count,
+                functional.cross_entropy(classifier_logits_BK, labels_B, reduction="sum"),
+                predictor_loss,
+                outcome.gradient_norm_B.sum(),
+                outcome.gradient_norm_B.square().sum(),
+            ]
+        )
+        self.predict(index_B, outcome, classifier_logits_BK)
+
+    def predict(self, index_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor) -> None:
+        """Note both networks' first choices, and how sure the classifier is of its own."""
+        first_B = classifier_logits_BK.softmax(1).max(1)
+        self._classifier_N.index_copy_(0, index_B, first_B.indices)
+        self._confidence_N.index_copy_(0, index_B, first_B.values)
+        if self._predictor_N is not None:
+            self._predictor_N.index_copy_(0, index_B, outcome.judge_logits_BK.argmax(1))
+
+    def loss_sum(self) -> float:
+        """Return the sum of all losses so far, which is finite while each of them is."""
+        return float(self.sums.sum())
+
+    def accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
+        """Return the share of the counted samples whose given label is the classifier's first choice."""
+        return _accuracy(self._classifier_N, labels_N, counted_index)
+
+    def confident_accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
+        """Return the same share among those counted samples of whose class the classifier is surest."""
+        count = max(1, round(CONFIDENT_SHARE * len(counted_index)))
+        surest = self._confidence_N[counted_index].topk(count).indices
+        return _accuracy(self._classifier_N, labels_N, counted_index[surest])
+
+    def record(
+        self,
+        *,
+        epoch: int,
+        labels_N: Tensor,
+        counted_index: Tensor,
+        held_out_index: Tensor,
+        validation_accuracy: float | None,
+        learning_rate: float,
+        seconds: float,
+    ) -> EpochRecord:
+        """Return the epoch's record; accuracies count the samples trained on."""
+        sums = self.sums.cpu()
+        mean = (sums / sums[_SAMPLES]).tolist()
+        predictor_N = self._predictor_N
+        return EpochRecord(
+            epoch=epoch,
+            classifier_loss=mean[_CLASSIFIER_LOSS],
+            predictor_loss=None if predictor_N is None else mean[_PREDICTOR_LOSS],
+            gradient_norm=mean[_GRADIENT_NORM],
+            squared_gradient_norm=mean[_SQUARED_NORM],
+            accuracy=self.accuracy(labels_N, counted_index),
+            confident_accuracy=self.confident_accuracy(labels_N, counted_index),
+            predictor_accuracy=None
+            if predictor_N is None
+            else _accuracy(predictor_N, labels_N, counted_index),
+            validation_accuracy=validation_accuracy,
+            learning_rate=learning_rate,
+            seconds=seconds,
+            classifier_predictions_N=self._classifier_N.cpu().numpy().copy(),
+            predictor_predictions_N=None if predictor_N is None else predictor_N.cpu().numpy().copy(),
+            held_out_index=held_out_index.numpy(),
+        )
+
+    def predictions(self) -> list[Tensor]:
+        """Return what holds a row for every sample, as it is."""
+        return [getattr(self, name) for name in self._counted() if name != "sums"]
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of all counts, on the CPU."""
+        return {name: getattr(self, name).cpu().clone() for name in self._counted()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        for name in self._counted():
+            getattr(self, name).copy_(state[name])
+
+    def _counted(self) -> list[str]:
+        names = ["sums", "_classifier_N", "_confidence_N"]
+        return names if self._predictor_N is None else [*names, "_predictor_N"]
+
+
+def _accuracy(predictions_N: Tensor, labels_N: Tensor, counted_index: Tensor) -> float:
+    return float((predictions_N[counted_index] == labels_N[counted_index]).double().mean())

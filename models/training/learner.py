@@ -1,0 +1,301 @@
+"""The networks with their optimiser, and one step of Alg. 1.
+
+Shape suffixes: B samples of a batch, K classes.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.acceleration.compiled_kernels import compile_parts
+from models.acceleration.cuda_graphs import Replayed, can_replay
+from models.acceleration.data_parallel import Group
+from models.acceleration.side_by_side import SideBySide, TwoStreams, can_run
+from models.configuration.training_config import TrainingConfig
+from models.inputs.batches import memory_format
+from models.networks import architectures
+from models.networks.architectures import Network, NetworkShape
+from models.networks.dropout import Dropout
+from models.paper.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
+from models.paper.objectives.forward_correction import transition_matrix
+
+RISE_SHARE = 0.25
+"""one_cycle: the share of all steps in which the learning rate rises."""
+START_SHARE = 0.04
+"""one_cycle: the first learning rate as a share of the peak."""
+END_SHARE = 0.001
+"""one_cycle: the last learning rate as a share of the peak."""
+
+
+def learning_rate(config: TrainingConfig, *, step: int, steps: int) -> float:
+    """Return the learning rate of one step, counted from 0, of a training of `steps`."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    rise = RISE_SHARE * steps
+    if step < rise:
+        return config.learning_rate * (START_SHARE + (1 - START_SHARE) * step / rise)
+    fall = (step - rise) / max(steps - 1 - rise, 1.0)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(fall, 1.0)))
+    return config.learning_rate * (END_SHARE + (1 - END_SHARE) * cosine)
+
+
+def classifier_shape(config: TrainingConfig, *, channels: int, class_count: int) -> NetworkShape:
+    """Return the shape of f; that of eq. 8 has no bias in its last layer."""
+    return NetworkShape(
+        channels=channels,
+        class_count=class_count,
+        is_predictor=False,
+        dropout=config.dropout,
+        has_output_bias=config.method != "soft_regularisation",
+    )
+
+
+class Learner:
+    """Classifier f, gradient predictor q where the method has one, and Adam over both."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        *,
+        channels: int,
+        class_count: int,
+        device: torch.device,
+        generator: torch.Generator,
+        group: Group | None = None,
+    ) -> None:
+        """Build networks and optimiser; `generator`, on the device, feeds dropout and noise."""
+        self._group = group or Group()
+        self._config = config
+        self._device = device
+        self._generator = generator
+        self._objective_config = ObjectiveConfig(
+            class_count=class_count,
+            beta=config.beta,
+            sample_gradients=config.sample_gradients,
+            noise_lambda=config.noise_lambda,
+            noise_std=config.noise_std,
+            soft_lambda=config.soft_lambda,
+        )
+        self._objective = OBJECTIVES[config.method](self._objective_config)
+        self.has_predictor = self._objective.has_predictor
+        shape = classifier_shape(config, channels=channels, class_count=class_count)
+        # Neighbouring seeds must not share networks: f of one seed is not q of another.
+        self.classifier = self._build(shape, seed=2 * config.seed)
+        self.predictor = self._build_predictor(shape, seed=2 * config.seed + 1)
+        modules = [self.classifier] if self.predictor is None else [self.classifier, self.predictor]
+        self._networks = nn.ModuleList(modules)
+        is_replayed = self._group.size == 1 and can_replay(config, device)
+        self._replayed = Replayed(device) if is_replayed else None
+        self._pair = self._make_pair()
+        # A recorded step reads the learning rate on the device.
+        self._rate = None if self._replayed is None else torch.tensor(config.learning_rate, device=device)
+        self._optimiser = torch.optim.Adam(
+            self._networks.parameters(),
+            config.learning_rate if self._rate is None else self._rate,
+            weight_decay=config.weight_decay,
+            fused=True,
+            capturable=self._rate is not None,
+        )
+
+    def _make_pair(self) -> SideBySide | TwoStreams | None:
+        """Return what does both networks' work at once, where there are two and room for it."""
+        if not self.has_predictor or self._group.size > 1:
+            return None
+        if can_run(self._config, self._device):
+            return SideBySide()
+        return None if self._replayed is None else TwoStreams(self._device)
+
+    def _build_predictor(self, shape: NetworkShape, *, seed: int) -> Network | None:
+        if not self.has_predictor:
+            return None
+        return self._build(replace(shape, is_predictor=True, has_output_bias=True), seed=seed)
+
+    def _build(self, shape: NetworkShape, *, seed: int) -> Network:
+        network = architectures.build(self._config.network, shape, seed=seed)
+        for layer in network.modules():
+            if isinstance(layer, Dropout):
+                layer.generator = self._generator
+        self._group.synchronise(network)
+        placed = network.to(self._device).to(memory_format=memory_format(self._device))
+        if self._config.compiled:
+            compile_parts(placed, self._device)
+        return placed
+
+    def initialise_classifier(self, state: Mapping[str, Tensor]) -> None:
+        """Start f from a trained model, the paper's "+ init."; raise ValueError where it does not fit."""
+        try:
+            self.classifier.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(f"The initial state is not of this network: {error}") from error
+
+    def begin_pretrained(self, state: Mapping[str, Tensor]) -> None:
+        """Start both networks from pretrained weights; their last layers stay as they were drawn."""
+        for network in (self.classifier, self.predictor):
+            if network is not None:
+                architectures.begin_pretrained(network, state)
+
+    @property
+    def transition(self) -> Tensor | None:
+        """T [K, K] of the forward correction, once it is estimated; None with every other method."""
+        return self._objective_config.transition_KK
+
+    def estimate_transitions(self, probabilities_NK: Tensor) -> None:
+        """Give the forward correction its matrix, from the CE model's softmax over the training samples."""
+        self._change_objective(transition_KK=transition_matrix(probabilities_NK))
+
+    @property
+    def stage(self) -> Stage:
+        """How far the objective knows the classifier to be."""
+        return self._objective_config.stage
+
+    def advance(self, stage: Stage) -> None:
+        """Tell the objective how far the classifier has come; see `settling`."""
+        self._change_objective(stage=stage)
+
+    def _change_objective(self, **changes: Any) -> None:  # noqa: ANN401
+        self._objective_config = replace(self._objective_config, **changes)
+        self._objective = OBJECTIVES[self._config.method](self._objective_config)
+        if self._replayed is not None:
+            self._replayed.forget()
+
+    def step(
+        self, inputs_B: Tensor, labels_B: Tensor, *, rate: float, trains_classifier: bool
+    ) -> tuple[Outcome, Tensor]:
+        """Do one step of Alg. 1; return the outcome before the update, and the classifier's logits [B, K].
+
+        On a GPU both hold until the next step.
+        """
+        self._networks.train()
+        self._set_rate(rate)
+        if self._replayed is None:
+            return self._step(inputs_B, labels_B, trains_classifier)
+        return self._replayed.do(self._step, inputs_B, labels_B, trains_classifier)
+
+    def _set_rate(self, rate: float) -> None:
+        if self._rate is not None:
+            self._rate.fill_(rate)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate if self._rate is None else self._rate
+
+    def _step(
+        self,
+        inputs_B: Tensor,
+        labels_B: Tensor,
+        trains_classifier: bool,  # noqa: FBT001
+    ) -> tuple[Outcome, Tensor]:
+        outcome, classifier_logits_BK = self._judge(self._trained_outputs(inputs_B), labels_B)
+        losses = [outcome.predictor_loss] if outcome.predictor_loss is not None else []
+        if trains_classifier or not losses:
+            losses.append(outcome.classifier_loss)
+        self._optimiser.zero_grad(set_to_none=True)
+        self._go_back(losses, rows=len(labels_B))
+        self._group.average_gradients(self._networks.parameters(), rows=len(labels_B))
+        self._optimiser.step()
+        return outcome.detached(), classifier_logits_BK.detach()
+
+    def _go_back(self, losses: list[Tensor], *, rows: int) -> None:
+        """Leave the gradients of all losses; f's graph holds only its own loss and q's only the other."""
+        if isinstance(self._pair, SideBySide) and len(losses) > 1:
+            of_predictor, of_classifier = losses
+            self._pair.do(of_classifier.backward, of_predictor.backward)
+            return
+        loss = self._group.weighted(torch.stack(losses).sum(), rows=rows)
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    @torch.no_grad()
+    def judge(self, inputs_B: Tensor, labels_B: Tensor) -> tuple[Outcome, Tensor]:
+        """Return what `step` returns, of the networks in evaluation mode and without learning."""
+        self._networks.eval()
+        return self._judge(self._outputs(inputs_B), labels_B)
+
+    def _outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return z [B, D] and the float32 logits [B, K] of f and q: both networks as one graph."""
+        features_BD, classifier_logits_BK = self._classifier_outputs(inputs_B)
+        return features_BD, classifier_logits_BK, self._predictor_outputs(inputs_B)
+
+    def _trained_outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the same, while gradients are kept: what turns them off does so for one thread."""
+        if self._pair is None:
+            return self._outputs(inputs_B)
+        (features_BD, classifier_logits_BK), predictor_logits_BK = self._pair.do(
+            lambda: self._classifier_outputs(inputs_B), lambda: self._predictor_outputs(inputs_B)
+        )
+        return features_BD, classifier_logits_BK, predictor_logits_BK
+
+    def _classifier_outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor]:
+        with self._precision():
+            features_BD = self.classifier.trunk(inputs_B)
+            return features_BD, self.classifier.output(features_BD).float()
+
+    def _predictor_outputs(self, inputs_B: Tensor) -> Tensor | None:
+        if self.predictor is None:
+            return None
+        with self._precision():
+            logits_BK: Tensor = self.predictor(inputs_B)
+            return logits_BK.float()
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16")
+
+    def _judge(
+        self, networks_said: tuple[Tensor, Tensor, Tensor | None], labels_B: Tensor
+    ) -> tuple[Outcome, Tensor]:
+        features_BD, classifier_logits_BK, predictor_logits_BK = networks_said
+        outputs = Outputs(
+            classifier_logits_BK=classifier_logits_BK,
+            features_BD=features_BD,
+            predictor_logits_BK=predictor_logits_BK,
+            labels_B=labels_B,
+        )
+        return self._objective(outputs, self._generator), classifier_logits_BK
+
+    @torch.no_grad()
+    def judge_last_layer(self, inputs_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the last layer of the network that judges labels takes [B, D] and gives [B, K].
+
+        Both float32, in evaluation mode.
+        """
+        judge = self.classifier if self.predictor is None else self.predictor
+        judge.eval()
+        with self._precision():
+            features_BD = judge.trunk(inputs_B)
+            logits_BK = judge.output(features_BD)
+        return features_BD.float(), logits_BK.float()
+
+    def judge_logits(self, inputs_B: Tensor) -> Tensor:
+        """Return float32 logits [B, K] of the network that judges labels, in evaluation mode."""
+        return self.judge_last_layer(inputs_B)[1]
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of all weights and of the optimiser's memory, on the CPU."""
+        optimiser = self._optimiser.state_dict()
+        optimiser["state"] = {key: on_cpu(value) for key, value in optimiser["state"].items()}
+        for group in optimiser["param_groups"]:
+            group["lr"] = float(group["lr"])
+        return {
+            "networks": on_cpu(self._networks.state_dict()),
+            "optimiser": optimiser,
+            "transition": None if self.transition is None else self.transition.cpu(),
+            "stage": str(self.stage),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self._networks.load_state_dict(state["networks"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        for group in self._optimiser.param_groups:  # whatever device the state is from
+            group["capturable"] = self._rate is not None
+        transition_KK = state["transition"]
+        self._change_objective(
+            transition_KK=None if transition_KK is None else transition_KK.to(self._device),
+            stage=Stage(state["stage"]),
+        )
+
+
+def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies of tensors on the CPU, which later steps do not touch."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}

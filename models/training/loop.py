@@ -1,0 +1,430 @@
+"""Training as a plain function: samples, labels and a configuration in, signals about every label out.
+
+Shape suffixes: N samples, B of a batch, K classes.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from models.acceleration.data_parallel import Group
+from models.catalogue.methods import NEEDS_PARENT
+from models.configuration.training_config import TrainingConfig, check_fits
+from models.inputs import standardisation
+from models.inputs.batches import JUDGING_BATCH, Inputs, Preparation, batch_bounds, place
+from models.inputs.input_checks import checked_labels
+from models.inputs.shuffling import Shuffling
+from models.training.competence import strength
+from models.training.epoch_tally import EpochTally
+from models.training.feature_recorder import FeatureRecorder
+from models.training.learner import Learner, learning_rate, on_cpu
+from models.training.memorisation_onset import Settling
+from models.training.progress import EpochRecord, OnProgress, Pace, Progress
+from models.training.selection import Selection
+from models.training.signal_recorder import SignalRecorder
+from models.training.signals import Signals
+from models.training.stability import Stability
+
+STATE_FORMAT = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What a finished training leaves."""
+
+    signals: Signals
+    competence: float
+    """How far the classifier is as right everywhere as where it is surest, about 0 to 1; see `settling`."""
+    classifier_probabilities_NK: npt.NDArray[np.float32] | None
+    """The classifier's softmax, averaged as the signals are; None without a predictor or where N * K is
+    large. The classifier sees no label."""
+    features_NW: npt.NDArray[np.float16] | None
+    """The judge's last layer's inputs, at most `feature_width` of them; None where none are kept."""
+    model_state: dict[str, Tensor]
+    """The classifier's state dict on the CPU: the best on held-out samples if any, else the last."""
+    input_mean: npt.NDArray[np.float32]
+    """What the classifier's inputs were reduced by, per channel or feature."""
+    input_deviation: npt.NDArray[np.float32]
+    """What they were divided by afterwards."""
+    seconds: float
+    """Of this call; a resumed training does not count what was done before."""
+    samples_per_second: float
+    """Speed of the training stage of this call."""
+    epochs: int
+    """Trained in all; fewer than configured where `patience` or `stable_correlation` ended the training."""
+    validation_accuracy: float | None
+    """The best of any epoch, that of `model_state`; None where nothing is held out."""
+    transition_KK: npt.NDArray[np.float32] | None
+    """The forward correction's estimate: row i, how class i was labelled; None with every other method."""
+    config: TrainingConfig
+
+
+def train(
+    inputs: Inputs,
+    labels_N: npt.NDArray[np.integer[Any]],
+    *,
+    class_count: int,
+    config: TrainingConfig,
+    device: str = "cpu",
+    on_progress: OnProgress | None = None,
+    initial_state: Mapping[str, Tensor] | None = None,
+    pretrained_state: Mapping[str, Tensor] | None = None,
+    resume: Mapping[str, Any] | None = None,
+    feature_width: int = 0,
+    group: Group | None = None,
+) -> TrainingResult:
+    """Train on the given labels and return what that tells about each of them.
+
+    On a CPU the result depends on the arguments and torch's number of threads alone, to the last bit, whether
+    or not the training was interrupted and resumed.
+
+    Args:
+        inputs: uint8 images [N, H, W, C] or float32 features [N, D], in memory or memory-mapped.
+        labels_N: the given labels, in 0 .. class_count - 1; classes may be absent.
+        class_count: K, at least 2.
+        config: see `resolve`.
+        device: where to train, such as "cpu" or "cuda:0".
+        on_progress: called about five times a second and at the end of every epoch; what it raises ends the
+            training and reaches the caller.
+        initial_state: a `model_state` to start the classifier from ("+ init."); ignored on `resume`. The
+            methods in NEEDS_PARENT need that of a "ce" run; "fw" also estimates its transition matrix by it.
+        pretrained_state: of a network of torchvision without its head, to start both networks from where the
+            configuration names one (`networks.PRETRAINED`); ignored on `resume`. None: from random weights.
+        resume: what `Progress.state` returned in an earlier call with the same samples and configuration.
+        feature_width: how many features of every sample to keep at most; 0: none.
+        group: the processes that train this together, each calling with the same arguments and a device of
+            its own; only the leader's `on_progress` is called. None: this process alone.
+
+    Raises:
+        ValueError: for samples, labels or states that do not fit each other.
+        FloatingPointError: when the loss is no longer a finite number.
+
+    """
+    labels = checked_labels(inputs, labels_N, class_count)
+    check_fits(config, shape=inputs.shape[1:])
+    if config.method in NEEDS_PARENT and initial_state is None and resume is None:
+        raise ValueError(f'Method {config.method!r} needs an initial_state: the model_state of a "ce" run.')
+    training = _Training(
+        inputs,
+        labels,
+        class_count=class_count,
+        config=config,
+        device=torch.device(device),
+        on_progress=on_progress,
+        feature_width=feature_width,
+        group=group or Group(),
+    )
+    if resume is not None:
+        training.load_state(resume)
+    else:
+        if pretrained_state is not None:
+            training.begin_pretrained(pretrained_state)
+        if initial_state is not None:
+            training.begin_from(initial_state)
+    return training.run()
+
+
+class _Training:
+    """The state of one training: what `state` writes and `load_state` reads is all there is."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        labels_N: Tensor,
+        *,
+        class_count: int,
+        config: TrainingConfig,
+        device: torch.device,
+        on_progress: OnProgress | None,
+        feature_width: int,
+        group: Group,
+    ) -> None:
+        self._config = config
+        self._group = group
+        self._device = device
+        self._on_progress = on_progress
+        self._labels_N = labels_N.to(device)
+        self._standardisation = standardisation.measure(inputs, device)
+        self._rows = place(inputs, config, device)
+        self._prepare = Preparation(
+            standardisation=self._standardisation,
+            input_size=config.input_size,
+            augmentation=config.augmentation,
+            device=device,
+        )
+        self._shuffling = Shuffling(
+            sample_count=len(labels_N), validation_fraction=config.validation_fraction, seed=config.seed
+        )
+        self._bounds = batch_bounds(len(self._shuffling.train_index), config.batch_size)
+        self._generator = torch.Generator(device)
+        self._learner = Learner(
+            config,
+            channels=inputs.shape[-1],
+            class_count=class_count,
+            device=device,
+            generator=self._generator,
+            group=group,
+        )
+        self._recorder = SignalRecorder(
+            sample_count=len(labels_N),
+            class_count=class_count,
+            decay=config.signal_decay,
+            score=config.score,
+            has_predictor=self._learner.has_predictor,
+            device=device,
+        )
+        self._features = FeatureRecorder(
+            sample_count=len(labels_N), width_max=feature_width, seed=config.seed, device=device
+        )
+        self._tally = EpochTally(
+            sample_count=len(labels_N), has_predictor=self._learner.has_predictor, device=device
+        )
+        self._selection = Selection(patience=config.patience, warm_up_epochs=config.warm_up_epochs)
+        self._settling = Settling(epochs=config.epochs)
+        self._stability = Stability(threshold=config.stable_correlation)
+        self._step = 0
+        self._own_index = torch.empty(0, dtype=torch.int64)
+        self._recorded: dict[str, Any] = {}
+
+    @property
+    def _steps_per_epoch(self) -> int:
+        return len(self._bounds) - 1
+
+    @property
+    def _steps(self) -> int:
+        return self._config.epochs * self._steps_per_epoch
+
+    @property
+    def _is_over(self) -> bool:
+        epochs_done, step_of_epoch = divmod(self._step, self._steps_per_epoch)
+        has_done = self._stability.is_over or self._selection.is_over(epochs_done)
+        return (step_of_epoch == 0 and has_done) or self._step >= self._steps
+
+    def begin_pretrained(self, state: Mapping[str, Tensor]) -> None:
+        """Start both networks from pretrained weights."""
+        self._learner.begin_pretrained(state)
+
+    def begin_from(self, state: Mapping[str, Tensor]) -> None:
+        """Start the classifier from a trained one, and learn from that how labels were changed."""
+        self._learner.initialise_classifier(state)
+        if self._config.method == "fw":
+            self._learner.estimate_transitions(self._classifier_probabilities())
+
+    def _classifier_probabilities(self) -> Tensor:
+        """Return the softmax of f [N, K] over the samples trained on."""
+        index = self._shuffling.train_index
+        batches = self._rows.read(index, batch_bounds(len(index), JUDGING_BATCH))
+        logits = [self._learner.judge_logits(self._prepare.plain(rows_B)) for _, rows_B in batches]
+        return torch.cat(logits).softmax(1)
+
+    def run(self) -> TrainingResult:
+        """Train from wherever this training stands, then judge all samples once more."""
+        started = time.monotonic()
+        pace = Pace(step=self._step, steps=self._steps)
+        while not self._is_over:
+            self._run_epoch(pace)
+        samples_per_second, _ = pace.report(self._step)
+        self._score()
+        transition_KK = self._learner.transition
+        return TrainingResult(
+            signals=self._recorder.signals(classifier_share=strength(self._settling.competence)),
+            competence=self._settling.competence,
+            classifier_probabilities_NK=self._recorder.classifier_probabilities(),
+            features_NW=self._features.features(),
+            model_state=self._selection.state_of_best or self._model_state(),
+            input_mean=self._standardisation.mean_C.cpu().numpy(),
+            input_deviation=self._standardisation.deviation_C.cpu().numpy(),
+            seconds=time.monotonic() - started,
+            samples_per_second=samples_per_second,
+            epochs=self._step // self._steps_per_epoch,
+            validation_accuracy=self._selection.accuracy,
+            transition_KK=None if transition_KK is None else transition_KK.cpu().numpy(),
+            config=self._config,
+        )
+
+    def _run_epoch(self, pace: Pace) -> None:
+        """Do what is left of the present epoch."""
+        started = time.monotonic()
+        epoch, done = divmod(self._step, self._steps_per_epoch)
+        self._recorder.weigh(self._settling.agreements)
+        if done == 0:
+            self._generator.manual_seed(self._shuffling.device_seed(epoch, rank=self._group.rank))
+            self._tally.reset()
+        trains_classifier = epoch >= self._config.warm_up_epochs
+        for index_B, rows_B in self._read(self._shuffling.order(epoch), self._bounds[done:]):
+            self._run_step(index_B, rows_B, trains_classifier=trains_classifier)
+            is_due = self._is_due(pace, index_B, self._step)
+            if is_due and self._step % self._steps_per_epoch:
+                self._check_finite(epoch)
+                self._report(pace, stage="training", epoch=epoch, step=self._step)
+        self._check_finite(epoch)
+        self._merge()
+        record = self._finish_epoch(epoch, started)
+        self._report(pace, stage="training", epoch=epoch, step=self._step, finished=record)
+
+    def _read(self, order_N: Tensor, bounds: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield this process's share of every batch, remembering whose rows it writes."""
+        self._own_index, own_bounds = self._group.share(order_N, bounds)
+        return self._rows.read(self._own_index, own_bounds)
+
+    def _is_due(self, pace: Pace, index_B: Tensor, step: int) -> bool:
+        """Count a batch, of which the other processes had as many rows; say whether to report now."""
+        by_clock = pace.advance(len(index_B) * self._group.size)
+        return self._group.is_due(step, by_clock=by_clock)
+
+    def _merge(self) -> None:
+        """Have what every process wrote in this pass everywhere."""
+        recorded = [*self._recorder.tensors(), *self._tally.predictions(), *self._features.tensors()]
+        self._group.merge(recorded, self._own_index)
+        self._group.average(self._tally.sums)
+
+    def _run_step(self, index_B: Tensor, rows_B: Tensor, *, trains_classifier: bool) -> None:
+        labels_B = self._labels_N[index_B]
+        outcome, classifier_logits_BK = self._learner.step(
+            self._prepare.training(rows_B, self._generator),
+            labels_B,
+            rate=learning_rate(self._config, step=self._step, steps=self._steps),
+            trains_classifier=trains_classifier,
+        )
+        self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
+        self._tally.add(index_B, labels_B, outcome, classifier_logits_BK)
+        self._step += 1
+
+    def _finish_epoch(self, epoch: int, started: float) -> EpochRecord:
+        validation_accuracy = self._validate()
+        self._selection.offer(epoch=epoch + 1, accuracy=validation_accuracy, state=self._model_state)
+        self._stability.offer(self._recorder.scores())
+        record = self._tally.record(
+            epoch=epoch + 1,
+            labels_N=self._labels_N,
+            counted_index=self._shuffling.train_index.to(self._device),
+            held_out_index=self._shuffling.held_out_index,
+            validation_accuracy=validation_accuracy,
+            learning_rate=learning_rate(self._config, step=self._step - 1, steps=self._steps),
+            seconds=time.monotonic() - started,
+        )
+        self._watch(record)
+        return record
+
+    def _watch(self, record: EpochRecord) -> None:
+        """Tell the objective how far the classifier has come."""
+        stage = self._settling.note(
+            record.accuracy,
+            predictor_agreement=record.predictor_accuracy,
+            confident_agreement=record.confident_accuracy,
+        )
+        if stage is not self._learner.stage:
+            self._learner.advance(stage)
+
+    def _validate(self) -> float | None:
+        """Judge the held-out samples, out of sample for every signal; return f's accuracy on them."""
+        index = self._shuffling.held_out_index
+        if len(index) == 0:
+            return None
+        for index_B, rows_B in self._read(index, batch_bounds(len(index), JUDGING_BATCH)):
+            labels_B = self._labels_N[index_B]
+            inputs_B = self._prepare.plain(rows_B)
+            outcome, classifier_logits_BK = self._learner.judge(inputs_B, labels_B)
+            self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
+            self._tally.predict(index_B, outcome, classifier_logits_BK)
+        self._merge()
+        return self._tally.accuracy(self._labels_N, index.to(self._device))
+
+    def _score(self) -> None:
+        """Judge all samples in order with the trained networks."""
+        # The last pass counts once, also where a training is resumed in its middle.
+        self._recorded = self._recorder.state()
+        self._recorder.weigh(self._settling.agreements)
+        bounds = batch_bounds(len(self._labels_N), JUDGING_BATCH)
+        pace = Pace(step=0, steps=len(bounds) - 1)
+        batches = self._read(torch.arange(len(self._labels_N)), bounds)
+        for step, (index_B, rows_B) in enumerate(batches, start=1):
+            features_BD, logits_BK = self._learner.judge_last_layer(self._prepare.plain(rows_B))
+            self._features.record(index_B, features_BD)
+            self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
+            if self._is_due(pace, index_B, self._step + step) or step == pace.steps:
+                epochs_done = self._step // self._steps_per_epoch
+                self._report(pace, stage="scoring", epoch=epochs_done - 1, step=step)
+        self._merge()
+
+    def _check_finite(self, epoch: int) -> None:
+        """Raise once a loss is infinite or not a number; waits for the device."""
+        if not math.isfinite(self._group.total(self._tally.loss_sum())):
+            raise FloatingPointError(
+                f"Training diverged in epoch {epoch + 1}: the loss is no longer finite. "
+                f"Lower the learning rate (now {self._config.learning_rate:g})."
+            )
+
+    def _report(
+        self, pace: Pace, *, stage: str, epoch: int, step: int, finished: EpochRecord | None = None
+    ) -> None:
+        samples_per_second, eta_seconds = pace.report(step)
+        progress = Progress(
+            stage=stage,
+            epoch=epoch + 1,
+            epochs=self._config.epochs,
+            step=step,
+            steps=pace.steps,
+            samples_per_second=samples_per_second,
+            eta_seconds=eta_seconds,
+            finished=finished,
+            signals=self._merged_signals,
+            state=self._merged_state,
+            model_state=self._model_state,
+        )
+
+        def lead() -> None:
+            if self._on_progress is not None:
+                self._on_progress(progress)
+
+        self._group.meet(lead, self._merge, seconds_per_step=pace.seconds_per_step(step))
+
+    def _merged_signals(self) -> Signals:
+        self._group.gather(self._merge)
+        return self._recorder.signals()
+
+    def _merged_state(self) -> dict[str, Any]:
+        self._group.gather(self._merge)
+        return self.state()
+
+    def _model_state(self) -> dict[str, Tensor]:
+        return on_cpu(self._learner.classifier.state_dict())
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of all that `load_state` needs, in the middle of an epoch as well as at its end."""
+        return {
+            "format": STATE_FORMAT,
+            "config": asdict(self._config),
+            "sample_count": len(self._labels_N),
+            "step": self._step,
+            "generator": self._generator.get_state().clone(),
+            "learner": self._learner.state(),
+            "recorder": self._recorded or self._recorder.state(),
+            "tally": self._tally.state(),
+            "selection": self._selection.state(),
+            "settling": self._settling.state(),
+            "stability": self._stability.state(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Stand where `state` was called; raise ValueError for the state of another training."""
+        expected = (STATE_FORMAT, asdict(self._config), len(self._labels_N))
+        if (state.get("format"), state.get("config"), state.get("sample_count")) != expected:
+            raise ValueError("The state to resume belongs to another configuration or dataset.")
+        self._step = state["step"]
+        self._generator.set_state(state["generator"])
+        if self._group.rank:  # the leader's draws go on; the others' are drawn anew
+            self._generator.manual_seed(self._shuffling.device_seed(self._step, rank=self._group.rank))
+        self._learner.load_state(state["learner"])
+        self._recorder.load_state(state["recorder"])
+        self._tally.load_state(state["tally"])
+        self._selection.load_state(state["selection"])
+        self._settling.load_state(state["settling"])
+        self._stability.load_state(state["stability"], self._device)

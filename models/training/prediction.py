@@ -1,0 +1,61 @@
+"""What a trained classifier says about samples it was not trained on."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from models.configuration.training_config import TrainingConfig, check_fits
+from models.inputs.batches import Inputs, Preparation, batch_bounds, place
+from models.inputs.standardisation import Standardisation
+from models.networks import architectures
+from models.training.learner import classifier_shape
+
+BATCH = 1_024
+
+
+@torch.no_grad()
+def class_probabilities(
+    inputs: Inputs,
+    *,
+    model_state: Mapping[str, Tensor],
+    input_mean: npt.NDArray[np.float32],
+    input_deviation: npt.NDArray[np.float32],
+    config: TrainingConfig,
+    class_count: int,
+    device: str = "cpu",
+) -> npt.NDArray[np.float32]:
+    """Return softmax s(a) [N, K] of the classifier in evaluation mode, samples in their order.
+
+    Args:
+        inputs: as for `train`.
+        model_state: `TrainingResult.model_state`, or `Progress.model_state()`.
+        input_mean: `TrainingResult.input_mean`; test samples are standardised by the training samples.
+        input_deviation: `TrainingResult.input_deviation`.
+        config: of the training.
+        class_count: K, of the training.
+        device: where to compute.
+
+    """
+    check_fits(config, shape=inputs.shape[1:])
+    place_of = torch.device(device)
+    shape = classifier_shape(config, channels=inputs.shape[-1], class_count=class_count)
+    network = architectures.build(config.network, shape, seed=0).to(place_of).eval()
+    network.load_state_dict(model_state)
+    prepare = Preparation(
+        standardisation=Standardisation(
+            mean_C=torch.from_numpy(input_mean).to(place_of),
+            deviation_C=torch.from_numpy(input_deviation).to(place_of),
+        ),
+        input_size=config.input_size,
+        augmentation=config.augmentation,
+        device=place_of,
+    )
+    batches = place(inputs, config, place_of).read(
+        torch.arange(len(inputs)), batch_bounds(len(inputs), BATCH)
+    )
+    softmax = [network(prepare.plain(rows_B)).softmax(1).cpu().numpy() for _, rows_B in batches]
+    probabilities_NK: npt.NDArray[np.float32] = np.concatenate(softmax)
+    return probabilities_NK

@@ -1,0 +1,102 @@
+"""What a running training reports."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from models.training.signals import Signals
+
+REPORT_INTERVAL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """One epoch in figures; means over its samples, each as judged before its batch's update."""
+
+    epoch: int
+    """Counted from 1."""
+    classifier_loss: float
+    """The classifier's cross-entropy of the given labels, in nats."""
+    predictor_loss: float | None
+    """The objective of eq. 10, or q's part of eq. 8; None where the method has no predictor."""
+    gradient_norm: float
+    """||mu||_2; without a predictor ||g||_2."""
+    squared_gradient_norm: float
+    """The mean of its square: the L^2 of Proposition 1."""
+    accuracy: float
+    """Share of samples whose given label is the classifier's first choice, in [0, 1]."""
+    confident_accuracy: float
+    """The same among the tenth of samples of whose class the classifier is surest."""
+    predictor_accuracy: float | None
+    """The same of the predictor."""
+    validation_accuracy: float | None
+    """The classifier's accuracy on held-out given labels; None where nothing is held out."""
+    learning_rate: float
+    """As of the epoch's last step."""
+    seconds: float
+    classifier_predictions_N: npt.NDArray[np.int64]
+    """The classifier's first choice for every sample; of held-out samples at the epoch's end."""
+    predictor_predictions_N: npt.NDArray[np.int64] | None
+    """The same of the predictor."""
+    held_out_index: npt.NDArray[np.int64]
+    """Which samples are held out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a training stands."""
+
+    stage: str
+    """"training", then "scoring"."""
+    epoch: int
+    """The epoch being worked on, or just finished; counted from 1."""
+    epochs: int
+    step: int
+    """Steps done of this stage."""
+    steps: int
+    """Steps of this stage in all."""
+    samples_per_second: float
+    eta_seconds: float
+    """To the end of the stage, at the speed so far."""
+    finished: EpochRecord | None
+    """The epoch that ended with this report, else None."""
+    signals: Callable[[], Signals]
+    """Returns the signals so far; computed when called, only valid during the callback."""
+    state: Callable[[], dict[str, Any]]
+    """Returns all that `train(resume=...)` needs to go on from here, for torch.save; as `signals`."""
+    model_state: Callable[[], dict[str, Tensor]]
+    """Returns a copy of the classifier's state dict as it stands, on the CPU."""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Pace:
+    """Measures speed within a stage, and says when the next report is due."""
+
+    def __init__(self, *, step: int, steps: int) -> None:
+        self.steps = steps
+        self._first_step = step
+        self._started = self._reported = time.monotonic()
+        self._samples = 0
+
+    def advance(self, samples: int) -> bool:
+        """Count samples; return whether a report is due."""
+        self._samples += samples
+        return time.monotonic() - self._reported >= REPORT_INTERVAL_SECONDS
+
+    def seconds_per_step(self, step: int) -> float:
+        """Return how long a step took so far in this stage."""
+        return max(time.monotonic() - self._started, 1e-9) / max(step - self._first_step, 1)
+
+    def report(self, step: int) -> tuple[float, float]:
+        """Return samples per second and seconds to go, as a report is made."""
+        self._reported = time.monotonic()
+        elapsed = max(self._reported - self._started, 1e-9)
+        done = max(step - self._first_step, 1)
+        return self._samples / elapsed, elapsed / done * (self.steps - step)

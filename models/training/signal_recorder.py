@@ -1,0 +1,204 @@
+"""Gathers the signals of every sample while a training goes on.
+
+Shape suffixes: N samples, B of a batch, K classes, S recorded columns, T and 3 best classes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.paper import limit
+from models.paper.objectives import Outcome
+from models.paper.score_scale import MAXIMUM_DISTANCE
+from models.training.signals import TOP, Signals, rivalry
+
+AGREEMENT_POWER = 8
+PROBABILITY_CELLS_MAX = 64_000_000
+"""Class probabilities are averaged while N * K is at most this (256 MB); else the last ones serve."""
+
+TINY = torch.finfo(torch.float32).tiny
+"""Divides in the place of a weight of 0."""
+
+_WEIGHT, _DISTANCE, _GRADIENT_NORM, _MARGIN, _PROBABILITY, _LOSS = range(6)
+_COLUMNS = 6
+
+
+class SignalRecorder:
+    """Weighted per-sample averages on the device, written batch by batch through the samples' index."""
+
+    def __init__(
+        self,
+        *,
+        sample_count: int,
+        class_count: int,
+        decay: float | None,
+        score: str,
+        has_predictor: bool,
+        device: torch.device,
+    ) -> None:
+        self._by_agreement = decay is None
+        self._decay = 1.0 if decay is None else decay
+        self._score = score
+        self._class_count = class_count
+        top = min(TOP, class_count)
+        self._totals_NS = torch.zeros((sample_count, _COLUMNS), device=device)
+        self._distance_last_N = torch.zeros(sample_count, device=device)
+        self._top_labels_NT = torch.full((sample_count, top), -1, device=device)
+        self._top_probabilities_NT = torch.zeros((sample_count, top), device=device)
+        fits = sample_count * class_count <= PROBABILITY_CELLS_MAX
+        cells = (sample_count, class_count)
+        self._probability_totals_NK = torch.zeros(cells, device=device) if fits else None
+        self._classifier_totals_NK = torch.zeros(cells, device=device) if fits and has_predictor else None
+
+    def weigh(self, agreements: Sequence[float]) -> None:
+        """Set what the next pass weighs, by the classifier's agreement with the labels in those before it.
+
+        A pass weighs as much as the `AGREEMENT_POWER` of the agreement before it: as long as there is much to
+        learn the latest passes count, and once there is not, all alike. Without a configured decay only.
+        """
+        if self._by_agreement:
+            before, now = (max(each, 1 / self._class_count) for each in [0.0, 0.0, *agreements][-2:])
+            self._decay = (before / now) ** AGREEMENT_POWER
+
+    def record(
+        self, index_B: Tensor, labels_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor
+    ) -> None:
+        """Add one judgement of each sample of a batch."""
+        probabilities_BK = outcome.judge_logits_BK.softmax(1)
+        distance_B = limit.distance(outcome.judge_logits_BK, limit.one_hot(labels_B, self._class_count))
+        columns_BS = self._columns(outcome.judge_logits_BK, outcome.gradient_norm_B, distance_B, labels_B)
+        self._accumulate(self._totals_NS, index_B, columns_BS)
+        self._distance_last_N.index_copy_(0, index_B, distance_B)
+        if self._classifier_totals_NK is not None:
+            self._accumulate(self._classifier_totals_NK, index_B, classifier_logits_BK.softmax(1))
+        self._note(index_B, probabilities_BK)
+
+    def record_last(self, index_B: Tensor, labels_B: Tensor, judge_logits_BK: Tensor) -> None:
+        """Add what the trained judge says, which no average enters where a decay is configured."""
+        targets_BK = limit.one_hot(labels_B, self._class_count)
+        distance_B = limit.distance(judge_logits_BK, targets_BK)
+        self._distance_last_N.index_copy_(0, index_B, distance_B)
+        if self._by_agreement:
+            # The gradient's norm has no value without the classifier: its average stays what it was.
+            totals_BS = self._totals_NS[index_B]
+            norm_B = totals_BS[:, _GRADIENT_NORM] / totals_BS[:, _WEIGHT].clamp_min(TINY)
+            columns_BS = self._columns(judge_logits_BK, norm_B, distance_B, labels_B)
+            self._accumulate(self._totals_NS, index_B, columns_BS)
+        if self._by_agreement or self._probability_totals_NK is None:
+            self._note(index_B, judge_logits_BK.softmax(1))
+
+    def classifier_probabilities(self) -> npt.NDArray[np.float32] | None:
+        """Return the classifier's averaged softmax [N, K], which no label entered; None where none is kept.
+
+        Of samples not seen yet every class has the same.
+        """
+        if self._classifier_totals_NK is None:
+            return None
+        totals_NK = self._classifier_totals_NK + TINY
+        return (totals_NK / totals_NK.sum(1, keepdim=True)).cpu().numpy()
+
+    def scores(self) -> Tensor:
+        """Return the ranking score of every sample so far [N], on the device."""
+        if self._score == "last":
+            return self._distance_last_N
+        weight_N = self._totals_NS[:, _WEIGHT].clamp_min(TINY)
+        return self._totals_NS[:, _DISTANCE] / weight_N
+
+    def signals(self, *, classifier_share: float = 0.0) -> Signals:
+        """Return everything recorded so far as arrays of its own.
+
+        Args:
+            classifier_share: of the classifier, where it is recorded, in the probabilities of the classes,
+                in [0, 1].
+
+        """
+        weight_N1 = self._totals_NS[:, :1].clamp_min(TINY)
+        average_NS = (self._totals_NS / weight_N1).cpu().numpy()
+        last_N = self._distance_last_N.cpu().numpy().copy()
+        top_labels_N3, top_probabilities_N3 = self._top(weight_N1, classifier_share)
+        average_N = np.ascontiguousarray(average_NS[:, _DISTANCE])
+        distance_N = last_N if self._score == "last" else average_N
+        margin_N = np.ascontiguousarray(average_NS[:, _MARGIN])
+        return Signals(
+            score=rivalry(margin_N)
+            if self._score in {"margin", "neighbours"}
+            else (distance_N / MAXIMUM_DISTANCE).astype(np.float32),
+            distance=distance_N.copy(),
+            distance_average=average_N,
+            distance_last=last_N,
+            predicted_gradient_norm=np.ascontiguousarray(average_NS[:, _GRADIENT_NORM]),
+            margin=margin_N,
+            given_label_probability=np.ascontiguousarray(average_NS[:, _PROBABILITY]),
+            top_labels_N3=top_labels_N3,
+            top_probabilities_N3=top_probabilities_N3,
+            loss=np.ascontiguousarray(average_NS[:, _LOSS]),
+        )
+
+    def tensors(self) -> list[Tensor]:
+        """Return what holds a row for every sample, as it is."""
+        return [getattr(self, name) for name in self._recorded()]
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of all that was recorded, on the CPU."""
+        return {name: getattr(self, name).detach().cpu().clone() for name in self._recorded()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        for name in self._recorded():
+            getattr(self, name).copy_(state[name])
+
+    def _recorded(self) -> list[str]:
+        names = ["_totals_NS", "_distance_last_N", "_top_labels_NT", "_top_probabilities_NT"]
+        large = ("_probability_totals_NK", "_classifier_totals_NK")
+        return [*names, *(name for name in large if getattr(self, name) is not None)]
+
+    def _columns(self, logits_BK: Tensor, norm_B: Tensor, distance_B: Tensor, labels_B: Tensor) -> Tensor:
+        """Return one judgement as columns [B, S], led by its weight of 1."""
+        targets_BK = limit.one_hot(labels_B, self._class_count)
+        given_B1 = labels_B[:, None]
+        best_other_B = logits_BK.masked_fill(targets_BK.bool(), -torch.inf).amax(1)
+        columns = [torch.ones_like(best_other_B)] * _COLUMNS
+        columns[_DISTANCE] = distance_B
+        columns[_GRADIENT_NORM] = norm_B
+        columns[_MARGIN] = logits_BK.gather(1, given_B1)[:, 0] - best_other_B
+        columns[_PROBABILITY] = logits_BK.softmax(1).gather(1, given_B1)[:, 0]
+        columns[_LOSS] = functional.cross_entropy(logits_BK, labels_B, reduction="none")
+        return torch.stack(columns, dim=1)
+
+    def _accumulate(self, totals: Tensor, index_B: Tensor, values: Tensor) -> None:
+        """Let what these samples had decay, and add the new values."""
+        totals.index_copy_(0, index_B, totals[index_B] * self._decay + values)
+
+    def _note(self, index_B: Tensor, probabilities_BK: Tensor) -> None:
+        """Add the judge's probabilities of a batch, or keep the best of them alone."""
+        if self._probability_totals_NK is not None:
+            self._accumulate(self._probability_totals_NK, index_B, probabilities_BK)
+            return
+        best = probabilities_BK.topk(self._top_labels_NT.shape[1], dim=1)
+        self._top_labels_NT.index_copy_(0, index_B, best.indices)
+        self._top_probabilities_NT.index_copy_(0, index_B, best.values)
+
+    def _top(
+        self, weight_N1: Tensor, classifier_share: float
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return labels and probabilities [N, 3], padded with -1 and 0 where there are fewer classes."""
+        labels_NT, probabilities_NT = self._top_labels_NT, self._top_probabilities_NT
+        if self._probability_totals_NK is not None:
+            probabilities_NK = self._probability_totals_NK / weight_N1
+            if classifier_share and self._classifier_totals_NK is not None:
+                classifier_NK = self._classifier_totals_NK
+                classifier_NK = classifier_NK / classifier_NK.sum(1, keepdim=True).clamp_min(TINY)
+                probabilities_NK = torch.lerp(probabilities_NK, classifier_NK, classifier_share)
+            best = probabilities_NK.topk(labels_NT.shape[1], dim=1)
+            seen_N1 = self._totals_NS[:, :1] > 0
+            labels_NT, probabilities_NT = torch.where(seen_N1, best.indices, -1), best.values
+        missing = TOP - labels_NT.shape[1]
+        return (
+            functional.pad(labels_NT, (0, missing), value=-1).cpu().numpy().copy(),
+            functional.pad(probabilities_NT, (0, missing)).cpu().numpy().copy(),
+        )

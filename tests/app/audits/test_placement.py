@@ -1,0 +1,47 @@
+import pytest
+
+from app.audits.placement import Device, every_queue, queue_of, served_by, unserved
+from app.infra.errors import Invalid
+
+STEPS = [24, 8, 80]
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "queue"),
+    [
+        ({}, "any", "train"),
+        ({"device": None, "device_memory_gb": None}, "gpu", "train.gpu"),
+        ({"device": "any"}, "gpu", "train"),
+        ({"device": "cpu"}, "any", "train.cpu"),
+        ({"device_memory_gb": 9.5}, "any", "train.gpu.24"),
+        ({"device_memory_gb": 24}, "any", "train.gpu.24"),
+        ({"device": "cpu", "device_memory_gb": 1}, "gpu", "train.cpu.8"),
+    ],
+)
+def test_a_run_goes_to_the_least_step_that_suffices(
+    asked: dict[str, object], device: Device, queue: str
+) -> None:
+    assert queue_of(asked, device=device, steps_gb=STEPS) == queue
+
+
+def test_more_memory_than_there_is_a_queue_for_is_refused() -> None:
+    with pytest.raises(Invalid, match="is 80 at most here, found 81"):
+        queue_of({"device_memory_gb": 81}, device="any", steps_gb=STEPS)
+
+
+def test_a_worker_serves_what_its_device_can_hold_the_most_demanding_first() -> None:
+    assert served_by("gpu", 25.7, STEPS) == ["train.gpu.24", "train.gpu.8", "train.gpu", "train"]
+    assert served_by("cpu", 4, STEPS) == ["train.cpu", "train"]
+
+
+def test_every_queue_is_served_by_some_worker() -> None:
+    served = {*served_by("gpu", 80, STEPS), *served_by("cpu", 80, STEPS)}
+    assert set(every_queue(STEPS)) == served
+    assert len(every_queue(STEPS)) == len(served) == 9
+
+
+def test_the_reason_says_what_is_missing() -> None:
+    assert unserved("train")["detail"].startswith("no training worker answers; ")
+    assert unserved("train.cpu")["detail"].startswith("no training worker with processors answers; ")
+    whole = "no training worker with a GPU and 80 GB or more answers; the run starts once one does"
+    assert unserved("train.gpu.80") == {"code": "no_worker", "detail": f"{whole} (queue train.gpu.80)"}

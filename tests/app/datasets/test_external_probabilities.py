@@ -1,0 +1,129 @@
+"""Somebody's own predicted probabilities: attached in every form, refused with a sentence, ranked at once."""
+
+import io
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from fastapi.testclient import TestClient
+from pyarrow import parquet
+
+from app.audits import audit_service
+from app.datasets import external_probabilities
+from app.infra.database import Database
+from app.infra.errors import Invalid
+from app.infra.settings import Settings
+from app.infra.storage import Storage
+from app.tables import Dataset
+from tests.made import NAMES, ready_dataset
+from worker.finish.finishing_job import finish
+from worker.train.training_job import execute
+
+KEYS = pa.chunked_array([[f"key-{position}" for position in range(12)]])
+ROWS = np.full((12, 3), 0.1, dtype=np.float32)
+ROWS[np.arange(12), (np.arange(12) + (np.arange(12) >= 10)) % 3] = 0.8  # the last two are given wrongly
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def table() -> pa.Table:
+    order = np.arange(12)[::-1]
+    columns = {name: ROWS[order, label] for label, name in reversed(list(enumerate(NAMES)))}
+    return pa.table({"key": [f"key-{position}" for position in order], "label": ["x"] * 12, **columns})
+
+
+def as_csv() -> bytes:
+    lines = [",".join(table().column_names)]
+    lines += [",".join(map(str, row.values())) for row in table().to_pylist()]
+    return "\n".join(lines).encode()
+
+
+def as_parquet() -> bytes:
+    buffer = io.BytesIO()
+    parquet.write_table(table(), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        npz(pred_probs=ROWS),
+        npz(probabilities=ROWS[::-1, ::-1], position=np.arange(12)[::-1], class_names=np.array(NAMES[::-1])),
+        as_csv(),
+        as_parquet(),
+    ],
+    ids=["npz", "npz with positions and names", "csv", "parquet"],
+)
+def test_every_form_is_read_in_order_of_position(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    found = external_probabilities.read(tmp_path / "file", keys=KEYS, class_names=NAMES)
+    assert found == pytest.approx(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (npz(x=ROWS), "needs an array named one of"),
+        (npz(pred_probs=ROWS[:5]), "one row for each of 12 samples, found 5"),
+        (npz(pred_probs=ROWS[:, :2]), "expected 3 probabilities in each row"),
+        (npz(pred_probs=np.log(ROWS)), "must be probabilities that sum to 1"),
+        (npz(pred_probs=ROWS, position=np.array([0, *range(11)])), "appears more than once"),
+        (npz(pred_probs=ROWS, ids=np.array(["key-0"] * 11 + ["other"])), "no sample has this key"),
+        (npz(pred_probs=np.full((12, 30_000), 1e-5)), "expected at most 12 rows of 3"),
+        (b"key,ant,bee\nkey-0,1,0\n", "expected a column for every class, found none for ['cat']"),
+        (b"ant,bee,cat\n1,zero,0\n", "must be npz, Parquet or CSV with numbers"),
+        (b"PAR1 and no more", "must be npz, Parquet or CSV with numbers"),
+        (b"PK\x03\x04 and no more", "must be npz, Parquet or CSV with numbers"),
+        (b"", "must be npz, Parquet or CSV with numbers"),
+    ],
+)
+def test_what_does_not_fit_is_refused(content: bytes, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(Invalid) as refused:
+        external_probabilities.read(tmp_path / "file", keys=KEYS, class_names=NAMES)
+    assert sentence in str(refused.value)
+
+
+@pytest.fixture
+def dataset(database: Database, storage: Storage) -> Dataset:
+    return ready_dataset(database, storage)
+
+
+def test_probabilities_are_ranked_without_training(
+    api: TestClient, database: Database, storage: Storage, chosen: Settings, dataset: Dataset
+) -> None:
+    assert api.put(f"/v1/datasets/{dataset.id}/probabilities", content=npz(pred_probs=ROWS)).json() == {
+        "attached": 12
+    }
+    body = {"dataset_id": str(dataset.id), "configuration": {"method": "probabilities"}}
+    audit = api.post("/v1/audits", json=body).json()
+    with database.transaction() as session:
+        [run] = audit_service.runs(session, [UUID(audit["id"])])[UUID(audit["id"])]
+    execute(database, storage, chosen, run.id)
+    finish(database, storage, run.audit_id)
+    done = api.get(f"/v1/audits/{audit['id']}").json()
+    assert (done["status"], done["runs"][0]["method"]) == ("succeeded", "probabilities")
+    found = api.get(f"/v1/audits/{audit['id']}/suspects?limit=3").json()["items"]
+    assert [item["position"] for item in found[:2]] == [10, 11]
+    assert (found[0]["given_label"], found[0]["suggested_label"]) == ("bee", "cat")
+    assert found[0]["suggested_confidence"] == pytest.approx(0.8)
+    assert found[2]["distance"] < found[1]["distance"]
+
+
+def test_probabilities_must_be_there_and_alone(api: TestClient, dataset: Dataset) -> None:
+    def refused(**configuration: object) -> str:
+        body = {"dataset_id": str(dataset.id), "configuration": {"method": "probabilities", **configuration}}
+        answer = api.post("/v1/audits", json=body)
+        assert answer.status_code == 422
+        return str(answer.json()["detail"])
+
+    assert "PUT /v1/datasets/{id}/probabilities" in refused()
+    api.put(f"/v1/datasets/{dataset.id}/probabilities", content=npz(pred_probs=ROWS))
+    assert "nothing is trained" in refused(rehearsal={"rate": 0.1})
+    assert "nothing is trained" in refused(compare=["ce", "limit_g"])

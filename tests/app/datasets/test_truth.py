@@ -1,0 +1,85 @@
+"""Attaching truth after the upload."""
+
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.infra.database import Database
+from app.infra.queue import Task
+from app.infra.storage import Storage
+from app.tables import Dataset
+from tests.made import finished_audit, ready_dataset
+
+
+@pytest.fixture
+def dataset(database: Database, storage: Storage) -> Dataset:
+    return ready_dataset(database, storage, samples=6)
+
+
+def put(api: TestClient, dataset: Dataset, text: str) -> tuple[int, dict[str, object]]:
+    answer = api.put(f"/v1/datasets/{dataset.id}/truth", content=text.encode())
+    return answer.status_code, answer.json()
+
+
+def test_by_key(api: TestClient, dataset: Dataset) -> None:
+    assert put(api, dataset, "key,true_label\nkey-0,ant\nkey-1,cat\n") == (
+        200,
+        {"attached": 2, "differing": 1},
+    )
+    assert api.get(f"/v1/datasets/{dataset.id}/samples/1").json()["true_label"] == "cat"
+    assert api.get(f"/v1/datasets/{dataset.id}").json()["has_truth"]
+
+
+def test_by_position_with_other_columns_and_a_byte_order_mark(api: TestClient, dataset: Dataset) -> None:
+    text = "\ufeffnote,position,true_label\r\nx,0,bee\r\n,5,cat\r\n"
+    assert put(api, dataset, text) == (200, {"attached": 2, "differing": 1})
+
+
+def test_a_blank_label_is_unknown_and_headers_may_be_capitals(api: TestClient, dataset: Dataset) -> None:
+    assert put(api, dataset, "Position,True_Label\n0, bee \n1,\n") == (200, {"attached": 1, "differing": 1})
+
+
+def test_new_truth_replaces_the_old(api: TestClient, dataset: Dataset) -> None:
+    put(api, dataset, "position,true_label\n0,bee\n1,bee\n")
+    assert put(api, dataset, "position,true_label\n0,ant\n") == (200, {"attached": 1, "differing": 0})
+    assert api.get(f"/v1/datasets/{dataset.id}/samples/1").json()["true_label"] is None
+
+
+def test_finished_audits_are_reported_anew(
+    api: TestClient, database: Database, dataset: Dataset, sent: list[tuple[Task, UUID]]
+) -> None:
+    audit = finished_audit(database, dataset)
+    put(api, dataset, "position,true_label\n0,bee\n")
+    assert sent[-1] == (Task.REPORT, audit.id)
+    answer = api.get(f"/v1/audits/{audit.id}/metrics")
+    assert answer.status_code == 409
+    assert "being made" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("name,true_label\na,ant\n", "needs the columns 'true_label' and 'key' or 'position'"),
+        ("key,true_label\n", "has a header but no row"),
+        ("key,true_label\nkey-9,ant\n", "no sample has this key: 'key-9'"),
+        ("key,true_label\nkey-0,dog\n", "no class has this name: 'dog'"),
+        ("key,true_label\nkey-0,ant\nkey-0,bee\n", "appears more than once: 'key-0'"),
+        ("position,true_label\n0\n", "line 2 of the truth has 1 columns, expected 2"),
+        ("position,true_label\n0,a\x00b\n", "line 2 of the truth holds a NUL character"),
+    ],
+)
+def test_truth_that_does_not_fit_is_refused_and_the_old_kept(
+    api: TestClient, dataset: Dataset, text: str, sentence: str
+) -> None:
+    put(api, dataset, "position,true_label\n0,bee\n")
+    status, document = put(api, dataset, text)
+    assert status == 422
+    assert sentence in str(document["detail"])
+    assert api.get(f"/v1/datasets/{dataset.id}/samples/0").json()["true_label"] == "bee"
+
+
+def test_bytes_that_are_no_text_are_refused(api: TestClient, dataset: Dataset) -> None:
+    answer = api.put(f"/v1/datasets/{dataset.id}/truth", content=b"key,true_label\n\xff\xfe,ant\n")
+    assert answer.status_code == 422
+    assert "UTF-8" in answer.json()["detail"]

@@ -1,0 +1,100 @@
+"""Which addresses the service calls on a client's behalf, and that it calls the one it judged."""
+
+import ipaddress
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import httpx
+import pytest
+
+from app.http import outbound_requests
+from app.http.outbound_requests import ForbiddenAddress
+
+CLOSED = """
+127.0.0.1 127.8.9.1 10.1.2.3 172.16.0.1 192.168.1.1 100.64.0.1 169.254.169.254 0.0.0.0 224.0.0.1 239.1.1.1
+255.255.255.255 240.0.0.1 192.0.2.1 198.18.0.1 ::1 :: fe80::1 fc00::1 ff02::1 2001:db8::1
+::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 64:ff9b:1::a00:1 2002:7f00:1::
+2001:0:4136:e378:8000:63bf:3fff:fdd2
+"""
+
+
+@pytest.mark.parametrize("address", CLOSED.split())
+def test_what_is_not_public_is_not_called(address: str) -> None:
+    assert not outbound_requests.may_call(ipaddress.ip_address(address), allow_private=False)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1"])
+def test_what_is_public_is_called(address: str) -> None:
+    assert outbound_requests.may_call(ipaddress.ip_address(address), allow_private=False)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "fc00::1", "1.1.1.1"])
+def test_the_setting_opens_private_addresses(address: str) -> None:
+    assert outbound_requests.may_call(ipaddress.ip_address(address), allow_private=True)
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"])  # noqa: S104
+def test_the_setting_never_opens_link_local(address: str) -> None:
+    assert not outbound_requests.may_call(ipaddress.ip_address(address), allow_private=True)
+
+
+BAD_URLS = """
+ftp://example.com/x file:///etc/passwd gopher://127.0.0.1 //example.com http:// nonsense http://[/ http://0/
+http://user:secret@93.184.216.34/ http://127.0.0.1:8000/ http://[::1]/ http://2130706433/ http://0x7f.1/
+http://localhost/ http://nowhere.invalid/
+"""
+
+
+@pytest.mark.parametrize("url", BAD_URLS.split())
+def test_addresses_that_are_refused_when_they_are_handed_in(url: str) -> None:
+    with pytest.raises(ForbiddenAddress) as refused:
+        outbound_requests.check(url, allow_private=False)
+    assert "secret" not in refused.value.detail
+
+
+def test_one_private_answer_among_public_ones_is_enough_to_refuse() -> None:
+    with pytest.raises(ForbiddenAddress, match="which this service does not call"):
+        outbound_requests.pin(
+            httpx.URL("https://two.example/"), allow_private=False, resolve=lambda *_: ["1.1.1.1", "10.0.0.1"]
+        )
+
+
+class Echo(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(302 if self.path == "/away" else 200)
+        self.send_header("Location", "http://169.254.169.254/")
+        self.end_headers()
+        self.wfile.write(self.headers["Host"].encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_the_judged_address_is_the_one_that_is_called(port: int) -> None:
+    answers = iter([["127.0.0.1"], ["10.255.255.1"]])
+    transport = outbound_requests.GuardedTransport(allow_private=True, resolve=lambda *_: next(answers))
+    with httpx.Client(transport=transport, trust_env=False) as client:
+        answer = client.get(f"http://rebound.example:{port}/")
+    assert answer.text == f"rebound.example:{port}"
+    assert next(answers) == ["10.255.255.1"], "the name was resolved once"
+
+
+def test_a_redirect_is_an_answer_and_not_a_way(port: int) -> None:
+    with outbound_requests.client(allow_private=True) as client:
+        assert client.get(f"http://localhost:{port}/away").status_code == 302
+
+
+def test_a_loopback_server_is_not_called_without_the_setting(port: int) -> None:
+    with outbound_requests.client(allow_private=False) as client, pytest.raises(ForbiddenAddress):
+        client.get(f"http://127.0.0.1:{port}/")

@@ -1,0 +1,189 @@
+"""The web pages as a server answers them; what their scripts do is tested in a browser."""
+
+import re
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.access import keys
+from app.infra.database import Database
+from app.infra.settings import Settings
+from app.infra.storage import Storage
+from app.routes.shared.callers import given_settings as get_settings
+from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Problem, Scope
+from app.web import assets
+from app.web import pages as rendering
+from tests.made import finished_audit, new_audit, ready_dataset
+
+MARKUP = "<script>alert('x')</script>"
+SUMMARY = {
+    "sample_count": 12,
+    "expected_error_count": 3.0,
+    "label_issue_count": 1,
+    "disagreement_count": 12,
+}
+
+
+@pytest.fixture
+def dataset(database: Database, storage: Storage) -> Dataset:
+    made = ready_dataset(database, storage)
+    with database.transaction() as session:
+        found = session.get_one(Dataset, made.id)
+        found.problem_count, found.statistics = 1, {"class_counts": {"ant": 4, "bee": 4, MARKUP: 4}}
+        session.add(Problem(dataset_id=made.id, number=0, key=MARKUP, code="bad_image", detail=MARKUP))
+    return made
+
+
+@pytest.fixture
+def audit(database: Database, dataset: Dataset) -> Audit:
+    made = finished_audit(database, dataset)
+    with database.transaction() as session:
+        found = session.get_one(Audit, made.id)
+        found.summary, found.theory = SUMMARY, {"noise_rate": 0.25}
+        found.provenance = {"dataset_pack_sha256": "0" * 64, "runs": [], "versions": {"torch": "2"}}
+    return made
+
+
+@pytest.fixture
+def pages(dataset: Dataset, audit: Audit) -> list[str]:
+    return [
+        "/",
+        "/audits",
+        "/login",
+        f"/datasets/{dataset.id}",
+        f"/audits/new?dataset={dataset.id}",
+        f"/audits/{audit.id}",
+        f"/audits/{audit.id}/review",
+    ]
+
+
+def test_every_page_answers_under_a_policy_without_foreign_or_inline_code(
+    api: TestClient, pages: list[str]
+) -> None:
+    for path in pages:
+        answer = api.get(path)
+        assert answer.status_code == 200, path
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        policy = answer.headers["content-security-policy"]
+        assert "script-src 'self';" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r"<script(?![^>]* src=)|<[^>]+ (style|on\w+)=", answer.text), path
+        assert not re.search(r'(src|href)="(https?:)?//', answer.text), path
+
+
+def test_what_a_page_links_to_is_there(api: TestClient, pages: list[str]) -> None:
+    linked = {
+        link for path in pages for link in re.findall(r'(?:src|href)="(/static/[^"]+)"', api.get(path).text)
+    }
+    assert len(linked) > 5
+    for link in linked:
+        answer = api.get(link)
+        assert answer.status_code == 200, link
+        assert "immutable" in answer.headers["cache-control"]
+
+
+def test_scripts_import_only_scripts_that_exist() -> None:
+    scripts = list(assets.STATIC.glob("*.js"))
+    assert scripts
+    for script in scripts:
+        for name in re.findall(r"""(?:from|import\()\s*["']\./([^"']+)["']""", script.read_text()):
+            assert (assets.STATIC / name).is_file(), f"{script.name} imports {name}"
+
+
+def test_names_from_data_are_text(api: TestClient, pages: list[str]) -> None:
+    text = "".join(api.get(path).text for path in pages)
+    assert MARKUP not in text
+    assert text.count("&lt;script&gt;alert") >= 3
+
+
+def test_static_files_stay_inside_their_folder(api: TestClient) -> None:
+    for path in ("../rendering.py", "%2e%2e/rendering.py", "..%2f..%2fmain.py", "nothing.js"):
+        assert api.get(f"/static/x/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/datasets/{}", "/audits/{}", "/audits/new?dataset={}", "/audits/{}/review"]
+)
+def test_what_does_not_exist_is_a_page_that_says_so(api: TestClient, path: str) -> None:
+    answer = api.get(path.format(uuid4()))
+    assert answer.status_code == 404
+    assert "<h1>Not Found</h1>" in answer.text
+
+
+@pytest.mark.parametrize("status", list(DatasetStatus))
+def test_a_dataset_has_a_page_in_every_state(
+    api: TestClient, database: Database, status: DatasetStatus
+) -> None:
+    error = {"code": "bad_zip", "detail": "the central directory is missing"}
+    with database.transaction() as session:
+        is_rejected = status == DatasetStatus.REJECTED
+        made = Dataset(
+            name="x", options={}, status=status, error=error if is_rejected else None, sample_count=0,
+            class_names=[], shape=[2], kind="features", format="csv", problem_count=0, statistics={},
+        )  # fmt: skip
+        session.add(made)
+        session.flush()
+    text = api.get(f"/datasets/{made.id}").text
+    assert f">{status}</span>" in text
+    assert (error["detail"] in text) == is_rejected
+    assert ("Start an audit" in text) == (status == DatasetStatus.READY)
+
+
+@pytest.mark.parametrize("status", [status for status in AuditStatus if status != AuditStatus.SUCCEEDED])
+def test_an_audit_without_a_result_shows_its_progress(
+    api: TestClient, database: Database, dataset: Dataset, status: AuditStatus
+) -> None:
+    made = new_audit(database, dataset)
+    with database.transaction() as session:
+        found = session.get_one(Audit, made.id)
+        found.status, found.error = (
+            status,
+            {"code": "x", "detail": "out of memory"} if status == "failed" else None,
+        )
+    text = api.get(f"/audits/{made.id}").text
+    assert ('id="cancel"' in text) == (status in {"queued", "running"})
+    assert ("out of memory" in text) == (status == "failed")
+    answer = api.get(f"/audits/{made.id}/review", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/audits/{made.id}")
+
+
+@pytest.fixture
+def guarded(api: TestClient, chosen: Settings) -> Iterator[TestClient]:
+    with_keys = chosen.model_copy(update={"authentication": "keys"})
+    api.app.dependency_overrides[get_settings] = lambda: with_keys  # type: ignore[attr-defined]
+    return api
+
+
+def test_who_is_not_logged_in_is_asked_for_a_key_and_brought_back(guarded: TestClient) -> None:
+    answer = guarded.get("/audits?cursor=abc", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Faudits%3Fcursor%3Dabc")
+    form = guarded.get(answer.headers["location"]).text
+    assert 'name="next" value="/audits?cursor=abc"' in form
+
+
+def test_a_key_opens_the_pages_and_logging_out_closes_them(guarded: TestClient, database: Database) -> None:
+    with database.transaction() as session:
+        _, secret = keys.create(session, name="Grace", scope=Scope.READ, expires_at=None)
+    own = {"Origin": "http://127.0.0.1"}
+    form = {"key": secret, "next": "/audits"}
+    assert guarded.post("/login", data=form, headers=own).url.path == "/audits"
+    front = guarded.get("/")
+    assert "Grace" in front.text
+    assert 'action="/logout"' in front.text
+    assert guarded.post("/logout", headers=own).url.path == "/login"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7260, "2 h 1 min"), (None, "\N{EN DASH}")],
+)
+def test_lengths_of_time_are_for_people(value: float | None, text: str) -> None:
+    assert rendering.duration(value) == text
+
+
+def test_numbers_are_for_people() -> None:
+    assert rendering.count(1234567) == "1\u202f234\u202f567"
+    assert rendering.percent(0.1234) == "12.3\u202f%"
+    assert [rendering.size(value) for value in (999, 1500, 2e9)] == ["999 B", "1.5 kB", "2.0 GB"]

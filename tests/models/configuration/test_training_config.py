@@ -1,0 +1,153 @@
+import dataclasses
+
+import pytest
+import torch
+
+from models.configuration import defaults
+from models.configuration.training_config import TrainingConfig, resolve
+
+DIGITS = {"shape": (8, 8, 1), "sample_count": 1_797, "class_count": 10, "device": "cpu"}
+
+
+def digits(**requested: object) -> TrainingConfig:
+    return resolve(requested, **DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("shape", "device", "network"),
+    [
+        ((8, 8, 1), "cpu", "mnist_cnn"),
+        ((28, 28, 1), "cpu", "mnist_cnn"),
+        ((28, 28, 1), "cuda", "mnist_cnn"),
+        ((32, 32, 3), "cpu", "small_cnn"),
+        ((224, 224, 3), "cpu", "photo_cnn"),
+        ((32, 32, 3), "cuda", "resnet34_cifar"),
+        ((224, 224, 3), "cuda:1", "resnet50"),
+        ((16,), "cpu", "mlp"),
+        ((768,), "cuda", "mlp"),
+    ],
+)
+def test_networks_suit_shape_and_device(
+    shape: tuple[int, ...], device: str, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    config = resolve({}, shape=shape, sample_count=5_000, class_count=4, device=device)
+    assert config.network == network
+
+
+def test_what_was_requested_is_kept_and_auto_means_choose() -> None:
+    config = digits(beta=7, epochs=3, method="auto", seed=None)
+    assert (config.beta, config.epochs) == (7, 3)
+    assert (config.method, config.seed) == (digits().method, 0)
+
+
+def test_epochs_shrink_as_data_grows() -> None:
+    counts = [100, 2_000, 60_000, 1_000_000]
+    epochs = [
+        resolve({}, shape=(28, 28, 1), sample_count=count, class_count=10, device="cpu").epochs
+        for count in counts
+    ]
+    assert epochs == sorted(epochs, reverse=True)
+    assert epochs[0] >= 2 * epochs[2]
+
+
+def test_every_field_has_a_choice() -> None:
+    assert set(defaults.CHOICES) == {field.name for field in dataclasses.fields(TrainingConfig)}
+
+
+def test_unknown_fields_are_named_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"\['betta', 'lr'\]; known are .*'beta'.*'learning_rate'"):
+        digits(betta=1, lr=2)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("method", "magic", "method is one of"),
+        ("network", "vgg", "network is one of"),
+        ("network", ["mlp"], "network expects <class 'str'>"),
+        ("schedule", "cosine", "schedule is one of"),
+        ("augmentation", "mixup", "augmentation is one of"),
+        ("score", "best", "score is one of"),
+        ("precision", "fp16", "precision is one of"),
+        ("beta", -0.1, "beta lies between 0 and"),
+        ("beta", float("nan"), "beta lies between"),
+        ("beta", "high", "beta expects <class 'float'>, not 'high'"),
+        ("noise_lambda", 0, "noise_lambda lies"),
+        ("epochs", 0, "epochs lies between 1 and"),
+        ("epochs", 2.5, "epochs expects <class 'int'>"),
+        ("epochs", True, "epochs expects <class 'int'>"),
+        ("sample_gradients", 1, "sample_gradients expects <class 'bool'>"),
+        ("batch_size", 1, "batch_size lies between 2 and"),
+        ("learning_rate", 0.0, "learning_rate lies"),
+        ("signal_decay", 1.1, "signal_decay lies between 0 and 1"),
+        ("validation_fraction", 0.96, "validation_fraction lies between 0 and 0.95"),
+        ("seed", -1, "seed lies"),
+        ("noise_std", 0.0, "noise_std lies"),
+        ("soft_lambda", 0, "soft_lambda lies"),
+        ("dropout", 1.0, "dropout lies between 0 and 0.99"),
+        ("weight_decay", -1e-4, "weight_decay lies between 0 and"),
+        ("patience", -1, "patience lies between 0 and"),
+        ("patience", 5, "patience needs a validation_fraction above 0"),
+        ("input_size", 30, "expects an input_size of one of"),
+        ("network", "mlp", "does not take images"),
+    ],
+)
+def test_invalid_values_are_refused_with_what_was_expected(field: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        digits(**{field: value})
+
+
+def test_warm_up_leaves_an_epoch_for_the_classifier() -> None:
+    assert digits(epochs=4, warm_up_epochs=3).warm_up_epochs == 3
+    with pytest.raises(ValueError, match="warm_up_epochs lies between 0 and 3"):
+        digits(epochs=4, warm_up_epochs=4)
+
+
+def test_features_take_no_augmentation_or_image_network() -> None:
+    letter = {"shape": (16,), "sample_count": 20_000, "class_count": 26, "device": "cpu"}
+    with pytest.raises(ValueError, match="does not take features"):
+        resolve({"network": "mnist_cnn"}, **letter)
+    with pytest.raises(ValueError, match="neither an input_size nor an augmentation"):
+        resolve({"augmentation": "flip_crop"}, **letter)
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision"), [("amx_bf16", "bf16"), ("avx512_bf16", "bf16"), ("avx512_f", "fp32")]
+)
+def test_bf16_is_chosen_where_the_cpu_multiplies_in_it(
+    monkeypatch: pytest.MonkeyPatch, capability: str, precision: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True})
+    assert digits().precision == precision
+
+
+@pytest.mark.parametrize(
+    ("requested", "samples", "device", "compiled"),
+    [
+        ({}, 3_000_000, "cuda", True),
+        ({}, 50_000, "cuda", False),
+        ({"epochs": 400}, 50_000, "cuda", True),
+        ({"epochs": 400, "compiled": False}, 50_000, "cuda", False),
+        ({"network": "small_cnn"}, 9_000_000, "cuda", False),
+        ({"network": "resnet50", "input_size": 224}, 1_000_000, "cuda", True),
+        ({"network": "resnet50", "input_size": 224}, 100_000, "cuda", False),
+        ({"network": "resnet34_cifar"}, 9_000_000, "cpu", False),
+    ],
+)
+def test_kernels_are_made_for_long_trainings_of_residual_networks_on_gpus(
+    requested: dict[str, object],
+    samples: int,
+    device: str,
+    compiled: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    config = resolve(requested, shape=(32, 32, 3), sample_count=samples, class_count=10, device=device)
+    assert config.compiled == compiled
+
+
+def test_training_may_end_early_where_that_was_measured_and_no_number_of_epochs_was_asked_for() -> None:
+    assert digits(method="limit_l").stable_correlation == 0.998
+    assert digits(method="limit_l", epochs=20).stable_correlation == 0
+    assert digits(method="limit_g").stable_correlation == 0

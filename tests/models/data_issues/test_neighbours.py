@@ -1,0 +1,74 @@
+"""Neighbours against numbers worked out by hand and against a full comparison."""
+
+import numpy as np
+import pytest
+
+from models.data_issues import neighbour_search
+from models.data_issues.neighbour_search import nearest
+from models.data_issues.neighbours import Neighbours, disagreement, score
+
+
+def test_the_nearest_are_others_in_order_of_their_cosine() -> None:
+    # Centred at the origin: two rays right and left, each with a sample a little off.
+    features = np.array([[4, 0], [4, 1], [-4, 0], [-4, -1]], dtype=np.float16)
+    found = nearest(features)
+    assert found.index_Nk.tolist() == [[1, 3, 2], [0, 2, 3], [3, 1, 0], [2, 0, 1]]
+    cosine = 4 / np.sqrt(17)
+    assert found.similarity_Nk[0] == pytest.approx([cosine, -cosine, -1], abs=1e-3)
+
+
+def test_exact_copies_are_each_others_neighbours_and_never_their_own() -> None:
+    features = np.repeat(np.random.default_rng(0).normal(size=(4, 8)), 3, axis=0).astype(np.float16)
+    found = nearest(features)
+    for position, row in enumerate(found.index_Nk.tolist()):
+        assert position not in row
+        assert {other // 3 for other in row[:2]} == {position // 3}
+
+
+def clustered(count: int) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    middles = rng.normal(size=(50, 16))
+    return (middles[rng.integers(0, 50, count)] + 0.3 * rng.normal(size=(count, 16))).astype(np.float16)
+
+
+def test_cells_find_nearly_what_a_full_comparison_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = clustered(3_000)
+    exact = nearest(features).index_Nk
+    monkeypatch.setattr(neighbour_search, "EXACT_MAX", 100)
+    by_cells = nearest(features).index_Nk
+    shared = [
+        len(set(one) & set(other)) for one, other in zip(exact.tolist(), by_cells.tolist(), strict=True)
+    ]
+    assert np.mean(shared) / exact.shape[1] > 0.9
+    assert (by_cells != np.arange(3_000)[:, None]).all()
+
+
+def test_crowds_of_copies_are_searched_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbour_search, "EXACT_MAX", 100)
+    monkeypatch.setattr(neighbour_search, "CANDIDATES_MAX", 64)
+    features = np.concatenate([np.ones((900, 16)), clustered(100)]).astype(np.float16)
+    found = nearest(features)
+    assert found.index_Nk.shape == (1_000, neighbour_search.NEIGHBOURS)
+    assert (found.similarity_Nk <= 1.001).all()
+
+
+def test_what_the_caller_raises_ends_the_search() -> None:
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        nearest(clustered(50), on_block=stop)
+
+
+def test_disagreement_is_the_weighted_share_of_other_labels() -> None:
+    found = Neighbours(
+        index_Nk=np.array([[1, 2], [0, 2], [1, 0]], dtype=np.int32),
+        similarity_Nk=np.array([[0.9, 0.3], [0.9, 0.6], [0.6, 0.3]], dtype=np.float32),
+    )
+    assert disagreement(found, np.array([0, 0, 1])) == pytest.approx([0.25, 0.4, 1.0])
+
+
+def test_among_samples_with_the_same_neighbours_the_margin_ranks() -> None:
+    found = score(np.array([1.0, 1.0, 0.9, 0.0], np.float32), np.array([0.2, 0.9, 1.0, 0.5], np.float32))
+    assert np.argsort(-found).tolist() == [1, 0, 2, 3]
+    assert found == pytest.approx([0.992, 0.999, 0.901, 0.005])

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from models.label_errors.transitions import doubt, fit, leanings
+
+
+def labelled(
+    transition: np.ndarray, *, skill: float, count: int = 6_000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return probabilities p, labels and truth, where the truth is drawn from the p it is judged by."""
+    rng = np.random.default_rng(seed)
+    classes = len(transition)
+    powers = np.exp(skill * rng.standard_normal((count, classes)))
+    p = powers / powers.sum(1, keepdims=True)
+    truth = np.array([rng.choice(classes, p=row) for row in p])
+    labels = np.array([rng.choice(classes, p=transition[true]) for true in truth])
+    return p, labels, truth
+
+
+def flattened(p: np.ndarray, sharpness: float) -> np.ndarray:
+    """Return probabilities that come to p when they are sharpened."""
+    powers = p ** (1 / sharpness)
+    return powers / powers.sum(1, keepdims=True)
+
+
+def judged(p: np.ndarray, labels: np.ndarray, *, strength: float) -> np.ndarray:
+    return doubt(p, labels, fit(p, labels, strength=strength), strength=strength)
+
+
+PAIR = np.array([[0.6, 0.4, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.9, 0.1], [0.1, 0.1, 0.1, 0.7]])
+
+
+@pytest.mark.parametrize(("strength", "sharpness"), [(0.0, 2.0), (1.0, 10.0)])
+def test_doubt_is_bayes_posterior_under_the_confusions_that_made_the_labels(
+    strength: float, sharpness: float
+) -> None:
+    p, labels, truth = labelled(PAIR, skill=4.0)
+    found = judged(flattened(p, sharpness), labels, strength=strength)
+    row = np.arange(len(labels))
+    joint = p * PAIR.T[labels]
+    exact = 1 - joint[row, labels] / joint.sum(1)
+    assert np.abs(found - exact).mean() < 0.01
+    assert found.mean() == pytest.approx((labels != truth).mean(), abs=0.01)
+
+
+def test_a_label_that_its_class_is_never_taken_for_is_doubted_more() -> None:
+    # Both say class 0 with the same probability; class 0 is often labelled 1 and never 2.
+    p, labels, _ = labelled(PAIR, skill=4.0)
+    p = np.vstack([p, [[0.5, 0.4, 0.1, 0.0], [0.5, 0.1, 0.4, 0.0]]])
+    labels = np.append(labels, [1, 2])
+    often, never = judged(flattened(p, 2.0), labels, strength=0.0)[-2:]
+    assert often > never + 0.2
+
+
+def test_clean_labels_of_a_sure_classifier_are_not_doubted() -> None:
+    labels = np.arange(1_000) % 5
+    p = np.full((1_000, 5), 0.02)
+    p[np.arange(1_000), labels] = 0.92
+    assert judged(p, labels, strength=1.0).max() < 0.01
+
+
+def test_absent_classes_and_single_samples_are_answered() -> None:
+    p = np.full((3, 4), 0.25)
+    assert np.isfinite(judged(p, np.array([1, 1, 1]), strength=0.0)).all()
+    assert np.isfinite(judged(p[:1], np.array([3]), strength=1.0)).all()
+    certain = np.eye(4)[[0, 1]]
+    assert judged(certain, np.array([0, 2]), strength=1.0)[1] > 0.5
+
+
+def test_parts_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    p, labels, _ = labelled(PAIR, skill=3.0, count=500)
+    whole = judged(p, labels, strength=0.5)
+    monkeypatch.setattr("models.label_errors.transitions.BLOCK_ROWS", 7)
+    np.testing.assert_allclose(judged(p, labels, strength=0.5), whole, rtol=1e-6)
+
+
+def test_leanings_are_the_odds_of_a_confusion_over_those_of_its_reverse() -> None:
+    p, labels, _ = labelled(PAIR, skill=4.0)
+    leaning = leanings(flattened(p, 10.0), labels, strength=1.0)
+    np.testing.assert_allclose(leaning, -leaning.T)
+    assert leaning[0, 1] > 4
+    assert leaning[3, 0] > 3
+    assert leaning[3, 2] == pytest.approx(0, abs=0.3)  # a tenth each way
+
+
+def test_a_weak_classifiers_probabilities_are_taken_as_they_are() -> None:
+    p, labels, _ = labelled(PAIR, skill=4.0)
+    assert leanings(p, labels, strength=0.0)[0, 1] > 4
+
+
+def test_what_a_classifier_cannot_tell_apart_leans_nowhere() -> None:
+    # Classes 0 and 1 look alike, and nobody labelled anything wrong.
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 8_000)
+    p = np.full((8_000, 4), 0.05)
+    p[np.arange(8_000), truth] = 0.85
+    p[truth < 2] = [0.45, 0.45, 0.05, 0.05]
+    for strength in (0.0, 1.0):
+        assert np.abs(leanings(p, truth, strength=strength)).max() < 0.3
+
+
+def test_classes_without_samples_lean_nowhere() -> None:
+    p = np.full((40, 5), 0.2)
+    labels = np.arange(40) % 3
+    assert np.abs(leanings(p, labels, strength=0.0)[3:, 3:]).max() == 0
+    assert np.isfinite(leanings(p, labels, strength=1.0)).all()

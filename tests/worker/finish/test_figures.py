@@ -1,0 +1,87 @@
+"""The paper's figures over HTTP, of an audit that was trained for real."""
+
+import io
+from xml.etree import ElementTree as ET
+
+import plotly.graph_objects as go
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from app.infra.database import Database
+from app.infra.settings import Settings
+from app.infra.storage import Storage
+from app.tables import Audit, Dataset
+from tests.made import finished_audit, new_audit
+from tests.worker.jobs import audited, train_and_finish
+from tests.worker.train.test_several_runs import REHEARSAL
+
+EVERY_FIGURE = [
+    "accuracy", "distances", "gradient_norms", "roc", "confusing", "bound", "information", "comparison",
+]  # fmt: skip
+
+
+@pytest.fixture
+def compared(database: Database, digits: Dataset, storage: Storage, chosen: Settings) -> Audit:
+    compare = ["ce", {"method": "limit_g", "sample_gradients": True}]
+    audit, runs = audited(database, digits, compare=compare, rehearsal=REHEARSAL, epochs=4)
+    return train_and_finish(database, storage, chosen, audit, runs)
+
+
+def test_every_figure_is_plotly_json_and_an_image(api: TestClient, compared: Audit) -> None:
+    links = api.get(f"/v1/audits/{compared.id}/figures").json()
+    assert [link["name"] for link in links] == EVERY_FIGURE
+    for link in links:
+        figure = api.get(link["plotly_url"]).json()
+        go.Figure(figure)  # Plotly's own schema refuses what it does not know
+        png = api.get(link["png_url"])
+        assert png.headers["content-type"] == "image/png"
+        with Image.open(io.BytesIO(png.content)) as image:
+            assert min(image.size) > 200
+        svg = api.get(link["svg_url"])
+        assert svg.headers["content-type"] == "image/svg+xml"
+        assert ET.fromstring(svg.content).tag.endswith("svg")  # noqa: S314 - our own
+
+
+def test_figures_show_what_is_stored(api: TestClient, compared: Audit) -> None:
+    base = f"/v1/audits/{compared.id}"
+    answer, epochs = api.get(base).json(), api.get(f"{base}/epochs").json()
+    accuracy = api.get(f"{base}/figures/accuracy").json()
+    lines = {(trace["name"], trace.get("xaxis", "x")): trace["y"] for trace in accuracy["data"]}
+    assert lines["LIMIT_G + S", "x2"] == [epoch["validation_true_accuracy"] for epoch in epochs[1]["epochs"]]
+    assert lines["no label memorised", "x"] == [1 - answer["theory"]["noise_rate"]] * 2
+    distances = api.get(f"{base}/figures/distances").json()
+    errors = api.get(f"{base}/metrics").json()["error_count"]
+    assert [sum(trace["y"]) for trace in distances["data"]] == [120 - errors, errors]
+    bits = {trace["name"]: trace["y"] for trace in api.get(f"{base}/figures/information").json()["data"]}
+    theory = answer["theory"]
+    most = theory["runs"][1]["most_bits_per_sample_by_epoch"]
+    assert bits["LIMIT_G + S: at most"] == [min(each, theory["label_entropy_bits"]) for each in most]
+    assert bits["CE: at least"] == theory["runs"][0]["least_bits_by_epoch"]
+    comparison = api.get(f"{base}/figures/comparison?compared=roc_auc").json()
+    means = {y: x for trace in comparison["data"] for y, x in zip(trace["y"], trace["x"], strict=True)}
+    assert means == {
+        variant["label"]: variant["figures"]["roc_auc"]["mean"] for variant in answer["variants"]
+    }
+
+
+def test_the_montage_has_the_head_of_every_class(api: TestClient, compared: Audit) -> None:
+    base = f"/v1/audits/{compared.id}"
+    montage = api.get(f"{base}/figures/confusing?columns=3").json()
+    assert montage["layout"]["yaxis"]["ticktext"] == ["0", "1", "2"]
+    for row, label in enumerate("012"):
+        suspects = api.get(f"{base}/suspects?given_label={label}&limit=3").json()["items"]
+        shown = [image["source"] for image in montage["layout"]["images"] if image["y"] == row]
+        assert shown == [suspect["image_url"] for suspect in suspects]
+
+
+def test_an_audit_without_truth_or_end_has_what_there_is(
+    api: TestClient, database: Database, digits: Dataset
+) -> None:
+    young = new_audit(database, digits)
+    assert api.get(f"/v1/audits/{young.id}/figures").json() == []
+    answer = api.get(f"/v1/audits/{young.id}/figures/roc.png")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    done = finished_audit(database, digits)
+    assert [link["name"] for link in api.get(f"/v1/audits/{done.id}/figures").json()] == ["confusing"]
+    assert api.get(f"/v1/audits/{done.id}/figures/other").status_code == 422

@@ -1,0 +1,204 @@
+"""Audits as jobs: from training to the files and what is served of them."""
+
+import csv
+import json
+from uuid import UUID
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from pyarrow import parquet
+from sqlalchemy import select, update
+
+from app.audits import audit_service
+from app.infra.database import Database
+from app.infra.queue import Task
+from app.infra.settings import Settings
+from app.infra.storage import Storage
+from app.tables import (
+    Audit,
+    AuditStatus,
+    Dataset,
+    ProvisionalScore,
+    Run,
+    RunEpoch,
+    Sample,
+    Score,
+)
+from tests.worker.jobs import audited, count, read, train_and_finish
+from worker.finish.finishing_job import finish, report_again
+from worker.jobs import neighbour_files
+from worker.train.training_job import execute
+
+
+def test_an_audit_from_training_to_its_files(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings, sent: list[tuple[Task, UUID]]
+) -> None:
+    audit, runs = audited(database, digits)
+    execute(database, storage, chosen, runs[0].id)
+    assert sent[-1] == (Task.FINISH, audit.id)
+    assert read(database, Audit, audit.id).status == AuditStatus.RUNNING
+    assert count(database, RunEpoch) == 3
+    assert count(database, ProvisionalScore) == 120
+    finish(database, storage, audit.id)
+    done = read(database, Audit, audit.id)
+    assert done.status == AuditStatus.SUCCEEDED
+    assert (count(database, Score), count(database, ProvisionalScore)) == (120, 0)
+    assert done.provenance is not None
+    assert done.provenance["runs"][0]["configuration"]["method"] == "limit_g"
+    assert done.summary is not None
+    assert sum(done.summary["histogram"]["counts"]) == 120
+    with database.transaction() as session:
+        scores = session.scalars(select(Score).order_by(Score.rank)).all()
+    ranking = [score.score for score in scores]
+    assert ranking == sorted(ranking, reverse=True)
+    assert [score.rank for score in scores] == list(range(1, 121))
+    assert {score.position for score in scores} == set(range(120))
+    wrong = {score.position for score in scores[:12]}
+    disagreements = {score.position: score.neighbour_disagreement or 0.0 for score in scores}
+    assert np.mean([disagreements[position] for position in wrong]) > 2 * np.mean(
+        list(disagreements.values())
+    )
+    found = neighbour_files.load(storage, storage.run(audit.id, 0))
+    assert found is not None
+    assert found.index_Nk.shape == (120, 10)
+    lines = (storage.audit(audit.id) / done.files["ranking.csv"]["path"]).read_text().splitlines()  # type: ignore[index]
+    table = parquet.read_table(storage.audit(audit.id) / done.files["ranking.parquet"]["path"])  # type: ignore[index]
+    rows = list(csv.DictReader(lines))
+    assert [int(row["position"]) for row in rows] == [score.position for score in scores]
+    assert table["position"].to_pylist() == [score.position for score in scores]
+    assert "true_label" not in rows[0]
+    assert [float(row["neighbour_disagreement"]) for row in rows] == pytest.approx(
+        [disagreements[int(row["position"])] for row in rows], abs=1e-6
+    )
+
+
+def test_an_audit_can_be_ranked_by_its_neighbours(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings
+) -> None:
+    with database.transaction() as session:
+        asked = {"seed": 0, "initialise": "none", "score": "neighbours", "epochs": 5}
+        audit = audit_service.create(session, digits, name=None, configuration=asked)
+        runs = audit_service.runs(session, [audit.id])[audit.id]
+    done = train_and_finish(database, storage, chosen, audit, runs)
+    table = parquet.read_table(storage.audit(audit.id) / done.files["ranking.parquet"]["path"])  # type: ignore[index]
+    disagreement, margin = table["neighbour_disagreement"].to_numpy(), table["margin"].to_numpy()
+    expected = 0.99 * disagreement + 0.01 / (1 + np.exp(margin / 4))
+    assert table["score"].to_numpy() == pytest.approx(expected, abs=1e-5)
+    assert (np.diff(table["score"].to_numpy()) <= 0).all()
+
+
+def test_the_same_seed_gives_the_same_file(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings
+) -> None:
+    digests = []
+    for seed in (1, 1, 2):
+        audit, runs = audited(database, digits)
+        with database.transaction() as session:
+            session.execute(update(Run).where(Run.audit_id == audit.id).values(seed=seed))
+        files = train_and_finish(database, storage, chosen, audit, runs).files
+        assert files is not None
+        digests.append(files["ranking.csv"]["sha256"])
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_truth_attached_later_brings_metrics_and_columns(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
+) -> None:
+    audit, runs = audited(database, digits, epochs=20)
+    train_and_finish(database, storage, chosen, audit, runs)
+    before = api.get(f"/v1/audits/{audit.id}/ranking.csv")
+    with database.transaction() as session:
+        samples = session.execute(select(Sample.key)).scalars().all()
+    truth = "key,true_label\n" + "".join(f"{key},{key.split('/')[1][0]}\n" for key in samples)
+    assert api.put(f"/v1/datasets/{digits.id}/truth", content=truth).json() == {
+        "attached": 120,
+        "differing": 12,
+    }
+    report_again(database, storage, audit.id)
+    summary = api.get(f"/v1/audits/{audit.id}/summary").json()
+    assert summary["budget"]["total"] == pytest.approx(summary["expected_error_count"])
+    assert [sum(row) for row in summary["transition_matrix"]["matrix"]] == pytest.approx([1, 1, 1])
+    assert all(item["health"] > 0.6 for item in summary["per_class"])
+    shown = api.get(f"/v1/audits/{audit.id}").json()["summary"]
+    assert shown["per_class"] == summary["per_class"]
+    assert "budget" not in shown
+    issues = api.get(f"/v1/audits/{audit.id}/issues.csv")
+    assert issues.text.startswith('"kind","number","position","key","given_label","group","score","detail"')
+    metrics = api.get(f"/v1/audits/{audit.id}/metrics").json()
+    assert (metrics["sample_count"], metrics["error_count"], metrics["noise_rate"]) == (120, 12, 0.1)
+    assert metrics["roc_auc"] > 0.95
+    assert sum(metrics["histogram"]["right"]) == 108
+    assert sum(metrics["histogram"]["wrong"]) == 12
+    assert {item["k"]: item["recall"] for item in metrics["at_k"]}[120] == 1.0
+    after = api.get(f"/v1/audits/{audit.id}/ranking.csv")
+    assert after.headers["etag"] != before.headers["etag"]
+    rows = list(csv.DictReader(after.text.splitlines()))
+    assert sum(row["is_error"] == "true" for row in rows) == 12
+    assert json.dumps([r["position"] for r in rows]) == json.dumps(
+        [r["position"] for r in csv.DictReader(before.text.splitlines())]
+    )
+
+
+def test_downloads_answer_conditions_ranges_and_heads(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
+) -> None:
+    audit, runs = audited(database, digits)
+    train_and_finish(database, storage, chosen, audit, runs)
+    url = f"/v1/audits/{audit.id}/ranking.csv"
+    whole = api.get(url)
+    assert whole.headers["content-type"].startswith("text/csv")
+    assert whole.headers["repr-digest"].startswith("sha-256=:")
+    again = api.get(url, headers={"If-None-Match": whole.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    part = api.get(url, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole.content[10:20])
+    head = api.head(url)
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(whole.content)))
+
+
+def test_an_audit_that_cannot_be_finished_fails_with_the_reason(
+    database: Database,
+    digits: Dataset,
+    storage: Storage,
+    chosen: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    audit, runs = audited(database, digits)
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("margin")
+
+    monkeypatch.setattr("worker.jobs.score_rows.rows", broken)
+    execute(database, storage, chosen.model_copy(update={"provisional_seconds": 1e9}), runs[0].id)
+    finish(database, storage, audit.id)
+    failed = read(database, Audit, audit.id)
+    assert failed.status == AuditStatus.FAILED
+    assert "finishing them failed" in (failed.error or {})["detail"]
+
+
+def test_a_rehearsal_measures_how_many_planted_errors_are_found(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
+) -> None:
+    rehearsal = {"noise": "uniform", "rate": 0.2, "seed": 5, "mapping": None, "matrix": None}
+    audit, runs = audited(database, digits, epochs=20, rehearsal=rehearsal)
+    train_and_finish(database, storage, chosen, audit, runs)
+    metrics = api.get(f"/v1/audits/{audit.id}/metrics").json()
+    assert metrics["sample_count"] == 120
+    assert 10 <= metrics["error_count"] <= 40
+    assert metrics["roc_auc"] > 0.8
+    summary = api.get(f"/v1/audits/{audit.id}/summary").json()
+    rehearsed = summary["rehearsal"]
+    assert (rehearsed["noise"], rehearsed["planted_count"]) == ("uniform", metrics["error_count"])
+    assert rehearsed["roc_auc_uncorrected"] == pytest.approx(metrics["roc_auc"], abs=1e-6)
+    assert rehearsed["recall"][-1]["recall"] > 0.7
+    # No planted error stands among the user's: all that is ranked and counted has its label as uploaded.
+    found = api.get(f"/v1/audits/{audit.id}/suspects?limit=120").json()["items"]
+    uploaded = np.load(storage.pack(digits.id) / "labels.npy")
+    assert len(found) == summary["sample_count"] == 120 - metrics["error_count"]
+    assert [item["rank"] for item in found] == list(range(1, len(found) + 1))
+    assert all(int(item["given_label"]) == uploaded[item["position"]] for item in found)
+    rows = list(csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines()))
+    assert [int(row["position"]) for row in rows] == [item["position"] for item in found]
+    assert "true_label" not in rows[0]
+    assert not read(database, Dataset, digits.id).truth_version

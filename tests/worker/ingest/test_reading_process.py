@@ -1,0 +1,138 @@
+"""Reading an upload in a process of its own: what it may take, and what its end means."""
+
+import errno
+import gzip
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.made import digits_zip
+from worker.ingest import reading_process
+from worker.ingest.pack_building import Ingested, IngestError, IngestLimits, IngestOptions
+from worker.ingest.reading_process import Bounds, read_in_child
+
+GIBIBYTE = 2**30
+
+
+def read(
+    file: Path,
+    tmp_path: Path,
+    *,
+    memory_bytes: int = GIBIBYTE,
+    seconds: float = 100,
+    silent_seconds: float = 100,
+    on_progress: Callable[[int, int | None], None] = lambda *_: None,
+) -> Ingested:
+    destination = tmp_path / "out"
+    destination.mkdir()
+    return read_in_child(
+        [file],
+        options=IngestOptions(),
+        limits=IngestLimits(),
+        destination=destination,
+        bounds=Bounds(memory_bytes=memory_bytes, seconds=seconds, silent_seconds=silent_seconds),
+        on_progress=on_progress,
+    )
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    return digits_zip(tmp_path / "digits.zip")
+
+
+def in_child(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Have the reader run this instead of itself."""
+    monkeypatch.setattr(reading_process.subprocess, "Popen", popen_of(code, reading_process.subprocess.Popen))
+
+
+def popen_of(code: str, popen: type) -> Callable[..., object]:
+    def start(command: list[str], **arguments: object) -> object:
+        return popen([command[0], "-c", code], **arguments)
+
+    return start
+
+
+def test_the_child_gives_what_the_reader_found(digits: Path, tmp_path: Path) -> None:
+    seen: list[int] = []
+    ingested = read(digits, tmp_path, on_progress=lambda done, _: seen.append(done))
+    assert (ingested.format, ingested.sample_count, ingested.shape) == ("class_folders", 120, (8, 8, 1))
+    assert ingested.pack_path.stat().st_size > 120 * 64
+    assert seen[-1] == 120
+
+
+def test_a_refusal_comes_through(tmp_path: Path) -> None:
+    file = tmp_path / "x.zip"
+    file.write_bytes(b"PK\x03\x04 and nothing")
+    with pytest.raises(IngestError) as refused:
+        read(file, tmp_path)
+    assert refused.value.code == "broken_container"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_memory_is_bounded(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hungry = (
+        "import worker.ingest.reading_process as r\nr.build_pack = lambda *_, **__: bytes(1 << 30)\nr.main()"
+    )
+    in_child(monkeypatch, hungry)
+    with pytest.raises(IngestError) as refused:
+        read(digits, tmp_path, memory_bytes=GIBIBYTE // 2)
+    assert refused.value.code == "too_much_memory"
+
+
+@pytest.mark.parametrize("bounds", [{"seconds": 0.3}, {"silent_seconds": 0.3}])
+def test_time_is_bounded(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bounds: dict[str, float]
+) -> None:
+    in_child(monkeypatch, "import time; time.sleep(60)")
+    started = time.monotonic()
+    with pytest.raises(IngestError) as refused:
+        read(digits, tmp_path, **bounds)
+    assert refused.value.code == "too_slow"
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGSEGV", "reader_crashed"), ("SIGKILL", "too_much_memory")])
+def test_a_reader_that_dies_is_a_refusal(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str, code: str
+) -> None:
+    in_child(monkeypatch, f"import os, signal; os.kill(os.getpid(), signal.{number})")
+    with pytest.raises(IngestError) as refused:
+        read(digits, tmp_path)
+    assert refused.value.code == code
+
+
+def test_an_interruption_ends_the_child(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = tmp_path / "pid"
+    in_child(
+        monkeypatch, f"import os, time; open({str(noted)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    )
+
+    def interrupt(*_: object) -> None:
+        if noted.exists() and noted.read_text():
+            raise KeyError("cancelled")
+
+    with pytest.raises(KeyError):
+        read(digits, tmp_path, on_progress=interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(noted.read_text()), signal.SIGCONT)
+
+
+def test_a_full_disk_is_no_damaged_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "rows.csv.gz"
+    file.write_bytes(gzip.compress(b"a,label\n1,x\n" * 100))
+    full = (
+        "import errno, worker.formats.archives.uploaded_files as u, worker.ingest.reading_process as r\n"
+        "def alive(*_): raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "u.check_total = alive\n"
+        "r.main()"
+    )
+    in_child(monkeypatch, full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        read(file, tmp_path)
+    assert caught.value.errno == errno.ENOSPC

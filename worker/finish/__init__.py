@@ -1,0 +1,1 @@
+"""Finishing: an audit's runs become scores, files, metrics and issues."""

@@ -1,0 +1,133 @@
+"""What an audit came to by itself: figures of a ranking that need no truth."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.label_errors import label_health
+from models.label_errors.label_health import Confusion
+from models.paper.score_scale import MAXIMUM_DISTANCE
+
+Json = dict[str, Any]
+Floats = npt.NDArray[np.float64]
+BINS = 50
+MATRIX_CLASSES_MAX = 100
+PAIRS_MAX = 50
+SHARES = (0.5, 0.8, 0.9, 0.95, 0.99)
+
+
+def document(rows: pa.Table, class_names: list[str], error_count_interval: tuple[float, float]) -> Json:
+    """Return distances, disagreements, expected errors, classes, confusions and the budget of a ranking.
+
+    Args:
+        rows: scores in order of rank.
+        class_names: index = label.
+        error_count_interval: least and largest number of wrong labels believed possible.
+
+    """
+    given, suggested = rows["given_label"].to_numpy(), rows["suggested_label"].to_numpy()
+    distance, probability = rows["distance"].to_numpy(), rows["error_probability"].to_numpy()
+    found = _confusion(rows, len(class_names))
+    return {
+        "sample_count": len(rows),
+        "disagreement_count": int((given != suggested).sum()),
+        "expected_error_count": float(probability.sum()),
+        "expected_error_interval": list(error_count_interval),
+        "label_issue_count": int(rows["is_label_issue"].to_numpy().sum()),
+        "noise_rate": float(probability.mean()),
+        "health": 1 - float(probability.mean()),
+        "histogram": _histogram(distance),
+        "norm_histogram": _histogram(rows["predicted_gradient_norm"].to_numpy()),
+        "per_class": _per_class(rows, class_names, found),
+        "transition_matrix": _transition_matrix(found, class_names),
+        "confused_pairs": _confused_pairs(found, class_names),
+        "budget": _budget(probability),
+    }
+
+
+def _histogram(values: npt.NDArray[np.float32]) -> Json:
+    counts, edges = np.histogram(values, bins=BINS, range=(0, MAXIMUM_DISTANCE))
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
+
+
+def _confusion(rows: pa.Table, class_count: int) -> Confusion:
+    columns = [rows[f"{place}_label"].fill_null(-1).to_numpy() for place in ("suggested", "second", "third")]
+    names = ("suggested_confidence", "second_probability", "third_probability")
+    return label_health.confusion(
+        rows["given_label"].to_numpy(),
+        rows["error_probability"].to_numpy(),
+        np.stack(columns, axis=1),
+        np.stack([rows[name].fill_null(0).to_numpy() for name in names], axis=1),
+        class_count=class_count,
+    )
+
+
+def _per_class(rows: pa.Table, class_names: list[str], found: Confusion) -> list[Json]:
+    given, count = rows["given_label"].to_numpy(), len(class_names)
+    disagrees = given != rows["suggested_label"].to_numpy()
+    samples_K = np.bincount(given, minlength=count)
+    distance_K = np.bincount(given, rows["distance"].to_numpy(), count)
+    classes = label_health.class_health(found)
+    columns = {
+        "samples": samples_K.tolist(),
+        "disagreements": np.bincount(given[disagrees], minlength=count).tolist(),
+        "expected_errors": np.bincount(given, rows["error_probability"].to_numpy(), count).tolist(),
+        "label_issues": np.bincount(given[rows["is_label_issue"].to_numpy()], minlength=count).tolist(),
+        "mean_distance": _numbers(distance_K / np.where(samples_K > 0, samples_K, np.nan)),
+        "expected_members": found.by_true().tolist(),
+        "noise_rate": _numbers(classes.noise_rate_K),
+        "missed_rate": _numbers(classes.missed_rate_K),
+        "health": _numbers(classes.health_K),
+    }
+    return [
+        {"class": name, **{column: values[label] for column, values in columns.items()}}
+        for label, name in enumerate(class_names)
+    ]
+
+
+def _numbers(values: Floats) -> list[float | None]:
+    """Return values as JSON knows them: what is not a number is null."""
+    return [None if math.isnan(value) else value for value in values.tolist()]
+
+
+def _transition_matrix(found: Confusion, class_names: list[str]) -> Json | None:
+    """Return the matrix by rows; None for so many classes that nobody could look at it."""
+    if len(class_names) > MATRIX_CLASSES_MAX:
+        return None
+    rows = [_numbers(row_K) for row_K in label_health.transition_matrix(found)]
+    return {"rows": "true", "columns": "given", "classes": class_names, "matrix": rows}
+
+
+def _confused_pairs(found: Confusion, class_names: list[str]) -> list[Json]:
+    true_K, given_K = found.by_true(), found.by_given()
+    return [
+        {
+            "true": class_names[true],
+            "given": class_names[given],
+            "expected_count": count,
+            "share_of_true": count / true_K[true],
+            "share_of_given": count / given_K[given],
+        }
+        for true, given, count in label_health.confused_pairs(found, limit=PAIRS_MAX)
+    ]
+
+
+def _budget(probability: npt.NDArray[np.float32]) -> Json:
+    """Return "review the first N, expect to find about M of about T", and the N for round shares of T."""
+    curve = label_health.budget(probability)
+    return {
+        "total": curve.total,
+        "review": curve.review_B.tolist(),
+        "expected_found": curve.found_B.tolist(),
+        "to_find": [
+            {
+                "share": share,
+                "review": label_health.review_for(probability, share),
+                "found": share * curve.total,
+            }
+            for share in SHARES
+        ],
+    }

@@ -1,0 +1,259 @@
+"""Finishing an audit: runs into scores, files, metrics and provenance, in one transaction."""
+
+import platform
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import structlog
+from pyarrow import parquet
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.audits import audit_service
+from app.infra import removals
+from app.infra.database import Database
+from app.infra.storage import PACK, Storage
+from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
+from models.label_errors import posterior
+from models.label_errors.detection_metrics import ranked
+from models.label_errors.ensemble import averaged
+from models.label_errors.error_estimates import Estimate
+from worker.finish import (
+    audit_summary,
+    information_bounds,
+    issue_search,
+    ranking_files,
+    rehearsal_results,
+    truth_metrics,
+    variant_choice,
+)
+from worker.jobs import audited_labels, clean_labels, neighbour_files, score_rows, signal_files
+from worker.jobs.audited_labels import AuditLabels
+from worker.jobs.bulk_copy import analyse, copy_into
+from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full
+
+log = structlog.get_logger()
+THEORY_RUNS_MAX = 20
+READ_SECONDS = 3600.0
+"""For which a ranking's file outlives the one made after new truth: somebody may be downloading it."""
+LIBRARIES = ("limit-audit", "torch", "torchvision", "numpy", "celery", "sqlalchemy")
+
+
+def finish(database: Database, storage: Storage, audit_id: UUID) -> None:
+    """Store the scores of an audit whose runs have all succeeded, and end it."""
+    try:
+        _finish(database, storage, audit_id)
+    except DATABASE_DOWN:
+        raise  # an outage of the database: the sweeper has it finished later
+    except Exception as error:  # whatever else went wrong goes wrong again: say so at once
+        log.exception("audit not finished", audit=str(audit_id))
+        waits = is_disk_full(error)
+        document = {
+            "code": "disk_full" if waits else type(error).__name__,
+            "detail": DISK_FULL if waits else f"the runs succeeded, finishing them failed: {error}",
+        }
+        # The sweeper has a waiting audit finished again.
+        status = AuditStatus.RUNNING if waits else AuditStatus.FAILED
+        with database.transaction() as session:
+            audit_service.change_status(session, audit_id, status, error=document)
+
+
+def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
+    with database.transaction() as session:
+        audit = _locked(session, audit_id, AuditStatus.RUNNING)
+        if audit is None:
+            return
+        runs = audit_service.runs(session, [audit_id])[audit_id]
+        if any(run.status in audit_service.UNFINISHED for run in runs):
+            return
+        dataset = session.get_one(Dataset, audit.dataset_id)
+        known = audited_labels.of_audit(session, storage, audit, dataset)
+        _judge(session, storage, audit, runs, known)
+        for run in variant_choice.chosen(runs):
+            run.is_chosen = True
+        rows, believed = _score_rows(storage, audit, runs, known)
+        shown = score_rows.without(rows, known.planted)
+        with ThreadPoolExecutor(1, thread_name_prefix="issues") as beside:
+            # PostgreSQL is busy with the indexes of the scores meanwhile.
+            found = beside.submit(issue_search.found, _looked(session, storage, audit, dataset, runs))
+            session.execute(delete(Score).where(Score.audit_id == audit_id))
+            copy_into(session, Score, shown)
+            _report(session, storage, audit, rows, known)
+            listed, counts = found.result()
+            _list_issues(session, storage, audit, listed)
+        audit_service.change_status(
+            session,
+            audit_id,
+            AuditStatus.SUCCEEDED,
+            error=None,
+            summary={
+                **audit_summary.document(
+                    shown, dataset.class_names or [], _interval(believed, known.planted)
+                ),
+                "issues": counts,
+                "rehearsal": rehearsal_results.document(
+                    rows,
+                    audit.configuration.get("rehearsal"),
+                    known,
+                    class_count=len(dataset.class_names or []),
+                ),
+            },
+            provenance=_provenance(dataset, audit, runs),
+        )
+        analyse(session, Score)
+    log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
+
+
+def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
+    """Make the metrics and files of a finished audit anew with the truth of now."""
+    with database.transaction() as session:
+        audit = _locked(session, audit_id, AuditStatus.SUCCEEDED)
+        if audit is None:
+            return
+        dataset = session.get_one(Dataset, audit.dataset_id)
+        if audit.reported_truth_version == dataset.truth_version:
+            return
+        known = audited_labels.of_audit(session, storage, audit, dataset)
+        runs = audit_service.runs(session, [audit_id])[audit_id]
+        _judge(session, storage, audit, runs, known)
+        rows, _ = _score_rows(storage, audit, runs, known)
+        _report(session, storage, audit, rows, known)
+    log.info("audit reported anew", audit=str(audit_id))
+
+
+def _locked(session: Session, audit_id: UUID, status: AuditStatus) -> Audit | None:
+    """Return the audit in this status unless somebody else works on it or it is gone."""
+    statement = select(Audit).where(Audit.id == audit_id, Audit.status == status)
+    return session.scalars(statement.with_for_update(skip_locked=True)).one_or_none()
+
+
+def _judge(session: Session, storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels) -> None:
+    """Note what every run that succeeded came to."""
+    epochs = audit_service.epochs(session, [run.id for run in runs])
+    for run in runs:
+        if run.status == RunStatus.SUCCEEDED:
+            signals = signal_files.load(storage, storage.run(audit.id, run.number))
+            run.result = variant_choice.result(epochs[run.id], signals, known)
+
+
+def _score_rows(
+    storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels
+) -> tuple[pa.Table, Estimate]:
+    """Return score rows in order of rank, from the signals of the chosen runs as one, and the estimate."""
+    signals = averaged(
+        [signal_files.load(storage, storage.run(audit.id, run.number)) for run in runs if run.is_chosen]
+    )
+    believed = posterior.believed(signals, known.given)
+    order = ranked(score_rows.ranking_score(signals))
+    return score_rows.rows(audit.id, signals, known.given, order, believed), believed
+
+
+def _interval(believed: Estimate, planted: npt.NDArray[np.bool_] | None) -> tuple[float, float]:
+    """Return the bounds of the number of wrong labels, without those that a rehearsal planted."""
+    count = 0 if planted is None else int(planted.sum())
+    low, high = believed.error_count_interval
+    return max(0.0, low - count), max(0.0, high - count)
+
+
+def _looked(
+    session: Session, storage: Storage, audit: Audit, dataset: Dataset, runs: list[Run]
+) -> issue_search.Looked:
+    """Return what the lists of issues are made from."""
+    statement = select(Problem.key, Problem.code, Problem.detail).where(Problem.dataset_id == dataset.id)
+    chosen = next(run for run in runs if run.is_chosen)
+    return issue_search.Looked(
+        inputs=np.load(storage.pack_file(dataset, PACK), mmap_mode="r"),
+        labels_N=np.load(storage.pack_file(dataset, "labels.npy")),
+        samples=parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"]),
+        class_names=dataset.class_names or [],
+        problems=[(key, code, detail) for key, code, detail in session.execute(statement)],
+        neighbours=neighbour_files.load(storage, storage.run(audit.id, chosen.number)),
+    )
+
+
+def _list_issues(session: Session, storage: Storage, audit: Audit, rows: pa.Table) -> None:
+    """Store what else is wrong with the data."""
+    dataset = session.get_one(Dataset, audit.dataset_id)
+    session.execute(delete(Issue).where(Issue.audit_id == audit.id))
+    copy_into(session, Issue, rows.append_column("audit_id", pa.repeat(str(audit.id), len(rows))))
+    audit.files = (audit.files or {}) | ranking_files.write_issues(
+        rows, storage, storage.audit(audit.id), class_names=dataset.class_names or []
+    )
+
+
+def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, known: AuditLabels) -> None:
+    dataset = session.get_one(Dataset, audit.dataset_id)
+    truth = known.truth
+    samples = parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"])
+    names = dataset.class_names or []
+    clean = truth if known.planted is None else clean_labels.known(session, dataset)
+    table = ranking_files.ranking_table(score_rows.without(rows, known.planted), samples, names, clean)
+    written = ranking_files.write(table, storage, storage.audit(audit.id), version=dataset.truth_version)
+    _let_go(session, storage, audit, written)
+    audit.files = (audit.files or {}) | written
+    audit.reported_truth_version = dataset.truth_version
+    audit.theory = _theory(session, audit, rows, truth, class_count=len(names))
+    if truth is not None:
+        document = truth_metrics.document(rows, truth, names)
+        statement = insert(AuditMetrics).values(audit_id=audit.id, document=document)
+        session.execute(
+            statement.on_conflict_do_update(index_elements=["audit_id"], set_={"document": document})
+        )
+
+
+def _let_go(session: Session, storage: Storage, audit: Audit, written: dict[str, Any]) -> None:
+    """Have the files removed that others take the place of, once nobody reads them any more."""
+    for name, made in written.items():
+        before = (audit.files or {}).get(name)
+        if before is not None and before["path"] != made["path"]:
+            path = storage.audit(audit.id) / before["path"]
+            removals.promise(session, storage, path, after_seconds=READ_SECONDS)
+
+
+def _theory(
+    session: Session, audit: Audit, rows: pa.Table, truth: clean_labels.Labels | None, *, class_count: int
+) -> dict[str, Any]:
+    runs = audit_service.runs(session, [audit.id])[audit.id]
+    if len(runs) > THEORY_RUNS_MAX:
+        runs = [run for run in runs if run.is_chosen]
+    epochs = audit_service.epochs(session, [run.id for run in runs])
+    return information_bounds.document(
+        noise_rate=truth_metrics.noise_rate(rows, truth),
+        is_known=truth is not None,
+        class_count=class_count,
+        sample_count=len(rows),
+        runs=[(run, epochs[run.id]) for run in runs],
+    )
+
+
+def _provenance(dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, Any]:
+    return {
+        "dataset_pack_sha256": dataset.pack_sha256,
+        "requested_configuration": audit.configuration,
+        "runs": [
+            {
+                "number": run.number,
+                "variant": run.variant,
+                "is_chosen": run.is_chosen,
+                "seed": run.seed,
+                "configuration": run.configuration,
+                "device": run.device,
+                "attempts": run.attempt,
+                "seconds": _seconds(run),
+            }
+            for run in runs
+        ],
+        "versions": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+    }
+
+
+def _seconds(run: Run) -> float | None:
+    if run.started_at is None or run.finished_at is None:
+        return None
+    return (run.finished_at - run.started_at).total_seconds()

@@ -1,0 +1,124 @@
+"""What the paper's theory says about an audit: how many bits about the labels its networks must hold."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from app.tables import Run, RunEpoch
+from models.paper.information import (
+    cumulated_information,
+    generalisation_gap,
+    label_entropy,
+    least_information,
+    least_training_error,
+)
+
+Json = dict[str, Any]
+# The error rate lies in [0, 1], which makes it sub-Gaussian with this sigma (Hoeffding's lemma).
+SUB_GAUSSIAN = 0.5
+CURVE_POINTS = 41
+
+
+def document(
+    *,
+    noise_rate: float,
+    is_known: bool,
+    class_count: int,
+    sample_count: int,
+    runs: Sequence[tuple[Run, Sequence[RunEpoch]]],
+) -> Json:
+    """Return Theorem 1 in both directions for every run, and Proposition 1 where gradients were sampled.
+
+    Args:
+        noise_rate: share of wrong labels, taken for uniform noise.
+        is_known: whether it was counted by the truth rather than estimated.
+        class_count: K.
+        sample_count: n.
+        runs: every run with its epochs in order.
+
+    """
+    entropy = label_entropy(noise_rate=noise_rate, class_count=class_count)
+    return {
+        "noise_rate": noise_rate,
+        "noise_rate_is_known": is_known,
+        "label_entropy_bits": entropy,
+        "least_training_error": least_training_error(
+            information_per_sample=0.0, noise_rate=noise_rate, class_count=class_count
+        ),
+        "bound": _bound(noise_rate, class_count, entropy),
+        "runs": [
+            _of_run(run, epochs, noise_rate=noise_rate, class_count=class_count, sample_count=sample_count)
+            for run, epochs in runs
+            if epochs
+        ],
+    }
+
+
+def _bound(noise_rate: float, class_count: int, entropy: float) -> Json:
+    """Return Fig. A0's curve: the least training error over the bits memorised per sample."""
+    bits = [entropy * step / (CURVE_POINTS - 1) for step in range(CURVE_POINTS)]
+    errors = [
+        least_training_error(information_per_sample=bit, noise_rate=noise_rate, class_count=class_count)
+        for bit in bits
+    ]
+    return {"bits_per_sample": bits, "least_training_error": errors}
+
+
+def _of_run(
+    run: Run, epochs: Sequence[RunEpoch], *, noise_rate: float, class_count: int, sample_count: int
+) -> Json:
+    """Return the two bounds on what a run's network knows of its labels, and what eq. (2) makes of each.
+
+    Eq. (2) needs I(w : S), of which I(w : y | x) is the part that label noise swells: its bound on the gap
+    between training and test error is no smaller than the least bits make it, and what labels can add to it
+    no larger than the most.
+    """
+    least = [
+        least_information(
+            training_error=1.0 - (epoch.accuracy or 0.0), noise_rate=noise_rate, class_count=class_count
+        )
+        for epoch in epochs
+    ]
+    most = _most_bits(run, epochs, class_count)
+    return {
+        "run": run.number,
+        "training_error": 1.0 - (epochs[-1].accuracy or 0.0),
+        "least_bits_memorised_per_sample": least[-1],
+        "least_bits_by_epoch": least,
+        "most_bits_per_sample_by_epoch": most,
+        "generalisation_bound_at_least": _gap(least[-1], sample_count),
+        "label_part_of_generalisation_bound": None if most is None else _gap(most[-1], sample_count),
+    }
+
+
+def _most_bits(run: Run, epochs: Sequence[RunEpoch], class_count: int) -> list[float] | None:
+    """Return Proposition 1's bound after every epoch; None without noise in the gradients, which has none."""
+    variance = noise_variance(run.configuration or {})
+    if variance is None:
+        return None
+    norms = [epoch.squared_gradient_norm or 0.0 for epoch in epochs]
+    return cumulated_information(norms, dimension=class_count, noise_variance=variance)
+
+
+def _gap(bits_per_sample: float, sample_count: int) -> float:
+    """Return eq. (2) for the error rate, of which two never differ by more than 1."""
+    gap = generalisation_gap(
+        information=bits_per_sample * sample_count, sample_count=sample_count, sub_gaussian=SUB_GAUSSIAN
+    )
+    return min(gap, 1.0)
+
+
+def noise_variance(configuration: Json) -> float | None:
+    """Return sigma^2 of a run whose classifier was trained on sampled gradients; None: there is no noise."""
+    if not configuration.get("sample_gradients"):
+        return None
+    noise_lambda = float(configuration["noise_lambda"])
+    gaussian, laplace = 1 / (2 * noise_lambda), 2 / math.pow(noise_lambda, 2)
+    # Where the loss is chosen while it trains, the smaller variance bounds the epochs of both kinds.
+    of_method = {
+        "limit_g": gaussian,
+        "limit_c": gaussian,
+        "limit_l": laplace,
+        "limit": min(gaussian, laplace),
+    }
+    return of_method.get(str(configuration.get("method")))

@@ -1,0 +1,118 @@
+"""The ranking as files: CSV (RFC 4180) and Parquet, the same rows in the same order."""
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv, parquet
+
+from app.exports.spreadsheet_csv import FORMULA, NUMBER
+from app.infra.storage import Storage
+from worker.jobs.atomic_files import write_whole
+
+
+def ranking_table(
+    rows: pa.Table,
+    samples: pa.Table,
+    class_names: list[str],
+    truth_N: npt.NDArray[np.int64] | None,
+) -> pa.Table:
+    """Return the public columns of a ranking, in order of rank.
+
+    Args:
+        rows: scores in order of rank, as `worker.jobs.score_rows.rows` makes them.
+        samples: `position`, `key` and `split` of every sample in order of position.
+        class_names: index = label.
+        truth_N: the true label of every position, -1 where unknown; None: no truth at all.
+
+    """
+    names = pa.array(class_names, pa.string())
+    positions = rows["position"].combine_chunks()
+    samples = samples.take(positions)
+    columns = {
+        "rank": rows["rank"],
+        "key": samples["key"],
+        "position": positions,
+        "split": samples["split"],
+        "given_label": names.take(rows["given_label"].combine_chunks()),
+        "suggested_label": names.take(rows["suggested_label"].combine_chunks()),
+        **{
+            name: rows[name]
+            for name in (
+                "suggested_confidence", "score", "distance", "error_probability", "is_label_issue",
+                "given_label_probability", "predicted_gradient_norm", "margin",
+            )
+        },
+    }  # fmt: skip
+    if "neighbour_disagreement" in rows.column_names:
+        columns["neighbour_disagreement"] = rows["neighbour_disagreement"]
+    if truth_N is not None:
+        columns |= _truth_columns(truth_N[positions.to_numpy()], rows, names)
+    return pa.table(columns)
+
+
+def _truth_columns(truth: npt.NDArray[np.int64], rows: pa.Table, names: pa.Array) -> dict[str, pa.Array]:
+    unknown = truth < 0
+    given = rows["given_label"].to_numpy()
+    return {
+        "true_label": names.take(pa.array(truth, mask=unknown)),
+        "is_error": pa.array(truth != given, mask=unknown),
+    }
+
+
+def write(table: pa.Table, storage: Storage, folder: Path, *, version: int) -> dict[str, Any]:
+    """Publish both files and return, by public name, their path, size and digests."""
+    paths = {
+        name: folder / f"ranking.v{version}.{name.rpartition('.')[2]}"
+        for name in ("ranking.csv", "ranking.parquet")
+    }
+    options = csv.WriteOptions(eol="\r\n")
+    write_whole(paths["ranking.csv"], lambda file: csv.write_csv(_guarded(table), file, options))
+    write_whole(paths["ranking.parquet"], lambda file: parquet.write_table(table, file, compression="zstd"))
+    described = {name: _described(path) for name, path in paths.items()}
+    for path in paths.values():
+        storage.publish(path)
+    return described
+
+
+def write_issues(rows: pa.Table, storage: Storage, folder: Path, *, class_names: list[str]) -> dict[str, Any]:
+    """Publish the issues of an audit as CSV and return, by public name, its path, size and digests."""
+    names = pa.array(class_names, pa.string())
+    table = rows.select(["kind", "number", "position", "key"])
+    table = table.append_column("given_label", names.take(rows["given_label"].combine_chunks()))
+    table = table.append_column("group", rows["group_number"])
+    table = table.append_column("score", rows["score"]).append_column("detail", rows["detail"])
+    path = folder / "issues.csv"
+    write_whole(path, lambda file: csv.write_csv(_guarded(table), file, csv.WriteOptions(eol="\r\n")))
+    described = {path.name: _described(path)}
+    storage.publish(path)
+    return described
+
+
+def _guarded(table: pa.Table) -> pa.Table:
+    """Keep spreadsheets from running text that looks like a formula: it gets an apostrophe in front."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            text = table.column(index)
+            risky = pc.and_(
+                pc.match_substring_regex(text, FORMULA), pc.invert(pc.match_substring_regex(text, NUMBER))
+            )
+            quoted = pc.binary_join_element_wise(pa.scalar("'"), text, pa.scalar(""))
+            table = table.set_column(index, field.name, pc.if_else(risky, quoted, text))
+    return table
+
+
+def _described(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    return {
+        "path": path.name,
+        "bytes": path.stat().st_size,
+        "sha256": digest.hex(),
+        "repr_digest": f"sha-256=:{base64.b64encode(digest).decode()}:",
+    }

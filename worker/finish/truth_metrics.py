@@ -1,0 +1,107 @@
+"""What an audit came to against the truth."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.label_errors.detection_metrics import Curve, detection, precision_at, recall_at
+from models.paper.score_scale import MAXIMUM_DISTANCE
+from worker.jobs.clean_labels import UNKNOWN, Labels
+
+Scores = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Json = dict[str, Any]
+BINS = 50
+
+
+def noise_rate(rows: pa.Table, truth_N: Labels | None) -> float:
+    """Return the share of wrong labels: counted where truth is known, else as the audit estimates it."""
+    if truth_N is None:
+        return float(rows["error_probability"].to_numpy().mean())
+    truth = truth_N[rows["position"].to_numpy()]
+    known = truth != UNKNOWN
+    return float((truth != rows["given_label"].to_numpy())[known].mean())
+
+
+def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
+    """Return the figures of a ranking against the truth; samples without truth are left out.
+
+    Args:
+        rows: scores in order of rank.
+        truth_N: the true label of every position, UNKNOWN where there is none.
+        class_names: index = label.
+
+    """
+    truth = truth_N[rows["position"].to_numpy()]
+    known = truth != UNKNOWN
+    truth, given = truth[known], rows["given_label"].to_numpy()[known]
+    distance, is_error = rows["distance"].to_numpy()[known], truth != given
+    score = rows["score"].to_numpy()[known]
+    suggested = rows["suggested_label"].to_numpy()[known]
+    errors = int(is_error.sum())
+    return {
+        "sample_count": len(truth),
+        "error_count": errors,
+        "noise_rate": errors / len(truth),
+        "suggestion_accuracy": float((suggested == truth)[is_error].mean()) if errors else None,
+        "histogram": _histogram(distance, is_error),
+        "norm_histogram": _histogram(rows["predicted_gradient_norm"].to_numpy()[known], is_error),
+        "at_k": _at_k(score, is_error),
+        "per_class": [
+            _of_class(name, is_error[members], score[members])
+            for name, members in zip(class_names, _members(given, len(class_names)), strict=True)
+        ],
+        **_detection(score, is_error),
+    }
+
+
+def _members(given_N: Labels, class_count: int) -> list[npt.NDArray[np.int64]]:
+    """Return each class's rows in their order, from one sort however many classes there are."""
+    order = np.argsort(given_N, kind="stable")
+    return np.split(order, np.searchsorted(given_N[order], np.arange(1, class_count)))
+
+
+def _detection(score: Scores, is_error: Mask) -> Json:
+    """Return areas and curves, all None where there is no error or nothing else."""
+    if is_error.all() or not is_error.any():
+        names = ("roc_auc", "average_precision", "precision_at_noise_rate", "roc", "precision_recall")
+        return dict.fromkeys(names)
+    found = detection(score, is_error)
+    errors = int(is_error.sum())
+    return {
+        "roc_auc": found.roc_auc,
+        "average_precision": found.average_precision,
+        "precision_at_noise_rate": precision_at(score, is_error, [errors])[errors],
+        "roc": _points(found.roc),
+        "precision_recall": _points(found.precision_recall),
+    }
+
+
+def _points(curve: Curve) -> Json:
+    return {"x": curve.x_P.tolist(), "y": curve.y_P.tolist()}
+
+
+def _at_k(score: Scores, is_error: Mask) -> list[Json]:
+    """Return precision and recall of the first k for round k, and for as many as there are errors."""
+    count = len(score)
+    ladder = (step * 10**power for power in range(8) for step in (1, 2, 5))
+    wanted = sorted({k for k in (*ladder, int(is_error.sum()), count) if 0 < k <= count})
+    precision, recall = precision_at(score, is_error, wanted), recall_at(score, is_error, wanted)
+    return [{"k": k, "precision": precision[k], "recall": recall[k]} for k in wanted]
+
+
+def _histogram(values: Scores, is_error: Mask) -> Json:
+    right, edges = np.histogram(values[~is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
+    wrong, _ = np.histogram(values[is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
+    return {"edges": edges.tolist(), "right": right.tolist(), "wrong": wrong.tolist()}
+
+
+def _of_class(name: str, is_error: Mask, score: Scores) -> Json:
+    return {
+        "class": name,
+        "samples": len(is_error),
+        "errors": int(is_error.sum()),
+        "roc_auc": _detection(score, is_error)["roc_auc"],
+    }

@@ -1,0 +1,324 @@
+"""Tables and lists inside an archive that say which picture has which label."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from array import array
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from worker.formats.archives.member_names import OTHER_SUFFIXES, SPLITS, common_root, suffix
+from worker.formats.shared.columns import (
+    FILE_NAMES,
+    KEYS,
+    LABELS,
+    SPLIT_NAMES,
+    TRUTHS,
+    check_distinct,
+    find_column,
+    require_column,
+)
+from worker.formats.shared.compact_texts import Finder, Texts
+from worker.formats.shared.label_codes import MISSING
+from worker.formats.shared.problems import IngestError, SampleError, printable
+from worker.formats.shared.sample import Columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from worker.formats.archives.archive import Archive
+    from worker.formats.shared.sample import Ingestion
+
+_TABLE_NAMES = ("metadata.csv", "metadata.jsonl", "labels.csv", "labels.jsonl")
+_LINES_TRIED = 100
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_TRUTH_WORDS = ("clean", "true", "truth")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedPictures:
+    """Members of an archive that are samples, in their order [N], with what is known of them."""
+
+    format: str
+    members: NDArray[np.int64]
+    columns: Columns
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    """One line of a table or list: the picture it names, and the codes of what it says of it."""
+
+    member: int
+    key: str
+    given: int
+    true: int
+    split: str | None
+
+
+class _Index:
+    """Members of an archive by name."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self.root = common_root(archive.names)
+        self._finder = Finder(archive.names)
+
+    def find(self, path: str, folder: str) -> int | None:
+        """Member that a table in a folder means: relative to the folder, to the root or to the top."""
+        return self._finder.find(folder + path, self.root + path, path)
+
+    def key(self, member: int) -> str:
+        """Name of a member below the root."""
+        return self.archive.names[member][len(self.root) :]
+
+
+def find_manifests(names: Sequence[str]) -> list[int]:
+    """Members that are metadata tables at the root, or one in each split folder."""
+    tables = [member for member, name in enumerate(names) if name.lower().endswith(_TABLE_NAMES)]
+    if not tables:
+        return []
+    root = common_root(names)
+    return [member for member in tables if _is_manifest(names[member], root)]
+
+
+def _is_manifest(name: str, root: str) -> bool:
+    folder = _folder(name)
+    at_root = folder in ("", root)
+    in_split = folder.startswith(root) and folder[len(root) : -1].lower() in SPLITS
+    return name[len(folder) :].lower() in _TABLE_NAMES and (at_root or in_split)
+
+
+def read_manifests(archive: Archive, manifests: Sequence[int], ingestion: Ingestion) -> ListedPictures:
+    """List the samples of all tables, in the tables' order."""
+    index = _Index(archive)
+    rows = (row for table in manifests for row in _table_rows(index, table, ingestion))
+    return _listed("manifest", rows, archive, set(manifests), ingestion)
+
+
+def _text_of(archive: Archive, member: int) -> str:
+    """Text of a table or list; IngestError where it is unreadable."""
+    name = printable(archive.names[member])
+    try:
+        return archive.read(member).decode("utf-8-sig")
+    except (SampleError, UnicodeDecodeError) as error:
+        found = error.detail if isinstance(error, SampleError) else error
+        raise IngestError("bad_metadata", f"expected {name!r} as UTF-8 text; found: {found}") from None
+
+
+def _records(text: str, name: str) -> Iterator[dict[str, Any]]:
+    """Rows of a CSV table or of JSON lines."""
+    try:
+        if name.lower().endswith(".csv"):
+            reader = csv.DictReader(_lines(text), strict=True)
+            check_distinct(reader.fieldnames or ())
+            yield from reader
+        else:
+            yield from (_json_object(line) for line in _lines(text) if line.strip())
+    except (csv.Error, ValueError, RecursionError) as error:
+        if isinstance(error, IngestError):
+            raise
+        raise IngestError("bad_metadata", f"expected rows in {printable(name)!r}; found: {error}") from None
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines of a text with their ends, one at a time."""
+    return (found.group() for found in _LINE.finditer(text))
+
+
+def _json_object(line: str) -> dict[str, Any]:
+    value = json.loads(line)
+    if not isinstance(value, dict):
+        raise ValueError(f"not an object: {line[:80]}")  # noqa: TRY004 - caught as a ValueError beside json's own
+    return {
+        key: item if item is None or type(item) in (str, int, float) else json.dumps(item)
+        for key, item in value.items()
+    }
+
+
+def _table_rows(index: _Index, manifest: int, ingestion: Ingestion) -> Iterator[_Row]:
+    """Rows of one table whose pictures exist; the others are logged."""
+    name = index.archive.names[manifest]
+    folder = _folder(name)
+    folder_split = folder[len(index.root) : -1] or None
+    columns: _TableColumns | None = None
+    code = ingestion.vocabulary.code
+    for record in _records(_text_of(index.archive, manifest), name):
+        columns = columns or _TableColumns.of(list(record), ingestion)
+        file_name = str(record.get(columns.file_name) or "").removeprefix("./")
+        member = index.find(file_name, folder)
+        if member is None or not file_name:
+            ingestion.problems.add(
+                file_name, "missing_file", "expected the listed picture; found no such member"
+            )
+            continue
+        path = index.key(member)
+        given = record.get(columns.label) if columns.label else _folder_label(path)
+        split = record.get(columns.split) if columns.split else folder_split
+        yield _Row(
+            member=member,
+            key=path if columns.key is None else str(record.get(columns.key)),
+            given=code(given),
+            true=code(record.get(columns.truth)) if columns.truth else MISSING,
+            split=None if split is None else sys.intern(str(split)),
+        )
+
+
+def _folder_label(path: str) -> str | None:
+    """Class folder of a picture whose table has no label column."""
+    folders = path.split("/")[:-1]
+    return next((folder for folder in folders if folder.lower() not in SPLITS), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TableColumns:
+    file_name: str
+    label: str | None
+    key: str | None
+    truth: str | None
+    split: str | None
+
+    @classmethod
+    def of(cls, found: list[str], ingestion: Ingestion) -> _TableColumns:
+        options = ingestion.options
+        file_name = require_column(found, None, FILE_NAMES, "file name")
+        return cls(
+            file_name=file_name,
+            label=find_column(found, options.label_column, LABELS),
+            key=find_column(found, options.key_column, KEYS),
+            truth=find_column(found, options.truth_column, TRUTHS),
+            split=find_column(found, options.split_column, SPLIT_NAMES),
+        )
+
+
+def find_lists(archive: Archive) -> list[int]:
+    """Text members whose lines are "path label" for pictures of the archive."""
+    texts = [member for member, name in enumerate(archive.names) if suffix(name) == "txt"]
+    if not texts:
+        return []
+    index = _Index(archive)
+    return [member for member in texts if _is_list(index, member)]
+
+
+def _is_list(index: _Index, member: int) -> bool:
+    try:
+        text = _text_of(index.archive, member)
+    except IngestError:
+        return False
+    lines = [line for line in islice(_lines(text[: 1 << 16]), _LINES_TRIED) if line.strip()]
+    folder = _folder(index.archive.names[member])
+    found = sum(index.find(path, folder) is not None for path, _ in map(_path_label, lines))
+    return 2 * found > len(lines)
+
+
+def _path_label(line: str) -> tuple[str, str | None]:
+    """Path and label of a line; the label is its last word."""
+    path, _, label = line.strip().rpartition(" ") if "\t" not in line else line.strip().rpartition("\t")
+    return (path.strip().removeprefix("./"), label) if path else (label, None)
+
+
+def _folder(name: str) -> str:
+    """Folder of a member with its "/", "" at the top."""
+    return name[: len(name) - len(name.rpartition("/")[2])]
+
+
+def read_lists(archive: Archive, lists: Sequence[int], ingestion: Ingestion) -> ListedPictures:
+    """List the samples of all lists.
+
+    A list named clean, true or truth holds true labels; one named as a split says the split.
+    """
+    index = _Index(archive)
+    true = np.full(len(archive.names), MISSING, dtype=np.int32)
+    for table in lists:
+        if _holds_truth(archive.names[table]):
+            for member, label in _list_lines(index, table, ingestion):
+                true[member] = ingestion.vocabulary.code(label)
+    rows = _list_rows(index, lists, true, ingestion)
+    return _listed("list_files", rows, archive, set(lists), ingestion)
+
+
+def _holds_truth(name: str) -> bool:
+    return any(word in name.rpartition("/")[2].lower() for word in _TRUTH_WORDS)
+
+
+def _list_lines(index: _Index, table: int, ingestion: Ingestion) -> Iterator[tuple[int, str | None]]:
+    """Member and label of every line that names one of the archive's; the others are logged."""
+    folder = _folder(index.archive.names[table])
+    for line in _lines(_text_of(index.archive, table)):
+        if not line.strip():
+            continue
+        path, label = _path_label(line)
+        member = index.find(path, folder)
+        if member is None:
+            ingestion.problems.add(path, "missing_file", "expected the listed picture; found no such member")
+        else:
+            yield member, label
+
+
+def _list_rows(
+    index: _Index, lists: Sequence[int], true: NDArray[np.int32], ingestion: Ingestion
+) -> Iterator[_Row]:
+    """Every picture with the label of the first line that names it."""
+    names = index.archive.names
+    seen = bytearray(len(names))
+    for table in lists:
+        name = names[table]
+        if _holds_truth(name):
+            continue
+        stem = name.rpartition("/")[2].lower().replace(".", "_")
+        split = next((part for part in stem.split("_") if part in SPLITS), None)
+        for member, label in _list_lines(index, table, ingestion):
+            if not seen[member]:
+                seen[member] = True
+                yield _Row(
+                    member=member,
+                    key=index.key(member),
+                    given=ingestion.vocabulary.code(label),
+                    true=int(true[member]),
+                    split=split,
+                )
+
+
+def _listed(
+    format_name: str, rows: Iterator[_Row], archive: Archive, tables: set[int], ingestion: Ingestion
+) -> ListedPictures:
+    """Columns of the rows; pictures named twice or not at all are logged."""
+    listed = bytearray(len(archive.names))
+    members, given, true = array("q"), array("i"), array("i")
+    keys = Texts()
+    splits: list[str | None] = []
+    for row in rows:
+        if listed[row.member]:
+            ingestion.problems.add(
+                row.key, "listed_twice", "expected every picture in one row; the first row is used"
+            )
+            continue
+        listed[row.member] = True
+        members.append(row.member)
+        given.append(row.given)
+        true.append(row.true)
+        keys.append(row.key)
+        splits.append(row.split)
+    for member, name in enumerate(archive.names):
+        if not listed[member] and member not in tables and suffix(name) not in OTHER_SUFFIXES:
+            ingestion.problems.add(
+                name, "not_listed", "expected every picture in the metadata; found none for it"
+            )
+    true_codes = np.frombuffer(true, dtype=np.int32)
+    return ListedPictures(
+        format=format_name,
+        members=np.frombuffer(members, dtype=np.int64),
+        columns=Columns(
+            given=np.frombuffer(given, dtype=np.int32),
+            true=true_codes if bool((true_codes != MISSING).any()) else None,
+            keys=keys,
+            splits=splits if any(splits) else None,
+        ),
+    )

@@ -1,0 +1,120 @@
+"""Names of an archive's members: which are hostile, which are litter, which say a split or a picture."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from worker.formats.shared.compact_texts import repeated
+from worker.formats.shared.problems import IngestError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"))
+PICTURE_SUFFIXES = frozenset(
+    ("jpg", "jpeg", "jpe", "png", "gif", "bmp", "webp", "tif", "tiff", "ppm", "pgm", "pbm", "avif", "jp2")
+)
+OTHER_SUFFIXES = frozenset(
+    (
+        *(
+            "txt",
+            "csv",
+            "tsv",
+            "json",
+            "jsonl",
+            "md",
+            "rst",
+            "xml",
+            "html",
+            "htm",
+            "yaml",
+            "yml",
+            "pdf",
+            "py",
+            "log",
+        ),
+        *(
+            "npy",
+            "npz",
+            "mat",
+            "pkl",
+            "pickle",
+            "db",
+            "ini",
+            "cfg",
+            "sh",
+            "ipynb",
+            "zip",
+            "tar",
+            "gz",
+            "h5",
+            "parquet",
+        ),
+    )
+)
+_UNSAFE = re.compile(r"^/|^[A-Za-z]:|\\|\x00|(?:^|/)\.\.(?:/|$)")
+_UNTIDY = re.compile(r"(?:^|/)\.?/|/\.$")
+_LITTER = re.compile(r"(?:^|/)(?:\.|__MACOSX(?:/|$)|(?i:Thumbs\.db|desktop\.ini)$)")
+
+
+def safe_name(name: str) -> str:
+    """Return a member's name without "./" and "//"; IngestError where it points out of the archive."""
+    if _UNSAFE.search(name):
+        raise IngestError(
+            "unsafe_member_name",
+            "expected member names that are relative, with forward slashes and without '..'; "
+            f"found {printable(name)[:200]!r}",
+        )
+    if _UNTIDY.search(name):
+        folder = "/" if name.endswith("/") else ""
+        name = "/".join(part for part in name.split("/") if part not in ("", ".")) + folder
+    return name
+
+
+def is_litter(name: str) -> bool:
+    """Tell whether an operating system left this file: hidden files, __MACOSX, Thumbs.db."""
+    return _LITTER.search(name) is not None
+
+
+def suffix(name: str) -> str:
+    """Return the lower-case extension of a name without its dot, "" where there is none."""
+    base = name.rsplit("/", 1)[-1]
+    return base.rsplit(".", 1)[1].lower() if "." in base else ""
+
+
+def check_unique(names: Sequence[str]) -> None:
+    """Refuse an archive in which two members have one name: which of them is meant cannot be known."""
+    if several := repeated(names):
+        name, count = several.most_common(1)[0]
+        raise IngestError(
+            "duplicate_member", f"expected every member name once; found {printable(name)!r} {count} times"
+        )
+
+
+def common_root(names: Collection[str]) -> str:
+    """Return the folder with its trailing "/" around everything, "" where there is none.
+
+    Files at the very top do not count; a split's name ends the root, and one level of folders always remains.
+    """
+    root = ""
+    while (name := next(nested(names, root), None)) is not None:
+        folder = name[len(root) :].split("/", 1)[0]
+        deeper = f"{root}{folder}/"
+        if folder.lower() in SPLITS or not all(name.startswith(deeper) for name in nested(names, root)):
+            break
+        if next(nested(names, deeper), None) is None:
+            break
+        root = deeper
+    return root
+
+
+def nested(names: Collection[str], root: str) -> Iterator[str]:
+    """Names in a folder below the root."""
+    return (name for name in names if name.startswith(root) and "/" in name[len(root) :])
+
+
+def split_folders(folders: Iterable[str]) -> bool:
+    """Tell whether top-level folders are a split level: there is one, and every one is named as a split."""
+    found = {folder.lower() for folder in folders}
+    return bool(found) and found <= SPLITS

@@ -1,0 +1,138 @@
+"""Uploaded files before anything is known of them: unpacked, and told apart by their first bytes."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from worker.formats.archives.archive import check_ratio, check_total
+from worker.formats.archives.tars import RECORD, is_tar_header
+from worker.formats.pictures.picture_decoding import encoding_of
+from worker.formats.shared.problems import IngestError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.formats.shared.sample import Ingestion
+
+_COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"))
+_COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz")
+_TARRED_SUFFIXES = {".tgz": ".tar", ".tbz2": ".tar", ".txz": ".tar"}
+_FOREIGN = (
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"MATLAB", "a MATLAB file"),
+    (b"\x93NUMPY", "a single .npy array (use np.savez(x=..., y=...))"),
+    (b"%PDF", "a PDF document"),
+    (b"SQLite", "an SQLite database"),
+)
+_IDX_HEAD = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x04].{4}", re.DOTALL)
+_PICKLE_HEAD = re.compile(rb"\x80[\x02-\x05]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_LONGEST_CHARACTER = 4
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """One file of an upload, uncompressed."""
+
+    name: str
+    """Base name without .gz, or the path in an archive."""
+    path: Path
+    original: bool
+    """The uploaded file itself, so that byte offsets into it mean something later."""
+    kind: str
+    """zip, tar, parquet, idx, pickle, binary, text."""
+
+
+def staged(path: Path, name: str, ingestion: Ingestion, *, original: bool) -> Upload:
+    """Unpack a file into the staging folder if it is compressed, and tell its kind."""
+    compression = _compression(path)
+    if compression is None:
+        return Upload(name=name, path=path, original=original, kind=kind_of(path, name))
+    target = ingestion.staging / f"unpacked-{len(list(ingestion.staging.iterdir()))}"
+    _unpack(path, compression, target, ingestion)
+    if _compression(target):
+        raise IngestError(
+            "nested_compression", f"expected {printable(name)!r} to be compressed once; found it twice"
+        )
+    name = _without_suffix(name)
+    return Upload(name=name, path=target, original=False, kind=kind_of(target, name))
+
+
+def _compression(path: Path) -> str | None:
+    with path.open("rb") as file:
+        head = file.read(8)
+    return next((name for magic, name in _COMPRESSED if head.startswith(magic)), None)
+
+
+def _without_suffix(name: str) -> str:
+    suffix = Path(name).suffix.lower()
+    if suffix in _TARRED_SUFFIXES:
+        return name[: -len(suffix)] + _TARRED_SUFFIXES[suffix]
+    return name[: -len(suffix)] if suffix in _COMPRESSED_SUFFIXES else name
+
+
+def _unpack(path: Path, compression: str, target: Path, ingestion: Ingestion) -> None:
+    """Decompress a file within the caps on bytes and ratio."""
+    openers: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+    compressed, produced = path.stat().st_size, 0
+    try:
+        with openers[compression](path, "rb") as source, target.open("wb") as file:
+            while block := source.read(_BLOCK):
+                produced += len(block)
+                check_total(produced, ingestion.limits)
+                check_ratio(produced, compressed, ingestion.limits)
+                file.write(block)
+                ingestion.alive()
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's error, not the file's
+        raise IngestError(
+            "broken_container", f"expected a complete {compression} file; found: {error}"
+        ) from None
+
+
+def kind_of(path: Path, name: str) -> str:
+    """Kind of an uncompressed file by its first bytes; only CIFAR's headless binaries need the name."""
+    with path.open("rb") as file:
+        head = file.read(RECORD)
+    if not head:
+        raise IngestError("empty_file", f"expected data; found {printable(name)!r} empty")
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if is_tar_header(head):
+        return "tar"
+    if _IDX_HEAD.match(head):
+        return "idx"
+    if _PICKLE_HEAD.match(head):
+        return "pickle"
+    foreign = next((text for magic, text in _FOREIGN if head.startswith(magic)), None)
+    if foreign or (encoding_of(head) and not _is_text(head)):
+        raise IngestError(
+            "unsupported_format",
+            "expected an archive, npz, IDX, CIFAR, parquet or CSV file; "
+            f"found {foreign or 'a single picture'}",
+        )
+    return "text" if _is_text(head) and not name.lower().endswith(".bin") else "binary"
+
+
+def _is_text(head: bytes) -> bool:
+    """Tell whether bytes are the beginning of UTF-8 text."""
+    try:
+        text = head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start <= len(head) - _LONGEST_CHARACTER:
+            return False
+        text = head[: error.start].decode("utf-8-sig")
+    return not _CONTROL.search(text)

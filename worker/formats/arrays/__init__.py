@@ -1,0 +1,1 @@
+"""Pictures and features that come as arrays: npz, IDX, CIFAR."""

@@ -1,0 +1,191 @@
+"""NumPy's npz: named arrays, memory-mapped in place or after unpacking, never unpickled."""
+
+from __future__ import annotations
+
+from tokenize import TokenError
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from worker.formats.arrays.array_samples import array_features, array_images, check_lengths
+from worker.formats.shared.columns import KEYS, LABELS, SPLIT_NAMES, TRUTHS, find_column, require_column
+from worker.formats.shared.label_codes import label_text
+from worker.formats.shared.problems import IngestError, printable
+from worker.formats.shared.sample import Columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from numpy.typing import NDArray
+
+    from worker.formats.archives.zips import ZipArchive
+    from worker.formats.shared.sample import ArrayImages, Features, Ingestion
+
+_CONTENT = ("images", "image", "x", "features", "data", "embeddings")
+_GIVEN = (*LABELS, "given_labels")
+_CLASS_NAMES = ("class_names", "classes", "label_names")
+_FEATURE_NAMES = ("feature_names", "columns")
+_HEADER_ERRORS = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    EOFError,
+    OSError,
+    RecursionError,
+    MemoryError,
+    OverflowError,
+    TokenError,
+)
+
+
+def npz_source(archive: ZipArchive, ingestion: Ingestion) -> ArrayImages | Features:
+    """Pictures or features of an npz with their labels."""
+    members = {name.removesuffix(".npy"): member for member, name in enumerate(archive.names)}
+    names, options = list(members), ingestion.options
+    content_name = require_column(names, None, _CONTENT, "pictures or features")
+    given_name = require_column(names, options.label_column, _GIVEN, "labels")
+    class_names_name = find_column(names, None, _CLASS_NAMES)
+    feature_names_name = find_column(names, None, _FEATURE_NAMES)
+    ingestion.layout.update(
+        content=content_name,
+        label_column=given_name,
+        class_names=class_names_name,
+        features=feature_names_name,
+    )
+
+    def array(name: str | None) -> NDArray[Any] | None:
+        return None if name is None else mapped_array(archive, members[name], ingestion)
+
+    content = mapped_array(archive, members[content_name], ingestion)
+    class_names, feature_names = array(class_names_name), array(feature_names_name)
+    columns = _columns(
+        len(content) if content.ndim else 0,
+        given=mapped_array(archive, members[given_name], ingestion),
+        true=array(find_column(names, options.truth_column, TRUTHS)),
+        keys=array(find_column(names, options.key_column, KEYS)),
+        splits=array(find_column(names, options.split_column, SPLIT_NAMES)),
+        class_names=None if class_names is None else _texts(class_names, "class names", ingestion),
+        ingestion=ingestion,
+    )
+    if content.ndim == 2:  # noqa: PLR2004 - N, D
+        texts = None if feature_names is None else _texts(feature_names, "feature names", ingestion)
+        check_lengths(content.shape[1], {"feature names": None if texts is None else len(texts)})
+        return array_features("npz", content, texts, columns, ingestion)
+    return array_images("npz", content, columns, ingestion)
+
+
+def _columns(
+    count: int,
+    *,
+    given: NDArray[Any],
+    true: NDArray[Any] | None,
+    keys: NDArray[Any] | None,
+    splits: NDArray[Any] | None,
+    class_names: Sequence[str] | None,
+    ingestion: Ingestion,
+) -> Columns:
+    """Codes and texts of the arrays beside the content."""
+    given = _flat(given, "labels", ingestion)
+    true = None if true is None else _flat(true, "true labels", ingestion)
+    key_texts = None if keys is None else _texts(keys, "ids", ingestion)
+    split_texts = None if splits is None else _texts(splits, "splits", ingestion)
+    check_lengths(
+        count,
+        {
+            "labels": len(given),
+            "true labels": None if true is None else len(true),
+            "ids": None if key_texts is None else len(key_texts),
+            "splits": None if split_texts is None else len(split_texts),
+        },
+    )
+    return Columns(
+        given=_codes(given, class_names, ingestion),
+        true=None if true is None else _codes(true, class_names, ingestion),
+        keys=key_texts,
+        splits=split_texts,
+    )
+
+
+def _codes(
+    labels: NDArray[Any], class_names: Sequence[str] | None, ingestion: Ingestion
+) -> NDArray[np.int32]:
+    if class_names is not None and labels.dtype.kind in "iu":
+        return ingestion.vocabulary.encode_numbered(labels, class_names)
+    if class_names is not None:
+        ingestion.vocabulary.set_order(class_names)
+    return ingestion.vocabulary.encode_array(labels)
+
+
+def _flat(array: NDArray[Any], what: str, ingestion: Ingestion) -> NDArray[Any]:
+    """One value a sample, of a sensible kind and length."""
+    if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - N, 1
+        array = array[:, 0]
+    if array.ndim != 1 or array.dtype.kind not in "biufUS":
+        raise IngestError(
+            "bad_shape",
+            f"expected {what} as one array [N] of integers or strings; "
+            f"found {list(array.shape)} of {array.dtype}",
+        )
+    if (
+        len(array) > ingestion.limits.max_members
+        or array.dtype.itemsize > 4 * ingestion.limits.max_text_length
+    ):
+        raise IngestError(
+            "too_many_samples",
+            f"expected at most {ingestion.limits.max_members} {what} of at most "
+            f"{ingestion.limits.max_text_length} characters; found {len(array)} of {array.dtype}",
+        )
+    return array
+
+
+def _texts(array: NDArray[Any], what: str, ingestion: Ingestion) -> list[str]:
+    return [label_text(value) or "" for value in _flat(array, what, ingestion).tolist()]
+
+
+def mapped_array(archive: ZipArchive, member: int, ingestion: Ingestion) -> NDArray[Any]:
+    """Array of a member as a memory map: in the upload where it is stored, else unpacked beside the pack."""
+    name = printable(archive.names[member])
+    if archive.is_stored(member):
+        archive.verify(member)
+        path, base = archive.path, archive.data_offset(member)
+    else:
+        path, base = ingestion.staging / f"array-{member}.npy", 0
+        archive.extract(member, path)
+    ingestion.alive()
+    with path.open("rb") as file:
+        file.seek(base)
+        shape, fortran, dtype = _header(file, name)
+        offset = file.tell()
+    count = int(np.prod(shape, dtype=object)) if shape else 1
+    found = archive.size(member) - (offset - base)
+    if count * dtype.itemsize > found:
+        raise IngestError(
+            "broken_member", f"expected {count * dtype.itemsize} bytes of data in {name!r}; found {found}"
+        )
+    if count * dtype.itemsize == 0:
+        return np.empty(shape, dtype=dtype)
+    mapped: NDArray[Any] = np.memmap(
+        path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if fortran else "C"
+    )
+    return mapped
+
+
+def _header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and dtype of an array; IngestError for objects and records."""
+    try:
+        version = npy_format.read_magic(file)
+        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+    except _HEADER_ERRORS as error:
+        raise IngestError("bad_array", f"expected {name!r} to be a NumPy array; found: {error}") from None
+    if dtype.hasobject:
+        raise IngestError(
+            "object_array",
+            f"expected plain numbers or strings in {name!r}; found Python objects, which are never unpickled "
+            "(for strings use np.array(labels, dtype=str))",
+        )
+    if dtype.names is not None or dtype.subdtype is not None or any(side < 0 for side in shape):
+        raise IngestError("bad_array", f"expected a plain array in {name!r}; found {dtype} {list(shape)}")
+    return shape, fortran, dtype

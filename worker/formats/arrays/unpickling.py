@@ -1,0 +1,140 @@
+"""Pickles of plain containers and byte arrays, read without running anything they name.
+
+NumPy's own constructors are never called: stand-ins take what a pickled array says of itself, and an array is
+built only after its dtype has been found to be plain bytes. The interpreter is the standard library's in
+Python, because the one in C allocates memory for whatever index a hostile pickle states.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from worker.formats.shared.problems import IngestError, printable
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from numpy.typing import NDArray
+
+_ERRORS = (
+    *(
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        AssertionError,
+    ),
+    *(struct.error, OverflowError, MemoryError, RecursionError, ImportError, NameError),
+)
+
+
+class _Dtype:
+    """What a pickle says of a dtype."""
+
+    def __init__(self, code: object = None, *_: object) -> None:
+        self.code = code
+
+    def __setstate__(self, state: object) -> None:
+        """Ignore byte order and alignment, which bytes do not have."""
+
+
+class _Array:
+    """What a pickle says of an array."""
+
+    state: object = None
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+    def bytes_array(self) -> NDArray[np.uint8]:
+        """Build the array; ValueError where it is anything but bytes in C or Fortran order."""
+        state = self.state
+        if not isinstance(state, tuple) or len(state) != 5:  # noqa: PLR2004 - version, shape, dtype, order, data
+            raise ValueError("an array without its state")
+        _, shape, dtype, fortran, data = state
+        if not isinstance(dtype, _Dtype) or dtype.code not in ("u1", b"u1"):
+            raise ValueError("an array of another dtype than uint8")
+        if not isinstance(data, bytes) or not all(isinstance(side, int) for side in shape):
+            raise ValueError("an array without plain bytes")
+        return np.frombuffer(data, dtype=np.uint8).reshape(shape, order="F" if fortran else "C")
+
+
+def _reconstruct(*_: object) -> _Array:
+    return _Array()
+
+
+def _from_buffer(data: object, dtype: object, shape: object, order: object) -> _Array:
+    """Array as protocol 5 writes it."""
+    array = _Array()
+    array.state = (
+        1,
+        shape,
+        dtype,
+        order == "F",
+        bytes(data) if isinstance(data, bytes | bytearray) else None,
+    )
+    return array
+
+
+def _latin1(text: object, encoding: object = "latin1") -> bytes:
+    """Bytes as protocol 2 of Python 3 writes them."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise ValueError("an encoded text other than latin1")
+    return text.encode("latin1")
+
+
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
+    ("_codecs", "encode"): _latin1,
+}
+
+
+class _Unpickler(pickle._Unpickler):  # noqa: SLF001 - see the module's docstring
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
+        try:
+            return _ALLOWED[module, name]
+        except KeyError:
+            raise IngestError(
+                "unsafe_pickle",
+                "expected a pickle of dicts, lists, texts, numbers and uint8 arrays; "
+                f"found {printable(f'{module}.{name}')!r}, which is not loaded",
+            ) from None
+
+    def persistent_load(self, _: Any) -> Any:  # noqa: ANN401
+        raise ValueError("a reference to something outside")
+
+
+def load_plain(file: BinaryIO, name: str) -> dict[str, Any]:
+    """Read the dictionary of a pickle with text keys and uint8 arrays; IngestError for anything else."""
+    try:
+        value = _Unpickler(file, encoding="bytes").load()
+        if not isinstance(value, dict):
+            raise TypeError(f"a {type(value).__name__}")
+        return {_text(key): _plain(item) for key, item in value.items()}
+    except IngestError:
+        raise
+    except _ERRORS as error:
+        raise IngestError(
+            "bad_pickle",
+            f"expected a CIFAR batch (a dictionary) in {printable(name)!r}; found: {printable(str(error))}",
+        ) from None
+
+
+def _text(key: object) -> str:
+    return key.decode("latin1") if isinstance(key, bytes) else str(key)
+
+
+def _plain(value: object) -> object:
+    return value.bytes_array() if isinstance(value, _Array) else value

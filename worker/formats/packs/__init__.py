@@ -1,0 +1,1 @@
+"""Writing packs: samples of any source as one array and one table."""

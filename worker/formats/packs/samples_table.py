@@ -1,0 +1,203 @@
+"""The samples table: final labels, unique keys, and where each original lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from worker.formats.shared.compact_texts import Picked, Texts, repeated
+from worker.formats.shared.label_codes import MISSING
+from worker.formats.shared.problems import IngestError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from worker.formats.packs.pack_writing import Written
+    from worker.formats.shared.sample import Ingestion
+
+_NAMES_SHOWN = 5
+ROWS_AT_ONCE = 16_384
+EVERY = slice(None)
+SCHEMA = pa.schema(
+    {
+        "position": pa.int64(),
+        "key": pa.string(),
+        "given_label": pa.int32(),
+        "true_label": pa.int32(),
+        "split": pa.string(),
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "source_row": pa.int64(),
+        "source_name": pa.string(),
+        "source_offset": pa.int64(),
+        "source_length": pa.int64(),
+        "source_method": pa.int16(),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """Final labels of N samples; `true` is -1 where unknown."""
+
+    class_names: tuple[str, ...]
+    given: NDArray[np.int32]
+    true: NDArray[np.int32] | None
+
+    @property
+    def has_truth(self) -> bool:
+        """Tell whether any true label is known."""
+        return self.true is not None and bool((self.true != MISSING).any())
+
+
+def final_labels(written: Written, ingestion: Ingestion) -> Labels:
+    """Turn class codes of the kept samples into labels 0..K-1 in the order of the class names."""
+    given = written.columns.given[written.rows]
+    true = None if written.columns.true is None else written.columns.true[written.rows]
+    check_labels(given, ingestion)
+    used = np.zeros(len(ingestion.vocabulary.names), dtype=np.bool_)
+    for codes in (given, true):
+        if codes is not None:
+            used[codes[codes != MISSING]] = True
+    names, label_of_code = ingestion.vocabulary.ordered(used)
+    return Labels(
+        class_names=names, given=label_of_code[given], true=None if true is None else label_of_code[true]
+    )
+
+
+def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
+    """Refuse uploads with too few samples, one class only, or labels that are no classes."""
+    limits, names = ingestion.limits, ingestion.vocabulary.names
+    codes = np.unique(given)
+    shown = ", ".join(repr(names[code]) for code in codes[:_NAMES_SHOWN])
+    if len(given) < limits.min_samples:
+        raise IngestError(
+            "too_few_samples",
+            f"expected at least {limits.min_samples} usable samples; found {len(given)} "
+            f"({ingestion.problems.summary()})",
+        )
+    if len(codes) == 1:
+        raise IngestError("one_class", f"expected at least 2 classes; found only {shown}")
+    if len(codes) == len(given):
+        raise IngestError(
+            "labels_unique",
+            f"expected classes with several samples; found {len(codes)} different labels for {len(given)} "
+            f"samples ({shown}, ...): was a wrong column taken as the label?",
+        )
+    if len(codes) > limits.max_classes:
+        raise IngestError(
+            "too_many_classes", f"expected at most {limits.max_classes} classes; found {len(codes)}"
+        )
+    longest = max((names[code] for code in codes), key=len)
+    if len(longest) > limits.max_text_length:
+        raise IngestError(
+            "label_too_long",
+            f"expected class names of at most {limits.max_text_length} characters; "
+            f"found {len(longest)}: {longest[:40]!r}...",
+        )
+
+
+def final_keys(written: Written, ingestion: Ingestion) -> Texts:
+    """Keys of the kept samples; a key that comes again gets "~2", "~3", ... and is logged."""
+    if written.columns.keys is None:
+        return Texts(map(str, written.row_numbers))
+    longest = ingestion.limits.max_text_length
+    keys = Texts(_storable(key, longest) for key in Picked(written.columns.keys, written.rows))
+    return _made_unique(keys, ingestion) if repeated(keys) else keys
+
+
+def _storable(key: str, longest: int) -> str:
+    if "\x00" in key or len(key) > longest or not _is_utf8(key):
+        return printable(key)[:longest]
+    return key
+
+
+def _is_utf8(text: str) -> bool:
+    return text.isascii() or printable(text) == text[:1000]
+
+
+def _made_unique(keys: Texts, ingestion: Ingestion) -> Texts:
+    taken = set(keys)
+    seen: set[str] = set()
+    copies: dict[str, int] = {}
+    unique = Texts()
+    for key in keys:
+        name = key
+        if key in seen:
+            while name in taken:
+                copies[key] = copies.get(key, 1) + 1
+                name = f"{key}~{copies[key]}"
+            taken.add(name)
+            ingestion.problems.add(
+                name, "duplicate_key", f"expected every key once; found {key!r} again, now {name!r}"
+            )
+        seen.add(name)
+        unique.append(name)
+    return unique
+
+
+def final_splits(written: Written, some: slice = EVERY) -> list[str | None] | None:
+    """List the splits of kept samples as given; None where the upload has none."""
+    found = written.columns.splits
+    if found is None:
+        return None
+    splits = [found[row] for row in written.rows[some].tolist()]
+    storable = {split: None if split is None else printable(split) for split in set(splits)}
+    return [storable[split] for split in splits]
+
+
+def write_samples(path: Path, written: Written, labels: Labels, keys: Sequence[str]) -> None:
+    """Write the samples table: position, key, labels, split, size and location of the original."""
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        for start in range(0, len(keys), ROWS_AT_ONCE):
+            some = slice(start, min(start + ROWS_AT_ONCE, len(keys)))
+            columns = _sample_columns(written, labels, keys, some) | _location_columns(written, some)
+            writer.write_table(pa.table(columns, SCHEMA))
+
+
+def _sample_columns(written: Written, labels: Labels, keys: Sequence[str], some: slice) -> dict[str, Any]:
+    count = some.stop - some.start
+    splits = final_splits(written, some)
+    true = None if labels.true is None else labels.true[some]
+    return {
+        "position": np.arange(some.start, some.stop, dtype=np.int64),
+        "key": keys[some],
+        "given_label": labels.given[some],
+        "true_label": _optional(true, count, missing=None if true is None else true == MISSING),
+        "split": pa.nulls(count) if splits is None else splits,
+        "width": _optional(written.widths, count, some),
+        "height": _optional(written.heights, count, some),
+    }
+
+
+def _location_columns(written: Written, some: slice) -> dict[str, Any]:
+    """Columns of source_*: the row in the upload, and for pictures in an archive member, offset and length.
+
+    Offset and length are null where the original is not a run of bytes in the uploaded file.
+    """
+    rows, found = written.rows[some], written.locations
+    offsets, lengths, methods = (found.offsets, found.lengths, found.methods) if found else (None, None, None)
+    return {
+        "source_row": written.row_numbers[some],
+        "source_name": pa.nulls(len(rows)) if written.names is None else list(Picked(written.names, rows)),
+        "source_offset": _optional(offsets, len(rows), rows),
+        "source_length": _optional(lengths, len(rows), rows),
+        "source_method": _optional(methods, len(rows), rows),
+    }
+
+
+def _optional(
+    values: NDArray[Any] | None,
+    count: int,
+    some: slice | NDArray[np.int64] = EVERY,
+    *,
+    missing: NDArray[np.bool_] | None = None,
+) -> pa.Array:
+    return pa.nulls(count) if values is None else pa.array(values[some], mask=missing)

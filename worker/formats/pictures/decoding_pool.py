@@ -1,0 +1,172 @@
+"""Decoding on every core: chunks of samples go through a thread pool in order, with a bounded look-ahead."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from worker.formats.pictures.picture_decoding import Target, decode, fit, probe
+from worker.formats.shared.problems import SampleError
+from worker.formats.shared.sample import ArrayImages, EncodedImages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from concurrent.futures import Future
+
+    from numpy.typing import NDArray
+
+    from worker.formats.shared.sample import EncodedChunk
+    from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
+
+_PROBES = 64
+_CHUNKS_AHEAD = 3
+_ARRAY_CHUNK_BYTES = 4 << 20
+
+
+@dataclass(kw_only=True)
+class DecodedChunk:
+    """Pixels of a run of samples; rows that failed hold garbage and are not kept."""
+
+    start: int
+    pixels: NDArray[np.uint8]
+    kept: NDArray[np.bool_]
+    widths: NDArray[np.int32]
+    heights: NDArray[np.int32]
+    failures: list[tuple[int, str, str]] = field(default_factory=list)
+    """Row, code and detail."""
+    modes: Counter[str] = field(default_factory=Counter)
+    encodings: Counter[str] = field(default_factory=Counter)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_target(
+    source: EncodedImages | ArrayImages, options: IngestOptions, limits: IngestLimits
+) -> Target:
+    """Target of the pack: the size asked for, else native where uniform and small, else a square."""
+    sizes, channels = _seen(source, limits)
+    side = options.image_size or limits.default_image_size
+    height, width = next(iter(sizes)) if len(sizes) == 1 else (side, side)
+    native = (
+        options.image_size is None and len(sizes) == 1 and max(height, width) <= limits.default_image_size
+    )
+    if not native:
+        height = width = side
+    return Target(height=height, width=width, channels=channels, native=native)
+
+
+def _seen(source: EncodedImages | ArrayImages, limits: IngestLimits) -> tuple[set[tuple[int, int]], int]:
+    """Sizes (height, width) and channels of an array, or of pictures spread over the upload."""
+    if isinstance(source, ArrayImages):
+        return {source.shape[:2]}, source.shape[2]
+    sizes: set[tuple[int, int]] = set()
+    coloured = False
+    for data in source.probe(_PROBES):
+        try:
+            header, has_colour = probe(data, limits.max_pixels, look_for_colour=not coloured)
+        except SampleError:
+            continue
+        sizes.add((header.height, header.width))
+        coloured |= has_colour
+    return sizes, 3 if coloured or not sizes else 1
+
+
+def decoded(
+    source: EncodedImages | ArrayImages, target: Target, limits: IngestLimits
+) -> Generator[DecodedChunk]:
+    """Decode all samples in order; WrongGuessError where a picture does not fit the target's promise."""
+    jobs = (
+        _picture_jobs(source, target, limits)
+        if isinstance(source, EncodedImages)
+        else _array_jobs(source, target)
+    )
+    return in_order(jobs)
+
+
+def in_order(jobs: Iterator[Callable[[], DecodedChunk]]) -> Generator[DecodedChunk]:
+    """Run jobs in threads and give their results in order, at most three chunks a core ahead."""
+    workers = cores()
+    pending: deque[Future[DecodedChunk]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    try:
+        for job in jobs:
+            pending.append(pool.submit(job))
+            if len(pending) >= _CHUNKS_AHEAD * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _picture_jobs(
+    source: EncodedImages, target: Target, limits: IngestLimits
+) -> Iterator[Callable[[], DecodedChunk]]:
+    return (partial(_decode_pictures, chunk, target, limits.max_pixels) for chunk in source.chunks())
+
+
+def _decode_pictures(chunk: EncodedChunk, target: Target, max_pixels: int) -> DecodedChunk:
+    """Decode the pictures of a chunk one after the other; Pillow releases the interpreter meanwhile."""
+    result = _empty(chunk.start, chunk.count, target)
+    for row in range(chunk.count):
+        try:
+            pixels, header = decode(chunk.load(row), target, max_pixels)
+        except SampleError as error:
+            result.kept[row] = False
+            result.failures.append((chunk.start + row, error.code, error.detail))
+            continue
+        result.pixels[row] = pixels
+        result.widths[row], result.heights[row] = header.width, header.height
+        result.modes[header.mode] += 1
+        result.encodings[header.encoding] += 1
+    return result
+
+
+def _empty(start: int, count: int, target: Target) -> DecodedChunk:
+    return DecodedChunk(
+        start=start,
+        pixels=np.empty((count, target.height, target.width, target.channels), dtype=np.uint8),
+        kept=np.ones(count, dtype=np.bool_),
+        widths=np.zeros(count, dtype=np.int32),
+        heights=np.zeros(count, dtype=np.int32),
+    )
+
+
+def _array_jobs(source: ArrayImages, target: Target) -> Iterator[Callable[[], DecodedChunk]]:
+    count = len(source.columns.given)
+    step = max(1, _ARRAY_CHUNK_BYTES // max(1, int(np.prod(source.shape))))
+    return (
+        partial(_take_rows, source, target, start, min(start + step, count))
+        for start in range(0, count, step)
+    )
+
+
+def _take_rows(source: ArrayImages, target: Target, start: int, stop: int) -> DecodedChunk:
+    """Rows of an array, resized where the target differs."""
+    pixels, kept = source.read(start, stop)
+    result = _empty(start, stop - start, target)
+    result.kept[:] = kept
+    result.heights[:], result.widths[:] = source.shape[:2]
+    result.failures = [
+        (start + int(row), "non_finite_pixels", "expected finite pixels; found NaN or infinity")
+        for row in np.flatnonzero(~kept)
+    ]
+    if source.shape[:2] == (target.height, target.width):
+        result.pixels = pixels
+    else:
+        for row, image in enumerate(pixels):
+            resized = fit(
+                Image.fromarray(image[..., 0] if target.channels == 1 else image), target.width, target.height
+            )
+            result.pixels[row] = np.asarray(resized).reshape(result.pixels.shape[1:])
+    return result

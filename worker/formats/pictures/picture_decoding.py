@@ -1,0 +1,200 @@
+"""One encoded picture to upright 8-bit grey or RGB pixels of a wanted size."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from worker.formats.pictures.png import plain_pixels
+from worker.formats.shared.problems import SampleError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# The pixel cap is ours, from IngestLimits and for each picture; Pillow's would warn amid a thread.
+Image.MAX_IMAGE_PIXELS = None
+
+# Named decoders only: Pillow's full list would start programs (EPS) and try exotic parsers on hostile bytes.
+_MAGIC = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"\x00\x00\x00\x0cjP  ", "JPEG2000"),
+    *((b"P%d" % digit, "PPM") for digit in range(1, 7)),
+)
+_DECODING_ERRORS = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, MemoryError)
+_BYTE, _WORD = 255, 65_535
+
+
+class WrongGuessError(Exception):
+    """A picture does not fit what the probe promised of all: it is coloured, or of another size."""
+
+    def __init__(self, *, coloured: bool) -> None:
+        super().__init__()
+        self.coloured = coloured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """How every picture shall come out."""
+
+    height: int
+    width: int
+    channels: int
+    """1: all must be grey; 3."""
+    native: bool
+    """Every picture has this size already; otherwise resized and centre-cropped to it."""
+
+
+class Header(NamedTuple):
+    """What a picture's header says: upright size in pixels, Pillow's mode, encoding."""
+
+    width: int
+    height: int
+    mode: str
+    encoding: str
+
+
+def encoding_of(data: bytes) -> str | None:
+    """Name the decoder for encoded bytes, None where they are no picture we take."""
+    for magic, name in _MAGIC:
+        if data.startswith(magic):
+            return name
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1"):
+        return "AVIF"
+    return None
+
+
+def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
+    """Read a picture's header; SampleError where it is none or has too many pixels."""
+    encoding = encoding_of(data)
+    if encoding is None:
+        found = "an empty file" if not data else f"bytes that begin {data[:8]!r}"
+        raise SampleError(
+            "not_an_image", f"expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF, ...); found {found}"
+        )
+    try:
+        image = Image.open(io.BytesIO(data), formats=(encoding,))
+        turned = "exif" in image.info and image.getexif().get(0x0112, 1) >= 5  # noqa: PLR2004 - 5 to 8 lie on their side
+    except _DECODING_ERRORS as error:
+        raise _unreadable(encoding, error) from None
+    width, height = image.size
+    if width * height > max_pixels:
+        raise SampleError(
+            "too_many_pixels", f"expected at most {max_pixels} pixels; found {width} x {height}"
+        )
+    if turned:
+        width, height = height, width
+    return image, Header(width=width, height=height, mode=image.mode, encoding=encoding)
+
+
+def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uint8], Header]:
+    """Pixels [H, W, C] of the target and what the header said; SampleError, or WrongGuessError."""
+    width, height, channels = target.width, target.height, target.channels
+    if target.native and width * height <= max_pixels:
+        pixels = plain_pixels(data, width=width, height=height, channels=channels)
+        if pixels is not None:
+            return pixels, Header(width, height, "L" if channels == 1 else "RGB", "PNG")
+    image, header = open_picture(data, max_pixels)
+    if target.native and (header.width, header.height) != (target.width, target.height):
+        raise WrongGuessError(coloured=False)
+    try:
+        if header.encoding == "JPEG" and not target.native:
+            # The decoder scales by 1/2 to 1/8 on the way; twice the target leaves the resampling its quality.
+            image.draft(None, (2 * target.width, 2 * target.height))
+        image = plain(image)
+        if target.channels == 1:
+            image = grey(image)
+        elif image.mode == "L":
+            image = image.convert("RGB")
+        image = fit(image, target.width, target.height)
+        return np.asarray(image).reshape(target.height, target.width, target.channels), header
+    except _DECODING_ERRORS as error:
+        raise _unreadable(header.encoding, error) from None
+
+
+def probe(data: bytes, max_pixels: int, *, look_for_colour: bool) -> tuple[Header, bool]:
+    """Header of a picture and, if asked for, whether it is coloured."""
+    image, header = open_picture(data, max_pixels)
+    try:
+        return header, look_for_colour and is_coloured(plain(image))
+    except _DECODING_ERRORS as error:
+        raise _unreadable(header.encoding, error) from None
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """Decode to mode L or RGB, upright, transparency laid on white, 16 bits brought to 8."""
+    if "exif" in image.info:
+        image = ImageOps.exif_transpose(image)
+    image.load()
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode[0] in "IF":
+        return Image.fromarray(_eight_bits(np.asarray(image)))
+    if image.has_transparency_data:
+        over = image.convert("RGBA")
+        flat = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
+        return flat.getchannel(0) if image.mode in ("L", "LA", "La") else flat
+    return image.convert("L" if image.mode == "LA" else "RGB")
+
+
+def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Map 16-bit, 32-bit or floating grey to 0..255 by the smallest usual range that holds all values."""
+    if values.dtype == np.uint16:
+        scaled: NDArray[np.uint8] = (values >> 8).astype(np.uint8)
+        return scaled
+    low, high = float(values.min()), float(values.max())
+    if not 0 <= low <= high <= _WORD:
+        raise SampleError(
+            "unsupported_pixels", f"expected grey values in 0..65535; found {low:g} to {high:g}"
+        )
+    if values.dtype.kind == "f" and high <= 1:
+        scale = float(_BYTE)
+    else:
+        scale = 1.0 if high <= _BYTE else _BYTE / _WORD
+    scaled = np.rint(values.astype(np.float32) * scale).astype(np.uint8)
+    return np.asarray(scaled)
+
+
+def is_coloured(image: Image.Image) -> bool:
+    """Tell whether any pixel's channels differ."""
+    if image.mode == "L":
+        return False
+    pixels = np.asarray(image)
+    red = pixels[..., 0]
+    return not (np.array_equal(red, pixels[..., 1]) and np.array_equal(red, pixels[..., 2]))
+
+
+def grey(image: Image.Image) -> Image.Image:
+    """One channel of a picture whose channels agree; WrongGuessError where they do not."""
+    if is_coloured(image):
+        raise WrongGuessError(coloured=True)
+    return image if image.mode == "L" else image.getchannel(0)
+
+
+def fit(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Resize so that the target is just covered, and cut its middle out, in one resampling."""
+    if image.size == (width, height):
+        return image
+    scale = max(width / image.width, height / image.height)
+    across, down = width / scale, height / scale
+    left, top = (image.width - across) / 2, (image.height - down) / 2
+    box = (max(left, 0.0), max(top, 0.0), min(left + across, image.width), min(top + down, image.height))
+    return image.resize((width, height), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
+
+
+def _unreadable(encoding: str, error: BaseException) -> SampleError:
+    return SampleError(
+        "unreadable_image", f"expected a whole {encoding} picture; found: {error or type(error).__name__}"
+    )

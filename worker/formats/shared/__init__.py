@@ -1,0 +1,1 @@
+"""What every reader uses: samples, problems, label codes, limits, column names."""

@@ -1,0 +1,119 @@
+"""What every reader hands over: columns about the samples, and their content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from worker.formats.shared.label_codes import Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from worker.formats.shared.problems import ProblemLog
+    from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingestion:
+    """One upload being read: what was asked, what is allowed, what was found so far."""
+
+    options: IngestOptions
+    limits: IngestLimits
+    problems: ProblemLog
+    staging: Path
+    resources: ExitStack
+    """Closes the files of readers at the end."""
+    alive: Callable[[], None] = lambda: None
+    """Called now and then during long preparations; may raise to stop."""
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    layout: dict[str, Any] = field(default_factory=dict)
+    """How the files are laid out, for those who write them again: label_column, parts, nested, and of an npz
+    content, class_names and features."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """What is known of N candidate samples beside their content, in their final order."""
+
+    given: NDArray[np.int32]
+    """Codes [N] of the shared vocabulary; MISSING (-1) where the sample has no label."""
+    true: NDArray[np.int32] | None = None
+    keys: Sequence[str] | None = None
+    """None: the row's number."""
+    splits: Sequence[str | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locations:
+    """Where encoded originals lie in the upload: byte offset, stored bytes, zip method (0, 8), each [N]."""
+
+    offsets: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    methods: NDArray[np.int16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedChunk:
+    """A run of neighbouring pictures; `load(k)` gives the bytes of row `start + k`, or raises SampleError."""
+
+    start: int
+    count: int
+    load: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedImages:
+    """Pictures in their files' own encoding."""
+
+    format: str
+    columns: Columns
+    chunks: Callable[[], Iterator[EncodedChunk]]
+    """Covers all N rows in order; may be asked for again."""
+    probe: Callable[[int], Iterator[bytes]]
+    """At most so many pictures, spread over the whole upload; unreadable ones left out."""
+    names: Sequence[str] | None = None
+    """Members of an archive [N]."""
+    locations: Callable[[], Locations | None] = lambda: None
+    """To be asked after the last chunk has been loaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayImages:
+    """Pictures as one array."""
+
+    format: str
+    columns: Columns
+    shape: tuple[int, int, int]
+    """H, W, C with C 1 or 3."""
+    read: Callable[[int, int], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
+    """`read(start, stop)`: uint8 [n, H, W, C] and whether each is usable [n]; may run in any thread."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureBatch:
+    """Neighbouring rows of a feature table; columns as in Columns."""
+
+    features: NDArray[np.float32]
+    """[n, D]; NaN where a value is missing."""
+    columns: Columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """A table of numbers, read once from its beginning to its end."""
+
+    format: str
+    names: Sequence[str]
+    batches: Iterator[FeatureBatch]
+    row_numbers: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows
+    """Row numbers in the file from numbers of rows read (lines that could not be parsed lie between)."""
+    total: int | None = None
+
+
+Source = EncodedImages | ArrayImages | Features

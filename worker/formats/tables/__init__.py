@@ -1,0 +1,1 @@
+"""Tables: CSV of features, Parquet, and what their columns mean."""

@@ -1,0 +1,1 @@
+"""Ingestion: an uploaded file becomes a pack and a table of samples."""

@@ -1,0 +1,170 @@
+"""Ingestion as a job: claim the dataset, build its pack, store samples and problems in one transaction."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+from pyarrow import parquet
+from sqlalchemy import delete, func
+from sqlalchemy.orm import Session
+
+from app.datasets import dataset_service
+from app.infra import leases
+from app.infra.database import Database
+from app.infra.settings import Settings
+from app.infra.storage import Storage
+from app.tables import Dataset, DatasetStatus, Problem, Sample, Truth
+from worker.ingest.pack_building import Ingested, IngestError, IngestLimits, IngestOptions
+from worker.ingest.reading_process import Bounds, read_in_child
+from worker.jobs.bulk_copy import WRITE_ROWS, analyse, copy_into
+from worker.jobs.heartbeat import HandedBack, Heartbeat, LeaseLost
+from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full, patiently
+
+log = structlog.get_logger()
+
+
+def ingest(database: Database, storage: Storage, settings: Settings, dataset_id: UUID) -> None:
+    """Read a dataset that waits for it and make it ready, or reject it with the reason."""
+    with database.transaction() as session:
+        dataset = leases.claim(session, Dataset, dataset_id, lease_seconds=settings.lease_seconds)
+    if dataset is None:
+        return
+    try:
+        with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
+            ingested = _build(database, storage, settings, dataset, heartbeat)
+            with storage.open(storage.pack(dataset_id) / ingested.samples_path.name) as file:
+                samples = parquet.ParquetFile(file)
+                patiently(lambda: _store(database, dataset, ingested, samples), heartbeat)
+        log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
+    except LeaseLost:
+        log.warning("ingestion lost its lease", dataset=str(dataset_id))
+        _remove_if_deleted(database, storage, dataset_id)
+    except HandedBack:
+        with database.transaction() as session:
+            leases.update_held(session, Dataset, dataset_id, dataset.attempt, lease_until=None)
+    except IngestError as error:
+        with database.transaction() as session:
+            _reject(session, dataset, code=error.code, detail=str(error))
+    except DATABASE_DOWN:
+        raise  # an outage of the database: the lease lapses and the ingestion is tried again
+    except Exception as error:  # whatever else went wrong goes wrong again: say so at once
+        if is_disk_full(error):
+            _wait_for_space(database, dataset)
+            return
+        log.exception("ingestion failed", dataset=str(dataset_id))
+        with database.transaction() as session:
+            _reject(session, dataset, code="internal", detail=f"{type(error).__name__}: {error}")
+
+
+def _reject(session: Session, dataset: Dataset, *, code: str, detail: str) -> None:
+    log.info("dataset rejected", dataset=str(dataset.id), code=code, detail=detail)
+    document = {"code": code, "detail": detail}
+    if leases.update_held(session, Dataset, dataset.id, dataset.attempt, progress=None):
+        dataset_service.change_status(session, dataset.id, DatasetStatus.REJECTED, error=document)
+
+
+def _wait_for_space(database: Database, dataset: Dataset) -> None:
+    """Let go of a dataset that cannot be read at present; the sweeper has it tried again."""
+    log.warning("ingestion waits, the disk is full", dataset=str(dataset.id))
+    values = {"lease_until": None, "sent_at": func.now(), "error": {"code": "disk_full", "detail": DISK_FULL}}
+    with database.transaction() as session:
+        leases.update_held(session, Dataset, dataset.id, dataset.attempt, **values)
+
+
+def _remove_if_deleted(database: Database, storage: Storage, dataset_id: UUID) -> None:
+    """Remove what was written for a dataset while somebody deleted it."""
+    with database.transaction() as session:
+        is_deleted = session.get(Dataset, dataset_id) is None
+    if is_deleted:
+        storage.remove(storage.dataset(dataset_id))
+
+
+def _build(
+    database: Database,
+    storage: Storage,
+    settings: Settings,
+    dataset: Dataset,
+    heartbeat: Heartbeat[Dataset],
+) -> Ingested:
+    with database.transaction() as session:
+        names = [file.name for file in dataset_service.files(session, [dataset.id])[dataset.id]]
+
+    def on_progress(read: int, total: int | None) -> None:
+        heartbeat.progress = {"samples": read, "total": total}
+        heartbeat.check()
+
+    destination = storage.pack(dataset.id)
+    # What an earlier, interrupted attempt wrote is of no use to this one.
+    for leftover in destination.parent.glob("pack.*"):
+        storage.remove(leftover)
+    storage.remove(destination.with_name("incoming"))  # bodies that a killed API left behind
+    with _folder(destination.with_name(f"pack.{dataset.attempt}")) as folder:
+        building = folder / "built"
+        building.mkdir()
+        ingested = read_in_child(
+            [storage.fetch(storage.upload(dataset.id, name), folder / "files") for name in names],
+            options=IngestOptions(**dataset.options),
+            limits=IngestLimits(**settings.ingest_limits),
+            destination=building,
+            bounds=Bounds(
+                memory_bytes=settings.ingest_memory_bytes,
+                seconds=settings.ingest_seconds,
+                silent_seconds=settings.ingest_silent_seconds,
+            ),
+            on_progress=on_progress,
+        )
+        heartbeat.renew()
+        for file in building.iterdir():
+            storage.move(file, destination / file.name)
+    return ingested
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    """Make a folder for one attempt alone and remove it, however the attempt ends."""
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _store(database: Database, dataset: Dataset, ingested: Ingested, samples: parquet.ParquetFile) -> None:
+    with database.transaction() as session:
+        _store_rows(session, dataset, ingested, samples)
+
+
+def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, samples: parquet.ParquetFile) -> None:
+    values = {
+        "format": ingested.format,
+        "kind": ingested.kind,
+        "sample_count": ingested.sample_count,
+        "class_names": list(ingested.class_names),
+        "shape": list(ingested.shape),
+        "pack_sha256": ingested.pack_sha256,
+        "statistics": ingested.statistics,
+        "problem_count": ingested.problem_count,
+        "truth_version": int(ingested.has_truth),
+        "error": None,
+    }
+    if not leases.update_held(session, Dataset, dataset.id, dataset.attempt, **values):
+        return
+    for table in (Truth, Sample, Problem):
+        session.execute(delete(table).where(table.dataset_id == dataset.id))
+    for batch in samples.iter_batches(batch_size=WRITE_ROWS):
+        rows = pa.Table.from_batches([batch])
+        rows = rows.append_column("dataset_id", pa.repeat(str(dataset.id), len(rows)))
+        copy_into(session, Sample, rows.drop_columns(["true_label", "source_row", "source_name"]))
+        truth = rows.select(["dataset_id", "position", "true_label"])
+        copy_into(session, Truth, truth.filter(pc.is_valid(truth["true_label"])))
+    session.add_all(
+        Problem(dataset_id=dataset.id, number=number, key=found.key, code=found.code, detail=found.detail)
+        for number, found in enumerate(ingested.problems)
+    )
+    dataset_service.change_status(session, dataset.id, DatasetStatus.READY)
+    analyse(session, Sample, Truth)

@@ -1,0 +1,158 @@
+"""From uploaded files to a pack: fixed-size pixels or features as one array, with a table of its samples."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from worker.formats.detect import open_source
+from worker.formats.packs.pack_writing import write_features, write_images
+from worker.formats.packs.samples_table import final_keys, final_labels, final_splits, write_samples
+from worker.formats.shared.label_codes import MISSING
+from worker.formats.shared.problems import IngestError, Problem, ProblemLog
+from worker.formats.shared.sample import ArrayImages, EncodedImages, Ingestion
+from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from worker.formats.packs.pack_writing import Written
+    from worker.formats.packs.samples_table import Labels
+
+__all__ = ["IngestError", "IngestLimits", "IngestOptions", "Ingested", "Problem", "build_pack"]
+
+_PROGRESS_SECONDS = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingested:
+    """A finished pack and what is known of it; files lie in the destination folder."""
+
+    format: str
+    """One of worker.formats.shared.upload_limits.FORMATS."""
+    kind: Literal["images", "features"]
+    sample_count: int
+    class_names: tuple[str, ...]
+    """Index = label; given and true names together."""
+    shape: tuple[int, ...]
+    """(H, W, C) of pictures, (D,) of features."""
+    dtype: Literal["uint8", "float32"]
+    pack_path: Path
+    """.npy, uint8 [N, H, W, C] or float32 [N, D], memory-mappable."""
+    pack_sha256: str
+    labels_path: Path
+    """.npy, int32 [N]: given labels."""
+    samples_path: Path
+    """.parquet, one row a sample in position order."""
+    problems: tuple[Problem, ...]
+    problem_count: int
+    """May exceed len(problems)."""
+    statistics: dict[str, Any]
+    """JSON-able; what a person wants to see of the upload."""
+    has_truth: bool
+
+
+def build_pack(
+    files: Sequence[Path],
+    *,
+    options: IngestOptions,
+    limits: IngestLimits,
+    destination: Path,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> Ingested:
+    """Read an upload of any accepted format and write `pack.npy`, `labels.npy` and `samples.parquet`.
+
+    `on_progress(samples done, samples in all or None)` is called a few times a second and may raise to stop.
+    IngestError where the upload as a whole cannot be used; nothing but the three files is left behind.
+    """
+    pack_path = destination / "pack.npy"
+    report = _throttled(on_progress)
+    with TemporaryDirectory(dir=destination, prefix="staging-") as staging, ExitStack() as resources:
+        ingestion = Ingestion(
+            options=options,
+            limits=limits,
+            problems=ProblemLog(max_listed=limits.max_problems_listed),
+            staging=Path(staging),
+            resources=resources,
+            alive=lambda: report(0, None),
+        )
+        try:
+            source = open_source(files, ingestion)
+            if isinstance(source, EncodedImages | ArrayImages):
+                written = write_images(source, ingestion, pack_path, report)
+            else:
+                written = write_features(source, ingestion, pack_path, report)
+            return _finished(source.format, written, ingestion, pack_path)
+        except BaseException:
+            pack_path.unlink(missing_ok=True)
+            raise
+
+
+def _throttled(on_progress: Callable[[int, int | None], None] | None) -> Callable[[int, int | None], None]:
+    """Pass progress on a few times a second, and always at the end."""
+    last = 0.0
+
+    def report(done: int, total: int | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if on_progress is not None and (now - last >= _PROGRESS_SECONDS or done == total):
+            last = now
+            on_progress(done, total)
+
+    return report
+
+
+def _finished(format_name: str, written: Written, ingestion: Ingestion, pack_path: Path) -> Ingested:
+    """Finish a pack: number the classes, write labels and table beside the pack, and say what was found."""
+    labels = final_labels(written, ingestion)
+    keys = final_keys(written, ingestion)
+    labels_path, samples_path = pack_path.with_name("labels.npy"), pack_path.with_name("samples.parquet")
+    write_samples(samples_path, written, labels, keys)
+    np.save(labels_path, labels.given)
+    return Ingested(
+        format=format_name,
+        kind=written.kind,
+        sample_count=len(keys),
+        class_names=labels.class_names,
+        shape=written.shape,
+        dtype="uint8" if written.kind == "images" else "float32",
+        pack_path=pack_path,
+        pack_sha256=_sha256(pack_path),
+        labels_path=labels_path,
+        samples_path=samples_path,
+        problems=tuple(ingestion.problems.listed),
+        problem_count=ingestion.problems.count,
+        statistics=_statistics(written, labels, ingestion),
+        has_truth=labels.has_truth,
+    )
+
+
+def _statistics(written: Written, labels: Labels, ingestion: Ingestion) -> dict[str, Any]:
+    """Count what a person wants to see: classes, splits, agreement with the truth, problems by code."""
+    counts = np.bincount(labels.given, minlength=len(labels.class_names)).tolist()
+    statistics = written.statistics | {
+        "class_counts": dict(zip(labels.class_names, counts, strict=True)),
+        "split_counts": dict(Counter(split or "" for split in final_splits(written) or ())),
+        "problem_counts": dict(ingestion.problems.by_code.most_common()),
+        "left_out": len(written.columns.given) - len(written.rows),
+        "layout": ingestion.layout,
+        "duplicate_keys": ingestion.problems.by_code["duplicate_key"],
+    }
+    if labels.true is not None:
+        known = labels.true != MISSING
+        statistics["truth_known"] = int(known.sum())
+        statistics["truth_differs"] = int((known & (labels.true != labels.given)).sum())
+    return statistics
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

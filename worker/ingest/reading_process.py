@@ -1,0 +1,198 @@
+"""Reading an upload in a process of its own, which may use so much memory and time and no more.
+
+`python -m worker.ingest.reading_process` is that process: it takes a task on its standard input and answers
+in lines of JSON, progress first and the outcome last. A hostile file can only bring down this process.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from worker.ingest.pack_building import (
+    Ingested,
+    IngestError,
+    IngestLimits,
+    IngestOptions,
+    Problem,
+    build_pack,
+)
+
+TICK_SECONDS = 0.2
+KIBIBYTE = 1024
+PIPE_BYTES = 65_536
+PR_SET_PDEATHSIG = 1
+TOO_MUCH_MEMORY = (
+    "too_much_memory",
+    "reading this upload took more memory than is allowed; the limit is LIMIT_AUDIT_INGEST_MEMORY_BYTES",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What reading one upload may take."""
+
+    memory_bytes: int
+    """Of the process' own data, files it reads not counted."""
+    seconds: float
+    """From its start to its end."""
+    silent_seconds: float
+    """Without any progress."""
+
+
+def read_in_child(
+    files: list[Path],
+    *,
+    options: IngestOptions,
+    limits: IngestLimits,
+    destination: Path,
+    bounds: Bounds,
+    on_progress: Callable[[int, int | None], None],
+) -> Ingested:
+    """Do what `build_pack` does in a child; `on_progress` is called several times a second and may raise.
+
+    Raises:
+        IngestError: the upload cannot be used, took too much memory or time, or crashed its reader.
+        OSError: the reader met it, such as a full disk.
+
+    """
+    task = {
+        "files": [str(file) for file in files],
+        "options": asdict(options),
+        "limits": asdict(limits),
+        "destination": str(destination),
+        "memory_bytes": bounds.memory_bytes,
+    }
+    with _child(task) as process:
+        outcome = _followed(process, bounds, on_progress)
+        process.wait()
+    if outcome is None:
+        raise IngestError(*_reason(process.returncode))
+    if "errno" in outcome:
+        raise OSError(outcome["errno"], outcome["detail"])
+    if "code" in outcome:
+        raise IngestError(outcome["code"], outcome["detail"])
+    return _ingested(outcome)
+
+
+@contextmanager
+def _child(task: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the reader; it does not outlive this block."""
+    command = [sys.executable, "-m", "worker.ingest.reading_process"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own module
+        try:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(task).encode() + b"\n")
+            process.stdin.flush()
+            yield process
+        finally:
+            process.kill()
+
+
+def _followed(
+    process: subprocess.Popen[bytes], bounds: Bounds, on_progress: Callable[[int, int | None], None]
+) -> dict[str, Any] | None:
+    """Pass progress on until the outcome comes; None: the reader ended without one."""
+    started = heard = time.monotonic()
+    done: tuple[int, int | None] = (0, None)
+    for line in _lines(process):
+        now = time.monotonic()
+        if line is not None:
+            heard = now
+            message = json.loads(line)
+            if "progress" not in message:
+                return dict(message)
+            done = tuple(message["progress"])
+        if now - started > bounds.seconds or now - heard > bounds.silent_seconds:
+            raise IngestError(
+                "too_slow",
+                f"expected an upload that is read within {bounds.seconds:g} seconds, progress at least every "
+                f"{bounds.silent_seconds:g}; it was at sample {done[0]} after {now - started:.0f}",
+            )
+        on_progress(*done)
+    return None
+
+
+def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
+    """Yield the reader's lines as they come, and None whenever there was none for a while."""
+    assert process.stdout is not None
+    pending = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if not selector.select(TICK_SECONDS):
+                yield None
+                continue
+            block = os.read(process.stdout.fileno(), PIPE_BYTES)
+            if not block:
+                return
+            *whole, pending = (pending + block).split(b"\n")
+            yield from whole
+
+
+def _reason(returncode: int) -> tuple[str, str]:
+    """Return code and sentence for a reader that ended without an outcome."""
+    if returncode == -signal.SIGKILL:
+        return TOO_MUCH_MEMORY[0], "the system ended the reader of this upload, most likely for its memory"
+    name = signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
+    return "reader_crashed", f"the reader of this upload crashed ({name}); the upload is damaged or hostile"
+
+
+def _ingested(outcome: dict[str, Any]) -> Ingested:
+    paths = {name: Path(outcome[name]) for name in ("pack_path", "labels_path", "samples_path")}
+    tuples = {name: tuple(outcome[name]) for name in ("class_names", "shape")}
+    problems = tuple(Problem(**problem) for problem in outcome["problems"])
+    return Ingested(**{**outcome, **paths, **tuples, "problems": problems})
+
+
+def main() -> None:
+    """Read the upload that the standard input names and write what came of it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a killed worker leaves no reader behind
+    task = json.loads(sys.stdin.buffer.readline())
+    bound = _data_bytes() + task["memory_bytes"]
+    resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
+    answer = _outcome(task)
+    sys.stdout.write(json.dumps(answer, default=str) + "\n")
+
+
+def _data_bytes() -> int:
+    """Return what the libraries reserved before the work begins: over a gibibyte, most of it never used."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmData:")[2].split()[0]) * KIBIBYTE
+
+
+def _outcome(task: dict[str, Any]) -> dict[str, Any]:
+    def report(done: int, total: int | None) -> None:
+        sys.stdout.write(json.dumps({"progress": [done, total]}) + "\n")
+        sys.stdout.flush()
+
+    try:
+        ingested = build_pack(
+            [Path(file) for file in task["files"]],
+            options=IngestOptions(**task["options"]),
+            limits=IngestLimits(**task["limits"]),
+            destination=Path(task["destination"]),
+            on_progress=report,
+        )
+    except IngestError as error:
+        return {"code": error.code, "detail": str(error)}
+    except MemoryError:
+        return dict(zip(("code", "detail"), TOO_MUCH_MEMORY, strict=True))
+    except OSError as error:
+        return {"errno": error.errno, "detail": str(error)}
+    return asdict(ingested)
+
+
+if __name__ == "__main__":
+    main()

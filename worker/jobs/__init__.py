@@ -1,0 +1,1 @@
+"""What several jobs share: heartbeats, waiting, bulk copies, files of a run."""

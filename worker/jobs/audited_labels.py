@@ -1,0 +1,55 @@
+"""The labels that an audit asks about: those given, or in a rehearsal a copy with planted errors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.orm import Session
+
+from app.infra.storage import Storage
+from app.tables import Audit, Dataset
+from models.label_errors.rehearsal import automatic_share
+from models.paper import label_noise
+from worker.jobs import clean_labels
+from worker.jobs.clean_labels import Labels
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditLabels:
+    """The labels of one audit, N of each."""
+
+    given: npt.NDArray[np.int32]
+    """What is trained on and ranked."""
+    truth: Labels | None
+    """What the results are measured by, UNKNOWN where there is nothing; None: no truth at all."""
+    planted: npt.NDArray[np.bool_] | None = None
+    """Which labels a rehearsal made wrong; None: this is none."""
+
+
+def of_audit(session: Session, storage: Storage, audit: Audit, dataset: Dataset) -> AuditLabels:
+    """Return an audit's labels; in a rehearsal the labels as uploaded are the truth."""
+    uploaded = np.load(storage.pack_file(dataset, "labels.npy"))
+    rehearsal = audit.configuration.get("rehearsal")
+    if rehearsal is None:
+        return AuditLabels(given=uploaded, truth=clean_labels.known(session, dataset))
+    planted = _planted(uploaded, rehearsal, dataset.class_names or [])
+    return AuditLabels(
+        given=planted.astype(np.int32), truth=uploaded.astype(np.int64), planted=planted != uploaded
+    )
+
+
+def _planted(labels_N: npt.NDArray[np.int32], rehearsal: Json, class_names: list[str]) -> Labels:
+    seed, count = rehearsal["seed"], len(class_names)
+    rate = rehearsal["rate"] or automatic_share(len(labels_N))
+    if rehearsal["noise"] == "uniform":
+        return label_noise.uniform(labels_N, class_count=count, rate=rate, seed=seed)[0]
+    if rehearsal["noise"] == "pair":
+        mapping = {
+            class_names.index(source): class_names.index(target)
+            for source, target in rehearsal["mapping"].items()
+        }
+        return label_noise.pair(labels_N, mapping=mapping, class_count=count, rate=rate, seed=seed)[0]
+    return label_noise.confusion(labels_N, matrix_KK=rehearsal["matrix"], seed=seed)[0]

@@ -1,0 +1,74 @@
+"""Signals into the rows of a ranking."""
+
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.label_errors.error_estimates import Estimate
+from models.paper.score_scale import MAXIMUM_DISTANCE
+from worker.jobs.signal_files import Signals
+
+Index = npt.NDArray[np.int64]
+
+
+def rows(
+    audit_id: UUID,
+    signals: Signals,
+    labels_N: npt.NDArray[np.integer],
+    order: Index,
+    estimate: Estimate | None = None,
+) -> pa.Table:
+    """Return the score rows of the samples in `order`, ranked 1, 2, ... in that order.
+
+    Without an estimate, as while training goes on, its columns are left out.
+    """
+    top, probability = signals["top_labels_N3"][order], signals["top_probabilities_N3"][order]
+    columns = {
+        "audit_id": pa.repeat(str(audit_id), len(order)),
+        "position": order,
+        "rank": np.arange(1, len(order) + 1),
+        "given_label": labels_N[order],
+        "score": ranking_score(signals)[order],
+        **{
+            name: signals[name][order]
+            for name in (
+                "distance", "distance_average", "distance_last", "predicted_gradient_norm",
+                "margin", "loss", "given_label_probability",
+            )
+        },
+        "suggested_label": top[:, 0],
+        "suggested_confidence": probability[:, 0],
+        "second_label": _known(top[:, 1], top[:, 1]),
+        "second_probability": _known(probability[:, 1], top[:, 1]),
+        "third_label": _known(top[:, 2], top[:, 2]),
+        "third_probability": _known(probability[:, 2], top[:, 2]),
+    }  # fmt: skip
+    if "neighbour_disagreement" in signals:
+        columns["neighbour_disagreement"] = signals["neighbour_disagreement"][order]
+    if estimate is not None:
+        columns["error_probability"] = estimate.error_probability_N[order]
+        columns["is_label_issue"] = estimate.is_label_issue_N[order]
+    return pa.table(columns)
+
+
+def without(rows: pa.Table, left_out_N: npt.NDArray[np.bool_] | None) -> pa.Table:
+    """Return rows without those of some positions, ranked 1, 2, ... anew; None: leave out nothing."""
+    if left_out_N is None:
+        return rows
+    kept = rows.filter(pa.array(~left_out_N[rows["position"].to_numpy()]))
+    rank = kept.schema.get_field_index("rank")
+    return kept.set_column(rank, "rank", pa.array(np.arange(1, len(kept) + 1)))
+
+
+def ranking_score(signals: Signals) -> npt.NDArray[np.float32]:
+    """Return what ranks [N]; runs that ended before there was a score are ranked by their distance."""
+    if "score" in signals:
+        return signals["score"]
+    return (signals["distance"] / np.float32(MAXIMUM_DISTANCE)).astype(np.float32)
+
+
+def _known(values: npt.NDArray[np.generic], labels: Index) -> pa.Array:
+    """Return values with nulls where there is no such class."""
+    return pa.array(values, mask=labels < 0)

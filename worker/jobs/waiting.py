@@ -1,0 +1,45 @@
+"""Waiting for what comes back by itself: space on the disk, a database that restarts."""
+
+import errno
+from collections.abc import Callable
+from threading import Event
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from worker.jobs.heartbeat import Heartbeat
+
+log = structlog.get_logger()
+Result = TypeVar("Result")
+PAUSE_SECONDS = 1.0
+DATABASE_DOWN = (InterfaceError, OperationalError)
+DISK_FULL = "the disk is full; the work goes on once there is space"
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an error means that nothing more can be stored; NumPy's writing gives no number for it."""
+    if not isinstance(error, OSError):
+        return False
+    return error.errno in {errno.ENOSPC, errno.EDQUOT} or " requested and " in str(error)
+
+
+def patiently(act: Callable[[], Result], heartbeat: Heartbeat[Any]) -> Result:
+    """Return what `act` returns, trying again while the disk is full or the database cannot be reached.
+
+    `act` must be such that doing it twice is as good as once. What the heartbeat interrupts is raised.
+    """
+    while True:
+        try:
+            return act()
+        except DATABASE_DOWN as error:
+            reason = f"the database cannot be reached: {error}"
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            reason = DISK_FULL
+        log.warning("waiting", reason=reason)
+        heartbeat.progress = {**(heartbeat.progress or {}), "waiting": reason}
+        heartbeat.check()
+        Event().wait(PAUSE_SECONDS)
+        heartbeat.check()

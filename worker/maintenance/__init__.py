@@ -1,0 +1,1 @@
+"""Periodic work: lost messages, expired uploads, retention, webhook deliveries."""

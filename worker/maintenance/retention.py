@@ -1,0 +1,31 @@
+"""What is kept for a time and then forgotten: who did what, webhooks' messages, logins that are over."""
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import ColumnElement, delete, func
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app.infra.settings import Settings
+from app.tables import Activity, Base, DeliveryStatus, Login, WebhookDelivery
+
+log = structlog.get_logger()
+
+
+def forget(session: Session, settings: Settings) -> None:
+    """Delete the rows whose time is over."""
+    _delete(session, Activity, _older(Activity.created_at, settings.activity_days))
+    over = WebhookDelivery.status != DeliveryStatus.PENDING
+    _delete(session, WebhookDelivery, over, _older(WebhookDelivery.created_at, settings.delivery_days))
+    _delete(session, Login, Login.expires_at < func.now())
+
+
+def _older(column: InstrumentedAttribute[object], days: float) -> ColumnElement[bool]:
+    return column < func.now() - timedelta(days=days)
+
+
+def _delete(session: Session, table: type[Base], *conditions: ColumnElement[bool]) -> None:
+    statement = delete(table).where(*conditions).execution_options(synchronize_session=False)
+    count = session.execute(statement).rowcount  # type: ignore[attr-defined]
+    if count:
+        log.info("forgotten", table=table.__tablename__, rows=count)

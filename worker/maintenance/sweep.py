@@ -1,0 +1,130 @@
+"""Making good what messages and workers have lost: the tables say what is due."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import ColumnElement, func, null, select, update
+from sqlalchemy.orm import Session, aliased
+
+from app.audits import audit_service, placement
+from app.datasets import dataset_service
+from app.infra import counters, leases
+from app.infra.database import Database, send_after_commit
+from app.infra.leases import Work
+from app.infra.queue import Queue, Task
+from app.infra.settings import Settings
+from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Totalled
+from app.webhooks import webhook_service
+
+log = structlog.get_logger()
+
+
+def sweep(database: Database, settings: Settings, waiting: Callable[[str], int]) -> None:
+    """Free lapsed leases, end what lapsed too often, and send again what nobody has claimed.
+
+    `waiting` tells how many messages a queue holds: while there are any, the workers are busy and nothing
+    is lost, so that nothing is sent twice.
+    """
+    with database.transaction() as session:
+        for dataset in _free(session, Dataset, settings):
+            error = {"code": "worker_lost", "detail": _lost(dataset)}
+            dataset_service.change_status(session, dataset.id, DatasetStatus.REJECTED, error=error)
+        for run in _free(session, Run, settings):
+            error = {"code": "worker_lost", "detail": _lost(run)}
+            audit_service.end_run(session, run, RunStatus.FAILED, error)
+        session.flush()
+        if waiting(Queue.CPU) == 0:
+            _resend(session, Dataset, DatasetStatus.INGESTING, Task.INGEST, settings)
+            _finish(session)
+            for delivery_id in webhook_service.due(session):
+                send_after_commit(session, Task.DELIVER, delivery_id)
+        for queue in session.scalars(select(Run.queue).where(_can_start()).distinct()).all():
+            if waiting(queue) == 0:
+                due = _can_start() & (Run.queue == queue)
+                _resend(session, Run, RunStatus.QUEUED, Task.TRAIN, settings, due)
+
+
+def note_unserved(database: Database, settings: Settings, served: Callable[[], set[str]]) -> None:
+    """Have every run that waits say whether no living worker takes from its queue.
+
+    `served` asks the workers, which takes seconds: only where a run has waited for more than a sweep.
+    """
+    late = Run.sent_at < func.now() - timedelta(seconds=settings.sweep_seconds)
+    with database.transaction() as session:
+        queues = session.scalars(select(Run.queue).where(_can_start(), late).distinct()).all()
+    known = served() if queues else set()
+    with database.transaction() as session:
+        for queue in queues:
+            reason = null() if queue in known else placement.unserved(queue)
+            note = update(Run).where(_can_start(), late, Run.queue == queue).values(waiting=reason)
+            session.execute(note.execution_options(synchronize_session=False))
+
+
+def _free(session: Session, table: type[Work], settings: Settings) -> list[Work]:
+    """Free lapsed leases and return the rows that have lapsed too often."""
+    freed = leases.free_lapsed(session, table)
+    if freed:
+        counters.add(session, Totalled.LEASE_LOSSES, table.__tablename__, by=len(freed))
+    for row in freed:
+        log.warning("lease lapsed", table=table.__tablename__, id=str(row.id), lapses=row.lapses)
+        # Due at once: the worker is known to be gone.
+        row.sent_at = func.now() - timedelta(seconds=settings.resend_seconds + 1)
+    return [row for row in freed if row.lapses >= settings.max_attempts]
+
+
+def _lost(row: Dataset | Run) -> str:
+    causes = "memory, a crash or a host that went away"
+    return f"the worker was lost {row.lapses} times without getting further ({causes}); see its log"
+
+
+def _resend(
+    session: Session,
+    table: type[Work],
+    status: str,
+    task: Task,
+    settings: Settings,
+    *conditions: ColumnElement[bool],
+) -> None:
+    waiting = (
+        update(table)
+        .where(
+            table.status == status,
+            table.lease_until.is_(None),
+            table.sent_at < func.now() - timedelta(seconds=settings.resend_seconds),
+            *conditions,
+        )
+        .values(sent_at=func.now())
+        .returning(table)
+        .execution_options(synchronize_session=False)
+    )
+    for row in session.scalars(waiting):
+        log.info("sent again", task=task, id=str(row.id))
+        send_after_commit(session, task, row.id, row.queue if isinstance(row, Run) else None)
+
+
+def _can_start() -> ColumnElement[bool]:
+    parent = aliased(Run)
+    succeeded = select(parent.id).where(
+        parent.audit_id == Run.audit_id,
+        parent.number == Run.parent_number,
+        parent.status == RunStatus.SUCCEEDED,
+    )
+    return (Run.status == RunStatus.QUEUED) & (Run.parent_number.is_(None) | succeeded.exists())
+
+
+def _finish(session: Session) -> None:
+    run = aliased(Run)
+    unfinished = (
+        select(run.id).where(run.audit_id == Audit.id, run.status.in_(audit_service.UNFINISHED)).exists()
+    )
+    trained = select(Audit.id).where(Audit.status == AuditStatus.RUNNING, ~unfinished)
+    for audit_id in session.scalars(trained):
+        send_after_commit(session, Task.FINISH, audit_id)
+    reported = (
+        select(Audit.id)
+        .join(Dataset, Dataset.id == Audit.dataset_id)
+        .where(Audit.status == AuditStatus.SUCCEEDED, Audit.reported_truth_version != Dataset.truth_version)
+    )
+    for audit_id in session.scalars(reported):
+        send_after_commit(session, Task.REPORT, audit_id)

@@ -1,0 +1,101 @@
+"""Tidying: what was given up expires, and what was interrupted between two steps is brought to its end."""
+
+import time
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from app.audits import audit_service
+from app.datasets import dataset_service, resumable_uploads
+from app.http import idempotency
+from app.infra import removals
+from app.infra.database import Database
+from app.infra.errors import ApiError
+from app.infra.settings import Settings
+from app.infra.storage import Storage
+from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Upload
+from worker.maintenance import retention
+
+log = structlog.get_logger()
+LEFTOVERS = ("checkpoint.pt", ".*.partial")
+STALE_BODY_SECONDS = 3600
+"""A plain body is given up after `upload_idle_seconds`; what is older was left by a killed process."""
+
+
+def tidy(database: Database, storage: Storage, settings: Settings) -> None:
+    """Finish whole uploads, delete what nobody goes on with, and remove what was deleted."""
+    _finish_uploads(database, storage, settings)
+    with database.transaction() as session:
+        _expire_uploads(session, storage)
+        _expire_datasets(session, storage, settings)
+        idempotency.forget(session, older_than_seconds=settings.idempotency_seconds)
+        retention.forget(session, settings)
+    _remove_stale_bodies(database, storage, settings)
+    _remove_leftovers(database, storage)
+    left = removals.fulfil(database, storage)
+    if left:
+        log.warning("files could not be removed yet", folders=left)
+
+
+def _finish_uploads(database: Database, storage: Storage, settings: Settings) -> None:
+    """Do for uploads that are whole what a killed API did not come to: put them into their dataset."""
+    touched = Upload.expires_at - timedelta(seconds=settings.upload_expiry_seconds)
+    quiet = func.now() - timedelta(seconds=settings.resend_seconds)
+    whole = select(Upload).where(Upload.offset == Upload.size, Upload.finished_at.is_(None), touched < quiet)
+    with database.transaction() as session:
+        found = list(session.scalars(whole))
+    for upload in found:
+        try:
+            resumable_uploads.complete(database, storage, upload)
+            log.info("upload finished", upload=str(upload.id))
+        except ApiError as error:
+            log.warning("upload cannot be finished", upload=str(upload.id), error=str(error))
+
+
+def _expire_uploads(session: Session, storage: Storage) -> None:
+    for upload in session.scalars(delete(Upload).where(Upload.expires_at < func.now()).returning(Upload)):
+        resumable_uploads.path(storage, upload).unlink(missing_ok=True)
+        log.info("upload expired", upload=str(upload.id), dataset=str(upload.dataset_id))
+
+
+def _expire_datasets(session: Session, storage: Storage, settings: Settings) -> None:
+    """Delete datasets that were begun and never closed, once nothing has happened to them for long."""
+    old = func.now() - timedelta(seconds=settings.upload_expiry_seconds)
+    touched = select(DatasetFile).where(DatasetFile.dataset_id == Dataset.id, DatasetFile.uploaded_at > old)
+    going_on = select(Upload).where(Upload.dataset_id == Dataset.id)
+    given_up = select(Dataset.id).where(
+        Dataset.status == DatasetStatus.UPLOADING,
+        Dataset.created_at < old,
+        ~touched.exists(),
+        ~going_on.exists(),
+    )
+    for dataset_id in list(session.scalars(given_up.with_for_update(skip_locked=True))):
+        dataset_service.remove(session, dataset_id)
+        removals.promise(session, storage, storage.dataset(dataset_id))
+        log.info("abandoned dataset deleted", dataset=str(dataset_id))
+
+
+def _remove_stale_bodies(database: Database, storage: Storage, settings: Settings) -> None:
+    """Delete bodies that a killed process left half written; those of resumable uploads go by their rows."""
+    oldest = time.time() - max(STALE_BODY_SECONDS, 2 * settings.upload_idle_seconds)
+    stale = [path for path in storage.root.glob("datasets/*/incoming/*") if path.stat().st_mtime < oldest]
+    with database.transaction() as session:
+        kept = {identifier.hex for identifier in session.scalars(select(Upload.id))}
+    for path in stale:
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
+            log.info("half a body deleted", path=str(path))
+
+
+def _remove_leftovers(database: Database, storage: Storage) -> None:
+    """Delete what killed and failed runs left in audits that have ended: checkpoints, half-written files."""
+    left = [path for pattern in LEFTOVERS for path in storage.root.glob(f"audits/*/runs/*/{pattern}")]
+    with database.transaction() as session:
+        statement = select(Audit.id).where(Audit.status.in_(audit_service.TERMINAL))
+        ended = {str(identifier) for identifier in session.scalars(statement)}
+    for path in left:
+        if path.parents[2].name in ended:
+            storage.remove(path)
+            log.info("leftover deleted", path=str(path))

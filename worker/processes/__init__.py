@@ -1,0 +1,1 @@
+"""The Celery applications and the processes that run them."""

@@ -1,0 +1,158 @@
+"""One training worker for every GPU of this host, or one for its processors.
+
+Started as `python -m worker.processes.fleet`. With `gpus_per_run` above 1, one for every so many GPUs. A
+worker sees its own GPUs alone. One that dies is started again; SIGTERM stops all of them cleanly.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from app.infra.logs import configure_logging
+from app.infra.settings import PREFIX, settings
+
+log = structlog.get_logger()
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+DEVICES = f"{PREFIX}DEVICES"
+THREADS = "OMP_NUM_THREADS"
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+QUERY = ("nvidia-smi", "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits")
+POLL_SECONDS = 0.5
+RESTART_SECONDS = 5.0
+NO_GPU = (
+    "this container sees no NVIDIA GPU. On the host, run deploy/preflight: it says whether the driver, the"
+    " NVIDIA container toolkit or Docker's knowledge of it is missing. To train on processors instead, set"
+    " COMPOSE_PROFILES=cpu"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """One GPU as the driver names it."""
+
+    index: int
+    uuid: str
+    memory_mib: int
+
+
+@dataclass
+class Member:
+    """One worker: how it is started, and its process while it lives."""
+
+    name: str
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    starts_at: float = field(default_factory=time.monotonic)
+
+    def command(self) -> list[str]:
+        """Return the worker's command line."""
+        return [
+            sys.executable, "-m", "celery", "-A", "worker.processes.gpu", "worker",
+            "--hostname", f"{self.name}@%h", "--concurrency", "1", "--max-tasks-per-child", "1",
+            "--loglevel", "INFO", "--without-gossip", "--without-mingle",
+        ]  # fmt: skip
+
+    def tend(self) -> None:
+        """Start the worker when its time has come; note when it has ended."""
+        if self.process is None and time.monotonic() >= self.starts_at:
+            self.process = subprocess.Popen(self.command(), env={**os.environ, **self.environment})  # noqa: S603
+            log.info("worker started", worker=self.name, pid=self.process.pid)
+        elif self.process is not None and self.process.poll() is not None:
+            log.warning("worker ended, starting it again", worker=self.name, code=self.process.returncode)
+            self.process, self.starts_at = None, time.monotonic() + RESTART_SECONDS
+
+
+def gpus() -> list[Gpu]:
+    """Return the GPUs that this process may use, asking the driver: CUDA stays untouched here."""
+    if shutil.which(QUERY[0]) is None:
+        return []
+    answer = subprocess.run(QUERY, capture_output=True, text=True, check=False)  # noqa: S603
+    rows = [line.split(", ") for line in answer.stdout.splitlines() if answer.returncode == 0]
+    found = [Gpu(index=int(index), uuid=uuid, memory_mib=int(memory)) for index, uuid, memory in rows]
+    visible = os.environ.get(VISIBLE)
+    if visible is None:
+        return found
+    return [gpu for gpu in found if {str(gpu.index), gpu.uuid} & set(visible.split(","))]
+
+
+def threads() -> int:
+    """Return how many threads train on processors: the container's cores, else half of the host's.
+
+    torch would take all that the host has. Threads wait for each other, so that with one core fewer than
+    threads a training stands still; without a limit of its own, the other half is the other services'.
+    """
+    cores = os.cpu_count() or 1
+    try:
+        quota, period = map(int, QUOTA.read_text().split())
+    except (OSError, ValueError):  # no control group, or its quota is the word "max"
+        return max(1, cores // 2)
+    return max(1, min(cores, quota // period))
+
+
+def members(found: list[Gpu], *, gpus_per_run: int = 1) -> list[Member]:
+    """Return one worker for every so many GPUs; without any, one that trains on the processors."""
+    if not found:
+        return [
+            Member(name="train", environment={VISIBLE: "", THREADS: os.environ.get(THREADS, str(threads()))})
+        ]
+    starts = range(0, len(found), gpus_per_run)
+    return [_member(found[start : start + gpus_per_run]) for start in starts]
+
+
+def _member(group: list[Gpu]) -> Member:
+    environment = {VISIBLE: ",".join(gpu.uuid for gpu in group)}
+    if len(group) > 1:
+        environment[DEVICES] = ",".join(f"cuda:{place}" for place in range(len(group)))
+    return Member(name="gpu" + "-".join(str(gpu.index) for gpu in group), environment=environment)
+
+
+class Fleet:
+    """The workers of this host."""
+
+    def __init__(self, workers: list[Member]) -> None:
+        self._workers = workers
+        self._stopping = False
+
+    def stop(self, *_: int | FrameType | None) -> None:
+        """Ask every worker to end; each hands its run back."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Tend the workers until `stop`."""
+        while not self._stopping:
+            for worker in self._workers:
+                worker.tend()
+            time.sleep(POLL_SECONDS)
+        alive = [worker.process for worker in self._workers if worker.process is not None]
+        for process in alive:
+            process.terminate()
+        for process in alive:
+            process.wait()
+
+
+def main() -> None:
+    """Start the fleet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--require-gpu", action="store_true", help="end with an error where there is no GPU")
+    arguments = parser.parse_args()
+    configure_logging(settings().log_format)
+    found = gpus()
+    if arguments.require_gpu and not found:
+        raise SystemExit(NO_GPU)
+    fleet = Fleet(members(found, gpus_per_run=settings().gpus_per_run))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, fleet.stop)
+    fleet.run()
+
+
+if __name__ == "__main__":
+    main()

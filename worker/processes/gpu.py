@@ -1,0 +1,38 @@
+"""The training worker, one per device or group of devices.
+
+Started as `celery -A worker.processes.gpu worker -c 1 --max-tasks-per-child 1`. A fresh child for every run
+gives all of a GPU's memory back, and CUDA is touched in the child alone.
+"""
+
+from uuid import UUID
+
+import structlog
+from celery.app.utils import Settings as CelerySettings
+from celery.signals import celeryd_init
+
+from app.infra.database import database
+from app.infra.queue import Task
+from app.infra.settings import settings
+from app.infra.storage import storage
+from worker.jobs.celery_app import app, stopping
+from worker.processes import queue_choice
+from worker.train import devices, training_job
+
+__all__ = ["app"]
+log = structlog.get_logger()
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def _subscribe(conf: CelerySettings, **_: object) -> None:
+    """Take from every queue that this worker's devices can serve; `--queues` narrows them."""
+    names = queue_choice.queues(settings())
+    conf.task_queues = {name: {"exchange": name} for name in names}
+    log.info("queues", names=names)
+
+
+@app.task(name=str(Task.TRAIN))  # type: ignore[untyped-decorator]
+def train_run(run_id: str) -> None:
+    """Train one run."""
+    with devices.held(devices.choose(settings().devices), give_up=stopping.is_set) as ours:
+        if ours:
+            training_job.execute(database(), storage(), settings(), UUID(run_id))

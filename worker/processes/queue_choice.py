@@ -1,0 +1,23 @@
+"""Which queues a training worker takes from: those it is told, else those that its devices can serve."""
+
+from app.audits import placement
+from app.infra.settings import Settings
+from models.inputs.device_memory import main_memory_bytes
+from worker.processes import fleet
+
+GIGABYTE = 10**9
+
+
+def queues(settings: Settings) -> list[str]:
+    """Return the queues of this process's worker, the most demanding first; CUDA stays untouched.
+
+    Of devices that train together the one with the least memory counts: each holds the whole networks.
+    """
+    if settings.train_queues:
+        return [queue.strip() for queue in settings.train_queues.split(",")]
+    gpus = [] if settings.devices.startswith("cpu") else fleet.gpus()
+    if not gpus:
+        return placement.served_by("cpu", main_memory_bytes() / GIGABYTE, settings.memory_steps_gb)
+    named = [int(device.partition(":")[2] or 0) for device in settings.devices.split(",")]
+    memory_gb = min(gpus[place].memory_mib for place in named) * 2**20 / GIGABYTE
+    return placement.served_by("gpu", memory_gb, settings.memory_steps_gb)

@@ -1,0 +1,1 @@
+"""Training: one run, claimed, trained under a heartbeat, stored."""

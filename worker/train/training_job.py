@@ -1,0 +1,416 @@
+"""Training as a job: claim a run, train it under a heartbeat, leave its network and its signals."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+import torch
+from sqlalchemy import func, null, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+from torch import nn
+
+from app.audits import audit_service
+from app.audits.run_plans import GIVEN
+from app.infra import leases
+from app.infra.database import Database, send_after_commit
+from app.infra.queue import Task
+from app.infra.settings import Settings
+from app.infra.storage import PACK, Storage
+from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
+from models.acceleration.data_parallel import processes_max
+from models.configuration.training_config import TrainingConfig, resolve
+from models.data_issues.neighbour_search import nearest
+from models.data_issues.neighbours import Neighbours, disagreement
+from models.data_issues.neighbours import score as neighbour_score
+from models.inputs.batches import Inputs
+from models.label_errors import posterior
+from models.networks import pretrained
+from models.networks.architectures import PRETRAINED
+from models.networks.pretrained import BACKBONES
+from models.training.loop import TrainingResult
+from models.training.progress import EpochRecord, Progress
+from models.training.ranks import CompanionLost, train_on
+from worker.jobs import audited_labels, clean_labels, neighbour_files, signal_files
+from worker.jobs.audited_labels import AuditLabels
+from worker.jobs.clean_labels import Labels
+from worker.jobs.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
+from worker.jobs.waiting import DATABASE_DOWN, is_disk_full, patiently
+from worker.train import checkpoints, devices, external_run, provisional_ranking
+
+log = structlog.get_logger()
+EVERYTHING = slice(None)
+OUT_OF_MEMORY = "out_of_memory"
+SMALLEST_HALVED = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A claimed run with all it needs."""
+
+    run: Run
+    dataset: Dataset
+    config: TrainingConfig
+    devices: list[str]
+    """Torch devices that train it together; what one device can do alone, the first does."""
+    known: AuditLabels
+    ranks: bool
+    """Whether this run keeps the audit's provisional ranking: the first that may be chosen does."""
+
+
+def execute(database: Database, storage: Storage, settings: Settings, run_id: UUID) -> None:
+    """Train a run that waits for it and record how it ended."""
+    with database.transaction() as session:
+        run = _claim(session, settings, run_id)
+    if run is None:
+        return
+    structlog.contextvars.bind_contextvars(audit=str(run.audit_id), attempt=run.attempt)
+    folder = storage.run(run.audit_id, run.number)
+    try:
+        with Heartbeat(
+            database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
+        ) as heartbeat:
+            if run.request.get("method") == GIVEN:
+                external_run.keep(database, storage, run)
+            else:
+                _train_and_keep(database, storage, settings, run, heartbeat)
+            patiently(lambda: _end(database, run, RunStatus.SUCCEEDED), heartbeat)
+        checkpoints.discard(storage, folder)
+    except Cancelled:
+        _end(database, run, RunStatus.CANCELLED)
+        checkpoints.discard(storage, folder)
+    except HandedBack:
+        _hand_back(database, run)
+    except LeaseLost:
+        log.warning("run lost its lease", run=str(run.id), attempt=run.attempt)
+    except (*DATABASE_DOWN, CompanionLost):
+        raise  # an outage, or a process that was killed: the lease lapses and the run is tried again
+    except Exception as error:  # whatever else went wrong goes wrong again: say so at once
+        log.exception("run failed", run=str(run.id))
+        _end(database, run, RunStatus.FAILED, {"code": type(error).__name__, "detail": str(error)})
+
+
+def _claim(session: Session, settings: Settings, run_id: UUID) -> Run | None:
+    parent = select(Run.status).where(
+        Run.audit_id == select(Run.audit_id).where(Run.id == run_id).scalar_subquery(),
+        Run.number == select(Run.parent_number).where(Run.id == run_id).scalar_subquery(),
+    )
+    audit_id = session.scalar(select(Run.audit_id).where(Run.id == run_id))
+    if audit_id is None or session.scalar(parent) not in {None, RunStatus.SUCCEEDED}:
+        return None
+    audit_service.get(session, audit_id, lock=True)
+    run = leases.claim(
+        session,
+        Run,
+        run_id,
+        lease_seconds=settings.lease_seconds,
+        status=RunStatus.RUNNING,
+        waiting=null(),
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        started_at=func.coalesce(Run.started_at, func.now()),
+    )
+    if run is not None:
+        started = func.coalesce(Audit.started_at, func.now())
+        audit_service.change_status(session, run.audit_id, AuditStatus.RUNNING, started_at=started)
+    return run
+
+
+def _train_and_keep(
+    database: Database, storage: Storage, settings: Settings, run: Run, heartbeat: Heartbeat[Run]
+) -> None:
+    job = _prepare(database, storage, settings, run)
+    result = _train_in_memory(database, storage, settings, job, heartbeat)
+    neighbours = _neighbours(result, job, heartbeat)
+    folder = storage.run(run.audit_id, run.number)
+    patiently(heartbeat.renew, heartbeat)
+    patiently(lambda: _keep(storage, folder, result, job.known.given, neighbours), heartbeat)
+
+
+def _prepare(database: Database, storage: Storage, settings: Settings, run: Run) -> Job:
+    found = devices.choose(settings.devices)
+    with database.transaction() as session:
+        audit = audit_service.get(session, run.audit_id)
+        dataset = session.get_one(Dataset, audit.dataset_id)
+        backbone = run.request.get("backbone")
+        asked = {name: value for name, value in run.request.items() if name != "backbone"}
+        config = resolve(
+            {**asked, **_fitting(run), "seed": run.seed},
+            shape=(BACKBONES[backbone].width,) if backbone else tuple(dataset.shape or ()),
+            sample_count=dataset.sample_count or 0,
+            class_count=len(dataset.class_names or ()),
+            device=found[0],
+        )
+        found = found[: processes_max(config, dataset.sample_count or 0)]
+        leases.update_held(
+            session,
+            Run,
+            run.id,
+            run.attempt,
+            configuration={**asdict(config), "backbone": backbone},
+            device=devices.name(found),
+        )
+        known = audited_labels.of_audit(session, storage, audit, dataset)
+        first = select(func.min(Run.number)).where(Run.audit_id == audit.id, Run.variant.is_not(None))
+        ranks = session.scalar(first) == run.number
+    return Job(
+        run=run,
+        dataset=dataset,
+        config=config,
+        devices=found,
+        known=known,
+        ranks=ranks,
+    )
+
+
+def _fitting(run: Run) -> dict[str, int]:
+    """Return the batch size that was found to fit the device's memory, if the one asked for did not."""
+    known = any(remark["code"] == OUT_OF_MEMORY for remark in run.remarks)
+    return {"batch_size": (run.configuration or {})["batch_size"]} if known else {}
+
+
+def _train_in_memory(
+    database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
+) -> TrainingResult:
+    """Train; where the device's memory does not suffice, once more from the start with half the batch."""
+    try:
+        return _train(database, storage, settings, job, heartbeat)
+    except torch.OutOfMemoryError:
+        if _fitting(job.run) or job.config.batch_size < SMALLEST_HALVED:
+            raise
+    # Only here, past the error with its frames, is the memory of the first try free.
+    torch.cuda.empty_cache()
+    _note_half_the_batch(database, job)
+    checkpoints.discard(storage, storage.run(job.run.audit_id, job.run.number))
+    return _train(database, storage, settings, _prepare(database, storage, settings, job.run), heartbeat)
+
+
+def _note_half_the_batch(database: Database, job: Job) -> None:
+    half = job.config.batch_size // 2
+    detail = f"the device's memory did not hold a batch of {job.config.batch_size}; trained with {half}"
+    run = job.run
+    run.remarks = [*run.remarks, {"code": OUT_OF_MEMORY, "detail": detail}]
+    run.configuration = asdict(job.config) | {"batch_size": half}
+    log.warning("half the batch", run=str(run.id), batch_size=half)
+    with database.transaction() as session:
+        values = {"remarks": run.remarks, "configuration": run.configuration}
+        if not leases.update_held(session, Run, run.id, run.attempt, **values):
+            raise LeaseLost
+
+
+def _train(
+    database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
+) -> TrainingResult:
+    folder = storage.run(job.run.audit_id, job.run.number)
+    reporter = _Reporter(database, storage, settings, job, heartbeat)
+    with _pack(storage, settings, job, heartbeat) as pack:
+        return train_on(
+            job.devices,
+            pack,
+            job.known.given,
+            class_count=len(job.dataset.class_names or ()),
+            config=job.config,
+            on_progress=reporter,
+            initial_state=_parent_network(storage, job.run),
+            pretrained_state=_pretrained(settings, job.config.network),
+            resume=checkpoints.load(storage, folder),
+            feature_width=neighbour_files.width(len(job.known.given), bytes_max=settings.features_max_bytes),
+        )
+
+
+@contextmanager
+def _pack(storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Iterator[Path]:
+    """Yield the .npy that is trained on: the dataset's pack, or what a backbone makes of it."""
+    pack = storage.pack_file(job.dataset, PACK)
+    name = job.run.request.get("backbone")
+    if name is None:
+        yield pack
+        return
+    with TemporaryDirectory(prefix="limit-audit-") as folder:
+        made = Path(folder) / PACK
+        np.save(made, _features(np.load(pack, mmap_mode="r"), name, settings, job, heartbeat))
+        yield made
+
+
+def _pretrained(settings: Settings, network: str) -> dict[str, torch.Tensor] | None:
+    """Return the weights that a network to be fine-tuned starts from."""
+    if not network.startswith(PRETRAINED):
+        return None
+    return _backbone(settings, network.removeprefix(PRETRAINED)).state_dict()
+
+
+def _backbone(settings: Settings, name: str) -> nn.Module:
+    """Return a pretrained network with the weights of its local file, or of torchvision."""
+    file = None if settings.backbones_dir is None else settings.backbones_dir / f"{name}.pth"
+    return pretrained.load(name, file if file is not None and file.exists() else None)
+
+
+def _features(pack: Inputs, name: str, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Inputs:
+    return pretrained.features(
+        pack,  # type: ignore[arg-type]  # an audit with a backbone is one of pictures
+        _backbone(settings, name),
+        side=pretrained.side_of(name, device=job.devices[0]),
+        device=job.devices[0],
+        on_batch=lambda _: heartbeat.check(),
+    )
+
+
+def _neighbours(result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]) -> Neighbours | None:
+    if result.features_NW is None:
+        return None
+    return nearest(result.features_NW, device=job.devices[0], seed=job.config.seed, on_block=heartbeat.check)
+
+
+def _keep(
+    storage: Storage,
+    folder: Path,
+    result: TrainingResult,
+    labels_N: npt.NDArray[np.int32],
+    neighbours: Neighbours | None,
+) -> None:
+    checkpoints.save_network(storage, folder, result.model_state)
+    signals = posterior.evidence(
+        result.signals,
+        labels_N,
+        score=result.config.score,
+        competence=result.competence,
+        classifier_probabilities_NK=result.classifier_probabilities_NK,
+    )
+    if result.features_NW is not None and neighbours is not None:
+        neighbour_files.save(storage, folder, result.features_NW, neighbours)
+        signals["neighbour_disagreement"] = disagreement(neighbours, labels_N)
+        if result.config.score == "neighbours":
+            signals["score"] = neighbour_score(signals["neighbour_disagreement"], signals["score"])
+    signal_files.save(storage, folder, signals)
+
+
+def _parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] | None:
+    if run.parent_number is None:
+        return None
+    return checkpoints.load_network(storage, storage.run(run.audit_id, run.parent_number))
+
+
+class _Reporter:
+    """What the training loop calls: it hands on progress, stores epochs and checkpoints, and may raise."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        settings: Settings,
+        job: Job,
+        heartbeat: Heartbeat[Run],
+    ) -> None:
+        self._database, self._storage, self._settings = database, storage, settings
+        self._job, self._heartbeat = job, heartbeat
+        self._folder = storage.run(job.run.audit_id, job.run.number)
+        self._checkpointed = self._ranked = monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        self._heartbeat.progress = {
+            name: getattr(progress, name)
+            for name in ("stage", "epoch", "epochs", "step", "steps", "samples_per_second", "eta_seconds")
+        } | {"gpu_memory_bytes": devices.memory_bytes(self._job.devices[0])}
+        try:
+            self._heartbeat.check()
+        except HandedBack:
+            # A checkpoint at an epoch's end is past this epoch: whoever goes on does not report it again.
+            if progress.finished is not None:
+                self._store(progress.finished, progress)
+            self._checkpoint(progress)
+            raise
+        if progress.finished is not None:
+            finished = progress.finished
+            patiently(lambda: self._store(finished, progress), self._heartbeat)
+        if monotonic() - self._checkpointed >= self._settings.checkpoint_seconds:
+            self._checkpoint(progress)
+
+    def _checkpoint(self, progress: Progress) -> None:
+        """Store where the training stands; on a full disk the last checkpoint stays, and training goes on."""
+        try:
+            checkpoints.save(self._storage, self._folder, progress.state())
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            log.warning("no checkpoint, the disk is full", run=str(self._job.run.id))
+        self._checkpointed = monotonic()
+
+    def _store(self, record: EpochRecord, progress: Progress) -> None:
+        run = self._job.run
+        with self._database.transaction() as session:
+            # Whoever gets further has not lost in vain: lapses count from here anew.
+            if not leases.update_held(session, Run, run.id, run.attempt, lapses=0):
+                raise LeaseLost
+            _put_epoch(session, run.id, epoch_row(record, self._job))
+            if self._job.ranks and monotonic() - self._ranked >= self._settings.provisional_seconds:
+                size = self._settings.provisional_size
+                provisional_ranking.replace(
+                    session, run.audit_id, asdict(progress.signals()), self._job.known, size=size
+                )
+                self._ranked = monotonic()
+
+
+def epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
+    """Return an epoch's figures, with the accuracies on truth, which training itself never sees."""
+    return {
+        **{
+            name: getattr(record, name)
+            for name in (
+                "epoch", "seconds", "learning_rate", "classifier_loss", "predictor_loss", "gradient_norm",
+                "squared_gradient_norm",
+                "accuracy", "predictor_accuracy", "validation_accuracy",
+            )
+        },
+        "true_accuracy": _true_accuracy(record.classifier_predictions_N, job.known.truth),
+        "predictor_true_accuracy": _true_accuracy(record.predictor_predictions_N, job.known.truth),
+        "validation_true_accuracy": _true_accuracy(
+            record.classifier_predictions_N, job.known.truth, record.held_out_index
+        ),
+    }  # fmt: skip
+
+
+def _true_accuracy(
+    predictions: Labels | None, truth: Labels | None, index: Labels | slice = EVERYTHING
+) -> float | None:
+    """Return the share of predictions that are true among the indexed samples; None where none is known."""
+    if predictions is None or truth is None:
+        return None
+    known = truth[index] != clean_labels.UNKNOWN
+    return float((predictions == truth)[index][known].mean()) if known.any() else None
+
+
+def _put_epoch(session: Session, run_id: UUID, values: dict[str, Any]) -> None:
+    statement = insert(RunEpoch).values(run_id=run_id, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["run_id", "epoch"], set_=values))
+
+
+def _is_cancelled(run: Run) -> Any:  # noqa: ANN401 - a predicate over sessions
+    """Whether somebody asked for the end, or the audit has ended without this run."""
+    ended = (Audit.cancel_requested_at.is_not(None)) | Audit.status.in_(audit_service.TERMINAL)
+    statement = select(ended).where(Audit.id == run.audit_id)
+    return lambda session: bool(session.scalar(statement))
+
+
+def _end(database: Database, run: Run, status: RunStatus, error: dict[str, str] | None = None) -> None:
+    with database.transaction() as session:
+        if leases.update_held(session, Run, run.id, run.attempt, worker=run.worker):
+            audit_service.end_run(session, run, status, error)
+    log.info("run ended", run=str(run.id), status=status)
+
+
+def _hand_back(database: Database, run: Run) -> None:
+    """Put a run back into its queue, for whoever is free; nothing went wrong, so that no lapse counts."""
+    waits = {"status": RunStatus.QUEUED, "lease_until": None, "worker": None, "sent_at": func.now()}
+    with database.transaction() as session:
+        if leases.update_held(session, Run, run.id, run.attempt, **waits):
+            send_after_commit(session, Task.TRAIN, run.id, run.queue)
+    log.info("run handed back", run=str(run.id))
