@@ -146,7 +146,7 @@ def test_an_audit_waits_for_space_to_be_finished(
 ) -> None:
     training_job.execute(database, storage, chosen, run.id)
     full = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr("worker.finish.ranking_files.write", failing(finishing_job.downloads.write, full))
+    monkeypatch.setattr("worker.finish.ranking_files.write", failing(finishing_job.ranking_files.write, full))
     for status, code in ((AuditStatus.RUNNING, "disk_full"), (AuditStatus.SUCCEEDED, None)):
         finishing_job.finish(database, storage, run.audit_id)
         with database.transaction() as session:
