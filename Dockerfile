@@ -26,6 +26,8 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/r
 COPY README.md LICENSE ./
 COPY app app
 COPY migrations migrations
+COPY models/__init__.py models/__init__.py
+COPY models/catalogue models/catalogue
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     pip install --disable-pip-version-check --no-deps --editable .
 USER limit-audit

@@ -11,8 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OURS = {"app", "worker", "models", "migrations", "tests", "bench", "examples"}
+CATALOGUE = "models.catalogue"
+"""What exists, by name, without torch: all of app, worker and models may know it."""
 MAY_IMPORT = {
-    "app": {"app"},
+    "app": {"app", CATALOGUE},
     "models": {"models"},
     "worker": {"worker", "app", "models"},
     "migrations": {"migrations", "app"},
@@ -44,14 +46,20 @@ MODULES_MAX = 15
 
 
 def imported(file: Path) -> set[str]:
+    """Return the top-level packages that a file imports; the catalogue counts as one of its own."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {_package(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file} imports relatively"
-            found.add((node.module or "").partition(".")[0])
+            found.add(_package(node.module or ""))
     return found
+
+
+def _package(module: str) -> str:
+    is_catalogued = module == CATALOGUE or module.startswith(f"{CATALOGUE}.")
+    return CATALOGUE if is_catalogued else module.partition(".")[0]
 
 
 @pytest.mark.parametrize("package", sorted(MAY_IMPORT))
@@ -123,6 +131,12 @@ def test_no_file_name_has_two_meanings() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
+def test_the_catalogue_needs_nothing_else() -> None:
+    for file in (ROOT / "models" / "catalogue").rglob("*.py"):
+        needed = imported(file) - sys.stdlib_module_names
+        assert needed <= {CATALOGUE}, f"{file.relative_to(ROOT)} imports {sorted(needed)}"
+
+
 def test_models_do_not_read_the_environment() -> None:
     for file in (ROOT / "models").rglob("*.py"):
         names = {
@@ -148,7 +162,9 @@ def modules_after(statement: str) -> set[str]:
 def test_the_api_process_never_loads_torch() -> None:
     loaded = modules_after("from app.main import create_app; create_app()")
     assert "fastapi" in loaded
-    assert not loaded & {"torch", "worker", "models", "sklearn", "matplotlib"}
+    assert not loaded & {"torch", "worker", "sklearn", "matplotlib"}
+    of_models = {name for name in loaded if name.startswith("models.")}
+    assert {name for name in of_models if not name.startswith(CATALOGUE)} == set()
 
 
 def test_the_cpu_worker_does_not_load_torch() -> None:

@@ -158,7 +158,7 @@ def _check_contents(report: Report, services: dict[str, Service]) -> None:
     with report.check("the api image holds no torch and no worker, and loads without them") as facts:
         script = (
             "import importlib.util as u, sys, app.main;"
-            "assert not any(u.find_spec(n) for n in ('torch', 'worker', 'models'));"
+            "assert not any(u.find_spec(n) for n in ('torch', 'worker', 'models.training'));"
             "print(len(sys.modules), 'modules')"
         )
         facts.append(services["api"].run("python", "-c", script))
@@ -175,9 +175,7 @@ def _check_contents(report: Report, services: dict[str, Service]) -> None:
         assert f"torchvision {pins['torchvision']}" in said, said
         facts.append(said)
     with report.check("the worker image makes kernels for the device that it has"):
-        script = (
-            "import torch; from models import compilation as c; assert c.can_compile(torch.device('cpu'))"
-        )
+        script = "import torch; from models.acceleration import compiled_kernels as c; assert c.can_compile(torch.device('cpu'))"
         services["worker-train-cpu"].run("python", "-c", script)
     for name in ("api", "worker-cpu"):
         with report.check(f"{name} runs without root, and may write to /data alone") as facts:

@@ -1,0 +1,22 @@
+"""The kinds of data, and which one an array is of."""
+
+import numpy as np
+import pytest
+
+from models.catalogue.kinds import FEATURES, IMAGES, KINDS, find_kind
+
+
+def test_a_kind_is_found_by_shape_and_dtype() -> None:
+    assert find_kind((28, 28, 1)) is IMAGES
+    assert find_kind([64], np.dtype(np.float32)) is FEATURES
+    assert find_kind((4, 4, 3), np.dtype("uint8")) is IMAGES
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((4, 4), None), ((4, 4, 3), "float32"), ((4,), "uint8")])
+def test_samples_of_no_kind_are_refused(shape: tuple[int, ...], dtype: str | None) -> None:
+    with pytest.raises(ValueError, match=r"uint8 \[N, H, W, C\] or float32 \[N, D\], not .*\[N, 4"):
+        find_kind(shape, dtype)
+
+
+def test_what_a_backbone_makes_is_a_kind_too() -> None:
+    assert {kind.encoded_as for kind in KINDS.values()} <= {None, *KINDS}
