@@ -77,8 +77,10 @@ def options() -> tuple[Option, ...]:
             " class, as with digits.",
         ),
         Option(
-            name="score", label="Distance that ranks", kind="choice", choices=_choices("score"),
-            hint="The average over epochs ranks better and varies less between seeds than the last one.",
+            name="score", label="Score that ranks", kind="choice", choices=_choices("score"),
+            hint="margin (the default): the margin of the predictor, averaged over epochs. average: the"
+            " distance of LIMIT, averaged over epochs. last: the distance after the last epoch. neighbours:"
+            " the share of the nearest neighbours that have another label.",
         ),
         Option(
             name="initialise", label="Start from", kind="choice", choices=_choices("initialise"),

@@ -1,5 +1,6 @@
 """The web pages as a server answers them; what their scripts do is tested in a browser."""
 
+import html
 import re
 from collections.abc import Iterator
 from uuid import uuid4
@@ -13,7 +14,7 @@ from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.shared.callers import given_settings as get_settings
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Problem, Scope
-from app.web import assets
+from app.web import assets, audit_form
 from app.web import pages as rendering
 from tests.made import finished_audit, new_audit, ready_dataset
 
@@ -82,6 +83,15 @@ def test_what_a_page_links_to_is_there(api: TestClient, pages: list[str]) -> Non
         answer = api.get(link)
         assert answer.status_code == 200, link
         assert "immutable" in answer.headers["cache-control"]
+
+
+def test_the_form_of_an_audit_explains_every_score_that_can_rank(api: TestClient, dataset: Dataset) -> None:
+    (option,) = (option for option in audit_form.options() if option.name == "score")
+    assert option.label == "Score that ranks"
+    assert [value for value, _ in option.choices] == ["margin", "average", "last", "neighbours"]
+    for choice, _ in option.choices:
+        assert re.search(rf"(^|\. ){choice}\b", option.hint), f"{choice} is not explained"
+    assert html.escape(option.hint) in api.get(f"/audits/new?dataset={dataset.id}").text
 
 
 def test_scripts_import_only_scripts_that_exist() -> None:
