@@ -175,7 +175,10 @@ def _check_contents(report: Report, services: dict[str, Service]) -> None:
         assert f"torchvision {pins['torchvision']}" in said, said
         facts.append(said)
     with report.check("the worker image makes kernels for the device that it has"):
-        script = "import torch; from models.acceleration import compiled_kernels as c; assert c.can_compile(torch.device('cpu'))"
+        script = (
+            "import torch; from models.acceleration.compiled_kernels import can_compile;"
+            "assert can_compile(torch.device('cpu'))"
+        )
         services["worker-train-cpu"].run("python", "-c", script)
     for name in ("api", "worker-cpu"):
         with report.check(f"{name} runs without root, and may write to /data alone") as facts:
