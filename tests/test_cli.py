@@ -1,5 +1,6 @@
 """The command line without a service: help, arguments and the one-shot form."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,9 @@ def test_a_shell_is_told_how_to_complete() -> None:
     }
     answer = runner.invoke(cli, prog_name="limit-audit", env=environment)
     assert answer.output.split() == ["export"]
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    answer = runner.invoke(cli, ["--version"])
+    assert answer.exit_code == 0
+    assert answer.output == f"limit-audit {version('limit-audit')}\n"

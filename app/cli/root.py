@@ -1,6 +1,8 @@
 """`limit-audit`: the root of the command line."""
 
+from importlib.metadata import version
 from importlib.util import find_spec
+from typing import Annotated
 
 import typer
 
@@ -27,6 +29,23 @@ if find_spec("sqlalchemy") is not None:
     cli.command("activity")(service_commands.list_activity)
     cli.add_typer(service_commands.app, name="keys")
     cli.add_typer(probe_commands.app, name="probe")
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 typer passes an option's value by position
+    if asked:
+        typer.echo(f"limit-audit {version('limit-audit')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="print the version and end", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
