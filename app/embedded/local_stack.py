@@ -65,6 +65,7 @@ class LocalStack:
     on_step: Callable[[str], None] = lambda _: None
     overrides: Mapping[str, str] = field(default_factory=dict)
     _parts: list[Part] = field(default_factory=list)
+    _settings: dict[str, str] = field(default_factory=dict)
     _closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @property
@@ -75,7 +76,14 @@ class LocalStack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment of every part."""
+        """Return the environment of every part.
+
+        Raises:
+            StartError: the service was not started, so that its database and broker have no address yet.
+
+        """
+        if not self._settings:
+            raise StartError(f"the service in {self.data_dir} was not started; its environment is known then")
         return {**QUIET_THREADS, **os.environ, **self._settings, **self.overrides}
 
     def __enter__(self) -> Self:

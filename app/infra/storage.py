@@ -6,13 +6,14 @@ then published; it is read in ranges, from a copy of the reader's own, or from t
 """
 
 import fcntl
+import glob
 import os
 import shutil
 import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -153,11 +154,7 @@ class Storage:
     def _make_room(self, wanted: int) -> None:
         """Delete what was used longest ago until the cache can take more; open files live on."""
         with self._alone("room"):
-            files: list[tuple[float, int, Path]] = []
-            for file in self.root.glob("cache/*"):
-                with suppress(FileNotFoundError):  # a download that ends meanwhile changes its name
-                    found = file.stat()
-                    files.append((found.st_mtime, found.st_size, file))
+            files = [(found.st_mtime, found.st_size, file) for file, found in self.find("cache/*")]
             taken = sum(size for _, size, _ in files)
             for used_at, size, file in sorted(files):
                 if taken + wanted <= self._cache_bytes or used_at > time.time() - SPARED_SECONDS:
@@ -173,6 +170,16 @@ class Storage:
         with lock.open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    def find(self, pattern: str) -> Iterator[tuple[Path, os.stat_result]]:
+        """Yield the files of the workspace that match a pattern, without those that vanish meanwhile."""
+        names = glob.iglob(pattern, root_dir=self.root, include_hidden=True)  # noqa: PTH207 - `Path.glob` fails
+        for path in (self.root / name for name in names):  # where a folder is deleted before it is read
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue
+            yield path, found
 
     def exists(self, path: Path) -> bool:
         """Return whether a file was published."""

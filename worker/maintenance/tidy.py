@@ -56,7 +56,7 @@ def _finish_uploads(database: Database, storage: Storage, settings: Settings) ->
 
 def _expire_uploads(session: Session, storage: Storage) -> None:
     for upload in session.scalars(delete(Upload).where(Upload.expires_at < func.now()).returning(Upload)):
-        resumable_uploads.path(storage, upload).unlink(missing_ok=True)
+        removals.promise(session, storage, resumable_uploads.path(storage, upload))
         log.info("upload expired", upload=str(upload.id), dataset=str(upload.dataset_id))
 
 
@@ -80,7 +80,7 @@ def _expire_datasets(session: Session, storage: Storage, settings: Settings) -> 
 def _remove_stale_bodies(database: Database, storage: Storage, settings: Settings) -> None:
     """Delete bodies that a killed process left half written; those of resumable uploads go by their rows."""
     oldest = time.time() - max(STALE_BODY_SECONDS, 2 * settings.upload_idle_seconds)
-    stale = [path for path in storage.root.glob("datasets/*/incoming/*") if path.stat().st_mtime < oldest]
+    stale = [path for path, found in storage.find("datasets/*/incoming/*") if found.st_mtime < oldest]
     with database.transaction() as session:
         kept = {identifier.hex for identifier in session.scalars(select(Upload.id))}
     for path in stale:
@@ -91,7 +91,7 @@ def _remove_stale_bodies(database: Database, storage: Storage, settings: Setting
 
 def _remove_leftovers(database: Database, storage: Storage) -> None:
     """Delete what killed and failed runs left in audits that have ended: checkpoints, half-written files."""
-    left = [path for pattern in LEFTOVERS for path in storage.root.glob(f"audits/*/runs/*/{pattern}")]
+    left = [path for pattern in LEFTOVERS for path, _ in storage.find(f"audits/*/runs/*/{pattern}")]
     with database.transaction() as session:
         statement = select(Audit.id).where(Audit.status.in_(audit_service.TERMINAL))
         ended = {str(identifier) for identifier in session.scalars(statement)}

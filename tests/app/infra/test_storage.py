@@ -1,6 +1,7 @@
 """Storage in a bucket, on a real S3 server (moto's) on loopback; the folder behaves the same."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +114,17 @@ def test_removing_a_folder_removes_all_below_it_and_nothing_beside_it(either: St
     either.remove(audit)
     assert [either.exists(path) for path in inside] == [False, False]
     assert either.exists(beside)
+
+
+def test_a_folder_that_is_deleted_while_files_are_looked_for_does_not_end_the_search(tmp_path: Path) -> None:
+    storage = Storage(tmp_path / "files")
+    folders = [write(storage.incoming(UUID(int=number), ".x"), b"1").parent for number in range(3)]
+    search = storage.find("datasets/*/incoming/.*")
+    first, found = next(search)
+    assert found.st_size == 1
+    folders.remove(first.parent)
+    shutil.rmtree(folders[0].parent)
+    assert [path for path, _ in search] == [folders[1] / ".x"]
 
 
 def dataset_with_pack(storage: Storage, *, sha256: str, content: bytes = b"pixels") -> Dataset:

@@ -34,6 +34,7 @@ from app.tables import (
 from app.webhooks import webhook_service
 from tests.made import finished_audit, new_audit, ready_dataset
 from worker.finish import finishing_job
+from worker.maintenance import retention
 from worker.maintenance.tidy import tidy
 
 BODY = b"a,label\n1,x\n" * 50
@@ -96,6 +97,28 @@ def test_an_expired_upload_goes_with_its_bytes_and_a_living_one_stays(
     assert resumable_uploads.path(storage, kept).exists()
 
 
+def test_an_expired_upload_keeps_its_bytes_until_the_deletion_of_its_row_is_committed(
+    database: Database, storage: Storage, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begun(database, storage, received=BODY[:9])
+    quiet(database, 3601)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("the transaction is rolled back")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "forget", fail)
+        with pytest.raises(RuntimeError, match="rolled back"):
+            tidy(database, storage, chosen)
+    with database.transaction() as session:
+        assert session.scalars(select(Upload.id)).all() == [upload.id]
+    assert resumable_uploads.path(storage, upload).read_bytes() == BODY[:9]
+    tidy(database, storage, chosen)
+    with database.transaction() as session:
+        assert session.scalars(select(Upload.id)).all() == []
+    assert not resumable_uploads.path(storage, upload).exists()
+
+
 def test_a_dataset_that_was_begun_and_given_up_is_deleted(
     database: Database, storage: Storage, chosen: Settings, api: TestClient
 ) -> None:
@@ -129,6 +152,29 @@ def test_half_a_body_of_a_killed_process_is_deleted_and_one_that_grows_stays(
     os.utime(old, (time.time() - 86_400,) * 2)
     tidy(database, storage, chosen)
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_body_that_vanishes_while_bodies_are_listed_does_not_keep_the_others(
+    database: Database, storage: Storage, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = [storage.incoming(UUID(int=number), "body") for number in range(3)]
+    for body in bodies:
+        body.parent.mkdir(parents=True)
+        body.write_bytes(b"x")
+        os.utime(body, (time.time() - 86_400,) * 2)
+    vanished, stat = [], Path.stat
+
+    def vanish_first(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path in bodies and not vanished:
+            vanished.append(path)
+            path.unlink()  # its request ended: it was moved away
+        return stat(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", vanish_first)
+    tidy(database, storage, chosen)
+    monkeypatch.undo()
+    assert len(vanished) == 1
+    assert [body.exists() for body in bodies] == [False] * 3
 
 
 def test_an_interrupted_deletion_is_finished_later(
