@@ -17,7 +17,7 @@ OF_THE_PRESENT = [page for page in PAGES if page.name != "CHANGELOG.md"]
 OURS = "app|worker|models|migrations|tests|bench|examples|deploy|docs"
 LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
 PATH = re.compile(rf"`((?:{OURS})/[\w./-]*)`")
-MODULE = re.compile(rf"(?:python -m |celery -A |`)((?:{OURS})(?:\.\w+)+)(?<!\.env)")
+MODULE = re.compile(rf"(?:python -m |celery -A |`)((?:{OURS})(?:\.(?!env\b)\w+)+)")
 CODE = re.compile(r"```(?s:.*?)```|`[^`\n]+`|^ {4,}\S.*$", re.MULTILINE)
 TARGET = re.compile(r"(?:`|^\s*)make ([a-z][\w-]*)", re.MULTILINE)
 SETTING = re.compile(r"\bLIMIT_AUDIT_([A-Z_]+[A-Z])\b")
