@@ -20,12 +20,12 @@ from starlette.routing import Match
 from app.access import loopback_rule
 from app.access.rate_limits import Limiter
 from app.http.body_limits import BodyLimit
-from app.http.outages import outage
+from app.http.outages import describe_outage
 from app.http.request_log import SECURITY_HEADERS, Observed
 from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError
 from app.infra.logs import configure_logging
-from app.infra.settings import settings
+from app.infra.settings import get_settings
 from app.routes.audits import audit_export_routes, audit_routes, event_routes, figure_routes, suspect_routes
 from app.routes.datasets import dataset_export_routes, dataset_routes, review_routes, upload_routes
 from app.routes.service import (
@@ -93,11 +93,13 @@ def create_app() -> FastAPI:
         SystemExit: without keys it would listen beyond this machine.
 
     """
-    refused = loopback_rule.refusal(settings().authentication, loopback_rule.told(sys.argv, os.environ))
+    refused = loopback_rule.explain_refusal(
+        get_settings().authentication, loopback_rule.find_listening_host(sys.argv, os.environ)
+    )
     if refused is not None:
         sys.stderr.write(f"{refused}\n")
         raise SystemExit(STARTUP_FAILURE)  # uvicorn starts a process that ends with it no second time
-    configure_logging(settings().log_format)
+    configure_logging(get_settings().log_format)
     app = FastAPI(
         title="limit-audit",
         version=version("limit-audit"),
@@ -105,18 +107,18 @@ def create_app() -> FastAPI:
         responses=ERRORS,
         docs_url=None,  # FastAPI's pages load their scripts from elsewhere
         redoc_url=None,
-        lifespan=_serving,
+        lifespan=_freeze_garbage,
     )
     for module in ROUTERS:
         app.include_router(module.router)
     app.mount("/static", Assets())
-    app.add_exception_handler(ApiError, _refused)
-    app.add_exception_handler(RequestValidationError, _not_valid)
-    app.add_exception_handler(HTTPException, _by_framework)
+    app.add_exception_handler(ApiError, _handle_api_error)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(HTTPException, _handle_http_error)
     for kind in UNAVAILABLE:
-        app.add_exception_handler(kind, _unavailable)
-    app.add_exception_handler(Exception, _broken)
-    chosen = settings()
+        app.add_exception_handler(kind, _handle_outage)
+    app.add_exception_handler(Exception, _handle_unexpected_error)
+    chosen = get_settings()
     app.state.limiter = Limiter(
         per_second=chosen.requests_per_second,
         burst=chosen.requests_burst,
@@ -128,7 +130,7 @@ def create_app() -> FastAPI:
 
 
 @asynccontextmanager
-async def _serving(_: FastAPI) -> AsyncIterator[None]:
+async def _freeze_garbage(_: FastAPI) -> AsyncIterator[None]:
     """Look for garbage among what requests make alone.
 
     The 190,000 objects of the modules and routes stay as long as the process. To look through them, as Python
@@ -139,42 +141,42 @@ async def _serving(_: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-def _problem(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+def _render_problem(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
         document, status_code=document["status"], headers=headers, media_type="application/problem+json"
     )
 
 
-async def _refused(_: Request, error: Exception) -> JSONResponse:
+async def _handle_api_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004
-    return _problem(error.document(), headers | error.headers)
+    return _render_problem(error.document(), headers | error.headers)
 
 
-async def _unavailable(request: Request, error: Exception) -> JSONResponse:
-    return await _refused(request, outage(error))
+async def _handle_outage(request: Request, error: Exception) -> JSONResponse:
+    return await _handle_api_error(request, describe_outage(error))
 
 
-async def _not_valid(_: Request, error: Exception) -> JSONResponse:
+async def _handle_invalid_request(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
         {
-            "pointer": _text("".join(f"/{_escaped(str(part))}" for part in found["loc"])),
-            "detail": _text(found["msg"]),
-            "found": _text(repr(found.get("input"))[:LONGEST_ECHO]),
+            "pointer": _make_printable("".join(f"/{_escape_pointer(str(part))}" for part in found["loc"])),
+            "detail": _make_printable(found["msg"]),
+            "found": _make_printable(repr(found.get("input"))[:LONGEST_ECHO]),
         }
         for found in error.errors()
     ]
     first = f"{errors[0]['pointer']}: {errors[0]['detail']}" if errors else "the request is not valid"
-    return _problem(ApiValidation(first, errors=errors).document())
+    return _render_problem(ApiValidation(first, errors=errors).document())
 
 
-def _escaped(part: str) -> str:
+def _escape_pointer(part: str) -> str:
     """Escape one step of a JSON pointer (RFC 6901)."""
     return part.replace("~", "~0").replace("/", "~1")
 
 
-def _text(text: str) -> str:
+def _make_printable(text: str) -> str:
     """Return a text that UTF-8 can carry: a client may have sent lone surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()
 
@@ -186,17 +188,17 @@ class ApiValidation(ApiError):
     code = "validation"
 
 
-async def _by_framework(request: Request, error: Exception) -> JSONResponse:
+async def _handle_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    document = _document(status, str(error.detail))
+    document = _build_document(status, str(error.detail))
     headers = dict(error.headers or {})
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_methods_of(request)))
-    return _problem(document, headers)
+        headers["Allow"] = ", ".join(sorted(_list_methods(request)))
+    return _render_problem(document, headers)
 
 
-def _methods_of(request: Request) -> set[str]:
+def _list_methods(request: Request) -> set[str]:
     """Return all methods that a path has; the framework knows those of the first route that fits alone."""
     found = (
         context.methods or set()
@@ -206,7 +208,7 @@ def _methods_of(request: Request) -> set[str]:
     return set().union(*found)
 
 
-async def _broken(request: Request, error: Exception) -> JSONResponse:
+async def _handle_unexpected_error(request: Request, error: Exception) -> JSONResponse:
     request_id = request.state.request_id
     log.error(
         "request failed",
@@ -217,10 +219,10 @@ async def _broken(request: Request, error: Exception) -> JSONResponse:
     )
     sentence = "something broke here; it was logged and nothing stored was lost"
     headers = {"X-Request-ID": request_id, **SECURITY_HEADERS}
-    return _problem(_document(HTTPStatus.INTERNAL_SERVER_ERROR, sentence), headers)
+    return _render_problem(_build_document(HTTPStatus.INTERNAL_SERVER_ERROR, sentence), headers)
 
 
-def _document(status: HTTPStatus, detail: str) -> dict[str, Any]:
+def _build_document(status: HTTPStatus, detail: str) -> dict[str, Any]:
     code = status.name.lower()
     return {
         "type": f"urn:limit-audit:{code}",

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine
 
-from app.infra.settings import settings
+from app.infra.settings import get_settings
 from app.tables import Base
 
 # A migration that cannot get its lock must not make the service wait behind it.
@@ -16,7 +16,7 @@ def run() -> None:
     if given is not None:
         _migrate(given)
         return
-    engine = create_engine(settings().database_url)
+    engine = create_engine(get_settings().database_url)
     with engine.connect() as connection:
         connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         connection.commit()

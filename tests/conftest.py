@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from app.infra.database import Database
 from app.infra.queue import Task
-from app.infra.schema_upgrade import configuration
+from app.infra.schema_upgrade import make_configuration
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.main import create_app
@@ -68,7 +68,7 @@ def postgres_url(open_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def migrated_url(postgres_url: str) -> str:
     engine = create_engine(postgres_url)
-    config = configuration()
+    config = make_configuration()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

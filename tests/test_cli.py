@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from app.cli.output import _cell, fail
 from app.cli.root import cli
-from app.infra.database import database
-from app.infra.settings import settings
+from app.infra.database import get_database
+from app.infra.settings import get_settings
 
 runner = CliRunner()
 
@@ -47,10 +47,10 @@ def test_without_settings_the_missing_ones_are_named(
     command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LIMIT_AUDIT_DATABASE_URL")
-    settings.cache_clear()
-    database.cache_clear()
+    get_settings.cache_clear()
+    get_database.cache_clear()
     answer = runner.invoke(cli, command)
-    settings.cache_clear()
+    get_settings.cache_clear()
     assert answer.exit_code == 1
     assert "LIMIT_AUDIT_DATABASE_URL" in answer.output
 

@@ -44,7 +44,7 @@ def complete(database: Database, activity_id: UUID, status: int) -> None:
         log.warning("activity not completed", activity=str(activity_id), status=status, error=str(error))
 
 
-def page(session: Session, *, before: UUID | None, limit: int) -> list[Activity]:
+def list_activities(session: Session, *, before: UUID | None, limit: int) -> list[Activity]:
     """Return what was done, newest first, before the given row."""
     statement = select(Activity).order_by(Activity.id.desc()).limit(limit)
     return list(session.scalars(statement if before is None else statement.where(Activity.id < before)))

@@ -27,7 +27,7 @@ def log_in(session: Session, secret: str, *, hours: float) -> tuple[ApiKey, str]
     session.execute(delete(Login).where(Login.expires_at < func.now()))
     cookie = secrets.token_urlsafe(32)
     expires_at = func.now() + timedelta(hours=hours)
-    session.add(Login(key_id=key.id, hash=_digest(cookie), expires_at=expires_at))
+    session.add(Login(key_id=key.id, hash=_hash_cookie(cookie), expires_at=expires_at))
     return key, cookie
 
 
@@ -36,15 +36,15 @@ def find(session: Session, cookie: str) -> ApiKey | None:
     statement = (
         select(ApiKey)
         .join(Login, Login.key_id == ApiKey.id)
-        .where(Login.hash == _digest(cookie), Login.expires_at > func.now(), *keys.usable())
+        .where(Login.hash == _hash_cookie(cookie), Login.expires_at > func.now(), *keys.require_usable())
     )
     return session.scalars(statement).one_or_none()
 
 
 def log_out(session: Session, cookie: str) -> None:
     """Make a cookie useless; one that is useless already is fine."""
-    session.execute(delete(Login).where(Login.hash == _digest(cookie)))
+    session.execute(delete(Login).where(Login.hash == _hash_cookie(cookie)))
 
 
-def _digest(cookie: str) -> bytes:
+def _hash_cookie(cookie: str) -> bytes:
     return hashlib.sha256(cookie.encode()).digest()

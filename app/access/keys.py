@@ -25,7 +25,7 @@ def create(
     """Make a key; the second value is its only appearance in the clear."""
     secret = PREFIX + secrets.token_urlsafe(32)
     key = ApiKey(
-        workspace_id=workspace_id, name=name, scope=scope, hash=_digest(secret), expires_at=expires_at
+        workspace_id=workspace_id, name=name, scope=scope, hash=_hash_secret(secret), expires_at=expires_at
     )
     session.add(key)
     session.flush()
@@ -34,10 +34,12 @@ def create(
 
 def find(session: Session, secret: str) -> ApiKey | None:
     """Return the usable key with this secret, if there is one."""
-    return session.scalars(select(ApiKey).where(ApiKey.hash == _digest(secret), *usable())).one_or_none()
+    return session.scalars(
+        select(ApiKey).where(ApiKey.hash == _hash_secret(secret), *require_usable())
+    ).one_or_none()
 
 
-def usable() -> list[ColumnElement[bool]]:
+def require_usable() -> list[ColumnElement[bool]]:
     """Return the conditions under which a key opens anything."""
     return [
         ApiKey.revoked_at.is_(None),
@@ -61,5 +63,5 @@ def revoke(session: Session, key_id: UUID) -> UUID:
     return workspace_id
 
 
-def _digest(secret: str) -> bytes:
+def _hash_secret(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()

@@ -22,7 +22,7 @@ def is_loopback(host: str) -> bool:
         return host in LOCAL_NAMES
 
 
-def told(arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
+def find_listening_host(arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
     """Return the address that uvicorn was told to listen on; None: its default, which is loopback."""
     found = environment.get(VARIABLE)
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
@@ -33,7 +33,7 @@ def told(arguments: Sequence[str], environment: Mapping[str, str]) -> str | None
     return found
 
 
-def refusal(authentication: str, host: str | None) -> str | None:
+def explain_refusal(authentication: str, host: str | None) -> str | None:
     """Return why the API may not listen on an address, None where it may."""
     if authentication == "keys" or host is None or is_loopback(host):
         return None

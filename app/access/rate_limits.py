@@ -37,7 +37,7 @@ class Limiter:
             TooMany: it is one too many; the answer says when to come back.
 
         """
-        bucket = self._refilled(caller, time.monotonic() if now is None else now)
+        bucket = self._refill(caller, time.monotonic() if now is None else now)
         if bucket.open >= self._concurrent:
             raise TooMany(f"this key has {bucket.open} requests under way, the most there may be", seconds=1)
         if bucket.tokens < 1:
@@ -52,7 +52,7 @@ class Limiter:
         finally:
             bucket.open -= 1
 
-    def _refilled(self, caller: Hashable, now: float) -> _Bucket:
+    def _refill(self, caller: Hashable, now: float) -> _Bucket:
         bucket = self._buckets.setdefault(caller, _Bucket(tokens=self._burst, at=now))
         self._buckets.move_to_end(caller)
         bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._per_second)

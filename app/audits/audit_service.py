@@ -191,7 +191,7 @@ def change_status(session: Session, audit_id: UUID, status: AuditStatus, **value
     )
     has_changed = session.execute(statement).first() is not None
     if has_changed and status in TERMINAL:
-        webhook_service.announce(session, audit_id)
+        webhook_service.announce_end(session, audit_id)
     return has_changed
 
 

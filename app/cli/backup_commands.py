@@ -12,7 +12,7 @@ import typer
 from app.cli.embedded_service import DEFAULT_HOME, HOME_VARIABLE, say
 from app.cli.output import FAILED, UNREACHABLE, fail
 from app.embedded import backup
-from app.infra.settings import PREFIX, settings
+from app.infra.settings import PREFIX, get_settings
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
@@ -33,7 +33,7 @@ class Installation:
 def make_backup(file: Archive, *, data_dir: DataDir = DEFAULT_HOME) -> None:
     """Write database and files into one archive; the service may run meanwhile."""
     with _reported(), _installation(data_dir, exists=True) as found:
-        made = backup.make(file, database_url=found.database_url, storage_dir=found.storage_dir)
+        made = backup.make_backup(file, database_url=found.database_url, storage_dir=found.storage_dir)
     size = file.stat().st_size / MEBIBYTE
     say(f"{file} holds the database and {made['files']} files, {size:.1f} MiB")
 
@@ -46,7 +46,7 @@ def restore_backup(
 ) -> None:
     """Put an archive's database and files in the place of a service that does not run."""
     with _reported(), _installation(data_dir, exists=False) as found:
-        held = backup.restore(
+        held = backup.restore_backup(
             file,
             database_url=found.database_url,
             storage_dir=found.storage_dir,
@@ -60,7 +60,7 @@ def restore_backup(
 def _installation(data_dir: Path, *, exists: bool) -> Iterator[Installation]:
     """Yield the installation of the settings, else the embedded one: one that exists, or does not run."""
     if any(name in os.environ for name in (f"{PREFIX}DATABASE_URL", f"{PREFIX}DATABASE_URL_FILE")):
-        chosen = settings()
+        chosen = get_settings()
         if chosen.storage_url:
             say("the files are in a bucket, which is copied with its own tools: this is the database alone")
         storage_dir = None if chosen.storage_url else chosen.storage_dir
@@ -75,8 +75,8 @@ def _installation(data_dir: Path, *, exists: bool) -> Iterator[Installation]:
     with ExitStack() as closing:
         try:
             if not exists:
-                closing.enter_context(embedded_postgres.locked(data_dir))
-            url = closing.enter_context(embedded_postgres.running(data_dir))
+                closing.enter_context(embedded_postgres.lock_folder(data_dir))
+            url = closing.enter_context(embedded_postgres.run_postgres(data_dir))
         except embedded_postgres.StartError as error:
             fail(f"{error}; stop it first", code=UNREACHABLE, cause=error)
         yield Installation(url, data_dir / "files", data_dir)

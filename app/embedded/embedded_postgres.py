@@ -21,7 +21,7 @@ class StartError(RuntimeError):
 
 
 @contextmanager
-def locked(data_dir: Path) -> Iterator[None]:
+def lock_folder(data_dir: Path) -> Iterator[None]:
     """Make sure that one service at a time uses a folder; the lock goes with this process.
 
     Raises:
@@ -37,7 +37,7 @@ def locked(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def running(data_dir: Path) -> Iterator[str]:
+def run_postgres(data_dir: Path) -> Iterator[str]:
     """Yield the URL of a folder's PostgreSQL: the one that runs, else one that stops afterwards."""
     server = get_server(data_dir / DATABASE)
     try:

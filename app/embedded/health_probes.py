@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from app.infra.queue import celery_app
+from app.infra.queue import make_celery_app
 from app.infra.settings import Settings
 
 ANSWER_SECONDS = 4.0
@@ -19,7 +19,7 @@ class Unwell(Exception):
     """A part does not answer as it should."""
 
 
-def api(url: str) -> None:
+def check_api(url: str) -> None:
     """Ask the API whether it, its database, its broker and its storage answer."""
     try:
         answer = httpx.get(f"{url}/v1/health/ready", timeout=ANSWER_SECONDS, trust_env=False)
@@ -29,9 +29,9 @@ def api(url: str) -> None:
         raise Unwell(f"{url} answered {answer.status_code}: {answer.text}")
 
 
-def workers(settings: Settings, *, count: int) -> list[str]:
+def check_workers(settings: Settings, *, count: int) -> list[str]:
     """Ping this host's Celery workers and return their names; a busy one answers too."""
-    app = celery_app(settings.broker_url, visibility_timeout_seconds=settings.visibility_timeout_seconds)
+    app = make_celery_app(settings.broker_url, visibility_timeout_seconds=settings.visibility_timeout_seconds)
     host = socket.gethostname()
     answers = app.control.broadcast(
         "ping", reply=True, pattern=f"*@{host}", matcher="glob", timeout=PING_SECONDS, limit=count
@@ -42,7 +42,7 @@ def workers(settings: Settings, *, count: int) -> list[str]:
     return names
 
 
-def beat(folder: Path) -> None:
+def check_beat(folder: Path) -> None:
     """Look whether beat still writes its schedule into a folder."""
     written = [file.stat().st_mtime for file in folder.glob("*")]
     if not written:

@@ -88,13 +88,13 @@ class LocalStack:
 
     def __enter__(self) -> Self:
         told = self.overrides.get(f"{PREFIX}AUTHENTICATION", "none")
-        refused = loopback_rule.refusal(told, self.host)
+        refused = loopback_rule.explain_refusal(told, self.host)
         if refused is not None:
             raise StartError(refused)
         self.data_dir = self.data_dir.absolute()
         (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)
-        self._closing.enter_context(embedded_postgres.locked(self.data_dir))
-        self.port = self.port or _free_port()
+        self._closing.enter_context(embedded_postgres.lock_folder(self.data_dir))
+        self.port = self.port or _find_free_port()
         try:
             self._start()
             (self.data_dir / ADDRESS).write_text(self.url)
@@ -111,7 +111,9 @@ class LocalStack:
     def _start(self) -> None:
         self.on_step("PostgreSQL and Redis")
         self._settings = {
-            f"{PREFIX}DATABASE_URL": self._closing.enter_context(embedded_postgres.running(self.data_dir)),
+            f"{PREFIX}DATABASE_URL": self._closing.enter_context(
+                embedded_postgres.run_postgres(self.data_dir)
+            ),
             f"{PREFIX}BROKER_URL": self._start_redis(),
             f"{PREFIX}STORAGE_DIR": str(self.data_dir / "files"),
             f"{PREFIX}AUTHENTICATION": "none",
@@ -202,7 +204,7 @@ class LocalStack:
         command, environment = [program, *arguments], environment or self.environment
         part = Part(
             name=name,
-            process=_started(command, environment, log),
+            process=_start_process(command, environment, log),
             log=log,
             command=command,
             environment=environment,
@@ -210,17 +212,17 @@ class LocalStack:
         self._parts.append(part)
         return part
 
-    def part(self, name: str) -> Part:
+    def find_part(self, name: str) -> Part:
         """Return a part by its name."""
         return next(part for part in self._parts if part.name == name)
 
     def restart(self, name: str) -> None:
         """Start a part anew, with whatever is left of it ended first."""
-        part = self.part(name)
+        part = self.find_part(name)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(part.process.pid, signal.SIGKILL)
         part.process.wait()
-        part.process = _started(part.command, part.environment, part.log)
+        part.process = _start_process(part.command, part.environment, part.log)
 
     def _wait_until_ready(self) -> None:
         def answers() -> bool:
@@ -230,7 +232,7 @@ class LocalStack:
 
         _wait(answers, *self._parts)
 
-    def revive(self) -> None:
+    def restart_ended_parts(self) -> None:
         """Start anew whatever part has ended by itself: all work goes on from the tables.
 
         Raises:
@@ -249,7 +251,7 @@ class LocalStack:
 
     def stop(self) -> None:
         """Stop every part, the newest first, and PostgreSQL last; a second Ctrl-C does not cut this short."""
-        with _signals_ignored():
+        with _ignore_signals():
             self._stop()
 
     def _stop(self) -> None:
@@ -270,7 +272,7 @@ class LocalStack:
 
 
 @contextlib.contextmanager
-def _signals_ignored() -> Iterator[None]:
+def _ignore_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -282,7 +284,7 @@ def _signals_ignored() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _started(command: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+def _start_process(command: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own programs
             command,
@@ -290,18 +292,18 @@ def _started(command: list[str], environment: Mapping[str, str], log: Path) -> s
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls one system call and no Python lock
+            preexec_fn=_set_parent_death_signal,  # noqa: PLW1509 - it calls one system call and no Python lock
             start_new_session=True,  # Ctrl-C reaches us alone: we stop the parts in order
         )
 
 
-def _die_with_parent() -> None:
+def _set_parent_death_signal() -> None:
     """Have the kernel stop this child if our process is killed outright (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def running_at(data_dir: Path) -> str | None:
+def find_running_service(data_dir: Path) -> str | None:
     """Return the address of the service that uses a folder at present, None where there is none."""
     address = data_dir / ADDRESS
     with contextlib.suppress(OSError, httpx.TransportError):
@@ -324,7 +326,7 @@ def _wait(until: Callable[[], bool], *parts: Part) -> None:
         time.sleep(0.05)
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 STREAMED = "streamed"
 
 
-def stream(state: Any) -> None:  # noqa: ANN401 - Starlette's own state of a request
+def lift_limits(state: Any) -> None:  # noqa: ANN401 - Starlette's own state of a request
     """Lift the limits for a request whose body goes to disk, by the limits of an upload."""
     setattr(state, STREAMED, True)
 
@@ -33,7 +33,7 @@ class BodyLimit:
             nonlocal taken, whole
             if whole or state.get(STREAMED):
                 return await receive()
-            self._check(_announced(scope))
+            self._check(_read_content_length(scope))
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
@@ -51,6 +51,6 @@ class BodyLimit:
             raise HTTPException(413, f"a body other than a file may have at most {self.max_bytes} bytes")
 
 
-def _announced(scope: Scope) -> int:
+def _read_content_length(scope: Scope) -> int:
     value = dict(scope["headers"]).get(b"content-length", b"0")
     return int(value) if value.isdigit() else 0

@@ -21,12 +21,12 @@ class Patient(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
         super().connection_made(transport)
-        self._head = self._restarted(self._head, HEAD_SECONDS)
+        self._head = self._restart_timer(self._head, HEAD_SECONDS)
 
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of a later head."""
         super().on_message_begin()
-        self._head = self._restarted(self._head, HEAD_SECONDS)
+        self._head = self._restart_timer(self._head, HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
         """Stop waiting: what comes next has its own limits."""
@@ -36,7 +36,7 @@ class Patient(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Begin to wait for the client to read."""
         super().pause_writing()
-        self._unread = self._restarted(self._unread, UNREAD_SECONDS)
+        self._unread = self._restart_timer(self._unread, UNREAD_SECONDS)
 
     def resume_writing(self) -> None:
         """Stop waiting: it reads."""
@@ -49,7 +49,7 @@ class Patient(HttpToolsProtocol):
         _stop(self._unread)
         super().connection_lost(exc)
 
-    def _restarted(self, timer: asyncio.TimerHandle | None, seconds: float) -> asyncio.TimerHandle:
+    def _restart_timer(self, timer: asyncio.TimerHandle | None, seconds: float) -> asyncio.TimerHandle:
         _stop(timer)
         return self.loop.call_later(seconds, self.transport.abort)
 

@@ -31,7 +31,7 @@ def decode(cursor: str | None, *kinds: Callable[[str], Any]) -> list[Any] | None
         raise Invalid(f"cursor must be a next_cursor of this list, found {cursor!r}") from error
 
 
-def number(text: str) -> int:
+def parse_number(text: str) -> int:
     """Parse a position, rank or number of a row.
 
     Raises:

@@ -26,7 +26,7 @@ class ForbiddenAddress(Invalid):
     code = "forbidden_address"
 
 
-def client(*, allow_private: bool, timeout_seconds: float = 10) -> httpx.Client:
+def make_client(*, allow_private: bool, timeout_seconds: float = 10) -> httpx.Client:
     """Return an HTTP client that calls public addresses only, private ones where the setting allows it.
 
     Its requests raise ForbiddenAddress, or httpx.TransportError as usual.
@@ -39,7 +39,7 @@ def client(*, allow_private: bool, timeout_seconds: float = 10) -> httpx.Client:
     )
 
 
-def check(url: str, *, allow_private: bool) -> None:
+def check_url(url: str, *, allow_private: bool) -> None:
     """Say early, when a client hands an address in, what a request to it would say.
 
     Raises:
@@ -50,14 +50,14 @@ def check(url: str, *, allow_private: bool) -> None:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
         raise ForbiddenAddress(f"this is no address: {error}") from error
-    pin(parsed, allow_private=allow_private, resolve=_resolve)
+    resolve_allowed(parsed, allow_private=allow_private, resolve=_resolve)
 
 
-def pin(url: httpx.URL, *, allow_private: bool, resolve: Resolve) -> str:
+def resolve_allowed(url: httpx.URL, *, allow_private: bool, resolve: Resolve) -> str:
     """Return the judged IP address to which a request for this URL goes.
 
     Raises:
-        ForbiddenAddress: as for `check`.
+        ForbiddenAddress: as for `check_url`.
 
     """
     if url.scheme not in SCHEMES or not url.host:
@@ -94,7 +94,7 @@ class GuardedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Judge, pin and send one request."""
-        address = pin(request.url, allow_private=self._allow_private, resolve=self._resolve)
+        address = resolve_allowed(request.url, allow_private=self._allow_private, resolve=self._resolve)
         extensions = {**request.extensions, "sni_hostname": request.url.host}
         pinned = httpx.Request(
             request.method,

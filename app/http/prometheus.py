@@ -26,7 +26,7 @@ UNDER_WAY = prometheus.Gauge(
 
 
 @contextmanager
-def under_way() -> Iterator[None]:
+def track_request() -> Iterator[None]:
     """Count a request as being answered."""
     UNDER_WAY.inc()
     try:
@@ -35,7 +35,7 @@ def under_way() -> Iterator[None]:
         UNDER_WAY.dec()
 
 
-def answered(method: str, route: str, status: int, seconds: float) -> None:
+def record_answer(method: str, route: str, status: int, seconds: float) -> None:
     """Count an answer."""
     REQUESTS.labels(method, route, status).inc()
     SECONDS.labels(method, route).observe(seconds)
@@ -48,7 +48,9 @@ def render(session: Session, waiting: dict[str, int], free_bytes: int) -> bytes:
         own = prometheus.CollectorRegistry()
         MultiProcessCollector(own)  # type: ignore[no-untyped-call]
     stored = prometheus.CollectorRegistry()
-    stored.register(_Stored([*_tables(session), *_queues(waiting), _free(free_bytes)]))
+    stored.register(
+        _Stored([*_count_tables(session), *_count_messages(waiting), _measure_free_bytes(free_bytes)])
+    )
     return prometheus.generate_latest(own) + prometheus.generate_latest(stored)
 
 
@@ -62,7 +64,7 @@ class _Stored:
         return self._gathered
 
 
-def _tables(session: Session) -> Iterator[Metric]:
+def _count_tables(session: Session) -> Iterator[Metric]:
     for table, statuses in ((Dataset, DatasetStatus), (Audit, AuditStatus), (Run, RunStatus)):
         name = table.__tablename__
         family = GaugeMetricFamily(f"limit_audit_{name}", f"{name.capitalize()} by status", labels=["status"])
@@ -70,11 +72,11 @@ def _tables(session: Session) -> Iterator[Metric]:
         for status in statuses:
             family.add_metric([status], counted.get(status, 0))
         yield family
-    yield from _training(session)
-    yield from _totals(session)
+    yield from _measure_training(session)
+    yield from _read_totals(session)
 
 
-def _training(session: Session) -> Iterator[Metric]:
+def _measure_training(session: Session) -> Iterator[Metric]:
     speed = GaugeMetricFamily(
         "limit_audit_training_samples_per_second", "Of runs that train now", labels=["worker", "device"]
     )
@@ -91,7 +93,7 @@ def _training(session: Session) -> Iterator[Metric]:
     yield from (speed, memory)
 
 
-def _totals(session: Session) -> Iterator[Metric]:
+def _read_totals(session: Session) -> Iterator[Metric]:
     documents = {
         Totalled.LEASE_LOSSES: ("Leases that ran out because a worker fell silent", "work"),
         Totalled.INGEST_FAILURES: ("Datasets rejected", "code"),
@@ -105,12 +107,12 @@ def _totals(session: Session) -> Iterator[Metric]:
         yield family
 
 
-def _queues(waiting: dict[str, int]) -> Iterator[Metric]:
+def _count_messages(waiting: dict[str, int]) -> Iterator[Metric]:
     family = GaugeMetricFamily("limit_audit_queue_messages", "Waiting for a worker", labels=["queue"])
     for queue, messages in waiting.items():
         family.add_metric([queue], messages)
     yield family
 
 
-def _free(free_bytes: int) -> Metric:
+def _measure_free_bytes(free_bytes: int) -> Metric:
     return GaugeMetricFamily("limit_audit_storage_free_bytes", "Left on the volume of files", free_bytes)

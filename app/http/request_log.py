@@ -33,7 +33,7 @@ SECURITY_HEADERS = {
 SECURITY_PAIRS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
-def afterwards(state: Any, act: Callable[[int], None]) -> None:  # noqa: ANN401 - Starlette's state
+def run_after_answer(state: Any, act: Callable[[int], None]) -> None:  # noqa: ANN401 - Starlette's state
     """Have something done in a thread once the request was answered; it is told the status."""
     setattr(state, AFTERWARDS, act)
 
@@ -62,7 +62,7 @@ class Observed:
                 _add_headers(MutableHeaders(scope=message), scope, request_id)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id), prometheus.under_way():
+        with structlog.contextvars.bound_contextvars(request_id=request_id), prometheus.track_request():
             try:
                 await self.app(scope, receive, noted)
             except Exception:
@@ -86,7 +86,7 @@ def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "none")
-    prometheus.answered(scope["method"], route, status, seconds)
+    prometheus.record_answer(scope["method"], route, status, seconds)
     if scope["path"].startswith(QUIET) and status < UNANSWERED:
         return
     log.info(

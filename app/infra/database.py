@@ -13,7 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noq
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.infra import connection_pool, queue, workspace_scope
-from app.infra.settings import settings
+from app.infra.settings import get_settings
 
 OUTBOX = "outbox"
 
@@ -50,11 +50,11 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,  # those beyond the pool's size would be opened and closed for one request each
             pool_timeout=POOL_SECONDS,
-            connect_args=NOTICING | _options(url, limits or {}),
+            connect_args=NOTICING | _build_options(url, limits or {}),
         )
-        connection_pool.try_out(self.engine)
+        connection_pool.test_before_use(self.engine)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        workspace_scope.confine(self._sessions)
+        workspace_scope.confine_sessions(self._sessions)
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._send = send
         self.workspace_id: UUID | None = None
@@ -93,7 +93,7 @@ def send_after_commit(session: Session, task: queue.Task, identifier: UUID, name
     session.info.setdefault(OUTBOX, []).append((task, identifier, named))
 
 
-def _options(url: str, limits: Mapping[str, str]) -> dict[str, str]:
+def _build_options(url: str, limits: Mapping[str, str]) -> dict[str, str]:
     """Return the connection's options, those that the URL has and the limits."""
     given = str(make_url(url).query.get("options", ""))
     options = " ".join([given, *(f"-c {name}={value}" for name, value in limits.items())]).strip()
@@ -101,24 +101,26 @@ def _options(url: str, limits: Mapping[str, str]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def database() -> Database:
+def get_database() -> Database:
     """Return the database of a worker or a command, whose transactions may take as long as they need."""
-    return _opened({})
+    return _open_database({})
 
 
 @lru_cache(maxsize=1)
-def serving_database() -> Database:
+def get_serving_database() -> Database:
     """Return the API's database, whose statements and locks do not keep a request waiting without end."""
-    chosen = settings()
+    chosen = get_settings()
     seconds = {
         "lock_timeout": chosen.request_lock_seconds,
         "statement_timeout": chosen.request_statement_seconds,
         "idle_in_transaction_session_timeout": chosen.request_idle_seconds,
     }
-    return _opened({name: f"{round(1000 * value)}ms" for name, value in seconds.items()})
+    return _open_database({name: f"{round(1000 * value)}ms" for name, value in seconds.items()})
 
 
-def _opened(limits: Mapping[str, str]) -> Database:
-    chosen = settings()
-    celery = queue.celery_app(chosen.broker_url, visibility_timeout_seconds=chosen.visibility_timeout_seconds)
-    return Database(chosen.database_url, queue.sender(celery), limits=limits)
+def _open_database(limits: Mapping[str, str]) -> Database:
+    chosen = get_settings()
+    celery = queue.make_celery_app(
+        chosen.broker_url, visibility_timeout_seconds=chosen.visibility_timeout_seconds
+    )
+    return Database(chosen.database_url, queue.make_sender(celery), limits=limits)

@@ -54,7 +54,7 @@ def update_held(
     return session.execute(statement).first() is not None
 
 
-def renew(
+def renew_lease(
     session: Session,
     table: type[Work],
     identifier: UUID,

@@ -12,18 +12,18 @@ SECRETS = re.compile(
 )
 
 
-def without_secrets(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def remove_secrets(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Strike out of a log line what would let its reader in."""
-    return {name: _struck(value) for name, value in event.items()}
+    return {name: _mask(value) for name, value in event.items()}
 
 
-def _struck(value: Any) -> Any:  # noqa: ANN401 - whatever was logged
+def _mask(value: Any) -> Any:  # noqa: ANN401 - whatever was logged
     if isinstance(value, str):
         return SECRETS.sub("***", value)
     if isinstance(value, dict):
-        return {name: _struck(part) for name, part in value.items()}
+        return {name: _mask(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_struck(part) for part in value]
+        return [_mask(part) for part in value]
     return value
 
 
@@ -48,7 +48,7 @@ def configure_logging(log_format: Literal["json", "text"]) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta, without_secrets, renderer,
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta, remove_secrets, renderer,
         ], foreign_pre_chain=stamps)
     )  # fmt: skip
     root = logging.getLogger()

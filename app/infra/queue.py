@@ -58,7 +58,7 @@ class Send(Protocol):
         """Send it."""
 
 
-def celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Celery:
+def make_celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Celery:
     """Return a Celery application set up for work of hours; producer and worker must agree on it."""
     app = Celery("limit-audit", broker=broker_url)
     app.conf.update(
@@ -83,35 +83,35 @@ def celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Celery:
     return app
 
 
-def redis(broker_url: str, *, timeout_seconds: float) -> Redis:
+def connect_redis(broker_url: str, *, timeout_seconds: float) -> Redis:
     """Return a connection of our own to the broker, for what Celery does not tell."""
     url = broker_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
     return Redis.from_url(url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds)
 
 
-def depths(broker_url: str, queues: Sequence[str], *, timeout_seconds: float) -> dict[str, int]:
+def count_messages(broker_url: str, queues: Sequence[str], *, timeout_seconds: float) -> dict[str, int]:
     """Return how many messages each queue holds; nothing where the broker does not answer."""
     try:
-        with redis(broker_url, timeout_seconds=timeout_seconds) as broker:
+        with connect_redis(broker_url, timeout_seconds=timeout_seconds) as broker:
             return {queue: int(broker.llen(queue)) for queue in queues}
     except RedisError as error:
         log.warning("the broker does not answer", error=str(error))
         return {}
 
 
-def waiting(app: Celery, queue: str) -> int:
+def count_waiting(app: Celery, queue: str) -> int:
     """Return how many messages a queue holds that no worker has taken yet."""
     with app.connection_for_read() as connection:
         return int(connection.default_channel.client.llen(queue))
 
 
-def served(app: Celery) -> set[str]:
+def list_served_queues(app: Celery) -> set[str]:
     """Return the queues that living workers take from, asking them all; it takes `SERVING_SECONDS`."""
     answers = app.control.broadcast("active_queues", reply=True, timeout=SERVING_SECONDS)
     return {queue["name"] for answer in answers or [] for queues in answer.values() for queue in queues}
 
 
-def sender(app: Celery) -> Send:
+def make_sender(app: Celery) -> Send:
     """Return the function that puts one message on its queue.
 
     The row is the truth and the message a hint: where the broker cannot be reached, the failure is

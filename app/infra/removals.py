@@ -12,14 +12,14 @@ from app.infra.storage import Storage
 from app.tables import Removal
 
 
-def promise(session: Session, files: Storage, folder: Path, *, after_seconds: float = 0) -> None:
+def schedule_removal(session: Session, files: Storage, folder: Path, *, after_seconds: float = 0) -> None:
     """Note in the transaction that deletes a folder's rows, or forgets a file, that it is to go."""
     key = folder.relative_to(files.root).as_posix()
     due_at = func.now() + timedelta(seconds=after_seconds)
     session.execute(insert(Removal).values(folder=key, due_at=due_at).on_conflict_do_nothing())
 
 
-def fulfil(database: Database, files: Storage) -> list[str]:
+def remove_due(database: Database, files: Storage) -> list[str]:
     """Remove all folders and files that are due; return those that are still there, for another time."""
     due = select(Removal.folder).where(Removal.due_at <= func.now())
     with database.transaction() as session:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 SCRIPTS = "migrations:"
 
 
-def configuration() -> Config:
+def make_configuration() -> Config:
     """Return Alembic's configuration; it needs no file."""
     config = Config()
     config.set_main_option("script_location", SCRIPTS)
@@ -21,10 +21,10 @@ def configuration() -> Config:
 
 def upgrade() -> None:
     """Migrate to the newest revision."""
-    command.upgrade(configuration(), "head")
+    command.upgrade(make_configuration(), "head")
 
 
-def missing(session: Session) -> str | None:
+def find_missing_tables(session: Session) -> str | None:
     """Return what the database's tables lack for this version, None where they serve.
 
     Tables of a newer version serve: migrations only add, and run while the old version still answers.
@@ -32,14 +32,14 @@ def missing(session: Session) -> str | None:
     if not inspect(session.connection()).has_table("alembic_version"):
         return "the database has no tables; run `limit-audit migrate`"
     found = session.scalar(text("SELECT version_num FROM alembic_version"))
-    *older, newest = _revisions()
+    *older, newest = _list_revisions()
     if found in older or found is None:
         return f"the database's tables are of revision {found}, not {newest}; run `limit-audit migrate`"
     return None
 
 
 @lru_cache(maxsize=1)
-def _revisions() -> tuple[str, ...]:
+def _list_revisions() -> tuple[str, ...]:
     """Return all revisions that this version knows, the oldest first."""
-    walked = ScriptDirectory.from_config(configuration()).walk_revisions()
+    walked = ScriptDirectory.from_config(make_configuration()).walk_revisions()
     return tuple(script.revision for script in reversed(list(walked)))

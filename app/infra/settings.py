@@ -152,7 +152,7 @@ class Settings(BaseSettings):
     )
 
 
-def with_secret_files(environment: Mapping[str, str]) -> dict[str, str]:
+def read_secret_files(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the settings' variables with every ``*_FILE`` replaced by what its file holds.
 
     Raises:
@@ -169,7 +169,7 @@ def with_secret_files(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def settings() -> Settings:
+def get_settings() -> Settings:
     """Return this process's settings."""
-    values = with_secret_files(os.environ)
+    values = read_secret_files(os.environ)
     return Settings(**{name.removeprefix(PREFIX).lower(): value for name, value in values.items()})  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from app.infra.bucket import Bucket
-from app.infra.settings import Settings, settings
+from app.infra.settings import Settings, get_settings
 from app.tables import Dataset
 
 BLOCK_BYTES = 2**20
@@ -69,13 +69,13 @@ class Storage:
     def publish(self, path: Path) -> None:
         """Hand over a finished file; with a bucket it is sent there, and the workspace lets go of it."""
         if self._bucket is not None:
-            self._bucket.put(self._key(path), path)
+            self._bucket.put(self._make_key(path), path)
             path.unlink()
 
     def move(self, finished: Path, target: Path) -> None:
         """Publish a file of the workspace under another name; where that fails, it stays as it was."""
         if self._bucket is not None:
-            self._bucket.put(self._key(target), finished)
+            self._bucket.put(self._make_key(target), finished)
             finished.unlink()
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ class Storage:
         if self._bucket is None:
             path.stat()
             return path
-        self._bucket.get(self._key(path), folder / path.name)
+        self._bucket.get(self._make_key(path), folder / path.name)
         return folder / path.name
 
     def open(self, path: Path) -> BinaryIO:
@@ -106,7 +106,7 @@ class Storage:
         self.root.mkdir(parents=True, exist_ok=True)
         copy = tempfile.TemporaryFile(dir=self.root)  # noqa: SIM115 - it is the caller's to close
         try:
-            for block in self._bucket.stream(self._key(path)):
+            for block in self._bucket.stream(self._make_key(path)):
                 copy.write(block)
             copy.seek(0)
         except BaseException:
@@ -136,15 +136,15 @@ class Storage:
         if self._bucket is None:
             return path
         kept = self.root / "cache" / name
-        with self._alone(f"{zlib.crc32(name.encode()) % LOCKS}"):  # who comes second waits, and finds it
+        with self._lock(f"{zlib.crc32(name.encode()) % LOCKS}"):  # who comes second waits, and finds it
             if not self._is_kept(kept):
-                self._make_room(self._bucket.size(self._key(path)))
-                self._bucket.get(self._key(path), kept)
+                self._make_room(self._bucket.size(self._make_key(path)))
+                self._bucket.get(self._make_key(path), kept)
         return kept
 
     def _is_kept(self, file: Path) -> bool:
         """Return whether a file is in the cache, noting its use."""
-        with self._alone("room"):
+        with self._lock("room"):
             try:
                 os.utime(file)
             except FileNotFoundError:
@@ -153,7 +153,7 @@ class Storage:
 
     def _make_room(self, wanted: int) -> None:
         """Delete what was used longest ago until the cache can take more; open files live on."""
-        with self._alone("room"):
+        with self._lock("room"):
             files = [(found.st_mtime, found.st_size, file) for file, found in self.find("cache/*")]
             taken = sum(size for _, size, _ in files)
             for used_at, size, file in sorted(files):
@@ -163,7 +163,7 @@ class Storage:
                 taken -= size
 
     @contextmanager
-    def _alone(self, name: str) -> Iterator[None]:
+    def _lock(self, name: str) -> Iterator[None]:
         """Keep every other process and thread of this host out."""
         lock = self.root / "locks" / name
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -183,16 +183,16 @@ class Storage:
 
     def exists(self, path: Path) -> bool:
         """Return whether a file was published."""
-        return path.exists() if self._bucket is None else self._bucket.exists(self._key(path))
+        return path.exists() if self._bucket is None else self._bucket.exists(self._make_key(path))
 
     def size(self, path: Path) -> int:
         """Return a published file's length in bytes."""
-        return path.stat().st_size if self._bucket is None else self._bucket.size(self._key(path))
+        return path.stat().st_size if self._bucket is None else self._bucket.size(self._make_key(path))
 
     def read(self, path: Path, *, start: int, length: int) -> bytes:
         """Return a range of a published file without fetching the rest; shorter where the file ends."""
         if self._bucket is not None:
-            return self._bucket.read(self._key(path), start=start, length=length)
+            return self._bucket.read(self._make_key(path), start=start, length=length)
         with path.open("rb") as file:
             file.seek(start)
             return file.read(length)
@@ -204,7 +204,7 @@ class Storage:
     def stream(self, path: Path, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield a published file's bytes from `start` up to `stop`, without holding them all."""
         if self._bucket is not None:
-            yield from self._bucket.stream(self._key(path), start=start, stop=stop)
+            yield from self._bucket.stream(self._make_key(path), start=start, stop=stop)
             return
         with path.open("rb") as file:
             file.seek(start)
@@ -233,13 +233,13 @@ class Storage:
         """Delete a file, or a folder and all it holds, wherever published; one that is gone is fine."""
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         if self._bucket is not None:
-            self._bucket.remove(self._key(path))
+            self._bucket.remove(self._make_key(path))
 
-    def _key(self, path: Path) -> str:
+    def _make_key(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
 
 
-def opened(chosen: Settings) -> Storage:
+def open_storage(chosen: Settings) -> Storage:
     """Return the storage that settings name."""
     bucket = None
     if chosen.storage_url:  # a variable that is set but empty is as good as none
@@ -254,6 +254,6 @@ def opened(chosen: Settings) -> Storage:
 
 
 @lru_cache(maxsize=1)
-def storage() -> Storage:
+def get_storage() -> Storage:
     """Return this process's storage."""
-    return opened(settings())
+    return open_storage(get_settings())

@@ -12,7 +12,7 @@ from app.tables import Owned, Workspace
 WORKSPACE = "workspace"
 
 
-def named(session: Session, name: str) -> tuple[UUID, bool]:
+def get_or_create_workspace(session: Session, name: str) -> tuple[UUID, bool]:
     """Return the workspace of this name, made if there was none, and whether it was made."""
     statement = insert(Workspace).values(name=name).on_conflict_do_nothing().returning(Workspace.id)
     made = session.scalars(statement).one_or_none()
@@ -20,17 +20,17 @@ def named(session: Session, name: str) -> tuple[UUID, bool]:
     return made or session.scalars(found).one(), made is not None
 
 
-def confine(sessions: sessionmaker[Session]) -> None:
+def confine_sessions(sessions: sessionmaker[Session]) -> None:
     """Have every session of this factory that carries a workspace keep to it.
 
     The rule stands below every query, so that no path operation can forget it: an ORM statement over an
     owned table gets its condition here, and a new object its owner.
     """
-    event.listen(sessions, "do_orm_execute", _narrow)
-    event.listen(sessions, "before_flush", _own)
+    event.listen(sessions, "do_orm_execute", _filter_statement)
+    event.listen(sessions, "before_flush", _set_owner)
 
 
-def _narrow(execution: ORMExecuteState) -> None:
+def _filter_statement(execution: ORMExecuteState) -> None:
     workspace_id = execution.session.info.get(WORKSPACE)
     if workspace_id is None or execution.is_column_load or execution.is_insert:
         return
@@ -39,7 +39,7 @@ def _narrow(execution: ORMExecuteState) -> None:
     )
 
 
-def _own(session: Session, _: UOWTransaction, __: object) -> None:
+def _set_owner(session: Session, _: UOWTransaction, __: object) -> None:
     workspace_id = session.info.get(WORKSPACE)
     for made in session.new:
         if workspace_id is not None and isinstance(made, Owned):

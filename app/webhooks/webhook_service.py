@@ -74,7 +74,9 @@ def remove(session: Session, webhook_id: UUID) -> None:
     session.execute(delete(Webhook).where(Webhook.id == get(session, webhook_id).id))
 
 
-def page(session: Session, webhook: Webhook, *, before: UUID | None, limit: int) -> list[WebhookDelivery]:
+def list_deliveries(
+    session: Session, webhook: Webhook, *, before: UUID | None, limit: int
+) -> list[WebhookDelivery]:
     """Return deliveries, newest first, created before the given one."""
     statement = select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook.id)
     if before is not None:
@@ -82,7 +84,7 @@ def page(session: Session, webhook: Webhook, *, before: UUID | None, limit: int)
     return list(session.scalars(statement.order_by(WebhookDelivery.id.desc()).limit(limit)))
 
 
-def announce(session: Session, audit_id: UUID) -> None:
+def announce_end(session: Session, audit_id: UUID) -> None:
     """Tell the webhooks of an audit's workspace that it has ended, once this transaction is committed."""
     session.flush()
     audit = session.get_one(Audit, audit_id, populate_existing=True)
@@ -92,7 +94,7 @@ def announce(session: Session, audit_id: UUID) -> None:
     )
     for webhook in session.scalars(statement):
         if event in webhook.events:
-            _enqueue(session, webhook, event, _of_audit(audit))
+            _enqueue(session, webhook, event, _describe_audit(audit))
 
 
 def test(session: Session, webhook: Webhook) -> WebhookDelivery:
@@ -156,7 +158,7 @@ def give_up(session: Session, webhook: Webhook, delivery: WebhookDelivery) -> No
     session.execute(update(WebhookDelivery).where(WebhookDelivery.id == delivery.id).values(**ended))
 
 
-def due(session: Session) -> list[UUID]:
+def list_due_deliveries(session: Session) -> list[UUID]:
     """Return the deliveries whose next attempt is due."""
     statement = select(WebhookDelivery.id).where(
         WebhookDelivery.status == DeliveryStatus.PENDING, WebhookDelivery.next_attempt_at <= func.now()
@@ -164,7 +166,7 @@ def due(session: Session) -> list[UUID]:
     return list(session.scalars(statement))
 
 
-def signed_headers(delivery_id: UUID, body: str, secret: str, *, at: datetime) -> dict[str, str]:
+def sign_message(delivery_id: UUID, body: str, secret: str, *, at: datetime) -> dict[str, str]:
     """Return the headers by which a receiver knows that a message is ours, new, and not seen before."""
     timestamp = str(int(at.timestamp()))
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
@@ -186,7 +188,7 @@ def _enqueue(session: Session, webhook: Webhook, event: Event, data: dict[str, A
     return delivery
 
 
-def _of_audit(audit: Audit) -> dict[str, Any]:
+def _describe_audit(audit: Audit) -> dict[str, Any]:
     summary = audit.summary or {}
     return {
         "id": str(audit.id),

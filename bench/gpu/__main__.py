@@ -200,7 +200,7 @@ def main() -> None:
         Client(stack.url) as client,
         Card() as card,
     ):
-        part = stack.part("worker-train").process
+        part = stack.find_part("worker-train").process
         part.terminate()
         part.wait(PATIENCE_SECONDS)
         until(lambda: bool(card.readings), "a reading of nvidia-smi")

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, make_url
 from app.audits import audit_service
 from app.embedded.embedded_postgres import get_server
 from app.infra.database import Database
-from app.infra.schema_upgrade import configuration
+from app.infra.schema_upgrade import make_configuration
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Sample
 from models.data_issues.neighbour_search import NEIGHBOURS
@@ -39,7 +39,7 @@ def service_state(folder: Path) -> Iterator[tuple[str, Database, Storage]]:
         make_url(server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     )
     engine = create_engine(url)
-    config = configuration()
+    config = make_configuration()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -78,7 +78,9 @@ class _Service:
     """The CPU seconds of the whole service, whose parts live as long as it does."""
 
     def __init__(self, stack: LocalStack) -> None:
-        self._pids = [stack.part(name).process.pid for name in ("api", "worker-cpu", "worker-train", "beat")]
+        self._pids = [
+            stack.find_part(name).process.pid for name in ("api", "worker-cpu", "worker-train", "beat")
+        ]
         self._pids.append(postmaster(stack.data_dir))
 
     @contextmanager

@@ -50,7 +50,7 @@ def test_upload_audit_backup_wipe_restore(open_folder: Path, tmp_path: Path) -> 
     damaged = command("restore", str(cut), "--data-dir", str(home), "--overwrite")
     assert damaged.returncode != 0
     assert "archive is" in damaged.stderr
-    with embedded_postgres.running(home) as url:
+    with embedded_postgres.run_postgres(home) as url:
         engine = create_engine(url)
         with engine.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM datasets")) == 2, "nothing was changed"
@@ -70,7 +70,7 @@ def test_upload_audit_backup_wipe_restore(open_folder: Path, tmp_path: Path) -> 
 def test_an_archive_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "there.tar").write_bytes(b"x")
     with pytest.raises(backup.BackupError, match="is there already"):
-        backup.make(tmp_path / "there.tar", database_url="postgresql://x/y", storage_dir=tmp_path)
+        backup.make_backup(tmp_path / "there.tar", database_url="postgresql://x/y", storage_dir=tmp_path)
 
 
 def test_nothing_to_back_up_is_said(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def stack(open_folder: Path, bucket: Bucket) -> Iterator[LocalStack]:
     }
     with LocalStack(open_folder / "bucket", overrides=settings) as running:
         for name in OTHER_HOSTS:
-            part = running.part(name)
+            part = running.find_part(name)
             part.environment = {
                 **part.environment,
                 "LIMIT_AUDIT_STORAGE_DIR": str(running.data_dir / f"disk of {name}"),
@@ -185,7 +185,7 @@ def test_features_with_own_probabilities_and_a_pack_that_the_api_fetches_once(
     (worst,) = ranked.suspects().first(1)
     assert worst["position"] == 7
 
-    api = psutil.Process(stack.part("api").process.pid)
+    api = psutil.Process(stack.find_part("api").process.pid)
     before, held = bucket.downloads("pack.npy"), _own_memory(api)
     for position in (7, 8, 9):
         alike = client.get(f"/v1/audits/{ranked.id}/samples/{position}/similar")

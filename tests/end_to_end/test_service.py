@@ -20,7 +20,7 @@ from tusclient.client import TusClient
 
 from app.client import Client, ClientError
 from app.embedded.embedded_postgres import StartError
-from app.embedded.local_stack import LocalStack, running_at
+from app.embedded.local_stack import LocalStack, find_running_service
 from tests.made import digits_zip
 
 CLASSES = 10
@@ -185,7 +185,7 @@ def test_the_command_line_speaks_json_and_exit_codes(stack: LocalStack, digits: 
 
 
 def test_one_service_at_a_time_uses_a_folder(stack: LocalStack) -> None:
-    assert running_at(stack.data_dir) == stack.url
+    assert find_running_service(stack.data_dir) == stack.url
     with pytest.raises(StartError, match="already uses"), LocalStack(stack.data_dir):
         pass
     assert httpx.get(f"{stack.url}/v1/health/ready").status_code == 200
@@ -201,6 +201,6 @@ def test_everything_that_was_started_is_stopped_and_what_was_stored_stays(open_f
         assert len(ours) >= 5
     for pid in ours | {postgres}:
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    assert running_at(open_folder / "home") is None
+    assert find_running_service(open_folder / "home") is None
     with LocalStack(open_folder / "home") as second, Client(second.url) as opened:
         assert [dataset["name"] for dataset in opened.pages("/v1/datasets")] == ["kept"]

@@ -46,7 +46,7 @@ def broker_flushed(world: World) -> str:
 def broker_away_when_asked(world: World) -> str:
     """Start an audit and an ingestion while there is no Redis."""
     world.kill("redis")
-    world.stack.part("redis").process.wait()
+    world.stack.find_part("redis").process.wait()
     started = time.monotonic()
     audit = world.audit()
     seconds = time.monotonic() - started

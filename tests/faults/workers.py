@@ -78,7 +78,7 @@ def _reading(world: World, dataset: str) -> bool:
 
 
 def _tree(world: World, part: str) -> list[psutil.Process]:
-    return psutil.Process(world.stack.part(part).process.pid).children(recursive=True)
+    return psutil.Process(world.stack.find_part(part).process.pid).children(recursive=True)
 
 
 def _is_reader(process: psutil.Process) -> bool:
@@ -138,12 +138,12 @@ def told_to_stop_while_training(world: World) -> str:
     audit = world.audit()
     world.until_training(audit, epoch=3)
     asked = time.monotonic()
-    world.stack.part("worker-train").process.terminate()
+    world.stack.find_part("worker-train").process.terminate()
     world.until(
         lambda: world.read(audit)["runs"][0]["status"] == "queued" or None, "the run in its queue again"
     )
     seconds = time.monotonic() - asked
-    world.stack.part("worker-train").process.wait(30)
+    world.stack.find_part("worker-train").process.wait(30)
     world.stack.restart("worker-train")
     run = world.succeeded(audit)["runs"][0]
     lapses = world.scalar("SELECT lapses FROM runs WHERE audit_id = :id", id=audit)
@@ -156,8 +156,8 @@ def told_to_stop_while_ingesting(world: World) -> str:
     with tempfile.TemporaryDirectory() as folder:
         dataset = world.upload(large_csv(Path(folder) / "large.csv"))
     world.until(lambda: _reading(world, dataset) or None, "a reader")
-    world.stack.part("worker-cpu").process.terminate()
-    world.stack.part("worker-cpu").process.wait(30)
+    world.stack.find_part("worker-cpu").process.terminate()
+    world.stack.find_part("worker-cpu").process.wait(30)
     assert world.scalar("SELECT lapses FROM datasets WHERE id = :id", id=dataset) == 0
     world.stack.restart("worker-cpu")
     assert world.until_read(dataset)["status"] == "ready"

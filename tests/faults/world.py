@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 
 from app.client import Client
 from app.embedded.local_stack import LocalStack
-from app.infra.queue import Task, celery_app, sender
+from app.infra.queue import Task, make_celery_app, make_sender
 
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -125,17 +125,17 @@ class World:
 
     def send(self, task: Task, identifier: str) -> None:
         """Put a message on its queue, as the service does."""
-        app = celery_app(
+        app = make_celery_app(
             self.stack.environment["LIMIT_AUDIT_BROKER_URL"], visibility_timeout_seconds=30 * 24 * 3600
         )
-        sender(app)(task, UUID(identifier))
+        make_sender(app)(task, UUID(identifier))
         app.close()
 
     # What is done to it
 
     def kill(self, part: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to a part and to all its children."""
-        os.killpg(self.stack.part(part).process.pid, number)
+        os.killpg(self.stack.find_part(part).process.pid, number)
 
     def kill_and_restart(self, part: str) -> None:
         """Kill a part outright and start it anew."""
@@ -146,7 +146,7 @@ class World:
         """Return the process that does a worker's work."""
 
         def found() -> psutil.Process | None:
-            children = psutil.Process(self.stack.part(part).process.pid).children()
+            children = psutil.Process(self.stack.find_part(part).process.pid).children()
             return children[-1] if children else None
 
         return self.until(found, f"a child of {part}")
@@ -154,7 +154,7 @@ class World:
     @contextmanager
     def another_training_worker(self) -> Iterator[None]:
         """Run a second training worker for a while."""
-        part = self.stack.part("worker-train")
+        part = self.stack.find_part("worker-train")
         command = [word.replace("train@", "train2@") for word in part.command]
         log = part.log.with_name("worker-train-2.log")
         with log.open("ab") as output:
@@ -203,7 +203,7 @@ class World:
     @contextmanager
     def training_worker(self, module: str = "worker.processes.gpu", **environment: str) -> Iterator[None]:
         """Run the training worker with another module, or with other settings, for a while."""
-        part = self.stack.part("worker-train")
+        part = self.stack.find_part("worker-train")
         command, before = part.command, part.environment
         part.command = [module if word == "worker.processes.gpu" else word for word in command]
         part.environment = {**before, **environment}
@@ -266,7 +266,7 @@ class World:
     def heal(self) -> None:
         """Start whatever a case has left stopped."""
         for name in PARTS:
-            if self.stack.part(name).process.poll() is not None:
+            if self.stack.find_part(name).process.poll() is not None:
                 self.stack.restart(name)
         self.until_healthy()
 

@@ -53,7 +53,7 @@ class World:
 
     def watch(self) -> None:
         """Note the largest resident set of the API and the reading worker's processes."""
-        roots = [psutil.Process(self.stack.part(name).process.pid) for name in ("api", "worker-cpu")]
+        roots = [psutil.Process(self.stack.find_part(name).process.pid) for name in ("api", "worker-cpu")]
         while not self.done.wait(0.02):
             for root in roots:
                 with contextlib.suppress(psutil.Error):

@@ -8,13 +8,13 @@ from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
 from app.infra.database import Database
-from app.infra.schema_upgrade import configuration
+from app.infra.schema_upgrade import make_configuration
 from app.tables import Base
 
 
 def test_tables_and_migrations_agree(migrated_url: str) -> None:
     engine = create_engine(migrated_url)
-    config = configuration()
+    config = make_configuration()
     with engine.connect() as connection:
         config.attributes["connection"] = connection
         command.check(config)
@@ -27,7 +27,7 @@ def test_every_migration_can_be_taken_back(postgres_url: str) -> None:
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     engine = create_engine(make_url(postgres_url).set(database=name))
-    config = configuration()
+    config = make_configuration()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -213,7 +213,7 @@ def _let_go(session: Session, storage: Storage, audit: Audit, written: dict[str,
         before = (audit.files or {}).get(name)
         if before is not None and before["path"] != made["path"]:
             path = storage.audit(audit.id) / before["path"]
-            removals.promise(session, storage, path, after_seconds=READ_SECONDS)
+            removals.schedule_removal(session, storage, path, after_seconds=READ_SECONDS)
 
 
 def _theory(

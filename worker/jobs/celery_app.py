@@ -8,10 +8,10 @@ from celery.signals import setup_logging, task_prerun, worker_shutting_down
 
 from app.infra import queue
 from app.infra.logs import configure_logging
-from app.infra.settings import settings
+from app.infra.settings import get_settings
 
-app = queue.celery_app(
-    settings().broker_url, visibility_timeout_seconds=settings().visibility_timeout_seconds
+app = queue.make_celery_app(
+    get_settings().broker_url, visibility_timeout_seconds=get_settings().visibility_timeout_seconds
 )
 # Shared with the pool's children, which are forked from here: set once the parent is told to stop.
 stopping = multiprocessing.get_context("fork").Event()
@@ -26,7 +26,7 @@ ABOUT = {
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def _configure_logging(**_: object) -> None:
-    configure_logging(settings().log_format)
+    configure_logging(get_settings().log_format)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]

@@ -90,7 +90,7 @@ class Heartbeat(Generic[Work]):
     def _renew(self) -> type[Interrupted] | None:
         values = {} if self.progress is None else {"progress": self.progress}
         with self._database.transaction() as session:
-            held = leases.renew(
+            held = leases.renew_lease(
                 session,
                 self._table,
                 self._id,

@@ -37,7 +37,7 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[str], int])
         if waiting(Queue.CPU) == 0:
             _resend(session, Dataset, DatasetStatus.INGESTING, Task.INGEST, settings)
             _finish(session)
-            for delivery_id in webhook_service.due(session):
+            for delivery_id in webhook_service.list_due_deliveries(session):
                 send_after_commit(session, Task.DELIVER, delivery_id)
         for queue in session.scalars(select(Run.queue).where(_can_start()).distinct()).all():
             if waiting(queue) == 0:

@@ -34,7 +34,7 @@ def tidy(database: Database, storage: Storage, settings: Settings) -> None:
         retention.forget(session, settings)
     _remove_stale_bodies(database, storage, settings)
     _remove_leftovers(database, storage)
-    left = removals.fulfil(database, storage)
+    left = removals.remove_due(database, storage)
     if left:
         log.warning("files could not be removed yet", folders=left)
 
@@ -73,7 +73,7 @@ def _expire_datasets(session: Session, storage: Storage, settings: Settings) -> 
     )
     for dataset_id in list(session.scalars(given_up.with_for_update(skip_locked=True))):
         dataset_service.remove(session, dataset_id)
-        removals.promise(session, storage, storage.dataset(dataset_id))
+        removals.schedule_removal(session, storage, storage.dataset(dataset_id))
         log.info("abandoned dataset deleted", dataset=str(dataset_id))
 
 

@@ -40,9 +40,9 @@ def _post(settings: Settings, webhook: Webhook, delivery: WebhookDelivery) -> tu
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "limit-audit",
-        **webhook_service.signed_headers(delivery.id, delivery.body, webhook.secret, at=datetime.now(UTC)),
+        **webhook_service.sign_message(delivery.id, delivery.body, webhook.secret, at=datetime.now(UTC)),
     }
-    client = outbound_requests.client(
+    client = outbound_requests.make_client(
         allow_private=settings.outbound_private, timeout_seconds=SILENCE_SECONDS
     )
     # A receiver that answers byte by byte must not hold the worker.

@@ -4,9 +4,9 @@ Started as `celery -A worker.processes.control worker -Q control -B -P solo`. It
 that lost work is noticed while every other worker is busy for hours.
 """
 
-from app.infra.database import database
-from app.infra.queue import Queue, Task, served, waiting
-from app.infra.settings import settings
+from app.infra.database import get_database
+from app.infra.queue import Queue, Task, count_waiting, list_served_queues
+from app.infra.settings import get_settings
 from worker.jobs.celery_app import app
 from worker.maintenance import sweep
 
@@ -15,13 +15,13 @@ __all__ = ["app"]
 app.conf.beat_schedule = {
     "sweep": {
         "task": str(Task.SWEEP),
-        "schedule": settings().sweep_seconds,
-        "options": {"queue": str(Queue.CONTROL), "expires": settings().sweep_seconds},
+        "schedule": get_settings().sweep_seconds,
+        "options": {"queue": str(Queue.CONTROL), "expires": get_settings().sweep_seconds},
     },
     "tidy": {
         "task": str(Task.TIDY),
-        "schedule": settings().tidy_seconds,
-        "options": {"queue": str(Queue.CPU), "expires": settings().tidy_seconds},
+        "schedule": get_settings().tidy_seconds,
+        "options": {"queue": str(Queue.CPU), "expires": get_settings().tidy_seconds},
     },
 }
 
@@ -29,5 +29,5 @@ app.conf.beat_schedule = {
 @app.task(name=str(Task.SWEEP))  # type: ignore[untyped-decorator]
 def sweep_all() -> None:
     """Make good what was lost."""
-    sweep.sweep(database(), settings(), lambda queue: waiting(app, queue))
-    sweep.note_unserved(database(), settings(), lambda: served(app))
+    sweep.sweep(get_database(), get_settings(), lambda queue: count_waiting(app, queue))
+    sweep.note_unserved(get_database(), get_settings(), lambda: list_served_queues(app))

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from app.infra.database import database
+from app.infra.database import get_database
 from app.infra.queue import Task
-from app.infra.settings import settings
-from app.infra.storage import storage
+from app.infra.settings import get_settings
+from app.infra.storage import get_storage
 from worker.finish import finishing_job
 from worker.ingest import ingestion_job
 from worker.jobs.celery_app import app
@@ -17,28 +17,28 @@ __all__ = ["app"]
 @app.task(name=str(Task.INGEST))  # type: ignore[untyped-decorator]
 def ingest_dataset(dataset_id: str) -> None:
     """Read an uploaded dataset."""
-    ingestion_job.ingest(database(), storage(), settings(), UUID(dataset_id))
+    ingestion_job.ingest(get_database(), get_storage(), get_settings(), UUID(dataset_id))
 
 
 @app.task(name=str(Task.FINISH))  # type: ignore[untyped-decorator]
 def finish_audit(audit_id: str) -> None:
     """Turn an audit's runs into scores."""
-    finishing_job.finish(database(), storage(), UUID(audit_id))
+    finishing_job.finish(get_database(), get_storage(), UUID(audit_id))
 
 
 @app.task(name=str(Task.REPORT))  # type: ignore[untyped-decorator]
 def report_audit(audit_id: str) -> None:
     """Make an audit's metrics and files anew, after truth was attached."""
-    finishing_job.report_again(database(), storage(), UUID(audit_id))
+    finishing_job.report_again(get_database(), get_storage(), UUID(audit_id))
 
 
 @app.task(name=str(Task.DELIVER))  # type: ignore[untyped-decorator]
 def deliver_message(delivery_id: str) -> None:
     """Send one message of a webhook."""
-    webhook_delivery.deliver(database(), settings(), UUID(delivery_id))
+    webhook_delivery.deliver(get_database(), get_settings(), UUID(delivery_id))
 
 
 @app.task(name=str(Task.TIDY))  # type: ignore[untyped-decorator]
 def tidy_all() -> None:
     """Delete what has expired and finish what was interrupted."""
-    tidy.tidy(database(), storage(), settings())
+    tidy.tidy(get_database(), get_storage(), get_settings())

@@ -18,7 +18,7 @@ from types import FrameType
 import structlog
 
 from app.infra.logs import configure_logging
-from app.infra.settings import PREFIX, settings
+from app.infra.settings import PREFIX, get_settings
 
 log = structlog.get_logger()
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -144,11 +144,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--require-gpu", action="store_true", help="end with an error where there is no GPU")
     arguments = parser.parse_args()
-    configure_logging(settings().log_format)
+    configure_logging(get_settings().log_format)
     found = gpus()
     if arguments.require_gpu and not found:
         raise SystemExit(NO_GPU)
-    fleet = Fleet(members(found, gpus_per_run=settings().gpus_per_run))
+    fleet = Fleet(members(found, gpus_per_run=get_settings().gpus_per_run))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, fleet.stop)
     fleet.run()

@@ -10,10 +10,10 @@ import structlog
 from celery.app.utils import Settings as CelerySettings
 from celery.signals import celeryd_init
 
-from app.infra.database import database
+from app.infra.database import get_database
 from app.infra.queue import Task
-from app.infra.settings import settings
-from app.infra.storage import storage
+from app.infra.settings import get_settings
+from app.infra.storage import get_storage
 from worker.jobs.celery_app import app, stopping
 from worker.processes import queue_choice
 from worker.train import devices, training_job
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def _subscribe(conf: CelerySettings, **_: object) -> None:
     """Take from every queue that this worker's devices can serve; `--queues` narrows them."""
-    names = queue_choice.queues(settings())
+    names = queue_choice.queues(get_settings())
     conf.task_queues = {name: {"exchange": name} for name in names}
     log.info("queues", names=names)
 
@@ -33,6 +33,6 @@ def _subscribe(conf: CelerySettings, **_: object) -> None:
 @app.task(name=str(Task.TRAIN))  # type: ignore[untyped-decorator]
 def train_run(run_id: str) -> None:
     """Train one run."""
-    with devices.held(devices.choose(settings().devices), give_up=stopping.is_set) as ours:
+    with devices.held(devices.choose(get_settings().devices), give_up=stopping.is_set) as ours:
         if ours:
-            training_job.execute(database(), storage(), settings(), UUID(run_id))
+            training_job.execute(get_database(), get_storage(), get_settings(), UUID(run_id))

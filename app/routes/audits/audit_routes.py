@@ -84,8 +84,8 @@ def delete_audit(audit_id: UUID, opened: Opened, files: Files) -> None:
     """Delete an audit that has ended: its rows and its files."""
     with opened.transaction() as session:
         audit_service.remove(session, audit_id)
-        removals.promise(session, files, files.audit(audit_id))
-    removals.fulfil(opened, files)
+        removals.schedule_removal(session, files, files.audit(audit_id))
+    removals.remove_due(opened, files)
 
 
 @router.get("/{audit_id}/epochs", dependencies=[Reads])

@@ -28,7 +28,7 @@ def list_issues(
     """List duplicates, outliers, blank and unreadable pictures and too small classes; also as issues.csv."""
     audit = audit_service.succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
-    after = cursors.decode(paging.cursor, str, cursors.number)
+    after = cursors.decode(paging.cursor, str, cursors.parse_number)
     found = data_issues.page(
         session, audit_id, kind=kind, after=(after[0], after[1]) if after else None, limit=paging.limit + 1
     )

@@ -43,7 +43,7 @@ class Asked(BaseModel):
 async def list_suspects(audit_id: UUID, opened: Opened, request: Request) -> Response:
     """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
     asked = query_models.asked(Asked, request)
-    after = cursors.decode(asked.cursor, cursors.number)
+    after = cursors.decode(asked.cursor, cursors.parse_number)
 
     def read() -> Response:
         with opened.reading() as connection:

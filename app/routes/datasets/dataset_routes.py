@@ -152,8 +152,8 @@ def delete_dataset(dataset_id: UUID, opened: Opened, files: Files) -> None:
     """Delete a dataset that no audit refers to: its rows and its files."""
     with opened.transaction() as session:
         dataset_service.remove(session, dataset_id)
-        removals.promise(session, files, files.dataset(dataset_id))
-    removals.fulfil(opened, files)
+        removals.schedule_removal(session, files, files.dataset(dataset_id))
+    removals.remove_due(opened, files)
 
 
 @router.get("/{dataset_id}/problems", dependencies=[Reads])
@@ -162,7 +162,7 @@ def list_problems(
 ) -> Page[ProblemOut]:
     """List what ingestion left out or noticed, in order of discovery."""
     dataset_service.get(session, dataset_id)
-    after = cursors.decode(paging.cursor, cursors.number)
+    after = cursors.decode(paging.cursor, cursors.parse_number)
     found = dataset_service.problems(
         session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1
     )
@@ -187,7 +187,7 @@ def list_samples(
     """List samples in order of position."""
     dataset = _ready(session, dataset_id)
     label = None if given_label is None else dataset_service.label_index(dataset.class_names, given_label)
-    after = cursors.decode(paging.cursor, cursors.number)
+    after = cursors.decode(paging.cursor, cursors.parse_number)
     found = dataset_service.samples(
         session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1, given_label=label
     )

@@ -48,7 +48,7 @@ def list_reviews(
 ) -> ReviewPage:
     """List verdicts in order of position, with the counts of all."""
     dataset = dataset_service.get(session, dataset_id)
-    after = cursors.decode(paging.cursor, cursors.number)
+    after = cursors.decode(paging.cursor, cursors.parse_number)
     found = verdicts.page(
         session, dataset, after=after[0] if after else -1, limit=paging.limit + 1, verdict=verdict
     )

@@ -17,7 +17,9 @@ router = APIRouter(prefix="/v1/activity", tags=["activity"])
 def list_activity(session: Session, paging: Paged, request: Request, response: Response) -> Page[ActivityOut]:
     """List changes, and attempts at them, in this workspace, newest first."""
     before = cursors.decode(paging.cursor, UUID)
-    found = activity_log.page(session, before=before[0] if before else None, limit=paging.limit + 1)
+    found = activity_log.list_activities(
+        session, before=before[0] if before else None, limit=paging.limit + 1
+    )
     shown = found[: paging.limit]
     cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
     link_next(request, response, cursor)

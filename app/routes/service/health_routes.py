@@ -44,11 +44,11 @@ def _ask_database(opened: Database) -> None:
 
 def _ask_tables(opened: Database) -> str | None:
     with opened.transaction() as session:
-        return schema_upgrade.missing(session)
+        return schema_upgrade.find_missing_tables(session)
 
 
 def _ask_broker(chosen: Settings) -> None:
-    with queue.redis(chosen.broker_url, timeout_seconds=TIMEOUT_SECONDS) as client:
+    with queue.connect_redis(chosen.broker_url, timeout_seconds=TIMEOUT_SECONDS) as client:
         client.ping()
 
 

@@ -71,7 +71,7 @@ def log_in(fields: Form, request: Request, chosen: Chosen, opened: Unconfined) -
             request_id=request.state.request_id,
         )
         begun = activity_log.begin(session, key.workspace_id, act)
-    request_log.afterwards(request.state, partial(activity_log.complete, opened, begun))
+    request_log.run_after_answer(request.state, partial(activity_log.complete, opened, begun))
     answer = RedirectResponse(local_path(fields.get("next", "/")), status_code=303)
     answer.set_cookie(
         browser_sessions.COOKIE,

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from app.audits import audit_service
 from app.datasets import dataset_service
 from app.http import cursors
-from app.http.outages import outage
+from app.http.outages import describe_outage
 from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError, Unauthorised
 from app.routes.shared.dependencies import Caller, Chosen, Reads, Session
@@ -42,7 +42,7 @@ class PageRoute(APIRoute):
             except ApiError as error:
                 return _refusal(error)
             except UNAVAILABLE as error:
-                return _refusal(outage(error))
+                return _refusal(describe_outage(error))
 
         return handled
 

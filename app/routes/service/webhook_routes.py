@@ -19,7 +19,7 @@ def create_webhook(
     body: WebhookRequest, session: Session, chosen: Chosen, response: Response
 ) -> NewWebhookOut:
     """Have an address told when audits end; the answer holds the secret that signs the messages."""
-    outbound_requests.check(body.url, allow_private=chosen.outbound_private)
+    outbound_requests.check_url(body.url, allow_private=chosen.outbound_private)
     webhook = webhook_service.create(session, url=body.url, events=list(body.events))
     response.headers["Location"] = f"/v1/webhooks/{webhook.id}"
     return NewWebhookOut.model_validate(webhook)
@@ -56,7 +56,7 @@ def list_deliveries(
     """List a webhook's messages, newest first, with what became of them."""
     webhook = webhook_service.get(session, webhook_id)
     before = cursors.decode(paging.cursor, UUID)
-    found = webhook_service.page(
+    found = webhook_service.list_deliveries(
         session, webhook, before=before[0] if before else None, limit=paging.limit + 1
     )
     shown = found[: paging.limit]

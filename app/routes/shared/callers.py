@@ -17,9 +17,9 @@ from app.access import activity_log, browser_sessions, keys
 from app.access.loopback_rule import is_loopback
 from app.access.rate_limits import Limiter
 from app.http import request_log
-from app.infra.database import Database, serving_database
+from app.infra.database import Database, get_serving_database
 from app.infra.errors import Forbidden, Unauthorised
-from app.infra.settings import Settings, settings
+from app.infra.settings import Settings, get_settings
 from app.tables import DEFAULT_WORKSPACE, ApiKey, Scope
 
 PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
@@ -32,12 +32,12 @@ bearer = HTTPBearer(auto_error=False, description="a key made by `limit-audit ke
 # request would change threads a dozen times, which costs more than what the functions do.
 async def given_settings() -> Settings:
     """Return this process's settings."""
-    return settings()
+    return get_settings()
 
 
 async def given_database() -> Database:
     """Return this process's database."""
-    return serving_database()
+    return get_serving_database()
 
 
 Chosen = Annotated[Settings, Depends(given_settings)]
@@ -157,7 +157,7 @@ async def _record(request: Request, opened: Database, caller: Caller) -> None:
         request_id=request.state.request_id,
     )
     begun = await run_in_threadpool(_begin, opened, caller.workspace_id, act)
-    request_log.afterwards(request.state, partial(activity_log.complete, opened, begun))
+    request_log.run_after_answer(request.state, partial(activity_log.complete, opened, begun))
 
 
 def _begin(opened: Database, workspace_id: UUID, act: activity_log.Act) -> UUID:

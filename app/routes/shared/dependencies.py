@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from app.infra.database import Database
 from app.infra.errors import Forbidden
-from app.infra.storage import Storage, storage
+from app.infra.storage import Storage, get_storage
 from app.routes.shared.callers import Called, Chosen
 from app.routes.shared.idempotent_routes import HELD, HeldTransaction
 from app.tables import Scope
@@ -44,7 +44,7 @@ Session = Annotated[OrmSession, Depends(open_session, scope="function")]
 
 async def given_storage() -> Storage:
     """Return this process's storage."""
-    return storage()
+    return get_storage()
 
 
 Files = Annotated[Storage, Depends(given_storage)]

@@ -127,8 +127,8 @@ def house(api: TestClient, chosen: Settings, database: Database, storage: Storag
     with_keys = chosen.model_copy(update={"authentication": "keys"})
     api.app.dependency_overrides[get_settings] = lambda: with_keys  # type: ignore[attr-defined]
     with database.transaction() as session:
-        ours, _ = workspace_scope.named(session, f"ours-{uuid4()}")
-        theirs, _ = workspace_scope.named(session, f"theirs-{uuid4()}")
+        ours, _ = workspace_scope.get_or_create_workspace(session, f"ours-{uuid4()}")
+        theirs, _ = workspace_scope.get_or_create_workspace(session, f"theirs-{uuid4()}")
         made = {
             name: keys.create(session, name=name, scope=scope, expires_at=None, workspace_id=workspace)[1]
             for name, scope, workspace in (
@@ -186,7 +186,7 @@ def test_what_is_made_belongs_to_the_maker(house: House) -> None:
 
 def test_a_confined_session_changes_nothing_of_others(house: House, database: Database) -> None:
     with database.transaction() as session:
-        elsewhere, _ = workspace_scope.named(session, f"elsewhere-{uuid4()}")
+        elsewhere, _ = workspace_scope.get_or_create_workspace(session, f"elsewhere-{uuid4()}")
     with database.confined(elsewhere).transaction() as session:
         assert not list(session.scalars(select(aliased(Dataset))))
         assert session.execute(update(Audit).values(name="taken").returning(Audit.id)).all() == []
@@ -200,5 +200,8 @@ def test_a_confined_session_changes_nothing_of_others(house: House, database: Da
 def test_a_workspace_is_made_once(database: Database) -> None:
     name = f"twice-{uuid4()}"
     with database.transaction() as session:
-        first, second = workspace_scope.named(session, name), workspace_scope.named(session, name)
+        first, second = (
+            workspace_scope.get_or_create_workspace(session, name),
+            workspace_scope.get_or_create_workspace(session, name),
+        )
     assert (first[0], True, False) == (second[0], first[1], second[1])

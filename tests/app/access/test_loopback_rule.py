@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.access.loopback_rule import refusal, told
+from app.access.loopback_rule import explain_refusal, find_listening_host
 
 UVICORN = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app"]
 
@@ -26,15 +26,15 @@ UVICORN = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app"]
 def test_the_address_is_the_one_that_uvicorn_takes(
     arguments: list[str], environment: dict[str, str], host: str | None
 ) -> None:
-    assert told(arguments, environment) == host
+    assert find_listening_host(arguments, environment) == host
 
 
 def test_loopback_needs_no_keys_and_keys_may_listen_anywhere() -> None:
     for host in (None, "127.0.0.1", "127.8.0.1", "::1", "localhost"):
-        assert refusal("none", host) is None
+        assert explain_refusal("none", host) is None
     for host in ("0.0.0.0", "::", "192.168.0.9", "example.org", ""):  # noqa: S104
-        assert "LIMIT_AUDIT_AUTHENTICATION=keys" in str(refusal("none", host))
-        assert refusal("keys", host) is None
+        assert "LIMIT_AUDIT_AUTHENTICATION=keys" in str(explain_refusal("none", host))
+        assert explain_refusal("keys", host) is None
 
 
 @pytest.mark.parametrize("more", [[], ["--workers", "2"]], ids=["one process", "two processes"])

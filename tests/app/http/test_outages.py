@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from app.infra.database import Database, _options
-from app.infra.schema_upgrade import _revisions
+from app.infra.database import Database, _build_options
+from app.infra.schema_upgrade import _list_revisions
 from app.routes.audits import event_routes
 from app.routes.shared.callers import given_database
 from tests.app.access.test_access import PUBLIC, House, every_route, house
@@ -120,7 +120,7 @@ def test_readiness_knows_tables_that_are_too_old(
         with engine.connect() as connection:
             connection.execute(text("DROP DATABASE old"))
         engine.dispose()
-    assert _revisions()[0] == "0001"
+    assert _list_revisions()[0] == "0001"
 
 
 def test_a_requests_session_has_limits(migrated_url: str) -> None:
@@ -130,4 +130,4 @@ def test_a_requests_session_has_limits(migrated_url: str) -> None:
         with pytest.raises(OperationalError), limited.transaction() as other:
             other.execute(text("LOCK TABLE totals IN EXCLUSIVE MODE"))
     limited.dispose()
-    assert _options("postgresql://h/d?options=-c%20a=b", {"c": "d"}) == {"options": "-c a=b -c c=d"}
+    assert _build_options("postgresql://h/d?options=-c%20a=b", {"c": "d"}) == {"options": "-c a=b -c c=d"}

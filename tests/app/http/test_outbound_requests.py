@@ -49,13 +49,13 @@ http://localhost/ http://nowhere.invalid/
 @pytest.mark.parametrize("url", BAD_URLS.split())
 def test_addresses_that_are_refused_when_they_are_handed_in(url: str) -> None:
     with pytest.raises(ForbiddenAddress) as refused:
-        outbound_requests.check(url, allow_private=False)
+        outbound_requests.check_url(url, allow_private=False)
     assert "secret" not in refused.value.detail
 
 
 def test_one_private_answer_among_public_ones_is_enough_to_refuse() -> None:
     with pytest.raises(ForbiddenAddress, match="which this service does not call"):
-        outbound_requests.pin(
+        outbound_requests.resolve_allowed(
             httpx.URL("https://two.example/"), allow_private=False, resolve=lambda *_: ["1.1.1.1", "10.0.0.1"]
         )
 
@@ -91,10 +91,10 @@ def test_the_judged_address_is_the_one_that_is_called(port: int) -> None:
 
 
 def test_a_redirect_is_an_answer_and_not_a_way(port: int) -> None:
-    with outbound_requests.client(allow_private=True) as client:
+    with outbound_requests.make_client(allow_private=True) as client:
         assert client.get(f"http://localhost:{port}/away").status_code == 302
 
 
 def test_a_loopback_server_is_not_called_without_the_setting(port: int) -> None:
-    with outbound_requests.client(allow_private=False) as client, pytest.raises(ForbiddenAddress):
+    with outbound_requests.make_client(allow_private=False) as client, pytest.raises(ForbiddenAddress):
         client.get(f"http://127.0.0.1:{port}/")

@@ -18,7 +18,7 @@ from app.http.body_limits import BodyLimit
 from app.http.request_log import SECURITY_HEADERS
 from app.infra import counters, leases
 from app.infra.database import Database
-from app.infra.logs import configure_logging, without_secrets
+from app.infra.logs import configure_logging, remove_secrets
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.shared.callers import given_settings as get_settings
@@ -150,7 +150,7 @@ def test_secrets_are_struck_from_the_log() -> None:
         "headers": {"Authorization": "Bearer whatever-it-is", "Cookie": "a=1; limit_audit_session=abc; b=2"},
         "args": [secret, 7],
     }
-    struck = json.dumps(without_secrets(None, "info", event))
+    struck = json.dumps(remove_secrets(None, "info", event))
     for hidden in ("hunter2", secret, "whatever-it-is", "abc"):
         assert hidden not in struck
     assert "db/x" in struck

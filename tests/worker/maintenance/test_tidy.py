@@ -192,7 +192,7 @@ def test_an_interrupted_deletion_is_finished_later(
     monkeypatch.setattr(shutil, "rmtree", busy)
     assert api.delete(f"/v1/datasets/{dataset.id}").status_code == 204
     assert storage.dataset(dataset.id).exists()
-    assert removals.fulfil(database, storage) == [f"datasets/{dataset.id}"]
+    assert removals.remove_due(database, storage) == [f"datasets/{dataset.id}"]
     monkeypatch.undo()
     tidy(database, storage, chosen)
     assert not storage.dataset(dataset.id).exists()
@@ -204,7 +204,7 @@ def test_a_refused_deletion_promises_nothing(database: Database, storage: Storag
     dataset = ready_dataset(database, storage)
     api.post("/v1/audits", json={"dataset_id": str(dataset.id)})
     assert api.delete(f"/v1/datasets/{dataset.id}").status_code == 409
-    assert removals.fulfil(database, storage) == []
+    assert removals.remove_due(database, storage) == []
     assert storage.pack(dataset.id).exists()
     with database.transaction() as session:
         assert session.get_one(Dataset, dataset.id).status == DatasetStatus.READY
