@@ -40,9 +40,9 @@ def _planted(samples: Samples, rate: float, seed: int) -> Case:
 def cifar10_human(folder: Path, count: int, seed: int) -> Case:
     """Return a random part of CIFAR-10 with CIFAR-10N's first human label of each image."""
     samples = data.cifar10(folder)
-    clean = samples.find_part(count, seed)
+    clean = samples.part(count, seed)
     given_N = Samples(inputs=samples.inputs, labels_N=data.cifar10_labels(folder, "random1"))
-    given_N = given_N.find_part(count, seed).labels_N
+    given_N = given_N.part(count, seed).labels_N
     return Case(
         inputs=clean.inputs,
         given_N=given_N,

@@ -160,7 +160,7 @@ def resume(client: Client, stack: LocalStack, dataset: Dataset, checks: Checks, 
 def work_through(session: Session, client: Client, stack: LocalStack, options: argparse.Namespace) -> None:
     """Do everything there is to see, the workers stopped and started in between."""
     mnist = session.upload(data.mnist(options.data), rate=0.8, name="MNIST, 80 % wrong")
-    cifar10 = data.cifar10(options.data).find_part(options.cifar_samples, 0)
+    cifar10 = data.cifar10(options.data).part(options.cifar_samples, 0)
     cifar10_wrong = session.upload(cifar10, rate=0.4, name="CIFAR-10, 40 % wrong")
     with fleet(stack):
         session.audit(mnist, "audit of MNIST", least_auc=0.99)

@@ -30,7 +30,7 @@ class Samples:
         """Return K."""
         return int(self.labels_N.max()) + 1
 
-    def find_part(self, count: int | None, seed: int) -> "Samples":
+    def part(self, count: int | None, seed: int) -> "Samples":
         """Return a random part of `count` samples, in their order; None: all of them."""
         if count is None or count >= len(self.labels_N):
             return self

@@ -68,7 +68,7 @@ def planted(load: Load, plant: Plant) -> Make:
     """Return a task of clean data whose labels are made wrong."""
 
     def make(folder: Path, seed: int, count: int | None) -> Task:
-        samples = load(folder).find_part(count, seed)
+        samples = load(folder).part(count, seed)
         return Task(
             inputs=samples.inputs,
             given_N=plant(samples.labels_N, samples.class_count, seed),
@@ -84,9 +84,9 @@ def _human(label_set: str) -> Make:
         samples = datasets.cifar10(folder)
         given_N = Samples(inputs=samples.inputs, labels_N=datasets.cifar10_labels(folder, label_set))
         return Task(
-            inputs=samples.find_part(count, seed).inputs,
-            given_N=given_N.find_part(count, seed).labels_N,
-            true_N=samples.find_part(count, seed).labels_N,
+            inputs=samples.part(count, seed).inputs,
+            given_N=given_N.part(count, seed).labels_N,
+            true_N=samples.part(count, seed).labels_N,
             class_count=samples.class_count,
         )
 

@@ -54,10 +54,10 @@ def _human_vehicles(folder: Path, seed: int, count: int | None) -> Task:
     kept_N = np.isin(samples.labels_N, VEHICLES) & np.isin(given_N, VEHICLES)
     truth = _of_classes(Samples(inputs=samples.inputs[kept_N], labels_N=samples.labels_N[kept_N]), VEHICLES)
     given = _of_classes(Samples(inputs=samples.inputs[kept_N], labels_N=given_N[kept_N]), VEHICLES)
-    part = truth.find_part(count, seed)
+    part = truth.part(count, seed)
     return Task(
         inputs=part.inputs,
-        given_N=given.find_part(count, seed).labels_N,
+        given_N=given.part(count, seed).labels_N,
         true_N=part.labels_N,
         class_count=len(VEHICLES),
     )
@@ -71,7 +71,7 @@ def _hard(load: Load, rate: float) -> Make:
     """
 
     def make(folder: Path, seed: int, count: int | None) -> Task:
-        samples = load(folder).find_part(count, seed)
+        samples = load(folder).part(count, seed)
         random = np.random.default_rng(seed)
         rows_ND = samples.inputs.reshape(len(samples.inputs), -1).astype(np.float64)
         others_NK = _beginner(rows_ND, samples.labels_N, random).predict_proba(rows_ND)

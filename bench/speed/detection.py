@@ -48,7 +48,7 @@ def measured(options: argparse.Namespace) -> list[Figure]:
     """Train once and tell when the ranking was how good; seconds exclude looking at it."""
     name = options.goal or ("cifar10" if options.device.startswith("cuda") else "mnist")
     goal, source = GOALS[name], {"mnist": data.mnist, "cifar10": data.cifar10}[name](options.data)
-    samples = source.find_part(options.detection_samples, 0)
+    samples = source.part(options.detection_samples, 0)
     given_N, is_error_N = uniform(
         samples.labels_N, class_count=samples.class_count, rate=goal.noise_rate, seed=0
     )

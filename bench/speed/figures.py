@@ -94,7 +94,7 @@ def table(figures: Sequence[Figure]) -> str:
     for each in figures:
         compared = "" if each.ratio is None else f"{each.ratio:.2f} of {each.against}"
         lines.append(
-            f"| {each.find_part} | {each.name} | {each.value:,.4g} {each.unit} | {compared} "
+            f"| {each.part} | {each.name} | {each.value:,.4g} {each.unit} | {compared} "
             f"| {each.bar or ''} | {each.limit or ''} |"
         )
     return "\n".join(lines)

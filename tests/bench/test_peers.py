@@ -56,10 +56,10 @@ def test_chance_knows_nothing_of_the_noise_of_its_seed() -> None:
 
 def test_a_part_of_a_dataset_is_the_same_for_the_same_seed() -> None:
     samples = Samples(inputs=np.arange(100)[:, None], labels_N=np.arange(100) % 2)
-    first, again, other = (samples.find_part(10, seed).inputs[:, 0] for seed in (1, 1, 2))
+    first, again, other = (samples.part(10, seed).inputs[:, 0] for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
-    assert samples.find_part(None, 1) is samples
+    assert samples.part(None, 1) is samples
 
 
 def test_figures_of_a_ranking_and_a_cut_by_hand() -> None:
@@ -77,7 +77,7 @@ def test_figures_of_a_ranking_and_a_cut_by_hand() -> None:
 
 @pytest.mark.parametrize("detector", ["limit", "aum", "cleanlab", "random"])
 def test_every_detector_answers_on_few_samples(detector: str) -> None:
-    samples = digits(NOWHERE).find_part(200, 0)
+    samples = digits(NOWHERE).part(200, 0)
     given = uniform(0.2)(samples.labels_N, 10, 0)
     task = Task(inputs=samples.inputs, given_N=given, true_N=samples.labels_N, class_count=10)
     config = resolve(
