@@ -32,8 +32,8 @@ FLOORS = {
         "embedded", "client", "cli", "",
     ),
     "models": (
-        "catalogue", "paper", "paper/objectives", "networks", "configuration", "inputs", "acceleration",
-        "training", "label_errors", "data_issues",
+        "catalogue", "paper", "paper/objectives", "networks", "configuration", "kinds", "inputs",
+        "acceleration", "training", "label_errors", "data_issues",
     ),
     "worker": (
         "jobs", "formats/shared", "formats/pictures", "formats/archives", "formats/arrays", "formats/tables",

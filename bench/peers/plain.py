@@ -10,8 +10,9 @@ from torch import Tensor
 from bench.peers.tasks import Task
 from models.configuration.training_config import TrainingConfig
 from models.inputs import standardisation
-from models.inputs.batches import Preparation, batch_bounds, place
+from models.inputs.batches import batch_bounds, place
 from models.inputs.shuffling import Shuffling
+from models.kinds.trained_kinds import Preparation, find_trained_kind
 from models.training.learner import Learner, learning_rate
 
 OnBatch = Callable[[Tensor, Tensor, Tensor], None]
@@ -56,9 +57,10 @@ def probabilities(
     learner: Learner, prepare: Preparation, inputs: npt.NDArray[np.generic]
 ) -> npt.NDArray[np.float32]:
     """Return the trained network's softmax [N, K] of other samples."""
+    device = next(learner.classifier.parameters()).device
     batches = [
         learner.judge_logits(
-            prepare.plain(torch.from_numpy(inputs[start : start + JUDGING_BATCH]).to(prepare.device))
+            prepare.plain(torch.from_numpy(inputs[start : start + JUDGING_BATCH]).to(device))
         )
         for start in range(0, len(inputs), JUDGING_BATCH)
     ]
@@ -69,9 +71,5 @@ def probabilities(
 def _preparation(
     inputs: npt.NDArray[np.generic], config: TrainingConfig, device: torch.device
 ) -> Preparation:
-    return Preparation(
-        standardisation=standardisation.measure(inputs, device),
-        input_size=config.input_size,
-        augmentation=config.augmentation,
-        device=device,
-    )
+    scale = standardisation.measure(inputs, device)
+    return find_trained_kind(inputs).make_preparation(config, scale, device)

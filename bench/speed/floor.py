@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.acceleration.cuda_graphs import Replayed, can_replay
 from models.configuration.training_config import TrainingConfig
-from models.inputs.batches import memory_format
 from models.networks import architectures
+from models.networks.memory_layout import choose_memory_format
 from models.paper import limit
 from models.training.learner import classifier_shape
 
@@ -28,7 +28,7 @@ class Floor:
         self, config: TrainingConfig, *, channels: int, class_count: int, device: torch.device
     ) -> None:
         shape = classifier_shape(config, channels=channels, class_count=class_count)
-        layout = memory_format(device)
+        layout = choose_memory_format(device)
         self._device, self._config = device, config
         self._networks = [
             architectures.build(config.network, each, seed=seed).to(device).to(memory_format=layout).train()

@@ -1,13 +1,10 @@
 """Samples that stand in the data more than once: copies, and those that hardly differ.
 
 Near duplicates are sought among the nearest neighbours by a network's features and confirmed by what is
-stored: a network finds all roses alike, but their pixels are not. Likeness is, of two pictures, the
-correlation of their pixels, of one of them mirrored if that is higher (so that another size, encoding or
-brightness does not hide it); of two rows of features, 1 less their root mean square difference in standard
-deviations. Shape suffixes: N samples, k neighbours, P pairs.
+stored: a network finds all roses alike, but their pixels are not. How alike two samples are is a matter of
+their kind (`models.kinds.compared_kinds`). Shape suffixes: N samples, k neighbours, P pairs.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,13 +13,11 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from models.data_issues.fingerprints import IMAGE_DIMENSIONS, THUMBNAIL_SIDE, Inputs, Survey, Thumbnails
+from models.data_issues.fingerprints import Fingerprints, Thumbnails
 from models.data_issues.neighbours import Neighbours
+from models.kinds.compared_kinds import find_compared_kind
+from models.kinds.sample_arrays import Inputs
 
-LIKE = 0.95
-"""Likeness below which two samples are no near duplicates."""
-ENOUGH_PIXELS = 32 * 32
-"""Pixels from which LIKE holds; of fewer, likeness must be higher: they correlate by chance."""
 UNUSUAL = 0.1
 """They lack at most this share of what the middle pair of neighbours lacks: strokes of a pen are alike."""
 THUMBNAILS_LIKE = 0.9
@@ -33,9 +28,7 @@ COMPARED_MAX = 2_000_000
 """Pairs of pictures whose pixels are compared; of more, those with the most similar thumbnails."""
 PAIR_BLOCK = 500
 CACHED_BYTES = 2**18
-"""Of both pictures as floats: pairs are compared while they are in the processor's own cache."""
-ROWS_MEASURED = 100_000
-NOTHING = 1e-12
+"""Of both samples as floats: pairs are compared while they are in the processor's own cache."""
 
 Index = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -52,26 +45,27 @@ class Groups:
     """To the most similar other sample of the group that it was compared with; 1 for copies."""
 
 
-def exact(found: Survey) -> Groups:
+def exact(found: Fingerprints) -> Groups:
     """Return the groups of samples with the very same pixels or features."""
     sizes_N = np.bincount(found.copy_of_N, minlength=len(found.copy_of_N))
     position = np.flatnonzero(sizes_N[found.copy_of_N] > 1)
     return _ordered(found.copy_of_N[position], position, np.ones(len(position), dtype=np.float32))
 
 
-def near(inputs: Inputs, found: Survey, neighbours: Neighbours) -> Groups:
+def near(inputs: Inputs, found: Fingerprints, neighbours: Neighbours) -> Groups:
     """Return the groups of samples that hardly differ; copies stand with whatever they are copies of."""
     first_P, second_P = _candidates(found, neighbours)
     thumbnail_P = np.ones(len(first_P), dtype=np.float32)
     if found.thumbnails_NT is not None:
-        thumbnail_P = _thumbnail_likeness(found.thumbnails_NT, first_P, second_P)
+        thumbnail_P = _compare_thumbnails(inputs, found.thumbnails_NT, first_P, second_P)
     is_alike_P = thumbnail_P >= THUMBNAILS_LIKE
     compared = np.flatnonzero(is_alike_P)
     if found.thumbnails_NT is not None and len(compared) > COMPARED_MAX:
         compared = compared[np.argpartition(-thumbnail_P[compared], COMPARED_MAX)[:COMPARED_MAX]]
-    likeness = _likeness(inputs, first_P[compared], second_P[compared])
+    likeness = _compare(inputs, first_P[compared], second_P[compared])
     usual = _usual(inputs, first_P, second_P, is_alike_P)
-    is_near = likeness >= max(_least(inputs), 1 - UNUSUAL * (1 - usual))
+    least = find_compared_kind(inputs).find_least_likeness(inputs)
+    is_near = likeness >= max(least, 1 - UNUSUAL * (1 - usual))
     kept = compared[is_near]
     return _linked(found.copy_of_N, first_P[kept], second_P[kept], likeness[is_near])
 
@@ -101,7 +95,7 @@ def differing(groups: Groups, value: Index) -> tuple[Index, Index]:
     return kept, partner[kept]
 
 
-def _candidates(found: Survey, neighbours: Neighbours) -> tuple[Index, Index]:
+def _candidates(found: Fingerprints, neighbours: Neighbours) -> tuple[Index, Index]:
     """Return each pair of neighbours once, of copies the first alone, and of blank pictures none."""
     count = len(found.copy_of_N)
     one = found.copy_of_N[:, None]
@@ -113,14 +107,14 @@ def _candidates(found: Survey, neighbours: Neighbours) -> tuple[Index, Index]:
     return np.divmod(sorted_P[is_first_P], count)
 
 
-def _thumbnail_likeness(thumbnails_NT: Thumbnails, first_P: Index, second_P: Index) -> Floats:
-    """Return the correlation of each pair's thumbnails, with one of them mirrored if that is higher."""
+def _compare_thumbnails(inputs: Inputs, thumbnails_NT: Thumbnails, first_P: Index, second_P: Index) -> Floats:
+    """Return the likeness of each pair's thumbnails."""
+    compare = find_compared_kind(inputs).compare_thumbnails
     likeness_P = np.empty(len(first_P), dtype=np.float32)
     for block in _blocks(len(first_P), PAIR_BLOCK):
         one = thumbnails_NT[first_P[block]].astype(np.float32)
         other = thumbnails_NT[second_P[block]].astype(np.float32)
-        mirrored = other.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)[:, :, ::-1].reshape(other.shape)
-        likeness_P[block] = np.maximum(np.vecdot(one, other), np.vecdot(one, mirrored))
+        likeness_P[block] = compare(one, other)
     return likeness_P
 
 
@@ -129,51 +123,17 @@ def _usual(inputs: Inputs, first_P: Index, second_P: Index, is_alike_P: npt.NDAr
     part = np.arange(len(first_P))[:: len(first_P) // USUAL_PAIRS + 1]
     likeness = np.zeros(len(part), dtype=np.float32)
     alike = np.flatnonzero(is_alike_P[part])
-    likeness[alike] = _likeness(inputs, first_P[part][alike], second_P[part][alike])
+    likeness[alike] = _compare(inputs, first_P[part][alike], second_P[part][alike])
     return float(np.median(likeness)) if len(likeness) else 0.0
 
 
-def _likeness(inputs: Inputs, first_P: Index, second_P: Index) -> Floats:
-    """Return the likeness of every pair, as this module defines it."""
-    is_image = inputs.ndim == IMAGE_DIMENSIONS
-    deviation_D = None if is_image else inputs[:: len(inputs) // ROWS_MEASURED + 1].std(0) + NOTHING
+def _compare(inputs: Inputs, first_P: Index, second_P: Index) -> Floats:
+    """Return the likeness of every pair, as the kind of the samples defines it."""
+    compare = find_compared_kind(inputs).make_comparison(inputs)
     likeness_P = np.empty(len(first_P), dtype=np.float32)
     for block in _blocks(len(first_P), max(1, CACHED_BYTES // (8 * inputs[:1].nbytes))):
-        one, other = inputs[first_P[block]], inputs[second_P[block]]
-        if deviation_D is not None:
-            squares = ((one - other) / deviation_D) ** 2
-            likeness_P[block] = np.maximum(1 - np.sqrt(squares.mean(1)), 0)
-        else:
-            likeness_P[block] = _correlation(one, other)
+        likeness_P[block] = compare(inputs[first_P[block]], inputs[second_P[block]])
     return likeness_P
-
-
-def _least(inputs: Inputs) -> float:
-    """Return the likeness from which two samples are near duplicates, however alike the others are."""
-    if inputs.ndim != IMAGE_DIMENSIONS:
-        return LIKE
-    pixels = math.prod(inputs.shape[1:3])
-    return 1 - (1 - LIKE) * min(1.0, pixels / ENOUGH_PIXELS)
-
-
-def _correlation(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Floats:
-    """Return the correlation of each pair's pixels, with the other one mirrored if that is higher.
-
-    A picture of one colour correlates with nothing.
-    """
-    count = len(one)
-    left, right, mirrored = (
-        np.array(pixels, dtype=np.float32, order="C").reshape(count, -1)
-        for pixels in (one, other, other[:, :, ::-1])
-    )
-    mean = right.mean(1, keepdims=True)
-    left -= left.mean(1, keepdims=True)
-    right -= mean
-    mirrored -= mean
-    squares = np.vecdot(left, left) * np.vecdot(right, right)
-    products = np.maximum(np.vecdot(left, right), np.vecdot(left, mirrored))
-    correlation: Floats = products / (np.sqrt(squares) + NOTHING)
-    return correlation
 
 
 def _linked(copy_of_N: Index, first_P: Index, second_P: Index, likeness_P: Floats) -> Groups:

@@ -10,49 +10,47 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.kinds.compared_kinds import find_compared_kind
+from models.kinds.sample_arrays import Inputs
+
 BLOCK_BYTES = 2**20
-BLANK_RANGE = 8
-"""A picture whose every channel spans at most so many of 255 levels shows nothing."""
-THUMBNAIL_SIDE = 8
 MIXER = np.uint64(0x9E3779B97F4A7C15)
 MIXER_SHIFT = np.uint64(29)
 
-IMAGE_DIMENSIONS = 4  # N, H, W, C
-
-Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Index = npt.NDArray[np.int64]
 Thumbnails = npt.NDArray[np.float16]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
-    """What was seen."""
+class Fingerprints:
+    """What was seen of every sample."""
 
     copy_of_N: Index
-    """The first position with the very same pixels or features; its own where there is none before it."""
+    """The first position with the very same content; its own where there is none before it."""
     is_blank_N: npt.NDArray[np.bool_]
-    """Whether a picture is of one colour; never for features."""
+    """Whether a sample shows nothing, by its kind's own rule."""
     thumbnails_NT: Thumbnails | None
-    """Small grey pictures with mean 0 and length 1 (0 for blank ones); None for features."""
+    """Small vectors of length 1 (0 for blank samples); None for kinds without thumbnails."""
 
 
-def survey(inputs: Inputs) -> Survey:
+def take_fingerprints(inputs: Inputs) -> Fingerprints:
     """Look at every sample once, block by block; `inputs` may be memory-mapped."""
-    is_image = inputs.ndim == IMAGE_DIMENSIONS
-    count = len(inputs)
+    kind, count = find_compared_kind(inputs), len(inputs)
     hash_N = np.empty(count, dtype=np.uint64)
     is_blank_N = np.zeros(count, dtype=np.bool_)
-    thumbnails_NT = np.empty((count, THUMBNAIL_SIDE**2), dtype=np.float16) if is_image else None
-    for block in blocks(inputs):
+    thumbnails_NT = np.empty((count, kind.thumbnail_size), dtype=np.float16) if kind.thumbnail_size else None
+    for block in split_blocks(inputs):
         rows = np.array(inputs[block])
-        hash_N[block] = _hashes(rows.reshape(len(rows), -1))
+        hash_N[block] = _hash_rows(rows.reshape(len(rows), -1))
+        is_blank_N[block] = kind.find_blanks(rows)
         if thumbnails_NT is not None:
-            is_blank_N[block] = _is_blank(rows)
-            thumbnails_NT[block] = _thumbnails(rows)
-    return Survey(copy_of_N=_copies(inputs, hash_N), is_blank_N=is_blank_N, thumbnails_NT=thumbnails_NT)
+            thumbnails_NT[block] = kind.make_thumbnails(rows)
+    return Fingerprints(
+        copy_of_N=_find_copies(inputs, hash_N), is_blank_N=is_blank_N, thumbnails_NT=thumbnails_NT
+    )
 
 
-def blocks(inputs: Inputs) -> Iterator[slice]:
+def split_blocks(inputs: Inputs) -> Iterator[slice]:
     """Yield slices of about `BLOCK_BYTES` of rows each."""
     row_bytes = inputs[:1].nbytes
     rows = max(1, BLOCK_BYTES // max(row_bytes, 1))
@@ -60,7 +58,7 @@ def blocks(inputs: Inputs) -> Iterator[slice]:
         yield slice(start, min(start + rows, len(inputs)))
 
 
-def _hashes(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+def _hash_rows(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
     """Return a hash of each row's bytes [B]; equal rows share it, others hardly ever do."""
     bytes_BR = rows.view(np.uint8)
     missing = -bytes_BR.shape[1] % 8
@@ -72,7 +70,7 @@ def _hashes(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
     return hash_B
 
 
-def _copies(inputs: Inputs, hash_N: npt.NDArray[np.uint64]) -> Index:
+def _find_copies(inputs: Inputs, hash_N: npt.NDArray[np.uint64]) -> Index:
     """Return the first position with the same content, compared byte by byte where hashes agree."""
     _, first, group_N = np.unique(hash_N, return_index=True, return_inverse=True)
     copy_of_N = first[group_N].astype(np.int64)
@@ -84,37 +82,3 @@ def _copies(inputs: Inputs, hash_N: npt.NDArray[np.uint64]) -> Index:
         differing = part[~same.reshape(len(part), -1).all(axis=1)]
         copy_of_N[differing] = differing
     return copy_of_N
-
-
-def _is_blank(rows_BHWC: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Return which pictures are of one colour [B].
-
-    Rows first, here and in thumbnails: numpy goes through three channels one by one, ten times as slowly.
-    """
-    count, height, width, channels = rows_BHWC.shape
-    lines = rows_BHWC.reshape(count, height, width * channels)
-    highest, lowest = (
-        each.reshape(count, width, channels) for each in (lines.max(axis=1), lines.min(axis=1))
-    )
-    blank_B: npt.NDArray[np.bool_] = (highest.max(axis=1) - lowest.min(axis=1) <= BLANK_RANGE).all(axis=1)
-    return blank_B
-
-
-def _thumbnails(rows_BHWC: npt.NDArray[Any]) -> Thumbnails:
-    count, height, width, channels = rows_BHWC.shape
-    lines = rows_BHWC.reshape(count, height, width * channels)
-    small = _means(lines, axis=1).reshape(count, THUMBNAIL_SIDE, width, channels).sum(axis=3) / channels
-    flat = _means(small, axis=2).reshape(count, -1)
-    flat -= flat.mean(axis=1, keepdims=True)
-    length = np.sqrt((flat**2).sum(axis=1, keepdims=True))
-    thumbnails: Thumbnails = (flat / np.maximum(length, 1.0)).astype(np.float16)
-    return thumbnails
-
-
-def _means(values: npt.NDArray[Any], *, axis: int) -> npt.NDArray[np.float32]:
-    """Return the means of as many parts of an axis as a thumbnail has pixels along it."""
-    borders = np.arange(THUMBNAIL_SIDE + 1) * values.shape[axis] // THUMBNAIL_SIDE
-    sums = np.add.reduceat(values, borders[:-1], axis=axis, dtype=np.float32)
-    lengths = np.maximum(np.diff(borders), 1).astype(np.float32)
-    means: npt.NDArray[np.float32] = sums / np.expand_dims(lengths, 2 - axis)
-    return means

@@ -1,31 +1,25 @@
 """The way from an array of samples to a network's input: placed once, then one gather per batch.
 
-Shape suffixes: N samples, B of them in a batch, H x W pixels, C channels (or features).
+Shape suffixes: N samples, B of them in a batch.
 """
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from models.configuration.training_config import TrainingConfig
-from models.inputs import augmentation
 from models.inputs.device_memory import resident_bytes_max
-from models.inputs.standardisation import Standardisation
+from models.kinds.sample_arrays import Inputs
+from models.kinds.trained_kinds import find_trained_kind
 
-IMAGE_DIMENSIONS = 4  # N, H, W, C
 PLACING_ROWS = 2_048
 JUDGING_BATCH = 1_024
 """Samples that are judged at a time."""
-
-Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 
 class Rows(Protocol):
@@ -82,72 +76,17 @@ class StreamedRows:
         return index_B.to(self._device), rows_B.to(self._device, non_blocking=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Preparation:
-    """Turns raw rows into what a network takes: resized, augmented, standardised float32."""
-
-    standardisation: Standardisation
-    input_size: int | None
-    augmentation: str
-    device: torch.device
-
-    def training(self, rows_B: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the batch with random augmentation, [B, C, S, S] or [B, D]."""
-        if self.input_size is None or self.augmentation == "none":
-            return self.plain(rows_B)
-        stored = resized(rows_B, augmentation.stored_size(self.augmentation, self.input_size))
-        size = augmentation.crop_size(self.augmentation, self.input_size)
-        return self._network_input(augmentation.random_crops(stored, size, generator), self.input_size)
-
-    def plain(self, rows_B: Tensor) -> Tensor:
-        """Return the batch without augmentation, [B, C, S, S] or [B, D]."""
-        if self.input_size is None:
-            return self.standardisation(rows_B)
-        stored = resized(rows_B, augmentation.stored_size(self.augmentation, self.input_size))
-        return self._network_input(augmentation.centre_crop(stored, self.input_size), self.input_size)
-
-    def _network_input(self, images_BHWC: Tensor, size: int) -> Tensor:
-        """Standardise, pad with the mean colour to `size`, and put channels where the device wants them."""
-        images_BCHW = self.standardisation(images_BHWC).permute(0, 3, 1, 2)
-        missing = size - images_BCHW.shape[2]
-        if missing:
-            before, after = missing // 2, missing - missing // 2
-            images_BCHW = functional.pad(images_BCHW, (before, after, before, after))
-        return images_BCHW.contiguous(memory_format=memory_format(self.device))
-
-
-def memory_format(device: torch.device) -> torch.memory_format:
-    """Return the layout in which convolutions are fastest: channels last on GPUs and on CPUs with AVX-512.
-
-    On CPUs with AVX2 alone it measured 5 to 15 % slower (bench/defaults/RESULTS.md).
-    """
-    has_avx512 = torch.cpu.get_capabilities().get("avx512_f", False)
-    return torch.channels_last if device.type == "cuda" or has_avx512 else torch.contiguous_format
-
-
-def resized(images_BHWC: Tensor, side: int) -> Tensor:
-    """Return uint8 images [B, side, side, C], bilinear, antialiased; the same tensor where it fits."""
-    if images_BHWC.shape[1:3] == (side, side):
-        return images_BHWC
-    images_BCHW = images_BHWC.permute(0, 3, 1, 2).float()
-    scaled = functional.interpolate(images_BCHW, (side, side), mode="bilinear", antialias=True)
-    return scaled.round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous()
-
-
 def place(inputs: Inputs, config: TrainingConfig, device: torch.device) -> Rows:
-    """Return the samples as one tensor on the device, resized once, or streamed where they do not fit."""
-    is_image = inputs.ndim == IMAGE_DIMENSIONS
-    shape = inputs.shape
-    if is_image:
-        assert config.input_size is not None
-        side = augmentation.stored_size(config.augmentation, config.input_size)
-        shape = (len(inputs), side, side, inputs.shape[3])
+    """Return the samples as one tensor on the device, fitted once, or streamed where they take too much."""
+    kind = find_trained_kind(inputs)
+    shape = kind.find_placed_shape(inputs.shape, config)
     if int(np.prod(shape, dtype=np.int64)) * inputs.itemsize > resident_bytes_max(device):
         return StreamedRows(inputs, device)
-    rows = torch.empty(shape, dtype=torch.uint8 if is_image else torch.float32, device=device)
+    stored_dtype = torch.from_numpy(np.empty(0, dtype=inputs.dtype)).dtype
+    rows = torch.empty(shape, dtype=stored_dtype, device=device)
     for start in range(0, len(inputs), PLACING_ROWS):
         chunk = torch.from_numpy(np.array(inputs[start : start + PLACING_ROWS])).to(device)
-        rows[start : start + PLACING_ROWS] = resized(chunk, shape[1]) if is_image else chunk
+        rows[start : start + PLACING_ROWS] = kind.fit_rows(chunk, shape)
     return ResidentRows(rows)
 
 

@@ -7,17 +7,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from models.inputs.batches import Inputs
+from models.catalogue.kinds import find_kind
+from models.kinds.sample_arrays import Inputs
 
 
 def checked_labels(inputs: Inputs, labels_N: npt.NDArray[np.integer[Any]], class_count: int) -> Tensor:
     """Return the labels as an int64 tensor; raise ValueError where samples or labels cannot be trained on."""
-    is_image = inputs.dtype == np.uint8 and inputs.ndim == 4  # noqa: PLR2004  # N, H, W, C
-    is_features = inputs.dtype == np.float32 and inputs.ndim == 2  # noqa: PLR2004  # N, D
-    if not (is_image or is_features):
-        raise ValueError(
-            f"Samples are uint8 [N, H, W, C] or float32 [N, D], not {inputs.dtype} {list(inputs.shape)}."
-        )
+    find_kind(inputs.shape[1:], inputs.dtype)
     if labels_N.shape != (len(inputs),) or not np.issubdtype(labels_N.dtype, np.integer):
         raise ValueError(
             f"{len(inputs)} samples need as many whole labels, not {labels_N.dtype} {labels_N.shape}."

@@ -1,39 +1,23 @@
 """Zero mean and unit variance per colour channel or feature."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-OUTLIER_LIMIT = 10.0
-"""Standardised values are cut here, so that one absurd feature value cannot drown a batch."""
-IMAGES_MEASURED = 10_000
+from models.kinds.sample_arrays import Inputs
+from models.kinds.standard_scale import Standardisation
+from models.kinds.trained_kinds import find_trained_kind
+
 CHUNK_ROWS = 1_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standardisation:
-    """(x - mean) / deviation, cut at `OUTLIER_LIMIT`; over the last axis of what it is given."""
+def measure(inputs: Inputs, device: torch.device) -> Standardisation:
+    """Return the standardisation of samples [N, ...], measured on as many of them as their kind needs.
 
-    mean_C: Tensor
-    deviation_C: Tensor
-
-    def __call__(self, values: Tensor) -> Tensor:
-        """Return standardised float32 values of the same shape."""
-        standard = (values.float() - self.mean_C) / self.deviation_C
-        return standard.clamp(-OUTLIER_LIMIT, OUTLIER_LIMIT)
-
-
-def measure(inputs: npt.NDArray[np.uint8] | npt.NDArray[np.float32], device: torch.device) -> Standardisation:
-    """Return the standardisation of images [N, H, W, C] or features [N, D].
-
-    Images are measured on at most `IMAGES_MEASURED` of them, evenly spread; features on all rows, because a
-    feature may be constant but for a few. Raises ValueError for features that are not finite.
+    Raises ValueError for values that are not finite.
     """
-    is_image = inputs.dtype == np.uint8
-    step = max(1, len(inputs) // IMAGES_MEASURED) if is_image else 1
+    most = find_trained_kind(inputs).measured_max
+    step = 1 if most is None else max(1, len(inputs) // most)
     # Differences to the first row keep the digits of features with a large mean.
     origin_C = inputs[0].reshape(-1, inputs.shape[-1]).mean(0, dtype=np.float64)
     count, total_C, square_C = 0, np.zeros_like(origin_C), np.zeros_like(origin_C)

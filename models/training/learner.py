@@ -16,10 +16,10 @@ from models.acceleration.cuda_graphs import Replayed, can_replay
 from models.acceleration.data_parallel import Group
 from models.acceleration.side_by_side import SideBySide, TwoStreams, can_run
 from models.configuration.training_config import TrainingConfig
-from models.inputs.batches import memory_format
 from models.networks import architectures
 from models.networks.architectures import Network, NetworkShape
 from models.networks.dropout import Dropout
+from models.networks.memory_layout import choose_memory_format
 from models.paper.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
 from models.paper.objectives.forward_correction import transition_matrix
 
@@ -120,7 +120,7 @@ class Learner:
             if isinstance(layer, Dropout):
                 layer.generator = self._generator
         self._group.synchronise(network)
-        placed = network.to(self._device).to(memory_format=memory_format(self._device))
+        placed = network.to(self._device).to(memory_format=choose_memory_format(self._device))
         if self._config.compiled:
             compile_parts(placed, self._device)
         return placed

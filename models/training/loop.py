@@ -18,9 +18,11 @@ from models.acceleration.data_parallel import Group
 from models.catalogue.methods import NEEDS_PARENT
 from models.configuration.training_config import TrainingConfig, check_fits
 from models.inputs import standardisation
-from models.inputs.batches import JUDGING_BATCH, Inputs, Preparation, batch_bounds, place
+from models.inputs.batches import JUDGING_BATCH, batch_bounds, place
 from models.inputs.input_checks import checked_labels
 from models.inputs.shuffling import Shuffling
+from models.kinds.sample_arrays import Inputs
+from models.kinds.trained_kinds import find_trained_kind
 from models.training.competence import strength
 from models.training.epoch_tally import EpochTally
 from models.training.feature_recorder import FeatureRecorder
@@ -153,12 +155,7 @@ class _Training:
         self._labels_N = labels_N.to(device)
         self._standardisation = standardisation.measure(inputs, device)
         self._rows = place(inputs, config, device)
-        self._prepare = Preparation(
-            standardisation=self._standardisation,
-            input_size=config.input_size,
-            augmentation=config.augmentation,
-            device=device,
-        )
+        self._prepare = find_trained_kind(inputs).make_preparation(config, self._standardisation, device)
         self._shuffling = Shuffling(
             sample_count=len(labels_N), validation_fraction=config.validation_fraction, seed=config.seed
         )

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from models.configuration.training_config import TrainingConfig, check_fits
-from models.inputs.batches import Inputs, Preparation, batch_bounds, place
-from models.inputs.standardisation import Standardisation
+from models.inputs.batches import batch_bounds, place
+from models.kinds.sample_arrays import Inputs
+from models.kinds.standard_scale import Standardisation
+from models.kinds.trained_kinds import find_trained_kind
 from models.networks import architectures
 from models.training.learner import classifier_shape
 
@@ -44,15 +46,11 @@ def class_probabilities(
     shape = classifier_shape(config, channels=inputs.shape[-1], class_count=class_count)
     network = architectures.build(config.network, shape, seed=0).to(place_of).eval()
     network.load_state_dict(model_state)
-    prepare = Preparation(
-        standardisation=Standardisation(
-            mean_C=torch.from_numpy(input_mean).to(place_of),
-            deviation_C=torch.from_numpy(input_deviation).to(place_of),
-        ),
-        input_size=config.input_size,
-        augmentation=config.augmentation,
-        device=place_of,
+    standardisation = Standardisation(
+        mean_C=torch.from_numpy(input_mean).to(place_of),
+        deviation_C=torch.from_numpy(input_deviation).to(place_of),
     )
+    prepare = find_trained_kind(inputs).make_preparation(config, standardisation, place_of)
     batches = place(inputs, config, place_of).read(
         torch.arange(len(inputs)), batch_bounds(len(inputs), BATCH)
     )

@@ -11,8 +11,10 @@ import pyarrow as pa
 from app.tables import IssueKind
 from models.data_issues import duplicates, outliers
 from models.data_issues.duplicates import Groups
-from models.data_issues.fingerprints import Inputs, Survey, survey
+from models.data_issues.fingerprints import Fingerprints, take_fingerprints
 from models.data_issues.neighbours import Neighbours
+from models.kinds.compared_kinds import find_compared_kind
+from models.kinds.sample_arrays import Inputs
 
 LISTED_MAX = 100_000
 """Rows of one kind that are listed; all are counted."""
@@ -61,7 +63,7 @@ class _List:
 
 def found(looked: Looked) -> tuple[pa.Table, Counts]:
     """Return the rows of all lists (SCHEMA), and how many samples and groups each has in all."""
-    lists = [*_in_pack(looked, survey(looked.inputs)), _unreadable(looked), _rare_classes(looked)]
+    lists = [*_in_pack(looked, take_fingerprints(looked.inputs)), _unreadable(looked), _rare_classes(looked)]
     tables = [_table(each) for each in lists]
     counts: Counts = {
         str(each.kind): {"count": each.count, "groups": each.group_count} for each in lists if each.count
@@ -85,7 +87,7 @@ def _table(each: _List) -> pa.Table:
     return pa.table(arrays, schema=SCHEMA)
 
 
-def _in_pack(looked: Looked, seen: Survey) -> Iterator[_List]:
+def _in_pack(looked: Looked, seen: Fingerprints) -> Iterator[_List]:
     copies = duplicates.exact(seen)
     yield _groups(looked, IssueKind.EXACT_DUPLICATE, copies, copies.position, sentence="same content as {}")
     together = copies
@@ -113,7 +115,8 @@ def _in_pack(looked: Looked, seen: Survey) -> Iterator[_List]:
         sentence="duplicate of {} in split {!r}",
         of_partner=splits,
     )
-    yield _samples(looked, IssueKind.BLANK, np.flatnonzero(seen.is_blank_N), "a picture of one colour")
+    blank_detail = find_compared_kind(looked.inputs).blank_detail
+    yield _samples(looked, IssueKind.BLANK, np.flatnonzero(seen.is_blank_N), blank_detail)
 
 
 def _groups(

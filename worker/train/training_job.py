@@ -33,7 +33,7 @@ from models.configuration.training_config import TrainingConfig, resolve
 from models.data_issues.neighbour_search import nearest
 from models.data_issues.neighbours import Neighbours, disagreement
 from models.data_issues.neighbours import score as neighbour_score
-from models.inputs.batches import Inputs
+from models.kinds.sample_arrays import Inputs
 from models.label_errors import posterior
 from models.networks import pretrained
 from models.networks.architectures import PRETRAINED
@@ -256,7 +256,7 @@ def _backbone(settings: Settings, name: str) -> nn.Module:
 
 def _features(pack: Inputs, name: str, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Inputs:
     return pretrained.features(
-        pack,  # type: ignore[arg-type]  # an audit with a backbone is one of pictures
+        pack,
         _backbone(settings, name),
         side=pretrained.side_of(name, device=job.devices[0]),
         device=job.devices[0],

@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.configuration.training_config import TrainingConfig
-from models.inputs import augmentation, batches, standardisation
+from models.inputs import batches, standardisation
 from models.inputs.batches import ResidentRows, StreamedRows, batch_bounds
+from models.kinds import image_augmentation
+from models.kinds.image_inputs import resize
+from models.kinds.standard_scale import OUTLIER_LIMIT
+from models.kinds.trained_kinds import find_trained_kind
 
 CPU = torch.device("cpu")
 
@@ -66,7 +70,7 @@ def test_features_keep_their_digits_constants_become_0_and_outliers_are_cut() ->
     standard = standardisation.measure(features, CPU)(torch.from_numpy(features)).numpy()
     assert standard[:, 0].std() == pytest.approx(1, rel=1e-3)
     assert (standard[:, 1] == 0).all()
-    assert standard[0, 2] == standardisation.OUTLIER_LIMIT
+    assert standard[0, 2] == OUTLIER_LIMIT
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -79,7 +83,7 @@ def test_features_that_are_not_finite_are_refused_by_column(value: float) -> Non
 
 def test_random_crops_are_windows_of_their_own_images_some_mirrored() -> None:
     images = torch.arange(200 * 6 * 6).reshape(200, 6, 6, 1)
-    crops = augmentation.random_crops(images, 4, torch.Generator().manual_seed(0))
+    crops = image_augmentation.random_crops(images, 4, torch.Generator().manual_seed(0))
     seen = set()
     for image, crop in zip(images, crops, strict=True):
         windows = {
@@ -99,12 +103,8 @@ def test_flip_crop_pads_with_the_mean_and_keeps_the_size(configure: Callable[...
     images = np.full((4, 32, 32, 3), 10, dtype=np.uint8)
     images[:2] = 30
     config = configure(images, 2, network="small_cnn", augmentation="flip_crop", input_size=32)
-    prepare = batches.Preparation(
-        standardisation=standardisation.measure(images, CPU),
-        input_size=config.input_size,
-        augmentation=config.augmentation,
-        device=CPU,
-    )
+    scale = standardisation.measure(images, CPU)
+    prepare = find_trained_kind(images).make_preparation(config, scale, CPU)
     batch = prepare.training(torch.from_numpy(images), torch.Generator().manual_seed(0))
     assert batch.shape == (4, 3, 32, 32)
     assert (batch[:, :, :2] == 0).all()
@@ -113,15 +113,15 @@ def test_flip_crop_pads_with_the_mean_and_keeps_the_size(configure: Callable[...
 
 
 def test_paper_sizes_of_photographs() -> None:
-    assert augmentation.stored_size("resize_crop_flip", 224) == 256
-    assert augmentation.crop_size("resize_crop_flip", 224) == 224
-    assert augmentation.crop_size("flip_crop", 32) == 28
+    assert image_augmentation.stored_size("resize_crop_flip", 224) == 256
+    assert image_augmentation.crop_size("resize_crop_flip", 224) == 224
+    assert image_augmentation.crop_size("flip_crop", 32) == 28
 
 
 def test_resizing_keeps_a_flat_image_flat_and_halves_by_averaging() -> None:
     images = torch.zeros(1, 8, 8, 1, dtype=torch.uint8)
     images[:, :, 4:] = 200
-    half = batches.resized(images, 4)[0, :, :, 0]
+    half = resize(images, 4)[0, :, :, 0]
     assert half[:, 0].unique().tolist() == [0]
     assert half[:, -1].unique().tolist() == [200]
-    assert batches.resized(images, 8) is images
+    assert resize(images, 8) is images

@@ -1,0 +1,54 @@
+"""How alike two rows of features are: 1 less their root mean square difference in standard deviations.
+
+Shape suffixes: N samples, B of a block, P pairs, D features.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.kinds.sample_arrays import Inputs
+
+LIKE = 0.95
+"""Likeness below which two rows are no near duplicates."""
+ROWS_MEASURED = 100_000
+NOTHING = 1e-12
+
+Rows = npt.NDArray[Any]
+Likeness = npt.NDArray[np.float32]
+
+
+class FeatureLikeness:
+    """See `ComparedKind`."""
+
+    blank_detail = "no features"
+    thumbnail_size = 0
+
+    def find_blanks(self, rows_BD: Rows) -> npt.NDArray[np.bool_]:
+        """Return False for all: a row of zeros is as good as any other."""
+        return np.zeros(len(rows_BD), dtype=np.bool_)
+
+    def make_thumbnails(self, rows_BD: Rows) -> npt.NDArray[np.float16]:
+        """Return none."""
+        return np.empty((len(rows_BD), 0), dtype=np.float16)
+
+    def compare_thumbnails(self, one_PT: Likeness, _: Likeness) -> Likeness:
+        """Return 1: nothing is ruled out."""
+        return np.ones(len(one_PT), dtype=np.float32)
+
+    def make_comparison(self, inputs: Inputs) -> Callable[[Rows, Rows], Likeness]:
+        """Return what compares rows, with the deviations measured once."""
+        deviation_D = inputs[:: len(inputs) // ROWS_MEASURED + 1].std(0) + NOTHING
+
+        def compare(one_PD: Rows, other_PD: Rows) -> Likeness:
+            squares = ((one_PD - other_PD) / deviation_D) ** 2
+            likeness_P: Likeness = np.maximum(1 - np.sqrt(squares.mean(1)), 0)
+            return likeness_P
+
+        return compare
+
+    def find_least_likeness(self, _: Inputs) -> float:
+        """Return the same for all."""
+        return LIKE

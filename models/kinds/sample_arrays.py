@@ -1,0 +1,8 @@
+"""The array that samples of any kind come in."""
+
+from typing import Any
+
+import numpy.typing as npt
+
+Inputs = npt.NDArray[Any]
+"""Samples [N, ...] of one of `catalogue.kinds`, in memory or memory-mapped."""
