@@ -36,8 +36,9 @@ FLOORS = {
         "acceleration", "training", "label_errors", "data_issues",
     ),
     "worker": (
-        "jobs", "formats/shared", "formats/pictures", "formats/archives", "formats/arrays", "formats/tables",
-        "formats/packs", "formats", "ingest", "train", "finish", "maintenance", "processes",
+        "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
+        "formats/archives", "formats/arrays", "formats/tables", "formats", "ingest", "train", "finish",
+        "maintenance", "processes",
     ),
 }  # fmt: skip
 """The folders of each package from the ground up: a module imports from its own and from those below."""
@@ -148,6 +149,7 @@ def test_models_do_not_read_the_environment() -> None:
 def test_the_readers_of_uploads_know_neither_torch_nor_the_database() -> None:
     for file in [
         *(ROOT / "worker" / "formats").rglob("*.py"),
+        *(ROOT / "worker" / "kinds").rglob("*.py"),
         ROOT / "worker" / "ingest" / "pack_building.py",
     ]:
         assert not imported(file) & {"torch", "sqlalchemy", "app", "models"}, file

@@ -9,23 +9,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from worker.formats.detect import open_source
-from worker.formats.packs.pack_writing import write_features, write_images
 from worker.formats.packs.samples_table import final_keys, final_labels, final_splits, write_samples
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, Problem, ProblemLog
-from worker.formats.shared.sample import ArrayImages, EncodedImages, Ingestion
+from worker.formats.shared.sample import Ingestion
 from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
+from worker.kinds.pack_writers import write_pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from worker.formats.packs.pack_writing import Written
     from worker.formats.packs.samples_table import Labels
+    from worker.formats.packs.written_pack import Written
 
 __all__ = ["IngestError", "IngestLimits", "IngestOptions", "Ingested", "Problem", "build_pack"]
 
@@ -38,15 +38,16 @@ class Ingested:
 
     format: str
     """One of worker.formats.shared.upload_limits.FORMATS."""
-    kind: Literal["images", "features"]
+    kind: str
+    """The name of one of models.catalogue.kinds."""
     sample_count: int
     class_names: tuple[str, ...]
     """Index = label; given and true names together."""
     shape: tuple[int, ...]
-    """(H, W, C) of pictures, (D,) of features."""
-    dtype: Literal["uint8", "float32"]
+    """Of one sample: (H, W, C) of pictures, (D,) of features."""
+    dtype: str
     pack_path: Path
-    """.npy, uint8 [N, H, W, C] or float32 [N, D], memory-mappable."""
+    """.npy, `dtype` [N, *shape], memory-mappable."""
     pack_sha256: str
     labels_path: Path
     """.npy, int32 [N]: given labels."""
@@ -86,10 +87,7 @@ def build_pack(
         )
         try:
             source = open_source(files, ingestion)
-            if isinstance(source, EncodedImages | ArrayImages):
-                written = write_images(source, ingestion, pack_path, report)
-            else:
-                written = write_features(source, ingestion, pack_path, report)
+            written = write_pack(source, ingestion, pack_path, report)
             return _finished(source.format, written, ingestion, pack_path)
         except BaseException:
             pack_path.unlink(missing_ok=True)
@@ -119,11 +117,11 @@ def _finished(format_name: str, written: Written, ingestion: Ingestion, pack_pat
     np.save(labels_path, labels.given)
     return Ingested(
         format=format_name,
-        kind=written.kind,
+        kind=written.kind.name,
         sample_count=len(keys),
         class_names=labels.class_names,
         shape=written.shape,
-        dtype="uint8" if written.kind == "images" else "float32",
+        dtype=written.kind.dtype,
         pack_path=pack_path,
         pack_sha256=_sha256(pack_path),
         labels_path=labels_path,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worker.formats.archives.member_names import SPLITS
-from worker.formats.arrays.array_samples import array_images, check_lengths
 from worker.formats.arrays.unpickling import load_plain
+from worker.formats.shared.array_checks import check_lengths
 from worker.formats.shared.columns import listed
 from worker.formats.shared.label_codes import natural_key
 from worker.formats.shared.problems import IngestError, printable
 from worker.formats.shared.sample import Columns
+from worker.kinds.image_arrays import read_image_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,7 +163,7 @@ def _joined(
     )
     splits = [_split_of(batch.name) for batch in batches for _ in range(len(batch.labels))]
     columns = Columns(given=given, keys=keys, splits=splits if any(splits) else None)
-    return array_images(
+    return read_image_array(
         format_name, _on_disk([batch.pixels for batch in batches], ingestion), columns, ingestion
     )
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from worker.formats.arrays.array_samples import array_images, check_lengths
+from worker.formats.shared.array_checks import check_lengths
 from worker.formats.shared.columns import listed
 from worker.formats.shared.label_codes import natural_key
 from worker.formats.shared.problems import IngestError, printable
 from worker.formats.shared.sample import ArrayImages, Columns
+from worker.kinds.image_arrays import read_image_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ def idx_source(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
         true=np.concatenate([_codes(given, true, ingestion) for given, true in sets]) if with_truth else None,
         splits=_splits(ordered, pictures) if len(ordered) > 1 else None,
     )
-    return array_images("idx", _stacked([pictures[name] for name in ordered]), columns, ingestion)
+    return read_image_array("idx", _stacked([pictures[name] for name in ordered]), columns, ingestion)
 
 
 def _codes(given: NDArray[Any], true: NDArray[Any] | None, ingestion: Ingestion) -> NDArray[np.int32]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from worker.formats.arrays.array_samples import array_features, array_images, check_lengths
+from worker.formats.shared.array_checks import check_lengths
 from worker.formats.shared.columns import KEYS, LABELS, SPLIT_NAMES, TRUTHS, find_column, require_column
 from worker.formats.shared.label_codes import label_text
 from worker.formats.shared.problems import IngestError, printable
 from worker.formats.shared.sample import Columns
+from worker.kinds.array_readers import ARRAY_READERS, find_array_reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.formats.archives.zips import ZipArchive
-    from worker.formats.shared.sample import ArrayImages, Features, Ingestion
+    from worker.formats.shared.sample import Ingestion, Source
 
-_CONTENT = ("images", "image", "x", "features", "data", "embeddings")
+_CONTENT = (
+    *("images", "image", "x", "features", "data", "embeddings"),
+    *(name for reader in ARRAY_READERS for name in reader.names),
+)
 _GIVEN = (*LABELS, "given_labels")
 _CLASS_NAMES = ("class_names", "classes", "label_names")
 _FEATURE_NAMES = ("feature_names", "columns")
@@ -40,8 +44,8 @@ _HEADER_ERRORS = (
 )
 
 
-def npz_source(archive: ZipArchive, ingestion: Ingestion) -> ArrayImages | Features:
-    """Pictures or features of an npz with their labels."""
+def npz_source(archive: ZipArchive, ingestion: Ingestion) -> Source:
+    """Read the samples of an npz with their labels."""
     members = {name.removesuffix(".npy"): member for member, name in enumerate(archive.names)}
     names, options = list(members), ingestion.options
     content_name = require_column(names, None, _CONTENT, "pictures or features")
@@ -60,6 +64,10 @@ def npz_source(archive: ZipArchive, ingestion: Ingestion) -> ArrayImages | Featu
 
     content = mapped_array(archive, members[content_name], ingestion)
     class_names, feature_names = array(class_names_name), array(feature_names_name)
+
+    def read_feature_names() -> list[str] | None:
+        return None if feature_names is None else _texts(feature_names, "feature names", ingestion)
+
     columns = _columns(
         len(content) if content.ndim else 0,
         given=mapped_array(archive, members[given_name], ingestion),
@@ -69,11 +77,8 @@ def npz_source(archive: ZipArchive, ingestion: Ingestion) -> ArrayImages | Featu
         class_names=None if class_names is None else _texts(class_names, "class names", ingestion),
         ingestion=ingestion,
     )
-    if content.ndim == 2:  # noqa: PLR2004 - N, D
-        texts = None if feature_names is None else _texts(feature_names, "feature names", ingestion)
-        check_lengths(content.shape[1], {"feature names": None if texts is None else len(texts)})
-        return array_features("npz", content, texts, columns, ingestion)
-    return array_images("npz", content, columns, ingestion)
+    reader = find_array_reader(content_name, content)
+    return reader.read("npz", content, columns, ingestion, read_feature_names)
 
 
 def _columns(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from worker.formats.packs.pack_writing import Written
+    from worker.formats.packs.written_pack import Written
     from worker.formats.shared.sample import Ingestion
 
 _NAMES_SHOWN = 5

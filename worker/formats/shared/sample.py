@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from models.catalogue.kinds import FEATURES, IMAGES, Kind
 from worker.formats.shared.label_codes import Vocabulary
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class EncodedChunk:
 class EncodedImages:
     """Pictures in their files' own encoding."""
 
+    kind: ClassVar[Kind] = IMAGES
     format: str
     columns: Columns
     chunks: Callable[[], Iterator[EncodedChunk]]
@@ -87,6 +89,7 @@ class EncodedImages:
 class ArrayImages:
     """Pictures as one array."""
 
+    kind: ClassVar[Kind] = IMAGES
     format: str
     columns: Columns
     shape: tuple[int, int, int]
@@ -108,6 +111,7 @@ class FeatureBatch:
 class Features:
     """A table of numbers, read once from its beginning to its end."""
 
+    kind: ClassVar[Kind] = FEATURES
     format: str
     names: Sequence[str]
     batches: Iterator[FeatureBatch]
@@ -116,4 +120,12 @@ class Features:
     total: int | None = None
 
 
-Source = EncodedImages | ArrayImages | Features
+class Source(Protocol):
+    """Samples of one kind, as a reader found them; only the kind's own pack writer knows more of them."""
+
+    kind: ClassVar[Kind]
+
+    @property
+    def format(self) -> str:
+        """One of `upload_limits.FORMATS`."""
+        ...

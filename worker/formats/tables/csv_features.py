@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
-from worker.formats.arrays.array_samples import check_width, to_float32
 from worker.formats.shared.columns import (
     KEYS,
     LABELS,
@@ -26,6 +25,7 @@ from worker.formats.shared.columns import (
 from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.problems import IngestError, printable
 from worker.formats.shared.sample import Columns, FeatureBatch, Features
+from worker.kinds.feature_arrays import check_width, to_float32
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

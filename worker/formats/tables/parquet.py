@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from worker.formats.archives.archive import check_total
 from worker.formats.archives.member_names import SPLITS
-from worker.formats.arrays.array_samples import check_count, check_width, to_float32
+from worker.formats.shared.array_checks import check_count
 from worker.formats.shared.columns import (
     KEYS,
     LABELS,
@@ -30,6 +30,7 @@ from worker.formats.shared.label_codes import natural_key
 from worker.formats.shared.problems import IngestError, SampleError, printable
 from worker.formats.shared.sample import Columns, EncodedChunk, EncodedImages, FeatureBatch, Features
 from worker.formats.tables.csv_features import TableColumns, numbers, table_columns
+from worker.kinds.feature_arrays import check_width, to_float32
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,0 +1,48 @@
+"""Which kinds of data can be read from one array of samples, such as that of an npz."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from worker.kinds.feature_arrays import FeatureArrays
+from worker.kinds.image_arrays import ImageArrays
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from worker.formats.shared.sample import Columns, Ingestion, Source
+
+
+class ArrayReader(Protocol):
+    """Reads samples of one kind from an array."""
+
+    names: tuple[str, ...]
+    """Lower-case names of arrays in an npz that hold this kind and no other."""
+
+    def takes(self, array: NDArray[Any]) -> bool:
+        """Return whether an array of another name is of this kind."""
+        ...
+
+    def read(
+        self,
+        format_name: str,
+        array: NDArray[Any],
+        columns: Columns,
+        ingestion: Ingestion,
+        value_names: Callable[[], Sequence[str] | None],
+    ) -> Source:
+        """Return the samples; `value_names` reads the names of an array's columns, if it has any."""
+        ...
+
+
+ARRAY_READERS: tuple[ArrayReader, ...] = (FeatureArrays(), ImageArrays())
+"""The first that takes an array reads it; the last takes all and refuses what is no picture either."""
+
+
+def find_array_reader(name: str, array: NDArray[Any]) -> ArrayReader:
+    """Return who reads an array: by its name, else by what it looks like."""
+    named = (reader for reader in ARRAY_READERS if name.strip().lower() in reader.names)
+    fitting = (reader for reader in ARRAY_READERS if reader.takes(array))
+    return next(named, None) or next(fitting)

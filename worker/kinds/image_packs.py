@@ -1,0 +1,138 @@
+"""Pictures into a pack file: all of one size, bad ones left out and named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.catalogue.kinds import IMAGES
+from worker.formats.packs.npy import NpyWriter
+from worker.formats.packs.written_pack import Written, check_pack_bytes, find_labelled_rows, join_parts
+from worker.formats.pictures.decoding_pool import choose_target, decoded
+from worker.formats.pictures.picture_decoding import WrongGuessError
+from worker.formats.shared.problems import ProblemLog
+from worker.formats.shared.sample import ArrayImages, EncodedImages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from worker.formats.packs.written_pack import Report
+    from worker.formats.pictures.decoding_pool import DecodedChunk
+    from worker.formats.pictures.picture_decoding import Target
+    from worker.formats.shared.sample import Columns, Ingestion
+
+_SIZES_SHOWN = 20
+
+
+def write_images(
+    source: EncodedImages | ArrayImages, ingestion: Ingestion, path: Path, report: Report
+) -> Written:
+    """Decode all pictures into a pack file.
+
+    The probe's guess (one size, all grey) holds for nearly every upload. Where a later picture breaks it, the
+    pass begins anew with the wider target, so that the pack depends on the pictures only, never on the probe.
+    """
+    target = choose_target(source, ingestion.options, ingestion.limits)
+    while True:
+        problems = ProblemLog(max_listed=ingestion.problems.max_listed)
+        try:
+            written = _write_pass(source, target, replace(ingestion, problems=problems), path, report)
+        except WrongGuessError as wrong:
+            target = _widen(target, wrong, ingestion)
+            continue
+        ingestion.problems.merge(problems)
+        return written
+
+
+def _widen(target: Target, wrong: WrongGuessError, ingestion: Ingestion) -> Target:
+    """Target that also holds the picture which broke the guess."""
+    if wrong.coloured:
+        return replace(target, channels=3)
+    side = ingestion.limits.default_image_size
+    return replace(target, height=side, width=side, native=False)
+
+
+def _write_pass(
+    source: EncodedImages | ArrayImages,
+    target: Target,
+    ingestion: Ingestion,
+    path: Path,
+    report: Report,
+) -> Written:
+    shape = (target.height, target.width, target.channels)
+    columns = source.columns
+    check_pack_bytes(len(columns.given) * int(np.prod(shape)), ingestion)
+    labelled = find_labelled_rows(columns, ingestion)
+    kept: list[NDArray[np.int64]] = []
+    seen = _Seen()
+    # The pass is closed at once when anything stops it, so that no thread reads from files closed by then.
+    with (
+        NpyWriter(path, shape, IMAGES.dtype) as pack,
+        closing(decoded(source, target, ingestion.limits)) as chunks,
+    ):
+        for chunk in chunks:
+            rows = np.arange(chunk.start, chunk.start + len(chunk.kept))
+            usable = chunk.kept & labelled[rows]
+            pack.append(chunk.pixels if usable.all() else chunk.pixels[usable])
+            kept.append(rows[usable])
+            seen.add(chunk, usable)
+            for row, code, detail in chunk.failures:
+                if labelled[row]:
+                    ingestion.problems.add(_find_key(columns, row), code, detail)
+            report(int(rows[-1]) + 1, len(labelled))
+    rows = join_parts(kept, np.int64)
+    return Written(
+        kind=IMAGES,
+        shape=shape,
+        rows=rows,
+        row_numbers=rows,
+        columns=columns,
+        statistics=seen.statistics() | {"native_size": target.native or _is_unchanged(source, target)},
+        widths=join_parts(seen.widths, np.int32),
+        heights=join_parts(seen.heights, np.int32),
+        locations=source.locations() if isinstance(source, EncodedImages) else None,
+        names=source.names if isinstance(source, EncodedImages) else None,
+    )
+
+
+def _is_unchanged(source: EncodedImages | ArrayImages, target: Target) -> bool:
+    """Return whether an array goes into the pack as it is."""
+    return isinstance(source, ArrayImages) and source.shape[:2] == (target.height, target.width)
+
+
+class _Seen:
+    """Sizes, modes and encodings met in a pass."""
+
+    def __init__(self) -> None:
+        self.widths: list[NDArray[np.int32]] = []
+        self.heights: list[NDArray[np.int32]] = []
+        self.sizes: Counter[tuple[int, int]] = Counter()
+        self.modes: Counter[str] = Counter()
+        self.encodings: Counter[str] = Counter()
+
+    def add(self, chunk: DecodedChunk, usable: NDArray[np.bool_]) -> None:
+        self.widths.append(chunk.widths[usable])
+        self.heights.append(chunk.heights[usable])
+        self.sizes.update(zip(self.widths[-1].tolist(), self.heights[-1].tolist(), strict=True))
+        self.modes.update(chunk.modes)
+        self.encodings.update(chunk.encodings)
+
+    def statistics(self) -> dict[str, Any]:
+        common = sorted(self.sizes.items(), key=lambda found: (-found[1], found[0]))[:_SIZES_SHOWN]
+        return {
+            "size_count": len(self.sizes),
+            "sizes": {f"{width}x{height}": count for (width, height), count in common},
+            "modes": dict(self.modes.most_common()),
+            "encodings": dict(self.encodings.most_common()),
+        }
+
+
+def _find_key(columns: Columns, row: int) -> str:
+    """Key of a candidate: its own, else its row number."""
+    return str(row) if columns.keys is None else columns.keys[row]

@@ -1,0 +1,32 @@
+"""Who writes samples of a kind to a pack file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from worker.kinds.feature_packs import write_features
+from worker.kinds.image_packs import write_images
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from worker.formats.packs.written_pack import Report, Written
+    from worker.formats.shared.sample import Ingestion, Source
+
+
+class PackWriter(Protocol):
+    """Writes samples to a .npy file of the kind's dtype, with bad ones left out and named."""
+
+    def __call__(self, source: Any, ingestion: Ingestion, path: Path, report: Report) -> Written:  # noqa: ANN401 - each kind has sources of its own
+        """Write the file and return what it holds; IngestError where no sample can be used."""
+        ...
+
+
+PACK_WRITERS: Mapping[str, PackWriter] = {"images": write_images, "features": write_features}
+"""By the names of `models.catalogue.kinds`."""
+
+
+def write_pack(source: Source, ingestion: Ingestion, path: Path, report: Report) -> Written:
+    """Write the samples of a source to a pack file, as their kind is written."""
+    return PACK_WRITERS[source.kind.name](source, ingestion, path, report)
