@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from app.web import assets
+from app.web import assets, dataset_facts
 
 # Plotly adds an empty style element, which it fills rule by rule, and one of its map library's.
 PLOTLY_STYLES = (
@@ -99,6 +99,7 @@ def _environment() -> Environment:
     )
     for function in (count, percent, fixed, size, duration, moment, words):
         made.filters[function.__name__] = function
+    made.filters["facts"] = dataset_facts.describe
     functions: dict[str, Any] = {"static": assets.url}
     made.globals |= functions
     return made

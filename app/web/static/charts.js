@@ -49,7 +49,7 @@ const CURVES = {
   loss: { classifier_loss: "classifier", predictor_loss: "predictor" },
   accuracy: {
     accuracy: "classifier", predictor_accuracy: "predictor", validation_accuracy: "held out",
-    true_accuracy: "classifier, on truth", predictor_true_accuracy: "predictor, on truth",
+    true_accuracy: "classifier, on correct labels", predictor_true_accuracy: "predictor, on correct labels",
   },
 };
 
