@@ -26,8 +26,8 @@ from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError
 from app.infra.logs import configure_logging
 from app.infra.settings import get_settings
-from app.routes.audits import audit_export_routes, audit_routes, event_routes, figure_routes, suspect_routes
-from app.routes.datasets import dataset_export_routes, dataset_routes, review_routes, upload_routes
+from app.routes.audits import audit_routes, event_routes, export_routes, figure_routes, suspect_routes
+from app.routes.datasets import dataset_routes, review_routes, upload_routes
 from app.routes.service import (
     activity_routes,
     health_routes,
@@ -50,8 +50,7 @@ ROUTERS = (
     upload_routes,
     event_routes,
     figure_routes,
-    dataset_export_routes,
-    audit_export_routes,
+    export_routes,
     webhook_routes,
     review_routes,
     audit_routes,  # after its parts: the downloads of an audit take any name

@@ -28,8 +28,8 @@ NEVER = {
 FLOORS = {
     "app": (
         "tables", "infra", "http", "access", "webhooks", "datasets", "audits", "reviews", "schemas",
-        "figures", "exports", "web", "routes/shared", "routes/datasets", "routes/audits", "routes/service",
-        "embedded", "client", "cli", "",
+        "figures", "exports/files", "exports", "web", "routes/shared", "routes/datasets", "routes/audits",
+        "routes/service", "embedded", "client", "cli", "",
     ),
     "models": (
         "catalogue", "paper", "paper/objectives", "networks", "configuration", "kinds", "inputs",

@@ -1,109 +1,70 @@
-"""`limit-audit export ...`: what is carried away."""
+"""`limit-audit export ...`: one command for each export of the registry."""
 
+from inspect import Parameter as Argument
+from inspect import Signature
+from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from app.cli.output import Key, Server, connected
-from app.client.handles import AuditExport, DatasetExport
+from app.exports.registry import EXPORTS, Export, Parameter
 
 app = typer.Typer(no_args_is_help=True, help="Download corrected labels, cleaned datasets, reports.")
-DatasetId = Annotated[str, typer.Argument(help="id of the dataset")]
-AuditId = Annotated[str, typer.Argument(help="id of an audit that has succeeded")]
+IDS = {
+    "dataset": Annotated[str, typer.Argument(help="id of the dataset")],
+    "audit": Annotated[str, typer.Argument(help="id of an audit that has succeeded")],
+}
 Out = Annotated[Path, typer.Option(help="a file, or a folder in which it gets a name of its own")]
-OfAudit = Annotated[str | None, typer.Option("--audit", help="whose issues --issues speaks of")]
-Issues = Annotated[
-    str, typer.Option(help="unreviewed issues of the audit: keep, relabel as suggested, or drop")
-]
-HERE = Path()
 
 
-@app.command()
-def labels(
-    dataset_id: DatasetId,
-    *,
-    out: Out = HERE,
-    audit: OfAudit = None,
-    issues: Issues = "keep",
-    server: Server = None,
-    key: Key = None,
-) -> None:
-    """Download given and final label of every sample, with who decided it and when."""
-    _of_dataset(dataset_id, "labels.csv", out, server, key, **_wishes(audit, issues))
+def _add_command(name: str, exports: list[Export]) -> None:
+    """Add a command that downloads the first of its exports, or by its flag another."""
+    first, *others = exports
+
+    def download(*, out: Path, server: str | None, key: str | None, **values: Any) -> None:  # noqa: ANN401
+        found_id = values.pop(f"{first.scope}_id")
+        flagged = [export for export in others if export.flag and values.pop(export.flag)]
+        parameters = {} if flagged else {name: value for name, value in values.items() if value is not None}
+        with connected(server, key) as client:
+            handle = client.dataset(found_id) if first.scope == "dataset" else client.get_audit(found_id)
+            typer.echo(handle.export(flagged[0].name if flagged else first.name, out, **parameters))
+
+    download.__signature__ = _signature(first, others)  # type: ignore[attr-defined]  # Typer reads it
+    app.command(name, help=first.description)(download)
 
 
-@app.command()
-def drops(
-    dataset_id: DatasetId,
-    *,
-    out: Out = HERE,
-    audit: OfAudit = None,
-    issues: Issues = "keep",
-    server: Server = None,
-    key: Key = None,
-) -> None:
-    """Download the list of the samples that go."""
-    _of_dataset(dataset_id, "drops.csv", out, server, key, **_wishes(audit, issues))
+def _signature(first: Export, others: list[Export]) -> Signature:
+    options = [_keyword(each.name, _option(each), each.default) for each in first.all_parameters]
+    flags = [_keyword(other.flag or "", _flag(other), default=False) for other in others]
+    return Signature(
+        [
+            Argument(f"{first.scope}_id", Argument.POSITIONAL_OR_KEYWORD, annotation=IDS[first.scope]),
+            _keyword("out", Out, Path()),
+            *options,
+            *flags,
+            _keyword("server", Server, None),
+            _keyword("key", Key, None),
+        ]
+    )
 
 
-@app.command()
-def dataset(
-    dataset_id: DatasetId,
-    *,
-    out: Out = HERE,
-    format: Annotated[str, typer.Option(help="original, or npz: as it is trained on")] = "original",  # noqa: A002
-    audit: OfAudit = None,
-    issues: Issues = "keep",
-    server: Server = None,
-    key: Key = None,
-) -> None:
-    """Download the cleaned dataset in the format it came in."""
-    _of_dataset(dataset_id, "dataset", out, server, key, format=format, **_wishes(audit, issues))
+def _flag(export: Export) -> Any:  # noqa: ANN401 - an annotation
+    return Annotated[bool, typer.Option(f"--{export.flag}", help=f"instead: {export.description}")]
 
 
-@app.command()
-def report(audit_id: AuditId, *, out: Out = HERE, server: Server = None, key: Key = None) -> None:
-    """Download an audit's report: one HTML file that loads nothing."""
-    _of_audit(audit_id, "report.html", out, server, key)
+def _keyword(name: str, annotation: Any, default: object) -> Argument:  # noqa: ANN401 - any annotation
+    return Argument(name, Argument.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-@app.command()
-def cleanlab(audit_id: AuditId, *, out: Out = HERE, server: Server = None, key: Key = None) -> None:
-    """Download labels and predicted probabilities as an npz."""
-    _of_audit(audit_id, "cleanlab.npz", out, server, key)
+def _option(parameter: Parameter) -> Any:  # noqa: ANN401 - an annotation
+    name = (parameter.option or parameter.name).replace("_", "-")
+    option = typer.Option(
+        f"--{name}", help=parameter.description, min=parameter.minimum, max=parameter.maximum
+    )
+    return Annotated[parameter.type, option]
 
 
-@app.command()
-def label_studio(
-    audit_id: AuditId,
-    *,
-    out: Out = HERE,
-    limit: Annotated[int, typer.Option(min=1, help="the most suspicious so many")] = 1000,
-    configuration: Annotated[bool, typer.Option(help="the labelling configuration instead")] = False,
-    server: Server = None,
-    key: Key = None,
-) -> None:
-    """Download Label Studio's tasks, the suggested labels as predictions."""
-    if configuration:
-        _of_audit(audit_id, "label-studio.xml", out, server, key)
-    else:
-        _of_audit(audit_id, "label-studio.json", out, server, key, limit=limit)
-
-
-def _wishes(audit: str | None, issues: str) -> dict[str, object]:
-    return {"issues": issues, **({} if audit is None else {"audit_id": audit})}
-
-
-def _of_dataset(
-    dataset_id: str, what: DatasetExport, out: Path, server: str | None, key: str | None, **params: object
-) -> None:
-    with connected(server, key) as client:
-        typer.echo(client.dataset(dataset_id).export(what, out, **params))
-
-
-def _of_audit(
-    audit_id: str, what: AuditExport, out: Path, server: str | None, key: str | None, **params: object
-) -> None:
-    with connected(server, key) as client:
-        typer.echo(client.get_audit(audit_id).export(what, out, **params))
+for _command, _exports in groupby(EXPORTS, key=lambda export: export.command):
+    _add_command(_command, list(_exports))

@@ -12,11 +12,10 @@ from app.client.answer_types import AuditAnswer, DatasetAnswer, Json, OnAnswer, 
 from app.client.client_errors import ClientError
 from app.client.operations import Service
 from app.client.progress_bars import describe_ingestion, describe_training, text_bar
+from app.exports.registry import EXPORTS, Scope
 
 PAGE = 500
 Verdict = Literal["keep", "relabel", "drop", "unsure"]
-DatasetExport = Literal["labels.csv", "drops.csv", "dataset"]
-AuditExport = Literal["report.html", "label-studio.json", "label-studio.xml", "cleanlab.npz"]
 SHOWN_IN_NOTEBOOKS = 24
 
 
@@ -44,6 +43,11 @@ class Handle:
     def status(self) -> str:
         """Return the status as it was last answered; `refresh` asks anew."""
         return str(self.document["status"])
+
+    def _export(self, scope: Scope, name: str, target: str | Path, params: Json) -> Path:
+        if name not in (names := [export.name for export in EXPORTS if export.scope == scope]):
+            raise ClientError(f"expected an export of {scope} among {', '.join(names)}; found {name!r}")
+        return self._service.download(f"/v1/{scope}s/{self.id}/exports/{name}", Path(target), **params)
 
 
 class Dataset(Handle):
@@ -91,17 +95,21 @@ class Dataset(Handle):
         asked = {} if verdict is None else {"verdict": verdict}
         return self._service.pages(f"/v1/datasets/{self.id}/reviews", limit=PAGE, **asked)
 
-    def export(self, what: DatasetExport, target: str | Path = ".", **params: object) -> Path:
-        """Download what the reviews have made of the dataset, to a file or into a folder.
+    def export(self, what: str, target: str | Path = ".", **params: object) -> Path:
+        """Download an export of the reviewed dataset, to a file or into a folder.
 
         Args:
-            what: `labels.csv`, `drops.csv`, or `dataset`: cleaned, in the format it came in.
+            what: a name in `app.exports.registry`: `labels.csv`, `drops.csv`, or `dataset`, the cleaned
+                dataset in the format of its upload.
             target: a file, or a folder in which it gets the service's name for it.
-            **params: `audit_id` and `issues` (keep, relabel or drop what that audit flags and nobody has
-                reviewed); for a dataset also `format="npz"`.
+            **params: the export's parameters: `audit_id` and `issues` (keep, relabel or drop what that audit
+                flags and nobody has reviewed); for `dataset` also `format="npz"`.
+
+        Raises:
+            ClientError: there is no export of this name, or the service refused it.
 
         """
-        return self._service.download(f"/v1/datasets/{self.id}/exports/{what}", Path(target), **params)
+        return self._export("dataset", what, target, params)
 
     def audit(self, *, name: str | None = None, **configuration: object) -> "Audit":
         """Start an audit, once the dataset is ready; what is left out is chosen by the service."""
@@ -177,9 +185,19 @@ class Audit(Handle):
         path = Path(target)
         return self._service.download(f"/v1/audits/{self.id}/ranking{path.suffix}", path)
 
-    def export(self, what: AuditExport, target: str | Path = ".", **params: object) -> Path:
-        """Download the audit for others: `report.html`, `label-studio.json`, `cleanlab.npz`, ..."""
-        return self._service.download(f"/v1/audits/{self.id}/exports/{what}", Path(target), **params)
+    def export(self, what: str, target: str | Path = ".", **params: object) -> Path:
+        """Download an export of the audit, to a file or into a folder.
+
+        Args:
+            what: a name in `app.exports.registry`: `report.html`, `cleanlab.npz`, ...
+            target: a file, or a folder in which it gets the service's name for it.
+            **params: the export's parameters.
+
+        Raises:
+            ClientError: there is no export of this name, or the service refused it.
+
+        """
+        return self._export("audit", what, target, params)
 
     def review(self, verdicts: Sequence[Json], *, reviewer: str | None = None) -> list[Json]:
         """Save verdicts: objects with position, verdict (keep, relabel, drop, unsure) and label of relabel.

@@ -1,1 +1,1 @@
-"""What a person carries away: labels, cleaned datasets, tasks for other tools, a report."""
+"""Exports: the registry that lists them, and a module for each that writes it."""

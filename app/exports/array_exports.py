@@ -1,44 +1,44 @@
 """NumPy's npz, written row by row: the uploaded arrays without what was dropped, or the pack."""
 
-import io
 import math
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from app.exports.files.npy_writer import write_npy, write_npz_members
+from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import Decisions
-from app.exports.zip_writer import ZipStream
 
 BLOCK_BYTES = 1 << 22
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.bool_]
 
 
-def original_npz(decisions: Decisions) -> Iterator[bytes]:
-    """Yield the uploaded npz again: final labels, and of arrays with one row a sample those that stay."""
+def write_original_npz(decisions: Decisions) -> Iterator[bytes]:
+    """Yield the uploaded npz again: final labels, and no dropped samples in arrays of one row a sample."""
     archive = ZipStream()
     with decisions.open(decisions.files[0]) as file, zipfile.ZipFile(file) as upload:
-        labels = _labels(decisions, upload)
+        labels = _final_labels(decisions, upload)
         given = decisions.layout["label_column"]
-        kept = np.zeros(_length(upload, given), dtype=np.bool_)
-        kept[[row.source_row for row in decisions.kept()]] = True
+        kept = np.zeros(_read_length(upload, given), dtype=np.bool_)
+        kept[[row.source_row for row in decisions.kept_rows()]] = True
         beside = {decisions.layout["class_names"], decisions.layout["features"]}
         for member in upload.namelist():
             name = member.removesuffix(".npy")
             if name == given:
-                yield from archive.streamed(member, npy_blocks(labels.dtype, labels.shape, [labels]))
+                yield from archive.stream(member, write_npy(labels.dtype, labels.shape, [labels]))
             else:
-                yield from archive.streamed(member, _of_member(upload, member, kept, whole=name in beside))
-    yield archive.end()
+                yield from archive.stream(member, _filter_member(upload, member, kept, whole=name in beside))
+    yield archive.finish()
 
 
-def pack_npz(decisions: Decisions) -> Iterator[bytes]:
+def write_pack_npz(decisions: Decisions) -> Iterator[bytes]:
     """Yield an npz of the samples as they are trained on, whatever the upload was."""
-    rows = list(decisions.kept())
+    rows = list(decisions.kept_rows())
     kept = np.array([row.position for row in rows])
     pack = decisions.pack
     arrays: dict[str, Array] = {
@@ -54,41 +54,25 @@ def pack_npz(decisions: Decisions) -> Iterator[bytes]:
     size = max(1, BLOCK_BYTES // max(1, pack[0].nbytes))
     blocks = (pack[kept[start : start + size]] for start in range(0, len(kept), size))
     archive = ZipStream()
-    yield from archive.streamed("x.npy", npy_blocks(pack.dtype, (len(kept), *pack.shape[1:]), blocks))
-    yield from npz_members(archive, arrays)
-    yield archive.end()
+    yield from archive.stream("x.npy", write_npy(pack.dtype, (len(kept), *pack.shape[1:]), blocks))
+    yield from write_npz_members(archive, arrays)
+    yield archive.finish()
 
 
-def npz_members(archive: ZipStream, arrays: dict[str, Array]) -> Iterator[bytes]:
-    """Yield arrays as members of an npz."""
-    for name, array in arrays.items():
-        yield from archive.streamed(f"{name}.npy", npy_blocks(array.dtype, array.shape, [array]))
-
-
-def npy_blocks(dtype: np.dtype[Any], shape: Sequence[int], blocks: Iterable[Array]) -> Iterator[bytes]:
-    """Yield an npy file whose rows come in blocks."""
-    header = io.BytesIO()
-    described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": tuple(shape)}
-    npy.write_array_header_2_0(header, described)
-    yield header.getvalue()
-    for block in blocks:
-        yield np.ascontiguousarray(block, dtype=dtype).tobytes()
-
-
-def _of_member(upload: zipfile.ZipFile, member: str, kept: Rows, *, whole: bool) -> Iterator[bytes]:
+def _filter_member(upload: zipfile.ZipFile, member: str, kept: Rows, *, whole: bool) -> Iterator[bytes]:
     with upload.open(member) as file:
-        shape, fortran, dtype = _header(file)
+        shape, fortran, dtype = _read_header(file)
         if whole or not shape or shape[0] != len(kept):
-            yield from npy_blocks(dtype, shape, [_read(file, shape, dtype, fortran=fortran)])
+            yield from write_npy(dtype, shape, [_read(file, shape, dtype, fortran=fortran)])
             return
         target = (int(kept.sum()), *shape[1:])
         if fortran and len(shape) > 1:
-            yield from npy_blocks(dtype, target, [_read(file, shape, dtype, fortran=True)[kept]])
+            yield from write_npy(dtype, target, [_read(file, shape, dtype, fortran=True)[kept]])
             return
-        yield from npy_blocks(dtype, target, _row_blocks(file, shape, dtype, kept))
+        yield from write_npy(dtype, target, _filter_rows(file, shape, dtype, kept))
 
 
-def _row_blocks(file: IO[bytes], shape: Sequence[int], dtype: np.dtype[Any], kept: Rows) -> Iterator[Array]:
+def _filter_rows(file: IO[bytes], shape: Sequence[int], dtype: np.dtype[Any], kept: Rows) -> Iterator[Array]:
     row_bytes = dtype.itemsize * math.prod(shape[1:])
     size = max(1, BLOCK_BYTES // max(1, row_bytes))
     for start in range(0, shape[0], size):
@@ -101,37 +85,37 @@ def _read(file: IO[bytes], shape: Sequence[int], dtype: np.dtype[Any], *, fortra
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     return read(file)
 
 
-def _length(upload: zipfile.ZipFile, name: str) -> int:
+def _read_length(upload: zipfile.ZipFile, name: str) -> int:
     with upload.open(f"{name}.npy") as file:
-        return _header(file)[0][0]
+        return _read_header(file)[0][0]
 
 
-def _array(upload: zipfile.ZipFile, name: str) -> Array:
+def _read_array(upload: zipfile.ZipFile, name: str) -> Array:
     with upload.open(f"{name}.npy") as file:
-        shape, fortran, dtype = _header(file)
+        shape, fortran, dtype = _read_header(file)
         return _read(file, shape, dtype, fortran=fortran)
 
 
-def _labels(decisions: Decisions, upload: zipfile.ZipFile) -> Array:
+def _final_labels(decisions: Decisions, upload: zipfile.ZipFile) -> Array:
     """Return the final labels as the upload writes labels: numbers, numbers of class names, or text."""
-    given = _array(upload, decisions.layout["label_column"]).reshape(-1)
+    given = _read_array(upload, decisions.layout["label_column"]).reshape(-1)
     source_rows: list[int] = []
     changed: dict[int, str] = {}
-    for at, row in enumerate(decisions.kept()):
+    for at, row in enumerate(decisions.kept_rows()):
         source_rows.append(row.source_row)
         if decisions.is_changed(row):
             changed[at] = decisions.final_name(row.position)
     labels = given[source_rows].copy()
     names = decisions.layout["class_names"]
-    numbered = None if names is None else [str(name) for name in _array(upload, names).tolist()]
+    numbered = None if names is None else [str(name) for name in _read_array(upload, names).tolist()]
     try:
-        values = [_value(name, labels.dtype, numbered) for name in changed.values()]
+        values = [_convert_name(name, labels.dtype, numbered) for name in changed.values()]
     except ValueError:
         labels, values = labels.astype(str), list(changed.values())
     if labels.dtype.kind in "US":
@@ -142,7 +126,7 @@ def _labels(decisions: Decisions, upload: zipfile.ZipFile) -> Array:
     return labels
 
 
-def _value(name: str, dtype: np.dtype[Any], numbered: list[str] | None) -> object:
+def _convert_name(name: str, dtype: np.dtype[Any], numbered: list[str] | None) -> object:
     if dtype.kind in "iu":
         return numbered.index(name) if numbered is not None else int(name)
     return name if dtype.kind in "US" else dtype.type(name)

@@ -1,4 +1,4 @@
-"""Arrays for cleanlab and its like: given labels and the predicted probabilities of every class."""
+"""Arrays for cleanlab and similar tools: given labels and the predicted probabilities of every class."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,11 +7,14 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
+from pyarrow import parquet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.exports.array_exports import npy_blocks, npz_members
-from app.exports.zip_writer import ZipStream
+from app.exports.audit_source import AuditSource
+from app.exports.files.npy_writer import write_npy, write_npz_members
+from app.exports.files.zip_writer import ZipStream
+from app.exports.registry import BINARY, ExportFile
 from app.tables import Score
 
 BLOCK_ROWS = 8192
@@ -35,7 +38,17 @@ class Scores:
     is_issue_N: npt.NDArray[np.bool_]
 
 
-def scores(session: Session, audit_id: UUID) -> Scores:
+def write_arrays(source: AuditSource) -> ExportFile:
+    """Write the arrays of an audit, in order of position."""
+    with source.database.transaction() as session:
+        found = _read_scores(session, source.audit.id)
+    samples = source.storage.pack_file(source.dataset, "samples.parquet")
+    keys = parquet.read_table(samples, columns=["key"])["key"].to_pylist()
+    blocks = _write_npz(found, source.dataset.class_names or [], keys)
+    return ExportFile(name="cleanlab.npz", media_type=BINARY, blocks=blocks)
+
+
+def _read_scores(session: Session, audit_id: UUID) -> Scores:
     """Read an audit's scores."""
     statement = select(*(getattr(Score, name) for name in COLUMNS)).where(Score.audit_id == audit_id)
     rows = session.execute(statement.order_by(Score.position).execution_options(yield_per=BLOCK_ROWS))
@@ -63,18 +76,18 @@ def scores(session: Session, audit_id: UUID) -> Scores:
     )
 
 
-def cleanlab_npz(found: Scores, class_names: list[str], keys: list[str]) -> Iterator[bytes]:
+def _write_npz(found: Scores, class_names: list[str], keys: list[str]) -> Iterator[bytes]:
     """Yield an npz of labels [N], pred_probs [N, K], label_quality [N] (low = bad), ids and class_names.
 
-    An audit keeps the probabilities of the given label and of the three likeliest; what is left to 1 goes
-    evenly to the other classes, so that the rows are exact up to four classes.
+    An audit keeps the probabilities of the given label and of the three likeliest; the rest is spread
+    evenly over the other classes. Rows are exact for up to four classes.
     """
     count, classes = len(found.given_N), len(class_names)
     blocks = (
-        _rows(found, slice(start, start + BLOCK_ROWS), classes) for start in range(0, count, BLOCK_ROWS)
+        _fill_rows(found, slice(start, start + BLOCK_ROWS), classes) for start in range(0, count, BLOCK_ROWS)
     )
     archive = ZipStream()
-    yield from archive.streamed("pred_probs.npy", npy_blocks(np.dtype(np.float32), (count, classes), blocks))
+    yield from archive.stream("pred_probs.npy", write_npy(np.dtype(np.float32), (count, classes), blocks))
     beside: dict[str, npt.NDArray[Any]] = {
         "labels": found.given_N,
         "label_quality": 1 - found.error_N,
@@ -82,11 +95,11 @@ def cleanlab_npz(found: Scores, class_names: list[str], keys: list[str]) -> Iter
         "ids": np.array(keys, dtype=str),
         "class_names": np.array(class_names, dtype=str),
     }
-    yield from npz_members(archive, beside)
-    yield archive.end()
+    yield from write_npz_members(archive, beside)
+    yield archive.finish()
 
 
-def _rows(found: Scores, block: slice, classes: int) -> Floats:
+def _fill_rows(found: Scores, block: slice, classes: int) -> Floats:
     labels, likely = found.labels_N4[block], found.probabilities_N4[block]
     rows = np.zeros((len(labels), classes), np.float32)
     known = np.zeros(rows.shape, np.bool_)

@@ -1,9 +1,8 @@
-"""What becomes of every sample: its final label and where that comes from."""
+"""The final label of every sample and where it comes from."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
-from app.exports.stored_files import stored_file
+from app.exports.files.stored_files import open_stored_file
+from app.exports.registry import Issues
 from app.infra.errors import Invalid
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
@@ -27,20 +27,12 @@ EARLIER = "this dataset was read by an earlier version; upload it again to expor
 Labels = npt.NDArray[np.int32]
 
 
-class Issues(StrEnum):
-    """What becomes of samples that an audit flags and nobody has reviewed."""
-
-    KEEP = "keep"
-    RELABEL = "relabel"
-    DROP = "drop"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Why a sample has its final label."""
 
     name: str
-    """A verdict, or `audit` for what was done to an unreviewed issue; unreviewed samples have no source."""
+    """A verdict, or `audit` where an unreviewed issue was relabelled or dropped."""
     reviewer: str = ""
     at: datetime | None = None
 
@@ -70,9 +62,9 @@ class Decisions:
     """The uploaded files."""
     storage: Storage
     final_N: Labels
-    """Label by position, DROPPED for samples that go."""
+    """Label by position, DROPPED for dropped samples."""
     sources: dict[int, Source]
-    """By position; samples that nobody and nothing touched are left out."""
+    """By position; samples without a verdict or a flagged issue are left out."""
 
     @cached_property
     def names(self) -> list[str]:
@@ -87,7 +79,13 @@ class Decisions:
 
     def open(self, file: Path) -> BinaryIO:
         """Open an uploaded file, wherever it lies."""
-        return stored_file(self.storage, file)
+        return open_stored_file(self.storage, file)
+
+    @property
+    def stem(self) -> str:
+        """Return the dataset's name without its suffix: how the names of its exports begin."""
+        name = self.dataset.name
+        return name.rpartition(".")[0] or name
 
     @property
     def layout(self) -> Json:
@@ -115,25 +113,25 @@ class Decisions:
                     yield SampleRow(given=row.pop("given_label"), true=row.pop("true_label"), **row)
 
     def is_changed(self, row: SampleRow) -> bool:
-        """Tell whether a sample that stays gets another label."""
+        """Tell whether a kept sample gets another label."""
         return bool(self.final_N[row.position] != row.given)
 
-    def kept(self) -> Iterator[SampleRow]:
-        """Iterate over the samples that stay."""
+    def kept_rows(self) -> Iterator[SampleRow]:
+        """Iterate over the samples that are not dropped."""
         return (row for row in self.rows() if self.final_N[row.position] != DROPPED)
 
     def final_name(self, position: int) -> str:
-        """Return the final class name of a sample that stays."""
+        """Return the final class name of a kept sample."""
         return self.names[int(self.final_N[position])]
 
 
 def decide(
     session: Session, storage: Storage, dataset: Dataset, *, audit: Audit | None, issues: Issues
 ) -> Decisions:
-    """Decide every sample of a dataset: reviews first, then what is asked about an audit's issues.
+    """Decide every sample of a dataset: by its review, else by what is asked about an audit's issues.
 
     Raises:
-        Invalid: issues are to be changed, but by no finished audit of this dataset's own labels.
+        Invalid: issues are to change, but no finished audit of this dataset's own labels is named.
 
     """
     dataset_service.require_ready(dataset)
@@ -141,9 +139,9 @@ def decide(
     final_N = given_N.astype(np.int32)
     sources: dict[int, Source] = {}
     if issues != Issues.KEEP:
-        _apply_issues(session, final_N, sources, _usable(dataset, audit), issues)
+        _apply_issues(session, final_N, sources, _require_usable(dataset, audit), issues)
     for review in session.scalars(select(Review).where(Review.dataset_id == dataset.id)):
-        final_N[review.position] = _final(review, int(given_N[review.position]))
+        final_N[review.position] = _final_label(review, int(given_N[review.position]))
         sources[review.position] = Source(
             name=review.verdict, reviewer=review.reviewer, at=review.reviewed_at
         )
@@ -154,7 +152,7 @@ def decide(
     return Decisions(dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources)
 
 
-def _usable(dataset: Dataset, audit: Audit | None) -> UUID:
+def _require_usable(dataset: Dataset, audit: Audit | None) -> UUID:
     if audit is None:
         raise Invalid("to change unreviewed issues, name the audit that flags them: audit_id=...")
     if audit.dataset_id != dataset.id or audit.configuration.get("rehearsal"):
@@ -175,8 +173,8 @@ def _apply_issues(
         sources[position] = Source(name="audit")
 
 
-def _final(review: Review, given: int) -> int:
-    """Return what a person makes of a sample, whatever an audit says; unsure leaves the given label."""
+def _final_label(review: Review, given: int) -> int:
+    """Return the final label of a reviewed sample; "unsure" keeps the given label."""
     if review.verdict == Verdict.DROP:
         return DROPPED
     return given if review.label is None else review.label

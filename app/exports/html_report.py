@@ -7,11 +7,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from app.exports.audit_source import AuditSource
+from app.exports.registry import HTML, ExportFile
 from app.figures import svg_charts
+from app.reviews.verdicts import counts as count_verdicts
 from app.schemas.result_schemas import Suspect
-from app.tables import Audit, Dataset, Json
+from app.tables import Audit, AuditMetrics, Dataset, Json
 
-MOST_CLASSES, MOST_PAIRS = 50, 12
+SUSPECTS, MOST_CLASSES, MOST_PAIRS = 60, 50, 12
 
 environment = Environment(
     loader=PackageLoader("app.exports", "templates"),
@@ -32,10 +35,28 @@ class Shown:
     picture: str | None
 
 
-def html(
+def write_report(source: AuditSource) -> ExportFile:
+    """Write the report of an audit."""
+    with source.database.transaction() as session:
+        stored = session.get(AuditMetrics, source.audit.id)
+        verdicts = count_verdicts(session, source.dataset)
+    picture = source.embed_pictures() if source.has_pictures else None
+    text = _render(
+        source.dataset,
+        source.audit,
+        metrics=None if stored is None else stored.document,
+        verdicts=verdicts,
+        shown=[
+            Shown(suspect=suspect, picture=None if picture is None else picture(suspect))
+            for suspect in source.read_suspects(SUSPECTS)
+        ],
+    )
+    return ExportFile(name="report.html", media_type=HTML, blocks=iter([text.encode()]))
+
+
+def _render(
     dataset: Dataset, audit: Audit, *, metrics: Json | None, verdicts: dict[str, int], shown: Sequence[Shown]
 ) -> str:
-    """Return the report of an audit that has succeeded."""
     summary: dict[str, Any] = audit.summary or {}
     classes = sorted(summary["per_class"], key=lambda one: -one["expected_errors"])
     return environment.get_template("report.html").render(

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from app.exports.audit_source import AuditSource
+from app.exports.registry import JSON, TEXT, ExportFile
+from app.reviews.verdicts import require_own_labels
 from app.schemas.result_schemas import Suspect
 
 CONTROL = "label"
@@ -12,17 +15,31 @@ Picture = Callable[[Suspect], str]
 """Returns a picture's address, or the picture itself as a data address."""
 
 
-def tasks(suspects: Iterable[Suspect], *, model: str, picture: Picture | None) -> Iterator[bytes]:
-    """Yield a JSON list of tasks, the most suspicious first; without `picture` they show text."""
+def write_tasks(source: AuditSource, *, pictures: str, limit: int) -> ExportFile:
+    """Write a JSON list of tasks, the most suspicious first; samples that are no pictures show text."""
+    require_own_labels(source.audit)
+    suspects, show = source.read_suspects(limit), None
+    if source.has_pictures:
+        show = source.embed_pictures() if pictures == "embedded" else source.link_pictures()
+    blocks = _list_tasks(suspects, model=f"limit-audit {source.audit.id}", picture=show)
+    return ExportFile(name="label-studio.json", media_type=JSON, blocks=blocks)
+
+
+def write_configuration(source: AuditSource) -> ExportFile:
+    """Write the labelling configuration that the tasks belong to."""
+    text = _describe_view(source.dataset.class_names or [], has_pictures=source.has_pictures)
+    return ExportFile(name="label-studio.xml", media_type=TEXT, blocks=iter([text.encode()]))
+
+
+def _list_tasks(suspects: Iterable[Suspect], *, model: str, picture: Picture | None) -> Iterator[bytes]:
     yield b"["
     for number, suspect in enumerate(suspects):
-        task = _task(suspect, model=model, picture=picture)
+        task = _make_task(suspect, model=model, picture=picture)
         yield (b",\n" if number else b"\n") + json.dumps(task, ensure_ascii=False).encode()
     yield b"\n]\n"
 
 
-def configuration(class_names: list[str], *, has_pictures: bool) -> str:
-    """Return the labelling configuration that the tasks belong to."""
+def _describe_view(class_names: list[str], *, has_pictures: bool) -> str:
     shown = '<Image name="image" value="$image"/>' if has_pictures else '<Text name="text" value="$text"/>'
     to_name = "image" if has_pictures else "text"
     choices = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in class_names)
@@ -33,7 +50,7 @@ def configuration(class_names: list[str], *, has_pictures: bool) -> str:
     )
 
 
-def _task(suspect: Suspect, *, model: str, picture: Picture | None) -> dict[str, Any]:
+def _make_task(suspect: Suspect, *, model: str, picture: Picture | None) -> dict[str, Any]:
     to_name = "text" if picture is None else "image"
     shown = {"text": f"row {suspect.key}"} if picture is None else {"image": picture(suspect)}
     review = suspect.review
@@ -55,12 +72,12 @@ def _task(suspect: Suspect, *, model: str, picture: Picture | None) -> dict[str,
             {
                 "model_version": model,
                 "score": suspect.suggested_confidence,
-                "result": [_choice(suspect.suggested_label, to_name)],
+                "result": [_make_choice(suspect.suggested_label, to_name)],
             }
         ],
-        "annotations": [] if decided is None else [{"result": [_choice(decided, to_name)]}],
+        "annotations": [] if decided is None else [{"result": [_make_choice(decided, to_name)]}],
     }
 
 
-def _choice(label: str, to_name: str) -> dict[str, Any]:
+def _make_choice(label: str, to_name: str) -> dict[str, Any]:
     return {"from_name": CONTROL, "to_name": to_name, "type": "choices", "value": {"choices": [label]}}

@@ -1,35 +1,37 @@
-"""The corrected labels, and the samples that go, as CSV."""
+"""The corrected labels, and the dropped samples, as CSV."""
 
-from collections.abc import Iterator
-
+from app.exports.files.spreadsheet_csv import write_csv
 from app.exports.final_labels import DROPPED, Decisions, SampleRow
-from app.exports.spreadsheet_csv import csv_blocks
+from app.exports.registry import CSV_WITH_HEADER, ExportFile
 
 LABEL_COLUMNS = ("key", "given", "final", "source", "reviewer", "time")
 DROP_COLUMNS = ("key", "position", "given", "source", "reviewer", "time")
 
 
-def labels_csv(decisions: Decisions) -> Iterator[bytes]:
-    """Yield every sample with its final label; the final label of a dropped sample is empty."""
+def write_labels(decisions: Decisions) -> ExportFile:
+    """Write every sample with its final label; the final label of a dropped sample is empty."""
     rows = (
-        (row.key, decisions.names[row.given], _final(decisions, row.position), *_source(decisions, row))
+        (row.key, decisions.names[row.given], _final_name(decisions, row), *_source(decisions, row))
         for row in decisions.rows()
     )
-    return csv_blocks(LABEL_COLUMNS, rows)
+    blocks = write_csv(LABEL_COLUMNS, rows)
+    return ExportFile(name=f"{decisions.stem}-labels.csv", media_type=CSV_WITH_HEADER, blocks=blocks)
 
 
-def drops_csv(decisions: Decisions) -> Iterator[bytes]:
-    """Yield the samples that go."""
+def write_drops(decisions: Decisions) -> ExportFile:
+    """Write the dropped samples."""
     rows = (
         (row.key, str(row.position), decisions.names[row.given], *_source(decisions, row))
         for row in decisions.rows()
         if decisions.final_N[row.position] == DROPPED
     )
-    return csv_blocks(DROP_COLUMNS, rows)
+    blocks = write_csv(DROP_COLUMNS, rows)
+    return ExportFile(name=f"{decisions.stem}-drops.csv", media_type=CSV_WITH_HEADER, blocks=blocks)
 
 
-def _final(decisions: Decisions, position: int) -> str:
-    return "" if decisions.final_N[position] == DROPPED else decisions.final_name(position)
+def _final_name(decisions: Decisions, row: SampleRow) -> str:
+    is_dropped = decisions.final_N[row.position] == DROPPED
+    return "" if is_dropped else decisions.final_name(row.position)
 
 
 def _source(decisions: Decisions, row: SampleRow) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""MNIST's and CIFAR's own formats again, from the pack, which holds their pixels unchanged."""
+"""MNIST's and CIFAR's own formats, written from the pack, which holds their pixels unchanged."""
 
 import pickle
 import struct
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import Decisions, SampleRow
-from app.exports.zip_writer import ZipStream
 from app.infra.errors import Invalid
 
 IDX_PREFIXES = {"train": "train-", "test": "t10k-", "": ""}
@@ -21,83 +21,83 @@ BINARY_SHAPE = [32, 32, 3]
 Pixels = npt.NDArray[np.uint8]
 
 
-def idx_zip(decisions: Decisions) -> Iterator[bytes]:
+def zip_idx(decisions: Decisions) -> Iterator[bytes]:
     """Yield a zip of IDX files, a pair for each split."""
-    pack = _pack(decisions)
-    label_of = [_byte(name) for name in decisions.names]
+    pack = _require_native_pack(decisions)
+    label_of = [_parse_byte(name) for name in decisions.names]
     archive = ZipStream()
-    for split, rows in _by_split(decisions).items():
+    for split, rows in _group_by_split(decisions).items():
         prefix = IDX_PREFIXES.get(split, f"{split}-")
         positions = [row.position for row in rows]
         pixels = pack[..., 0] if pack.shape[-1] == 1 else pack
         shape = (len(rows), *pixels.shape[1:])
-        blocks = (np.ascontiguousarray(pixels[part]).tobytes() for part in _parts(positions))
-        yield from archive.streamed(f"{prefix}images-idx{len(shape)}-ubyte", _idx(shape, blocks))
+        blocks = (np.ascontiguousarray(pixels[part]).tobytes() for part in _split_positions(positions))
+        yield from archive.stream(f"{prefix}images-idx{len(shape)}-ubyte", _write_idx(shape, blocks))
         labels = bytes(label_of[label] for label in decisions.final_N[positions])
-        yield from archive.streamed(f"{prefix}labels-idx1-ubyte", _idx((len(rows),), iter([labels])))
-    yield archive.end()
+        yield from archive.stream(f"{prefix}labels-idx1-ubyte", _write_idx((len(rows),), iter([labels])))
+    yield archive.finish()
 
 
-def cifar_binary_zip(decisions: Decisions) -> Iterator[bytes]:
+def zip_cifar_binary(decisions: Decisions) -> Iterator[bytes]:
     """Yield a zip of CIFAR-10's binary batches."""
-    pack = _pack(decisions)
+    pack = _require_native_pack(decisions)
     if list(pack.shape[1:]) != BINARY_SHAPE or len(decisions.names) > CIFAR10_CLASSES:
         raise Invalid("CIFAR-100's coarse labels do not follow from new fine ones; ask for format=npz")
     archive = ZipStream()
-    for name, rows in _batches(decisions):
-        yield from archive.streamed(f"{name}.bin", _records(decisions, pack, rows))
-    yield archive.member("batches.meta.txt", "\n".join(decisions.names).encode())
-    yield archive.end()
+    for name, rows in _group_batches(decisions):
+        yield from archive.stream(f"{name}.bin", _write_records(decisions, pack, rows))
+    yield archive.add("batches.meta.txt", "\n".join(decisions.names).encode())
+    yield archive.finish()
 
 
-def cifar_python_zip(decisions: Decisions) -> Iterator[bytes]:
+def zip_cifar_python(decisions: Decisions) -> Iterator[bytes]:
     """Yield a zip of CIFAR's pickled batches with their list of class names."""
-    pack = _pack(decisions)
+    pack = _require_native_pack(decisions)
     archive = ZipStream()
-    for name, rows in _batches(decisions):
+    for name, rows in _group_batches(decisions):
         positions = [row.position for row in rows]
         content = {
             "data": pack[positions].transpose(0, 3, 1, 2).reshape(len(rows), -1),
             "labels": decisions.final_N[positions].tolist(),
             "filenames": [row.key for row in rows],
         }
-        yield archive.member(name, pickle.dumps(content, protocol=2))
-    yield archive.member("batches.meta", pickle.dumps({"label_names": decisions.names}, protocol=2))
-    yield archive.end()
+        yield archive.add(name, pickle.dumps(content, protocol=2))
+    yield archive.add("batches.meta", pickle.dumps({"label_names": decisions.names}, protocol=2))
+    yield archive.finish()
 
 
-def _pack(decisions: Decisions) -> Pixels:
+def _require_native_pack(decisions: Decisions) -> Pixels:
     if not (decisions.dataset.statistics or {}).get("native_size"):
         raise Invalid("the pictures were resized for training; upload them again without image_size")
     pack: Pixels = decisions.pack
     return pack
 
 
-def _by_split(decisions: Decisions) -> dict[str, list[SampleRow]]:
+def _group_by_split(decisions: Decisions) -> dict[str, list[SampleRow]]:
     found: dict[str, list[SampleRow]] = defaultdict(list)
-    for row in decisions.kept():
+    for row in decisions.kept_rows():
         found[row.split or ""].append(row)
     return found
 
 
-def _parts(positions: list[int]) -> Iterator[list[int]]:
+def _split_positions(positions: list[int]) -> Iterator[list[int]]:
     return (positions[start : start + CIFAR_BATCH] for start in range(0, len(positions), CIFAR_BATCH))
 
 
-def _idx(shape: tuple[int, ...], blocks: Iterator[bytes]) -> Iterator[bytes]:
+def _write_idx(shape: tuple[int, ...], blocks: Iterator[bytes]) -> Iterator[bytes]:
     yield struct.pack(f">4B{len(shape)}I", 0, 0, IDX_UBYTE, len(shape), *shape)
     yield from blocks
 
 
-def _byte(name: str) -> int:
+def _parse_byte(name: str) -> int:
     if not name.isdecimal() or int(name) > LARGEST_BYTE:
         raise Invalid(f"IDX holds labels from 0 to {LARGEST_BYTE}, found {name!r}; ask for format=npz")
     return int(name)
 
 
-def _batches(decisions: Decisions) -> Iterator[tuple[str, list[SampleRow]]]:
+def _group_batches(decisions: Decisions) -> Iterator[tuple[str, list[SampleRow]]]:
     """Yield CIFAR's file names with the rows of each."""
-    for split, rows in _by_split(decisions).items():
+    for split, rows in _group_by_split(decisions).items():
         if split == "test":
             yield "test_batch", rows
             continue
@@ -105,7 +105,7 @@ def _batches(decisions: Decisions) -> Iterator[tuple[str, list[SampleRow]]]:
         yield from ((f"data_batch_{number}", part) for number, part in enumerate(parts, start=1))
 
 
-def _records(decisions: Decisions, pack: Pixels, rows: list[SampleRow]) -> Iterator[bytes]:
+def _write_records(decisions: Decisions, pack: Pixels, rows: list[SampleRow]) -> Iterator[bytes]:
     positions = [row.position for row in rows]
     planes = pack[positions].transpose(0, 3, 1, 2).reshape(len(rows), -1)
     labels = decisions.final_N[positions].astype(np.uint8)[:, None]

@@ -1,4 +1,4 @@
-"""Cleaned tables: the uploaded CSV or Parquet with its own columns, final labels, and the rows that stay."""
+"""Cleaned tables: the uploaded CSV or Parquet with its own columns and final labels, without dropped rows."""
 
 import bz2
 import csv
@@ -13,8 +13,8 @@ from typing import IO, Any, BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
+from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import BATCH_ROWS, Decisions
-from app.exports.zip_writer import ZipStream
 
 COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
@@ -26,10 +26,10 @@ Finals = dict[int, str | None]
 """By row of the upload: the new label of a sample whose label changes, None for one that stays as it is."""
 
 
-def csv_table(decisions: Decisions) -> Iterator[bytes]:
-    """Yield the uploaded CSV with final labels, without the rows that go."""
-    finals = _finals(decisions)
-    with decisions.open(decisions.files[0]) as stored, _uncompressed(stored) as file:
+def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
+    """Yield the uploaded CSV with final labels, without dropped rows."""
+    finals = _map_finals(decisions)
+    with decisions.open(decisions.files[0]) as stored, _decompress(stored) as file:
         lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         first = lines.readline()
         delimiter = max(DELIMITERS, key=first.count)
@@ -49,55 +49,55 @@ def csv_table(decisions: Decisions) -> Iterator[bytes]:
         yield buffer.getvalue().encode()
 
 
-def parquet_table(decisions: Decisions) -> Iterator[bytes]:
+def write_parquet(decisions: Decisions) -> Iterator[bytes]:
     """Yield the uploaded Parquet file with final labels; several files as a zip of them."""
-    finals, parts = _finals(decisions), decisions.layout["parts"]
+    finals, parts = _map_finals(decisions), decisions.layout["parts"]
     by_name = {file.name: file for file in decisions.files}
     if len(parts) == 1:
-        yield from _file(decisions, decisions.files[0], finals, first_row=0)
+        yield from _write_file(decisions, decisions.files[0], finals, first_row=0)
         return
     archive, first_row = ZipStream(), 0
     for name in parts:
-        yield from archive.streamed(name, _file(decisions, by_name[name], finals, first_row=first_row))
-        first_row += _row_count(decisions, by_name[name])
-    yield archive.end()
+        yield from archive.stream(name, _write_file(decisions, by_name[name], finals, first_row=first_row))
+        first_row += _count_rows(decisions, by_name[name])
+    yield archive.finish()
 
 
-def _row_count(decisions: Decisions, path: Path) -> int:
+def _count_rows(decisions: Decisions, path: Path) -> int:
     with decisions.open(path) as stored:
         return int(parquet.read_metadata(stored).num_rows)
 
 
-def _finals(decisions: Decisions) -> Finals:
+def _map_finals(decisions: Decisions) -> Finals:
     return {
         row.source_row: decisions.final_name(row.position) if decisions.is_changed(row) else None
-        for row in decisions.kept()
+        for row in decisions.kept_rows()
     }
 
 
-def _uncompressed(file: BinaryIO) -> IO[bytes]:
+def _decompress(file: BinaryIO) -> IO[bytes]:
     head = file.read(6)
     file.seek(0)
     opener = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), None)
     return file if opener is None else opener(file)
 
 
-def _file(decisions: Decisions, path: Path, finals: Finals, *, first_row: int) -> Iterator[bytes]:
+def _write_file(decisions: Decisions, path: Path, finals: Finals, *, first_row: int) -> Iterator[bytes]:
     sink = _Sink()
     with decisions.open(path) as stored, parquet.ParquetFile(stored) as file:
         schema = file.schema_arrow
         column = schema.names.index(decisions.layout["label_column"])
-        names = _class_names(schema, schema.names[column])
+        names = _read_class_names(schema, schema.names[column])
         with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
             for batch in file.iter_batches(BATCH_ROWS):
                 rows = range(first_row, first_row + batch.num_rows)
-                writer.write_batch(_cleaned(batch, column, [*rows], finals, names))
+                writer.write_batch(_clean(batch, column, [*rows], finals, names))
                 first_row += batch.num_rows
-                yield sink.taken()
-    yield sink.taken()
+                yield sink.drain()
+    yield sink.drain()
 
 
-def _cleaned(
+def _clean(
     batch: pa.RecordBatch, column: int, rows: list[int], finals: Finals, names: list[str] | None
 ) -> pa.RecordBatch:
     kind = batch.schema.field(column).type
@@ -105,18 +105,18 @@ def _cleaned(
     for at, row in enumerate(rows):
         final = finals.get(row)
         if final is not None:
-            labels[at] = _value(final, kind, names)
+            labels[at] = _convert_name(final, kind, names)
     replaced = batch.set_column(column, batch.schema.field(column), pa.array(labels, kind))
     return replaced.filter(pa.array([row in finals for row in rows]))
 
 
-def _value(name: str, kind: pa.DataType, names: list[str] | None) -> object:
+def _convert_name(name: str, kind: pa.DataType, names: list[str] | None) -> object:
     if pa.types.is_integer(kind):
         return names.index(name) if names is not None else int(name)
     return float(name) if pa.types.is_floating(kind) else name
 
 
-def _class_names(schema: pa.Schema, column: str) -> list[str] | None:
+def _read_class_names(schema: pa.Schema, column: str) -> list[str] | None:
     """Return the class names that Hugging Face datasets keeps in the schema's metadata."""
     try:
         found: Any = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][column]["names"]
@@ -126,7 +126,7 @@ def _class_names(schema: pa.Schema, column: str) -> list[str] | None:
 
 
 class _Sink(io.RawIOBase):
-    """Takes what a writer writes, to be handed on block by block."""
+    """Collects what a writer writes and gives it out block by block."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,6 +144,6 @@ class _Sink(io.RawIOBase):
     def tell(self) -> int:
         return self._at
 
-    def taken(self) -> bytes:
+    def drain(self) -> bytes:
         blocks, self._blocks = self._blocks, []
         return b"".join(blocks)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from app.exports.spreadsheet_csv import FORMULA, NUMBER
+from app.exports.files.spreadsheet_csv import FORMULA, NUMBER
 from app.infra.storage import Storage
 from worker.jobs.atomic_files import write_whole
 

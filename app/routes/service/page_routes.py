@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from app.audits import audit_service
 from app.datasets import dataset_service
+from app.exports.registry import EXPORTS
 from app.http import cursors
 from app.http.outages import describe_outage
 from app.infra.database import UNAVAILABLE
@@ -126,7 +127,9 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
     dataset = dataset_service.get(session, audit.dataset_id)
     answer = audit_out(audit, audit_service.runs(session, [audit_id])[audit_id], set())
     template = "audit_result.html" if audit.status == AuditStatus.SUCCEEDED else "audit_live.html"
-    return pages.page(template, caller=caller, audit=answer, dataset=dataset_out(dataset, []))
+    return pages.page(
+        template, caller=caller, audit=answer, dataset=dataset_out(dataset, []), exports=EXPORTS
+    )
 
 
 @router.get("/audits/{audit_id}/review", dependencies=[Reads])

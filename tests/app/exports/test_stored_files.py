@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.exports.stored_files import stored_file
+from app.exports.files.stored_files import open_stored_file
 from app.infra.storage import Storage
 
 
@@ -25,7 +25,7 @@ def storage(tmp_path: Path) -> Storage:
 def test_ranges_are_read_as_from_a_file(storage: Storage) -> None:
     data = np.random.default_rng(0).bytes(3_000_000)
     (storage.root / "file").write_bytes(data)
-    with stored_file(storage, storage.root / "file") as file:
+    with open_stored_file(storage, storage.root / "file") as file:
         assert file.read(10) == data[:10]
         assert file.seek(-5, os.SEEK_END) == len(data) - 5
         assert file.read() == data[-5:]
@@ -37,5 +37,5 @@ def test_ranges_are_read_as_from_a_file(storage: Storage) -> None:
 def test_a_zip_is_read_through_it(storage: Storage) -> None:
     with zipfile.ZipFile(storage.root / "a.zip", "w") as archive:
         archive.writestr("x", b"content")
-    with stored_file(storage, storage.root / "a.zip") as file, zipfile.ZipFile(file) as archive:
+    with open_stored_file(storage, storage.root / "a.zip") as file, zipfile.ZipFile(file) as archive:
         assert archive.read("x") == b"content"

@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from app.exports.zip_writer import DEFLATED, ZipStream
+from app.exports.files.zip_writer import DEFLATED, ZipStream
 
 
 def deflated(data: bytes) -> bytes:
@@ -22,12 +22,12 @@ def opened(data: bytes) -> zipfile.ZipFile:
 def made() -> bytes:
     stream = ZipStream()
     parts = [
-        stream.member("cat/ä.png", b"picture"),
-        stream.member("dog/1.png", deflated(b"d" * 1000), method=DEFLATED),
-        b"".join(stream.streamed("x.npy", [b"12", b"", b"345"])),
-        stream.member("empty", b""),
+        stream.add("cat/ä.png", b"picture"),
+        stream.add("dog/1.png", deflated(b"d" * 1000), method=DEFLATED),
+        b"".join(stream.stream("x.npy", [b"12", b"", b"345"])),
+        stream.add("empty", b""),
     ]
-    return b"".join([*parts, stream.end()])
+    return b"".join([*parts, stream.finish()])
 
 
 def test_members_of_every_kind_are_read_back() -> None:
@@ -41,7 +41,7 @@ def test_members_of_every_kind_are_read_back() -> None:
 
 def test_more_members_than_16_bits_count() -> None:
     stream = ZipStream()
-    data = b"".join([*(stream.member(str(number), b"") for number in range(70_000)), stream.end()])
+    data = b"".join([*(stream.add(str(number), b"") for number in range(70_000)), stream.finish()])
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert len(archive.namelist()) == 70_000
         assert archive.read("69999") == b""
@@ -52,7 +52,7 @@ def test_members_beyond_four_gibibytes(tmp_path: Path) -> None:
     stream._at = beyond  # noqa: SLF001 - as if five gibibytes had gone before
     with (tmp_path / "sparse.zip").open("wb") as file:
         file.seek(beyond)
-        file.write(stream.member("late", b"here") + stream.end())
+        file.write(stream.add("late", b"here") + stream.finish())
     with zipfile.ZipFile(tmp_path / "sparse.zip") as archive:
         assert archive.getinfo("late").header_offset == beyond
         assert archive.read("late") == b"here"

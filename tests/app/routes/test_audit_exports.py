@@ -143,7 +143,7 @@ def test_planted_labels_are_nobody_s_task(api: TestClient, audit: Audit, databas
 
 
 @pytest.mark.parametrize("name", ["report.html", "cleanlab.npz", "label-studio.json", "label-studio.xml"])
-def test_an_audit_that_has_not_ended_has_nothing_to_carry_away(
+def test_an_audit_that_has_not_ended_has_nothing_to_export(
     api: TestClient, database: Database, storage: Storage, name: str
 ) -> None:
     waiting = new_audit(database, ready_dataset(database, storage))

@@ -10,24 +10,24 @@ FORMULA = r"^[=+\-@\t\r]"
 BLOCK_LINES = 1000
 
 
-def guarded(text: str) -> str:
-    """Return a text that no spreadsheet runs."""
+def guard_formula(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
     return f"'{text}" if re.search(FORMULA, text) and not re.search(NUMBER, text) else text
 
 
-def csv_blocks(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
-    """Yield a CSV of guarded texts in blocks of many lines, so that it is streamed and not made whole."""
+def write_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """Yield a CSV in blocks of many lines, every text guarded."""
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\r\n")
     table.writerow(header)
     for number, row in enumerate(rows, start=1):
-        table.writerow([guarded(text) for text in row])
+        table.writerow([guard_formula(text) for text in row])
         if number % BLOCK_LINES == 0:
-            yield _taken(buffer)
-    yield _taken(buffer)
+            yield _drain(buffer)
+    yield _drain(buffer)
 
 
-def _taken(buffer: io.StringIO) -> bytes:
+def _drain(buffer: io.StringIO) -> bytes:
     block = buffer.getvalue().encode()
     buffer.seek(0)
     buffer.truncate()

@@ -10,7 +10,7 @@ from app.infra.storage import Storage
 BUFFER_BYTES = 1 << 20
 
 
-def stored_file(storage: Storage, path: Path) -> BinaryIO:
+def open_stored_file(storage: Storage, path: Path) -> BinaryIO:
     """Open a published file for reading."""
     if storage.is_local:
         return path.open("rb")
@@ -18,7 +18,7 @@ def stored_file(storage: Storage, path: Path) -> BinaryIO:
 
 
 class _Ranges(io.RawIOBase):
-    """A file of a bucket that is read range by range, as far as somebody wants to know."""
+    """A file in a bucket, read range by range."""
 
     def __init__(self, storage: Storage, path: Path) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Writing a zip that nobody has to seek in: members go out as they come, the directory at the end.
+"""A zip written front to back: members as they come, the directory at the end.
 
-The standard library keeps about a kilobyte a member for its directory and cannot take over bytes that are
+The standard library needs about a kilobyte of memory for each member and cannot copy bytes that are
 compressed already; a dataset may have a million members.
 """
 
@@ -23,40 +23,40 @@ END = struct.Struct("<4s4H2IH")
 
 
 class ZipStream:
-    """A zip being written: every call returns the bytes that come next."""
+    """A zip being written: every call returns the next bytes."""
 
     def __init__(self) -> None:
         self._at = self._count = 0
         self._directory = bytearray()
 
-    def member(self, name: str, stored: bytes, *, method: int = STORED) -> bytes:
-        """Return a member whose stored bytes are at hand, as they are: deflated ones stay deflated."""
+    def add(self, name: str, stored: bytes, *, method: int = STORED) -> bytes:
+        """Return a member made of its stored bytes; deflated ones are copied as they are."""
         whole = stored if method == STORED else zlib.decompress(stored, -zlib.MAX_WBITS)
         crc, flags, encoded = zlib.crc32(whole), UTF8, name.encode()
         header = LOCAL.pack(
             b"PK\3\4", VERSION, flags, method, TIME, DATE, crc, len(stored), len(whole), len(encoded), 0
         )
-        self._enter(
+        self._register(
             encoded, start=self._at, flags=flags, method=method, crc=crc, stored=len(stored), whole=len(whole)
         )
-        return self._passed(header + encoded + stored)
+        return self._advance(header + encoded + stored)
 
-    def streamed(self, name: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    def stream(self, name: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield a member of unknown size, stored."""
         encoded, flags, start = name.encode(), UTF8 | SIZES_FOLLOW, self._at
         extra = struct.pack("<2H2Q", 1, 16, 0, 0)
         header = LOCAL.pack(
             b"PK\3\4", VERSION, flags, STORED, TIME, DATE, 0, FULL_32, FULL_32, len(encoded), len(extra)
         )
-        yield self._passed(header + encoded + extra)
+        yield self._advance(header + encoded + extra)
         crc = size = 0
         for block in blocks:
             crc, size = zlib.crc32(block, crc), size + len(block)
-            yield self._passed(block)
-        yield self._passed(DESCRIPTOR.pack(b"PK\7\10", crc, size, size))
-        self._enter(encoded, start=start, flags=flags, method=STORED, crc=crc, stored=size, whole=size)
+            yield self._advance(block)
+        yield self._advance(DESCRIPTOR.pack(b"PK\7\10", crc, size, size))
+        self._register(encoded, start=start, flags=flags, method=STORED, crc=crc, stored=size, whole=size)
 
-    def end(self) -> bytes:
+    def finish(self) -> bytes:
         """Return the directory."""
         start, size = self._at, len(self._directory)
         end_64 = END_64.pack(
@@ -68,7 +68,7 @@ class ZipStream:
         is_large = self._count >= FULL_16 or max(size, start) >= FULL_32
         return bytes(self._directory) + (end_64 + locator if is_large else b"") + end
 
-    def _enter(
+    def _register(
         self, name: bytes, *, start: int, flags: int, method: int, crc: int, stored: int, whole: int
     ) -> None:
         large = [value for value in (whole, stored, start) if value >= FULL_32]
@@ -81,6 +81,6 @@ class ZipStream:
         self._directory += name + extra
         self._count += 1
 
-    def _passed(self, block: bytes) -> bytes:
+    def _advance(self, block: bytes) -> bytes:
         self._at += len(block)
         return block
