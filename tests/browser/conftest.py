@@ -12,7 +12,7 @@ import pytest
 
 from app.client import Client
 from app.embedded.local_stack import LocalStack
-from tests.made import digits_zip
+from tests.builders.pictures import write_digits_zip
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -62,7 +62,8 @@ def stack(open_folder: Path, browser: Browser) -> Iterator[LocalStack]:
 
 @pytest.fixture(scope="package")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return digits_zip(tmp_path_factory.mktemp("browser") / "digits.zip", per_class=PER_CLASS, classes=CLASSES)
+    file = tmp_path_factory.mktemp("browser") / "digits.zip"
+    return write_digits_zip(file, per_class=PER_CLASS, classes=CLASSES)
 
 
 @pytest.fixture(scope="package")

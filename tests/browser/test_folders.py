@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.embedded.local_stack import LocalStack
-from tests.made import png
+from tests.builders.pictures import encode_png
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     for number in range(SAMPLES):
         inside = top / CLASSES[number % 2] / (LONG if number == 3 else "")
         inside.mkdir(parents=True, exist_ok=True)
-        (inside / f"{number}.png").write_bytes(png(np.full((8, 8), number)))
+        (inside / f"{number}.png").write_bytes(encode_png(np.full((8, 8), number)))
     (top / ".DS_Store").write_text("not a sample")
     return top
 

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from app.client import Client
 from app.embedded import backup, embedded_postgres
 from app.embedded.local_stack import LocalStack
-from tests.faults.world import small_csv
+from tests.faults.world import write_small_csv
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -31,7 +31,7 @@ def ranking(stack: LocalStack, audit: str) -> str:
 def test_upload_audit_backup_wipe_restore(open_folder: Path, tmp_path: Path) -> None:
     home, archive = open_folder / "backed-up", tmp_path / "backup.tar"
     with LocalStack(home) as stack, Client(stack.url) as client:
-        dataset = client.upload([small_csv(tmp_path / "small.csv")], name="kept")
+        dataset = client.upload([write_small_csv(tmp_path / "small.csv")], name="kept")
         client.wait_for_dataset(dataset["id"])
         audit = client.start_audit(dataset["id"], method="limit_g", epochs=5, seed=7)["id"]
         client.wait_for_audit(audit)

@@ -15,9 +15,9 @@ from pyarrow import parquet
 
 from app.client import Audit, Client, Dataset
 from app.embedded.local_stack import LocalStack
+from tests.builders.pictures import write_digits_zip
 from tests.end_to_end import buckets
 from tests.end_to_end.buckets import Bucket
-from tests.made import digits_zip
 
 PREFIX = "some/prefix"
 OTHER_HOSTS = ("worker-cpu", "worker-train")
@@ -84,7 +84,7 @@ def delete_all(client: Client, bucket: Bucket, dataset: Dataset, *audits: Audit)
 def test_pictures_from_upload_to_deletion(
     stack: LocalStack, client: Client, bucket: Bucket, tmp_path: Path
 ) -> None:
-    file = digits_zip(tmp_path / "digits.zip", per_class=PER_CLASS, classes=CLASSES)
+    file = write_digits_zip(tmp_path / "digits.zip", per_class=PER_CLASS, classes=CLASSES)
     dataset = client.upload(file, name="digits", progress=False).wait(progress=False)
     samples = f"/datasets/{dataset.id}/samples"
     assert left_on_disks(stack) == []
@@ -211,7 +211,7 @@ def _own_memory(process: psutil.Process) -> int:
 def test_a_rejected_upload_leaves_nothing_on_the_worker_s_disk(
     stack: LocalStack, client: Client, bucket: Bucket, tmp_path: Path
 ) -> None:
-    (tmp_path / "broken.zip").write_bytes(digits_zip(tmp_path / "digits.zip").read_bytes()[:-2000])
+    (tmp_path / "broken.zip").write_bytes(write_digits_zip(tmp_path / "digits.zip").read_bytes()[:-2000])
     dataset = client.upload(tmp_path / "broken.zip", name="broken", progress=False)
     while dataset.refresh().status == "ingesting":
         time.sleep(0.1)

@@ -12,10 +12,10 @@ from sqlalchemy import make_url
 
 from app.client import Client, Dataset
 from app.embedded.local_stack import LocalStack
+from tests.builders.pictures import write_digits_zip
 from tests.end_to_end import buckets, networks
 from tests.end_to_end.buckets import Bucket
 from tests.end_to_end.networks import Remote
-from tests.made import digits_zip
 
 pytestmark = pytest.mark.skipif(not networks.possible(), reason=networks.MISSING)
 WORKER = (
@@ -57,7 +57,7 @@ def client(stack: LocalStack) -> Iterator[Client]:
 
 
 def digits(client: Client, folder: Path) -> Dataset:
-    file = digits_zip(folder / "digits.zip", per_class=60, classes=5)
+    file = write_digits_zip(folder / "digits.zip", per_class=60, classes=5)
     return client.upload(file, name="digits", progress=False).wait(progress=False)
 
 

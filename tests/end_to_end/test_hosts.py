@@ -14,7 +14,7 @@ import pytest
 
 from app.client import Client
 from app.embedded.local_stack import LocalStack
-from tests.made import digits_zip
+from tests.builders.pictures import write_digits_zip
 
 WORKER = (
     "-m", "celery", "-A", "worker.processes.gpu", "worker", "--concurrency", "1",
@@ -76,7 +76,7 @@ def _until(
 def test_runs_spread_over_workers_and_a_lost_one_s_run_is_finished_by_another(
     stack: LocalStack, joined: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
-    file = digits_zip(tmp_path / "digits.zip", per_class=60, classes=5)
+    file = write_digits_zip(tmp_path / "digits.zip", per_class=60, classes=5)
     with Client(stack.url) as client:
         dataset = client.upload(file, name="digits", progress=False).wait(progress=False)
         asked = {"repeats": 3, "epochs": 60, "method": "limit_g", "network": "mnist_cnn", "input_size": 28}

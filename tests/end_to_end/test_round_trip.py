@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from app.cli.root import cli
 from app.client import Audit, Client, Suspect
 from app.embedded.local_stack import LocalStack
-from tests.made import digits_zip
+from tests.builders.pictures import write_digits_zip
 
 PER_CLASS, CLASSES, PLANTED = 60, 5, 30
 QUICK = {"method": "limit_g", "network": "mnist_cnn", "epochs": 12, "seed": 1}
@@ -71,7 +71,7 @@ def test_planted_errors_that_were_corrected_are_gone_when_the_export_is_audited_
 ) -> None:
     url, bodies = told
     client.post("/v1/webhooks", {"url": url})
-    file = digits_zip(tmp_path / "digits.zip", per_class=PER_CLASS, classes=CLASSES)
+    file = write_digits_zip(tmp_path / "digits.zip", per_class=PER_CLASS, classes=CLASSES)
     dataset = client.upload(file).wait()
     first = client.audit(dataset, **QUICK)
     seen = events_until_the_end(client, first)

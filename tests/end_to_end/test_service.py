@@ -21,7 +21,7 @@ from tusclient.client import TusClient
 from app.client import Client, ClientError
 from app.embedded.embedded_postgres import StartError
 from app.embedded.local_stack import LocalStack, find_running_service
-from tests.made import digits_zip
+from tests.builders.pictures import write_digits_zip
 
 CLASSES = 10
 
@@ -45,7 +45,7 @@ def client(stack: LocalStack) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def digits(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> str:
-    file = digits_zip(tmp_path_factory.mktemp("data") / "digits.zip", per_class=100, classes=CLASSES)
+    file = write_digits_zip(tmp_path_factory.mktemp("data") / "digits.zip", per_class=100, classes=CLASSES)
     with Client(stack.url) as opened:
         dataset = opened.upload([file], name="digits")
         return str(opened.wait_for_dataset(dataset["id"])["id"])
@@ -58,7 +58,7 @@ def run_cli(stack: LocalStack, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 def test_from_a_file_to_its_ranking_by_one_command(stack: LocalStack, tmp_path: Path) -> None:
-    file = digits_zip(tmp_path / "digits.zip", per_class=100, classes=CLASSES)
+    file = write_digits_zip(tmp_path / "digits.zip", per_class=100, classes=CLASSES)
     out = tmp_path / "ranking.csv"
     done = run_cli(stack, "audit", str(file), "--out", str(out), "--seed", "3")
     assert done.returncode == 0, done.stderr
@@ -130,7 +130,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", sorted(BAD))
 def test_bad_input_is_rejected_with_a_sentence(client: Client, tmp_path: Path, name: str) -> None:
-    good = digits_zip(tmp_path / "good.zip", classes=3).read_bytes()
+    good = write_digits_zip(tmp_path / "good.zip", classes=3).read_bytes()
     make, word = BAD[name]
     file = tmp_path / name
     file.write_bytes(make(good))
@@ -152,7 +152,7 @@ def test_an_upload_over_the_limit_is_refused(client: Client, tmp_path: Path) -> 
 def test_a_tus_client_resumes_an_upload(
     stack: LocalStack, client: Client, tmp_path: Path, *, checksum: bool
 ) -> None:
-    file = digits_zip(tmp_path / "digits.zip", classes=3)
+    file = write_digits_zip(tmp_path / "digits.zip", classes=3)
     dataset = client.post("/v1/datasets", {"name": "by tus"})
     url = f"{stack.url}/v1/datasets/{dataset['id']}/uploads"
     digest = hashlib.sha256(file.read_bytes()).hexdigest()

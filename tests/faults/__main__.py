@@ -11,9 +11,9 @@ from pathlib import Path
 
 from app.client import Client
 from app.embedded.local_stack import LocalStack
+from tests.case_runner import interrupt_on_sigterm, print_outcome, print_report, run_cases, select_cases
 from tests.faults import invariants, services, workers
-from tests.faults.world import OVERRIDES, World, engine_of, small_csv
-from tests.trials import chosen, end_by_termination, report, run_cases, say
+from tests.faults.world import OVERRIDES, World, create_service_engine, write_small_csv
 
 CASES = [*workers.CASES, *services.CASES]
 DISK_BYTES = 192 * 2**20
@@ -38,9 +38,9 @@ def world_of(folder: Path, disk: Path | None) -> Iterator[World]:
     """Yield a service with a dataset and the result of an undisturbed audit."""
     overrides = OVERRIDES | ({"LIMIT_AUDIT_STORAGE_DIR": str(disk / "files")} if disk else {})
     with LocalStack(folder / "service", overrides=overrides) as stack, Client(stack.url) as client:
-        world = World(stack=stack, client=client, engine=engine_of(stack), disk=disk)
+        world = World(stack=stack, client=client, engine=create_service_engine(stack), disk=disk)
         try:
-            world.dataset = world.upload(small_csv(folder / "small.csv"))
+            world.dataset = world.upload(write_small_csv(folder / "small.csv"))
             ready = world.until_read(world.dataset)
             assert ready["status"] == "ready", ready["error"]
             audit = world.audit()
@@ -57,15 +57,17 @@ def main() -> int:
     parser.add_argument("--only", help="cases whose names match this pattern")
     parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
     asked = parser.parse_args()
-    end_by_termination()
+    interrupt_on_sigterm()
     with contextlib.ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="limit-audit-faults-")))
         folder.chmod(0o755)  # PostgreSQL of a root user drops to one who must be able to enter
         disk = closing.enter_context(small_disk(folder / "disk"))
-        cases = [case for case in chosen(CASES, asked.only) if disk or not case.name.startswith("disk full")]
+        cases = [
+            case for case in select_cases(CASES, asked.only) if disk or not case.name.startswith("disk full")
+        ]
         world = closing.enter_context(world_of(folder, disk))
-        outcomes = run_cases(cases, world, afterwards=invariants.check, on_outcome=say)
-    return report("Faults", outcomes, out=asked.out)
+        outcomes = run_cases(cases, world, afterwards=invariants.check, on_outcome=print_outcome)
+    return print_report("Faults", outcomes, out=asked.out)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.faults.world import World, digits_zip, large_csv
-from tests.trials import Case
+from tests.case_runner import Case
+from tests.faults.world import World, write_large_csv, write_small_zip
 
 MEBIBYTE = 2**20
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -51,7 +51,7 @@ def broker_away_when_asked(world: World) -> str:
     audit = world.audit()
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as folder:
-        dataset = world.upload(digits_zip(Path(folder) / "digits.zip"))
+        dataset = world.upload(write_small_zip(Path(folder) / "digits.zip"))
     world.stack.restart("redis")
     world.succeeded(audit)
     assert world.until_read(dataset)["status"] == "ready"
@@ -134,7 +134,7 @@ def database_restarted_in_requests(world: World) -> str:
 def api_killed_in_upload(world: World) -> str:
     """Kill the API in the middle of a plain PUT, then send it again."""
     with tempfile.TemporaryDirectory() as folder:
-        file = digits_zip(Path(folder) / "digits.zip")
+        file = write_small_zip(Path(folder) / "digits.zip")
         dataset = world.client.post("/v1/datasets", {"name": "cut"})["id"]
         url = f"/v1/datasets/{dataset}/files/digits.zip"
         body = file.read_bytes()
@@ -163,7 +163,7 @@ def api_killed_in_upload(world: World) -> str:
 def api_killed_in_resumable_upload(world: World) -> str:
     """Kill the API in the middle of a tus PATCH, ask where to go on, and go on."""
     with tempfile.TemporaryDirectory() as folder:
-        body = large_csv(Path(folder) / "large.csv", rows=40_000).read_bytes()
+        body = write_large_csv(Path(folder) / "large.csv", rows=40_000).read_bytes()
     dataset = world.client.post("/v1/datasets", {"name": "resumed"})["id"]
     headers = TUS | {"Upload-Length": str(len(body)), "Upload-Metadata": "filename bGFyZ2UuY3N2"}
     with httpx.Client(base_url=world.stack.url, trust_env=False, timeout=30) as client:
@@ -201,7 +201,7 @@ def _offset(world: World, location: str) -> int:
 def api_killed_before_registering(world: World) -> str:
     """Kill the API between a resumable upload's last byte and its entry into the dataset."""
     with tempfile.TemporaryDirectory() as folder:
-        body = digits_zip(Path(folder) / "digits.zip").read_bytes()
+        body = write_small_zip(Path(folder) / "digits.zip").read_bytes()
     dataset = world.client.post("/v1/datasets", {"name": "unregistered"})["id"]
     headers = TUS | {"Upload-Length": str(len(body)), "Upload-Metadata": "filename ZGlnaXRzLnppcA=="}
     begun = httpx.post(
@@ -292,7 +292,7 @@ def disk_full_in_ingestion(world: World) -> str:
     """Fill the disk while an upload is read, and make room again."""
     world.kill("worker-cpu")
     with tempfile.TemporaryDirectory() as folder:
-        dataset = world.upload(large_csv(Path(folder) / "large.csv", rows=20_000))
+        dataset = world.upload(write_large_csv(Path(folder) / "large.csv", rows=20_000))
     with _full(world):
         world.stack.restart("worker-cpu")
         waiting = world.until(lambda: world.client.get(f"/v1/datasets/{dataset}")["error"], "a reason")
@@ -358,7 +358,7 @@ def migrated_while_running(world: World) -> str:
 def deleted_while_ingested(world: World) -> str:
     """Delete a dataset while a worker reads it."""
     with tempfile.TemporaryDirectory() as folder:
-        dataset = world.upload(large_csv(Path(folder) / "large.csv"))
+        dataset = world.upload(write_large_csv(Path(folder) / "large.csv"))
     held = "SELECT lease_until IS NOT NULL FROM datasets WHERE id = :id"
     world.until(lambda: world.scalar(held, id=dataset) or None, "a reader")
     world.client.delete(f"/v1/datasets/{dataset}")

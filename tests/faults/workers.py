@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 
 from app.infra.queue import Task
-from tests.faults.world import World, large_csv
-from tests.trials import Case
+from tests.case_runner import Case
+from tests.faults.world import World, write_large_csv
 
 
 def killed_while_training(world: World) -> str:
@@ -60,7 +60,7 @@ def _held(world: World, audit: str) -> bool:
 def killed_while_ingesting(world: World) -> str:
     """Kill the worker that reads an upload."""
     with tempfile.TemporaryDirectory() as folder:
-        dataset = world.upload(large_csv(Path(folder) / "large.csv"))
+        dataset = world.upload(write_large_csv(Path(folder) / "large.csv"))
     world.until(lambda: _reading(world, dataset) or None, "a reader")
     world.kill_and_restart("worker-cpu")
     ready = world.until_read(dataset)
@@ -91,7 +91,7 @@ def _is_reader(process: psutil.Process) -> bool:
 def reader_killed(world: World) -> str:
     """Kill the process that reads an upload, as the system does where memory runs out."""
     with tempfile.TemporaryDirectory() as folder:
-        dataset = world.upload(large_csv(Path(folder) / "large.csv"))
+        dataset = world.upload(write_large_csv(Path(folder) / "large.csv"))
     world.until(lambda: _reading(world, dataset) or None, "a reader")
     next(process for process in _tree(world, "worker-cpu") if _is_reader(process)).kill()
     ended = world.until_read(dataset)
@@ -103,7 +103,7 @@ def reader_killed(world: World) -> str:
 def killed_while_committing_samples(world: World) -> str:
     """Kill the worker in the transaction that stores what was read."""
     with tempfile.TemporaryDirectory() as folder, world.locked("samples"):
-        dataset = world.upload(large_csv(Path(folder) / "large.csv", rows=5_000))
+        dataset = world.upload(write_large_csv(Path(folder) / "large.csv", rows=5_000))
         world.until_waiting_for("samples")
         world.kill_and_restart("worker-cpu")
     ready = world.until_read(dataset)
@@ -154,7 +154,7 @@ def told_to_stop_while_training(world: World) -> str:
 def told_to_stop_while_ingesting(world: World) -> str:
     """Send SIGTERM to the worker that reads an upload."""
     with tempfile.TemporaryDirectory() as folder:
-        dataset = world.upload(large_csv(Path(folder) / "large.csv"))
+        dataset = world.upload(write_large_csv(Path(folder) / "large.csv"))
     world.until(lambda: _reading(world, dataset) or None, "a reader")
     world.stack.find_part("worker-cpu").process.terminate()
     world.stack.find_part("worker-cpu").process.wait(30)
@@ -228,7 +228,7 @@ def cancelled_while_training(world: World) -> str:
 def cancelled_in_a_long_epoch(world: World) -> str:
     """Cancel an audit whose epochs take minutes, at a worker with the default heartbeat."""
     with world.training_worker(LIMIT_AUDIT_HEARTBEAT_SECONDS="1"), tempfile.TemporaryDirectory() as folder:
-        dataset = world.upload(large_csv(Path(folder) / "large.csv"))
+        dataset = world.upload(write_large_csv(Path(folder) / "large.csv"))
         assert world.until_read(dataset)["status"] == "ready"
         answer = world.client.start_audit(dataset, method="limit_g", epochs=50, batch_size=2, seed=7)
         audit = str(answer["id"])

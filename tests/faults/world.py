@@ -298,7 +298,7 @@ class World:
         return hashlib.sha256(answer.content).hexdigest()
 
 
-def digits_zip(path: Path) -> Path:
+def write_small_zip(path: Path) -> Path:
     """Write 120 small pictures in three class folders; every tenth lies in a wrong one."""
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w") as archive:
@@ -313,7 +313,7 @@ def digits_zip(path: Path) -> Path:
     return path
 
 
-def small_csv(path: Path) -> Path:
+def write_small_csv(path: Path) -> Path:
     """Write a table of four clusters in which every tenth label is wrong."""
     rng = np.random.default_rng(0)
     labels = np.arange(240) % 4
@@ -327,7 +327,7 @@ def small_csv(path: Path) -> Path:
     return path
 
 
-def large_csv(path: Path, *, rows: int = 60_000) -> Path:
+def write_large_csv(path: Path, *, rows: int = 60_000) -> Path:
     """Write a table that takes a while to be read."""
     rng = np.random.default_rng(0)
     values = rng.random((rows, 20))
@@ -338,6 +338,6 @@ def large_csv(path: Path, *, rows: int = 60_000) -> Path:
     return path
 
 
-def engine_of(stack: LocalStack) -> Engine:
+def create_service_engine(stack: LocalStack) -> Engine:
     """Return connections to the service's own database."""
     return create_engine(stack.environment["LIMIT_AUDIT_DATABASE_URL"], pool_pre_ping=True)

@@ -22,12 +22,12 @@ import psutil
 
 from app.embedded.local_stack import LocalStack
 from app.tables import Scope
-from tests.faults.world import digits_zip
+from tests.case_runner import Case, interrupt_on_sigterm, print_outcome, print_report, run_cases, select_cases
+from tests.faults.world import write_small_zip
 from tests.hostile import contract
 from tests.hostile.asking import ASKED, empty_dataset
 from tests.hostile.conversing import conversing
 from tests.hostile.everything import CATALOGUE, HARMLESS, LIMITS, MARKS
-from tests.trials import Case, chosen, end_by_termination, report, run_cases, say
 
 MEBIBYTE = 2**20
 READER_MEBIBYTES = 512
@@ -156,7 +156,7 @@ def world_of(folder: Path) -> Iterator[World]:
     ):
         world = World(stack=stack, client=client)
         world.dataset = empty_dataset(client)
-        body = digits_zip(folder / "digits.zip").read_bytes()
+        body = write_small_zip(folder / "digits.zip").read_bytes()
         client.put(f"/v1/datasets/{world.dataset}/files/digits.zip", content=body).raise_for_status()
         assert world.until_read(world.dataset)["status"] == "ready"
         watching = threading.Thread(target=world.watch)
@@ -174,7 +174,7 @@ def main() -> int:
     parser.add_argument("--only", help="cases whose names match this pattern")
     parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
     asked = parser.parse_args()
-    end_by_termination()
+    interrupt_on_sigterm()
     acts = {name: partial(upload, name) for name in CATALOGUE} | {
         name: partial(request, name) for name in ASKED
     }
@@ -187,8 +187,10 @@ def main() -> int:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL of a root user drops to one who must be able to enter
         with world_of(folder) as world:
-            outcomes = run_cases(chosen(cases, asked.only), world, afterwards=unharmed, on_outcome=say)
-    return report(f"Hostile input; most memory allowed: {MOST_MEBIBYTES} MiB", outcomes, out=asked.out)
+            outcomes = run_cases(
+                select_cases(cases, asked.only), world, afterwards=unharmed, on_outcome=print_outcome
+            )
+    return print_report(f"Hostile input; most memory allowed: {MOST_MEBIBYTES} MiB", outcomes, out=asked.out)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from app.infra.database import Database
 from app.infra.settings import PREFIX
 from app.infra.storage import Storage
 from app.tables import Scope
-from tests.furnished import furnished
+from tests.builders.full_workspace import store_full_workspace
 from tests.hostile.contract import Ids
 
 HOUSES = 8
@@ -38,7 +38,7 @@ def conversing(stack: LocalStack) -> Iterator[House]:
     """Yield an API that asks for keys, beside the one that does not; both see the same objects."""
     database = Database(stack.environment[f"{PREFIX}DATABASE_URL"], lambda *_: None)
     files = Storage(Path(stack.environment[f"{PREFIX}STORAGE_DIR"]))
-    made = [furnished(database, files) for _ in range(HOUSES)]
+    made = [store_full_workspace(database, files) for _ in range(HOUSES)]
     with database.transaction() as session:
         secrets = {
             scope: keys.create(session, name=scope, scope=scope, expires_at=None)[1] for scope in Scope

@@ -27,7 +27,7 @@ from app.infra.database import Database
 from app.infra.storage import Storage
 from app.routes.shared import short_reads
 from app.tables import Audit, AuditStatus, Dataset, RunStatus, Sample, Score
-from tests.made import finished_audit, new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 from worker.finish.finishing_job import finish
 from worker.jobs import bulk_copy, signal_files
 from worker.jobs.bulk_copy import analyse
@@ -61,12 +61,12 @@ def counted(statements: list[tuple[str, Any]]) -> Count:
 
 @pytest.fixture
 def dataset(database: Database, storage: Storage) -> Dataset:
-    return ready_dataset(database, storage, samples=300)
+    return store_ready_dataset(database, storage, samples=300)
 
 
 @pytest.fixture
 def audit(database: Database, dataset: Dataset) -> Audit:
-    made = finished_audit(database, dataset)
+    made = store_finished_audit(database, dataset)
     with database.transaction() as session:
         analyse(session, Sample, Score)
     return made
@@ -232,8 +232,8 @@ def visited(node: dict[str, Any], table: str) -> list[float]:
 
 
 def trained(database: Database, storage: Storage, samples: int) -> Audit:
-    dataset = ready_dataset(database, storage, samples=samples)
-    audit = new_audit(database, dataset)
+    dataset = store_ready_dataset(database, storage, samples=samples)
+    audit = store_audit(database, dataset)
     with database.transaction() as session:
         run = audit_service.runs(session, [audit.id])[audit.id][0]
         run.status = RunStatus.SUCCEEDED

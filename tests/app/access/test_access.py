@@ -27,7 +27,7 @@ from app.infra.storage import Storage
 from app.main import create_app
 from app.routes.shared.callers import given_settings as get_settings
 from app.tables import Audit, Dataset, Scope
-from tests.furnished import furnished
+from tests.builders.full_workspace import store_full_workspace
 
 PUBLIC = {
     ("GET", "/openapi.json"),
@@ -138,7 +138,7 @@ def house(api: TestClient, chosen: Settings, database: Database, storage: Storag
                 ("stranger", Scope.ADMIN, theirs),
             )
         }
-    return House(api, furnished(database.confined(ours), storage), made)
+    return House(api, store_full_workspace(database.confined(ours), storage), made)
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=" ".join)

@@ -11,12 +11,12 @@ from app.infra.queue import Task
 from app.infra.storage import Storage
 from app.schemas.result_schemas import SuspectDetail, SuspectPage
 from app.tables import Audit, AuditStatus, Dataset, ProvisionalScore, Run, RunEpoch, RunStatus
-from tests.made import finished_audit, new_audit, ready_dataset, score
+from tests.builders.stored_rows import make_score, store_audit, store_finished_audit, store_ready_dataset
 
 
 @pytest.fixture
 def dataset(database: Database, storage: Storage) -> Dataset:
-    return ready_dataset(database, storage)
+    return store_ready_dataset(database, storage)
 
 
 def start(api: TestClient, dataset: Dataset, **configuration: object) -> dict[str, object]:
@@ -147,14 +147,14 @@ def test_cancelling_a_training_audit_asks_its_worker(
 
 
 def test_a_finished_audit_cannot_be_cancelled(api: TestClient, database: Database, dataset: Dataset) -> None:
-    audit = finished_audit(database, dataset)
+    audit = store_finished_audit(database, dataset)
     assert api.post(f"/v1/audits/{audit.id}/cancel").status_code == 409
 
 
 def test_suspects_come_worst_first_over_all_pages(
     api: TestClient, database: Database, dataset: Dataset
 ) -> None:
-    audit = finished_audit(database, dataset)
+    audit = store_finished_audit(database, dataset)
     found, url = [], f"/v1/audits/{audit.id}/suspects?limit=5"
     while url:
         answer = api.get(url)
@@ -202,7 +202,7 @@ def test_suspects_come_worst_first_over_all_pages(
 def test_suspects_filtered(
     api: TestClient, database: Database, dataset: Dataset, query: str, positions: list[int]
 ) -> None:
-    audit = finished_audit(database, dataset)
+    audit = store_finished_audit(database, dataset)
     items = api.get(f"/v1/audits/{audit.id}/suspects?{query}").json()["items"]
     assert [item["position"] for item in items] == positions
 
@@ -222,7 +222,7 @@ def test_suspects_filtered(
 def test_a_query_that_cannot_be_understood_names_its_parameter(
     api: TestClient, database: Database, dataset: Dataset, query: str, pointer: str
 ) -> None:
-    refused = api.get(f"/v1/audits/{finished_audit(database, dataset).id}/suspects?{query}")
+    refused = api.get(f"/v1/audits/{store_finished_audit(database, dataset).id}/suspects?{query}")
     assert (refused.status_code, refused.json()["code"]) == (422, "validation")
     assert [each["pointer"] for each in refused.json()["errors"]] == [pointer]
 
@@ -230,7 +230,7 @@ def test_a_query_that_cannot_be_understood_names_its_parameter(
 def test_one_sample_knows_its_neighbours_in_rank(
     api: TestClient, database: Database, dataset: Dataset
 ) -> None:
-    audit = finished_audit(database, dataset)
+    audit = store_finished_audit(database, dataset)
     first = api.get(f"/v1/audits/{audit.id}/samples/11").json()
     assert (first["previous_position"], first["next_position"]) == (None, 10)
     middle = api.get(f"/v1/audits/{audit.id}/samples/5").json()
@@ -241,8 +241,8 @@ def test_one_sample_knows_its_neighbours_in_rank(
 def test_what_is_written_without_a_model_has_the_form_that_is_declared(
     api: TestClient, database: Database, storage: Storage
 ) -> None:
-    dataset = ready_dataset(database, storage, truth=[0, 1, 2] * 3)
-    audit = finished_audit(database, dataset)
+    dataset = store_ready_dataset(database, storage, truth=[0, 1, 2] * 3)
+    audit = store_finished_audit(database, dataset)
     said = {"verdict": "relabel", "label": "cat", "audit_id": str(audit.id)}
     api.put(f"/v1/datasets/{dataset.id}/samples/3/review", json=said)
     api.put(f"/v1/datasets/{dataset.id}/samples/5/review", json={"verdict": "keep"})
@@ -261,10 +261,10 @@ def test_what_is_written_without_a_model_has_the_form_that_is_declared(
 def test_a_training_audit_shows_its_provisional_ranking(
     api: TestClient, database: Database, dataset: Dataset
 ) -> None:
-    audit = new_audit(database, dataset)
+    audit = store_audit(database, dataset)
     empty = api.get(f"/v1/audits/{audit.id}/suspects").json()
     assert (empty["items"], empty["provisional"]) == ([], True)
-    columns = {name: value for name, value in vars(score(audit.id, 3, rank=1)).items() if name[0] != "_"}
+    columns = {name: value for name, value in vars(make_score(audit.id, 3, rank=1)).items() if name[0] != "_"}
     with database.transaction() as session:
         session.add(ProvisionalScore(**columns))
     page = api.get(f"/v1/audits/{audit.id}/suspects").json()
@@ -273,7 +273,7 @@ def test_a_training_audit_shows_its_provisional_ranking(
 
 
 def test_progress_is_the_share_of_steps(api: TestClient, database: Database, dataset: Dataset) -> None:
-    audit = new_audit(database, dataset)
+    audit = store_audit(database, dataset)
     progress = {
         "stage": "training", "epoch": 2, "epochs": 4, "step": 30, "steps": 100,
         "samples_per_second": 10.0, "eta_seconds": 7.0,
@@ -287,7 +287,7 @@ def test_progress_is_the_share_of_steps(api: TestClient, database: Database, dat
 
 
 def test_epochs_are_served_run_by_run(api: TestClient, database: Database, dataset: Dataset) -> None:
-    audit = new_audit(database, dataset)
+    audit = store_audit(database, dataset)
     with database.transaction() as session:
         run = session.query(Run).filter_by(audit_id=audit.id).one()
         session.add_all(RunEpoch(run_id=run.id, epoch=e, seconds=1, learning_rate=0.1) for e in (2, 1))
@@ -298,7 +298,7 @@ def test_epochs_are_served_run_by_run(api: TestClient, database: Database, datas
 def test_results_of_an_audit_that_has_not_succeeded_are_refused(
     api: TestClient, database: Database, dataset: Dataset
 ) -> None:
-    audit = new_audit(database, dataset)
+    audit = store_audit(database, dataset)
     for name in ("ranking.csv", "ranking.parquet", "metrics", "summary"):
         assert api.get(f"/v1/audits/{audit.id}/{name}").status_code == 409
     assert api.get(f"/v1/audits/{audit.id}/other.csv").status_code == 404
@@ -307,14 +307,14 @@ def test_results_of_an_audit_that_has_not_succeeded_are_refused(
 def test_metrics_without_truth_say_how_to_get_them(
     api: TestClient, database: Database, dataset: Dataset
 ) -> None:
-    audit = finished_audit(database, dataset)
+    audit = store_finished_audit(database, dataset)
     answer = api.get(f"/v1/audits/{audit.id}/metrics")
     assert answer.status_code == 404
     assert "/truth" in answer.json()["detail"]
 
 
 def test_deleting_needs_an_end(api: TestClient, database: Database, dataset: Dataset) -> None:
-    audit = new_audit(database, dataset)
+    audit = store_audit(database, dataset)
     assert api.delete(f"/v1/audits/{audit.id}").status_code == 409
     api.post(f"/v1/audits/{audit.id}/cancel")
     assert api.delete(f"/v1/audits/{audit.id}").status_code == 204
@@ -324,7 +324,10 @@ def test_deleting_needs_an_end(api: TestClient, database: Database, dataset: Dat
 def test_audits_are_listed_by_dataset(
     api: TestClient, database: Database, storage: Storage, dataset: Dataset
 ) -> None:
-    mine, other = new_audit(database, dataset), new_audit(database, ready_dataset(database, storage))
+    mine, other = (
+        store_audit(database, dataset),
+        store_audit(database, store_ready_dataset(database, storage)),
+    )
     assert [item["id"] for item in api.get("/v1/audits").json()["items"]] == [str(other.id), str(mine.id)]
     found = api.get(f"/v1/audits?dataset_id={dataset.id}").json()["items"]
     assert [item["id"] for item in found] == [str(mine.id)]

@@ -6,17 +6,17 @@ from fastapi.testclient import TestClient
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset, Issue
-from tests.made import finished_audit, new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
 
 @pytest.fixture
 def dataset(database: Database, storage: Storage) -> Dataset:
-    return ready_dataset(database, storage)
+    return store_ready_dataset(database, storage)
 
 
 @pytest.fixture
 def audit(database: Database, dataset: Dataset) -> Audit:
-    audit = finished_audit(database, dataset)
+    audit = store_finished_audit(database, dataset)
     with database.transaction() as session:
         for kind, number, position in (("outlier", 0, 5), ("outlier", 1, 2), ("unreadable", 0, None)):
             session.add(
@@ -53,7 +53,7 @@ def test_issues_of_one_kind(api: TestClient, audit: Audit) -> None:
 def test_issues_need_an_audit_that_has_succeeded(
     api: TestClient, database: Database, dataset: Dataset
 ) -> None:
-    assert api.get(f"/v1/audits/{new_audit(database, dataset).id}/issues").status_code == 409
+    assert api.get(f"/v1/audits/{store_audit(database, dataset).id}/issues").status_code == 409
 
 
 def test_an_audit_without_an_issues_file_says_so(api: TestClient, audit: Audit) -> None:

@@ -12,7 +12,7 @@ from app.infra.storage import Storage
 from app.schemas.audit_schemas import AuditOut
 from app.schemas.dataset_schemas import DatasetOut
 from app.schemas.result_schemas import Suspect as SuspectOut
-from tests.made import finished_audit, new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def client(api: TestClient) -> Iterator[Client]:
 
 @pytest.fixture
 def audit(client: Client, database: Database, storage: Storage) -> Audit:
-    made = finished_audit(database, ready_dataset(database, storage))
+    made = store_finished_audit(database, store_ready_dataset(database, storage))
     return client.get_audit(str(made.id))
 
 
@@ -75,7 +75,7 @@ def test_an_audit_is_started_and_cancelled(audit: Audit, client: Client) -> None
 
 
 def test_a_summary_needs_a_finished_audit(client: Client, database: Database, storage: Storage) -> None:
-    waiting = client.get_audit(str(new_audit(database, ready_dataset(database, storage)).id))
+    waiting = client.get_audit(str(store_audit(database, store_ready_dataset(database, storage)).id))
     with pytest.raises(ClientError, match="this one is queued"):
         _ = waiting.summary
 

@@ -13,7 +13,7 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus, Problem
-from tests.made import NAMES, ready_dataset
+from tests.builders.stored_rows import NAMES, store_ready_dataset
 
 BODY = b"label,a\n" * 1000
 
@@ -173,7 +173,7 @@ def test_a_made_up_cursor_is_refused(api: TestClient) -> None:
 
 
 def test_problems_are_listed_in_order(api: TestClient, database: Database, storage: Storage) -> None:
-    dataset = ready_dataset(database, storage)
+    dataset = store_ready_dataset(database, storage)
     with database.transaction() as session:
         session.add_all(
             Problem(dataset_id=dataset.id, number=n, key=f"{n}.jpg", code="unreadable", detail="truncated")
@@ -187,7 +187,7 @@ def test_problems_are_listed_in_order(api: TestClient, database: Database, stora
 
 
 def test_samples_by_position_and_class(api: TestClient, database: Database, storage: Storage) -> None:
-    dataset = ready_dataset(database, storage, samples=7, truth=[0, 1, 2, 0, 1, 2, 1])
+    dataset = store_ready_dataset(database, storage, samples=7, truth=[0, 1, 2, 0, 1, 2, 1])
     one = api.get(f"/v1/datasets/{dataset.id}/samples/6").json()
     assert (one["key"], one["given_label"], one["true_label"]) == ("key-6", NAMES[0], NAMES[1])
     found = api.get(f"/v1/datasets/{dataset.id}/samples?given_label=ant").json()["items"]
@@ -202,14 +202,14 @@ def test_a_sample_that_is_not_there_yet(api: TestClient) -> None:
 
 
 def test_deleting_removes_rows_and_files(api: TestClient, database: Database, storage: Storage) -> None:
-    dataset = ready_dataset(database, storage)
+    dataset = store_ready_dataset(database, storage)
     assert api.delete(f"/v1/datasets/{dataset.id}").status_code == 204
     assert api.get(f"/v1/datasets/{dataset.id}").status_code == 404
     assert not storage.dataset(dataset.id).exists()
 
 
 def test_a_dataset_with_audits_is_kept(api: TestClient, database: Database, storage: Storage) -> None:
-    dataset = ready_dataset(database, storage)
+    dataset = store_ready_dataset(database, storage)
     audit = api.post("/v1/audits", json={"dataset_id": str(dataset.id)}).json()
     answer = api.delete(f"/v1/datasets/{dataset.id}")
     assert (answer.status_code, answer.json()["audits"]) == (409, [audit["id"]])

@@ -17,7 +17,7 @@ from app.infra.errors import Invalid
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Dataset
-from tests.made import NAMES, ready_dataset
+from tests.builders.stored_rows import NAMES, store_ready_dataset
 from worker.finish.finishing_job import finish
 from worker.train.training_job import execute
 
@@ -92,7 +92,7 @@ def test_what_does_not_fit_is_refused(content: bytes, sentence: str, tmp_path: P
 
 @pytest.fixture
 def dataset(database: Database, storage: Storage) -> Dataset:
-    return ready_dataset(database, storage)
+    return store_ready_dataset(database, storage)
 
 
 def test_probabilities_are_ranked_without_training(

@@ -9,12 +9,12 @@ from app.infra.database import Database
 from app.infra.queue import Task
 from app.infra.storage import Storage
 from app.tables import Dataset
-from tests.made import finished_audit, ready_dataset
+from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
 
 
 @pytest.fixture
 def dataset(database: Database, storage: Storage) -> Dataset:
-    return ready_dataset(database, storage, samples=6)
+    return store_ready_dataset(database, storage, samples=6)
 
 
 def put(api: TestClient, dataset: Dataset, text: str) -> tuple[int, dict[str, object]]:
@@ -49,7 +49,7 @@ def test_new_truth_replaces_the_old(api: TestClient, dataset: Dataset) -> None:
 def test_finished_audits_are_reported_anew(
     api: TestClient, database: Database, dataset: Dataset, sent: list[tuple[Task, UUID]]
 ) -> None:
-    audit = finished_audit(database, dataset)
+    audit = store_finished_audit(database, dataset)
     put(api, dataset, "position,true_label\n0,bee\n")
     assert sent[-1] == (Task.REPORT, audit.id)
     answer = api.get(f"/v1/audits/{audit.id}/metrics")

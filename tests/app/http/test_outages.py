@@ -22,7 +22,7 @@ NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:9/nothing"
 
 @pytest.fixture
 def gone(house: House) -> Iterator[House]:
-    """Take the database away from a furnished service."""
+    """Take the database away from a service that has one of everything."""
     away = Database(NOWHERE, lambda *_: None)
     house.api.app.dependency_overrides[given_database] = lambda: away  # type: ignore[attr-defined]
     yield house

@@ -23,7 +23,7 @@ from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.shared.callers import given_settings as get_settings
 from app.tables import Dataset, DatasetStatus, Run, RunStatus, Scope, Total, Totalled
-from tests.made import new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_ready_dataset
 
 
 @pytest.fixture
@@ -174,8 +174,8 @@ def test_a_line_of_the_log_is_json_with_the_requests_id(capsys: pytest.CaptureFi
 def test_metrics_tell_of_requests_runs_and_losses(
     api: TestClient, database: Database, storage: Storage
 ) -> None:
-    dataset = ready_dataset(database, storage)
-    audit = new_audit(database, dataset)
+    dataset = store_ready_dataset(database, storage)
+    audit = store_audit(database, dataset)
     progress = {"samples_per_second": 125.5, "gpu_memory_bytes": 2**30}
     with database.transaction() as session:
         run = session.query(Run).filter_by(audit_id=audit.id).one()

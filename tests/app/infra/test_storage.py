@@ -19,7 +19,7 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import PACK, Storage
 from app.tables import Dataset
-from tests.made import digits_zip
+from tests.builders.pictures import write_digits_zip
 from worker.finish.finishing_job import finish
 from worker.ingest.ingestion_job import ingest
 from worker.train.training_job import execute
@@ -203,7 +203,7 @@ class TestService:
         bucket_name: str,
     ) -> None:
         dataset = api.post("/v1/datasets", json={"name": "digits"}).json()
-        body = digits_zip(tmp_path / "digits.zip").read_bytes()
+        body = write_digits_zip(tmp_path / "digits.zip").read_bytes()
         api.put(f"/v1/datasets/{dataset['id']}/files/digits.zip", content=body).raise_for_status()
         ingest(database, storage, chosen, UUID(dataset["id"]))
         files_here = [path for path in storage.root.rglob("*") if path.is_file()]

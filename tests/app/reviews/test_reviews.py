@@ -16,19 +16,19 @@ from app.reviews import verdicts as reviews
 from app.reviews.review_progress import Tally, advice
 from app.routes.shared.callers import given_settings as get_settings
 from app.tables import Audit, Dataset, Run, Scope, Verdict
-from tests.made import finished_audit, new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
 SUMMARY = {"sample_count": 12, "expected_error_count": 3.0}
 
 
 @pytest.fixture
 def dataset(database: Database, storage: Storage) -> Dataset:
-    return ready_dataset(database, storage)
+    return store_ready_dataset(database, storage)
 
 
 @pytest.fixture
 def audit(database: Database, dataset: Dataset) -> Audit:
-    made = finished_audit(database, dataset)
+    made = store_finished_audit(database, dataset)
     with database.transaction() as session:
         session.get_one(Audit, made.id).summary = SUMMARY
     return made
@@ -234,7 +234,7 @@ def test_advice_follows_what_the_next_samples_are_worth(
 
 
 def test_a_rehearsal_cannot_be_reviewed(api: TestClient, database: Database, dataset: Dataset) -> None:
-    rehearsal = new_audit(database, dataset, rehearsal={"noise": "uniform", "rate": 0.1})
+    rehearsal = store_audit(database, dataset, rehearsal={"noise": "uniform", "rate": 0.1})
     body = {"verdict": "keep", "audit_id": str(rehearsal.id)}
     answer = api.put(url(dataset, 0), json=body)
     assert answer.status_code == 422

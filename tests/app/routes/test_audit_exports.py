@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.tables import Audit, AuditMetrics
-from tests.made import finished_audit, new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
 SUMMARY = {
     "sample_count": 12,
@@ -44,7 +44,7 @@ METRICS = {
 
 @pytest.fixture
 def audit(database: Database, storage: Storage) -> Audit:
-    made = finished_audit(database, ready_dataset(database, storage))
+    made = store_finished_audit(database, store_ready_dataset(database, storage))
     with database.transaction() as session:
         session.get_one(Audit, made.id).summary = SUMMARY
     return made
@@ -146,7 +146,7 @@ def test_planted_labels_are_nobody_s_task(api: TestClient, audit: Audit, databas
 def test_an_audit_that_has_not_ended_has_nothing_to_export(
     api: TestClient, database: Database, storage: Storage, name: str
 ) -> None:
-    waiting = new_audit(database, ready_dataset(database, storage))
+    waiting = store_audit(database, store_ready_dataset(database, storage))
     answer = api.get(f"/v1/audits/{waiting.id}/exports/{name}")
     assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
 

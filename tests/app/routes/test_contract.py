@@ -21,7 +21,7 @@ from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.shared.callers import given_settings
 from app.tables import Scope
-from tests.furnished import furnished
+from tests.builders.full_workspace import store_full_workspace
 from tests.hostile import contract
 
 HOUSES = 3
@@ -66,7 +66,7 @@ def test_every_answer_is_one_that_the_document_knows(
     }
     told = chosen.model_copy(update=asking)
     api.app.dependency_overrides[given_settings] = lambda: told  # type: ignore[attr-defined]
-    made = [furnished(database, storage) for _ in range(HOUSES)]
+    made = [store_full_workspace(database, storage) for _ in range(HOUSES)]
     with database.transaction() as session:
         secret = keys.create(session, name="a", scope=Scope.ADMIN, expires_at=None)[1]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))

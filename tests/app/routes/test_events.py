@@ -14,7 +14,7 @@ from app.infra.database import Database
 from app.infra.storage import Storage
 from app.routes.audits import event_routes
 from app.tables import Audit, AuditStatus, Run, RunEpoch
-from tests.made import new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_ready_dataset
 
 Event = tuple[str, str, dict[str, object]]
 
@@ -22,7 +22,7 @@ Event = tuple[str, str, dict[str, object]]
 @pytest.fixture
 def audit(database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Audit:
     monkeypatch.setattr(event_routes, "LOOK_SECONDS", 0.01)
-    return new_audit(database, ready_dataset(database, storage))
+    return store_audit(database, store_ready_dataset(database, storage))
 
 
 def add_epoch(database: Database, audit_id: UUID, epoch: int) -> None:

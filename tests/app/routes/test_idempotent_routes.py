@@ -15,7 +15,7 @@ from app.infra.storage import Storage
 from app.routes.shared.dependencies import open_session
 from app.routes.shared.idempotent_routes import OnceRoute
 from app.tables import Audit, Dataset, IdempotentAnswer, Upload
-from tests.made import ready_dataset
+from tests.builders.stored_rows import store_ready_dataset
 
 KEY = {"Idempotency-Key": "6f5e0c5e-1"}
 
@@ -42,7 +42,7 @@ def test_a_repeated_request_gets_the_first_answer_and_does_nothing(
 def test_a_repeated_audit_is_sent_to_a_worker_once(
     api: TestClient, database: Database, storage: Storage, sent: list[tuple[Task, UUID]]
 ) -> None:
-    body = {"dataset_id": str(ready_dataset(database, storage).id)}
+    body = {"dataset_id": str(store_ready_dataset(database, storage).id)}
     answers = [api.post("/v1/audits", json=body, headers=KEY).json() for _ in range(3)]
     assert answers[0] == answers[1] == answers[2]
     assert (count(database, Audit), len(sent)) == (1, 1)
@@ -58,7 +58,7 @@ def test_a_key_is_for_one_request(api: TestClient, database: Database) -> None:
 
 
 def test_what_was_refused_may_be_tried_again(api: TestClient, database: Database, storage: Storage) -> None:
-    dataset = ready_dataset(database, storage)
+    dataset = store_ready_dataset(database, storage)
     with database.transaction() as session:
         session.execute(update(Dataset).values(status="ingesting"))
     body = {"dataset_id": str(dataset.id)}

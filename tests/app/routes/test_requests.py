@@ -16,7 +16,7 @@ from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.shared.callers import given_settings as get_settings
 from app.tables import Scope
-from tests.made import ready_dataset
+from tests.builders.stored_rows import store_ready_dataset
 
 
 def client_of(api: TestClient, *, host: str = "127.0.0.1", base_url: str = "http://127.0.0.1") -> TestClient:
@@ -185,6 +185,6 @@ def test_forged_cursors_are_refused(api: TestClient, path: str, values: str) -> 
 def test_a_forged_number_in_a_cursor_is_refused(
     api: TestClient, database: Database, storage: Storage
 ) -> None:
-    dataset = ready_dataset(database, storage)
+    dataset = store_ready_dataset(database, storage)
     cursor = base64.urlsafe_b64encode(b'["99999999999"]').decode()
     assert api.get(f"/v1/datasets/{dataset.id}/samples?cursor={cursor}").status_code == 422

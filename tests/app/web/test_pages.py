@@ -16,7 +16,7 @@ from app.routes.shared.callers import given_settings as get_settings
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Problem, Scope
 from app.web import assets, audit_form
 from app.web import pages as rendering
-from tests.made import finished_audit, new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
 MARKUP = "<script>alert('x')</script>"
 SUMMARY = {
@@ -29,7 +29,7 @@ SUMMARY = {
 
 @pytest.fixture
 def dataset(database: Database, storage: Storage) -> Dataset:
-    made = ready_dataset(database, storage)
+    made = store_ready_dataset(database, storage)
     with database.transaction() as session:
         found = session.get_one(Dataset, made.id)
         found.problem_count, found.statistics = 1, {"class_counts": {"ant": 4, "bee": 4, MARKUP: 4}}
@@ -39,7 +39,7 @@ def dataset(database: Database, storage: Storage) -> Dataset:
 
 @pytest.fixture
 def audit(database: Database, dataset: Dataset) -> Audit:
-    made = finished_audit(database, dataset)
+    made = store_finished_audit(database, dataset)
     with database.transaction() as session:
         found = session.get_one(Audit, made.id)
         found.summary, found.theory = SUMMARY, {"noise_rate": 0.25}
@@ -145,7 +145,7 @@ def test_a_dataset_has_a_page_in_every_state(
 def test_an_audit_without_a_result_shows_its_progress(
     api: TestClient, database: Database, dataset: Dataset, status: AuditStatus
 ) -> None:
-    made = new_audit(database, dataset)
+    made = store_audit(database, dataset)
     with database.transaction() as session:
         found = session.get_one(Audit, made.id)
         found.status, found.error = (

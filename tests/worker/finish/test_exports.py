@@ -23,7 +23,8 @@ from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus
-from tests.made import finished_audit, png
+from tests.builders.pictures import encode_png
+from tests.builders.stored_rows import store_finished_audit
 from worker.ingest.ingestion_job import ingest
 
 COUNT = 12
@@ -54,7 +55,7 @@ def tarred(path: Path, members: dict[str, bytes]) -> list[Path]:
 def folders(root: str = "", *, same_name: bool = False) -> dict[str, bytes]:
     """Class folders; with `same_name` every class has its own 0.png, 1.png, ..."""
     return {
-        f"{root}{label}/{number // 3 if same_name else number}.png": png(PIXELS[number])
+        f"{root}{label}/{number // 3 if same_name else number}.png": encode_png(PIXELS[number])
         for number, label in enumerate(TEXTS)
     }
 
@@ -65,7 +66,7 @@ def manifest(path: Path) -> list[Path]:
         f"images/{number}.png,{label},{label},{'test' if number > 9 else 'train'},r{number}"
         for number, label in enumerate(TEXTS)
     ]
-    pictures = {f"images/{number}.png": png(PIXELS[number]) for number in range(COUNT)}
+    pictures = {f"images/{number}.png": encode_png(PIXELS[number]) for number in range(COUNT)}
     return archive(path / "data.zip", {"metadata.csv": "\n".join(lines).encode(), **pictures})
 
 
@@ -74,7 +75,9 @@ def list_files(path: Path) -> list[Path]:
         f"{split}.txt": "".join(f"images/{n}.png {TEXTS[n]}\n" for n in numbers).encode()
         for split, numbers in (("train", range(9)), ("test", range(9, COUNT)))
     }
-    return archive(path / "data.zip", {**{f"images/{n}.png": png(PIXELS[n]) for n in range(COUNT)}, **lists})
+    return archive(
+        path / "data.zip", {**{f"images/{n}.png": encode_png(PIXELS[n]) for n in range(COUNT)}, **lists}
+    )
 
 
 def npz(path: Path, **arrays: object) -> list[Path]:
@@ -105,7 +108,7 @@ def hugging_face(path: Path) -> list[Path]:
     )
     shards = []
     for split, numbers in (("train", range(8)), ("test", range(8, COUNT))):
-        pictures = [{"bytes": png(PIXELS[n]), "path": f"{n}.png"} for n in numbers]
+        pictures = [{"bytes": encode_png(PIXELS[n]), "path": f"{n}.png"} for n in numbers]
         shard = path / f"{split}-00000-of-00001.parquet"
         parquet.write_table(
             pa.table({"image": pictures, "label": [int(NUMBERS[n]) for n in numbers]}, schema), shard
@@ -329,7 +332,7 @@ def test_issues_of_an_audit_are_changed_where_nobody_has_said_otherwise(
     service: Service, tmp_path: Path
 ) -> None:
     dataset = service.read(FORMATS["class_folders_stored"](tmp_path))
-    audit = finished_audit(service.database, dataset)  # flags the last sample alone
+    audit = store_finished_audit(service.database, dataset)  # flags the last sample alone
     keys = service.content(dataset)[0]
 
     def last(issues: str) -> tuple[str, str]:

@@ -12,8 +12,8 @@ from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset
-from tests.made import finished_audit, new_audit
-from tests.worker.jobs import audited, train_and_finish
+from tests.builders.stored_rows import store_audit, store_finished_audit
+from tests.worker.job_steps import plan_audit, train_and_finish
 from tests.worker.train.test_several_runs import REHEARSAL
 
 EVERY_FIGURE = [
@@ -24,7 +24,7 @@ EVERY_FIGURE = [
 @pytest.fixture
 def compared(database: Database, digits: Dataset, storage: Storage, chosen: Settings) -> Audit:
     compare = ["ce", {"method": "limit_g", "sample_gradients": True}]
-    audit, runs = audited(database, digits, compare=compare, rehearsal=REHEARSAL, epochs=4)
+    audit, runs = plan_audit(database, digits, compare=compare, rehearsal=REHEARSAL, epochs=4)
     return train_and_finish(database, storage, chosen, audit, runs)
 
 
@@ -78,10 +78,10 @@ def test_the_montage_has_the_head_of_every_class(api: TestClient, compared: Audi
 def test_an_audit_without_truth_or_end_has_what_there_is(
     api: TestClient, database: Database, digits: Dataset
 ) -> None:
-    young = new_audit(database, digits)
+    young = store_audit(database, digits)
     assert api.get(f"/v1/audits/{young.id}/figures").json() == []
     answer = api.get(f"/v1/audits/{young.id}/figures/roc.png")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    done = finished_audit(database, digits)
+    done = store_finished_audit(database, digits)
     assert [link["name"] for link in api.get(f"/v1/audits/{done.id}/figures").json()] == ["confusing"]
     assert api.get(f"/v1/audits/{done.id}/figures/other").status_code == 422

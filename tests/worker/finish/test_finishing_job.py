@@ -25,7 +25,7 @@ from app.tables import (
     Sample,
     Score,
 )
-from tests.worker.jobs import audited, count, read, train_and_finish
+from tests.worker.job_steps import count_rows, plan_audit, read_row, train_and_finish
 from worker.finish.finishing_job import finish, report_again
 from worker.jobs import neighbour_files
 from worker.train.training_job import execute
@@ -34,16 +34,16 @@ from worker.train.training_job import execute
 def test_an_audit_from_training_to_its_files(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings, sent: list[tuple[Task, UUID]]
 ) -> None:
-    audit, runs = audited(database, digits)
+    audit, runs = plan_audit(database, digits)
     execute(database, storage, chosen, runs[0].id)
     assert sent[-1] == (Task.FINISH, audit.id)
-    assert read(database, Audit, audit.id).status == AuditStatus.RUNNING
-    assert count(database, RunEpoch) == 3
-    assert count(database, ProvisionalScore) == 120
+    assert read_row(database, Audit, audit.id).status == AuditStatus.RUNNING
+    assert count_rows(database, RunEpoch) == 3
+    assert count_rows(database, ProvisionalScore) == 120
     finish(database, storage, audit.id)
-    done = read(database, Audit, audit.id)
+    done = read_row(database, Audit, audit.id)
     assert done.status == AuditStatus.SUCCEEDED
-    assert (count(database, Score), count(database, ProvisionalScore)) == (120, 0)
+    assert (count_rows(database, Score), count_rows(database, ProvisionalScore)) == (120, 0)
     assert done.provenance is not None
     assert done.provenance["runs"][0]["configuration"]["method"] == "limit_g"
     assert done.summary is not None
@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_file(
 ) -> None:
     digests = []
     for seed in (1, 1, 2):
-        audit, runs = audited(database, digits)
+        audit, runs = plan_audit(database, digits)
         with database.transaction() as session:
             session.execute(update(Run).where(Run.audit_id == audit.id).values(seed=seed))
         files = train_and_finish(database, storage, chosen, audit, runs).files
@@ -105,7 +105,7 @@ def test_the_same_seed_gives_the_same_file(
 def test_truth_attached_later_brings_metrics_and_columns(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
 ) -> None:
-    audit, runs = audited(database, digits, epochs=20)
+    audit, runs = plan_audit(database, digits, epochs=20)
     train_and_finish(database, storage, chosen, audit, runs)
     before = api.get(f"/v1/audits/{audit.id}/ranking.csv")
     with database.transaction() as session:
@@ -143,7 +143,7 @@ def test_truth_attached_later_brings_metrics_and_columns(
 def test_downloads_answer_conditions_ranges_and_heads(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
 ) -> None:
-    audit, runs = audited(database, digits)
+    audit, runs = plan_audit(database, digits)
     train_and_finish(database, storage, chosen, audit, runs)
     url = f"/v1/audits/{audit.id}/ranking.csv"
     whole = api.get(url)
@@ -164,7 +164,7 @@ def test_an_audit_that_cannot_be_finished_fails_with_the_reason(
     chosen: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    audit, runs = audited(database, digits)
+    audit, runs = plan_audit(database, digits)
 
     def broken(*_: object, **__: object) -> None:
         raise KeyError("margin")
@@ -172,7 +172,7 @@ def test_an_audit_that_cannot_be_finished_fails_with_the_reason(
     monkeypatch.setattr("worker.jobs.score_rows.rows", broken)
     execute(database, storage, chosen.model_copy(update={"provisional_seconds": 1e9}), runs[0].id)
     finish(database, storage, audit.id)
-    failed = read(database, Audit, audit.id)
+    failed = read_row(database, Audit, audit.id)
     assert failed.status == AuditStatus.FAILED
     assert "finishing them failed" in (failed.error or {})["detail"]
 
@@ -181,7 +181,7 @@ def test_a_rehearsal_measures_how_many_planted_errors_are_found(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
 ) -> None:
     rehearsal = {"noise": "uniform", "rate": 0.2, "seed": 5, "mapping": None, "matrix": None}
-    audit, runs = audited(database, digits, epochs=20, rehearsal=rehearsal)
+    audit, runs = plan_audit(database, digits, epochs=20, rehearsal=rehearsal)
     train_and_finish(database, storage, chosen, audit, runs)
     metrics = api.get(f"/v1/audits/{audit.id}/metrics").json()
     assert metrics["sample_count"] == 120
@@ -201,4 +201,4 @@ def test_a_rehearsal_measures_how_many_planted_errors_are_found(
     rows = list(csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines()))
     assert [int(row["position"]) for row in rows] == [item["position"] for item in found]
     assert "true_label" not in rows[0]
-    assert not read(database, Dataset, digits.id).truth_version
+    assert not read_row(database, Dataset, digits.id).truth_version

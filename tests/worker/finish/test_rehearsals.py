@@ -10,7 +10,7 @@ from app.schemas.request_schemas import CIFAR10_PAIRS, Rehearsal
 from app.tables import Audit, Dataset
 from bench.paper.images import CIFAR10_CLASSES
 from models.paper import label_noise
-from tests.made import new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_ready_dataset
 from worker.jobs import audited_labels
 
 NOTHING = {"rate": None, "mapping": None, "matrix": None, "seed": 4}
@@ -18,11 +18,11 @@ NOTHING = {"rate": None, "mapping": None, "matrix": None, "seed": 4}
 
 @pytest.fixture
 def dataset(database: Database, storage: Storage) -> Dataset:
-    return ready_dataset(database, storage, samples=600)
+    return store_ready_dataset(database, storage, samples=600)
 
 
 def planted(database: Database, storage: Storage, dataset: Dataset, **rehearsal: object) -> np.ndarray:
-    audit = new_audit(database, dataset, rehearsal={**NOTHING, **rehearsal})
+    audit = store_audit(database, dataset, rehearsal={**NOTHING, **rehearsal})
     with database.transaction() as session:
         known = audited_labels.of_audit(session, storage, session.get_one(Audit, audit.id), dataset)
     assert known.truth is not None

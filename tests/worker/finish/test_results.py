@@ -15,7 +15,7 @@ from app.infra.storage import Storage
 from app.schemas.summary_schemas import SummaryOut
 from app.tables import Problem, Run, RunEpoch
 from models.label_errors.error_estimates import Estimate
-from tests.made import ready_dataset
+from tests.builders.stored_rows import store_ready_dataset
 from worker.finish import audit_summary, information_bounds, ranking_files, truth_metrics
 from worker.jobs import score_rows
 from worker.jobs.bulk_copy import copy_into
@@ -154,7 +154,7 @@ def test_the_summary_says_what_a_review_finds(rows: pa.Table) -> None:
 
 
 def test_copy_keeps_quotes_empty_strings_nulls_and_newlines(database: Database, storage: Storage) -> None:
-    dataset = ready_dataset(database, storage)
+    dataset = store_ready_dataset(database, storage)
     texts = ['a "quoted", text', "", "two\nlines", "\\N", "snow ☃"]
     columns = {
         "dataset_id": [str(dataset.id)] * 5,

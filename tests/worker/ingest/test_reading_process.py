@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.made import digits_zip
+from tests.builders.pictures import write_digits_zip
 from worker.ingest import reading_process
 from worker.ingest.pack_building import Ingested, IngestError, IngestLimits, IngestOptions
 from worker.ingest.reading_process import Bounds, read_in_child
@@ -41,7 +41,7 @@ def read(
 
 @pytest.fixture
 def digits(tmp_path: Path) -> Path:
-    return digits_zip(tmp_path / "digits.zip")
+    return write_digits_zip(tmp_path / "digits.zip")
 
 
 def in_child(monkeypatch: pytest.MonkeyPatch, code: str) -> None:

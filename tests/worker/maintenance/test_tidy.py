@@ -32,7 +32,7 @@ from app.tables import (
     WebhookDelivery,
 )
 from app.webhooks import webhook_service
-from tests.made import finished_audit, new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 from worker.finish import finishing_job
 from worker.maintenance import retention
 from worker.maintenance.tidy import tidy
@@ -125,7 +125,7 @@ def test_a_dataset_that_was_begun_and_given_up_is_deleted(
     given_up, recent, ready = (
         api.post("/v1/datasets", json={"name": "a"}).json()["id"],
         api.post("/v1/datasets", json={"name": "b"}).json()["id"],
-        str(ready_dataset(database, storage).id),
+        str(store_ready_dataset(database, storage).id),
     )
     api.put(f"/v1/datasets/{given_up}/files/a.csv?complete=false", content=BODY)
     api.put(f"/v1/datasets/{recent}/files/a.csv?complete=false", content=BODY)
@@ -184,7 +184,7 @@ def test_an_interrupted_deletion_is_finished_later(
     api: TestClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    dataset = ready_dataset(database, storage)
+    dataset = store_ready_dataset(database, storage)
 
     def busy(path: Path, **_: object) -> None:
         """Do nothing, as where a file is in use."""
@@ -201,7 +201,7 @@ def test_an_interrupted_deletion_is_finished_later(
 
 
 def test_a_refused_deletion_promises_nothing(database: Database, storage: Storage, api: TestClient) -> None:
-    dataset = ready_dataset(database, storage)
+    dataset = store_ready_dataset(database, storage)
     api.post("/v1/audits", json={"dataset_id": str(dataset.id)})
     assert api.delete(f"/v1/datasets/{dataset.id}").status_code == 409
     assert removals.remove_due(database, storage) == []
@@ -213,8 +213,8 @@ def test_a_refused_deletion_promises_nothing(database: Database, storage: Storag
 def test_what_a_killed_run_left_goes_once_its_audit_has_ended(
     database: Database, storage: Storage, chosen: Settings
 ) -> None:
-    dataset = ready_dataset(database, storage)
-    ended, going_on = finished_audit(database, dataset), new_audit(database, dataset)
+    dataset = store_ready_dataset(database, storage)
+    ended, going_on = store_finished_audit(database, dataset), store_audit(database, dataset)
     left = [
         storage.run(audit.id, 0) / name
         for audit in (ended, going_on)
@@ -257,7 +257,7 @@ def test_what_was_kept_long_enough_is_forgotten(
 def test_a_ranking_goes_an_hour_after_its_successor_was_made(
     database: Database, storage: Storage, chosen: Settings
 ) -> None:
-    audit = finished_audit(database, ready_dataset(database, storage))
+    audit = store_finished_audit(database, store_ready_dataset(database, storage))
     folder = storage.audit(audit.id)
     folder.mkdir(parents=True)
     for name in ("ranking.v0.csv", "ranking.v1.csv"):

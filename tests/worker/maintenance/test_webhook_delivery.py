@@ -23,7 +23,7 @@ from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, WebhookDelivery, Workspace
 from app.webhooks import webhook_service
-from tests.made import finished_audit, new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 from worker.maintenance.sweep import sweep
 from worker.maintenance.webhook_delivery import deliver
 
@@ -83,7 +83,7 @@ def hook(api: TestClient, receiver: Receiver) -> dict[str, Any]:
 
 @pytest.fixture
 def audit(database: Database, storage: Storage) -> Audit:
-    return new_audit(database, ready_dataset(database, storage))
+    return store_audit(database, store_ready_dataset(database, storage))
 
 
 def end(database: Database, audit: Audit, status: AuditStatus, **values: object) -> None:
@@ -233,8 +233,8 @@ def test_other_workspaces_are_not_told(
         session.add(other)
         session.flush()
         other_id = other.id
-    dataset = ready_dataset(database.confined(other_id), storage)
-    finished_audit(database.confined(other_id), dataset)
+    dataset = store_ready_dataset(database.confined(other_id), storage)
+    store_finished_audit(database.confined(other_id), dataset)
     assert messages(sent) == []
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.gpus import nvidia_smi
+from tests.builders.fake_gpus import write_nvidia_smi
 from worker.processes import fleet
 from worker.processes.fleet import Fleet, Gpu, Member, gpus, members
 
@@ -14,7 +14,7 @@ TWO_GPUS = "#!/bin/sh\necho '0, GPU-aa, 23034'\necho '1, GPU-bb, 81559'\n"
 
 @pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return nvidia_smi(tmp_path, monkeypatch, TWO_GPUS)
+    return write_nvidia_smi(tmp_path, monkeypatch, TWO_GPUS)
 
 
 @pytest.mark.usefixtures("driver")

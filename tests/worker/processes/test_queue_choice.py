@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.infra.settings import Settings
-from tests.worker.gpus import nvidia_smi
+from tests.builders.fake_gpus import write_nvidia_smi
 from worker.processes import fleet, queue_choice
 
 CARDS = "#!/bin/sh\necho '0, GPU-aa, 81559'\necho '1, GPU-bb, 23034'\n"
@@ -14,7 +14,7 @@ CARDS = "#!/bin/sh\necho '0, GPU-aa, 81559'\necho '1, GPU-bb, 23034'\n"
 @pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in for nvidia-smi: an H100 of 80 GB and an L4 of 24 GB."""
-    program = nvidia_smi(tmp_path, monkeypatch, CARDS)
+    program = write_nvidia_smi(tmp_path, monkeypatch, CARDS)
     monkeypatch.setattr(queue_choice, "main_memory_bytes", lambda: 16 * 10**9)
     return program
 

@@ -16,7 +16,7 @@ from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.shared.callers import given_database
 from app.tables import Dataset, Run, RunStatus
-from tests.made import ready_dataset
+from tests.builders.stored_rows import store_ready_dataset
 from worker.jobs.heartbeat import HandedBack
 from worker.maintenance.sweep import note_unserved, sweep
 from worker.train import training_job
@@ -45,7 +45,7 @@ def database(database: Database, migrated_url: str, messages: Messages) -> Itera
 
 @pytest.fixture
 def dataset(database: Database, storage: Storage) -> Dataset:
-    return ready_dataset(database, storage)
+    return store_ready_dataset(database, storage)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from app.tables import Dataset, Run, RunStatus
 from models.acceleration.data_parallel import processes_max
 from models.configuration.training_config import TrainingConfig, resolve
 from models.training.ranks import CompanionLost
-from tests.worker.jobs import audited, read
+from tests.worker.job_steps import plan_audit, read_row
 from worker.jobs import heartbeat, signal_files
 from worker.maintenance.sweep import sweep
 from worker.train.devices import choose
@@ -41,7 +41,7 @@ def together(chosen: Settings) -> Settings:
 @pytest.fixture
 def expected(database: Database, digits: Dataset, storage: Storage, chosen: Settings) -> Signals:
     """Train on one process."""
-    audit, (run,) = audited(database, digits, **STILL)
+    audit, (run,) = plan_audit(database, digits, **STILL)
     execute(database, storage, chosen, run.id)
     return dict(signal_files.load(storage, storage.run(audit.id, 0)))
 
@@ -71,9 +71,9 @@ def at_step(monkeypatch: pytest.MonkeyPatch, step: int, act: Callable[[], None])
 def test_two_processes_leave_the_signals_of_one(
     database: Database, digits: Dataset, storage: Storage, together: Settings, expected: Signals
 ) -> None:
-    _, (run,) = audited(database, digits, **STILL)
+    _, (run,) = plan_audit(database, digits, **STILL)
     execute(database, storage, together, run.id)
-    ended = read(database, Run, run.id)
+    ended = read_row(database, Run, run.id)
     assert (ended.status, ended.error) == (RunStatus.SUCCEEDED, None)
     assert (ended.device or "").startswith("2 x CPU")
     assert_close(storage, ended, expected)
@@ -89,16 +89,16 @@ def test_a_run_of_two_processes_that_is_handed_back_goes_on_with_one(  # noqa: P
     expected: Signals,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, (run,) = audited(database, digits, **STILL)
+    _, (run,) = plan_audit(database, digits, **STILL)
     with monkeypatch.context() as patch:
         stopping: list[bool] = []
         patch.setattr(heartbeat.stopping, "is_set", lambda: bool(stopping))
         at_step(patch, 3, lambda: stopping.append(True))
         execute(database, storage, together, run.id)
-    assert read(database, Run, run.id).status == RunStatus.QUEUED
+    assert read_row(database, Run, run.id).status == RunStatus.QUEUED
     assert psutil.Process().children() == []
     execute(database, storage, chosen, run.id)
-    assert_close(storage, read(database, Run, run.id), expected)
+    assert_close(storage, read_row(database, Run, run.id), expected)
 
 
 def test_a_killed_process_costs_an_attempt_and_not_the_run(  # noqa: PLR0917 - fixtures
@@ -109,7 +109,7 @@ def test_a_killed_process_costs_an_attempt_and_not_the_run(  # noqa: PLR0917 - f
     expected: Signals,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, (run,) = audited(database, digits, **STILL)
+    _, (run,) = plan_audit(database, digits, **STILL)
 
     def kill() -> None:
         for child in psutil.Process().children():
@@ -122,9 +122,9 @@ def test_a_killed_process_costs_an_attempt_and_not_the_run(  # noqa: PLR0917 - f
     with database.transaction() as session:  # as time does
         session.execute(update(Run).where(Run.id == run.id).values(lease_until=func.now()))
     sweep(database, together, lambda _: 0)
-    assert read(database, Run, run.id).status == RunStatus.QUEUED
+    assert read_row(database, Run, run.id).status == RunStatus.QUEUED
     execute(database, storage, together, run.id)
-    ended = read(database, Run, run.id)
+    ended = read_row(database, Run, run.id)
     assert (ended.status, ended.attempt) == (RunStatus.SUCCEEDED, 2)
     assert_close(storage, ended, expected)
 
@@ -136,7 +136,7 @@ def test_cancelling_ends_all_processes(
     together: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    audit, (run,) = audited(database, digits, **{**STILL, "epochs": 5_000})
+    audit, (run,) = plan_audit(database, digits, **{**STILL, "epochs": 5_000})
 
     def cancel() -> None:
         with database.transaction() as session:
@@ -144,7 +144,7 @@ def test_cancelling_ends_all_processes(
 
     at_step(monkeypatch, 2, cancel)
     execute(database, storage, together, run.id)
-    assert read(database, Run, run.id).status == RunStatus.CANCELLED
+    assert read_row(database, Run, run.id).status == RunStatus.CANCELLED
     assert psutil.Process().children() == []
 
 

@@ -14,7 +14,7 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus
-from tests.made import new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_ready_dataset
 from worker.jobs import heartbeat as heartbeats
 from worker.jobs.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
 from worker.maintenance.sweep import sweep as sweep_with
@@ -26,7 +26,7 @@ def sweep(database: Database, chosen: Settings, *, waiting: int = 0) -> None:
 
 @pytest.fixture
 def run(database: Database, storage: Storage) -> Run:
-    audit = new_audit(database, ready_dataset(database, storage))
+    audit = store_audit(database, store_ready_dataset(database, storage))
     with database.transaction() as session:
         return audit_service.runs(session, [audit.id])[audit.id][0]
 
@@ -150,7 +150,7 @@ def test_nothing_is_sent_twice_while_messages_wait_for_a_busy_worker(
 def test_a_run_whose_parent_still_trains_is_not_sent(
     database: Database, storage: Storage, chosen: Settings, sent: list[tuple[Task, UUID]]
 ) -> None:
-    audit = new_audit(database, ready_dataset(database, storage), initialise="ce")
+    audit = store_audit(database, store_ready_dataset(database, storage), initialise="ce")
     with database.transaction() as session:
         parent, child = audit_service.runs(session, [audit.id])[audit.id]
     claim(database, parent)

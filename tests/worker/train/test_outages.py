@@ -16,7 +16,7 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus
-from tests.made import new_audit, ready_dataset
+from tests.builders.stored_rows import store_audit, store_ready_dataset
 from worker.finish import finishing_job
 from worker.ingest.ingestion_job import ingest
 from worker.jobs.waiting import PAUSE_SECONDS, is_disk_full
@@ -28,7 +28,7 @@ SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 2, "batch_size": 8,
 
 @pytest.fixture
 def run(database: Database, storage: Storage) -> Run:
-    audit = new_audit(database, ready_dataset(database, storage, samples=24), **SMALL)
+    audit = store_audit(database, store_ready_dataset(database, storage, samples=24), **SMALL)
     with database.transaction() as session:
         return audit_service.runs(session, [audit.id])[audit.id][0]
 

@@ -14,7 +14,7 @@ from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunStatus, Score
 from models.label_errors.ensemble import averaged
-from tests.worker.jobs import audited, read, train_and_finish
+from tests.worker.job_steps import plan_audit, read_row, train_and_finish
 from worker.finish.finishing_job import finish
 from worker.jobs import signal_files
 from worker.maintenance.sweep import sweep
@@ -32,7 +32,7 @@ def test_a_comparison_scores_by_the_best_on_held_out_labels(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
 ) -> None:
     compare = ["ce", "fw", {"method": "limit_l", "beta": 0.3}]
-    audit, runs = audited(database, digits, compare=compare, repeats=2, rehearsal=REHEARSAL, epochs=4)
+    audit, runs = plan_audit(database, digits, compare=compare, repeats=2, rehearsal=REHEARSAL, epochs=4)
     assert [run.parent_number for run in runs] == [None, 0, None, None, 3, None]
     train_and_finish(database, storage, chosen, audit, runs)
     answer = api.get(f"/v1/audits/{audit.id}").json()
@@ -55,7 +55,7 @@ def test_a_comparison_scores_by_the_best_on_held_out_labels(
 def test_an_ensemble_averages_its_runs(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings
 ) -> None:
-    audit, runs = audited(database, digits, repeats=2)
+    audit, runs = plan_audit(database, digits, repeats=2)
     assert train_and_finish(database, storage, chosen, audit, runs).status == AuditStatus.SUCCEEDED
     parts = [signal_files.load(storage, storage.run(audit.id, number)) for number in (0, 1)]
     assert not (parts[0]["distance"] == parts[1]["distance"]).all()
@@ -72,7 +72,7 @@ def test_a_diverged_variant_does_not_cost_the_others(
     chosen: Settings,
     sent: list[tuple[Task, UUID]],
 ) -> None:
-    audit, (bad, good) = audited(database, digits, search={"beta": [1.0, 3.0]})
+    audit, (bad, good) = plan_audit(database, digits, search={"beta": [1.0, 3.0]})
     with database.transaction() as session:
         audit_service.end_run(
             session, session.get_one(Run, bad.id), RunStatus.FAILED, {"code": "x", "detail": "y"}
@@ -84,9 +84,9 @@ def test_a_diverged_variant_does_not_cost_the_others(
     sweep(database, chosen, lambda _: 0)
     assert sent == [(Task.FINISH, audit.id)]
     finish(database, storage, audit.id)
-    assert read(database, Audit, audit.id).status == AuditStatus.SUCCEEDED
-    assert not read(database, Run, bad.id).is_chosen
-    assert read(database, Run, good.id).is_chosen
+    assert read_row(database, Audit, audit.id).status == AuditStatus.SUCCEEDED
+    assert not read_row(database, Run, bad.id).is_chosen
+    assert read_row(database, Run, good.id).is_chosen
 
 
 def diverged(*_: object, **__: object) -> None:
@@ -100,18 +100,18 @@ def test_an_audit_fails_when_no_variant_is_left(
     chosen: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    audit, runs = audited(database, digits, compare=["fw", "dmi"])
+    audit, runs = plan_audit(database, digits, compare=["fw", "dmi"])
     monkeypatch.setattr("worker.train.training_job.train_on", diverged)
     execute(database, storage, chosen, runs[0].id)
     assert statuses(database, audit) == ["failed", "cancelled", "cancelled"]
-    failed = read(database, Audit, audit.id)
+    failed = read_row(database, Audit, audit.id)
     assert (failed.status, (failed.error or {})["code"]) == (AuditStatus.FAILED, "FloatingPointError")
 
 
 def test_a_run_stops_when_its_audit_has_ended_without_it(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings
 ) -> None:
-    audit, (first, second) = audited(database, digits, repeats=2, epochs=1000)
+    audit, (first, second) = plan_audit(database, digits, repeats=2, epochs=1000)
     with database.transaction() as session:
         audit_service.end_run(
             session, session.get_one(Run, first.id), RunStatus.FAILED, {"code": "x", "detail": "y"}
@@ -120,4 +120,4 @@ def test_a_run_stops_when_its_audit_has_ended_without_it(
     with database.transaction() as session:
         session.get_one(Run, second.id).status = RunStatus.QUEUED
     execute(database, storage, chosen, second.id)
-    assert read(database, Run, second.id).status == RunStatus.CANCELLED
+    assert read_row(database, Run, second.id).status == RunStatus.CANCELLED

@@ -22,7 +22,7 @@ from app.tables import (
     RunStatus,
     Score,
 )
-from tests.worker.jobs import audited, count, read, train_and_finish
+from tests.worker.job_steps import count_rows, plan_audit, read_row, train_and_finish
 from worker.finish.finishing_job import finish
 from worker.jobs import heartbeat, signal_files
 from worker.train import checkpoints
@@ -32,15 +32,15 @@ from worker.train.training_job import execute
 def test_initialisation_trains_the_parent_first(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings, sent: list[tuple[Task, UUID]]
 ) -> None:
-    audit, (parent, child) = audited(database, digits, initialise="ce")
+    audit, (parent, child) = plan_audit(database, digits, initialise="ce")
     execute(database, storage, chosen, child.id)
-    assert read(database, Run, child.id).status == RunStatus.QUEUED
+    assert read_row(database, Run, child.id).status == RunStatus.QUEUED
     execute(database, storage, chosen, parent.id)
     assert sent[-1] == (Task.TRAIN, child.id)
     execute(database, storage, chosen, child.id)
     assert sent[-1] == (Task.FINISH, audit.id)
     finish(database, storage, audit.id)
-    done = read(database, Audit, audit.id)
+    done = read_row(database, Audit, audit.id)
     assert done.status == AuditStatus.SUCCEEDED
     assert [run["configuration"]["method"] for run in (done.provenance or {})["runs"]] == ["ce", "limit_g"]
 
@@ -48,12 +48,12 @@ def test_initialisation_trains_the_parent_first(
 def test_a_cancelled_training_ends_as_cancelled(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings
 ) -> None:
-    audit, runs = audited(database, digits, epochs=1000)
+    audit, runs = plan_audit(database, digits, epochs=1000)
     with database.transaction() as session:
         session.execute(update(Audit).values(cancel_requested_at=func.now()))
     execute(database, storage, chosen, runs[0].id)
-    assert read(database, Run, runs[0].id).status == RunStatus.CANCELLED
-    assert read(database, Audit, audit.id).status == AuditStatus.CANCELLED
+    assert read_row(database, Run, runs[0].id).status == RunStatus.CANCELLED
+    assert read_row(database, Audit, audit.id).status == AuditStatus.CANCELLED
 
 
 def test_a_run_handed_back_goes_on_with_the_same_numbers(
@@ -63,20 +63,20 @@ def test_a_run_handed_back_goes_on_with_the_same_numbers(
     chosen: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole, (whole_run,) = audited(database, digits, epochs=5)
+    whole, (whole_run,) = plan_audit(database, digits, epochs=5)
     execute(database, storage, chosen, whole_run.id)
-    audit, (run,) = audited(database, digits, epochs=5)
+    audit, (run,) = plan_audit(database, digits, epochs=5)
     asked = iter([False] * 3)
     monkeypatch.setattr(heartbeat.stopping, "is_set", lambda: next(asked, True))
     execute(database, storage, chosen, run.id)
-    back = read(database, Run, run.id)
+    back = read_row(database, Run, run.id)
     assert (back.status, back.lease_until) == (RunStatus.QUEUED, None)
     state = checkpoints.load(storage, storage.run(audit.id, 0))
     assert state is not None
     assert 0 < state["step"] < 5 * 4
     monkeypatch.undo()
     execute(database, storage, chosen, run.id)
-    assert read(database, Run, run.id).status == RunStatus.SUCCEEDED
+    assert read_row(database, Run, run.id).status == RunStatus.SUCCEEDED
     expected = signal_files.load(storage, storage.run(whole.id, 0))
     found = signal_files.load(storage, storage.run(audit.id, 0))
     assert all((expected[name] == found[name]).all() for name in expected)
@@ -90,7 +90,7 @@ def test_a_run_handed_back_at_an_epochs_end_lacks_no_epoch(
     chosen: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, (run,) = audited(database, digits, epochs=3)
+    _, (run,) = plan_audit(database, digits, epochs=3)
     original = heartbeat.Heartbeat.check
 
     def check(beating: heartbeat.Heartbeat[Run]) -> None:
@@ -102,7 +102,7 @@ def test_a_run_handed_back_at_an_epochs_end_lacks_no_epoch(
     monkeypatch.setattr(heartbeat.Heartbeat, "check", check)
     execute(database, storage, chosen, run.id)
     monkeypatch.undo()
-    assert read(database, Run, run.id).status == RunStatus.QUEUED
+    assert read_row(database, Run, run.id).status == RunStatus.QUEUED
     execute(database, storage, chosen, run.id)
     with database.transaction() as session:
         stored = session.scalars(select(RunEpoch.epoch).where(RunEpoch.run_id == run.id)).all()
@@ -112,9 +112,9 @@ def test_a_run_handed_back_at_an_epochs_end_lacks_no_epoch(
 def test_a_configuration_that_does_not_fit_fails_with_its_reason(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings
 ) -> None:
-    audit, runs = audited(database, digits, input_size=4096)
+    audit, runs = plan_audit(database, digits, input_size=4096)
     execute(database, storage, chosen, runs[0].id)
-    failed = read(database, Audit, audit.id)
+    failed = read_row(database, Audit, audit.id)
     assert failed.status == AuditStatus.FAILED
     assert failed.error is not None
     assert "expects an input_size of one of [28, 32], not 4096" in failed.error["detail"]
@@ -127,14 +127,14 @@ def test_an_unexpected_error_fails_the_run_at_once_with_its_name(
     chosen: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    audit, runs = audited(database, digits)
+    audit, runs = plan_audit(database, digits)
 
     def broken(*_: object, **__: object) -> None:
         raise TypeError("a programming error")
 
     monkeypatch.setattr("worker.train.training_job.train_on", broken)
     execute(database, storage, chosen, runs[0].id)
-    failed = read(database, Audit, audit.id)
+    failed = read_row(database, Audit, audit.id)
     assert failed.status == AuditStatus.FAILED
     assert failed.error == {"code": "TypeError", "detail": "a programming error"}
 
@@ -143,7 +143,7 @@ def test_an_unexpected_error_fails_the_run_at_once_with_its_name(
 def test_every_baseline_is_an_audit(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings, method: str
 ) -> None:
-    audit, runs = audited(database, digits, method=method)
+    audit, runs = plan_audit(database, digits, method=method)
     assert [run.request["method"] for run in runs] == (
         ["ce", method] if method in {"fw", "dmi"} else [method]
     )
@@ -168,7 +168,7 @@ def test_an_audit_that_fine_tunes_a_pretrained_network(
         audit = audit_service.create(session, digits, name=None, configuration=asked)
         runs = audit_service.runs(session, [audit.id])[audit.id]
     done = train_and_finish(database, storage, settings, audit, runs)
-    assert (done.status, count(database, Score)) == (AuditStatus.SUCCEEDED, 120)
+    assert (done.status, count_rows(database, Score)) == (AuditStatus.SUCCEEDED, 120)
     # With steps that small the weights are still those of the file.
     kept = checkpoints.load_network(storage, storage.run(audit.id, 0))
     torch.testing.assert_close(kept["trunk.1.conv1.weight"], network.conv1.weight.data)
@@ -185,6 +185,6 @@ def test_an_audit_by_the_features_of_a_pretrained_network(
         audit = audit_service.create(session, digits, name=None, configuration=asked)
         runs = audit_service.runs(session, [audit.id])[audit.id]
     done = train_and_finish(database, storage, settings, audit, runs)
-    assert (done.status, count(database, Score)) == (AuditStatus.SUCCEEDED, 120)
-    trained = read(database, Run, runs[0].id).configuration or {}
+    assert (done.status, count_rows(database, Score)) == (AuditStatus.SUCCEEDED, 120)
+    trained = read_row(database, Run, runs[0].id).configuration or {}
     assert (trained["backbone"], trained["network"]) == ("resnet18", "mlp")

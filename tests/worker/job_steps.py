@@ -19,7 +19,7 @@ Row = TypeVar("Row")
 SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 3, "batch_size": 32, "method": "limit_g"}
 
 
-def uploaded(database: Database, storage: Storage, file: Path) -> Dataset:
+def store_upload(database: Database, storage: Storage, file: Path) -> Dataset:
     with database.transaction() as session:
         dataset = dataset_service.create(session, name="digits", options={})
         dataset_service.put_file(session, dataset, name=file.name, size=file.stat().st_size, sha256="")
@@ -31,17 +31,17 @@ def uploaded(database: Database, storage: Storage, file: Path) -> Dataset:
     return dataset
 
 
-def read(database: Database, table: type[Row], identifier: UUID) -> Row:
+def read_row(database: Database, table: type[Row], identifier: UUID) -> Row:
     with database.transaction() as session:
         return session.get_one(table, identifier)
 
 
-def count(database: Database, table: type[object]) -> int:
+def count_rows(database: Database, table: type[object]) -> int:
     with database.transaction() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
-def audited(database: Database, dataset: Dataset, **configuration: object) -> tuple[Audit, list[Run]]:
+def plan_audit(database: Database, dataset: Dataset, **configuration: object) -> tuple[Audit, list[Run]]:
     with database.transaction() as session:
         audit = audit_service.create(
             session,
@@ -58,4 +58,4 @@ def train_and_finish(
     for run in runs:
         execute(database, storage, chosen, run.id)
     finish(database, storage, audit.id)
-    return read(database, Audit, audit.id)
+    return read_row(database, Audit, audit.id)

@@ -1,14 +1,10 @@
-"""Objects that tests start from, made as the service itself would leave them."""
+"""Datasets, audits and scores, stored as the service itself would leave them."""
 
-import io
-import zipfile
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image
 from pyarrow import parquet
 
 from app.audits import audit_service
@@ -19,7 +15,7 @@ from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Sample, Score
 NAMES = ["ant", "bee", "cat"]
 
 
-def ready_dataset(
+def store_ready_dataset(
     database: Database, storage: Storage, *, samples: int = 12, truth: list[int] | None = None
 ) -> Dataset:
     """Store a ready dataset of 8x8 grey images whose given labels go 0, 1, 2, 0, 1, 2, ..."""
@@ -60,7 +56,7 @@ def ready_dataset(
     return dataset
 
 
-def new_audit(database: Database, dataset: Dataset, **configuration: Any) -> Audit:  # noqa: ANN401
+def store_audit(database: Database, dataset: Dataset, **configuration: Any) -> Audit:  # noqa: ANN401
     """Store an audit as the API would."""
     with database.transaction() as session:
         return audit_service.create(
@@ -68,17 +64,17 @@ def new_audit(database: Database, dataset: Dataset, **configuration: Any) -> Aud
         )
 
 
-def finished_audit(database: Database, dataset: Dataset) -> Audit:
+def store_finished_audit(database: Database, dataset: Dataset) -> Audit:
     """Store a finished audit in which position p has rank N - p, so that the last sample is the worst."""
-    audit = new_audit(database, dataset)
+    audit = store_audit(database, dataset)
     count = dataset.sample_count or 0
     with database.transaction() as session:
         audit_service.change_status(session, audit.id, AuditStatus.SUCCEEDED)
-        session.add_all(score(audit.id, position, rank=count - position) for position in range(count))
+        session.add_all(make_score(audit.id, position, rank=count - position) for position in range(count))
     return audit
 
 
-def score(audit_id: UUID, position: int, *, rank: int) -> Score:
+def make_score(audit_id: UUID, position: int, *, rank: int) -> Score:
     """Return a score whose distance is 1 / rank and whose suggestion is the class after the given one."""
     given = position % len(NAMES)
     return Score(
@@ -101,23 +97,3 @@ def score(audit_id: UUID, position: int, *, rank: int) -> Score:
         second_label=given,
         second_probability=0.25,
     )
-
-
-def digits_zip(path: Path, *, per_class: int = 40, classes: int = 3) -> Path:
-    """Write scikit-learn's real digits as a class-folder zip; every tenth lies in a wrong folder."""
-    from sklearn.datasets import load_digits  # noqa: PLC0415 - a second to load, for few tests
-
-    digits = load_digits(n_class=classes)
-    with zipfile.ZipFile(path, "w") as archive:
-        for label in range(classes):
-            for number, pixels in enumerate(digits.images[digits.target == label][:per_class]):
-                folder = (label + 1) % classes if number % 10 == 0 else label
-                archive.writestr(f"{folder}/{label}-{number:03}.png", png(pixels * 255 / 16))
-    return path
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """Return grey pixels as a PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels.astype(np.uint8)).save(buffer, format="PNG")
-    return buffer.getvalue()

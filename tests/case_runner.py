@@ -88,17 +88,17 @@ def _at_most(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def end_by_termination() -> None:
+def interrupt_on_sigterm() -> None:
     """Let SIGTERM end the program as Ctrl-C does, so that the service it started is stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def chosen(cases: Sequence[Case[World]], pattern: str | None) -> list[Case[World]]:
+def select_cases(cases: Sequence[Case[World]], pattern: str | None) -> list[Case[World]]:
     """Return the cases whose names match a pattern, all without one."""
     return [case for case in cases if pattern is None or re.search(pattern, case.name)]
 
 
-def say(outcome: Outcome) -> None:
+def print_outcome(outcome: Outcome) -> None:
     """Print a line for a case as it ends."""
     Console(stderr=True).print(
         f"{'ok    ' if outcome.is_good else 'FAILED'} {outcome.seconds:6.1f} s  {outcome.name}",
@@ -106,7 +106,7 @@ def say(outcome: Outcome) -> None:
     )
 
 
-def report(title: str, outcomes: Sequence[Outcome], *, out: Path | None) -> int:
+def print_report(title: str, outcomes: Sequence[Outcome], *, out: Path | None) -> int:
     """Print the table, write it as JSON if asked, and return the exit code."""
     table = Table("", "case", "seconds", "what happened", title=title, title_justify="left")
     for outcome in outcomes:

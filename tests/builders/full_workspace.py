@@ -9,7 +9,7 @@ from app.infra.database import Database
 from app.infra.storage import Storage
 from app.tables import AuditMetrics, Review, Upload, Verdict
 from app.webhooks import webhook_service
-from tests.made import finished_audit, ready_dataset
+from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
 
 UPLOAD: dict[str, Any] = {"name": "a.zip", "size": 9, "complete": True, "note": ""}
 HISTOGRAM = {"edges": [0.0, 1.5], "right": [4.0], "wrong": [8.0], "counts": [12.0]}
@@ -37,10 +37,10 @@ METRICS: dict[str, Any] = {
 }
 
 
-def furnished(database: Database, storage: Storage) -> dict[str, str]:
+def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]:
     """Store a dataset with truth, a finished audit, a verdict, an upload and a webhook; return their ids."""
-    dataset = ready_dataset(database, storage, truth=[0] * 12)
-    audit = finished_audit(database, dataset)
+    dataset = store_ready_dataset(database, storage, truth=[0] * 12)
+    audit = store_finished_audit(database, dataset)
     folder = storage.audit(audit.id)
     folder.mkdir(parents=True)
     (folder / "stored.csv").write_text("rank\n")

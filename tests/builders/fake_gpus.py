@@ -7,8 +7,8 @@ import pytest
 from worker.processes import fleet
 
 
-def nvidia_smi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
-    """Stand in for nvidia-smi; return the script that is found in its place."""
+def write_nvidia_smi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+    """Put a script in the place of nvidia-smi and return its path."""
     program = folder / "nvidia-smi"
     program.write_text(script)
     program.chmod(0o755)
