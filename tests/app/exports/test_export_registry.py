@@ -15,7 +15,7 @@ from app.exports.final_labels import Decisions
 from app.exports.registry import EXPORTS, Export, ExportFile
 from app.infra.database import Database
 from app.infra.storage import Storage
-from tests.furnished import furnished
+from tests.builders.full_workspace import store_full_workspace
 
 ROOT = Path(__file__).parents[3]
 SOURCES = {"dataset": Decisions, "audit": AuditSource}
@@ -65,7 +65,7 @@ def test_the_documentation_names_it(export: Export) -> None:
 def test_the_page_links_to_those_that_fit_the_audit(
     api: TestClient, database: Database, storage: Storage
 ) -> None:
-    ids = furnished(database, storage)
+    ids = store_full_workspace(database, storage)
     page = api.get(f"/audits/{ids['audit']}").text
     assert [address(export, ids) in page for export in EXPORTS] == [True] * len(EXPORTS)
 
