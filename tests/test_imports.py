@@ -32,7 +32,7 @@ FLOORS = {
         "routes/service", "embedded", "client", "cli", "",
     ),
     "models": (
-        "catalogue", "paper", "paper/objectives", "networks", "configuration", "kinds", "inputs",
+        "catalogue", "configuration", "paper", "paper/objectives", "networks", "kinds", "inputs",
         "acceleration", "training", "label_errors", "data_issues",
     ),
     "worker": (

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.catalogue.methods import METHODS
 from models.configuration.training_config import TrainingConfig
 from models.paper.objectives import Outcome
 
@@ -19,8 +20,6 @@ Said = tuple[Outcome, Tensor]
 Step = Callable[[Tensor, Tensor, bool], Said]
 """(inputs of a batch, labels [B], whether the classifier learns) to the outcome and f's logits [B, K]."""
 
-REPLAYED_METHODS = {"limit", "limit_c", "limit_g", "limit_l", "ce", "mae"}
-"""Of these no step draws random numbers or looks at a number on the way."""
 EAGER_STEPS = 3
 """Of each size before it is recorded: cuDNN chooses its kernels, Adam makes its memory."""
 
@@ -28,7 +27,7 @@ EAGER_STEPS = 3
 def can_replay(config: TrainingConfig, device: torch.device) -> bool:
     """Whether a step is the same kernels every time."""
     is_plain = not config.sample_gradients and config.dropout == 0
-    return device.type == "cuda" and config.method in REPLAYED_METHODS and is_plain
+    return device.type == "cuda" and METHODS[config.method].has_fixed_kernels and is_plain
 
 
 @dataclass(frozen=True)

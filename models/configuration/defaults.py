@@ -6,32 +6,34 @@ The numbers come from bench/defaults; RESULTS.md there tells what each was measu
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
+from models.catalogue.kinds import find_kind
+from models.catalogue.methods import DEFAULT_METHOD, METHODS
+from models.catalogue.networks import NETWORKS, VIT_SIDE
+from models.configuration.device_traits import DeviceTraits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """What the choices may depend on; see `resolve`."""
+    """What the choices may depend on."""
 
     shape: tuple[int, ...]
+    """Of one sample: (H, W, C) of uint8 images, or (D,) of features."""
     sample_count: int
+    """N, at least 2."""
     class_count: int
-    device: str
+    """K, at least 2."""
+    device: DeviceTraits
+    """Of the device that trains; a CPU is never given a large ResNet unasked."""
 
     @property
     def is_image(self) -> bool:
-        """Whether a sample is an image (H, W, C)."""
-        return len(self.shape) == 3  # noqa: PLR2004
+        """Whether a network is shown images."""
+        return find_kind(self.shape).network_input == "image"
 
     @property
     def side(self) -> int:
         """The longer side of the images, in pixels."""
         return max(self.shape[:2])
-
-    @property
-    def has_accelerator(self) -> bool:
-        """Whether large networks are affordable."""
-        return torch.device(self.device).type != "cpu"
 
 
 Chosen = Mapping[str, object]
@@ -58,10 +60,6 @@ MULTIPLICATIONS_PER_PIXEL: Mapping[str, int] = {"resnet34_cifar": 1_130_000, "re
 """Of one forward pass, in the networks whose kernels are worth making."""
 LONG_TRAINING = 10**16
 """Multiplications of all forward passes: 7 minutes of an H200, of which compiling saves one."""
-CPU_BFLOAT16 = ("amx_bf16", "avx512_bf16")
-"""Capabilities with which a CPU multiplies in bf16 itself."""
-DMI_LEARNING_RATE = 1e-4
-"""From the middle of the paper's grid for DMI, which starts from a trained model and is sensitive to it."""
 
 
 def _network(situation: Situation, _: Chosen) -> str:
@@ -69,26 +67,34 @@ def _network(situation: Situation, _: Chosen) -> str:
         return "mlp"
     if situation.side <= SIMPLE_SIDE and situation.shape[2] == 1:
         return "mnist_cnn"
-    if not situation.has_accelerator:
+    if not situation.device.is_accelerator:
         return "small_cnn" if situation.side <= SIMPLE_SIDE else "photo_cnn"
     return "resnet34_cifar" if situation.side <= 64 else "resnet50"  # noqa: PLR2004
 
 
 def _input_size(situation: Situation, chosen: Chosen) -> int | None:
-    if chosen["network"] == "mlp":
+    network = NETWORKS.get(str(chosen["network"]))
+    if not situation.is_image or network is None or network.takes == "vector":
         return None
-    if chosen["network"] == "mnist_cnn":
-        return 32 if situation.side > 28 else 28  # noqa: PLR2004
-    network = str(chosen["network"])
-    if network == "pretrained_vit_b_16":
-        return 224
-    if network == "resnet50" or network.startswith("pretrained_"):
-        return min(224, max(64, situation.side))
+    if network.sides:
+        return next((side for side in network.sides if side >= situation.side), network.sides[-1])
+    if chosen["network"] == "resnet50" or network.backbone is not None:
+        return min(VIT_SIDE, max(64, situation.side))
     return 32 if situation.side <= SIMPLE_SIDE else 64
 
 
+def _choose_by_method(field: str, otherwise: float, chosen: Chosen) -> float:
+    method = METHODS.get(str(chosen["method"]))
+    return otherwise if method is None else method.defaults.get(field, otherwise)
+
+
 def _beta(_: Situation, chosen: Chosen) -> float:
-    return {"limit_l": 3.0, "soft_regularisation": 0.01}.get(str(chosen["method"]), 1.0)
+    return _choose_by_method("beta", 1.0, chosen)
+
+
+def _is_pretrained(chosen: Chosen) -> bool:
+    network = NETWORKS.get(str(chosen["network"]))
+    return network is not None and network.backbone is not None
 
 
 def _batch_size(situation: Situation, chosen: Chosen) -> int:
@@ -106,20 +112,18 @@ def _stable_correlation(_: Situation, chosen: Chosen) -> float:
 
 def _epochs(situation: Situation, chosen: Chosen) -> int:
     """Choose as many passes as a budget of gradient steps needs, within bounds."""
-    is_tuned = str(chosen["network"]).startswith("pretrained_")
-    budget = TUNING_STEPS if is_tuned else STEPS_OF_NETWORK.get(str(chosen["network"]), STEPS)
+    budget = TUNING_STEPS if _is_pretrained(chosen) else STEPS_OF_NETWORK.get(str(chosen["network"]), STEPS)
     least = EPOCHS_MIN if situation.sample_count <= HUGE_SAMPLE_COUNT else EPOCHS_MIN // 2
     wanted = round(budget * _whole(chosen, "batch_size") / situation.sample_count)
     return min(EPOCHS_MAX, max(least, wanted))
 
 
 def _learning_rate(situation: Situation, chosen: Chosen) -> float:
-    if chosen["method"] == "dmi":
-        return DMI_LEARNING_RATE
-    if str(chosen["network"]).startswith("pretrained_"):
-        return TUNING_LEARNING_RATE
+    if _is_pretrained(chosen):
+        return _choose_by_method("learning_rate", TUNING_LEARNING_RATE, chosen)
     is_small = situation.sample_count < SMALL_SAMPLE_COUNT
-    return 1e-3 if is_small and chosen["network"] == "mnist_cnn" else 2e-3
+    usual = 1e-3 if is_small and chosen["network"] == "mnist_cnn" else 2e-3
+    return _choose_by_method("learning_rate", usual, chosen)
 
 
 def _whole(chosen: Chosen, field: str) -> int:
@@ -135,24 +139,13 @@ def _augmentation(situation: Situation, chosen: Chosen) -> str:
 
 
 def _precision(situation: Situation, _: Chosen) -> str:
-    return "bf16" if has_fast_bfloat16(situation.device) else "fp32"
-
-
-def has_fast_bfloat16(device: str) -> bool:
-    """Whether bf16 products are faster than fp32 there: GPUs since Ampere, CPUs with AMX or AVX-512 BF16.
-
-    By capability and not by timing, so that a machine always gets the same numbers. On other CPUs bf16 is
-    emulated, and measured 8 times slower than fp32 (bench/defaults/RESULTS.md).
-    """
-    if torch.device(device).type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return any(torch.cpu.get_capabilities().get(name, False) for name in CPU_BFLOAT16)
+    return "bf16" if situation.device.has_fast_bfloat16 else "fp32"
 
 
 def _compiled(situation: Situation, chosen: Chosen) -> bool:
     """Choose kernels of their own for trainings of many minutes: making them takes half of one."""
     per_pixel = MULTIPLICATIONS_PER_PIXEL.get(str(chosen["network"]))
-    if per_pixel is None or torch.device(situation.device).type != "cuda":
+    if per_pixel is None or situation.device.kind != "cuda":
         return False
     pictures = situation.sample_count * _whole(chosen, "epochs")
     return pictures * _whole(chosen, "input_size") ** 2 * per_pixel >= LONG_TRAINING
@@ -161,7 +154,7 @@ def _compiled(situation: Situation, chosen: Chosen) -> bool:
 CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "network": _network,
     "input_size": _input_size,
-    "method": lambda *_: "limit",
+    "method": lambda *_: DEFAULT_METHOD,
     "beta": _beta,
     "sample_gradients": lambda *_: False,
     "noise_lambda": lambda *_: 50.0,

@@ -1,26 +1,26 @@
 """The frozen configuration of one training, and its completion from what a user asked for."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from models.catalogue.augmentations import AUGMENTATIONS
+from models.catalogue.kinds import find_kind
+from models.catalogue.methods import METHODS
+from models.catalogue.networks import NETWORKS, SMALLEST_SIDE
+from models.catalogue.training_request import FIELDS
 from models.configuration.defaults import CHOICES, Situation
-from models.networks.architectures import INPUT_SIZES, NETWORKS
-from models.paper.objectives import OBJECTIVES
+from models.configuration.device_traits import read_traits
+from models.configuration.invalid_configuration import InvalidConfiguration
 
-SCHEDULES = ("constant", "one_cycle")
-SCORES = ("margin", "average", "last", "neighbours")
-PRECISIONS = ("fp32", "bf16")
-SMALLEST_IMAGE = 16
+SEED_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """Everything that decides a training's numbers; invalid values raise ValueError."""
+    """Everything that decides a training's numbers; invalid values raise InvalidConfiguration."""
 
     method: str
-    """What is trained, one of `methods.METHODS`; those in `methods.NEEDS_PARENT` need an initial state."""
+    """What is trained, a key of `METHODS`; some methods need an initial state."""
     network: str
     """Architecture of classifier and gradient predictor, a key of `NETWORKS`."""
     input_size: int | None
@@ -34,7 +34,7 @@ class TrainingConfig:
     noise_std: float
     """Standard deviation, > 0, of the noise that "ce_gn" and "ce_ln" add to the gradient at the logits."""
     soft_lambda: float
-    """lambda of eq. 8, > 0: the weight of "soft_regularisation" on unpredicted gradients."""
+    """lambda of eq. 8, > 0: the weight of soft regularisation on unpredicted gradients."""
     dropout: float
     """Probability in [0, 1) with which a unit is left out; see `networks` for where."""
     weight_decay: float
@@ -75,8 +75,18 @@ class TrainingConfig:
         _check_types(self)
         _check_names(self)
         _check_numbers(self)
+        if self.warm_up_epochs >= self.epochs:
+            raise InvalidConfiguration(
+                f"warm_up_epochs lies between 0 and {self.epochs - 1}, not at {self.warm_up_epochs!r}.",
+                "warm_up_epochs",
+                "epochs",
+            )
         if self.patience and not self.validation_fraction:
-            raise ValueError("patience needs a validation_fraction above 0 to tell when to stop.")
+            raise InvalidConfiguration(
+                "patience needs a validation_fraction above 0 to tell when to stop.",
+                "patience",
+                "validation_fraction",
+            )
 
 
 def resolve(
@@ -87,51 +97,86 @@ def resolve(
     class_count: int,
     device: str,
 ) -> TrainingConfig:
-    """Return the configuration of a training: what was requested, completed by what suits the data.
+    """Return the configuration of a training on a device of this machine; see `complete`.
 
     Args:
         requested: the fields a user set; absent, None or "auto" means: choose.
         shape: (H, W, C) of uint8 images, or (D,) of features.
         sample_count: N, at least 2.
         class_count: K, at least 2.
-        device: a torch device such as "cpu" or "cuda:0"; a CPU is never given a large ResNet unasked.
+        device: a torch device such as "cpu" or "cuda:0".
 
     Raises:
-        ValueError: for unknown fields, invalid values, or a network that cannot take the data.
+        InvalidConfiguration: for unknown fields, invalid values, or a network that cannot take the data.
+
+    """
+    situation = Situation(
+        shape=shape, sample_count=sample_count, class_count=class_count, device=read_traits(device)
+    )
+    return complete(requested, situation)
+
+
+def complete(requested: Mapping[str, object], situation: Situation) -> TrainingConfig:
+    """Return what was requested, completed by what suits the data and the device; it never loads torch.
+
+    Raises:
+        InvalidConfiguration: for unknown fields, invalid values, or a network that cannot take the data.
 
     """
     known = {field.name for field in fields(TrainingConfig)}
     unknown = sorted(set(requested) - known)
     if unknown:
-        raise ValueError(f"Unknown configuration fields {unknown}; known are {sorted(known)}.")
-    situation = Situation(shape=shape, sample_count=sample_count, class_count=class_count, device=device)
+        raise InvalidConfiguration(
+            f"Unknown configuration fields {unknown}; known are {sorted(known)}.", *unknown
+        )
     chosen = {name: value for name, value in requested.items() if value is not None and value != "auto"}
     for name, choose in CHOICES.items():
         if name not in chosen:
             chosen[name] = choose(situation, chosen)
     config = TrainingConfig(**chosen)  # type: ignore[arg-type]  # __post_init__ checks every type
-    check_fits(config, shape=shape)
+    check_fits(config, shape=situation.shape)
+    count_held_out(situation.sample_count, config.validation_fraction)
     return config
 
 
-def check_fits(config: TrainingConfig, *, shape: tuple[int, ...]) -> None:
-    """Raise ValueError where the network cannot take samples of this shape, (H, W, C) or (D,)."""
-    sizes = INPUT_SIZES[config.network]
-    is_image = len(shape) == 3  # noqa: PLR2004  # H, W, C
-    if is_image == (sizes is None):
-        kind = "images" if is_image else "features"
-        raise ValueError(f"Network {config.network!r} does not take {kind}.")
-    if sizes is None and (config.input_size is not None or config.augmentation != "none"):
-        raise ValueError("Features take neither an input_size nor an augmentation.")
-    if sizes is not None:
-        _check_input_size(config, sizes)
+def check_fits(config: TrainingConfig, *, shape: Sequence[int]) -> None:
+    """Raise InvalidConfiguration where the network cannot take samples of this shape, (H, W, C) or (D,)."""
+    kind, network = find_kind(shape), NETWORKS[config.network]
+    if network.takes != kind.network_input:
+        raise InvalidConfiguration(
+            f"Network {config.network!r} does not take {kind.name}.", "network", "backbone"
+        )
+    has_augmentation = config.augmentation != "none" and not kind.has_augmentation
+    if has_augmentation or (config.input_size is not None and not kind.has_input_size):
+        raise InvalidConfiguration(
+            f"{kind.name.capitalize()} take neither an input_size nor an augmentation.",
+            *(("augmentation", "input_size") if has_augmentation else ("input_size",)),
+            "backbone",
+        )
+    if kind.has_input_size:
+        _check_input_size(config, network.sides)
 
 
-def _check_input_size(config: TrainingConfig, sizes: tuple[int, ...]) -> None:
+def count_held_out(sample_count: int, validation_fraction: float) -> int:
+    """Return how many samples are held out; raise InvalidConfiguration where too few are left."""
+    held_out_count = round(sample_count * validation_fraction)
+    if sample_count - held_out_count < 2:  # noqa: PLR2004  # what batch normalisation needs
+        raise InvalidConfiguration(
+            f"Holding out {held_out_count} of {sample_count} samples leaves too few to train on.",
+            "validation_fraction",
+        )
+    return held_out_count
+
+
+def _check_input_size(config: TrainingConfig, sides: tuple[int, ...]) -> None:
     size = config.input_size
-    if size is None or size < SMALLEST_IMAGE or (sizes and size not in sizes):
-        accepted = f"one of {list(sizes)}" if sizes else f"at least {SMALLEST_IMAGE}"
-        raise ValueError(f"Network {config.network!r} expects an input_size of {accepted}, not {size}.")
+    if size is None or size < SMALLEST_SIDE or (sides and size not in sides):
+        accepted = f"one of {list(sides)}" if sides else f"at least {SMALLEST_SIDE}"
+        raise InvalidConfiguration(
+            f"Network {config.network!r} expects an input_size of {accepted}, not {size}.",
+            "input_size",
+            "network",
+        )
 
 
 def _check_types(config: TrainingConfig) -> None:
@@ -148,43 +193,24 @@ def _check_types(config: TrainingConfig) -> None:
         value = getattr(config, field.name)
         is_stray_bool = isinstance(value, bool) and field.type is not bool
         if is_stray_bool or not isinstance(value, accepted[field.type]):
-            raise ValueError(f"{field.name} expects {field.type}, not {value!r}.")
+            raise InvalidConfiguration(f"{field.name} expects {field.type}, not {value!r}.", field.name)
 
 
 def _check_names(config: TrainingConfig) -> None:
-    names = {
-        "method": OBJECTIVES,
-        "network": NETWORKS,
-        "schedule": SCHEDULES,
-        "augmentation": AUGMENTATIONS,
-        "score": SCORES,
-        "precision": PRECISIONS,
-    }
-    for field, known in names.items():
+    choices = {name: facts.choices for name, facts in FIELDS.items() if facts.choices and name != "backbone"}
+    for field, known in {**choices, "method": tuple(METHODS)}.items():
         if getattr(config, field) not in known:
-            raise ValueError(f"{field} is one of {list(known)}, not {getattr(config, field)!r}.")
+            raise InvalidConfiguration(
+                f"{field} is one of {list(known)}, not {getattr(config, field)!r}.", field
+            )
 
 
 def _check_numbers(config: TrainingConfig) -> None:
-    ranges: dict[str, tuple[float, float]] = {
-        "beta": (0.0, 1e6),
-        "noise_lambda": (1e-6, 1e9),
-        "noise_std": (1e-6, 1e3),
-        "soft_lambda": (1e-9, 1e6),
-        "dropout": (0.0, 0.99),
-        "weight_decay": (0.0, 10.0),
-        "patience": (0, 100_000),
-        "stable_correlation": (0.0, 1.0),
-        "epochs": (1, 100_000),
-        "warm_up_epochs": (0, config.epochs - 1),
-        "batch_size": (2, 1 << 20),
-        "learning_rate": (1e-9, 10.0),
-        "signal_decay": (0.0, 1.0),
-        "validation_fraction": (0.0, 0.95),
-        "seed": (0, 2**63 - 1),
-        "input_size": (8, 4096),
-    }
-    for field, (least, most) in ranges.items():
-        value = getattr(config, field)
-        if value is not None and not (math.isfinite(value) and least <= value <= most):
-            raise ValueError(f"{field} lies between {least:g} and {most:g}, not at {value!r}.")
+    for field, facts in FIELDS.items():
+        value = getattr(config, field, None)
+        if facts.most is None or value is None:
+            continue
+        if not (math.isfinite(value) and facts.allows(value)):
+            raise InvalidConfiguration(f"{field} lies {facts.describe_range()}, not at {value!r}.", field)
+    if not 0 <= config.seed <= SEED_MAX:
+        raise InvalidConfiguration(f"seed lies between 0 and {SEED_MAX}, not at {config.seed!r}.", "seed")

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.configuration.training_config import count_held_out
+
 _ORDER, _DEVICE, _SPLIT = range(3)
 
 
@@ -12,11 +14,7 @@ class Shuffling:
 
     def __init__(self, *, sample_count: int, validation_fraction: float, seed: int) -> None:
         self._seed = seed
-        held_out_count = round(sample_count * validation_fraction)
-        if sample_count - held_out_count < 2:  # noqa: PLR2004  # what batch normalisation needs
-            raise ValueError(
-                f"Holding out {held_out_count} of {sample_count} samples leaves too few to train on."
-            )
+        held_out_count = count_held_out(sample_count, validation_fraction)
         shuffled = torch.randperm(sample_count, generator=self._generator(_SPLIT, epoch=0))
         self.train_index = shuffled[held_out_count:].sort().values
         self.held_out_index = shuffled[:held_out_count].sort().values

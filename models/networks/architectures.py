@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.catalogue.networks import NETWORKS
 from models.networks.dropout import Dropout
-from models.networks.pretrained import BACKBONES, tuned
+from models.networks.pretrained import tuned
 from models.networks.residual import resnet34_cifar, resnet50
 
 
@@ -140,37 +141,23 @@ def _pretrained(name: str) -> Callable[[NetworkShape], nn.Module]:
     return lambda shape: tuned(name, shape.class_count)
 
 
-PRETRAINED = "pretrained_"
-"""Leads the names of networks of torchvision that are fine-tuned; see `backbones`."""
-
-NETWORKS: Mapping[str, Callable[[NetworkShape], nn.Module]] = {
+BUILDERS: Mapping[str, Callable[[NetworkShape], nn.Module]] = {
     "mlp": _mlp,
     "mnist_cnn": _mnist_cnn,
     "small_cnn": _small_cnn,
     "photo_cnn": _photo_cnn,
     "resnet34_cifar": lambda shape: resnet34_cifar(shape.channels, shape.class_count),
     "resnet50": lambda shape: resnet50(shape.channels, shape.class_count),
-    **{f"{PRETRAINED}{name}": _pretrained(name) for name in BACKBONES},
+    **{name: _pretrained(network.backbone) for name, network in NETWORKS.items() if network.backbone},
 }
-"""Every network by its name in a configuration, as layers of which the last is linear."""
-
-INPUT_SIZES: Mapping[str, tuple[int, ...] | None] = {
-    "mlp": None,
-    "mnist_cnn": (28, 32),
-    "small_cnn": (),
-    "photo_cnn": (),
-    "resnet34_cifar": (),
-    "resnet50": (),
-    **{f"{PRETRAINED}{name}": backbone.sides for name, backbone in BACKBONES.items()},
-}
-"""Side lengths in pixels a network accepts: None for features, empty for any length of at least 16."""
+"""Every network of the catalogue by its name, as layers of which the last is linear."""
 
 
 def build(name: str, shape: NetworkShape, *, seed: int) -> Network:
     """Return the named network, its weights drawn from the seed; torch's own state stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        *layers, output = NETWORKS[name](shape).children()
+        *layers, output = BUILDERS[name](shape).children()
     assert isinstance(output, nn.Linear)
     if not shape.has_output_bias:
         output.register_parameter("bias", None)
@@ -178,5 +165,5 @@ def build(name: str, shape: NetworkShape, *, seed: int) -> Network:
 
 
 def begin_pretrained(network: Network, state: Mapping[str, Tensor]) -> None:
-    """Give one of the networks of torchvision its pretrained weights, those of `backbones.load`."""
+    """Give one of the networks of torchvision its pretrained weights, those of `pretrained.load`."""
     network.trunk.get_submodule("1").load_state_dict(state)

@@ -3,8 +3,7 @@
 Shape suffixes: N samples, B of a batch, D features.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,33 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import get_model, get_model_weights
 
+from models.catalogue.networks import BACKBONES
+
 BATCH = 64
 CPU_SIDE, FULL_SIDE = 128, 224
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 COLOURS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Backbone:
-    """What must be known of a network to take its features."""
-
-    head: str
-    """The submodule that is left out."""
-    width: int
-    """D, the features before the head."""
-    sides: tuple[int, ...] = ()
-    """Side lengths in pixels that it takes; empty: any."""
-
-
-BACKBONES: Mapping[str, Backbone] = {
-    "resnet18": Backbone(head="fc", width=512),
-    "resnet50": Backbone(head="fc", width=2_048),
-    "mobilenet_v3_small": Backbone(head="classifier", width=576),
-    "efficientnet_b0": Backbone(head="classifier", width=1_280),
-    "convnext_tiny": Backbone(head="classifier.2", width=768),
-    "vit_b_16": Backbone(head="heads", width=768, sides=(FULL_SIDE,)),
-}
-"""By torchvision's name."""
 
 
 def side_of(name: str, *, device: str) -> int:

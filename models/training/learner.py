@@ -15,6 +15,7 @@ from models.acceleration.compiled_kernels import compile_parts
 from models.acceleration.cuda_graphs import Replayed, can_replay
 from models.acceleration.data_parallel import Group
 from models.acceleration.side_by_side import SideBySide, TwoStreams, can_run
+from models.catalogue.methods import METHODS
 from models.configuration.training_config import TrainingConfig
 from models.networks import architectures
 from models.networks.architectures import Network, NetworkShape
@@ -50,7 +51,7 @@ def classifier_shape(config: TrainingConfig, *, channels: int, class_count: int)
         class_count=class_count,
         is_predictor=False,
         dropout=config.dropout,
-        has_output_bias=config.method != "soft_regularisation",
+        has_output_bias=METHODS[config.method].has_output_bias,
     )
 
 

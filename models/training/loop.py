@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from models.acceleration.data_parallel import Group
-from models.catalogue.methods import NEEDS_PARENT
+from models.catalogue.methods import METHODS
+from models.configuration.planned_training import require_parent
 from models.configuration.training_config import TrainingConfig, check_fits
 from models.inputs import standardisation
 from models.inputs.batches import JUDGING_BATCH, batch_bounds, place
@@ -96,9 +97,9 @@ def train(
         on_progress: called about five times a second and at the end of every epoch; what it raises ends the
             training and reaches the caller.
         initial_state: a `model_state` to start the classifier from ("+ init."); ignored on `resume`. The
-            methods in NEEDS_PARENT need that of a "ce" run; "fw" also estimates its transition matrix by it.
+            methods with `needs_parent` need that of a "ce" run.
         pretrained_state: of a network of torchvision without its head, to start both networks from where the
-            configuration names one (`networks.PRETRAINED`); ignored on `resume`. None: from random weights.
+            configuration names one (`pretrained_...`); ignored on `resume`. None: from random weights.
         resume: what `Progress.state` returned in an earlier call with the same samples and configuration.
         feature_width: how many features of every sample to keep at most; 0: none.
         group: the processes that train this together, each calling with the same arguments and a device of
@@ -111,8 +112,8 @@ def train(
     """
     labels = checked_labels(inputs, labels_N, class_count)
     check_fits(config, shape=inputs.shape[1:])
-    if config.method in NEEDS_PARENT and initial_state is None and resume is None:
-        raise ValueError(f'Method {config.method!r} needs an initial_state: the model_state of a "ce" run.')
+    if resume is None:
+        require_parent(config.method, has_parent=initial_state is not None)
     training = _Training(
         inputs,
         labels,
@@ -211,7 +212,7 @@ class _Training:
     def begin_from(self, state: Mapping[str, Tensor]) -> None:
         """Start the classifier from a trained one, and learn from that how labels were changed."""
         self._learner.initialise_classifier(state)
-        if self._config.method == "fw":
+        if METHODS[self._config.method].estimates_transitions:
             self._learner.estimate_transitions(self._classifier_probabilities())
 
     def _classifier_probabilities(self) -> Tensor:

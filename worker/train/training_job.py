@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -21,7 +21,6 @@ from sqlalchemy.orm import Session
 from torch import nn
 
 from app.audits import audit_service
-from app.audits.run_plans import GIVEN
 from app.infra import leases
 from app.infra.database import Database, send_after_commit
 from app.infra.queue import Task
@@ -29,15 +28,19 @@ from app.infra.settings import Settings
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
 from models.acceleration.data_parallel import processes_max
-from models.configuration.training_config import TrainingConfig, resolve
+from models.catalogue.methods import EXTERNAL
+from models.catalogue.networks import NETWORKS
+from models.catalogue.training_request import TrainingRequest
+from models.configuration.defaults import Situation
+from models.configuration.device_traits import read_traits
+from models.configuration.planned_training import complete_request
+from models.configuration.training_config import TrainingConfig
 from models.data_issues.neighbour_search import nearest
 from models.data_issues.neighbours import Neighbours, disagreement
 from models.data_issues.neighbours import score as neighbour_score
 from models.kinds.sample_arrays import Inputs
 from models.label_errors import posterior
 from models.networks import pretrained
-from models.networks.architectures import PRETRAINED
-from models.networks.pretrained import BACKBONES
 from models.training.loop import TrainingResult
 from models.training.progress import EpochRecord, Progress
 from models.training.ranks import CompanionLost, train_on
@@ -60,6 +63,7 @@ class Job:
 
     run: Run
     dataset: Dataset
+    request: TrainingRequest
     config: TrainingConfig
     devices: list[str]
     """Torch devices that train it together; what one device can do alone, the first does."""
@@ -80,7 +84,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         with Heartbeat(
             database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
         ) as heartbeat:
-            if run.request.get("method") == GIVEN:
+            if run.request.get("method") == EXTERNAL.name:
                 external_run.keep(database, storage, run)
             else:
                 _train_and_keep(database, storage, settings, run, heartbeat)
@@ -141,22 +145,21 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
     with database.transaction() as session:
         audit = audit_service.get(session, run.audit_id)
         dataset = session.get_one(Dataset, audit.dataset_id)
-        backbone = run.request.get("backbone")
-        asked = {name: value for name, value in run.request.items() if name != "backbone"}
-        config = resolve(
-            {**asked, **_fitting(run), "seed": run.seed},
-            shape=(BACKBONES[backbone].width,) if backbone else tuple(dataset.shape or ()),
+        request = _read_request(run)
+        situation = Situation(
+            shape=tuple(dataset.shape or ()),
             sample_count=dataset.sample_count or 0,
             class_count=len(dataset.class_names or ()),
-            device=found[0],
+            device=read_traits(found[0]),
         )
+        config = complete_request(request, situation, seed=run.seed, has_parent=run.parent_number is not None)
         found = found[: processes_max(config, dataset.sample_count or 0)]
         leases.update_held(
             session,
             Run,
             run.id,
             run.attempt,
-            configuration={**asdict(config), "backbone": backbone},
+            configuration={**asdict(config), "backbone": request.backbone},
             device=devices.name(found),
         )
         known = audited_labels.of_audit(session, storage, audit, dataset)
@@ -165,6 +168,7 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
     return Job(
         run=run,
         dataset=dataset,
+        request=request,
         config=config,
         devices=found,
         known=known,
@@ -172,10 +176,17 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
     )
 
 
-def _fitting(run: Run) -> dict[str, int]:
-    """Return the batch size that was found to fit the device's memory, if the one asked for did not."""
-    known = any(remark["code"] == OUT_OF_MEMORY for remark in run.remarks)
-    return {"batch_size": (run.configuration or {})["batch_size"]} if known else {}
+def _read_request(run: Run) -> TrainingRequest:
+    """Return what was asked, with the batch size that was found to fit the device's memory, if any was."""
+    request = TrainingRequest.read(run.request)
+    if not _has_shrunk(run):
+        return request
+    return replace(request, batch_size=TrainingRequest.read(run.configuration or {}).batch_size)
+
+
+def _has_shrunk(run: Run) -> bool:
+    """Return whether the batch was halved because it did not fit the device's memory."""
+    return any(remark["code"] == OUT_OF_MEMORY for remark in run.remarks)
 
 
 def _train_in_memory(
@@ -185,7 +196,7 @@ def _train_in_memory(
     try:
         return _train(database, storage, settings, job, heartbeat)
     except torch.OutOfMemoryError:
-        if _fitting(job.run) or job.config.batch_size < SMALLEST_HALVED:
+        if _has_shrunk(job.run) or job.config.batch_size < SMALLEST_HALVED:
             raise
     # Only here, past the error with its frames, is the memory of the first try free.
     torch.cuda.empty_cache()
@@ -231,7 +242,7 @@ def _train(
 def _pack(storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Iterator[Path]:
     """Yield the .npy that is trained on: the dataset's pack, or what a backbone makes of it."""
     pack = storage.pack_file(job.dataset, PACK)
-    name = job.run.request.get("backbone")
+    name = job.request.backbone
     if name is None:
         yield pack
         return
@@ -243,9 +254,8 @@ def _pack(storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[R
 
 def _pretrained(settings: Settings, network: str) -> dict[str, torch.Tensor] | None:
     """Return the weights that a network to be fine-tuned starts from."""
-    if not network.startswith(PRETRAINED):
-        return None
-    return _backbone(settings, network.removeprefix(PRETRAINED)).state_dict()
+    backbone = NETWORKS[network].backbone
+    return None if backbone is None else _backbone(settings, backbone).state_dict()
 
 
 def _backbone(settings: Settings, name: str) -> nn.Module:

@@ -70,16 +70,14 @@ def test_the_api_knows_the_same_choices_as_the_models() -> None:
 
     from app.audits.run_plans import GIVEN, STARTS_FROM_CE  # noqa: PLC0415
     from app.schemas.request_schemas import AuditConfiguration, Backbone, Format  # noqa: PLC0415
-    from models.catalogue.augmentations import AUGMENTATIONS  # noqa: PLC0415
-    from models.catalogue.methods import METHODS, NEEDS_PARENT  # noqa: PLC0415
-    from models.configuration.training_config import PRECISIONS, SCHEDULES, SCORES  # noqa: PLC0415
-    from models.networks.architectures import NETWORKS  # noqa: PLC0415
-    from models.networks.pretrained import BACKBONES  # noqa: PLC0415
+    from models.catalogue.choices import AUGMENTATIONS, PRECISIONS, SCHEDULES, SCORES  # noqa: PLC0415
+    from models.catalogue.methods import METHODS  # noqa: PLC0415
+    from models.catalogue.networks import BACKBONES, NETWORKS  # noqa: PLC0415
     from worker.formats.shared.upload_limits import FORMATS  # noqa: PLC0415
 
     assert set(get_args(Format)) == set(FORMATS)
     assert set(get_args(Backbone)) == set(BACKBONES)
-    assert STARTS_FROM_CE == NEEDS_PARENT
+    assert {each.name for each in METHODS.values() if each.needs_parent} == STARTS_FROM_CE
     known = {
         "method": {*METHODS, GIVEN},
         "network": NETWORKS,

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torchvision.models import get_model
 
+from models.catalogue.networks import BACKBONES
 from models.configuration.training_config import resolve
 from models.networks import pretrained
-from models.networks.pretrained import BACKBONES
 from models.training.loop import train
 from models.training.progress import Progress
 

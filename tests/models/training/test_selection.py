@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.catalogue.methods import METHODS, NEEDS_PARENT
+from models.catalogue.methods import METHODS
 from models.configuration.training_config import TrainingConfig
 from models.paper import information
 from models.paper.objectives.forward_correction import transition_matrix
@@ -46,13 +46,13 @@ def test_every_method_learns_clear_clusters(
 ) -> None:
     points, labels = blobs
     config = configure(points, 3, method=method, beta=0.1, epochs=15, dropout=0.1, weight_decay=1e-4)
-    initial = parent.model_state if method in NEEDS_PARENT else None
+    initial = parent.model_state if METHODS[method].needs_parent else None
     result = train(points, labels, class_count=3, config=config, initial_state=initial)
     assert (predicted(result, points, 3).argmax(1) == labels).mean() > 0.95
     assert np.isfinite(result.signals.distance).all()
 
 
-@pytest.mark.parametrize("method", sorted(NEEDS_PARENT))
+@pytest.mark.parametrize("method", [each.name for each in METHODS.values() if each.needs_parent])
 def test_methods_that_start_from_a_parent_are_refused_without(
     method: str, blobs: Samples, configure: Configure
 ) -> None:
@@ -77,7 +77,7 @@ def test_resumed_training_ends_with_the_same_bits(
 ) -> None:
     points, labels = blobs
     config = configure(points, 3, method=method, epochs=3, dropout=0.3, validation_fraction=0.2, patience=9)
-    initial = parent.model_state if method in NEEDS_PARENT else None
+    initial = parent.model_state if METHODS[method].needs_parent else None
     states: list[dict[str, Any]] = []
 
     def remember(progress: Progress) -> None:

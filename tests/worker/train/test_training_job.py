@@ -112,12 +112,12 @@ def test_a_run_handed_back_at_an_epochs_end_lacks_no_epoch(
 def test_a_configuration_that_does_not_fit_fails_with_its_reason(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings
 ) -> None:
-    audit, runs = plan_audit(database, digits, input_size=4096)
+    audit, runs = plan_audit(database, digits, input_size=40)
     execute(database, storage, chosen, runs[0].id)
     failed = read_row(database, Audit, audit.id)
     assert failed.status == AuditStatus.FAILED
     assert failed.error is not None
-    assert "expects an input_size of one of [28, 32], not 4096" in failed.error["detail"]
+    assert "expects an input_size of one of [28, 32], not 40" in failed.error["detail"]
 
 
 def test_an_unexpected_error_fails_the_run_at_once_with_its_name(

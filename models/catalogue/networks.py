@@ -1,0 +1,60 @@
+"""The networks by name: what each takes, and what its pretrained weights are of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.catalogue.kinds import NetworkInput
+
+SMALLEST_SIDE = 16
+"""Pixels that every network of images needs."""
+VIT_SIDE = 224
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A network of torchvision with pretrained weights: its features are trained on, or it is fine-tuned."""
+
+    head: str
+    """The submodule that is left out."""
+    width: int
+    """D, the features before the head."""
+    sides: tuple[int, ...] = ()
+    """Side lengths in pixels that it takes; empty: any."""
+
+
+BACKBONES: Mapping[str, Backbone] = {
+    "resnet18": Backbone(head="fc", width=512),
+    "resnet50": Backbone(head="fc", width=2_048),
+    "mobilenet_v3_small": Backbone(head="classifier", width=576),
+    "efficientnet_b0": Backbone(head="classifier", width=1_280),
+    "convnext_tiny": Backbone(head="classifier.2", width=768),
+    "vit_b_16": Backbone(head="heads", width=768, sides=(VIT_SIDE,)),
+}
+"""By torchvision's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """An architecture of classifier and gradient predictor."""
+
+    takes: NetworkInput
+    """A network takes samples of the kinds whose `network_input` this is."""
+    sides: tuple[int, ...] = ()
+    """Side lengths in pixels that it takes; empty: any of at least `SMALLEST_SIDE`."""
+    backbone: str | None = None
+    """The network of torchvision that is fine-tuned; None: it starts from random weights."""
+
+
+NETWORKS: Mapping[str, Network] = {
+    "mlp": Network(takes="vector"),
+    "mnist_cnn": Network(takes="image", sides=(28, 32)),
+    "small_cnn": Network(takes="image"),
+    "photo_cnn": Network(takes="image"),
+    "resnet34_cifar": Network(takes="image"),
+    "resnet50": Network(takes="image"),
+    **{
+        f"pretrained_{name}": Network(takes="image", sides=backbone.sides, backbone=name)
+        for name, backbone in BACKBONES.items()
+    },
+}
+"""By the name in a configuration; `models.networks.architectures` builds them."""

@@ -1,0 +1,160 @@
+"""What one training may be told: every field with its type, its range and its words for people.
+
+The API's body, the form of a new audit and the check of a configuration are all made from this class, so
+that a field is described once. What the fields mean to the training stands in `TrainingConfig`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from dataclasses import field as dataclass_field
+from typing import Any, Self
+
+from models.catalogue.choices import AUGMENTATIONS, PRECISIONS, SCHEDULES, SCORES
+from models.catalogue.methods import EXTERNAL, METHODS
+from models.catalogue.networks import BACKBONES, NETWORKS
+
+_FACTS = "facts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldFacts:
+    """The facts of one field."""
+
+    choices: tuple[str, ...] = ()
+    """The names it may have; empty: it is no choice of names."""
+    least: float | None = None
+    """The smallest number allowed; None with `above`, and where it is no number."""
+    above: float | None = None
+    """The number that it must exceed."""
+    most: float | None = None
+    """The largest number allowed."""
+    description: str | None = None
+    """In the API's document."""
+    label: str | None = None
+    """In the form of a new audit; None: the form does not offer it."""
+    hint: str = ""
+    """Below the field of that form."""
+
+    def allows(self, value: float) -> bool:
+        """Return whether a finite number lies in the range."""
+        is_enough = self.least is None or value >= self.least
+        is_more = self.above is None or value > self.above
+        return is_enough and is_more and (self.most is None or value <= self.most)
+
+    def describe_range(self) -> str:
+        """Return the range in words, "between 0 and 1"."""
+        if self.above is not None:
+            return f"above {self.above:g} and at most {self.most:g}"
+        return f"between {self.least:g} and {self.most:g}"
+
+
+def _field(**facts: Any) -> Any:  # noqa: ANN401 - the facts as they are, and a dataclass's field as `field` is
+    return dataclass_field(default=None, metadata={_FACTS: FieldFacts(**facts)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRequest:
+    """What one training was told; None: it is chosen from the data and the device."""
+
+    method: str | None = _field(
+        choices=(*METHODS, EXTERNAL.name),
+        description="LIMIT with Gaussian or Laplace gradients, or a baseline of the paper; fw and dmi start"
+        " from a cross-entropy run of the same audit; 'probabilities' ranks what was attached to the dataset"
+        " and trains nothing",
+    )
+    network: str | None = _field(
+        choices=tuple(NETWORKS),
+        description="pretrained_...: fine-tune this network of torchvision, classifier and predictor alike",
+        label="Network",
+        hint="Chosen from the size of the pictures and the device. A larger one tells finer classes apart and"
+        " takes longer.",
+    )
+    backbone: str | None = _field(
+        choices=tuple(BACKBONES),
+        description="pictures alone: train the MLP on the features of this pretrained network of torchvision",
+    )
+    input_size: int | None = _field(least=8, most=512, description="pixels, at most the pack's")
+    beta: float | None = _field(
+        least=0,
+        most=1000,
+        description="weight of ||mu||^2, eq. (10) and (8)",
+        label="β, weight of the gradient's norm",
+        hint="Higher values keep the predictor from memorising labels. 0 to 1000; the paper: 0 to 100.",
+    )
+    soft_lambda: float | None = _field(least=1e-9, most=1e6, description="lambda of eq. (8)")
+    noise_std: float | None = _field(least=1e-6, most=1e3, description="of ce_gn and ce_ln")
+    dropout: float | None = _field(least=0, most=0.99)
+    weight_decay: float | None = _field(least=0, most=10)
+    validation_fraction: float | None = _field(
+        least=0, most=0.95, description="held out, with given labels, to choose the best network"
+    )
+    patience: int | None = _field(
+        least=0, most=100_000, description="epochs without a better validation accuracy; 0: off"
+    )
+    stable_correlation: float | None = _field(
+        least=0,
+        most=1,
+        description="ends training once the rankings of two epochs correlate so well, twice in a row; 0: off",
+    )
+    compiled: bool | None = _field(description="make kernels for the networks; for GPUs")
+    sample_gradients: bool | None = _field(description="+S: train on samples instead of means")
+    noise_lambda: float | None = _field(least=1e-6, most=1e6, description="lambda of +S")
+    warm_up_epochs: int | None = _field(least=0, most=10_000, description="epochs of the predictor alone")
+    epochs: int | None = _field(
+        least=1,
+        most=10_000,
+        label="Epochs",
+        hint="Passes over the data. Too few and hard samples look wrong; too many and wrong labels are"
+        " learned.",
+    )
+    batch_size: int | None = _field(
+        least=2, most=65_536, label="Batch size", hint="Samples per step. Larger ones use a GPU better."
+    )
+    learning_rate: float | None = _field(
+        above=0,
+        most=10,
+        label="Learning rate",
+        hint="Largest step of the optimiser. Chosen for the network.",
+    )
+    schedule: str | None = _field(choices=tuple(SCHEDULES))
+    augmentation: str | None = _field(
+        choices=tuple(AUGMENTATIONS),
+        label="Augmentation",
+        hint="Random changes to pictures while training. Choose none where a mirrored picture is another"
+        " class, as with digits.",
+    )
+    signal_decay: float | None = _field(
+        least=0, most=1, description="of the average over epochs; default: by agreement"
+    )
+    score: str | None = _field(
+        choices=tuple(SCORES),
+        description="what ranks: the averaged margin and the confusions of classes; the distance, averaged or"
+        " last; or the share of the nearest neighbours with another label, the margin among equals and where"
+        " no features are kept",
+        label="Score that ranks",
+        hint=" ".join(f"{name}: {does}." for name, does in SCORES.items()),
+    )
+    precision: str | None = _field(choices=tuple(PRECISIONS))
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the request that a stored document holds; what it holds besides is left alone.
+
+        A document may be older than this version: a field that has gone is skipped, one that is new is open.
+        """
+        return cls(**{name: stored[name] for name in FIELDS if name in stored})
+
+    def list_given(self) -> dict[str, Any]:
+        """Return the fields that are not left open, by name."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+FIELDS: Mapping[str, FieldFacts] = {field.name: field.metadata[_FACTS] for field in fields(TrainingRequest)}
+"""The facts of every field by its name, in the order of the API's document."""
+FORM_FIELDS = ("network", "epochs", "beta", "learning_rate", "batch_size", "augmentation", "score")
+"""What the form of a new audit offers besides the method, in its order."""
+SEARCHED_FIELDS = (
+    "beta", "noise_lambda", "noise_std", "soft_lambda", "learning_rate", "dropout", "weight_decay",
+)  # fmt: skip
+"""What a search may try several values of; the values of the last one change fastest."""

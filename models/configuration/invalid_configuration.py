@@ -1,0 +1,10 @@
+"""The refusal of a configuration."""
+
+
+class InvalidConfiguration(ValueError):
+    """No training can have this configuration; the text says what was expected and found."""
+
+    def __init__(self, sentence: str, *fields: str) -> None:
+        """Take the sentence and the fields at fault, the most likely one first."""
+        super().__init__(sentence)
+        self.fields = fields
