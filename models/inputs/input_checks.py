@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.catalogue.kinds import find_kind
+from models.configuration.planned_training import check_counts
 from models.kinds.sample_arrays import Inputs
 
 
@@ -18,8 +19,7 @@ def checked_labels(inputs: Inputs, labels_N: npt.NDArray[np.integer[Any]], class
         raise ValueError(
             f"{len(inputs)} samples need as many whole labels, not {labels_N.dtype} {labels_N.shape}."
         )
-    if len(inputs) < 2 or class_count < 2:  # noqa: PLR2004  # one of anything cannot be told apart
-        raise ValueError(f"Training needs 2 samples and 2 classes, not {len(inputs)} and {class_count}.")
+    check_counts(len(inputs), class_count)
     if labels_N.min() < 0 or labels_N.max() >= class_count:
         raise ValueError(f"Labels lie in 0 .. {class_count - 1}, not {labels_N.min()} .. {labels_N.max()}.")
     return torch.from_numpy(np.array(labels_N, dtype=np.int64))
