@@ -27,7 +27,7 @@ NEVER = {
 
 FLOORS = {
     "app": (
-        "tables", "infra", "http", "access", "webhooks", "datasets", "audits", "reviews", "schemas",
+        "tables", "infra", "http", "access", "webhooks", "datasets", "kinds", "audits", "reviews", "schemas",
         "figures", "exports/files", "exports", "web", "routes/shared", "routes/datasets", "routes/audits",
         "routes/service", "embedded", "client", "cli", "",
     ),

@@ -1,5 +1,6 @@
 """Samples that look like a suspect, among those of a class that fit their labels best."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from app.audits import audit_service
 from app.infra.storage import PACK, Storage
+from app.kinds.shown_kinds import find_shown_kind
 from app.tables import Audit, Dataset, Sample, Score
 
 FEATURES = "features.npy"
 """What a run keeps of its network, float16 [N, W]; runs on huge data keep none."""
 MOST_CANDIDATES = 1000
 MOST_BYTES = 16 * 1024 * 1024
-SIDE = 16
 
 Rows = npt.NDArray[Any]
 
@@ -28,7 +29,9 @@ class Ground:
 
     rows: Rows
     by_network: bool
-    """Directions of a network's features; else pixels or features as they are."""
+    """Directions of a network's features; else samples as they are stored."""
+    make_vectors: Callable[[Rows], npt.NDArray[np.float32]]
+    """Turns rows [n, ...] into vectors [n, D]."""
 
     @property
     def candidates(self) -> int:
@@ -37,12 +40,8 @@ class Ground:
         return min(MOST_CANDIDATES, max(fitting, 20))
 
     def read(self, positions: list[int]) -> npt.NDArray[np.float32]:
-        """Return rows as vectors; large pictures are thinned to a few pixels."""
-        rows = self.rows[positions]
-        if rows.ndim > 2:  # noqa: PLR2004 - [n, height, width, channels]
-            step = max(1, max(rows.shape[1:3]) // SIDE)
-            rows = rows[:, ::step, ::step]
-        vectors = rows.reshape(len(positions), -1).astype(np.float32)
+        """Return rows as vectors without missing values."""
+        vectors = self.make_vectors(self.rows[positions])
         if self.by_network:
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-6)
         return _filled(vectors)
@@ -62,11 +61,13 @@ def ground(session: Session, files: Storage, audit: Audit, dataset: Dataset) -> 
             path = files.run(audit.id, run.number) / FEATURES
             with suppress(FileNotFoundError):
                 kept = files.cached(path, name=f"{audit.id}.{run.number}.{FEATURES}")
-                return Ground(rows=np.load(kept, mmap_mode="r"), by_network=True)
-    return Ground(rows=pack(files, dataset), by_network=False)
+                rows = np.load(kept, mmap_mode="r")
+                return Ground(rows=rows, by_network=True, make_vectors=lambda rows: rows.astype(np.float32))
+    make_vectors = find_shown_kind(dataset).make_vectors
+    return Ground(rows=open_pack(files, dataset), by_network=False, make_vectors=make_vectors)
 
 
-def pack(files: Storage, dataset: Dataset) -> Rows:
+def open_pack(files: Storage, dataset: Dataset) -> Rows:
     """Return the rows that an audit trained on, on disk."""
     rows: Rows = np.load(files.pack_file(dataset, PACK), mmap_mode="r")
     return rows

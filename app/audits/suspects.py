@@ -27,8 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.selectable import Subquery
 
-from app.datasets import sample_pictures
 from app.infra.errors import NotFound
+from app.kinds.shown_kinds import find_picture_addresses, make_picture_address
 from app.tables import Audit, AuditStatus, Dataset, ProvisionalScore, Review, Sample, Score, Truth
 
 if TYPE_CHECKING:
@@ -78,13 +78,13 @@ class Ranking:
     audit_id: UUID
     dataset_id: UUID
     status: str
-    kind: str
+    kind: str | None
     class_names: Sequence[str]
 
     @cached_property
     def pictures_at(self) -> str | None:
         """What the addresses of all pictures begin with; None without pictures."""
-        return sample_pictures.addresses(self.kind, self.dataset_id)
+        return find_picture_addresses(self.kind, self.dataset_id)
 
     @property
     def table(self) -> Table:
@@ -103,7 +103,7 @@ def of(audit: Audit, dataset: Dataset) -> Ranking:
         audit_id=audit.id,
         dataset_id=dataset.id,
         status=audit.status,
-        kind=dataset.kind or "",
+        kind=dataset.kind,
         class_names=dataset.class_names or [],
     )
 
@@ -124,7 +124,7 @@ def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -
         audit_id=audit_id,
         dataset_id=dataset_id,
         status=status,
-        kind=kind or "",
+        kind=kind,
         class_names=class_names or [],
     )
 
@@ -239,7 +239,7 @@ def _documents(ranking: Ranking, rows: Iterable[tuple[Any, ...]]) -> Iterator[Do
             suggestions=suggestions,
             true_label=None if true is None else names[true],
             is_error=None if true is None else true != given,
-            image_url=f"{pictures_at}{document['position']}/image" if pictures_at else None,
+            image_url=make_picture_address(pictures_at, document["position"]) if pictures_at else None,
             review=None if row[BEFORE_REVIEW] is None else _review(names, document["position"], row),
         )
         yield document

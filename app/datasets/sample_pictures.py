@@ -4,7 +4,6 @@ import io
 import math
 import zlib
 from collections.abc import Callable
-from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -20,22 +19,6 @@ MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "
 
 Read = Callable[[int, int], bytes]
 """Returns a range of a stored file: start, length; shorter where the file ends."""
-
-
-def address(kind: str | None, dataset_id: UUID, position: int) -> str | None:
-    """Return where a sample's picture is, None where the dataset's kind is not "images"."""
-    begin = addresses(kind, dataset_id)
-    return begin and f"{begin}{position}/image"
-
-
-def addresses(kind: str | None, dataset_id: UUID) -> str | None:
-    """Return what `address` has before the position."""
-    return f"/v1/datasets/{dataset_id}/samples/" if kind == "images" else None
-
-
-def position_at(picture_address: str) -> int:
-    """Return whose picture is at an address."""
-    return int(picture_address.split("/")[-2])
 
 
 def original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes:

@@ -7,10 +7,10 @@ from sqlalchemy import Select, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from app.audits import audit_service, variants
-from app.datasets import sample_pictures
 from app.figures import paper_plots
 from app.figures.paper_plots import Points
 from app.infra.errors import NotFound
+from app.kinds.shown_kinds import find_picture_addresses, make_picture_address
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Json, RunEpoch, Sample, Score
 
 DISTANCE = "distance between predicted and cross-entropy gradient"
@@ -160,13 +160,14 @@ def _comparison(stored: Stored) -> Json | None:
 
 
 def _confusing(stored: Stored) -> Json | None:
-    if stored.audit.status != AuditStatus.SUCCEEDED or stored.dataset.kind != "images":
+    addresses = find_picture_addresses(stored.dataset.kind, stored.dataset.id)
+    if stored.audit.status != AuditStatus.SUCCEEDED or addresses is None:
         return None
     class_names = stored.dataset.class_names or []
     rows: dict[int, list[Json]] = {}
     for score, key in stored.session.execute(_worst(stored, len(class_names))):
         suspect = {
-            "image_url": sample_pictures.address(stored.dataset.kind, stored.dataset.id, score.position),
+            "image_url": make_picture_address(addresses, score.position),
             "suggested_label": class_names[score.suggested_label],
             "key": key,
             "distance": score.distance,

@@ -1,12 +1,15 @@
 """Answers about datasets."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.schemas.shared_schemas import Failure
+from models.catalogue.kinds import KINDS
+
+KindName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*KINDS]})]
 
 
 class FileOut(BaseModel):
@@ -26,7 +29,7 @@ class DatasetOut(BaseModel):
     created_at: datetime
     ready_at: datetime | None
     format: str | None
-    kind: Literal["images", "features"] | None
+    kind: KindName | None
     sample_count: int | None
     class_names: list[str] | None
     shape: list[int] | None = Field(description="[H, W, C] or [D] of one sample as it is trained on")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.access_tables import Owned
 from app.tables.table_base import Base, Identified, Json, Leased, one_of
+from models.catalogue.kinds import KINDS
 
 
 class DatasetStatus(StrEnum):
@@ -27,7 +28,7 @@ class Dataset(Identified, Owned, Leased, Base):
     __tablename__ = "datasets"
     __table_args__ = (
         one_of("status", DatasetStatus),
-        CheckConstraint("kind IN ('images', 'features')", name="kind"),
+        one_of("kind", KINDS),
         CheckConstraint("sample_count >= 0", name="sample_count"),
         Index("ix_datasets_workspace_id_id", "workspace_id", "id"),
         Index("ix_datasets_ingesting", "sent_at", postgresql_where=text("status = 'ingesting'")),

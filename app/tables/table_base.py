@@ -1,7 +1,7 @@
 """What all tables share: names of constraints, ids, leases."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -33,8 +33,8 @@ class Base(DeclarativeBase):
     }
 
 
-def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    """Return the constraint that holds a column to an enum's values."""
+def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    """Return the constraint that holds a column to these values."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 

@@ -11,6 +11,7 @@ from app.datasets import dataset_service, sample_pictures
 from app.figures import audit_figures
 from app.figures.audit_figures import MAKERS, Wanted
 from app.infra.storage import PACK, Storage
+from app.kinds.shown_kinds import find_position
 from app.routes.shared.dependencies import Files, Opened, Reads, Session
 from app.schemas.result_schemas import FigureLink
 from app.tables import Dataset
@@ -88,8 +89,6 @@ def _pictures(files: Storage, dataset: Dataset, figure: dict[str, Any]) -> dict[
     """Return the pictures that a figure shows, by their addresses."""
     read_pack = files.reader(files.pack(dataset.id) / PACK)
     return {
-        image["source"]: sample_pictures.from_pack(
-            read_pack, sample_pictures.position_at(image["source"]), side=None
-        )
+        image["source"]: sample_pictures.from_pack(read_pack, find_position(image["source"]), side=None)
         for image in figure["layout"].get("images", ())
     }

@@ -6,8 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from app.audits import audit_service, data_issues
-from app.datasets import dataset_service, sample_pictures
+from app.datasets import dataset_service
 from app.http import cursors
+from app.kinds.shown_kinds import find_picture_address
 from app.routes.shared.dependencies import Paged, Reads, Session, link_next
 from app.schemas.issue_schemas import IssueOut
 from app.schemas.shared_schemas import Page
@@ -48,7 +49,5 @@ def _issue_out(dataset: Dataset, issue: Issue) -> IssueOut:
         group=issue.group_number,
         score=issue.score,
         detail=issue.detail,
-        image_url=None
-        if issue.position is None
-        else sample_pictures.address(dataset.kind, dataset.id, issue.position),
+        image_url=None if issue.position is None else find_picture_address(dataset, issue.position),
     )

@@ -11,16 +11,16 @@ from app.datasets import (
     dataset_service,
     external_probabilities,
     resumable_uploads,
-    sample_pictures,
     truth,
     upload_bodies,
 )
 from app.http import cursors
 from app.infra import removals
 from app.infra.database import Database
-from app.infra.errors import Invalid
 from app.infra.settings import Settings
-from app.infra.storage import PACK, Storage
+from app.infra.storage import Storage
+from app.kinds.sample_display import PictureChoice, StoredSample
+from app.kinds.shown_kinds import find_shown_kind
 from app.routes.shared.dependencies import (
     Chosen,
     Files,
@@ -226,18 +226,11 @@ def read_image(
         dataset = _ready(session, dataset_id)
         sample, _ = dataset_service.sample(session, dataset_id, position)
         names = [file.name for file in dataset_service.files(session, [dataset_id])[dataset_id]]
-    if dataset.kind != "images":
-        raise Invalid("a dataset of features has no pictures")
-    if variant == "original":
-        most = chosen.image_max_pixels
-        upload = files.upload(dataset_id, names[0])
-        picture = sample_pictures.original(sample, files.reader(upload), max_bytes=4 * most)
-        media_type = sample_pictures.media_type(picture, max_pixels=most)
-    else:
-        picture = sample_pictures.from_pack(files.reader(files.pack(dataset_id) / PACK), position, side=side)
-        media_type = "image/png"
+    stored = StoredSample(files=files, dataset=dataset, sample=sample, upload_name=names[0])
+    choice = PictureChoice(is_original=variant == "original", side=side, pixels_max=chosen.image_max_pixels)
+    picture = find_shown_kind(dataset).read_picture(stored, choice)
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-    return Response(picture, media_type=media_type, headers=headers)
+    return Response(picture.content, media_type=picture.media_type, headers=headers)
 
 
 @router.put("/{dataset_id}/truth", openapi_extra=RAW_BODY, dependencies=[Writes])

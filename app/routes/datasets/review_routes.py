@@ -11,6 +11,7 @@ from app.audits import audit_service, similar_samples
 from app.datasets import dataset_service
 from app.http import cursors
 from app.infra.errors import Invalid, Overtaken
+from app.kinds.shown_kinds import find_shown_kind
 from app.reviews import review_progress, verdicts
 from app.routes.shared.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.shared.idempotent_routes import OnceRoute
@@ -160,7 +161,7 @@ def read_similar(
     dataset = dataset_service.get(session, audit.dataset_id)
     score = audit_service.score(session, audit, position)
     ground = similar_samples.ground(session, files, audit, dataset)
-    rows = similar_samples.pack(files, dataset) if dataset.kind == "features" else None
+    rows = similar_samples.open_pack(files, dataset) if find_shown_kind(dataset).shows_values else None
     other = score.suggested_label if score.suggested_label != score.given_label else score.second_label
 
     def of_class(label: int | None) -> SimilarClass:

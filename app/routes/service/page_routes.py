@@ -16,6 +16,7 @@ from app.http import cursors
 from app.http.outages import describe_outage
 from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError, Unauthorised
+from app.kinds.shown_kinds import describe_dataset
 from app.routes.shared.dependencies import Caller, Chosen, Reads, Session
 from app.routes.shared.rendering import audit_out, dataset_out
 from app.tables import AuditStatus
@@ -84,6 +85,7 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
         "dataset.html",
         caller=caller,
         dataset=dataset_out(dataset, dataset_service.files(session, [dataset_id])[dataset_id]),
+        appearance=describe_dataset(dataset),
         problems=dataset_service.problems(session, dataset_id, after=-1, limit=SHOWN_PROBLEMS),
         audits=[audit_out(audit, runs[audit.id], set()) for audit in made],
     )
@@ -128,7 +130,12 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
     answer = audit_out(audit, audit_service.runs(session, [audit_id])[audit_id], set())
     template = "audit_result.html" if audit.status == AuditStatus.SUCCEEDED else "audit_live.html"
     return pages.page(
-        template, caller=caller, audit=answer, dataset=dataset_out(dataset, []), exports=EXPORTS
+        template,
+        caller=caller,
+        audit=answer,
+        dataset=dataset_out(dataset, []),
+        appearance=describe_dataset(dataset),
+        exports=EXPORTS,
     )
 
 
@@ -140,7 +147,13 @@ def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
         return RedirectResponse(f"/audits/{audit_id}", status_code=303)
     dataset = dataset_service.get(session, audit.dataset_id)
     answer = audit_out(audit, audit_service.runs(session, [audit_id])[audit_id], set())
-    return pages.page("review.html", caller=caller, audit=answer, dataset=dataset_out(dataset, []))
+    return pages.page(
+        "review.html",
+        caller=caller,
+        audit=answer,
+        dataset=dataset_out(dataset, []),
+        appearance=describe_dataset(dataset),
+    )
 
 
 @router.get("/login")

@@ -7,7 +7,7 @@ from fastapi import Response
 from pydantic_core import to_json
 
 from app.audits import audit_service, variants
-from app.datasets import sample_pictures
+from app.kinds.shown_kinds import find_picture_address
 from app.schemas.audit_schemas import AuditOut, Progress, RunOut, VariantOut
 from app.schemas.dataset_schemas import DatasetOut, FileOut, SampleOut
 from app.schemas.review_schemas import ReviewOut
@@ -48,7 +48,7 @@ def sample_out(dataset: Dataset, sample: Sample, true_label: int | None) -> Samp
         true_label=None if true_label is None else names[true_label],
         width=sample.width,
         height=sample.height,
-        image_url=sample_pictures.address(dataset.kind, dataset.id, sample.position),
+        image_url=find_picture_address(dataset, sample.position),
     )
 
 

@@ -2,8 +2,8 @@
 
 import { find, make, meter } from "./dom.js";
 import { count, fixed, percent } from "./format.js";
+import { VIEWS } from "./sample_views.js";
 
-const FEATURES_SHOWN = 40;
 const ADVICE = {
   begin: "Begin with the most suspicious; one key each.",
   go_on: "Go on: the next samples are worth a look.",
@@ -23,13 +23,14 @@ const kind = (review) => ({ keep: "good", relabel: "busy", drop: "bad", unsure: 
 
 export class View {
   constructor(root) {
+    this.sample = VIEWS[root.dataset.view];
     this.isPixels = root.dataset.pixels === "1";
     this.hasOriginals = root.dataset.originals === "1";
   }
 
   one(item, { queue, place }) {
     this.shown = item;
-    this.showPicture(item, queue);
+    this.sample.show(find("picture"), item, { queue, isPixels: this.isPixels });
     find("key").textContent = item.key;
     find("place").textContent = `rank ${count(item.rank)}`;
     find("given-label").textContent = item.given_label;
@@ -42,14 +43,6 @@ export class View {
     find("facts").replaceChildren(...facts(item, this.hasOriginals));
     this.showSimilar(item, queue);
     this.place = place;
-  }
-
-  showPicture(item, queue) {
-    if (!item.image_url) return;
-    const image = queue.pictureOf(item);
-    image.className = this.isPixels ? "pixels" : "";
-    image.alt = `Sample ${item.key}`;
-    find("picture").replaceChildren(image);
   }
 
   showVerdict(item) {
@@ -69,7 +62,7 @@ export class View {
   async showSimilar(item, queue) {
     const found = await queue.similarTo(item).catch(() => null);
     if (!found || item !== this.shown) return;
-    if (found.features) find("picture").replaceChildren(comparison(found));
+    this.sample.compare(find("picture"), found);
     for (const [id, group, className] of [["similar-given", found.given, "given"], ["similar-other", found.other, "suggested"]]) {
       find(id).replaceChildren(
         make("h3", {}, "labelled ", make("span", { className }, group.label || "–")),
@@ -151,26 +144,4 @@ function facts(item, hasOriginals) {
     shown.push(make("dt", {}, "Picture"), make("dd", {}, make("a", { href: `${item.image_url}?variant=original`, target: "_blank", rel: "noopener" }, "as uploaded")));
   }
   return shown;
-}
-
-const middle = (values) => {
-  const known = values.filter((value) => value !== null).sort((one, other) => one - other);
-  return known.length ? known[Math.floor(known.length / 2)] : null;
-};
-
-const short = (value) => (value === null ? "–" : Number(value.toPrecision(5)).toString());
-
-function comparison(found) {
-  const column = (group) => found.features.map((_, place) => middle(group.samples.map((sample) => sample.features[place])));
-  const given = column(found.given);
-  const other = column(found.other);
-  const rows = found.features.map((value, place) => ({
-    name: found.feature_names?.[place] ?? `feature ${place + 1}`, value, given: given[place], other: other[place],
-    tells: Math.abs((given[place] ?? 0) - (other[place] ?? 0)) / (Math.abs(given[place] ?? 0) + Math.abs(other[place] ?? 0) + 1e-9),
-  })).sort((one, next) => next.tells - one.tells);
-  const cells = (row) => [row.value, row.given, row.other].map((value) => make("td", { className: "num" }, short(value)));
-  return make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "Features" }, make("table", {},
-    make("caption", { className: "note" }, `What tells the two classes apart comes first${rows.length > FEATURES_SHOWN ? `; ${FEATURES_SHOWN} of ${rows.length}` : ""}`),
-    make("thead", {}, make("tr", {}, ...["Feature", "This", `like ${found.given.label}`, `like ${found.other.label}`].map((text, place) => make("th", { scope: "col", className: place ? "num" : "" }, text)))),
-    make("tbody", {}, ...rows.slice(0, FEATURES_SHOWN).map((row) => make("tr", {}, make("th", { scope: "row" }, row.name), ...cells(row))))));
 }

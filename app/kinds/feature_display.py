@@ -1,0 +1,39 @@
+"""Rows of numbers are shown as numbers, beside those of similar samples."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from app.infra.errors import Invalid
+from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample
+
+
+class FeatureDisplay:
+    """See `ShownKind`."""
+
+    shows_values = True
+
+    def describe(self, _: Sequence[int]) -> Appearance:
+        """Return what a page must know."""
+        return Appearance(
+            shape_title="Features",
+            has_pictures=False,
+            is_pixelated=False,
+            has_originals=False,
+            sample_view="features",
+        )
+
+    def find_picture_addresses(self, _: UUID) -> str | None:
+        """Return None."""
+        return None
+
+    def read_picture(self, stored: StoredSample, _: PictureChoice) -> Picture:
+        """Raise Invalid: there are no pictures."""
+        raise Invalid(f"a dataset of {stored.dataset.kind} has no pictures")
+
+    def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return rows [n, D] as they are."""
+        return rows.astype(np.float32)

@@ -1,0 +1,61 @@
+"""Images are shown as pictures: from the pack, or as they were uploaded."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from app.datasets import sample_pictures
+from app.infra.storage import PACK
+from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample
+
+PIXELATED_SIDE = 64
+"""Pictures up to this height are enlarged without smoothing, and their originals show no more."""
+COMPARED_SIDE = 16
+"""Pixels along a side by which pictures are compared."""
+
+
+class ImageDisplay:
+    """See `ShownKind`."""
+
+    shows_values = False
+
+    def describe(self, shape: Sequence[int]) -> Appearance:
+        """Return what a page must know."""
+        is_pixelated = bool(shape) and shape[0] <= PIXELATED_SIDE
+        return Appearance(
+            shape_title="One picture",
+            has_pictures=True,
+            is_pixelated=is_pixelated,
+            has_originals=not is_pixelated,
+            sample_view="picture",
+        )
+
+    def find_picture_addresses(self, dataset_id: UUID) -> str | None:
+        """Return what the addresses of all pictures begin with."""
+        return f"/v1/datasets/{dataset_id}/samples/"
+
+    def read_picture(self, stored: StoredSample, choice: PictureChoice) -> Picture:
+        """Return the picture of a sample.
+
+        Raises:
+            NotFound: the upload does not hold the original as a file of its own.
+            Invalid: a browser does not show the original.
+
+        """
+        dataset_id, files = stored.dataset.id, stored.files
+        if not choice.is_original:
+            read_pack = files.reader(files.pack(dataset_id) / PACK)
+            png = sample_pictures.from_pack(read_pack, stored.sample.position, side=choice.side)
+            return Picture(content=png, media_type="image/png")
+        read_upload = files.reader(files.upload(dataset_id, stored.upload_name))
+        content = sample_pictures.original(stored.sample, read_upload, max_bytes=4 * choice.pixels_max)
+        media_type = sample_pictures.media_type(content, max_pixels=choice.pixels_max)
+        return Picture(content=content, media_type=media_type)
+
+    def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return rows [n, H, W, C] of a pack as vectors; large pictures are thinned to a few pixels."""
+        step = max(1, max(rows.shape[1:3]) // COMPARED_SIDE)
+        return rows[:, ::step, ::step].reshape(len(rows), -1).astype(np.float32)
