@@ -36,7 +36,10 @@ class ShownKind(Protocol):
         ...
 
 
-SHOWN_KINDS: Mapping[str, ShownKind] = {"images": ImageDisplay(), "features": FeatureDisplay()}
+SHOWN_KINDS: Mapping[str, ShownKind] = {
+    "images": ImageDisplay(),
+    "features": FeatureDisplay(),
+}
 """By the names of `models.catalogue.kinds`."""
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.kinds.preparation import Standardisation
 from models.kinds.sample_arrays import Inputs
-from models.kinds.standard_scale import Standardisation
 from models.kinds.trained_kinds import find_trained_kind
 
 CHUNK_ROWS = 1_000

@@ -46,7 +46,10 @@ class ComparedKind(Protocol):
         ...
 
 
-COMPARED_KINDS: Mapping[str, ComparedKind] = {"images": ImageLikeness(), "features": FeatureLikeness()}
+COMPARED_KINDS: Mapping[str, ComparedKind] = {
+    "images": ImageLikeness(),
+    "features": FeatureLikeness(),
+}
 """By the names of `catalogue.kinds`."""
 
 

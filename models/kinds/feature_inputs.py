@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.configuration.training_config import TrainingConfig
-from models.kinds.standard_scale import Standardisation
+from models.kinds.preparation import Preparation, Standardisation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,6 @@ class FeatureInputs:
 
     def make_preparation(
         self, _: TrainingConfig, standardisation: Standardisation, __: torch.device
-    ) -> FeaturePreparation:
+    ) -> Preparation:
         """Return what standardises rows."""
         return FeaturePreparation(standardisation=standardisation)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from models.configuration.training_config import TrainingConfig
 from models.kinds import image_augmentation
-from models.kinds.standard_scale import Standardisation
+from models.kinds.preparation import Preparation, Standardisation
 from models.networks.memory_layout import choose_memory_format
 
 
@@ -66,7 +66,7 @@ class ImageInputs:
 
     def make_preparation(
         self, config: TrainingConfig, standardisation: Standardisation, device: torch.device
-    ) -> ImagePreparation:
+    ) -> Preparation:
         """Return what resizes, augments and standardises images."""
         return ImagePreparation(
             standardisation=standardisation,

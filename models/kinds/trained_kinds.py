@@ -10,20 +10,8 @@ from models.catalogue.kinds import find_kind
 from models.configuration.training_config import TrainingConfig
 from models.kinds.feature_inputs import FeatureInputs
 from models.kinds.image_inputs import ImageInputs
+from models.kinds.preparation import Preparation, Standardisation
 from models.kinds.sample_arrays import Inputs
-from models.kinds.standard_scale import Standardisation
-
-
-class Preparation(Protocol):
-    """Turns raw rows into what a network takes, as standardised float32."""
-
-    def training(self, rows_B: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the batch with random augmentation, [B, C, S, S] or [B, D]."""
-        ...
-
-    def plain(self, rows_B: Tensor) -> Tensor:
-        """Return the batch without augmentation, [B, C, S, S] or [B, D]."""
-        ...
 
 
 class TrainedKind(Protocol):
@@ -47,7 +35,10 @@ class TrainedKind(Protocol):
         ...
 
 
-TRAINED_KINDS: Mapping[str, TrainedKind] = {"images": ImageInputs(), "features": FeatureInputs()}
+TRAINED_KINDS: Mapping[str, TrainedKind] = {
+    "images": ImageInputs(),
+    "features": FeatureInputs(),
+}
 """By the names of `catalogue.kinds`."""
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from models.configuration.training_config import TrainingConfig, check_fits
 from models.inputs.batches import batch_bounds, place
+from models.kinds.preparation import Standardisation
 from models.kinds.sample_arrays import Inputs
-from models.kinds.standard_scale import Standardisation
 from models.kinds.trained_kinds import find_trained_kind
 from models.networks import architectures
 from models.training.learner import classifier_shape

@@ -37,7 +37,10 @@ class ArrayReader(Protocol):
         ...
 
 
-ARRAY_READERS: tuple[ArrayReader, ...] = (FeatureArrays(), ImageArrays())
+ARRAY_READERS: tuple[ArrayReader, ...] = (
+    FeatureArrays(),
+    ImageArrays(),
+)
 """The first that takes an array reads it; the last takes all and refuses what is no picture either."""
 
 

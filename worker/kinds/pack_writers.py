@@ -23,7 +23,10 @@ class PackWriter(Protocol):
         ...
 
 
-PACK_WRITERS: Mapping[str, PackWriter] = {"images": write_images, "features": write_features}
+PACK_WRITERS: Mapping[str, PackWriter] = {
+    "images": write_images,
+    "features": write_features,
+}
 """By the names of `models.catalogue.kinds`."""
 
 

@@ -12,7 +12,7 @@ from models.inputs import batches, standardisation
 from models.inputs.batches import ResidentRows, StreamedRows, batch_bounds
 from models.kinds import image_augmentation
 from models.kinds.image_inputs import resize
-from models.kinds.standard_scale import OUTLIER_LIMIT
+from models.kinds.preparation import OUTLIER_LIMIT
 from models.kinds.trained_kinds import find_trained_kind
 
 CPU = torch.device("cpu")

@@ -1,7 +1,9 @@
-"""Zero mean and unit variance over the last axis of whatever samples are."""
+"""What turns raw rows into a network's input, and its last step: zero mean and unit variance."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
+import torch
 from torch import Tensor
 
 OUTLIER_LIMIT = 10.0
@@ -19,3 +21,15 @@ class Standardisation:
         """Return standardised float32 values of the same shape."""
         standard = (values.float() - self.mean_C) / self.deviation_C
         return standard.clamp(-OUTLIER_LIMIT, OUTLIER_LIMIT)
+
+
+class Preparation(Protocol):
+    """Turns raw rows into what a network takes, as standardised float32."""
+
+    def training(self, rows_B: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the batch with random augmentation, [B, C, S, S] or [B, D]."""
+        ...
+
+    def plain(self, rows_B: Tensor) -> Tensor:
+        """Return the batch without augmentation, [B, C, S, S] or [B, D]."""
+        ...
