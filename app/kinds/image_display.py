@@ -50,7 +50,7 @@ class ImageDisplay:
             read_pack = files.reader(files.pack(dataset_id) / PACK)
             png = sample_pictures.from_pack(read_pack, stored.sample.position, side=choice.side)
             return Picture(content=png, media_type="image/png")
-        read_upload = files.reader(files.upload(dataset_id, stored.upload_name))
+        read_upload = files.reader(files.upload(dataset_id, stored.upload_names[0]))
         content = sample_pictures.original(stored.sample, read_upload, max_bytes=4 * choice.pixels_max)
         media_type = sample_pictures.media_type(content, max_pixels=choice.pixels_max)
         return Picture(content=content, media_type=media_type)

@@ -1,5 +1,6 @@
 """The values that plug-ins take and give back when they show samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.infra.storage import Storage
@@ -29,8 +30,8 @@ class StoredSample:
     files: Storage
     dataset: Dataset
     sample: Sample
-    upload_name: str
-    """The uploaded file, of several the first."""
+    upload_names: Sequence[str]
+    """The uploaded files."""
 
 
 @dataclass(frozen=True, kw_only=True)

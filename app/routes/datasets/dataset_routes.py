@@ -226,7 +226,7 @@ def read_image(
         dataset = _ready(session, dataset_id)
         sample, _ = dataset_service.sample(session, dataset_id, position)
         names = [file.name for file in dataset_service.files(session, [dataset_id])[dataset_id]]
-    stored = StoredSample(files=files, dataset=dataset, sample=sample, upload_name=names[0])
+    stored = StoredSample(files=files, dataset=dataset, sample=sample, upload_names=names)
     choice = PictureChoice(is_original=variant == "original", side=side, pixels_max=chosen.image_max_pixels)
     picture = find_shown_kind(dataset).read_picture(stored, choice)
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
