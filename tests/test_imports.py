@@ -27,9 +27,9 @@ NEVER = {
 
 FLOORS = {
     "app": (
-        "tables", "infra", "http", "access", "webhooks", "datasets", "kinds", "audits", "reviews", "schemas",
-        "figures", "exports/files", "exports", "web", "routes/shared", "routes/datasets", "routes/audits",
-        "routes/service", "embedded", "client", "cli", "",
+        "tables", "infra", "http", "access", "webhooks", "datasets", "kinds", "audits", "reviews",
+        "schemas", "figures", "exports/files", "exports", "web", "routes/shared", "routes/datasets",
+        "routes/audits", "routes/service", "embedded", "client", "cli", "",
     ),
     "models": (
         "catalogue", "configuration", "paper", "paper/objectives", "networks", "kinds", "inputs",

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.audits import audit_service, suspects
-from app.datasets import dataset_service, sample_pictures
+from app.datasets import dataset_service
 from app.infra.database import Database
 from app.infra.errors import WrongState
-from app.infra.storage import PACK, Storage
+from app.infra.storage import Storage
+from app.kinds.shown_kinds import find_shown_kind
 from app.schemas.result_schemas import Suspect
 from app.tables import Audit, AuditStatus, Dataset
+from models.catalogue.kinds import KINDS
 
 PAGE = 500
 SIDE_PIXELS = 128
@@ -30,8 +32,8 @@ class AuditSource:
 
     @property
     def has_pictures(self) -> bool:
-        """Tell whether the samples are pictures."""
-        return self.dataset.kind == "images"
+        """Return whether the samples are shown as pictures."""
+        return self.dataset.kind is not None and KINDS[self.dataset.kind].has_pictures
 
     def read_suspects(self, count: int) -> list[Suspect]:
         """Return the `count` most suspicious samples with their reviews; fewer where there are fewer."""
@@ -49,12 +51,11 @@ class AuditSource:
 
     def embed_pictures(self) -> Callable[[Suspect], str]:
         """Return a function that gives a sample's picture as a data address."""
-        read = self.storage.reader(self.storage.pack(self.dataset.id) / PACK)
-        side = max(SIDE_PIXELS, *(self.dataset.shape or [0])[:2])
+        draw = find_shown_kind(self.dataset).open_pictures(self.storage, self.dataset, side_min=SIDE_PIXELS)
+        assert draw is not None, "asked of samples with pictures"
 
         def embed(suspect: Suspect) -> str:
-            png = sample_pictures.from_pack(read, suspect.position, side=side)
-            return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+            return f"data:image/png;base64,{base64.b64encode(draw(suspect.position)).decode()}"
 
         return embed
 

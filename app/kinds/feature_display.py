@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from app.infra.errors import Invalid
+from app.infra.storage import Storage
 from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample
+from app.tables import Dataset
 
 
 class FeatureDisplay:
@@ -33,6 +35,9 @@ class FeatureDisplay:
     def read_picture(self, stored: StoredSample, _: PictureChoice) -> Picture:
         """Raise Invalid: there are no pictures."""
         raise Invalid(f"a dataset of {stored.dataset.kind} has no pictures")
+
+    def open_pictures(self, _: Storage, __: Dataset, *, side_min: int | None) -> None:
+        """Return None."""
 
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return rows [n, D] as they are."""

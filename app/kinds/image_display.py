@@ -1,15 +1,16 @@
 """Images are shown as pictures: from the pack, or as they were uploaded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
-from app.datasets import sample_pictures
-from app.infra.storage import PACK
+from app.infra.storage import PACK, Storage
+from app.kinds import sample_pictures
 from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample
+from app.tables import Dataset
 
 PIXELATED_SIDE = 64
 """Pictures up to this height are enlarged without smoothing, and their originals show no more."""
@@ -48,12 +49,20 @@ class ImageDisplay:
         dataset_id, files = stored.dataset.id, stored.files
         if not choice.is_original:
             read_pack = files.reader(files.pack(dataset_id) / PACK)
-            png = sample_pictures.from_pack(read_pack, stored.sample.position, side=choice.side)
+            png = sample_pictures.draw_pack_row(read_pack, stored.sample.position, side=choice.side)
             return Picture(content=png, media_type="image/png")
         read_upload = files.reader(files.upload(dataset_id, stored.upload_names[0]))
-        content = sample_pictures.original(stored.sample, read_upload, max_bytes=4 * choice.pixels_max)
-        media_type = sample_pictures.media_type(content, max_pixels=choice.pixels_max)
+        content = sample_pictures.read_original(stored.sample, read_upload, max_bytes=4 * choice.pixels_max)
+        media_type = sample_pictures.find_media_type(content, max_pixels=choice.pixels_max)
         return Picture(content=content, media_type=media_type)
+
+    def open_pictures(
+        self, files: Storage, dataset: Dataset, *, side_min: int | None
+    ) -> Callable[[int], bytes] | None:
+        """Return what draws the picture of a position as PNG."""
+        read_pack = files.reader(files.pack(dataset.id) / PACK)
+        side = None if side_min is None else max(side_min, *(dataset.shape or [0])[:2])
+        return lambda position: sample_pictures.draw_pack_row(read_pack, position, side=side)
 
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return rows [n, H, W, C] of a pack as vectors; large pictures are thinned to a few pixels."""

@@ -1,12 +1,13 @@
 """What the API and the pages ask of a kind of data, and the registry of those that answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
+from app.infra.storage import Storage
 from app.kinds.feature_display import FeatureDisplay
 from app.kinds.image_display import ImageDisplay
 from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample
@@ -29,6 +30,12 @@ class ShownKind(Protocol):
 
     def read_picture(self, stored: StoredSample, choice: PictureChoice) -> Picture:
         """Return the picture of a sample; raise Invalid or NotFound where there is none."""
+        ...
+
+    def open_pictures(
+        self, files: Storage, dataset: Dataset, *, side_min: int | None
+    ) -> Callable[[int], bytes] | None:
+        """Return what draws a position's picture as PNG, with `side_min` pixels or more; None: there are none."""
         ...
 
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy.orm import Session as OrmSession
 
 from app.audits import audit_service
-from app.datasets import dataset_service, sample_pictures
+from app.datasets import dataset_service
 from app.figures import audit_figures
 from app.figures.audit_figures import MAKERS, Wanted
-from app.infra.storage import PACK, Storage
-from app.kinds.shown_kinds import find_position
+from app.infra.storage import Storage
+from app.kinds.shown_kinds import find_position, find_shown_kind
 from app.routes.shared.dependencies import Files, Opened, Reads, Session
 from app.schemas.result_schemas import FigureLink
 from app.tables import Dataset
@@ -87,8 +87,8 @@ def _figure(session: OrmSession, audit_id: UUID, name: str, asked: Wanted) -> tu
 
 def _pictures(files: Storage, dataset: Dataset, figure: dict[str, Any]) -> dict[str, bytes]:
     """Return the pictures that a figure shows, by their addresses."""
-    read_pack = files.reader(files.pack(dataset.id) / PACK)
-    return {
-        image["source"]: sample_pictures.from_pack(read_pack, find_position(image["source"]), side=None)
-        for image in figure["layout"].get("images", ())
-    }
+    draw = find_shown_kind(dataset).open_pictures(files, dataset, side_min=None)
+    if draw is None:
+        return {}
+    addresses = [image["source"] for image in figure["layout"].get("images", ())]
+    return {address: draw(find_position(address)) for address in addresses}

@@ -21,7 +21,7 @@ Read = Callable[[int, int], bytes]
 """Returns a range of a stored file: start, length; shorter where the file ends."""
 
 
-def original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes:
+def read_original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes:
     """Return the encoded picture as it was uploaded, read in one piece from its place in the archive.
 
     Raises:
@@ -37,7 +37,7 @@ def original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes:
     return inflater.decompress(stored, max_bytes)
 
 
-def media_type(picture: bytes, *, max_pixels: int) -> str:
+def find_media_type(picture: bytes, *, max_pixels: int) -> str:
     """Return the media type of a picture that a browser shows.
 
     Raises:
@@ -52,9 +52,9 @@ def media_type(picture: bytes, *, max_pixels: int) -> str:
     return found
 
 
-def from_pack(read_pack: Read, position: int, *, side: int | None) -> bytes:
+def draw_pack_row(read_pack: Read, position: int, *, side: int | None) -> bytes:
     """Return one row of an image pack [N, H, W, C] as PNG, enlarged to `side` pixels without smoothing."""
-    pixels = _row(read_pack, position)
+    pixels = _read_row(read_pack, position)
     image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
     if side is not None:
         factor = side / max(image.size)
@@ -67,7 +67,7 @@ def from_pack(read_pack: Read, position: int, *, side: int | None) -> bytes:
     return buffer.getvalue()
 
 
-def _row(read_pack: Read, position: int) -> npt.NDArray[np.uint8]:
+def _read_row(read_pack: Read, position: int) -> npt.NDArray[np.uint8]:
     """Return one row of a .npy file of uint8, reading its header and that row alone."""
     header = io.BytesIO(read_pack(0, HEADER_BYTES_MAX))
     assert np.lib.format.read_magic(header) == (1, 0)
