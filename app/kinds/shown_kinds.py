@@ -35,7 +35,7 @@ class ShownKind(Protocol):
     def open_pictures(
         self, files: Storage, dataset: Dataset, *, side_min: int | None
     ) -> Callable[[int], bytes] | None:
-        """Return what draws a position's picture as PNG, with `side_min` pixels or more; None: there are none."""
+        """Return what draws a position's picture as PNG, `side_min` pixels or more; None: there are none."""
         ...
 
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
