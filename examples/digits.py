@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from app.cli.output import print_table, progress_bar, show_audit, show_dataset, stderr
+from app.cli.output import print_table, show_audit, show_dataset, show_progress_bar, stderr
 from app.client import Audit, Client
 from app.embedded.local_stack import LocalStack
 from app.figures import client_plots
-from models.paper.label_noise import uniform
+from models.paper.label_noise import add_uniform_noise
 
 NOISE_RATE = 0.2
 NOISE_SEED = 1
@@ -30,7 +30,7 @@ COLUMNS = ("rank", "key", "given_label", "suggested_label", "suggested_confidenc
 def write_dataset(folder: Path) -> tuple[Path, Path]:
     """Write the digits as a class-folder zip with wrong labels, and their truth as a CSV."""
     digits = load_digits()
-    given, _ = uniform(digits.target, rate=NOISE_RATE, class_count=10, seed=NOISE_SEED)
+    given, _ = add_uniform_noise(digits.target, rate=NOISE_RATE, class_count=10, seed=NOISE_SEED)
     archive, truth = folder / "digits.zip", folder / "truth.csv"
     with zipfile.ZipFile(archive, "w") as target, truth.open("w", newline="") as lines:
         table = csv.writer(lines)
@@ -52,13 +52,13 @@ def _png(pixels: np.ndarray) -> bytes:
 
 def audit(client: Client, archive: Path, truth: Path) -> Audit:
     """Upload, attach the truth, audit, and return the finished audit."""
-    with progress_bar("upload") as bar:
+    with show_progress_bar("upload") as bar:
         dataset = client.upload([archive], name="digits with 20 % wrong labels")
         bar.show(1.0, f"{archive.stat().st_size / 1e6:.1f} MB")
-    with progress_bar("ingest") as bar:
+    with show_progress_bar("ingest") as bar:
         dataset.wait(on_answer=partial(show_dataset, bar))
     dataset.attach_truth(truth)
-    with progress_bar("audit") as bar:
+    with show_progress_bar("audit") as bar:
         return client.audit(dataset).wait(on_answer=partial(show_audit, bar))
 
 

@@ -18,9 +18,9 @@ from app.infra.schema_upgrade import make_configuration
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.main import create_app
-from app.routes.shared.callers import given_database as get_database
-from app.routes.shared.callers import given_settings as get_settings
-from app.routes.shared.dependencies import given_storage as get_storage
+from app.routes.shared.callers import provide_database as get_database
+from app.routes.shared.callers import provide_settings as get_settings
+from app.routes.shared.dependencies import provide_storage as get_storage
 
 # The worker's modules read the settings when they are imported; tests that need a service start their own.
 os.environ |= {

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.cli.output import _cell, fail
+from app.cli.output import _render_cell, fail
 from app.cli.root import cli
 from app.infra.database import get_database
 from app.infra.settings import get_settings
@@ -59,7 +59,7 @@ def test_names_that_look_like_markup_are_printed_as_they_are(capsys: pytest.Capt
     with pytest.raises(typer.Exit):
         fail("[/x] is no name", code=1, cause=ValueError())
     assert "[/x] is no name" in capsys.readouterr().err
-    assert str(_cell("[/x]")) == "[/x]"
+    assert str(_render_cell("[/x]")) == "[/x]"
 
 
 def test_a_field_needs_a_value() -> None:

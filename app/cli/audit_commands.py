@@ -12,17 +12,17 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from app.cli.dataset_commands import Uploads, upload_and_wait
-from app.cli.embedded_service import embedded
+from app.cli.embedded_service import open_embedded_service
 from app.cli.output import (
     AlwaysJson,
     AsJson,
     Key,
     Server,
-    connected,
+    connect,
     print_json,
     print_table,
-    progress_bar,
     show_audit,
+    show_progress_bar,
     stderr,
 )
 from app.client import Audit, Dataset, Suspects
@@ -90,7 +90,7 @@ def audit_file(
         "method": method, "beta": beta, "epochs": epochs, "network": network,
         "initialise": initialise, "seed": seed,
     }  # fmt: skip
-    with _service(server) as url, connected(url, key) as client:
+    with _open_service(server) as url, connect(url, key) as client:
         dataset = upload_and_wait(
             client, files, name=name, label_column=label_column, key_column=key_column, image_size=image_size
         )
@@ -107,7 +107,7 @@ def start_and_wait(dataset: Dataset, *, name: str | None, **configuration: objec
     given = {field: value for field, value in configuration.items() if value is not None}
     audit = dataset.audit(name=name, **given)
     try:
-        with progress_bar("audit") as bar:
+        with show_progress_bar("audit") as bar:
             return audit.wait(on_answer=partial(show_audit, bar))
     except KeyboardInterrupt:
         audit.cancel()
@@ -116,11 +116,11 @@ def start_and_wait(dataset: Dataset, *, name: str | None, **configuration: objec
 
 
 @contextmanager
-def _service(server: str | None) -> Iterator[str]:
+def _open_service(server: str | None) -> Iterator[str]:
     if server is not None:
         yield server
         return
-    with embedded() as url:
+    with open_embedded_service() as url:
         yield url
 
 
@@ -140,13 +140,13 @@ def start(
     body = {
         "dataset_id": dataset_id,
         "name": name,
-        "configuration": dict(_pair(pair) for pair in set_ or []),
+        "configuration": dict(_parse_field(pair) for pair in set_ or []),
     }
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         print_json(client.post("/v1/audits", body))
 
 
-def _pair(text: str) -> tuple[str, Any]:
+def _parse_field(text: str) -> tuple[str, Any]:
     """Return a field and its value: JSON where it is JSON, else the text itself."""
     field, equals, value = text.partition("=")
     if not equals:
@@ -160,7 +160,7 @@ def _pair(text: str) -> tuple[str, Any]:
 @app.command("list")
 def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List audits, newest first."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = list(client.pages("/v1/audits"))
     print_json(found) if json else print_table(found, COLUMNS)
 
@@ -168,14 +168,14 @@ def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) ->
 @app.command()
 def show(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print everything known about an audit, as JSON."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}"))
 
 
 @app.command()
 def wait(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """Wait for an audit's end."""
-    with connected(server, key) as client, progress_bar("audit") as bar:
+    with connect(server, key) as client, show_progress_bar("audit") as bar:
         audit = client.wait_for_audit(audit_id, on_answer=lambda answer: show_audit(bar, answer))
     print_json(audit) if json else print_table([audit], COLUMNS)
 
@@ -183,7 +183,7 @@ def wait(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJ
 @app.command()
 def cancel(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """Cancel an audit."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         audit = client.post(f"/v1/audits/{audit_id}/cancel")
     print_json(audit) if json else print_table([audit], COLUMNS)
 
@@ -193,7 +193,7 @@ def suspects(
     audit_id: AuditId, *, count: Count = 20, server: Server = None, key: Key = None, json: AsJson = False
 ) -> None:
     """List the most suspicious samples; while the audit trains, of a provisional ranking."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = Suspects(client, audit_id, {}).first(count)
     print_json(found) if json else print_table(found, SUSPECT_COLUMNS)
 
@@ -201,21 +201,21 @@ def suspects(
 @app.command()
 def summary(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print what an audit came to as JSON: expected errors, classes, confused pairs, review budget."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}/summary"))
 
 
 @app.command()
 def epochs(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print losses and accuracies of every run, epoch by epoch, as JSON."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}/epochs"))
 
 
 @app.command()
 def metrics(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print ROC, PR and precision at k as JSON; needs truth."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}/metrics"))
 
 
@@ -228,12 +228,12 @@ def download(
     key: Key = None,
 ) -> None:
     """Download the whole ranking."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         client.download(f"/v1/audits/{audit_id}/ranking{out.suffix}", out)
 
 
 @app.command()
 def delete(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
     """Delete an audit that has ended."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         client.delete(f"/v1/audits/{audit_id}")

@@ -32,7 +32,7 @@ class Installation:
 
 def make_backup(file: Archive, *, data_dir: DataDir = DEFAULT_HOME) -> None:
     """Write database and files into one archive; the service may run meanwhile."""
-    with _reported(), _installation(data_dir, exists=True) as found:
+    with _report_failures(), _open_installation(data_dir, exists=True) as found:
         made = backup.make_backup(file, database_url=found.database_url, storage_dir=found.storage_dir)
     size = file.stat().st_size / MEBIBYTE
     say(f"{file} holds the database and {made['files']} files, {size:.1f} MiB")
@@ -45,7 +45,7 @@ def restore_backup(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what is there")] = False,
 ) -> None:
     """Put an archive's database and files in the place of a service that does not run."""
-    with _reported(), _installation(data_dir, exists=False) as found:
+    with _report_failures(), _open_installation(data_dir, exists=False) as found:
         held = backup.restore_backup(
             file,
             database_url=found.database_url,
@@ -57,7 +57,7 @@ def restore_backup(
 
 
 @contextmanager
-def _installation(data_dir: Path, *, exists: bool) -> Iterator[Installation]:
+def _open_installation(data_dir: Path, *, exists: bool) -> Iterator[Installation]:
     """Yield the installation of the settings, else the embedded one: one that exists, or does not run."""
     if any(name in os.environ for name in (f"{PREFIX}DATABASE_URL", f"{PREFIX}DATABASE_URL_FILE")):
         chosen = get_settings()
@@ -83,7 +83,7 @@ def _installation(data_dir: Path, *, exists: bool) -> Iterator[Installation]:
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
+def _report_failures() -> Iterator[None]:
     try:
         yield
     except backup.BackupError as error:

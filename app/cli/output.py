@@ -32,15 +32,15 @@ AlwaysJson = Annotated[bool, typer.Option("--json", help="print JSON, as this co
 
 
 @contextmanager
-def connected(server: str | None, key: str | None) -> Iterator[Client]:
+def connect(server: str | None, key: str | None) -> Iterator[Client]:
     """Open a client and turn what goes wrong into a sentence and an exit code."""
     url = server or DEFAULT_SERVER
-    with failures_reported(url), Client(url, key=key) as client:
+    with report_failures(url), Client(url, key=key) as client:
         yield client
 
 
 @contextmanager
-def failures_reported(url: str) -> Iterator[None]:
+def report_failures(url: str) -> Iterator[None]:
     """End the command with a sentence on stderr when the service refuses or cannot be reached."""
     try:
         yield
@@ -68,11 +68,11 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) ->
     """Print some fields of answers as a table."""
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
+        table.add_row(*(_render_cell(row[column]) for column in columns))
     stdout.print(table)
 
 
-def _cell(value: object) -> Text:
+def _render_cell(value: object) -> Text:
     """Return a value as it is: what people have named may look like markup."""
     if value is None:
         return Text("")
@@ -80,7 +80,7 @@ def _cell(value: object) -> Text:
 
 
 @contextmanager
-def progress_bar(description: str) -> Iterator["Bar"]:
+def show_progress_bar(description: str) -> Iterator["Bar"]:
     """Show one progress bar on stderr while the block runs."""
     columns = (
         TextColumn("{task.description:<10}"),

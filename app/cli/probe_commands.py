@@ -18,26 +18,26 @@ app = typer.Typer(no_args_is_help=True, help="Ask a part of the service on this 
 @app.command("api")
 def probe_api(server: Annotated[str, typer.Option(help="URL of the API")] = DEFAULT_SERVER) -> None:
     """Ask the API and what it stands on."""
-    with _reported():
+    with _report_failures():
         health_probes.check_api(server)
 
 
 @app.command("workers")
 def probe_workers(count: Annotated[int, typer.Option(min=1, help="how many must answer")] = 1) -> None:
     """Ping the Celery workers of this host."""
-    with _reported():
+    with _report_failures():
         typer.echo("\n".join(health_probes.check_workers(get_settings(), count=count)))
 
 
 @app.command("beat")
 def probe_beat(folder: Annotated[Path, typer.Argument(help="where beat keeps its schedule")]) -> None:
     """Look whether the periodic tasks are still sent."""
-    with _reported():
+    with _report_failures():
         health_probes.check_beat(folder)
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
+def _report_failures() -> Iterator[None]:
     try:
         yield
     except health_probes.Unwell as error:

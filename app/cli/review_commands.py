@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.output import AlwaysJson, AsJson, Key, Server, connected, fail, print_json, print_table
+from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, fail, print_json, print_table
 from app.client import ClientError
 
 app = typer.Typer(no_args_is_help=True, help="Save and list people's verdicts on labels.")
@@ -21,7 +21,7 @@ CONFLICTS = 1
 @app.command("list")
 def list_all(dataset_id: DatasetId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List the verdicts on a dataset."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = list(client.dataset(dataset_id).reviews())
     print_json(found) if json else print_table(found, COLUMNS)
 
@@ -60,18 +60,18 @@ def import_file(
             raise typer.BadParameter(
                 f"expected columns position, verdict and label, found {table.fieldnames}"
             )
-        entries = [_entry(row, table.line_num) for row in table]
+        entries = [_parse_row(row, table.line_num) for row in table]
     _save(audit_id, entries, reviewer=reviewer, server=server, key=key)
 
 
 @app.command()
 def progress(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print how far the review of an audit has come, as JSON."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         print_json(client.get_audit(audit_id).review_progress())
 
 
-def _entry(row: dict[str, Any], line: int) -> dict[str, Any]:
+def _parse_row(row: dict[str, Any], line: int) -> dict[str, Any]:
     if not row["position"].isdecimal():
         raise typer.BadParameter(f"line {line}: expected a position, found {row['position']!r}")
     return {
@@ -89,7 +89,7 @@ def _save(
     server: str | None,
     key: str | None,
 ) -> None:
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         conflicts = client.get_audit(audit_id).review(entries, reviewer=reviewer)
     typer.echo(f"{len(entries) - len(conflicts)} saved")
     if conflicts:

@@ -50,7 +50,7 @@ def up(
         with LocalStack(data_dir, port=port, host=host, on_step=say, overrides=asked) as stack:
             typer.echo(f"API   {stack.url}\ndata  {stack.data_dir}")
             if asked:
-                typer.echo(f"keys  {_how_to_make_keys(stack.environment)}")
+                typer.echo(f"keys  {_explain_keys(stack.environment)}")
             say("Ctrl-C stops everything")
             while True:
                 time.sleep(WATCH_SECONDS)
@@ -61,7 +61,7 @@ def up(
         say("stopped")
 
 
-def _how_to_make_keys(environment: Mapping[str, str]) -> str:
+def _explain_keys(environment: Mapping[str, str]) -> str:
     needed = (f"{PREFIX}{name}" for name in ("DATABASE_URL", "BROKER_URL", "STORAGE_DIR"))
     settings = " ".join(f"{name}={shlex.quote(environment[name])}" for name in needed)
     return f"{settings} limit-audit keys create NAME"
@@ -69,7 +69,7 @@ def _how_to_make_keys(environment: Mapping[str, str]) -> str:
 
 def migrate() -> None:
     """Bring the database to the tables of this version."""
-    _configured()
+    _open_database()
     schema_upgrade.upgrade()
 
 
@@ -85,7 +85,7 @@ def create_key(
 ) -> None:
     """Make a key and print it; it is never shown again."""
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    with _configured().transaction() as session:
+    with _open_database().transaction() as session:
         workspace_id, made = workspace_scope.get_or_create_workspace(session, workspace)
         key, secret = keys.create(
             session, name=name, scope=scope, expires_at=expires_at, workspace_id=workspace_id
@@ -104,9 +104,9 @@ def list_keys(*, json: AsJson = False) -> None:
     """List keys; the keys themselves are not stored."""
     columns = ("id", "name", "scope", "created_at", "expires_at", "revoked_at")
     statement = select(ApiKey, Workspace.name).join(Workspace, Workspace.id == ApiKey.workspace_id)
-    with _configured().transaction() as session:
+    with _open_database().transaction() as session:
         found = [
-            {"workspace": workspace, **{column: _text(getattr(key, column)) for column in columns}}
+            {"workspace": workspace, **{column: _format_value(getattr(key, column)) for column in columns}}
             for key, workspace in session.execute(statement.order_by(ApiKey.id))
         ]
     print_json(found) if json else print_table(found, ("workspace", *columns))
@@ -116,7 +116,7 @@ def list_keys(*, json: AsJson = False) -> None:
 def revoke_key(key_id: UUID) -> None:
     """Make a key useless."""
     try:
-        with _configured().transaction() as session:
+        with _open_database().transaction() as session:
             workspace_id = keys.revoke(session, key_id)
             act = activity_log.Act(actor=OPERATOR, action="keys revoke", objects={"key_id": str(key_id)})
             activity_log.begin(session, workspace_id, act)
@@ -129,15 +129,15 @@ def list_activity(
 ) -> None:
     """Show who did what in all workspaces, newest first (needs the service's settings)."""
     columns = ("created_at", "actor", "action", "status", "client", "request_id", "objects")
-    with _configured().transaction() as session:
+    with _open_database().transaction() as session:
         found = [
-            {column: _text(getattr(row, column)) for column in columns}
+            {column: _format_value(getattr(row, column)) for column in columns}
             for row in activity_log.list_activities(session, before=None, limit=limit)
         ]
     print_json(found) if json else print_table(found, columns)
 
 
-def _configured() -> Database:
+def _open_database() -> Database:
     """Return the database of the settings; without settings the command ends with a sentence."""
     try:
         return get_database()
@@ -146,5 +146,5 @@ def _configured() -> Database:
         fail(f"this needs the service's settings in the environment: {missing}", code=FAILED, cause=error)
 
 
-def _text(value: object) -> str | None:
+def _format_value(value: object) -> str | None:
     return None if value is None else str(value)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.output import AlwaysJson, AsJson, Key, Server, connected, print_json, print_table
+from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Have addresses told when audits end.")
 WebhookId = Annotated[str, typer.Argument(help="id of the webhook")]
@@ -24,14 +24,14 @@ def create(
     _json: AlwaysJson = True,
 ) -> None:
     """Make a webhook and print it with its secret, which is never shown again."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         print_json(client.post("/v1/webhooks", {"url": url, **({"events": event} if event else {})}))
 
 
 @app.command("list")
 def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List webhooks."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = client.get("/v1/webhooks")
     print_json(found) if json else print_table(found, COLUMNS)
 
@@ -41,7 +41,7 @@ def send_test(
     webhook_id: WebhookId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True
 ) -> None:
     """Send a test message; `deliveries` shows what becomes of it."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         print_json(client.post(f"/v1/webhooks/{webhook_id}/test"))
 
 
@@ -50,7 +50,7 @@ def deliveries(
     webhook_id: WebhookId, *, server: Server = None, key: Key = None, json: AsJson = False
 ) -> None:
     """List a webhook's messages, newest first."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         found = list(client.pages(f"/v1/webhooks/{webhook_id}/deliveries"))
     print_json(found) if json else print_table(found, DELIVERY_COLUMNS)
 
@@ -58,5 +58,5 @@ def deliveries(
 @app.command()
 def delete(webhook_id: WebhookId, *, server: Server = None, key: Key = None) -> None:
     """Delete a webhook."""
-    with connected(server, key) as client:
+    with connect(server, key) as client:
         client.delete(f"/v1/webhooks/{webhook_id}")

@@ -7,8 +7,8 @@ from typing import Any
 from app.client.answer_types import OnBytes
 from app.client.handles import PAGE, Audit, Dataset
 from app.client.operations import Service
-from app.client.progress_bars import text_bar
-from app.client.sources import Source, files_of
+from app.client.progress_bars import show_text_bar
+from app.client.sources import Source, prepare_files
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 SERVER_VARIABLE, KEY_VARIABLE = "LIMIT_AUDIT_SERVER", "LIMIT_AUDIT_KEY"
@@ -56,8 +56,8 @@ class Client(Service):
         """
         extra = {**(arrays or {}), **({} if labels is None else {"y": labels})}
         with (
-            files_of(source, extra) as (found, files),
-            text_bar("upload", wanted=progress and on_bytes is None) as bar,
+            prepare_files(source, extra) as (found, files),
+            show_text_bar("upload", wanted=progress and on_bytes is None) as bar,
         ):
             show = on_bytes or (lambda sent, total: bar.show(sent / total, f"{total / 1e6:.1f} MB"))
             return Dataset(self, self.create_dataset(files, name=name or found, on_bytes=show, **options))

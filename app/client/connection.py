@@ -79,8 +79,8 @@ class Connection:
         with self._http.stream("GET", path, params=params) as response:
             if response.is_error:
                 response.read()
-            checked(response)
-            final = target / _file_name(response, path) if target.is_dir() else target
+            check_response(response)
+            final = target / _choose_file_name(response, path) if target.is_dir() else target
             partial = final.with_name(f".{final.name}.partial")
             try:
                 with partial.open("wb") as file:
@@ -125,24 +125,24 @@ class Connection:
             else:
                 self._was_reached = True
                 if not repeat or response.status_code not in AGAIN or time.monotonic() > ends:
-                    return checked(response)
-                pause = max(pause, _asked_pause(response.headers))
+                    return check_response(response)
+                pause = max(pause, _read_retry_after(response.headers))
             time.sleep(pause)
             pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
 
 
-def _file_name(response: httpx.Response, path: str) -> str:
+def _choose_file_name(response: httpx.Response, path: str) -> str:
     """Return the name that the service gives a file, never one that leads out of a folder."""
     found = FILE_NAME.search(response.headers.get("content-disposition", ""))
     return (found[1] if found else path).rpartition("/")[2] or "download"
 
 
-def _asked_pause(headers: Mapping[str, str]) -> float:
+def _read_retry_after(headers: Mapping[str, str]) -> float:
     asked = headers.get("retry-after", "")
     return min(float(asked), LONGEST_PAUSE_SECONDS) if asked.isdecimal() else 0.0
 
 
-def checked(response: httpx.Response) -> httpx.Response:
+def check_response(response: httpx.Response) -> httpx.Response:
     """Return a successful response.
 
     Raises:

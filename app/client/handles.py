@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, cast
 from app.client.answer_types import AuditAnswer, DatasetAnswer, Json, OnAnswer, Suspect
 from app.client.client_errors import ClientError
 from app.client.operations import Service
-from app.client.progress_bars import describe_ingestion, describe_training, text_bar
+from app.client.progress_bars import describe_ingestion, describe_training, show_text_bar
 from app.exports.registry import EXPORTS, Scope
 
 PAGE = 500
@@ -77,7 +77,7 @@ class Dataset(Handle):
             TimeoutError: not within so many seconds.
 
         """
-        with text_bar("ingest", wanted=progress and on_answer is None) as bar:
+        with show_text_bar("ingest", wanted=progress and on_answer is None) as bar:
             show = on_answer or (lambda answer: bar.show(*describe_ingestion(answer)))
             self.document = self._service.wait_for_dataset(self.id, on_answer=show, timeout=timeout)
         return self
@@ -160,7 +160,7 @@ class Audit(Handle):
             TimeoutError: not within so many seconds; it goes on all the same.
 
         """
-        with text_bar("audit", wanted=progress and on_answer is None) as bar:
+        with show_text_bar("audit", wanted=progress and on_answer is None) as bar:
             show = on_answer or (lambda answer: bar.show(*describe_training(answer)))
             self.document = self._service.wait_for_audit(self.id, on_answer=show, timeout=timeout)
         return self

@@ -34,7 +34,7 @@ class Service(Connection):
 
     def attach_truth(self, dataset_id: str, file: Path) -> Json:
         """Attach clean labels: a CSV with `true_label` and `key` or `position`."""
-        return self.put(f"/v1/datasets/{dataset_id}/truth", _blocks(file), size=file.stat().st_size)
+        return self.put(f"/v1/datasets/{dataset_id}/truth", _stream_file(file), size=file.stat().st_size)
 
     def wait_for_dataset(
         self, dataset_id: str, *, on_answer: OnAnswer = lambda _: None, timeout: float | None = None
@@ -89,7 +89,7 @@ class Service(Connection):
             pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
 
 
-def _blocks(file: Path) -> Content:
+def _stream_file(file: Path) -> Content:
     def blocks() -> Iterator[bytes]:
         with file.open("rb") as opened:
             while block := opened.read(READ_BYTES):

@@ -32,7 +32,7 @@ class TextBar:
 
 
 @contextmanager
-def text_bar(title: str, *, wanted: bool) -> Iterator[TextBar]:
+def show_text_bar(title: str, *, wanted: bool) -> Iterator[TextBar]:
     """Show a bar while the block runs, where somebody can see it."""
     is_seen = sys.stdout.isatty() or "ipykernel" in sys.modules
     bar = TextBar(title, is_shown=wanted and is_seen)

@@ -16,7 +16,7 @@ Source = PathLike | Sequence[PathLike] | Any
 
 
 @contextmanager
-def files_of(source: Source, arrays: Mapping[str, object]) -> Iterator[tuple[str, list[Path]]]:
+def prepare_files(source: Source, arrays: Mapping[str, object]) -> Iterator[tuple[str, list[Path]]]:
     """Yield a name and the files to upload; what has to be made lies in a temporary folder meanwhile.
 
     Raises:
@@ -25,20 +25,20 @@ def files_of(source: Source, arrays: Mapping[str, object]) -> Iterator[tuple[str
     """
     with tempfile.TemporaryDirectory(prefix="limit-audit-") as folder:
         if hasattr(source, "__array__"):
-            yield "arrays", [_saved(source, arrays, Path(folder) / "arrays.npz")]
+            yield "arrays", [_save_arrays(source, arrays, Path(folder) / "arrays.npz")]
             return
         if arrays:
             raise ClientError(f"{', '.join(arrays)} go with an array of pictures or features, not with files")
         paths = [Path(path) for path in ([source] if isinstance(source, str | os.PathLike) else source)]
         name = paths[0].resolve().name if paths else ""
-        yield name, _checked([_packed(paths[0], Path(folder))] if _is_folder(paths) else paths)
+        yield name, _check_files([_pack_folder(paths[0], Path(folder))] if _is_folder(paths) else paths)
 
 
 def _is_folder(paths: list[Path]) -> bool:
     return len(paths) == 1 and paths[0].is_dir()
 
 
-def _checked(files: list[Path]) -> list[Path]:
+def _check_files(files: list[Path]) -> list[Path]:
     missing = [str(file) for file in files if not file.is_file()]
     if missing or not files:
         raise ClientError(
@@ -49,7 +49,7 @@ def _checked(files: list[Path]) -> list[Path]:
     return files
 
 
-def _saved(source: Any, arrays: Mapping[str, object], target: Path) -> Path:  # noqa: ANN401 - an array
+def _save_arrays(source: Any, arrays: Mapping[str, object], target: Path) -> Path:  # noqa: ANN401 - an array
     """Write arrays as the npz that the service reads; text as text, never as Python objects."""
     import numpy as np  # noqa: PLC0415 - the caller's arrays have loaded it
 
@@ -60,18 +60,18 @@ def _saved(source: Any, arrays: Mapping[str, object], target: Path) -> Path:  # 
     return target
 
 
-def _packed(folder: Path, target: Path) -> Path:
+def _pack_folder(folder: Path, target: Path) -> Path:
     """Write a folder as a zip; pictures are compressed already, so that nothing is compressed again."""
     archive = target / f"{folder.resolve().name or 'folder'}.zip"
     with zipfile.ZipFile(archive, "w", strict_timestamps=False) as opened:
-        for file in _visible_files(folder):
+        for file in _list_visible_files(folder):
             opened.write(file, file.relative_to(folder))
         if not opened.namelist():
             raise ClientError(f"there is no file in the folder {folder}")
     return archive
 
 
-def _visible_files(folder: Path) -> Iterator[Path]:
+def _list_visible_files(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))

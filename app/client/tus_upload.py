@@ -37,7 +37,7 @@ def send_resumably(connection: Connection, path: str, file: Path, *, is_last: bo
             if is_final or time.monotonic() > deadline:
                 raise
             time.sleep(PAUSE_SECONDS)
-            reached = _offset(connection.request("HEAD", location, headers=VERSION))
+            reached = _read_offset(connection.request("HEAD", location, headers=VERSION))
         if reached > offset:
             deadline = time.monotonic() + connection.patience
         offset = reached
@@ -59,11 +59,11 @@ def _send_from(connection: Connection, location: str, file: Path, offset: int, o
         "Content-Type": MEDIA_TYPE,
         "Content-Length": str(file.stat().st_size - offset),
     }
-    content = lambda: _blocks(file, offset, on_sent)  # noqa: E731 - one expression
-    return _offset(connection.request("PATCH", location, content=content, headers=headers, repeat=False))
+    content = lambda: _stream_from(file, offset, on_sent)  # noqa: E731 - one expression
+    return _read_offset(connection.request("PATCH", location, content=content, headers=headers, repeat=False))
 
 
-def _blocks(file: Path, offset: int, on_sent: OnSent) -> Iterator[bytes]:
+def _stream_from(file: Path, offset: int, on_sent: OnSent) -> Iterator[bytes]:
     with file.open("rb") as opened:
         opened.seek(offset)
         while block := opened.read(READ_BYTES):
@@ -72,5 +72,5 @@ def _blocks(file: Path, offset: int, on_sent: OnSent) -> Iterator[bytes]:
             on_sent(offset)
 
 
-def _offset(response: httpx.Response) -> int:
+def _read_offset(response: httpx.Response) -> int:
     return int(response.headers["upload-offset"])

@@ -42,13 +42,13 @@ def get(session: Session, dataset_id: UUID, *, lock: bool = False, keep: bool = 
     return dataset
 
 
-def page(session: Session, *, before: UUID | None, limit: int) -> list[Dataset]:
+def list_datasets(session: Session, *, before: UUID | None, limit: int) -> list[Dataset]:
     """Return datasets, newest first, created before the given one."""
     statement = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
     return list(session.scalars(statement if before is None else statement.where(Dataset.id < before)))
 
 
-def files(session: Session, dataset_ids: list[UUID]) -> dict[UUID, list[DatasetFile]]:
+def list_files(session: Session, dataset_ids: list[UUID]) -> dict[UUID, list[DatasetFile]]:
     """Return the files of datasets, in order of their names."""
     found: dict[UUID, list[DatasetFile]] = {dataset_id: [] for dataset_id in dataset_ids}
     statement = select(DatasetFile).where(DatasetFile.dataset_id.in_(dataset_ids)).order_by(DatasetFile.name)
@@ -116,7 +116,7 @@ def require_ready(dataset: Dataset) -> None:
         raise WrongState(f"this needs a dataset that is ready, this one is {dataset.status}")
 
 
-def problems(session: Session, dataset_id: UUID, *, after: int, limit: int) -> list[Problem]:
+def list_problems(session: Session, dataset_id: UUID, *, after: int, limit: int) -> list[Problem]:
     """Return problems in order of discovery."""
     statement = select(Problem).where(Problem.dataset_id == dataset_id, Problem.number > after)
     return list(session.scalars(statement.order_by(Problem.number).limit(limit)))
@@ -125,14 +125,14 @@ def problems(session: Session, dataset_id: UUID, *, after: int, limit: int) -> l
 SampleRow = tuple[Sample, int | None]
 
 
-def samples(
+def list_samples(
     session: Session, dataset_id: UUID, *, after: int, limit: int, given_label: int | None
 ) -> list[SampleRow]:
     """Return samples in order of position, each with its true label where known."""
     conditions: list[ColumnElement[bool]] = [Sample.dataset_id == dataset_id, Sample.position > after]
     if given_label is not None:
         conditions.append(Sample.given_label == given_label)
-    statement = _with_truth().where(*conditions).order_by(Sample.position).limit(limit)
+    statement = _select_with_truth().where(*conditions).order_by(Sample.position).limit(limit)
     return [(sample, true_label) for sample, true_label in session.execute(statement)]
 
 
@@ -143,7 +143,7 @@ def sample(session: Session, dataset_id: UUID, position: int) -> SampleRow:
         NotFound: no such position.
 
     """
-    statement = _with_truth().where(Sample.dataset_id == dataset_id, Sample.position == position)
+    statement = _select_with_truth().where(Sample.dataset_id == dataset_id, Sample.position == position)
     row = session.execute(statement).one_or_none()
     if row is None:
         raise NotFound(f"dataset {dataset_id} has no sample at position {position}")
@@ -178,6 +178,6 @@ def label_index(class_names: Sequence[str] | None, name: str) -> int:
         raise Invalid(f"{name!r} is no class of this dataset; see its class_names") from error
 
 
-def _with_truth() -> Select[Sample, int | None]:
+def _select_with_truth() -> Select[Sample, int | None]:
     matching = (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position)
     return select(Sample, Truth.true_label).outerjoin(Truth, matching)

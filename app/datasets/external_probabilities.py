@@ -63,16 +63,16 @@ def read(file: Path, *, keys: pa.ChunkedArray, class_names: list[str]) -> Floats
         magic = opened.read(4)
     try:
         if magic == b"PK\x03\x04":
-            rows, identifiers = _from_npz(file, class_names, len(keys))
+            rows, identifiers = _read_npz(file, class_names, len(keys))
         else:
-            table = _parquet(file, class_names, len(keys)) if magic == b"PAR1" else csv.read_csv(file)
-            rows, identifiers = _from_table(table, class_names)
+            table = _read_parquet(file, class_names, len(keys)) if magic == b"PAR1" else csv.read_csv(file)
+            rows, identifiers = _read_table(table, class_names)
     except (pa.ArrowException, zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
         raise Invalid(f"probabilities must be npz, Parquet or CSV with numbers: {error}") from error
-    return _normalised(_placed(rows, identifiers, keys))
+    return _normalise_rows(_order_by_position(rows, identifiers, keys))
 
 
-def _from_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, pa.Array | None]:
+def _read_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, pa.Array | None]:
     with zipfile.ZipFile(file) as archive:
         sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
     name = next((name for name in NAMES if name in sizes), None)
@@ -89,12 +89,12 @@ def _from_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, p
     if rows.ndim != DIMENSIONS or rows.shape[1] != len(class_names):
         raise Invalid(f"expected {len(class_names)} probabilities in each row, found {list(rows.shape)}")
     if "class_names" in others:
-        rows = rows[:, _columns(others["class_names"].astype(str).tolist(), class_names)]
+        rows = rows[:, _find_columns(others["class_names"].astype(str).tolist(), class_names)]
     identifier = next((others[other] for other in IDENTIFIERS if other in others), None)
     return rows, None if identifier is None else pa.array(identifier.astype(str))
 
 
-def _parquet(file: Path, class_names: list[str], count: int) -> pa.Table:
+def _read_parquet(file: Path, class_names: list[str], count: int) -> pa.Table:
     """Return the columns that matter, once the number of rows is known to be right."""
     found = parquet.read_metadata(file).num_rows
     if found != count:
@@ -105,21 +105,21 @@ def _parquet(file: Path, class_names: list[str], count: int) -> pa.Table:
     )
 
 
-def _from_table(table: pa.Table, class_names: list[str]) -> tuple[Floats, pa.Array | None]:
-    columns = [table.column(index) for index in _columns(table.column_names, class_names)]
+def _read_table(table: pa.Table, class_names: list[str]) -> tuple[Floats, pa.Array | None]:
+    columns = [table.column(index) for index in _find_columns(table.column_names, class_names)]
     rows = np.stack([column.cast(pa.float32()).to_numpy() for column in columns], axis=1)
     name = next((name for name in IDENTIFIERS if name in table.column_names), None)
     return rows, None if name is None else table[name].cast(pa.string()).combine_chunks()
 
 
-def _columns(found: list[str], class_names: list[str]) -> list[int]:
+def _find_columns(found: list[str], class_names: list[str]) -> list[int]:
     missing = [name for name in class_names if name not in found]
     if missing:
         raise Invalid(f"expected a column for every class, found none for {missing[:SHOWN]}")
     return [found.index(name) for name in class_names]
 
 
-def _placed(rows: Floats, identifiers: pa.Array | None, keys: pa.ChunkedArray) -> Floats:
+def _order_by_position(rows: Floats, identifiers: pa.Array | None, keys: pa.ChunkedArray) -> Floats:
     """Return the rows in order of position."""
     if len(rows) != len(keys):
         raise Invalid(f"expected one row for each of {len(keys)} samples, found {len(rows)}")
@@ -139,7 +139,7 @@ def _placed(rows: Floats, identifiers: pa.Array | None, keys: pa.ChunkedArray) -
     return placed
 
 
-def _normalised(rows: Floats) -> Floats:
+def _normalise_rows(rows: Floats) -> Floats:
     sums = rows.sum(axis=1)
     is_wrong = ~np.isfinite(sums) | (rows < 0).any(axis=1) | (np.abs(sums - 1) > SUM_TOLERANCE)
     if is_wrong.any():

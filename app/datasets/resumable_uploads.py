@@ -118,9 +118,9 @@ def complete(database: Database, files: Storage, upload: Upload) -> None:
         WrongState: the dataset takes no more files.
 
     """
-    bytes_at = path(files, upload)
+    bytes_at = locate_body(files, upload)
     try:
-        found = _sha256_of(bytes_at)
+        found = _hash_file(bytes_at)
     except FileNotFoundError:
         return  # another request has completed it meanwhile
     if upload.sha256 not in {None, found}:
@@ -145,24 +145,24 @@ def _register(session: Session, files: Storage, upload_id: UUID, sha256: str) ->
     dataset_service.require_uploading(dataset)
     dataset_service.put_file(session, dataset, name=upload.name, size=upload.size, sha256=sha256)
     target = files.upload(dataset.id, upload.name)
-    files.move(path(files, upload), target)
+    files.move(locate_body(files, upload), target)
     upload.finished_at = func.now()
     if upload.complete:
         dataset_service.start_ingestion(session, dataset)
 
 
-def path(files: Storage, upload: Upload) -> Path:
+def locate_body(files: Storage, upload: Upload) -> Path:
     """Return where an upload's bytes lie until it is whole."""
     return files.incoming(upload.dataset_id, upload.id.hex)
 
 
-def _sha256_of(file: Path) -> str:
+def _hash_file(file: Path) -> str:
     """Return a file's SHA-256, hexadecimal."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def room_bytes(session: Session, files: Storage, *, reserve_bytes: int) -> int:
+def measure_room(session: Session, files: Storage, *, reserve_bytes: int) -> int:
     """Return the space for one more upload: what is free beyond the reserve and not promised to others."""
     open_ones = select(func.coalesce(func.sum(Upload.size - Upload.offset), 0)).where(
         Upload.finished_at.is_(None), Upload.expires_at > func.now()

@@ -46,7 +46,7 @@ def attach(session: Session, dataset: Dataset, file: Path) -> tuple[int, int]:
     )
     dataset.truth_version += 1
     _report_again(session, dataset.id)
-    return _counts(session, dataset.id)
+    return _count_known(session, dataset.id)
 
 
 def _copy_into_incoming(session: Session, file: Path) -> str:
@@ -55,9 +55,9 @@ def _copy_into_incoming(session: Session, file: Path) -> str:
     with file.open(encoding="utf-8-sig", newline="", errors="strict") as lines:
         rows = csv.reader(lines)
         try:
-            identifier, columns = _columns(next(rows, []))
+            identifier, columns = _find_columns(next(rows, []))
             with connection.cursor().copy("COPY incoming FROM STDIN") as copy:
-                for row in _cells(rows, columns):
+                for row in _read_cells(rows, columns):
                     copy.write_row(row)
         except (UnicodeDecodeError, csv.Error) as error:
             raise Invalid(f"truth must be a UTF-8 CSV: {error}") from error
@@ -65,7 +65,7 @@ def _copy_into_incoming(session: Session, file: Path) -> str:
     return identifier
 
 
-def _columns(header: list[str]) -> tuple[str, tuple[int, int]]:
+def _find_columns(header: list[str]) -> tuple[str, tuple[int, int]]:
     header = [name.strip().lower() for name in header]
     identifier = next((name for name in ("key", "position") if name in header), None)
     if identifier is None or "true_label" not in header:
@@ -73,7 +73,7 @@ def _columns(header: list[str]) -> tuple[str, tuple[int, int]]:
     return identifier, (header.index(identifier), header.index("true_label"))
 
 
-def _cells(rows: Iterator[list[str]], columns: tuple[int, int]) -> Iterator[tuple[str, str]]:
+def _read_cells(rows: Iterator[list[str]], columns: tuple[int, int]) -> Iterator[tuple[str, str]]:
     for number, row in enumerate(rows, start=2):
         if not row:
             continue
@@ -120,7 +120,7 @@ def _report_again(session: Session, dataset_id: UUID) -> None:
         send_after_commit(session, Task.REPORT, audit_id)
 
 
-def _counts(session: Session, dataset_id: UUID) -> tuple[int, int]:
+def _count_known(session: Session, dataset_id: UUID) -> tuple[int, int]:
     matching = (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position)
     statement = (
         select(func.count(), func.count().filter(Truth.true_label != Sample.given_label))

@@ -50,14 +50,14 @@ class Asked:
     complete: bool
 
 
-def metadata(header: str) -> Asked:
+def parse_metadata(header: str) -> Asked:
     """Read Upload-Metadata: `filename`, and optionally `sha256` (hexadecimal) and `complete` (true, false).
 
     Raises:
         Invalid: it is malformed, lacks the file name, or a value cannot be used.
 
     """
-    values = dict(map(_pair, header.split(",")))
+    values = dict(map(_parse_pair, header.split(",")))
     if "filename" not in values:
         raise Invalid(f"Upload-Metadata must hold the key filename, found {sorted(values)[:10]}")
     sha256, complete = values.get("sha256"), values.get("complete", "true")
@@ -68,12 +68,12 @@ def metadata(header: str) -> Asked:
     return Asked(name=values["filename"], sha256=sha256, complete=complete == "true")
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _parse_pair(text: str) -> tuple[str, str]:
     key, _, value = text.strip().partition(" ")
-    return key, _decoded(value, "Upload-Metadata").decode(errors="replace")
+    return key, _decode_base64(value, "Upload-Metadata").decode(errors="replace")
 
 
-def _decoded(value: str, header: str) -> bytes:
+def _decode_base64(value: str, header: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -88,7 +88,7 @@ class Checksum:
     hasher: "_Hash"
 
     @classmethod
-    def announced(cls, headers: Mapping[str, str]) -> Self | None:
+    def read_announced(cls, headers: Mapping[str, str]) -> Self | None:
         """Return what the client announces, None where it announces nothing.
 
         Raises:
@@ -102,7 +102,7 @@ class Checksum:
         if algorithm not in ALGORITHMS:
             raise Invalid(f"Upload-Checksum must use one of {ALGORITHMS}, found {algorithm[:80]!r}")
         hasher = hashlib.new(algorithm, usedforsecurity=False)
-        return cls(expected=_decoded(value, "Upload-Checksum"), hasher=hasher)
+        return cls(expected=_decode_base64(value, "Upload-Checksum"), hasher=hasher)
 
     def check(self) -> None:
         """Raise ChecksumMismatch unless the body is the one that was announced."""

@@ -68,7 +68,7 @@ def check_announced(headers: Mapping[str, str], limits: BodyLimits) -> None:
 
 
 @asynccontextmanager
-async def received(request: Request, path: Path, limits: BodyLimits) -> AsyncIterator[Received]:
+async def receive_body(request: Request, path: Path, limits: BodyLimits) -> AsyncIterator[Received]:
     """Write a request's body to a path; the file is deleted unless the caller moves it away.
 
     Raises:
@@ -97,7 +97,7 @@ async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple
         _put(file, block)
         hasher.update(block)
 
-    async for block in blocks(request, limits.idle_seconds):
+    async for block in stream_blocks(request, limits.idle_seconds):
         size += len(block)
         if size > limits.max_bytes:
             raise TooLarge(f"a body may have at most {limits.max_bytes} bytes", max_bytes=limits.max_bytes)
@@ -109,7 +109,7 @@ async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple
     return size, hasher.digest()
 
 
-async def blocks(request: Request, idle_seconds: float) -> AsyncIterator[memoryview]:
+async def stream_blocks(request: Request, idle_seconds: float) -> AsyncIterator[memoryview]:
     """Yield a body in blocks, each good until the next is asked for; that one arrives meanwhile.
 
     All that arrived comes before an error.
@@ -118,7 +118,7 @@ async def blocks(request: Request, idle_seconds: float) -> AsyncIterator[memoryv
         Incomplete: the body ended early, or fell silent.
 
     """
-    async with aclosing(_gathered(request, idle_seconds)) as gathered:
+    async with aclosing(_gather_chunks(request, idle_seconds)) as gathered:
         arriving = asyncio.ensure_future(anext(gathered, None))
         try:
             while (block := await arriving) is not None:
@@ -129,7 +129,7 @@ async def blocks(request: Request, idle_seconds: float) -> AsyncIterator[memoryv
             await asyncio.gather(arriving, return_exceptions=True)
 
 
-async def _gathered(request: Request, idle_seconds: float) -> AsyncGenerator[memoryview]:
+async def _gather_chunks(request: Request, idle_seconds: float) -> AsyncGenerator[memoryview]:
     """Gather the network's small chunks into writes worth a thread.
 
     Two buffers take turns, one to be filled and one to be written: new ones for every block would cost more
@@ -198,7 +198,7 @@ class Part:
         failure: TooLarge | Incomplete | NoSpace | None = None
         with file:
             try:
-                async for block in blocks(request, idle_seconds):
+                async for block in stream_blocks(request, idle_seconds):
                     self._check_end(reached + len(block))
                     await run_in_threadpool(_put, file, block)
                     if checksum is not None:
@@ -238,7 +238,7 @@ class Part:
 def _put(file: IO[bytes], block: memoryview) -> None:
     """Write all of a block; the system may take it in pieces."""
     rest = block
-    with _disk_may_be_full():
+    with _report_full_disk():
         while rest:
             rest = rest[file.write(rest) :]
 
@@ -249,7 +249,7 @@ def _keep(file: IO[bytes], reached: int, save: Callable[[int], None]) -> None:
 
 
 @contextmanager
-def _disk_may_be_full() -> Iterator[None]:
+def _report_full_disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:

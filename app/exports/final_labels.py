@@ -147,7 +147,7 @@ def decide(
         )
     files = [
         storage.upload(dataset.id, file.name)
-        for file in dataset_service.files(session, [dataset.id])[dataset.id]
+        for file in dataset_service.list_files(session, [dataset.id])[dataset.id]
     ]
     return Decisions(dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources)
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from app.exports.audit_source import AuditSource
 from app.exports.registry import HTML, ExportFile
 from app.figures import svg_charts
-from app.reviews.verdicts import counts as count_verdicts
+from app.reviews.verdicts import count_reviews as count_verdicts
 from app.schemas.result_schemas import Suspect
 from app.tables import Audit, AuditMetrics, Dataset, Json
 

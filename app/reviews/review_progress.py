@@ -48,7 +48,7 @@ class Tally:
         return (self.errors + 1) / (self.expected_decided + 1)
 
 
-def tally(session: Session, audit: Audit) -> Tally:
+def count_verdicts(session: Session, audit: Audit) -> Tally:
     """Count the verdicts on an audit's samples."""
     statement = (
         select(Review.verdict, func.count(), func.sum(Score.error_probability))
@@ -65,7 +65,7 @@ def tally(session: Session, audit: Audit) -> Tally:
     )
 
 
-def next_share(session: Session, audit: Audit, counted: Tally) -> float | None:
+def estimate_next_share(session: Session, audit: Audit, counted: Tally) -> float | None:
     """Return the share of errors to expect among the next samples without a verdict; None: there are none."""
     reviewed = select(Review.position).where(
         Review.dataset_id == audit.dataset_id, Review.position == Score.position
@@ -81,7 +81,7 @@ def next_share(session: Session, audit: Audit, counted: Tally) -> float | None:
     return None if mean is None else min(1.0, float(mean) * counted.calibration)
 
 
-def recent_share(session: Session, audit: Audit) -> float | None:
+def measure_recent_share(session: Session, audit: Audit) -> float | None:
     """Return the share of errors among the latest verdicts other than unsure; None: there are none."""
     latest = (
         select(Review.verdict)
@@ -93,7 +93,7 @@ def recent_share(session: Session, audit: Audit) -> float | None:
     return sum(verdict in ERRORS for verdict in verdicts) / len(verdicts) if verdicts else None
 
 
-def advice(counted: Tally, upcoming: float | None) -> Advice:
+def advise(counted: Tally, upcoming: float | None) -> Advice:
     """Say whether to go on: what matters is how many of the next samples are worth a look."""
     if upcoming is None:
         return "stop"

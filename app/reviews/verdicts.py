@@ -56,13 +56,13 @@ def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Rev
         changed = {**values, "reviewed_at": func.now(), "version": Review.versions.next_value()}
         saved = session.scalars(
             update(Review)
-            .where(*_seen(dataset, entry.position, entry.seen))
+            .where(*_match_version(dataset, entry.position, entry.seen))
             .values(**changed)
             .returning(Review)
             .execution_options(synchronize_session=False, populate_existing=True)
         ).one_or_none()
     if saved is None:
-        raise _overtaken(session, dataset, entry.position)
+        raise _describe_conflict(session, dataset, entry.position)
     return saved
 
 
@@ -73,9 +73,9 @@ def clear(session: Session, dataset: Dataset, position: int, *, seen: int) -> No
         Overtaken: the sample's review is not the one that was seen.
 
     """
-    statement = delete(Review).where(*_seen(dataset, position, seen)).returning(Review.position)
+    statement = delete(Review).where(*_match_version(dataset, position, seen)).returning(Review.position)
     if session.scalars(statement.execution_options(synchronize_session=False)).one_or_none() is None:
-        raise _overtaken(session, dataset, position)
+        raise _describe_conflict(session, dataset, position)
 
 
 def get(session: Session, dataset: Dataset, position: int) -> Review:
@@ -85,20 +85,20 @@ def get(session: Session, dataset: Dataset, position: int) -> Review:
         NotFound: nobody has reviewed it.
 
     """
-    found = of(session, dataset.id, [position]).get(position)
+    found = find_reviews(session, dataset.id, [position]).get(position)
     if found is None:
         raise NotFound(f"nobody has reviewed position {position}")
     return found
 
 
-def of(session: Session, dataset_id: UUID, positions: Collection[int]) -> dict[int, Review]:
+def find_reviews(session: Session, dataset_id: UUID, positions: Collection[int]) -> dict[int, Review]:
     """Return the reviews of these samples, by position."""
     statement = select(Review).where(Review.dataset_id == dataset_id, Review.position.in_(positions))
     fresh = statement.execution_options(populate_existing=True)
     return {review.position: review for review in session.scalars(fresh)}
 
 
-def page(
+def list_reviews(
     session: Session, dataset: Dataset, *, after: int, limit: int, verdict: Verdict | None
 ) -> Sequence[Review]:
     """Return reviews in order of position, after a position."""
@@ -108,7 +108,7 @@ def page(
     return session.scalars(statement.order_by(Review.position).limit(limit)).all()
 
 
-def counts(session: Session, dataset: Dataset) -> dict[str, int]:
+def count_reviews(session: Session, dataset: Dataset) -> dict[str, int]:
     """Return how many verdicts of each kind a dataset has."""
     statement = select(Review.verdict, func.count()).where(Review.dataset_id == dataset.id)
     found: dict[str, int] = dict(session.execute(statement.group_by(Review.verdict)).all())
@@ -131,7 +131,7 @@ def require_own_labels(audit: Audit) -> None:
         raise Invalid("a rehearsal measures planted errors; review an audit of the labels as uploaded")
 
 
-def _seen(dataset: Dataset, position: int, version: int) -> tuple[ColumnElement[bool], ...]:
+def _match_version(dataset: Dataset, position: int, version: int) -> tuple[ColumnElement[bool], ...]:
     return (
         Review.dataset_id == dataset.id,
         Review.position == position,
@@ -144,8 +144,8 @@ def _require_sample(session: Session, dataset: Dataset, position: int) -> None:
         raise NotFound(f"dataset {dataset.id} has no sample at position {position}")
 
 
-def _overtaken(session: Session, dataset: Dataset, position: int) -> Overtaken:
-    now = of(session, dataset.id, [position]).get(position)
+def _describe_conflict(session: Session, dataset: Dataset, position: int) -> Overtaken:
+    now = find_reviews(session, dataset.id, [position]).get(position)
     if now is None:
         return Overtaken(f"position {position} has no such review any more", position=position, version=None)
     return Overtaken(

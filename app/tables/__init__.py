@@ -36,7 +36,7 @@ from app.tables.dataset_tables import (
     Upload,
 )
 from app.tables.review_tables import Review, Verdict
-from app.tables.table_base import Base, Identified, Json, Leased, one_of
+from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
 from app.tables.webhook_tables import DeliveryStatus, Webhook, WebhookDelivery
 
 __all__ = [
@@ -78,5 +78,5 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "Workspace",
-    "one_of",
+    "restrict_to",
 ]

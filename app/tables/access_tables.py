@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, Index, PrimaryKeyConstraint, func, text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
-from app.tables.table_base import Base, Identified, Json, one_of
+from app.tables.table_base import Base, Identified, Json, restrict_to
 
 
 class Scope(StrEnum):
@@ -46,7 +46,7 @@ class ApiKey(Identified, Base):
     """A bearer key. Only its SHA-256 is kept."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (one_of("scope", Scope),)
+    __table_args__ = (restrict_to("scope", Scope),)
 
     workspace_id: Mapped[UUID] = mapped_column(
         ForeignKey(Workspace.id, ondelete="RESTRICT"), server_default=text(f"'{DEFAULT_WORKSPACE}'")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from app.tables.access_tables import Owned
 from app.tables.dataset_tables import Dataset
-from app.tables.table_base import Base, Identified, Json, Leased, one_of
+from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
 
 
 class AuditStatus(StrEnum):
@@ -51,7 +51,7 @@ class Audit(Identified, Owned, Base):
 
     __tablename__ = "audits"
     __table_args__ = (
-        one_of("status", AuditStatus),
+        restrict_to("status", AuditStatus),
         Index("ix_audits_dataset_id_id", "dataset_id", "id"),
         Index("ix_audits_workspace_id_id", "workspace_id", "id"),
     )
@@ -78,7 +78,7 @@ class Run(Identified, Leased, Base):
 
     __tablename__ = "runs"
     __table_args__ = (
-        one_of("status", RunStatus),
+        restrict_to("status", RunStatus),
         UniqueConstraint("audit_id", "number"),
         Index("ix_runs_unfinished", "sent_at", postgresql_where=text("status IN ('queued', 'running')")),
     )
@@ -201,7 +201,7 @@ class Issue(Base):
     """A sample or class of an audit's data that a person should look at, not for its label alone."""
 
     __tablename__ = "issues"
-    __table_args__ = (one_of("kind", IssueKind),)
+    __table_args__ = (restrict_to("kind", IssueKind),)
 
     audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.access_tables import Owned
-from app.tables.table_base import Base, Identified, Json, Leased, one_of
+from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
 from models.catalogue.kinds import KINDS
 
 
@@ -27,8 +27,8 @@ class Dataset(Identified, Owned, Leased, Base):
 
     __tablename__ = "datasets"
     __table_args__ = (
-        one_of("status", DatasetStatus),
-        one_of("kind", KINDS),
+        restrict_to("status", DatasetStatus),
+        restrict_to("kind", KINDS),
         CheckConstraint("sample_count >= 0", name="sample_count"),
         Index("ix_datasets_workspace_id_id", "workspace_id", "id"),
         Index("ix_datasets_ingesting", "sent_at", postgresql_where=text("status = 'ingesting'")),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.audit_tables import Audit
 from app.tables.dataset_tables import Sample
-from app.tables.table_base import Base, one_of
+from app.tables.table_base import Base, restrict_to
 
 
 class Verdict(StrEnum):
@@ -29,7 +29,7 @@ class Review(Base):
         ForeignKeyConstraint(
             ["dataset_id", "position"], [Sample.dataset_id, Sample.position], ondelete="CASCADE"
         ),
-        one_of("verdict", Verdict),
+        restrict_to("verdict", Verdict),
         CheckConstraint("(verdict = 'relabel') = (label IS NOT NULL)", name="label"),
         Index("ix_reviews_version", "dataset_id", "version"),
     )

@@ -33,7 +33,7 @@ class Base(DeclarativeBase):
     }
 
 
-def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+def restrict_to(column: str, values: Iterable[str]) -> CheckConstraint:
     """Return the constraint that holds a column to these values."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)

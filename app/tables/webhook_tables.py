@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.access_tables import Owned
-from app.tables.table_base import Base, Identified, one_of
+from app.tables.table_base import Base, Identified, restrict_to
 
 
 class Webhook(Identified, Owned, Base):
@@ -35,7 +35,7 @@ class WebhookDelivery(Identified, Base):
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
-        one_of("status", DeliveryStatus),
+        restrict_to("status", DeliveryStatus),
         Index("ix_webhook_deliveries_webhook_id_id", "webhook_id", "id"),
         Index(
             "ix_webhook_deliveries_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")

@@ -15,7 +15,7 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 
 
 @lru_cache(maxsize=1)
-def version() -> str:
+def make_version() -> str:
     """Return what the addresses of static files hold: a digest of all of them."""
     digest = hashlib.sha256()
     for file in sorted(STATIC.iterdir()):
@@ -23,13 +23,13 @@ def version() -> str:
     return digest.hexdigest()[:12]
 
 
-def url(name: str) -> str:
+def make_url(name: str) -> str:
     """Return the address of a static file."""
-    return f"/static/{version()}/{name}"
+    return f"/static/{make_version()}/{name}"
 
 
 @lru_cache(maxsize=1)
-def plotly_script() -> Path:
+def find_plotly_script() -> Path:
     """Return Plotly's script in its installed package, which need not be imported for that."""
     spec = find_spec("plotly")
     if spec is None or spec.origin is None:
@@ -47,7 +47,7 @@ class Assets(StaticFiles):
         """Answer `version/name`."""
         name = path.partition("/")[2]
         if name == "plotly.min.js":
-            answer: Response = FileResponse(plotly_script(), media_type="text/javascript")
+            answer: Response = FileResponse(find_plotly_script(), media_type="text/javascript")
         else:
             answer = await super().get_response(name, scope)
         answer.headers["Cache-Control"] = FOR_GOOD

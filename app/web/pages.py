@@ -38,7 +38,7 @@ MINUTE, HOUR = 60, 3600
 THOUSAND = 1000
 
 
-def page(template: str, *, status: int = HTTPStatus.OK, **values: object) -> HTMLResponse:
+def render_page(template: str, *, status: int = HTTPStatus.OK, **values: object) -> HTMLResponse:
     """Return a page."""
     body = environment.get_template(template).render(**values)
     return HTMLResponse(body, status_code=status, headers=HEADERS)
@@ -49,17 +49,17 @@ def count(value: float | None) -> str:
     return MISSING if value is None else f"{value:,.0f}".replace(",", "\u202f")
 
 
-def percent(value: float | None, digits: int = 1) -> str:
+def format_percent(value: float | None, digits: int = 1) -> str:
     """Return a share in percent."""
     return MISSING if value is None else f"{100 * value:.{digits}f}\u202f%"
 
 
-def fixed(value: float | None, digits: int = 3) -> str:
+def format_fixed(value: float | None, digits: int = 3) -> str:
     """Return a number with so many decimals."""
     return MISSING if value is None else f"{value:.{digits}f}"
 
 
-def size(value: float) -> str:
+def format_size(value: float) -> str:
     """Return a number of bytes for people."""
     for unit in ("B", "kB", "MB", "GB"):
         if value < THOUSAND:
@@ -68,7 +68,7 @@ def size(value: float) -> str:
     return f"{value:.1f} TB"
 
 
-def duration(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """Return a length of time for people."""
     if seconds is None:
         return MISSING
@@ -79,17 +79,17 @@ def duration(seconds: float | None) -> str:
     return f"{seconds // HOUR:.0f} h {seconds % HOUR // MINUTE:.0f} min"
 
 
-def moment(value: datetime | None) -> str:
+def format_moment(value: datetime | None) -> str:
     """Return a time to the minute, in UTC."""
     return MISSING if value is None else f"{value:%Y-%m-%d %H:%M} UTC"
 
 
-def words(value: object) -> str:
+def format_words(value: object) -> str:
     """Return an identifier as words."""
     return str(value).replace("_", " ")
 
 
-def _environment() -> Environment:
+def _make_environment() -> Environment:
     made = Environment(
         loader=PackageLoader("app.web"),
         autoescape=True,
@@ -97,12 +97,19 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (count, percent, fixed, size, duration, moment, words):
-        made.filters[function.__name__] = function
+    made.filters |= {
+        "count": count,
+        "percent": format_percent,
+        "fixed": format_fixed,
+        "size": format_size,
+        "duration": format_duration,
+        "moment": format_moment,
+        "words": format_words,
+    }
     made.filters["facts"] = dataset_facts.describe
-    functions: dict[str, Any] = {"static": assets.url}
+    functions: dict[str, Any] = {"static": assets.make_url}
     made.globals |= functions
     return made
 
 
-environment = _environment()
+environment = _make_environment()

@@ -25,7 +25,7 @@ class Case:
 
 
 def _planted(samples: Samples, rate: float, seed: int) -> Case:
-    given_N, is_error_N = label_noise.uniform(
+    given_N, is_error_N = label_noise.add_uniform_noise(
         samples.labels_N, class_count=samples.class_count, rate=rate, seed=seed
     )
     return Case(

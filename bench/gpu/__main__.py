@@ -24,7 +24,7 @@ from app.client import Audit, Client, Dataset
 from app.embedded.local_stack import LocalStack
 from bench.gpu.card import Card
 from bench.peers import data
-from models.paper.label_noise import uniform
+from models.paper.label_noise import add_uniform_noise
 
 MEMORY_SLACK_MIB = 64
 """A GPU without processes may hold so much more or less from one reading to the next."""
@@ -76,7 +76,7 @@ class Session:
 
     def upload(self, samples: data.Samples, *, rate: float, name: str) -> Dataset:
         """Upload pictures of whose labels a share is made wrong, with the truth beside them."""
-        given_N, _ = uniform(samples.labels_N, class_count=samples.class_count, rate=rate, seed=0)
+        given_N, _ = add_uniform_noise(samples.labels_N, class_count=samples.class_count, rate=rate, seed=0)
         started = time.monotonic()
         arrays = {"y_true": samples.labels_N}
         dataset = self._client.upload(samples.inputs, given_N, arrays=arrays, name=name, progress=False)

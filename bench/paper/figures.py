@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.paper.images import CLASS_NAMES, Pixels
 from bench.paper.results import Line
-from models.paper.information import label_entropy, least_training_error
+from models.paper.information import bound_training_error, label_entropy
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt  # after the choice of its back end
@@ -25,7 +25,7 @@ def bound(path: Path, *, class_count: int = 10, rates: Sequence[float] = (0.2, 0
     bits = np.linspace(0, most, BOUND_POINTS)
     for rate in rates:
         errors = [
-            least_training_error(information_per_sample=float(bit), noise_rate=rate, class_count=class_count)
+            bound_training_error(information_per_sample=float(bit), noise_rate=rate, class_count=class_count)
             for bit in bits
         ]
         axes.plot(bits, errors, label=f"p = {rate:g}")

@@ -106,11 +106,11 @@ def noisy_samples(images: Images, *, count: int, noise_kind: str, rate: float, s
     kept = np.sort(np.random.default_rng(seed).permutation(len(images.train))[:count])
     true = images.train_labels[kept]
     if noise_kind == "pair":
-        given, is_error = label_noise.pair(
+        given, is_error = label_noise.add_pair_noise(
             true, mapping=label_noise.CIFAR10_PAIRS, class_count=10, rate=rate, seed=seed
         )
     else:
-        given, is_error = label_noise.uniform(true, class_count=10, rate=rate, seed=seed)
+        given, is_error = label_noise.add_uniform_noise(true, class_count=10, rate=rate, seed=seed)
     return Samples(index=kept, inputs=images.train[kept], given=given, is_error=is_error)
 
 

@@ -30,7 +30,7 @@ PLANTING_STREAM = 7_000
 def planted(task: Task, seed: int) -> Task:
     """Return the task with errors planted in its given labels, which now are the truth."""
     rate = rehearsal.automatic_share(len(task.given_N))
-    given_N, _ = label_noise.uniform(
+    given_N, _ = label_noise.add_uniform_noise(
         task.given_N, class_count=task.class_count, rate=rate, seed=PLANTING_STREAM + seed
     )
     return Task(inputs=task.inputs, given_N=given_N, true_N=task.given_N, class_count=task.class_count)

@@ -40,14 +40,14 @@ Plant = Callable[[npt.NDArray[np.int64], int, int], npt.NDArray[np.int64]]
 
 def uniform(rate: float) -> Plant:
     """Return noise that makes every wrong class equally likely."""
-    return lambda true_N, classes, seed: label_noise.uniform(
+    return lambda true_N, classes, seed: label_noise.add_uniform_noise(
         true_N, class_count=classes, rate=rate, seed=seed
     )[0]
 
 
 def pair(rate: float, mapping: Mapping[int, int]) -> Plant:
     """Return noise that takes a class for its partner."""
-    return lambda true_N, classes, seed: label_noise.pair(
+    return lambda true_N, classes, seed: label_noise.add_pair_noise(
         true_N, mapping=mapping, class_count=classes, rate=rate, seed=seed
     )[0]
 
@@ -61,7 +61,7 @@ def class_dependent(true_N: npt.NDArray[np.int64], classes: int, seed: int) -> n
         rate = random.uniform(LEAST_NOISE, MOST_NOISE)
         matrix_KK[label, others] = rate * random.dirichlet(np.ones(CONFUSED_WITH))
         matrix_KK[label, label] = 1 - rate
-    return label_noise.confusion(true_N, matrix_KK=matrix_KK, seed=seed)[0]
+    return label_noise.add_confusion_noise(true_N, matrix_KK=matrix_KK, seed=seed)[0]
 
 
 def planted(load: Load, plant: Plant) -> Make:

@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from bench.peers import data
 from bench.speed.figures import Figure
 from models.configuration.training_config import resolve
-from models.paper.label_noise import uniform
+from models.paper.label_noise import add_uniform_noise
 from models.training.loop import train
 from models.training.progress import Progress
 from models.training.signals import Signals
@@ -49,7 +49,7 @@ def measured(options: argparse.Namespace) -> list[Figure]:
     name = options.goal or ("cifar10" if options.device.startswith("cuda") else "mnist")
     goal, source = GOALS[name], {"mnist": data.mnist, "cifar10": data.cifar10}[name](options.data)
     samples = source.part(options.detection_samples, 0)
-    given_N, is_error_N = uniform(
+    given_N, is_error_N = add_uniform_noise(
         samples.labels_N, class_count=samples.class_count, rate=goal.noise_rate, seed=0
     )
     requested: dict[str, object] = {"seed": 0, **goal.requested}

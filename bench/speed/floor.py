@@ -40,7 +40,7 @@ class Floor:
             self.parameters, config.learning_rate, fused=True, capturable=is_replayed
         )
         self._labels_B = torch.randint(class_count, (config.batch_size,), device=device)
-        self._targets_BK = limit.one_hot(self._labels_B, class_count)
+        self._targets_BK = limit.encode_one_hot(self._labels_B, class_count)
         self._replayed = Replayed(device) if is_replayed else None
         self._inputs = self._batch(channels, layout)
 
@@ -55,13 +55,13 @@ class Floor:
         """Do one step of Alg. 1."""
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
             a_BK, b_BK = (network(self._inputs).float() for network in self._networks)
-        gradient_BK = limit.cross_entropy_gradient(a_BK.detach(), self._targets_BK)
-        predicted_BK = limit.predicted_gradient(a_BK, b_BK)
-        loss_B = limit.predictor_loss(
+        gradient_BK = limit.compute_cross_entropy_gradient(a_BK.detach(), self._targets_BK)
+        predicted_BK = limit.compute_predicted_gradient(a_BK, b_BK)
+        loss_B = limit.compute_predictor_loss(
             predicted_BK, gradient_BK, gradient_model=limit.GradientModel.LAPLACE, beta=self._config.beta
         )
         self._optimiser.zero_grad(set_to_none=True)
-        loss = limit.surrogate_loss(a_BK, predicted_BK) + loss_B.mean()
+        loss = limit.compute_surrogate_loss(a_BK, predicted_BK) + loss_B.mean()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
 

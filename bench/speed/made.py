@@ -25,7 +25,7 @@ from models.data_issues.neighbours import Neighbours
 from models.paper.score_scale import MAXIMUM_DISTANCE
 from worker.finish.finishing_job import finish
 from worker.jobs import neighbour_files, signal_files
-from worker.jobs.bulk_copy import analyse, copy_into
+from worker.jobs.bulk_copy import copy_into, update_statistics
 
 SIDE = 28
 BLOCK = 65_536
@@ -79,7 +79,7 @@ def dataset(database: Database, storage: Storage, *, samples: int, classes: int)
         session.refresh(made)
         columns = {"position": np.arange(samples), "key": keys, "given_label": labels_N}
         copy_into(session, Sample, pa.table({"dataset_id": pa.repeat(str(made.id), samples), **columns}))
-        analyse(session, Sample)
+        update_statistics(session, Sample)
     folder = storage.pack(made.id)
     folder.mkdir(parents=True)
     _pictures(folder / "pack.npy", labels_N, classes)

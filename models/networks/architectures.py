@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from models.catalogue.networks import NETWORKS
 from models.networks.dropout import Dropout
-from models.networks.pretrained import tuned
-from models.networks.residual import resnet34_cifar, resnet50
+from models.networks.pretrained import build_tunable
+from models.networks.residual import build_resnet34_cifar, build_resnet50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Network(nn.Module):
         return logits_BK
 
 
-def _convolution(
+def _make_convolution(
     channels_in: int, channels_out: int, kernel: int, stride: int, padding: int
 ) -> list[nn.Module]:
     """Return convolution, batch normalisation, ReLU; the normalisation makes a bias pointless."""
@@ -69,12 +69,12 @@ class _Covering(nn.Conv2d):
         return functional.linear(rows, weights)[:, :, None, None]
 
 
-def _mnist_cnn(shape: NetworkShape) -> nn.Module:
+def _build_mnist_cnn(shape: NetworkShape) -> nn.Module:
     """Return the network of Table 3, for inputs of 28x28 or 32x32."""
     return nn.Sequential(
-        *_convolution(shape.channels, 32, 4, 2, 1),
-        *_convolution(32, 32, 4, 2, 1),
-        *_convolution(32, 64, 3, 2, 0),
+        *_make_convolution(shape.channels, 32, 4, 2, 1),
+        *_make_convolution(32, 32, 4, 2, 1),
+        *_make_convolution(32, 64, 3, 2, 0),
         _Covering(64, 256, 3, bias=False),
         nn.BatchNorm2d(256),
         nn.ReLU(inplace=True),
@@ -86,7 +86,7 @@ def _mnist_cnn(shape: NetworkShape) -> nn.Module:
     )
 
 
-def _mlp(shape: NetworkShape) -> nn.Module:
+def _build_mlp(shape: NetworkShape) -> nn.Module:
     """Return the MLP of Fig. 1: four hidden layers of 512 units, with batch normalisation."""
     layers: list[nn.Module] = []
     width = shape.channels
@@ -103,7 +103,7 @@ class _SmallResidual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.path = nn.Sequential(
-            *_convolution(channels, channels, 3, 1, 1), *_convolution(channels, channels, 3, 1, 1)
+            *_make_convolution(channels, channels, 3, 1, 1), *_make_convolution(channels, channels, 3, 1, 1)
         )
 
     def forward(self, features_BCHW: Tensor) -> Tensor:
@@ -111,12 +111,12 @@ class _SmallResidual(nn.Module):
         return features_BCHW + path_BCHW
 
 
-def _small_trunk(class_count: int) -> list[nn.Module]:
+def _build_small_trunk(class_count: int) -> list[nn.Module]:
     """Return three stages from 32 channels at stride 1 to logits, pooled globally."""
     return [
-        *_convolution(32, 64, 3, 1, 1),
+        *_make_convolution(32, 64, 3, 1, 1),
         nn.MaxPool2d(2),
-        *_convolution(64, 128, 3, 1, 1),
+        *_make_convolution(64, 128, 3, 1, 1),
         nn.MaxPool2d(2),
         _SmallResidual(128),
         nn.AdaptiveMaxPool2d(1),
@@ -125,30 +125,36 @@ def _small_trunk(class_count: int) -> list[nn.Module]:
     ]
 
 
-def _small_cnn(shape: NetworkShape) -> nn.Module:
+def _build_small_cnn(shape: NetworkShape) -> nn.Module:
     """Return a network for CIFAR's images on a CPU, 15 million multiplications at 32x32."""
-    return nn.Sequential(*_convolution(shape.channels, 32, 4, 2, 1), *_small_trunk(shape.class_count))
+    return nn.Sequential(
+        *_make_convolution(shape.channels, 32, 4, 2, 1), *_build_small_trunk(shape.class_count)
+    )
 
 
-def _photo_cnn(shape: NetworkShape) -> nn.Module:
-    """Return a network for photographs on a CPU: at 64x64 only little dearer than `_small_cnn` at 32x32."""
-    stem = [*_convolution(shape.channels, 24, 4, 2, 1), *_convolution(24, 32, 4, 2, 1)]
-    return nn.Sequential(*stem, *_small_trunk(shape.class_count))
+def _build_photo_cnn(shape: NetworkShape) -> nn.Module:
+    """Return a network for photographs on a CPU: at 64x64 hardly slower than the small one at 32x32."""
+    stem = [*_make_convolution(shape.channels, 24, 4, 2, 1), *_make_convolution(24, 32, 4, 2, 1)]
+    return nn.Sequential(*stem, *_build_small_trunk(shape.class_count))
 
 
-def _pretrained(name: str) -> Callable[[NetworkShape], nn.Module]:
+def _make_pretrained_builder(name: str) -> Callable[[NetworkShape], nn.Module]:
     """Return the maker of a network of torchvision, whose pretrained weights are loaded afterwards."""
-    return lambda shape: tuned(name, shape.class_count)
+    return lambda shape: build_tunable(name, shape.class_count)
 
 
 BUILDERS: Mapping[str, Callable[[NetworkShape], nn.Module]] = {
-    "mlp": _mlp,
-    "mnist_cnn": _mnist_cnn,
-    "small_cnn": _small_cnn,
-    "photo_cnn": _photo_cnn,
-    "resnet34_cifar": lambda shape: resnet34_cifar(shape.channels, shape.class_count),
-    "resnet50": lambda shape: resnet50(shape.channels, shape.class_count),
-    **{name: _pretrained(network.backbone) for name, network in NETWORKS.items() if network.backbone},
+    "mlp": _build_mlp,
+    "mnist_cnn": _build_mnist_cnn,
+    "small_cnn": _build_small_cnn,
+    "photo_cnn": _build_photo_cnn,
+    "resnet34_cifar": lambda shape: build_resnet34_cifar(shape.channels, shape.class_count),
+    "resnet50": lambda shape: build_resnet50(shape.channels, shape.class_count),
+    **{
+        name: _make_pretrained_builder(network.backbone)
+        for name, network in NETWORKS.items()
+        if network.backbone
+    },
 }
 """Every network of the catalogue by its name, as layers of which the last is linear."""
 

@@ -21,7 +21,7 @@ IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 COLOURS = 3
 
 
-def side_of(name: str, *, device: str) -> int:
+def choose_side(name: str, *, device: str) -> int:
     """Return the side in pixels to which pictures are scaled; smaller on a CPU, where that is allowed."""
     sides = BACKBONES[name].sides
     if sides:
@@ -29,7 +29,7 @@ def side_of(name: str, *, device: str) -> int:
     return CPU_SIDE if torch.device(device).type == "cpu" else FULL_SIDE
 
 
-def headless(name: str) -> nn.Module:
+def build_headless(name: str) -> nn.Module:
     """Return a network without its head, its weights drawn at random."""
     network: nn.Module = get_model(name, weights=None)
     network.set_submodule(BACKBONES[name].head, nn.Identity())
@@ -46,10 +46,10 @@ class Colours(nn.Module):
         return pictures_BCHW[:, :1].expand(-1, COLOURS, -1, -1)
 
 
-def tuned(name: str, class_count: int) -> nn.Sequential:
+def build_tunable(name: str, class_count: int) -> nn.Sequential:
     """Return a network to be trained on, from pictures standardised by their own data to logits."""
     output = nn.Linear(BACKBONES[name].width, class_count)
-    return nn.Sequential(Colours(), headless(name), nn.Flatten(), output)
+    return nn.Sequential(Colours(), build_headless(name), nn.Flatten(), output)
 
 
 def load(name: str, weights: Path | None) -> nn.Module:
@@ -65,7 +65,7 @@ def load(name: str, weights: Path | None) -> nn.Module:
 
     """
     head = BACKBONES[name].head
-    network = headless(name)
+    network = build_headless(name)
     if weights is None:
         state = get_model_weights(name).DEFAULT.get_state_dict(progress=False, check_hash=True)
     else:
@@ -80,7 +80,7 @@ def load(name: str, weights: Path | None) -> nn.Module:
 
 
 @torch.no_grad()
-def features(
+def extract_features(
     pictures: npt.NDArray[np.uint8],
     network: nn.Module,
     *,
@@ -102,12 +102,12 @@ def features(
     found: list[npt.NDArray[np.float32]] = []
     for start in range(0, len(pictures), BATCH):
         batch = torch.from_numpy(np.array(pictures[start : start + BATCH])).to(device)
-        found.append(network(_prepared(batch, side)).float().cpu().numpy())
+        found.append(network(_prepare_pictures(batch, side)).float().cpu().numpy())
         on_batch(min(start + BATCH, len(pictures)))
     return np.concatenate(found)
 
 
-def _prepared(pictures_BHWC: Tensor, side: int) -> Tensor:
+def _prepare_pictures(pictures_BHWC: Tensor, side: int) -> Tensor:
     """Return what networks trained on ImageNet take: three colours, scaled and standardised [B, 3, S, S]."""
     colours = pictures_BHWC.permute(0, 3, 1, 2).float() / 255
     if colours.shape[1] != COLOURS:

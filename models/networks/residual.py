@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def _normalised_convolution(channels_in: int, channels_out: int, kernel: int, stride: int) -> nn.Sequential:
+def _make_convolution(channels_in: int, channels_out: int, kernel: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(channels_out),
@@ -21,7 +21,7 @@ class Residual(nn.Module):
         self.path = path
         same_shape = stride == 1 and channels_in == channels_out
         self.shortcut = (
-            nn.Identity() if same_shape else _normalised_convolution(channels_in, channels_out, 1, stride)
+            nn.Identity() if same_shape else _make_convolution(channels_in, channels_out, 1, stride)
         )
 
     def forward(self, features_BCHW: Tensor) -> Tensor:
@@ -29,27 +29,27 @@ class Residual(nn.Module):
         return functional.relu(self.path(features_BCHW) + self.shortcut(features_BCHW))
 
 
-def _basic_block(channels_in: int, channels: int, stride: int) -> Residual:
+def _build_basic_block(channels_in: int, channels: int, stride: int) -> Residual:
     path = nn.Sequential(
-        _normalised_convolution(channels_in, channels, 3, stride),
+        _make_convolution(channels_in, channels, 3, stride),
         nn.ReLU(inplace=True),
-        _normalised_convolution(channels, channels, 3, 1),
+        _make_convolution(channels, channels, 3, 1),
     )
     return Residual(path, channels_in, channels, stride)
 
 
-def _bottleneck(channels_in: int, channels: int, stride: int) -> Residual:
+def _build_bottleneck(channels_in: int, channels: int, stride: int) -> Residual:
     path = nn.Sequential(
-        _normalised_convolution(channels_in, channels // 4, 1, 1),
+        _make_convolution(channels_in, channels // 4, 1, 1),
         nn.ReLU(inplace=True),
-        _normalised_convolution(channels // 4, channels // 4, 3, stride),
+        _make_convolution(channels // 4, channels // 4, 3, stride),
         nn.ReLU(inplace=True),
-        _normalised_convolution(channels // 4, channels, 1, 1),
+        _make_convolution(channels // 4, channels, 1, 1),
     )
     return Residual(path, channels_in, channels, stride)
 
 
-def _resnet(
+def _build_resnet(
     stem: list[nn.Module],
     block: Callable[[int, int, int], Residual],
     widths: tuple[int, int, int, int],
@@ -76,13 +76,13 @@ def _initialise(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def resnet34_cifar(channels: int, class_count: int) -> nn.Module:
+def build_resnet34_cifar(channels: int, class_count: int) -> nn.Module:
     """Return ResNet-34 with the paper's two changes: a 3x3 stride-1 first convolution, and no max pooling."""
-    stem = [_normalised_convolution(channels, 64, 3, 1), nn.ReLU(inplace=True)]
-    return _resnet(stem, _basic_block, (64, 128, 256, 512), class_count)
+    stem = [_make_convolution(channels, 64, 3, 1), nn.ReLU(inplace=True)]
+    return _build_resnet(stem, _build_basic_block, (64, 128, 256, 512), class_count)
 
 
-def resnet50(channels: int, class_count: int) -> nn.Module:
+def build_resnet50(channels: int, class_count: int) -> nn.Module:
     """Return ResNet-50 as published, for inputs of about 224x224."""
-    stem = [_normalised_convolution(channels, 64, 7, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
-    return _resnet(stem, _bottleneck, (256, 512, 1024, 2048), class_count)
+    stem = [_make_convolution(channels, 64, 7, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
+    return _build_resnet(stem, _build_bottleneck, (256, 512, 1024, 2048), class_count)

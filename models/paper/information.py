@@ -11,7 +11,7 @@ BISECTIONS = 60
 """Halvings of [0, 1]: more than a double can resolve."""
 
 
-def binary_entropy(rate: float) -> float:
+def compute_binary_entropy(rate: float) -> float:
     """Return h(rate) in bits, in [0, 1]."""
     _check("A rate", rate, 0.0, 1.0)
     return -sum(share * math.log2(share) for share in (rate, 1.0 - rate) if share > 0)
@@ -20,10 +20,10 @@ def binary_entropy(rate: float) -> float:
 def label_entropy(*, noise_rate: float, class_count: int) -> float:
     """Return H(y | x) = h(p) + p log2(K - 1) of uniform label noise, in bits per sample."""
     _check("The number of classes", class_count, 2, math.inf)
-    return binary_entropy(noise_rate) + noise_rate * math.log2(class_count - 1)
+    return compute_binary_entropy(noise_rate) + noise_rate * math.log2(class_count - 1)
 
 
-def least_training_error(*, information_per_sample: float, noise_rate: float, class_count: int) -> float:
+def bound_training_error(*, information_per_sample: float, noise_rate: float, class_count: int) -> float:
     """Return the least r that Theorem 1 allows for I / n bits memorised, in [0, (K - 1) / K].
 
     H(y | x) - I / n <= h(r) + r log2(K - 1), whose right side rises up to r = (K - 1) / K, so the least r is
@@ -43,7 +43,7 @@ def least_training_error(*, information_per_sample: float, noise_rate: float, cl
     return high
 
 
-def least_information(*, training_error: float, noise_rate: float, class_count: int) -> float:
+def bound_information(*, training_error: float, noise_rate: float, class_count: int) -> float:
     """Return the least I / n in bits per sample that a model of training error r must have memorised.
 
     Theorem 1 read backwards: H(y | x) - h(r) - r log2(K - 1), where that is positive.
@@ -52,7 +52,7 @@ def least_information(*, training_error: float, noise_rate: float, class_count: 
     return max(0.0, label_entropy(noise_rate=noise_rate, class_count=class_count) - left_over)
 
 
-def gradient_information(*, squared_norm: float, dimension: int, noise_variance: float) -> float:
+def bound_gradient_information(*, squared_norm: float, dimension: int, noise_variance: float) -> float:
     """Return Proposition 1's bound on what one sample's noisy gradient tells about its label, in bits.
 
     (d / 2) log2(1 + L^2 / (d sigma^2)), for a gradient mu + eps with E ||mu||^2 <= L^2 and eps independent of
@@ -72,24 +72,24 @@ def gradient_information(*, squared_norm: float, dimension: int, noise_variance:
     return dimension / 2 * math.log2(1 + squared_norm / (dimension * noise_variance))
 
 
-def cumulated_information(
+def accumulate_information(
     squared_norms: Iterable[float], *, dimension: int, noise_variance: float
 ) -> list[float]:
     """Return the bound on I / n after each epoch, in bits per sample: eq. (4) with Proposition 1.
 
     In an epoch every sample's gradient is used once, and what a batch tells is at most the sum of what its
-    samples' gradients tell; so each epoch adds `gradient_information` of its mean ||mu||^2.
+    samples' gradients tell; so each epoch adds `bound_gradient_information` of its mean ||mu||^2.
     """
     total, totals = 0.0, []
     for squared_norm in squared_norms:
-        total += gradient_information(
+        total += bound_gradient_information(
             squared_norm=squared_norm, dimension=dimension, noise_variance=noise_variance
         )
         totals.append(total)
     return totals
 
 
-def generalisation_gap(*, information: float, sample_count: int, sub_gaussian: float) -> float:
+def bound_generalisation_gap(*, information: float, sample_count: int, sub_gaussian: float) -> float:
     """Return eq. (2)'s bound on |E[test loss - training loss]| (Xu & Raginsky, 2017): sqrt(2 sigma^2 I / n).
 
     Args:

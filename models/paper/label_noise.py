@@ -17,24 +17,26 @@ CIFAR10_PAIRS: Mapping[int, int] = {9: 1, 2: 0, 4: 7, 3: 5}
 """The paper's pair noise: truck to automobile, bird to airplane, deer to horse, cat to dog."""
 
 
-def uniform(labels_N: Labels, *, class_count: int, rate: float, seed: int) -> Noisy:
+def add_uniform_noise(labels_N: Labels, *, class_count: int, rate: float, seed: int) -> Noisy:
     """Change each label with probability `rate` to one of the K - 1 wrong classes, all equally likely."""
     matrix_KK = np.full((class_count, class_count), rate / max(class_count - 1, 1))
     np.fill_diagonal(matrix_KK, 1.0 - rate)
-    return confusion(labels_N, matrix_KK=matrix_KK, seed=seed)
+    return add_confusion_noise(labels_N, matrix_KK=matrix_KK, seed=seed)
 
 
-def pair(labels_N: Labels, *, mapping: Mapping[int, int], class_count: int, rate: float, seed: int) -> Noisy:
+def add_pair_noise(
+    labels_N: Labels, *, mapping: Mapping[int, int], class_count: int, rate: float, seed: int
+) -> Noisy:
     """Change each label that `mapping` holds to its partner there, with probability `rate`."""
     _check_labels(np.array([*mapping, *mapping.values()], dtype=np.int64), class_count)
     matrix_KK = np.eye(class_count)
     for source, target in mapping.items():
         matrix_KK[source, source] -= rate
         matrix_KK[source, target] += rate
-    return confusion(labels_N, matrix_KK=matrix_KK, seed=seed)
+    return add_confusion_noise(labels_N, matrix_KK=matrix_KK, seed=seed)
 
 
-def confusion(labels_N: Labels, *, matrix_KK: npt.ArrayLike, seed: int) -> Noisy:
+def add_confusion_noise(labels_N: Labels, *, matrix_KK: npt.ArrayLike, seed: int) -> Noisy:
     """Draw each noisy label from its class's row: matrix[i, j] is the probability that i becomes j.
 
     Raises ValueError for labels outside 0 .. K - 1 and for rows that are no distributions.

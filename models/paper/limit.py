@@ -23,7 +23,7 @@ class GradientModel(StrEnum):
     LAPLACE = "laplace"
 
 
-def one_hot(labels_B: Tensor, class_count: int) -> Tensor:
+def encode_one_hot(labels_B: Tensor, class_count: int) -> Tensor:
     """Return y, the given labels as float32 one-hot rows [B, K].
 
     torch's own function looks at the labels first, for which it waits for the device.
@@ -32,17 +32,17 @@ def one_hot(labels_B: Tensor, class_count: int) -> Tensor:
     return (labels_B[:, None] == classes_K).float()
 
 
-def cross_entropy_gradient(logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
+def compute_cross_entropy_gradient(logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
     """Return g = s(a) - y [B, K], the gradient of each sample's cross-entropy at its logits."""
     return logits_BK.softmax(1) - targets_BK
 
 
-def predicted_gradient(classifier_logits_BK: Tensor, predictor_logits_BK: Tensor) -> Tensor:
+def compute_predicted_gradient(classifier_logits_BK: Tensor, predictor_logits_BK: Tensor) -> Tensor:
     """Return mu = s(a) - s(b) [B, K]; no gradient reaches the classifier through s(a)."""
     return classifier_logits_BK.detach().softmax(1) - predictor_logits_BK.softmax(1)
 
 
-def predictor_loss(
+def compute_predictor_loss(
     predicted_BK: Tensor, gradient_BK: Tensor, *, gradient_model: GradientModel, beta: float
 ) -> Tensor:
     """Return the objective of q, eq. 10, per sample [B].
@@ -52,10 +52,10 @@ def predictor_loss(
     error_BK = predicted_BK - gradient_BK
     is_gaussian = gradient_model is GradientModel.GAUSSIAN
     fit_B = (error_BK.square() if is_gaussian else error_BK.abs()).sum(1)
-    return fit_B + norm_penalty(predicted_BK, beta=beta)
+    return fit_B + compute_norm_penalty(predicted_BK, beta=beta)
 
 
-def categorical_predictor_loss(
+def compute_categorical_predictor_loss(
     predictor_logits_BK: Tensor, labels_B: Tensor, predicted_BK: Tensor, *, beta: float
 ) -> Tensor:
     """Return the objective of a q that is fitted to the labels themselves, per sample [B].
@@ -64,10 +64,10 @@ def categorical_predictor_loss(
     penalty.
     """
     fit_B = functional.cross_entropy(predictor_logits_BK, labels_B, reduction="none")
-    return fit_B + norm_penalty(predicted_BK, beta=beta)
+    return fit_B + compute_norm_penalty(predicted_BK, beta=beta)
 
 
-def norm_penalty(predicted_BK: Tensor, *, beta: float) -> Tensor:
+def compute_norm_penalty(predicted_BK: Tensor, *, beta: float) -> Tensor:
     """Return beta * ||mu||_2^2 [B], which limits how much the gradients tell about labels (Proposition 1)."""
     return beta * predicted_BK.square().sum(1)
 
@@ -90,7 +90,7 @@ def sample_gradient(
     return predicted_BK + noise_BK
 
 
-def surrogate_loss(classifier_logits_BK: Tensor, gradient_BK: Tensor) -> Tensor:
+def compute_surrogate_loss(classifier_logits_BK: Tensor, gradient_BK: Tensor) -> Tensor:
     """Return a scalar whose gradient at the logits a is `gradient_BK` / B: Alg. 1's start of backpropagation.
 
     The division by B makes the step that of a mean loss, so that LIMIT with mu = g is exactly cross-entropy
@@ -99,7 +99,7 @@ def surrogate_loss(classifier_logits_BK: Tensor, gradient_BK: Tensor) -> Tensor:
     return (classifier_logits_BK * gradient_BK.detach()).sum(1).mean()
 
 
-def distance(predictor_logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
+def measure_distance(predictor_logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
     """Return ||mu - g||_2 per sample [B], in [0, sqrt 2]; high means the given label is probably wrong.
 
     Both gradients hold the same s(a), so the classifier cancels: mu - g = y - s(b).

@@ -70,7 +70,9 @@ class SignalRecorder:
     ) -> None:
         """Add one judgement of each sample of a batch."""
         probabilities_BK = outcome.judge_logits_BK.softmax(1)
-        distance_B = limit.distance(outcome.judge_logits_BK, limit.one_hot(labels_B, self._class_count))
+        distance_B = limit.measure_distance(
+            outcome.judge_logits_BK, limit.encode_one_hot(labels_B, self._class_count)
+        )
         columns_BS = self._columns(outcome.judge_logits_BK, outcome.gradient_norm_B, distance_B, labels_B)
         self._accumulate(self._totals_NS, index_B, columns_BS)
         self._distance_last_N.index_copy_(0, index_B, distance_B)
@@ -80,8 +82,8 @@ class SignalRecorder:
 
     def record_last(self, index_B: Tensor, labels_B: Tensor, judge_logits_BK: Tensor) -> None:
         """Add what the trained judge says, which no average enters where a decay is configured."""
-        targets_BK = limit.one_hot(labels_B, self._class_count)
-        distance_B = limit.distance(judge_logits_BK, targets_BK)
+        targets_BK = limit.encode_one_hot(labels_B, self._class_count)
+        distance_B = limit.measure_distance(judge_logits_BK, targets_BK)
         self._distance_last_N.index_copy_(0, index_B, distance_B)
         if self._by_agreement:
             # The gradient's norm has no value without the classifier: its average stays what it was.
@@ -159,7 +161,7 @@ class SignalRecorder:
 
     def _columns(self, logits_BK: Tensor, norm_B: Tensor, distance_B: Tensor, labels_B: Tensor) -> Tensor:
         """Return one judgement as columns [B, S], led by its weight of 1."""
-        targets_BK = limit.one_hot(labels_B, self._class_count)
+        targets_BK = limit.encode_one_hot(labels_B, self._class_count)
         given_B1 = labels_B[:, None]
         best_other_B = logits_BK.masked_fill(targets_BK.bool(), -torch.inf).amax(1)
         columns = [torch.ones_like(best_other_B)] * _COLUMNS

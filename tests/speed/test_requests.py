@@ -30,7 +30,7 @@ from app.tables import Audit, AuditStatus, Dataset, RunStatus, Sample, Score
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 from worker.finish.finishing_job import finish
 from worker.jobs import bulk_copy, signal_files
-from worker.jobs.bulk_copy import analyse
+from worker.jobs.bulk_copy import update_statistics
 
 Count = Callable[[Callable[[], object]], int]
 
@@ -68,7 +68,7 @@ def dataset(database: Database, storage: Storage) -> Dataset:
 def audit(database: Database, dataset: Dataset) -> Audit:
     made = store_finished_audit(database, dataset)
     with database.transaction() as session:
-        analyse(session, Sample, Score)
+        update_statistics(session, Sample, Score)
     return made
 
 

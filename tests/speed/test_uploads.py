@@ -8,7 +8,7 @@ from typing import cast
 
 from starlette.requests import Request
 
-from app.datasets.upload_bodies import WRITE_BYTES, blocks
+from app.datasets.upload_bodies import WRITE_BYTES, stream_blocks
 
 CHUNK_BYTES = 60_000
 
@@ -33,7 +33,7 @@ def test_a_body_of_any_size_passes_two_buffers_in_whole_blocks() -> None:
 
     async def passed() -> tuple[bytes, list[int], set[int]]:
         received, sizes, buffers = b"", [], set()
-        async for block in blocks(cast("Request", Body(content)), 1.0):
+        async for block in stream_blocks(cast("Request", Body(content)), 1.0):
             received += block
             sizes.append(len(block))
             buffers.add(id(block.obj))
@@ -49,7 +49,7 @@ def test_the_next_block_arrives_while_one_is_written_and_no_more_than_that() -> 
     body = Body(bytes(4 * WRITE_BYTES))
 
     async def asked_meanwhile() -> tuple[int, int]:
-        stream = aiter(blocks(cast("Request", body), 1.0))
+        stream = aiter(stream_blocks(cast("Request", body), 1.0))
         await anext(stream)
         before = body.asked
         await asyncio.sleep(0.05)  # the writing

@@ -35,7 +35,7 @@ from worker.finish import (
 )
 from worker.jobs import audited_labels, clean_labels, neighbour_files, score_rows, signal_files
 from worker.jobs.audited_labels import AuditLabels
-from worker.jobs.bulk_copy import analyse, copy_into
+from worker.jobs.bulk_copy import copy_into, update_statistics
 from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full
 
 log = structlog.get_logger()
@@ -106,7 +106,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             },
             provenance=_provenance(dataset, audit, runs),
         )
-        analyse(session, Score)
+        update_statistics(session, Score)
     log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
 
 
@@ -192,7 +192,7 @@ def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, kn
     truth = known.truth
     samples = parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"])
     names = dataset.class_names or []
-    clean = truth if known.planted is None else clean_labels.known(session, dataset)
+    clean = truth if known.planted is None else clean_labels.load_known(session, dataset)
     table = ranking_files.ranking_table(score_rows.without(rows, known.planted), samples, names, clean)
     written = ranking_files.write(table, storage, storage.audit(audit.id), version=dataset.truth_version)
     _let_go(session, storage, audit, written)

@@ -6,11 +6,11 @@ from typing import Any
 
 from app.tables import Run, RunEpoch
 from models.paper.information import (
-    cumulated_information,
-    generalisation_gap,
+    accumulate_information,
+    bound_generalisation_gap,
+    bound_information,
+    bound_training_error,
     label_entropy,
-    least_information,
-    least_training_error,
 )
 
 Json = dict[str, Any]
@@ -42,7 +42,7 @@ def document(
         "noise_rate": noise_rate,
         "noise_rate_is_known": is_known,
         "label_entropy_bits": entropy,
-        "least_training_error": least_training_error(
+        "least_training_error": bound_training_error(
             information_per_sample=0.0, noise_rate=noise_rate, class_count=class_count
         ),
         "bound": _bound(noise_rate, class_count, entropy),
@@ -58,7 +58,7 @@ def _bound(noise_rate: float, class_count: int, entropy: float) -> Json:
     """Return Fig. A0's curve: the least training error over the bits memorised per sample."""
     bits = [entropy * step / (CURVE_POINTS - 1) for step in range(CURVE_POINTS)]
     errors = [
-        least_training_error(information_per_sample=bit, noise_rate=noise_rate, class_count=class_count)
+        bound_training_error(information_per_sample=bit, noise_rate=noise_rate, class_count=class_count)
         for bit in bits
     ]
     return {"bits_per_sample": bits, "least_training_error": errors}
@@ -74,7 +74,7 @@ def _of_run(
     no larger than the most.
     """
     least = [
-        least_information(
+        bound_information(
             training_error=1.0 - (epoch.accuracy or 0.0), noise_rate=noise_rate, class_count=class_count
         )
         for epoch in epochs
@@ -97,12 +97,12 @@ def _most_bits(run: Run, epochs: Sequence[RunEpoch], class_count: int) -> list[f
     if variance is None:
         return None
     norms = [epoch.squared_gradient_norm or 0.0 for epoch in epochs]
-    return cumulated_information(norms, dimension=class_count, noise_variance=variance)
+    return accumulate_information(norms, dimension=class_count, noise_variance=variance)
 
 
 def _gap(bits_per_sample: float, sample_count: int) -> float:
     """Return eq. (2) for the error rate, of which two never differ by more than 1."""
-    gap = generalisation_gap(
+    gap = bound_generalisation_gap(
         information=bits_per_sample * sample_count, sample_count=sample_count, sub_gaussian=SUB_GAUSSIAN
     )
     return min(gap, 1.0)

@@ -21,9 +21,9 @@ from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus, Problem, Sample, Truth
 from worker.ingest.pack_building import Ingested, IngestError, IngestLimits, IngestOptions
 from worker.ingest.reading_process import Bounds, read_in_child
-from worker.jobs.bulk_copy import WRITE_ROWS, analyse, copy_into
+from worker.jobs.bulk_copy import WRITE_ROWS, copy_into, update_statistics
 from worker.jobs.heartbeat import HandedBack, Heartbeat, LeaseLost
-from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full, patiently
+from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full, retry_patiently
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
             ingested = _build(database, storage, settings, dataset, heartbeat)
             with storage.open(storage.pack(dataset_id) / ingested.samples_path.name) as file:
                 samples = parquet.ParquetFile(file)
-                patiently(lambda: _store(database, dataset, ingested, samples), heartbeat)
+                retry_patiently(lambda: _store(database, dataset, ingested, samples), heartbeat)
         log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
     except LeaseLost:
         log.warning("ingestion lost its lease", dataset=str(dataset_id))
@@ -92,7 +92,7 @@ def _build(
     heartbeat: Heartbeat[Dataset],
 ) -> Ingested:
     with database.transaction() as session:
-        names = [file.name for file in dataset_service.files(session, [dataset.id])[dataset.id]]
+        names = [file.name for file in dataset_service.list_files(session, [dataset.id])[dataset.id]]
 
     def on_progress(read: int, total: int | None) -> None:
         heartbeat.progress = {"samples": read, "total": total}
@@ -103,7 +103,7 @@ def _build(
     for leftover in destination.parent.glob("pack.*"):
         storage.remove(leftover)
     storage.remove(destination.with_name("incoming"))  # bodies that a killed API left behind
-    with _folder(destination.with_name(f"pack.{dataset.attempt}")) as folder:
+    with _make_attempt_folder(destination.with_name(f"pack.{dataset.attempt}")) as folder:
         building = folder / "built"
         building.mkdir()
         ingested = read_in_child(
@@ -125,7 +125,7 @@ def _build(
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[Path]:
+def _make_attempt_folder(path: Path) -> Iterator[Path]:
     """Make a folder for one attempt alone and remove it, however the attempt ends."""
     path.mkdir(parents=True)
     try:
@@ -167,4 +167,4 @@ def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, samples:
         for number, found in enumerate(ingested.problems)
     )
     dataset_service.change_status(session, dataset.id, DatasetStatus.READY)
-    analyse(session, Sample, Truth)
+    update_statistics(session, Sample, Truth)

@@ -75,7 +75,7 @@ def build_pack(
     IngestError where the upload as a whole cannot be used; nothing but the three files is left behind.
     """
     pack_path = destination / "pack.npy"
-    report = _throttled(on_progress)
+    report = _throttle(on_progress)
     with TemporaryDirectory(dir=destination, prefix="staging-") as staging, ExitStack() as resources:
         ingestion = Ingestion(
             options=options,
@@ -88,13 +88,13 @@ def build_pack(
         try:
             source = open_source(files, ingestion)
             written = write_pack(source, ingestion, pack_path, report)
-            return _finished(source.format, written, ingestion, pack_path)
+            return _finish_pack(source.format, written, ingestion, pack_path)
         except BaseException:
             pack_path.unlink(missing_ok=True)
             raise
 
 
-def _throttled(on_progress: Callable[[int, int | None], None] | None) -> Callable[[int, int | None], None]:
+def _throttle(on_progress: Callable[[int, int | None], None] | None) -> Callable[[int, int | None], None]:
     """Pass progress on a few times a second, and always at the end."""
     last = 0.0
 
@@ -108,7 +108,7 @@ def _throttled(on_progress: Callable[[int, int | None], None] | None) -> Callabl
     return report
 
 
-def _finished(format_name: str, written: Written, ingestion: Ingestion, pack_path: Path) -> Ingested:
+def _finish_pack(format_name: str, written: Written, ingestion: Ingestion, pack_path: Path) -> Ingested:
     """Finish a pack: number the classes, write labels and table beside the pack, and say what was found."""
     labels = final_labels(written, ingestion)
     keys = final_keys(written, ingestion)
@@ -123,17 +123,17 @@ def _finished(format_name: str, written: Written, ingestion: Ingestion, pack_pat
         shape=written.shape,
         dtype=written.kind.dtype,
         pack_path=pack_path,
-        pack_sha256=_sha256(pack_path),
+        pack_sha256=_hash_file(pack_path),
         labels_path=labels_path,
         samples_path=samples_path,
         problems=tuple(ingestion.problems.listed),
         problem_count=ingestion.problems.count,
-        statistics=_statistics(written, labels, ingestion),
+        statistics=_collect_statistics(written, labels, ingestion),
         has_truth=labels.has_truth,
     )
 
 
-def _statistics(written: Written, labels: Labels, ingestion: Ingestion) -> dict[str, Any]:
+def _collect_statistics(written: Written, labels: Labels, ingestion: Ingestion) -> dict[str, Any]:
     """Count what a person wants to see: classes, splits, agreement with the truth, problems by code."""
     counts = np.bincount(labels.given, minlength=len(labels.class_names)).tolist()
     statistics = written.statistics | {
@@ -151,6 +151,6 @@ def _statistics(written: Written, labels: Labels, ingestion: Ingestion) -> dict[
     return statistics
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

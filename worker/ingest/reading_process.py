@@ -73,20 +73,20 @@ def read_in_child(
         "destination": str(destination),
         "memory_bytes": bounds.memory_bytes,
     }
-    with _child(task) as process:
-        outcome = _followed(process, bounds, on_progress)
+    with _start_reader(task) as process:
+        outcome = _follow_reader(process, bounds, on_progress)
         process.wait()
     if outcome is None:
-        raise IngestError(*_reason(process.returncode))
+        raise IngestError(*_explain_end(process.returncode))
     if "errno" in outcome:
         raise OSError(outcome["errno"], outcome["detail"])
     if "code" in outcome:
         raise IngestError(outcome["code"], outcome["detail"])
-    return _ingested(outcome)
+    return _parse_outcome(outcome)
 
 
 @contextmanager
-def _child(task: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
+def _start_reader(task: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
     """Start the reader; it does not outlive this block."""
     command = [sys.executable, "-m", "worker.ingest.reading_process"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own module
@@ -99,13 +99,13 @@ def _child(task: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def _followed(
+def _follow_reader(
     process: subprocess.Popen[bytes], bounds: Bounds, on_progress: Callable[[int, int | None], None]
 ) -> dict[str, Any] | None:
     """Pass progress on until the outcome comes; None: the reader ended without one."""
     started = heard = time.monotonic()
     done: tuple[int, int | None] = (0, None)
-    for line in _lines(process):
+    for line in _read_lines(process):
         now = time.monotonic()
         if line is not None:
             heard = now
@@ -123,7 +123,7 @@ def _followed(
     return None
 
 
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
+def _read_lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
     """Yield the reader's lines as they come, and None whenever there was none for a while."""
     assert process.stdout is not None
     pending = b""
@@ -140,7 +140,7 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
             yield from whole
 
 
-def _reason(returncode: int) -> tuple[str, str]:
+def _explain_end(returncode: int) -> tuple[str, str]:
     """Return code and sentence for a reader that ended without an outcome."""
     if returncode == -signal.SIGKILL:
         return TOO_MUCH_MEMORY[0], "the system ended the reader of this upload, most likely for its memory"
@@ -148,7 +148,7 @@ def _reason(returncode: int) -> tuple[str, str]:
     return "reader_crashed", f"the reader of this upload crashed ({name}); the upload is damaged or hostile"
 
 
-def _ingested(outcome: dict[str, Any]) -> Ingested:
+def _parse_outcome(outcome: dict[str, Any]) -> Ingested:
     paths = {name: Path(outcome[name]) for name in ("pack_path", "labels_path", "samples_path")}
     tuples = {name: tuple(outcome[name]) for name in ("class_names", "shape")}
     problems = tuple(Problem(**problem) for problem in outcome["problems"])
@@ -160,19 +160,19 @@ def main() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a killed worker leaves no reader behind
     task = json.loads(sys.stdin.buffer.readline())
-    bound = _data_bytes() + task["memory_bytes"]
+    bound = _measure_reserved() + task["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
-    answer = _outcome(task)
+    answer = _read_upload(task)
     sys.stdout.write(json.dumps(answer, default=str) + "\n")
 
 
-def _data_bytes() -> int:
+def _measure_reserved() -> int:
     """Return what the libraries reserved before the work begins: over a gibibyte, most of it never used."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmData:")[2].split()[0]) * KIBIBYTE
 
 
-def _outcome(task: dict[str, Any]) -> dict[str, Any]:
+def _read_upload(task: dict[str, Any]) -> dict[str, Any]:
     def report(done: int, total: int | None) -> None:
         sys.stdout.write(json.dumps({"progress": [done, total]}) + "\n")
         sys.stdout.flush()

@@ -34,7 +34,7 @@ def of_audit(session: Session, storage: Storage, audit: Audit, dataset: Dataset)
     uploaded = np.load(storage.pack_file(dataset, "labels.npy"))
     rehearsal = audit.configuration.get("rehearsal")
     if rehearsal is None:
-        return AuditLabels(given=uploaded, truth=clean_labels.known(session, dataset))
+        return AuditLabels(given=uploaded, truth=clean_labels.load_known(session, dataset))
     planted = _planted(uploaded, rehearsal, dataset.class_names or [])
     return AuditLabels(
         given=planted.astype(np.int32), truth=uploaded.astype(np.int64), planted=planted != uploaded
@@ -45,11 +45,13 @@ def _planted(labels_N: npt.NDArray[np.int32], rehearsal: Json, class_names: list
     seed, count = rehearsal["seed"], len(class_names)
     rate = rehearsal["rate"] or automatic_share(len(labels_N))
     if rehearsal["noise"] == "uniform":
-        return label_noise.uniform(labels_N, class_count=count, rate=rate, seed=seed)[0]
+        return label_noise.add_uniform_noise(labels_N, class_count=count, rate=rate, seed=seed)[0]
     if rehearsal["noise"] == "pair":
         mapping = {
             class_names.index(source): class_names.index(target)
             for source, target in rehearsal["mapping"].items()
         }
-        return label_noise.pair(labels_N, mapping=mapping, class_count=count, rate=rate, seed=seed)[0]
-    return label_noise.confusion(labels_N, matrix_KK=rehearsal["matrix"], seed=seed)[0]
+        return label_noise.add_pair_noise(labels_N, mapping=mapping, class_count=count, rate=rate, seed=seed)[
+            0
+        ]
+    return label_noise.add_confusion_noise(labels_N, matrix_KK=rehearsal["matrix"], seed=seed)[0]

@@ -32,7 +32,7 @@ def copy_into(session: Session, table: type[Base], rows: pa.Table) -> None:
             copy.write(block.getbuffer())
 
 
-def analyse(session: Session, *tables: type[Base]) -> None:
+def update_statistics(session: Session, *tables: type[Base]) -> None:
     """Have PostgreSQL count what was copied: until then it plans as if the tables were as before."""
     for table in tables:
         session.execute(text(f'ANALYZE "{table.__tablename__}"'))

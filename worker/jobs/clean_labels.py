@@ -11,7 +11,7 @@ Labels = npt.NDArray[np.int64]
 UNKNOWN = -1
 
 
-def known(session: Session, dataset: Dataset) -> Labels | None:
+def load_known(session: Session, dataset: Dataset) -> Labels | None:
     """Return the true label of every position [N], UNKNOWN where there is none; None: no truth at all."""
     if dataset.truth_version == 0:
         return None

@@ -14,13 +14,13 @@ log = structlog.get_logger()
 
 def forget(session: Session, settings: Settings) -> None:
     """Delete the rows whose time is over."""
-    _delete(session, Activity, _older(Activity.created_at, settings.activity_days))
+    _delete(session, Activity, _is_older(Activity.created_at, settings.activity_days))
     over = WebhookDelivery.status != DeliveryStatus.PENDING
-    _delete(session, WebhookDelivery, over, _older(WebhookDelivery.created_at, settings.delivery_days))
+    _delete(session, WebhookDelivery, over, _is_older(WebhookDelivery.created_at, settings.delivery_days))
     _delete(session, Login, Login.expires_at < func.now())
 
 
-def _older(column: InstrumentedAttribute[object], days: float) -> ColumnElement[bool]:
+def _is_older(column: InstrumentedAttribute[object], days: float) -> ColumnElement[bool]:
     return column < func.now() - timedelta(days=days)
 
 

@@ -27,11 +27,11 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[str], int])
     is lost, so that nothing is sent twice.
     """
     with database.transaction() as session:
-        for dataset in _free(session, Dataset, settings):
-            error = {"code": "worker_lost", "detail": _lost(dataset)}
+        for dataset in _free_lapsed(session, Dataset, settings):
+            error = {"code": "worker_lost", "detail": _explain_loss(dataset)}
             dataset_service.change_status(session, dataset.id, DatasetStatus.REJECTED, error=error)
-        for run in _free(session, Run, settings):
-            error = {"code": "worker_lost", "detail": _lost(run)}
+        for run in _free_lapsed(session, Run, settings):
+            error = {"code": "worker_lost", "detail": _explain_loss(run)}
             audit_service.end_run(session, run, RunStatus.FAILED, error)
         session.flush()
         if waiting(Queue.CPU) == 0:
@@ -39,9 +39,9 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[str], int])
             _finish(session)
             for delivery_id in webhook_service.list_due_deliveries(session):
                 send_after_commit(session, Task.DELIVER, delivery_id)
-        for queue in session.scalars(select(Run.queue).where(_can_start()).distinct()).all():
+        for queue in session.scalars(select(Run.queue).where(_require_parent()).distinct()).all():
             if waiting(queue) == 0:
-                due = _can_start() & (Run.queue == queue)
+                due = _require_parent() & (Run.queue == queue)
                 _resend(session, Run, RunStatus.QUEUED, Task.TRAIN, settings, due)
 
 
@@ -52,16 +52,16 @@ def note_unserved(database: Database, settings: Settings, served: Callable[[], s
     """
     late = Run.sent_at < func.now() - timedelta(seconds=settings.sweep_seconds)
     with database.transaction() as session:
-        queues = session.scalars(select(Run.queue).where(_can_start(), late).distinct()).all()
+        queues = session.scalars(select(Run.queue).where(_require_parent(), late).distinct()).all()
     known = served() if queues else set()
     with database.transaction() as session:
         for queue in queues:
             reason = null() if queue in known else placement.unserved(queue)
-            note = update(Run).where(_can_start(), late, Run.queue == queue).values(waiting=reason)
+            note = update(Run).where(_require_parent(), late, Run.queue == queue).values(waiting=reason)
             session.execute(note.execution_options(synchronize_session=False))
 
 
-def _free(session: Session, table: type[Work], settings: Settings) -> list[Work]:
+def _free_lapsed(session: Session, table: type[Work], settings: Settings) -> list[Work]:
     """Free lapsed leases and return the rows that have lapsed too often."""
     freed = leases.free_lapsed(session, table)
     if freed:
@@ -73,7 +73,7 @@ def _free(session: Session, table: type[Work], settings: Settings) -> list[Work]
     return [row for row in freed if row.lapses >= settings.max_attempts]
 
 
-def _lost(row: Dataset | Run) -> str:
+def _explain_loss(row: Dataset | Run) -> str:
     causes = "memory, a crash or a host that went away"
     return f"the worker was lost {row.lapses} times without getting further ({causes}); see its log"
 
@@ -103,7 +103,7 @@ def _resend(
         send_after_commit(session, task, row.id, row.queue if isinstance(row, Run) else None)
 
 
-def _can_start() -> ColumnElement[bool]:
+def _require_parent() -> ColumnElement[bool]:
     parent = aliased(Run)
     succeeded = select(parent.id).where(
         parent.audit_id == Run.audit_id,

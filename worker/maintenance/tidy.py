@@ -56,7 +56,7 @@ def _finish_uploads(database: Database, storage: Storage, settings: Settings) ->
 
 def _expire_uploads(session: Session, storage: Storage) -> None:
     for upload in session.scalars(delete(Upload).where(Upload.expires_at < func.now()).returning(Upload)):
-        removals.schedule_removal(session, storage, resumable_uploads.path(storage, upload))
+        removals.schedule_removal(session, storage, resumable_uploads.locate_body(storage, upload))
         log.info("upload expired", upload=str(upload.id), dataset=str(upload.dataset_id))
 
 

@@ -61,7 +61,7 @@ class Member:
             "--loglevel", "INFO", "--without-gossip", "--without-mingle",
         ]  # fmt: skip
 
-    def tend(self) -> None:
+    def check_on(self) -> None:
         """Start the worker when its time has come; note when it has ended."""
         if self.process is None and time.monotonic() >= self.starts_at:
             self.process = subprocess.Popen(self.command(), env={**os.environ, **self.environment})  # noqa: S603
@@ -71,7 +71,7 @@ class Member:
             self.process, self.starts_at = None, time.monotonic() + RESTART_SECONDS
 
 
-def gpus() -> list[Gpu]:
+def list_gpus() -> list[Gpu]:
     """Return the GPUs that this process may use, asking the driver: CUDA stays untouched here."""
     if shutil.which(QUERY[0]) is None:
         return []
@@ -84,7 +84,7 @@ def gpus() -> list[Gpu]:
     return [gpu for gpu in found if {str(gpu.index), gpu.uuid} & set(visible.split(","))]
 
 
-def threads() -> int:
+def count_threads() -> int:
     """Return how many threads train on processors: the container's cores, else half of the host's.
 
     torch would take all that the host has. Threads wait for each other, so that with one core fewer than
@@ -98,17 +98,20 @@ def threads() -> int:
     return max(1, min(cores, quota // period))
 
 
-def members(found: list[Gpu], *, gpus_per_run: int = 1) -> list[Member]:
+def plan_members(found: list[Gpu], *, gpus_per_run: int = 1) -> list[Member]:
     """Return one worker for every so many GPUs; without any, one that trains on the processors."""
     if not found:
         return [
-            Member(name="train", environment={VISIBLE: "", THREADS: os.environ.get(THREADS, str(threads()))})
+            Member(
+                name="train",
+                environment={VISIBLE: "", THREADS: os.environ.get(THREADS, str(count_threads()))},
+            )
         ]
     starts = range(0, len(found), gpus_per_run)
-    return [_member(found[start : start + gpus_per_run]) for start in starts]
+    return [_make_member(found[start : start + gpus_per_run]) for start in starts]
 
 
-def _member(group: list[Gpu]) -> Member:
+def _make_member(group: list[Gpu]) -> Member:
     environment = {VISIBLE: ",".join(gpu.uuid for gpu in group)}
     if len(group) > 1:
         environment[DEVICES] = ",".join(f"cuda:{place}" for place in range(len(group)))
@@ -130,7 +133,7 @@ class Fleet:
         """Tend the workers until `stop`."""
         while not self._stopping:
             for worker in self._workers:
-                worker.tend()
+                worker.check_on()
             time.sleep(POLL_SECONDS)
         alive = [worker.process for worker in self._workers if worker.process is not None]
         for process in alive:
@@ -145,10 +148,10 @@ def main() -> None:
     parser.add_argument("--require-gpu", action="store_true", help="end with an error where there is no GPU")
     arguments = parser.parse_args()
     configure_logging(get_settings().log_format)
-    found = gpus()
+    found = list_gpus()
     if arguments.require_gpu and not found:
         raise SystemExit(NO_GPU)
-    fleet = Fleet(members(found, gpus_per_run=get_settings().gpus_per_run))
+    fleet = Fleet(plan_members(found, gpus_per_run=get_settings().gpus_per_run))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, fleet.stop)
     fleet.run()

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def _subscribe(conf: CelerySettings, **_: object) -> None:
     """Take from every queue that this worker's devices can serve; `--queues` narrows them."""
-    names = queue_choice.queues(get_settings())
+    names = queue_choice.choose_queues(get_settings())
     conf.task_queues = {name: {"exchange": name} for name in names}
     log.info("queues", names=names)
 

@@ -8,14 +8,14 @@ from worker.processes import fleet
 GIGABYTE = 10**9
 
 
-def queues(settings: Settings) -> list[str]:
+def choose_queues(settings: Settings) -> list[str]:
     """Return the queues of this process's worker, the most demanding first; CUDA stays untouched.
 
     Of devices that train together the one with the least memory counts: each holds the whole networks.
     """
     if settings.train_queues:
         return [queue.strip() for queue in settings.train_queues.split(",")]
-    gpus = [] if settings.devices.startswith("cpu") else fleet.gpus()
+    gpus = [] if settings.devices.startswith("cpu") else fleet.list_gpus()
     if not gpus:
         return placement.served_by("cpu", main_memory_bytes() / GIGABYTE, settings.memory_steps_gb)
     named = [int(device.partition(":")[2] or 0) for device in settings.devices.split(",")]

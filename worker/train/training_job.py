@@ -48,7 +48,7 @@ from worker.jobs import audited_labels, clean_labels, neighbour_files, signal_fi
 from worker.jobs.audited_labels import AuditLabels
 from worker.jobs.clean_labels import Labels
 from worker.jobs.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
-from worker.jobs.waiting import DATABASE_DOWN, is_disk_full, patiently
+from worker.jobs.waiting import DATABASE_DOWN, is_disk_full, retry_patiently
 from worker.train import checkpoints, devices, external_run, provisional_ranking
 
 log = structlog.get_logger()
@@ -88,7 +88,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
                 external_run.keep(database, storage, run)
             else:
                 _train_and_keep(database, storage, settings, run, heartbeat)
-            patiently(lambda: _end(database, run, RunStatus.SUCCEEDED), heartbeat)
+            retry_patiently(lambda: _end(database, run, RunStatus.SUCCEEDED), heartbeat)
         checkpoints.discard(storage, folder)
     except Cancelled:
         _end(database, run, RunStatus.CANCELLED)
@@ -136,8 +136,8 @@ def _train_and_keep(
     result = _train_in_memory(database, storage, settings, job, heartbeat)
     neighbours = _neighbours(result, job, heartbeat)
     folder = storage.run(run.audit_id, run.number)
-    patiently(heartbeat.renew, heartbeat)
-    patiently(lambda: _keep(storage, folder, result, job.known.given, neighbours), heartbeat)
+    retry_patiently(heartbeat.renew, heartbeat)
+    retry_patiently(lambda: _keep(storage, folder, result, job.known.given, neighbours), heartbeat)
 
 
 def _prepare(database: Database, storage: Storage, settings: Settings, run: Run) -> Job:
@@ -265,10 +265,10 @@ def _backbone(settings: Settings, name: str) -> nn.Module:
 
 
 def _features(pack: Inputs, name: str, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Inputs:
-    return pretrained.features(
+    return pretrained.extract_features(
         pack,
         _backbone(settings, name),
-        side=pretrained.side_of(name, device=job.devices[0]),
+        side=pretrained.choose_side(name, device=job.devices[0]),
         device=job.devices[0],
         on_batch=lambda _: heartbeat.check(),
     )
@@ -340,7 +340,7 @@ class _Reporter:
             raise
         if progress.finished is not None:
             finished = progress.finished
-            patiently(lambda: self._store(finished, progress), self._heartbeat)
+            retry_patiently(lambda: self._store(finished, progress), self._heartbeat)
         if monotonic() - self._checkpointed >= self._settings.checkpoint_seconds:
             self._checkpoint(progress)
 

@@ -15,9 +15,9 @@ from app.infra.errors import NotFound, WrongState
 from app.infra.storage import Storage
 from app.routes.audits import issue_routes
 from app.routes.shared.dependencies import Chosen, Files, Opened, Paged, Reads, Session, Writes, link_next
-from app.routes.shared.file_responses import downloaded, stored_file
+from app.routes.shared.file_responses import describe_download, serve_file
 from app.routes.shared.idempotent_routes import OnceRoute
-from app.routes.shared.rendering import audit_out
+from app.routes.shared.rendering import render_audit
 from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochsOut
 from app.schemas.request_schemas import AuditRequest
 from app.schemas.result_schemas import MetricsOut
@@ -42,7 +42,7 @@ def create_audit(body: AuditRequest, session: Session, chosen: Chosen, response:
     audit = audit_service.create(session, dataset, name=body.name, configuration=asked, queue=queue)
     response.headers["Location"] = f"/v1/audits/{audit.id}"
     response.headers["Retry-After"] = POLL_SECONDS
-    return _answers(session, [audit])[0]
+    return _render_audits(session, [audit])[0]
 
 
 @router.get("", dependencies=[Reads])
@@ -61,7 +61,7 @@ def list_audits(
     shown = found[: paging.limit]
     cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=_answers(session, shown), next_cursor=cursor)
+    return Page(items=_render_audits(session, shown), next_cursor=cursor)
 
 
 @router.get("/{audit_id}", dependencies=[Reads])
@@ -70,13 +70,13 @@ def read_audit(audit_id: UUID, session: Session, response: Response) -> AuditOut
     audit = audit_service.get(session, audit_id)
     if audit.status not in audit_service.TERMINAL:
         response.headers["Retry-After"] = POLL_SECONDS
-    return _answers(session, [audit])[0]
+    return _render_audits(session, [audit])[0]
 
 
 @router.post("/{audit_id}/cancel", status_code=202, dependencies=[Writes])
 def cancel_audit(audit_id: UUID, session: Session) -> AuditOut:
     """Cancel an audit: queued runs end at once, a training one within a second or so."""
-    return _answers(session, [audit_service.cancel(session, audit_id)])[0]
+    return _render_audits(session, [audit_service.cancel(session, audit_id)])[0]
 
 
 @router.delete("/{audit_id}", status_code=204, dependencies=[Writes])
@@ -127,32 +127,35 @@ def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
     "/{audit_id}/ranking.{kind}",
     dependencies=[Reads],
     response_class=FileResponse,
-    responses=downloaded(CSV, PARQUET),
+    responses=describe_download(CSV, PARQUET),
 )
 def read_ranking(
     audit_id: UUID, kind: Literal["csv", "parquet"], session: Session, files: Files, request: Request
 ) -> Response:
     """Download the whole ranking; docs/ranking.md has its columns."""
     media_type = {"csv": CSV, "parquet": PARQUET}[kind]
-    return _file(session, files, request, audit_id, name=f"ranking.{kind}", media_type=media_type)
+    return _serve_file(session, files, request, audit_id, name=f"ranking.{kind}", media_type=media_type)
 
 
 @router.head("/{audit_id}/issues.csv", include_in_schema=False, dependencies=[Reads])
 @router.get(
-    "/{audit_id}/issues.csv", dependencies=[Reads], response_class=FileResponse, responses=downloaded(CSV)
+    "/{audit_id}/issues.csv",
+    dependencies=[Reads],
+    response_class=FileResponse,
+    responses=describe_download(CSV),
 )
 def read_issues(audit_id: UUID, session: Session, files: Files, request: Request) -> Response:
     """Download all issues; docs/issues.md has their columns."""
-    return _file(session, files, request, audit_id, name="issues.csv", media_type=CSV)
+    return _serve_file(session, files, request, audit_id, name="issues.csv", media_type=CSV)
 
 
-def _file(
+def _serve_file(
     session: OrmSession, files: Storage, request: Request, audit_id: UUID, *, name: str, media_type: str
 ) -> Response:
     stored = (audit_service.succeeded(session, audit_id).files or {}).get(name)
     if stored is None:
         raise NotFound(f"this audit was made before there was {name}")
-    return stored_file(
+    return serve_file(
         request,
         files,
         files.audit(audit_id) / stored["path"],
@@ -165,7 +168,7 @@ def _file(
     )
 
 
-def _answers(session: Session, found: list[Audit]) -> list[AuditOut]:
+def _render_audits(session: Session, found: list[Audit]) -> list[AuditOut]:
     ids = [audit.id for audit in found]
     runs, provisional = audit_service.runs(session, ids), audit_service.with_provisional(session, ids)
-    return [audit_out(audit, runs[audit.id], provisional) for audit in found]
+    return [render_audit(audit, runs[audit.id], provisional) for audit in found]

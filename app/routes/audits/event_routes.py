@@ -16,7 +16,7 @@ from app.audits import audit_service
 from app.infra.database import UNAVAILABLE, Database
 from app.infra.errors import NotFound
 from app.routes.shared.dependencies import Opened, Reads
-from app.routes.shared.rendering import audit_out
+from app.routes.shared.rendering import render_audit
 from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochOut
 from app.tables import Run, RunEpoch
 
@@ -62,7 +62,7 @@ async def stream_events(
     The data of `audit` and `end` is the audit as its own address answers it.
     """
     await run_in_threadpool(_look, opened, audit_id, {})
-    stream = follow(opened, audit_id, _parsed(last_event_id))
+    stream = follow(opened, audit_id, _parse_last_event(last_event_id))
     return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
 
@@ -79,10 +79,10 @@ async def follow(opened: Database, audit_id: UUID, seen: Seen) -> AsyncIterator[
             continue
         for epoch in epochs:
             seen[epoch.run] = epoch.epoch
-            yield _event("epoch", epoch.model_dump_json(), seen)
+            yield _format_event("epoch", epoch.model_dump_json(), seen)
         state, has_ended = answer.model_dump_json(), answer.status in audit_service.TERMINAL
         if state != last:
-            yield _event("end" if has_ended else "audit", state, seen)
+            yield _format_event("end" if has_ended else "audit", state, seen)
             last, spoke = state, time.monotonic()
         elif time.monotonic() - spoke > QUIET_SECONDS:
             yield ": still here\n\n"
@@ -97,11 +97,11 @@ def _look(opened: Database, audit_id: UUID, seen: Seen) -> tuple[AuditOut, list[
     with opened.transaction() as session:
         audit = audit_service.get(session, audit_id)
         runs = audit_service.runs(session, [audit_id])[audit_id]
-        answer = audit_out(audit, runs, audit_service.with_provisional(session, [audit_id]))
-        return answer, _epochs_after(session, runs, seen)
+        answer = render_audit(audit, runs, audit_service.with_provisional(session, [audit_id]))
+        return answer, _read_epochs_after(session, runs, seen)
 
 
-def _epochs_after(session: Session, runs: list[Run], seen: Seen) -> list[RunEpochOut]:
+def _read_epochs_after(session: Session, runs: list[Run], seen: Seen) -> list[RunEpochOut]:
     numbers = {run.id: run.number for run in runs}
     unseen = [and_(RunEpoch.run_id == run.id, RunEpoch.epoch > seen.get(run.number, 0)) for run in runs]
     rows = session.scalars(select(RunEpoch).where(or_(*unseen)))
@@ -111,12 +111,12 @@ def _epochs_after(session: Session, runs: list[Run], seen: Seen) -> list[RunEpoc
     return sorted(found, key=lambda epoch: (epoch.run, epoch.epoch))
 
 
-def _event(name: str, data: str, seen: Seen) -> str:
+def _format_event(name: str, data: str, seen: Seen) -> str:
     identifier = ",".join(f"{run}:{epoch}" for run, epoch in sorted(seen.items())) or "0:0"
     return f"id: {identifier}\nevent: {name}\ndata: {data}\n\n"
 
 
-def _parsed(last_event_id: str | None) -> Seen:
+def _parse_last_event(last_event_id: str | None) -> Seen:
     """Return the last epoch seen of each run; what is no id of ours begins anew."""
     try:
         pairs = [pair.split(":") for pair in (last_event_id or "0:0").split(",")]

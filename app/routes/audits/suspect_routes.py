@@ -13,7 +13,7 @@ from app.datasets import dataset_service
 from app.http import cursors
 from app.routes.shared import query_models
 from app.routes.shared.dependencies import Opened, Position, Reads, link_next
-from app.routes.shared.rendering import as_json
+from app.routes.shared.rendering import respond_json
 from app.routes.shared.short_reads import in_turn
 from app.schemas.result_schemas import SuspectDetail, SuspectPage
 
@@ -68,7 +68,7 @@ def _page(
 ) -> Response:
     shown = found[:limit]
     cursor = cursors.encode(shown[-1]["rank"]) if len(found) > limit else None
-    response = as_json(
+    response = respond_json(
         {"items": shown, "next_cursor": cursor, "provisional": ranked.status not in audit_service.TERMINAL}
     )
     link_next(request, response, cursor)
@@ -86,4 +86,4 @@ def read_suspect(audit_id: UUID, position: Position, opened: Opened) -> Response
         ranked = suspects.find(connection, audit_id, workspace_id=opened.workspace_id)
         found = suspects.one(connection, ranked, position)
         before, after = suspects.neighbours(connection, ranked, found["rank"])
-    return as_json({**found, "previous_position": before, "next_position": after})
+    return respond_json({**found, "previous_position": before, "next_position": after})

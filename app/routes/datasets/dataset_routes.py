@@ -33,7 +33,7 @@ from app.routes.shared.dependencies import (
     link_next,
 )
 from app.routes.shared.idempotent_routes import OnceRoute
-from app.routes.shared.rendering import dataset_out, sample_out
+from app.routes.shared.rendering import render_dataset, sample_out
 from app.schemas.dataset_schemas import DatasetOut, ProbabilitiesOut, ProblemOut, SampleOut, TruthOut
 from app.schemas.request_schemas import DatasetRequest
 from app.schemas.shared_schemas import Page
@@ -57,7 +57,7 @@ def create_dataset(body: DatasetRequest, session: Session, response: Response) -
         session, name=body.name, options=body.model_dump(exclude={"name"}, exclude_none=True)
     )
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
-    return dataset_out(dataset, [])
+    return render_dataset(dataset, [])
 
 
 @router.put(
@@ -93,11 +93,13 @@ async def put_file(
             files.move(body.path, target)
             if complete:
                 dataset_service.start_ingestion(session, dataset)
-            return dataset_out(dataset, dataset_service.files(session, [dataset_id])[dataset_id])
+            return render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id])
 
     await run_in_threadpool(admit)
     incoming = files.incoming(dataset_id, uuid4().hex)
-    async with upload_bodies.received(request, incoming, await _upload_limits(chosen, files, opened)) as body:
+    async with upload_bodies.receive_body(
+        request, incoming, await _upload_limits(chosen, files, opened)
+    ) as body:
         answer = await run_in_threadpool(register, body)
     return JSONResponse(
         answer.model_dump(mode="json"),
@@ -109,7 +111,7 @@ async def put_file(
 async def _upload_limits(chosen: Settings, files: Storage, opened: Database) -> upload_bodies.BodyLimits:
     def room() -> int:
         with opened.transaction() as session:
-            return resumable_uploads.room_bytes(session, files, reserve_bytes=chosen.upload_reserve_bytes)
+            return resumable_uploads.measure_room(session, files, reserve_bytes=chosen.upload_reserve_bytes)
 
     return upload_bodies.BodyLimits(
         max_bytes=chosen.upload_max_bytes,
@@ -125,26 +127,28 @@ def start_ingestion(dataset_id: UUID, session: Session, response: Response) -> D
     dataset_service.start_ingestion(session, dataset)
     response.headers["Location"] = f"/v1/datasets/{dataset_id}"
     response.headers["Retry-After"] = POLL_SECONDS
-    return dataset_out(dataset, dataset_service.files(session, [dataset_id])[dataset_id])
+    return render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id])
 
 
 @router.get("", dependencies=[Reads])
 def list_datasets(session: Session, paging: Paged, request: Request, response: Response) -> Page[DatasetOut]:
     """List datasets, newest first."""
     before = cursors.decode(paging.cursor, UUID)
-    found = dataset_service.page(session, before=before[0] if before else None, limit=paging.limit + 1)
+    found = dataset_service.list_datasets(
+        session, before=before[0] if before else None, limit=paging.limit + 1
+    )
     shown = found[: paging.limit]
-    files = dataset_service.files(session, [dataset.id for dataset in shown])
+    files = dataset_service.list_files(session, [dataset.id for dataset in shown])
     cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=[dataset_out(dataset, files[dataset.id]) for dataset in shown], next_cursor=cursor)
+    return Page(items=[render_dataset(dataset, files[dataset.id]) for dataset in shown], next_cursor=cursor)
 
 
 @router.get("/{dataset_id}", dependencies=[Reads])
 def read_dataset(dataset_id: UUID, session: Session) -> DatasetOut:
     """Return a dataset: its status and what was recognised in it."""
     dataset = dataset_service.get(session, dataset_id)
-    return dataset_out(dataset, dataset_service.files(session, [dataset_id])[dataset_id])
+    return render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id])
 
 
 @router.delete("/{dataset_id}", status_code=204, dependencies=[Writes])
@@ -163,7 +167,7 @@ def list_problems(
     """List what ingestion left out or noticed, in order of discovery."""
     dataset_service.get(session, dataset_id)
     after = cursors.decode(paging.cursor, cursors.parse_number)
-    found = dataset_service.problems(
+    found = dataset_service.list_problems(
         session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1
     )
     shown = found[: paging.limit]
@@ -185,10 +189,10 @@ def list_samples(
     given_label: Annotated[str | None, Query(description="class name")] = None,
 ) -> Page[SampleOut]:
     """List samples in order of position."""
-    dataset = _ready(session, dataset_id)
+    dataset = _require_ready(session, dataset_id)
     label = None if given_label is None else dataset_service.label_index(dataset.class_names, given_label)
     after = cursors.decode(paging.cursor, cursors.parse_number)
-    found = dataset_service.samples(
+    found = dataset_service.list_samples(
         session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1, given_label=label
     )
     shown = found[: paging.limit]
@@ -200,7 +204,9 @@ def list_samples(
 @router.get("/{dataset_id}/samples/{position}", dependencies=[Reads])
 def read_sample(dataset_id: UUID, position: Position, session: Session) -> SampleOut:
     """Return one sample."""
-    return sample_out(_ready(session, dataset_id), *dataset_service.sample(session, dataset_id, position))
+    return sample_out(
+        _require_ready(session, dataset_id), *dataset_service.sample(session, dataset_id, position)
+    )
 
 
 @router.get(
@@ -223,9 +229,9 @@ def read_image(
 ) -> Response:
     """Return a sample's picture."""
     with opened.transaction() as session:
-        dataset = _ready(session, dataset_id)
+        dataset = _require_ready(session, dataset_id)
         sample, _ = dataset_service.sample(session, dataset_id, position)
-        names = [file.name for file in dataset_service.files(session, [dataset_id])[dataset_id]]
+        names = [file.name for file in dataset_service.list_files(session, [dataset_id])[dataset_id]]
     stored = StoredSample(files=files, dataset=dataset, sample=sample, upload_names=names)
     choice = PictureChoice(is_original=variant == "original", side=side, pixels_max=chosen.image_max_pixels)
     picture = find_shown_kind(dataset).read_picture(stored, choice)
@@ -247,7 +253,7 @@ async def put_truth(
         free_bytes=(await _upload_limits(chosen, files, opened)).free_bytes,
     )
     await run_in_threadpool(_check_ready, opened, dataset_id)
-    async with upload_bodies.received(request, files.incoming(dataset_id, uuid4().hex), limits) as body:
+    async with upload_bodies.receive_body(request, files.incoming(dataset_id, uuid4().hex), limits) as body:
         return await run_in_threadpool(_attach, opened, dataset_id, body)
 
 
@@ -265,7 +271,7 @@ async def put_probabilities(
         free_bytes=(await _upload_limits(chosen, files, opened)).free_bytes,
     )
     await run_in_threadpool(_check_ready, opened, dataset_id)
-    async with upload_bodies.received(request, files.incoming(dataset_id, uuid4().hex), limits) as body:
+    async with upload_bodies.receive_body(request, files.incoming(dataset_id, uuid4().hex), limits) as body:
         return await run_in_threadpool(_attach_probabilities, opened, files, dataset_id, body)
 
 
@@ -286,10 +292,10 @@ def _attach(opened: Database, dataset_id: UUID, body: upload_bodies.Received) ->
 
 def _check_ready(opened: Database, dataset_id: UUID) -> None:
     with opened.transaction() as session:
-        _ready(session, dataset_id)
+        _require_ready(session, dataset_id)
 
 
-def _ready(session: Session, dataset_id: UUID) -> Dataset:
+def _require_ready(session: Session, dataset_id: UUID) -> Dataset:
     dataset = dataset_service.get(session, dataset_id)
     dataset_service.require_ready(dataset)
     return dataset

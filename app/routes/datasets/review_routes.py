@@ -50,7 +50,7 @@ def list_reviews(
     """List verdicts in order of position, with the counts of all."""
     dataset = dataset_service.get(session, dataset_id)
     after = cursors.decode(paging.cursor, cursors.parse_number)
-    found = verdicts.page(
+    found = verdicts.list_reviews(
         session, dataset, after=after[0] if after else -1, limit=paging.limit + 1, verdict=verdict
     )
     shown = found[: paging.limit]
@@ -59,23 +59,23 @@ def list_reviews(
     return ReviewPage(
         items=[review_out(dataset, review) for review in shown],
         next_cursor=cursor,
-        counts=verdicts.counts(session, dataset),
+        counts=verdicts.count_reviews(session, dataset),
     )
 
 
 @router.post("/datasets/{dataset_id}/reviews", dependencies=[Writes])
 def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: Caller) -> ReviewsOut:
     """Save verdicts on several samples; those overtaken by somebody else are named, the others stand."""
-    dataset = _ready(session, dataset_id)
+    dataset = _require_ready(session, dataset_id)
     verdicts.check_audit(session, dataset, body.audit_id)
     author = verdicts.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
     answer = ReviewsOut(saved=[], conflicts=[])
     for item in sorted(body.reviews, key=lambda item: item.position):
-        entry = _entry(dataset, item, position=item.position, seen=item.version)
+        entry = _make_entry(dataset, item, position=item.position, seen=item.version)
         try:
             answer.saved.append(review_out(dataset, verdicts.put(session, dataset, entry, author)))
         except Overtaken as error:
-            current = verdicts.of(session, dataset.id, [item.position]).get(item.position)
+            current = verdicts.find_reviews(session, dataset.id, [item.position]).get(item.position)
             answer.conflicts.append(
                 Conflict(
                     position=item.position,
@@ -90,7 +90,7 @@ def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: 
 def read_review(dataset_id: UUID, position: Position, session: Session, response: Response) -> ReviewOut:
     """Return a sample's verdict; its ETag is what a change must name in If-Match."""
     dataset = dataset_service.get(session, dataset_id)
-    return _tagged(response, review_out(dataset, verdicts.get(session, dataset, position)))
+    return _set_etag(response, review_out(dataset, verdicts.get(session, dataset, position)))
 
 
 @router.put("/datasets/{dataset_id}/samples/{position}/review", dependencies=[Writes])
@@ -105,14 +105,14 @@ def put_review(
     if_none_match: IfNoneMatch = None,
 ) -> ReviewOut:
     """Save a verdict: the first one of its sample, or with If-Match in place of the one that was seen."""
-    dataset = _ready(session, dataset_id)
+    dataset = _require_ready(session, dataset_id)
     verdicts.check_audit(session, dataset, body.audit_id)
     if if_none_match not in {None, "*"} or (if_match and if_none_match):
         raise Invalid("send If-None-Match: * for a first verdict, or If-Match with an ETag for a change")
-    seen = None if if_match is None else _version(if_match)
+    seen = None if if_match is None else _parse_version(if_match)
     author = verdicts.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
-    entry = _entry(dataset, body, position=position, seen=seen)
-    return _tagged(response, review_out(dataset, verdicts.put(session, dataset, entry, author)))
+    entry = _make_entry(dataset, body, position=position, seen=seen)
+    return _set_etag(response, review_out(dataset, verdicts.put(session, dataset, entry, author)))
 
 
 @router.delete("/datasets/{dataset_id}/samples/{position}/review", status_code=204, dependencies=[Writes])
@@ -120,7 +120,7 @@ def clear_review(
     dataset_id: UUID, position: Position, session: Session, if_match: Annotated[str, Header()]
 ) -> None:
     """Take a verdict back; If-Match names the one that was seen."""
-    verdicts.clear(session, dataset_service.get(session, dataset_id), position, seen=_version(if_match))
+    verdicts.clear(session, dataset_service.get(session, dataset_id), position, seen=_parse_version(if_match))
 
 
 @router.get("/audits/{audit_id}/review-progress", dependencies=[Reads])
@@ -129,8 +129,8 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
     audit = audit_service.succeeded(session, audit_id)
     verdicts.require_own_labels(audit)
     summary = audit.summary or {}
-    counted = review_progress.tally(session, audit)
-    upcoming = review_progress.next_share(session, audit, counted)
+    counted = review_progress.count_verdicts(session, audit)
+    upcoming = review_progress.estimate_next_share(session, audit, counted)
     expected = float(summary["expected_error_count"])
     left = max(0.0, expected - counted.expected_reviewed) * counted.calibration
     return ReviewProgress(
@@ -139,12 +139,12 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
         reviewed=sum(counted.verdicts.values()),
         errors=counted.errors,
         precision=counted.precision,
-        recent_precision=review_progress.recent_share(session, audit),
+        recent_precision=review_progress.measure_recent_share(session, audit),
         expected_errors=expected,
         expected_errors_left=left,
         calibration=counted.calibration,
         next_precision=upcoming,
-        advice=review_progress.advice(counted, upcoming),
+        advice=review_progress.advise(counted, upcoming),
     )
 
 
@@ -172,7 +172,8 @@ def read_similar(
             label=(dataset.class_names or [])[label],
             samples=[
                 SimilarSample(
-                    **sample_out(dataset, sample, None).model_dump(), features=_row(rows, sample.position)
+                    **sample_out(dataset, sample, None).model_dump(),
+                    features=_read_row(rows, sample.position),
                 )
                 for sample in found
             ],
@@ -180,36 +181,36 @@ def read_similar(
 
     return SimilarOut(
         feature_names=(dataset.statistics or {}).get("feature_names"),
-        features=_row(rows, position),
+        features=_read_row(rows, position),
         given=of_class(score.given_label),
         other=of_class(other),
     )
 
 
-def _row(rows: similar_samples.Rows | None, position: int) -> list[float | None] | None:
+def _read_row(rows: similar_samples.Rows | None, position: int) -> list[float | None] | None:
     if rows is None:
         return None
     return [None if math.isnan(value) else value for value in rows[position].tolist()]
 
 
-def _entry(dataset: Dataset, said: VerdictIn, *, position: int, seen: int | None) -> verdicts.Entry:
+def _make_entry(dataset: Dataset, said: VerdictIn, *, position: int, seen: int | None) -> verdicts.Entry:
     label = None if said.label is None else dataset_service.label_index(dataset.class_names, said.label)
     return verdicts.Entry(position=position, verdict=said.verdict, label=label, seen=seen)
 
 
-def _version(etag: str) -> int:
+def _parse_version(etag: str) -> int:
     match = ETAG.fullmatch(etag.strip())
     if match is None:
         raise Invalid(f"If-Match must be the ETag of a review, found {etag!r}")
     return int(match[1])
 
 
-def _tagged(response: Response, review: ReviewOut) -> ReviewOut:
+def _set_etag(response: Response, review: ReviewOut) -> ReviewOut:
     response.headers["ETag"] = f'"{review.version}"'
     return review
 
 
-def _ready(session: Session, dataset_id: UUID) -> Dataset:
+def _require_ready(session: Session, dataset_id: UUID) -> Dataset:
     dataset = dataset_service.get(session, dataset_id, keep=True)
     dataset_service.require_ready(dataset)
     return dataset

@@ -48,14 +48,14 @@ class TusRoute(OnceRoute):
         return versioned
 
 
-def spoken(
+def require_version(
     _: Annotated[Literal["1.0.0"], Header(alias="Tus-Resumable", description="the protocol's version")],
 ) -> None:
     """Ask for the version that `TusRoute` checks, so that the API's description has it."""
 
 
 router = APIRouter(prefix="/v1/datasets/{dataset_id}/uploads", tags=["datasets"], route_class=TusRoute)
-Spoken = Depends(spoken)
+Spoken = Depends(require_version)
 
 
 @router.options("", status_code=204, dependencies=[Reads])
@@ -76,7 +76,7 @@ def begin_upload(
     response: Response,
 ) -> None:
     """Begin the upload of one file; its bytes go to the Location by PATCH; it ends as a PUT does."""
-    asked = tus_protocol.metadata(metadata)
+    asked = tus_protocol.parse_metadata(metadata)
     if length == 0:
         raise Invalid("an upload needs at least one byte")
     if length > chosen.upload_max_bytes:
@@ -84,7 +84,7 @@ def begin_upload(
             f"an upload may have at most {chosen.upload_max_bytes} bytes, this one has {length}",
             max_bytes=chosen.upload_max_bytes,
         )
-    room = resumable_uploads.room_bytes(session, files, reserve_bytes=chosen.upload_reserve_bytes)
+    room = resumable_uploads.measure_room(session, files, reserve_bytes=chosen.upload_reserve_bytes)
     if length > room:
         raise NoSpace(f"there is room for {max(room, 0)} bytes, this upload has {length}")
     upload = resumable_uploads.create(
@@ -99,7 +99,7 @@ def begin_upload(
         most=chosen.upload_max_files,
     )
     response.headers["Location"] = f"/v1/datasets/{dataset_id}/uploads/{upload.id}"
-    response.headers.update(_expires(upload))
+    response.headers.update(_make_expiry_header(upload))
 
 
 @router.head("/{upload_id}", dependencies=[Reads, Spoken])
@@ -114,7 +114,7 @@ def read_upload(dataset_id: UUID, upload_id: UUID, session: Session, response: R
             "Cache-Control": "no-store",
         }
     )
-    response.headers.update(_expires(upload))
+    response.headers.update(_make_expiry_header(upload))
 
 
 @router.patch("/{upload_id}", status_code=204, openapi_extra=RAW_BODY, dependencies=[Writes, Spoken])
@@ -132,7 +132,7 @@ async def continue_upload(
     What arrived before a connection broke is kept, unless an `Upload-Checksum` covers the whole body.
     """
     tus_protocol.check_media_type(request.headers)
-    checksum = tus_protocol.Checksum.announced(request.headers)
+    checksum = tus_protocol.Checksum.read_announced(request.headers)
 
     def claim() -> tuple[Upload, int]:
         with opened.transaction() as session:
@@ -148,7 +148,7 @@ async def continue_upload(
     upload, writer = await run_in_threadpool(claim)
     if upload.finished_at is None:
         part = upload_bodies.Part(
-            path=resumable_uploads.path(files, upload),
+            path=resumable_uploads.locate_body(files, upload),
             offset=offset,
             size=upload.size,
             save_bytes=chosen.upload_save_bytes,
@@ -160,7 +160,10 @@ async def continue_upload(
             await run_in_threadpool(resumable_uploads.complete, opened, files, upload)
     return Response(
         status_code=204,
-        headers={"Upload-Offset": str(upload.size if upload.finished_at else reached), **_expires(upload)},
+        headers={
+            "Upload-Offset": str(upload.size if upload.finished_at else reached),
+            **_make_expiry_header(upload),
+        },
     )
 
 
@@ -170,8 +173,8 @@ def delete_upload(dataset_id: UUID, upload_id: UUID, opened: Opened, files: File
     with opened.transaction() as session:
         upload = resumable_uploads.get(session, dataset_id, upload_id, lock=True)
         resumable_uploads.remove(session, upload_id)
-    resumable_uploads.path(files, upload).unlink(missing_ok=True)
+    resumable_uploads.locate_body(files, upload).unlink(missing_ok=True)
 
 
-def _expires(upload: Upload) -> dict[str, str]:
+def _make_expiry_header(upload: Upload) -> dict[str, str]:
     return {"Upload-Expires": format_datetime(upload.expires_at.astimezone(UTC), usegmt=True)}

@@ -33,7 +33,7 @@ FORM_BODY = {
 }
 
 
-async def form(request: Request) -> dict[str, str]:
+async def read_form(request: Request) -> dict[str, str]:
     """Return the fields of an HTML form.
 
     Raises:
@@ -46,7 +46,7 @@ async def form(request: Request) -> dict[str, str]:
         raise Invalid(f"expected a form ({FORM}) of a few fields in UTF-8") from error
 
 
-Form = Annotated[dict[str, str], Depends(form)]
+Form = Annotated[dict[str, str], Depends(read_form)]
 OwnPage = Depends(require_own_page)
 
 
@@ -72,7 +72,7 @@ def log_in(fields: Form, request: Request, chosen: Chosen, opened: Unconfined) -
         )
         begun = activity_log.begin(session, key.workspace_id, act)
     request_log.run_after_answer(request.state, partial(activity_log.complete, opened, begun))
-    answer = RedirectResponse(local_path(fields.get("next", "/")), status_code=303)
+    answer = RedirectResponse(restrict_to_local(fields.get("next", "/")), status_code=303)
     answer.set_cookie(
         browser_sessions.COOKIE,
         cookie,
@@ -94,7 +94,7 @@ def log_out(request: Request, opened: Unconfined) -> RedirectResponse:
     return answer
 
 
-def local_path(path: str) -> str:
+def restrict_to_local(path: str) -> str:
     """Return a path of this service; anything that leads elsewhere becomes the front page."""
     plain = path.isascii() and path.isprintable() and "\\" not in path
     return path if plain and path.startswith("/") and not path.startswith("//") else "/"

@@ -18,7 +18,7 @@ from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError, Unauthorised
 from app.kinds.shown_kinds import describe_dataset
 from app.routes.shared.dependencies import Caller, Chosen, Reads, Session
-from app.routes.shared.rendering import audit_out, dataset_out
+from app.routes.shared.rendering import render_audit, render_dataset
 from app.tables import AuditStatus
 from app.web import audit_form as forms
 from app.web import pages
@@ -42,15 +42,15 @@ class PageRoute(APIRoute):
                 back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse(f"/login?next={quote(back, safe='')}", status_code=303)
             except ApiError as error:
-                return _refusal(error)
+                return _render_refusal(error)
             except UNAVAILABLE as error:
-                return _refusal(describe_outage(error))
+                return _render_refusal(describe_outage(error))
 
         return handled
 
 
-def _refusal(error: ApiError) -> Response:
-    page = pages.page("error.html", status=error.status, error=error.document(), caller=None)
+def _render_refusal(error: ApiError) -> Response:
+    page = pages.render_page("error.html", status=error.status, error=error.document(), caller=None)
     page.headers.update(error.headers)
     return page
 
@@ -63,13 +63,13 @@ Cursor = Annotated[str | None, Query(max_length=500)]
 def datasets_page(session: Session, chosen: Chosen, caller: Caller, cursor: Cursor = None) -> HTMLResponse:
     """List datasets and take a new one."""
     before = cursors.decode(cursor, UUID)
-    found = dataset_service.page(session, before=before[0] if before else None, limit=LISTED + 1)
+    found = dataset_service.list_datasets(session, before=before[0] if before else None, limit=LISTED + 1)
     shown = found[:LISTED]
-    files = dataset_service.files(session, [dataset.id for dataset in shown])
-    return pages.page(
+    files = dataset_service.list_files(session, [dataset.id for dataset in shown])
+    return pages.render_page(
         "datasets.html",
         caller=caller,
-        datasets=[dataset_out(dataset, files[dataset.id]) for dataset in shown],
+        datasets=[render_dataset(dataset, files[dataset.id]) for dataset in shown],
         next_cursor=cursors.encode(shown[-1].id) if len(found) > LISTED else None,
         upload_max_bytes=chosen.upload_max_bytes,
     )
@@ -81,13 +81,13 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
     dataset = dataset_service.get(session, dataset_id)
     made = audit_service.page(session, before=None, limit=LISTED, dataset_id=dataset_id)
     runs = audit_service.runs(session, [audit.id for audit in made])
-    return pages.page(
+    return pages.render_page(
         "dataset.html",
         caller=caller,
-        dataset=dataset_out(dataset, dataset_service.files(session, [dataset_id])[dataset_id]),
+        dataset=render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id]),
         appearance=describe_dataset(dataset),
-        problems=dataset_service.problems(session, dataset_id, after=-1, limit=SHOWN_PROBLEMS),
-        audits=[audit_out(audit, runs[audit.id], set()) for audit in made],
+        problems=dataset_service.list_problems(session, dataset_id, after=-1, limit=SHOWN_PROBLEMS),
+        audits=[render_audit(audit, runs[audit.id], set()) for audit in made],
     )
 
 
@@ -100,10 +100,10 @@ def audits_page(session: Session, caller: Caller, cursor: Cursor = None) -> HTML
     )
     shown = found[:LISTED]
     runs = audit_service.runs(session, [audit.id for audit in shown])
-    return pages.page(
+    return pages.render_page(
         "audits.html",
         caller=caller,
-        audits=[audit_out(audit, runs[audit.id], set()) for audit in shown],
+        audits=[render_audit(audit, runs[audit.id], set()) for audit in shown],
         next_cursor=cursors.encode(shown[-1].id) if len(found) > LISTED else None,
     )
 
@@ -113,10 +113,10 @@ def audit_form(dataset: UUID, session: Session, caller: Caller) -> HTMLResponse:
     """Offer the options of a new audit."""
     found = dataset_service.get(session, dataset)
     dataset_service.require_ready(found)
-    return pages.page(
+    return pages.render_page(
         "audit_new.html",
         caller=caller,
-        dataset=dataset_out(found, []),
+        dataset=render_dataset(found, []),
         methods=forms.methods(has_probabilities=found.probabilities is not None),
         options=forms.options(),
     )
@@ -127,13 +127,13 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
     """Show an audit: while it trains its progress, then what it found."""
     audit = audit_service.get(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
-    answer = audit_out(audit, audit_service.runs(session, [audit_id])[audit_id], set())
+    answer = render_audit(audit, audit_service.runs(session, [audit_id])[audit_id], set())
     template = "audit_result.html" if audit.status == AuditStatus.SUCCEEDED else "audit_live.html"
-    return pages.page(
+    return pages.render_page(
         template,
         caller=caller,
         audit=answer,
-        dataset=dataset_out(dataset, []),
+        dataset=render_dataset(dataset, []),
         appearance=describe_dataset(dataset),
         exports=EXPORTS,
     )
@@ -146,12 +146,12 @@ def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
     if audit.status != AuditStatus.SUCCEEDED or audit.configuration.get("rehearsal"):
         return RedirectResponse(f"/audits/{audit_id}", status_code=303)
     dataset = dataset_service.get(session, audit.dataset_id)
-    answer = audit_out(audit, audit_service.runs(session, [audit_id])[audit_id], set())
-    return pages.page(
+    answer = render_audit(audit, audit_service.runs(session, [audit_id])[audit_id], set())
+    return pages.render_page(
         "review.html",
         caller=caller,
         audit=answer,
-        dataset=dataset_out(dataset, []),
+        dataset=render_dataset(dataset, []),
         appearance=describe_dataset(dataset),
     )
 
@@ -159,4 +159,4 @@ def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
 @router.get("/login")
 def login_page(next_page: Annotated[str, Query(alias="next", max_length=2000)] = "/") -> HTMLResponse:
     """Ask for a key."""
-    return pages.page("login.html", caller=None, next_page=next_page)
+    return pages.render_page("login.html", caller=None, next_page=next_page)

@@ -30,18 +30,18 @@ bearer = HTTPBearer(auto_error=False, description="a key made by `limit-audit ke
 
 # These are coroutines, though they wait for nothing: for any other function FastAPI takes a thread, and a
 # request would change threads a dozen times, which costs more than what the functions do.
-async def given_settings() -> Settings:
+async def provide_settings() -> Settings:
     """Return this process's settings."""
     return get_settings()
 
 
-async def given_database() -> Database:
+async def provide_database() -> Database:
     """Return this process's database."""
     return get_serving_database()
 
 
-Chosen = Annotated[Settings, Depends(given_settings)]
-Unconfined = Annotated[Database, Depends(given_database)]
+Chosen = Annotated[Settings, Depends(provide_settings)]
+Unconfined = Annotated[Database, Depends(provide_database)]
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 
@@ -58,7 +58,7 @@ class Caller:
 LOCAL = Caller(workspace_id=DEFAULT_WORKSPACE, scope=Scope.ADMIN, name="local")
 
 
-async def called(
+async def admit_caller(
     request: Request, chosen: Chosen, opened: Unconfined, credentials: Bearer
 ) -> AsyncIterator[Caller]:
     """Let a caller through within its limits, for as long as the answer takes, and note what it changes.
@@ -72,31 +72,31 @@ async def called(
         TooMany: it asks for more than one key may.
 
     """
-    caller = await _known(request, chosen, opened, credentials)
+    caller = await _identify(request, chosen, opened, credentials)
     request.state.caller, request.state.confined = caller.name, opened.confined(caller.workspace_id)
     structlog.contextvars.bind_contextvars(caller=caller.name, **request.path_params)
-    with _within_limits(request, chosen, caller):
+    with _apply_limits(request, chosen, caller):
         if request.method not in SAFE_METHODS:
             await _record(request, opened, caller)
         yield caller
 
 
-Called = Annotated[Caller, Depends(called)]
+Called = Annotated[Caller, Depends(admit_caller)]
 
 
-async def _known(
+async def _identify(
     request: Request, chosen: Settings, opened: Database, credentials: HTTPAuthorizationCredentials | None
 ) -> Caller:
     if chosen.authentication == "none":
         require_loopback(request)
         return LOCAL
-    key = await run_in_threadpool(_shown_key, request, opened, credentials)
+    key = await run_in_threadpool(_find_key, request, opened, credentials)
     if key is None:
         raise Unauthorised("this key is unknown, expired or revoked")
     return Caller(workspace_id=key.workspace_id, scope=Scope(key.scope), name=key.name, key_id=key.id)
 
 
-def _shown_key(
+def _find_key(
     request: Request, opened: Database, credentials: HTTPAuthorizationCredentials | None
 ) -> ApiKey | None:
     cookie = request.cookies.get(browser_sessions.COOKIE)
@@ -138,7 +138,7 @@ def require_loopback(request: Request) -> None:
         )
 
 
-def _within_limits(request: Request, chosen: Settings, caller: Caller) -> AbstractContextManager[None]:
+def _apply_limits(request: Request, chosen: Settings, caller: Caller) -> AbstractContextManager[None]:
     if chosen.authentication == "none":
         return nullcontext()
     limiter: Limiter = request.app.state.limiter

@@ -17,13 +17,13 @@ from app.tables import Scope
 __all__ = ["Called", "Chosen"]
 
 
-async def callers_database(request: Request) -> Database:
+async def provide_confined_database(request: Request) -> Database:
     """Return the database as the caller may see it; a route that lets nobody through first has none."""
     confined: Database = request.state.confined
     return confined
 
 
-Opened = Annotated[Database, Depends(callers_database)]
+Opened = Annotated[Database, Depends(provide_confined_database)]
 
 
 def open_session(request: Request, opened: Opened) -> Iterator[OrmSession]:
@@ -42,12 +42,12 @@ def open_session(request: Request, opened: Opened) -> Iterator[OrmSession]:
 Session = Annotated[OrmSession, Depends(open_session, scope="function")]
 
 
-async def given_storage() -> Storage:
+async def provide_storage() -> Storage:
     """Return this process's storage."""
     return get_storage()
 
 
-Files = Annotated[Storage, Depends(given_storage)]
+Files = Annotated[Storage, Depends(provide_storage)]
 
 
 def require(scope: Scope) -> Callable[..., Coroutine[Any, Any, None]]:
@@ -61,7 +61,7 @@ def require(scope: Scope) -> Callable[..., Coroutine[Any, Any, None]]:
     return check
 
 
-async def key_name(caller: Called) -> str | None:
+async def provide_key_name(caller: Called) -> str | None:
     """Return the name of the caller's key, None where no key is asked for."""
     return None if caller.key_id is None else caller.name
 
@@ -69,7 +69,7 @@ async def key_name(caller: Called) -> str | None:
 Reads = Depends(require(Scope.READ))
 Writes = Depends(require(Scope.WRITE))
 Administers = Depends(require(Scope.ADMIN))
-Caller = Annotated[str | None, Depends(key_name)]
+Caller = Annotated[str | None, Depends(provide_key_name)]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Paging:
     cursor: str | None
 
 
-async def paging(
+async def provide_paging(
     limit: Annotated[int, Query(ge=1, le=500, description="most items of a page")] = 50,
     cursor: Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")] = None,
 ) -> Paging:
@@ -88,7 +88,7 @@ async def paging(
     return Paging(limit, cursor)
 
 
-Paged = Annotated[Paging, Depends(paging)]
+Paged = Annotated[Paging, Depends(provide_paging)]
 Position = Annotated[int, Path(ge=0, lt=2**31, description="0 .. N-1")]
 
 

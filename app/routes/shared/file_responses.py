@@ -22,7 +22,7 @@ class LocalFile(FileResponse):
     chunk_size = 256 * 1024
 
 
-def downloaded(*media_types: str) -> dict[int | str, dict[str, Any]]:
+def describe_download(*media_types: str) -> dict[int | str, dict[str, Any]]:
     """Describe a stored file's answers for the API's description."""
     content: dict[str, Any] = {name: {} for name in media_types}
     return {
@@ -33,7 +33,7 @@ def downloaded(*media_types: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def stored_file(
+def serve_file(
     request: Request, files: Storage, path: Path, *, etag: str, media_type: str, headers: dict[str, str]
 ) -> Response:
     """Return a file's answer; 304 where the client has it already. `headers` come beside ETag and length."""
@@ -44,7 +44,7 @@ def stored_file(
     if files.is_local:
         return LocalFile(path, media_type=media_type, headers=headers)
     size = files.size(path)
-    start, stop = _range(request, etag, size)
+    start, stop = _parse_range(request, etag, size)
     if start >= stop and size:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
     headers |= {"Accept-Ranges": "bytes", "Content-Length": str(stop - start)}
@@ -57,7 +57,7 @@ def stored_file(
     )
 
 
-def _range(request: Request, etag: str, size: int) -> tuple[int, int]:
+def _parse_range(request: Request, etag: str, size: int) -> tuple[int, int]:
     """Return which bytes are asked for; all where the header cannot be followed, as RFC 9110 allows."""
     match = ONE_RANGE.fullmatch(request.headers.get("range", ""))
     if match is None or not any(match.groups()) or request.headers.get("if-range", etag) != etag:

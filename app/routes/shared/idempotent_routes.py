@@ -90,14 +90,14 @@ class OnceRoute(APIRoute):
                 return await handle(request)
             if not KEY.fullmatch(key):
                 raise Invalid("the Idempotency-Key must be 1 to 255 printable ASCII characters, no spaces")
-            held = HeldTransaction(key, _fingerprint(request, await request.body()))
+            held = HeldTransaction(key, _make_fingerprint(request, await request.body()))
             setattr(request.state, HELD, held)
             try:
                 response = await handle(request)
                 await run_in_threadpool(held.commit, response)
             except Replayed as replayed:
                 await run_in_threadpool(held.roll_back, replayed)
-                return _again(replayed.stored)
+                return _replay(replayed.stored)
             except BaseException as error:
                 await run_in_threadpool(held.roll_back, error)
                 raise
@@ -106,11 +106,11 @@ class OnceRoute(APIRoute):
         return once
 
 
-def _fingerprint(request: Request, body: bytes) -> bytes:
+def _make_fingerprint(request: Request, body: bytes) -> bytes:
     said = (request.url.path, request.url.query, *(request.headers.get(name, "") for name in MEANINGFUL))
     return hashlib.sha256("\n".join(said).encode() + b"\n" + body).digest()
 
 
-def _again(stored: IdempotentAnswer) -> Response:
+def _replay(stored: IdempotentAnswer) -> Response:
     headers = (stored.headers or {}) | {"Idempotency-Replayed": "true"}
     return Response(stored.body, status_code=stored.status or 200, headers=headers)

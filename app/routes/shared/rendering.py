@@ -17,12 +17,12 @@ from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, RunStatus
 LARGE_FIGURES = frozenset({"transition_matrix", "confused_pairs", "budget"})
 
 
-def as_json(document: object) -> Response:
+def respond_json(document: object) -> Response:
     """Return a document that has the form it is declared to have: no model looks at it again."""
     return Response(to_json(document, inf_nan_mode="null"), media_type="application/json")
 
 
-def dataset_out(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut:
+def render_dataset(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut:
     """Return a dataset's answer."""
     return DatasetOut(
         **{
@@ -76,7 +76,7 @@ def run_out(run: Run) -> RunOut:
     )
 
 
-def audit_out(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> AuditOut:
+def render_audit(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> AuditOut:
     """Return an audit's answer."""
     return AuditOut(
         **{
@@ -86,7 +86,7 @@ def audit_out(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> Audi
                 "configuration", "theory", "provenance",
             )
         },
-        summary=_headlines(audit.summary),
+        summary=_select_headlines(audit.summary),
         cancel_requested=audit.cancel_requested_at is not None,
         fraction=audit_service.fraction(audit, runs),
         eta_seconds=audit_service.eta_seconds(runs),
@@ -97,7 +97,7 @@ def audit_out(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> Audi
     )  # fmt: skip
 
 
-def _headlines(summary: Json | None) -> Json | None:
+def _select_headlines(summary: Json | None) -> Json | None:
     """Return a summary without its large parts, which lists of audits must not repeat."""
     return summary and {name: value for name, value in summary.items() if name not in LARGE_FIGURES}
 

@@ -17,6 +17,6 @@ class MeanAbsoluteError:
 
     def __call__(self, outputs: Outputs, _: torch.Generator) -> Outcome:
         """Train with the batch's mean."""
-        targets_BK = limit.one_hot(outputs.labels_B, self._class_count)
+        targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)
         error_BK = targets_BK - outputs.classifier_logits_BK.softmax(1)
         return judged_by_classifier(outputs, error_BK.abs().sum(1).mean())

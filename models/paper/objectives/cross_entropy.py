@@ -38,14 +38,14 @@ class NoisyCrossEntropy:
     def __call__(self, outputs: Outputs, generator: torch.Generator) -> Outcome:
         """Train with a noisy g: the comparison that shows LIMIT to do more than add noise (sec. 4.1)."""
         logits_BK = outputs.classifier_logits_BK
-        targets_BK = limit.one_hot(outputs.labels_B, self._class_count)
+        targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)
         noisy_BK = limit.sample_gradient(
-            limit.cross_entropy_gradient(logits_BK.detach(), targets_BK),
+            limit.compute_cross_entropy_gradient(logits_BK.detach(), targets_BK),
             gradient_model=self._noise_model,
             noise_lambda=self._noise_lambda,
             generator=generator,
         )
-        return judged_by_classifier(outputs, limit.surrogate_loss(logits_BK, noisy_BK))
+        return judged_by_classifier(outputs, limit.compute_surrogate_loss(logits_BK, noisy_BK))
 
 
 def noise_lambda(deviation: float, noise_model: GradientModel) -> float:

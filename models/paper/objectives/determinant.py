@@ -24,7 +24,7 @@ class DeterminantMutualInformation:
 
     def __call__(self, outputs: Outputs, _: torch.Generator) -> Outcome:
         """Train with the batch's determinant."""
-        targets_BK = limit.one_hot(outputs.labels_B, self._class_count).double()
+        targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count).double()
         confusion_KK = targets_BK.T @ outputs.classifier_logits_BK.double().softmax(1)
         loss = -torch.log(torch.linalg.det(confusion_KK).abs() + OFFSET)
         return judged_by_classifier(outputs, loss.float())

@@ -25,19 +25,19 @@ class Limit:
         """Follow Alg. 1: predict the gradient, train f with it, and q to predict it better."""
         logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
         assert logits_b_BK is not None
-        targets_BK = limit.one_hot(outputs.labels_B, self._config.class_count)
-        gradient_BK = limit.cross_entropy_gradient(logits_a_BK.detach(), targets_BK)
-        predicted_BK = limit.predicted_gradient(logits_a_BK, logits_b_BK)
+        targets_BK = limit.encode_one_hot(outputs.labels_B, self._config.class_count)
+        gradient_BK = limit.compute_cross_entropy_gradient(logits_a_BK.detach(), targets_BK)
+        predicted_BK = limit.compute_predicted_gradient(logits_a_BK, logits_b_BK)
         if self._gradient_model is None:
-            loss_B = limit.categorical_predictor_loss(
+            loss_B = limit.compute_categorical_predictor_loss(
                 logits_b_BK, outputs.labels_B, predicted_BK, beta=self._config.beta
             )
         else:
-            loss_B = limit.predictor_loss(
+            loss_B = limit.compute_predictor_loss(
                 predicted_BK, gradient_BK, gradient_model=self._gradient_model, beta=self._config.beta
             )
         return Outcome(
-            classifier_loss=limit.surrogate_loss(logits_a_BK, self._used(predicted_BK, generator)),
+            classifier_loss=limit.compute_surrogate_loss(logits_a_BK, self._used(predicted_BK, generator)),
             predictor_loss=loss_B.mean(),
             gradient_norm_B=torch.linalg.vector_norm(predicted_BK.detach(), dim=1),
             judge_logits_BK=logits_b_BK.detach(),

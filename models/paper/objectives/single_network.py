@@ -9,10 +9,10 @@ from models.paper.objectives.objective import Outcome, Outputs
 def judged_by_classifier(outputs: Outputs, loss: Tensor) -> Outcome:
     """Return the outcome whose distance ||y - s(a)|| is also the norm of the cross-entropy gradient g."""
     logits_BK = outputs.classifier_logits_BK.detach()
-    targets_BK = limit.one_hot(outputs.labels_B, logits_BK.shape[1])
+    targets_BK = limit.encode_one_hot(outputs.labels_B, logits_BK.shape[1])
     return Outcome(
         classifier_loss=loss,
         predictor_loss=None,
-        gradient_norm_B=limit.distance(logits_BK, targets_BK),
+        gradient_norm_B=limit.measure_distance(logits_BK, targets_BK),
         judge_logits_BK=logits_BK,
     )

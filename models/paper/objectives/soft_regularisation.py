@@ -30,7 +30,7 @@ class SoftRegularisation:
         """Train f with cross-entropy and penalty, and q with the penalty."""
         logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
         assert logits_b_BK is not None
-        targets_BK = limit.one_hot(outputs.labels_B, self._class_count)
+        targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)
         squared_z_B = outputs.features_BD.float().square().sum(1)
         penalty_of_f = self._penalty(squared_z_B, logits_a_BK.softmax(1), logits_b_BK.detach(), targets_BK)
         fixed_s_a_BK = logits_a_BK.detach().softmax(1)

@@ -25,7 +25,7 @@ from app.infra.errors import NotFound
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.main import create_app
-from app.routes.shared.callers import given_settings as get_settings
+from app.routes.shared.callers import provide_settings as get_settings
 from app.tables import Audit, Dataset, Scope
 from tests.builders.full_workspace import store_full_workspace
 

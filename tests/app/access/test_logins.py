@@ -12,8 +12,8 @@ from app.access import keys
 from app.access.browser_sessions import COOKIE
 from app.infra.database import Database
 from app.infra.settings import Settings
-from app.routes.service.login_routes import local_path
-from app.routes.shared.callers import given_settings as get_settings
+from app.routes.service.login_routes import restrict_to_local
+from app.routes.shared.callers import provide_settings as get_settings
 from app.tables import Login, Scope
 
 HERE = {"Origin": "http://127.0.0.1"}
@@ -116,4 +116,4 @@ def test_over_tls_the_cookie_is_secure(browser: TestClient, key: tuple[UUID, str
     "path", ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "x", "", "/é"]
 )
 def test_the_login_leads_nowhere_else(path: str) -> None:
-    assert local_path(path) == "/"
+    assert restrict_to_local(path) == "/"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.client import ClientError
-from app.client.sources import files_of
+from app.client.sources import prepare_files
 
 
 def test_a_folder_becomes_a_zip_of_what_is_visible(tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_a_folder_becomes_a_zip_of_what_is_visible(tmp_path: Path) -> None:
         file = tmp_path / "pets" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(name.encode())
-    with files_of(tmp_path / "pets", {}) as (name, files):
+    with prepare_files(tmp_path / "pets", {}) as (name, files):
         assert (name, [file.name for file in files]) == ("pets", ["pets.zip"])
         with zipfile.ZipFile(files[0]) as archive:
             assert archive.namelist() == ["cat/1.png", "cat/2.png", "dog/1.png"]
@@ -25,7 +25,7 @@ def test_a_folder_becomes_a_zip_of_what_is_visible(tmp_path: Path) -> None:
 
 def test_arrays_become_an_npz_without_objects() -> None:
     labels = ["cat", "dog", "cat"]
-    with files_of(np.zeros((3, 8, 8), np.uint8), {"y": labels, "ids": np.arange(3)}) as (name, files):
+    with prepare_files(np.zeros((3, 8, 8), np.uint8), {"y": labels, "ids": np.arange(3)}) as (name, files):
         assert (name, files[0].name) == ("arrays", "arrays.npz")
         with np.load(files[0], allow_pickle=False) as found:
             assert found["x"].shape == (3, 8, 8)
@@ -36,7 +36,7 @@ def test_arrays_become_an_npz_without_objects() -> None:
 def test_files_go_as_they_are(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("x,label\n1,a\n")
-    with files_of(str(file), {}) as (name, files):
+    with prepare_files(str(file), {}) as (name, files):
         assert (name, files) == ("a.csv", [file])
 
 
@@ -55,5 +55,5 @@ def test_what_cannot_be_uploaded_is_refused_with_a_sentence(
     tmp_path: Path, make: object, sentence: str
 ) -> None:
     source, arrays = make(tmp_path)  # type: ignore[operator]
-    with pytest.raises(ClientError, match=sentence), files_of(source, arrays):
+    with pytest.raises(ClientError, match=sentence), prepare_files(source, arrays):
         pass

@@ -106,10 +106,10 @@ def test_a_body_that_the_disk_cannot_hold_is_refused(api: TestClient, chosen: Se
 
 
 def limit(chosen: Settings, **changes: int) -> dict[object, object]:
-    from app.routes.shared.callers import given_settings  # noqa: PLC0415
+    from app.routes.shared.callers import provide_settings  # noqa: PLC0415
 
     changed = chosen.model_copy(update=changes)
-    return {given_settings: lambda: changed}
+    return {provide_settings: lambda: changed}
 
 
 def test_an_empty_body_is_refused(api: TestClient) -> None:

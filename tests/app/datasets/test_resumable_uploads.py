@@ -17,7 +17,7 @@ from app.infra.errors import WrongState
 from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.routes.shared.callers import given_settings as get_settings
+from app.routes.shared.callers import provide_settings as get_settings
 from app.tables import Upload
 
 BODY = b"a,label\n1,x\n" * 500

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from app.infra.database import Database, _build_options
 from app.infra.schema_upgrade import _list_revisions
 from app.routes.audits import event_routes
-from app.routes.shared.callers import given_database
+from app.routes.shared.callers import provide_database
 from tests.app.access.test_access import PUBLIC, House, every_route, house
 
 __all__ = ["house"]
@@ -24,7 +24,7 @@ NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:9/nothing"
 def gone(house: House) -> Iterator[House]:
     """Take the database away from a service that has one of everything."""
     away = Database(NOWHERE, lambda *_: None)
-    house.api.app.dependency_overrides[given_database] = lambda: away  # type: ignore[attr-defined]
+    house.api.app.dependency_overrides[provide_database] = lambda: away  # type: ignore[attr-defined]
     yield house
     away.dispose()
 
@@ -111,7 +111,7 @@ def test_readiness_knows_tables_that_are_too_old(
             with old.engine.begin() as connection:
                 connection.execute(text("CREATE TABLE alembic_version (version_num text)"))
                 connection.execute(text("INSERT INTO alembic_version VALUES (:found)"), {"found": found})
-        api.app.dependency_overrides[given_database] = lambda: old  # type: ignore[attr-defined]
+        api.app.dependency_overrides[provide_database] = lambda: old  # type: ignore[attr-defined]
         checks = api.get("/v1/health/ready").json()["checks"]
         assert said in checks["migrations"]
         assert checks["database"] == "ok"

@@ -21,7 +21,7 @@ from app.infra.database import Database
 from app.infra.logs import configure_logging, remove_secrets
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.routes.shared.callers import given_settings as get_settings
+from app.routes.shared.callers import provide_settings as get_settings
 from app.tables import Dataset, DatasetStatus, Run, RunStatus, Scope, Total, Totalled
 from tests.builders.stored_rows import store_audit, store_ready_dataset
 

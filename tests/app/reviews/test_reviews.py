@@ -13,8 +13,8 @@ from app.infra.errors import Overtaken
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.reviews import verdicts as reviews
-from app.reviews.review_progress import Tally, advice
-from app.routes.shared.callers import given_settings as get_settings
+from app.reviews.review_progress import Tally, advise
+from app.routes.shared.callers import provide_settings as get_settings
 from app.tables import Audit, Dataset, Run, Scope, Verdict
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
@@ -230,7 +230,7 @@ def test_advice_follows_what_the_next_samples_are_worth(
     decided: int, upcoming: float | None, expected: str
 ) -> None:
     verdicts = {"keep": decided, "relabel": 0, "drop": 0, "unsure": 3}
-    assert advice(Tally(verdicts=verdicts, expected_decided=1, expected_reviewed=1), upcoming) == expected
+    assert advise(Tally(verdicts=verdicts, expected_decided=1, expected_reviewed=1), upcoming) == expected
 
 
 def test_a_rehearsal_cannot_be_reviewed(api: TestClient, database: Database, dataset: Dataset) -> None:

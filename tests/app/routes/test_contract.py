@@ -19,7 +19,7 @@ from app.access import keys
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.routes.shared.callers import given_settings
+from app.routes.shared.callers import provide_settings
 from app.tables import Scope
 from tests.builders.full_workspace import store_full_workspace
 from tests.hostile import contract
@@ -65,7 +65,7 @@ def test_every_answer_is_one_that_the_document_knows(
         "requests_per_second": 1e6,
     }
     told = chosen.model_copy(update=asking)
-    api.app.dependency_overrides[given_settings] = lambda: told  # type: ignore[attr-defined]
+    api.app.dependency_overrides[provide_settings] = lambda: told  # type: ignore[attr-defined]
     made = [store_full_workspace(database, storage) for _ in range(HOUSES)]
     with database.transaction() as session:
         secret = keys.create(session, name="a", scope=Scope.ADMIN, expires_at=None)[1]

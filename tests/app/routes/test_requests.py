@@ -14,7 +14,7 @@ from app.infra.database import Database
 from app.infra.errors import NotFound
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.routes.shared.callers import given_settings as get_settings
+from app.routes.shared.callers import provide_settings as get_settings
 from app.tables import Scope
 from tests.builders.stored_rows import store_ready_dataset
 

@@ -12,7 +12,7 @@ from app.access import keys
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.routes.shared.callers import given_settings as get_settings
+from app.routes.shared.callers import provide_settings as get_settings
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Problem, Scope
 from app.web import assets, audit_form
 from app.web import pages as rendering
@@ -190,10 +190,10 @@ def test_a_key_opens_the_pages_and_logging_out_closes_them(guarded: TestClient, 
     [(0, "0 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7260, "2 h 1 min"), (None, "\N{EN DASH}")],
 )
 def test_lengths_of_time_are_for_people(value: float | None, text: str) -> None:
-    assert rendering.duration(value) == text
+    assert rendering.format_duration(value) == text
 
 
 def test_numbers_are_for_people() -> None:
     assert rendering.count(1234567) == "1\u202f234\u202f567"
-    assert rendering.percent(0.1234) == "12.3\u202f%"
-    assert [rendering.size(value) for value in (999, 1500, 2e9)] == ["999 B", "1.5 kB", "2.0 GB"]
+    assert rendering.format_percent(0.1234) == "12.3\u202f%"
+    assert [rendering.format_size(value) for value in (999, 1500, 2e9)] == ["999 B", "1.5 kB", "2.0 GB"]

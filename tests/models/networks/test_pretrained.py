@@ -27,7 +27,7 @@ def test_features_are_what_the_head_would_take(name: str, tmp_path: Path) -> Non
     file = weights(tmp_path, name)
     network = pretrained.load(name, file)
     done: list[int] = []
-    found = pretrained.features(PICTURES, network, side=64, device="cpu", on_batch=done.append)
+    found = pretrained.extract_features(PICTURES, network, side=64, device="cpu", on_batch=done.append)
     assert (found.shape, found.dtype, done) == ((3, BACKBONES[name].width), np.float32, [3])
     whole = get_model(name, weights=None).eval()
     whole.load_state_dict(torch.load(file, weights_only=True))
@@ -35,7 +35,7 @@ def test_features_are_what_the_head_would_take(name: str, tmp_path: Path) -> Non
     taken: list[torch.Tensor] = []
     head.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
     with torch.no_grad():
-        whole(pretrained._prepared(torch.from_numpy(PICTURES), 64))  # noqa: SLF001
+        whole(pretrained._prepare_pictures(torch.from_numpy(PICTURES), 64))  # noqa: SLF001
     assert found == pytest.approx(taken[0].flatten(1).numpy(), abs=1e-4)
 
 
@@ -49,7 +49,7 @@ def test_every_backbone_leaves_out_its_head_and_nothing_else() -> None:
 
 
 def test_grey_pictures_are_seen_in_three_colours() -> None:
-    prepared = pretrained._prepared(torch.full((1, 8, 8, 1), 255, dtype=torch.uint8), 16)  # noqa: SLF001
+    prepared = pretrained._prepare_pictures(torch.full((1, 8, 8, 1), 255, dtype=torch.uint8), 16)  # noqa: SLF001
     assert prepared.shape == (1, 3, 16, 16)
     assert prepared[0, :, 0, 0].tolist() == pytest.approx(
         [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225]

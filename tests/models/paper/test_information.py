@@ -9,7 +9,7 @@ from models.paper import information
 
 
 def least_error(bits: float, *, noise_rate: float = 0.8, class_count: int = 10) -> float:
-    return information.least_training_error(
+    return information.bound_training_error(
         information_per_sample=bits, noise_rate=noise_rate, class_count=class_count
     )
 
@@ -49,13 +49,13 @@ def test_least_error_is_where_fanos_inequality_becomes_an_equation(p: float, bit
 @given(st.floats(0.0, 0.8), st.floats(0.01, 2.0))
 def test_both_directions_are_one_bound(p: float, bits: float) -> None:
     r = least_error(bits, noise_rate=p)
-    back = information.least_information(training_error=r, noise_rate=p, class_count=10)
+    back = information.bound_information(training_error=r, noise_rate=p, class_count=10)
     assert back == pytest.approx(min(bits, information.label_entropy(noise_rate=p, class_count=10)), abs=1e-6)
 
 
 def test_learning_no_noise_needs_no_memory_and_fitting_it_all_needs_every_bit() -> None:
     bits = [
-        information.least_information(training_error=error, noise_rate=0.8, class_count=10)
+        information.bound_information(training_error=error, noise_rate=0.8, class_count=10)
         for error in (0.8, 0.4051, 0.0)
     ]
     # The last is h(0.8) + 0.8 log2(9) = 0.7219 + 2.5359.
@@ -64,11 +64,13 @@ def test_learning_no_noise_needs_no_memory_and_fitting_it_all_needs_every_bit() 
 
 def test_proposition_1_by_hand() -> None:
     # d = 10, L^2 = 0.3, sigma^2 = 0.01: 5 log2(1 + 0.3 / 0.1) = 10 bits.
-    assert information.gradient_information(squared_norm=0.3, dimension=10, noise_variance=0.01) == (
+    assert information.bound_gradient_information(squared_norm=0.3, dimension=10, noise_variance=0.01) == (
         pytest.approx(10.0)
     )
-    assert information.gradient_information(squared_norm=0.0, dimension=10, noise_variance=0.01) == 0.0
-    assert information.gradient_information(squared_norm=0.1, dimension=10, noise_variance=0.0) == math.inf
+    assert information.bound_gradient_information(squared_norm=0.0, dimension=10, noise_variance=0.01) == 0.0
+    assert (
+        information.bound_gradient_information(squared_norm=0.1, dimension=10, noise_variance=0.0) == math.inf
+    )
 
 
 def test_proposition_1_bounds_what_a_gaussian_channel_tells() -> None:
@@ -79,18 +81,18 @@ def test_proposition_1_bounds_what_a_gaussian_channel_tells() -> None:
     mixture = (normal[0] + normal[1]) / 2
     entropy_of_mixture = -np.trapezoid(mixture * np.log2(mixture), x)
     told = entropy_of_mixture - 0.5 * math.log2(2 * math.pi * math.e * 4)
-    bound = information.gradient_information(squared_norm=1.0, dimension=1, noise_variance=4.0)
+    bound = information.bound_gradient_information(squared_norm=1.0, dimension=1, noise_variance=4.0)
     assert 0.9 * bound < told < bound
 
 
 def test_information_adds_up_over_epochs() -> None:
-    totals = information.cumulated_information([0.3, 0.0, 0.1], dimension=10, noise_variance=0.01)
+    totals = information.accumulate_information([0.3, 0.0, 0.1], dimension=10, noise_variance=0.01)
     assert totals == pytest.approx([10.0, 10.0, 15.0])
 
 
 def test_generalisation_gap_by_hand() -> None:
     # sigma = 1/2, I = 1 bit = ln 2 nats per sample: sqrt(2 / 4 * ln 2).
-    gap = information.generalisation_gap(information=500.0, sample_count=500, sub_gaussian=0.5)
+    gap = information.bound_generalisation_gap(information=500.0, sample_count=500, sub_gaussian=0.5)
     assert gap == pytest.approx(math.sqrt(math.log(2) / 2))
 
 

@@ -31,7 +31,9 @@ def outcome(method: str, a: torch.Tensor, b: torch.Tensor | None, **numbers: obj
 def test_cross_entropy_gradient_is_what_autograd_finds() -> None:
     a = A.clone().requires_grad_()
     torch.nn.functional.cross_entropy(a, LABELS, reduction="sum").backward()
-    torch.testing.assert_close(limit.cross_entropy_gradient(A, limit.one_hot(LABELS, 3)), a.grad)
+    torch.testing.assert_close(
+        limit.compute_cross_entropy_gradient(A, limit.encode_one_hot(LABELS, 3)), a.grad
+    )
 
 
 @pytest.mark.parametrize("method", ["limit_g", "limit_l"])
@@ -45,8 +47,10 @@ def test_classifier_receives_the_predicted_gradient_over_the_batch_size(method: 
 
 def test_surrogate_with_the_true_gradient_is_cross_entropy_training() -> None:
     a = A.clone().requires_grad_()
-    targets = limit.one_hot(LABELS, 3)
-    (ours,) = torch.autograd.grad(limit.surrogate_loss(a, limit.cross_entropy_gradient(a, targets)), a)
+    targets = limit.encode_one_hot(LABELS, 3)
+    (ours,) = torch.autograd.grad(
+        limit.compute_surrogate_loss(a, limit.compute_cross_entropy_gradient(a, targets)), a
+    )
     (reference,) = torch.autograd.grad(torch.nn.functional.cross_entropy(a, LABELS), a)
     torch.testing.assert_close(ours, reference)
 
@@ -74,17 +78,17 @@ def test_laplace_error_is_twice_the_missing_probability() -> None:
 
 
 def test_distance_is_that_of_labels_and_predictor_whatever_the_classifier_says() -> None:
-    targets = limit.one_hot(LABELS, 3)
+    targets = limit.encode_one_hot(LABELS, 3)
     expected = np.linalg.norm(np.eye(3)[LABELS] - numpy_softmax(B), axis=1)
-    np.testing.assert_allclose(limit.distance(B, targets), expected, rtol=1e-6)
+    np.testing.assert_allclose(limit.measure_distance(B, targets), expected, rtol=1e-6)
     for a in (A, -A, 10 * A):
-        error = limit.predicted_gradient(a, B) - limit.cross_entropy_gradient(a, targets)
+        error = limit.compute_predicted_gradient(a, B) - limit.compute_cross_entropy_gradient(a, targets)
         np.testing.assert_allclose(error.norm(dim=1), expected, rtol=1e-5)
 
 
 def test_distance_reaches_both_ends_of_its_range() -> None:
     sure = torch.tensor([[200.0, 0.0, 0.0], [200.0, 0.0, 0.0]])
-    distances = limit.distance(sure, limit.one_hot(LABELS, 3))
+    distances = limit.measure_distance(sure, limit.encode_one_hot(LABELS, 3))
     assert distances.tolist() == pytest.approx([0.0, MAXIMUM_DISTANCE])
 
 

@@ -168,7 +168,7 @@ def test_epochs_report_the_mean_square_of_the_gradient_norm(blobs: Samples, conf
     result = train(points, labels, class_count=3, config=config, on_progress=remember)
     norm = result.signals.predicted_gradient_norm.astype(np.float64)
     assert records[0].squared_gradient_norm == pytest.approx((norm**2).mean(), rel=1e-5)
-    bits = information.gradient_information(
+    bits = information.bound_gradient_information(
         squared_norm=records[0].squared_gradient_norm, dimension=3, noise_variance=0.01
     )
     assert bits > 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.paper.limit import one_hot
+from models.paper.limit import encode_one_hot
 from models.paper.objectives import Outcome
 from models.training.signal_recorder import SignalRecorder
 
@@ -45,7 +45,7 @@ def test_one_judgement_is_reported_as_it_is() -> None:
     assert result.margin[[2, 0]].tolist() == [1.0, -3.0]
     np.testing.assert_allclose(result.given_label_probability[[2, 0]], [p[0, 0], p[1, 2]], rtol=1e-6)
     np.testing.assert_allclose(result.loss[[2, 0]], [-math.log(p[0, 0]), -math.log(p[1, 2])], rtol=1e-5)
-    expected = np.linalg.norm(one_hot(LABELS, 4).numpy() - p, axis=1)
+    expected = np.linalg.norm(encode_one_hot(LABELS, 4).numpy() - p, axis=1)
     np.testing.assert_allclose(result.distance_average[[2, 0]], expected, rtol=1e-6)
     np.testing.assert_allclose(result.predicted_gradient_norm[[2, 0]], [0.1, 0.2], rtol=1e-6)
     assert result.top_labels_N3[2].tolist() == [0, 1, 2]
@@ -64,7 +64,7 @@ def test_averages_weigh_later_epochs_more(decay: float, weights: tuple[float, fl
     best = np.argsort(-p[1])[:3]
     assert result.top_labels_N3[0].tolist() == best.tolist()
     np.testing.assert_allclose(result.top_probabilities_N3[0], p[1, best], rtol=1e-6)
-    last = np.linalg.norm(one_hot(LABELS, 4).numpy() - softmax(SECOND), axis=1)
+    last = np.linalg.norm(encode_one_hot(LABELS, 4).numpy() - softmax(SECOND), axis=1)
     np.testing.assert_allclose(result.distance_last[[2, 0]], last, rtol=1e-6)
 
 

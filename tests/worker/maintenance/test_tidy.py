@@ -56,7 +56,7 @@ def begun(database: Database, storage: Storage, *, received: bytes, sha256: str 
             most=5,
         )
         upload.offset = len(received)
-    file = resumable_uploads.path(storage, upload)
+    file = resumable_uploads.locate_body(storage, upload)
     file.parent.mkdir(parents=True)
     file.write_bytes(received)
     return upload
@@ -80,7 +80,7 @@ def test_a_whole_upload_that_was_not_registered_becomes_a_file(
     assert sent == [(Task.INGEST, upload.dataset_id)]
     assert storage.upload(upload.dataset_id, "rows.csv").read_bytes() == BODY
     with database.transaction() as session:
-        file = dataset_service.files(session, [upload.dataset_id])[upload.dataset_id][0]
+        file = dataset_service.list_files(session, [upload.dataset_id])[upload.dataset_id][0]
     assert file.sha256 == hashlib.sha256(BODY).hexdigest()
 
 
@@ -93,8 +93,8 @@ def test_an_expired_upload_goes_with_its_bytes_and_a_living_one_stays(
     tidy(database, storage, chosen)
     with database.transaction() as session:
         assert session.scalars(select(Upload.id)).all() == [kept.id]
-    assert not resumable_uploads.path(storage, gone).exists()
-    assert resumable_uploads.path(storage, kept).exists()
+    assert not resumable_uploads.locate_body(storage, gone).exists()
+    assert resumable_uploads.locate_body(storage, kept).exists()
 
 
 def test_an_expired_upload_keeps_its_bytes_until_the_deletion_of_its_row_is_committed(
@@ -112,11 +112,11 @@ def test_an_expired_upload_keeps_its_bytes_until_the_deletion_of_its_row_is_comm
             tidy(database, storage, chosen)
     with database.transaction() as session:
         assert session.scalars(select(Upload.id)).all() == [upload.id]
-    assert resumable_uploads.path(storage, upload).read_bytes() == BODY[:9]
+    assert resumable_uploads.locate_body(storage, upload).read_bytes() == BODY[:9]
     tidy(database, storage, chosen)
     with database.transaction() as session:
         assert session.scalars(select(Upload.id)).all() == []
-    assert not resumable_uploads.path(storage, upload).exists()
+    assert not resumable_uploads.locate_body(storage, upload).exists()
 
 
 def test_a_dataset_that_was_begun_and_given_up_is_deleted(
@@ -132,7 +132,7 @@ def test_a_dataset_that_was_begun_and_given_up_is_deleted(
     long_ago = func.now() - timedelta(seconds=chosen.upload_expiry_seconds + 1)
     with database.transaction() as session:
         session.execute(update(Dataset).values(created_at=long_ago))
-        for file in dataset_service.files(session, [UUID(given_up)])[UUID(given_up)]:
+        for file in dataset_service.list_files(session, [UUID(given_up)])[UUID(given_up)]:
             file.uploaded_at = long_ago  # type: ignore[assignment]
     tidy(database, storage, chosen)
     with database.transaction() as session:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders.fake_gpus import write_nvidia_smi
 from worker.processes import fleet
-from worker.processes.fleet import Fleet, Gpu, Member, gpus, members
+from worker.processes.fleet import Fleet, Gpu, Member, list_gpus, plan_members
 
 TWO_GPUS = "#!/bin/sh\necho '0, GPU-aa, 23034'\necho '1, GPU-bb, 81559'\n"
 
@@ -19,18 +19,18 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("driver")
 def test_there_is_a_worker_for_every_gpu_and_it_sees_that_one_alone() -> None:
-    assert gpus() == [
+    assert list_gpus() == [
         Gpu(index=0, uuid="GPU-aa", memory_mib=23034),
         Gpu(index=1, uuid="GPU-bb", memory_mib=81559),
     ]
-    workers = members(gpus())
+    workers = plan_members(list_gpus())
     assert [worker.name for worker in workers] == ["gpu0", "gpu1"]
     assert workers[1].environment == {"CUDA_VISIBLE_DEVICES": "GPU-bb"}
 
 
 def test_gpus_may_train_each_run_together() -> None:
     found = [Gpu(index=index, uuid=f"GPU-{index}", memory_mib=23034) for index in range(3)]
-    pair, rest = members(found, gpus_per_run=2)
+    pair, rest = plan_members(found, gpus_per_run=2)
     assert pair.environment == {
         "CUDA_VISIBLE_DEVICES": "GPU-0,GPU-1",
         "LIMIT_AUDIT_DEVICES": "cuda:0,cuda:1",
@@ -44,13 +44,13 @@ def test_gpus_that_are_hidden_from_the_process_get_no_worker(
     monkeypatch: pytest.MonkeyPatch, visible: str
 ) -> None:
     monkeypatch.setenv(fleet.VISIBLE, visible)
-    assert [gpu.index for gpu in gpus()] == [1]
+    assert [gpu.index for gpu in list_gpus()] == [1]
 
 
 def test_a_driver_that_fails_means_no_gpu_and_one_worker_trains_on_the_processors(driver: Path) -> None:
     driver.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'\nexit 9\n")
-    assert gpus() == []
-    (worker,) = members([])
+    assert list_gpus() == []
+    (worker,) = plan_members([])
     assert worker.environment["CUDA_VISIBLE_DEVICES"] == ""
 
 
@@ -66,12 +66,12 @@ def test_processors_train_with_as_many_threads_as_the_container_has_cores(
     monkeypatch.setattr(fleet.os, "cpu_count", lambda: 16)
     if quota is not None:
         (tmp_path / "cpu.max").write_text(quota)
-    assert members([])[0].environment[fleet.THREADS] == str(expected)
+    assert plan_members([])[0].environment[fleet.THREADS] == str(expected)
 
 
 def test_the_number_of_threads_may_be_set_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(fleet.THREADS, "3")
-    assert members([])[0].environment[fleet.THREADS] == "3"
+    assert plan_members([])[0].environment[fleet.THREADS] == "3"
 
 
 def test_a_gpu_that_is_required_and_missing_is_explained(
@@ -102,7 +102,7 @@ def test_a_worker_that_dies_is_started_again_and_all_end_together(monkeypatch: p
     monkeypatch.setattr(fleet, "RESTART_SECONDS", 0.01)
     brief, patient = Brief(name="brief", environment={}), Patient(name="patient", environment={})
     started = []
-    tend = brief.tend
+    tend = brief.check_on
 
     def counted() -> None:
         before = brief.process

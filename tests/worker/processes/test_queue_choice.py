@@ -20,7 +20,7 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def queues(chosen: Settings, **told: str) -> list[str]:
-    return queue_choice.queues(chosen.model_copy(update=told))
+    return queue_choice.choose_queues(chosen.model_copy(update=told))
 
 
 @pytest.mark.usefixtures("driver")

@@ -14,7 +14,7 @@ from app.infra.database import Database
 from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.routes.shared.callers import given_database
+from app.routes.shared.callers import provide_database
 from app.tables import Dataset, Run, RunStatus
 from tests.builders.stored_rows import store_ready_dataset
 from worker.jobs.heartbeat import HandedBack
@@ -51,7 +51,7 @@ def dataset(database: Database, storage: Storage) -> Dataset:
 @pytest.fixture
 def start(api: TestClient, database: Database, dataset: Dataset) -> Callable[..., Any]:
     def started(**configuration: object) -> Any:  # noqa: ANN401 - an answer
-        api.app.dependency_overrides[given_database] = lambda: database  # type: ignore[attr-defined]
+        api.app.dependency_overrides[provide_database] = lambda: database  # type: ignore[attr-defined]
         return api.post("/v1/audits", json={"dataset_id": str(dataset.id), "configuration": configuration})
 
     return started
