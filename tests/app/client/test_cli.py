@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from app.cli.root import cli
+from app.exports.registry import EXPORTS
 
 if TYPE_CHECKING:
     from click import Command
@@ -25,7 +26,7 @@ PRINT_NO_DATA = {
         "dataset delete",
     ),
     *("review put", "review import", "webhook delete", "probe api", "probe workers", "probe beat"),
-    *(f"export {what}" for what in ("labels", "drops", "dataset", "report", "cleanlab", "label-studio")),
+    *(f"export {export.command}" for export in EXPORTS),
 }
 
 
