@@ -81,6 +81,14 @@ def test_the_newest_entry_of_the_changelog_is_this_version() -> None:
     assert newest.group(1) == project["version"]
 
 
+@pytest.mark.parametrize("package", ["app", "models", "worker"])
+def test_the_map_of_the_architecture_has_every_folder(package: str) -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    folders = {named(file.parent) for file in (ROOT / package).glob("*/__init__.py")}
+    assert folders
+    assert {folder for folder in folders if f"`{folder}/`" not in text} == set()
+
+
 def test_the_glossary_is_short() -> None:
     rows = re.findall(r"^\| (?!term |---)", (ROOT / "docs" / "glossary.md").read_text(), flags=re.MULTILINE)
     assert 20 < len(rows) <= 40
