@@ -32,7 +32,7 @@ FLOORS = {
         "routes/audits", "routes/service", "embedded", "client", "cli", "",
     ),
     "models": (
-        "catalogue", "configuration", "paper", "paper/objectives", "networks", "kinds", "inputs",
+        "catalogue", "configuration", "paper", "paper/objectives", "ranking", "networks", "kinds", "inputs",
         "acceleration", "training", "label_errors", "data_issues",
     ),
     "worker": (
@@ -136,6 +136,17 @@ def test_the_catalogue_needs_nothing_else() -> None:
     for file in (ROOT / "models" / "catalogue").rglob("*.py"):
         needed = imported(file) - sys.stdlib_module_names
         assert needed <= {CATALOGUE}, f"{file.relative_to(ROOT)} imports {sorted(needed)}"
+
+
+def test_label_errors_are_estimated_through_one_interface() -> None:
+    inside = {"distance_mixture", "error_estimates", "label_error_constants", "noise_rate", "transitions"}
+    for file in [
+        *(ROOT / "app").rglob("*.py"),
+        *(ROOT / "worker").rglob("*.py"),
+        *(ROOT / "bench").rglob("*.py"),
+    ]:
+        text = file.read_text()
+        assert not [name for name in inside if f"label_errors.{name}" in text], file
 
 
 def test_models_do_not_read_the_environment() -> None:

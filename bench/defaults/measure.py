@@ -23,7 +23,8 @@ from sklearn.metrics import f1_score, precision_recall_curve
 
 from bench.defaults.cases import CASES, Case
 from models.configuration.training_config import resolve
-from models.label_errors import detection_metrics, posterior
+from models.label_errors import detection_metrics
+from models.label_errors.label_error_model import fit, gather_evidence
 from models.training.loop import TrainingResult, train
 from models.training.signals import Signals
 
@@ -62,10 +63,12 @@ def _detection(signals: Signals, case: Case) -> dict[str, float]:
         "predicted_gradient_norm": signals.predicted_gradient_norm,
     }
     for name, score_N in scores.items():
-        figures[f"auc_{name}"] = round(detection_metrics.detection(score_N, case.is_error_N).roc_auc, 5)
-    found = detection_metrics.detection(signals.distance, case.is_error_N)
+        figures[f"auc_{name}"] = round(
+            detection_metrics.measure_detection(score_N, case.is_error_N).roc_auc, 5
+        )
+    found = detection_metrics.measure_detection(signals.distance, case.is_error_N)
     count = int(case.is_error_N.sum())
-    precision = detection_metrics.precision_at(signals.distance, case.is_error_N, [count])[count]
+    precision = detection_metrics.measure_precision(signals.distance, case.is_error_N, [count])[count]
     return figures | {
         "average_precision": round(found.average_precision, 5),
         "precision_at_error_count": round(precision, 4),
@@ -75,25 +78,25 @@ def _detection(signals: Signals, case: Case) -> dict[str, float]:
 def _estimates(result: TrainingResult, case: Case) -> dict[str, float]:
     signals = result.signals
     disagrees_N = signals.top_labels_N3[:, 0] != case.given_N
-    told = posterior.evidence(
+    evidence = gather_evidence(
         signals,
         case.given_N,
         score=result.config.score,
-        competence=result.competence,
+        agreement_ratio=result.agreement_ratio,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
     )
-    believed = posterior.believed(told, case.given_N)
+    estimate = fit(evidence)
     figures = {
         "error_rate": float(case.is_error_N.mean()),
-        "error_rate_estimated": believed.error_count / len(case.given_N),
+        "error_rate_estimated": estimate.error_count / len(case.given_N),
         "disagreement": float(disagrees_N.mean()),
-        "flagged": float(believed.is_label_issue_N.mean()),
-        "calibration_error": calibration_error(believed.error_probability_N, case.is_error_N),
+        "flagged": float(estimate.is_label_issue_N.mean()),
+        "calibration_error": calibration_error(estimate.error_probability_N, case.is_error_N),
     }
     if case.is_error_N.any():
         precision_P, recall_P, _ = precision_recall_curve(case.is_error_N, signals.distance_average)
         attainable_P = 2 * precision_P * recall_P / np.maximum(precision_P + recall_P, 1e-12)
-        figures["f1"] = f1_score(case.is_error_N, believed.is_label_issue_N)
+        figures["f1"] = f1_score(case.is_error_N, estimate.is_label_issue_N)
         figures["f1_disagreement"] = f1_score(case.is_error_N, disagrees_N)
         figures["f1_attainable"] = attainable_P.max()
     return {name: round(float(value), 4) for name, value in figures.items()}

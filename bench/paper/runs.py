@@ -15,7 +15,7 @@ from bench.paper.rows import Row, Settings
 from models.configuration.training_config import TrainingConfig, resolve
 from models.inputs import standardisation
 from models.label_errors import detection_metrics
-from models.label_errors.posterior import evidence
+from models.label_errors.label_error_model import gather_evidence
 from models.networks.architectures import Network, NetworkShape, build
 from models.training.loop import TrainingResult, train
 from models.training.prediction import class_probabilities
@@ -251,16 +251,20 @@ def _detection(result: TrainingResult, samples: Samples) -> dict[str, float]:
     if not samples.is_error.any():
         return {}
     signals = result.signals
-    told = evidence(
+    evidence = gather_evidence(
         signals,
         samples.given,
         score=result.config.score,
-        competence=result.competence,
+        agreement_ratio=result.agreement_ratio,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
     )
-    orders = {"average": signals.distance_average, "last": signals.distance_last, "score": told["score"]}
+    orders = {
+        "average": signals.distance_average,
+        "last": signals.distance_last,
+        "score": evidence.signals["score"],
+    }
     return {
-        f"auc_{name}": round(100 * detection_metrics.detection(score, samples.is_error).roc_auc, 3)
+        f"auc_{name}": round(100 * detection_metrics.measure_detection(score, samples.is_error).roc_auc, 3)
         for name, score in orders.items()
     }
 

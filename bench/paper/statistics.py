@@ -30,7 +30,7 @@ from models.networks.architectures import Network, NetworkShape, build
 
 SEEDS = (42, 43, 44, 45, 46)
 COUNT, TRAINABLE, RATE, EPOCHS, BATCH, LEARNING_RATE = 1_000, 48_000, 0.5, 12, 256, 1e-3
-JUDGING_BATCH = 1_000
+SCORING_BATCH = 1_000
 MEAN, DEVIATION = 0.1307, 0.3081
 
 
@@ -55,7 +55,7 @@ def authors_draw(images: Images, seed: int) -> tuple[npt.NDArray[np.int64], npt.
 
 
 def measure(images: Images, seed: int, *, is_warm: bool) -> Peaks:
-    """Train with cross-entropy and judge after every epoch."""
+    """Train with cross-entropy and score after every epoch."""
     index, given = authors_draw(images, seed)
     inputs, labels = _inputs(images.train[index]), torch.from_numpy(given)
     network = build("mnist_cnn", NetworkShape(channels=1, class_count=CLASSES, is_predictor=False), seed=seed)
@@ -91,7 +91,7 @@ def _with_exact_statistics(network: Network, inputs: Tensor) -> Network:
 @torch.no_grad()
 def _accuracy(network: Network, images: Images) -> float:
     network.eval()
-    batches = _inputs(images.test).split(JUDGING_BATCH)
+    batches = _inputs(images.test).split(SCORING_BATCH)
     predictions = torch.cat([network(batch) for batch in batches]).argmax(1)
     return round(100 * float((predictions.numpy() == images.test_labels).mean()), 2)
 

@@ -22,7 +22,7 @@ from bench.peers.plain import probabilities, train_plain
 from bench.peers.tasks import Task
 from bench.peers.trained import Trained
 from models.configuration.training_config import TrainingConfig
-from models.label_errors.posterior import believed, evidence
+from models.label_errors.label_error_model import CONSTANTS, LabelErrorConstants, fit, gather_evidence
 from models.training.loop import train
 
 FOLDS = 5
@@ -53,18 +53,25 @@ class Finding:
     seconds: float
     error_probability_N: npt.NDArray[Any] | None = None
     noise_rate_interval: tuple[float, float] | None = None
-    competence: float | None = None
+    agreement_ratio: float | None = None
 
 
-def limit(task: Task, config: TrainingConfig, device: str = "cpu", kept: Path | None = None) -> Finding:
+def limit(
+    task: Task,
+    config: TrainingConfig,
+    device: str = "cpu",
+    kept: Path | None = None,
+    constants: LabelErrorConstants = CONSTANTS,
+) -> Finding:
     """Train LIMIT once: both networks see every sample in every epoch.
 
     Args:
         task: see `Task`.
         config: of the training.
         device: where to train.
-        kept: file that holds what a training of this task told, or is to hold it: what is believed of the
-            labels can be computed anew without training. Its seconds are those of the training.
+        kept: file that holds the results of a training of this task, or is to hold them: the estimate of its
+            label errors can be computed anew without training. Its seconds are those of the training.
+        constants: of the model of label errors.
 
     """
     if kept is None or not kept.exists():
@@ -76,30 +83,31 @@ def limit(task: Task, config: TrainingConfig, device: str = "cpu", kept: Path | 
         trained = Trained.load(kept, config)
     signals = trained.signals
     started = time.monotonic()
-    told = evidence(
+    evidence = gather_evidence(
         signals,
         task.given_N,
         score=config.score,
-        competence=trained.competence,
+        agreement_ratio=trained.agreement_ratio,
         classifier_probabilities_NK=trained.classifier_probabilities_NK,
+        constants=constants,
     )
-    belief = believed(told, task.given_N)
-    low, high = belief.error_count_interval
+    estimate = fit(evidence, constants)
+    low, high = estimate.error_count_interval
     return Finding(
         scores={
-            "limit score (default)": told["score"],
+            "limit score (default)": evidence.signals["score"],
             "limit distance": signals.distance_average,
             "limit distance, last": signals.distance_last,
         },
         cuts={
-            "limit cut": belief.is_label_issue_N,
-            "limit suggested != given": told["top_labels_N3"][:, 0] != task.given_N,
+            "limit cut": estimate.is_label_issue_N,
+            "limit suggested != given": evidence.signals["top_labels_N3"][:, 0] != task.given_N,
         },
-        noise_rates={"limit": belief.error_count / len(task.given_N)},
+        noise_rates={"limit": estimate.error_count / len(task.given_N)},
         network_samples=2 * trained.epochs * len(task.given_N),
         seconds=trained.seconds + time.monotonic() - started,
-        error_probability_N=belief.error_probability_N,
-        competence=trained.competence,
+        error_probability_N=estimate.error_probability_N,
+        agreement_ratio=trained.agreement_ratio,
         noise_rate_interval=(low / len(task.given_N), high / len(task.given_N)),
     )
 
@@ -130,7 +138,7 @@ def aum(task: Task, config: TrainingConfig, device: str = "cpu") -> Finding:
 
 
 def cleanlab(task: Task, config: TrainingConfig, device: str = "cpu") -> Finding:
-    """Train five networks, each on four fifths of the samples, and judge the others by confident learning."""
+    """Train five networks, each on four fifths of the samples, and score the others by confident learning."""
     started = time.monotonic()
     count = len(task.given_N)
     fold_N = np.random.default_rng(config.seed).permutation(count) % FOLDS

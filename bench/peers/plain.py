@@ -16,8 +16,8 @@ from models.kinds.trained_kinds import Preparation, find_trained_kind
 from models.training.learner import Learner, learning_rate
 
 OnBatch = Callable[[Tensor, Tensor, Tensor], None]
-"""Called with index_B, logits_BK and labels_B of every batch, as judged before its update."""
-JUDGING_BATCH = 1_024
+"""Called with index_B, logits_BK and labels_B of every batch, as scored before its update."""
+SCORING_BATCH = 1_024
 
 
 def train_plain(
@@ -59,10 +59,10 @@ def probabilities(
     """Return the trained network's softmax [N, K] of other samples."""
     device = next(learner.classifier.parameters()).device
     batches = [
-        learner.judge_logits(
-            prepare.plain(torch.from_numpy(inputs[start : start + JUDGING_BATCH]).to(device))
+        learner.compute_scoring_logits(
+            prepare.plain(torch.from_numpy(inputs[start : start + SCORING_BATCH]).to(device))
         )
-        for start in range(0, len(inputs), JUDGING_BATCH)
+        for start in range(0, len(inputs), SCORING_BATCH)
     ]
     softmax_NK: npt.NDArray[np.float32] = torch.cat(batches).softmax(1).cpu().numpy()
     return softmax_NK

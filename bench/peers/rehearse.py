@@ -29,7 +29,7 @@ PLANTING_STREAM = 7_000
 
 def planted(task: Task, seed: int) -> Task:
     """Return the task with errors planted in its given labels, which now are the truth."""
-    rate = rehearsal.automatic_share(len(task.given_N))
+    rate = rehearsal.choose_share(len(task.given_N))
     given_N, _ = label_noise.add_uniform_noise(
         task.given_N, class_count=task.class_count, rate=rate, seed=PLANTING_STREAM + seed
     )
@@ -42,7 +42,7 @@ def figures(task: Task, rehearsed: Task, finding: Finding) -> dict[str, Any]:
     flagged_N = finding.cuts["limit cut"]
     if finding.error_probability_N is None:
         raise ValueError("a rehearsal needs error probabilities")
-    told = rehearsal.judge(
+    told = rehearsal.evaluate_rehearsal(
         is_planted_N=rehearsed.is_error[order_N],
         error_probability_N=finding.error_probability_N[order_N],
         is_label_issue_N=flagged_N[order_N],

@@ -1,4 +1,4 @@
-"""What a training of LIMIT told, on disk: beliefs about the labels can be computed anew without training."""
+"""The results of a training of LIMIT on disk: its label errors can be estimated anew without training."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -15,11 +15,11 @@ from models.training.signals import Signals
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What the beliefs are made from, and what it cost."""
+    """What the estimate is made from, and what it cost."""
 
     signals: Signals
     classifier_probabilities_NK: npt.NDArray[Any] | None
-    competence: float
+    agreement_ratio: float
     epochs: int
     seconds: float
 
@@ -31,7 +31,7 @@ class Trained:
     def save(self, path: Path, config: TrainingConfig) -> None:
         """Write it to a file of its own, with the configuration that it was trained with."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        numbers = {"competence": self.competence, "epochs": self.epochs, "seconds": self.seconds}
+        numbers = {"agreement_ratio": self.agreement_ratio, "epochs": self.epochs, "seconds": self.seconds}
         arrays: dict[str, Any] = asdict(self.signals)
         if self.classifier_probabilities_NK is not None:
             arrays["classifier_probabilities_NK"] = self.classifier_probabilities_NK

@@ -1,6 +1,6 @@
 """Other tasks than those of `tasks.TASKS`: other data, other class counts, other kinds of noise.
 
-No default had been chosen on them; the constants of the leanings and the reach of a weak network's interval
+No default had been chosen on them; the constants of the asymmetry and the reach of a weak network's interval
 have been since (docs/detection.md names on which).
 """
 

@@ -1,4 +1,4 @@
-"""What the classes' leanings are worth in the score: other weights, on trainings that `--keep` kept.
+"""What the log-odds asymmetry is worth in the score: other weights, on trainings that `--keep` kept.
 
     python -m bench.peers --data DATA --detectors limit --count 10000 --keep FOLDER
     python -m bench.peers.weights --data DATA --kept FOLDER
@@ -10,13 +10,14 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from unittest import mock
 
 from bench.peers.__main__ import EVERY_TASK, configuration
 from bench.peers.detectors import limit
 from bench.peers.figures import ranking
+from models.label_errors.label_error_model import CONSTANTS
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 
@@ -29,8 +30,8 @@ def measured(data: Path, kept: Path) -> list[dict[str, float]]:
     config = configuration(task, seed=int(seed), epochs=planned)
     found = []
     for weight in WEIGHTS:
-        with mock.patch("models.label_errors.posterior.LEANING_WEIGHT", weight):
-            scores = limit(task, config, kept=kept).scores
+        constants = replace(CONSTANTS, asymmetry_weight=weight)
+        scores = limit(task, config, kept=kept, constants=constants).scores
         found.append(ranking(scores["limit score (default)"], task.is_error))
     return found
 

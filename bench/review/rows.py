@@ -32,7 +32,7 @@ SELECT :audit, n, r + 1, n % :classes, d, p, p > 0.5, d, d, 0.1, 1 - 2 * p, 2 * 
     (n + 2) % :classes, 0
 FROM (SELECT n, r, 1.41 / (1 + 9 * r / :count) AS d, 1 / (1 + exp((r - :noise * :count) * 40 / :count)) AS p
       FROM (SELECT n, n * 7919 % :count AS r FROM generate_series(0::bigint, :count - 1) AS n) AS numbered
-     ) AS believed
+     ) AS estimated
 ORDER BY r"""
 
 

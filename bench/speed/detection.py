@@ -23,7 +23,7 @@ from models.paper.label_noise import add_uniform_noise
 from models.training.loop import train
 from models.training.progress import Progress
 from models.training.signals import Signals
-from models.training.stability import rank_correlation, ranks
+from models.training.stability import compute_ranks, correlate_ranks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ def _figures(label: str, epochs: list[dict[str, Any]], goal: Goal, precision: st
 
 
 class _Watch:
-    """A progress callback that judges the ranking after every epoch, off the clock."""
+    """A progress callback that measures the ranking after every epoch, off the clock."""
 
     def __init__(self, is_error_N: npt.NDArray[np.bool_]) -> None:
         self._is_error_N = is_error_N
@@ -112,11 +112,11 @@ class _Watch:
             self.note(progress.finished.epoch, progress.signals())
 
     def note(self, epoch: int, signals: Signals) -> None:
-        """Stop the clock, judge, and go on."""
+        """Stop the clock, measure, and go on."""
         self._wall += time.perf_counter() - self._since[0]
         self._cpu += _cpu_seconds() - self._since[1]
-        rank_N = ranks(torch.from_numpy(signals.score))
-        correlation = None if self._rank_N is None else rank_correlation(self._rank_N, rank_N)
+        rank_N = compute_ranks(torch.from_numpy(signals.score))
+        correlation = None if self._rank_N is None else correlate_ranks(self._rank_N, rank_N)
         self._rank_N = rank_N
         self.epochs.append(
             {

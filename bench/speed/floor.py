@@ -74,7 +74,7 @@ class Floor:
                 self._replayed.do(lambda *_: self.step(), self._inputs, self._labels_B, True)  # noqa: FBT003
         wait_for(self._device)
 
-    def judge(self, samples: int, batch_size: int) -> None:
+    def score(self, samples: int, batch_size: int) -> None:
         """Have the predictor look at so many samples once, in batches, and wait for the device."""
         predictor, inputs = self._networks[1].eval(), self._inputs
         batch = inputs.repeat(-(-batch_size // len(inputs)), *[1] * (inputs.ndim - 1))[:batch_size]

@@ -114,7 +114,7 @@ def _audited(stack: LocalStack, client: Client, archive: Path) -> tuple[Audit, d
 
 
 def _floors(stack: LocalStack, audit: Audit, archive: Path, folder: Path) -> dict[str, Spent]:
-    """Do by hand what no way round leads: write and hash, decode, step, judge once more, COPY."""
+    """Do by hand what no way round leads: write and hash, decode, step, score once more, COPY."""
     encoded = members(archive)
     trained = [_training_floor(run, len(encoded)) for run in audit["runs"]]
     return {
@@ -126,7 +126,7 @@ def _floors(stack: LocalStack, audit: Audit, archive: Path, folder: Path) -> dic
 
 
 def _training_floor(run: dict[str, Any], sample_count: int) -> Spent:
-    """Step as often as a run did on one batch, and judge as many samples once."""
+    """Step as often as a run did on one batch, and score as many samples once."""
     known = {field.name for field in fields(TrainingConfig)}
     config = TrainingConfig(**{name: value for name, value in run["configuration"].items() if name in known})
     epochs = run["progress"]["epoch"]
@@ -135,7 +135,7 @@ def _training_floor(run: dict[str, Any], sample_count: int) -> Spent:
 
     def work() -> None:
         floor.run(steps)
-        floor.judge(sample_count, SCORING_BATCH)
+        floor.score(sample_count, SCORING_BATCH)
 
     return timed(work)
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Compiled:
-    """A module's forward as kernels while the module trains; as it was while it judges."""
+    """A module's forward as kernels while the module trains; as it was while it scores."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module, self._plain = module, module.forward

@@ -17,11 +17,11 @@ from torch.distributed import Store  # type: ignore[attr-defined]
 
 from models.acceleration.synchronised_batch_norm import SynchronisedBatchNorm
 from models.configuration.training_config import TrainingConfig
-from models.inputs.batches import JUDGING_BATCH, batch_bounds
+from models.inputs.batches import SCORING_BATCH, batch_bounds
 
 LEADER = 0
 TIMEOUT = timedelta(minutes=5)
-MEETING_SECONDS = 0.5
+BARRIER_SECONDS = 0.5
 _GO, _MERGE, _STOP = range(3)
 
 
@@ -29,12 +29,12 @@ def processes_max(config: TrainingConfig, sample_count: int) -> int:
     """Return how many processes can share every batch of a training: each needs a row of the smallest."""
     held_out = round(sample_count * config.validation_fraction)
     passes = [(sample_count - held_out, config.batch_size)]
-    passes += [(held_out, JUDGING_BATCH), (sample_count, JUDGING_BATCH)]
+    passes += [(held_out, SCORING_BATCH), (sample_count, SCORING_BATCH)]
     bounds = [batch_bounds(count, size) for count, size in passes if count]
     return min(stop - start for borders in bounds for start, stop in pairwise(borders))
 
 
-class Dismissed(Exception):
+class TrainingEnded(Exception):
     """The leader's process ended the training."""
 
 
@@ -77,13 +77,15 @@ class Group:
         del step
         return by_clock
 
-    def meet(self, lead: Callable[[], None], merge: Callable[[], None], *, seconds_per_step: float) -> None:
-        """Let the leader report; whenever it calls `gather` meanwhile, all processes merge."""
+    def hold_barrier(
+        self, report: Callable[[], None], merge: Callable[[], None], *, seconds_per_step: float
+    ) -> None:
+        """Let the leader report while the others wait; whenever it calls `gather`, all processes merge."""
         del merge, seconds_per_step
-        lead()
+        report()
 
     def gather(self, merge: Callable[[], None]) -> None:
-        """Have all processes merge; for the leader, in a meeting."""
+        """Have all processes merge; for the leader, during a barrier."""
 
 
 class Ranks(Group):
@@ -92,7 +94,7 @@ class Ranks(Group):
     def __init__(self, device: torch.device) -> None:
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
         self._device = device
-        self._step = self._next_meeting = 0
+        self._step = self._next_barrier = 0
 
     def share(self, order_N: Tensor, bounds: Sequence[int]) -> tuple[Tensor, Sequence[int]]:
         """See Group; shares differ by one row at most, and none is empty."""
@@ -155,37 +157,39 @@ class Ranks(Group):
         return float(values)
 
     def is_due(self, step: int, *, by_clock: bool) -> bool:
-        """See Group; the meeting before has agreed on it, by the leader's clock."""
+        """See Group; the barrier before has agreed on it, by the leader's clock."""
         del by_clock
         self._step = step
-        return step >= self._next_meeting
+        return step >= self._next_barrier
 
-    def meet(self, lead: Callable[[], None], merge: Callable[[], None], *, seconds_per_step: float) -> None:
-        """See Group. Where the leader raises, the others raise Dismissed."""
+    def hold_barrier(
+        self, report: Callable[[], None], merge: Callable[[], None], *, seconds_per_step: float
+    ) -> None:
+        """See Group. Where the leader raises, the others raise TrainingEnded."""
         if self.rank != LEADER:
-            while (command := self._heard())[0] == _MERGE:
+            while (command := self._receive())[0] == _MERGE:
                 merge()
             if command[0] == _STOP:
-                raise Dismissed
-            self._next_meeting = command[1]
+                raise TrainingEnded
+            self._next_barrier = command[1]
             return
         command = [_STOP, 0]
         try:
-            lead()
-            command = [_GO, self._step + max(1, round(MEETING_SECONDS / seconds_per_step))]
+            report()
+            command = [_GO, self._step + max(1, round(BARRIER_SECONDS / seconds_per_step))]
         finally:
-            self._next_meeting = self._said(command)[1]
+            self._next_barrier = self._broadcast(command)[1]
 
     def gather(self, merge: Callable[[], None]) -> None:
         """See Group."""
-        self._said([_MERGE, 0])
+        self._broadcast([_MERGE, 0])
         merge()
 
-    def _said(self, command: list[int]) -> list[int]:
+    def _broadcast(self, command: list[int]) -> list[int]:
         distributed.broadcast(torch.tensor(command, device=self._device), LEADER)
         return command
 
-    def _heard(self) -> list[int]:
+    def _receive(self) -> list[int]:
         command = torch.zeros(2, dtype=torch.int64, device=self._device)
         distributed.broadcast(command, LEADER)
         heard: list[int] = command.tolist()

@@ -17,4 +17,5 @@ SCORES: Mapping[str, str] = {
     "last": "the distance after the last epoch",
     "neighbours": "the share of the nearest neighbours that have another label",
 }
+DEFAULT_SCORE = "margin"
 PRECISIONS: Mapping[str, str] = {"fp32": "32 bits", "bf16": "bfloat16 products (autocast)"}

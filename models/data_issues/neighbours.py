@@ -19,20 +19,9 @@ class Neighbours:
     """Cosine, -1 to 1."""
 
 
-MARGIN_SHARE = 0.01
-
-
-def score(
-    disagreement_N: npt.NDArray[np.float32], rivalry_N: npt.NDArray[np.float32]
+def measure_disagreement(
+    neighbours: Neighbours, labels_N: npt.NDArray[np.integer[Any]]
 ) -> npt.NDArray[np.float32]:
-    """Return the disagreement with a hundredth of `signals.rivalry` [N], in [0, 1]; high = bad.
-
-    Many samples have neighbours of other labels alone: among equals the margin ranks.
-    """
-    return ((1 - MARGIN_SHARE) * disagreement_N + MARGIN_SHARE * rivalry_N).astype(np.float32)
-
-
-def disagreement(neighbours: Neighbours, labels_N: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
     """Return the share of a sample's neighbours with another given label [N], weighted by similarity.
 
     In [0, 1]; high = bad.

@@ -18,8 +18,8 @@ from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
 
 PLACING_ROWS = 2_048
-JUDGING_BATCH = 1_024
-"""Samples that are judged at a time."""
+SCORING_BATCH = 1_024
+"""Samples that are scored at a time."""
 
 
 class Rows(Protocol):

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from models.ranking.ranking_scores import rank_samples
+
 POINTS_MAX = 500
 
 Floats = npt.NDArray[np.float64]
@@ -42,7 +44,7 @@ class Detection:
     """x: recall; y: precision."""
 
 
-def detection(scores_N: Scores, is_error_N: Mask) -> Detection:
+def measure_detection(scores_N: Scores, is_error_N: Mask) -> Detection:
     """Return areas and curves; raise ValueError where there are no errors, or nothing but errors."""
     _check(scores_N, is_error_N)
     if is_error_N.all() or not is_error_N.any():
@@ -52,30 +54,25 @@ def detection(scores_N: Scores, is_error_N: Mask) -> Detection:
     return Detection(
         roc_auc=float(roc_auc_score(is_error_N, scores_N)),
         average_precision=float(average_precision_score(is_error_N, scores_N)),
-        roc=_thinned(false_P, true_P, threshold_P),
-        precision_recall=_thinned(recall_P, precision_P, np.append(cut_P, np.inf)),
+        roc=_thin(false_P, true_P, threshold_P),
+        precision_recall=_thin(recall_P, precision_P, np.append(cut_P, np.inf)),
     )
 
 
-def ranked(scores_N: Scores) -> npt.NDArray[np.int64]:
-    """Return positions from the worst on: score descending, then position, as every ranking is ordered."""
-    return np.argsort(-np.asarray(scores_N, dtype=np.float64), kind="stable")
-
-
-def precision_at(scores_N: Scores, is_error_N: Mask, counts: Iterable[int]) -> dict[int, float]:
+def measure_precision(scores_N: Scores, is_error_N: Mask, counts: Iterable[int]) -> dict[int, float]:
     """Return, for each k, the share of errors among the k worst samples; k in 1 .. N."""
-    return {count: found / count for count, found in _found_among(scores_N, is_error_N, counts).items()}
+    return {count: found / count for count, found in _count_found(scores_N, is_error_N, counts).items()}
 
 
-def recall_at(scores_N: Scores, is_error_N: Mask, counts: Iterable[int]) -> dict[int, float]:
+def measure_recall(scores_N: Scores, is_error_N: Mask, counts: Iterable[int]) -> dict[int, float]:
     """Return, for each k, the share of all errors that are among the k worst samples; 0 without errors."""
     total = max(int(is_error_N.sum()), 1)
-    return {count: found / total for count, found in _found_among(scores_N, is_error_N, counts).items()}
+    return {count: found / total for count, found in _count_found(scores_N, is_error_N, counts).items()}
 
 
-def _found_among(scores_N: Scores, is_error_N: Mask, counts: Iterable[int]) -> dict[int, int]:
+def _count_found(scores_N: Scores, is_error_N: Mask, counts: Iterable[int]) -> dict[int, int]:
     _check(scores_N, is_error_N)
-    found_N = np.cumsum(is_error_N[ranked(scores_N)])
+    found_N = np.cumsum(is_error_N[rank_samples(scores_N)])
     wanted = list(counts)
     outside = [count for count in wanted if not 1 <= count <= len(found_N)]
     if outside:
@@ -94,7 +91,7 @@ def _check(scores_N: Scores, is_error_N: Mask) -> None:
         raise ValueError("Scores must be finite numbers.")
 
 
-def _thinned(x: Floats, y: Floats, threshold: Floats) -> Curve:
+def _thin(x: Floats, y: Floats, threshold: Floats) -> Curve:
     """Keep points at equal steps along the curve, so that steep and flat parts keep their shape."""
     if len(x) > POINTS_MAX:
         length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])

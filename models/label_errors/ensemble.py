@@ -14,14 +14,14 @@ Signals = Mapping[str, npt.NDArray[Any]]
 TOP = 3
 
 
-def averaged(trainings: Sequence[Signals]) -> Signals:
+def average_signals(trainings: Sequence[Signals]) -> Signals:
     """Return the mean of every signal over the trainings; of one training its signals as they are.
 
     A class's probability is averaged over all trainings, 0 where it is not among a training's three best.
     """
     if len(trainings) == 1:
         return trainings[0]
-    labels_N3, probabilities_N3 = _best(
+    labels_N3, probabilities_N3 = _find_best(
         np.concatenate([signals["top_labels_N3"] for signals in trainings], axis=1),
         np.concatenate([signals["top_probabilities_N3"] for signals in trainings], axis=1),
     )
@@ -37,7 +37,7 @@ def averaged(trainings: Sequence[Signals]) -> Signals:
     }
 
 
-def _best(
+def _find_best(
     labels_NM: npt.NDArray[np.int64], parts_NM: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Return the three classes with the largest sums of parts, and the sums; of equals the smaller class."""

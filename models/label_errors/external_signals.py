@@ -1,6 +1,6 @@
-"""Signals from probabilities that somebody else's model gave, in place of a training.
+"""Signals from external probabilities, of a model of the user's own, in place of a training.
 
-They should be out of sample: a model that has seen a wrong label believes it. Shape suffixes: N samples,
+They should be out of sample: a model that has seen a wrong label has learned it. Shape suffixes: N samples,
 K classes.
 """
 
@@ -9,24 +9,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.training.signals import TOP, Signals, rivalry
+from models.catalogue.choices import DEFAULT_SCORE
+from models.ranking.ranking_scores import RANKING_SCORES
+from models.training.signals import TOP, Signals
 
 LEAST = 1e-12
 BLOCK_ROWS = 65_536
 
 
-def signals(probabilities_NK: npt.NDArray[np.float32], labels_N: npt.NDArray[np.integer[Any]]) -> Signals:
-    """Return what these probabilities tell about the given labels, as if a judge had given them.
+def derive_signals(
+    probabilities_NK: npt.NDArray[np.float32], labels_N: npt.NDArray[np.integer[Any]]
+) -> Signals:
+    """Return what these probabilities tell about the given labels, as if a scoring network had given them.
 
     The gradient norm is 0: nothing was trained. The margin is that of log-probabilities, which differ from
     logits by a constant of each row.
     """
     stretches = [slice(start, start + BLOCK_ROWS) for start in range(0, len(labels_N), BLOCK_ROWS)]
-    blocks = [_of_block(np.asarray(probabilities_NK[part]), labels_N[part]) for part in stretches]
-    return Signals(**{name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]})
+    blocks = [_derive_block(np.asarray(probabilities_NK[part]), labels_N[part]) for part in stretches]
+    found = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    return Signals.from_untrained({**found, "score": RANKING_SCORES[DEFAULT_SCORE].compute(found)})
 
 
-def _of_block(
+def _derive_block(
     probabilities_BK: npt.NDArray[np.float32], labels_B: npt.NDArray[np.integer[Any]]
 ) -> dict[str, npt.NDArray[Any]]:
     row = np.arange(len(labels_B))
@@ -41,11 +46,9 @@ def _of_block(
     missing = ((0, 0), (0, TOP - order_BT.shape[1]))
     margin_B = log_given_B - log_other_B
     return {
-        "score": rivalry(margin_B),
         "distance": distance_B,
         "distance_average": distance_B,
         "distance_last": distance_B,
-        "predicted_gradient_norm": np.zeros_like(distance_B),
         "margin": margin_B,
         "given_label_probability": given_B,
         "top_labels_N3": np.pad(order_BT, missing, constant_values=-1),

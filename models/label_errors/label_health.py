@@ -1,6 +1,6 @@
 """How sound the labels of each class are, what is confused with what, and what reviewing a ranking yields.
 
-Everything follows from one belief about every sample: with probability 1 - e its given label is right, and
+Everything follows from one estimate for every sample: with probability 1 - e its given label is right, and
 what is left, e, falls to its likeliest other classes in proportion to their probabilities. Summed over the
 samples that makes expected counts of (true class, given class), of which all figures here are ratios.
 Shape suffixes: N samples, C candidates of a sample, K classes, P pairs that occur, B points of a curve.

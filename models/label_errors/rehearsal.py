@@ -43,12 +43,12 @@ class Rehearsed:
     """Share of the flagged labels that are wrong, by that recall and the expected number of errors."""
 
 
-def automatic_share(sample_count: int) -> float:
+def choose_share(sample_count: int) -> float:
     """Return the share of labels to plant errors in: few, so that the data stay what they are."""
     return min(SHARE_MAX, max(SHARE_MIN, PLANTED_WANTED / sample_count))
 
 
-def judge(
+def evaluate_rehearsal(
     *, is_planted_N: Mask, error_probability_N: Floats, is_label_issue_N: Mask, class_count: int | None
 ) -> Rehearsed:
     """Return what the planted errors tell; all lists in order of rank, the worst first.

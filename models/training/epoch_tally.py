@@ -54,7 +54,7 @@ class EpochTally:
         self._classifier_N.index_copy_(0, index_B, first_B.indices)
         self._confidence_N.index_copy_(0, index_B, first_B.values)
         if self._predictor_N is not None:
-            self._predictor_N.index_copy_(0, index_B, outcome.judge_logits_BK.argmax(1))
+            self._predictor_N.index_copy_(0, index_B, outcome.scoring_logits_BK.argmax(1))
 
     def loss_sum(self) -> float:
         """Return the sum of all losses so far, which is finite while each of them is."""

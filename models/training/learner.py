@@ -154,7 +154,7 @@ class Learner:
         return self._objective_config.stage
 
     def advance(self, stage: Stage) -> None:
-        """Tell the objective how far the classifier has come; see `settling`."""
+        """Tell the objective how far the classifier has come; see `memorisation_onset`."""
         self._change_objective(stage=stage)
 
     def _change_objective(self, **changes: Any) -> None:  # noqa: ANN401
@@ -188,7 +188,7 @@ class Learner:
         labels_B: Tensor,
         trains_classifier: bool,  # noqa: FBT001
     ) -> tuple[Outcome, Tensor]:
-        outcome, classifier_logits_BK = self._judge(self._trained_outputs(inputs_B), labels_B)
+        outcome, classifier_logits_BK = self._score(self._trained_outputs(inputs_B), labels_B)
         losses = [outcome.predictor_loss] if outcome.predictor_loss is not None else []
         if trains_classifier or not losses:
             losses.append(outcome.classifier_loss)
@@ -208,10 +208,10 @@ class Learner:
         loss.backward()  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
-    def judge(self, inputs_B: Tensor, labels_B: Tensor) -> tuple[Outcome, Tensor]:
+    def score_batch(self, inputs_B: Tensor, labels_B: Tensor) -> tuple[Outcome, Tensor]:
         """Return what `step` returns, of the networks in evaluation mode and without learning."""
         self._networks.eval()
-        return self._judge(self._outputs(inputs_B), labels_B)
+        return self._score(self._outputs(inputs_B), labels_B)
 
     def _outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return z [B, D] and the float32 logits [B, K] of f and q: both networks as one graph."""
@@ -242,7 +242,7 @@ class Learner:
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16")
 
-    def _judge(
+    def _score(
         self, networks_said: tuple[Tensor, Tensor, Tensor | None], labels_B: Tensor
     ) -> tuple[Outcome, Tensor]:
         features_BD, classifier_logits_BK, predictor_logits_BK = networks_said
@@ -255,21 +255,21 @@ class Learner:
         return self._objective(outputs, self._generator), classifier_logits_BK
 
     @torch.no_grad()
-    def judge_last_layer(self, inputs_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the last layer of the network that judges labels takes [B, D] and gives [B, K].
+    def compute_last_layer(self, inputs_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the last layer of the scoring network takes [B, D] and gives [B, K].
 
         Both float32, in evaluation mode.
         """
-        judge = self.classifier if self.predictor is None else self.predictor
-        judge.eval()
+        network = self.classifier if self.predictor is None else self.predictor
+        network.eval()
         with self._precision():
-            features_BD = judge.trunk(inputs_B)
-            logits_BK = judge.output(features_BD)
+            features_BD = network.trunk(inputs_B)
+            logits_BK = network.output(features_BD)
         return features_BD.float(), logits_BK.float()
 
-    def judge_logits(self, inputs_B: Tensor) -> Tensor:
-        """Return float32 logits [B, K] of the network that judges labels, in evaluation mode."""
-        return self.judge_last_layer(inputs_B)[1]
+    def compute_scoring_logits(self, inputs_B: Tensor) -> Tensor:
+        """Return float32 logits [B, K] of the scoring network, in evaluation mode."""
+        return self.compute_last_layer(inputs_B)[1]
 
     def state(self) -> dict[str, Any]:
         """Return copies of all weights and of the optimiser's memory, on the CPU."""

@@ -19,23 +19,24 @@ from models.catalogue.methods import METHODS
 from models.configuration.planned_training import require_parent
 from models.configuration.training_config import TrainingConfig, check_fits
 from models.inputs import standardisation
-from models.inputs.batches import JUDGING_BATCH, batch_bounds, place
+from models.inputs.batches import SCORING_BATCH, batch_bounds, place
 from models.inputs.input_checks import checked_labels
 from models.inputs.shuffling import Shuffling
 from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
-from models.training.competence import strength
+from models.ranking.ranking_scores import RANKING_SCORES
+from models.training.classifier_weight import weigh_classifier
 from models.training.epoch_tally import EpochTally
 from models.training.feature_recorder import FeatureRecorder
 from models.training.learner import Learner, learning_rate, on_cpu
-from models.training.memorisation_onset import Settling
+from models.training.memorisation_onset import MemorisationWatch
 from models.training.progress import EpochRecord, OnProgress, Pace, Progress
 from models.training.selection import Selection
 from models.training.signal_recorder import SignalRecorder
 from models.training.signals import Signals
 from models.training.stability import Stability
 
-STATE_FORMAT = 5
+STATE_FORMAT = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +44,16 @@ class TrainingResult:
     """What a finished training leaves."""
 
     signals: Signals
-    competence: float
-    """How far the classifier is as right everywhere as where it is surest, about 0 to 1; see `settling`."""
+    agreement_ratio: float
+    """The classifier's agreement with the given labels over that of its most confident tenth, about 0 to 1.
+
+    See `memorisation_onset`."""
     classifier_probabilities_NK: npt.NDArray[np.float32] | None
     """The classifier's softmax, averaged as the signals are; None without a predictor or where N * K is
     large. The classifier sees no label."""
     features_NW: npt.NDArray[np.float16] | None
-    """The judge's last layer's inputs, at most `feature_width` of them; None where none are kept."""
+    """The inputs of the scoring network's last layer, at most `feature_width` of them; None where none are
+    kept."""
     model_state: dict[str, Tensor]
     """The classifier's state dict on the CPU: the best on held-out samples if any, else the last."""
     input_mean: npt.NDArray[np.float32]
@@ -174,7 +178,7 @@ class _Training:
             sample_count=len(labels_N),
             class_count=class_count,
             decay=config.signal_decay,
-            score=config.score,
+            ranking=RANKING_SCORES[config.score],
             has_predictor=self._learner.has_predictor,
             device=device,
         )
@@ -185,7 +189,7 @@ class _Training:
             sample_count=len(labels_N), has_predictor=self._learner.has_predictor, device=device
         )
         self._selection = Selection(patience=config.patience, warm_up_epochs=config.warm_up_epochs)
-        self._settling = Settling(epochs=config.epochs)
+        self._memorisation = MemorisationWatch(epochs=config.epochs)
         self._stability = Stability(threshold=config.stable_correlation)
         self._step = 0
         self._own_index = torch.empty(0, dtype=torch.int64)
@@ -218,12 +222,12 @@ class _Training:
     def _classifier_probabilities(self) -> Tensor:
         """Return the softmax of f [N, K] over the samples trained on."""
         index = self._shuffling.train_index
-        batches = self._rows.read(index, batch_bounds(len(index), JUDGING_BATCH))
-        logits = [self._learner.judge_logits(self._prepare.plain(rows_B)) for _, rows_B in batches]
+        batches = self._rows.read(index, batch_bounds(len(index), SCORING_BATCH))
+        logits = [self._learner.compute_scoring_logits(self._prepare.plain(rows_B)) for _, rows_B in batches]
         return torch.cat(logits).softmax(1)
 
     def run(self) -> TrainingResult:
-        """Train from wherever this training stands, then judge all samples once more."""
+        """Train from wherever this training stands, then score all samples once more."""
         started = time.monotonic()
         pace = Pace(step=self._step, steps=self._steps)
         while not self._is_over:
@@ -231,9 +235,10 @@ class _Training:
         samples_per_second, _ = pace.report(self._step)
         self._score()
         transition_KK = self._learner.transition
+        agreement_ratio = self._memorisation.agreement_ratio
         return TrainingResult(
-            signals=self._recorder.signals(classifier_share=strength(self._settling.competence)),
-            competence=self._settling.competence,
+            signals=self._recorder.signals(classifier_share=weigh_classifier(agreement_ratio)),
+            agreement_ratio=agreement_ratio,
             classifier_probabilities_NK=self._recorder.classifier_probabilities(),
             features_NW=self._features.features(),
             model_state=self._selection.state_of_best or self._model_state(),
@@ -251,7 +256,7 @@ class _Training:
         """Do what is left of the present epoch."""
         started = time.monotonic()
         epoch, done = divmod(self._step, self._steps_per_epoch)
-        self._recorder.weigh(self._settling.agreements)
+        self._recorder.weigh_pass(self._memorisation.agreements)
         if done == 0:
             self._generator.manual_seed(self._shuffling.device_seed(epoch, rank=self._group.rank))
             self._tally.reset()
@@ -298,7 +303,7 @@ class _Training:
     def _finish_epoch(self, epoch: int, started: float) -> EpochRecord:
         validation_accuracy = self._validate()
         self._selection.offer(epoch=epoch + 1, accuracy=validation_accuracy, state=self._model_state)
-        self._stability.offer(self._recorder.scores())
+        self._stability.compare(self._recorder.order_by())
         record = self._tally.record(
             epoch=epoch + 1,
             labels_N=self._labels_N,
@@ -313,7 +318,7 @@ class _Training:
 
     def _watch(self, record: EpochRecord) -> None:
         """Tell the objective how far the classifier has come."""
-        stage = self._settling.note(
+        stage = self._memorisation.observe(
             record.accuracy,
             predictor_agreement=record.predictor_accuracy,
             confident_agreement=record.confident_accuracy,
@@ -322,29 +327,29 @@ class _Training:
             self._learner.advance(stage)
 
     def _validate(self) -> float | None:
-        """Judge the held-out samples, out of sample for every signal; return f's accuracy on them."""
+        """Score the held-out samples, out of sample for every signal; return f's accuracy on them."""
         index = self._shuffling.held_out_index
         if len(index) == 0:
             return None
-        for index_B, rows_B in self._read(index, batch_bounds(len(index), JUDGING_BATCH)):
+        for index_B, rows_B in self._read(index, batch_bounds(len(index), SCORING_BATCH)):
             labels_B = self._labels_N[index_B]
             inputs_B = self._prepare.plain(rows_B)
-            outcome, classifier_logits_BK = self._learner.judge(inputs_B, labels_B)
+            outcome, classifier_logits_BK = self._learner.score_batch(inputs_B, labels_B)
             self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
             self._tally.predict(index_B, outcome, classifier_logits_BK)
         self._merge()
         return self._tally.accuracy(self._labels_N, index.to(self._device))
 
     def _score(self) -> None:
-        """Judge all samples in order with the trained networks."""
+        """Score all samples in order with the trained networks."""
         # The last pass counts once, also where a training is resumed in its middle.
         self._recorded = self._recorder.state()
-        self._recorder.weigh(self._settling.agreements)
-        bounds = batch_bounds(len(self._labels_N), JUDGING_BATCH)
+        self._recorder.weigh_pass(self._memorisation.agreements)
+        bounds = batch_bounds(len(self._labels_N), SCORING_BATCH)
         pace = Pace(step=0, steps=len(bounds) - 1)
         batches = self._read(torch.arange(len(self._labels_N)), bounds)
         for step, (index_B, rows_B) in enumerate(batches, start=1):
-            features_BD, logits_BK = self._learner.judge_last_layer(self._prepare.plain(rows_B))
+            features_BD, logits_BK = self._learner.compute_last_layer(self._prepare.plain(rows_B))
             self._features.record(index_B, features_BD)
             self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
             if self._is_due(pace, index_B, self._step + step) or step == pace.steps:
@@ -378,11 +383,11 @@ class _Training:
             model_state=self._model_state,
         )
 
-        def lead() -> None:
+        def report() -> None:
             if self._on_progress is not None:
                 self._on_progress(progress)
 
-        self._group.meet(lead, self._merge, seconds_per_step=pace.seconds_per_step(step))
+        self._group.hold_barrier(report, self._merge, seconds_per_step=pace.seconds_per_step(step))
 
     def _merged_signals(self) -> Signals:
         self._group.gather(self._merge)
@@ -407,7 +412,7 @@ class _Training:
             "recorder": self._recorded or self._recorder.state(),
             "tally": self._tally.state(),
             "selection": self._selection.state(),
-            "settling": self._settling.state(),
+            "memorisation": self._memorisation.state(),
             "stability": self._stability.state(),
         }
 
@@ -424,5 +429,5 @@ class _Training:
         self._recorder.load_state(state["recorder"])
         self._tally.load_state(state["tally"])
         self._selection.load_state(state["selection"])
-        self._settling.load_state(state["settling"])
+        self._memorisation.load_state(state["memorisation"])
         self._stability.load_state(state["stability"], self._device)

@@ -16,7 +16,7 @@ REPORT_INTERVAL_SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class EpochRecord:
-    """One epoch in figures; means over its samples, each as judged before its batch's update."""
+    """One epoch in figures; means over its samples, each as scored before its batch's update."""
 
     epoch: int
     """Counted from 1."""

@@ -1,6 +1,7 @@
 """One run on several devices of this host: this process leads, and starts one more for every further device.
 
-Each companion gets the leader's arguments from a file. It ends with the leader's training, or its process.
+Each further process, a rank, gets the leader's arguments from a file. It ends with the leader's training or
+process.
 """
 
 import ctypes
@@ -21,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]
 
-from models.acceleration.data_parallel import LEADER, TIMEOUT, Dismissed, joined
+from models.acceleration.data_parallel import LEADER, TIMEOUT, TrainingEnded, joined
 from models.configuration.training_config import TrainingConfig
 from models.training.loop import TrainingResult, train
 from models.training.progress import OnProgress
@@ -36,8 +37,8 @@ POLL_SECONDS = 0.05
 READY = "ready-{}"
 
 
-class CompanionLost(RuntimeError):
-    """A process that trained beside this one has ended; its own log says why."""
+class RankLost(RuntimeError):
+    """Another rank has ended; its own log says why."""
 
 
 def train_on(
@@ -61,7 +62,7 @@ def train_on(
             `train`.
 
     Raises:
-        CompanionLost: another process ended before the training did.
+        RankLost: another rank ended before the training did.
         torch.OutOfMemoryError: the memory of one of the devices did not suffice.
 
     """
@@ -78,14 +79,14 @@ def train_on(
         "on_progress": None,
         "threads": max(1, torch.get_num_threads() // len(devices)),
     }
-    with _quiet_threads(job["threads"]), _companions(job) as store:
+    with _quiet_threads(job["threads"]), _run_ranks(job) as store:
         device = torch.device(devices[LEADER])
         with joined(device, store=store, rank=LEADER, size=len(devices)) as group:
             return train(inputs, labels_N, device=devices[LEADER], group=group, **arguments)
 
 
 @contextmanager
-def _companions(job: Mapping[str, Any]) -> Iterator[Store]:
+def _run_ranks(job: Mapping[str, Any]) -> Iterator[Store]:
     """Start the other processes, and see to it that none is left."""
     size = len(job["devices"])
     store = TCPStore(HOST, 0, size, is_master=True, wait_for_workers=False, timeout=TIMEOUT)
@@ -120,11 +121,11 @@ def _raise_for(failures: set[int], error: RuntimeError) -> None:
         return
     if OUT_OF_MEMORY in failures:
         raise torch.OutOfMemoryError("the device of a process beside this one ran out of memory") from error
-    raise CompanionLost(f"a process training beside this one ended with code {min(failures)}") from error
+    raise RankLost(f"a process training beside this one ended with code {min(failures)}") from error
 
 
 def _await_all(store: Store, processes: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until every companion has its device; raise where one ends before."""
+    """Wait until every rank has its device; raise where one ends before."""
     names = [READY.format(rank) for rank in range(1, len(processes) + 1)]
     while not store.check(names):
         if any(process.poll() is not None for process in processes):
@@ -174,7 +175,7 @@ def main(path: str, rank: str, port: str) -> None:
     with joined(torch.device(device), store=store, rank=int(rank), size=len(devices)) as group:
         try:
             train(inputs, job.pop("labels").numpy(), device=device, group=group, **job)
-        except Dismissed:
+        except TrainingEnded:
             return
         except torch.OutOfMemoryError:
             traceback.print_exc()

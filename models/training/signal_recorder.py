@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from models.paper import limit
 from models.paper.objectives import Outcome
-from models.paper.score_scale import MAXIMUM_DISTANCE
-from models.training.signals import TOP, Signals, rivalry
+from models.ranking.ranking_scores import RankingScore
+from models.training.signals import TOP, Signals
 
 AGREEMENT_POWER = 8
 PROBABILITY_CELLS_MAX = 64_000_000
@@ -37,13 +37,13 @@ class SignalRecorder:
         sample_count: int,
         class_count: int,
         decay: float | None,
-        score: str,
+        ranking: RankingScore,
         has_predictor: bool,
         device: torch.device,
     ) -> None:
         self._by_agreement = decay is None
         self._decay = 1.0 if decay is None else decay
-        self._score = score
+        self._ranking = ranking
         self._class_count = class_count
         top = min(TOP, class_count)
         self._totals_NS = torch.zeros((sample_count, _COLUMNS), device=device)
@@ -55,11 +55,11 @@ class SignalRecorder:
         self._probability_totals_NK = torch.zeros(cells, device=device) if fits else None
         self._classifier_totals_NK = torch.zeros(cells, device=device) if fits and has_predictor else None
 
-    def weigh(self, agreements: Sequence[float]) -> None:
-        """Set what the next pass weighs, by the classifier's agreement with the labels in those before it.
+    def weigh_pass(self, agreements: Sequence[float]) -> None:
+        """Set the weight of the next pass from the classifier's agreement with the labels before it.
 
-        A pass weighs as much as the `AGREEMENT_POWER` of the agreement before it: as long as there is much to
-        learn the latest passes count, and once there is not, all alike. Without a configured decay only.
+        The weight is that agreement to the power of `AGREEMENT_POWER`. While there is much to learn, the
+        latest passes count most; later all count alike. A configured decay takes the place of this.
         """
         if self._by_agreement:
             before, now = (max(each, 1 / self._class_count) for each in [0.0, 0.0, *agreements][-2:])
@@ -68,31 +68,33 @@ class SignalRecorder:
     def record(
         self, index_B: Tensor, labels_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor
     ) -> None:
-        """Add one judgement of each sample of a batch."""
-        probabilities_BK = outcome.judge_logits_BK.softmax(1)
+        """Add what the scoring network says of each sample of a batch, before its update."""
+        probabilities_BK = outcome.scoring_logits_BK.softmax(1)
         distance_B = limit.measure_distance(
-            outcome.judge_logits_BK, limit.encode_one_hot(labels_B, self._class_count)
+            outcome.scoring_logits_BK, limit.encode_one_hot(labels_B, self._class_count)
         )
-        columns_BS = self._columns(outcome.judge_logits_BK, outcome.gradient_norm_B, distance_B, labels_B)
+        columns_BS = self._stack_columns(
+            outcome.scoring_logits_BK, outcome.gradient_norm_B, distance_B, labels_B
+        )
         self._accumulate(self._totals_NS, index_B, columns_BS)
         self._distance_last_N.index_copy_(0, index_B, distance_B)
         if self._classifier_totals_NK is not None:
             self._accumulate(self._classifier_totals_NK, index_B, classifier_logits_BK.softmax(1))
-        self._note(index_B, probabilities_BK)
+        self._record_classes(index_B, probabilities_BK)
 
-    def record_last(self, index_B: Tensor, labels_B: Tensor, judge_logits_BK: Tensor) -> None:
-        """Add what the trained judge says, which no average enters where a decay is configured."""
+    def record_last(self, index_B: Tensor, labels_B: Tensor, scoring_logits_BK: Tensor) -> None:
+        """Add what the trained scoring network says; where a decay is configured, no average takes it in."""
         targets_BK = limit.encode_one_hot(labels_B, self._class_count)
-        distance_B = limit.measure_distance(judge_logits_BK, targets_BK)
+        distance_B = limit.measure_distance(scoring_logits_BK, targets_BK)
         self._distance_last_N.index_copy_(0, index_B, distance_B)
         if self._by_agreement:
             # The gradient's norm has no value without the classifier: its average stays what it was.
             totals_BS = self._totals_NS[index_B]
             norm_B = totals_BS[:, _GRADIENT_NORM] / totals_BS[:, _WEIGHT].clamp_min(TINY)
-            columns_BS = self._columns(judge_logits_BK, norm_B, distance_B, labels_B)
+            columns_BS = self._stack_columns(scoring_logits_BK, norm_B, distance_B, labels_B)
             self._accumulate(self._totals_NS, index_B, columns_BS)
         if self._by_agreement or self._probability_totals_NK is None:
-            self._note(index_B, judge_logits_BK.softmax(1))
+            self._record_classes(index_B, scoring_logits_BK.softmax(1))
 
     def classifier_probabilities(self) -> npt.NDArray[np.float32] | None:
         """Return the classifier's averaged softmax [N, K], which no label entered; None where none is kept.
@@ -104,12 +106,16 @@ class SignalRecorder:
         totals_NK = self._classifier_totals_NK + TINY
         return (totals_NK / totals_NK.sum(1, keepdim=True)).cpu().numpy()
 
-    def scores(self) -> Tensor:
-        """Return the ranking score of every sample so far [N], on the device."""
-        if self._score == "last":
-            return self._distance_last_N
-        weight_N = self._totals_NS[:, _WEIGHT].clamp_min(TINY)
-        return self._totals_NS[:, _DISTANCE] / weight_N
+    def order_by(self) -> Tensor:
+        """Return what orders the samples so far as the ranking does [N], on the device; high = bad."""
+        average_NS = self._totals_NS / self._totals_NS[:, :1].clamp_min(TINY)
+        return self._ranking.order_by(
+            {
+                "margin": average_NS[:, _MARGIN],
+                "distance_average": average_NS[:, _DISTANCE],
+                "distance_last": self._distance_last_N,
+            }
+        )
 
     def signals(self, *, classifier_share: float = 0.0) -> Signals:
         """Return everything recorded so far as arrays of its own.
@@ -121,46 +127,45 @@ class SignalRecorder:
         """
         weight_N1 = self._totals_NS[:, :1].clamp_min(TINY)
         average_NS = (self._totals_NS / weight_N1).cpu().numpy()
-        last_N = self._distance_last_N.cpu().numpy().copy()
-        top_labels_N3, top_probabilities_N3 = self._top(weight_N1, classifier_share)
-        average_N = np.ascontiguousarray(average_NS[:, _DISTANCE])
-        distance_N = last_N if self._score == "last" else average_N
-        margin_N = np.ascontiguousarray(average_NS[:, _MARGIN])
+        top_labels_N3, top_probabilities_N3 = self._find_top(weight_N1, classifier_share)
+        found = {
+            "distance_average": np.ascontiguousarray(average_NS[:, _DISTANCE]),
+            "distance_last": self._distance_last_N.cpu().numpy().copy(),
+            "predicted_gradient_norm": np.ascontiguousarray(average_NS[:, _GRADIENT_NORM]),
+            "margin": np.ascontiguousarray(average_NS[:, _MARGIN]),
+            "given_label_probability": np.ascontiguousarray(average_NS[:, _PROBABILITY]),
+            "loss": np.ascontiguousarray(average_NS[:, _LOSS]),
+        }
         return Signals(
-            score=rivalry(margin_N)
-            if self._score in {"margin", "neighbours"}
-            else (distance_N / MAXIMUM_DISTANCE).astype(np.float32),
-            distance=distance_N.copy(),
-            distance_average=average_N,
-            distance_last=last_N,
-            predicted_gradient_norm=np.ascontiguousarray(average_NS[:, _GRADIENT_NORM]),
-            margin=margin_N,
-            given_label_probability=np.ascontiguousarray(average_NS[:, _PROBABILITY]),
+            score=self._ranking.compute(found),
+            distance=found[self._ranking.distance].copy(),
             top_labels_N3=top_labels_N3,
             top_probabilities_N3=top_probabilities_N3,
-            loss=np.ascontiguousarray(average_NS[:, _LOSS]),
+            **found,
         )
 
     def tensors(self) -> list[Tensor]:
         """Return what holds a row for every sample, as it is."""
-        return [getattr(self, name) for name in self._recorded()]
+        return [getattr(self, name) for name in self._list_recorded()]
 
     def state(self) -> dict[str, Any]:
         """Return copies of all that was recorded, on the CPU."""
-        return {name: getattr(self, name).detach().cpu().clone() for name in self._recorded()}
+        return {name: getattr(self, name).detach().cpu().clone() for name in self._list_recorded()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
-        for name in self._recorded():
+        for name in self._list_recorded():
             getattr(self, name).copy_(state[name])
 
-    def _recorded(self) -> list[str]:
+    def _list_recorded(self) -> list[str]:
         names = ["_totals_NS", "_distance_last_N", "_top_labels_NT", "_top_probabilities_NT"]
         large = ("_probability_totals_NK", "_classifier_totals_NK")
         return [*names, *(name for name in large if getattr(self, name) is not None)]
 
-    def _columns(self, logits_BK: Tensor, norm_B: Tensor, distance_B: Tensor, labels_B: Tensor) -> Tensor:
-        """Return one judgement as columns [B, S], led by its weight of 1."""
+    def _stack_columns(
+        self, logits_BK: Tensor, norm_B: Tensor, distance_B: Tensor, labels_B: Tensor
+    ) -> Tensor:
+        """Return the signals of a batch as columns [B, S], led by their weight of 1."""
         targets_BK = limit.encode_one_hot(labels_B, self._class_count)
         given_B1 = labels_B[:, None]
         best_other_B = logits_BK.masked_fill(targets_BK.bool(), -torch.inf).amax(1)
@@ -173,11 +178,11 @@ class SignalRecorder:
         return torch.stack(columns, dim=1)
 
     def _accumulate(self, totals: Tensor, index_B: Tensor, values: Tensor) -> None:
-        """Let what these samples had decay, and add the new values."""
+        """Decay what these samples had, and add the new values."""
         totals.index_copy_(0, index_B, totals[index_B] * self._decay + values)
 
-    def _note(self, index_B: Tensor, probabilities_BK: Tensor) -> None:
-        """Add the judge's probabilities of a batch, or keep the best of them alone."""
+    def _record_classes(self, index_B: Tensor, probabilities_BK: Tensor) -> None:
+        """Add the scoring network's probabilities of a batch, or keep the best of them alone."""
         if self._probability_totals_NK is not None:
             self._accumulate(self._probability_totals_NK, index_B, probabilities_BK)
             return
@@ -185,7 +190,7 @@ class SignalRecorder:
         self._top_labels_NT.index_copy_(0, index_B, best.indices)
         self._top_probabilities_NT.index_copy_(0, index_B, best.values)
 
-    def _top(
+    def _find_top(
         self, weight_N1: Tensor, classifier_share: float
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Return labels and probabilities [N, 3], padded with -1 and 0 where there are fewer classes."""

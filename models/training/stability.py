@@ -14,7 +14,7 @@ TIMES = 2
 
 
 class Stability:
-    """Spearman's rank correlation between each epoch's scores and those of the epoch before."""
+    """Spearman's rank correlation between each epoch's ranking and that of the epoch before."""
 
     def __init__(self, *, threshold: float) -> None:
         """Call it stable after `TIMES` correlations in a row of at least `threshold`; 0: never."""
@@ -22,12 +22,12 @@ class Stability:
         self._rank_N: Tensor | None = None
         self._agreed = 0
 
-    def offer(self, scores_N: Tensor) -> None:
-        """Compare the scores of an epoch with those before; where training never ends early, do nothing."""
+    def compare(self, scores_N: Tensor) -> None:
+        """Compare what ranks after an epoch with the epoch before; do nothing where the threshold is 0."""
         if self._threshold == 0:
             return
-        rank_N = ranks(scores_N)
-        correlation = None if self._rank_N is None else rank_correlation(self._rank_N, rank_N)
+        rank_N = compute_ranks(scores_N)
+        correlation = None if self._rank_N is None else correlate_ranks(self._rank_N, rank_N)
         self._rank_N = rank_N
         self._agreed = self._agreed + 1 if correlation is not None and correlation >= self._threshold else 0
 
@@ -48,7 +48,7 @@ class Stability:
         self._agreed = state["agreed"]
 
 
-def ranks(scores_N: Tensor) -> Tensor:
+def compute_ranks(scores_N: Tensor) -> Tensor:
     """Return every sample's place 0 .. N-1 from the lowest score on; of equals the earlier comes first."""
     place_N = torch.empty(len(scores_N), dtype=torch.int32, device=scores_N.device)
     order_N = scores_N.argsort(stable=True)
@@ -56,7 +56,7 @@ def ranks(scores_N: Tensor) -> Tensor:
     return place_N
 
 
-def rank_correlation(first_N: Tensor, second_N: Tensor) -> float:
+def correlate_ranks(first_N: Tensor, second_N: Tensor) -> float:
     """Return Spearman's correlation in [-1, 1] of two rankings: 1 - 6 sum d^2 / (N (N^2 - 1))."""
     count = len(first_N)
     squares = (first_N.double() - second_N.double()).square().sum()

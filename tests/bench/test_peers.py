@@ -11,7 +11,7 @@ from bench.peers.figures import calibration_error, cut, figures, ranking
 from bench.peers.tasks import NEXT_DIGIT, TASKS, Task, class_dependent, pair, planted, uniform
 from bench.peers.unseen import UNSEEN
 from models.configuration.training_config import resolve
-from models.label_errors import posterior
+from models.label_errors.label_error_model import CONSTANTS
 
 NOWHERE = Path()
 
@@ -93,7 +93,7 @@ def test_every_detector_answers_on_few_samples(detector: str) -> None:
     assert all(f"| {name} |" in table for name in finding.scores)
 
 
-def test_other_weights_of_the_leanings_are_measured_on_a_kept_training(
+def test_other_weights_of_the_asymmetry_are_measured_on_a_kept_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(peers.EVERY_TASK, "digits-pair-40", planted(digits, pair(0.4, NEXT_DIGIT)))
@@ -102,10 +102,10 @@ def test_other_weights_of_the_leanings_are_measured_on_a_kept_training(
     (kept,) = tmp_path.glob("*.npz")
     found = weights.measured(NOWHERE, kept)
     assert len(found) == len(weights.WEIGHTS)
-    as_it_is = found[weights.WEIGHTS.index(posterior.LEANING_WEIGHT)]
+    as_it_is = found[weights.WEIGHTS.index(CONSTANTS.asymmetry_weight)]
     expected = line["scores"]["limit score (default)"]
     assert as_it_is == {name: expected[name] for name in as_it_is}
-    assert found[0] != as_it_is, "without the leanings another ranking"
+    assert found[0] != as_it_is, "without the asymmetry another ranking"
 
 
 def test_a_rehearsal_is_held_against_the_errors_it_does_not_see() -> None:

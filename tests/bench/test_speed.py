@@ -39,7 +39,7 @@ def test_the_way_to_an_area_is_told_epoch_by_epoch(monkeypatch: pytest.MonkeyPat
     assert [figure.bar for figure in reached] == ["< 180 s on one H200"]
     assert math.isnan(reached[0].value)  # noise holds nothing to be learned
     assert last.name == "cifar10, 40% wrong, 48 samples, limit on resnet34_cifar: AUC at the end"
-    assert [each["epoch"] for each in (last.details or {})["epochs"]] == [1, 1]  # trained, then judged anew
+    assert [each["epoch"] for each in (last.details or {})["epochs"]] == [1, 1]  # trained, then scored anew
     assert 0 < last.value < 1
 
 
@@ -48,7 +48,7 @@ def test_the_floor_steps_and_judges() -> None:
     config = resolve(requested, shape=(4,), sample_count=32, class_count=3, device="cpu")
     floor = Floor(config, channels=4, class_count=3, device=torch.device("cpu"))
     before = [parameter.clone() for parameter in floor.parameters]
-    floor.judge(20, 16)
+    floor.score(20, 16)
     assert all(torch.equal(one, two) for one, two in zip(before, floor.parameters, strict=True))
     floor.run(2)
     assert not all(torch.equal(one, two) for one, two in zip(before, floor.parameters, strict=True))

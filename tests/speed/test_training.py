@@ -117,7 +117,7 @@ def test_blocks_of_one_shape_share_their_kernels_in_both_networks(compiler: Comp
     learner.step(inputs_B, labels_B, rate=1e-3, trains_classifier=True)
     shapes = 8  # the stem, one block in the first stage, two in each other: the first block halves the sides
     assert len(compiler.graphs) - tried == shapes, "one graph each, none broken in two"
-    learner.judge(inputs_B, labels_B)
+    learner.score_batch(inputs_B, labels_B)
     learner.step(inputs_B, labels_B, rate=1e-3, trains_classifier=True)
     assert len(compiler.graphs) - tried == shapes
 

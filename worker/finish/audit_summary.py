@@ -25,7 +25,7 @@ def document(rows: pa.Table, class_names: list[str], error_count_interval: tuple
     Args:
         rows: scores in order of rank.
         class_names: index = label.
-        error_count_interval: least and largest number of wrong labels believed possible.
+        error_count_interval: least and largest estimate of the number of wrong labels.
 
     """
     given, suggested = rows["given_label"].to_numpy(), rows["suggested_label"].to_numpy()

@@ -20,10 +20,9 @@ from app.infra import removals
 from app.infra.database import Database
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
-from models.label_errors import posterior
-from models.label_errors.detection_metrics import ranked
-from models.label_errors.ensemble import averaged
-from models.label_errors.error_estimates import Estimate
+from models.label_errors.ensemble import average_signals
+from models.label_errors.label_error_model import Evidence, LabelErrorEstimate, fit
+from models.ranking.ranking_scores import rank_samples, read_score
 from worker.finish import (
     audit_summary,
     information_bounds,
@@ -74,10 +73,10 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             return
         dataset = session.get_one(Dataset, audit.dataset_id)
         known = audited_labels.of_audit(session, storage, audit, dataset)
-        _judge(session, storage, audit, runs, known)
+        _note_results(session, storage, audit, runs, known)
         for run in variant_choice.chosen(runs):
             run.is_chosen = True
-        rows, believed = _score_rows(storage, audit, runs, known)
+        rows, estimate = _score_rows(storage, audit, runs, known)
         shown = score_rows.without(rows, known.planted)
         with ThreadPoolExecutor(1, thread_name_prefix="issues") as beside:
             # PostgreSQL is busy with the indexes of the scores meanwhile.
@@ -94,7 +93,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             error=None,
             summary={
                 **audit_summary.document(
-                    shown, dataset.class_names or [], _interval(believed, known.planted)
+                    shown, dataset.class_names or [], _bound_errors(estimate, known.planted)
                 ),
                 "issues": counts,
                 "rehearsal": rehearsal_results.document(
@@ -121,7 +120,7 @@ def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
             return
         known = audited_labels.of_audit(session, storage, audit, dataset)
         runs = audit_service.runs(session, [audit_id])[audit_id]
-        _judge(session, storage, audit, runs, known)
+        _note_results(session, storage, audit, runs, known)
         rows, _ = _score_rows(storage, audit, runs, known)
         _report(session, storage, audit, rows, known)
     log.info("audit reported anew", audit=str(audit_id))
@@ -133,7 +132,9 @@ def _locked(session: Session, audit_id: UUID, status: AuditStatus) -> Audit | No
     return session.scalars(statement.with_for_update(skip_locked=True)).one_or_none()
 
 
-def _judge(session: Session, storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels) -> None:
+def _note_results(
+    session: Session, storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels
+) -> None:
     """Note what every run that succeeded came to."""
     epochs = audit_service.epochs(session, [run.id for run in runs])
     for run in runs:
@@ -144,20 +145,20 @@ def _judge(session: Session, storage: Storage, audit: Audit, runs: list[Run], kn
 
 def _score_rows(
     storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels
-) -> tuple[pa.Table, Estimate]:
+) -> tuple[pa.Table, LabelErrorEstimate]:
     """Return score rows in order of rank, from the signals of the chosen runs as one, and the estimate."""
-    signals = averaged(
+    signals = average_signals(
         [signal_files.load(storage, storage.run(audit.id, run.number)) for run in runs if run.is_chosen]
     )
-    believed = posterior.believed(signals, known.given)
-    order = ranked(score_rows.ranking_score(signals))
-    return score_rows.rows(audit.id, signals, known.given, order, believed), believed
+    estimate = fit(Evidence.from_arrays(signals, known.given))
+    order = rank_samples(read_score(signals))
+    return score_rows.rows(audit.id, signals, known.given, order, estimate), estimate
 
 
-def _interval(believed: Estimate, planted: npt.NDArray[np.bool_] | None) -> tuple[float, float]:
+def _bound_errors(estimate: LabelErrorEstimate, planted: npt.NDArray[np.bool_] | None) -> tuple[float, float]:
     """Return the bounds of the number of wrong labels, without those that a rehearsal planted."""
     count = 0 if planted is None else int(planted.sum())
-    low, high = believed.error_count_interval
+    low, high = estimate.error_count_interval
     return max(0.0, low - count), max(0.0, high - count)
 
 

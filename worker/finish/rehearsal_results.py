@@ -24,7 +24,7 @@ def document(rows: pa.Table, asked: Json | None, known: AuditLabels, *, class_co
     if asked is None or known.planted is None:
         return None
     is_uniform = asked["noise"] == "uniform"
-    found = rehearsal.judge(
+    found = rehearsal.evaluate_rehearsal(
         is_planted_N=known.planted[rows["position"].to_numpy()],
         error_probability_N=rows["error_probability"].to_numpy(),
         is_label_issue_N=rows["is_label_issue"].to_numpy(),

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.label_errors.detection_metrics import Curve, detection, precision_at, recall_at
+from models.label_errors.detection_metrics import Curve, measure_detection, measure_precision, measure_recall
 from models.paper.score_scale import MAXIMUM_DISTANCE
 from worker.jobs.clean_labels import UNKNOWN, Labels
 
@@ -68,12 +68,12 @@ def _detection(score: Scores, is_error: Mask) -> Json:
     if is_error.all() or not is_error.any():
         names = ("roc_auc", "average_precision", "precision_at_noise_rate", "roc", "precision_recall")
         return dict.fromkeys(names)
-    found = detection(score, is_error)
+    found = measure_detection(score, is_error)
     errors = int(is_error.sum())
     return {
         "roc_auc": found.roc_auc,
         "average_precision": found.average_precision,
-        "precision_at_noise_rate": precision_at(score, is_error, [errors])[errors],
+        "precision_at_noise_rate": measure_precision(score, is_error, [errors])[errors],
         "roc": _points(found.roc),
         "precision_recall": _points(found.precision_recall),
     }
@@ -88,7 +88,7 @@ def _at_k(score: Scores, is_error: Mask) -> list[Json]:
     count = len(score)
     ladder = (step * 10**power for power in range(8) for step in (1, 2, 5))
     wanted = sorted({k for k in (*ladder, int(is_error.sum()), count) if 0 < k <= count})
-    precision, recall = precision_at(score, is_error, wanted), recall_at(score, is_error, wanted)
+    precision, recall = measure_precision(score, is_error, wanted), measure_recall(score, is_error, wanted)
     return [{"k": k, "precision": precision[k], "recall": recall[k]} for k in wanted]
 
 

@@ -5,10 +5,10 @@ from statistics import fmean
 from typing import Any
 
 from app.tables import Run, RunEpoch, RunStatus
-from models.label_errors.detection_metrics import detection
+from models.label_errors.detection_metrics import measure_detection
+from models.ranking.ranking_scores import read_score
 from worker.jobs.audited_labels import AuditLabels
 from worker.jobs.clean_labels import UNKNOWN
-from worker.jobs.score_rows import ranking_score
 from worker.jobs.signal_files import Signals
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ def _detection(signals: Signals, known: AuditLabels) -> Json:
     is_error = (known.truth != known.given)[has_truth]
     if is_error.all() or not is_error.any():
         return dict.fromkeys(names)
-    found = detection(ranking_score(signals)[has_truth], is_error)
+    found = measure_detection(read_score(signals)[has_truth], is_error)
     return {"roc_auc": float(found.roc_auc), "average_precision": float(found.average_precision)}
 
 

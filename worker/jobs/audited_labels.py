@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset
-from models.label_errors.rehearsal import automatic_share
+from models.label_errors.rehearsal import choose_share
 from models.paper import label_noise
 from worker.jobs import clean_labels
 from worker.jobs.clean_labels import Labels
@@ -43,7 +43,7 @@ def of_audit(session: Session, storage: Storage, audit: Audit, dataset: Dataset)
 
 def _planted(labels_N: npt.NDArray[np.int32], rehearsal: Json, class_names: list[str]) -> Labels:
     seed, count = rehearsal["seed"], len(class_names)
-    rate = rehearsal["rate"] or automatic_share(len(labels_N))
+    rate = rehearsal["rate"] or choose_share(len(labels_N))
     if rehearsal["noise"] == "uniform":
         return label_noise.add_uniform_noise(labels_N, class_count=count, rate=rate, seed=seed)[0]
     if rehearsal["noise"] == "pair":

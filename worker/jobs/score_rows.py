@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.label_errors.error_estimates import Estimate
-from models.paper.score_scale import MAXIMUM_DISTANCE
+from models.label_errors.label_error_model import LabelErrorEstimate
+from models.ranking.ranking_scores import read_score
 from worker.jobs.signal_files import Signals
 
 Index = npt.NDArray[np.int64]
@@ -18,7 +18,7 @@ def rows(
     signals: Signals,
     labels_N: npt.NDArray[np.integer],
     order: Index,
-    estimate: Estimate | None = None,
+    estimate: LabelErrorEstimate | None = None,
 ) -> pa.Table:
     """Return the score rows of the samples in `order`, ranked 1, 2, ... in that order.
 
@@ -30,7 +30,7 @@ def rows(
         "position": order,
         "rank": np.arange(1, len(order) + 1),
         "given_label": labels_N[order],
-        "score": ranking_score(signals)[order],
+        "score": read_score(signals)[order],
         **{
             name: signals[name][order]
             for name in (
@@ -60,13 +60,6 @@ def without(rows: pa.Table, left_out_N: npt.NDArray[np.bool_] | None) -> pa.Tabl
     kept = rows.filter(pa.array(~left_out_N[rows["position"].to_numpy()]))
     rank = kept.schema.get_field_index("rank")
     return kept.set_column(rank, "rank", pa.array(np.arange(1, len(kept) + 1)))
-
-
-def ranking_score(signals: Signals) -> npt.NDArray[np.float32]:
-    """Return what ranks [N]; runs that ended before there was a score are ranked by their distance."""
-    if "score" in signals:
-        return signals["score"]
-    return (signals["distance"] / np.float32(MAXIMUM_DISTANCE)).astype(np.float32)
 
 
 def _known(values: npt.NDArray[np.generic], labels: Index) -> pa.Array:

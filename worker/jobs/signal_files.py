@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from app.infra.storage import Storage
+from models.label_errors.evidence import AGREEMENT_RATIO, ERROR_POSTERIOR
 from worker.jobs.atomic_files import write_whole
 
 SIGNALS = "signals.npz"
 Signals = Mapping[str, npt.NDArray[Any]]
-"""The fields of `models.training.signals.Signals` by name, the training's `competence` as a single number,
-and `doubt` (see `models.label_errors.transitions`) and `neighbour_disagreement` where they were made."""
+"""What `models.label_errors.evidence.Evidence.to_arrays` returned, with what was found later."""
+NAMES_BEFORE_0_2: Mapping[str, str] = {"competence": AGREEMENT_RATIO, "doubt": ERROR_POSTERIOR}
+"""Names in files that versions before 0.2 wrote, and the names of now."""
 
 
 def save(storage: Storage, folder: Path, signals: Signals) -> None:
@@ -23,6 +25,6 @@ def save(storage: Storage, folder: Path, signals: Signals) -> None:
 
 
 def load(storage: Storage, folder: Path) -> Signals:
-    """Return the signals of a finished run."""
+    """Return the signals of a finished run, under the names of now."""
     with storage.open(folder / SIGNALS) as file, np.load(file) as stored:
-        return dict(stored)
+        return {NAMES_BEFORE_0_2.get(name, name): array for name, array in stored.items()}

@@ -36,14 +36,14 @@ from models.configuration.device_traits import read_traits
 from models.configuration.planned_training import complete_request
 from models.configuration.training_config import TrainingConfig
 from models.data_issues.neighbour_search import nearest
-from models.data_issues.neighbours import Neighbours, disagreement
-from models.data_issues.neighbours import score as neighbour_score
+from models.data_issues.neighbours import Neighbours, measure_disagreement
 from models.kinds.sample_arrays import Inputs
-from models.label_errors import posterior
+from models.label_errors.evidence import gather_evidence
 from models.networks import pretrained
+from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
 from models.training.loop import TrainingResult
 from models.training.progress import EpochRecord, Progress
-from models.training.ranks import CompanionLost, train_on
+from models.training.ranks import RankLost, train_on
 from worker.jobs import audited_labels, clean_labels, neighbour_files, signal_files
 from worker.jobs.audited_labels import AuditLabels
 from worker.jobs.clean_labels import Labels
@@ -97,7 +97,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         _hand_back(database, run)
     except LeaseLost:
         log.warning("run lost its lease", run=str(run.id), attempt=run.attempt)
-    except (*DATABASE_DOWN, CompanionLost):
+    except (*DATABASE_DOWN, RankLost):
         raise  # an outage, or a process that was killed: the lease lapses and the run is tried again
     except Exception as error:  # whatever else went wrong goes wrong again: say so at once
         log.exception("run failed", run=str(run.id))
@@ -288,18 +288,19 @@ def _keep(
     neighbours: Neighbours | None,
 ) -> None:
     checkpoints.save_network(storage, folder, result.model_state)
-    signals = posterior.evidence(
+    ranking = RANKING_SCORES[result.config.score]
+    signals = gather_evidence(
         result.signals,
         labels_N,
-        score=result.config.score,
-        competence=result.competence,
+        score=ranking.name,
+        agreement_ratio=result.agreement_ratio,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
-    )
+    ).to_arrays()
     if result.features_NW is not None and neighbours is not None:
         neighbour_files.save(storage, folder, result.features_NW, neighbours)
-        signals["neighbour_disagreement"] = disagreement(neighbours, labels_N)
-        if result.config.score == "neighbours":
-            signals["score"] = neighbour_score(signals["neighbour_disagreement"], signals["score"])
+        signals[NEIGHBOUR_DISAGREEMENT] = measure_disagreement(neighbours, labels_N)
+        if ranking.uses_neighbours:
+            signals["score"] = ranking.compute(signals)
     signal_files.save(storage, folder, signals)
 
 

@@ -4,7 +4,7 @@ import torch
 
 from models.paper import limit
 from models.paper.objectives.objective import ObjectiveConfig, Outcome, Outputs
-from models.paper.objectives.single_network import judged_by_classifier
+from models.paper.objectives.single_network import score_by_classifier
 
 
 class MeanAbsoluteError:
@@ -19,4 +19,4 @@ class MeanAbsoluteError:
         """Train with the batch's mean."""
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)
         error_BK = targets_BK - outputs.classifier_logits_BK.softmax(1)
-        return judged_by_classifier(outputs, error_BK.abs().sum(1).mean())
+        return score_by_classifier(outputs, error_BK.abs().sum(1).mean())

@@ -8,7 +8,7 @@ from torch.nn import functional
 from models.paper import limit
 from models.paper.limit import GradientModel
 from models.paper.objectives.objective import Objective, ObjectiveConfig, Outcome, Outputs
-from models.paper.objectives.single_network import judged_by_classifier
+from models.paper.objectives.single_network import score_by_classifier
 
 
 class CrossEntropy:
@@ -22,7 +22,7 @@ class CrossEntropy:
     def __call__(self, outputs: Outputs, _: torch.Generator) -> Outcome:
         """Train with g = s(a) - y itself."""
         loss = functional.cross_entropy(outputs.classifier_logits_BK, outputs.labels_B)
-        return judged_by_classifier(outputs, loss)
+        return score_by_classifier(outputs, loss)
 
 
 class NoisyCrossEntropy:
@@ -45,7 +45,7 @@ class NoisyCrossEntropy:
             noise_lambda=self._noise_lambda,
             generator=generator,
         )
-        return judged_by_classifier(outputs, limit.compute_surrogate_loss(logits_BK, noisy_BK))
+        return score_by_classifier(outputs, limit.compute_surrogate_loss(logits_BK, noisy_BK))
 
 
 def noise_lambda(deviation: float, noise_model: GradientModel) -> float:

@@ -4,7 +4,7 @@ import torch
 
 from models.paper import limit
 from models.paper.objectives.objective import ObjectiveConfig, Outcome, Outputs
-from models.paper.objectives.single_network import judged_by_classifier
+from models.paper.objectives.single_network import score_by_classifier
 
 OFFSET = 1e-3
 """Added to |det U|, which is 0 for a batch that lacks a class."""
@@ -27,4 +27,4 @@ class DeterminantMutualInformation:
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count).double()
         confusion_KK = targets_BK.T @ outputs.classifier_logits_BK.double().softmax(1)
         loss = -torch.log(torch.linalg.det(confusion_KK).abs() + OFFSET)
-        return judged_by_classifier(outputs, loss.float())
+        return score_by_classifier(outputs, loss.float())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.paper.objectives.objective import ObjectiveConfig, Outcome, Outputs
-from models.paper.objectives.single_network import judged_by_classifier
+from models.paper.objectives.single_network import score_by_classifier
 
 PERCENTILE = 0.97
 """Which sample represents a class: above it lie outliers."""
@@ -47,4 +47,4 @@ class ForwardCorrection:
         assert self._transition_KK is not None, "the transition matrix is estimated before the first step"
         given_BK = outputs.classifier_logits_BK.softmax(1) @ self._transition_KK
         given_B = given_BK.gather(1, outputs.labels_B[:, None])[:, 0]
-        return judged_by_classifier(outputs, -given_B.clamp_min(LEAST_PROBABILITY).log().mean())
+        return score_by_classifier(outputs, -given_B.clamp_min(LEAST_PROBABILITY).log().mean())

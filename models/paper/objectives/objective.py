@@ -12,13 +12,13 @@ from torch import Tensor
 
 
 class Stage(StrEnum):
-    """How far a classifier has come; see `settling`."""
+    """How far a classifier has come; see `memorisation_onset`."""
 
     WEAK = "weak"
-    """It is right where it is surest only."""
-    COMPETENT = "competent"
-    """It is nearly as right everywhere as where it is surest, or too young to tell."""
-    SETTLED = "settled"
+    """It is reliable only where it is most confident."""
+    RELIABLE = "reliable"
+    """It is nearly as reliable everywhere as where it is most confident, or it is too early to tell."""
+    MEMORISING = "memorising"
     """It has learned what there is to learn, and its predictor begins to memorise."""
 
 
@@ -32,7 +32,7 @@ class ObjectiveConfig:
     noise_lambda: float
     noise_std: float
     soft_lambda: float
-    stage: Stage = Stage.COMPETENT
+    stage: Stage = Stage.RELIABLE
     """The classifier's. For the method that chooses its loss by it."""
     transition_KK: Tensor | None = None
     """T of the forward correction: row i is the distribution of the given labels of class i."""
@@ -62,8 +62,8 @@ class Outcome:
     """Scalar that trains the gradient predictor; None where the method has no predictor."""
     gradient_norm_B: Tensor
     """||mu||, the L2 norm of the predicted gradient; without a predictor ||g||, of the cross-entropy's."""
-    judge_logits_BK: Tensor
-    """Logits of the network that judges the given labels: the predictor's, or a lone classifier's."""
+    scoring_logits_BK: Tensor
+    """Logits of the scoring network: the predictor, or the classifier where there is no predictor."""
 
     def detached(self) -> "Outcome":
         """Return the same numbers without the way back."""
@@ -81,5 +81,5 @@ class Objective(Protocol):
     has_predictor: bool
 
     def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
-        """Judge one batch; `generator` feeds whatever randomness the method has."""
+        """Score one batch; `generator` feeds whatever randomness the method has."""
         ...

@@ -8,8 +8,8 @@ from torch import Tensor
 from models.paper import limit
 from models.paper.objectives.objective import Objective, ObjectiveConfig, Outcome, Outputs, Stage
 
-SETTLED_BETA = 3.0
-"""Factor on beta once a classifier has settled: Laplace gradients need more of the penalty (Fig. A1)."""
+MEMORISING_BETA = 3.0
+"""Factor on beta once the predictor memorises: Laplace gradients need more of the penalty (Fig. A1)."""
 
 
 class Limit:
@@ -40,7 +40,7 @@ class Limit:
             classifier_loss=limit.compute_surrogate_loss(logits_a_BK, self._used(predicted_BK, generator)),
             predictor_loss=loss_B.mean(),
             gradient_norm_B=torch.linalg.vector_norm(predicted_BK.detach(), dim=1),
-            judge_logits_BK=logits_b_BK.detach(),
+            scoring_logits_BK=logits_b_BK.detach(),
         )
 
     def _used(self, predicted_BK: Tensor, generator: torch.Generator) -> Tensor:
@@ -71,7 +71,7 @@ def limit_c(config: ObjectiveConfig) -> Objective:
 
 
 def limit_by_evidence(config: ObjectiveConfig) -> Objective:
-    """Return LIMIT_G, for weak classifiers LIMIT_C, and for settled ones LIMIT_L, which hardly memorises.
+    """Return LIMIT_G; for weak classifiers LIMIT_C; once memorisation begins LIMIT_L, which resists it.
 
     Gaussian gradients learn anything quickly, wrong labels too; cross-entropy learns hard data sooner, and
     memorises them sooner; Laplace gradients leave alone what contradicts them, and before anything is
@@ -79,6 +79,6 @@ def limit_by_evidence(config: ObjectiveConfig) -> Objective:
     """
     if config.stage is Stage.WEAK:
         return limit_c(config)
-    if config.stage is Stage.COMPETENT:
+    if config.stage is Stage.RELIABLE:
         return limit_g(config)
-    return limit_l(replace(config, beta=SETTLED_BETA * config.beta))
+    return limit_l(replace(config, beta=MEMORISING_BETA * config.beta))

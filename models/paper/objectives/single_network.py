@@ -1,4 +1,4 @@
-"""What the methods without a predictor share: the classifier itself judges the labels."""
+"""What the methods without a predictor share: the classifier itself scores the labels."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from models.paper import limit
 from models.paper.objectives.objective import Outcome, Outputs
 
 
-def judged_by_classifier(outputs: Outputs, loss: Tensor) -> Outcome:
+def score_by_classifier(outputs: Outputs, loss: Tensor) -> Outcome:
     """Return the outcome whose distance ||y - s(a)|| is also the norm of the cross-entropy gradient g."""
     logits_BK = outputs.classifier_logits_BK.detach()
     targets_BK = limit.encode_one_hot(outputs.labels_B, logits_BK.shape[1])
@@ -14,5 +14,5 @@ def judged_by_classifier(outputs: Outputs, loss: Tensor) -> Outcome:
         classifier_loss=loss,
         predictor_loss=None,
         gradient_norm_B=limit.measure_distance(logits_BK, targets_BK),
-        judge_logits_BK=logits_BK,
+        scoring_logits_BK=logits_BK,
     )

@@ -38,7 +38,7 @@ class SoftRegularisation:
             classifier_loss=functional.cross_entropy(logits_a_BK, outputs.labels_B) + penalty_of_f,
             predictor_loss=self._penalty(squared_z_B.detach(), fixed_s_a_BK, logits_b_BK, targets_BK),
             gradient_norm_B=torch.linalg.vector_norm(fixed_s_a_BK - logits_b_BK.detach().softmax(1), dim=1),
-            judge_logits_BK=logits_b_BK.detach(),
+            scoring_logits_BK=logits_b_BK.detach(),
         )
 
     def _penalty(

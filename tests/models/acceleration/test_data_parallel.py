@@ -19,7 +19,7 @@ from models.acceleration.data_parallel import Group, Ranks
 from models.configuration.training_config import TrainingConfig
 from models.training.loop import TrainingResult
 from models.training.progress import EpochRecord, Progress
-from models.training.ranks import CompanionLost, train_on
+from models.training.ranks import RankLost, train_on
 from models.training.signals import Signals
 
 Configure = Callable[..., TrainingConfig]
@@ -115,14 +115,14 @@ def test_a_callback_that_raises_ends_all_processes(problem: Problem) -> None:
     assert psutil.Process().children() == []
 
 
-def test_a_companion_that_is_killed_ends_the_run_with_a_sentence(problem: Problem) -> None:
+def test_a_rank_that_is_killed_ends_the_run_with_a_sentence(problem: Problem) -> None:
     def on_progress(_: Progress) -> None:
         for child in psutil.Process().children():
             os.kill(child.pid, signal.SIGKILL)
             while child.status() != psutil.STATUS_ZOMBIE:  # it is our caller's to collect
                 time.sleep(0.01)
 
-    with pytest.raises(CompanionLost, match="ended with code -9"):
+    with pytest.raises(RankLost, match="ended with code -9"):
         problem.train(2, on_progress=on_progress)
 
 

@@ -71,7 +71,7 @@ def test_near_duplicates_are_darker_noisier_or_mirrored_copies() -> None:
 def test_where_everything_is_alike_near_ones_must_be_nearer() -> None:
     rng = np.random.default_rng(0)
     rows = (pictures(1)[0] + rng.normal(0, 12, (40, 24, 24, 3))).clip(0, 255).astype(np.uint8)
-    likeness = duplicates._correlation(rows[:1], rows[1:2])  # noqa: SLF001
+    likeness = correlate(rows[:1], rows[1:2])
     assert likeness > LIKE
     assert len(duplicates.near(rows, take_fingerprints(rows), all_neighbours(40)).position) == 0
     rows[30] = rows[20] // 2

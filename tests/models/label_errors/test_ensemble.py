@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.label_errors.ensemble import averaged
+from models.label_errors.ensemble import average_signals
 
 
 def signals(distance: list[float], labels: list[list[int]], probabilities: list[list[float]]) -> dict:  # type: ignore[type-arg]
@@ -14,10 +14,10 @@ def signals(distance: list[float], labels: list[list[int]], probabilities: list[
     }
 
 
-def test_signals_are_averaged_and_classes_vote_with_their_probability() -> None:
+def test_signals_are_average_signals_and_classes_vote_with_their_probability() -> None:
     first = signals([0.2, 1.0], [[4, 1, 2], [0, 1, -1]], [[0.5, 0.3, 0.2], [0.6, 0.4, 0.0]])
     second = signals([0.4, 0.5], [[1, 2, 3], [1, 0, -1]], [[0.6, 0.3, 0.1], [0.7, 0.3, 0.0]])
-    found = averaged([first, second])
+    found = average_signals([first, second])
     assert found["distance"] == pytest.approx([0.3, 0.75])
     # Of sample 0: class 1 has (0.3 + 0.6) / 2, class 2 and class 4 have 0.25, the smaller comes first.
     assert found["top_labels_N3"].tolist() == [[1, 2, 4], [1, 0, -1]]
@@ -29,4 +29,4 @@ def test_signals_are_averaged_and_classes_vote_with_their_probability() -> None:
 
 def test_one_training_stays_as_it_is() -> None:
     only = signals([0.2], [[4, 1, 2]], [[0.5, 0.3, 0.2]])
-    assert averaged([only]) is only
+    assert average_signals([only]) is only

@@ -8,7 +8,7 @@ from models.label_errors import rehearsal
 
 def test_by_hand() -> None:
     # Rank by rank: planted, own error (surely), planted, right, planted, right.
-    found = rehearsal.judge(
+    found = rehearsal.evaluate_rehearsal(
         is_planted_N=np.array([True, False, True, False, True, False]),
         error_probability_N=np.array([1.0, 1.0, 1.0, 0.0, 1.0, 0.0]),
         is_label_issue_N=np.array([True, True, True, False, False, False]),
@@ -27,7 +27,7 @@ def test_by_hand() -> None:
 
 def test_no_more_is_corrected_than_the_audit_expects() -> None:
     # Two classes, half of the labels wrong: a flip rights as many as it wrongs.
-    found = rehearsal.judge(
+    found = rehearsal.evaluate_rehearsal(
         is_planted_N=np.array([True, False, False, True]),
         error_probability_N=np.array([1.0, 1.0, 0.0, 0.0]),
         is_label_issue_N=np.array([True, True, False, False]),
@@ -51,7 +51,7 @@ def test_the_estimate_is_the_truth_where_the_noise_is_alike(rate: float, classes
     # The posterior of two unit normals at 0 and 2.
     odds = (audited != true).mean() / (audited == true).mean() * np.exp(2 * score - 2)
     error = odds / (1 + odds)
-    found = rehearsal.judge(
+    found = rehearsal.evaluate_rehearsal(
         is_planted_N=is_planted[order],
         error_probability_N=error[order],
         is_label_issue_N=error[order] > 0.5,
@@ -67,7 +67,7 @@ def test_the_estimate_is_the_truth_where_the_noise_is_alike(rate: float, classes
 
 
 def test_nothing_planted_tells_nothing() -> None:
-    found = rehearsal.judge(
+    found = rehearsal.evaluate_rehearsal(
         is_planted_N=np.zeros(3, dtype=bool),
         error_probability_N=np.zeros(3),
         is_label_issue_N=np.zeros(3, dtype=bool),
@@ -77,4 +77,4 @@ def test_nothing_planted_tells_nothing() -> None:
 
 
 def test_the_automatic_share_is_small() -> None:
-    assert [rehearsal.automatic_share(count) for count in (100, 20_000, 10**6)] == [0.05, 0.025, 0.02]
+    assert [rehearsal.choose_share(count) for count in (100, 20_000, 10**6)] == [0.05, 0.025, 0.02]

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from models.label_errors.transitions import doubt, fit, leanings
+from models.label_errors.transitions import compute_error_posterior, fit_transitions, measure_asymmetry
 
 
 def labelled(
     transition: np.ndarray, *, skill: float, count: int = 6_000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return probabilities p, labels and truth, where the truth is drawn from the p it is judged by."""
+    """Return probabilities p, labels and truth, where the truth is drawn from the p it is scored by."""
     rng = np.random.default_rng(seed)
     classes = len(transition)
     powers = np.exp(skill * rng.standard_normal((count, classes)))
@@ -23,19 +23,24 @@ def flattened(p: np.ndarray, sharpness: float) -> np.ndarray:
     return powers / powers.sum(1, keepdims=True)
 
 
-def judged(p: np.ndarray, labels: np.ndarray, *, strength: float) -> np.ndarray:
-    return doubt(p, labels, fit(p, labels, strength=strength), strength=strength)
+def posterior_of(p: np.ndarray, labels: np.ndarray, *, classifier_weight: float) -> np.ndarray:
+    return compute_error_posterior(
+        p,
+        labels,
+        fit_transitions(p, labels, classifier_weight=classifier_weight),
+        classifier_weight=classifier_weight,
+    )
 
 
 PAIR = np.array([[0.6, 0.4, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.9, 0.1], [0.1, 0.1, 0.1, 0.7]])
 
 
-@pytest.mark.parametrize(("strength", "sharpness"), [(0.0, 2.0), (1.0, 10.0)])
-def test_doubt_is_bayes_posterior_under_the_confusions_that_made_the_labels(
-    strength: float, sharpness: float
+@pytest.mark.parametrize(("classifier_weight", "sharpness"), [(0.0, 2.0), (1.0, 10.0)])
+def test_the_posterior_is_that_of_bayes_under_the_confusions_that_made_the_labels(
+    classifier_weight: float, sharpness: float
 ) -> None:
     p, labels, truth = labelled(PAIR, skill=4.0)
-    found = judged(flattened(p, sharpness), labels, strength=strength)
+    found = posterior_of(flattened(p, sharpness), labels, classifier_weight=classifier_weight)
     row = np.arange(len(labels))
     joint = p * PAIR.T[labels]
     exact = 1 - joint[row, labels] / joint.sum(1)
@@ -43,64 +48,64 @@ def test_doubt_is_bayes_posterior_under_the_confusions_that_made_the_labels(
     assert found.mean() == pytest.approx((labels != truth).mean(), abs=0.01)
 
 
-def test_a_label_that_its_class_is_never_taken_for_is_doubted_more() -> None:
+def test_a_label_that_its_class_is_never_taken_for_is_likelier_wrong() -> None:
     # Both say class 0 with the same probability; class 0 is often labelled 1 and never 2.
     p, labels, _ = labelled(PAIR, skill=4.0)
     p = np.vstack([p, [[0.5, 0.4, 0.1, 0.0], [0.5, 0.1, 0.4, 0.0]]])
     labels = np.append(labels, [1, 2])
-    often, never = judged(flattened(p, 2.0), labels, strength=0.0)[-2:]
+    often, never = posterior_of(flattened(p, 2.0), labels, classifier_weight=0.0)[-2:]
     assert often > never + 0.2
 
 
-def test_clean_labels_of_a_sure_classifier_are_not_doubted() -> None:
+def test_clean_labels_of_a_confident_classifier_are_not_wrong() -> None:
     labels = np.arange(1_000) % 5
     p = np.full((1_000, 5), 0.02)
     p[np.arange(1_000), labels] = 0.92
-    assert judged(p, labels, strength=1.0).max() < 0.01
+    assert posterior_of(p, labels, classifier_weight=1.0).max() < 0.01
 
 
 def test_absent_classes_and_single_samples_are_answered() -> None:
     p = np.full((3, 4), 0.25)
-    assert np.isfinite(judged(p, np.array([1, 1, 1]), strength=0.0)).all()
-    assert np.isfinite(judged(p[:1], np.array([3]), strength=1.0)).all()
+    assert np.isfinite(posterior_of(p, np.array([1, 1, 1]), classifier_weight=0.0)).all()
+    assert np.isfinite(posterior_of(p[:1], np.array([3]), classifier_weight=1.0)).all()
     certain = np.eye(4)[[0, 1]]
-    assert judged(certain, np.array([0, 2]), strength=1.0)[1] > 0.5
+    assert posterior_of(certain, np.array([0, 2]), classifier_weight=1.0)[1] > 0.5
 
 
 def test_parts_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     p, labels, _ = labelled(PAIR, skill=3.0, count=500)
-    whole = judged(p, labels, strength=0.5)
+    whole = posterior_of(p, labels, classifier_weight=0.5)
     monkeypatch.setattr("models.label_errors.transitions.BLOCK_ROWS", 7)
-    np.testing.assert_allclose(judged(p, labels, strength=0.5), whole, rtol=1e-6)
+    np.testing.assert_allclose(posterior_of(p, labels, classifier_weight=0.5), whole, rtol=1e-6)
 
 
-def test_leanings_are_the_odds_of_a_confusion_over_those_of_its_reverse() -> None:
+def test_asymmetries_are_the_odds_of_a_confusion_over_those_of_its_reverse() -> None:
     p, labels, _ = labelled(PAIR, skill=4.0)
-    leaning = leanings(flattened(p, 10.0), labels, strength=1.0)
-    np.testing.assert_allclose(leaning, -leaning.T)
-    assert leaning[0, 1] > 4
-    assert leaning[3, 0] > 3
-    assert leaning[3, 2] == pytest.approx(0, abs=0.3)  # a tenth each way
+    asymmetry = measure_asymmetry(flattened(p, 10.0), labels, classifier_weight=1.0)
+    np.testing.assert_allclose(asymmetry, -asymmetry.T)
+    assert asymmetry[0, 1] > 4
+    assert asymmetry[3, 0] > 3
+    assert asymmetry[3, 2] == pytest.approx(0, abs=0.3)  # a tenth each way
 
 
 def test_a_weak_classifiers_probabilities_are_taken_as_they_are() -> None:
     p, labels, _ = labelled(PAIR, skill=4.0)
-    assert leanings(p, labels, strength=0.0)[0, 1] > 4
+    assert measure_asymmetry(p, labels, classifier_weight=0.0)[0, 1] > 4
 
 
-def test_what_a_classifier_cannot_tell_apart_leans_nowhere() -> None:
+def test_what_a_classifier_cannot_tell_apart_has_no_asymmetry() -> None:
     # Classes 0 and 1 look alike, and nobody labelled anything wrong.
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 4, 8_000)
     p = np.full((8_000, 4), 0.05)
     p[np.arange(8_000), truth] = 0.85
     p[truth < 2] = [0.45, 0.45, 0.05, 0.05]
-    for strength in (0.0, 1.0):
-        assert np.abs(leanings(p, truth, strength=strength)).max() < 0.3
+    for classifier_weight in (0.0, 1.0):
+        assert np.abs(measure_asymmetry(p, truth, classifier_weight=classifier_weight)).max() < 0.3
 
 
-def test_classes_without_samples_lean_nowhere() -> None:
+def test_classes_without_samples_have_no_asymmetry() -> None:
     p = np.full((40, 5), 0.2)
     labels = np.arange(40) % 3
-    assert np.abs(leanings(p, labels, strength=0.0)[3:, 3:]).max() == 0
-    assert np.isfinite(leanings(p, labels, strength=1.0)).all()
+    assert np.abs(measure_asymmetry(p, labels, classifier_weight=0.0)[3:, 3:]).max() == 0
+    assert np.isfinite(measure_asymmetry(p, labels, classifier_weight=1.0)).all()

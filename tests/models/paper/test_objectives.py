@@ -21,7 +21,7 @@ def softmax(logits: torch.Tensor) -> np.ndarray:
     return powers / powers.sum(1, keepdims=True)
 
 
-def judged(
+def evaluate(
     method: str,
     a: torch.Tensor,
     labels: torch.Tensor = LABELS,
@@ -51,7 +51,7 @@ def judged(
 
 def gradient_at_logits(method: str, a: torch.Tensor = LOGITS, **given: object) -> np.ndarray:
     leaf = a.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(judged(method, leaf, **given).classifier_loss, leaf)
+    (gradient,) = torch.autograd.grad(evaluate(method, leaf, **given).classifier_loss, leaf)
     return gradient.numpy()
 
 
@@ -60,19 +60,19 @@ def test_every_method_has_an_objective() -> None:
 
 
 @pytest.mark.parametrize("method", SINGLE)
-def test_a_lone_classifier_is_the_judge(method: str) -> None:
-    result = judged(method, LOGITS)
+def test_a_lone_classifier_is_the_scoring_network(method: str) -> None:
+    result = evaluate(method, LOGITS)
     assert result.predictor_loss is None
-    assert torch.equal(result.judge_logits_BK, LOGITS)
+    assert torch.equal(result.scoring_logits_BK, LOGITS)
     np.testing.assert_allclose(result.gradient_norm_B, np.linalg.norm(Y - softmax(LOGITS), axis=1), rtol=1e-5)
 
 
 def test_mae_by_hand() -> None:
     # One sample of two equal classes: |1 - 0.5| + |0 - 0.5| = 1.
-    assert judged("mae", torch.zeros(1, 2), torch.tensor([1])).classifier_loss.item() == pytest.approx(1.0)
+    assert evaluate("mae", torch.zeros(1, 2), torch.tensor([1])).classifier_loss.item() == pytest.approx(1.0)
     s = softmax(LOGITS)
     expected = 2 * (1 - s[np.arange(4), LABELS]).mean()
-    assert judged("mae", LOGITS).classifier_loss.item() == pytest.approx(expected, rel=1e-6)
+    assert evaluate("mae", LOGITS).classifier_loss.item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_mae_gradient_fades_with_the_given_labels_probability() -> None:
@@ -99,7 +99,7 @@ def test_noise_at_the_logits_has_the_stated_law(method: str, kurtosis: float) ->
 def test_forward_correction_by_hand() -> None:
     # s(a) = (1/2, 1/2), T = [[0.8, 0.2], [0.4, 0.6]]: s T = (0.6, 0.4).
     transitions = torch.tensor([[0.8, 0.2], [0.4, 0.6]])
-    result = judged("fw", torch.zeros(2, 2), torch.tensor([0, 1]), transitions=transitions)
+    result = evaluate("fw", torch.zeros(2, 2), torch.tensor([0, 1]), transitions=transitions)
     assert result.classifier_loss.item() == pytest.approx(-(math.log(0.6) + math.log(0.4)) / 2, rel=1e-6)
 
 
@@ -116,7 +116,7 @@ def test_forward_correction_without_noise_is_cross_entropy() -> None:
 
 def test_an_impossible_transition_costs_a_finite_loss() -> None:
     transitions = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
-    result = judged("fw", torch.zeros(2, 2), torch.tensor([0, 1]), transitions=transitions)
+    result = evaluate("fw", torch.zeros(2, 2), torch.tensor([0, 1]), transitions=transitions)
     assert result.classifier_loss.item() == pytest.approx(-math.log(1e-7) / 2, rel=1e-6)
 
 
@@ -138,7 +138,7 @@ def test_transition_matrix_leaves_outliers_aside_and_normalises() -> None:
 def test_dmi_by_hand() -> None:
     # Y^T S = [[0.5 + 0.9, 0.5 + 0.1], [0.2, 0.8]]: its determinant is 1.4 * 0.8 - 0.6 * 0.2 = 1.
     probabilities = torch.tensor([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]])
-    result = judged("dmi", probabilities.log(), torch.tensor([0, 0, 1]))
+    result = evaluate("dmi", probabilities.log(), torch.tensor([0, 0, 1]))
     assert result.classifier_loss.item() == pytest.approx(-math.log(1.001), abs=1e-6)
 
 
@@ -155,7 +155,7 @@ def test_dmi_gradient_is_that_of_the_inverse() -> None:
 @pytest.mark.parametrize("labels", [[0], [0, 0, 0], [2, 1]])
 def test_dmi_of_a_batch_that_lacks_a_class_stays_finite(labels: list[int]) -> None:
     given = torch.tensor(labels)
-    assert judged("dmi", LOGITS[: len(given)], given).classifier_loss.item() == pytest.approx(
+    assert evaluate("dmi", LOGITS[: len(given)], given).classifier_loss.item() == pytest.approx(
         -math.log(1e-3), rel=1e-5
     )
     assert np.isfinite(gradient_at_logits("dmi", LOGITS[: len(given)], labels=given)).all()
@@ -166,13 +166,13 @@ def test_dmi_of_many_classes_leaves_float32s_range_safely() -> None:
     a = 20 * functional.one_hot(labels, 128).float()
     # U is nearly 20 on the diagonal: its determinant 20^128 = 10^166.5 does not fit float32.
     expected = -128 * math.log(20)
-    assert judged("dmi", a, labels).classifier_loss.item() == pytest.approx(expected, rel=1e-4)
+    assert evaluate("dmi", a, labels).classifier_loss.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_soft_regularisation_by_hand() -> None:
     # s(a) = s(b) = (1/2, 1/2), ||z||^2 = 9 + 16 = 25, ||y - s(b)||^2 = 1/2, the second penalty is 0.
     a = torch.zeros(1, 2)
-    result = judged(
+    result = evaluate(
         "soft_regularisation", a, torch.tensor([0]), b=a, z=torch.tensor([[3.0, 4.0]]), soft_lambda=0.1
     )
     assert result.classifier_loss.item() == pytest.approx(math.log(2) + 0.1 * 25 / 2, rel=1e-6)
@@ -185,7 +185,7 @@ def test_soft_regularisation_descends_on_equation_8_in_both_networks() -> None:
     z.requires_grad_()
     b.requires_grad_()
     a = z @ weight.T
-    result = judged("soft_regularisation", a, b=b, z=z, beta=0.7, soft_lambda=0.3)
+    result = evaluate("soft_regularisation", a, b=b, z=z, beta=0.7, soft_lambda=0.3)
     ours = torch.autograd.grad(result.classifier_loss + result.predictor_loss, (z, b), retain_graph=True)
 
     # Eq. 8 from the weights' gradients themselves: g z^T and mu z^T as outer products, Frobenius norms.
@@ -196,7 +196,7 @@ def test_soft_regularisation_descends_on_equation_8_in_both_networks() -> None:
     whole = functional.cross_entropy(a, LABELS) + penalties.mean()
     for ours_of, theirs_of in zip(ours, torch.autograd.grad(whole, (z, b)), strict=True):
         torch.testing.assert_close(ours_of, theirs_of)
-    assert torch.equal(result.judge_logits_BK, b)
+    assert torch.equal(result.scoring_logits_BK, b)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -208,7 +208,7 @@ def test_every_method_takes_two_classes_and_a_single_sample(method: str) -> None
         )
     ).has_predictor
     b = torch.tensor([[0.1, 0.3]]) if has_predictor else None
-    result = judged(method, a, torch.tensor([1]), b=b, transitions=torch.tensor([[0.9, 0.1], [0.2, 0.8]]))
+    result = evaluate(method, a, torch.tensor([1]), b=b, transitions=torch.tensor([[0.9, 0.1], [0.2, 0.8]]))
     (gradient,) = torch.autograd.grad(result.classifier_loss, a)
     assert torch.isfinite(gradient).all()
     assert result.gradient_norm_B.shape == (1,)
@@ -216,7 +216,7 @@ def test_every_method_takes_two_classes_and_a_single_sample(method: str) -> None
 
 def predictor_gradient(method: str, **numbers: object) -> np.ndarray:
     b = LOGITS.flip(0).clone().requires_grad_()
-    loss = judged(method, LOGITS, b=b, **numbers).predictor_loss
+    loss = evaluate(method, LOGITS, b=b, **numbers).predictor_loss
     assert loss is not None
     (gradient,) = torch.autograd.grad(loss, b)
     return gradient.numpy()
@@ -228,12 +228,12 @@ def test_a_categorical_predictor_follows_the_cross_entropy_of_the_labels() -> No
 
 
 def test_limit_by_evidence_is_gaussian_with_weak_networks_categorical_and_laplace_with_settled_ones() -> None:
-    first, weak, settled = (
+    first, weak, memorising = (
         predictor_gradient("limit", **stage)
-        for stage in ({}, {"stage": Stage.WEAK}, {"stage": Stage.SETTLED})
+        for stage in ({}, {"stage": Stage.WEAK}, {"stage": Stage.MEMORISING})
     )
     np.testing.assert_array_equal(first, predictor_gradient("limit_g"))
     np.testing.assert_array_equal(weak, predictor_gradient("limit_c"))
-    np.testing.assert_array_equal(settled, predictor_gradient("limit_l", beta=3 * 0.7))
-    assert not np.allclose(first, settled)
+    np.testing.assert_array_equal(memorising, predictor_gradient("limit_l", beta=3 * 0.7))
+    assert not np.allclose(first, memorising)
     assert not np.allclose(first, weak)

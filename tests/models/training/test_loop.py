@@ -62,7 +62,7 @@ def test_limit_turns_to_laplace_gradients_once_the_classifier_has_settled(
 
     def remember(progress: Progress) -> None:
         if progress.finished:
-            states.append(progress.state()["learner"]["stage"] == "settled")
+            states.append(progress.state()["learner"]["stage"] == "memorising")
 
     train(points, given, class_count=3, config=config, on_progress=remember)
     assert states == sorted(states)

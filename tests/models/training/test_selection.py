@@ -143,7 +143,7 @@ def test_predictions_are_those_of_the_classifier_at_that_moment(blobs: Samples, 
     assert not all(torch.equal(states[0][name], value) for name, value in result.model_state.items())
     probabilities = predicted(result, points, 3)
     np.testing.assert_allclose(probabilities.sum(1), 1.0, rtol=1e-5)
-    # "ce" judges by its classifier, so the last distance is that of the prediction.
+    # "ce" scores by its classifier, so the last distance is that of the prediction.
     distance = np.linalg.norm(np.eye(3)[labels] - probabilities, axis=1)
     np.testing.assert_allclose(distance, result.signals.distance_last, atol=1e-6)
 

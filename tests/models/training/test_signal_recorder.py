@@ -6,6 +6,7 @@ import torch
 
 from models.paper.limit import encode_one_hot
 from models.paper.objectives import Outcome
+from models.ranking.ranking_scores import RANKING_SCORES
 from models.training.signal_recorder import SignalRecorder
 
 CPU = torch.device("cpu")
@@ -19,7 +20,12 @@ def recorder(
     *, decay: float | None = 0.5, score: str = "average", has_predictor: bool = True
 ) -> SignalRecorder:
     return SignalRecorder(
-        sample_count=3, class_count=4, decay=decay, score=score, has_predictor=has_predictor, device=CPU
+        sample_count=3,
+        class_count=4,
+        decay=decay,
+        ranking=RANKING_SCORES[score],
+        has_predictor=has_predictor,
+        device=CPU,
     )
 
 
@@ -28,7 +34,7 @@ def outcome(logits: torch.Tensor, norms: tuple[float, float] = (0.1, 0.2)) -> Ou
         classifier_loss=torch.tensor(0.0),
         predictor_loss=None,
         gradient_norm_B=torch.tensor(norms),
-        judge_logits_BK=logits,
+        scoring_logits_BK=logits,
     )
 
 
@@ -92,6 +98,16 @@ def test_without_room_for_probabilities_the_last_ones_are_reported(monkeypatch: 
     assert record.signals().top_labels_N3[2].tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("score", ["margin", "average", "last", "neighbours"])
+def test_samples_are_ordered_on_the_device_as_their_score_orders_them(score: str) -> None:
+    record = recorder(score=score)
+    record.record(INDEX, LABELS, outcome(FIRST), SECOND)
+    record.record(INDEX, LABELS, outcome(SECOND), FIRST)
+    order = record.order_by()
+    assert order.device == CPU
+    assert order.argsort(stable=True).tolist() == np.argsort(record.signals().score, kind="stable").tolist()
+
+
 def test_returned_signals_do_not_change_later() -> None:
     record = recorder()
     record.record(INDEX, LABELS, outcome(FIRST), SECOND)
@@ -105,10 +121,10 @@ def test_without_a_decay_passes_weigh_by_the_eighth_power_of_the_agreement_befor
     record = recorder(decay=None)
     agreements: list[float] = []
     for logits, agreement in ((FIRST, 0.5), (SECOND, 0.6)):
-        record.weigh(agreements)
+        record.weigh_pass(agreements)
         record.record(INDEX, LABELS, outcome(logits), logits)
         agreements.append(agreement)
-    record.weigh(agreements)
+    record.weigh_pass(agreements)
     record.record_last(INDEX, LABELS, FIRST)
     # Before the first pass nothing is known: a quarter of four classes' labels agree by chance.
     weights = np.array([0.25**8, 0.5**8, 0.6**8]) / (0.25**8 + 0.5**8 + 0.6**8)
@@ -126,7 +142,7 @@ def test_the_classifiers_probabilities_are_averaged_with_the_same_weights() -> N
     assert found is not None
     np.testing.assert_allclose(found[[2, 0]], softmax(FIRST) / 3 + softmax(SECOND) * 2 / 3, rtol=1e-5)
     np.testing.assert_allclose(found[1], np.full(4, 0.25))
-    # Half of them and half of the judge's: whoever has the most is suggested.
+    # Half of them and half of the scoring network's: whoever has the most is suggested.
     expected = (softmax(FIRST) / 3 + softmax(SECOND) * 5 / 3) / 2
     mixed = record.signals(classifier_share=0.5)
     assert mixed.top_labels_N3[0].tolist() == np.argsort(-expected[1])[:3].tolist()

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -7,20 +8,20 @@ import torch
 from models.configuration.training_config import TrainingConfig
 from models.training.loop import train
 from models.training.progress import Progress
-from models.training.stability import Stability, rank_correlation, ranks
+from models.training.stability import Stability, compute_ranks, correlate_ranks
 
 Samples = tuple[np.ndarray, np.ndarray]
 Configure = Callable[..., TrainingConfig]
 
 
 def test_ranks_and_their_correlation_by_hand() -> None:
-    first = ranks(torch.tensor([0.1, 0.4, 0.2, 0.4]))
+    first = compute_ranks(torch.tensor([0.1, 0.4, 0.2, 0.4]))
     assert first.tolist() == [0, 2, 1, 3]
-    second = ranks(torch.tensor([0.4, 0.1, 0.2, 0.3]))
+    second = compute_ranks(torch.tensor([0.4, 0.1, 0.2, 0.3]))
     assert second.tolist() == [3, 0, 1, 2]
     # d = 3, 2, 0, 1: 1 - 6 * 14 / (4 * 15) = -0.4
-    assert rank_correlation(first, second) == pytest.approx(-0.4)
-    assert rank_correlation(first, first) == 1.0
+    assert correlate_ranks(first, second) == pytest.approx(-0.4)
+    assert correlate_ranks(first, first) == 1.0
 
 
 def test_a_ranking_is_stable_after_two_agreements_in_a_row() -> None:
@@ -28,7 +29,7 @@ def test_a_ranking_is_stable_after_two_agreements_in_a_row() -> None:
     still, moved = torch.arange(10.0), torch.arange(10.0).flip(0)
     answers = []
     for scores in (still, still, moved, moved, moved):
-        stability.offer(scores)
+        stability.compare(scores)
         answers.append(stability.is_over)
     assert answers == [False, False, False, False, True]
     resumed = Stability(threshold=0.9)
@@ -52,6 +53,25 @@ def test_training_ends_once_its_ranking_is_stable_and_goes_on_where_it_was_inter
     resumed = train(points, labels, class_count=3, config=config, resume=states[0])
     assert resumed.epochs == whole.epochs
     assert np.array_equal(resumed.signals.distance, whole.signals.distance)
+
+
+@pytest.mark.parametrize("score", ["margin", "average", "last", "neighbours"])
+def test_what_ranks_is_what_must_be_stable(blobs: Samples, configure: Configure, score: str) -> None:
+    points, labels = blobs
+    wrong = np.where(np.arange(60) % 10 == 0, (labels + 1) % 3, labels)
+    threshold = 0.95
+    config = configure(points, 3, epochs=40, stable_correlation=threshold, score=score, method="limit_l")
+    scores = []
+
+    def note(progress: Progress) -> None:
+        if progress.finished:
+            scores.append(torch.from_numpy(progress.signals().score))
+
+    done = train(points, wrong, class_count=3, config=config, on_progress=note).epochs
+    ranked = [compute_ranks(each) for each in scores]
+    agrees = [correlate_ranks(before, after) >= threshold for before, after in pairwise(ranked)]
+    twice = [first and second for first, second in pairwise(agrees)]
+    assert done == (twice.index(True) + 3 if any(twice) else 40)
 
 
 def test_training_goes_on_to_its_end_where_it_may_not_stop(blobs: Samples, configure: Configure) -> None:

@@ -27,7 +27,7 @@ from app.tables import (
 )
 from tests.worker.job_steps import count_rows, plan_audit, read_row, train_and_finish
 from worker.finish.finishing_job import finish, report_again
-from worker.jobs import neighbour_files
+from worker.jobs import neighbour_files, signal_files
 from worker.train.training_job import execute
 
 
@@ -138,6 +138,30 @@ def test_truth_attached_later_brings_metrics_and_columns(
     assert json.dumps([r["position"] for r in rows]) == json.dumps(
         [r["position"] for r in csv.DictReader(before.text.splitlines())]
     )
+
+
+def test_signals_that_an_older_version_stored_are_still_read(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings
+) -> None:
+    audit, runs = plan_audit(database, digits)
+    done = train_and_finish(database, storage, chosen, audit, runs)
+    folder = storage.run(audit.id, 0)
+    now = signal_files.load(storage, folder)
+    former = {"agreement_ratio": "competence", "error_posterior": "doubt"}
+    assert set(former) <= set(now)
+    np.savez(folder / signal_files.SIGNALS, **{former.get(name, name): now[name] for name in now})
+    again = signal_files.load(storage, folder)
+    assert {name: array.tolist() for name, array in again.items()} == {
+        name: array.tolist() for name, array in now.items()
+    }
+    with database.transaction() as session:
+        session.execute(update(Dataset).values(truth_version=1))
+    report_again(database, storage, audit.id)
+    made = read_row(database, Audit, audit.id).files
+    assert made is not None
+    assert done.files is not None
+    assert made["ranking.csv"]["path"] != done.files["ranking.csv"]["path"]
+    assert made["ranking.csv"]["sha256"] == done.files["ranking.csv"]["sha256"]
 
 
 def test_downloads_answer_conditions_ranges_and_heads(

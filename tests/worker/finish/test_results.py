@@ -14,7 +14,7 @@ from app.infra.database import Database
 from app.infra.storage import Storage
 from app.schemas.summary_schemas import SummaryOut
 from app.tables import Problem, Run, RunEpoch
-from models.label_errors.error_estimates import Estimate
+from models.label_errors.label_error_model import LabelErrorEstimate
 from tests.builders.stored_rows import store_ready_dataset
 from worker.finish import audit_summary, information_bounds, ranking_files, truth_metrics
 from worker.jobs import score_rows
@@ -42,13 +42,13 @@ def signals() -> dict[str, np.ndarray]:
 @pytest.fixture
 def rows() -> pa.Table:
     order = np.array([1, 3, 0, 2])
-    believed = Estimate(
+    estimate = LabelErrorEstimate(
         error_probability_N=np.array([0.25, 1.0, 0.0, 0.75], dtype=np.float32),
         is_label_issue_N=np.array([False, True, False, True]),
         error_count=2.0,
         error_count_interval=(1.0, 3.0),
     )
-    return score_rows.rows(uuid4(), signals(), np.array([0, 0, 1, 1], dtype=np.int32), order, believed)
+    return score_rows.rows(uuid4(), signals(), np.array([0, 0, 1, 1], dtype=np.int32), order, estimate)
 
 
 SAMPLES = pa.table({"key": ["=1+1", "-2", "+x", 'say "hi", you'], "split": ["train", None, None, None]})
@@ -171,13 +171,13 @@ def test_copy_keeps_quotes_empty_strings_nulls_and_newlines(database: Database, 
 
 def test_theory_of_an_audit_by_the_papers_numbers() -> None:
     # K = 10 and p = 0.8: nothing memorised means an error of 0.8 at least, one bit 0.405 (after Theorem 1).
-    settled = run_with(method="limit_l", is_sampled=False)
+    memorising = run_with(method="limit_l", is_sampled=False)
     found = information_bounds.document(
         noise_rate=0.8,
         is_known=True,
         class_count=10,
         sample_count=1000,
-        runs=[(settled, [RunEpoch(epoch=1, accuracy=0.2), RunEpoch(epoch=2, accuracy=0.595)])],
+        runs=[(memorising, [RunEpoch(epoch=1, accuracy=0.2), RunEpoch(epoch=2, accuracy=0.595)])],
     )
     assert found["least_training_error"] == pytest.approx(0.8, abs=1e-6)
     assert found["runs"][0]["training_error"] == pytest.approx(0.405)

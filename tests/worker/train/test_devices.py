@@ -17,7 +17,7 @@ from app.infra.storage import Storage
 from app.tables import Dataset, Run, RunStatus
 from models.acceleration.data_parallel import processes_max
 from models.configuration.training_config import TrainingConfig, resolve
-from models.training.ranks import CompanionLost
+from models.training.ranks import RankLost
 from tests.worker.job_steps import plan_audit, read_row
 from worker.jobs import heartbeat, signal_files
 from worker.maintenance.sweep import sweep
@@ -117,7 +117,7 @@ def test_a_killed_process_costs_an_attempt_and_not_the_run(  # noqa: PLR0917 - f
 
     with monkeypatch.context() as patch:
         at_step(patch, 3, kill)
-        with pytest.raises(CompanionLost, match="ended with code -9"):
+        with pytest.raises(RankLost, match="ended with code -9"):
             execute(database, storage, together, run.id)
     with database.transaction() as session:  # as time does
         session.execute(update(Run).where(Run.id == run.id).values(lease_until=func.now()))

@@ -13,7 +13,7 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunStatus, Score
-from models.label_errors.ensemble import averaged
+from models.label_errors.ensemble import average_signals
 from tests.worker.job_steps import plan_audit, read_row, train_and_finish
 from worker.finish.finishing_job import finish
 from worker.jobs import signal_files
@@ -59,7 +59,7 @@ def test_an_ensemble_averages_its_runs(
     assert train_and_finish(database, storage, chosen, audit, runs).status == AuditStatus.SUCCEEDED
     parts = [signal_files.load(storage, storage.run(audit.id, number)) for number in (0, 1)]
     assert not (parts[0]["distance"] == parts[1]["distance"]).all()
-    expected = averaged(parts)["distance"]
+    expected = average_signals(parts)["distance"]
     with database.transaction() as session:
         scores = session.scalars(select(Score).order_by(Score.position)).all()
     assert [score.distance for score in scores] == pytest.approx(expected.tolist())

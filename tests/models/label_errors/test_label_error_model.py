@@ -1,16 +1,15 @@
 import numpy as np
 import pytest
 
-from models.label_errors.error_estimates import CUT
-from models.label_errors.noise_rate import judge
-from models.label_errors.posterior import believed, evidence
+from models.label_errors.label_error_model import CONSTANTS, Evidence, fit, gather_evidence
+from models.label_errors.noise_rate import estimate_from_mixture
 from models.training.signals import Signals
 
 COUNT = 4_000
 
 
 def told(
-    *, competence: float, with_classifier: bool = True, order_by: str = "average"
+    *, agreement_ratio: float, with_classifier: bool = True, order_by: str = "average"
 ) -> tuple[dict, np.ndarray, np.ndarray]:
     """Return evidence of ten even classes, the labels, of which a fifth is wrong, and which are."""
     rng = np.random.default_rng(0)
@@ -34,20 +33,20 @@ def told(
         top_probabilities_N3=np.take_along_axis(p, order, axis=1).astype(np.float32),
         loss=-np.log(given),
     )
-    found = evidence(
+    found = gather_evidence(
         signals,
         labels,
         score=order_by,
-        competence=competence,
+        agreement_ratio=agreement_ratio,
         classifier_probabilities_NK=p if with_classifier else None,
     )
-    return found, labels, is_error
+    return found.to_arrays(), labels, is_error
 
 
-@pytest.mark.parametrize("competence", [0.5, 0.7, 0.9])
-def test_errors_are_counted_flagged_and_calibrated(competence: float) -> None:
-    signals, labels, is_error = told(competence=competence)
-    found = believed(signals, labels)
+@pytest.mark.parametrize("agreement_ratio", [0.5, 0.7, 0.9])
+def test_errors_are_counted_flagged_and_calibrated(agreement_ratio: float) -> None:
+    signals, labels, is_error = told(agreement_ratio=agreement_ratio)
+    found = fit(Evidence.from_arrays(signals, labels))
     assert found.error_count / COUNT == pytest.approx(is_error.mean(), abs=0.03)
     low, high = found.error_count_interval
     assert low <= is_error.sum() <= high
@@ -55,43 +54,47 @@ def test_errors_are_counted_flagged_and_calibrated(competence: float) -> None:
     assert np.abs(found.error_probability_N - is_error).mean() < 0.1
 
 
-def test_a_strong_classifiers_doubts_are_the_probabilities() -> None:
-    signals, labels, _ = told(competence=0.9)
-    np.testing.assert_allclose(believed(signals, labels).error_probability_N, signals["doubt"], atol=1e-6)
+def test_a_strong_classifiers_posterior_is_the_probabilities() -> None:
+    signals, labels, _ = told(agreement_ratio=0.9)
+    np.testing.assert_allclose(
+        fit(Evidence.from_arrays(signals, labels)).error_probability_N, signals["error_posterior"], atol=1e-6
+    )
 
 
 def test_of_a_weak_classifier_the_score_says_which_labels_are_wrong() -> None:
-    signals, labels, _ = told(competence=0.5)
+    signals, labels, _ = told(agreement_ratio=0.5)
     signals["score"] = np.random.default_rng(1).permutation(signals["score"])
-    probability = believed(signals, labels).error_probability_N
+    probability = fit(Evidence.from_arrays(signals, labels)).error_probability_N
     assert (np.diff(probability[np.argsort(signals["score"], kind="stable")]) >= 0).all()
 
 
 def test_a_label_that_is_suggested_is_no_issue() -> None:
-    signals, labels, _ = told(competence=0.9)
+    signals, labels, _ = told(agreement_ratio=0.9)
     signals["top_labels_N3"][:, 0] = labels
-    assert not believed(signals, labels).is_label_issue_N.any()
+    assert not fit(Evidence.from_arrays(signals, labels)).is_label_issue_N.any()
 
 
 def test_without_a_classifier_the_distances_tell() -> None:
-    signals, labels, _ = told(competence=0.5, with_classifier=False)
-    assert "doubt" not in signals
-    found = believed(signals, labels)
+    signals, labels, _ = told(agreement_ratio=0.5, with_classifier=False)
+    assert "error_posterior" not in signals
+    found = fit(Evidence.from_arrays(signals, labels))
     assert np.array_equal(
         found.is_label_issue_N,
-        (found.error_probability_N > CUT) & (signals["top_labels_N3"][:, 0] != labels),
+        (found.error_probability_N > CONSTANTS.cut) & (signals["top_labels_N3"][:, 0] != labels),
     )
     top = signals["top_probabilities_N3"]
     disagrees = signals["top_labels_N3"][:, 0] != labels
-    expected = judge(0.0, confidence_N=top[:, 0] - top[:, 1], disagrees_N=disagrees, competence=0.5)
+    expected = estimate_from_mixture(
+        0.0, confidence_N=top[:, 0] - top[:, 1], disagrees_N=disagrees, agreement_ratio=0.5
+    )
     assert found.error_count / COUNT == pytest.approx(expected.centre, abs=1e-3)
 
 
-def confused(*, competence: float, reverse: int = 0, memorised: int = 0) -> tuple[dict, np.ndarray]:
+def confused(*, agreement_ratio: float, reverse: int = 0, memorised: int = 0) -> tuple[dict, np.ndarray]:
     """Return evidence and labels of three classes; many of 0 are labelled 1, `reverse` of 1 are labelled 0.
 
-    No label has a margin, and the classifier takes every sample for what it is; the judge takes the first
-    `memorised` of class 0 for what they are called.
+    No label has a margin, and the classifier takes every sample for what it is; the scoring network takes
+    the first `memorised` of class 0 for what they are called.
     """
     truth = np.repeat([0, 1, 2], 300)
     labels = truth.copy()
@@ -115,27 +118,29 @@ def confused(*, competence: float, reverse: int = 0, memorised: int = 0) -> tupl
         top_probabilities_N3=np.tile(np.array([0.45, 0.4, 0.15], np.float32), (900, 1)),
         loss=flat,
     )
-    found = evidence(signals, labels, score="margin", competence=competence, classifier_probabilities_NK=p)
-    return found, labels
+    found = gather_evidence(
+        signals, labels, score="margin", agreement_ratio=agreement_ratio, classifier_probabilities_NK=p
+    )
+    return found.to_arrays(), labels
 
 
-@pytest.mark.parametrize("competence", [0.5, 0.9])
-def test_a_rival_that_is_labelled_so_and_not_the_other_way_is_likelier(competence: float) -> None:
-    found, _ = confused(competence=competence)
+@pytest.mark.parametrize("agreement_ratio", [0.5, 0.9])
+def test_a_rival_that_is_labelled_so_and_not_the_other_way_is_likelier(agreement_ratio: float) -> None:
+    found, _ = confused(agreement_ratio=agreement_ratio)
     wrong, right = found["score"][:120], found["score"][300:600]
     assert wrong.min() > right.max() + 0.1
 
 
-@pytest.mark.parametrize("competence", [0.5, 0.9])
-def test_labels_that_go_both_ways_alike_change_nothing(competence: float) -> None:
-    found, _ = confused(competence=competence, reverse=120)
+@pytest.mark.parametrize("agreement_ratio", [0.5, 0.9])
+def test_labels_that_go_both_ways_alike_change_nothing(agreement_ratio: float) -> None:
+    found, _ = confused(agreement_ratio=agreement_ratio, reverse=120)
     assert found["score"] == pytest.approx(0.5, abs=1e-3)
 
 
-def test_a_weak_networks_choice_follows_the_leanings_and_a_strong_ones_stays() -> None:
-    # The judge takes the first 30 samples, of class 0, for what they are called: 1.
-    for competence, suggested in ((0.5, 0), (0.9, 1)):
-        found, labels = confused(competence=competence, memorised=30)
+def test_a_weak_networks_choice_follows_the_asymmetry_and_a_strong_ones_stays() -> None:
+    # The scoring network takes the first 30 samples, of class 0, for what they are called: 1.
+    for agreement_ratio, suggested in ((0.5, 0), (0.9, 1)):
+        found, labels = confused(agreement_ratio=agreement_ratio, memorised=30)
         assert (labels[:30] == 1).all()
         assert (found["top_labels_N3"][:30, 0] == suggested).all()
         assert found["top_probabilities_N3"].sum(1) == pytest.approx(1, abs=1e-6)

@@ -1,0 +1,139 @@
+"""What one or several trainings of the same samples tell about their labels.
+
+Shape suffixes: N samples, K classes, 3 best classes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from models.label_errors.label_error_constants import CONSTANTS, LabelErrorConstants
+from models.label_errors.transitions import compute_error_posterior, fit_transitions, measure_asymmetry
+from models.ranking.ranking_scores import ASYMMETRY, RANKING_SCORES
+from models.training.classifier_weight import weigh_classifier
+from models.training.signals import Signals
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.integer[Any]]
+
+AGREEMENT_RATIO, ERROR_POSTERIOR = "agreement_ratio", "error_posterior"
+"""Names under which both are stored beside the signals."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the labels are held against. Of several trainings every array is their mean."""
+
+    labels_N: Labels
+    """The given labels, in 0 .. K - 1."""
+    signals: Arrays
+    """The fields of `training.signals.Signals` by name, with any that were found later."""
+    agreement_ratio: float | None = None
+    """`TrainingResult.agreement_ratio`; None where nothing was trained."""
+    error_posterior_N: npt.NDArray[np.float32] | None = None
+    """`transitions.compute_error_posterior` of a classifier that saw no label; None without such a
+    classifier."""
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, labels_N: Labels) -> Self:
+        """Return the evidence that `to_arrays` returned."""
+        signals = dict(arrays)
+        ratio = signals.pop(AGREEMENT_RATIO, None)
+        posterior_N = signals.pop(ERROR_POSTERIOR, None)
+        return cls(
+            labels_N=labels_N,
+            signals=signals,
+            agreement_ratio=None if ratio is None else float(ratio),
+            error_posterior_N=posterior_N,
+        )
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return everything but the labels by name, as it is stored."""
+        arrays = dict(self.signals)
+        if self.agreement_ratio is not None:
+            arrays[AGREEMENT_RATIO] = np.array(self.agreement_ratio, np.float32)
+        if self.error_posterior_N is not None:
+            arrays[ERROR_POSTERIOR] = self.error_posterior_N
+        return arrays
+
+
+def gather_evidence(
+    signals: Signals,
+    labels_N: Labels,
+    *,
+    score: str,
+    agreement_ratio: float,
+    classifier_probabilities_NK: npt.NDArray[np.floating[Any]] | None,
+    constants: LabelErrorConstants = CONSTANTS,
+) -> Evidence:
+    """Return what a training tells about its labels.
+
+    Where the margin ranks, the asymmetry of labels between two classes enters its score: a label that the
+    best other class often gets, and seldom the other way round, is a likelier error.
+
+    Args:
+        signals: of the training.
+        labels_N: the given labels.
+        score: the name of what ranks, `TrainingConfig.score`.
+        agreement_ratio: `TrainingResult.agreement_ratio`.
+        classifier_probabilities_NK: `TrainingResult.classifier_probabilities_NK`; None: there are none.
+        constants: of the model of label errors.
+
+    """
+    # Single precision, as it is stored: a run's own estimate is the one that is made from its file.
+    ratio = float(np.float32(agreement_ratio))
+    found: dict[str, npt.NDArray[Any]] = asdict(signals)
+    if classifier_probabilities_NK is None:
+        return Evidence(labels_N=labels_N, signals=found, agreement_ratio=ratio)
+    weight = weigh_classifier(agreement_ratio)
+    transition_KK = fit_transitions(
+        classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants
+    )
+    posterior_N = compute_error_posterior(
+        classifier_probabilities_NK, labels_N, transition_KK, classifier_weight=weight, constants=constants
+    )
+    ranking = RANKING_SCORES[score]
+    if ranking.uses_asymmetry:
+        asymmetry_KK = measure_asymmetry(
+            classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants
+        )
+        share = _shrink_asymmetry(signals, labels_N, asymmetry_KK, constants)
+        asymmetry_N = share * asymmetry_KK[_choose_rivals(signals, labels_N), labels_N]
+        found["score"] = ranking.compute({**found, ASYMMETRY: asymmetry_N})
+        if weight < 1:
+            factor_N3 = np.exp((1 - weight) * share * asymmetry_KK[signals.top_labels_N3, labels_N[:, None]])
+            found["top_labels_N3"], found["top_probabilities_N3"] = _reorder_classes(signals, factor_N3)
+    return Evidence(labels_N=labels_N, signals=found, agreement_ratio=ratio, error_posterior_N=posterior_N)
+
+
+def _choose_rivals(signals: Signals, labels_N: Labels) -> npt.NDArray[np.int64]:
+    """Return the most probable class other than the given label [N]."""
+    best_N, second_N = signals.top_labels_N3[:, 0], signals.top_labels_N3[:, 1]
+    return np.where(best_N == labels_N, second_N, best_N)
+
+
+def _shrink_asymmetry(
+    signals: Signals, labels_N: Labels, asymmetry_KK: Floats, constants: LabelErrorConstants
+) -> float:
+    """Return the weight of the asymmetry: James and Stein's shrinkage, as far as all of it exceeds chance."""
+    asymmetry_N = asymmetry_KK[_choose_rivals(signals, labels_N), labels_N]
+    chance = constants.asymmetry_by_chance
+    return constants.asymmetry_weight * max(
+        0.0, 1 - chance / max(float(np.square(asymmetry_N).mean()), chance)
+    )
+
+
+def _reorder_classes(
+    signals: Signals, factor_N3: Floats
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return the best classes by their probabilities times a factor, which keep their sum."""
+    weighed_N3 = signals.top_probabilities_N3 * factor_N3
+    total_N1 = signals.top_probabilities_N3.sum(1, keepdims=True)
+    weighed_N3 *= total_N1 / weighed_N3.sum(1, keepdims=True).clip(np.finfo(np.float64).tiny)
+    order_N3 = np.argsort(-weighed_N3, axis=1, kind="stable")
+    labels_N3 = np.take_along_axis(signals.top_labels_N3, order_N3, axis=1)
+    return labels_N3, np.take_along_axis(weighed_N3, order_N3, axis=1).astype(np.float32)

@@ -1,0 +1,90 @@
+"""The constants of the model of label errors, in one object: each with its source and what it was tuned on.
+
+Where only "chosen" stands, no comparison of other values was kept. Abbreviations of tuning sets:
+
+- MIXTURE: digits with 0, 20 and 40 % uniform errors (seed 1), letters with 20 % (seed 0) and synthetic
+  mixtures (bench/defaults/RESULTS.md).
+- CIFAR: the CIFAR-10 tasks of docs/detection.md, on which they are reported too.
+- ASYMMETRY: seed 2 of CIFAR-10's pair, uniform and `worse` tasks and the further tasks of docs/detection.md
+  without the two of vehicles.
+- HARD: the three `hard` tasks of docs/detection.md.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelErrorConstants:
+    """Everything that was chosen and not derived. Shares are of the largest distance, sqrt 2."""
+
+    cut: float = 0.25
+    """Least posterior probability of a label issue. Half of an F1 of 0.5: F1 is best cut at half of its own
+    value (Lipton, Elkan and Naryanaswamy, 2014)."""
+
+    mixture_cells: int = 512
+    """Cells of the grid over the distances. Chosen; finer than what the distributions resolve."""
+    mixture_rounds: int = 300
+    """Rounds of expectation and maximisation at most. Chosen."""
+    mixture_converged: float = 1e-7
+    """Change of the expected errors, as a share of all samples, that ends the rounds. Chosen."""
+    disagreement_share: float = 0.5
+    """Distance at which a network that wavers between two classes prefers neither. Derived: between two
+    classes of 0.5 each the distance is half of its maximum."""
+    wrong_from: float = 0.35
+    """Distance below which no label is wrong: the network clearly prefers the given label. MIXTURE."""
+    tail_degrees: int = 4
+    """Degrees of freedom of Student's t for right labels, among which hard samples make a long tail.
+    MIXTURE."""
+    prior_share: float = 0.005
+    """Weight of a component's prior shape as a share of all samples. MIXTURE."""
+    right_prior_mean: float = 0.15
+    """Prior mean of the distances of right labels. MIXTURE."""
+    wrong_prior_mean: float = 0.85
+    """Prior mean of the distances of wrong labels. MIXTURE."""
+    prior_variance: float = 0.03
+    """Prior variance of both. MIXTURE."""
+
+    sharpness_weak: float = 2.0
+    """Power of the class probabilities of a classifier of weight 0. CIFAR."""
+    sharpness_strong: float = 10.0
+    """Power of the class probabilities of a classifier of weight 1. CIFAR, MNIST and letters."""
+    transition_rounds: int = 40
+    """Rounds of expectation and maximisation for the transition matrix (Dawid and Skene, 1979). Chosen."""
+    transition_samples_max: int = 50_000
+    """Samples, evenly spaced, that the transition matrix is fitted to. Chosen."""
+
+    asymmetry_weight: float = 0.75
+    """Weight of the log-odds asymmetry beside the averaged margin. ASYMMETRY; `python -m bench.peers.weights`
+    measures others."""
+    asymmetry_by_chance: float = 0.35
+    """Mean square of the asymmetry where labels go both ways alike, since a network favours some classes:
+    0.3 to 0.5 under uniform and human noise. ASYMMETRY."""
+
+    confidence_groups: int = 10
+    """Groups of equal size, the most confident first, whose disagreement is compared. Chosen."""
+    low_groups: tuple[int, ...] = (0,)
+    """Groups whose disagreement bounds that of the less confident ones, for the lower end of the interval.
+    CIFAR."""
+    centre_groups: tuple[int, ...] = (3, 4)
+    """The same for the centre: human errors grew only up to about the middle. CIFAR."""
+    high_groups: tuple[int, ...] = (9,)
+    """The same for the upper end: all disagreement, which for human labels was nearly all wrong. CIFAR."""
+    posterior_share: float = 1 / 4
+    """Of the mean posterior in a weak classifier's count; the rest is what its most confident samples tell.
+    CIFAR."""
+    mixture_low: float = 0.85
+    """Lower end of the interval as a share of the mixture's count, as seen on data with known errors.
+    MIXTURE."""
+    mixture_high: float = 1.1
+    """Upper end of the same. MIXTURE."""
+    posterior_factor: float = 1.15
+    """Interval around the mean posterior, as a factor, as seen on data with known errors. CIFAR, MNIST,
+    letters."""
+    even_disagreement: float = 1 / 4
+    """Disagreement of the most confident tenth over that of all; below, errors sit on hard samples. HARD."""
+    learned_factor: float = 2.0
+    """Times as many errors as the posterior counts, at most, where the most confident tenth has none:
+    others are learned as if they were right. HARD."""
+
+
+CONSTANTS = LabelErrorConstants()

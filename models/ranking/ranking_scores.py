@@ -1,0 +1,149 @@
+"""The scores that a ranking may be ordered by, one class each; high = the label is probably wrong.
+
+A training, the check for a stable ranking, the provisional ranking and the finished one all ask the same
+object. Signals are passed by their names in `models.training.signals.Signals`, as arrays or, while a
+training runs, as tensors on its device. Shape suffix: N samples.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from models.paper.score_scale import MAXIMUM_DISTANCE
+
+Floats32 = npt.NDArray[np.float32]
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+MARGIN_SCALE = 4.0
+"""Divides the margin, so that far margins stay apart in single precision."""
+MARGIN_SHARE = 0.01
+"""Of the margin's score in that of the neighbours: it orders samples whose neighbours disagree alike."""
+ASYMMETRY = "label_asymmetry"
+"""Name of the log-odds asymmetry [N] among the signals, in units of the margin; see
+`label_errors.evidence`."""
+NEIGHBOUR_DISAGREEMENT = "neighbour_disagreement"
+"""Name of `data_issues.neighbours.measure_disagreement` [N] among the signals."""
+
+
+class Negatable(Protocol):
+    """An array or a tensor."""
+
+    def __neg__(self) -> Self:
+        """Return its negative."""
+        ...
+
+
+Values = TypeVar("Values", bound=Negatable)
+
+
+class RankingScore(ABC):
+    """One score: how it is computed, and what orders samples like it while a training runs."""
+
+    name: ClassVar[str]
+    """Its entry in `models.catalogue.choices.SCORES`."""
+    distance: ClassVar[str] = "distance_average"
+    """The signal that is reported as the distance."""
+    uses_asymmetry: ClassVar[bool] = False
+    """Whether the asymmetry of labels between two classes enters, once a training has ended."""
+    uses_neighbours: ClassVar[bool] = False
+    """Whether the nearest samples enter, which are found once a training has ended."""
+
+    @abstractmethod
+    def order_by(self, signals: Mapping[str, Values]) -> Values:
+        """Return what orders the samples as the score of the signals so far does [N]; high = bad."""
+
+    @abstractmethod
+    def compute(self, signals: Arrays) -> Floats32:
+        """Return the score [N] in [0, 1] from the signals there are."""
+
+
+class _Distance(RankingScore):
+    """The distance ||y - s(b)||_2 over its maximum."""
+
+    def order_by(self, signals: Mapping[str, Values]) -> Values:
+        """Return the distance."""
+        return signals[self.distance]
+
+    def compute(self, signals: Arrays) -> Floats32:
+        """Return the distance over its maximum."""
+        return (signals[self.distance] / MAXIMUM_DISTANCE).astype(np.float32)
+
+
+class AverageDistance(_Distance):
+    """The distance averaged over training."""
+
+    name = "average"
+
+
+class LastDistance(_Distance):
+    """The distance at the end of the training."""
+
+    name = "last"
+    distance = "distance_last"
+
+
+class Margin(RankingScore):
+    """The averaged margin, less the asymmetry of labels between two classes where it is known."""
+
+    name = "margin"
+    uses_asymmetry = True
+
+    def order_by(self, signals: Mapping[str, Values]) -> Values:
+        """Return the negative margin."""
+        return -signals["margin"]
+
+    def compute(self, signals: Arrays) -> Floats32:
+        """Return `compute_margin_score` of the margin, less the asymmetry where it is known."""
+        margin_N = signals["margin"]
+        if ASYMMETRY in signals:
+            margin_N = (margin_N - signals[ASYMMETRY]).astype(np.float32)
+        return compute_margin_score(margin_N)
+
+
+class Neighbours(RankingScore):
+    """The neighbours' disagreement, which is found after the training; until then the margin."""
+
+    name = "neighbours"
+    uses_neighbours = True
+
+    def order_by(self, signals: Mapping[str, Values]) -> Values:
+        """Return the negative margin."""
+        return -signals["margin"]
+
+    def compute(self, signals: Arrays) -> Floats32:
+        """Return the disagreement with a hundredth of the margin's score; without neighbours that score."""
+        score_N = compute_margin_score(signals["margin"])
+        if NEIGHBOUR_DISAGREEMENT not in signals:
+            return score_N
+        disagreement_N = signals[NEIGHBOUR_DISAGREEMENT]
+        return ((1 - MARGIN_SHARE) * disagreement_N + MARGIN_SHARE * score_N).astype(np.float32)
+
+
+def compute_margin_score(margin_N: Floats32) -> Floats32:
+    """Return 1 / (1 + exp(margin / 4)) [N], in [0, 1], 0.5 where the best other class equals the given label.
+
+    High = bad.
+    """
+    score_N: Floats32 = 1 / (1 + np.exp(margin_N / np.float32(MARGIN_SCALE)))
+    return score_N
+
+
+RANKING_SCORES: Mapping[str, RankingScore] = {
+    score.name: score for score in (Margin(), AverageDistance(), LastDistance(), Neighbours())
+}
+"""Every score by its name; `models.catalogue.choices.SCORES` has the same names."""
+
+
+def read_score(signals: Arrays) -> Floats32:
+    """Return what ranks [N], as a run stored it; old runs without a score are ranked by their distance."""
+    if "score" in signals:
+        return signals["score"]
+    return (signals["distance"] / np.float32(MAXIMUM_DISTANCE)).astype(np.float32)
+
+
+def rank_samples(score_N: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
+    """Return positions from the worst on: score descending, then position, as every ranking is ordered."""
+    return np.argsort(-np.asarray(score_N, dtype=np.float64), kind="stable")
