@@ -18,12 +18,12 @@ from sklearn.datasets import load_digits
 from app.cli.output import print_table, show_audit, show_dataset, show_progress_bar, stderr
 from app.client import Audit, Client
 from app.embedded.local_stack import LocalStack
-from app.figures import client_plots
+from app.figures import matplotlib_drawer, paper_figures, review_figures
 from models.paper.label_noise import add_uniform_noise
 
 NOISE_RATE = 0.2
 NOISE_SEED = 1
-MONTAGE_SIZE = 40
+MONTAGE_SIZE, MONTAGE_COLUMNS = 40, 10
 COLUMNS = ("rank", "key", "given_label", "suggested_label", "suggested_confidence", "distance", "true_label")
 
 
@@ -68,10 +68,16 @@ def report(finished: Audit, folder: Path) -> None:
     ranking, metrics = finished.suspects(), finished.metrics()
     suspects = ranking.first(MONTAGE_SIZE)
     print_table(suspects[:10], COLUMNS)
-    client_plots.roc(metrics, folder / "roc.png")
-    client_plots.histogram(metrics, folder / "distances.png")
-    pictures = [ranking.image(suspect) for suspect in suspects]
-    client_plots.montage(suspects, pictures, folder / "suspects.png")
+    figures = {
+        "roc": paper_figures.make_roc(metrics),
+        "distances": paper_figures.make_histogram(
+            metrics["histogram"], title=paper_figures.DISTANCE_TITLE, quantity=paper_figures.DISTANCE
+        ),
+        "suspects": review_figures.make_suspect_montage(suspects, columns=MONTAGE_COLUMNS),
+    }
+    pictures = {suspect["image_url"]: ranking.image(suspect) for suspect in suspects}
+    for name, figure in figures.items():
+        (folder / f"{name}.png").write_bytes(matplotlib_drawer.draw(figure, "png", pictures))
     print(  # noqa: T201 - the demo's own output
         f"\n{metrics['error_count']} of {metrics['sample_count']} labels are wrong;"
         f" {finished.summary['expected_error_count']:.0f} were expected without looking at the truth."

@@ -9,12 +9,15 @@ from markupsafe import Markup
 
 from app.exports.audit_source import AuditSource
 from app.exports.registry import HTML, ExportFile
-from app.figures import svg_charts
+from app.figures import paper_figures, review_figures
+from app.figures.figure_data import INK, RIGHT, WRONG, Chart
 from app.reviews.verdicts import count_reviews as count_verdicts
 from app.schemas.result_schemas import Suspect
 from app.tables import Audit, AuditMetrics, Dataset, Json
 
 SUSPECTS, MOST_CLASSES, MOST_PAIRS = 60, 50, 12
+COLOURS = {INK: "var(--soft)", RIGHT: "var(--right)", WRONG: "var(--wrong)"}
+"""The style sheet's colours, light or dark as the reader's system is."""
 
 environment = Environment(
     loader=PackageLoader("app.exports", "templates"),
@@ -69,25 +72,28 @@ def _render(
         more_classes=max(0, len(classes) - MOST_CLASSES),
         most_errors=max([1e-9, *(one["expected_errors"] for one in classes)]),
         pairs=summary.get("confused_pairs", [])[:MOST_PAIRS],
-        histogram=_histogram(summary, metrics),
-        budget=_budget(summary),
+        histogram=_draw_histogram(summary, metrics),
+        budget=_draw_budget(summary),
         shown=shown,
         runs=(audit.provenance or {}).get("runs", []),
         versions=(audit.provenance or {}).get("versions", {}),
     )
 
 
-def _histogram(summary: Json, metrics: Json | None) -> Markup:
-    if metrics is not None:
-        found = metrics["histogram"]
-        return svg_charts.histogram(found["edges"], [("right", found["right"]), ("wrong", found["wrong"])])
-    found = summary["histogram"]
-    return svg_charts.histogram(found["edges"], [("all", found["counts"])])
+def _draw_histogram(summary: Json, metrics: Json | None) -> Markup:
+    document = (summary if metrics is None else metrics)["histogram"]
+    chart = paper_figures.make_histogram(
+        document, title="Histogram of distances", quantity="distance", scale="square root"
+    )
+    return _draw(chart)
 
 
-def _budget(summary: Json) -> Markup | None:
-    found = summary.get("budget")
-    if not found:
-        return None
-    label = "samples reviewed, and wrong labels expected among them"
-    return svg_charts.line(found["review"], found["expected_found"], label=label)
+def _draw_budget(summary: Json) -> Markup | None:
+    budget = summary.get("budget")
+    return _draw(review_figures.make_budget(budget)) if budget else None
+
+
+def _draw(chart: Chart) -> Markup:
+    from app.figures import matplotlib_drawer  # noqa: PLC0415 - matplotlib takes a second to load, and few ask for it
+
+    return Markup(matplotlib_drawer.draw_inline(chart, colours=COLOURS))  # noqa: S704 - matplotlib escapes texts

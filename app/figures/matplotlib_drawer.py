@@ -1,19 +1,38 @@
-"""A Plotly figure of `app.figures.paper_plots` as PNG or SVG, drawn by matplotlib without a browser."""
+"""A figure as PNG or SVG, drawn by matplotlib without a browser."""
 
 import io
+import re
 from collections.abc import Mapping
+from dataclasses import replace
+from html import escape
+from threading import Lock
 from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-Json = dict[str, Any]
+from app.figures.figure_data import (
+    INK,
+    Axis,
+    Bars,
+    Chart,
+    Figure,
+    Line,
+    Markers,
+    Montage,
+    Panel,
+    Picture,
+    Series,
+)
+
 Kind = Literal["png", "svg"]
-DASHES = {"dot": ":", "dash": "--"}
+DASHES = {None: "-", "dot": ":", "dash": "--"}
 PIXELS_PER_INCH = 100
+DOTS_PER_INCH = 130
+POINTS_PER_PIXEL = 0.6
 STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -22,113 +41,170 @@ STYLE: Any = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "svg.hashsalt": "limit-audit",  # the same figure gives the same bytes
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
 }
-DEFAULT_SIZE = (720, 400)
-WIDE_SIZE = (1000, 420)
+PANEL_SIZE = (720, 400)
+SMALL_PANEL_SIZE = (500, 420)
+"""Of one among several, in pixels."""
+INLINE_HEIGHT = 250
+INLINE_STYLE = {"svg.fonttype": "none", "savefig.transparent": True}
 LEGEND_MAX = 12
+NOT_INLINE = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<clipPath.*?</clipPath>", re.DOTALL)
+CLIPPED = re.compile(r' clip-path="[^"]*"')
+PLACED = re.compile(r' (?:width|height)="[\d.]+pt"')
+drawing = Lock()
+"""matplotlib's settings belong to the process: one figure is drawn at a time."""
 
 
-def draw(figure: Json, kind: Kind, pictures: Mapping[str, bytes] | None = None) -> bytes:
+def draw(figure: Figure, kind: Kind, pictures: Mapping[str, bytes] | None = None) -> bytes:
     """Return the figure as an image file.
 
     Args:
-        figure: data and layout, as `app.figures.paper_plots` makes them.
+        figure: what to draw.
         kind: "png" or "svg".
-        pictures: encoded pictures by the address under which the layout's images have them.
+        pictures: the encoded pictures of a montage by their address.
 
     """
-    layout = figure["layout"]
-    halves = 2 if "xaxis2" in layout else 1
-    width, height = WIDE_SIZE if halves > 1 else DEFAULT_SIZE
-    size = (layout.get("width", width) / PIXELS_PER_INCH, layout.get("height", height) / PIXELS_PER_INCH)
-    with mpl.rc_context(STYLE):
-        canvas = Figure(figsize=size, layout="constrained", dpi=130)
-        panels = canvas.subplots(1, halves, squeeze=False)[0]
-        for axes, suffix in zip(panels, ("", "2"), strict=False):
-            _label(axes, layout[f"xaxis{suffix}"], layout[f"yaxis{suffix}"])
-        for trace in figure["data"]:
-            _draw(panels[1 if trace.get("xaxis") == "x2" else 0], trace)
-        for image in layout.get("images", ()):
-            _place(panels[0], image, (pictures or {})[image["source"]])
-        if layout["yaxis"].get("rangemode") == "tozero":
-            panels[0].set_ylim(bottom=0)
-        canvas.suptitle(layout["title"]["text"], fontsize=11)
-        _legend(panels[0])
+    return _draw(figure, kind, pictures or {}, {})
+
+
+def draw_inline(chart: Chart, *, colours: Mapping[str, str]) -> str:
+    """Return a chart as an SVG element for a page: its text is text, its title the label for screen readers.
+
+    Args:
+        chart: what to draw.
+        colours: the page's own colours, CSS by the chart's colour, so that a dark page gets light lines.
+
+    """
+    flat = replace(chart, title="", height=INLINE_HEIGHT)
+    drawn = _draw(flat, "svg", {}, INLINE_STYLE).decode()
+    element = drawn[drawn.index("<svg ") :]
+    for pattern in (NOT_INLINE, CLIPPED, PLACED):  # nothing lies outside the axes
+        element = pattern.sub("", element)
+    for colour, css in colours.items():
+        element = element.replace(colour, css)
+    return element.replace("<svg ", f'<svg role="img" aria-label="{escape(chart.title)}" ', 1)
+
+
+def _draw(figure: Figure, kind: Kind, pictures: Mapping[str, bytes], more: Any) -> bytes:  # noqa: ANN401 - settings
+    with drawing, mpl.rc_context({**STYLE, **more}):
+        canvas = _draw_montage(figure, pictures) if isinstance(figure, Montage) else _draw_chart(figure)
+        if figure.title:
+            canvas.suptitle(figure.title, fontsize=11)
         buffer = io.BytesIO()
         canvas.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
 
 
-def _label(axes: Axes, x: Json, y: Json) -> None:
-    axes.set_xlabel(x.get("title", {}).get("text", ""))
-    axes.set_ylabel(y.get("title", {}).get("text", ""))
-    if "range" in x:
-        axes.set_xlim(*x["range"])
-    if "range" in y:
-        axes.set_ylim(*y["range"])
-    if y.get("tickformat") == ".0%":
+def _make_canvas(width: float, height: float) -> Canvas:
+    size = (width / PIXELS_PER_INCH, height / PIXELS_PER_INCH)
+    return Canvas(figsize=size, layout="constrained", dpi=DOTS_PER_INCH)
+
+
+def _draw_chart(chart: Chart) -> Canvas:
+    columns = min(chart.columns, len(chart.panels))
+    rows = -(-len(chart.panels) // columns)
+    width, height = PANEL_SIZE if len(chart.panels) == 1 else SMALL_PANEL_SIZE
+    canvas = _make_canvas(columns * width, rows * (chart.height or height))
+    grid = canvas.subplots(rows, columns, squeeze=False).flat
+    for number, (axes, panel) in enumerate(zip(grid, chart.panels, strict=False)):
+        _prepare(axes, panel)
+        for series in chart.series:
+            if series.panel == number:
+                _draw_series(axes, series, panel)
+        _limit(axes, panel)
+        _add_legend(axes)
+    return canvas
+
+
+def _prepare(axes: Axes, panel: Panel) -> None:
+    """Give axes their scales, before anything is drawn on them."""
+    axes.set(xlabel=panel.x.title, ylabel=panel.y.title, title=panel.title)
+    for set_scale, axis in ((axes.set_xscale, panel.x), (axes.set_yscale, panel.y)):
+        if axis.scale == "square root":
+            set_scale("function", functions=(lambda value: abs(value) ** 0.5, lambda root: root**2))
+        else:
+            set_scale(axis.scale)
+    if panel.y.is_share:
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    if "categoryarray" in y:
-        axes.set_yticks(range(len(y["categoryarray"])), y["categoryarray"])
-        axes.set_ylim(-0.5, len(y["categoryarray"]) - 0.5)
+
+
+def _limit(axes: Axes, panel: Panel) -> None:
+    """Set where axes begin and end, once everything is drawn."""
+    for set_limits, axis in ((axes.set_xlim, panel.x), (axes.set_ylim, panel.y)):
+        if axis.range is not None:
+            set_limits(*axis.range)
+        elif axis.starts_at_zero or axis.scale == "square root":
+            set_limits(0)
+    if names := panel.y.categories:
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(-0.5, len(names) - 0.5)
         axes.grid(visible=True, axis="x", alpha=0.3)
-    if "tickvals" in y:
-        axes.set_yticks(y["tickvals"], y["ticktext"])
-    if x.get("visible") is False:
-        axes.xaxis.set_visible(False)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_visible(False)
-        axes.tick_params(length=0)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
 
 
-def _draw(axes: Axes, trace: Json) -> None:
-    name = trace.get("name", "") if trace.get("showlegend", True) else "_hidden"
-    if trace["type"] == "bar":
-        axes.bar(
-            trace["x"],
-            trace["y"],
-            width=trace["width"],
-            color=trace["marker"]["color"],
-            alpha=trace["opacity"],
-            label=name,
-        )
-    elif trace["mode"] == "text":
-        for x, y, text in zip(trace["x"], trace["y"], trace["text"], strict=True):
-            axes.text(x, y, text, ha="center", va="center", fontsize=trace["textfont"]["size"] * 0.75)
-    elif trace["mode"] == "markers":
-        places = [_category(axes, y) for y in trace["y"]]
-        spread = trace.get("error_x", {}).get("array")
-        colour = trace["marker"]["color"]
-        axes.errorbar(trace["x"], places, xerr=spread, fmt="o", color=colour, capsize=3, label=name)
+def _draw_series(axes: Axes, series: Series, panel: Panel) -> None:
+    if isinstance(series, Line):
+        _draw_line(axes, series)
+    elif isinstance(series, Bars):
+        _draw_bars(axes, series)
     else:
-        line = trace["line"]
-        marker = "o" if trace["mode"] == "lines+markers" else None
-        style = DASHES.get(line.get("dash"), "-")
-        axes.plot(
-            trace["x"], trace["y"], style, color=line["color"], linewidth=1.6, marker=marker, label=name
-        )
+        _draw_markers(axes, series, panel.y)
 
 
-def _category(axes: Axes, value: float | str) -> float:
-    """Return where a category stands on the axis, or the number itself."""
-    if not isinstance(value, str):
-        return value
-    return [tick.get_text() for tick in axes.get_yticklabels()].index(value)
+def _draw_line(axes: Axes, line: Line) -> None:
+    name = line.name if line.is_in_legend else "_hidden"
+    marker = "o" if line.has_markers or len(line.points) == 1 else None
+    x, y = [x for x, _ in line.points], [y for _, y in line.points]
+    style = DASHES[line.dash]
+    axes.plot(x, y, linestyle=style, linewidth=1.6, marker=marker, color=line.colour, label=name)
 
 
-def _place(axes: Axes, image: Json, picture: bytes) -> None:
-    """Put a picture into its cell, as large as fits without distortion."""
+def _draw_bars(axes: Axes, bars: Bars) -> None:
+    axes.stairs(bars.counts, bars.edges, fill=True, color=bars.colour, alpha=0.65, label=bars.name)
+
+
+def _draw_markers(axes: Axes, markers: Markers, axis: Axis) -> None:
+    places = [axis.categories.index(y) if isinstance(y, str) else y for y in markers.y]
+    axes.errorbar(
+        markers.x,
+        places,
+        xerr=markers.spread,
+        fmt="o",
+        capsize=3,
+        markersize=markers.size * POINTS_PER_PIXEL,
+        color=markers.colour,
+        label=markers.name,
+    )
+
+
+def _add_legend(axes: Axes) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    if handles:
+        axes.legend(handles, names, ncols=1 if len(handles) <= LEGEND_MAX else 2)
+
+
+def _draw_montage(montage: Montage, pictures: Mapping[str, bytes]) -> Canvas:
+    canvas = _make_canvas(montage.width, montage.height)
+    axes = canvas.subplots()
+    axes.set(xlim=(-0.6, montage.columns - 0.4), ylim=(len(montage.rows) - 0.4, -0.6), xticks=[])
+    axes.set_yticks(range(len(montage.rows)), [name for name, _ in montage.rows])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for row, (_, cells) in enumerate(montage.rows):
+        for column, cell in enumerate(cells):
+            _draw_cell(axes, column, row, cell, pictures[cell.address])
+    return canvas
+
+
+def _draw_cell(axes: Axes, column: int, row: int, cell: Picture, picture: bytes) -> None:
+    """Put a picture into its cell, as large as fits without distortion, and its caption below."""
     with Image.open(io.BytesIO(picture)) as opened:
         pixels = opened.convert("RGB")
-    x, y, half_x, half_y = image["x"], image["y"], image["sizex"] / 2, image["sizey"] / 2
-    inset = axes.inset_axes((x - half_x, y - half_y, 2 * half_x, 2 * half_y), transform=axes.transData)
+    inset = axes.inset_axes((column - 0.45, row - 0.4, 0.9, 0.8), transform=axes.transData)
     inset.imshow(pixels, interpolation="nearest")
     inset.set_anchor("C")
     inset.axis("off")
-
-
-def _legend(axes: Axes) -> None:
-    handles, names = axes.get_legend_handles_labels()
-    if handles:
-        columns = 1 if len(handles) <= LEGEND_MAX else 2
-        axes.legend(handles, names, ncols=columns)
+    colour = cell.colour or INK
+    axes.text(column, row + 0.41, cell.caption, ha="center", va="top", fontsize=7.5, color=colour)

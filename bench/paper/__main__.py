@@ -131,7 +131,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run one experiment."""
     options = _parser().parse_args(arguments)
     if options.experiment == "figure_a0":
-        figures.bound(options.out / "figure_a0.png")
+        figures.draw_bound(options.out / "figure_a0.png")
         sys.stdout.write(f"wrote {options.out / 'figure_a0.png'}\n")
         return
     if options.experiment == "statistics":

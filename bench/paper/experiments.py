@@ -32,7 +32,7 @@ def _curves(name: str) -> Show:
     def show(out: Path, lines: Sequence[Line], _: Images | None) -> None:
         path = out / f"{name}.png"
         rate = lines[0]["key"]["rate"]
-        figures.curves(path, lines, expected_training_accuracy=100 * (1 - rate))
+        figures.draw_curves(path, lines, expected_training_accuracy=100 * (1 - rate))
         for line in lines:
             highest = max(point["given_accuracy"] for point in line["curve"])
             best_test = max(point["test_accuracy"] for point in line["curve"])
@@ -49,7 +49,7 @@ def _curves(name: str) -> Show:
 
 def _histograms(out: Path, lines: Sequence[Line], _: Images | None) -> None:
     path = out / "figure_a2_a3.png"
-    figures.histograms(path, lines)
+    figures.draw_histograms(path, lines)
     sys.stdout.write(f"wrote {path}\n")
 
 
@@ -59,7 +59,7 @@ def _montage(name: str) -> Show:
             raise SystemExit("a montage shows pictures: name their folder with --data")
         for line in lines:
             path = out / f"{name}.png"
-            figures.montage(path, line, images.train)
+            figures.draw_montage(path, line, images.train)
             sys.stdout.write(f"wrote {path}\n")
 
     return show

@@ -1,7 +1,7 @@
 // A finished audit: its figures as plots and tables, and its most suspicious samples.
 
 import { get, query } from "./api.js";
-import { budget, curve, histogram, matrix, trainingCurves } from "./charts.js";
+import { budget, drawFigure, matrix, precisionRecall, trainingCurves } from "./charts.js";
 import { confirmAndDelete, find, make, meter, picture } from "./dom.js";
 import { count, fixed, percent } from "./format.js";
 
@@ -71,8 +71,8 @@ function detection(metrics) {
   find("pr-card").hidden = false;
   find("roc-words").textContent = `Area ${fixed(metrics.roc_auc, 4)}: the chance that a wrong label ranks above a right one. ${count(metrics.error_count)} of ${count(metrics.sample_count)} labels are wrong.`;
   find("pr-words").textContent = `Average precision ${fixed(metrics.average_precision, 4)}; of the first ${count(metrics.error_count)}, ${percent(metrics.precision_at_noise_rate)} are wrong. The suggested label is the true one for ${percent(metrics.suggestion_accuracy)} of the errors.`;
-  curve("roc", metrics.roc, { x: "right labels flagged", y: "wrong labels found", diagonal: true });
-  curve("pr", metrics.precision_recall, { x: "wrong labels found", y: "precision" });
+  drawFigure("roc", `${path}/figures/roc`, { xaxis: "right labels flagged", yaxis: "wrong labels found" });
+  precisionRecall(metrics.precision_recall);
 }
 
 async function figures() {
@@ -89,7 +89,7 @@ async function figures() {
     find("reviewed").append(make("small", {}, ` ${count(progress.errors)} wrong`));
     find("reviewed-stat").hidden = false;
   }
-  histogram(summary, metrics);
+  drawFigure("histogram", `${path}/figures/distances`, { xaxis: "distance" });
   budgetCard(summary, progress);
   if (summary.transition_matrix) {
     find("matrix-card").hidden = false;

@@ -1,7 +1,12 @@
-// Plotly in the page's own colours; redrawn when the scheme changes.
+// Plotly in the page's own colours; redrawn when the scheme changes. Figures that the API has are drawn from its
+// JSON; those that only the page shows are made here.
+
+import { get } from "./api.js";
 
 // Above so many classes the cells are too small for numbers.
 const MATRIX_NUMBERS = 12;
+// The page's names for the colours of app/figures/figure_data.py that mean something.
+const TOKENS = { "#3b7dd8": "accent", "#d8573b": "wrong", "#8a8a8a": "muted" };
 const drawn = new Map();
 
 function token(name) {
@@ -37,6 +42,17 @@ export function draw(id, build) {
   return window.Plotly.react(place, data, layout(given), { displayModeBar: false, responsive: true });
 }
 
+// A figure of the API in the page's colours, without its title: the card around it has one. `titles` are shorter ones
+// of its axes, for cards on small screens.
+export async function drawFigure(id, url, titles = {}) {
+  const { data, layout } = await get(url);
+  const { title, height, margin, ...rest } = layout;
+  for (const [axis, text] of Object.entries(titles)) rest[axis] = { ...rest[axis], title: { text } };
+  const recoloured = (colour) => JSON.parse(JSON.stringify(data), (key, value) =>
+    (key === "color" && TOKENS[value] ? colour(TOKENS[value]) : value));
+  draw(id, (colour) => ({ data: recoloured(colour), layout: { ...rest, ...(height ? { height, margin } : {}) } }));
+}
+
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const [id, build] of drawn) draw(id, build);
 });
@@ -63,24 +79,6 @@ export function trainingCurves(runs) {
     const scale = id === "loss" ? { rangemode: "tozero" } : { range: [0, 1.02], tickformat: ".0%" };
     draw(id, () => ({ data, layout: { xaxis: { title: { text: "epoch" } }, yaxis: scale, showlegend: true } }));
   }
-}
-
-const barsOf = (edges, counts, name, color) => ({
-  type: "bar", name, x: counts.map((_, place) => (edges[place] + edges[place + 1]) / 2), y: counts,
-  width: edges[1] - edges[0], marker: { color },
-});
-
-export function histogram(summary, metrics) {
-  draw("histogram", (colour) => ({
-    data: metrics
-      ? [barsOf(metrics.histogram.edges, metrics.histogram.right, "right labels", colour("accent")),
-         barsOf(metrics.histogram.edges, metrics.histogram.wrong, "wrong labels", colour("wrong"))]
-      : [barsOf(summary.histogram.edges, summary.histogram.counts, "samples", colour("accent"))],
-    layout: {
-      barmode: "stack", bargap: 0.05, showlegend: Boolean(metrics),
-      xaxis: { title: { text: "distance" }, range: [0, Math.SQRT2] }, yaxis: { title: { text: "samples" } },
-    },
-  }));
 }
 
 export function budget(found, done) {
@@ -123,14 +121,12 @@ export function matrix(found) {
   }));
 }
 
-export function curve(id, points, { x, y, diagonal }) {
-  draw(id, (colour) => ({
-    data: [
-      ...(diagonal ? [line("chance", [0, 1], [0, 1], { line: { color: colour("edge"), dash: "dot", width: 1 } })] : []),
-      line("this audit", points.x, points.y, { line: { color: colour("accent"), width: 2 } }),
-    ],
+export function precisionRecall(points) {
+  draw("pr", (colour) => ({
+    data: [line("this audit", points.x, points.y, { line: { color: colour("accent"), width: 2 } })],
     layout: {
-      showlegend: false, xaxis: { title: { text: x }, range: [-0.01, 1.01] }, yaxis: { title: { text: y }, range: [-0.01, 1.02] },
+      showlegend: false, xaxis: { title: { text: "wrong labels found" }, range: [-0.01, 1.01] },
+      yaxis: { title: { text: "precision" }, range: [-0.01, 1.02] },
     },
   }));
 }

@@ -1,11 +1,11 @@
 // The paper's figures as the API has them: drawn, and to be taken along as files.
 
 import { get } from "./api.js";
-import { draw } from "./charts.js";
+import { drawFigure } from "./charts.js";
 import { find, make } from "./dom.js";
 
 const path = `/v1/audits/${find("audit").dataset.id}`;
-// The page shows these in its own way.
+// Cards further up show these.
 const SHOWN_ELSEWHERE = new Set(["distances", "roc", "confusing"]);
 
 function files(link) {
@@ -28,14 +28,8 @@ function filesAlone(links) {
     ...links.map((link) => make("p", {}, `${capital(link.title)}: `, ...files(link))));
 }
 
-async function show(link) {
-  const { data, layout } = await get(link.plotly_url);
-  const { title, height, margin, ...rest } = layout;
-  draw(`figure-${link.name}`, () => ({ data, layout: { ...rest, ...(height ? { height, margin } : {}) } }));
-}
-
 const links = await get(`${path}/figures`);
 const drawn = links.filter((link) => !SHOWN_ELSEWHERE.has(link.name));
 const others = links.filter((link) => SHOWN_ELSEWHERE.has(link.name));
 find("paper-figures").replaceChildren(...drawn.map(card), ...(others.length ? [filesAlone(others)] : []));
-await Promise.all(drawn.map(show));
+await Promise.all(drawn.map((link) => drawFigure(`figure-${link.name}`, link.plotly_url)));

@@ -1,0 +1,154 @@
+"""A figure as Plotly's JSON, data and layout; browsers draw it with Plotly's script."""
+
+from itertools import pairwise
+from typing import Any
+
+from app.figures.figure_data import Axis, Bars, Chart, Figure, Line, Markers, Montage, Series
+
+Json = dict[str, Any]
+MARGIN = {"l": 60, "r": 20, "t": 50, "b": 50}
+CATEGORY_MARGIN = {**MARGIN, "l": 230}
+DOMAINS = ((0, 0.41), (0.59, 1))
+"""Where two panels side by side begin and end."""
+
+
+def draw(figure: Figure) -> Json:
+    """Return the figure's data and layout.
+
+    Raises:
+        ValueError: it has more than two panels, which Plotly's layout is not made for here.
+
+    """
+    return _draw_montage(figure) if isinstance(figure, Montage) else _draw_chart(figure)
+
+
+def _draw_chart(chart: Chart) -> Json:
+    if len(chart.panels) > len(DOMAINS):
+        raise ValueError(f"expected at most {len(DOMAINS)} panels, found {len(chart.panels)}")
+    layout: Json = {"title": {"text": chart.title}, "margin": MARGIN}
+    for number, panel in enumerate(chart.panels):
+        suffix = _suffix(number)
+        x, y = _describe_axis(panel.x), _describe_axis(panel.y)
+        if len(chart.panels) > 1:
+            x["domain"] = list(DOMAINS[number])
+        if suffix:
+            x["anchor"], y["anchor"] = f"y{suffix}", f"x{suffix}"
+        layout |= {f"xaxis{suffix}": x, f"yaxis{suffix}": y}
+    if chart.height is not None:
+        layout["height"] = chart.height
+    if chart.panels[0].y.categories:
+        layout["margin"] = CATEGORY_MARGIN
+    if any(isinstance(series, Bars) for series in chart.series):
+        layout["barmode"] = "overlay"
+    return {"data": [_trace(series) for series in chart.series], "layout": layout}
+
+
+def _suffix(panel: int) -> str:
+    return "" if panel == 0 else str(panel + 1)
+
+
+def _describe_axis(axis: Axis) -> Json:
+    described: Json = {"title": {"text": axis.title}} if axis.title else {}
+    if axis.range is not None:
+        described["range"] = list(axis.range)
+    if axis.scale == "log":
+        described["type"] = "log"
+    if axis.starts_at_zero:
+        described["rangemode"] = "tozero"
+    if axis.is_share:
+        described["tickformat"] = ".0%"
+    if axis.categories:
+        order = list(axis.categories)
+        described |= {"categoryorder": "array", "categoryarray": order, "type": "category"}
+    return described
+
+
+def _trace(series: Series) -> Json:
+    if isinstance(series, Line):
+        found = _trace_line(series)
+    elif isinstance(series, Bars):
+        found = _trace_bars(series)
+    else:
+        found = _trace_markers(series)
+    if suffix := _suffix(series.panel):
+        found |= {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+    return found
+
+
+def _trace_line(line: Line) -> Json:
+    style: Json = {"color": line.colour, "width": 2}
+    if line.dash is not None:
+        style["dash"] = line.dash
+    has_markers = line.has_markers or len(line.points) == 1
+    found: Json = {
+        "type": "scatter",
+        "mode": "lines+markers" if has_markers else "lines",
+        "name": line.name,
+        "x": [x for x, _ in line.points],
+        "y": [y for _, y in line.points],
+        "line": style,
+    }
+    if line.group is not None:
+        found["legendgroup"] = line.group
+    if not line.is_in_legend:
+        found["showlegend"] = False
+    return found
+
+
+def _trace_bars(bars: Bars) -> Json:
+    edges = bars.edges
+    return {
+        "type": "bar",
+        "name": bars.name,
+        "x": [(low + high) / 2 for low, high in pairwise(edges)],
+        "y": bars.counts,
+        "width": edges[1] - edges[0],
+        "marker": {"color": bars.colour},
+        "opacity": 0.65,
+    }
+
+
+def _trace_markers(markers: Markers) -> Json:
+    found: Json = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": markers.name,
+        "x": list(markers.x),
+        "y": list(markers.y),
+        "marker": {"color": markers.colour, "size": markers.size},
+    }
+    if markers.spread is not None:
+        found["error_x"] = {"type": "data", "array": list(markers.spread)}
+    return found
+
+
+def _draw_montage(montage: Montage) -> Json:
+    cells = [
+        (column, row, picture)
+        for row, (_, pictures) in enumerate(montage.rows)
+        for column, picture in enumerate(pictures)
+    ]
+    captions: Json = {
+        "type": "scatter",
+        "mode": "text",
+        "x": [column for column, _, _ in cells],
+        "y": [row + 0.47 for _, row, _ in cells],
+        "text": [picture.caption for _, _, picture in cells],
+        "hovertext": [picture.details for _, _, picture in cells],
+        "hoverinfo": "text",
+        "textfont": {"size": 10},
+        "showlegend": False,
+    }
+    place = {"xref": "x", "yref": "y", "sizex": 0.9, "sizey": 0.8, "xanchor": "center", "yanchor": "middle"}
+    names = [name for name, _ in montage.rows]
+    ticks = {"tickvals": list(range(len(names))), "ticktext": names}
+    layout = {
+        "title": {"text": montage.title},
+        "margin": MARGIN,
+        "images": [{"source": picture.address, "x": x, "y": y, **place} for x, y, picture in cells],
+        "width": montage.width,
+        "height": montage.height,
+        "xaxis": {"range": [-0.6, montage.columns - 0.4], "visible": False},
+        "yaxis": {"range": [len(names) - 0.4, -0.6], "showgrid": False, "zeroline": False, **ticks},
+    }
+    return {"data": [captions], "layout": layout}
