@@ -8,7 +8,6 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from PIL import Image
-from tests.builders.pictures import encode_png
 
 from app.figures import matplotlib_drawer, plotly_drawer
 from app.figures.figure_data import (
@@ -26,6 +25,7 @@ from app.figures.figure_data import (
 )
 from app.figures.paper_figures import make_histogram
 from app.figures.review_figures import make_budget, make_suspect_montage
+from tests.builders.pictures import encode_png
 
 PICTURE = encode_png(np.zeros((8, 8), np.uint8))
 NUMBERS = Panel(x=Axis(title="x"), y=Axis(title="y", is_share=True))
