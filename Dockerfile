@@ -28,6 +28,7 @@ COPY app app
 COPY migrations migrations
 COPY models/__init__.py models/__init__.py
 COPY models/catalogue models/catalogue
+COPY models/configuration models/configuration
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     pip install --disable-pip-version-check --no-deps --editable .
 USER limit-audit

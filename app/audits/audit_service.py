@@ -7,9 +7,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from app.audits.run_plans import GIVEN, methods, networks, plan_runs
+from app.audits.audit_configuration import AuditConfiguration
+from app.audits.configuration_check import check_configuration
+from app.audits.placement import list_devices
+from app.audits.run_plans import RunPlan, plan_runs
 from app.infra.database import send_after_commit
-from app.infra.errors import Invalid, NotFound, WrongState
+from app.infra.errors import NotFound, WrongState
 from app.infra.queue import Queue, Task
 from app.tables import (
     Audit,
@@ -27,34 +30,35 @@ from app.webhooks import webhook_service
 TERMINAL = frozenset({AuditStatus.SUCCEEDED, AuditStatus.FAILED, AuditStatus.CANCELLED})
 UNFINISHED = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
 TRAINING_SHARE = 0.98
-FEATURE_NETWORK = "mlp"
-MATRIX_TOLERANCE = 1e-6
 
 
 def create(
-    session: Session, dataset: Dataset, *, name: str | None, configuration: Json, queue: str = Queue.TRAIN
+    session: Session,
+    dataset: Dataset,
+    *,
+    name: str | None,
+    configuration: AuditConfiguration,
+    queue: str = Queue.TRAIN,
 ) -> Audit:
     """Make an audit with its runs and send those that can start to a queue.
 
     Raises:
-        Invalid: a network or the rehearsal does not fit what the dataset holds, or no runs answer it.
+        Invalid: no worker would train it, the rehearsal does not fit what the dataset holds, or no runs
+            answer it.
 
     """
-    _check_backbone(dataset, configuration)
-    for network in networks(configuration):
-        _check_network("features" if configuration.get("backbone") else dataset.kind, network)
-    _check_rehearsal(dataset, configuration.get("rehearsal") or {})
-    _check_given(dataset, configuration)
+    plans = plan_runs(configuration)
+    check_configuration(dataset, configuration, plans, devices=list_devices(queue))
     audit = Audit(
         workspace_id=dataset.workspace_id,
         dataset_id=dataset.id,
         name=name or f"audit of {dataset.name}",
-        configuration=configuration,
+        configuration=configuration.document,
     )
     session.add(audit)
     session.flush()
     session.refresh(audit)
-    runs = [Run(audit_id=audit.id, queue=queue, **plan) for plan in plan_runs(configuration)]
+    runs = [_make_run(audit, queue, plan) for plan in plans]
     session.add_all(runs)
     session.flush()
     for run in runs:
@@ -63,43 +67,16 @@ def create(
     return audit
 
 
-def _check_backbone(dataset: Dataset, configuration: Json) -> None:
-    named = [configuration, *(own for own in configuration.get("compare") or [] if not isinstance(own, str))]
-    if dataset.kind == "features" and any(each.get("backbone") for each in named):
-        raise Invalid("a backbone makes features of pictures; this dataset holds features already")
-
-
-def _check_network(kind: str | None, network: str) -> None:
-    if (network == FEATURE_NETWORK) != (kind == "features"):
-        raise Invalid(f"the network {network!r} does not take {kind}; leave it out to have one chosen")
-
-
-def _check_given(dataset: Dataset, configuration: Json) -> None:
-    """Raise Invalid where attached probabilities are to be ranked that are not there, or to be trained."""
-    if GIVEN not in methods(configuration):
-        return
-    if dataset.probabilities is None:
-        raise Invalid(f"the method {GIVEN!r} needs probabilities: PUT /v1/datasets/{{id}}/probabilities")
-    asked = {name for name in ("rehearsal", "compare", "search") if configuration.get(name) is not None}
-    asked |= {"repeats"} if (configuration.get("repeats") or 1) > 1 else set()
-    if asked or configuration.get("initialise", "none") != "none":
-        raise Invalid(
-            f"with the method {GIVEN!r} nothing is trained: it takes none of rehearsal, compare, search,"
-            " repeats and initialise"
-        )
-
-
-def _check_rehearsal(dataset: Dataset, rehearsal: Json) -> None:
-    classes = dataset.class_names or []
-    mapping = rehearsal.get("mapping") or {}
-    unknown = sorted({*mapping, *mapping.values()} - {*classes})
-    if unknown:
-        raise Invalid(f"the rehearsal's mapping names classes that are not there: {unknown[:5]}")
-    matrix = rehearsal.get("matrix")
-    if matrix is not None and {len(matrix), *map(len, matrix)} != {len(classes)}:
-        raise Invalid(f"the rehearsal's matrix must be {len(classes)} by {len(classes)}, as the classes are")
-    if any(abs(sum(row) - 1) > MATRIX_TOLERANCE or min(row) < 0 for row in matrix or []):
-        raise Invalid("every row of the rehearsal's matrix must be probabilities that sum to 1")
+def _make_run(audit: Audit, queue: str, plan: RunPlan) -> Run:
+    return Run(
+        audit_id=audit.id,
+        queue=queue,
+        number=plan.number,
+        parent_number=plan.parent_number,
+        variant=plan.variant,
+        seed=plan.seed,
+        request=plan.request.list_given(),
+    )
 
 
 def get(session: Session, audit_id: UUID, *, lock: bool = False) -> Audit:

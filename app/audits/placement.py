@@ -5,31 +5,38 @@ whose GPU has 40 GB or more. GB are 10^9 bytes, as on a GPU's box; on processors
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
-from app.infra.errors import Invalid
+from app.audits.audit_configuration import AuditConfiguration, Device
+from app.audits.configuration_errors import refuse
 from app.infra.queue import Queue
 from app.tables import Json
 
-Device = Literal["any", "cpu", "gpu"]
 CALLED = {"cpu": "processors", "gpu": "a GPU"}
 
 
-def queue_of(configuration: Json, *, device: Device, steps_gb: Sequence[int]) -> str:
+def choose_queue(configuration: AuditConfiguration, *, device: Device, steps_gb: Sequence[int]) -> str:
     """Return the queue for what an audit asks for; `device` is meant where it names none.
 
     Raises:
         Invalid: more memory is asked for than the largest step has.
 
     """
-    asked = configuration.get("device") or device
-    memory_gb = configuration.get("device_memory_gb")
+    asked, memory_gb = configuration.device or device, configuration.device_memory_gb
     if memory_gb is None:
         return str(Queue.TRAIN) if asked == "any" else _name(asked)
     enough = [step for step in sorted(steps_gb) if step >= memory_gb]
     if not enough:
-        raise Invalid(f"device_memory_gb is {max(steps_gb)} at most here, found {memory_gb:g}")
+        raise refuse(
+            f"device_memory_gb is {max(steps_gb)} at most here, found {memory_gb:g}", ("device_memory_gb",)
+        )
     return _name("gpu" if asked == "any" else asked, enough[0])
+
+
+def list_devices(queue: str) -> list[str]:
+    """Return the classes of device whose workers take runs from a queue."""
+    _, _, wanted = queue.partition(".")
+    device = wanted.partition(".")[0]
+    return [device] if device else list(CALLED)
 
 
 def served_by(device: str, memory_gb: float, steps_gb: Sequence[int]) -> list[str]:

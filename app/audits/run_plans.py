@@ -4,146 +4,184 @@ A variant is one configuration that competes; the runs of a variant differ by th
 has one variant of one run, an ensemble one variant of several, a search or a comparison several variants.
 """
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
-from app.audits import search_grids
-from app.infra.errors import Invalid
-from app.tables import Json
+from app.audits.audit_configuration import AuditConfiguration, Compared, Grid
+from app.audits.configuration_errors import refuse
+from models.catalogue.methods import METHODS, PARENT_METHOD, knows_field, paper_grid
+from models.catalogue.training_request import TrainingRequest
 
-GIVEN = "probabilities"
-"""The method that trains nothing: attached probabilities are ranked."""
-STARTS_FROM_CE = frozenset({"fw", "dmi"})
 # The paper holds out a fifth of the samples, with their given labels, to choose by.
 VALIDATION_FRACTION = 0.2
 RUNS_MAX = 500
-OF_THE_AUDIT = frozenset(
-    {"initialise", "seed", "rehearsal", "search", "repeats", "compare", "device", "device_memory_gb"}
-)
 SHARED_WITH_PARENT = (
     "backbone",
     "network", "input_size", "batch_size", "augmentation", "precision", "epochs", "patience", "schedule",
     "learning_rate", "validation_fraction",
 )  # fmt: skip
-LIMIT = frozenset({"limit", "limit_c", "limit_g", "limit_l"})
-METHODS_OF = {
-    "beta": LIMIT | {"soft_regularisation"},
-    "sample_gradients": LIMIT,
-    "noise_lambda": LIMIT,
-    "warm_up_epochs": LIMIT | {"soft_regularisation"},
-    "noise_std": frozenset({"ce_gn", "ce_ln"}),
-    "soft_lambda": frozenset({"soft_regularisation"}),
-}
 
 
-def plan_runs(configuration: Json) -> list[Json]:
-    """Return the runs that answer a configuration: number, parent, variant, seed and what is asked of each.
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """One run of an audit."""
+
+    number: int
+    parent_number: int | None
+    """The run whose network this one starts from."""
+    variant: int | None
+    """None: it is trained to start others from."""
+    seed: int
+    request: TrainingRequest
+    entry: int | None
+    """Which of `compare` it comes from; None: nothing is compared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Variant:
+    request: TrainingRequest
+    starts_from_parent: bool
+    entry: int | None
+
+
+def plan_runs(configuration: AuditConfiguration) -> list[RunPlan]:
+    """Return the runs that answer a configuration.
 
     Raises:
         Invalid: nothing is held out to choose between variants by, or there are too many runs.
 
     """
-    variants = list(_variants(configuration))
+    _check_count(configuration)
+    variants = list(_list_variants(configuration))
     if len(variants) > 1:
-        variants = [(_held_out(asked), from_ce) for asked, from_ce in variants]
-    repeats = configuration.get("repeats") or 1
-    if len(variants) * repeats > RUNS_MAX:
-        raise Invalid(
-            f"{len(variants)} variants, {repeats} runs each, exceed the {RUNS_MAX} runs of an audit"
-        )
-    runs: list[Json] = []
-    for seed in range(configuration["seed"], configuration["seed"] + repeats):
+        variants = [_hold_out(configuration, variant) for variant in variants]
+    runs: list[RunPlan] = []
+    for seed in range(configuration.seed, configuration.seed + configuration.repeats):
         _plan_seed(runs, variants, seed)
     return runs
 
 
-def methods(configuration: Json) -> set[str]:
-    """Return the methods that a configuration names, its own or those of what it compares."""
-    compared = configuration.get("compare") or []
-    named = {own if isinstance(own, str) else own["method"] for own in compared}
-    return {method for method in named | {configuration.get("method")} if method is not None}
-
-
-def networks(configuration: Json) -> set[str]:
-    """Return the networks that a configuration names, its own or those of what it compares."""
-    named = [configuration, *(own for own in configuration.get("compare") or [] if not isinstance(own, str))]
-    return {each["network"] for each in named if each.get("network") is not None}
-
-
-def _variants(configuration: Json) -> Iterator[tuple[Json, bool]]:
-    """Yield what is asked of every variant, and whether it starts from a cross-entropy run."""
-    for compared in configuration.get("compare") or [{}]:
-        own = {"method": compared} if isinstance(compared, str) else compared
-        whole = configuration | {name: value for name, value in own.items() if value is not None}
-        asked = {
-            name: value for name, value in whole.items() if value is not None and name not in OF_THE_AUDIT
-        }
-        for settings in search_grids.settings(_grid(whole)):
-            both = _without_strangers(asked | settings) if configuration.get("compare") else asked | settings
-            yield both, whole["initialise"] == "ce" or asked.get("method") in STARTS_FROM_CE
-
-
-def _grid(whole: Json) -> search_grids.Grid:
-    """Return what is searched: nothing, the paper's grid, or of the given one what the method knows."""
-    method, search = whole.get("method"), whole.get("search") or {}
-    if search == "paper":
-        return search_grids.paper(method, samples=bool(whole.get("sample_gradients")))
-    return {name: values for name, values in search.items() if values is not None and _knows(method, name)}
-
-
-def _knows(method: str | None, field: str) -> bool:
-    return method is None or field not in METHODS_OF or method in METHODS_OF[field]
-
-
-def _without_strangers(asked: Json) -> Json:
-    """Leave out what only other methods know, so that equal trainings are seen to be equal."""
-    return {name: value for name, value in asked.items() if _knows(asked.get("method"), name)}
-
-
-def _held_out(asked: Json) -> Json:
-    fraction = asked.get("validation_fraction", VALIDATION_FRACTION)
-    if not fraction:
-        raise Invalid(
-            "several variants are chosen between on held-out samples: validation_fraction must be above 0"
+def _check_count(configuration: AuditConfiguration) -> None:
+    """Refuse too many runs before any is made: seven lists of twenty values are a thousand million."""
+    grids = [_choose_grid(configuration, training) for training, _, _ in _list_entries(configuration)]
+    variants = sum(math.prod(map(len, grid.values())) for grid in grids)
+    if variants * configuration.repeats > RUNS_MAX:
+        raise refuse(
+            f"{variants} variants, {configuration.repeats} runs each, exceed the {RUNS_MAX} runs of an audit",
+            ("search",) if configuration.search else ("compare",),
         )
-    return asked | {"validation_fraction": fraction}
 
 
-def _plan_seed(runs: list[Json], variants: list[tuple[Json, bool]], seed: int) -> None:
+def _list_entries(
+    configuration: AuditConfiguration,
+) -> Iterator[tuple[TrainingRequest, Compared | None, int | None]]:
+    """Yield what is asked of every compared training, the entry that it comes from and its number."""
+    if not configuration.compare:
+        yield configuration.training, None, None
+    for number, entry in enumerate(configuration.compare):
+        yield replace(configuration.training, **entry.training.list_given()), entry, number
+
+
+def _list_variants(configuration: AuditConfiguration) -> Iterator[_Variant]:
+    for training, entry, number in _list_entries(configuration):
+        initialise = configuration.initialise if entry is None else entry.initialise
+        method = METHODS.get(training.method or "")
+        needs_parent = method is not None and method.needs_parent
+        for settings in list_settings(_choose_grid(configuration, training)):
+            request = replace(training, **settings)
+            yield _Variant(
+                request=request if entry is None else _drop_strange_fields(request),
+                starts_from_parent=needs_parent or (initialise or configuration.initialise) == "ce",
+                entry=number,
+            )
+
+
+def _choose_grid(configuration: AuditConfiguration, training: TrainingRequest) -> Grid:
+    """Return what is searched: nothing, the paper's grid, or of the given one what the method knows."""
+    search = configuration.search
+    if search is None:
+        return {}
+    if not isinstance(search, str):
+        return {name: values for name, values in search.items() if _knows(training, name)}
+    if training.method is not None and training.method not in METHODS:
+        return {}
+    return paper_grid(training.method, samples=bool(training.sample_gradients))
+
+
+def list_settings(grid: Grid) -> list[dict[str, Any]]:
+    """Return every combination of a grid's values; of an empty grid the one that sets nothing."""
+    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+
+
+def _knows(training: TrainingRequest, field: str) -> bool:
+    return training.method not in METHODS or knows_field(training.method, field)
+
+
+def _drop_strange_fields(request: TrainingRequest) -> TrainingRequest:
+    """Leave out what only other methods know, so that equal trainings are seen to be equal."""
+    strange = [name for name in request.list_given() if not _knows(request, name)]
+    return replace(request, **dict.fromkeys(strange))
+
+
+def _hold_out(configuration: AuditConfiguration, variant: _Variant) -> _Variant:
+    fraction = variant.request.validation_fraction
+    if fraction == 0:
+        raise refuse(
+            "several variants are chosen between on held-out samples: validation_fraction must be above 0",
+            ("validation_fraction",),
+            configuration=configuration,
+            entry=variant.entry,
+        )
+    request = replace(variant.request, validation_fraction=fraction or VALIDATION_FRACTION)
+    return replace(variant, request=request)
+
+
+def _plan_seed(runs: list[RunPlan], variants: list[_Variant], seed: int) -> None:
     """Append one seed's runs, a parent before the runs that start from it."""
-    started: list[tuple[Json, int]] = []
-    for variant, (asked, from_ce) in enumerate(variants):
+    started: list[RunPlan] = []
+    for number, variant in enumerate(variants):
         parent = None
-        if from_ce:
-            request = _parent(asked)
-            parent = next((number for known, number in started if known == request), None)
-            if parent is None:
-                parent = _append(runs, None, None, seed, request)
-                started.append((request, parent))
-        number = _append(runs, parent, variant, seed, asked)
-        started.append((asked, number))
+        if variant.starts_from_parent:
+            request = _make_parent(variant.request)
+            known = [run for run in started if run.request == request]
+            parent = known[0] if known else _append(runs, started, None, None, seed, variant, request)
+        _append(runs, started, parent, number, seed, variant, variant.request)
 
 
-def _append(runs: list[Json], parent: int | None, variant: int | None, seed: int, request: Json) -> int:
-    runs.append(
-        {
-            "number": len(runs),
-            "parent_number": parent,
-            "variant": variant,
-            "seed": seed,
-            "request": request,
-        }
+def _append(  # noqa: PLR0917 - what a run is made of
+    runs: list[RunPlan],
+    started: list[RunPlan],
+    parent: RunPlan | None,
+    number: int | None,
+    seed: int,
+    variant: _Variant,
+    request: TrainingRequest,
+) -> RunPlan:
+    run = RunPlan(
+        number=len(runs),
+        parent_number=None if parent is None else parent.number,
+        variant=number,
+        seed=seed,
+        request=request,
+        entry=variant.entry,
     )
-    return len(runs) - 1
+    runs.append(run)
+    started.append(run)
+    return run
 
 
-def _parent(asked: Json) -> dict[str, Any]:
+def _make_parent(request: TrainingRequest) -> TrainingRequest:
     """Return the cross-entropy run that a variant starts from; it never sees what the variant holds out."""
-    own_rate = asked.get("method") == "dmi"  # DMI's learning rate is tuned for DMI
+    method = METHODS.get(request.method or "")
+    # A learning rate tuned for the method is none for its parent.
+    has_own_rate = method is not None and "learning_rate" in method.defaults
     shared = {
-        name: asked[name]
-        for name in SHARED_WITH_PARENT
-        if name in asked and not (own_rate and name == "learning_rate")
+        name: value
+        for name, value in request.list_given().items()
+        if name in SHARED_WITH_PARENT and not (has_own_rate and name == "learning_rate")
     }
-    fraction = asked.get("validation_fraction") or VALIDATION_FRACTION
-    return shared | {"method": "ce", "validation_fraction": fraction}
+    fraction = request.validation_fraction or VALIDATION_FRACTION
+    return TrainingRequest(**shared | {"method": PARENT_METHOD, "validation_fraction": fraction})

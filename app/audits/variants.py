@@ -4,21 +4,8 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from app.tables import Json, Run
+from models.catalogue.methods import ALL_METHODS
 
-METHOD_NAMES = {
-    "ce": "CE",
-    "ce_gn": "CE + GN",
-    "ce_ln": "CE + LN",
-    "mae": "MAE",
-    "fw": "FW",
-    "dmi": "DMI",
-    "soft_regularisation": "Soft reg. (8)",
-    "limit": "LIMIT",
-    "limit_c": "LIMIT_C",
-    "limit_g": "LIMIT_G",
-    "limit_l": "LIMIT_L",
-}
-"""As the paper's tables call them."""
 IN_THE_NAME = frozenset({"method", "sample_gradients"})
 
 
@@ -44,9 +31,9 @@ def of(runs: Sequence[Run]) -> list[Json]:
 
 def label(run: Run, told_apart: Sequence[str]) -> str:
     """Return a run's method as the paper calls it, with what else tells its variant from the others."""
-    method = (run.configuration or run.request).get("method")
-    name = METHOD_NAMES.get(str(method), "chosen method")
-    if str(method).startswith("limit"):
+    method = ALL_METHODS.get(run.method or "")
+    name = "chosen method" if method is None else method.paper_name
+    if method is not None and method.gradient_noise:
         name += " + S" if run.request.get("sample_gradients") else " - S"
         name += " + init." if run.parent_number is not None else ""
     own = [f"{field} {_written(run.request[field])}" for field in told_apart if field in run.request]

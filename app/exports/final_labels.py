@@ -155,7 +155,7 @@ def decide(
 def _require_usable(dataset: Dataset, audit: Audit | None) -> UUID:
     if audit is None:
         raise Invalid("to change unreviewed issues, name the audit that flags them: audit_id=...")
-    if audit.dataset_id != dataset.id or audit.configuration.get("rehearsal"):
+    if audit.dataset_id != dataset.id or audit.is_rehearsal:
         raise Invalid(f"audit {audit.id} does not rank this dataset's own labels")
     if audit.status != AuditStatus.SUCCEEDED:
         raise Invalid(f"this needs an audit that has succeeded, this one is {audit.status}")

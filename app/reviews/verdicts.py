@@ -127,7 +127,7 @@ def check_audit(session: Session, dataset: Dataset, audit_id: UUID | None) -> No
 
 def require_own_labels(audit: Audit) -> None:
     """Raise Invalid for a rehearsal: its labels are planted, a verdict on them would correct nothing."""
-    if audit.configuration.get("rehearsal"):
+    if audit.is_rehearsal:
         raise Invalid("a rehearsal measures planted errors; review an audit of the labels as uploaded")
 
 

@@ -1,6 +1,7 @@
 """What the API takes."""
 
-from typing import Annotated, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -9,9 +10,14 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    create_model,
     field_validator,
     model_validator,
 )
+from pydantic_core import core_schema
+
+from models.catalogue.methods import ALL_METHODS
+from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TYPES
 
 Format = Literal[
     "class_folders",
@@ -27,6 +33,17 @@ Format = Literal[
 ]
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """Makes a text one of the catalogue's names, as a Literal of them would."""
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
+        """Return how such a text is checked."""
+        return core_schema.literal_schema([*self.names])
+
+
 def _printable(text: str) -> str:
     """Refuse what neither a database nor a terminal can take: control characters and lone surrogates."""
     if not text.isprintable():
@@ -35,23 +52,7 @@ def _printable(text: str) -> str:
 
 
 CIFAR10_PAIRS = {"truck": "automobile", "bird": "airplane", "deer": "horse", "cat": "dog"}
-Method = Literal[
-    "limit",
-    "limit_c",
-    "limit_g",
-    "limit_l",
-    "ce",
-    "ce_gn",
-    "ce_ln",
-    "mae",
-    "fw",
-    "dmi",
-    "soft_regularisation",
-    "probabilities",
-]
-Backbone = Literal[
-    "resnet18", "resnet50", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "vit_b_16"
-]
+Method = Annotated[str, OneOf(tuple(ALL_METHODS))]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
@@ -121,82 +122,18 @@ class Rehearsal(Request):
         return self
 
 
-class Training(Request):
-    """What one training may be told. Every field left out is chosen from the data and the device."""
+def _request_field(name: str) -> Any:  # noqa: ANN401 - a type that is made here, and a field
+    """Return the type and the range of one of a training's fields, out of the catalogue."""
+    facts, accepted = FIELDS[name], TYPES[name]
+    if facts.choices:
+        accepted = Annotated[str, OneOf(facts.choices)] | None
+    return accepted, Field(
+        default=None, ge=facts.least, gt=facts.above, le=facts.most, description=facts.description
+    )
 
-    method: Method | None = Field(
-        default=None,
-        description="LIMIT with Gaussian or Laplace gradients, or a baseline of the paper; fw and dmi start"
-        " from a cross-entropy run of the same audit; 'probabilities' ranks what was attached to the dataset"
-        " and trains nothing",
-    )
-    network: (
-        Literal[
-            "mlp", "mnist_cnn", "small_cnn", "photo_cnn", "resnet34_cifar", "resnet50",
-            "pretrained_resnet18", "pretrained_resnet50", "pretrained_mobilenet_v3_small",
-            "pretrained_efficientnet_b0", "pretrained_convnext_tiny", "pretrained_vit_b_16",
-        ]
-        | None
-    ) = Field(
-        default=None,
-        description="pretrained_...: fine-tune this network of torchvision, classifier and predictor alike",
-    )  # fmt: skip
-    backbone: Backbone | None = Field(
-        default=None,
-        description="pictures alone: train the MLP on the features of this pretrained network of torchvision",
-    )
-    input_size: int | None = Field(default=None, ge=8, le=512, description="pixels, at most the pack's")
-    beta: float | None = Field(
-        default=None, ge=0, le=1000, description="weight of ||mu||^2, eq. (10) and (8)"
-    )
-    soft_lambda: float | None = Field(default=None, ge=1e-9, le=1e6, description="lambda of eq. (8)")
-    noise_std: float | None = Field(default=None, ge=1e-6, le=1e3, description="of ce_gn and ce_ln")
-    dropout: float | None = Field(default=None, ge=0, le=0.99)
-    weight_decay: float | None = Field(default=None, ge=0, le=10)
-    validation_fraction: float | None = Field(
-        default=None, ge=0, le=0.95, description="held out, with given labels, to choose the best network"
-    )
-    patience: int | None = Field(
-        default=None,
-        ge=0,
-        le=100_000,
-        description="epochs without a better validation accuracy; 0: off",
-    )
-    stable_correlation: float | None = Field(
-        default=None,
-        ge=0,
-        le=1,
-        description="ends training once the rankings of two epochs correlate so well, twice in a row; 0: off",
-    )
-    compiled: bool | None = Field(default=None, description="make kernels for the networks; for GPUs")
-    sample_gradients: bool | None = Field(default=None, description="+S: train on samples instead of means")
-    noise_lambda: float | None = Field(default=None, ge=1e-6, le=1e6, description="lambda of +S")
-    warm_up_epochs: int | None = Field(
-        default=None, ge=0, le=10_000, description="epochs of the predictor alone"
-    )
-    epochs: int | None = Field(default=None, ge=1, le=10_000)
-    batch_size: int | None = Field(default=None, ge=2, le=65_536)
-    learning_rate: float | None = Field(default=None, gt=0, le=10)
-    schedule: Literal["constant", "one_cycle"] | None = None
-    augmentation: Literal["none", "flip_crop", "resize_crop_flip"] | None = None
-    signal_decay: float | None = Field(
-        default=None, ge=0, le=1, description="of the average over epochs; default: by agreement"
-    )
-    score: Literal["margin", "average", "last", "neighbours"] | None = Field(
-        default=None,
-        description="what ranks: the averaged margin and the confusions of classes; the distance, averaged or"
-        " last; or the share of the nearest neighbours with another label, the margin among equals and where"
-        " no features are kept",
-    )
-    precision: Literal["fp32", "bf16"] | None = None
 
-    @model_validator(mode="after")
-    def _warm_up_ends(self) -> Self:
-        if self.epochs is not None and (self.warm_up_epochs or 0) >= self.epochs:
-            raise ValueError(
-                f"warm_up_epochs must be less than epochs, found {self.warm_up_epochs} and {self.epochs}"
-            )
-        return self
+Training = create_model("Training", __base__=Request, **{name: _request_field(name) for name in FIELDS})
+"""What one training may be told. Every field left out is chosen from the data and the device."""
 
 
 class Compared(Training):
@@ -205,19 +142,15 @@ class Compared(Training):
     initialise: Literal["none", "ce"] | None = None
 
 
-Values = Field(default=None, min_length=1, max_length=20)
+def _values_field(name: str) -> Any:  # noqa: ANN401 - the same
+    """Return the type of several values for one field."""
+    facts = FIELDS[name]
+    value = Annotated[float, Field(ge=facts.least, gt=facts.above, le=facts.most)]
+    return list[value] | None, Field(default=None, min_length=1, max_length=20)
 
 
-class Grid(Request):
-    """Values to try, every combination of them; a method takes part with the fields that it knows."""
-
-    beta: list[Annotated[float, Field(ge=0, le=1000)]] | None = Values
-    noise_lambda: list[Annotated[float, Field(ge=1e-6, le=1e6)]] | None = Values
-    noise_std: list[Annotated[float, Field(ge=1e-6, le=1e3)]] | None = Values
-    soft_lambda: list[Annotated[float, Field(ge=1e-9, le=1e6)]] | None = Values
-    learning_rate: list[Annotated[float, Field(gt=0, le=10)]] | None = Values
-    dropout: list[Annotated[float, Field(ge=0, le=0.99)]] | None = Values
-    weight_decay: list[Annotated[float, Field(ge=0, le=10)]] | None = Values
+Grid = create_model("Grid", __base__=Request, **{name: _values_field(name) for name in SEARCHED_FIELDS})
+Grid.__doc__ = "Values to try, every combination of them; a method takes part with the fields that it knows."
 
 
 class AuditConfiguration(Training):

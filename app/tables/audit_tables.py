@@ -72,6 +72,11 @@ class Audit(Identified, Owned, Base):
         server_default="0", comment="truth that the metrics and files hold"
     )
 
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it ranks labels with planted errors."""
+        return bool(self.configuration.get("rehearsal"))
+
 
 class Run(Identified, Leased, Base):
     """One training on one device: the unit that is claimed, leased, checkpointed and resumed."""
@@ -108,6 +113,12 @@ class Run(Identified, Leased, Base):
     error: Mapped[Json | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+    @property
+    def method(self) -> str | None:
+        """The method that was chosen, else the one that was asked for; None: it is still open."""
+        method: str | None = (self.configuration or self.request).get("method")
+        return method
 
 
 class RunEpoch(Base):

@@ -15,6 +15,7 @@ from pyarrow import parquet
 from sqlalchemy import create_engine, make_url
 
 from app.audits import audit_service
+from app.audits.audit_configuration import AuditConfiguration
 from app.embedded.embedded_postgres import get_server
 from app.infra.database import Database
 from app.infra.schema_upgrade import make_configuration
@@ -104,7 +105,10 @@ def trained_audit(database: Database, storage: Storage, source: Dataset) -> Audi
     """Store an audit whose one run has just succeeded, a tenth of whose labels look wrong."""
     with database.transaction() as session:
         audit = audit_service.create(
-            session, source, name=None, configuration={"seed": 0, "initialise": "none"}
+            session,
+            source,
+            name=None,
+            configuration=AuditConfiguration.read({}),
         )
         run = audit_service.runs(session, [audit.id])[audit.id][0]
         run.status = RunStatus.SUCCEEDED

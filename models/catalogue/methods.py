@@ -147,6 +147,8 @@ EXTERNAL = Method(
 METHODS: Mapping[str, Method] = {method.name: method for method in TRAINED}
 """LIMIT with its loss chosen while it trains, or with a categorical, Gaussian or Laplace predictor; then the
 other methods of the paper's Table 1."""
+ALL_METHODS: Mapping[str, Method] = {**METHODS, EXTERNAL.name: EXTERNAL}
+"""The same with the method that trains nothing."""
 DEFAULT_METHOD = "limit"
 PARENT_METHOD = "ce"
 """What other methods start from."""

@@ -5,12 +5,12 @@ that a field is described once. What the fields mean to the training stands in `
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from dataclasses import field as dataclass_field
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 from models.catalogue.choices import AUGMENTATIONS, PRECISIONS, SCHEDULES, SCORES
-from models.catalogue.methods import EXTERNAL, METHODS
+from models.catalogue.methods import ALL_METHODS
 from models.catalogue.networks import BACKBONES, NETWORKS
 
 _FACTS = "facts"
@@ -28,6 +28,8 @@ class FieldFacts:
     """The number that it must exceed."""
     most: float | None = None
     """The largest number allowed."""
+    is_whole: bool = False
+    """Whether it is a whole number."""
     description: str | None = None
     """In the API's document."""
     label: str | None = None
@@ -57,7 +59,7 @@ class TrainingRequest:
     """What one training was told; None: it is chosen from the data and the device."""
 
     method: str | None = _field(
-        choices=(*METHODS, EXTERNAL.name),
+        choices=tuple(ALL_METHODS),
         description="LIMIT with Gaussian or Laplace gradients, or a baseline of the paper; fw and dmi start"
         " from a cross-entropy run of the same audit; 'probabilities' ranks what was attached to the dataset"
         " and trains nothing",
@@ -150,7 +152,12 @@ class TrainingRequest:
         return {name: value for name, value in values.items() if value is not None}
 
 
-FIELDS: Mapping[str, FieldFacts] = {field.name: field.metadata[_FACTS] for field in fields(TrainingRequest)}
+TYPES: Mapping[str, Any] = get_type_hints(TrainingRequest)
+"""The type of every field by its name, None among it."""
+FIELDS: Mapping[str, FieldFacts] = {
+    field.name: replace(field.metadata[_FACTS], is_whole=TYPES[field.name] == int | None)
+    for field in fields(TrainingRequest)
+}
 """The facts of every field by its name, in the order of the API's document."""
 FORM_FIELDS = ("network", "epochs", "beta", "learning_rate", "batch_size", "augmentation", "score")
 """What the form of a new audit offers besides the method, in its order."""

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from app.audits import audit_service
+from app.audits.audit_configuration import AuditConfiguration
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Sample, Score, Truth
@@ -60,7 +61,10 @@ def store_audit(database: Database, dataset: Dataset, **configuration: Any) -> A
     """Store an audit as the API would."""
     with database.transaction() as session:
         return audit_service.create(
-            session, dataset, name=None, configuration={"seed": 0, "initialise": "none", **configuration}
+            session,
+            dataset,
+            name=None,
+            configuration=AuditConfiguration.read(configuration),
         )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from app.audits import audit_service
+from app.audits.audit_configuration import AuditConfiguration
 from app.datasets import dataset_service
 from app.infra.database import Database
 from app.infra.settings import Settings
@@ -47,7 +48,7 @@ def plan_audit(database: Database, dataset: Dataset, **configuration: object) ->
             session,
             dataset,
             name=None,
-            configuration={"seed": 0, "initialise": "none", **SMALL, **configuration},
+            configuration=AuditConfiguration.read({**SMALL, **configuration}),
         )
         return audit, audit_service.runs(session, [audit.id])[audit.id]
 

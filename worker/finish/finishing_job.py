@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.audits import audit_service
+from app.audits.audit_configuration import AuditConfiguration
 from app.infra import removals
 from app.infra.database import Database
 from app.infra.storage import PACK, Storage
@@ -98,7 +99,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
                 "issues": counts,
                 "rehearsal": rehearsal_results.document(
                     rows,
-                    audit.configuration.get("rehearsal"),
+                    AuditConfiguration.read(audit.configuration).rehearsal,
                     known,
                     class_count=len(dataset.class_names or []),
                 ),

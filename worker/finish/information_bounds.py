@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.tables import Run, RunEpoch
+from models.catalogue.methods import METHODS
+from models.catalogue.training_request import TrainingRequest
 from models.paper.information import (
     accumulate_information,
     bound_generalisation_gap,
@@ -110,15 +112,10 @@ def _gap(bits_per_sample: float, sample_count: int) -> float:
 
 def noise_variance(configuration: Json) -> float | None:
     """Return sigma^2 of a run whose classifier was trained on sampled gradients; None: there is no noise."""
-    if not configuration.get("sample_gradients"):
+    chosen = TrainingRequest.read(configuration)
+    method, noise_lambda = METHODS.get(chosen.method or ""), chosen.noise_lambda
+    if not chosen.sample_gradients or noise_lambda is None or method is None or not method.gradient_noise:
         return None
-    noise_lambda = float(configuration["noise_lambda"])
-    gaussian, laplace = 1 / (2 * noise_lambda), 2 / math.pow(noise_lambda, 2)
+    variances = {"gaussian": 1 / (2 * noise_lambda), "laplace": 2 / math.pow(noise_lambda, 2)}
     # Where the loss is chosen while it trains, the smaller variance bounds the epochs of both kinds.
-    of_method = {
-        "limit_g": gaussian,
-        "limit_c": gaussian,
-        "limit_l": laplace,
-        "limit": min(gaussian, laplace),
-    }
-    return of_method.get(str(configuration.get("method")))
+    return min(variances[noise] for noise in method.gradient_noise)

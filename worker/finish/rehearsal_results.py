@@ -5,13 +5,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from app.audits.audit_configuration import Rehearsal
 from models.label_errors import rehearsal
 from worker.jobs.audited_labels import AuditLabels
 
 Json = dict[str, Any]
 
 
-def document(rows: pa.Table, asked: Json | None, known: AuditLabels, *, class_count: int) -> Json | None:
+def document(rows: pa.Table, asked: Rehearsal | None, known: AuditLabels, *, class_count: int) -> Json | None:
     """Return the estimates of a rehearsal, None where an audit is none.
 
     Args:
@@ -23,7 +24,7 @@ def document(rows: pa.Table, asked: Json | None, known: AuditLabels, *, class_co
     """
     if asked is None or known.planted is None:
         return None
-    is_uniform = asked["noise"] == "uniform"
+    is_uniform = asked.noise == "uniform"
     found = rehearsal.evaluate_rehearsal(
         is_planted_N=known.planted[rows["position"].to_numpy()],
         error_probability_N=rows["error_probability"].to_numpy(),
@@ -35,4 +36,4 @@ def document(rows: pa.Table, asked: Json | None, known: AuditLabels, *, class_co
         if found.recall is None
         else [{"share": share, "recall": value} for share, value in found.recall.items()]
     )
-    return asdict(found) | {"noise": asked["noise"], "recall": recall}
+    return asdict(found) | {"noise": asked.noise, "recall": recall}

@@ -1,20 +1,18 @@
 """The labels that an audit asks about: those given, or in a rehearsal a copy with planted errors."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
+from app.audits.audit_configuration import AuditConfiguration, Rehearsal
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset
 from models.label_errors.rehearsal import choose_share
 from models.paper import label_noise
 from worker.jobs import clean_labels
 from worker.jobs.clean_labels import Labels
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +30,7 @@ class AuditLabels:
 def of_audit(session: Session, storage: Storage, audit: Audit, dataset: Dataset) -> AuditLabels:
     """Return an audit's labels; in a rehearsal the labels as uploaded are the truth."""
     uploaded = np.load(storage.pack_file(dataset, "labels.npy"))
-    rehearsal = audit.configuration.get("rehearsal")
+    rehearsal = AuditConfiguration.read(audit.configuration).rehearsal
     if rehearsal is None:
         return AuditLabels(given=uploaded, truth=clean_labels.load_known(session, dataset))
     planted = _planted(uploaded, rehearsal, dataset.class_names or [])
@@ -41,17 +39,17 @@ def of_audit(session: Session, storage: Storage, audit: Audit, dataset: Dataset)
     )
 
 
-def _planted(labels_N: npt.NDArray[np.int32], rehearsal: Json, class_names: list[str]) -> Labels:
-    seed, count = rehearsal["seed"], len(class_names)
-    rate = rehearsal["rate"] or choose_share(len(labels_N))
-    if rehearsal["noise"] == "uniform":
+def _planted(labels_N: npt.NDArray[np.int32], rehearsal: Rehearsal, class_names: list[str]) -> Labels:
+    seed, count = rehearsal.seed, len(class_names)
+    rate = rehearsal.rate or choose_share(len(labels_N))
+    if rehearsal.noise == "uniform":
         return label_noise.add_uniform_noise(labels_N, class_count=count, rate=rate, seed=seed)[0]
-    if rehearsal["noise"] == "pair":
+    if rehearsal.noise == "pair":
         mapping = {
             class_names.index(source): class_names.index(target)
-            for source, target in rehearsal["mapping"].items()
+            for source, target in (rehearsal.mapping or {}).items()
         }
         return label_noise.add_pair_noise(labels_N, mapping=mapping, class_count=count, rate=rate, seed=seed)[
             0
         ]
-    return label_noise.add_confusion_noise(labels_N, matrix_KK=rehearsal["matrix"], seed=seed)[0]
+    return label_noise.add_confusion_noise(labels_N, matrix_KK=rehearsal.matrix or [], seed=seed)[0]

@@ -5,11 +5,11 @@ from dataclasses import asdict
 import numpy as np
 
 from app.audits import audit_service
-from app.audits.run_plans import GIVEN
 from app.infra import leases
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.tables import Dataset, Run
+from models.catalogue.methods import EXTERNAL
 from models.label_errors import external_signals
 from worker.jobs import audited_labels, signal_files
 
@@ -19,7 +19,7 @@ def keep(database: Database, storage: Storage, run: Run) -> None:
     with database.transaction() as session:
         audit = audit_service.get(session, run.audit_id)
         dataset = session.get_one(Dataset, audit.dataset_id)
-        configuration = {"method": GIVEN, **(dataset.probabilities or {})}
+        configuration = {"method": EXTERNAL.name, **(dataset.probabilities or {})}
         leases.update_held(session, Run, run.id, run.attempt, configuration=configuration, device="none")
         known = audited_labels.of_audit(session, storage, audit, dataset)
     path = storage.cached(storage.probabilities(dataset.id), name=configuration["probabilities_sha256"])

@@ -84,7 +84,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
         with Heartbeat(
             database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
         ) as heartbeat:
-            if run.request.get("method") == EXTERNAL.name:
+            if run.method == EXTERNAL.name:
                 external_run.keep(database, storage, run)
             else:
                 _train_and_keep(database, storage, settings, run, heartbeat)

@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session as OrmSession
 
 from app.audits import audit_service, placement
+from app.audits.audit_configuration import AuditConfiguration
 from app.datasets import dataset_service
 from app.http import cursors
 from app.infra import removals
@@ -37,9 +38,9 @@ def create_audit(body: AuditRequest, session: Session, chosen: Chosen, response:
     """Start an audit of a ready dataset; follow its progress at the Location."""
     dataset = dataset_service.get(session, body.dataset_id, keep=True)
     dataset_service.require_ready(dataset)
-    asked = body.configuration.model_dump()
-    queue = placement.queue_of(asked, device=chosen.train_device, steps_gb=chosen.memory_steps_gb)
-    audit = audit_service.create(session, dataset, name=body.name, configuration=asked, queue=queue)
+    configuration = AuditConfiguration.read(body.configuration.model_dump())
+    queue = placement.choose_queue(configuration, device=chosen.train_device, steps_gb=chosen.memory_steps_gb)
+    audit = audit_service.create(session, dataset, name=body.name, configuration=configuration, queue=queue)
     response.headers["Location"] = f"/v1/audits/{audit.id}"
     response.headers["Retry-After"] = POLL_SECONDS
     return _render_audits(session, [audit])[0]
@@ -96,7 +97,7 @@ def list_epochs(audit_id: UUID, session: Session) -> list[RunEpochsOut]:
     return [
         RunEpochsOut(
             run=run.number,
-            method=(run.configuration or run.request).get("method", "auto"),
+            method=run.method or "auto",
             epochs=[EpochOut.model_validate(epoch) for epoch in curves[run.id]],
         )
         for run in runs

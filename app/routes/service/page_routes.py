@@ -117,8 +117,8 @@ def audit_form(dataset: UUID, session: Session, caller: Caller) -> HTMLResponse:
         "audit_new.html",
         caller=caller,
         dataset=render_dataset(found, []),
-        methods=forms.methods(has_probabilities=found.probabilities is not None),
-        options=forms.options(),
+        methods=forms.list_methods(has_probabilities=found.probabilities is not None),
+        options=forms.list_options(),
     )
 
 
@@ -143,7 +143,7 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
 def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
     """Review the suspects of an audit."""
     audit = audit_service.get(session, audit_id)
-    if audit.status != AuditStatus.SUCCEEDED or audit.configuration.get("rehearsal"):
+    if audit.status != AuditStatus.SUCCEEDED or audit.is_rehearsal:
         return RedirectResponse(f"/audits/{audit_id}", status_code=303)
     dataset = dataset_service.get(session, audit.dataset_id)
     answer = render_audit(audit, audit_service.runs(session, [audit_id])[audit_id], set())

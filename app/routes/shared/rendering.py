@@ -60,7 +60,7 @@ def run_out(run: Run) -> RunOut:
         variant=run.variant,
         seed=run.seed,
         status=run.status,
-        method=(run.configuration or run.request).get("method", "auto"),
+        method=run.method or "auto",
         request=run.request,
         is_chosen=run.is_chosen,
         result=run.result,

@@ -1,6 +1,7 @@
 import pytest
 
-from app.audits.placement import Device, every_queue, queue_of, served_by, unserved
+from app.audits.audit_configuration import AuditConfiguration, Device
+from app.audits.placement import choose_queue, every_queue, list_devices, served_by, unserved
 from app.infra.errors import Invalid
 
 STEPS = [24, 8, 80]
@@ -21,12 +22,12 @@ STEPS = [24, 8, 80]
 def test_a_run_goes_to_the_least_step_that_suffices(
     asked: dict[str, object], device: Device, queue: str
 ) -> None:
-    assert queue_of(asked, device=device, steps_gb=STEPS) == queue
+    assert choose_queue(AuditConfiguration.read(asked), device=device, steps_gb=STEPS) == queue
 
 
 def test_more_memory_than_there_is_a_queue_for_is_refused() -> None:
     with pytest.raises(Invalid, match="is 80 at most here, found 81"):
-        queue_of({"device_memory_gb": 81}, device="any", steps_gb=STEPS)
+        choose_queue(AuditConfiguration.read({"device_memory_gb": 81}), device="any", steps_gb=STEPS)
 
 
 def test_a_worker_serves_what_its_device_can_hold_the_most_demanding_first() -> None:
@@ -38,6 +39,11 @@ def test_every_queue_is_served_by_some_worker() -> None:
     served = {*served_by("gpu", 80, STEPS), *served_by("cpu", 80, STEPS)}
     assert set(every_queue(STEPS)) == served
     assert len(every_queue(STEPS)) == len(served) == 9
+
+
+def test_a_queue_names_the_devices_that_serve_it() -> None:
+    assert list_devices("train") == ["cpu", "gpu"]
+    assert (list_devices("train.cpu"), list_devices("train.gpu.24")) == (["cpu"], ["gpu"])
 
 
 def test_the_reason_says_what_is_missing() -> None:

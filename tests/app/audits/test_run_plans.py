@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.audits.audit_configuration import AuditConfiguration
 from app.audits.run_plans import plan_runs
 from app.audits.variants import of
 from app.infra.errors import Invalid
@@ -11,7 +12,12 @@ from app.tables import Run
 
 
 def planned(**configuration: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-    return plan_runs({"seed": 3, "initialise": "none", **configuration})
+    plans = plan_runs(AuditConfiguration.read({"seed": 3, "initialise": "none", **configuration}))
+    names = ("number", "parent_number", "variant", "seed")
+    return [
+        {**{name: getattr(plan, name) for name in names}, "request": plan.request.list_given()}
+        for plan in plans
+    ]
 
 
 def shown(runs: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -76,6 +82,10 @@ def test_a_searched_comparison_gives_each_method_what_it_knows() -> None:
 
 
 def test_too_many_runs_are_refused() -> None:
+    twenty = [n / 40 for n in range(20)]
+    fields = ("beta", "noise_lambda", "noise_std", "soft_lambda", "learning_rate", "dropout", "weight_decay")
+    with pytest.raises(Invalid, match="1280000000 variants, 1 runs each, exceed the 500 runs"):
+        planned(search=dict.fromkeys(fields, twenty))
     with pytest.raises(Invalid, match="exceed the 500 runs"):
         planned(compare=["soft_regularisation"] * 2, search="paper", repeats=20)
 

@@ -86,7 +86,7 @@ def test_what_a_page_links_to_is_there(api: TestClient, pages: list[str]) -> Non
 
 
 def test_the_form_of_an_audit_explains_every_score_that_can_rank(api: TestClient, dataset: Dataset) -> None:
-    (option,) = (option for option in audit_form.options() if option.name == "score")
+    (option,) = (option for option in audit_form.list_options() if option.name == "score")
     assert option.label == "Score that ranks"
     assert [value for value, _ in option.choices] == ["margin", "average", "last", "neighbours"]
     for choice, _ in option.choices:

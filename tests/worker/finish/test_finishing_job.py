@@ -11,6 +11,7 @@ from pyarrow import parquet
 from sqlalchemy import select, update
 
 from app.audits import audit_service
+from app.audits.audit_configuration import AuditConfiguration
 from app.infra.database import Database
 from app.infra.queue import Task
 from app.infra.settings import Settings
@@ -78,7 +79,7 @@ def test_an_audit_can_be_ranked_by_its_neighbours(
 ) -> None:
     with database.transaction() as session:
         asked = {"seed": 0, "initialise": "none", "score": "neighbours", "epochs": 5}
-        audit = audit_service.create(session, digits, name=None, configuration=asked)
+        audit = audit_service.create(session, digits, name=None, configuration=AuditConfiguration.read(asked))
         runs = audit_service.runs(session, [audit.id])[audit.id]
     done = train_and_finish(database, storage, chosen, audit, runs)
     table = parquet.read_table(storage.audit(audit.id) / done.files["ranking.parquet"]["path"])  # type: ignore[index]

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from torchvision.models import get_model
 
 from app.audits import audit_service
+from app.audits.audit_configuration import AuditConfiguration
 from app.infra.database import Database
 from app.infra.queue import Task
 from app.infra.settings import Settings
@@ -112,7 +113,9 @@ def test_a_run_handed_back_at_an_epochs_end_lacks_no_epoch(
 def test_a_configuration_that_does_not_fit_fails_with_its_reason(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings
 ) -> None:
-    audit, runs = plan_audit(database, digits, input_size=40)
+    audit, runs = plan_audit(database, digits)
+    with database.transaction() as session:  # a version before this one would have planned it
+        session.execute(update(Run).values(request={"input_size": 40}))
     execute(database, storage, chosen, runs[0].id)
     failed = read_row(database, Audit, audit.id)
     assert failed.status == AuditStatus.FAILED
@@ -165,7 +168,7 @@ def test_an_audit_that_fine_tunes_a_pretrained_network(
             "seed": 0, "initialise": "none", "network": "pretrained_resnet18", "epochs": 1,
             "schedule": "constant", "learning_rate": 1e-9,
         }  # fmt: skip
-        audit = audit_service.create(session, digits, name=None, configuration=asked)
+        audit = audit_service.create(session, digits, name=None, configuration=AuditConfiguration.read(asked))
         runs = audit_service.runs(session, [audit.id])[audit.id]
     done = train_and_finish(database, storage, settings, audit, runs)
     assert (done.status, count_rows(database, Score)) == (AuditStatus.SUCCEEDED, 120)
@@ -182,7 +185,7 @@ def test_an_audit_by_the_features_of_a_pretrained_network(
     settings = chosen.model_copy(update={"backbones_dir": tmp_path})
     with database.transaction() as session:
         asked = {"seed": 0, "initialise": "none", "backbone": "resnet18", "epochs": 5}
-        audit = audit_service.create(session, digits, name=None, configuration=asked)
+        audit = audit_service.create(session, digits, name=None, configuration=AuditConfiguration.read(asked))
         runs = audit_service.runs(session, [audit.id])[audit.id]
     done = train_and_finish(database, storage, settings, audit, runs)
     assert (done.status, count_rows(database, Score)) == (AuditStatus.SUCCEEDED, 120)

@@ -1,0 +1,46 @@
+"""The refusal of an audit's configuration, with the field at fault named by a JSON pointer."""
+
+from collections.abc import Sequence
+
+from app.audits.audit_configuration import AuditConfiguration
+from app.infra.errors import Invalid
+from app.tables import Json
+
+ROOT = "/body/configuration"
+
+
+def refuse(
+    sentence: str,
+    fields: Sequence[str],
+    *,
+    configuration: AuditConfiguration | None = None,
+    entry: int | None = None,
+) -> Invalid:
+    """Return the error for a configuration.
+
+    Args:
+        sentence: what was expected and found.
+        fields: those at fault, the most likely one first.
+        configuration: which of them it holds; None: the first is named.
+        entry: the entry of `compare` that the refused training comes from; None: nothing is compared.
+
+    """
+    pointer = _point_at(fields, configuration.document if configuration else {}, entry)
+    return Invalid(sentence, errors=[{"pointer": pointer, "detail": sentence}])
+
+
+def _point_at(fields: Sequence[str], document: Json, entry: int | None) -> str:
+    """Return the pointer to the first field that the entry has itself, else the search, else the whole."""
+    path = f"{ROOT}/compare/{entry}"
+    own = {} if entry is None else document["compare"][entry]
+    if isinstance(own, str):  # the name of a method
+        if fields[:1] == ("method",):
+            return path
+        own = {}
+    search = document.get("search")
+    searched = search if isinstance(search, dict) else {}
+    for place, values in ((path, own), (f"{ROOT}/search", searched), (ROOT, document)):
+        named = [field for field in fields if values.get(field) not in (None, "none")]
+        if named:
+            return f"{place}/{named[0]}"
+    return "/".join([ROOT, *fields[:1]])

@@ -1,0 +1,280 @@
+"""A configuration is accepted if, and only if, a worker would train every run of it."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from app.audits.audit_configuration import AuditConfiguration
+from app.audits.configuration_check import check_configuration
+from app.audits.run_plans import RunPlan, plan_runs
+from app.infra.database import Database
+from app.infra.errors import Invalid
+from app.infra.storage import Storage
+from app.schemas import request_schemas
+from app.tables import Dataset
+from models.catalogue.methods import METHODS
+from models.catalogue.networks import BACKBONES
+from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TrainingRequest
+from models.configuration.training_config import TrainingConfig, resolve
+from models.training.learner import classifier_shape
+from tests.builders.stored_rows import store_ready_dataset
+
+Json = dict[str, Any]
+DEVICES = {"cpu": "cpu", "gpu": "cuda"}
+
+
+@pytest.fixture
+def dataset(database: Database, storage: Storage) -> Dataset:
+    return store_ready_dataset(database, storage)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "pointer", "sentence"),
+    [
+        ({"patience": 3}, "/patience", "patience needs a validation_fraction above 0 to tell when to stop."),
+        ({"input_size": 12}, "/input_size", "expects an input_size of one of [28, 32], not 12."),
+        (
+            {"network": "mnist_cnn", "input_size": 20},
+            "/input_size",
+            "Network 'mnist_cnn' expects an input_size of one of [28, 32], not 20.",
+        ),
+        (
+            {"backbone": "resnet18", "augmentation": "flip_crop"},
+            "/augmentation",
+            "Features take neither an input_size nor an augmentation.",
+        ),
+        (
+            {"network": "small_cnn", "compare": ["ce", {"backbone": "resnet18"}]},
+            "/compare/1/backbone",
+            "Network 'small_cnn' does not take features.",
+        ),
+        (
+            {"epochs": 4, "compare": ["ce", {"method": "limit_l", "warm_up_epochs": 4}]},
+            "/compare/1/warm_up_epochs",
+            "warm_up_epochs lies between 0 and 3, not at 4.",
+        ),
+        (
+            {"method": "soft_regularisation", "initialise": "ce"},
+            "/initialise",
+            'cannot start from a "ce" run: the last layer of its classifier has no bias.',
+        ),
+        (
+            {"validation_fraction": 0.95},
+            "/validation_fraction",
+            "Holding out 11 of 12 samples",
+        ),
+        ({"search": {"beta": [1, 2]}, "validation_fraction": 0}, "/validation_fraction", "must be above 0"),
+        ({"device_memory_gb": 9999}, "/device_memory_gb", "at most here, found 9999"),
+        ({"rehearsal": {"noise": "pair", "mapping": {"ant": "dog"}}}, "/rehearsal/mapping", "not there"),
+        ({"method": "probabilities"}, "/method", "needs probabilities"),
+    ],
+)
+def test_what_no_worker_would_train_is_refused_with_its_field(
+    api: TestClient, dataset: Dataset, configuration: Json, pointer: str, sentence: str
+) -> None:
+    answer = api.post("/v1/audits", json={"dataset_id": str(dataset.id), "configuration": configuration})
+    assert answer.status_code == 422
+    document = answer.json()
+    assert [error["pointer"] for error in document["errors"]] == [f"/body/configuration{pointer}"]
+    assert sentence in document["detail"] == document["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"compare": ["ce", {"backbone": "resnet18", "network": "mlp"}]},
+        {"patience": 3, "compare": ["ce", "mae"]},  # a comparison holds samples out by itself
+        {"epochs": 5, "warm_up_epochs": 5, "compare": ["ce"]},  # which has no warm-up
+        {"input_size": 12, "compare": [{"input_size": 28}]},
+    ],
+)
+def test_what_a_worker_would_train_is_accepted(
+    api: TestClient, dataset: Dataset, configuration: Json
+) -> None:
+    answer = api.post("/v1/audits", json={"dataset_id": str(dataset.id), "configuration": configuration})
+    assert answer.status_code == 202, answer.json()
+
+
+def test_what_only_some_devices_train_is_accepted_unless_the_others_are_asked_for() -> None:
+    # A small dataset of colour images gets 25 epochs of a small network on a CPU, and more of a ResNet.
+    dataset = made_dataset(shape=[32, 32, 3], count=5_000, classes=10)
+    configuration = {"warm_up_epochs": 30, "method": "limit_l"}
+    assert refusal(configuration, dataset, ["cpu", "gpu"]) is None
+    assert refusal(configuration, dataset, ["gpu"]) is None
+    assert "warm_up_epochs lies between 0 and" in str(refusal(configuration, dataset, ["cpu"]))
+
+
+@pytest.mark.parametrize("name", [name for name, facts in FIELDS.items() if facts.most is not None])
+def test_the_api_and_the_worker_have_the_same_ranges(name: str) -> None:
+    facts, fitting = FIELDS[name], {"epochs": 10_000} if name == "warm_up_epochs" else {}
+    fitting |= {"validation_fraction": 0.1} if name == "patience" else {}
+    fitting |= {"input_size": None} if name == "input_size" else {}
+    step = 1 if facts.is_whole else 1e-3
+    least = facts.above if facts.least is None else facts.least
+    assert least is not None
+    assert facts.most is not None
+    low = [least] if facts.above is not None else [least - step * max(least, 1 if facts.is_whole else 1e-9)]
+    for value in [*low, facts.most + step * max(1, facts.most)]:
+        value_or_whole = int(value) if facts.is_whole else value
+        with pytest.raises(ValidationError):
+            request_schemas.AuditConfiguration(**{name: value_or_whole})
+        with pytest.raises(ValueError, match=f"{name} lies"):
+            resolve(
+                {"network": "small_cnn", **fitting, name: value_or_whole},
+                shape=(32, 32, 3),
+                sample_count=100_000,
+                class_count=3,
+                device="cpu",
+            )
+    request_schemas.AuditConfiguration(**{name: facts.most})
+
+
+def made_dataset(*, shape: list[int], count: int, classes: int) -> Dataset:
+    kind = "images" if len(shape) == 3 else "features"
+    names = [str(number) for number in range(classes)]
+    return Dataset(kind=kind, shape=shape, sample_count=count, class_names=names)
+
+
+def refusal(document: Json, dataset: Dataset, devices: list[str]) -> Invalid | None:
+    """Return the service's refusal of a body's configuration."""
+    body = request_schemas.AuditConfiguration(**document)
+    try:
+        configuration = AuditConfiguration.read(body.model_dump())
+        check_configuration(dataset, configuration, plan_runs(configuration), devices=devices)
+    except Invalid as error:
+        return error
+    return None
+
+
+def planned(document: Json) -> list[RunPlan] | None:
+    """Return the runs of a configuration, None where there are too many or nothing is held out."""
+    try:
+        return plan_runs(AuditConfiguration.read(request_schemas.AuditConfiguration(**document).model_dump()))
+    except Invalid:
+        return None
+
+
+def configured(request: TrainingRequest, dataset: Dataset, device: str) -> TrainingConfig:
+    """Return a run's configuration as a worker finds it; raise ValueError where there is none."""
+    asked = request.list_given()
+    backbone = asked.pop("backbone", None)
+    shape = tuple(dataset.shape or ())
+    if backbone is not None and len(shape) != 3:
+        raise ValueError(backbone)
+    return resolve(
+        asked,
+        shape=shape if backbone is None else (BACKBONES[backbone].width,),
+        sample_count=dataset.sample_count or 0,
+        class_count=len(dataset.class_names or ()),
+        device=DEVICES[device],
+    )
+
+
+def is_trained(plan: RunPlan, plans: list[RunPlan], dataset: Dataset, device: str) -> bool:
+    """Return whether a worker trains a run: its configuration resolves, and its parent's network fits."""
+    try:
+        config = configured(plan.request, dataset, device)
+        if plan.parent_number is None:
+            return config.method not in {"fw", "dmi"}
+        parent = configured(plans[plan.parent_number].request, dataset, device)
+    except ValueError:
+        return False
+    shapes = [classifier_shape(each, channels=3, class_count=3) for each in (config, parent)]
+    return (
+        parent.method == "ce"
+        and config.network == parent.network
+        and shapes[0].has_output_bias == shapes[1].has_output_bias
+    )
+
+
+NUMBERS: dict[str, list[float]] = {
+    "input_size": [8, 12, 16, 28, 32, 64, 224, 512],
+    "validation_fraction": [0, 0.1, 0.2, 0.5, 0.95],
+    "patience": [0, 0, 3],
+    "warm_up_epochs": [0, 1, 12, 40],
+    "epochs": [1, 5, 40, 10_000],
+    "batch_size": [2, 64, 65_536],
+    "learning_rate": [1e-9, 1e-3, 10],
+}
+
+
+def values(name: str) -> st.SearchStrategy[Any]:
+    facts = FIELDS[name]
+    if name == "method":
+        return st.sampled_from(list(METHODS))
+    if facts.choices:
+        return st.sampled_from(facts.choices)
+    if facts.most is None:
+        return st.booleans()
+    return st.sampled_from(NUMBERS.get(name) or [facts.least, facts.most])
+
+
+def some(least: int, most: int) -> st.SearchStrategy[Json]:
+    """Return a few of the fields with values in their ranges."""
+    chosen = st.lists(st.sampled_from(list(FIELDS)), min_size=least, max_size=most, unique=True)
+    return chosen.flatmap(lambda found: st.fixed_dictionaries({name: values(name) for name in found}))
+
+
+TRAININGS, SHARED = some(0, 3), some(2, 8)
+STARTS = st.sampled_from(["none", "none", "ce"])
+COMPARED = st.one_of(
+    st.sampled_from(list(METHODS)),
+    st.builds(lambda own, start: {**own, "initialise": start}, TRAININGS, STARTS),
+)
+SEARCHES = st.one_of(
+    st.just("paper"),
+    st.lists(st.sampled_from(SEARCHED_FIELDS), min_size=1, max_size=2, unique=True).flatmap(
+        lambda found: st.fixed_dictionaries(
+            {name: st.lists(values(name), min_size=1, max_size=2) for name in found}
+        )
+    ),
+)
+WHOLE = st.fixed_dictionaries(
+    {"initialise": STARTS, "repeats": st.sampled_from([1, 1, 2])},
+    optional={
+        "search": SEARCHES,
+        "compare": st.lists(COMPARED, min_size=1, max_size=3),
+        "rehearsal": st.just({}),
+    },
+)
+CONFIGURATIONS = st.builds(lambda training, whole: training | whole, SHARED, WHOLE)
+DATASETS = st.builds(
+    made_dataset,
+    shape=st.sampled_from(
+        [[8, 8, 1], [28, 28, 1], [60, 60, 1], [32, 32, 3], [64, 48, 3], [300, 200, 3], [16], [768]]
+    ),
+    count=st.sampled_from([2, 12, 5_000, 300_000]),
+    classes=st.sampled_from([2, 10]),
+)
+
+
+def test_every_configuration_is_accepted_exactly_when_all_its_runs_are_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(
+        CONFIGURATIONS,
+        DATASETS,
+        st.lists(st.sampled_from(list(DEVICES)), min_size=1, max_size=2, unique=True),
+    )
+    def check(document: Json, dataset: Dataset, devices: list[str]) -> None:
+        refused, plans = refusal(document, dataset, devices), planned(document)
+        is_accepted = plans is not None and all(
+            any(is_trained(plan, plans, dataset, device) for device in devices) for plan in plans
+        )
+        assert (refused is None) == is_accepted, refused
+        seen["accepted" if is_accepted else "refused"] += 1
+        seen["several accepted"] += is_accepted and plans is not None and len(plans) > 1
+
+    check()
+    assert min(seen["accepted"], seen["refused"]) > 0.2 * (seen["accepted"] + seen["refused"]), seen
+    assert seen["several accepted"] > 20, seen
