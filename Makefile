@@ -7,7 +7,7 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help peers install demo up browser screenshots test lint types format clean faults hostile load
+.PHONY: help peers install demo up browser screenshots quick test lint types format clean faults hostile load
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo: $(INSTALLED) ## audit real digits with planted label errors, from nothing 
 
 up: $(INSTALLED) ## run the service on loopback until Ctrl-C
 	@exec $(BIN)/limit-audit up
+
+quick: $(INSTALLED) ## run the tests that need no service: no PostgreSQL, Redis, server or browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not service'
 
 test: $(INSTALLED) ## run the whole test suite, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

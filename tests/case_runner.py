@@ -15,6 +15,8 @@ from typing import Generic, TypeVar
 from rich.console import Console
 from rich.table import Table
 
+from tests import patience
+
 World = TypeVar("World")
 
 
@@ -61,7 +63,7 @@ def run_cases(
 def _outcome(case: Case[World], world: World, afterwards: Callable[[World], None]) -> Outcome:
     started = time.monotonic()
     try:
-        with _at_most(case.seconds):
+        with _at_most(round(patience.scale(case.seconds))):
             happened = case.run(world)
             afterwards(world)
         is_good = True

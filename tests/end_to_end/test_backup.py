@@ -14,13 +14,16 @@ from sqlalchemy import create_engine, text
 from app.client import Client
 from app.embedded import backup, embedded_postgres
 from app.embedded.local_stack import LocalStack
+from tests import patience
 from tests.faults.world import write_small_csv
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIMIT_AUDIT_")}
     whole = [sys.executable, "-m", "app.cli.root", *arguments]
-    return subprocess.run(whole, capture_output=True, text=True, env=environment, timeout=200, check=False)
+    return subprocess.run(
+        whole, capture_output=True, text=True, env=environment, timeout=patience.scale(200), check=False
+    )
 
 
 def ranking(stack: LocalStack, audit: str) -> str:

@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from app.client import Audit, Client, Dataset
 from app.embedded.local_stack import LocalStack
+from tests import patience
 from tests.builders.pictures import write_digits_zip
 from tests.end_to_end import buckets
 from tests.end_to_end.buckets import Bucket
@@ -58,7 +59,7 @@ def client(stack: LocalStack) -> Iterator[Client]:
 
 
 def fetched(client: Client, path: str, **params: object) -> bytes:
-    answer = httpx.get(f"{client.url}/v1{path}", params=params, timeout=120, trust_env=False)  # type: ignore[arg-type]
+    answer = httpx.get(f"{client.url}/v1{path}", params=params, timeout=patience.scale(120), trust_env=False)  # type: ignore[arg-type]
     assert answer.status_code == 200, answer.text
     return answer.content
 
@@ -154,7 +155,8 @@ def check_audit_files(client: Client, audit: Audit) -> None:
 
 
 def _wait_for_truth(client: Client, audit: Audit) -> None:
-    for _ in range(600):
+    deadline = time.monotonic() + patience.scale(60)
+    while time.monotonic() < deadline:
         if b"true_label" in fetched(client, f"/audits/{audit.id}/ranking.csv")[:400]:
             return
         time.sleep(0.1)
@@ -177,7 +179,7 @@ def test_features_with_own_probabilities_and_a_pack_that_the_api_fetches_once(
     sent = httpx.put(
         f"{client.url}/v1/datasets/{dataset.id}/probabilities",
         content=(tmp_path / "mine.npz").read_bytes(),
-        timeout=60,
+        timeout=patience.scale(60),
         trust_env=False,
     )
     assert sent.json() == {"attached": ROWS}

@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from app.client import Client, Dataset
 from app.embedded.local_stack import LocalStack
+from tests import patience
 from tests.builders.pictures import write_digits_zip
 from tests.end_to_end import buckets, networks
 from tests.end_to_end.buckets import Bucket
@@ -31,7 +32,7 @@ QUICK = {
     "OMP_NUM_THREADS": "1",
 }
 SMALL = {"method": "limit_g", "network": "mnist_cnn", "input_size": 28}
-PATIENCE_SECONDS = 280
+WAIT_SECONDS = patience.scale(280)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,9 @@ def told(stack: LocalStack, bucket: Bucket, host: Remote, disk: Path, *, queues:
         host.forward((s3[0], int(s3[2]))),
     ]
     there = database.set(host=host.gateway, port=ports[0]).difference_update_query(["host"])
-    plain = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+    plain = {
+        name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "TMPDIR") if name in os.environ
+    }
     ours = {name: value for name, value in stack.environment.items() if name.startswith("LIMIT_AUDIT_")}
     return plain | ours | {
         "LIMIT_AUDIT_DATABASE_URL": there.render_as_string(hide_password=False),
@@ -94,13 +97,13 @@ def told(stack: LocalStack, bucket: Bucket, host: Remote, disk: Path, *, queues:
 def until(
     client: Client, audit_id: str, reached: Callable[[list[dict[str, Any]]], object]
 ) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         runs: list[dict[str, Any]] = client.get(f"/v1/audits/{audit_id}")["runs"]
         if reached(runs):
             return runs
         time.sleep(0.1)
-    raise AssertionError(f"not within {PATIENCE_SECONDS} seconds: {runs}")
+    raise AssertionError(f"not within {WAIT_SECONDS} seconds: {runs}")
 
 
 def training(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -14,13 +14,14 @@ import pytest
 
 from app.client import Client
 from app.embedded.local_stack import LocalStack
+from tests import patience
 from tests.builders.pictures import write_digits_zip
 
 WORKER = (
     "-m", "celery", "-A", "worker.processes.gpu", "worker", "--concurrency", "1",
     "--max-tasks-per-child", "1", "--without-gossip", "--without-mingle",
 )  # fmt: skip
-PATIENCE_SECONDS = 250
+WAIT_SECONDS = patience.scale(250)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,9 @@ def stack(open_folder: Path) -> Iterator[LocalStack]:
 def joined(stack: LocalStack, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Start a worker of another host: it is told where database, broker and files are, and nothing else."""
     told = {name: value for name, value in stack.environment.items() if name.startswith("LIMIT_AUDIT_")}
-    plain = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+    plain = {
+        name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "TMPDIR") if name in os.environ
+    }
     environment = {**plain, **told, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     with (tmp_path / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
@@ -64,13 +67,13 @@ def _tree(pid: int) -> list[psutil.Process]:
 def _until(
     client: Client, audit_id: str, reached: Callable[[list[dict[str, Any]]], object]
 ) -> dict[str, Any]:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         audit: dict[str, Any] = client.get(f"/v1/audits/{audit_id}")
         if reached(audit["runs"]):
             return audit
         time.sleep(0.1)
-    raise AssertionError(f"not within {PATIENCE_SECONDS} seconds: {audit['runs']}")
+    raise AssertionError(f"not within {WAIT_SECONDS} seconds: {audit['runs']}")
 
 
 def test_runs_spread_over_workers_and_a_lost_one_s_run_is_finished_by_another(

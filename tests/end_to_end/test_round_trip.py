@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from app.cli.root import cli
 from app.client import Audit, Client, Suspect
 from app.embedded.local_stack import LocalStack
+from tests import patience
 from tests.builders.pictures import write_digits_zip
 
 PER_CLASS, CLASSES, PLANTED = 60, 5, 30
@@ -62,7 +64,9 @@ def verdict(suspect: Suspect) -> dict[str, object]:
 
 
 def events_until_the_end(client: Client, audit: Audit) -> list[str]:
-    with httpx.stream("GET", f"{client.url}/v1/audits/{audit.id}/events", timeout=120) as answer:
+    with httpx.stream(
+        "GET", f"{client.url}/v1/audits/{audit.id}/events", timeout=patience.scale(120)
+    ) as answer:
         return [line.removeprefix("event: ") for line in answer.iter_lines() if line.startswith("event: ")]
 
 
@@ -100,9 +104,7 @@ def test_planted_errors_that_were_corrected_are_gone_when_the_export_is_audited_
 
 
 def wait_for(bodies: list[dict[str, object]], count: int) -> list[object]:
-    waited = threading.Event()
-    for _ in range(600):
-        if len(bodies) >= count:
-            break
-        waited.wait(0.1)
+    deadline = time.monotonic() + patience.scale(60)
+    while len(bodies) < count and time.monotonic() < deadline:
+        time.sleep(0.1)
     return [body["type"] for body in bodies]

@@ -21,6 +21,7 @@ from tusclient.client import TusClient
 from app.client import Client, ClientError
 from app.embedded.embedded_postgres import StartError
 from app.embedded.local_stack import LocalStack, find_running_service
+from tests import patience
 from tests.builders.pictures import write_digits_zip
 
 CLASSES = 10
@@ -54,7 +55,9 @@ def digits(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> str:
 def run_cli(stack: LocalStack, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LIMIT_AUDIT_SERVER": stack.url}
     command = [sys.executable, "-m", "app.cli.root", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=patience.scale(200), check=False
+    )
 
 
 def test_from_a_file_to_its_ranking_by_one_command(stack: LocalStack, tmp_path: Path) -> None:
@@ -89,12 +92,12 @@ def test_an_audit_shows_progress_epochs_and_a_provisional_ranking(client: Client
     asked = time.monotonic()
     client.post(f"/v1/audits/{audit['id']}/cancel")
     ended = poll(client, audit["id"], lambda answer: answer["status"] == "cancelled")
-    assert time.monotonic() - asked < 10
+    assert time.monotonic() - asked < patience.scale(10)
     assert ended["runs"][0]["status"] == "cancelled"
 
 
 def poll(client: Client, audit_id: str, until: object, seconds: float = 90) -> dict[str, object]:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patience.scale(seconds)
     while time.monotonic() < deadline:
         answer = client.get(f"/v1/audits/{audit_id}")
         if until(answer):  # type: ignore[operator]

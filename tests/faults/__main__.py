@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.client import Client
 from app.embedded.local_stack import LocalStack
+from tests import run_folder
 from tests.case_runner import interrupt_on_sigterm, print_outcome, print_report, run_cases, select_cases
 from tests.faults import invariants, services, workers
 from tests.faults.world import OVERRIDES, World, create_service_engine, write_small_csv
@@ -58,6 +59,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
     asked = parser.parse_args()
     interrupt_on_sigterm()
+    run_folder.join_or_open()
     with contextlib.ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="limit-audit-faults-")))
         folder.chmod(0o755)  # PostgreSQL of a root user drops to one who must be able to enter

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from tests import patience
 from tests.case_runner import Case
 from tests.faults.world import World, write_large_csv, write_small_zip
 
@@ -105,7 +106,7 @@ def database_restarted_in_requests(world: World) -> str:
     statuses: list[int] = []
 
     def ask() -> None:
-        with httpx.Client(base_url=world.stack.url, trust_env=False, timeout=30) as client:
+        with httpx.Client(base_url=world.stack.url, trust_env=False, timeout=patience.scale(30)) as client:
             while not done.is_set():
                 try:
                     statuses.append(client.post("/v1/datasets", json={"name": "in between"}).status_code)
@@ -153,7 +154,9 @@ def api_killed_in_upload(world: World) -> str:
         world.stack.restart("api")
         world.until_healthy()
         assert world.client.get(f"/v1/datasets/{dataset}")["status"] == "uploading"
-        httpx.put(world.stack.url + url, content=body, trust_env=False, timeout=30).raise_for_status()
+        httpx.put(
+            world.stack.url + url, content=body, trust_env=False, timeout=patience.scale(30)
+        ).raise_for_status()
     ready = world.until_read(dataset)
     assert (ready["status"], ready["files"][0]["sha256"]) == ("ready", hashlib.sha256(body).hexdigest())
     world.client.delete(f"/v1/datasets/{dataset}")
@@ -166,13 +169,17 @@ def api_killed_in_resumable_upload(world: World) -> str:
         body = write_large_csv(Path(folder) / "large.csv", rows=40_000).read_bytes()
     dataset = world.client.post("/v1/datasets", {"name": "resumed"})["id"]
     headers = TUS | {"Upload-Length": str(len(body)), "Upload-Metadata": "filename bGFyZ2UuY3N2"}
-    with httpx.Client(base_url=world.stack.url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=world.stack.url, trust_env=False, timeout=patience.scale(30)) as client:
         location = client.post(f"/v1/datasets/{dataset}/uploads", headers=headers).headers["location"]
 
     def patch(offset: int, content: Iterator[bytes] | bytes) -> httpx.Response:
         kind = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset)}
         return httpx.patch(
-            world.stack.url + location, headers=TUS | kind, content=content, trust_env=False, timeout=60
+            world.stack.url + location,
+            headers=TUS | kind,
+            content=content,
+            trust_env=False,
+            timeout=patience.scale(60),
         )
 
     def cut() -> Iterator[bytes]:
@@ -205,14 +212,17 @@ def api_killed_before_registering(world: World) -> str:
     dataset = world.client.post("/v1/datasets", {"name": "unregistered"})["id"]
     headers = TUS | {"Upload-Length": str(len(body)), "Upload-Metadata": "filename ZGlnaXRzLnppcA=="}
     begun = httpx.post(
-        f"{world.stack.url}/v1/datasets/{dataset}/uploads", headers=headers, trust_env=False, timeout=30
+        f"{world.stack.url}/v1/datasets/{dataset}/uploads",
+        headers=headers,
+        trust_env=False,
+        timeout=patience.scale(30),
     )
     kind = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
 
     def send() -> None:
         try:
             url = world.stack.url + begun.headers["location"]
-            httpx.patch(url, headers=TUS | kind, content=body, trust_env=False, timeout=60)
+            httpx.patch(url, headers=TUS | kind, content=body, trust_env=False, timeout=patience.scale(60))
         except httpx.HTTPError:
             pass
 
@@ -233,14 +243,14 @@ def api_killed_in_download(world: World) -> str:
     audit = world.audit()
     world.succeeded(audit)
     url = f"{world.stack.url}/v1/audits/{audit}/ranking.csv"
-    whole = httpx.get(url, trust_env=False, timeout=30)
-    with httpx.stream("GET", url, trust_env=False, timeout=30) as answer:
+    whole = httpx.get(url, trust_env=False, timeout=patience.scale(30))
+    with httpx.stream("GET", url, trust_env=False, timeout=patience.scale(30)) as answer:
         first = next(answer.iter_bytes(1000))
         world.kill("api")
     world.stack.restart("api")
     world.until_healthy()
     headers = {"Range": f"bytes={len(first)}-", "If-Range": whole.headers["etag"]}
-    rest = httpx.get(url, headers=headers, trust_env=False, timeout=30)
+    rest = httpx.get(url, headers=headers, trust_env=False, timeout=patience.scale(30))
     assert (rest.status_code, first + rest.content) == (206, whole.content)
     return f"went on at byte {len(first)}: same bytes"
 
@@ -282,7 +292,7 @@ def _waits(world: World, audit: str) -> bool | None:
 def _upload_refused(world: World) -> str:
     dataset = world.client.post("/v1/datasets", {"name": "too much"})["id"]
     url = f"{world.stack.url}/v1/datasets/{dataset}/files/a.bin"
-    answer = httpx.put(url, content=bytes(10_000), trust_env=False, timeout=30)
+    answer = httpx.put(url, content=bytes(10_000), trust_env=False, timeout=patience.scale(30))
     assert answer.status_code == 507, answer.text
     world.client.delete(f"/v1/datasets/{dataset}")
     return str(answer.json()["detail"])
@@ -346,7 +356,9 @@ def migrated_while_running(world: World) -> str:
     audit = world.audit()
     world.until_training(audit)
     command = [sys.executable, "-m", "app.cli.root", "migrate"]
-    subprocess.run(command, env=world.stack.environment, check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        command, env=world.stack.environment, check=True, capture_output=True, timeout=patience.scale(60)
+    )
     with world.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN probe text")
         time.sleep(1.5)

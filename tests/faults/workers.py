@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from app.infra.queue import Task
+from tests import patience
 from tests.case_runner import Case
 from tests.faults.world import World, write_large_csv
 
@@ -143,7 +144,7 @@ def told_to_stop_while_training(world: World) -> str:
         lambda: world.read(audit)["runs"][0]["status"] == "queued" or None, "the run in its queue again"
     )
     seconds = time.monotonic() - asked
-    world.stack.find_part("worker-train").process.wait(30)
+    world.stack.find_part("worker-train").process.wait(patience.scale(30))
     world.stack.restart("worker-train")
     run = world.succeeded(audit)["runs"][0]
     lapses = world.scalar("SELECT lapses FROM runs WHERE audit_id = :id", id=audit)
@@ -157,7 +158,7 @@ def told_to_stop_while_ingesting(world: World) -> str:
         dataset = world.upload(write_large_csv(Path(folder) / "large.csv"))
     world.until(lambda: _reading(world, dataset) or None, "a reader")
     world.stack.find_part("worker-cpu").process.terminate()
-    world.stack.find_part("worker-cpu").process.wait(30)
+    world.stack.find_part("worker-cpu").process.wait(patience.scale(30))
     assert world.scalar("SELECT lapses FROM datasets WHERE id = :id", id=dataset) == 0
     world.stack.restart("worker-cpu")
     assert world.until_read(dataset)["status"] == "ready"

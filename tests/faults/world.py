@@ -26,6 +26,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from app.client import Client
 from app.embedded.local_stack import LocalStack
 from app.infra.queue import Task, make_celery_app, make_sender
+from tests import patience
 
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -43,7 +44,7 @@ OVERRIDES = {
 }
 SMALL = {"method": "limit_g", "network": "mlp", "batch_size": 64, "seed": 7}
 EPOCHS = 60
-WAIT_SECONDS = 150.0
+WAIT_SECONDS = patience.scale(150)
 PARTS = ("redis", "api", "worker-cpu", "worker-train", "beat")
 ENDED = {"succeeded", "failed", "cancelled"}
 
@@ -294,7 +295,7 @@ class World:
     def ranking_digest(self, audit: str) -> str:
         """Return the SHA-256 of an audit's ranking."""
         url = f"{self.stack.url}/v1/audits/{audit}/ranking.csv"
-        answer = httpx.get(url, trust_env=False, timeout=30).raise_for_status()
+        answer = httpx.get(url, trust_env=False, timeout=patience.scale(30)).raise_for_status()
         return hashlib.sha256(answer.content).hexdigest()
 
 

@@ -22,6 +22,7 @@ import psutil
 
 from app.embedded.local_stack import LocalStack
 from app.tables import Scope
+from tests import patience, run_folder
 from tests.case_runner import Case, interrupt_on_sigterm, print_outcome, print_report, run_cases, select_cases
 from tests.faults.world import write_small_zip
 from tests.hostile import contract
@@ -38,7 +39,7 @@ OVERRIDES = {
     "LIMIT_AUDIT_INGEST_SECONDS": "60",
     "LIMIT_AUDIT_INGEST_LIMITS": dumps(LIMITS),
 }
-SLOWEST_SECONDS = 90.0
+SLOWEST_SECONDS = patience.scale(90)
 
 
 @dataclass
@@ -152,7 +153,7 @@ def world_of(folder: Path) -> Iterator[World]:
     """Yield a service with a ready dataset."""
     with (
         LocalStack(folder / "service", overrides=OVERRIDES) as stack,
-        httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as client,
+        httpx.Client(base_url=stack.url, trust_env=False, timeout=patience.scale(60)) as client,
     ):
         world = World(stack=stack, client=client)
         world.dataset = empty_dataset(client)
@@ -175,6 +176,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
     asked = parser.parse_args()
     interrupt_on_sigterm()
+    run_folder.join_or_open()
     acts = {name: partial(upload, name) for name in CATALOGUE} | {
         name: partial(request, name) for name in ASKED
     }

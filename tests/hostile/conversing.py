@@ -17,6 +17,7 @@ from app.infra.database import Database
 from app.infra.settings import PREFIX
 from app.infra.storage import Storage
 from app.tables import Scope
+from tests import patience
 from tests.builders.full_workspace import store_full_workspace
 from tests.hostile.contract import Ids
 
@@ -62,11 +63,11 @@ def conversing(stack: LocalStack) -> Iterator[House]:
         yield House(url, ids, secrets)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(patience.scale(30))
 
 
 def _until_it_answers(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patience.scale(60)
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             httpx.get(f"{url}/v1/health/live", trust_env=False).raise_for_status()

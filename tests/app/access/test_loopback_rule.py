@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.access.loopback_rule import explain_refusal, find_listening_host
+from tests import patience
 
 UVICORN = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app"]
 
@@ -43,7 +44,7 @@ def test_uvicorn_is_stopped_before_it_listens(more: list[str]) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [*UVICORN, "--host", "0.0.0.0", "--port", str(port), *more]  # noqa: S104
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience.scale(120), check=False)
     assert done.returncode != 0 or more, done.stderr
     assert "refusing to listen on 0.0.0.0" in done.stderr
     assert "Traceback" not in done.stderr
@@ -54,7 +55,7 @@ def test_up_refuses_before_it_starts_anything(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "LIMIT_AUDIT_AUTHENTICATION"}
     done = subprocess.run(
         [*command, "--data-dir", str(tmp_path / "home")],
-        capture_output=True, text=True, timeout=120, check=False, env=environment,
+        capture_output=True, text=True, timeout=patience.scale(120), check=False, env=environment,
     )  # fmt: skip
     assert done.returncode != 0
     assert "refusing to listen on 0.0.0.0" in done.stderr

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import patience
 from tests.builders.fake_gpus import write_nvidia_smi
 from worker.processes import fleet
 from worker.processes.fleet import Fleet, Gpu, Member, list_gpus, plan_members
@@ -114,11 +115,11 @@ def test_a_worker_that_dies_is_started_again_and_all_end_together(monkeypatch: p
     both = Fleet([brief, patient])
     running = threading.Thread(target=both.run)
     running.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + patience.scale(30)
     while len(started) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     both.stop()
-    running.join(30)
+    running.join(patience.scale(30))
     assert len(started) >= 2
     assert patient.process is not None
     assert patient.process.returncode == -15

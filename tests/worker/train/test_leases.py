@@ -14,6 +14,7 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus
+from tests import patience
 from tests.builders.stored_rows import store_audit, store_ready_dataset
 from worker.jobs import heartbeat as heartbeats
 from worker.jobs.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
@@ -194,7 +195,7 @@ def beating(database: Database, run: Run, chosen: Settings, *, cancelled: bool =
 
 
 def wait_for(heartbeat: Heartbeat[Run], seconds: float = 3) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patience.scale(seconds)
     while time.monotonic() < deadline:
         heartbeat.check()
         time.sleep(0.01)
