@@ -38,6 +38,7 @@ def test_loopback_needs_no_keys_and_keys_may_listen_anywhere() -> None:
         assert explain_refusal("keys", host) is None
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("more", [[], ["--workers", "2"]], ids=["one process", "two processes"])
 def test_uvicorn_is_stopped_before_it_listens(more: list[str]) -> None:
     with socket.socket() as probe:

@@ -12,6 +12,8 @@ import pytest
 from app.client import Client, ClientError, connection
 from app.client.progress_bars import show_text_bar
 
+pytestmark = pytest.mark.service
+
 
 class Scripted(BaseHTTPRequestHandler):
     """Answers with the next status of the script; 0 hangs up."""

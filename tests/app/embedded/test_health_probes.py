@@ -10,6 +10,8 @@ import pytest
 from app.embedded import health_probes
 from app.embedded.health_probes import Unwell
 
+pytestmark = pytest.mark.service
+
 
 class Answering(BaseHTTPRequestHandler):
     """Says what its server was told to say."""

@@ -10,6 +10,8 @@ import uvicorn
 
 from app.http import connection_timeouts
 
+pytestmark = pytest.mark.service
+
 BLOCK = b"x" * 2**20
 ANSWERED: list[str] = []
 

@@ -81,6 +81,7 @@ def port() -> Iterator[int]:
         thread.join()
 
 
+@pytest.mark.service
 def test_the_judged_address_is_the_one_that_is_called(port: int) -> None:
     answers = iter([["127.0.0.1"], ["10.255.255.1"]])
     transport = outbound_requests.GuardedTransport(allow_private=True, resolve=lambda *_: next(answers))
@@ -90,11 +91,13 @@ def test_the_judged_address_is_the_one_that_is_called(port: int) -> None:
     assert next(answers) == ["10.255.255.1"], "the name was resolved once"
 
 
+@pytest.mark.service
 def test_a_redirect_is_an_answer_and_not_a_way(port: int) -> None:
     with outbound_requests.make_client(allow_private=True) as client:
         assert client.get(f"http://localhost:{port}/away").status_code == 302
 
 
+@pytest.mark.service
 def test_a_loopback_server_is_not_called_without_the_setting(port: int) -> None:
     with outbound_requests.make_client(allow_private=False) as client, pytest.raises(ForbiddenAddress):
         client.get(f"http://127.0.0.1:{port}/")

@@ -24,6 +24,8 @@ from worker.finish.finishing_job import finish
 from worker.ingest.ingestion_job import ingest
 from worker.train.training_job import execute
 
+pytestmark = pytest.mark.service
+
 LARGE = 12_000_000  # more than one part of a multipart upload
 HEADERS = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"}
 
