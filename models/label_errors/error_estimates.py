@@ -90,7 +90,7 @@ def estimate_from_posterior(
     agreement_ratio: float,
     constants: LabelErrorConstants = CONSTANTS,
 ) -> LabelErrorEstimate:
-    """Return the estimate by the posterior of a classifier that saw no label.
+    """Return the estimate by the posterior of LIMIT's classifier.
 
     Args:
         posterior_N: `transitions.compute_error_posterior`.

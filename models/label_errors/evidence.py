@@ -35,8 +35,7 @@ class Evidence:
     agreement_ratio: float | None = None
     """`TrainingResult.agreement_ratio`; None where nothing was trained."""
     error_posterior_N: npt.NDArray[np.float32] | None = None
-    """`transitions.compute_error_posterior` of a classifier that saw no label; None without such a
-    classifier."""
+    """`transitions.compute_error_posterior` of LIMIT's classifier; None without a predictor."""
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, labels_N: Labels) -> Self:

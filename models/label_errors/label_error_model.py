@@ -18,7 +18,9 @@ __all__ = ["CONSTANTS", "Evidence", "LabelErrorConstants", "LabelErrorEstimate",
 def fit(evidence: Evidence, constants: LabelErrorConstants = CONSTANTS) -> LabelErrorEstimate:
     """Return the posterior probability that each label is wrong, the cut and the number of errors.
 
-    A classifier that saw no label gives the posterior; without one a mixture of distances does.
+    LIMIT's classifier gives the posterior; without one a mixture of distances does. The classifier learns
+    from predicted gradients, and the predictor was fitted to these labels: where both have memorised wrong
+    labels, the estimate is too low (docs/detection.md).
     """
     signals = evidence.signals
     best_N3 = signals["top_probabilities_N3"]

@@ -41,9 +41,8 @@ def estimate_from_mixture(
         mixture_rate: share of wrong labels by a mixture of distances.
         confidence_N: probability of the suggested class less that of the second, in [0, 1].
         disagrees_N: whether the suggested class differs from the given label.
-        agreement_ratio: of a classifier that never saw the labels, `TrainingResult.agreement_ratio`; None:
-            that of the scoring network, which is too low where it has memorised labels and is confident of
-            those.
+        agreement_ratio: of LIMIT's classifier, `TrainingResult.agreement_ratio`; None: that of the scoring
+            network, which is too low where it has memorised labels and is confident of those.
         constants: of the model of label errors.
 
     """

@@ -1,10 +1,11 @@
-"""How likely each given label is wrong, by a classifier that never saw it and the confusions of classes.
+"""How likely each given label is wrong, by LIMIT's classifier and the confusions of classes.
 
 A model of Dawid and Skene's kind (1979) with the classifier as prior: sample i is of class k with the
 classifier's probability p_ik, and a sample of class k is labelled y with probability T_ky. Both the classes
 and T follow from the given labels by expectation and maximisation. The classifier's averaged probabilities
 are flatter than what it knows in the end, since early epochs and wrong labels flatten them: they are
-sharpened first.
+sharpened first. The prior is taken for blind to the given label; it is so only as far as the predictor, whose
+gradients the classifier learns from, has not memorised that label (docs/detection.md).
 Shape suffixes: N samples, F of them for the fit, B of a block, K classes.
 """
 

@@ -50,7 +50,7 @@ class TrainingResult:
     See `memorisation_onset`."""
     classifier_probabilities_NK: npt.NDArray[np.float32] | None
     """The classifier's softmax, averaged as the signals are; None without a predictor or where N * K is
-    large. The classifier sees no label."""
+    large. Given labels reach it through predicted gradients alone."""
     features_NW: npt.NDArray[np.float16] | None
     """The inputs of the scoring network's last layer, at most `feature_width` of them; None where none are
     kept."""

@@ -1,9 +1,9 @@
 """When a training begins to memorise: after this, more agreement with the given labels is memorisation.
 
-The classifier of LIMIT never sees a label, so that it learns what many labels have in common long before it
-follows a single one. While its agreement with the given labels grows, there is something left to learn, and
-the predictor's fast losses learn it. Once the growth is over and the predictor's own agreement pulls away
-from the classifier's, the predictor has begun to memorise.
+Given labels reach the classifier of LIMIT through predicted gradients alone, so that it learns what many
+labels have in common long before it follows a single one. While its agreement with the given labels grows,
+there is something left to learn, and the predictor's fast losses learn it. Once the growth is over and the
+predictor's own agreement pulls away from the classifier's, the predictor has begun to memorise.
 """
 
 import math

@@ -97,7 +97,7 @@ class SignalRecorder:
             self._record_classes(index_B, scoring_logits_BK.softmax(1))
 
     def classifier_probabilities(self) -> npt.NDArray[np.float32] | None:
-        """Return the classifier's averaged softmax [N, K], which no label entered; None where none is kept.
+        """Return the classifier's averaged softmax [N, K]; None where none is kept.
 
         Of samples not seen yet every class has the same.
         """

@@ -1,4 +1,4 @@
-"""LIMIT (eq. 10, Alg. 1): the classifier descends on gradients that were predicted without labels."""
+"""LIMIT (eq. 10, Alg. 1): the classifier descends on gradients that are predicted from the input alone."""
 
 from dataclasses import replace
 
