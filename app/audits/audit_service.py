@@ -92,7 +92,7 @@ def get(session: Session, audit_id: UUID, *, lock: bool = False) -> Audit:
     return audit
 
 
-def succeeded(session: Session, audit_id: UUID) -> Audit:
+def get_succeeded(session: Session, audit_id: UUID) -> Audit:
     """Return an audit that has a result.
 
     Raises:
@@ -106,7 +106,7 @@ def succeeded(session: Session, audit_id: UUID) -> Audit:
     return audit
 
 
-def score(session: Session, audit: Audit, position: int) -> Score:
+def get_score(session: Session, audit: Audit, position: int) -> Score:
     """Return a sample's score in an audit that has succeeded.
 
     Raises:
@@ -119,7 +119,7 @@ def score(session: Session, audit: Audit, position: int) -> Score:
     return found
 
 
-def page(session: Session, *, before: UUID | None, limit: int, dataset_id: UUID | None) -> list[Audit]:
+def list_audits(session: Session, *, before: UUID | None, limit: int, dataset_id: UUID | None) -> list[Audit]:
     """Return audits, newest first, created before the given one."""
     statement = select(Audit).order_by(Audit.id.desc()).limit(limit)
     if before is not None:
@@ -129,7 +129,7 @@ def page(session: Session, *, before: UUID | None, limit: int, dataset_id: UUID 
     return list(session.scalars(statement))
 
 
-def runs(session: Session, audit_ids: Sequence[UUID]) -> dict[UUID, list[Run]]:
+def list_runs(session: Session, audit_ids: Sequence[UUID]) -> dict[UUID, list[Run]]:
     """Return the runs of audits, in order of their numbers."""
     found: dict[UUID, list[Run]] = {audit_id: [] for audit_id in audit_ids}
     for run in session.scalars(select(Run).where(Run.audit_id.in_(audit_ids)).order_by(Run.number)):
@@ -137,7 +137,7 @@ def runs(session: Session, audit_ids: Sequence[UUID]) -> dict[UUID, list[Run]]:
     return found
 
 
-def with_provisional(session: Session, audit_ids: Sequence[UUID]) -> set[UUID]:
+def find_provisional(session: Session, audit_ids: Sequence[UUID]) -> set[UUID]:
     """Return which of these audits have a provisional ranking."""
     statement = select(ProvisionalScore.audit_id).where(
         ProvisionalScore.audit_id.in_(audit_ids), ProvisionalScore.rank == 1
@@ -145,7 +145,7 @@ def with_provisional(session: Session, audit_ids: Sequence[UUID]) -> set[UUID]:
     return set(session.scalars(statement))
 
 
-def epochs(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, list[RunEpoch]]:
+def list_epochs(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, list[RunEpoch]]:
     """Return the epochs of runs, in order."""
     found: dict[UUID, list[RunEpoch]] = {run_id: [] for run_id in run_ids}
     statement = select(RunEpoch).where(RunEpoch.run_id.in_(run_ids)).order_by(RunEpoch.epoch)
@@ -270,7 +270,7 @@ def remove(session: Session, audit_id: UUID) -> None:
     session.execute(delete(Audit).where(Audit.id == audit_id))
 
 
-def fraction(audit: Audit, audit_runs: Sequence[Run]) -> float:
+def measure_fraction(audit: Audit, audit_runs: Sequence[Run]) -> float:
     """Return how much of an audit is done, in [0, 1]."""
     if audit.status == AuditStatus.SUCCEEDED:
         return 1.0
@@ -278,7 +278,7 @@ def fraction(audit: Audit, audit_runs: Sequence[Run]) -> float:
     return TRAINING_SHARE * done / len(audit_runs)
 
 
-def eta_seconds(audit_runs: Sequence[Run]) -> float | None:
+def estimate_seconds(audit_runs: Sequence[Run]) -> float | None:
     """Return the seconds left of the runs that are training, None where nothing is known."""
     known = [
         run.progress["eta_seconds"] for run in audit_runs if run.status == RunStatus.RUNNING and run.progress

@@ -39,21 +39,21 @@ def list_devices(queue: str) -> list[str]:
     return [device] if device else list(CALLED)
 
 
-def served_by(device: str, memory_gb: float, steps_gb: Sequence[int]) -> list[str]:
+def list_served_queues(device: str, memory_gb: float, steps_gb: Sequence[int]) -> list[str]:
     """Return the queues that a worker with such a device takes from, the most demanding first."""
     held = sorted((step for step in steps_gb if step <= memory_gb), reverse=True)
     return [*(_name(device, step) for step in held), _name(device), str(Queue.TRAIN)]
 
 
-def every_queue(steps_gb: Sequence[int]) -> list[str]:
+def list_queues(steps_gb: Sequence[int]) -> list[str]:
     """Return the names of all training queues."""
     return [
         str(Queue.TRAIN),
-        *(queue for device in CALLED for queue in served_by(device, 1e9, steps_gb)[:-1]),
+        *(queue for device in CALLED for queue in list_served_queues(device, 1e9, steps_gb)[:-1]),
     ]
 
 
-def unserved(queue: str) -> Json:
+def explain_waiting(queue: str) -> Json:
     """Return, as an answer shows it, why no worker takes the runs of a queue."""
     _, _, wanted = queue.partition(".")
     device, _, memory = wanted.partition(".")

@@ -56,7 +56,7 @@ def _filled(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def ground(session: Session, files: Storage, audit: Audit, dataset: Dataset) -> Ground:
     """Return what an audit's samples are compared by: its network's features where kept, else its pack."""
-    for run in audit_service.runs(session, [audit.id])[audit.id]:
+    for run in audit_service.list_runs(session, [audit.id])[audit.id]:
         if run.is_chosen:
             path = files.run(audit.id, run.number) / FEATURES
             with suppress(FileNotFoundError):

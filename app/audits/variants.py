@@ -9,7 +9,7 @@ from models.catalogue.methods import ALL_METHODS
 IN_THE_NAME = frozenset({"method", "sample_gradients"})
 
 
-def of(runs: Sequence[Run]) -> list[Json]:
+def list_variants(runs: Sequence[Run]) -> list[Json]:
     """Return an audit's variants in order, each with its label, runs and figures."""
     grouped: dict[int, list[Run]] = {}
     for run in runs:
@@ -19,7 +19,7 @@ def of(runs: Sequence[Run]) -> list[Json]:
     return [
         {
             "number": number,
-            "label": label(each[0], told_apart),
+            "label": name_variant(each[0], told_apart),
             "request": each[0].request,
             "runs": [run.number for run in each],
             "is_chosen": all(run.is_chosen for run in each),
@@ -29,7 +29,7 @@ def of(runs: Sequence[Run]) -> list[Json]:
     ]
 
 
-def label(run: Run, told_apart: Sequence[str]) -> str:
+def name_variant(run: Run, told_apart: Sequence[str]) -> str:
     """Return a run's method as the paper calls it, with what else tells its variant from the others."""
     method = ALL_METHODS.get(run.method or "")
     name = "chosen method" if method is None else method.paper_name

@@ -81,14 +81,14 @@ def make(session: Session, audit: Audit, dataset: Dataset, name: str, options: F
 
 
 def _make_accuracy(stored: Stored) -> Figure | None:
-    runs = audit_service.runs(stored.session, [stored.audit.id])[stored.audit.id]
-    epochs = audit_service.epochs(stored.session, [run.id for run in runs])
+    runs = audit_service.list_runs(stored.session, [stored.audit.id])[stored.audit.id]
+    epochs = audit_service.list_epochs(stored.session, [run.id for run in runs])
     field = next((field for field in MEASURED if _has_values(epochs.values(), field)), None)
     if field is None:
         return None
     groups = {
         each["label"]: [epochs[run.id] for run in runs if run.variant == each["number"]]
-        for each in variants.of(runs)
+        for each in variants.list_variants(runs)
     }
     starts = [epochs[run.id] for run in runs if run.variant is None]
     if starts:
@@ -150,13 +150,15 @@ def _theory_maker(make: Callable[[Json, Mapping[int, str]], Figure]) -> Make:
 
 def _label_runs(stored: Stored) -> dict[int, str]:
     """Return what to call each run: its variant, or what it was trained for."""
-    runs = audit_service.runs(stored.session, [stored.audit.id])[stored.audit.id]
-    found = {number: each["label"] for each in variants.of(runs) for number in each["runs"]}
+    runs = audit_service.list_runs(stored.session, [stored.audit.id])[stored.audit.id]
+    found = {number: each["label"] for each in variants.list_variants(runs) for number in each["runs"]}
     return {run.number: found.get(run.number, START) for run in runs}
 
 
 def _make_comparison(stored: Stored) -> Figure | None:
-    found = variants.of(audit_service.runs(stored.session, [stored.audit.id])[stored.audit.id])
+    found = variants.list_variants(
+        audit_service.list_runs(stored.session, [stored.audit.id])[stored.audit.id]
+    )
     wanted = [stored.options.compared] if stored.options.compared else list(COMPARED)
     key = next((key for key in wanted if any(key in variant["figures"] for variant in found)), None)
     if key is None or (len(found) == 1 and len(found[0]["runs"]) == 1):

@@ -18,19 +18,7 @@ from pydantic_core import core_schema
 
 from models.catalogue.methods import ALL_METHODS
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TYPES
-
-Format = Literal[
-    "class_folders",
-    "manifest",
-    "list_files",
-    "npz",
-    "idx",
-    "cifar_python",
-    "cifar_binary",
-    "parquet_images",
-    "parquet_features",
-    "csv",
-]
+from models.catalogue.upload_formats import FORMATS
 
 
 @dataclass(frozen=True)
@@ -52,6 +40,7 @@ def _printable(text: str) -> str:
 
 
 CIFAR10_PAIRS = {"truck": "automobile", "bird": "airplane", "deer": "horse", "cat": "dog"}
+Format = Annotated[str, OneOf(FORMATS)]
 Method = Annotated[str, OneOf(tuple(ALL_METHODS))]
 Name = Annotated[
     str,

@@ -110,7 +110,7 @@ def trained_audit(database: Database, storage: Storage, source: Dataset) -> Audi
             name=None,
             configuration=AuditConfiguration.read({}),
         )
-        run = audit_service.runs(session, [audit.id])[audit.id][0]
+        run = audit_service.list_runs(session, [audit.id])[audit.id][0]
         run.status = RunStatus.SUCCEEDED
         audit_service.change_status(session, audit.id, AuditStatus.RUNNING)
         session.flush()

@@ -235,7 +235,7 @@ def trained(database: Database, storage: Storage, samples: int) -> Audit:
     dataset = store_ready_dataset(database, storage, samples=samples)
     audit = store_audit(database, dataset)
     with database.transaction() as session:
-        run = audit_service.runs(session, [audit.id])[audit.id][0]
+        run = audit_service.list_runs(session, [audit.id])[audit.id][0]
         run.status = RunStatus.SUCCEEDED
         audit_service.change_status(session, audit.id, AuditStatus.RUNNING)
     share = np.random.default_rng(0).random(samples).astype(np.float32)

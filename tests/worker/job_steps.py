@@ -50,7 +50,7 @@ def plan_audit(database: Database, dataset: Dataset, **configuration: object) ->
             name=None,
             configuration=AuditConfiguration.read({**SMALL, **configuration}),
         )
-        return audit, audit_service.runs(session, [audit.id])[audit.id]
+        return audit, audit_service.list_runs(session, [audit.id])[audit.id]
 
 
 def train_and_finish(

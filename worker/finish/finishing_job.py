@@ -69,7 +69,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         audit = _locked(session, audit_id, AuditStatus.RUNNING)
         if audit is None:
             return
-        runs = audit_service.runs(session, [audit_id])[audit_id]
+        runs = audit_service.list_runs(session, [audit_id])[audit_id]
         if any(run.status in audit_service.UNFINISHED for run in runs):
             return
         dataset = session.get_one(Dataset, audit.dataset_id)
@@ -120,7 +120,7 @@ def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
         if audit.reported_truth_version == dataset.truth_version:
             return
         known = audited_labels.of_audit(session, storage, audit, dataset)
-        runs = audit_service.runs(session, [audit_id])[audit_id]
+        runs = audit_service.list_runs(session, [audit_id])[audit_id]
         _note_results(session, storage, audit, runs, known)
         rows, _ = _score_rows(storage, audit, runs, known)
         _report(session, storage, audit, rows, known)
@@ -137,7 +137,7 @@ def _note_results(
     session: Session, storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels
 ) -> None:
     """Note what every run that succeeded came to."""
-    epochs = audit_service.epochs(session, [run.id for run in runs])
+    epochs = audit_service.list_epochs(session, [run.id for run in runs])
     for run in runs:
         if run.status == RunStatus.SUCCEEDED:
             signals = signal_files.load(storage, storage.run(audit.id, run.number))
@@ -221,10 +221,10 @@ def _let_go(session: Session, storage: Storage, audit: Audit, written: dict[str,
 def _theory(
     session: Session, audit: Audit, rows: pa.Table, truth: clean_labels.Labels | None, *, class_count: int
 ) -> dict[str, Any]:
-    runs = audit_service.runs(session, [audit.id])[audit.id]
+    runs = audit_service.list_runs(session, [audit.id])[audit.id]
     if len(runs) > THEORY_RUNS_MAX:
         runs = [run for run in runs if run.is_chosen]
-    epochs = audit_service.epochs(session, [run.id for run in runs])
+    epochs = audit_service.list_epochs(session, [run.id for run in runs])
     return information_bounds.document(
         noise_rate=truth_metrics.noise_rate(rows, truth),
         is_known=truth is not None,

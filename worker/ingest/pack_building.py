@@ -37,7 +37,7 @@ class Ingested:
     """A finished pack and what is known of it; files lie in the destination folder."""
 
     format: str
-    """One of worker.formats.shared.upload_limits.FORMATS."""
+    """One of models.catalogue.upload_formats.FORMATS."""
     kind: str
     """The name of one of models.catalogue.kinds."""
     sample_count: int

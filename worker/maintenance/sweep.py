@@ -56,7 +56,7 @@ def note_unserved(database: Database, settings: Settings, served: Callable[[], s
     known = served() if queues else set()
     with database.transaction() as session:
         for queue in queues:
-            reason = null() if queue in known else placement.unserved(queue)
+            reason = null() if queue in known else placement.explain_waiting(queue)
             note = update(Run).where(_require_parent(), late, Run.queue == queue).values(waiting=reason)
             session.execute(note.execution_options(synchronize_session=False))
 

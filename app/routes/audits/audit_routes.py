@@ -56,7 +56,7 @@ def list_audits(
 ) -> Page[AuditOut]:
     """List audits, newest first."""
     before = cursors.decode(paging.cursor, UUID)
-    found = audit_service.page(
+    found = audit_service.list_audits(
         session, before=before[0] if before else None, limit=paging.limit + 1, dataset_id=dataset_id
     )
     shown = found[: paging.limit]
@@ -92,8 +92,8 @@ def delete_audit(audit_id: UUID, opened: Opened, files: Files) -> None:
 @router.get("/{audit_id}/epochs", dependencies=[Reads])
 def list_epochs(audit_id: UUID, session: Session) -> list[RunEpochsOut]:
     """Return losses and accuracies of every run, epoch by epoch."""
-    runs = audit_service.runs(session, [audit_service.get(session, audit_id).id])[audit_id]
-    curves = audit_service.epochs(session, [run.id for run in runs])
+    runs = audit_service.list_runs(session, [audit_service.get(session, audit_id).id])[audit_id]
+    curves = audit_service.list_epochs(session, [run.id for run in runs])
     return [
         RunEpochsOut(
             run=run.number,
@@ -107,13 +107,13 @@ def list_epochs(audit_id: UUID, session: Session) -> list[RunEpochsOut]:
 @router.get("/{audit_id}/summary", dependencies=[Reads])
 def read_summary(audit_id: UUID, session: Session) -> SummaryOut:
     """Return what the audit came to without any truth: noise rates, confusions, health, review budget."""
-    return SummaryOut.model_validate(audit_service.succeeded(session, audit_id).summary)
+    return SummaryOut.model_validate(audit_service.get_succeeded(session, audit_id).summary)
 
 
 @router.get("/{audit_id}/metrics", dependencies=[Reads])
 def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
     """Return ROC, PR and precision at k; needs truth, given at upload or attached later."""
-    audit = audit_service.succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     metrics = session.get(AuditMetrics, audit_id)
     if metrics is None or audit.reported_truth_version != dataset.truth_version:
@@ -153,7 +153,7 @@ def read_issues(audit_id: UUID, session: Session, files: Files, request: Request
 def _serve_file(
     session: OrmSession, files: Storage, request: Request, audit_id: UUID, *, name: str, media_type: str
 ) -> Response:
-    stored = (audit_service.succeeded(session, audit_id).files or {}).get(name)
+    stored = (audit_service.get_succeeded(session, audit_id).files or {}).get(name)
     if stored is None:
         raise NotFound(f"this audit was made before there was {name}")
     return serve_file(
@@ -171,5 +171,5 @@ def _serve_file(
 
 def _render_audits(session: Session, found: list[Audit]) -> list[AuditOut]:
     ids = [audit.id for audit in found]
-    runs, provisional = audit_service.runs(session, ids), audit_service.with_provisional(session, ids)
+    runs, provisional = audit_service.list_runs(session, ids), audit_service.find_provisional(session, ids)
     return [render_audit(audit, runs[audit.id], provisional) for audit in found]

@@ -96,8 +96,8 @@ def _look(opened: Database, audit_id: UUID, seen: Seen) -> tuple[AuditOut, list[
     """Return an audit as it is now, and the epochs of its runs that were not seen yet."""
     with opened.transaction() as session:
         audit = audit_service.get(session, audit_id)
-        runs = audit_service.runs(session, [audit_id])[audit_id]
-        answer = render_audit(audit, runs, audit_service.with_provisional(session, [audit_id]))
+        runs = audit_service.list_runs(session, [audit_id])[audit_id]
+        answer = render_audit(audit, runs, audit_service.find_provisional(session, [audit_id]))
         return answer, _read_epochs_after(session, runs, seen)
 
 

@@ -27,7 +27,7 @@ def list_issues(
     kind: Annotated[IssueKind | None, Query(description="only issues of this kind")] = None,
 ) -> Page[IssueOut]:
     """List duplicates, outliers, blank and unreadable pictures and too small classes; also as issues.csv."""
-    audit = audit_service.succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     after = cursors.decode(paging.cursor, str, cursors.parse_number)
     found = data_issues.page(

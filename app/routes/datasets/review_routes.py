@@ -126,7 +126,7 @@ def clear_review(
 @router.get("/audits/{audit_id}/review-progress", dependencies=[Reads])
 def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
     """Count the verdicts on an audit's samples and say whether going on is worth it."""
-    audit = audit_service.succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id)
     verdicts.require_own_labels(audit)
     summary = audit.summary or {}
     counted = review_progress.count_verdicts(session, audit)
@@ -157,9 +157,9 @@ def read_similar(
     limit: Annotated[int, Query(ge=1, le=50, description="samples of each class")] = 6,
 ) -> SimilarOut:
     """Return samples of the given and of the likeliest other class that look like this one."""
-    audit = audit_service.succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
-    score = audit_service.score(session, audit, position)
+    score = audit_service.get_score(session, audit, position)
     ground = similar_samples.ground(session, files, audit, dataset)
     rows = similar_samples.open_pack(files, dataset) if find_shown_kind(dataset).shows_values else None
     other = score.suggested_label if score.suggested_label != score.given_label else score.second_label

@@ -79,8 +79,8 @@ def datasets_page(session: Session, chosen: Chosen, caller: Caller, cursor: Curs
 def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
     """Show what was recognised in a dataset, its problems, classes and samples."""
     dataset = dataset_service.get(session, dataset_id)
-    made = audit_service.page(session, before=None, limit=LISTED, dataset_id=dataset_id)
-    runs = audit_service.runs(session, [audit.id for audit in made])
+    made = audit_service.list_audits(session, before=None, limit=LISTED, dataset_id=dataset_id)
+    runs = audit_service.list_runs(session, [audit.id for audit in made])
     return pages.render_page(
         "dataset.html",
         caller=caller,
@@ -95,11 +95,11 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
 def audits_page(session: Session, caller: Caller, cursor: Cursor = None) -> HTMLResponse:
     """List audits."""
     before = cursors.decode(cursor, UUID)
-    found = audit_service.page(
+    found = audit_service.list_audits(
         session, before=before[0] if before else None, limit=LISTED + 1, dataset_id=None
     )
     shown = found[:LISTED]
-    runs = audit_service.runs(session, [audit.id for audit in shown])
+    runs = audit_service.list_runs(session, [audit.id for audit in shown])
     return pages.render_page(
         "audits.html",
         caller=caller,
@@ -127,7 +127,7 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
     """Show an audit: while it trains its progress, then what it found."""
     audit = audit_service.get(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
-    answer = render_audit(audit, audit_service.runs(session, [audit_id])[audit_id], set())
+    answer = render_audit(audit, audit_service.list_runs(session, [audit_id])[audit_id], set())
     template = "audit_result.html" if audit.status == AuditStatus.SUCCEEDED else "audit_live.html"
     return pages.render_page(
         template,
@@ -146,7 +146,7 @@ def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
     if audit.status != AuditStatus.SUCCEEDED or audit.is_rehearsal:
         return RedirectResponse(f"/audits/{audit_id}", status_code=303)
     dataset = dataset_service.get(session, audit.dataset_id)
-    answer = render_audit(audit, audit_service.runs(session, [audit_id])[audit_id], set())
+    answer = render_audit(audit, audit_service.list_runs(session, [audit_id])[audit_id], set())
     return pages.render_page(
         "review.html",
         caller=caller,

@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 2
 )
 def read_metrics(chosen: Chosen, opened: Unconfined, files: Files) -> Response:
     """Return requests, queues, runs, speed, GPU memory, lost leases and failed ingestions."""
-    names = [*map(str, queue.Queue), *placement.every_queue(chosen.memory_steps_gb)[1:]]
+    names = [*map(str, queue.Queue), *placement.list_queues(chosen.memory_steps_gb)[1:]]
     waiting = queue.count_messages(chosen.broker_url, names, timeout_seconds=TIMEOUT_SECONDS)
     with opened.transaction() as session:
         body = prometheus.render(session, waiting, files.free_bytes())

@@ -88,10 +88,10 @@ def render_audit(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> A
         },
         summary=_select_headlines(audit.summary),
         cancel_requested=audit.cancel_requested_at is not None,
-        fraction=audit_service.fraction(audit, runs),
-        eta_seconds=audit_service.eta_seconds(runs),
+        fraction=audit_service.measure_fraction(audit, runs),
+        eta_seconds=audit_service.estimate_seconds(runs),
         runs=[run_out(run) for run in runs],
-        variants=[VariantOut.model_validate(each) for each in variants.of(runs)],
+        variants=[VariantOut.model_validate(each) for each in variants.list_variants(runs)],
         provisional_available=audit.id in provisional,
         error=Failure(**audit.error) if audit.error else None,
     )  # fmt: skip

@@ -65,15 +65,6 @@ def test_a_configuration_out_of_bounds_is_refused_with_its_pointer(
     assert answer.json()["errors"][0]["pointer"] == pointer
 
 
-def test_the_api_knows_the_formats_that_are_read() -> None:
-    from typing import get_args  # noqa: PLC0415
-
-    from app.schemas.request_schemas import Format  # noqa: PLC0415
-    from worker.formats.shared.upload_limits import FORMATS  # noqa: PLC0415
-
-    assert set(get_args(Format)) == set(FORMATS)
-
-
 def test_a_network_for_features_is_refused_for_pictures(api: TestClient, dataset: Dataset) -> None:
     body = {"dataset_id": str(dataset.id), "configuration": {"network": "mlp"}}
     answer = api.post("/v1/audits", json=body)

@@ -1,7 +1,7 @@
 import pytest
 
 from app.audits.audit_configuration import AuditConfiguration, Device
-from app.audits.placement import choose_queue, every_queue, list_devices, served_by, unserved
+from app.audits.placement import choose_queue, explain_waiting, list_devices, list_queues, list_served_queues
 from app.infra.errors import Invalid
 
 STEPS = [24, 8, 80]
@@ -31,14 +31,14 @@ def test_more_memory_than_there_is_a_queue_for_is_refused() -> None:
 
 
 def test_a_worker_serves_what_its_device_can_hold_the_most_demanding_first() -> None:
-    assert served_by("gpu", 25.7, STEPS) == ["train.gpu.24", "train.gpu.8", "train.gpu", "train"]
-    assert served_by("cpu", 4, STEPS) == ["train.cpu", "train"]
+    assert list_served_queues("gpu", 25.7, STEPS) == ["train.gpu.24", "train.gpu.8", "train.gpu", "train"]
+    assert list_served_queues("cpu", 4, STEPS) == ["train.cpu", "train"]
 
 
 def test_every_queue_is_served_by_some_worker() -> None:
-    served = {*served_by("gpu", 80, STEPS), *served_by("cpu", 80, STEPS)}
-    assert set(every_queue(STEPS)) == served
-    assert len(every_queue(STEPS)) == len(served) == 9
+    served = {*list_served_queues("gpu", 80, STEPS), *list_served_queues("cpu", 80, STEPS)}
+    assert set(list_queues(STEPS)) == served
+    assert len(list_queues(STEPS)) == len(served) == 9
 
 
 def test_a_queue_names_the_devices_that_serve_it() -> None:
@@ -47,7 +47,7 @@ def test_a_queue_names_the_devices_that_serve_it() -> None:
 
 
 def test_the_reason_says_what_is_missing() -> None:
-    assert unserved("train")["detail"].startswith("no training worker answers; ")
-    assert unserved("train.cpu")["detail"].startswith("no training worker with processors answers; ")
+    assert explain_waiting("train")["detail"].startswith("no training worker answers; ")
+    assert explain_waiting("train.cpu")["detail"].startswith("no training worker with processors answers; ")
     whole = "no training worker with a GPU and 80 GB or more answers; the run starts once one does"
-    assert unserved("train.gpu.80") == {"code": "no_worker", "detail": f"{whole} (queue train.gpu.80)"}
+    assert explain_waiting("train.gpu.80") == {"code": "no_worker", "detail": f"{whole} (queue train.gpu.80)"}

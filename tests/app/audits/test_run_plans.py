@@ -6,7 +6,7 @@ import pytest
 
 from app.audits.audit_configuration import AuditConfiguration
 from app.audits.run_plans import plan_runs
-from app.audits.variants import of
+from app.audits.variants import list_variants
 from app.infra.errors import Invalid
 from app.tables import Run
 
@@ -95,7 +95,7 @@ def test_variants_are_called_as_in_the_paper_with_mean_and_deviation() -> None:
     runs = [Run(**each) for each in planned(compare=compare, search={"beta": [1.0, 3.0]}, repeats=2)]
     mae = [run for run in runs if run.variant == 0]
     mae[0].result, mae[1].result = {"roc_auc": 0.5, "epochs": 4}, {"roc_auc": 0.7, "epochs": 4}
-    found = of(runs)
+    found = list_variants(runs)
     assert [variant["label"] for variant in found] == [
         "MAE", "FW", "LIMIT_L - S + init., beta 1", "LIMIT_L - S + init., beta 3",
     ]  # fmt: skip

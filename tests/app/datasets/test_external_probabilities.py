@@ -104,7 +104,7 @@ def test_probabilities_are_ranked_without_training(
     body = {"dataset_id": str(dataset.id), "configuration": {"method": "probabilities"}}
     audit = api.post("/v1/audits", json=body).json()
     with database.transaction() as session:
-        [run] = audit_service.runs(session, [UUID(audit["id"])])[UUID(audit["id"])]
+        [run] = audit_service.list_runs(session, [UUID(audit["id"])])[UUID(audit["id"])]
     execute(database, storage, chosen, run.id)
     finish(database, storage, run.audit_id)
     done = api.get(f"/v1/audits/{audit['id']}").json()

@@ -80,7 +80,7 @@ def test_an_audit_can_be_ranked_by_its_neighbours(
     with database.transaction() as session:
         asked = {"seed": 0, "initialise": "none", "score": "neighbours", "epochs": 5}
         audit = audit_service.create(session, digits, name=None, configuration=AuditConfiguration.read(asked))
-        runs = audit_service.runs(session, [audit.id])[audit.id]
+        runs = audit_service.list_runs(session, [audit.id])[audit.id]
     done = train_and_finish(database, storage, chosen, audit, runs)
     table = parquet.read_table(storage.audit(audit.id) / done.files["ranking.parquet"]["path"])  # type: ignore[index]
     disagreement, margin = table["neighbour_disagreement"].to_numpy(), table["margin"].to_numpy()

@@ -65,7 +65,7 @@ def overdue(database: Database, chosen: Settings) -> None:
 
 def run_of(database: Database, audit_id: UUID, number: int) -> Run:
     with database.transaction() as session:
-        return audit_service.runs(session, [audit_id])[audit_id][number]
+        return audit_service.list_runs(session, [audit_id])[audit_id][number]
 
 
 def test_every_message_of_a_run_goes_to_its_queue(

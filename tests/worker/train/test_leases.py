@@ -29,7 +29,7 @@ def sweep(database: Database, chosen: Settings, *, waiting: int = 0) -> None:
 def run(database: Database, storage: Storage) -> Run:
     audit = store_audit(database, store_ready_dataset(database, storage))
     with database.transaction() as session:
-        return audit_service.runs(session, [audit.id])[audit.id][0]
+        return audit_service.list_runs(session, [audit.id])[audit.id][0]
 
 
 def claim(database: Database, run: Run, *, lease_seconds: float = 5) -> Run | None:
@@ -153,7 +153,7 @@ def test_a_run_whose_parent_still_trains_is_not_sent(
 ) -> None:
     audit = store_audit(database, store_ready_dataset(database, storage), initialise="ce")
     with database.transaction() as session:
-        parent, child = audit_service.runs(session, [audit.id])[audit.id]
+        parent, child = audit_service.list_runs(session, [audit.id])[audit.id]
     claim(database, parent)
     overdue(database, chosen)
     sent.clear()

@@ -30,7 +30,7 @@ SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 2, "batch_size": 8,
 def run(database: Database, storage: Storage) -> Run:
     audit = store_audit(database, store_ready_dataset(database, storage, samples=24), **SMALL)
     with database.transaction() as session:
-        return audit_service.runs(session, [audit.id])[audit.id][0]
+        return audit_service.list_runs(session, [audit.id])[audit.id][0]
 
 
 def read(database: Database, run: Run) -> Run:

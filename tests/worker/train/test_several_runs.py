@@ -25,7 +25,7 @@ REHEARSAL = {"noise": "uniform", "rate": 0.2, "seed": 5, "mapping": None, "matri
 
 def statuses(database: Database, audit: Audit) -> list[str]:
     with database.transaction() as session:
-        return [run.status for run in audit_service.runs(session, [audit.id])[audit.id]]
+        return [run.status for run in audit_service.list_runs(session, [audit.id])[audit.id]]
 
 
 def test_a_comparison_scores_by_the_best_on_held_out_labels(

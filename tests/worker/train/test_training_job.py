@@ -169,7 +169,7 @@ def test_an_audit_that_fine_tunes_a_pretrained_network(
             "schedule": "constant", "learning_rate": 1e-9,
         }  # fmt: skip
         audit = audit_service.create(session, digits, name=None, configuration=AuditConfiguration.read(asked))
-        runs = audit_service.runs(session, [audit.id])[audit.id]
+        runs = audit_service.list_runs(session, [audit.id])[audit.id]
     done = train_and_finish(database, storage, settings, audit, runs)
     assert (done.status, count_rows(database, Score)) == (AuditStatus.SUCCEEDED, 120)
     # With steps that small the weights are still those of the file.
@@ -186,7 +186,7 @@ def test_an_audit_by_the_features_of_a_pretrained_network(
     with database.transaction() as session:
         asked = {"seed": 0, "initialise": "none", "backbone": "resnet18", "epochs": 5}
         audit = audit_service.create(session, digits, name=None, configuration=AuditConfiguration.read(asked))
-        runs = audit_service.runs(session, [audit.id])[audit.id]
+        runs = audit_service.list_runs(session, [audit.id])[audit.id]
     done = train_and_finish(database, storage, settings, audit, runs)
     assert (done.status, count_rows(database, Score)) == (AuditStatus.SUCCEEDED, 120)
     trained = read_row(database, Run, runs[0].id).configuration or {}

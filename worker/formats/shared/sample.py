@@ -127,5 +127,5 @@ class Source(Protocol):
 
     @property
     def format(self) -> str:
-        """One of `upload_limits.FORMATS`."""
+        """One of `models.catalogue.upload_formats.FORMATS`."""
         ...

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FORMATS = (
-    "class_folders",
-    "manifest",
-    "list_files",
-    "npz",
-    "idx",
-    "cifar_python",
-    "cifar_binary",
-    "parquet_images",
-    "parquet_features",
-    "csv",
-)
+from models.catalogue.upload_formats import FORMATS
 
 
 @dataclass(frozen=True, kw_only=True)

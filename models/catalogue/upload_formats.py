@@ -1,0 +1,14 @@
+"""The upload formats by name; docs/formats.md describes them, `worker/formats` reads them."""
+
+FORMATS = (
+    "class_folders",
+    "manifest",
+    "list_files",
+    "npz",
+    "idx",
+    "cifar_python",
+    "cifar_binary",
+    "parquet_images",
+    "parquet_features",
+    "csv",
+)
