@@ -13,7 +13,7 @@ function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-const palette = () => ["accent", "wrong", "right", "doubt", "muted"].map(token);
+const palette = () => ["accent", "wrong", "right", "caution", "muted"].map(token);
 
 function layout(given) {
   const axis = {

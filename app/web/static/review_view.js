@@ -19,7 +19,7 @@ export function words(item, review) {
   return DONE[review.verdict].replace(/^./, (letter) => letter.toUpperCase());
 }
 
-const kind = (review) => ({ keep: "good", relabel: "busy", drop: "bad", unsure: "doubt" })[review.verdict];
+const kind = (review) => ({ keep: "good", relabel: "busy", drop: "bad", unsure: "caution" })[review.verdict];
 
 export class View {
   constructor(root) {
