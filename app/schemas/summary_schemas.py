@@ -105,7 +105,7 @@ class SummaryOut(BaseModel):
         default=None,
         min_length=2,
         max_length=2,
-        description="least and largest number of wrong labels that is believed possible",
+        description="least and largest estimate of the number of wrong labels",
     )
     label_issue_count: int = Field(description="samples beyond the automatic cut")
     noise_rate: Probability | None = Field(default=None, description="expected share of wrong labels")

@@ -40,7 +40,7 @@ def open_source(files: Sequence[Path], ingestion: Ingestion) -> Source:
 
 
 def _source(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bool) -> Source:
-    data, companions = _without_companions(uploads)
+    data, side_files = _separate_side_files(uploads)
     kinds = sorted({upload.kind for upload in data})
     if len(kinds) != 1:
         raise IngestError("mixed_files", f"expected files of one kind; found {', '.join(kinds)}")
@@ -50,7 +50,7 @@ def _source(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bool) ->
     if kind == "pickle":
         return pickle_source(data, ingestion)
     if kind == "binary":
-        return binary_source(data, companions, ingestion)
+        return binary_source(data, side_files, ingestion)
     if kind == "parquet":
         return parquet_source(data, ingestion)
     if len(data) > 1:
@@ -61,13 +61,13 @@ def _source(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bool) ->
     return csv_source(data[0], ingestion) if kind == "text" else _opened(data[0], ingestion, nested=nested)
 
 
-def _without_companions(uploads: Sequence[Upload]) -> tuple[Sequence[Upload], Sequence[Upload]]:
+def _separate_side_files(uploads: Sequence[Upload]) -> tuple[Sequence[Upload], Sequence[Upload]]:
     """Set aside read-me files and lists of class names that lie beside data of another kind."""
     data = [
         upload for upload in uploads if upload.kind != "text" or not upload.name.lower().endswith(_COMPANIONS)
     ]
-    companions = [upload for upload in uploads if upload not in data]
-    return (data, companions) if data else (uploads, ())
+    side_files = [upload for upload in uploads if upload not in data]
+    return (data, side_files) if data else (uploads, ())
 
 
 def _opened(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Source:

@@ -1,4 +1,4 @@
-"""Zip archives, members read by position; sizes, checksums and names are checked before they are believed."""
+"""Zip archives, members read by position; sizes, checksums and names are checked before they are trusted."""
 
 from __future__ import annotations
 

@@ -113,11 +113,11 @@ def _spooled(pixels: NDArray[np.uint8], ingestion: Ingestion) -> NDArray[np.uint
 
 
 def binary_source(
-    uploads: Sequence[Upload], companions: Sequence[Upload], ingestion: Ingestion
+    uploads: Sequence[Upload], side_files: Sequence[Upload], ingestion: Ingestion
 ) -> ArrayImages:
     """Read records of one label byte (CIFAR-10) or two (CIFAR-100: coarse, fine), and 3072 of planes."""
     batches = [_binary_batch(upload, ingestion) for upload in sorted(uploads, key=_train_first)]
-    lists = [upload for upload in companions if "meta" in upload.name or "fine_label" in upload.name]
+    lists = [upload for upload in side_files if "meta" in upload.name or "fine_label" in upload.name]
     names = lists[0].path.read_text("utf-8", "replace").split() if len(lists) == 1 else []
     return _joined("cifar_binary", batches, names, ingestion)
 
