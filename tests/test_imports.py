@@ -27,9 +27,10 @@ NEVER = {
 
 FLOORS = {
     "app": (
-        "tables", "infra", "http", "access", "webhooks", "datasets", "kinds", "audits", "reviews",
-        "schemas", "figures", "exports/files", "exports", "web", "routes/shared", "routes/datasets",
-        "routes/audits", "routes/service", "embedded", "client", "cli", "",
+        "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds",
+        "audits", "reviews", "schemas", "figures", "exports/files", "exports", "web",
+        "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
+        "cli", "",
     ),
     "models": (
         "catalogue", "configuration", "paper", "paper/objectives", "ranking", "networks", "kinds", "inputs",

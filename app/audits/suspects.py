@@ -1,13 +1,13 @@
 """Reading a ranking: keyset pages of suspects, one sample with its neighbours. Rank 1 comes first.
 
-A page is asked for more often than anything else, so it takes the shortest way: one statement, plain rows and
-documents that go out as they are. Tests hold them to the fields of `app.schemas.result_schemas.Suspect`.
+The statements are built here and run and made documents of by `app.fast_paths`, since a page is asked for
+more often than anything else.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,39 +24,22 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.selectable import Subquery
 
+from app.fast_paths.raw_rows import compile_statement, fetch_rows
+from app.fast_paths.suspect_documents import PLAIN, REVIEWED, TRANSLATED, Document, build_documents
 from app.infra.errors import NotFound
-from app.kinds.shown_kinds import find_picture_addresses, make_picture_address
+from app.kinds.shown_kinds import find_picture_addresses
 from app.tables import Audit, AuditStatus, Dataset, ProvisionalScore, Review, Sample, Score, Truth
 
-if TYPE_CHECKING:
-    import psycopg
-
 ReviewState = Literal["none", "any", "keep", "relabel", "drop", "unsure"]
-Document = dict[str, Any]
 
 AUDITS, DATASETS, SAMPLES, TRUTHS, REVIEWS = (
     cast("Table", each.__table__) for each in (Audit, Dataset, Sample, Truth, Review)
 )
 FINAL, PROVISIONAL = cast("Table", Score.__table__), cast("Table", ProvisionalScore.__table__)
-DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 MOST_STATEMENTS = 256
 """Kept compiled: one for every length of a page and set of filters."""
-TAKEN_OVER = (
-    "rank", "position", "score", "distance", "distance_average", "distance_last", "margin", "loss",
-    "predicted_gradient_norm", "given_label_probability", "suggested_confidence", "error_probability",
-    "is_label_issue", "neighbour_disagreement", "key", "split",
-)  # fmt: skip
-"""Columns that a document has as they are."""
-TRANSLATED = (
-    "given_label", "suggested_label", "second_label", "second_probability", "third_label",
-    "third_probability", "true_label",
-)  # fmt: skip
-"""Columns that become a document's names of classes."""
-REVIEWED = ("verdict", "label", "reviewer", "reviewed_at", "audit_id", "version")
-PLAIN, BEFORE_REVIEW = len(TAKEN_OVER), len(TAKEN_OVER) + len(TRANSLATED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +99,7 @@ def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -
 
     """
     wanted = {"audit_id": audit_id, "workspace_id": workspace_id}
-    rows = _rows(connection, _audit_and_dataset(), wanted)
+    rows = fetch_rows(connection, _audit_and_dataset(), wanted)
     if not rows:
         raise NotFound(f"there is no audit {audit_id}")
     dataset_id, status, kind, class_names = rows[0]
@@ -129,20 +112,10 @@ def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -
     )
 
 
-def _rows(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Return rows as psycopg has them, without what SQLAlchemy makes of every statement and its columns."""
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
-    return driver.execute(statement, parameters).fetchall()
-
-
-def _compiled(statement: Select[Any]) -> str:
-    return str(statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True}))
-
-
 @cache
 def _audit_and_dataset() -> str:
     owner = func.coalesce(bindparam("workspace_id", type_=Uuid), AUDITS.c.workspace_id)
-    return _compiled(
+    return compile_statement(
         select(AUDITS.c.dataset_id, AUDITS.c.status, DATASETS.c.kind, DATASETS.c.class_names)
         .join_from(AUDITS, DATASETS, AUDITS.c.dataset_id == DATASETS.c.id)
         .where(AUDITS.c.id == bindparam("audit_id"), AUDITS.c.workspace_id == owner)
@@ -157,8 +130,8 @@ def page(
         field.name: value for field in fields(filters) if (value := getattr(filters, field.name)) is not None
     }
     statement = _page(ranking.table, frozenset(asked), asked.get("review"), limit)
-    rows = _rows(connection, statement, {**ranking.parameters, **asked, "after_rank": after_rank})
-    return list(_documents(ranking, rows))
+    rows = fetch_rows(connection, statement, {**ranking.parameters, **asked, "after_rank": after_rank})
+    return list(build_documents(rows, ranking.class_names, ranking.pictures_at))
 
 
 def one(connection: Connection, ranking: Ranking, position: int) -> Document:
@@ -168,10 +141,10 @@ def one(connection: Connection, ranking: Ranking, position: int) -> Document:
         NotFound: it has no score, or none yet.
 
     """
-    rows = _rows(connection, _one(ranking.table), {**ranking.parameters, "position": position})
+    rows = fetch_rows(connection, _one(ranking.table), {**ranking.parameters, "position": position})
     if not rows:
         raise NotFound(f"audit {ranking.audit_id} has no score for position {position}")
-    return next(_documents(ranking, rows))
+    return next(build_documents(rows, ranking.class_names, ranking.pictures_at))
 
 
 def neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int | None, int | None]:
@@ -198,57 +171,26 @@ def _page(table: Table, asked: frozenset[str], review: ReviewState | None, limit
         .limit(literal_column(str(limit), Integer))
         .subquery("head")
     )
-    return _compiled(_joined(head).order_by(head.c.rank))
+    return compile_statement(_joined(head).order_by(head.c.rank))
 
 
 @cache
 def _one(table: Table) -> str:
     wanted = (table.c.audit_id == bindparam("audit_id"), table.c.position == bindparam("position"))
-    return _compiled(_joined(select(table).where(*wanted).subquery("head")))
+    return compile_statement(_joined(select(table).where(*wanted).subquery("head")))
 
 
 def _joined(head: Subquery) -> Select[Any]:
-    """Return the scores with what is known of their samples, in the order that `_documents` takes apart."""
+    """Return the scores with what is known of their samples, in the order that `build_documents` takes."""
 
     def same(table: Table) -> ColumnElement[bool]:
         return (table.c.dataset_id == bindparam("dataset_id")) & (table.c.position == head.c.position)
 
     elsewhere = {"key": SAMPLES.c.key, "split": SAMPLES.c.split, "true_label": TRUTHS.c.true_label}
-    columns = [elsewhere[name] if name in elsewhere else head.c[name] for name in (*TAKEN_OVER, *TRANSLATED)]
+    columns = [elsewhere[name] if name in elsewhere else head.c[name] for name in (*PLAIN, *TRANSLATED)]
     joined: FromClause = head.join(SAMPLES, same(SAMPLES))
     joined = joined.outerjoin(TRUTHS, same(TRUTHS)).outerjoin(REVIEWS, same(REVIEWS))
     return select(*columns, *(REVIEWS.c[name] for name in REVIEWED)).select_from(joined)
-
-
-def _documents(ranking: Ranking, rows: Iterable[tuple[Any, ...]]) -> Iterator[Document]:
-    """Yield rows of `_joined` as `Suspect` has them: labels as names of classes."""
-    names, pictures_at = ranking.class_names, ranking.pictures_at
-    for row in rows:
-        document = dict(zip(TAKEN_OVER, row, strict=False))
-        given, suggested, second, second_probability, third, third_probability, true = row[
-            PLAIN:BEFORE_REVIEW
-        ]
-        suggestions = [{"label": names[suggested], "probability": document["suggested_confidence"]}]
-        if second is not None:
-            suggestions.append({"label": names[second], "probability": second_probability})
-        if third is not None:
-            suggestions.append({"label": names[third], "probability": third_probability})
-        document.update(
-            given_label=names[given],
-            suggested_label=names[suggested],
-            suggestions=suggestions,
-            true_label=None if true is None else names[true],
-            is_error=None if true is None else true != given,
-            image_url=make_picture_address(pictures_at, document["position"]) if pictures_at else None,
-            review=None if row[BEFORE_REVIEW] is None else _review(names, document["position"], row),
-        )
-        yield document
-
-
-def _review(names: Sequence[str], position: int, row: tuple[Any, ...]) -> Document:
-    review = {"position": position, **dict(zip(REVIEWED, row[BEFORE_REVIEW:], strict=True))}
-    label = review["label"]
-    return {**review, "label": None if label is None else names[label]}
 
 
 CONDITIONS: Mapping[str, Callable[[Table], ColumnElement[bool]]] = {

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypedDict
 
+from models.catalogue.score_columns import ScoreFigures
+
 Json = dict[str, Any]
 OnBytes = Callable[[int, int], None]
 """Called with the bytes sent so far and all bytes."""
@@ -67,27 +69,15 @@ class Suggestion(TypedDict):
     probability: float
 
 
-class Suspect(TypedDict):
-    """One sample of the ranking. High distance = the label is probably wrong; rank 1 is the worst."""
+class Suspect(ScoreFigures):
+    """One sample of the ranking. High score = the label is probably wrong; rank 1 is the worst."""
 
-    rank: int
     position: int
     key: str
     split: str | None
     given_label: str
-    given_label_probability: float
     suggested_label: str
-    suggested_confidence: float
     suggestions: list[Suggestion]
-    score: float | None
-    distance: float
-    error_probability: float | None
-    is_label_issue: bool | None
-    distance_average: float
-    distance_last: float
-    predicted_gradient_norm: float
-    margin: float
-    loss: float
     true_label: str | None
     is_error: bool | None
     image_url: str | None

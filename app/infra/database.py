@@ -12,7 +12,8 @@ from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noqa: A004 - the pool's own
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.infra import connection_pool, queue, workspace_scope
+from app.fast_paths import connection_pool
+from app.infra import queue, workspace_scope
 from app.infra.settings import get_settings
 
 OUTBOX = "outbox"

@@ -1,11 +1,12 @@
 """Answers about results: suspects and metrics. High distance = the label is probably wrong."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from app.schemas.review_schemas import ReviewOut
 from app.schemas.shared_schemas import Page, Probability
+from models.catalogue.score_columns import FIGURES, SUSPECT_FIELDS
 
 
 class Suggestion(BaseModel):
@@ -15,72 +16,68 @@ class Suggestion(BaseModel):
     probability: Probability
 
 
-class Suspect(BaseModel):
+ELSEWHERE: dict[str, tuple[Any, Any]] = {
+    "position": (int, 1111),
+    "key": (str, "8/1111.png"),
+    "split": (str | None, None),
+    "given_label": (str, "8"),
+    "suggested_label": (str, "2"),
+    "suggestions": (
+        Annotated[list[Suggestion], Field(description="the three likeliest labels")],
+        [{"label": "2", "probability": 0.9973}, {"label": "8", "probability": 0.0011}],
+    ),
+    "true_label": (str | None, "2"),
+    "is_error": (bool | None, True),
+    "image_url": (
+        str | None,
+        "/v1/datasets/01a203c1-e847-712f-bcc3-2f4681fd3091/samples/1111/image",
+    ),
+    "review": (Annotated[ReviewOut | None, Field(description="a person's verdict")], None),
+}
+"""Type and example of the fields that are no figures of a score."""
+
+
+def _describe_field(name: str) -> tuple[Any, Any]:
+    """Return type and example of a suspect's field."""
+    if name in ELSEWHERE:
+        return ELSEWHERE[name]
+    column = FIGURES[name]
+    plain: Any = Probability if column.facts.is_probability else column.type
+    optional = plain | None if column.is_nullable else plain
+    return Annotated[optional, Field(description=column.facts.description)], column.facts.example
+
+
+_FIELDS = {name: _describe_field(name) for name in SUSPECT_FIELDS}
+if TYPE_CHECKING:
+
+    class _ScoreColumns(BaseModel):
+        """The fields that the exports name; all of them are made below."""
+
+        rank: int
+        position: int
+        key: str
+        given_label: str
+        suggested_label: str
+        suggested_confidence: float
+        suggestions: list[Suggestion]
+        score: float | None
+        distance: float
+        error_probability: float | None
+        is_label_issue: bool | None
+        image_url: str | None
+        review: ReviewOut | None
+else:
+    _ScoreColumns = create_model(
+        "_ScoreColumns", **{name: (kind, ...) for name, (kind, _) in _FIELDS.items()}
+    )
+
+
+class Suspect(_ScoreColumns):
     """One sample of the ranking; rank 1 is the most suspicious."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "rank": 1,
-                    "position": 1111,
-                    "key": "8/1111.png",
-                    "split": None,
-                    "given_label": "8",
-                    "given_label_probability": 0.0011,
-                    "suggested_label": "2",
-                    "suggested_confidence": 0.9973,
-                    "suggestions": [
-                        {"label": "2", "probability": 0.9973},
-                        {"label": "8", "probability": 0.0011},
-                    ],
-                    "score": 0.9997,
-                    "distance": 1.4125,
-                    "error_probability": 0.999,
-                    "is_label_issue": True,
-                    "distance_average": 1.4125,
-                    "distance_last": 1.4133,
-                    "predicted_gradient_norm": 0.0021,
-                    "margin": -8.1,
-                    "loss": 6.9,
-                    "neighbour_disagreement": 1.0,
-                    "true_label": "2",
-                    "is_error": True,
-                    "image_url": "/v1/datasets/01a203c1-e847-712f-bcc3-2f4681fd3091/samples/1111/image",
-                    "review": None,
-                }
-            ]
-        }
+        json_schema_extra={"examples": [{name: example for name, (_, example) in _FIELDS.items()}]}
     )
-
-    rank: int
-    position: int
-    key: str
-    split: str | None
-    given_label: str
-    given_label_probability: float
-    suggested_label: str
-    suggested_confidence: float
-    suggestions: list[Suggestion] = Field(description="the three likeliest labels")
-    score: Probability | None = Field(
-        description="what ranks; high = probably wrong; null: the distance ranks"
-    )
-    distance: float = Field(description="||mu - g||, in [0, sqrt 2]; high = probably wrong")
-    error_probability: Probability | None = Field(description="estimated; null while provisional")
-    is_label_issue: bool | None = Field(description="automatic cut; null while provisional")
-    distance_average: float
-    distance_last: float
-    predicted_gradient_norm: float
-    margin: float
-    loss: float
-    neighbour_disagreement: Probability | None = Field(
-        description="share of the nearest samples by the network's features with another given label;"
-        " null while provisional"
-    )
-    true_label: str | None
-    is_error: bool | None
-    image_url: str | None
-    review: ReviewOut | None = Field(description="a person's verdict")
 
 
 class SuspectDetail(Suspect):

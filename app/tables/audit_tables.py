@@ -2,15 +2,17 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB, REAL
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from app.tables.access_tables import Owned
 from app.tables.dataset_tables import Dataset
 from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
+from models.catalogue.score_columns import FIGURES, LABELS, TABLE_COLUMNS
 
 
 class AuditStatus(StrEnum):
@@ -147,29 +149,16 @@ class RunEpoch(Base):
 
 
 class Ranked:
-    """The columns of a score. High score and high distance = the label is probably wrong."""
+    """The columns of a score, as `models.catalogue.score_columns` has them; high score = probably wrong."""
 
-    rank: Mapped[int] = mapped_column(comment="1 = most suspicious")
-    given_label: Mapped[int] = mapped_column(comment="copied, so that one index serves the class filter")
-    score: Mapped[float | None] = mapped_column(comment="what ranks, in [0, 1]; null: the distance ranks")
-    distance: Mapped[float] = mapped_column(comment="||mu - g||, in [0, sqrt 2]")
-    error_probability: Mapped[float | None] = mapped_column(comment="estimated; null while provisional")
-    is_label_issue: Mapped[bool | None] = mapped_column(comment="automatic cut; null while provisional")
-    distance_average: Mapped[float] = mapped_column(comment="decaying average over epochs")
-    distance_last: Mapped[float] = mapped_column(comment="of the trained predictor")
-    predicted_gradient_norm: Mapped[float] = mapped_column(comment="||mu||")
-    margin: Mapped[float] = mapped_column(comment="logit of the given label minus the best other, averaged")
-    loss: Mapped[float] = mapped_column(comment="cross-entropy of the given label, nats")
-    given_label_probability: Mapped[float]
-    neighbour_disagreement: Mapped[float | None] = mapped_column(
-        comment="share of the nearest samples by the network's features with another given label"
-    )
-    suggested_label: Mapped[int]
-    suggested_confidence: Mapped[float]
-    second_label: Mapped[int | None]
-    second_probability: Mapped[float | None]
-    third_label: Mapped[int | None]
-    third_probability: Mapped[float | None]
+    if TYPE_CHECKING:  # the columns that queries name; all of them are made below
+        rank: Mapped[int]
+        given_label: Mapped[int]
+        distance: Mapped[float]
+        suggested_label: Mapped[int]
+        second_label: Mapped[int | None]
+        error_probability: Mapped[float | None]
+        is_label_issue: Mapped[bool | None]
 
     @declared_attr
     @classmethod
@@ -194,6 +183,18 @@ class Ranked:
             Index(f"ix_{table}_suggested_label", "audit_id", "suggested_label", "rank"),
             Index(f"ix_{table}_distance", "audit_id", "distance", "rank"),
         )
+
+
+SQL_TYPES = {int: Integer, float: REAL, bool: Boolean}
+for each in (*FIGURES.values(), *LABELS.values()):
+    # mapped in the order of `TABLE_COLUMNS`
+    made = mapped_column(
+        SQL_TYPES[each.type],
+        nullable=each.is_nullable,
+        comment=each.facts.comment,
+        sort_order=TABLE_COLUMNS.index(each.name) - len(TABLE_COLUMNS),
+    )
+    setattr(Ranked, each.name, made)
 
 
 class Score(Ranked, Base):

@@ -23,9 +23,9 @@ from sqlalchemy import event, text
 from starlette.types import ASGIApp, Message
 
 from app.audits import audit_service
+from app.fast_paths import short_reads
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.routes.shared import short_reads
 from app.tables import Audit, AuditStatus, Dataset, RunStatus, Sample, Score
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 from worker.finish.finishing_job import finish
@@ -166,7 +166,7 @@ def test_pages_are_read_by_few_threads_at_a_time() -> None:
 
         async with anyio.create_task_group() as group:
             for _ in range(16):
-                group.start_soon(short_reads.in_turn, read)
+                group.start_soon(short_reads.run_in_turn, read)
 
     anyio.run(readers)
     assert most == short_reads.AT_ONCE

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.catalogue.score_columns import HISTOGRAMS
 from models.label_errors import label_health
 from models.label_errors.label_health import Confusion
 from models.paper.score_scale import MAXIMUM_DISTANCE
@@ -29,7 +30,7 @@ def document(rows: pa.Table, class_names: list[str], error_count_interval: tuple
 
     """
     given, suggested = rows["given_label"].to_numpy(), rows["suggested_label"].to_numpy()
-    distance, probability = rows["distance"].to_numpy(), rows["error_probability"].to_numpy()
+    probability = rows["error_probability"].to_numpy()
     found = _confusion(rows, len(class_names))
     return {
         "sample_count": len(rows),
@@ -39,8 +40,7 @@ def document(rows: pa.Table, class_names: list[str], error_count_interval: tuple
         "label_issue_count": int(rows["is_label_issue"].to_numpy().sum()),
         "noise_rate": float(probability.mean()),
         "health": 1 - float(probability.mean()),
-        "histogram": _histogram(distance),
-        "norm_histogram": _histogram(rows["predicted_gradient_norm"].to_numpy()),
+        **{name: _histogram(rows[column].to_numpy()) for name, column in HISTOGRAMS.items()},
         "per_class": _per_class(rows, class_names, found),
         "transition_matrix": _transition_matrix(found, class_names),
         "confused_pairs": _confused_pairs(found, class_names),

@@ -13,6 +13,7 @@ from pyarrow import csv, parquet
 
 from app.exports.files.spreadsheet_csv import FORMULA, NUMBER
 from app.infra.storage import Storage
+from models.catalogue.score_columns import FILE_COLUMNS
 from worker.jobs.atomic_files import write_whole
 
 
@@ -34,23 +35,18 @@ def ranking_table(
     names = pa.array(class_names, pa.string())
     positions = rows["position"].combine_chunks()
     samples = samples.take(positions)
-    columns = {
-        "rank": rows["rank"],
-        "key": samples["key"],
+    elsewhere = {
         "position": positions,
+        "key": samples["key"],
         "split": samples["split"],
         "given_label": names.take(rows["given_label"].combine_chunks()),
         "suggested_label": names.take(rows["suggested_label"].combine_chunks()),
-        **{
-            name: rows[name]
-            for name in (
-                "suggested_confidence", "score", "distance", "error_probability", "is_label_issue",
-                "given_label_probability", "predicted_gradient_norm", "margin",
-            )
-        },
-    }  # fmt: skip
-    if "neighbour_disagreement" in rows.column_names:
-        columns["neighbour_disagreement"] = rows["neighbour_disagreement"]
+    }
+    columns = {
+        name: elsewhere[name] if name in elsewhere else rows[name]
+        for name in FILE_COLUMNS
+        if name in elsewhere or name in rows.column_names
+    }
     if truth_N is not None:
         columns |= _truth_columns(truth_N[positions.to_numpy()], rows, names)
     return pa.table(columns)

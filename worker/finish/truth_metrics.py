@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.catalogue.score_columns import HISTOGRAMS
 from models.label_errors.detection_metrics import Curve, measure_detection, measure_precision, measure_recall
 from models.paper.score_scale import MAXIMUM_DISTANCE
 from worker.jobs.clean_labels import UNKNOWN, Labels
@@ -37,7 +38,7 @@ def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
     truth = truth_N[rows["position"].to_numpy()]
     known = truth != UNKNOWN
     truth, given = truth[known], rows["given_label"].to_numpy()[known]
-    distance, is_error = rows["distance"].to_numpy()[known], truth != given
+    is_error = truth != given
     score = rows["score"].to_numpy()[known]
     suggested = rows["suggested_label"].to_numpy()[known]
     errors = int(is_error.sum())
@@ -46,8 +47,7 @@ def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
         "error_count": errors,
         "noise_rate": errors / len(truth),
         "suggestion_accuracy": float((suggested == truth)[is_error].mean()) if errors else None,
-        "histogram": _histogram(distance, is_error),
-        "norm_histogram": _histogram(rows["predicted_gradient_norm"].to_numpy()[known], is_error),
+        **{name: _histogram(rows[column].to_numpy()[known], is_error) for name, column in HISTOGRAMS.items()},
         "at_k": _at_k(score, is_error),
         "per_class": [
             _of_class(name, is_error[members], score[members])

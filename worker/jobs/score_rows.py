@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.catalogue.score_columns import SIGNALS
 from models.label_errors.label_error_model import LabelErrorEstimate
 from models.ranking.ranking_scores import read_score
 from worker.jobs.signal_files import Signals
@@ -31,22 +32,14 @@ def rows(
         "rank": np.arange(1, len(order) + 1),
         "given_label": labels_N[order],
         "score": read_score(signals)[order],
-        **{
-            name: signals[name][order]
-            for name in (
-                "distance", "distance_average", "distance_last", "predicted_gradient_norm",
-                "margin", "loss", "given_label_probability",
-            )
-        },
+        **{name: signals[name][order] for name in SIGNALS if name in signals},
         "suggested_label": top[:, 0],
         "suggested_confidence": probability[:, 0],
         "second_label": _known(top[:, 1], top[:, 1]),
         "second_probability": _known(probability[:, 1], top[:, 1]),
         "third_label": _known(top[:, 2], top[:, 2]),
         "third_probability": _known(probability[:, 2], top[:, 2]),
-    }  # fmt: skip
-    if "neighbour_disagreement" in signals:
-        columns["neighbour_disagreement"] = signals["neighbour_disagreement"][order]
+    }
     if estimate is not None:
         columns["error_probability"] = estimate.error_probability_N[order]
         columns["is_label_issue"] = estimate.is_label_issue_N[order]

@@ -10,11 +10,12 @@ from pydantic import BaseModel, Field
 
 from app.audits import audit_service, suspects
 from app.datasets import dataset_service
+from app.fast_paths import query_models
+from app.fast_paths.short_reads import run_in_turn
+from app.fast_paths.suspect_documents import Document
 from app.http import cursors
-from app.routes.shared import query_models
 from app.routes.shared.dependencies import Opened, Position, Reads, link_next
 from app.routes.shared.rendering import respond_json
-from app.routes.shared.short_reads import in_turn
 from app.schemas.result_schemas import SuspectDetail, SuspectPage
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])
@@ -38,11 +39,11 @@ class Asked(BaseModel):
     "/{audit_id}/suspects",
     dependencies=[Reads],
     response_model=SuspectPage,
-    openapi_extra=query_models.described(Asked),
+    openapi_extra=query_models.describe_query(Asked),
 )
 async def list_suspects(audit_id: UUID, opened: Opened, request: Request) -> Response:
     """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
-    asked = query_models.asked(Asked, request)
+    asked = query_models.parse_query(Asked, request)
     after = cursors.decode(asked.cursor, cursors.parse_number)
 
     def read() -> Response:
@@ -60,12 +61,10 @@ async def list_suspects(audit_id: UUID, opened: Opened, request: Request) -> Res
             found = suspects.page(connection, ranked, filters, after_rank=start, limit=asked.limit + 1)
         return _page(request, ranked, found, limit=asked.limit)
 
-    return await in_turn(read)
+    return await run_in_turn(read)
 
 
-def _page(
-    request: Request, ranked: suspects.Ranking, found: list[suspects.Document], *, limit: int
-) -> Response:
+def _page(request: Request, ranked: suspects.Ranking, found: list[Document], *, limit: int) -> Response:
     shown = found[:limit]
     cursor = cursors.encode(shown[-1]["rank"]) if len(found) > limit else None
     response = respond_json(

@@ -1,7 +1,9 @@
-"""Queries that a model alone looks at, for routes that are asked for very often.
+"""Queries that one model validates, for routes that are asked for very often.
 
-FastAPI finds out at every request what the annotation of each parameter means, which took longer than to look
-at the parameters. The document of the API is the same.
+Reason: FastAPI finds out at every request what the annotation of each parameter means, which took longer
+than to validate the parameters. Measured: with the other changes of `raw_rows` a page of 50 calls 2,519
+Python functions instead of 4,190 (docs/speed.md, "Pages"). The API's document is the same. Remove when a
+route with `Annotated[Model, Query()]` calls no more functions for a page.
 """
 
 from typing import Any, TypeVar
@@ -13,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def described(model: type[BaseModel]) -> dict[str, Any]:
+def describe_query(model: type[BaseModel]) -> dict[str, Any]:
     """Return what a route says of its query in the API's document: `openapi_extra`."""
     properties = model.model_json_schema()["properties"]
     return {
@@ -30,7 +32,7 @@ def described(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def asked(model: type[Model], request: Request) -> Model:
+def parse_query(model: type[Model], request: Request) -> Model:
     """Return what a request's query asks for; every field of the model has a default.
 
     Raises:

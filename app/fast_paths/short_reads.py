@@ -1,7 +1,8 @@
 """Short reads that take turns instead of getting in each other's way.
 
-Threads of one interpreter run one at a time. Of sixteen that read pages at once all end late, and some very
-late; a few, followed by others in the order of their arrival, do as much and end evenly.
+Reason: threads of one interpreter run one at a time. Of sixteen that read pages at once all end late, and
+some very late; a few, followed by others in the order of their arrival, do as much and end evenly.
+Measured: see `AT_ONCE`. Remove when the interpreter runs threads at the same time (no global lock).
 """
 
 from collections.abc import Callable
@@ -15,6 +16,6 @@ AT_ONCE = 2
 _limiter = CapacityLimiter(AT_ONCE)
 
 
-async def in_turn(read: Callable[[], Answer]) -> Answer:
+async def run_in_turn(read: Callable[[], Answer]) -> Answer:
     """Return what a function returns in one of these threads."""
     return await to_thread.run_sync(read, limiter=_limiter)

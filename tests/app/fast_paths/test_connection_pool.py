@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from app.infra import connection_pool
+from app.fast_paths import connection_pool
 from app.infra.database import Database
 
 

@@ -1,0 +1,166 @@
+"""The columns of a ranking, in one table: database, ranking row, files, API and client are made from it.
+
+To add a signal: a field of `ScoreFigures`, its place in `FILE_COLUMNS` and `SUSPECT_FIELDS`, a migration, a
+row in docs/ranking.md, and the code that measures it (a field of `models.training.signals.Signals`, or one
+of the arrays that are stored beside these).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnFacts:
+    """What else is known of a column beside its name and type."""
+
+    comment: str | None = None
+    """In the database."""
+    description: str | None = None
+    """In the API's document."""
+    example: Any = None
+    """In the API's document."""
+    is_signal: bool = False
+    """Whether it is the array of this name among a run's signals, as it is."""
+    is_probability: bool = False
+    """Whether it lies in [0, 1] in the API."""
+    histogram: str | None = None
+    """Name of its histogram in summaries and metrics."""
+
+
+class ScoreFigures(TypedDict):
+    """The figures of a sample, which database, files, API and client have as they are."""
+
+    rank: Annotated[int, ColumnFacts(comment="1 = most suspicious", example=1)]
+    score: Annotated[
+        float | None,
+        ColumnFacts(
+            comment="what ranks, in [0, 1]; null: the distance ranks",
+            description="what ranks; high = probably wrong; null: the distance ranks",
+            example=0.9997,
+            is_probability=True,
+        ),
+    ]
+    distance: Annotated[
+        float,
+        ColumnFacts(
+            comment="||mu - g||, in [0, sqrt 2]",
+            description="||mu - g||, in [0, sqrt 2]; high = probably wrong",
+            example=1.4125,
+            is_signal=True,
+            histogram="histogram",
+        ),
+    ]
+    error_probability: Annotated[
+        float | None,
+        ColumnFacts(
+            comment="estimated; null while provisional",
+            description="estimated; null while provisional",
+            example=0.999,
+            is_probability=True,
+        ),
+    ]
+    is_label_issue: Annotated[
+        bool | None,
+        ColumnFacts(
+            comment="automatic cut; null while provisional",
+            description="automatic cut; null while provisional",
+            example=True,
+        ),
+    ]
+    distance_average: Annotated[
+        float, ColumnFacts(comment="decaying average over epochs", example=1.4125, is_signal=True)
+    ]
+    distance_last: Annotated[
+        float, ColumnFacts(comment="of the trained predictor", example=1.4133, is_signal=True)
+    ]
+    predicted_gradient_norm: Annotated[
+        float, ColumnFacts(comment="||mu||", example=0.0021, is_signal=True, histogram="norm_histogram")
+    ]
+    margin: Annotated[
+        float,
+        ColumnFacts(
+            comment="logit of the given label minus the best other, averaged", example=-8.1, is_signal=True
+        ),
+    ]
+    loss: Annotated[
+        float, ColumnFacts(comment="cross-entropy of the given label, nats", example=6.9, is_signal=True)
+    ]
+    given_label_probability: Annotated[float, ColumnFacts(example=0.0011, is_signal=True)]
+    neighbour_disagreement: Annotated[
+        float | None,
+        ColumnFacts(
+            comment="share of the nearest samples by the network's features with another given label",
+            description="share of the nearest samples by the network's features with another given label;"
+            " null while provisional",
+            example=1.0,
+            is_signal=True,
+            is_probability=True,
+        ),
+    ]
+    suggested_confidence: Annotated[float, ColumnFacts(example=0.9973)]
+
+
+class ScoreLabels(TypedDict):
+    """The labels of a sample and their probabilities, which the API shows by the names of classes."""
+
+    given_label: Annotated[int, ColumnFacts(comment="copied, so that one index serves the class filter")]
+    suggested_label: int
+    second_label: int | None
+    second_probability: float | None
+    third_label: int | None
+    third_probability: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreColumn:
+    """One column of a score."""
+
+    name: str
+    type: type[int | float | bool]
+    is_nullable: bool
+    facts: ColumnFacts
+
+
+def _read_columns(table: type) -> dict[str, ScoreColumn]:
+    """Return the columns that a typed dictionary declares."""
+    return {
+        name: _read_column(name, hint) for name, hint in get_type_hints(table, include_extras=True).items()
+    }
+
+
+def _read_column(name: str, hint: Any) -> ScoreColumn:  # noqa: ANN401  # what a type hint is
+    plain, facts = hint, ColumnFacts()
+    if get_origin(hint) is Annotated:
+        plain, facts = get_args(hint)
+    kinds = [kind for kind in get_args(plain) or (plain,) if kind is not type(None)]
+    return ScoreColumn(name=name, type=kinds[0], is_nullable=type(None) in get_args(plain), facts=facts)
+
+
+FIGURES: Mapping[str, ScoreColumn] = _read_columns(ScoreFigures)
+LABELS: Mapping[str, ScoreColumn] = _read_columns(ScoreLabels)
+TABLE_COLUMNS: tuple[str, ...] = (
+    "rank", "given_label", *(name for name in FIGURES if name not in {"rank", "suggested_confidence"}),
+    "suggested_label", "suggested_confidence", "second_label", "second_probability", "third_label",
+    "third_probability",
+)  # fmt: skip
+"""The database's columns beside a sample's keys, in order."""
+FILE_COLUMNS: tuple[str, ...] = (
+    "rank", "key", "position", "split", "given_label", "suggested_label", "suggested_confidence", "score",
+    "distance", "error_probability", "is_label_issue", "given_label_probability", "predicted_gradient_norm",
+    "margin", "neighbour_disagreement",
+)  # fmt: skip
+"""The columns of ranking.csv and ranking.parquet, in order; a column that an audit does not have is left
+out. Where there is truth, `true_label` and `is_error` follow."""
+SUSPECT_FIELDS: tuple[str, ...] = (
+    "rank", "position", "key", "split", "given_label", "given_label_probability", "suggested_label",
+    "suggested_confidence", "suggestions", "score", "distance", "error_probability", "is_label_issue",
+    "distance_average", "distance_last", "predicted_gradient_norm", "margin", "loss",
+    "neighbour_disagreement", "true_label", "is_error", "image_url", "review",
+)  # fmt: skip
+"""The fields of a suspect in the API, in order."""
+SIGNALS: tuple[str, ...] = tuple(name for name, column in FIGURES.items() if column.facts.is_signal)
+HISTOGRAMS: Mapping[str, str] = {
+    column.facts.histogram: name for name, column in FIGURES.items() if column.facts.histogram is not None
+}
+"""The columns that have a histogram, by its name in summaries and metrics."""
