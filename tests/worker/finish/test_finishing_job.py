@@ -142,27 +142,21 @@ def test_truth_attached_later_brings_metrics_and_columns(
 
 
 def test_signals_that_an_older_version_stored_are_still_read(
-    database: Database, digits: Dataset, storage: Storage, chosen: Settings
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
 ) -> None:
     audit, runs = plan_audit(database, digits)
-    done = train_and_finish(database, storage, chosen, audit, runs)
+    train_and_finish(database, storage, chosen, audit, runs)
+    before = list(csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines()))
     folder = storage.run(audit.id, 0)
     now = signal_files.load(storage, folder)
     former = {"agreement_ratio": "competence", "error_posterior": "doubt"}
     assert set(former) <= set(now)
     np.savez(folder / signal_files.SIGNALS, **{former.get(name, name): now[name] for name in now})
-    again = signal_files.load(storage, folder)
-    assert {name: array.tolist() for name, array in again.items()} == {
-        name: array.tolist() for name, array in now.items()
-    }
-    with database.transaction() as session:
-        session.execute(update(Dataset).values(truth_version=1))
+    api.put(f"/v1/datasets/{digits.id}/truth", content=f"key,true_label\n{before[0]['key']},0\n")
     report_again(database, storage, audit.id)
-    made = read_row(database, Audit, audit.id).files
-    assert made is not None
-    assert done.files is not None
-    assert made["ranking.csv"]["path"] != done.files["ranking.csv"]["path"]
-    assert made["ranking.csv"]["sha256"] == done.files["ranking.csv"]["sha256"]
+    after = list(csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines()))
+    assert set(after[0]) - set(before[0]) == {"true_label", "is_error"}
+    assert [{name: row[name] for name in before[0]} for row in after] == before
 
 
 def test_downloads_answer_conditions_ranges_and_heads(
