@@ -80,7 +80,7 @@ class Ranking:
         return {"audit_id": self.audit_id, "dataset_id": self.dataset_id}
 
 
-def of(audit: Audit, dataset: Dataset) -> Ranking:
+def make_ranking(audit: Audit, dataset: Dataset) -> Ranking:
     """Return the ranking of an audit."""
     return Ranking(
         audit_id=audit.id,
@@ -91,7 +91,7 @@ def of(audit: Audit, dataset: Dataset) -> Ranking:
     )
 
 
-def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -> Ranking:
+def find_ranking(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -> Ranking:
     """Return the ranking of an audit of this workspace; None: of any.
 
     Raises:
@@ -99,7 +99,7 @@ def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -
 
     """
     wanted = {"audit_id": audit_id, "workspace_id": workspace_id}
-    rows = fetch_rows(connection, _audit_and_dataset(), wanted)
+    rows = fetch_rows(connection, _select_audit(), wanted)
     if not rows:
         raise NotFound(f"there is no audit {audit_id}")
     dataset_id, status, kind, class_names = rows[0]
@@ -113,7 +113,7 @@ def find(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -
 
 
 @cache
-def _audit_and_dataset() -> str:
+def _select_audit() -> str:
     owner = func.coalesce(bindparam("workspace_id", type_=Uuid), AUDITS.c.workspace_id)
     return compile_statement(
         select(AUDITS.c.dataset_id, AUDITS.c.status, DATASETS.c.kind, DATASETS.c.class_names)
@@ -122,32 +122,32 @@ def _audit_and_dataset() -> str:
     )
 
 
-def page(
+def list_suspects(
     connection: Connection, ranking: Ranking, filters: Filters, *, after_rank: int, limit: int
 ) -> list[Document]:
     """Return suspects in order of rank, after a rank."""
     asked = {
         field.name: value for field in fields(filters) if (value := getattr(filters, field.name)) is not None
     }
-    statement = _page(ranking.table, frozenset(asked), asked.get("review"), limit)
+    statement = _select_page(ranking.table, frozenset(asked), asked.get("review"), limit)
     rows = fetch_rows(connection, statement, {**ranking.parameters, **asked, "after_rank": after_rank})
     return list(build_documents(rows, ranking.class_names, ranking.pictures_at))
 
 
-def one(connection: Connection, ranking: Ranking, position: int) -> Document:
+def read_suspect(connection: Connection, ranking: Ranking, position: int) -> Document:
     """Return one sample of a ranking.
 
     Raises:
         NotFound: it has no score, or none yet.
 
     """
-    rows = fetch_rows(connection, _one(ranking.table), {**ranking.parameters, "position": position})
+    rows = fetch_rows(connection, _select_one(ranking.table), {**ranking.parameters, "position": position})
     if not rows:
         raise NotFound(f"audit {ranking.audit_id} has no score for position {position}")
     return next(build_documents(rows, ranking.class_names, ranking.pictures_at))
 
 
-def neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int | None, int | None]:
+def find_neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int | None, int | None]:
     """Return the positions ranked just before and just after."""
     scores = ranking.table.c
     statement = select(scores.rank, scores.position).where(
@@ -158,10 +158,10 @@ def neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int
 
 
 @lru_cache(MOST_STATEMENTS)
-def _page(table: Table, asked: frozenset[str], review: ReviewState | None, limit: int) -> str:
+def _select_page(table: Table, asked: frozenset[str], review: ReviewState | None, limit: int) -> str:
     conditions = [CONDITIONS[name](table) for name in sorted(asked - {"review"})]
     if review is not None:
-        conditions.append(_reviewed(table, review))
+        conditions.append(_check_review(table, review))
     # The scores alone first: joined with the samples, the planner would rather read and sort all of both.
     head = (
         select(table)
@@ -171,16 +171,16 @@ def _page(table: Table, asked: frozenset[str], review: ReviewState | None, limit
         .limit(literal_column(str(limit), Integer))
         .subquery("head")
     )
-    return compile_statement(_joined(head).order_by(head.c.rank))
+    return compile_statement(_join_samples(head).order_by(head.c.rank))
 
 
 @cache
-def _one(table: Table) -> str:
+def _select_one(table: Table) -> str:
     wanted = (table.c.audit_id == bindparam("audit_id"), table.c.position == bindparam("position"))
-    return compile_statement(_joined(select(table).where(*wanted).subquery("head")))
+    return compile_statement(_join_samples(select(table).where(*wanted).subquery("head")))
 
 
-def _joined(head: Subquery) -> Select[Any]:
+def _join_samples(head: Subquery) -> Select[Any]:
     """Return the scores with what is known of their samples, in the order that `build_documents` takes."""
 
     def same(table: Table) -> ColumnElement[bool]:
@@ -203,7 +203,7 @@ CONDITIONS: Mapping[str, Callable[[Table], ColumnElement[bool]]] = {
 """What a filter other than `review` asks of a score."""
 
 
-def _reviewed(table: Table, state: ReviewState) -> ColumnElement[bool]:
+def _check_review(table: Table, state: ReviewState) -> ColumnElement[bool]:
     verdict = select(REVIEWS.c.verdict).where(
         REVIEWS.c.dataset_id == bindparam("dataset_id"), REVIEWS.c.position == table.c.position
     )

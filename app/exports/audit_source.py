@@ -39,11 +39,13 @@ class AuditSource:
         """Return the `count` most suspicious samples with their reviews; fewer where there are fewer."""
         found: list[Suspect] = []
         with self.database.transaction() as session:
-            connection, ranked = session.connection(), suspects.of(self.audit, self.dataset)
+            connection, ranked = session.connection(), suspects.make_ranking(self.audit, self.dataset)
             while len(found) < count:
                 limit = min(PAGE, count - len(found))
                 after = found[-1].rank if found else 0
-                rows = suspects.page(connection, ranked, suspects.Filters(), after_rank=after, limit=limit)
+                rows = suspects.list_suspects(
+                    connection, ranked, suspects.Filters(), after_rank=after, limit=limit
+                )
                 found += [Suspect.model_validate(row) for row in rows]
                 if len(rows) < limit:
                     break

@@ -48,7 +48,7 @@ async def list_suspects(audit_id: UUID, opened: Opened, request: Request) -> Res
 
     def read() -> Response:
         with opened.reading() as connection:
-            ranked = suspects.find(connection, audit_id, workspace_id=opened.workspace_id)
+            ranked = suspects.find_ranking(connection, audit_id, workspace_id=opened.workspace_id)
             filters = suspects.Filters(
                 given_label=_label(ranked, asked.given_label),
                 suggested_label=_label(ranked, asked.suggested_label),
@@ -58,7 +58,9 @@ async def list_suspects(audit_id: UUID, opened: Opened, request: Request) -> Res
                 review=asked.review,
             )
             start = after[0] if after else asked.after_rank
-            found = suspects.page(connection, ranked, filters, after_rank=start, limit=asked.limit + 1)
+            found = suspects.list_suspects(
+                connection, ranked, filters, after_rank=start, limit=asked.limit + 1
+            )
         return _page(request, ranked, found, limit=asked.limit)
 
     return await run_in_turn(read)
@@ -82,7 +84,7 @@ def _label(ranked: suspects.Ranking, name: str | None) -> int | None:
 def read_suspect(audit_id: UUID, position: Position, opened: Opened) -> Response:
     """Return one sample's score and its neighbours in rank."""
     with opened.reading() as connection:
-        ranked = suspects.find(connection, audit_id, workspace_id=opened.workspace_id)
-        found = suspects.one(connection, ranked, position)
-        before, after = suspects.neighbours(connection, ranked, found["rank"])
+        ranked = suspects.find_ranking(connection, audit_id, workspace_id=opened.workspace_id)
+        found = suspects.read_suspect(connection, ranked, position)
+        before, after = suspects.find_neighbours(connection, ranked, found["rank"])
     return respond_json({**found, "previous_position": before, "next_position": after})
