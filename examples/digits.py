@@ -19,6 +19,7 @@ from app.cli.output import print_table, show_audit, show_dataset, show_progress_
 from app.client import Audit, Client
 from app.embedded.local_stack import LocalStack
 from app.figures import matplotlib_drawer, paper_figures, review_figures
+from app.figures.figure_data import Figure
 from models.paper.label_noise import add_uniform_noise
 
 NOISE_RATE = 0.2
@@ -68,14 +69,14 @@ def report(finished: Audit, folder: Path) -> None:
     ranking, metrics = finished.suspects(), finished.metrics()
     suspects = ranking.first(MONTAGE_SIZE)
     print_table(suspects[:10], COLUMNS)
-    figures = {
+    figures: dict[str, Figure] = {
         "roc": paper_figures.make_roc(metrics),
         "distances": paper_figures.make_histogram(
             metrics["histogram"], title=paper_figures.DISTANCE_TITLE, quantity=paper_figures.DISTANCE
         ),
         "suspects": review_figures.make_suspect_montage(suspects, columns=MONTAGE_COLUMNS),
     }
-    pictures = {suspect["image_url"]: ranking.image(suspect) for suspect in suspects}
+    pictures = {suspect["image_url"]: ranking.image(suspect) for suspect in suspects if suspect["image_url"]}
     for name, figure in figures.items():
         (folder / f"{name}.png").write_bytes(matplotlib_drawer.draw(figure, "png", pictures))
     print(  # noqa: T201 - the demo's own output

@@ -79,7 +79,7 @@ def _refuse_servers() -> None:
             raise AssertionError(f"a test that serves at an address needs the mark {SERVICE!r}")
         listen(self, *arguments)
 
-    socket.socket.listen = refuse  # type: ignore[method-assign]  # for the whole session
+    socket.socket.listen = refuse  # type: ignore[assignment,method-assign]  # for the whole session
 
 
 @pytest.hookimpl(trylast=True)

@@ -41,8 +41,8 @@ def cifar10_human(folder: Path, count: int, seed: int) -> Case:
     """Return a random part of CIFAR-10 with CIFAR-10N's first human label of each image."""
     samples = data.cifar10(folder)
     clean = samples.part(count, seed)
-    given_N = Samples(inputs=samples.inputs, labels_N=data.cifar10_labels(folder, "random1"))
-    given_N = given_N.part(count, seed).labels_N
+    given = Samples(inputs=samples.inputs, labels_N=data.cifar10_labels(folder, "random1"))
+    given_N = given.part(count, seed).labels_N
     return Case(
         inputs=clean.inputs,
         given_N=given_N,

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -115,7 +116,7 @@ def work_through(images: Images, path: Path) -> None:
     sys.stdout.write("\n".join(_summary(lines)) + "\n")
 
 
-def _summary(lines: list[dict[str, list[float]]]) -> Iterator[str]:
+def _summary(lines: list[dict[str, Any]]) -> Iterator[str]:
     cold, warm = ([line for line in lines if line["is_warm"] is kind] for kind in (False, True))
     for name, kind, key in (("cold", cold, "running"), ("warm", warm, "running"), ("exact", cold, "exact")):
         peaks = [max(line[key]) for line in kind]

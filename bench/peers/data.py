@@ -98,7 +98,8 @@ def cifar10(data: Path) -> Samples:
 def cifar10_labels(data: Path, name: str) -> npt.NDArray[np.int64]:
     """Return one of CIFAR-10N's label sets: "clean", "random1" or "worse", in CIFAR-10's order."""
     with np.load(data / "cifar10/human_labels.npz") as labels:
-        return labels[name].astype(np.int64)
+        chosen: npt.NDArray[np.int64] = labels[name].astype(np.int64)
+    return chosen
 
 
 def _pixels(encoded: bytes, side: int) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,8 @@ from models.configuration.training_config import TrainingConfig
 from models.inputs import standardisation
 from models.inputs.batches import batch_bounds, place
 from models.inputs.shuffling import Shuffling
-from models.kinds.trained_kinds import Preparation, find_trained_kind
+from models.kinds.preparation import Preparation
+from models.kinds.trained_kinds import find_trained_kind
 from models.training.learner import Learner, learning_rate
 
 OnBatch = Callable[[Tensor, Tensor, Tensor], None]

@@ -28,7 +28,8 @@ class Task:
     @property
     def is_error(self) -> npt.NDArray[np.bool_]:
         """Which given labels are wrong [N]."""
-        return self.given_N != self.true_N
+        is_error_N: npt.NDArray[np.bool_] = self.given_N != self.true_N
+        return is_error_N
 
 
 Load = Callable[[Path], Samples]

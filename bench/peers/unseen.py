@@ -104,7 +104,8 @@ def _beginner(
 def _drawn(probabilities_NK: npt.NDArray[Any], random: np.random.Generator) -> npt.NDArray[np.int64]:
     """Draw one class [N] from each row."""
     above_NK = probabilities_NK.cumsum(1)[:, :-1] < random.random((len(probabilities_NK), 1))
-    return above_NK.sum(1).astype(np.int64)
+    drawn_N: npt.NDArray[np.int64] = above_NK.sum(1).astype(np.int64)
+    return drawn_N
 
 
 UNSEEN: Mapping[str, Make] = {

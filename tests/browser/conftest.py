@@ -93,6 +93,6 @@ def page(browser: Browser, stack: LocalStack, complaints: list[str]) -> Iterator
 def watched(page: Page, complaints: list[str]) -> Page:
     """Gather errors on the console and scripts that fail."""
     page.set_default_timeout(WAIT_MILLISECONDS)
-    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    page.on("console", lambda message: complaints.extend([message.text] if message.type == "error" else []))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return page

@@ -45,7 +45,7 @@ def test_upload_audit_and_review_thirty_samples_by_keyboard(
     page.get_by_role("link", name="Review the suspects").click()
     audit = page.url.split("/")[-2]
     page.locator("#one").wait_for()
-    said = {}
+    said: dict[str, tuple[str, str | None]] = {}
     for number in range(REVIEWED):
         said |= _say(page, number)
     page.wait_for_function(NOTHING_WAITS)
@@ -109,7 +109,7 @@ def test_a_broken_upload_goes_on_when_the_same_file_is_dropped_again(
 
 
 def _is_patch(route: Route) -> bool:
-    return route.request.method == "PATCH"
+    return bool(route.request.method == "PATCH")
 
 
 def test_undo_goes_back_step_by_step(page: Page, audited: tuple[str, str], stack: LocalStack) -> None:

@@ -58,7 +58,9 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         session.add(Review(dataset_id=dataset.id, position=3, verdict=Verdict.KEEP, reviewer="somebody"))
         upload = Upload(dataset_id=dataset.id, expires_at=datetime.now(UTC) + timedelta(days=1), **UPLOAD)
         session.add(upload)
-        webhook = webhook_service.create(session, url="https://hook.example/", events=["audit.succeeded"])
+        webhook = webhook_service.create(
+            session, url="https://hook.example/", events=[webhook_service.Event.SUCCEEDED]
+        )
         session.flush()
         delivery = webhook_service.test(session, webhook)
         session.flush()

@@ -41,7 +41,7 @@ class Host:
             "LIMIT_AUDIT_PORT": "1",
             "RUNTIMES": runtimes,
         }
-        command = [self.folder / "deploy/preflight", *arguments]
+        command = [str(self.folder / "deploy/preflight"), *map(str, arguments)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert not done.stderr
         return done.returncode, done.stdout

@@ -88,8 +88,9 @@ class Remote:
         try:
             yield
         finally:
-            for each in (*psutil.Process(process.pid).children(recursive=True), process):
-                each.kill()
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
             process.wait()
 
 

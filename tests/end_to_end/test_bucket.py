@@ -5,6 +5,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -25,7 +26,7 @@ OTHER_HOSTS = ("worker-cpu", "worker-train")
 CLASSES, PER_CLASS = 4, 40
 ROWS, COLUMNS = 12_000, 2_000
 PACK_BYTES, PIECE_BYTES = ROWS * COLUMNS * 4, 2**23
-QUICK = {"method": "limit_g", "epochs": 2, "seed": 1}
+QUICK: dict[str, Any] = {"method": "limit_g", "epochs": 2, "seed": 1}
 
 
 @pytest.fixture(scope="module")

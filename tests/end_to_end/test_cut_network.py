@@ -31,7 +31,7 @@ QUICK = {
     "LIMIT_AUDIT_CHECKPOINT_SECONDS": "0",
     "OMP_NUM_THREADS": "1",
 }
-SMALL = {"method": "limit_g", "network": "mnist_cnn", "input_size": 28}
+SMALL: dict[str, Any] = {"method": "limit_g", "network": "mnist_cnn", "input_size": 28}
 WAIT_SECONDS = patience.scale(280)
 
 

@@ -55,8 +55,10 @@ def joined(stack: LocalStack, tmp_path: Path) -> Iterator[subprocess.Popen[bytes
             start_new_session=True,
         )
     yield worker
-    for process in (worker, *_tree(worker.pid)):
-        process.kill()
+    children = _tree(worker.pid)
+    worker.kill()
+    for child in children:
+        child.kill()
     worker.wait()
 
 
@@ -82,7 +84,13 @@ def test_runs_spread_over_workers_and_a_lost_one_s_run_is_finished_by_another(
     file = write_digits_zip(tmp_path / "digits.zip", per_class=60, classes=5)
     with Client(stack.url) as client:
         dataset = client.upload(file, name="digits", progress=False).wait(progress=False)
-        asked = {"repeats": 3, "epochs": 60, "method": "limit_g", "network": "mnist_cnn", "input_size": 28}
+        asked: dict[str, Any] = {
+            "repeats": 3,
+            "epochs": 60,
+            "method": "limit_g",
+            "network": "mnist_cnn",
+            "input_size": 28,
+        }
         audit_id = dataset.audit(**asked).id
 
         def both_train(runs: list[dict[str, Any]]) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from tests import patience
 from tests.builders.pictures import write_digits_zip
 
 PER_CLASS, CLASSES, PLANTED = 60, 5, 30
-QUICK = {"method": "limit_g", "network": "mnist_cnn", "epochs": 12, "seed": 1}
+QUICK: dict[str, Any] = {"method": "limit_g", "network": "mnist_cnn", "epochs": 12, "seed": 1}
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -96,12 +97,14 @@ def test_an_audit_shows_progress_epochs_and_a_provisional_ranking(client: Client
     assert ended["runs"][0]["status"] == "cancelled"
 
 
-def poll(client: Client, audit_id: str, until: object, seconds: float = 90) -> dict[str, object]:
+def poll(
+    client: Client, audit_id: str, until: Callable[[dict[str, Any]], object], seconds: float = 90
+) -> dict[str, Any]:
     deadline = time.monotonic() + patience.scale(seconds)
     while time.monotonic() < deadline:
-        answer = client.get(f"/v1/audits/{audit_id}")
-        if until(answer):  # type: ignore[operator]
-            return answer  # type: ignore[no-any-return]
+        answer: dict[str, Any] = client.get(f"/v1/audits/{audit_id}")
+        if until(answer):
+            return answer
         time.sleep(0.05)
     raise AssertionError(f"not within {seconds} seconds: {answer}")
 
@@ -114,7 +117,7 @@ def zip_of(**members: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def npz_of(**arrays: np.ndarray) -> bytes:
+def npz_of(**arrays: Any) -> bytes:  # noqa: ANN401 - passed on as they are
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()

@@ -4,12 +4,13 @@ from typing import Any
 
 import torch
 
+from models.training import ranks
 from worker.processes.gpu import app
 from worker.train import training_job
 
 __all__ = ["app"]
 LARGEST = 32
-_train = training_job.train_on
+_train = ranks.train_on
 
 
 def _short_of_memory(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as the function it stands for
@@ -18,4 +19,4 @@ def _short_of_memory(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as
     return _train(*arguments, **named)
 
 
-training_job.train_on = _short_of_memory
+vars(training_job)["train_on"] = _short_of_memory

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def killed_every_time(world: World) -> str:
     """Kill whoever takes the run, before it gets anywhere, until the service gives up."""
     audit = world.audit(epochs=2000)
     for attempt in (1, 2, 3):
-        world.until(lambda n=attempt: _attempt(world, audit) >= n or None, f"attempt {attempt}")
+        world.until(partial(_has_reached, world, audit, attempt), f"attempt {attempt}")
         with world.locked("run_epochs"):
             world.kill_and_restart("worker-train")
             world.until(lambda: None if _held(world, audit) else True, "a lapsed lease")
@@ -52,6 +53,10 @@ def killed_every_time(world: World) -> str:
 
 def _attempt(world: World, audit: str) -> int:
     return int(world.read(audit)["runs"][0]["attempt"])
+
+
+def _has_reached(world: World, audit: str, attempt: int) -> bool | None:
+    return _attempt(world, audit) >= attempt or None
 
 
 def _held(world: World, audit: str) -> bool:

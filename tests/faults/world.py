@@ -42,7 +42,7 @@ OVERRIDES = {
     "LIMIT_AUDIT_UPLOAD_SAVE_BYTES": "1048576",
     "OMP_NUM_THREADS": "1",
 }
-SMALL = {"method": "limit_g", "network": "mlp", "batch_size": 64, "seed": 7}
+SMALL: Json = {"method": "limit_g", "network": "mlp", "batch_size": 64, "seed": 7}
 EPOCHS = 60
 WAIT_SECONDS = patience.scale(150)
 PARTS = ("redis", "api", "worker-cpu", "worker-train", "beat")
@@ -243,7 +243,7 @@ class World:
 
         def waits() -> bool | None:
             with self.engine.connect() as connection:
-                return connection.scalar(query, {"table": table})
+                return bool(connection.scalar(query, {"table": table})) or None
 
         self.until(waits, f"somebody waiting for {table}")
 

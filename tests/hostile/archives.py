@@ -8,8 +8,12 @@ import struct
 import tarfile
 import warnings
 import zipfile
+from collections.abc import Callable
+from functools import partial
 
 from tests.hostile.catalogue import BOMB, Files, good_members, hostile, zipped
+
+Compress = Callable[[bytes], bytes]
 
 MOST_MEMBERS = 5_000
 ELSEWHERE = "tmp/limit-audit-hostile-was-here"
@@ -23,8 +27,15 @@ NAMES = {
     "control characters": "cat/\x1b[31m\r\n.png",
     "right-to-left override": "cat/\u202egnp.exe",
 }
+
+
+def zip_with(member: str) -> Files:
+    """Return a zip in which one more member has this name."""
+    return {"a.zip": zipped(good_members() | {member: b"x"})}
+
+
 for label, member in NAMES.items():
-    hostile(f"zip: {label}")(lambda member=member: {"a.zip": zipped(good_members() | {member: b"x"})})
+    hostile(f"zip: {label}")(partial(zip_with, member))
 
 
 def patched(data: bytes, name: bytes, at: int, value: int, form: str = "<I") -> bytes:
@@ -33,6 +44,11 @@ def patched(data: bytes, name: bytes, at: int, value: int, form: str = "<I") -> 
     entry = data.index(name, data.index(b"PK\x01\x02")) - 46
     struct.pack_into(form, changed, entry + at, value)
     return bytes(changed)
+
+
+def lying_zip(at: int, value: int, form: str) -> Files:
+    """Return a zip whose directory says something else of one member."""
+    return {"a.zip": patched(zipped(good_members()), b"cat/4.png", at, value, form)}
 
 
 for label, (at, value, form) in {
@@ -45,11 +61,7 @@ for label, (at, value, form) in {
     "encrypted": (8, 1, "<H"),
     "is a device": (38, 0o060666 << 16, "<I"),
 }.items():
-    hostile(f"zip: lies about {label}")(
-        lambda at=at, value=value, form=form: {
-            "a.zip": patched(zipped(good_members()), b"cat/4.png", at, value, form)
-        }
-    )
+    hostile(f"zip: lies about {label}")(partial(lying_zip, at, value, form))
 
 
 @hostile("zip: NUL in a name")
@@ -143,10 +155,14 @@ def zip64() -> Files:
     return {"a.zip": data[:end] + record + locator + last}
 
 
+def cut_zip(kept: float) -> Files:
+    """Return this share of a zip, from its beginning."""
+    data = zipped(good_members())
+    return {"a.zip": data[: int(len(data) * kept)]}
+
+
 for label, kept in {"cut in half": 0.5, "without its last byte": 0.9999}.items():
-    hostile(f"zip: {label}")(
-        lambda kept=kept: {"a.zip": (data := zipped(good_members()))[: int(len(data) * kept)]}
-    )
+    hostile(f"zip: {label}")(partial(cut_zip, kept))
 
 
 def tarred(*entries: tuple[tarfile.TarInfo, bytes], mode: str = "w") -> bytes:
@@ -166,9 +182,14 @@ def _entry(name: str, data: bytes) -> tuple[tarfile.TarInfo, io.BytesIO]:
     return entry, io.BytesIO(data)
 
 
+def tar_with(member: str) -> Files:
+    """Return a tar in which one more member has this name."""
+    return {"a.tar": tarred((_entry(member, b"x")[0], b"x"))}
+
+
 for label, member in NAMES.items():
     if "60,000" not in label:
-        hostile(f"tar: {label}")(lambda member=member: {"a.tar": tarred((_entry(member, b"x")[0], b"x"))})
+        hostile(f"tar: {label}")(partial(tar_with, member))
 
 
 for label, kind in {
@@ -210,18 +231,24 @@ def pax() -> Files:
     return {"a.tar": entry.tobuf(tarfile.USTAR_FORMAT) + b"30 path=" + b"x" * 100_000}
 
 
-for label, compress in {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}.items():
+def cut_tar(compress: Compress, suffix: str) -> Files:
+    """Return a compressed tar without its end."""
+    return {f"a.tar.{suffix}": compress(tarred())[:-40]}
+
+
+COMPRESSIONS: dict[str, Compress] = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
+for label, compress in COMPRESSIONS.items():
     suffix = {"gzip": "gz", "bzip2": "bz2", "xz": "xz"}[label]
     bare = tarfile.TarInfo("cat/bomb.png")
     bare.size = BOMB
 
     @hostile(f"{label}: bomb")
-    def compressed_bomb(compress=compress, suffix: str = suffix, bare: tarfile.TarInfo = bare) -> Files:  # type: ignore[no-untyped-def] # noqa: ANN001
+    def compressed_bomb(
+        compress: Compress = compress, suffix: str = suffix, bare: tarfile.TarInfo = bare
+    ) -> Files:
         return {f"a.tar.{suffix}": compress(tarred((bare, bytes(BOMB))))}
 
-    hostile(f"{label}: cut off")(
-        lambda compress=compress, suffix=suffix: {f"a.tar.{suffix}": compress(tarred())[:-40]}
-    )
+    hostile(f"{label}: cut off")(partial(cut_tar, compress, suffix))
 
 
 @hostile("gzip: compressed a hundred times")

@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import struct
+from functools import partial
 
 import numpy as np
 
@@ -41,6 +42,11 @@ def with_x(array: bytes) -> Files:
     return {"a.npz": zipped({"x.npy": array, "y.npy": buffer.getvalue()})}
 
 
+def with_header(header: str) -> Files:
+    """Return an archive whose array has this header."""
+    return with_x(npy(header, bytes(1000)))
+
+
 for label, header in {
     "shape of a tebibyte": "{'descr': '|u1', 'fortran_order': False, 'shape': (1099511627776, 8, 8), }",
     "shape beyond 64 bits": "{'descr': '|u1', 'fortran_order': False, 'shape': (18446744073709551616, 8), }",
@@ -51,7 +57,7 @@ for label, header in {
     "dtype of a gibibyte": "{'descr': '|V1073741824', 'fortran_order': False, 'shape': (30,), }",
     "header that is no dictionary": "[1, 2, 3]",
 }.items():
-    hostile(f"npz: {label}")(lambda header=header: with_x(npy(header, bytes(1000))))
+    hostile(f"npz: {label}")(partial(with_header, header))
 
 hostile("npz: header longer than the file")(lambda: with_x(npy("{", length=65_535)))
 hostile("npz: deeply nested header")(lambda: with_x(npy("(" * 100 + ")" * 10)))

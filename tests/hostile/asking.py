@@ -19,7 +19,7 @@ def empty_dataset(client: httpx.Client) -> str:
     return str(client.post("/v1/datasets", json={"name": "hostile"}).json()["id"])
 
 
-def putting(name: str, content: bytes = b"x", **headers: str) -> Ask:
+def putting(name: str, content: bytes = b"x", headers: dict[str, str] | None = None) -> Ask:
     """Put a file under a name as it stands in the address."""
     return lambda client, _: client.put(
         f"/v1/datasets/{empty_dataset(client)}/files/{name}", content=content, headers=headers
@@ -69,7 +69,7 @@ for label, name in {
     ASKED[f"request: a file name {label}"] = putting(name)
 ASKED |= {
     "request: no byte in a file": putting("a.zip", b""),
-    "request: a wrong digest": putting("a.zip", **{"Content-Digest": "sha-256=:AAAA:"}),
+    "request: a wrong digest": putting("a.zip", headers={"Content-Digest": "sha-256=:AAAA:"}),
     "request: json nested a hundred thousand deep": posting(b"[" * 100_000 + b"]" * 100_000),
     "request: json of two megabytes": posting(b'{"name": "' + b"x" * 2_000_000 + b'"}'),
     "request: json with half a character": posting(b'{"name": "\\ud800"}'),

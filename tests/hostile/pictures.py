@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -28,7 +29,7 @@ for label, data in {
     "ppm of huge sides": b"P6 99999 99999 255\n" + bytes(100),
     "tiff that is a loop": b"II*\0\x08\0\0\0\x01\0\0\x01\x04\0\x01\0\0\0\x08\0\0\0\x08\0\0\0",
 }.items():
-    hostile(f"picture: {label}")(lambda data=data: with_picture(data))
+    hostile(f"picture: {label}")(partial(with_picture, data))
 
 
 @hostile("picture: png with a bomb in its text")

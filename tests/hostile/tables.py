@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -92,6 +93,13 @@ def _nested(depth: int) -> pa.Array:
 
 ROWS = b"".join(b"%d,%d,%s\n" % (n, n * 7 % 5, b"xy"[n % 2 : n % 2 + 1]) for n in range(30))
 HEAD = b"a,b,label\n"
+
+
+def csv_of(text: bytes) -> Files:
+    """Return a table as it is uploaded."""
+    return {"a.csv": text}
+
+
 for name, text in {
     "seventy thousand columns": b",".join(b"c%d" % n for n in range(70_000)) + b",label\n",
     "a field of twenty megabytes": HEAD + b'1,2,"' + b"x" * BOMB + b'"\n' + ROWS,
@@ -112,7 +120,7 @@ for name, text in {
     "class names of a megabyte": HEAD
     + b"".join(b"1,2,%s\n" % (b"xy"[n % 2 : n % 2 + 1] * MEBIBYTE) for n in range(12)),
 }.items():
-    hostile(f"csv: {name}")(lambda text=text: {"a.csv": text})
+    hostile(f"csv: {name}")(partial(csv_of, text))
 
 
 def manifest(rows: str, name: str = "metadata.csv") -> Files:
@@ -122,6 +130,13 @@ def manifest(rows: str, name: str = "metadata.csv") -> Files:
 
 
 GOOD = "".join(f"{n}.png,{n % 2}\n" for n in range(COUNT))
+
+
+def manifest_with(row: str) -> Files:
+    """Return a zip of pictures whose table has one more row."""
+    return manifest("file_name,label\n" + GOOD + row)
+
+
 for name, row in {
     "a path of the server": "/etc/passwd,1\n",
     "a path above": "../../../../etc/passwd,1\n",
@@ -131,7 +146,7 @@ for name, row in {
     "a name of a megabyte": "x" * MEBIBYTE + ".png,1\n",
     "a command as a name": f"$(touch {MARK}).png,1\n",
 }.items():
-    hostile(f"manifest: {name}")(lambda row=row: manifest("file_name,label\n" + GOOD + row))
+    hostile(f"manifest: {name}")(partial(manifest_with, row))
 hostile("manifest: no column of files")(lambda: manifest("name,label\n" + GOOD))
 hostile("manifest: a table alone")(lambda: {"a.zip": zipped({"metadata.csv": b"file_name,label\n0.png,1\n"})})
 hostile("manifest: lines of json nested ten thousand deep")(

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pyarrow import csv
 from sqlalchemy import event, text
 from starlette.types import ASGIApp, Message
 
@@ -29,7 +30,7 @@ from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, RunStatus, Sample, Score
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 from worker.finish.finishing_job import finish
-from worker.jobs import bulk_copy, signal_files
+from worker.jobs import signal_files
 from worker.jobs.bulk_copy import update_statistics
 
 Count = Callable[[Callable[[], object]], int]
@@ -131,7 +132,7 @@ def test_a_page_calls_few_functions(api: TestClient, audit: Audit, monkeypatch: 
         anyio.run(ask)
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
     assert called.total() < MOST_CALLS, called.most_common(20)
 
 
@@ -146,7 +147,13 @@ async def _answered(app: ASGIApp, path: str) -> None:
         sent.append(message)
 
     headers = [(b"host", b"127.0.0.1")]
-    scope = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "headers": headers}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "headers": headers,
+    }
     scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": ""}
     await app({**scope, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}, receive, send)
     assert sent[0]["status"] == 200
@@ -252,14 +259,14 @@ def test_finishing_sends_as_many_statements_for_many_samples_as_for_few_and_few_
 ) -> None:
     few, many = (trained(database, storage, samples) for samples in (30, 900))
     copied: list[tuple[int, int]] = []
-    write = bulk_copy.csv.write_csv
+    write = csv.write_csv
 
     def counting(rows: pa.RecordBatch | pa.Table, block: Any, options: object) -> None:  # noqa: ANN401
         write(rows, block, options)
         if isinstance(rows, pa.RecordBatch):  # of COPY; the files are written from whole tables
             copied.append((len(rows), block.tell()))
 
-    monkeypatch.setattr(bulk_copy.csv, "write_csv", counting)
+    monkeypatch.setattr(csv, "write_csv", counting)
     statements_of_few = counted(lambda: finish(database, storage, few.id))
     copied.clear()
     assert counted(lambda: finish(database, storage, many.id)) == statements_of_few

@@ -65,7 +65,8 @@ def waits_of_epochs(samples: int) -> list[int]:
 
         labels = np.arange(samples) % 3
         train(points, labels, class_count=3, config=configuration(points), on_progress=note)
-    return np.diff(at_end).tolist()
+    counts: list[int] = np.diff(at_end).tolist()
+    return counts
 
 
 def test_an_epoch_waits_for_the_device_a_few_times_however_many_its_steps(

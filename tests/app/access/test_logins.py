@@ -1,6 +1,5 @@
 """A browser's cookie: made from a key, useless with it, and never for another site's page."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -27,7 +26,7 @@ def key(database: Database) -> tuple[UUID, str]:
 
 
 @pytest.fixture
-def browser(api: TestClient, chosen: Settings, key: tuple[UUID, str]) -> Iterator[TestClient]:
+def browser(api: TestClient, chosen: Settings, key: tuple[UUID, str]) -> TestClient:
     with_keys = chosen.model_copy(update={"authentication": "keys"})
     api.app.dependency_overrides[get_settings] = lambda: with_keys  # type: ignore[attr-defined]
     api.follow_redirects = False

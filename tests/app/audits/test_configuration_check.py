@@ -112,7 +112,8 @@ def test_what_only_some_devices_train_is_accepted_unless_the_others_are_asked_fo
 
 @pytest.mark.parametrize("name", [name for name, facts in FIELDS.items() if facts.most is not None])
 def test_the_api_and_the_worker_have_the_same_ranges(name: str) -> None:
-    facts, fitting = FIELDS[name], {"epochs": 10_000} if name == "warm_up_epochs" else {}
+    facts = FIELDS[name]
+    fitting: Json = {"epochs": 10_000} if name == "warm_up_epochs" else {}
     fitting |= {"validation_fraction": 0.1} if name == "patience" else {}
     fitting |= {"input_size": None} if name == "input_size" else {}
     step = 1 if facts.is_whole else 1e-3
@@ -212,7 +213,8 @@ def values(name: str) -> st.SearchStrategy[Any]:
         return st.sampled_from(facts.choices)
     if facts.most is None:
         return st.booleans()
-    return st.sampled_from(NUMBERS.get(name) or [facts.least, facts.most])
+    ends: list[float | None] = [facts.least, facts.most]
+    return st.sampled_from(NUMBERS.get(name) or ends)
 
 
 def some(least: int, most: int) -> st.SearchStrategy[Json]:

@@ -10,7 +10,7 @@ from app.cli.root import cli
 from app.exports.registry import EXPORTS
 
 if TYPE_CHECKING:
-    from click import Command
+    from typer._click.core import Command
 
 # They print a sentence, a secret or nothing, or write a file.
 PRINT_NO_DATA = {

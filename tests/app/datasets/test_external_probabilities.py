@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -26,7 +27,7 @@ ROWS = np.full((12, 3), 0.1, dtype=np.float32)
 ROWS[np.arange(12), (np.arange(12) + (np.arange(12) >= 10)) % 3] = 0.8  # the last two are given wrongly
 
 
-def npz(**arrays: np.ndarray) -> bytes:
+def npz(**arrays: Any) -> bytes:  # noqa: ANN401 - passed on as they are
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -39,7 +40,7 @@ def begin(api: TestClient, dataset_id: str, size: int = len(BODY), **values: str
 
 
 def begun(api: TestClient, dataset_id: str, **values: str) -> str:
-    answer = begin(api, dataset_id, **values)
+    answer = begin(api, dataset_id, len(BODY), **values)
     assert answer.status_code == 201, answer.text
     return str(answer.headers["location"])
 
@@ -114,7 +115,9 @@ def test_another_offset_is_refused_with_the_right_one(api: TestClient) -> None:
 
 def cut_off(api: TestClient, url: str, body: bytes, **headers: str) -> int:
     """PATCH a body whose connection closes before its end; return the status nobody is left to read."""
-    received = iter([{"type": "http.request", "body": body, "more_body": True}, {"type": "http.disconnect"}])
+    received: Iterator[dict[str, object]] = iter(
+        [{"type": "http.request", "body": body, "more_body": True}, {"type": "http.disconnect"}]
+    )
     statuses: list[int] = []
 
     async def receive() -> dict[str, object]:

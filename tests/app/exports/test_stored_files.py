@@ -14,7 +14,7 @@ from app.infra.storage import Storage
 class Remote(Storage):
     """A storage whose files can only be read range by range."""
 
-    is_local = False  # type: ignore[assignment]
+    is_local = False
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_a_broken_stream_goes_on_where_it_ended(api: TestClient, database: Datab
 def test_changes_arrive_while_the_audit_runs(
     database: Database, audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
+    seen: list[int] = []
 
     async def turn(_: float) -> None:
         """Stand in for the pause: something happens between two looks."""
@@ -94,7 +94,7 @@ def test_changes_arrive_while_the_audit_runs(
         elif len(seen) == 2:
             end(database, audit.id, AuditStatus.CANCELLED)
 
-    monkeypatch.setattr(event_routes.asyncio, "sleep", turn)
+    monkeypatch.setattr(asyncio, "sleep", turn)
     lines = "".join(collect(event_routes.follow(database, audit.id, {})))
     assert [event[:2] for event in read(iter(lines.split("\n")))] == [
         ("audit", "0:0"),
@@ -120,7 +120,7 @@ def test_a_stream_of_an_audit_that_is_deleted_ends(
         with database.transaction() as session:
             session.execute(delete(Audit).where(Audit.id == audit.id))
 
-    monkeypatch.setattr(event_routes.asyncio, "sleep", turn)
+    monkeypatch.setattr(asyncio, "sleep", turn)
     assert len(collect(event_routes.follow(database, audit.id, {}))) == 1
 
 

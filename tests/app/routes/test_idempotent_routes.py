@@ -100,7 +100,7 @@ def test_at_the_same_time_one_of_them_works_and_all_get_its_answer(
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ü"])
 def test_odd_keys_are_refused(api: TestClient, key: str) -> None:
-    answer = api.post("/v1/datasets", json={"name": "a"}, headers={"Idempotency-Key": key.encode("latin-1")})
+    answer = api.post("/v1/datasets", json={"name": "a"}, headers={b"Idempotency-Key": key.encode("latin-1")})
     assert answer.status_code == 422
 
 

@@ -1,7 +1,6 @@
 """What every request meets: keys, loopback, errors as problem+json, limits, the description."""
 
 import base64
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -24,7 +23,7 @@ def client_of(api: TestClient, *, host: str = "127.0.0.1", base_url: str = "http
 
 
 @pytest.fixture
-def guarded(api: TestClient, chosen: Settings) -> Iterator[TestClient]:
+def guarded(api: TestClient, chosen: Settings) -> TestClient:
     with_keys = chosen.model_copy(update={"authentication": "keys"})
     api.app.dependency_overrides[get_settings] = lambda: with_keys  # type: ignore[attr-defined]
     return api

@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -160,7 +159,7 @@ def test_an_audit_without_a_result_shows_its_progress(
 
 
 @pytest.fixture
-def guarded(api: TestClient, chosen: Settings) -> Iterator[TestClient]:
+def guarded(api: TestClient, chosen: Settings) -> TestClient:
     with_keys = chosen.model_copy(update={"authentication": "keys"})
     api.app.dependency_overrides[get_settings] = lambda: with_keys  # type: ignore[attr-defined]
     return api

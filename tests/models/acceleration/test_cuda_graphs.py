@@ -52,13 +52,18 @@ class _Graph:
 def recordings(monkeypatch: pytest.MonkeyPatch) -> list[_Graph]:
     """Have CUDA's part done by stand-ins; return the graphs as they are made."""
     made: list[_Graph] = []
+
+    def make_graph() -> _Graph:
+        made.append(_Graph())
+        return made[-1]
+
     stream = SimpleNamespace(wait_stream=lambda _: None)
     cuda = SimpleNamespace(
         Stream=lambda _: stream,
         current_stream=lambda _: stream,
         stream=nullcontext,
         graph_pool_handle=lambda: None,
-        CUDAGraph=lambda: made.append(_Graph()) or made[-1],
+        CUDAGraph=make_graph,
         graph=lambda *_, **__: nullcontext(),
     )
     monkeypatch.setattr(cuda_graphs, "torch", SimpleNamespace(cuda=cuda))
@@ -77,6 +82,7 @@ def test_each_size_is_recorded_by_itself_after_some_steps(recordings: list[_Grap
         size = 5 + number % 2
         batch = torch.full((size, 2), float(number)), torch.full((size,), number)
         said = replayed.do(step, *batch, True)  # noqa: FBT003
+        assert isinstance(said[0], torch.Tensor)
         assert torch.equal(said[0], batch[0]), "a recording reads what this batch holds"
     assert [graph.replays for graph in recordings] == [2, 2]
     assert len(done) == 2 * (EAGER_STEPS + 1), "eager steps, and one of each size to record it"

@@ -97,10 +97,10 @@ def test_two_processes_give_the_numbers_of_one(problem: Problem) -> None:
     assert together.features_NW is not None
     assert alone.features_NW is not None
     assert np.allclose(together.features_NW, alone.features_NW, atol=0.02)
-    for ours, theirs in zip(together_watched.records, alone_watched.records, strict=True):
-        assert ours.classifier_loss == pytest.approx(theirs.classifier_loss, rel=1e-4)
-        assert ours.predictor_loss == pytest.approx(theirs.predictor_loss, rel=1e-4)
-        assert ours.accuracy == theirs.accuracy
+    for record, expected in zip(together_watched.records, alone_watched.records, strict=True):
+        assert record.classifier_loss == pytest.approx(expected.classifier_loss, rel=1e-4)
+        assert record.predictor_loss == pytest.approx(expected.predictor_loss, rel=1e-4)
+        assert record.accuracy == expected.accuracy
     first = together_watched.states[0]
     assert first["step"] == 1, "reported in the middle of an epoch, with what both processes had by then"
     assert_close(problem.train(2, resume=first), alone)

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ import torch
 from models.configuration import defaults
 from models.configuration.training_config import TrainingConfig, resolve
 
-DIGITS = {"shape": (8, 8, 1), "sample_count": 1_797, "class_count": 10, "device": "cpu"}
+DIGITS: dict[str, Any] = {"shape": (8, 8, 1), "sample_count": 1_797, "class_count": 10, "device": "cpu"}
 
 
 def digits(**requested: object) -> TrainingConfig:
@@ -105,7 +106,7 @@ def test_warm_up_leaves_an_epoch_for_the_classifier() -> None:
 
 
 def test_features_take_no_augmentation_or_image_network() -> None:
-    letter = {"shape": (16,), "sample_count": 20_000, "class_count": 26, "device": "cpu"}
+    letter: dict[str, Any] = {"shape": (16,), "sample_count": 20_000, "class_count": 26, "device": "cpu"}
     with pytest.raises(ValueError, match="does not take features"):
         resolve({"network": "mnist_cnn"}, **letter)
     with pytest.raises(ValueError, match="neither an input_size nor an augmentation"):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ COUNT = 4_000
 
 def told(
     *, agreement_ratio: float, with_classifier: bool = True, order_by: str = "average"
-) -> tuple[dict, np.ndarray, np.ndarray]:
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """Return evidence of ten even classes, the labels, of which a fifth is wrong, and which are."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 10, COUNT)
@@ -90,7 +92,9 @@ def test_without_a_classifier_the_distances_tell() -> None:
     assert found.error_count / COUNT == pytest.approx(expected.centre, abs=1e-3)
 
 
-def confused(*, agreement_ratio: float, reverse: int = 0, memorised: int = 0) -> tuple[dict, np.ndarray]:
+def confused(
+    *, agreement_ratio: float, reverse: int = 0, memorised: int = 0
+) -> tuple[dict[str, Any], np.ndarray]:
     """Return evidence and labels of three classes; many of 0 are labelled 1, `reverse` of 1 are labelled 0.
 
     No label has a margin, and the classifier takes every sample for what it is; the scoring network takes

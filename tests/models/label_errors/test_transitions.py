@@ -20,7 +20,8 @@ def labelled(
 def flattened(p: np.ndarray, sharpness: float) -> np.ndarray:
     """Return probabilities that come to p when they are sharpened."""
     powers = p ** (1 / sharpness)
-    return powers / powers.sum(1, keepdims=True)
+    shares: np.ndarray = powers / powers.sum(1, keepdims=True)
+    return shares
 
 
 def posterior_of(p: np.ndarray, labels: np.ndarray, *, classifier_weight: float) -> np.ndarray:

@@ -1,7 +1,11 @@
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from models.configuration.training_config import TrainingConfig
 from models.networks import architectures
 from models.networks.architectures import NetworkShape
 from models.networks.dropout import Dropout
@@ -47,7 +51,9 @@ def test_the_last_layer_may_lack_a_bias_and_keeps_its_weights() -> None:
     assert torch.equal(with_bias.output.weight, without.output.weight)
 
 
-def test_equation_8_takes_the_bias_from_the_classifier_only(blobs, configure) -> None:  # noqa: ANN001
+def test_equation_8_takes_the_bias_from_the_classifier_only(
+    blobs: tuple[np.ndarray, np.ndarray], configure: Callable[..., TrainingConfig]
+) -> None:
     config = configure(blobs[0], 3, method="soft_regularisation")
     learner = Learner(
         config, channels=4, class_count=3, device=torch.device("cpu"), generator=torch.Generator()
@@ -56,7 +62,9 @@ def test_equation_8_takes_the_bias_from_the_classifier_only(blobs, configure) ->
     assert isinstance(learner.predictor.output.bias, nn.Parameter)
 
 
-def test_weight_decay_is_adams_l2_penalty(blobs, configure) -> None:  # noqa: ANN001
+def test_weight_decay_is_adams_l2_penalty(
+    blobs: tuple[np.ndarray, np.ndarray], configure: Callable[..., TrainingConfig]
+) -> None:
     inputs, labels = torch.from_numpy(blobs[0]), torch.from_numpy(blobs[1])
     config = configure(blobs[0], 3, method="ce", weight_decay=0.1, learning_rate=0.01)
     learner = Learner(
@@ -65,6 +73,7 @@ def test_weight_decay_is_adams_l2_penalty(blobs, configure) -> None:  # noqa: AN
     weight = learner.classifier.output.weight
     before = weight.detach().clone()
     learner.step(inputs, labels, rate=0.01, trains_classifier=True)
+    assert weight.grad is not None
     # Adam's first step is the learning rate times the sign of the penalised gradient.
     expected = before - 0.01 * (weight.grad + 0.1 * before).sign()
     torch.testing.assert_close(weight.detach(), expected, atol=1e-4, rtol=0)

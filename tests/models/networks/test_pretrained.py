@@ -28,7 +28,7 @@ def test_features_are_what_the_head_would_take(name: str, tmp_path: Path) -> Non
     network = pretrained.load(name, file)
     done: list[int] = []
     found = pretrained.extract_features(PICTURES, network, side=64, device="cpu", on_batch=done.append)
-    assert (found.shape, found.dtype, done) == ((3, BACKBONES[name].width), np.float32, [3])
+    assert (found.shape, found.dtype, done) == ((3, BACKBONES[name].width), np.dtype(np.float32), [3])
     whole = get_model(name, weights=None).eval()
     whole.load_state_dict(torch.load(file, weights_only=True))
     head = whole.get_submodule(BACKBONES[name].head)

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,6 +106,6 @@ def test_generalisation_gap_by_hand() -> None:
         ({"bits": 0.0, "class_count": 1}, "The number of classes lies between 2"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments: dict[str, float], message: str) -> None:
+def test_impossible_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         least_error(**arguments)

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ SINGLE = ["ce", "ce_gn", "ce_ln", "mae", "fw", "dmi"]
 
 def softmax(logits: torch.Tensor) -> np.ndarray:
     powers = np.exp(logits.detach().numpy().astype(np.float64))
-    return powers / powers.sum(1, keepdims=True)
+    shares: np.ndarray = powers / powers.sum(1, keepdims=True)
+    return shares
 
 
 def evaluate(
@@ -31,7 +33,7 @@ def evaluate(
     transitions: torch.Tensor | None = TRANSITIONS,
     **numbers: object,
 ) -> Outcome:
-    config = {
+    config: dict[str, Any] = {
         "class_count": a.shape[1],
         "beta": 0.7,
         "sample_gradients": False,
@@ -49,7 +51,7 @@ def evaluate(
     return objective(outputs, torch.Generator().manual_seed(0))
 
 
-def gradient_at_logits(method: str, a: torch.Tensor = LOGITS, **given: object) -> np.ndarray:
+def gradient_at_logits(method: str, a: torch.Tensor = LOGITS, **given: Any) -> np.ndarray:  # noqa: ANN401 - passed on as they are
     leaf = a.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(evaluate(method, leaf, **given).classifier_loss, leaf)
     return gradient.numpy()
@@ -176,6 +178,7 @@ def test_soft_regularisation_by_hand() -> None:
         "soft_regularisation", a, torch.tensor([0]), b=a, z=torch.tensor([[3.0, 4.0]]), soft_lambda=0.1
     )
     assert result.classifier_loss.item() == pytest.approx(math.log(2) + 0.1 * 25 / 2, rel=1e-6)
+    assert result.predictor_loss is not None
     assert result.predictor_loss.item() == pytest.approx(0.1 * 25 / 2, rel=1e-6)
 
 
@@ -186,6 +189,7 @@ def test_soft_regularisation_descends_on_equation_8_in_both_networks() -> None:
     b.requires_grad_()
     a = z @ weight.T
     result = evaluate("soft_regularisation", a, b=b, z=z, beta=0.7, soft_lambda=0.3)
+    assert result.predictor_loss is not None
     ours = torch.autograd.grad(result.classifier_loss + result.predictor_loss, (z, b), retain_graph=True)
 
     # Eq. 8 from the weights' gradients themselves: g z^T and mu z^T as outer products, Frobenius norms.
@@ -214,7 +218,7 @@ def test_every_method_takes_two_classes_and_a_single_sample(method: str) -> None
     assert result.gradient_norm_B.shape == (1,)
 
 
-def predictor_gradient(method: str, **numbers: object) -> np.ndarray:
+def predictor_gradient(method: str, **numbers: Any) -> np.ndarray:  # noqa: ANN401 - passed on as they are
     b = LOGITS.flip(0).clone().requires_grad_()
     loss = evaluate(method, LOGITS, b=b, **numbers).predictor_loss
     assert loss is not None

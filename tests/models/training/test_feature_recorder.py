@@ -24,7 +24,7 @@ def test_too_many_features_are_projected_and_keep_their_distances() -> None:
     features = torch.randn(20, 2_048)
     kept = recorded(features, 256)
     assert kept is not None
-    assert (kept.shape, kept.dtype) == ((20, 256), np.float16)
+    assert (kept.shape, kept.dtype) == ((20, 256), np.dtype(np.float16))
     before, after = torch.pdist(features), torch.pdist(torch.from_numpy(kept).float())
     assert (after / before).numpy() == pytest.approx(1, abs=0.25)
 

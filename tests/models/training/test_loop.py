@@ -76,7 +76,9 @@ def test_cross_entropy_trains_one_network_and_judges_by_it(blobs: Samples, confi
     config = configure(points, 3, method="ce", epochs=8, signal_decay=0.0)
     result = train(points, labels, class_count=3, config=config, on_progress=seen.append)
     record = [progress.finished for progress in seen if progress.finished][-1]
-    assert record.predictor_loss is record.predictor_accuracy is record.predictor_predictions_N is None
+    assert record.predictor_loss is None
+    assert record.predictor_accuracy is None
+    assert record.predictor_predictions_N is None
     assert record.accuracy > 0.95
     assert np.array_equal(record.classifier_predictions_N, result.signals.top_labels_N3[:, 0])
     # ||g|| of cross-entropy is the distance itself.
@@ -225,6 +227,7 @@ def test_epochs_report_what_happened_in_them(blobs: Samples, configure: Configur
     assert [record.epoch for record in records] == [1, 2, 3, 4]
     for record in records:
         assert record.accuracy == (record.classifier_predictions_N == labels).mean()
+        assert record.predictor_predictions_N is not None
         assert record.predictor_accuracy == (record.predictor_predictions_N == labels).mean()
         assert record.validation_accuracy is None
         assert record.classifier_predictions_N.dtype == np.int64
@@ -277,7 +280,7 @@ def test_held_out_samples_choose_the_model_and_are_never_trained_on(
             states.append(progress.state())
 
     result = train(points, labels, class_count=3, config=config, on_progress=remember)
-    accuracies = [record.validation_accuracy for record in records]
+    accuracies = [record.validation_accuracy or 0.0 for record in records]
     best = int(np.argmax(accuracies))
     expected = states[best]["learner"]["networks"]
     assert all(torch.equal(expected[f"0.{name}"], tensor) for name, tensor in result.model_state.items())

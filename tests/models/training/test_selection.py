@@ -67,6 +67,7 @@ def test_the_transition_matrix_comes_from_the_parent_over_the_samples_trained_on
     config = configure(points, 3, method="fw", epochs=1)
     result = train(points, labels, class_count=3, config=config, initial_state=parent.model_state)
     expected = transition_matrix(torch.from_numpy(predicted(parent, points, 3)))
+    assert result.transition_KK is not None
     np.testing.assert_allclose(result.transition_KK, expected, atol=1e-6)
     assert parent.transition_KK is None
 

@@ -40,7 +40,8 @@ def outcome(logits: torch.Tensor, norms: tuple[float, float] = (0.1, 0.2)) -> Ou
 
 def softmax(logits: torch.Tensor) -> np.ndarray:
     powers = np.exp(logits.numpy().astype(np.float64))
-    return powers / powers.sum(1, keepdims=True)
+    shares: np.ndarray = powers / powers.sum(1, keepdims=True)
+    return shares
 
 
 def test_one_judgement_is_reported_as_it_is() -> None:

@@ -257,7 +257,8 @@ def test_a_cleaned_dataset_is_read_again_with_the_verdicts_and_nothing_else(
         return
     if name in {"idx", "cifar_binary", "npz_text", "npz_fortran", "parquet_features"}:
         # Keys are row numbers there, and rows have gone.
-        expected, found = ([entry[1:] for entry in entries] for entries in (expected, found))  # type: ignore[misc]
+        assert [entry[1:] for entry in found] == [entry[1:] for entry in expected]
+        return
     assert found == expected
 
 

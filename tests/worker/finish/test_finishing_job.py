@@ -2,6 +2,7 @@
 
 import csv
 import json
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -51,7 +52,8 @@ def test_an_audit_from_training_to_its_files(
     assert sum(done.summary["histogram"]["counts"]) == 120
     with database.transaction() as session:
         scores = session.scalars(select(Score).order_by(Score.rank)).all()
-    ranking = [score.score for score in scores]
+    ranking = [score.score for score in scores if score.score is not None]
+    assert len(ranking) == len(scores)
     assert ranking == sorted(ranking, reverse=True)
     assert [score.rank for score in scores] == list(range(1, 121))
     assert {score.position for score in scores} == set(range(120))
@@ -151,8 +153,11 @@ def test_signals_that_an_older_version_stored_are_still_read(
     now = signal_files.load(storage, folder)
     former = {"agreement_ratio": "competence", "error_posterior": "doubt"}
     assert set(former) <= set(now)
-    np.savez(folder / signal_files.SIGNALS, **{former.get(name, name): now[name] for name in now})
-    api.put(f"/v1/datasets/{digits.id}/truth", content=f"key,true_label\n{before[0]['key']},0\n")
+    arrays: dict[str, Any] = {former.get(name, name): now[name] for name in now}
+    np.savez(folder / signal_files.SIGNALS, **arrays)
+    api.put(f"/v1/datasets/{digits.id}/truth", content=f"key,true_label
+{before[0]['key']},0
+")
     report_again(database, storage, audit.id)
     after = list(csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines()))
     assert set(after[0]) - set(before[0]) == {"true_label", "is_error"}

@@ -5,7 +5,7 @@ import itertools
 import tarfile
 import zipfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -53,7 +53,7 @@ class Built:
 def build(tmp_path: Path) -> Callable[..., Built]:
     numbers = itertools.count()
 
-    def run(*files: Path, limits: IngestLimits | None = None, **options: str | int) -> Built:
+    def run(*files: Path, limits: IngestLimits | None = None, **options: Any) -> Built:  # noqa: ANN401 - passed on as they are
         destination = tmp_path / f"built-{next(numbers)}"
         destination.mkdir()
         ingested = build_pack(
@@ -110,7 +110,11 @@ def zip_of(tmp_path: Path) -> Callable[..., Path]:
 def tar_of(tmp_path: Path) -> Callable[..., Path]:
     numbers = itertools.count()
 
-    def run(members: Mapping[str, bytes], mode: str = "w", form: int = tarfile.GNU_FORMAT) -> Path:
+    def run(
+        members: Mapping[str, bytes],
+        mode: Literal["w", "w:gz", "w:bz2", "w:xz"] = "w",
+        form: int = tarfile.GNU_FORMAT,
+    ) -> Path:
         path = tmp_path / f"upload-{next(numbers)}.tar"
         with tarfile.open(path, mode, format=form) as archive:
             for name, data in members.items():

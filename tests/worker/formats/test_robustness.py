@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -49,7 +50,7 @@ def _manifest() -> bytes:
     return file.getvalue()
 
 
-def _tar(mode: str) -> bytes:
+def _tar(mode: Literal["w", "w:gz", "w:bz2", "w:xz"]) -> bytes:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode=mode) as archive:
         for row, pixels in enumerate(PICTURES):

@@ -4,15 +4,16 @@ import errno
 import gzip
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import patience
 from tests.builders.pictures import write_digits_zip
-from worker.ingest import reading_process
 from worker.ingest.pack_building import Ingested, IngestError, IngestLimits, IngestOptions
 from worker.ingest.reading_process import Bounds, read_in_child
 
@@ -47,7 +48,7 @@ def digits(tmp_path: Path) -> Path:
 
 def in_child(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Have the reader run this instead of itself."""
-    monkeypatch.setattr(reading_process.subprocess, "Popen", popen_of(code, reading_process.subprocess.Popen))
+    monkeypatch.setattr("worker.ingest.reading_process.subprocess.Popen", popen_of(code, subprocess.Popen))
 
 
 def popen_of(code: str, popen: type) -> Callable[..., object]:
@@ -86,7 +87,7 @@ def test_memory_is_bounded(digits: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("bounds", [{"seconds": 0.3}, {"silent_seconds": 0.3}])
 def test_time_is_bounded(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bounds: dict[str, float]
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bounds: dict[str, Any]
 ) -> None:
     in_child(monkeypatch, "import time; time.sleep(60)")
     started = time.monotonic()

@@ -133,7 +133,7 @@ def test_a_dataset_that_was_begun_and_given_up_is_deleted(
     with database.transaction() as session:
         session.execute(update(Dataset).values(created_at=long_ago))
         for file in dataset_service.list_files(session, [UUID(given_up)])[UUID(given_up)]:
-            file.uploaded_at = long_ago  # type: ignore[assignment]
+            file.uploaded_at = long_ago
     tidy(database, storage, chosen)
     with database.transaction() as session:
         left = {str(identifier) for identifier in session.scalars(select(Dataset.id))}
@@ -162,7 +162,8 @@ def test_a_body_that_vanishes_while_bodies_are_listed_does_not_keep_the_others(
         body.parent.mkdir(parents=True)
         body.write_bytes(b"x")
         os.utime(body, (time.time() - 86_400,) * 2)
-    vanished, stat = [], Path.stat
+    vanished: list[Path] = []
+    stat = Path.stat
 
     def vanish_first(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
         if path in bodies and not vanished:

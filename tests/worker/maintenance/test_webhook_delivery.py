@@ -159,7 +159,10 @@ def test_the_end_of_an_audit_arrives_signed(scene: Scene, receiver: Receiver) ->
 def test_the_specification_s_own_example_is_signed_as_it_says() -> None:
     secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", '{"test": 2432232314}'
     headers = webhook_service.sign_message(
-        "msg_p5jXN8AQM9LWM0D4loKWxJek", body, secret, at=datetime.fromtimestamp(1614265330, UTC)
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",  # type: ignore[arg-type]  # the example's id is no UUID
+        body,
+        secret,
+        at=datetime.fromtimestamp(1614265330, UTC),
     )
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 

@@ -64,7 +64,7 @@ def test_processors_train_with_as_many_threads_as_the_container_has_cores(
 ) -> None:
     monkeypatch.delenv(fleet.THREADS, raising=False)
     monkeypatch.setattr(fleet, "QUOTA", tmp_path / "cpu.max")
-    monkeypatch.setattr(fleet.os, "cpu_count", lambda: 16)
+    monkeypatch.setattr("worker.processes.fleet.os.cpu_count", lambda: 16)
     if quota is not None:
         (tmp_path / "cpu.max").write_text(quota)
     assert plan_members([])[0].environment[fleet.THREADS] == str(expected)

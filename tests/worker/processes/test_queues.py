@@ -75,7 +75,12 @@ def test_every_message_of_a_run_goes_to_its_queue(
     assert messages == [(Task.TRAIN, "train.gpu.80")]
     overdue(database, chosen)
     asked: list[str] = []
-    sweep(database, chosen, lambda queue: bool(asked.append(queue)))
+
+    def count(queue: str) -> int:
+        asked.append(queue)
+        return 0
+
+    sweep(database, chosen, count)
     assert asked == ["cpu", "train.gpu.80"]
     assert messages == 2 * [(Task.TRAIN, "train.gpu.80")], "sent again to the same queue"
     with database.transaction() as session:

@@ -92,7 +92,7 @@ def test_a_run_of_two_processes_that_is_handed_back_goes_on_with_one(  # noqa: P
     _, (run,) = plan_audit(database, digits, **STILL)
     with monkeypatch.context() as patch:
         stopping: list[bool] = []
-        patch.setattr(heartbeat.stopping, "is_set", lambda: bool(stopping))
+        patch.setattr("worker.jobs.heartbeat.stopping.is_set", lambda: bool(stopping))
         at_step(patch, 3, lambda: stopping.append(True))
         execute(database, storage, together, run.id)
     assert read_row(database, Run, run.id).status == RunStatus.QUEUED

@@ -16,8 +16,9 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus
+from models.training import ranks
 from tests.builders.stored_rows import store_audit, store_ready_dataset
-from worker.finish import finishing_job
+from worker.finish import finishing_job, ranking_files
 from worker.ingest.ingestion_job import ingest
 from worker.jobs.waiting import PAUSE_SECONDS, is_disk_full
 from worker.maintenance.sweep import sweep
@@ -67,7 +68,7 @@ def test_out_of_memory_is_answered_once_with_half_the_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     too_much = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-    monkeypatch.setattr("worker.train.training_job.train_on", failing(training_job.train_on, too_much))
+    monkeypatch.setattr("worker.train.training_job.train_on", failing(ranks.train_on, too_much))
     training_job.execute(database, storage, chosen, run.id)
     done = read(database, run)
     assert done.status == RunStatus.SUCCEEDED, done.error
@@ -81,9 +82,7 @@ def test_out_of_memory_again_fails_the_run_with_the_reason(
     database: Database, storage: Storage, chosen: Settings, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     too_much = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-    monkeypatch.setattr(
-        "worker.train.training_job.train_on", failing(training_job.train_on, too_much, too_much)
-    )
+    monkeypatch.setattr("worker.train.training_job.train_on", failing(ranks.train_on, too_much, too_much))
     training_job.execute(database, storage, chosen, run.id)
     failed = read(database, run)
     assert failed.status == RunStatus.FAILED
@@ -146,7 +145,7 @@ def test_an_audit_waits_for_space_to_be_finished(
 ) -> None:
     training_job.execute(database, storage, chosen, run.id)
     full = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr("worker.finish.ranking_files.write", failing(finishing_job.ranking_files.write, full))
+    monkeypatch.setattr("worker.finish.ranking_files.write", failing(ranking_files.write, full))
     for status, code in ((AuditStatus.RUNNING, "disk_full"), (AuditStatus.SUCCEEDED, None)):
         finishing_job.finish(database, storage, run.audit_id)
         with database.transaction() as session:

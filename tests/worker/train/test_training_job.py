@@ -68,7 +68,7 @@ def test_a_run_handed_back_goes_on_with_the_same_numbers(
     execute(database, storage, chosen, whole_run.id)
     audit, (run,) = plan_audit(database, digits, epochs=5)
     asked = iter([False] * 3)
-    monkeypatch.setattr(heartbeat.stopping, "is_set", lambda: next(asked, True))
+    monkeypatch.setattr("worker.jobs.heartbeat.stopping.is_set", lambda: next(asked, True))
     execute(database, storage, chosen, run.id)
     back = read_row(database, Run, run.id)
     assert (back.status, back.lease_until) == (RunStatus.QUEUED, None)

@@ -66,7 +66,7 @@ def test_palette_pictures_show_their_colours(encoded: Callable[..., bytes]) -> N
     ],
 )
 def test_modes_become_eight_bits_on_white(
-    encoded: Callable[..., bytes], mode: str, colour: object, expected: tuple[int, ...]
+    encoded: Callable[..., bytes], mode: str, colour: float | tuple[float, ...], expected: tuple[int, ...]
 ) -> None:
     pixels, _ = decode(encoded(Image.new(mode, (3, 3), colour)), native(3, 3), LIMIT)
     assert pixels[1, 1].tolist() == list(expected)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @pytest.fixture
 def save(tmp_path: Path) -> Callable[..., Path]:
     def write(
-        columns: dict[str, object], name: str = "upload.parquet", features: dict | None = None, group: int = 5
+        columns: dict[str, object],
+        name: str = "upload.parquet",
+        features: dict[str, Any] | None = None,
+        group: int = 5,
     ) -> Path:
         table = pa.table(columns)
         if features:
@@ -127,7 +130,7 @@ def test_lists_are_features(build: Callable[..., Any], save: Callable[..., Path]
 
 
 def test_bad_rows_of_features_are_problems(build: Callable[..., Any], save: Callable[..., Path]) -> None:
-    lists = [[1.0, 2.0]] * 12
+    lists: list[list[float] | None] = [[1.0, 2.0]] * 12
     lists[2], lists[3], lists[6] = [1.0], None, [np.nan, 1.0]
     built = build(save({"embedding": lists + [[1.0, 2.0]] * 3, "label": ["a", "b"] * 7 + [None]}))
     assert sorted(built.problems) == [
