@@ -148,6 +148,7 @@ function undo() {
 
 function showOf(item) {
   view.showVerdict(item);
+  if (!state.queue) return; // a verdict that was left over is saved before the list is there
   const place = state.queue.items.indexOf(item) - state.first;
   if (state.mode === "grid" && place >= 0 && place < GRID) view.cell(item, place);
 }
