@@ -40,5 +40,5 @@ def probe_beat(folder: Annotated[Path, typer.Argument(help="where beat keeps its
 def _report_failures() -> Iterator[None]:
     try:
         yield
-    except health_probes.Unwell as error:
+    except health_probes.Unhealthy as error:
         fail(str(error), code=FAILED, cause=error)
