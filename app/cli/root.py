@@ -11,7 +11,7 @@ from app.cli import audit_commands, dataset_commands, export_commands, review_co
 cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Find wrong labels in datasets: upload, audit, read the ranking (high distance: probably wrong).",
+    help="Find wrong labels in datasets: upload, audit, read the ranking (high score: probably wrong).",
 )
 cli.add_typer(audit_commands.app, name="audit")
 cli.add_typer(dataset_commands.app, name="dataset")
