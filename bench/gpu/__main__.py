@@ -2,8 +2,8 @@
 
     python -m bench.gpu --data FOLDER --out service.json
 
-FOLDER holds mnist/ and cifar10/. Every line says what was checked and what was seen; JSON has all of it, and
-the workers' log lies beside it.
+FOLDER holds mnist/ and cifar10/. Each line says what was checked and what was measured. The JSON file has
+all of it; the workers' log is written next to it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Watches a GPU by nvidia-smi, beside whatever uses it."""
+"""Samples a GPU's load and memory with nvidia-smi while other programs use it."""
 
 import subprocess
 import threading

@@ -1,1 +1,1 @@
-"""Many clients at once against the whole service on this machine; see __main__."""
+"""Many clients at the same time against the complete service on this machine; see __main__."""

@@ -2,8 +2,8 @@
 
     python -m bench.load [--seconds 120] [--clients 50]
 
-Starts a service of its own. The clients run on the same cores. Prints a line for every kind of request and
-appends it to bench/load/RESULTS.md; the exit code is 1 if there was an error.
+Starts its own service; the clients run on the same cores. Prints one line for each kind of request and
+appends it to bench/load/RESULTS.md. The exit code is 1 if there was an error.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Honest clients: each does one kind of thing, again as soon as it is answered."""
+"""Well-behaved clients: each repeats one kind of request as soon as it has an answer."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Clients that hold connections without using them: some send a head byte by byte, some never read."""
+"""Clients that occupy connections: some send the request's head byte by byte, some never read the answer."""
 
 import contextlib
 import socket

@@ -1,1 +1,1 @@
-"""The paper's tables and figures, made again: `python -m bench.paper --help`."""
+"""Reproduces the paper's tables and figures: `python -m bench.paper --help`."""

@@ -1,7 +1,7 @@
-"""Makes a table or a figure of the paper again, from nothing or from where it was interrupted.
+"""Reproduces a table or a figure of the paper; an interrupted run continues.
 
-Finished runs stand in bench/paper/results/EXPERIMENT.jsonl and are not trained again. Whatever is done
-smaller than in the paper is said in the output, each time with the word "scaled".
+Finished runs are in bench/paper/results/EXPERIMENT.jsonl and are not trained again. The output marks
+everything that is smaller than in the paper with the word "scaled".
 """
 
 import argparse

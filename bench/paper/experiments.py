@@ -1,4 +1,4 @@
-"""Which tables and figures there are, and how each is shown once its runs are finished."""
+"""The tables and figures, and how each is rendered when its runs have finished."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence

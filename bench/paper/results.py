@@ -1,4 +1,4 @@
-"""Finished runs, one JSON line each: what is there is not trained again."""
+"""Finished runs, one JSON line each; they are not trained again."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The rows of the paper's tables: which method with which numbers, and the grids these came from."""
+"""The rows of the paper's tables: method, hyper-parameters, and the grids they were chosen from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""One run of the paper's protocol, from its description to a line of figures."""
+"""One run of the paper's protocol: from its description to one line of results."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""Works through the runs of an experiment with a progress bar, leaving out what is finished."""
+"""Executes the runs of an experiment with a progress bar; finished runs are skipped."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,1 +1,1 @@
-"""One training on several devices against the same on one; see __main__."""
+"""Compares one training on several devices with the same training on one; see __main__."""

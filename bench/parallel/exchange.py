@@ -1,4 +1,4 @@
-"""What an exchange between two idle processes costs: gloo's all_reduce of few and of many numbers."""
+"""Measures an exchange between two idle processes: gloo's all_reduce of few and of many numbers."""
 
 import time
 from statistics import median

@@ -1,4 +1,4 @@
-"""What a finding is worth, held against the truth."""
+"""Measures a detector's result against the correct labels."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Plain cross-entropy training, as the peers' users write it, on LIMIT's networks, batches and schedule."""
+"""Plain cross-entropy training, as users of the peers write it, on LIMIT's networks, batches and schedule."""
 
 from collections.abc import Callable
 

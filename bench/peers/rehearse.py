@@ -1,10 +1,10 @@
-"""Hold a rehearsal's estimate of ROC AUC against the real one, on tasks whose truth is known.
+"""Compare a rehearsal's estimate of ROC AUC with the real value, on tasks with known correct labels.
 
     python -m bench.peers.rehearse --data DATA --seeds 0 --count 10000
 
-The labels of a task are what a user would have; errors are planted in a copy of them as the service plants
-them, uniformly and in the automatic share. The estimate sees the planted ones alone, the real figure the
-task's own errors, in the same training. Every line goes to bench/peers/results/rehearsals.jsonl.
+A task's labels are what a user would have. Errors are planted in a copy, as the service does it: uniformly,
+with the automatic share. In the same training, the estimate uses the planted errors only and the real value
+uses the task's own errors. Each line is appended to bench/peers/results/rehearsals.jsonl.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The results of a training of LIMIT on disk: its label errors can be estimated anew without training."""
+"""Stores the results of a LIMIT training, so that label errors can be estimated again without training."""
 
 import json
 from dataclasses import asdict, dataclass, fields

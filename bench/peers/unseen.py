@@ -1,7 +1,7 @@
-"""Other tasks than those of `tasks.TASKS`: other data, other class counts, other kinds of noise.
+"""Further tasks beside `tasks.TASKS`: other data, class counts and kinds of noise.
 
-No default had been chosen on them; the constants of the asymmetry and the reach of a weak network's interval
-have been since (docs/detection.md names on which).
+No default had been chosen on these tasks when they were added. Later the constants of the asymmetry and the
+width of a weak network's interval were chosen on some of them; docs/detection.md names which.
 """
 
 from collections.abc import Mapping, Sequence

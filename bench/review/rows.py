@@ -1,4 +1,4 @@
-"""A ready dataset and a finished audit of any size, made in the database without training anything."""
+"""Creates a ready dataset and a finished audit of any size in the database, without training."""
 
 from pathlib import Path
 from uuid import UUID

@@ -1,1 +1,1 @@
-"""A dataset that is large for one machine, through the whole service."""
+"""Sends a dataset that is large for one machine through the complete service."""

@@ -1,4 +1,4 @@
-"""How near the service is to the floor of the hardware; see docs/speed.md."""
+"""Measures how close the service is to the hardware's limit; see docs/speed.md."""
 
 import os
 

@@ -1,10 +1,10 @@
-"""Measures how near the service is to the floor of the hardware; prints a table and writes JSON.
+"""Measures how close the service is to the hardware's limit; prints a table and writes JSON.
 
-    python -m bench.speed --data FOLDER                     # everything that fits into some minutes
+    python -m bench.speed --data FOLDER                     # everything that takes a few minutes
     python -m bench.speed training million --data FOLDER    # parts of it
     python -m bench.speed training --device cuda --data FOLDER --works resnet34_cifar
 
-FOLDER holds mnist/ and flowers5/ as the README of bench/speed tells.
+FOLDER holds mnist/ and flowers5/.
 """
 
 import argparse

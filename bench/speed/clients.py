@@ -1,4 +1,4 @@
-"""HTTP clients that cost little themselves, so that what is measured is the server."""
+"""Cheap HTTP clients, so that the measurement is about the server."""
 
 import http.client
 import json

@@ -1,6 +1,6 @@
-"""Seconds of training to a ROC AUC, epoch by epoch, with what is chosen by default.
+"""Measures seconds of training to a ROC AUC, epoch by epoch, with the default configuration.
 
-On a CPU MNIST with 80 % of the labels wrong; on a GPU CIFAR-10 with 40 %, the ResNet-34 of the paper.
+On a CPU: MNIST with 80 % wrong labels. On a GPU: CIFAR-10 with 40 %, the paper's ResNet-34.
 Shape suffix: N samples.
 """
 

@@ -1,8 +1,8 @@
-"""What a measurement yields, and how time is taken.
+"""The result of a measurement, and how time is measured.
 
-Other programs may share the cores. Then seconds on the wall tell little, and the CPU seconds of a process and
-its children are the better measure: every figure has both, and ratios are of CPU seconds unless it says so.
-Two things that are compared are done in turns, and ratios are the median over the turns.
+If other programs share the cores, wall seconds mean little and the CPU seconds of a process and its children
+are the better measure. Every figure has both; ratios are of CPU seconds unless it says otherwise. Two things
+that are compared run in turns, and their ratio is the median over the turns.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The bare floor of training: the same two networks stepping on one preloaded batch, and nothing else.
+"""The lower limit of training time: the same two networks step on one preloaded batch, nothing else.
 
 On a GPU its steps are replayed as ours are, one network after the other.
 

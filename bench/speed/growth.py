@@ -1,4 +1,4 @@
-"""How time and memory grow with the samples and with the classes, as figures and as a plot."""
+"""Measures how time and memory grow with the number of samples and classes; prints figures and draws a plot."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Ingestion of an archive against decoding the same bytes by hand, on as many threads."""
+"""Compares the ingestion of an archive with plain decoding of the same bytes on the same number of threads."""
 
 import argparse
 import io

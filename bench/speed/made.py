@@ -1,4 +1,4 @@
-"""Datasets and audits of any size, as the service would leave them, without uploading or training.
+"""Creates datasets and audits of any size as the service would store them, without uploads or training.
 
 Shape suffixes: N samples, 3 best classes.
 """

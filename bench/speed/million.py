@@ -1,4 +1,4 @@
-"""A finished audit of a million samples: finishing it, its pages and files, and a large upload."""
+"""Measures an audit of a million samples: finishing, pages, files, and a large upload."""
 
 import argparse
 import hashlib

@@ -1,4 +1,4 @@
-"""What other processes used, read from /proc."""
+"""Reads the CPU time and memory of other processes from /proc."""
 
 import os
 from collections.abc import Iterator

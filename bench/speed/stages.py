@@ -1,4 +1,4 @@
-"""A whole audit through the running service, stage by stage, each against the floor of its own work.
+"""Measures a complete audit in the running service, stage by stage, each against the lower limit of its work.
 
 Shape suffix: B samples of a batch.
 """

@@ -1,4 +1,4 @@
-"""Our epoch against the bare floor and against the straightforward way, in turns.
+"""Compares our epoch with the lower limit and with the straightforward way, in turns.
 
 Shape suffix: N samples.
 """
