@@ -1,4 +1,4 @@
-"""Measures how time and memory grow with the number of samples and classes; prints figures and draws a plot."""
+"""Measures how time and memory grow with samples and classes; prints figures and draws a plot."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Compares the ingestion of an archive with plain decoding of the same bytes on the same number of threads."""
+"""Compares ingestion of an archive with plain decoding of the same bytes on as many threads."""
 
 import argparse
 import io

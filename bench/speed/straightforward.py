@@ -1,4 +1,4 @@
-"""The straightforward way to write training: a DataLoader with workers over PIL images, fp32, default layout."""
+"""The straightforward way to train: a DataLoader with workers over PIL images, fp32, default layout."""
 
 import io
 import os
