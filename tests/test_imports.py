@@ -34,7 +34,7 @@ FLOORS = {
     ),
     "models": (
         "catalogue", "configuration", "paper", "paper/objectives", "ranking", "networks", "kinds", "inputs",
-        "acceleration", "training", "label_errors", "data_issues",
+        "acceleration", "cross_fitting", "training", "label_errors", "data_issues",
     ),
     "worker": (
         "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",

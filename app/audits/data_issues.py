@@ -10,7 +10,7 @@ from app.tables import Issue, IssueKind
 Key = tuple[str, int]
 
 
-def list_issues(
+def page(
     session: Session, audit_id: UUID, *, kind: IssueKind | None, after: Key | None, limit: int
 ) -> list[Issue]:
     """Return issues by kind and number, after the given ones."""

@@ -1,4 +1,4 @@
-"""Types of the service's answers, for type checkers. At run time the answers are plain JSON objects."""
+"""The shapes of answers, for type checkers. At run time they are the service's plain JSON objects."""
 
 from collections.abc import Callable
 from typing import Any, TypedDict
@@ -7,20 +7,20 @@ from models.catalogue.score_columns import ScoreFigures
 
 Json = dict[str, Any]
 OnBytes = Callable[[int, int], None]
-"""Called with the number of bytes sent so far and the total."""
+"""Called with the bytes sent so far and all bytes."""
 OnAnswer = Callable[[Json], None]
-"""Called with every answer during a wait."""
+"""Called with every answer while waiting."""
 
 
 class Failure(TypedDict):
-    """Why a dataset was rejected or an audit failed."""
+    """Why something ended."""
 
     code: str
     detail: str
 
 
 class DatasetAnswer(TypedDict):
-    """A dataset, with the format, classes and shape that were detected."""
+    """A dataset and what was recognised in it."""
 
     id: str
     name: str
@@ -41,7 +41,7 @@ class DatasetAnswer(TypedDict):
 
 
 class AuditAnswer(TypedDict):
-    """An audit, its progress and, after it has succeeded, its results."""
+    """An audit, its progress and, once it has succeeded, what it came to."""
 
     id: str
     dataset_id: str
@@ -63,14 +63,14 @@ class AuditAnswer(TypedDict):
 
 
 class Suggestion(TypedDict):
-    """A suggested label and its probability by the predictor."""
+    """A label and how sure the predictor is of it."""
 
     label: str
     probability: float
 
 
 class Suspect(ScoreFigures):
-    """One sample of the ranking. High score: the label is probably wrong; rank 1 is the worst."""
+    """One sample of the ranking. High score = the label is probably wrong; rank 1 is the worst."""
 
     position: int
     key: str

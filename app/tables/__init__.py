@@ -9,7 +9,7 @@ from app.tables.access_tables import (
     Owned,
     Scope,
     Total,
-    TotalName,
+    Totalled,
     Workspace,
 )
 from app.tables.audit_tables import (
@@ -71,7 +71,7 @@ __all__ = [
     "Scope",
     "Score",
     "Total",
-    "TotalName",
+    "Totalled",
     "Truth",
     "Upload",
     "Verdict",

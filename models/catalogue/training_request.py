@@ -87,6 +87,14 @@ class TrainingRequest:
     noise_std: float | None = _field(least=1e-6, most=1e3, description="of ce_gn and ce_ln")
     dropout: float | None = _field(least=0, most=0.99)
     weight_decay: float | None = _field(least=0, most=10)
+    folds: int | None = _field(
+        least=1,
+        most=50,
+        description="parts of the labels, to each of which one predictor is blind; 1: the paper's training",
+    )
+    blind_fraction: float | None = _field(
+        least=0, most=0.5, description="with one fold: share of the labels that no loss sees"
+    )
     validation_fraction: float | None = _field(
         least=0, most=0.95, description="held out, with given labels, to choose the best network"
     )

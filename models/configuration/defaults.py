@@ -137,8 +137,7 @@ def _whole(chosen: Chosen, field: str) -> int:
 
 
 def _augmentation(situation: Situation, chosen: Chosen) -> str:
-    network = NETWORKS.get(str(chosen["network"]))
-    if chosen["network"] == "mnist_cnn" or (network is not None and network.takes == "vector"):
+    if chosen["network"] in ("mlp", "mnist_cnn"):
         return "none"
     return "flip_crop" if situation.side <= 64 else "resize_crop_flip"  # noqa: PLR2004
 
@@ -176,6 +175,8 @@ CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "augmentation": _augmentation,
     "signal_decay": lambda *_: None,
     "score": lambda *_: DEFAULT_SCORE,
+    "folds": lambda *_: 1,
+    "blind_fraction": lambda *_: 0.0,
     "validation_fraction": lambda *_: 0.0,
     "patience": lambda *_: 0,
     "precision": _precision,

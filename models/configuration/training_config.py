@@ -57,6 +57,12 @@ class TrainingConfig:
     score: str
     """What ranks: the averaged "margin"; the distance, "average" over training or "last" of its end; or the
     "neighbours" of another label, which are found after the training: until then the margin."""
+    folds: int = 1
+    """Parts of the labels, >= 1: every gradient predictor is blind to one of them and judges it. 1: one
+    predictor that sees all labels, the paper's LIMIT. See `cross_fitting`."""
+    blind_fraction: float = 0.0
+    """With one fold: share of the labels, in [0, 0.5], that no loss sees, of every class alike; their
+    gradients are predicted and used all the same."""
     validation_fraction: float
     """Share of the samples in [0, 0.95] held out, with their given labels, to choose the best model."""
     patience: int
@@ -80,6 +86,18 @@ class TrainingConfig:
                 f"warm_up_epochs lies between 0 and {self.epochs - 1}, not at {self.warm_up_epochs!r}.",
                 "warm_up_epochs",
                 "epochs",
+            )
+        if self.folds > 1 and self.blind_fraction:
+            raise InvalidConfiguration(
+                "blind_fraction is for one fold: with several, every label has a network blind to it.",
+                "blind_fraction",
+                "folds",
+            )
+        if self.folds > 1 and METHODS[self.method].needs_parent:
+            raise InvalidConfiguration(
+                f"Method {self.method!r} starts from a model that has seen all labels: folds is 1 with it.",
+                "folds",
+                "method",
             )
         if self.patience and not self.validation_fraction:
             raise InvalidConfiguration(

@@ -96,7 +96,13 @@ def compute_surrogate_loss(classifier_logits_BK: Tensor, gradient_BK: Tensor) ->
     The division by B makes the step that of a mean loss, so that LIMIT with mu = g is exactly cross-entropy
     training. The authors' code leaves it out; Adam cancels the factor, plain gradient descent would not.
     """
-    return (classifier_logits_BK * gradient_BK.detach()).sum(1).mean()
+    return compute_surrogate_losses(classifier_logits_BK, gradient_BK).mean()
+
+
+def compute_surrogate_losses(classifier_logits_BK: Tensor, gradient_BK: Tensor) -> Tensor:
+    """Return the surrogate of every sample [B], whose gradient at its logits is its row of `gradient_BK`."""
+    losses_B: Tensor = (classifier_logits_BK * gradient_BK.detach()).sum(1)
+    return losses_B
 
 
 def measure_distance(predictor_logits_BK: Tensor, targets_BK: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.cross_fitting.memorisation import Memorisation
 from models.paper.objectives import Outcome
 from models.training.progress import EpochRecord
 
@@ -78,6 +79,7 @@ class EpochTally:
         counted_index: Tensor,
         held_out_index: Tensor,
         validation_accuracy: float | None,
+        memorisation: Memorisation | None,
         learning_rate: float,
         seconds: float,
     ) -> EpochRecord:
@@ -97,6 +99,7 @@ class EpochTally:
             if predictor_N is None
             else _accuracy(predictor_N, labels_N, counted_index),
             validation_accuracy=validation_accuracy,
+            memorisation=memorisation,
             learning_rate=learning_rate,
             seconds=seconds,
             classifier_predictions_N=self._classifier_N.cpu().numpy().copy(),

@@ -1,11 +1,11 @@
 """The networks with their optimiser, and one step of Alg. 1.
 
-Shape suffixes: B samples of a batch, K classes.
+Shape suffixes: B samples of a batch, K classes, J networks that score labels beside the classifier.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -55,8 +55,23 @@ def classifier_shape(config: TrainingConfig, *, channels: int, class_count: int)
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What the networks say about a batch: both networks as one graph."""
+
+    features_BD: Tensor
+    """z, the input of the classifier's last layer."""
+    classifier_logits_BK: Tensor
+    """a, in float32."""
+    scorer_logits: list[Tensor]
+    """b of every predictor [J] of [B, K], in float32; empty where the classifier scores by itself."""
+
+
 class Learner:
-    """Classifier f, gradient predictor q where the method has one, and Adam over both."""
+    """Classifier f, gradient predictor q where the method has one, and Adam over both.
+
+    One network scores all labels: q, or a lone f. It may be blind to some of them.
+    """
 
     def __init__(
         self,
@@ -67,8 +82,21 @@ class Learner:
         device: torch.device,
         generator: torch.Generator,
         group: Group | None = None,
+        seen_shares: Sequence[float] = (1.0,),
     ) -> None:
-        """Build networks and optimiser; `generator`, on the device, feeds dropout and noise."""
+        """Build networks and optimiser.
+
+        Args:
+            config: of the training.
+            channels: colour channels of images, or the number of features.
+            class_count: K.
+            device: where the networks are.
+            generator: on the device; feeds dropout and noise.
+            group: the processes that train together.
+            seen_shares: of every network that scores labels the share of labels that it learns, above 0.
+
+        """
+        self._seen_shares = seen_shares
         self._group = group or Group()
         self._config = config
         self._device = device
@@ -86,11 +114,9 @@ class Learner:
         shape = classifier_shape(config, channels=channels, class_count=class_count)
         # Neighbouring seeds must not share networks: f of one seed is not q of another.
         self.classifier = self._build(shape, seed=2 * config.seed)
-        self.predictor = self._build_predictor(shape, seed=2 * config.seed + 1)
-        modules = [self.classifier] if self.predictor is None else [self.classifier, self.predictor]
-        self._networks = nn.ModuleList(modules)
-        is_replayed = self._group.size == 1 and can_replay(config, device)
-        self._replayed = Replayed(device) if is_replayed else None
+        self._scorers = self._build_scorers(shape)
+        self._networks = nn.ModuleList([self.classifier, *self._scorers])
+        self._replayed = Replayed(device) if self._is_replayed() else None
         self._pair = self._make_pair()
         # A recorded step reads the learning rate on the device.
         self._rate = None if self._replayed is None else torch.tensor(config.learning_rate, device=device)
@@ -102,6 +128,11 @@ class Learner:
             capturable=self._rate is not None,
         )
 
+    def _is_replayed(self) -> bool:
+        """Whether steps are recorded; those with blind labels are not: it was not tried on a GPU yet."""
+        is_alone = self._group.size == 1 and self._config.blind_fraction == 0
+        return is_alone and can_replay(self._config, self._device)
+
     def _make_pair(self) -> SideBySide | TwoStreams | None:
         """Return what does both networks' work at once, where there are two and room for it."""
         if not self.has_predictor or self._group.size > 1:
@@ -110,10 +141,11 @@ class Learner:
             return SideBySide()
         return None if self._replayed is None else TwoStreams(self._device)
 
-    def _build_predictor(self, shape: NetworkShape, *, seed: int) -> Network | None:
+    def _build_scorers(self, shape: NetworkShape) -> list[Network]:
+        """Return the networks that score labels in the classifier's place."""
         if not self.has_predictor:
-            return None
-        return self._build(replace(shape, is_predictor=True, has_output_bias=True), seed=seed)
+            return []
+        return [self._build(predictor_shape(shape), seed=2 * self._config.seed + 1)]
 
     def _build(self, shape: NetworkShape, *, seed: int) -> Network:
         network = architectures.build(self._config.network, shape, seed=seed)
@@ -126,6 +158,11 @@ class Learner:
             compile_parts(placed, self._device)
         return placed
 
+    @property
+    def predictor(self) -> Network | None:
+        """The gradient predictor q, the first of several; None where the method has none."""
+        return self._scorers[0] if self.has_predictor else None
+
     def initialise_classifier(self, state: Mapping[str, Tensor]) -> None:
         """Start f from a trained model, the paper's "+ init."; raise ValueError where it does not fit."""
         try:
@@ -135,9 +172,8 @@ class Learner:
 
     def begin_pretrained(self, state: Mapping[str, Tensor]) -> None:
         """Start both networks from pretrained weights; their last layers stay as they were drawn."""
-        for network in (self.classifier, self.predictor):
-            if network is not None:
-                architectures.begin_pretrained(network, state)
+        for network in (self.classifier, *self._scorers):
+            architectures.begin_pretrained(network, state)
 
     @property
     def transition(self) -> Tensor | None:
@@ -164,16 +200,31 @@ class Learner:
             self._replayed.forget()
 
     def step(
-        self, inputs_B: Tensor, labels_B: Tensor, *, rate: float, trains_classifier: bool
+        self,
+        inputs_B: Tensor,
+        labels_B: Tensor,
+        *,
+        rate: float,
+        trains_classifier: bool,
+        blind_B: Tensor | None = None,
     ) -> tuple[Outcome, Tensor]:
         """Do one step of Alg. 1; return the outcome before the update, and the classifier's logits [B, K].
 
         On a GPU both hold until the next step.
+
+        Args:
+            inputs_B: the samples.
+            labels_B: their given labels.
+            rate: the learning rate.
+            trains_classifier: whether f takes a step too.
+            blind_B: of each sample the number of the scorer that must not learn its label, -1 for none; see
+                `folds.assign_folds`. None: all labels are learned.
+
         """
         self._networks.train()
         self._set_rate(rate)
         if self._replayed is None:
-            return self._step(inputs_B, labels_B, trains_classifier)
+            return self._step(inputs_B, labels_B, trains_classifier, blind_B)
         return self._replayed.do(self._step, inputs_B, labels_B, trains_classifier)
 
     def _set_rate(self, rate: float) -> None:
@@ -187,16 +238,18 @@ class Learner:
         inputs_B: Tensor,
         labels_B: Tensor,
         trains_classifier: bool,  # noqa: FBT001
+        blind_B: Tensor | None = None,
     ) -> tuple[Outcome, Tensor]:
-        outcome, classifier_logits_BK = self._score(self._trained_outputs(inputs_B), labels_B)
+        said = self._trained_outputs(inputs_B)
+        outcome = self._score(said, labels_B, blind_B)
         losses = [outcome.predictor_loss] if outcome.predictor_loss is not None else []
-        if trains_classifier or not losses:
+        if trains_classifier or not self.has_predictor:
             losses.append(outcome.classifier_loss)
         self._optimiser.zero_grad(set_to_none=True)
         self._go_back(losses, rows=len(labels_B))
         self._group.average_gradients(self._networks.parameters(), rows=len(labels_B))
         self._optimiser.step()
-        return outcome.detached(), classifier_logits_BK.detach()
+        return outcome.detached(), said.classifier_logits_BK.detach()
 
     def _go_back(self, losses: list[Tensor], *, rows: int) -> None:
         """Leave the gradients of all losses; f's graph holds only its own loss and q's only the other."""
@@ -208,67 +261,72 @@ class Learner:
         loss.backward()  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
-    def score_batch(self, inputs_B: Tensor, labels_B: Tensor) -> tuple[Outcome, Tensor]:
+    def score_batch(
+        self, inputs_B: Tensor, labels_B: Tensor, blind_B: Tensor | None = None
+    ) -> tuple[Outcome, Tensor]:
         """Return what `step` returns, of the networks in evaluation mode and without learning."""
         self._networks.eval()
-        return self._score(self._outputs(inputs_B), labels_B)
+        said = self._outputs(inputs_B)
+        return self._score(said, labels_B, blind_B), said.classifier_logits_BK
 
-    def _outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return z [B, D] and the float32 logits [B, K] of f and q: both networks as one graph."""
-        features_BD, classifier_logits_BK = self._classifier_outputs(inputs_B)
-        return features_BD, classifier_logits_BK, self._predictor_outputs(inputs_B)
+    def _outputs(self, inputs_B: Tensor) -> Said:
+        """Return what all networks say."""
+        return _said(self._classifier_outputs(inputs_B), self._scorer_outputs(inputs_B))
 
-    def _trained_outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _trained_outputs(self, inputs_B: Tensor) -> Said:
         """Return the same, while gradients are kept: what turns them off does so for one thread."""
         if self._pair is None:
             return self._outputs(inputs_B)
-        (features_BD, classifier_logits_BK), predictor_logits_BK = self._pair.do(
-            lambda: self._classifier_outputs(inputs_B), lambda: self._predictor_outputs(inputs_B)
+        of_classifier, of_scorers = self._pair.do(
+            lambda: self._classifier_outputs(inputs_B), lambda: self._scorer_outputs(inputs_B)
         )
-        return features_BD, classifier_logits_BK, predictor_logits_BK
+        return _said(of_classifier, of_scorers)
 
     def _classifier_outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor]:
         with self._precision():
             features_BD = self.classifier.trunk(inputs_B)
             return features_BD, self.classifier.output(features_BD).float()
 
-    def _predictor_outputs(self, inputs_B: Tensor) -> Tensor | None:
-        if self.predictor is None:
-            return None
+    def _scorer_outputs(self, inputs_B: Tensor) -> list[Tensor]:
         with self._precision():
-            logits_BK: Tensor = self.predictor(inputs_B)
-            return logits_BK.float()
+            return [scorer(inputs_B).float() for scorer in self._scorers]
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16")
 
-    def _score(
-        self, networks_said: tuple[Tensor, Tensor, Tensor | None], labels_B: Tensor
-    ) -> tuple[Outcome, Tensor]:
-        features_BD, classifier_logits_BK, predictor_logits_BK = networks_said
+    def _score(self, said: Said, labels_B: Tensor, blind_B: Tensor | None) -> Outcome:
         outputs = Outputs(
-            classifier_logits_BK=classifier_logits_BK,
-            features_BD=features_BD,
-            predictor_logits_BK=predictor_logits_BK,
+            classifier_logits_BK=said.classifier_logits_BK,
+            features_BD=said.features_BD,
+            predictor_logits_BK=said.scorer_logits[0] if said.scorer_logits else None,
             labels_B=labels_B,
+            weight_B=self._weight(blind_B, scorer=0),
         )
-        return self._objective(outputs, self._generator), classifier_logits_BK
+        return self._objective(outputs, self._generator)
+
+    def _weight(self, blind_B: Tensor | None, *, scorer: int) -> Tensor | None:
+        """Return what each sample's loss weighs for a scorer: 0 where it is blind, with a mean of about 1.
+
+        By the share of all data and not of this batch, so that processes that share a batch do the same.
+        """
+        return None if blind_B is None else (blind_B != scorer).float() / self._seen_shares[scorer]
 
     @torch.no_grad()
-    def compute_last_layer(self, inputs_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the last layer of the scoring network takes [B, D] and gives [B, K].
+    def compute_last_layer(self, inputs_B: Tensor, blind_B: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return what the last layer of the network that scores labels takes [B, D] and gives [B, K].
 
-        Both float32, in evaluation mode.
+        Both float32, in evaluation mode. One network scores all labels, `blind_B` is for several.
         """
-        network = self.classifier if self.predictor is None else self.predictor
-        network.eval()
+        del blind_B
+        scorer = self._scorers[0] if self._scorers else self.classifier
+        scorer.eval()
         with self._precision():
-            features_BD = network.trunk(inputs_B)
-            logits_BK = network.output(features_BD)
+            features_BD = scorer.trunk(inputs_B)
+            logits_BK = scorer.output(features_BD)
         return features_BD.float(), logits_BK.float()
 
     def compute_scoring_logits(self, inputs_B: Tensor) -> Tensor:
-        """Return float32 logits [B, K] of the scoring network, in evaluation mode."""
+        """Return float32 logits [B, K] of the network that scores labels, in evaluation mode."""
         return self.compute_last_layer(inputs_B)[1]
 
     def state(self) -> dict[str, Any]:
@@ -295,6 +353,18 @@ class Learner:
             transition_KK=None if transition_KK is None else transition_KK.to(self._device),
             stage=Stage(state["stage"]),
         )
+
+
+def predictor_shape(shape: NetworkShape) -> NetworkShape:
+    """Return the shape of q beside a classifier of this one."""
+    return replace(shape, is_predictor=True, has_output_bias=True)
+
+
+def _said(of_classifier: tuple[Tensor, Tensor], scorer_logits: list[Tensor]) -> Said:
+    features_BD, classifier_logits_BK = of_classifier
+    return Said(
+        features_BD=features_BD, classifier_logits_BK=classifier_logits_BK, scorer_logits=scorer_logits
+    )
 
 
 def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

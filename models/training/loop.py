@@ -18,6 +18,9 @@ from models.acceleration.data_parallel import Group
 from models.catalogue.methods import METHODS
 from models.configuration.planned_training import require_parent
 from models.configuration.training_config import TrainingConfig, check_fits
+from models.cross_fitting import folds
+from models.cross_fitting.cross_fitted import CrossFitted
+from models.cross_fitting.memorisation import MemorisationTally
 from models.inputs import standardisation
 from models.inputs.batches import SCORING_BATCH, batch_bounds, place
 from models.inputs.input_checks import checked_labels
@@ -26,6 +29,7 @@ from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
 from models.ranking.ranking_scores import RANKING_SCORES
 from models.training.classifier_weight import weigh_classifier
+from models.training.cross_fitted_learner import CrossFittedLearner
 from models.training.epoch_tally import EpochTally
 from models.training.feature_recorder import FeatureRecorder
 from models.training.learner import Learner, learning_rate, on_cpu
@@ -36,7 +40,7 @@ from models.training.signal_recorder import SignalRecorder
 from models.training.signals import Signals
 from models.training.stability import Stability
 
-STATE_FORMAT = 6
+STATE_FORMAT = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,9 @@ class TrainingResult:
     classifier_probabilities_NK: npt.NDArray[np.float32] | None
     """The classifier's softmax, averaged as the signals are; None without a predictor or where N * K is
     large. Given labels reach it through predicted gradients alone."""
+    cross_fitted: CrossFitted | None
+    """Class probabilities by networks that never learned the label; None where no network is blind to any
+    label or N * K is large."""
     features_NW: npt.NDArray[np.float16] | None
     """The inputs of the scoring network's last layer, at most `feature_width` of them; None where none are
     kept."""
@@ -166,20 +173,27 @@ class _Training:
         )
         self._bounds = batch_bounds(len(self._shuffling.train_index), config.batch_size)
         self._generator = torch.Generator(device)
-        self._learner = Learner(
+        self._blind_N = folds.assign_folds(
+            labels_N, folds=config.folds, blind_fraction=config.blind_fraction, seed=config.seed
+        )
+        self._learner = (CrossFittedLearner if config.folds > 1 else Learner)(
             config,
             channels=inputs.shape[-1],
             class_count=class_count,
             device=device,
             generator=self._generator,
             group=group,
+            seen_shares=self._seen_shares(),
         )
+        self._blind_N = None if self._blind_N is None else self._blind_N.to(device)
+        self._blind_tally = MemorisationTally(device)
         self._recorder = SignalRecorder(
             sample_count=len(labels_N),
             class_count=class_count,
             decay=config.signal_decay,
             ranking=RANKING_SCORES[config.score],
             has_predictor=self._learner.has_predictor,
+            has_folds=config.folds > 1,
             device=device,
         )
         self._features = FeatureRecorder(
@@ -194,6 +208,18 @@ class _Training:
         self._step = 0
         self._own_index = torch.empty(0, dtype=torch.int64)
         self._recorded: dict[str, Any] = {}
+
+    def _seen_shares(self) -> list[float]:
+        """Return of every scoring network the share of training labels that it learns."""
+        if self._blind_N is None:
+            return [1.0]
+        return folds.measure_seen_shares(
+            self._blind_N[self._shuffling.train_index], scorers=self._config.folds
+        )
+
+    def _blind(self, index_B: Tensor) -> Tensor | None:
+        """Return which networks are blind to these labels."""
+        return None if self._blind_N is None else self._blind_N[index_B]
 
     @property
     def _steps_per_epoch(self) -> int:
@@ -240,6 +266,7 @@ class _Training:
             signals=self._recorder.signals(classifier_share=weigh_classifier(agreement_ratio)),
             agreement_ratio=agreement_ratio,
             classifier_probabilities_NK=self._recorder.classifier_probabilities(),
+            cross_fitted=self._cross_fitted(),
             features_NW=self._features.features(),
             model_state=self._selection.state_of_best or self._model_state(),
             input_mean=self._standardisation.mean_C.cpu().numpy(),
@@ -252,6 +279,16 @@ class _Training:
             config=self._config,
         )
 
+    def _cross_fitted(self) -> CrossFitted | None:
+        probabilities_NK = self._recorder.scorer_probabilities()
+        if self._blind_N is None or probabilities_NK is None:
+            return None
+        return CrossFitted(
+            probabilities_NK=probabilities_NK,
+            in_sample_probabilities_NK=self._recorder.in_sample_probabilities(),
+            blind_N=self._blind_N.cpu().numpy(),
+        )
+
     def _run_epoch(self, pace: Pace) -> None:
         """Do what is left of the present epoch."""
         started = time.monotonic()
@@ -260,6 +297,7 @@ class _Training:
         if done == 0:
             self._generator.manual_seed(self._shuffling.device_seed(epoch, rank=self._group.rank))
             self._tally.reset()
+            self._blind_tally.reset()
         trains_classifier = epoch >= self._config.warm_up_epochs
         for index_B, rows_B in self._read(self._shuffling.order(epoch), self._bounds[done:]):
             self._run_step(index_B, rows_B, trains_classifier=trains_classifier)
@@ -287,15 +325,19 @@ class _Training:
         recorded = [*self._recorder.tensors(), *self._tally.predictions(), *self._features.tensors()]
         self._group.merge(recorded, self._own_index)
         self._group.average(self._tally.sums)
+        self._group.average(self._blind_tally.sums)
 
     def _run_step(self, index_B: Tensor, rows_B: Tensor, *, trains_classifier: bool) -> None:
-        labels_B = self._labels_N[index_B]
+        labels_B, blind_B = self._labels_N[index_B], self._blind(index_B)
         outcome, classifier_logits_BK = self._learner.step(
             self._prepare.training(rows_B, self._generator),
             labels_B,
             rate=learning_rate(self._config, step=self._step, steps=self._steps),
             trains_classifier=trains_classifier,
+            blind_B=blind_B,
         )
+        if blind_B is not None:
+            self._blind_tally.add(labels_B, outcome, blind_B)
         self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
         self._tally.add(index_B, labels_B, outcome, classifier_logits_BK)
         self._step += 1
@@ -310,6 +352,7 @@ class _Training:
             counted_index=self._shuffling.train_index.to(self._device),
             held_out_index=self._shuffling.held_out_index,
             validation_accuracy=validation_accuracy,
+            memorisation=None if self._blind_N is None else self._blind_tally.record(),
             learning_rate=learning_rate(self._config, step=self._step - 1, steps=self._steps),
             seconds=time.monotonic() - started,
         )
@@ -318,9 +361,10 @@ class _Training:
 
     def _watch(self, record: EpochRecord) -> None:
         """Tell the objective how far the classifier has come."""
+        seen = record.memorisation.in_sample_agreement if record.memorisation else record.predictor_accuracy
         stage = self._memorisation.observe(
             record.accuracy,
-            predictor_agreement=record.predictor_accuracy,
+            predictor_agreement=seen if self._learner.has_predictor else None,
             confident_agreement=record.confident_accuracy,
         )
         if stage is not self._learner.stage:
@@ -334,7 +378,9 @@ class _Training:
         for index_B, rows_B in self._read(index, batch_bounds(len(index), SCORING_BATCH)):
             labels_B = self._labels_N[index_B]
             inputs_B = self._prepare.plain(rows_B)
-            outcome, classifier_logits_BK = self._learner.score_batch(inputs_B, labels_B)
+            outcome, classifier_logits_BK = self._learner.score_batch(
+                inputs_B, labels_B, self._blind(index_B)
+            )
             self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
             self._tally.predict(index_B, outcome, classifier_logits_BK)
         self._merge()
@@ -349,7 +395,9 @@ class _Training:
         pace = Pace(step=0, steps=len(bounds) - 1)
         batches = self._read(torch.arange(len(self._labels_N)), bounds)
         for step, (index_B, rows_B) in enumerate(batches, start=1):
-            features_BD, logits_BK = self._learner.compute_last_layer(self._prepare.plain(rows_B))
+            features_BD, logits_BK = self._learner.compute_last_layer(
+                self._prepare.plain(rows_B), self._blind(index_B)
+            )
             self._features.record(index_B, features_BD)
             self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
             if self._is_due(pace, index_B, self._step + step) or step == pace.steps:
@@ -411,6 +459,7 @@ class _Training:
             "learner": self._learner.state(),
             "recorder": self._recorded or self._recorder.state(),
             "tally": self._tally.state(),
+            "blind_tally": self._blind_tally.state(),
             "selection": self._selection.state(),
             "memorisation": self._memorisation.state(),
             "stability": self._stability.state(),
@@ -428,6 +477,7 @@ class _Training:
         self._learner.load_state(state["learner"])
         self._recorder.load_state(state["recorder"])
         self._tally.load_state(state["tally"])
+        self._blind_tally.load_state(state["blind_tally"])
         self._selection.load_state(state["selection"])
         self._memorisation.load_state(state["memorisation"])
         self._stability.load_state(state["stability"], self._device)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from models.cross_fitting.memorisation import Memorisation
 from models.training.signals import Signals
 
 REPORT_INTERVAL_SECONDS = 0.2
@@ -36,6 +37,8 @@ class EpochRecord:
     """The same of the predictor."""
     validation_accuracy: float | None
     """The classifier's accuracy on held-out given labels; None where nothing is held out."""
+    memorisation: Memorisation | None
+    """In-sample against out-of-sample; None where no network is blind to any label."""
     learning_rate: float
     """As of the epoch's last step."""
     seconds: float

@@ -40,6 +40,7 @@ class SignalRecorder:
         ranking: RankingScore,
         has_predictor: bool,
         device: torch.device,
+        has_folds: bool = False,
     ) -> None:
         self._by_agreement = decay is None
         self._decay = 1.0 if decay is None else decay
@@ -54,6 +55,7 @@ class SignalRecorder:
         cells = (sample_count, class_count)
         self._probability_totals_NK = torch.zeros(cells, device=device) if fits else None
         self._classifier_totals_NK = torch.zeros(cells, device=device) if fits and has_predictor else None
+        self._in_sample_totals_NK = torch.zeros(cells, device=device) if fits and has_folds else None
 
     def weigh_pass(self, agreements: Sequence[float]) -> None:
         """Set the weight of the next pass from the classifier's agreement with the labels before it.
@@ -80,6 +82,9 @@ class SignalRecorder:
         self._distance_last_N.index_copy_(0, index_B, distance_B)
         if self._classifier_totals_NK is not None:
             self._accumulate(self._classifier_totals_NK, index_B, classifier_logits_BK.softmax(1))
+        if self._in_sample_totals_NK is not None:
+            assert outcome.in_sample_logits_BK is not None
+            self._accumulate(self._in_sample_totals_NK, index_B, outcome.in_sample_logits_BK.softmax(1))
         self._record_classes(index_B, probabilities_BK)
 
     def record_last(self, index_B: Tensor, labels_B: Tensor, scoring_logits_BK: Tensor) -> None:
@@ -101,10 +106,15 @@ class SignalRecorder:
 
         Of samples not seen yet every class has the same.
         """
-        if self._classifier_totals_NK is None:
-            return None
-        totals_NK = self._classifier_totals_NK + TINY
-        return (totals_NK / totals_NK.sum(1, keepdim=True)).cpu().numpy()
+        return _shares(self._classifier_totals_NK)
+
+    def scorer_probabilities(self) -> npt.NDArray[np.float32] | None:
+        """Return the same of the network that scores each label."""
+        return _shares(self._probability_totals_NK)
+
+    def in_sample_probabilities(self) -> npt.NDArray[np.float32] | None:
+        """Return the same of the networks that learn each label; None where only one network scores."""
+        return _shares(self._in_sample_totals_NK)
 
     def order_by(self) -> Tensor:
         """Return what orders the samples so far as the ranking does [N], on the device; high = bad."""
@@ -159,7 +169,7 @@ class SignalRecorder:
 
     def _list_recorded(self) -> list[str]:
         names = ["_totals_NS", "_distance_last_N", "_top_labels_NT", "_top_probabilities_NT"]
-        large = ("_probability_totals_NK", "_classifier_totals_NK")
+        large = ("_probability_totals_NK", "_classifier_totals_NK", "_in_sample_totals_NK")
         return [*names, *(name for name in large if getattr(self, name) is not None)]
 
     def _stack_columns(
@@ -209,3 +219,11 @@ class SignalRecorder:
             functional.pad(labels_NT, (0, missing), value=-1).cpu().numpy().copy(),
             functional.pad(probabilities_NT, (0, missing)).cpu().numpy().copy(),
         )
+
+
+def _shares(totals_NK: Tensor | None) -> npt.NDArray[np.float32] | None:
+    """Return rows of sum 1."""
+    if totals_NK is None:
+        return None
+    totals_NK = totals_NK + TINY
+    return (totals_NK / totals_NK.sum(1, keepdim=True)).cpu().numpy()

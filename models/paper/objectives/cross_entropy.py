@@ -3,40 +3,39 @@
 import math
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from models.paper import limit
 from models.paper.limit import GradientModel
-from models.paper.objectives.objective import Objective, ObjectiveConfig, Outcome, Outputs
-from models.paper.objectives.single_network import score_by_classifier
+from models.paper.objectives.objective import Objective, ObjectiveConfig, Outputs
+from models.paper.objectives.single_network import SingleNetwork
 
 
-class CrossEntropy:
+class CrossEntropy(SingleNetwork):
     """Plain cross-entropy training of one network; also the parent run of FW, DMI and "+ init."."""
-
-    has_predictor = False
 
     def __init__(self, _: ObjectiveConfig) -> None:
         pass
 
-    def __call__(self, outputs: Outputs, _: torch.Generator) -> Outcome:
-        """Train with g = s(a) - y itself."""
-        loss = functional.cross_entropy(outputs.classifier_logits_BK, outputs.labels_B)
-        return score_by_classifier(outputs, loss)
+    def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
+        """Return the cross-entropy, whose gradient is g = s(a) - y itself."""
+        logits_BK, labels_B = outputs.classifier_logits_BK, outputs.labels_B
+        if outputs.weight_B is None:
+            return functional.cross_entropy(logits_BK, labels_B)
+        return outputs.average(functional.cross_entropy(logits_BK, labels_B, reduction="none"))
 
 
-class NoisyCrossEntropy:
+class NoisyCrossEntropy(SingleNetwork):
     """Cross-entropy whose gradient at the logits is g + eps, E eps = 0, every entry of the same deviation."""
-
-    has_predictor = False
 
     def __init__(self, config: ObjectiveConfig, noise_model: GradientModel) -> None:
         self._class_count = config.class_count
         self._noise_model = noise_model
         self._noise_lambda = noise_lambda(config.noise_std, noise_model)
 
-    def __call__(self, outputs: Outputs, generator: torch.Generator) -> Outcome:
-        """Train with a noisy g: the comparison that shows LIMIT to do more than add noise (sec. 4.1)."""
+    def compute_scoring_loss(self, outputs: Outputs, generator: torch.Generator, /) -> Tensor:
+        """Return a surrogate with a noisy g: LIMIT does more than add noise (sec. 4.1)."""
         logits_BK = outputs.classifier_logits_BK
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)
         noisy_BK = limit.sample_gradient(
@@ -45,7 +44,7 @@ class NoisyCrossEntropy:
             noise_lambda=self._noise_lambda,
             generator=generator,
         )
-        return score_by_classifier(outputs, limit.compute_surrogate_loss(logits_BK, noisy_BK))
+        return outputs.average(limit.compute_surrogate_losses(logits_BK, noisy_BK))
 
 
 def noise_lambda(deviation: float, noise_model: GradientModel) -> float:

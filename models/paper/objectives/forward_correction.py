@@ -8,8 +8,8 @@ import math
 import torch
 from torch import Tensor
 
-from models.paper.objectives.objective import ObjectiveConfig, Outcome, Outputs
-from models.paper.objectives.single_network import score_by_classifier
+from models.paper.objectives.objective import ObjectiveConfig, Outputs
+from models.paper.objectives.single_network import SingleNetwork
 
 PERCENTILE = 0.97
 """Which sample represents a class: above it lie outliers."""
@@ -34,17 +34,15 @@ def transition_matrix(probabilities_NK: Tensor) -> Tensor:
     return rows_KK / rows_KK.sum(1, keepdim=True)
 
 
-class ForwardCorrection:
+class ForwardCorrection(SingleNetwork):
     """-log((s(a) T)[y]), mean over the batch."""
-
-    has_predictor = False
 
     def __init__(self, config: ObjectiveConfig) -> None:
         self._transition_KK = config.transition_KK
 
-    def __call__(self, outputs: Outputs, _: torch.Generator) -> Outcome:
-        """Train f so that its prediction, passed through T, explains the given labels."""
+    def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
+        """Return how badly the prediction, passed through T, explains the given labels."""
         assert self._transition_KK is not None, "the transition matrix is estimated before the first step"
         given_BK = outputs.classifier_logits_BK.softmax(1) @ self._transition_KK
         given_B = given_BK.gather(1, outputs.labels_B[:, None])[:, 0]
-        return score_by_classifier(outputs, -given_B.clamp_min(LEAST_PROBABILITY).log().mean())
+        return outputs.average(-given_B.clamp_min(LEAST_PROBABILITY).log())

@@ -50,6 +50,13 @@ class Outputs:
     """b = q(x); None where the method has no predictor."""
     labels_B: Tensor
     """The given labels."""
+    weight_B: Tensor | None = None
+    """What each sample's loss weighs, with a mean of 1 over the data; None: 1. The label of a sample of
+    weight 0 is never learned."""
+
+    def average(self, loss_B: Tensor) -> Tensor:
+        """Return the weighted mean over the batch."""
+        return loss_B.mean() if self.weight_B is None else (loss_B * self.weight_B).mean()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +72,10 @@ class Outcome:
     scoring_logits_BK: Tensor
     """Logits of the scoring network: the predictor, or the classifier where there is no predictor."""
 
+    in_sample_logits_BK: Tensor | None = None
+    """The logarithms of the mean probabilities of those networks whose loss the samples' labels enter, where
+    `scoring_logits_BK` is of others; None where one network does both."""
+
     def detached(self) -> "Outcome":
         """Return the same numbers without the way back."""
         loss = self.predictor_loss
@@ -79,6 +90,13 @@ class Objective(Protocol):
     """A training method as a function of one batch's outputs."""
 
     has_predictor: bool
+
+    def compute_scoring_loss(self, outputs: Outputs, generator: torch.Generator, /) -> Tensor:
+        """Return the scalar that trains the scoring network: the predictor, or a lone classifier.
+
+        Every sample enters it by its weight.
+        """
+        ...
 
     def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
         """Score one batch; `generator` feeds whatever randomness the method has."""

@@ -21,13 +21,32 @@ class Limit:
         self._config = config
         self._gradient_model = gradient_model
 
-    def __call__(self, outputs: Outputs, generator: torch.Generator) -> Outcome:
+    def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
+        """Return the loss of q, eq. 10: how badly it predicts gradients."""
+        return self._predictor_loss(outputs, self._predicted(outputs))
+
+    def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
         """Follow Alg. 1: predict the gradient, train f with it, and q to predict it better."""
+        logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
+        assert logits_b_BK is not None
+        predicted_BK = self._predicted(outputs)
+        return Outcome(
+            classifier_loss=limit.compute_surrogate_loss(logits_a_BK, self._used(predicted_BK, generator)),
+            predictor_loss=self._predictor_loss(outputs, predicted_BK),
+            gradient_norm_B=torch.linalg.vector_norm(predicted_BK.detach(), dim=1),
+            scoring_logits_BK=logits_b_BK.detach(),
+        )
+
+    def _predicted(self, outputs: Outputs) -> Tensor:
+        """Return mu [B, K]."""
+        assert outputs.predictor_logits_BK is not None
+        return limit.compute_predicted_gradient(outputs.classifier_logits_BK, outputs.predictor_logits_BK)
+
+    def _predictor_loss(self, outputs: Outputs, predicted_BK: Tensor) -> Tensor:
         logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
         assert logits_b_BK is not None
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._config.class_count)
         gradient_BK = limit.compute_cross_entropy_gradient(logits_a_BK.detach(), targets_BK)
-        predicted_BK = limit.compute_predicted_gradient(logits_a_BK, logits_b_BK)
         if self._gradient_model is None:
             loss_B = limit.compute_categorical_predictor_loss(
                 logits_b_BK, outputs.labels_B, predicted_BK, beta=self._config.beta
@@ -36,12 +55,7 @@ class Limit:
             loss_B = limit.compute_predictor_loss(
                 predicted_BK, gradient_BK, gradient_model=self._gradient_model, beta=self._config.beta
             )
-        return Outcome(
-            classifier_loss=limit.compute_surrogate_loss(logits_a_BK, self._used(predicted_BK, generator)),
-            predictor_loss=loss_B.mean(),
-            gradient_norm_B=torch.linalg.vector_norm(predicted_BK.detach(), dim=1),
-            scoring_logits_BK=logits_b_BK.detach(),
-        )
+        return outputs.average(loss_B)
 
     def _used(self, predicted_BK: Tensor, generator: torch.Generator) -> Tensor:
         """Return the gradient that trains f: the mean of q(g | x), or with "+S" a sample of it."""

@@ -1,18 +1,30 @@
 """What the methods without a predictor share: the classifier itself scores the labels."""
 
+from abc import ABC, abstractmethod
+
+import torch
 from torch import Tensor
 
 from models.paper import limit
 from models.paper.objectives.objective import Outcome, Outputs
 
 
-def score_by_classifier(outputs: Outputs, loss: Tensor) -> Outcome:
-    """Return the outcome whose distance ||y - s(a)|| is also the norm of the cross-entropy gradient g."""
-    logits_BK = outputs.classifier_logits_BK.detach()
-    targets_BK = limit.encode_one_hot(outputs.labels_B, logits_BK.shape[1])
-    return Outcome(
-        classifier_loss=loss,
-        predictor_loss=None,
-        gradient_norm_B=limit.measure_distance(logits_BK, targets_BK),
-        scoring_logits_BK=logits_BK,
-    )
+class SingleNetwork(ABC):
+    """A method whose one network, the classifier, is trained by the labels and scores them."""
+
+    has_predictor = False
+
+    @abstractmethod
+    def compute_scoring_loss(self, outputs: Outputs, generator: torch.Generator, /) -> Tensor:
+        """Return the method's loss over the batch."""
+
+    def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
+        """Train with the loss; the distance ||y - s(a)|| is also the norm of cross-entropy's gradient g."""
+        logits_BK = outputs.classifier_logits_BK.detach()
+        targets_BK = limit.encode_one_hot(outputs.labels_B, logits_BK.shape[1])
+        return Outcome(
+            classifier_loss=self.compute_scoring_loss(outputs, generator),
+            predictor_loss=None,
+            gradient_norm_B=limit.measure_distance(logits_BK, targets_BK),
+            scoring_logits_BK=logits_BK,
+        )

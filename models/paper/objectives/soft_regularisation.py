@@ -26,17 +26,30 @@ class SoftRegularisation:
         self._soft_lambda = config.soft_lambda
         self._beta = config.beta
 
-    def __call__(self, outputs: Outputs, _: torch.Generator) -> Outcome:
+    def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
+        """Return the part of q: the penalty of the samples by their weights."""
+        assert outputs.predictor_logits_BK is not None
+        penalty_B = self._penalty(
+            outputs.features_BD.detach().float().square().sum(1),
+            outputs.classifier_logits_BK.detach().softmax(1),
+            outputs.predictor_logits_BK,
+            limit.encode_one_hot(outputs.labels_B, self._class_count),
+        )
+        return outputs.average(penalty_B)
+
+    def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
         """Train f with cross-entropy and penalty, and q with the penalty."""
         logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
         assert logits_b_BK is not None
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)
         squared_z_B = outputs.features_BD.float().square().sum(1)
-        penalty_of_f = self._penalty(squared_z_B, logits_a_BK.softmax(1), logits_b_BK.detach(), targets_BK)
+        penalty_of_f = self._penalty(
+            squared_z_B, logits_a_BK.softmax(1), logits_b_BK.detach(), targets_BK
+        ).mean()
         fixed_s_a_BK = logits_a_BK.detach().softmax(1)
         return Outcome(
             classifier_loss=functional.cross_entropy(logits_a_BK, outputs.labels_B) + penalty_of_f,
-            predictor_loss=self._penalty(squared_z_B.detach(), fixed_s_a_BK, logits_b_BK, targets_BK),
+            predictor_loss=self.compute_scoring_loss(outputs, generator),
             gradient_norm_B=torch.linalg.vector_norm(fixed_s_a_BK - logits_b_BK.detach().softmax(1), dim=1),
             scoring_logits_BK=logits_b_BK.detach(),
         )
@@ -44,7 +57,8 @@ class SoftRegularisation:
     def _penalty(
         self, squared_z_B: Tensor, s_a_BK: Tensor, logits_b_BK: Tensor, targets_BK: Tensor
     ) -> Tensor:
+        """Return the penalty of every sample [B]."""
         s_b_BK = logits_b_BK.softmax(1)
         error_B = (targets_BK - s_b_BK).square().sum(1)
         size_B = (s_a_BK - s_b_BK).square().sum(1)
-        return (squared_z_B * (self._soft_lambda * error_B + self._beta * size_B)).mean()
+        return squared_z_B * (self._soft_lambda * error_B + self._beta * size_B)

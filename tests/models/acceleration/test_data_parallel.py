@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,25 @@ def test_two_processes_give_the_numbers_of_one(problem: Problem) -> None:
     first = together_watched.states[0]
     assert first["step"] == 1, "reported in the middle of an epoch, with what both processes had by then"
     assert_close(problem.train(2, resume=first), alone)
+
+
+@pytest.mark.parametrize("chosen", [{"folds": 3}, {"blind_fraction": 0.2}])
+def test_two_processes_share_what_no_label_of_a_fold_enters(chosen: dict[str, Any], problem: Problem) -> None:
+    problem.config = replace(problem.config, **chosen)
+    alone_watched, together_watched = (Watched(problem, processes) for processes in (1, 2))
+    alone, together = alone_watched.result, together_watched.result
+    assert_close(together, alone)
+    assert together.cross_fitted is not None
+    assert alone.cross_fitted is not None
+    np.testing.assert_array_equal(together.cross_fitted.blind_N, alone.cross_fitted.blind_N)
+    np.testing.assert_allclose(
+        together.cross_fitted.probabilities_NK, alone.cross_fitted.probabilities_NK, atol=TOLERANCE
+    )
+    for ours, theirs in zip(together_watched.records, alone_watched.records, strict=True):
+        assert ours.memorisation is not None
+        assert theirs.memorisation is not None
+        assert vars(ours.memorisation) == pytest.approx(vars(theirs.memorisation), rel=1e-4)
+    assert_close(problem.train(2, resume=together_watched.states[0]), alone)
 
 
 def test_a_callback_that_raises_ends_all_processes(problem: Problem) -> None:

@@ -1,0 +1,1 @@
+"""Cross-fitted trainings against one-fold ones and out-of-sample peers: small data, pairs of classes."""

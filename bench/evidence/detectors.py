@@ -1,0 +1,133 @@
+"""Who ranks: LIMIT with one fold and with several, and peers that judge out of sample."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from cleanlab.rank import get_label_quality_scores
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from bench.peers import detectors as peers
+from bench.peers.tasks import Task
+from models.configuration.training_config import TrainingConfig
+from models.training.loop import TrainingResult, train
+from models.training.progress import Progress
+
+FOLDS, NEIGHBOURS = 5, 10
+LEAST = 1e-6
+Scores = dict[str, npt.NDArray[Any]]
+Found = tuple[Scores, dict[str, Any]]
+"""Rankings by name, high = bad, and figures beside them."""
+Detector = Callable[[Task, TrainingConfig, Path | None], Found]
+"""Given a task, a configuration, and where to keep what a training told; None: nowhere."""
+
+
+def one_fold(task: Task, config: TrainingConfig, _: Path | None = None) -> Found:
+    """Train LIMIT as it is by default, its score with the leanings and without."""
+    finding = peers.limit(task, replace(config, folds=1, blind_fraction=0.0))
+    names = {"limit score (default)": "one fold, score", "limit distance": "one fold, distance"}
+    return {names[name]: score for name, score in finding.scores.items() if name in names}, {
+        "seconds": finding.seconds
+    }
+
+
+def cross_fitted(task: Task, config: TrainingConfig, kept: Path | None = None) -> Found:
+    """Train LIMIT with folds; rank by what is said out of sample, in sample, and by the classifier."""
+    memorisation: list[dict[str, float]] = []
+
+    def remember(progress: Progress) -> None:
+        if progress.finished is not None and progress.finished.memorisation is not None:
+            memorisation.append(vars(progress.finished.memorisation))
+
+    result = train(
+        task.inputs, task.given_N, class_count=task.class_count, config=config, on_progress=remember
+    )
+    fitted, classifier_NK = result.cross_fitted, result.classifier_probabilities_NK
+    assert fitted is not None
+    assert classifier_NK is not None
+    seen_NK = fitted.in_sample_probabilities_NK
+    if kept is not None:
+        _keep(kept, task, result, classifier_NK)
+    scores = {
+        "cross-fitted, out of sample": -result.signals.margin,
+        "cross-fitted, classifier": -log_margin(classifier_NK, task.given_N),
+        "cross-fitted, both": -log_margin((fitted.probabilities_NK + classifier_NK) / 2, task.given_N),
+    }
+    if seen_NK is not None:
+        scores["cross-fitted, in sample"] = -log_margin(seen_NK, task.given_N)
+    return scores, {
+        "seconds": result.seconds,
+        "epochs": result.epochs,
+        "disagreement_out_of_sample": float((fitted.probabilities_NK.argmax(1) != task.given_N).mean()),
+        "memorisation": memorisation,
+    }
+
+
+def log_margin(
+    probabilities_NK: npt.NDArray[np.float32], labels_N: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """Return log p of the given label less log p of its best rival [N]; low = bad."""
+    log_NK = np.log(probabilities_NK.clip(LEAST))
+    rows = np.arange(len(labels_N))
+    given_N = log_NK[rows, labels_N]
+    log_NK[rows, labels_N] = -np.inf
+    margin_N: npt.NDArray[np.float32] = given_N - log_NK.max(1)
+    return margin_N
+
+
+def _keep(path: Path, task: Task, result: TrainingResult, classifier_NK: npt.NDArray[np.float32]) -> None:
+    """Write what a training told, for rankings that are tried later."""
+    assert result.cross_fitted is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {name: value for name, value in vars(result.cross_fitted).items() if value is not None}
+    np.savez_compressed(
+        path,
+        given_N=task.given_N,
+        true_N=task.true_N,
+        classifier_NK=classifier_NK,
+        margin_N=result.signals.margin,
+        **arrays,
+    )
+
+
+def cleanlab(task: Task, config: TrainingConfig, _: Path | None = None) -> Found:
+    """Train five networks by cross-entropy, and rank by cleanlab."""
+    finding = peers.cleanlab(task, peers.as_cross_entropy(replace(config, folds=1, blind_fraction=0.0)))
+    return {name: score for name, score in finding.scores.items() if "entropy" not in name}, {
+        "seconds": finding.seconds
+    }
+
+
+def _out_of_sample(name: str, make: Callable[[], ClassifierMixin]) -> Detector:
+    """Return a peer of scikit-learn, each sample judged by a model of the other four folds."""
+
+    def rank(task: Task, config: TrainingConfig, _: Path | None = None) -> Found:
+        started = time.monotonic()
+        rows_ND = task.inputs.reshape(len(task.inputs), -1).astype(np.float64)
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=config.seed)
+        probabilities_NK = cross_val_predict(
+            make_pipeline(StandardScaler(), make()), rows_ND, task.given_N, cv=folds, method="predict_proba"
+        )
+        quality_N = get_label_quality_scores(task.given_N, probabilities_NK, method="self_confidence")
+        return {name: -quality_N}, {"seconds": time.monotonic() - started}
+
+    return rank
+
+
+DETECTORS: Mapping[str, Detector] = {
+    "one fold": one_fold,
+    "cross-fitted": cross_fitted,
+    "cleanlab": cleanlab,
+    "logistic regression": _out_of_sample("logistic regression", lambda: LogisticRegression(max_iter=2_000)),
+    "nearest neighbours": _out_of_sample("nearest neighbours", lambda: KNeighborsClassifier(NEIGHBOURS)),
+}
+"""Every detector by name."""
