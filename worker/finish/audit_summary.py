@@ -20,7 +20,9 @@ PAIRS_MAX = 50
 SHARES = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 
-def document(rows: pa.Table, class_names: list[str], error_count_interval: tuple[float, float]) -> Json:
+def summarise_ranking(
+    rows: pa.Table, class_names: list[str], error_count_interval: tuple[float, float]
+) -> Json:
     """Return distances, disagreements, expected errors, classes, confusions and the budget of a ranking.
 
     Args:
@@ -31,7 +33,7 @@ def document(rows: pa.Table, class_names: list[str], error_count_interval: tuple
     """
     given, suggested = rows["given_label"].to_numpy(), rows["suggested_label"].to_numpy()
     probability = rows["error_probability"].to_numpy()
-    found = _confusion(rows, len(class_names))
+    found = _estimate_confusion(rows, len(class_names))
     return {
         "sample_count": len(rows),
         "disagreement_count": int((given != suggested).sum()),
@@ -40,20 +42,20 @@ def document(rows: pa.Table, class_names: list[str], error_count_interval: tuple
         "label_issue_count": int(rows["is_label_issue"].to_numpy().sum()),
         "noise_rate": float(probability.mean()),
         "health": 1 - float(probability.mean()),
-        **{name: _histogram(rows[column].to_numpy()) for name, column in HISTOGRAMS.items()},
-        "per_class": _per_class(rows, class_names, found),
-        "transition_matrix": _transition_matrix(found, class_names),
-        "confused_pairs": _confused_pairs(found, class_names),
-        "budget": _budget(probability),
+        **{name: _build_histogram(rows[column].to_numpy()) for name, column in HISTOGRAMS.items()},
+        "per_class": _summarise_classes(rows, class_names, found),
+        "transition_matrix": _build_transition_matrix(found, class_names),
+        "confused_pairs": _list_confused_pairs(found, class_names),
+        "budget": _estimate_budget(probability),
     }
 
 
-def _histogram(values: npt.NDArray[np.float32]) -> Json:
+def _build_histogram(values: npt.NDArray[np.float32]) -> Json:
     counts, edges = np.histogram(values, bins=BINS, range=(0, MAXIMUM_DISTANCE))
     return {"edges": edges.tolist(), "counts": counts.tolist()}
 
 
-def _confusion(rows: pa.Table, class_count: int) -> Confusion:
+def _estimate_confusion(rows: pa.Table, class_count: int) -> Confusion:
     columns = [rows[f"{place}_label"].fill_null(-1).to_numpy() for place in ("suggested", "second", "third")]
     names = ("suggested_confidence", "second_probability", "third_probability")
     return label_health.confusion(
@@ -65,7 +67,7 @@ def _confusion(rows: pa.Table, class_count: int) -> Confusion:
     )
 
 
-def _per_class(rows: pa.Table, class_names: list[str], found: Confusion) -> list[Json]:
+def _summarise_classes(rows: pa.Table, class_names: list[str], found: Confusion) -> list[Json]:
     given, count = rows["given_label"].to_numpy(), len(class_names)
     disagrees = given != rows["suggested_label"].to_numpy()
     samples_K = np.bincount(given, minlength=count)
@@ -76,11 +78,11 @@ def _per_class(rows: pa.Table, class_names: list[str], found: Confusion) -> list
         "disagreements": np.bincount(given[disagrees], minlength=count).tolist(),
         "expected_errors": np.bincount(given, rows["error_probability"].to_numpy(), count).tolist(),
         "label_issues": np.bincount(given[rows["is_label_issue"].to_numpy()], minlength=count).tolist(),
-        "mean_distance": _numbers(distance_K / np.where(samples_K > 0, samples_K, np.nan)),
+        "mean_distance": _replace_nan(distance_K / np.where(samples_K > 0, samples_K, np.nan)),
         "expected_members": found.by_true().tolist(),
-        "noise_rate": _numbers(classes.noise_rate_K),
-        "missed_rate": _numbers(classes.missed_rate_K),
-        "health": _numbers(classes.health_K),
+        "noise_rate": _replace_nan(classes.noise_rate_K),
+        "missed_rate": _replace_nan(classes.missed_rate_K),
+        "health": _replace_nan(classes.health_K),
     }
     return [
         {"class": name, **{column: values[label] for column, values in columns.items()}}
@@ -88,20 +90,20 @@ def _per_class(rows: pa.Table, class_names: list[str], found: Confusion) -> list
     ]
 
 
-def _numbers(values: Floats) -> list[float | None]:
+def _replace_nan(values: Floats) -> list[float | None]:
     """Return values as JSON knows them: what is not a number is null."""
     return [None if math.isnan(value) else value for value in values.tolist()]
 
 
-def _transition_matrix(found: Confusion, class_names: list[str]) -> Json | None:
+def _build_transition_matrix(found: Confusion, class_names: list[str]) -> Json | None:
     """Return the matrix by rows; None for so many classes that nobody could look at it."""
     if len(class_names) > MATRIX_CLASSES_MAX:
         return None
-    rows = [_numbers(row_K) for row_K in label_health.transition_matrix(found)]
+    rows = [_replace_nan(row_K) for row_K in label_health.transition_matrix(found)]
     return {"rows": "true", "columns": "given", "classes": class_names, "matrix": rows}
 
 
-def _confused_pairs(found: Confusion, class_names: list[str]) -> list[Json]:
+def _list_confused_pairs(found: Confusion, class_names: list[str]) -> list[Json]:
     true_K, given_K = found.by_true(), found.by_given()
     return [
         {
@@ -115,7 +117,7 @@ def _confused_pairs(found: Confusion, class_names: list[str]) -> list[Json]:
     ]
 
 
-def _budget(probability: npt.NDArray[np.float32]) -> Json:
+def _estimate_budget(probability: npt.NDArray[np.float32]) -> Json:
     """Return "review the first N, expect to find about M of about T", and the N for round shares of T."""
     curve = label_health.budget(probability)
     return {

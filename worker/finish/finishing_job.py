@@ -66,22 +66,24 @@ def finish(database: Database, storage: Storage, audit_id: UUID) -> None:
 
 def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
     with database.transaction() as session:
-        audit = _locked(session, audit_id, AuditStatus.RUNNING)
+        audit = _lock_audit(session, audit_id, AuditStatus.RUNNING)
         if audit is None:
             return
         runs = audit_service.list_runs(session, [audit_id])[audit_id]
         if any(run.status in audit_service.UNFINISHED for run in runs):
             return
         dataset = session.get_one(Dataset, audit.dataset_id)
-        known = audited_labels.of_audit(session, storage, audit, dataset)
-        _note_results(session, storage, audit, runs, known)
-        for run in variant_choice.chosen(runs):
+        known = audited_labels.load_labels(session, storage, audit, dataset)
+        _store_results(session, storage, audit, runs, known)
+        for run in variant_choice.choose_runs(runs):
             run.is_chosen = True
-        rows, estimate = _score_rows(storage, audit, runs, known)
-        shown = score_rows.without(rows, known.planted)
+        rows, estimate = _build_score_rows(storage, audit, runs, known)
+        shown = score_rows.drop_samples(rows, known.planted)
         with ThreadPoolExecutor(1, thread_name_prefix="issues") as beside:
             # PostgreSQL is busy with the indexes of the scores meanwhile.
-            found = beside.submit(issue_search.found, _looked(session, storage, audit, dataset, runs))
+            found = beside.submit(
+                issue_search.find_issues, _load_audited_data(session, storage, audit, dataset, runs)
+            )
             session.execute(delete(Score).where(Score.audit_id == audit_id))
             copy_into(session, Score, shown)
             _report(session, storage, audit, rows, known)
@@ -93,18 +95,18 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             AuditStatus.SUCCEEDED,
             error=None,
             summary={
-                **audit_summary.document(
+                **audit_summary.summarise_ranking(
                     shown, dataset.class_names or [], _bound_errors(estimate, known.planted)
                 ),
                 "issues": counts,
-                "rehearsal": rehearsal_results.document(
+                "rehearsal": rehearsal_results.summarise_rehearsal(
                     rows,
                     AuditConfiguration.read(audit.configuration).rehearsal,
                     known,
                     class_count=len(dataset.class_names or []),
                 ),
             },
-            provenance=_provenance(dataset, audit, runs),
+            provenance=_collect_provenance(dataset, audit, runs),
         )
         update_statistics(session, Score)
     log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
@@ -113,27 +115,27 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
 def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
     """Make the metrics and files of a finished audit anew with the truth of now."""
     with database.transaction() as session:
-        audit = _locked(session, audit_id, AuditStatus.SUCCEEDED)
+        audit = _lock_audit(session, audit_id, AuditStatus.SUCCEEDED)
         if audit is None:
             return
         dataset = session.get_one(Dataset, audit.dataset_id)
         if audit.reported_truth_version == dataset.truth_version:
             return
-        known = audited_labels.of_audit(session, storage, audit, dataset)
+        known = audited_labels.load_labels(session, storage, audit, dataset)
         runs = audit_service.list_runs(session, [audit_id])[audit_id]
-        _note_results(session, storage, audit, runs, known)
-        rows, _ = _score_rows(storage, audit, runs, known)
+        _store_results(session, storage, audit, runs, known)
+        rows, _ = _build_score_rows(storage, audit, runs, known)
         _report(session, storage, audit, rows, known)
     log.info("audit reported anew", audit=str(audit_id))
 
 
-def _locked(session: Session, audit_id: UUID, status: AuditStatus) -> Audit | None:
+def _lock_audit(session: Session, audit_id: UUID, status: AuditStatus) -> Audit | None:
     """Return the audit in this status unless somebody else works on it or it is gone."""
     statement = select(Audit).where(Audit.id == audit_id, Audit.status == status)
     return session.scalars(statement.with_for_update(skip_locked=True)).one_or_none()
 
 
-def _note_results(
+def _store_results(
     session: Session, storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels
 ) -> None:
     """Note what every run that succeeded came to."""
@@ -141,10 +143,10 @@ def _note_results(
     for run in runs:
         if run.status == RunStatus.SUCCEEDED:
             signals = signal_files.load(storage, storage.run(audit.id, run.number))
-            run.result = variant_choice.result(epochs[run.id], signals, known)
+            run.result = variant_choice.summarise_run(epochs[run.id], signals, known)
 
 
-def _score_rows(
+def _build_score_rows(
     storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels
 ) -> tuple[pa.Table, LabelErrorEstimate]:
     """Return score rows in order of rank, from the signals of the chosen runs as one, and the estimate."""
@@ -153,7 +155,7 @@ def _score_rows(
     )
     estimate = fit(Evidence.from_arrays(signals, known.given))
     order = rank_samples(read_score(signals))
-    return score_rows.rows(audit.id, signals, known.given, order, estimate), estimate
+    return score_rows.build_rows(audit.id, signals, known.given, order, estimate), estimate
 
 
 def _bound_errors(estimate: LabelErrorEstimate, planted: npt.NDArray[np.bool_] | None) -> tuple[float, float]:
@@ -163,13 +165,13 @@ def _bound_errors(estimate: LabelErrorEstimate, planted: npt.NDArray[np.bool_] |
     return max(0.0, low - count), max(0.0, high - count)
 
 
-def _looked(
+def _load_audited_data(
     session: Session, storage: Storage, audit: Audit, dataset: Dataset, runs: list[Run]
-) -> issue_search.Looked:
+) -> issue_search.AuditedData:
     """Return what the lists of issues are made from."""
     statement = select(Problem.key, Problem.code, Problem.detail).where(Problem.dataset_id == dataset.id)
     chosen = next(run for run in runs if run.is_chosen)
-    return issue_search.Looked(
+    return issue_search.AuditedData(
         inputs=np.load(storage.pack_file(dataset, PACK), mmap_mode="r"),
         labels_N=np.load(storage.pack_file(dataset, "labels.npy")),
         samples=parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"]),
@@ -195,21 +197,23 @@ def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, kn
     samples = parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"])
     names = dataset.class_names or []
     clean = truth if known.planted is None else clean_labels.load_known(session, dataset)
-    table = ranking_files.ranking_table(score_rows.without(rows, known.planted), samples, names, clean)
+    table = ranking_files.build_ranking_table(
+        score_rows.drop_samples(rows, known.planted), samples, names, clean
+    )
     written = ranking_files.write(table, storage, storage.audit(audit.id), version=dataset.truth_version)
-    _let_go(session, storage, audit, written)
+    _schedule_removals(session, storage, audit, written)
     audit.files = (audit.files or {}) | written
     audit.reported_truth_version = dataset.truth_version
-    audit.theory = _theory(session, audit, rows, truth, class_count=len(names))
+    audit.theory = _compute_bounds(session, audit, rows, truth, class_count=len(names))
     if truth is not None:
-        document = truth_metrics.document(rows, truth, names)
+        document = truth_metrics.measure_ranking(rows, truth, names)
         statement = insert(AuditMetrics).values(audit_id=audit.id, document=document)
         session.execute(
             statement.on_conflict_do_update(index_elements=["audit_id"], set_={"document": document})
         )
 
 
-def _let_go(session: Session, storage: Storage, audit: Audit, written: dict[str, Any]) -> None:
+def _schedule_removals(session: Session, storage: Storage, audit: Audit, written: dict[str, Any]) -> None:
     """Have the files removed that others take the place of, once nobody reads them any more."""
     for name, made in written.items():
         before = (audit.files or {}).get(name)
@@ -218,15 +222,15 @@ def _let_go(session: Session, storage: Storage, audit: Audit, written: dict[str,
             removals.schedule_removal(session, storage, path, after_seconds=READ_SECONDS)
 
 
-def _theory(
+def _compute_bounds(
     session: Session, audit: Audit, rows: pa.Table, truth: clean_labels.Labels | None, *, class_count: int
 ) -> dict[str, Any]:
     runs = audit_service.list_runs(session, [audit.id])[audit.id]
     if len(runs) > THEORY_RUNS_MAX:
         runs = [run for run in runs if run.is_chosen]
     epochs = audit_service.list_epochs(session, [run.id for run in runs])
-    return information_bounds.document(
-        noise_rate=truth_metrics.noise_rate(rows, truth),
+    return information_bounds.compute_bounds(
+        noise_rate=truth_metrics.measure_noise_rate(rows, truth),
         is_known=truth is not None,
         class_count=class_count,
         sample_count=len(rows),
@@ -234,7 +238,7 @@ def _theory(
     )
 
 
-def _provenance(dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, Any]:
+def _collect_provenance(dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, Any]:
     return {
         "dataset_pack_sha256": dataset.pack_sha256,
         "requested_configuration": audit.configuration,
@@ -247,7 +251,7 @@ def _provenance(dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, An
                 "configuration": run.configuration,
                 "device": run.device,
                 "attempts": run.attempt,
-                "seconds": _seconds(run),
+                "seconds": _measure_seconds(run),
             }
             for run in runs
         ],
@@ -255,7 +259,7 @@ def _provenance(dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, An
     }
 
 
-def _seconds(run: Run) -> float | None:
+def _measure_seconds(run: Run) -> float | None:
     if run.started_at is None or run.finished_at is None:
         return None
     return (run.finished_at - run.started_at).total_seconds()

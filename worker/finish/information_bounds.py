@@ -21,7 +21,7 @@ SUB_GAUSSIAN = 0.5
 CURVE_POINTS = 41
 
 
-def document(
+def compute_bounds(
     *,
     noise_rate: float,
     is_known: bool,
@@ -47,16 +47,16 @@ def document(
         "least_training_error": bound_training_error(
             information_per_sample=0.0, noise_rate=noise_rate, class_count=class_count
         ),
-        "bound": _bound(noise_rate, class_count, entropy),
+        "bound": _compute_curve(noise_rate, class_count, entropy),
         "runs": [
-            _of_run(run, epochs, noise_rate=noise_rate, class_count=class_count, sample_count=sample_count)
+            _bound_run(run, epochs, noise_rate=noise_rate, class_count=class_count, sample_count=sample_count)
             for run, epochs in runs
             if epochs
         ],
     }
 
 
-def _bound(noise_rate: float, class_count: int, entropy: float) -> Json:
+def _compute_curve(noise_rate: float, class_count: int, entropy: float) -> Json:
     """Return Fig. A0's curve: the least training error over the bits memorised per sample."""
     bits = [entropy * step / (CURVE_POINTS - 1) for step in range(CURVE_POINTS)]
     errors = [
@@ -66,7 +66,7 @@ def _bound(noise_rate: float, class_count: int, entropy: float) -> Json:
     return {"bits_per_sample": bits, "least_training_error": errors}
 
 
-def _of_run(
+def _bound_run(
     run: Run, epochs: Sequence[RunEpoch], *, noise_rate: float, class_count: int, sample_count: int
 ) -> Json:
     """Return the two bounds on what a run's network knows of its labels, and what eq. (2) makes of each.
@@ -81,28 +81,28 @@ def _of_run(
         )
         for epoch in epochs
     ]
-    most = _most_bits(run, epochs, class_count)
+    most = _bound_bits_by_epoch(run, epochs, class_count)
     return {
         "run": run.number,
         "training_error": 1.0 - (epochs[-1].accuracy or 0.0),
         "least_bits_memorised_per_sample": least[-1],
         "least_bits_by_epoch": least,
         "most_bits_per_sample_by_epoch": most,
-        "generalisation_bound_at_least": _gap(least[-1], sample_count),
-        "label_part_of_generalisation_bound": None if most is None else _gap(most[-1], sample_count),
+        "generalisation_bound_at_least": _bound_gap(least[-1], sample_count),
+        "label_part_of_generalisation_bound": None if most is None else _bound_gap(most[-1], sample_count),
     }
 
 
-def _most_bits(run: Run, epochs: Sequence[RunEpoch], class_count: int) -> list[float] | None:
+def _bound_bits_by_epoch(run: Run, epochs: Sequence[RunEpoch], class_count: int) -> list[float] | None:
     """Return Proposition 1's bound after every epoch; None without noise in the gradients, which has none."""
-    variance = noise_variance(run.configuration or {})
+    variance = compute_noise_variance(run.configuration or {})
     if variance is None:
         return None
     norms = [epoch.squared_gradient_norm or 0.0 for epoch in epochs]
     return accumulate_information(norms, dimension=class_count, noise_variance=variance)
 
 
-def _gap(bits_per_sample: float, sample_count: int) -> float:
+def _bound_gap(bits_per_sample: float, sample_count: int) -> float:
     """Return eq. (2) for the error rate, of which two never differ by more than 1."""
     gap = bound_generalisation_gap(
         information=bits_per_sample * sample_count, sample_count=sample_count, sub_gaussian=SUB_GAUSSIAN
@@ -110,7 +110,7 @@ def _gap(bits_per_sample: float, sample_count: int) -> float:
     return min(gap, 1.0)
 
 
-def noise_variance(configuration: Json) -> float | None:
+def compute_noise_variance(configuration: Json) -> float | None:
     """Return sigma^2 of a run whose classifier was trained on sampled gradients; None: there is no noise."""
     chosen = TrainingRequest.read(configuration)
     method, noise_lambda = METHODS.get(chosen.method or ""), chosen.noise_lambda

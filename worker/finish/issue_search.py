@@ -37,7 +37,7 @@ Counts = dict[str, dict[str, int | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looked:
+class AuditedData:
     """What the lists are made from."""
 
     inputs: Inputs
@@ -52,7 +52,7 @@ class Looked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _List:
+class _IssueList:
     """The issues of one kind, the most serious first; `count` of them before any were left out."""
 
     kind: IssueKind
@@ -61,17 +61,21 @@ class _List:
     group_count: int | None = None
 
 
-def found(looked: Looked) -> tuple[pa.Table, Counts]:
+def find_issues(looked: AuditedData) -> tuple[pa.Table, Counts]:
     """Return the rows of all lists (SCHEMA), and how many samples and groups each has in all."""
-    lists = [*_in_pack(looked, take_fingerprints(looked.inputs)), _unreadable(looked), _rare_classes(looked)]
-    tables = [_table(each) for each in lists]
+    lists = [
+        *_search_pack(looked, take_fingerprints(looked.inputs)),
+        _list_unreadable(looked),
+        _list_rare_classes(looked),
+    ]
+    tables = [_build_table(each) for each in lists]
     counts: Counts = {
         str(each.kind): {"count": each.count, "groups": each.group_count} for each in lists if each.count
     }
     return pa.concat_tables(tables), counts
 
 
-def _table(each: _List) -> pa.Table:
+def _build_table(each: _IssueList) -> pa.Table:
     length = min(each.count, LISTED_MAX)
     columns = {
         **each.columns,
@@ -87,18 +91,20 @@ def _table(each: _List) -> pa.Table:
     return pa.table(arrays, schema=SCHEMA)
 
 
-def _in_pack(looked: Looked, seen: Fingerprints) -> Iterator[_List]:
+def _search_pack(looked: AuditedData, seen: Fingerprints) -> Iterator[_IssueList]:
     copies = duplicates.exact(seen)
-    yield _groups(looked, IssueKind.EXACT_DUPLICATE, copies, copies.position, sentence="same content as {}")
+    yield _list_groups(
+        looked, IssueKind.EXACT_DUPLICATE, copies, copies.position, sentence="same content as {}"
+    )
     together = copies
     if looked.neighbours is not None:
         near = duplicates.near(looked.inputs, seen, looked.neighbours)
-        yield _groups(
+        yield _list_groups(
             looked, IssueKind.NEAR_DUPLICATE, near, near.position, sentence="hardly differs from {}"
         )
         together = duplicates.together(copies, near)
-        yield _outliers(looked, looked.neighbours)
-    yield _groups(
+        yield _list_outliers(looked, looked.neighbours)
+    yield _list_groups(
         looked,
         IssueKind.CONFLICTING_DUPLICATE,
         together,
@@ -107,7 +113,7 @@ def _in_pack(looked: Looked, seen: Fingerprints) -> Iterator[_List]:
         of_partner=np.array(looked.class_names, dtype=object)[looked.labels_N],
     )
     splits = np.array(looked.samples["split"].fill_null("").to_pylist(), dtype=object)
-    yield _groups(
+    yield _list_groups(
         looked,
         IssueKind.DUPLICATE_ACROSS_SPLITS,
         together,
@@ -116,18 +122,18 @@ def _in_pack(looked: Looked, seen: Fingerprints) -> Iterator[_List]:
         of_partner=splits,
     )
     blank_detail = find_compared_kind(looked.inputs).blank_detail
-    yield _samples(looked, IssueKind.BLANK, np.flatnonzero(seen.is_blank_N), blank_detail)
+    yield _list_samples(looked, IssueKind.BLANK, np.flatnonzero(seen.is_blank_N), blank_detail)
 
 
-def _groups(
-    looked: Looked,
+def _list_groups(
+    looked: AuditedData,
     kind: IssueKind,
     groups: Groups,
     value: Index,
     *,
     sentence: str,
     of_partner: npt.NDArray[np.object_] | None = None,
-) -> _List:
+) -> _IssueList:
     """List the groups whose members differ in a value, each member with the first that differs from it.
 
     Args:
@@ -146,12 +152,12 @@ def _groups(
     keys = looked.samples["key"].take(pa.array(other)).to_pylist()
     extras = [()] * len(shown) if of_partner is None else [(extra,) for extra in of_partner[other]]
     numbers = np.unique(groups.group[kept], return_inverse=True)[1]
-    return _List(
+    return _IssueList(
         kind=kind,
         count=len(position),
         group_count=int(numbers.max(initial=-1)) + 1,
         columns={
-            **_of_samples(looked, shown),
+            **_describe_samples(looked, shown),
             "group_number": numbers,
             "score": groups.likeness[kept],
             "detail": [sentence.format(key, *extra) for key, extra in zip(keys, extras, strict=True)],
@@ -159,25 +165,25 @@ def _groups(
     )
 
 
-def _outliers(looked: Looked, neighbours: Neighbours) -> _List:
+def _list_outliers(looked: AuditedData, neighbours: Neighbours) -> _IssueList:
     isolation_N = outliers.isolation(neighbours)
     position = np.flatnonzero(outliers.is_outlier(isolation_N))
     position = position[np.argsort(-isolation_N[position], kind="stable")]
-    listed = _samples(looked, IssueKind.OUTLIER, position, "unlike all others by the network's features")
-    return _List(
+    listed = _list_samples(looked, IssueKind.OUTLIER, position, "unlike all others by the network's features")
+    return _IssueList(
         kind=listed.kind,
         count=listed.count,
         columns={**listed.columns, "score": isolation_N[position]},
     )
 
 
-def _samples(looked: Looked, kind: IssueKind, position: Index, detail: str) -> _List:
+def _list_samples(looked: AuditedData, kind: IssueKind, position: Index, detail: str) -> _IssueList:
     shown = position[:LISTED_MAX]
-    columns = {**_of_samples(looked, shown), "detail": [detail] * len(shown)}
-    return _List(kind=kind, count=len(position), columns=columns)
+    columns = {**_describe_samples(looked, shown), "detail": [detail] * len(shown)}
+    return _IssueList(kind=kind, count=len(position), columns=columns)
 
 
-def _of_samples(looked: Looked, position: Index) -> dict[str, Any]:
+def _describe_samples(looked: AuditedData, position: Index) -> dict[str, Any]:
     return {
         "position": position,
         "key": looked.samples["key"].take(pa.array(position)).combine_chunks(),
@@ -185,20 +191,20 @@ def _of_samples(looked: Looked, position: Index) -> dict[str, Any]:
     }
 
 
-def _unreadable(looked: Looked) -> _List:
+def _list_unreadable(looked: AuditedData) -> _IssueList:
     problems = [(key, f"{code}: {detail}") for key, code, detail in looked.problems if code in UNREADABLE]
-    return _List(
+    return _IssueList(
         kind=IssueKind.UNREADABLE,
         count=len(problems),
         columns={"key": [key for key, _ in problems], "detail": [detail for _, detail in problems]},
     )
 
 
-def _rare_classes(looked: Looked) -> _List:
+def _list_rare_classes(looked: AuditedData) -> _IssueList:
     count_K = np.bincount(looked.labels_N, minlength=len(looked.class_names))
     rare = np.flatnonzero((count_K > 0) & (count_K < RARE_BELOW))
     rare = rare[np.argsort(count_K[rare], kind="stable")]
-    return _List(
+    return _IssueList(
         kind=IssueKind.RARE_CLASS,
         count=len(rare),
         columns={

@@ -14,10 +14,10 @@ from pyarrow import csv, parquet
 from app.exports.files.spreadsheet_csv import FORMULA, NUMBER
 from app.infra.storage import Storage
 from models.catalogue.score_columns import FILE_COLUMNS
-from worker.jobs.atomic_files import write_whole
+from worker.jobs.atomic_files import write_atomically
 
 
-def ranking_table(
+def build_ranking_table(
     rows: pa.Table,
     samples: pa.Table,
     class_names: list[str],
@@ -26,7 +26,7 @@ def ranking_table(
     """Return the public columns of a ranking, in order of rank.
 
     Args:
-        rows: scores in order of rank, as `worker.jobs.score_rows.rows` makes them.
+        rows: scores in order of rank, as `worker.jobs.score_rows.build_rows` makes them.
         samples: `position`, `key` and `split` of every sample in order of position.
         class_names: index = label.
         truth_N: the true label of every position, -1 where unknown; None: no truth at all.
@@ -48,11 +48,13 @@ def ranking_table(
         if name in elsewhere or name in rows.column_names
     }
     if truth_N is not None:
-        columns |= _truth_columns(truth_N[positions.to_numpy()], rows, names)
+        columns |= _build_truth_columns(truth_N[positions.to_numpy()], rows, names)
     return pa.table(columns)
 
 
-def _truth_columns(truth: npt.NDArray[np.int64], rows: pa.Table, names: pa.Array) -> dict[str, pa.Array]:
+def _build_truth_columns(
+    truth: npt.NDArray[np.int64], rows: pa.Table, names: pa.Array
+) -> dict[str, pa.Array]:
     unknown = truth < 0
     given = rows["given_label"].to_numpy()
     return {
@@ -68,9 +70,11 @@ def write(table: pa.Table, storage: Storage, folder: Path, *, version: int) -> d
         for name in ("ranking.csv", "ranking.parquet")
     }
     options = csv.WriteOptions(eol="\r\n")
-    write_whole(paths["ranking.csv"], lambda file: csv.write_csv(_guarded(table), file, options))
-    write_whole(paths["ranking.parquet"], lambda file: parquet.write_table(table, file, compression="zstd"))
-    described = {name: _described(path) for name, path in paths.items()}
+    write_atomically(paths["ranking.csv"], lambda file: csv.write_csv(_escape_formulas(table), file, options))
+    write_atomically(
+        paths["ranking.parquet"], lambda file: parquet.write_table(table, file, compression="zstd")
+    )
+    described = {name: _describe_file(path) for name, path in paths.items()}
     for path in paths.values():
         storage.publish(path)
     return described
@@ -84,13 +88,15 @@ def write_issues(rows: pa.Table, storage: Storage, folder: Path, *, class_names:
     table = table.append_column("group", rows["group_number"])
     table = table.append_column("score", rows["score"]).append_column("detail", rows["detail"])
     path = folder / "issues.csv"
-    write_whole(path, lambda file: csv.write_csv(_guarded(table), file, csv.WriteOptions(eol="\r\n")))
-    described = {path.name: _described(path)}
+    write_atomically(
+        path, lambda file: csv.write_csv(_escape_formulas(table), file, csv.WriteOptions(eol="\r\n"))
+    )
+    described = {path.name: _describe_file(path)}
     storage.publish(path)
     return described
 
 
-def _guarded(table: pa.Table) -> pa.Table:
+def _escape_formulas(table: pa.Table) -> pa.Table:
     """Keep spreadsheets from running text that looks like a formula: it gets an apostrophe in front."""
     for index, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
@@ -103,7 +109,7 @@ def _guarded(table: pa.Table) -> pa.Table:
     return table
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _describe_file(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
     return {

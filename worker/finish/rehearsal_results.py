@@ -12,7 +12,9 @@ from worker.jobs.audited_labels import AuditLabels
 Json = dict[str, Any]
 
 
-def document(rows: pa.Table, asked: Rehearsal | None, known: AuditLabels, *, class_count: int) -> Json | None:
+def summarise_rehearsal(
+    rows: pa.Table, asked: Rehearsal | None, known: AuditLabels, *, class_count: int
+) -> Json | None:
     """Return the estimates of a rehearsal, None where an audit is none.
 
     Args:

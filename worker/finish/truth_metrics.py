@@ -17,7 +17,7 @@ Json = dict[str, Any]
 BINS = 50
 
 
-def noise_rate(rows: pa.Table, truth_N: Labels | None) -> float:
+def measure_noise_rate(rows: pa.Table, truth_N: Labels | None) -> float:
     """Return the share of wrong labels: counted where truth is known, else as the audit estimates it."""
     if truth_N is None:
         return float(rows["error_probability"].to_numpy().mean())
@@ -26,7 +26,7 @@ def noise_rate(rows: pa.Table, truth_N: Labels | None) -> float:
     return float((truth != rows["given_label"].to_numpy())[known].mean())
 
 
-def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
+def measure_ranking(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
     """Return the figures of a ranking against the truth; samples without truth are left out.
 
     Args:
@@ -47,23 +47,26 @@ def document(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
         "error_count": errors,
         "noise_rate": errors / len(truth),
         "suggestion_accuracy": float((suggested == truth)[is_error].mean()) if errors else None,
-        **{name: _histogram(rows[column].to_numpy()[known], is_error) for name, column in HISTOGRAMS.items()},
-        "at_k": _at_k(score, is_error),
+        **{
+            name: _build_histograms(rows[column].to_numpy()[known], is_error)
+            for name, column in HISTOGRAMS.items()
+        },
+        "at_k": _measure_at_k(score, is_error),
         "per_class": [
-            _of_class(name, is_error[members], score[members])
-            for name, members in zip(class_names, _members(given, len(class_names)), strict=True)
+            _measure_class(name, is_error[members], score[members])
+            for name, members in zip(class_names, _group_by_class(given, len(class_names)), strict=True)
         ],
-        **_detection(score, is_error),
+        **_measure_detection(score, is_error),
     }
 
 
-def _members(given_N: Labels, class_count: int) -> list[npt.NDArray[np.int64]]:
+def _group_by_class(given_N: Labels, class_count: int) -> list[npt.NDArray[np.int64]]:
     """Return each class's rows in their order, from one sort however many classes there are."""
     order = np.argsort(given_N, kind="stable")
     return np.split(order, np.searchsorted(given_N[order], np.arange(1, class_count)))
 
 
-def _detection(score: Scores, is_error: Mask) -> Json:
+def _measure_detection(score: Scores, is_error: Mask) -> Json:
     """Return areas and curves, all None where there is no error or nothing else."""
     if is_error.all() or not is_error.any():
         names = ("roc_auc", "average_precision", "precision_at_noise_rate", "roc", "precision_recall")
@@ -74,16 +77,16 @@ def _detection(score: Scores, is_error: Mask) -> Json:
         "roc_auc": found.roc_auc,
         "average_precision": found.average_precision,
         "precision_at_noise_rate": measure_precision(score, is_error, [errors])[errors],
-        "roc": _points(found.roc),
-        "precision_recall": _points(found.precision_recall),
+        "roc": _list_points(found.roc),
+        "precision_recall": _list_points(found.precision_recall),
     }
 
 
-def _points(curve: Curve) -> Json:
+def _list_points(curve: Curve) -> Json:
     return {"x": curve.x_P.tolist(), "y": curve.y_P.tolist()}
 
 
-def _at_k(score: Scores, is_error: Mask) -> list[Json]:
+def _measure_at_k(score: Scores, is_error: Mask) -> list[Json]:
     """Return precision and recall of the first k for round k, and for as many as there are errors."""
     count = len(score)
     ladder = (step * 10**power for power in range(8) for step in (1, 2, 5))
@@ -92,16 +95,16 @@ def _at_k(score: Scores, is_error: Mask) -> list[Json]:
     return [{"k": k, "precision": precision[k], "recall": recall[k]} for k in wanted]
 
 
-def _histogram(values: Scores, is_error: Mask) -> Json:
+def _build_histograms(values: Scores, is_error: Mask) -> Json:
     right, edges = np.histogram(values[~is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
     wrong, _ = np.histogram(values[is_error], bins=BINS, range=(0, MAXIMUM_DISTANCE))
     return {"edges": edges.tolist(), "right": right.tolist(), "wrong": wrong.tolist()}
 
 
-def _of_class(name: str, is_error: Mask, score: Scores) -> Json:
+def _measure_class(name: str, is_error: Mask, score: Scores) -> Json:
     return {
         "class": name,
         "samples": len(is_error),
         "errors": int(is_error.sum()),
-        "roc_auc": _detection(score, is_error)["roc_auc"],
+        "roc_auc": _measure_detection(score, is_error)["roc_auc"],
     }

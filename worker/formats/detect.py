@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.formats.archives.archive_layout import archive_source
+from worker.formats.archives.archive_layout import open_archive_pictures
 from worker.formats.archives.tars import TarArchive
-from worker.formats.archives.uploaded_files import Upload, staged
+from worker.formats.archives.uploaded_files import Upload, prepare_upload
 from worker.formats.archives.zips import ZipArchive
-from worker.formats.arrays.cifar import binary_source, pickle_source
-from worker.formats.arrays.idx import idx_source
-from worker.formats.arrays.npz import npz_source
-from worker.formats.shared.columns import listed
+from worker.formats.arrays.cifar import open_cifar_binaries, open_cifar_pickles
+from worker.formats.arrays.idx import open_idx
+from worker.formats.arrays.npz import open_npz
+from worker.formats.shared.columns import quote_names
 from worker.formats.shared.problems import IngestError
-from worker.formats.tables.csv_features import csv_source
-from worker.formats.tables.parquet import parquet_source
+from worker.formats.tables.csv_features import open_csv
+from worker.formats.tables.parquet import open_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,34 +31,36 @@ def open_source(files: Sequence[Path], ingestion: Ingestion) -> Source:
     """Reader of an upload; IngestError where it is none we know, or not the one that was asked for."""
     if not files:
         raise IngestError("no_files", "expected at least one file; found none")
-    uploads = [staged(path, path.name, ingestion, original=len(files) == 1) for path in files]
-    source = _source(uploads, ingestion, nested=False)
+    uploads = [prepare_upload(path, path.name, ingestion, original=len(files) == 1) for path in files]
+    source = _open_uploads(uploads, ingestion, nested=False)
     wanted = ingestion.options.format
     if wanted is not None and wanted != source.format:
         raise IngestError("format_mismatch", f"expected the format {wanted}; found {source.format}")
     return source
 
 
-def _source(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bool) -> Source:
+def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bool) -> Source:
     data, side_files = _separate_side_files(uploads)
     kinds = sorted({upload.kind for upload in data})
     if len(kinds) != 1:
         raise IngestError("mixed_files", f"expected files of one kind; found {', '.join(kinds)}")
     kind = kinds[0]
     if kind == "idx":
-        return idx_source(data, ingestion)
+        return open_idx(data, ingestion)
     if kind == "pickle":
-        return pickle_source(data, ingestion)
+        return open_cifar_pickles(data, ingestion)
     if kind == "binary":
-        return binary_source(data, side_files, ingestion)
+        return open_cifar_binaries(data, side_files, ingestion)
     if kind == "parquet":
-        return parquet_source(data, ingestion)
+        return open_parquet(data, ingestion)
     if len(data) > 1:
         raise IngestError(
             "several_datasets",
-            f"expected one {kind} file; found {len(data)}: {listed([file.name for file in data])}",
+            f"expected one {kind} file; found {len(data)}: {quote_names([file.name for file in data])}",
         )
-    return csv_source(data[0], ingestion) if kind == "text" else _opened(data[0], ingestion, nested=nested)
+    return (
+        open_csv(data[0], ingestion) if kind == "text" else _open_archive(data[0], ingestion, nested=nested)
+    )
 
 
 def _separate_side_files(uploads: Sequence[Upload]) -> tuple[Sequence[Upload], Sequence[Upload]]:
@@ -70,7 +72,7 @@ def _separate_side_files(uploads: Sequence[Upload]) -> tuple[Sequence[Upload], S
     return (data, side_files) if data else (uploads, ())
 
 
-def _opened(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Source:
+def _open_archive(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Source:
     """Reader of a zip or tar: an npz, an archive of pictures, or one with a dataset's files in it."""
     archive = (ZipArchive if upload.kind == "zip" else TarArchive)(upload.path, ingestion)
     ingestion.resources.callback(archive.close)
@@ -79,22 +81,22 @@ def _opened(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Source:
         and archive.names
         and all(name.endswith(".npy") for name in archive.names)
     ):
-        return npz_source(archive, ingestion)
+        return open_npz(archive, ingestion)
     if nested:
         raise IngestError(
             "nested_archive", f"expected data in the archive; found the archive {upload.name!r} in it"
         )
-    source = archive_source(archive, ingestion, original=upload.original)
-    return source or _source(_extracted(archive, ingestion), ingestion, nested=True)
+    source = open_archive_pictures(archive, ingestion, original=upload.original)
+    return source or _open_uploads(_extract_members(archive, ingestion), ingestion, nested=True)
 
 
-def _extracted(archive: Archive, ingestion: Ingestion) -> Sequence[Upload]:
+def _extract_members(archive: Archive, ingestion: Ingestion) -> Sequence[Upload]:
     """Members of an archive without pictures as files of their own."""
     if not 0 < len(archive.names) <= _MAX_NESTED:
         raise IngestError(
             "unrecognised_archive",
             "expected class folders of pictures, metadata.csv, or the files of one dataset; "
-            f"found {len(archive.names)} members: {listed(archive.names)}",
+            f"found {len(archive.names)} members: {quote_names(archive.names)}",
         )
     uploads = []
     ingestion.layout["nested"] = True
@@ -105,5 +107,5 @@ def _extracted(archive: Archive, ingestion: Ingestion) -> Sequence[Upload]:
         archive.extract(member, path)
         ingestion.alive()
         if path.stat().st_size:
-            uploads.append(staged(path, name, ingestion, original=False))
+            uploads.append(prepare_upload(path, name, ingestion, original=False))
     return uploads

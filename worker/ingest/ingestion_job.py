@@ -19,11 +19,11 @@ from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus, Problem, Sample, Truth
-from worker.ingest.pack_building import Ingested, IngestError, IngestLimits, IngestOptions
+from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, IngestResult
 from worker.ingest.reading_process import Bounds, read_in_child
 from worker.jobs.bulk_copy import WRITE_ROWS, copy_into, update_statistics
-from worker.jobs.heartbeat import HandedBack, Heartbeat, LeaseLost
-from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full, retry_patiently
+from worker.jobs.heartbeat import Heartbeat, LeaseLost, WorkerStopping
+from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full, retry_during_outage
 
 log = structlog.get_logger()
 
@@ -39,12 +39,12 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
             ingested = _build(database, storage, settings, dataset, heartbeat)
             with storage.open(storage.pack(dataset_id) / ingested.samples_path.name) as file:
                 samples = parquet.ParquetFile(file)
-                retry_patiently(lambda: _store(database, dataset, ingested, samples), heartbeat)
+                retry_during_outage(lambda: _store(database, dataset, ingested, samples), heartbeat)
         log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
     except LeaseLost:
         log.warning("ingestion lost its lease", dataset=str(dataset_id))
         _remove_if_deleted(database, storage, dataset_id)
-    except HandedBack:
+    except WorkerStopping:
         with database.transaction() as session:
             leases.update_held(session, Dataset, dataset_id, dataset.attempt, lease_until=None)
     except IngestError as error:
@@ -90,7 +90,7 @@ def _build(
     settings: Settings,
     dataset: Dataset,
     heartbeat: Heartbeat[Dataset],
-) -> Ingested:
+) -> IngestResult:
     with database.transaction() as session:
         names = [file.name for file in dataset_service.list_files(session, [dataset.id])[dataset.id]]
 
@@ -134,12 +134,16 @@ def _make_attempt_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _store(database: Database, dataset: Dataset, ingested: Ingested, samples: parquet.ParquetFile) -> None:
+def _store(
+    database: Database, dataset: Dataset, ingested: IngestResult, samples: parquet.ParquetFile
+) -> None:
     with database.transaction() as session:
         _store_rows(session, dataset, ingested, samples)
 
 
-def _store_rows(session: Session, dataset: Dataset, ingested: Ingested, samples: parquet.ParquetFile) -> None:
+def _store_rows(
+    session: Session, dataset: Dataset, ingested: IngestResult, samples: parquet.ParquetFile
+) -> None:
     values = {
         "format": ingested.format,
         "kind": ingested.kind,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worker.formats.detect import open_source
-from worker.formats.packs.samples_table import final_keys, final_labels, final_splits, write_samples
+from worker.formats.packs.samples_table import assign_labels, collect_keys, collect_splits, write_samples
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, Problem, ProblemLog
 from worker.formats.shared.sample import Ingestion
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from worker.formats.packs.samples_table import Labels
-    from worker.formats.packs.written_pack import Written
+    from worker.formats.packs.written_pack import WrittenPack
 
-__all__ = ["IngestError", "IngestLimits", "IngestOptions", "Ingested", "Problem", "build_pack"]
+__all__ = ["IngestError", "IngestLimits", "IngestOptions", "IngestResult", "Problem", "build_pack"]
 
 _PROGRESS_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ingested:
+class IngestResult:
     """A finished pack and what is known of it; files lie in the destination folder."""
 
     format: str
@@ -68,7 +68,7 @@ def build_pack(
     limits: IngestLimits,
     destination: Path,
     on_progress: Callable[[int, int | None], None] | None = None,
-) -> Ingested:
+) -> IngestResult:
     """Read an upload of any accepted format and write `pack.npy`, `labels.npy` and `samples.parquet`.
 
     `on_progress(samples done, samples in all or None)` is called a few times a second and may raise to stop.
@@ -108,14 +108,16 @@ def _throttle(on_progress: Callable[[int, int | None], None] | None) -> Callable
     return report
 
 
-def _finish_pack(format_name: str, written: Written, ingestion: Ingestion, pack_path: Path) -> Ingested:
+def _finish_pack(
+    format_name: str, written: WrittenPack, ingestion: Ingestion, pack_path: Path
+) -> IngestResult:
     """Finish a pack: number the classes, write labels and table beside the pack, and say what was found."""
-    labels = final_labels(written, ingestion)
-    keys = final_keys(written, ingestion)
+    labels = assign_labels(written, ingestion)
+    keys = collect_keys(written, ingestion)
     labels_path, samples_path = pack_path.with_name("labels.npy"), pack_path.with_name("samples.parquet")
     write_samples(samples_path, written, labels, keys)
     np.save(labels_path, labels.given)
-    return Ingested(
+    return IngestResult(
         format=format_name,
         kind=written.kind.name,
         sample_count=len(keys),
@@ -133,12 +135,12 @@ def _finish_pack(format_name: str, written: Written, ingestion: Ingestion, pack_
     )
 
 
-def _collect_statistics(written: Written, labels: Labels, ingestion: Ingestion) -> dict[str, Any]:
+def _collect_statistics(written: WrittenPack, labels: Labels, ingestion: Ingestion) -> dict[str, Any]:
     """Count what a person wants to see: classes, splits, agreement with the truth, problems by code."""
     counts = np.bincount(labels.given, minlength=len(labels.class_names)).tolist()
     statistics = written.statistics | {
         "class_counts": dict(zip(labels.class_names, counts, strict=True)),
-        "split_counts": dict(Counter(split or "" for split in final_splits(written) or ())),
+        "split_counts": dict(Counter(split or "" for split in collect_splits(written) or ())),
         "problem_counts": dict(ingestion.problems.by_code.most_common()),
         "left_out": len(written.columns.given) - len(written.rows),
         "layout": ingestion.layout,

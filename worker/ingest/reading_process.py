@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from worker.ingest.pack_building import (
-    Ingested,
     IngestError,
     IngestLimits,
     IngestOptions,
+    IngestResult,
     Problem,
     build_pack,
 )
@@ -58,7 +58,7 @@ def read_in_child(
     destination: Path,
     bounds: Bounds,
     on_progress: Callable[[int, int | None], None],
-) -> Ingested:
+) -> IngestResult:
     """Do what `build_pack` does in a child; `on_progress` is called several times a second and may raise.
 
     Raises:
@@ -148,11 +148,11 @@ def _explain_end(returncode: int) -> tuple[str, str]:
     return "reader_crashed", f"the reader of this upload crashed ({name}); the upload is damaged or hostile"
 
 
-def _parse_outcome(outcome: dict[str, Any]) -> Ingested:
+def _parse_outcome(outcome: dict[str, Any]) -> IngestResult:
     paths = {name: Path(outcome[name]) for name in ("pack_path", "labels_path", "samples_path")}
     tuples = {name: tuple(outcome[name]) for name in ("class_names", "shape")}
     problems = tuple(Problem(**problem) for problem in outcome["problems"])
-    return Ingested(**{**outcome, **paths, **tuples, "problems": problems})
+    return IngestResult(**{**outcome, **paths, **tuples, "problems": problems})
 
 
 def main() -> None:

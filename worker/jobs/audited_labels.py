@@ -27,19 +27,19 @@ class AuditLabels:
     """Which labels a rehearsal made wrong; None: this is none."""
 
 
-def of_audit(session: Session, storage: Storage, audit: Audit, dataset: Dataset) -> AuditLabels:
+def load_labels(session: Session, storage: Storage, audit: Audit, dataset: Dataset) -> AuditLabels:
     """Return an audit's labels; in a rehearsal the labels as uploaded are the truth."""
     uploaded = np.load(storage.pack_file(dataset, "labels.npy"))
     rehearsal = AuditConfiguration.read(audit.configuration).rehearsal
     if rehearsal is None:
         return AuditLabels(given=uploaded, truth=clean_labels.load_known(session, dataset))
-    planted = _planted(uploaded, rehearsal, dataset.class_names or [])
+    planted = _plant_errors(uploaded, rehearsal, dataset.class_names or [])
     return AuditLabels(
         given=planted.astype(np.int32), truth=uploaded.astype(np.int64), planted=planted != uploaded
     )
 
 
-def _planted(labels_N: npt.NDArray[np.int32], rehearsal: Rehearsal, class_names: list[str]) -> Labels:
+def _plant_errors(labels_N: npt.NDArray[np.int32], rehearsal: Rehearsal, class_names: list[str]) -> Labels:
     seed, count = rehearsal.seed, len(class_names)
     rate = rehearsal.rate or choose_share(len(labels_N))
     if rehearsal.noise == "uniform":

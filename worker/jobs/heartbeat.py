@@ -32,7 +32,7 @@ class LeaseLost(Interrupted):
     """Somebody else may hold the work by now: write nothing more."""
 
 
-class HandedBack(Interrupted):
+class WorkerStopping(Interrupted):
     """This worker is stopping: another one goes on from the last checkpoint."""
 
 
@@ -72,7 +72,7 @@ class Heartbeat(Generic[Work]):
         if self._interruption is not None:
             raise self._interruption
         if stopping.is_set():
-            raise HandedBack
+            raise WorkerStopping
 
     def renew(self) -> None:
         """Renew the lease now, before something that only its holder may do; raises as `check` does."""

@@ -7,14 +7,14 @@ import numpy.typing as npt
 
 from app.infra.storage import Storage
 from models.data_issues.neighbours import Neighbours
-from worker.jobs.atomic_files import write_whole
+from worker.jobs.atomic_files import write_atomically
 
 FEATURES, NEIGHBOURS = "features.npy", "neighbours.npz"
 WIDTH_MIN = 16
 """Fewer features than these tell nothing, and none are kept."""
 
 
-def width(sample_count: int, *, bytes_max: int) -> int:
+def choose_width(sample_count: int, *, bytes_max: int) -> int:
     """Return how many float16 features of each sample fit; 0 where they are too few to be of use."""
     fitting = bytes_max // (sample_count * np.dtype(np.float16).itemsize)
     return fitting if fitting >= WIDTH_MIN else 0
@@ -24,9 +24,9 @@ def save(
     storage: Storage, folder: Path, features_NW: npt.NDArray[np.float16], neighbours: Neighbours
 ) -> None:
     """Store both."""
-    write_whole(folder / FEATURES, lambda file: np.save(file, features_NW))
+    write_atomically(folder / FEATURES, lambda file: np.save(file, features_NW))
     index_Nk, similarity_Nk = neighbours.index_Nk, neighbours.similarity_Nk
-    write_whole(
+    write_atomically(
         folder / NEIGHBOURS, lambda file: np.savez(file, index_Nk=index_Nk, similarity_Nk=similarity_Nk)
     )
     for name in (FEATURES, NEIGHBOURS):

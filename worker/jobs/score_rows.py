@@ -14,7 +14,7 @@ from worker.jobs.signal_files import Signals
 Index = npt.NDArray[np.int64]
 
 
-def rows(
+def build_rows(
     audit_id: UUID,
     signals: Signals,
     labels_N: npt.NDArray[np.integer],
@@ -35,10 +35,10 @@ def rows(
         **{name: signals[name][order] for name in SIGNALS if name in signals},
         "suggested_label": top[:, 0],
         "suggested_confidence": probability[:, 0],
-        "second_label": _known(top[:, 1], top[:, 1]),
-        "second_probability": _known(probability[:, 1], top[:, 1]),
-        "third_label": _known(top[:, 2], top[:, 2]),
-        "third_probability": _known(probability[:, 2], top[:, 2]),
+        "second_label": _mask_missing(top[:, 1], top[:, 1]),
+        "second_probability": _mask_missing(probability[:, 1], top[:, 1]),
+        "third_label": _mask_missing(top[:, 2], top[:, 2]),
+        "third_probability": _mask_missing(probability[:, 2], top[:, 2]),
     }
     if estimate is not None:
         columns["error_probability"] = estimate.error_probability_N[order]
@@ -46,7 +46,7 @@ def rows(
     return pa.table(columns)
 
 
-def without(rows: pa.Table, left_out_N: npt.NDArray[np.bool_] | None) -> pa.Table:
+def drop_samples(rows: pa.Table, left_out_N: npt.NDArray[np.bool_] | None) -> pa.Table:
     """Return rows without those of some positions, ranked 1, 2, ... anew; None: leave out nothing."""
     if left_out_N is None:
         return rows
@@ -55,6 +55,6 @@ def without(rows: pa.Table, left_out_N: npt.NDArray[np.bool_] | None) -> pa.Tabl
     return kept.set_column(rank, "rank", pa.array(np.arange(1, len(kept) + 1)))
 
 
-def _known(values: npt.NDArray[np.generic], labels: Index) -> pa.Array:
+def _mask_missing(values: npt.NDArray[np.generic], labels: Index) -> pa.Array:
     """Return values with nulls where there is no such class."""
     return pa.array(values, mask=labels < 0)

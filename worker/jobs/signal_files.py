@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from app.infra.storage import Storage
 from models.label_errors.evidence import AGREEMENT_RATIO, ERROR_POSTERIOR
-from worker.jobs.atomic_files import write_whole
+from worker.jobs.atomic_files import write_atomically
 
 SIGNALS = "signals.npz"
 Signals = Mapping[str, npt.NDArray[Any]]
@@ -20,7 +20,7 @@ NAMES_BEFORE_0_2: Mapping[str, str] = {"competence": AGREEMENT_RATIO, "doubt": E
 
 def save(storage: Storage, folder: Path, signals: Signals) -> None:
     """Store signals."""
-    write_whole(folder / SIGNALS, lambda file: np.savez(file, **dict[str, Any](signals)))
+    write_atomically(folder / SIGNALS, lambda file: np.savez(file, **dict[str, Any](signals)))
     storage.publish(folder / SIGNALS)
 
 

@@ -24,7 +24,7 @@ def is_disk_full(error: BaseException) -> bool:
     return error.errno in {errno.ENOSPC, errno.EDQUOT} or " requested and " in str(error)
 
 
-def retry_patiently(act: Callable[[], Result], heartbeat: Heartbeat[Any]) -> Result:
+def retry_during_outage(act: Callable[[], Result], heartbeat: Heartbeat[Any]) -> Result:
     """Return what `act` returns, trying again while the disk is full or the database cannot be reached.
 
     `act` must be such that doing it twice is as good as once. What the heartbeat interrupts is raised.

@@ -21,7 +21,7 @@ class ArrayReader(Protocol):
     names: tuple[str, ...]
     """Lower-case names of arrays in an npz that hold this kind and no other."""
 
-    def takes(self, array: NDArray[Any]) -> bool:
+    def accepts(self, array: NDArray[Any]) -> bool:
         """Return whether an array of another name is of this kind."""
         ...
 
@@ -47,5 +47,5 @@ ARRAY_READERS: tuple[ArrayReader, ...] = (
 def find_array_reader(name: str, array: NDArray[Any]) -> ArrayReader:
     """Return who reads an array: by its name, else by what it looks like."""
     named = (reader for reader in ARRAY_READERS if name.strip().lower() in reader.names)
-    fitting = (reader for reader in ARRAY_READERS if reader.takes(array))
+    fitting = (reader for reader in ARRAY_READERS if reader.accepts(array))
     return next(named, None) or next(fitting)

@@ -46,7 +46,7 @@ def check_width(width: int, ingestion: Ingestion) -> None:
 def _split_batches(array: NDArray[Any], columns: Columns) -> Iterator[FeatureBatch]:
     for start, stop in split_blocks(array):
         yield FeatureBatch(
-            features=to_float32(np.asarray(array[start:stop])),
+            features=convert_to_float32(np.asarray(array[start:stop])),
             columns=Columns(
                 given=columns.given[start:stop],
                 true=None if columns.true is None else columns.true[start:stop],
@@ -56,7 +56,7 @@ def _split_batches(array: NDArray[Any], columns: Columns) -> Iterator[FeatureBat
         )
 
 
-def to_float32(values: NDArray[Any]) -> NDArray[np.float32]:
+def convert_to_float32(values: NDArray[Any]) -> NDArray[np.float32]:
     """Numbers as float32; those too large become infinite and are found later."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.ascontiguousarray(values.astype(np.float32))
@@ -67,7 +67,7 @@ class FeatureArrays:
 
     names: tuple[str, ...] = ()
 
-    def takes(self, array: NDArray[Any]) -> bool:
+    def accepts(self, array: NDArray[Any]) -> bool:
         """Return whether it is [N, D]."""
         return array.ndim == 2  # noqa: PLR2004 - N, D
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from models.catalogue.kinds import FEATURES
 from worker.formats.packs.npy import NpyWriter
-from worker.formats.packs.written_pack import Written, check_pack_bytes, find_labelled_rows, join_parts
+from worker.formats.packs.written_pack import WrittenPack, check_pack_bytes, find_labelled_rows, join_parts
 from worker.formats.shared.array_checks import check_count
 from worker.formats.shared.compact_texts import Texts
-from worker.formats.shared.problems import printable
+from worker.formats.shared.problems import make_printable
 from worker.formats.shared.sample import Columns
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NAMES_SHOWN = 1000
 
 
-def write_features(source: Features, ingestion: Ingestion, path: Path, report: Report) -> Written:
+def write_features(source: Features, ingestion: Ingestion, path: Path, report: Report) -> WrittenPack:
     """Write the finite, labelled rows of a table to a pack file."""
     width = len(source.names)
     kept: list[NDArray[np.int64]] = []
@@ -44,7 +44,7 @@ def write_features(source: Features, ingestion: Ingestion, path: Path, report: R
             batches.append(batch.columns)
             report(done, source.total)
     rows = join_parts(kept, np.int64)
-    return Written(
+    return WrittenPack(
         kind=FEATURES,
         shape=(width,),
         rows=rows,
@@ -52,7 +52,7 @@ def write_features(source: Features, ingestion: Ingestion, path: Path, report: R
         columns=_stack_columns(batches),
         statistics={
             "feature_count": width,
-            "feature_names": [printable(name) for name in source.names[:_NAMES_SHOWN]],
+            "feature_names": [make_printable(name) for name in source.names[:_NAMES_SHOWN]],
         },
     )
 

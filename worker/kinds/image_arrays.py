@@ -121,7 +121,7 @@ class ImageArrays:
 
     names: tuple[str, ...] = ()
 
-    def takes(self, _: NDArray[Any]) -> bool:
+    def accepts(self, _: NDArray[Any]) -> bool:
         """Return True: what is no picture is refused when it is read, with what pictures look like."""
         return True
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from models.catalogue.kinds import IMAGES
 from worker.formats.packs.npy import NpyWriter
-from worker.formats.packs.written_pack import Written, check_pack_bytes, find_labelled_rows, join_parts
-from worker.formats.pictures.decoding_pool import choose_target, decoded
+from worker.formats.packs.written_pack import WrittenPack, check_pack_bytes, find_labelled_rows, join_parts
+from worker.formats.pictures.decoding_pool import choose_target, decode_all
 from worker.formats.pictures.picture_decoding import WrongGuessError
 from worker.formats.shared.problems import ProblemLog
 from worker.formats.shared.sample import ArrayImages, EncodedImages
@@ -32,7 +32,7 @@ _SIZES_SHOWN = 20
 
 def write_images(
     source: EncodedImages | ArrayImages, ingestion: Ingestion, path: Path, report: Report
-) -> Written:
+) -> WrittenPack:
     """Decode all pictures into a pack file.
 
     The probe's guess (one size, all grey) holds for nearly every upload. Where a later picture breaks it, the
@@ -64,17 +64,17 @@ def _write_pass(
     ingestion: Ingestion,
     path: Path,
     report: Report,
-) -> Written:
+) -> WrittenPack:
     shape = (target.height, target.width, target.channels)
     columns = source.columns
     check_pack_bytes(len(columns.given) * int(np.prod(shape)), ingestion)
     labelled = find_labelled_rows(columns, ingestion)
     kept: list[NDArray[np.int64]] = []
-    seen = _Seen()
+    seen = _PictureStatistics()
     # The pass is closed at once when anything stops it, so that no thread reads from files closed by then.
     with (
         NpyWriter(path, shape, IMAGES.dtype) as pack,
-        closing(decoded(source, target, ingestion.limits)) as chunks,
+        closing(decode_all(source, target, ingestion.limits)) as chunks,
     ):
         for chunk in chunks:
             rows = np.arange(chunk.start, chunk.start + len(chunk.kept))
@@ -87,13 +87,13 @@ def _write_pass(
                     ingestion.problems.add(_find_key(columns, row), code, detail)
             report(int(rows[-1]) + 1, len(labelled))
     rows = join_parts(kept, np.int64)
-    return Written(
+    return WrittenPack(
         kind=IMAGES,
         shape=shape,
         rows=rows,
         row_numbers=rows,
         columns=columns,
-        statistics=seen.statistics() | {"native_size": target.native or _is_unchanged(source, target)},
+        statistics=seen.summarise() | {"native_size": target.native or _is_unchanged(source, target)},
         widths=join_parts(seen.widths, np.int32),
         heights=join_parts(seen.heights, np.int32),
         locations=source.locations() if isinstance(source, EncodedImages) else None,
@@ -106,7 +106,7 @@ def _is_unchanged(source: EncodedImages | ArrayImages, target: Target) -> bool:
     return isinstance(source, ArrayImages) and source.shape[:2] == (target.height, target.width)
 
 
-class _Seen:
+class _PictureStatistics:
     """Sizes, modes and encodings met in a pass."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class _Seen:
         self.modes.update(chunk.modes)
         self.encodings.update(chunk.encodings)
 
-    def statistics(self) -> dict[str, Any]:
+    def summarise(self) -> dict[str, Any]:
         common = sorted(self.sizes.items(), key=lambda found: (-found[1], found[0]))[:_SIZES_SHOWN]
         return {
             "size_count": len(self.sizes),

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from worker.formats.packs.written_pack import Report, Written
+    from worker.formats.packs.written_pack import Report, WrittenPack
     from worker.formats.shared.sample import Ingestion, Source
 
 
 class PackWriter(Protocol):
     """Writes samples to a .npy file of the kind's dtype, with bad ones left out and named."""
 
-    def __call__(self, source: Any, ingestion: Ingestion, path: Path, report: Report) -> Written:  # noqa: ANN401 - each kind has sources of its own
+    def __call__(self, source: Any, ingestion: Ingestion, path: Path, report: Report) -> WrittenPack:  # noqa: ANN401 - each kind has sources of its own
         """Write the file and return what it holds; IngestError where no sample can be used."""
         ...
 
@@ -30,6 +30,6 @@ PACK_WRITERS: Mapping[str, PackWriter] = {
 """By the names of `models.catalogue.kinds`."""
 
 
-def write_pack(source: Source, ingestion: Ingestion, path: Path, report: Report) -> Written:
+def write_pack(source: Source, ingestion: Ingestion, path: Path, report: Report) -> WrittenPack:
     """Write the samples of a source to a pack file, as their kind is written."""
     return PACK_WRITERS[source.kind.name](source, ingestion, path, report)

@@ -12,7 +12,7 @@ from app.tables import Activity, Base, DeliveryStatus, Login, WebhookDelivery
 log = structlog.get_logger()
 
 
-def forget(session: Session, settings: Settings) -> None:
+def delete_old_rows(session: Session, settings: Settings) -> None:
     """Delete the rows whose time is over."""
     _delete(session, Activity, _is_older(Activity.created_at, settings.activity_days))
     over = WebhookDelivery.status != DeliveryStatus.PENDING

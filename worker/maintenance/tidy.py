@@ -31,7 +31,7 @@ def tidy(database: Database, storage: Storage, settings: Settings) -> None:
         _expire_uploads(session, storage)
         _expire_datasets(session, storage, settings)
         idempotency.forget(session, older_than_seconds=settings.idempotency_seconds)
-        retention.forget(session, settings)
+        retention.delete_old_rows(session, settings)
     _remove_stale_bodies(database, storage, settings)
     _remove_leftovers(database, storage)
     left = removals.remove_due(database, storage)

@@ -53,7 +53,7 @@ class Member:
     process: subprocess.Popen[bytes] | None = None
     starts_at: float = field(default_factory=time.monotonic)
 
-    def command(self) -> list[str]:
+    def build_command(self) -> list[str]:
         """Return the worker's command line."""
         return [
             sys.executable, "-m", "celery", "-A", "worker.processes.gpu", "worker",
@@ -64,7 +64,7 @@ class Member:
     def check_on(self) -> None:
         """Start the worker when its time has come; note when it has ended."""
         if self.process is None and time.monotonic() >= self.starts_at:
-            self.process = subprocess.Popen(self.command(), env={**os.environ, **self.environment})  # noqa: S603
+            self.process = subprocess.Popen(self.build_command(), env={**os.environ, **self.environment})  # noqa: S603
             log.info("worker started", worker=self.name, pid=self.process.pid)
         elif self.process is not None and self.process.poll() is not None:
             log.warning("worker ended, starting it again", worker=self.name, code=self.process.returncode)

@@ -33,6 +33,6 @@ def _subscribe(conf: CelerySettings, **_: object) -> None:
 @app.task(name=str(Task.TRAIN))  # type: ignore[untyped-decorator]
 def train_run(run_id: str) -> None:
     """Train one run."""
-    with devices.held(devices.choose(get_settings().devices), give_up=stopping.is_set) as ours:
+    with devices.hold(devices.choose(get_settings().devices), give_up=stopping.is_set) as ours:
         if ours:
             training_job.execute(get_database(), get_storage(), get_settings(), UUID(run_id))

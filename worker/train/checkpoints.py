@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from app.infra.storage import Storage
-from worker.jobs.atomic_files import write_whole
+from worker.jobs.atomic_files import write_atomically
 
 CHECKPOINT, NETWORK = "checkpoint.pt", "network.pt"
 
@@ -38,7 +38,7 @@ def load_network(storage: Storage, folder: Path) -> dict[str, torch.Tensor]:
 
 
 def _save(storage: Storage, path: Path, state: dict[str, Any]) -> None:
-    write_whole(path, lambda file: torch.save(state, file))
+    write_atomically(path, lambda file: torch.save(state, file))
     storage.publish(path)
 
 

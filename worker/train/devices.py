@@ -30,23 +30,23 @@ def name(devices: Sequence[str]) -> str:
 
 
 @contextmanager
-def held(devices: Sequence[str], *, give_up: Callable[[], bool]) -> Iterator[bool]:
+def hold(devices: Sequence[str], *, give_up: Callable[[], bool]) -> Iterator[bool]:
     """Hold GPUs against every other training of this host, waiting for them; False: `give_up` came first.
 
     One run at a time has a GPU, whatever number of workers was started for it. CPUs are shared.
     """
     with ExitStack() as locks:
-        yield all(locks.enter_context(_held(device, give_up)) for device in devices)
+        yield all(locks.enter_context(_hold_device(device, give_up)) for device in devices)
 
 
 @contextmanager
-def _held(device: str, give_up: Callable[[], bool]) -> Iterator[bool]:
+def _hold_device(device: str, give_up: Callable[[], bool]) -> Iterator[bool]:
     if device == "cpu":
         yield True
         return
     lock = Path(tempfile.gettempdir()) / f"limit-audit-{torch.cuda.get_device_properties(device).uuid}.lock"
     with lock.open("a") as file:
-        while not _locked(file.fileno()):
+        while not _try_lock(file.fileno()):
             if give_up():
                 yield False
                 return
@@ -54,7 +54,7 @@ def _held(device: str, give_up: Callable[[], bool]) -> Iterator[bool]:
         yield True
 
 
-def _locked(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -62,6 +62,6 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def memory_bytes(device: str) -> int | None:
+def measure_memory(device: str) -> int | None:
     """Return the most memory that this process has held on a GPU; None on a CPU."""
     return None if device == "cpu" else torch.cuda.max_memory_reserved(device)

@@ -14,14 +14,14 @@ from models.label_errors import external_signals
 from worker.jobs import audited_labels, signal_files
 
 
-def keep(database: Database, storage: Storage, run: Run) -> None:
+def store_signals(database: Database, storage: Storage, run: Run) -> None:
     """Store the signals of a claimed run."""
     with database.transaction() as session:
         audit = audit_service.get(session, run.audit_id)
         dataset = session.get_one(Dataset, audit.dataset_id)
         configuration = {"method": EXTERNAL.name, **(dataset.probabilities or {})}
         leases.update_held(session, Run, run.id, run.attempt, configuration=configuration, device="none")
-        known = audited_labels.of_audit(session, storage, audit, dataset)
+        known = audited_labels.load_labels(session, storage, audit, dataset)
     path = storage.cached(storage.probabilities(dataset.id), name=configuration["probabilities_sha256"])
     found = external_signals.derive_signals(np.load(path, mmap_mode="r"), known.given)
     folder = storage.run(run.audit_id, run.number)

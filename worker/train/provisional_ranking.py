@@ -20,4 +20,4 @@ def replace(session: Session, audit_id: UUID, signals: Signals, known: AuditLabe
     seen = np.flatnonzero(is_seen_N if known.planted is None else is_seen_N & ~known.planted)
     order = seen[rank_samples(read_score(signals)[seen])][:size]
     session.execute(delete(ProvisionalScore).where(ProvisionalScore.audit_id == audit_id))
-    copy_into(session, ProvisionalScore, score_rows.rows(audit_id, signals, known.given, order))
+    copy_into(session, ProvisionalScore, score_rows.build_rows(audit_id, signals, known.given, order))

@@ -47,12 +47,12 @@ from models.training.ranks import RankLost, train_on
 from worker.jobs import audited_labels, clean_labels, neighbour_files, signal_files
 from worker.jobs.audited_labels import AuditLabels
 from worker.jobs.clean_labels import Labels
-from worker.jobs.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
-from worker.jobs.waiting import DATABASE_DOWN, is_disk_full, retry_patiently
+from worker.jobs.heartbeat import Cancelled, Heartbeat, LeaseLost, WorkerStopping
+from worker.jobs.waiting import DATABASE_DOWN, is_disk_full, retry_during_outage
 from worker.train import checkpoints, devices, external_run, provisional_ranking
 
 log = structlog.get_logger()
-EVERYTHING = slice(None)
+ALL_SAMPLES = slice(None)
 OUT_OF_MEMORY = "out_of_memory"
 SMALLEST_HALVED = 4
 
@@ -85,16 +85,16 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
             database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
         ) as heartbeat:
             if run.method == EXTERNAL.name:
-                external_run.keep(database, storage, run)
+                external_run.store_signals(database, storage, run)
             else:
-                _train_and_keep(database, storage, settings, run, heartbeat)
-            retry_patiently(lambda: _end(database, run, RunStatus.SUCCEEDED), heartbeat)
+                _train_and_store(database, storage, settings, run, heartbeat)
+            retry_during_outage(lambda: _end(database, run, RunStatus.SUCCEEDED), heartbeat)
         checkpoints.discard(storage, folder)
     except Cancelled:
         _end(database, run, RunStatus.CANCELLED)
         checkpoints.discard(storage, folder)
-    except HandedBack:
-        _hand_back(database, run)
+    except WorkerStopping:
+        _return_to_queue(database, run)
     except LeaseLost:
         log.warning("run lost its lease", run=str(run.id), attempt=run.attempt)
     except (*DATABASE_DOWN, RankLost):
@@ -129,15 +129,17 @@ def _claim(session: Session, settings: Settings, run_id: UUID) -> Run | None:
     return run
 
 
-def _train_and_keep(
+def _train_and_store(
     database: Database, storage: Storage, settings: Settings, run: Run, heartbeat: Heartbeat[Run]
 ) -> None:
     job = _prepare(database, storage, settings, run)
     result = _train_in_memory(database, storage, settings, job, heartbeat)
-    neighbours = _neighbours(result, job, heartbeat)
+    neighbours = _find_neighbours(result, job, heartbeat)
     folder = storage.run(run.audit_id, run.number)
-    retry_patiently(heartbeat.renew, heartbeat)
-    retry_patiently(lambda: _keep(storage, folder, result, job.known.given, neighbours), heartbeat)
+    retry_during_outage(heartbeat.renew, heartbeat)
+    retry_during_outage(
+        lambda: _store_results(storage, folder, result, job.known.given, neighbours), heartbeat
+    )
 
 
 def _prepare(database: Database, storage: Storage, settings: Settings, run: Run) -> Job:
@@ -162,7 +164,7 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
             configuration={**asdict(config), "backbone": request.backbone},
             device=devices.name(found),
         )
-        known = audited_labels.of_audit(session, storage, audit, dataset)
+        known = audited_labels.load_labels(session, storage, audit, dataset)
         first = select(func.min(Run.number)).where(Run.audit_id == audit.id, Run.variant.is_not(None))
         ranks = session.scalar(first) == run.number
     return Job(
@@ -179,12 +181,12 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
 def _read_request(run: Run) -> TrainingRequest:
     """Return what was asked, with the batch size that was found to fit the device's memory, if any was."""
     request = TrainingRequest.read(run.request)
-    if not _has_shrunk(run):
+    if not _has_halved_batch(run):
         return request
     return replace(request, batch_size=TrainingRequest.read(run.configuration or {}).batch_size)
 
 
-def _has_shrunk(run: Run) -> bool:
+def _has_halved_batch(run: Run) -> bool:
     """Return whether the batch was halved because it did not fit the device's memory."""
     return any(remark["code"] == OUT_OF_MEMORY for remark in run.remarks)
 
@@ -196,16 +198,16 @@ def _train_in_memory(
     try:
         return _train(database, storage, settings, job, heartbeat)
     except torch.OutOfMemoryError:
-        if _has_shrunk(job.run) or job.config.batch_size < SMALLEST_HALVED:
+        if _has_halved_batch(job.run) or job.config.batch_size < SMALLEST_HALVED:
             raise
     # Only here, past the error with its frames, is the memory of the first try free.
     torch.cuda.empty_cache()
-    _note_half_the_batch(database, job)
+    _record_halved_batch(database, job)
     checkpoints.discard(storage, storage.run(job.run.audit_id, job.run.number))
     return _train(database, storage, settings, _prepare(database, storage, settings, job.run), heartbeat)
 
 
-def _note_half_the_batch(database: Database, job: Job) -> None:
+def _record_halved_batch(database: Database, job: Job) -> None:
     half = job.config.batch_size // 2
     detail = f"the device's memory did not hold a batch of {job.config.batch_size}; trained with {half}"
     run = job.run
@@ -222,8 +224,8 @@ def _train(
     database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> TrainingResult:
     folder = storage.run(job.run.audit_id, job.run.number)
-    reporter = _Reporter(database, storage, settings, job, heartbeat)
-    with _pack(storage, settings, job, heartbeat) as pack:
+    reporter = _ProgressReporter(database, storage, settings, job, heartbeat)
+    with _provide_pack(storage, settings, job, heartbeat) as pack:
         return train_on(
             job.devices,
             pack,
@@ -231,15 +233,19 @@ def _train(
             class_count=len(job.dataset.class_names or ()),
             config=job.config,
             on_progress=reporter,
-            initial_state=_parent_network(storage, job.run),
-            pretrained_state=_pretrained(settings, job.config.network),
+            initial_state=_load_parent_network(storage, job.run),
+            pretrained_state=_load_pretrained(settings, job.config.network),
             resume=checkpoints.load(storage, folder),
-            feature_width=neighbour_files.width(len(job.known.given), bytes_max=settings.features_max_bytes),
+            feature_width=neighbour_files.choose_width(
+                len(job.known.given), bytes_max=settings.features_max_bytes
+            ),
         )
 
 
 @contextmanager
-def _pack(storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Iterator[Path]:
+def _provide_pack(
+    storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
+) -> Iterator[Path]:
     """Yield the .npy that is trained on: the dataset's pack, or what a backbone makes of it."""
     pack = storage.pack_file(job.dataset, PACK)
     name = job.request.backbone
@@ -248,39 +254,41 @@ def _pack(storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[R
         return
     with TemporaryDirectory(prefix="limit-audit-") as folder:
         made = Path(folder) / PACK
-        np.save(made, _features(np.load(pack, mmap_mode="r"), name, settings, job, heartbeat))
+        np.save(made, _extract_features(np.load(pack, mmap_mode="r"), name, settings, job, heartbeat))
         yield made
 
 
-def _pretrained(settings: Settings, network: str) -> dict[str, torch.Tensor] | None:
+def _load_pretrained(settings: Settings, network: str) -> dict[str, torch.Tensor] | None:
     """Return the weights that a network to be fine-tuned starts from."""
     backbone = NETWORKS[network].backbone
-    return None if backbone is None else _backbone(settings, backbone).state_dict()
+    return None if backbone is None else _load_backbone(settings, backbone).state_dict()
 
 
-def _backbone(settings: Settings, name: str) -> nn.Module:
+def _load_backbone(settings: Settings, name: str) -> nn.Module:
     """Return a pretrained network with the weights of its local file, or of torchvision."""
     file = None if settings.backbones_dir is None else settings.backbones_dir / f"{name}.pth"
     return pretrained.load(name, file if file is not None and file.exists() else None)
 
 
-def _features(pack: Inputs, name: str, settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> Inputs:
+def _extract_features(
+    pack: Inputs, name: str, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
+) -> Inputs:
     return pretrained.extract_features(
         pack,
-        _backbone(settings, name),
+        _load_backbone(settings, name),
         side=pretrained.choose_side(name, device=job.devices[0]),
         device=job.devices[0],
         on_batch=lambda _: heartbeat.check(),
     )
 
 
-def _neighbours(result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]) -> Neighbours | None:
+def _find_neighbours(result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]) -> Neighbours | None:
     if result.features_NW is None:
         return None
     return nearest(result.features_NW, device=job.devices[0], seed=job.config.seed, on_block=heartbeat.check)
 
 
-def _keep(
+def _store_results(
     storage: Storage,
     folder: Path,
     result: TrainingResult,
@@ -304,13 +312,13 @@ def _keep(
     signal_files.save(storage, folder, signals)
 
 
-def _parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] | None:
+def _load_parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] | None:
     if run.parent_number is None:
         return None
     return checkpoints.load_network(storage, storage.run(run.audit_id, run.parent_number))
 
 
-class _Reporter:
+class _ProgressReporter:
     """What the training loop calls: it hands on progress, stores epochs and checkpoints, and may raise."""
 
     def __init__(
@@ -330,22 +338,22 @@ class _Reporter:
         self._heartbeat.progress = {
             name: getattr(progress, name)
             for name in ("stage", "epoch", "epochs", "step", "steps", "samples_per_second", "eta_seconds")
-        } | {"gpu_memory_bytes": devices.memory_bytes(self._job.devices[0])}
+        } | {"gpu_memory_bytes": devices.measure_memory(self._job.devices[0])}
         try:
             self._heartbeat.check()
-        except HandedBack:
+        except WorkerStopping:
             # A checkpoint at an epoch's end is past this epoch: whoever goes on does not report it again.
             if progress.finished is not None:
                 self._store(progress.finished, progress)
-            self._checkpoint(progress)
+            self._save_checkpoint(progress)
             raise
         if progress.finished is not None:
             finished = progress.finished
-            retry_patiently(lambda: self._store(finished, progress), self._heartbeat)
+            retry_during_outage(lambda: self._store(finished, progress), self._heartbeat)
         if monotonic() - self._checkpointed >= self._settings.checkpoint_seconds:
-            self._checkpoint(progress)
+            self._save_checkpoint(progress)
 
-    def _checkpoint(self, progress: Progress) -> None:
+    def _save_checkpoint(self, progress: Progress) -> None:
         """Store where the training stands; on a full disk the last checkpoint stays, and training goes on."""
         try:
             checkpoints.save(self._storage, self._folder, progress.state())
@@ -361,7 +369,7 @@ class _Reporter:
             # Whoever gets further has not lost in vain: lapses count from here anew.
             if not leases.update_held(session, Run, run.id, run.attempt, lapses=0):
                 raise LeaseLost
-            _put_epoch(session, run.id, epoch_row(record, self._job))
+            _put_epoch(session, run.id, make_epoch_row(record, self._job))
             if self._job.ranks and monotonic() - self._ranked >= self._settings.provisional_seconds:
                 size = self._settings.provisional_size
                 provisional_ranking.replace(
@@ -370,7 +378,7 @@ class _Reporter:
                 self._ranked = monotonic()
 
 
-def epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
+def make_epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
     """Return an epoch's figures, with the accuracies on truth, which training itself never sees."""
     return {
         **{
@@ -381,16 +389,16 @@ def epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
                 "accuracy", "predictor_accuracy", "validation_accuracy",
             )
         },
-        "true_accuracy": _true_accuracy(record.classifier_predictions_N, job.known.truth),
-        "predictor_true_accuracy": _true_accuracy(record.predictor_predictions_N, job.known.truth),
-        "validation_true_accuracy": _true_accuracy(
+        "true_accuracy": _measure_true_accuracy(record.classifier_predictions_N, job.known.truth),
+        "predictor_true_accuracy": _measure_true_accuracy(record.predictor_predictions_N, job.known.truth),
+        "validation_true_accuracy": _measure_true_accuracy(
             record.classifier_predictions_N, job.known.truth, record.held_out_index
         ),
     }  # fmt: skip
 
 
-def _true_accuracy(
-    predictions: Labels | None, truth: Labels | None, index: Labels | slice = EVERYTHING
+def _measure_true_accuracy(
+    predictions: Labels | None, truth: Labels | None, index: Labels | slice = ALL_SAMPLES
 ) -> float | None:
     """Return the share of predictions that are true among the indexed samples; None where none is known."""
     if predictions is None or truth is None:
@@ -418,7 +426,7 @@ def _end(database: Database, run: Run, status: RunStatus, error: dict[str, str] 
     log.info("run ended", run=str(run.id), status=status)
 
 
-def _hand_back(database: Database, run: Run) -> None:
+def _return_to_queue(database: Database, run: Run) -> None:
     """Put a run back into its queue, for whoever is free; nothing went wrong, so that no lapse counts."""
     waits = {"status": RunStatus.QUEUED, "lease_until": None, "worker": None, "sent_at": func.now()}
     with database.transaction() as session:

@@ -191,7 +191,7 @@ def test_an_audit_that_cannot_be_finished_fails_with_the_reason(
     def broken(*_: object, **__: object) -> None:
         raise KeyError("margin")
 
-    monkeypatch.setattr("worker.jobs.score_rows.rows", broken)
+    monkeypatch.setattr("worker.jobs.score_rows.build_rows", broken)
     execute(database, storage, chosen.model_copy(update={"provisional_seconds": 1e9}), runs[0].id)
     finish(database, storage, audit.id)
     failed = read_row(database, Audit, audit.id)

@@ -24,7 +24,7 @@ def dataset(database: Database, storage: Storage) -> Dataset:
 def planted(database: Database, storage: Storage, dataset: Dataset, **rehearsal: object) -> np.ndarray:
     audit = store_audit(database, dataset, rehearsal={**NOTHING, **rehearsal})
     with database.transaction() as session:
-        known = audited_labels.of_audit(session, storage, session.get_one(Audit, audit.id), dataset)
+        known = audited_labels.load_labels(session, storage, session.get_one(Audit, audit.id), dataset)
     assert known.truth is not None
     assert (known.truth == np.arange(600) % 3).all()
     return known.given

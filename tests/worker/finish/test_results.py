@@ -48,7 +48,7 @@ def rows() -> pa.Table:
         error_count=2.0,
         error_count_interval=(1.0, 3.0),
     )
-    return score_rows.rows(uuid4(), signals(), np.array([0, 0, 1, 1], dtype=np.int32), order, estimate)
+    return score_rows.build_rows(uuid4(), signals(), np.array([0, 0, 1, 1], dtype=np.int32), order, estimate)
 
 
 SAMPLES = pa.table({"key": ["=1+1", "-2", "+x", 'say "hi", you'], "split": ["train", None, None, None]})
@@ -64,7 +64,7 @@ def test_rows_stand_in_order_of_rank(rows: pa.Table) -> None:
 
 
 def test_the_csv_is_rfc_4180_and_runs_no_formula(rows: pa.Table, tmp_path: Path) -> None:
-    table = ranking_files.ranking_table(rows, SAMPLES, NAMES, np.array([0, 2, -1, 1]))
+    table = ranking_files.build_ranking_table(rows, SAMPLES, NAMES, np.array([0, 2, -1, 1]))
     files = ranking_files.write(table, Storage(tmp_path), tmp_path, version=1)
     content = (tmp_path / files["ranking.csv"]["path"]).read_bytes()
     assert hashlib.sha256(content).hexdigest() == files["ranking.csv"]["sha256"]
@@ -87,7 +87,7 @@ def test_the_csv_is_rfc_4180_and_runs_no_formula(rows: pa.Table, tmp_path: Path)
 
 def test_metrics_by_hand(rows: pa.Table) -> None:
     # In order of rank: position 1 is wrong, 3 is right, 0 is wrong, 2 is unknown.
-    found = truth_metrics.document(rows, np.array([2, 2, -1, 1]), NAMES)
+    found = truth_metrics.measure_ranking(rows, np.array([2, 2, -1, 1]), NAMES)
     assert (found["sample_count"], found["error_count"]) == (3, 2)
     assert found["noise_rate"] == pytest.approx(2 / 3)
     assert found["roc_auc"] == pytest.approx(0.5)
@@ -106,12 +106,12 @@ def test_metrics_by_hand(rows: pa.Table) -> None:
 
 
 def test_metrics_without_an_error_have_no_roc(rows: pa.Table) -> None:
-    found = truth_metrics.document(rows, np.array([0, 0, 1, 1]), NAMES)
+    found = truth_metrics.measure_ranking(rows, np.array([0, 0, 1, 1]), NAMES)
     assert (found["error_count"], found["roc_auc"], found["roc"]) == (0, None, None)
 
 
 def test_the_summary_counts_disagreements_and_expected_errors(rows: pa.Table) -> None:
-    found = audit_summary.document(rows, NAMES, (1.0, 3.0))
+    found = audit_summary.summarise_ranking(rows, NAMES, (1.0, 3.0))
     assert (found["sample_count"], found["disagreement_count"]) == (4, 2)
     assert (found["expected_error_count"], found["label_issue_count"]) == (2.0, 2)
     assert found["expected_error_interval"] == [1.0, 3.0]
@@ -125,7 +125,7 @@ def test_the_summary_counts_disagreements_and_expected_errors(rows: pa.Table) ->
 def test_the_summary_says_what_is_confused_with_what(rows: pa.Table) -> None:
     # Position 0 is an "a", or by 1/4 a "b"; 1 was given "a" and is surely a "c"; 2 is a "b";
     # 3 is a "b", or by 3/4 something else: nine tenths of it an "a", one a "c".
-    found = audit_summary.document(rows, NAMES, (1.0, 3.0))
+    found = audit_summary.summarise_ranking(rows, NAMES, (1.0, 3.0))
     pairs = {(item["true"], item["given"]): item["expected_count"] for item in found["confused_pairs"]}
     assert pairs == pytest.approx(
         {("c", "a"): 1.0, ("a", "b"): 0.675, ("b", "a"): 0.25, ("c", "b"): 0.075}, abs=1e-6
@@ -141,13 +141,13 @@ def test_the_summary_says_what_is_confused_with_what(rows: pa.Table) -> None:
 
 
 def test_the_summary_has_no_matrix_that_nobody_could_look_at(rows: pa.Table) -> None:
-    found = audit_summary.document(rows, [*NAMES, *map(str, range(98))], (1.0, 3.0))
+    found = audit_summary.summarise_ranking(rows, [*NAMES, *map(str, range(98))], (1.0, 3.0))
     assert found["transition_matrix"] is None
     assert len(found["confused_pairs"]) == 4
 
 
 def test_the_summary_says_what_a_review_finds(rows: pa.Table) -> None:
-    budget = audit_summary.document(rows, NAMES, (1.0, 3.0))["budget"]
+    budget = audit_summary.summarise_ranking(rows, NAMES, (1.0, 3.0))["budget"]
     assert (budget["total"], budget["review"]) == (2.0, [1, 2, 3, 4])
     assert budget["expected_found"] == [1.0, 1.75, 2.0, 2.0]
     assert budget["to_find"][2] == {"share": 0.9, "review": 3, "found": 1.8}
@@ -172,7 +172,7 @@ def test_copy_keeps_quotes_empty_strings_nulls_and_newlines(database: Database, 
 def test_theory_of_an_audit_by_the_papers_numbers() -> None:
     # K = 10 and p = 0.8: nothing memorised means an error of 0.8 at least, one bit 0.405 (after Theorem 1).
     memorising = run_with(method="limit_l", is_sampled=False)
-    found = information_bounds.document(
+    found = information_bounds.compute_bounds(
         noise_rate=0.8,
         is_known=True,
         class_count=10,
@@ -193,7 +193,7 @@ def test_theory_of_sampled_gradients_is_proposition_1() -> None:
     # LIMIT_G, lambda 50: sigma^2 = 0.01; d = 2, L^2 = 0.06: (2 / 2) log2(1 + 0.06 / 0.02) = 2 bits an epoch.
     sampled = run_with(method="limit_g", is_sampled=True)
     epochs = [RunEpoch(epoch=n, accuracy=0.5, squared_gradient_norm=0.06) for n in (1, 2)]
-    found = information_bounds.document(
+    found = information_bounds.compute_bounds(
         noise_rate=0.1, is_known=False, class_count=2, sample_count=100, runs=[(sampled, epochs)]
     )["runs"][0]
     assert found["most_bits_per_sample_by_epoch"] == pytest.approx([2.0, 4.0])
@@ -204,12 +204,12 @@ def test_theory_of_sampled_gradients_is_proposition_1() -> None:
 def test_the_noise_of_a_loss_chosen_while_it_trains_is_the_smaller_one() -> None:
     # lambda 50: Gaussian 1 / 100, Laplace 2 / 2500; lambda 2: 1 / 4 and 2 / 4.
     asked = {"sample_gradients": True, "noise_lambda": 50.0}
-    assert information_bounds.noise_variance({**asked, "method": "limit"}) == pytest.approx(0.0008)
-    assert information_bounds.noise_variance({**asked, "method": "limit_c"}) == pytest.approx(0.01)
-    assert information_bounds.noise_variance(
+    assert information_bounds.compute_noise_variance({**asked, "method": "limit"}) == pytest.approx(0.0008)
+    assert information_bounds.compute_noise_variance({**asked, "method": "limit_c"}) == pytest.approx(0.01)
+    assert information_bounds.compute_noise_variance(
         {**asked, "method": "limit", "noise_lambda": 2.0}
     ) == pytest.approx(0.25)
-    assert information_bounds.noise_variance({**asked, "method": "ce"}) is None
+    assert information_bounds.compute_noise_variance({**asked, "method": "ce"}) is None
 
 
 def run_with(*, method: str, is_sampled: bool) -> Run:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from worker.ingest.pack_building import Ingested
+    from worker.ingest.pack_building import IngestResult
 
 
 @dataclass(frozen=True)
 class Built:
-    ingested: Ingested
+    ingested: IngestResult
     pack: np.ndarray
     rows: list[dict[str, Any]]
 

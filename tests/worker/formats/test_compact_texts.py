@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from worker.formats.shared import compact_texts
-from worker.formats.shared.compact_texts import Finder, Picked, Texts, repeated
+from worker.formats.shared.compact_texts import Finder, Texts, TextSelection, count_repeated
 
 SOME = ["a/1.png", "", "ä/ 2.png", "\udce4", "b/3.png", "a/1.png"]
 
@@ -13,7 +13,7 @@ def test_texts_are_those_of_a_list() -> None:
     kept = Texts(SOME)
     assert list(kept) == SOME
     assert (len(kept), kept[-1], kept[1:4], kept[::-2]) == (6, SOME[-1], SOME[1:4], SOME[::-2])
-    assert [kept.bytes_of(at) for at in range(6)] == [7, 0, 9, 3, 7, 7]
+    assert [kept.count_bytes(at) for at in range(6)] == [7, 0, 9, 3, 7, 7]
     with pytest.raises(IndexError):
         kept[6]
     with pytest.raises(IndexError):
@@ -21,7 +21,7 @@ def test_texts_are_those_of_a_list() -> None:
 
 
 def test_picked_texts_are_those_of_their_rows_from_a_character_on() -> None:
-    picked = Picked(Texts(SOME), np.array([4, 0, 2]), start=2)
+    picked = TextSelection(Texts(SOME), np.array([4, 0, 2]), start=2)
     assert list(picked) == picked[:] == ["3.png", "1.png", " 2.png"]
     assert (len(picked), picked[-1]) == (3, " 2.png")
 
@@ -40,10 +40,10 @@ def test_texts_are_found_and_counted(monkeypatch: pytest.MonkeyPatch, *, clash: 
     assert [finder.find(text) for text in SOME[:5]] == list(range(5))
     assert finder.find("c", "b/3.png", "a/1.png") == 4
     assert finder.find("c") is None
-    assert repeated(Texts(SOME)) == {"a/1.png": 2}
-    assert not repeated(Texts(SOME[:5]))
+    assert count_repeated(Texts(SOME)) == {"a/1.png": 2}
+    assert not count_repeated(Texts(SOME[:5]))
 
 
 def test_nothing_is_found_among_none() -> None:
     assert Finder(Texts()).find("a") is None
-    assert not repeated(Texts())
+    assert not count_repeated(Texts())

@@ -14,7 +14,7 @@ import pytest
 
 from tests import patience
 from tests.builders.pictures import write_digits_zip
-from worker.ingest.pack_building import Ingested, IngestError, IngestLimits, IngestOptions
+from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, IngestResult
 from worker.ingest.reading_process import Bounds, read_in_child
 
 GIBIBYTE = 2**30
@@ -28,7 +28,7 @@ def read(
     seconds: float = 100,
     silent_seconds: float = 100,
     on_progress: Callable[[int, int | None], None] = lambda *_: None,
-) -> Ingested:
+) -> IngestResult:
     destination = tmp_path / "out"
     destination.mkdir()
     return read_in_child(

@@ -107,7 +107,7 @@ def test_an_expired_upload_keeps_its_bytes_until_the_deletion_of_its_row_is_comm
         raise RuntimeError("the transaction is rolled back")
 
     with monkeypatch.context() as patch:
-        patch.setattr(retention, "forget", fail)
+        patch.setattr(retention, "delete_old_rows", fail)
         with pytest.raises(RuntimeError, match="rolled back"):
             tidy(database, storage, chosen)
     with database.transaction() as session:
@@ -266,7 +266,7 @@ def test_a_ranking_goes_an_hour_after_its_successor_was_made(
     with database.transaction() as session:
         found = audit_service.get(session, audit.id)
         found.files = {"ranking.csv": {"path": "ranking.v0.csv"}}
-        finishing_job._let_go(session, storage, found, {"ranking.csv": {"path": "ranking.v1.csv"}})  # noqa: SLF001
+        finishing_job._schedule_removals(session, storage, found, {"ranking.csv": {"path": "ranking.v1.csv"}})  # noqa: SLF001
     tidy(database, storage, chosen)
     assert (folder / "ranking.v0.csv").exists()
     with database.transaction() as session:

@@ -17,7 +17,7 @@ from app.infra.storage import Storage
 from app.routes.shared.callers import provide_database
 from app.tables import Dataset, Run, RunStatus
 from tests.builders.stored_rows import store_ready_dataset
-from worker.jobs.heartbeat import HandedBack
+from worker.jobs.heartbeat import WorkerStopping
 from worker.maintenance.sweep import note_unserved, sweep
 from worker.train import training_job
 
@@ -121,7 +121,7 @@ def test_a_claim_ends_the_waiting(
     note_unserved(database, chosen, set)
     run = run_of(database, audit_id, 0)
     assert run.waiting is not None
-    monkeypatch.setattr(training_job, "_train_and_keep", lambda *_: None)
+    monkeypatch.setattr(training_job, "_train_and_store", lambda *_: None)
     training_job.execute(database, Storage(chosen.storage_dir), chosen, run.id)
     assert run_of(database, audit_id, 0).waiting is None
 
@@ -132,7 +132,7 @@ def test_a_run_that_is_handed_back_is_sent_to_its_queue_at_once(
     audit_id = UUID(start(device="cpu").json()["id"])
     messages: Messages = []
     monkeypatch.setattr(database, "_send", lambda task, _, queue: messages.append((task, queue)))
-    monkeypatch.setattr(training_job, "_train_and_keep", raising(HandedBack))
+    monkeypatch.setattr(training_job, "_train_and_store", raising(WorkerStopping))
     training_job.execute(database, Storage(chosen.storage_dir), chosen, run_of(database, audit_id, 0).id)
     back = run_of(database, audit_id, 0)
     assert (back.status, back.lease_until, back.lapses) == (RunStatus.QUEUED, None, 0)

@@ -16,7 +16,7 @@ from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus
 from tests import patience
 from tests.builders.stored_rows import store_audit, store_ready_dataset
-from worker.jobs.heartbeat import Cancelled, HandedBack, Heartbeat, LeaseLost
+from worker.jobs.heartbeat import Cancelled, Heartbeat, LeaseLost, WorkerStopping
 from worker.maintenance.sweep import sweep as sweep_with
 
 
@@ -236,5 +236,5 @@ def test_a_stopping_worker_hands_back(
     with beating(database, run, chosen) as heartbeat:
         heartbeat.check()
         monkeypatch.setattr("worker.jobs.heartbeat.stopping.is_set", lambda: True)
-        with pytest.raises(HandedBack):
+        with pytest.raises(WorkerStopping):
             heartbeat.check()

@@ -97,7 +97,7 @@ def test_a_run_handed_back_at_an_epochs_end_lacks_no_epoch(
     def check(beating: heartbeat.Heartbeat[Run]) -> None:
         # The last step of epoch 2 has been reported: this call comes with its finished record.
         if beating.progress and (beating.progress["epoch"], beating.progress["step"]) == (2, 8):
-            raise heartbeat.HandedBack
+            raise heartbeat.WorkerStopping
         original(beating)
 
     monkeypatch.setattr(heartbeat.Heartbeat, "check", check)

@@ -28,7 +28,7 @@ class Archive(Protocol):
     def extract(self, member: int, target: Path) -> None:
         """Write a member of any size to a file, block by block; IngestError where it is broken."""
 
-    def locations(self, members: np.ndarray) -> Locations:
+    def find_locations(self, members: np.ndarray) -> Locations:
         """Where the encoded members lie; offsets are known once a member has been read."""
 
     def close(self) -> None:
@@ -43,7 +43,7 @@ class OpenFile:
         self.descriptor = os.open(path, os.O_RDONLY)
         self.size = os.fstat(self.descriptor).st_size
 
-    def at(self, offset: int, length: int) -> bytes:
+    def read_at(self, offset: int, length: int) -> bytes:
         """Bytes at an offset; shorter at the end of the file."""
         return os.pread(self.descriptor, length, offset)
 
@@ -52,7 +52,7 @@ class OpenFile:
         os.close(self.descriptor)
 
 
-def broken(path_kind: str, found: str) -> IngestError:
+def make_broken_error(path_kind: str, found: str) -> IngestError:
     """Error for a container that cannot be read as a whole."""
     return IngestError("broken_container", f"expected a complete {path_kind} file; found {found}")
 

@@ -18,13 +18,13 @@ from worker.formats.archives.manifests import (
 from worker.formats.archives.member_names import (
     OTHER_SUFFIXES,
     PICTURE_SUFFIXES,
-    common_root,
-    nested,
-    split_folders,
-    suffix,
+    find_common_root,
+    get_suffix,
+    is_split_level,
+    select_nested,
 )
-from worker.formats.pictures.picture_decoding import encoding_of
-from worker.formats.shared.compact_texts import Picked
+from worker.formats.pictures.picture_decoding import detect_encoding
+from worker.formats.shared.compact_texts import TextSelection
 from worker.formats.shared.problems import SampleError
 from worker.formats.shared.sample import Columns, EncodedChunk, EncodedImages
 
@@ -41,7 +41,7 @@ _CHUNK_BYTES = 1 << 20
 _SNIFFED = 20
 
 
-def archive_source(archive: Archive, ingestion: Ingestion, *, original: bool) -> EncodedImages | None:
+def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: bool) -> EncodedImages | None:
     """Pictures of an archive with their labels; None where it holds none."""
     if not _has_pictures(archive):
         return None
@@ -51,38 +51,40 @@ def archive_source(archive: Archive, ingestion: Ingestion, *, original: bool) ->
     elif wanted in (None, "list_files") and (lists := find_lists(archive)):
         pictures = read_lists(archive, lists, ingestion)
     else:
-        pictures = class_folders(archive, ingestion)
-    return _encoded(archive, pictures, original=original)
+        pictures = label_by_folder(archive, ingestion)
+    return _make_source(archive, pictures, original=original)
 
 
 def _has_pictures(archive: Archive) -> bool:
     """Tell whether there are pictures, by name or, where no name says so, by the first members' bytes."""
-    if any(suffix(name) in PICTURE_SUFFIXES for name in archive.names):
+    if any(get_suffix(name) in PICTURE_SUFFIXES for name in archive.names):
         return True
     for member, name in enumerate(archive.names[:_SNIFFED]):
         try:
-            if suffix(name) not in OTHER_SUFFIXES and encoding_of(archive.read(member)):
+            if get_suffix(name) not in OTHER_SUFFIXES and detect_encoding(archive.read(member)):
                 return True
         except SampleError:
             continue
     return False
 
 
-def class_folders(archive: Archive, ingestion: Ingestion) -> ListedPictures:
+def label_by_folder(archive: Archive, ingestion: Ingestion) -> ListedPictures:
     """Label each picture with its folder: the first one below the common root and the split level."""
     names = archive.names
     candidates = np.fromiter(
-        (member for member, name in enumerate(names) if suffix(name) not in OTHER_SUFFIXES), np.int64
+        (member for member, name in enumerate(names) if get_suffix(name) not in OTHER_SUFFIXES), np.int64
     )
-    pictures = Picked(names, candidates)
-    root = common_root(pictures)
-    level = int(split_folders({name[len(root) :].split("/", 1)[0] for name in nested(pictures, root)}))
+    pictures = TextSelection(names, candidates)
+    root = find_common_root(pictures)
+    level = int(
+        is_split_level({name[len(root) :].split("/", 1)[0] for name in select_nested(pictures, root)})
+    )
     found = array("q")
     splits: list[str] = []
 
     def labels() -> Iterator[str]:
         for member, name in enumerate(names):
-            is_candidate = name.startswith(root) and suffix(name) not in OTHER_SUFFIXES
+            is_candidate = name.startswith(root) and get_suffix(name) not in OTHER_SUFFIXES
             folders = name[len(root) :].split("/") if is_candidate else []
             if len(folders) < level + 2:
                 _log_stray(name, ingestion, is_candidate=is_candidate)
@@ -98,7 +100,7 @@ def class_folders(archive: Archive, ingestion: Ingestion) -> ListedPictures:
         format="class_folders",
         members=members,
         columns=Columns(
-            given=given, keys=Picked(names, members, start=len(root)), splits=splits if level else None
+            given=given, keys=TextSelection(names, members, start=len(root)), splits=splits if level else None
         ),
     )
 
@@ -110,38 +112,38 @@ def _log_stray(name: str, ingestion: Ingestion, *, is_candidate: bool) -> None:
         ingestion.problems.add(name, "not_an_image", "expected pictures only; found another kind of file")
 
 
-def _encoded(archive: Archive, pictures: ListedPictures, *, original: bool) -> EncodedImages:
+def _make_source(archive: Archive, pictures: ListedPictures, *, original: bool) -> EncodedImages:
     members = pictures.members
 
     def locations() -> Locations | None:
-        return archive.locations(members) if original else None
+        return archive.find_locations(members) if original else None
 
     return EncodedImages(
         format=pictures.format,
         columns=pictures.columns,
-        chunks=lambda: _chunks(archive, members),
-        probe=lambda count: _spread(archive, members, count),
-        names=Picked(archive.names, members),
+        chunks=lambda: _split_chunks(archive, members),
+        probe=lambda count: _sample_pictures(archive, members, count),
+        names=TextSelection(archive.names, members),
         locations=locations,
     )
 
 
-def _chunks(archive: Archive, members: NDArray[np.int64]) -> Iterator[EncodedChunk]:
+def _split_chunks(archive: Archive, members: NDArray[np.int64]) -> Iterator[EncodedChunk]:
     """Cut into runs of at most 64 pictures and about a megabyte, so that threads seldom wait."""
-    ends = np.cumsum(archive.locations(members).lengths)
+    ends = np.cumsum(archive.find_locations(members).lengths)
     start = 0
     while start < len(members):
         full = int(np.searchsorted(ends, ends[start] + _CHUNK_BYTES))
         stop = min(max(full, start + 1), start + _CHUNK_PICTURES, len(members))
-        yield EncodedChunk(start=start, count=stop - start, load=_loader(archive, members[start:stop]))
+        yield EncodedChunk(start=start, count=stop - start, load=_make_loader(archive, members[start:stop]))
         start = stop
 
 
-def _loader(archive: Archive, members: NDArray[np.int64]) -> Callable[[int], bytes]:
+def _make_loader(archive: Archive, members: NDArray[np.int64]) -> Callable[[int], bytes]:
     return lambda row: archive.read(int(members[row]))
 
 
-def _spread(archive: Archive, members: NDArray[np.int64], count: int) -> Iterator[bytes]:
+def _sample_pictures(archive: Archive, members: NDArray[np.int64], count: int) -> Iterator[bytes]:
     """Pictures at even distances from the first to the last."""
     at = np.unique(np.linspace(0, len(members) - 1, count).astype(np.int64)) if len(members) else members
     for member in members[at].tolist():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from worker.formats.archives.member_names import OTHER_SUFFIXES, SPLITS, common_root, suffix
+from worker.formats.archives.member_names import OTHER_SUFFIXES, SPLITS, find_common_root, get_suffix
 from worker.formats.shared.columns import (
     FILE_NAMES,
     KEYS,
@@ -26,7 +26,7 @@ from worker.formats.shared.columns import (
 )
 from worker.formats.shared.compact_texts import Finder, Texts
 from worker.formats.shared.label_codes import MISSING
-from worker.formats.shared.problems import IngestError, SampleError, printable
+from worker.formats.shared.problems import IngestError, SampleError, make_printable
 from worker.formats.shared.sample import Columns
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ class _Index:
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
-        self.root = common_root(archive.names)
+        self.root = find_common_root(archive.names)
         self._finder = Finder(archive.names)
 
     def find(self, path: str, folder: str) -> int | None:
         """Member that a table in a folder means: relative to the folder, to the root or to the top."""
         return self._finder.find(folder + path, self.root + path, path)
 
-    def key(self, member: int) -> str:
+    def get_key(self, member: int) -> str:
         """Name of a member below the root."""
         return self.archive.names[member][len(self.root) :]
 
@@ -85,12 +85,12 @@ def find_manifests(names: Sequence[str]) -> list[int]:
     tables = [member for member, name in enumerate(names) if name.lower().endswith(_TABLE_NAMES)]
     if not tables:
         return []
-    root = common_root(names)
+    root = find_common_root(names)
     return [member for member in tables if _is_manifest(names[member], root)]
 
 
 def _is_manifest(name: str, root: str) -> bool:
-    folder = _folder(name)
+    folder = _find_folder(name)
     at_root = folder in ("", root)
     in_split = folder.startswith(root) and folder[len(root) : -1].lower() in SPLITS
     return name[len(folder) :].lower() in _TABLE_NAMES and (at_root or in_split)
@@ -99,13 +99,13 @@ def _is_manifest(name: str, root: str) -> bool:
 def read_manifests(archive: Archive, manifests: Sequence[int], ingestion: Ingestion) -> ListedPictures:
     """List the samples of all tables, in the tables' order."""
     index = _Index(archive)
-    rows = (row for table in manifests for row in _table_rows(index, table, ingestion))
-    return _listed("manifest", rows, archive, set(manifests), ingestion)
+    rows = (row for table in manifests for row in _read_table(index, table, ingestion))
+    return _collect_pictures("manifest", rows, archive, set(manifests), ingestion)
 
 
-def _text_of(archive: Archive, member: int) -> str:
+def _read_text(archive: Archive, member: int) -> str:
     """Text of a table or list; IngestError where it is unreadable."""
-    name = printable(archive.names[member])
+    name = make_printable(archive.names[member])
     try:
         return archive.read(member).decode("utf-8-sig")
     except (SampleError, UnicodeDecodeError) as error:
@@ -113,27 +113,29 @@ def _text_of(archive: Archive, member: int) -> str:
         raise IngestError("bad_metadata", f"expected {name!r} as UTF-8 text; found: {found}") from None
 
 
-def _records(text: str, name: str) -> Iterator[dict[str, Any]]:
+def _read_records(text: str, name: str) -> Iterator[dict[str, Any]]:
     """Rows of a CSV table or of JSON lines."""
     try:
         if name.lower().endswith(".csv"):
-            reader = csv.DictReader(_lines(text), strict=True)
+            reader = csv.DictReader(_split_lines(text), strict=True)
             check_distinct(reader.fieldnames or ())
             yield from reader
         else:
-            yield from (_json_object(line) for line in _lines(text) if line.strip())
+            yield from (_parse_json_object(line) for line in _split_lines(text) if line.strip())
     except (csv.Error, ValueError, RecursionError) as error:
         if isinstance(error, IngestError):
             raise
-        raise IngestError("bad_metadata", f"expected rows in {printable(name)!r}; found: {error}") from None
+        raise IngestError(
+            "bad_metadata", f"expected rows in {make_printable(name)!r}; found: {error}"
+        ) from None
 
 
-def _lines(text: str) -> Iterator[str]:
+def _split_lines(text: str) -> Iterator[str]:
     """Lines of a text with their ends, one at a time."""
     return (found.group() for found in _LINE.finditer(text))
 
 
-def _json_object(line: str) -> dict[str, Any]:
+def _parse_json_object(line: str) -> dict[str, Any]:
     value = json.loads(line)
     if not isinstance(value, dict):
         raise ValueError(f"not an object: {line[:80]}")  # noqa: TRY004 - caught as a ValueError beside json's own
@@ -143,15 +145,15 @@ def _json_object(line: str) -> dict[str, Any]:
     }
 
 
-def _table_rows(index: _Index, manifest: int, ingestion: Ingestion) -> Iterator[_Row]:
+def _read_table(index: _Index, manifest: int, ingestion: Ingestion) -> Iterator[_Row]:
     """Rows of one table whose pictures exist; the others are logged."""
     name = index.archive.names[manifest]
-    folder = _folder(name)
+    folder = _find_folder(name)
     folder_split = folder[len(index.root) : -1] or None
     columns: _TableColumns | None = None
-    code = ingestion.vocabulary.code
-    for record in _records(_text_of(index.archive, manifest), name):
-        columns = columns or _TableColumns.of(list(record), ingestion)
+    code = ingestion.vocabulary.get_code
+    for record in _read_records(_read_text(index.archive, manifest), name):
+        columns = columns or _TableColumns.find(list(record), ingestion)
         file_name = str(record.get(columns.file_name) or "").removeprefix("./")
         member = index.find(file_name, folder)
         if member is None or not file_name:
@@ -159,8 +161,8 @@ def _table_rows(index: _Index, manifest: int, ingestion: Ingestion) -> Iterator[
                 file_name, "missing_file", "expected the listed picture; found no such member"
             )
             continue
-        path = index.key(member)
-        given = record.get(columns.label) if columns.label else _folder_label(path)
+        path = index.get_key(member)
+        given = record.get(columns.label) if columns.label else _find_folder_label(path)
         split = record.get(columns.split) if columns.split else folder_split
         yield _Row(
             member=member,
@@ -171,7 +173,7 @@ def _table_rows(index: _Index, manifest: int, ingestion: Ingestion) -> Iterator[
         )
 
 
-def _folder_label(path: str) -> str | None:
+def _find_folder_label(path: str) -> str | None:
     """Class folder of a picture whose table has no label column."""
     folders = path.split("/")[:-1]
     return next((folder for folder in folders if folder.lower() not in SPLITS), None)
@@ -186,7 +188,7 @@ class _TableColumns:
     split: str | None
 
     @classmethod
-    def of(cls, found: list[str], ingestion: Ingestion) -> _TableColumns:
+    def find(cls, found: list[str], ingestion: Ingestion) -> _TableColumns:
         options = ingestion.options
         file_name = require_column(found, None, FILE_NAMES, "file name")
         return cls(
@@ -200,7 +202,7 @@ class _TableColumns:
 
 def find_lists(archive: Archive) -> list[int]:
     """Text members whose lines are "path label" for pictures of the archive."""
-    texts = [member for member, name in enumerate(archive.names) if suffix(name) == "txt"]
+    texts = [member for member, name in enumerate(archive.names) if get_suffix(name) == "txt"]
     if not texts:
         return []
     index = _Index(archive)
@@ -209,22 +211,22 @@ def find_lists(archive: Archive) -> list[int]:
 
 def _is_list(index: _Index, member: int) -> bool:
     try:
-        text = _text_of(index.archive, member)
+        text = _read_text(index.archive, member)
     except IngestError:
         return False
-    lines = [line for line in islice(_lines(text[: 1 << 16]), _LINES_TRIED) if line.strip()]
-    folder = _folder(index.archive.names[member])
-    found = sum(index.find(path, folder) is not None for path, _ in map(_path_label, lines))
+    lines = [line for line in islice(_split_lines(text[: 1 << 16]), _LINES_TRIED) if line.strip()]
+    folder = _find_folder(index.archive.names[member])
+    found = sum(index.find(path, folder) is not None for path, _ in map(_split_list_line, lines))
     return 2 * found > len(lines)
 
 
-def _path_label(line: str) -> tuple[str, str | None]:
+def _split_list_line(line: str) -> tuple[str, str | None]:
     """Path and label of a line; the label is its last word."""
     path, _, label = line.strip().rpartition(" ") if "\t" not in line else line.strip().rpartition("\t")
     return (path.strip().removeprefix("./"), label) if path else (label, None)
 
 
-def _folder(name: str) -> str:
+def _find_folder(name: str) -> str:
     """Folder of a member with its "/", "" at the top."""
     return name[: len(name) - len(name.rpartition("/")[2])]
 
@@ -237,24 +239,24 @@ def read_lists(archive: Archive, lists: Sequence[int], ingestion: Ingestion) -> 
     index = _Index(archive)
     true = np.full(len(archive.names), MISSING, dtype=np.int32)
     for table in lists:
-        if _holds_truth(archive.names[table]):
-            for member, label in _list_lines(index, table, ingestion):
-                true[member] = ingestion.vocabulary.code(label)
-    rows = _list_rows(index, lists, true, ingestion)
-    return _listed("list_files", rows, archive, set(lists), ingestion)
+        if _is_truth_list(archive.names[table]):
+            for member, label in _read_list_lines(index, table, ingestion):
+                true[member] = ingestion.vocabulary.get_code(label)
+    rows = _read_list_rows(index, lists, true, ingestion)
+    return _collect_pictures("list_files", rows, archive, set(lists), ingestion)
 
 
-def _holds_truth(name: str) -> bool:
+def _is_truth_list(name: str) -> bool:
     return any(word in name.rpartition("/")[2].lower() for word in _TRUTH_WORDS)
 
 
-def _list_lines(index: _Index, table: int, ingestion: Ingestion) -> Iterator[tuple[int, str | None]]:
+def _read_list_lines(index: _Index, table: int, ingestion: Ingestion) -> Iterator[tuple[int, str | None]]:
     """Member and label of every line that names one of the archive's; the others are logged."""
-    folder = _folder(index.archive.names[table])
-    for line in _lines(_text_of(index.archive, table)):
+    folder = _find_folder(index.archive.names[table])
+    for line in _split_lines(_read_text(index.archive, table)):
         if not line.strip():
             continue
-        path, label = _path_label(line)
+        path, label = _split_list_line(line)
         member = index.find(path, folder)
         if member is None:
             ingestion.problems.add(path, "missing_file", "expected the listed picture; found no such member")
@@ -262,7 +264,7 @@ def _list_lines(index: _Index, table: int, ingestion: Ingestion) -> Iterator[tup
             yield member, label
 
 
-def _list_rows(
+def _read_list_rows(
     index: _Index, lists: Sequence[int], true: NDArray[np.int32], ingestion: Ingestion
 ) -> Iterator[_Row]:
     """Every picture with the label of the first line that names it."""
@@ -270,23 +272,23 @@ def _list_rows(
     seen = bytearray(len(names))
     for table in lists:
         name = names[table]
-        if _holds_truth(name):
+        if _is_truth_list(name):
             continue
         stem = name.rpartition("/")[2].lower().replace(".", "_")
         split = next((part for part in stem.split("_") if part in SPLITS), None)
-        for member, label in _list_lines(index, table, ingestion):
+        for member, label in _read_list_lines(index, table, ingestion):
             if not seen[member]:
                 seen[member] = True
                 yield _Row(
                     member=member,
-                    key=index.key(member),
-                    given=ingestion.vocabulary.code(label),
+                    key=index.get_key(member),
+                    given=ingestion.vocabulary.get_code(label),
                     true=int(true[member]),
                     split=split,
                 )
 
 
-def _listed(
+def _collect_pictures(
     format_name: str, rows: Iterator[_Row], archive: Archive, tables: set[int], ingestion: Ingestion
 ) -> ListedPictures:
     """Columns of the rows; pictures named twice or not at all are logged."""
@@ -307,7 +309,7 @@ def _listed(
         keys.append(row.key)
         splits.append(row.split)
     for member, name in enumerate(archive.names):
-        if not listed[member] and member not in tables and suffix(name) not in OTHER_SUFFIXES:
+        if not listed[member] and member not in tables and get_suffix(name) not in OTHER_SUFFIXES:
             ingestion.problems.add(
                 name, "not_listed", "expected every picture in the metadata; found none for it"
             )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from worker.formats.shared.compact_texts import repeated
-from worker.formats.shared.problems import IngestError, printable
+from worker.formats.shared.compact_texts import count_repeated
+from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -58,13 +58,13 @@ _UNTIDY = re.compile(r"(?:^|/)\.?/|/\.$")
 _LITTER = re.compile(r"(?:^|/)(?:\.|__MACOSX(?:/|$)|(?i:Thumbs\.db|desktop\.ini)$)")
 
 
-def safe_name(name: str) -> str:
+def clean_name(name: str) -> str:
     """Return a member's name without "./" and "//"; IngestError where it points out of the archive."""
     if _UNSAFE.search(name):
         raise IngestError(
             "unsafe_member_name",
             "expected member names that are relative, with forward slashes and without '..'; "
-            f"found {printable(name)[:200]!r}",
+            f"found {make_printable(name)[:200]!r}",
         )
     if _UNTIDY.search(name):
         folder = "/" if name.endswith("/") else ""
@@ -77,7 +77,7 @@ def is_litter(name: str) -> bool:
     return _LITTER.search(name) is not None
 
 
-def suffix(name: str) -> str:
+def get_suffix(name: str) -> str:
     """Return the lower-case extension of a name without its dot, "" where there is none."""
     base = name.rsplit("/", 1)[-1]
     return base.rsplit(".", 1)[1].lower() if "." in base else ""
@@ -85,36 +85,39 @@ def suffix(name: str) -> str:
 
 def check_unique(names: Sequence[str]) -> None:
     """Refuse an archive in which two members have one name: which of them is meant cannot be known."""
-    if several := repeated(names):
+    if several := count_repeated(names):
         name, count = several.most_common(1)[0]
         raise IngestError(
-            "duplicate_member", f"expected every member name once; found {printable(name)!r} {count} times"
+            "duplicate_member",
+            f"expected every member name once; found {make_printable(name)!r} {count} times",
         )
 
 
-def common_root(names: Collection[str]) -> str:
+def find_common_root(names: Collection[str]) -> str:
     """Return the folder with its trailing "/" around everything, "" where there is none.
 
     Files at the very top do not count; a split's name ends the root, and one level of folders always remains.
     """
     root = ""
-    while (name := next(nested(names, root), None)) is not None:
+    while (name := next(select_nested(names, root), None)) is not None:
         folder = name[len(root) :].split("/", 1)[0]
         deeper = f"{root}{folder}/"
-        if folder.lower() in SPLITS or not all(name.startswith(deeper) for name in nested(names, root)):
+        if folder.lower() in SPLITS or not all(
+            name.startswith(deeper) for name in select_nested(names, root)
+        ):
             break
-        if next(nested(names, deeper), None) is None:
+        if next(select_nested(names, deeper), None) is None:
             break
         root = deeper
     return root
 
 
-def nested(names: Collection[str], root: str) -> Iterator[str]:
+def select_nested(names: Collection[str], root: str) -> Iterator[str]:
     """Names in a folder below the root."""
     return (name for name in names if name.startswith(root) and "/" in name[len(root) :])
 
 
-def split_folders(folders: Iterable[str]) -> bool:
+def is_split_level(folders: Iterable[str]) -> bool:
     """Tell whether top-level folders are a split level: there is one, and every one is named as a split."""
     found = {folder.lower() for folder in folders}
     return bool(found) and found <= SPLITS

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from worker.formats.archives.archive import OpenFile, broken, check_members, check_total
-from worker.formats.archives.member_names import check_unique, is_litter, safe_name
+from worker.formats.archives.archive import OpenFile, check_members, check_total, make_broken_error
+from worker.formats.archives.member_names import check_unique, clean_name, is_litter
 from worker.formats.shared.compact_texts import Texts
-from worker.formats.shared.problems import IngestError, SampleError, printable
+from worker.formats.shared.problems import IngestError, SampleError, make_printable
 from worker.formats.shared.sample import Locations
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class TarArchive:
         self.names = Texts()
         columns = array("q")
         try:
-            for name, *place in _members(self._file, ingestion):
+            for name, *place in _list_members(self._file, ingestion):
                 self.names.append(name)
                 columns.extend(place)
         except BaseException:
@@ -58,16 +58,16 @@ class TarArchive:
             raise SampleError(
                 "member_too_large", f"expected at most {self.limits.max_member_bytes} bytes; found {size}"
             )
-        return self._file.at(int(self._offsets[member]), size)
+        return self._file.read_at(int(self._offsets[member]), size)
 
     def extract(self, member: int, target: Path) -> None:
         """Write a member of any size to a file."""
         offset, size = int(self._offsets[member]), int(self._sizes[member])
         with target.open("wb") as file:
             for start in range(0, size, _BLOCK):
-                file.write(self._file.at(offset + start, min(_BLOCK, size - start)))
+                file.write(self._file.read_at(offset + start, min(_BLOCK, size - start)))
 
-    def locations(self, members: NDArray[np.int64]) -> Locations:
+    def find_locations(self, members: NDArray[np.int64]) -> Locations:
         """Where members lie in the file."""
         return Locations(
             offsets=self._offsets[members],
@@ -81,24 +81,24 @@ def is_tar_header(header: bytes) -> bool:
     if len(header) < RECORD or not header[0]:
         return False
     try:
-        stated = _number(header[148:156])
+        stated = _parse_number(header[148:156])
     except ValueError:
         return False
     return stated == sum(header[:RECORD]) - sum(header[148:156]) + 8 * ord(" ")
 
 
-def _number(field: bytes) -> int:
+def _parse_number(field: bytes) -> int:
     """Read an octal field, or a binary one as GNU writes for more than 8 GiB."""
     if field[0] & 0x80:
         return int.from_bytes(field[1:], "big")
     return int(field.split(b"\0", 1)[0].strip() or b"0", 8)
 
 
-def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, int, int]]:
+def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, int, int]]:
     """Name, offset and size of ordinary members in the archive's order; links and litter are left out."""
     names = Texts()
     total = entries = 0
-    for kind, name, offset, size in _entries(file):
+    for kind, name, offset, size in _read_entries(file):
         entries += 1
         check_members(entries, ingestion.limits)
         if name:
@@ -116,89 +116,90 @@ def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, int, i
     check_total(total, ingestion.limits)
 
 
-def _entries(file: OpenFile) -> Iterator[tuple[bytes, str, int, int]]:
+def _read_entries(file: OpenFile) -> Iterator[tuple[bytes, str, int, int]]:
     """Type, name, data offset and size of every entry, names of extension headers put in their place."""
     position = 0
     long_name: str | None = None
     long_size: int | None = None
-    while header := _header(file, position):
-        kind, size = header[156:157], _checked_number(header[124:136])
+    while header := _read_header(file, position):
+        kind, size = header[156:157], _parse_size(header[124:136])
         if kind not in (_LONG_NAME, _PAX, *_IGNORED) and long_size is not None:
             size = long_size
         data = position + RECORD
         position = data + -(-size // RECORD) * RECORD
         if data + size > file.size:
-            raise broken("tar", "a last member that is cut off")
+            raise make_broken_error("tar", "a last member that is cut off")
         if kind == _LONG_NAME:
-            long_name = _text(_extension(file, data, size).split(b"\0", 1)[0])
+            long_name = _decode_text(_read_extension(file, data, size).split(b"\0", 1)[0])
         elif kind == _PAX:
-            attributes = _pax(_extension(file, data, size))
+            attributes = _parse_pax(_read_extension(file, data, size))
             long_name = attributes.get("path", long_name)
-            long_size = _pax_size(attributes, long_size)
+            long_size = _parse_pax_size(attributes, long_size)
         elif kind not in _IGNORED:
-            yield kind, safe_name(_own_name(header) if long_name is None else long_name), data, size
+            yield kind, clean_name(_read_name(header) if long_name is None else long_name), data, size
             long_name = long_size = None
 
 
-def _header(file: OpenFile, position: int) -> bytes | None:
+def _read_header(file: OpenFile, position: int) -> bytes | None:
     """Return the header at a position, None at the archive's end mark."""
-    header = file.at(position, RECORD)
+    header = file.read_at(position, RECORD)
     if header == bytes(RECORD):
         return None
     if not is_tar_header(header):
-        raise broken("tar", f"no valid header at byte {position} (was the upload cut off?)")
+        raise make_broken_error("tar", f"no valid header at byte {position} (was the upload cut off?)")
     return header
 
 
-def _checked_number(field: bytes) -> int:
+def _parse_size(field: bytes) -> int:
     try:
-        return _number(field)
+        return _parse_number(field)
     except ValueError:
-        raise broken("tar", f"the size {field!r}") from None
+        raise make_broken_error("tar", f"the size {field!r}") from None
 
 
-def _extension(file: OpenFile, offset: int, size: int) -> bytes:
+def _read_extension(file: OpenFile, offset: int, size: int) -> bytes:
     if size > _MAX_EXTENSION_BYTES:
-        raise broken("tar", f"a name of {size} bytes")
-    return file.at(offset, size)
+        raise make_broken_error("tar", f"a name of {size} bytes")
+    return file.read_at(offset, size)
 
 
-def _own_name(header: bytes) -> str:
+def _read_name(header: bytes) -> str:
     """Name in the header itself, with the prefix of the POSIX layout."""
     name = header[:100].split(b"\0", 1)[0]
     prefix = header[345:500].split(b"\0", 1)[0] if header[257:263] == b"ustar\0" else b""
-    return _text(prefix + b"/" + name if prefix else name)
+    return _decode_text(prefix + b"/" + name if prefix else name)
 
 
-def _text(raw: bytes) -> str:
+def _decode_text(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
 
 
-def _pax(records: bytes) -> dict[str, str]:
+def _parse_pax(records: bytes) -> dict[str, str]:
     """Attributes of a POSIX extension header: records "length key=value"."""
     attributes: dict[str, str] = {}
     while records:
         length = records.split(b" ", 1)[0]
         if not length.isdigit() or not len(length) < int(length) <= len(records):
-            raise broken("tar", "a malformed extension header")
+            raise make_broken_error("tar", "a malformed extension header")
         record = records[len(length) + 1 : int(length) - 1]
         key, _, value = record.partition(b"=")
-        attributes[_text(key)] = _text(value)
+        attributes[_decode_text(key)] = _decode_text(value)
         records = records[int(length) :]
     if any(key.startswith("GNU.sparse") for key in attributes):
         raise IngestError(
-            "sparse_member", f"expected ordinary files; found the sparse file {printable(str(attributes))}"
+            "sparse_member",
+            f"expected ordinary files; found the sparse file {make_printable(str(attributes))}",
         )
     return attributes
 
 
-def _pax_size(attributes: dict[str, str], otherwise: int | None) -> int | None:
+def _parse_pax_size(attributes: dict[str, str], otherwise: int | None) -> int | None:
     text = attributes.get("size")
     if text is None:
         return otherwise
     if not text.isascii() or not text.isdigit():
-        raise broken("tar", f"the size {printable(text)!r}")
+        raise make_broken_error("tar", f"the size {make_printable(text)!r}")
     return int(text)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from worker.formats.archives.archive import check_ratio, check_total
 from worker.formats.archives.tars import RECORD, is_tar_header
-from worker.formats.pictures.picture_decoding import encoding_of
-from worker.formats.shared.problems import IngestError, printable
+from worker.formats.pictures.picture_decoding import detect_encoding
+from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,28 +53,28 @@ class Upload:
     """zip, tar, parquet, idx, pickle, binary, text."""
 
 
-def staged(path: Path, name: str, ingestion: Ingestion, *, original: bool) -> Upload:
+def prepare_upload(path: Path, name: str, ingestion: Ingestion, *, original: bool) -> Upload:
     """Unpack a file into the staging folder if it is compressed, and tell its kind."""
-    compression = _compression(path)
+    compression = _detect_compression(path)
     if compression is None:
-        return Upload(name=name, path=path, original=original, kind=kind_of(path, name))
+        return Upload(name=name, path=path, original=original, kind=detect_kind(path, name))
     target = ingestion.staging / f"unpacked-{len(list(ingestion.staging.iterdir()))}"
     _unpack(path, compression, target, ingestion)
-    if _compression(target):
+    if _detect_compression(target):
         raise IngestError(
-            "nested_compression", f"expected {printable(name)!r} to be compressed once; found it twice"
+            "nested_compression", f"expected {make_printable(name)!r} to be compressed once; found it twice"
         )
-    name = _without_suffix(name)
-    return Upload(name=name, path=target, original=False, kind=kind_of(target, name))
+    name = _strip_suffix(name)
+    return Upload(name=name, path=target, original=False, kind=detect_kind(target, name))
 
 
-def _compression(path: Path) -> str | None:
+def _detect_compression(path: Path) -> str | None:
     with path.open("rb") as file:
         head = file.read(8)
     return next((name for magic, name in _COMPRESSED if head.startswith(magic)), None)
 
 
-def _without_suffix(name: str) -> str:
+def _strip_suffix(name: str) -> str:
     suffix = Path(name).suffix.lower()
     if suffix in _TARRED_SUFFIXES:
         return name[: -len(suffix)] + _TARRED_SUFFIXES[suffix]
@@ -101,12 +101,12 @@ def _unpack(path: Path, compression: str, target: Path, ingestion: Ingestion) ->
         ) from None
 
 
-def kind_of(path: Path, name: str) -> str:
+def detect_kind(path: Path, name: str) -> str:
     """Kind of an uncompressed file by its first bytes; only CIFAR's headless binaries need the name."""
     with path.open("rb") as file:
         head = file.read(RECORD)
     if not head:
-        raise IngestError("empty_file", f"expected data; found {printable(name)!r} empty")
+        raise IngestError("empty_file", f"expected data; found {make_printable(name)!r} empty")
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
     if head.startswith(b"PAR1"):
@@ -118,7 +118,7 @@ def kind_of(path: Path, name: str) -> str:
     if _PICKLE_HEAD.match(head):
         return "pickle"
     foreign = next((text for magic, text in _FOREIGN if head.startswith(magic)), None)
-    if foreign or (encoding_of(head) and not _is_text(head)):
+    if foreign or (detect_encoding(head) and not _is_text(head)):
         raise IngestError(
             "unsupported_format",
             "expected an archive, npz, IDX, CIFAR, parquet or CSV file; "

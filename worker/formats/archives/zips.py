@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from worker.formats.archives.archive import OpenFile, broken, check_members, check_ratio, check_total
-from worker.formats.archives.member_names import check_unique, is_litter, safe_name
+from worker.formats.archives.archive import (
+    OpenFile,
+    check_members,
+    check_ratio,
+    check_total,
+    make_broken_error,
+)
+from worker.formats.archives.member_names import check_unique, clean_name, is_litter
 from worker.formats.shared.compact_texts import Texts
-from worker.formats.shared.problems import IngestError, SampleError, printable
+from worker.formats.shared.problems import IngestError, SampleError, make_printable
 from worker.formats.shared.sample import Locations
 
 if TYPE_CHECKING:
@@ -56,7 +62,7 @@ class ZipArchive:
         self.names = Texts()
         columns = array("q")
         try:
-            for member in _members(self._file, ingestion):
+            for member in _list_members(self._file, ingestion):
                 self.names.append(member.name)
                 columns.extend(member[1:])
         except BaseException:
@@ -70,7 +76,7 @@ class ZipArchive:
         """Close the file."""
         self._file.close()
 
-    def size(self, member: int) -> int:
+    def get_size(self, member: int) -> int:
         """Bytes of a member after decompression, as the directory says."""
         return int(self._sizes[member])
 
@@ -86,29 +92,29 @@ class ZipArchive:
             check_ratio(size, stored, self.limits)
         except IngestError as error:
             raise SampleError(error.code, error.message) from None
-        data = _inflated(self._stored_bytes(member, stored), int(self._methods[member]), size)
+        data = _decompress(self._read_stored(member, stored), int(self._methods[member]), size)
         if len(data) != size or zlib.crc32(data) != self._crcs[member]:
             raise SampleError(
                 "bad_member", f"expected {size} bytes with the directory's CRC; found other data"
             )
         return data
 
-    def _stored_bytes(self, member: int, length: int) -> bytes:
+    def _read_stored(self, member: int, length: int) -> bytes:
         """Read the encoded bytes at once, as the local header nearly always has the guessed length."""
         header = int(self._headers[member])
-        guess = _LOCAL.size + self.names.bytes_of(member) + _LOCAL_EXTRA_GUESS
-        data = self._file.at(header, guess + length)
-        start = _data_start(data)
+        guess = _LOCAL.size + self.names.count_bytes(member) + _LOCAL_EXTRA_GUESS
+        data = self._file.read_at(header, guess + length)
+        start = _find_data_start(data)
         self._offsets[member] = header + start
         stored = data[start : start + length]
         if len(stored) < length:
-            stored = self._file.at(header + start, length)
+            stored = self._file.read_at(header + start, length)
         return stored
 
-    def data_offset(self, member: int) -> int:
+    def find_data_offset(self, member: int) -> int:
         """Position of a member's stored bytes in the file."""
         header = int(self._headers[member])
-        self._offsets[member] = header + _data_start(self._file.at(header, _LOCAL.size))
+        self._offsets[member] = header + _find_data_start(self._file.read_at(header, _LOCAL.size))
         return int(self._offsets[member])
 
     def is_stored(self, member: int) -> bool:
@@ -118,48 +124,48 @@ class ZipArchive:
     def extract(self, member: int, target: Path) -> None:
         """Write a member of any size to a file; IngestError where it is broken."""
         with target.open("wb") as file:
-            self._verified(member, file.write)
+            self._stream_member(member, file.write)
 
     def verify(self, member: int) -> None:
         """Read a member of any size through; IngestError where it is broken."""
-        self._verified(member, len)
+        self._stream_member(member, len)
 
-    def _verified(self, member: int, take: Callable[[bytes], int]) -> None:
+    def _stream_member(self, member: int, take: Callable[[bytes], int]) -> None:
         crc = produced = 0
-        for block in self.blocks(member):
+        for block in self.read_blocks(member):
             crc = zlib.crc32(block, crc)
             produced += len(block)
             take(block)
         if produced != self._sizes[member] or crc != self._crcs[member]:
-            raise self._broken_member(member, "data that does not match its size and CRC")
+            raise self._make_member_error(member, "data that does not match its size and CRC")
 
-    def blocks(self, member: int) -> Iterator[bytes]:
+    def read_blocks(self, member: int) -> Iterator[bytes]:
         """Decompressed bytes of a member, a block at a time, never more than the directory promised."""
         method, size, stored = (int(column[member]) for column in (self._methods, self._sizes, self._stored))
         if method not in (_STORED, _DEFLATED):
-            raise self._broken_member(member, f"compression method {method}")
+            raise self._make_member_error(member, f"compression method {method}")
         check_ratio(size, stored, self.limits)
         try:
-            offset = self.data_offset(member)
+            offset = self.find_data_offset(member)
             inflater = zlib.decompressobj(-zlib.MAX_WBITS) if method == _DEFLATED else None
             produced = 0
             for start in range(0, stored, _BLOCK):
-                data = self._file.at(offset + start, min(_BLOCK, stored - start))
+                data = self._file.read_at(offset + start, min(_BLOCK, stored - start))
                 while data and produced <= size:
                     block = inflater.decompress(data, 4 * _BLOCK) if inflater else data
                     data = inflater.unconsumed_tail if inflater else b""
                     produced += len(block)
                     yield block
         except (SampleError, zlib.error) as error:
-            raise self._broken_member(member, str(error)) from None
+            raise self._make_member_error(member, str(error)) from None
 
-    def _broken_member(self, member: int, found: str) -> IngestError:
+    def _make_member_error(self, member: int, found: str) -> IngestError:
         return IngestError(
             "broken_member",
-            f"expected {printable(self.names[member])!r} stored or deflated and whole; found {found}",
+            f"expected {make_printable(self.names[member])!r} stored or deflated and whole; found {found}",
         )
 
-    def locations(self, members: NDArray[np.int64]) -> Locations:
+    def find_locations(self, members: NDArray[np.int64]) -> Locations:
         """Where the stored bytes of members lie; offset -1 for members never read."""
         return Locations(
             offsets=self._offsets[members],
@@ -168,7 +174,7 @@ class ZipArchive:
         )
 
 
-def _data_start(local: bytes) -> int:
+def _find_data_start(local: bytes) -> int:
     """Length of a local header with its name and extra fields."""
     if len(local) < _LOCAL.size or not local.startswith(b"PK\x03\x04"):
         raise SampleError(
@@ -178,7 +184,7 @@ def _data_start(local: bytes) -> int:
     return _LOCAL.size + int(name_length) + int(extra_length)
 
 
-def _inflated(stored: bytes, method: int, size: int) -> bytes:
+def _decompress(stored: bytes, method: int, size: int) -> bytes:
     """Decompress within the promised size."""
     if method == _STORED:
         return stored
@@ -192,12 +198,12 @@ def _inflated(stored: bytes, method: int, size: int) -> bytes:
         raise SampleError("bad_member", f"expected deflated data; found {error}") from None
 
 
-def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
+def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
     """Ordinary members in the directory's order; links and litter are left out."""
-    start, size, count, shift = _directory(file, ingestion)
+    start, size, count, shift = _find_directory(file, ingestion)
     names = Texts()
     total = 0
-    for member, mode in _entries(file, start, size, count):
+    for member, mode in _read_entries(file, start, size, count):
         total += member.size
         names.append(member.name)
         if member.name.endswith("/") or is_litter(member.name):
@@ -212,69 +218,69 @@ def _members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
     check_total(total, ingestion.limits)
 
 
-def _directory(file: OpenFile, ingestion: Ingestion) -> tuple[int, int, int, int]:
+def _find_directory(file: OpenFile, ingestion: Ingestion) -> tuple[int, int, int, int]:
     """Where the central directory is, its bytes and entries, and the bytes that stand before the zip."""
     tail_start = max(0, file.size - _END.size - 0xFFFF)
-    tail = file.at(tail_start, file.size - tail_start)
+    tail = file.read_at(tail_start, file.size - tail_start)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END.size:
-        raise broken("zip", "no central directory at its end (was the upload cut off?)")
+        raise make_broken_error("zip", "no central directory at its end (was the upload cut off?)")
     end = tail_start + at
     count, size, offset = _END.unpack_from(tail, at)[4:7]
-    if file.at(max(0, end - _END64_LOCATOR.size), 4) == b"PK\x06\x07":
-        count, size, offset, end = _end64(file, end - _END64_LOCATOR.size)
+    if file.read_at(max(0, end - _END64_LOCATOR.size), 4) == b"PK\x06\x07":
+        count, size, offset, end = _read_end64(file, end - _END64_LOCATOR.size)
     check_members(count, ingestion.limits)
     shift = end - size - offset
     if shift < 0 or size > ingestion.limits.max_directory_bytes:
-        raise broken("zip", f"a central directory of {size} bytes that does not fit into it")
+        raise make_broken_error("zip", f"a central directory of {size} bytes that does not fit into it")
     return end - size, size, count, shift
 
 
-def _end64(file: OpenFile, locator_at: int) -> tuple[int, int, int, int]:
+def _read_end64(file: OpenFile, locator_at: int) -> tuple[int, int, int, int]:
     """Entry count, directory size, directory offset and end position of a zip64 archive."""
-    record_at = _END64_LOCATOR.unpack(file.at(locator_at, _END64_LOCATOR.size))[2]
-    record = file.at(record_at, _END64.size) if record_at < file.size else b""
+    record_at = _END64_LOCATOR.unpack(file.read_at(locator_at, _END64_LOCATOR.size))[2]
+    record = file.read_at(record_at, _END64.size) if record_at < file.size else b""
     if len(record) < _END64.size or not record.startswith(b"PK\x06\x06"):
-        raise broken("zip", "a zip64 locator that points nowhere")
+        raise make_broken_error("zip", "a zip64 locator that points nowhere")
     _, count, size, offset = _END64.unpack(record)[-4:]
     return count, size, offset, record_at
 
 
-def _entries(file: OpenFile, start: int, size: int, count: int) -> Iterator[tuple[_Member, int]]:
+def _read_entries(file: OpenFile, start: int, size: int, count: int) -> Iterator[tuple[_Member, int]]:
     """Every entry of the central directory with its Unix mode; a block of the directory is held at a time."""
     block, position, read = b"", 0, 0
     for _ in range(count):
         if len(block) - position < _LONGEST_ENTRY and read < size:
-            more = file.at(start + read, min(_BLOCK, size - read))
+            more = file.read_at(start + read, min(_BLOCK, size - read))
             block, position, read = block[position:] + more, 0, read + len(more)
-        member, mode, position = _entry(block, position)
+        member, mode, position = _parse_entry(block, position)
         yield member, mode
 
 
-def _entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
+def _parse_entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
     """One directory entry, its Unix mode, and where the next one begins."""
     if directory[position : position + 4] != b"PK\x01\x02" or len(directory) < position + _ENTRY.size:
-        raise broken("zip", "a central directory with fewer entries than it counts")
+        raise make_broken_error("zip", "a central directory with fewer entries than it counts")
     fields = _ENTRY.unpack_from(directory, position)
     (_, _, _, _, _, flags, method, _, _, crc, stored, size, name_length, extra_length, comment_length) = (
         fields[:15]
     )
     name_at = position + _ENTRY.size
     extra_at = name_at + name_length
-    name = safe_name(_decoded(directory[name_at:extra_at]))
+    name = clean_name(_decode_name(directory[name_at:extra_at]))
     if flags & _ENCRYPTED:
         raise IngestError(
-            "encrypted_member", f"expected members without a password; found {printable(name)!r}"
+            "encrypted_member", f"expected members without a password; found {make_printable(name)!r}"
         )
     offset = fields[-1]
     if _UNKNOWN_32 in (size, stored, offset):
         extra = directory[extra_at : extra_at + extra_length]
-        size, stored, offset = _wide_fields(extra, (size, stored, offset))
+        size, stored, offset = _read_wide_fields(extra, (size, stored, offset))
     member = _Member(name, offset, stored, size, method, crc)
     return member, fields[-2] >> 16, extra_at + extra_length + comment_length
 
 
-def _wide_fields(extra: bytes, narrow: tuple[int, int, int]) -> tuple[int, ...]:
+def _read_wide_fields(extra: bytes, narrow: tuple[int, int, int]) -> tuple[int, ...]:
     """Replace the fields that did not fit into 32 bits by those of the zip64 extra field."""
     position = 0
     while position + 4 <= len(extra):
@@ -288,10 +294,10 @@ def _wide_fields(extra: bytes, narrow: tuple[int, int, int]) -> tuple[int, ...]:
                 return values
             break
         position += 4 + length
-    raise broken("zip", "a zip64 entry without its sizes")
+    raise make_broken_error("zip", "a zip64 entry without its sizes")
 
 
-def _decoded(raw: bytes) -> str:
+def _decode_name(raw: bytes) -> str:
     """Name as text: UTF-8 as nearly everybody writes it, else the code page of the zip standard."""
     try:
         return raw.decode("utf-8")

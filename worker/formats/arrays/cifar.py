@@ -10,9 +10,9 @@ import numpy as np
 from worker.formats.archives.member_names import SPLITS
 from worker.formats.arrays.unpickling import load_plain
 from worker.formats.shared.array_checks import check_lengths
-from worker.formats.shared.columns import listed
-from worker.formats.shared.label_codes import natural_key
-from worker.formats.shared.problems import IngestError, printable
+from worker.formats.shared.columns import quote_names
+from worker.formats.shared.label_codes import get_natural_key
+from worker.formats.shared.problems import IngestError, make_printable
 from worker.formats.shared.sample import Columns
 from worker.kinds.image_arrays import read_image_array
 
@@ -41,28 +41,28 @@ class _Batch:
     keys: list[str] | None
 
 
-def pickle_source(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
+def open_cifar_pickles(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
     """Batches in the order train, test; class names from the meta file where it is there."""
     class_names: list[str] = []
     batches: list[_Batch] = []
     for upload in sorted(uploads, key=_train_first):
-        content = _unpickled(upload, ingestion)
+        content = _load_pickle(upload, ingestion)
         names = next((content[name] for name in _NAMES if isinstance(content.get(name), list)), None)
         if names is not None and "data" not in content:
             class_names = [
                 name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names
             ]
         else:
-            batches.append(_batch(content, upload.name, ingestion))
+            batches.append(_read_batch(content, upload.name, ingestion))
             ingestion.alive()
-    return _joined("cifar_python", batches, class_names, ingestion)
+    return _join_batches("cifar_python", batches, class_names, ingestion)
 
 
 def _train_first(upload: Upload) -> tuple[bool, Any]:
-    return "test" in upload.name.lower(), natural_key(upload.name)
+    return "test" in upload.name.lower(), get_natural_key(upload.name)
 
 
-def _unpickled(upload: Upload, ingestion: Ingestion) -> dict[str, Any]:
+def _load_pickle(upload: Upload, ingestion: Ingestion) -> dict[str, Any]:
     size = upload.path.stat().st_size
     if size > ingestion.limits.max_member_bytes:
         raise IngestError(
@@ -73,30 +73,32 @@ def _unpickled(upload: Upload, ingestion: Ingestion) -> dict[str, Any]:
         return load_plain(file, upload.name)
 
 
-def _batch(content: dict[str, Any], name: str, ingestion: Ingestion) -> _Batch:
+def _read_batch(content: dict[str, Any], name: str, ingestion: Ingestion) -> _Batch:
     """Check one batch and spool its pixels to disk, so that no more than one is in memory."""
     data = content.get("data")
     labels = next((content[key] for key in _LABELS if key in content), None)
     if not isinstance(data, np.ndarray) or not isinstance(labels, list):
         raise IngestError(
             "bad_cifar",
-            f"expected 'data' (uint8) and 'labels' or 'fine_labels' (a list) in {printable(name)!r}; "
-            f"found {listed(list(content))}",
+            f"expected 'data' (uint8) and 'labels' or 'fine_labels' (a list) in {make_printable(name)!r}; "
+            f"found {quote_names(list(content))}",
         )
     if not all(isinstance(label, int) and 0 <= label < ingestion.limits.max_classes for label in labels):
-        raise IngestError("bad_cifar", f"expected labels 0, 1, 2, ... in {printable(name)!r}; found others")
+        raise IngestError(
+            "bad_cifar", f"expected labels 0, 1, 2, ... in {make_printable(name)!r}; found others"
+        )
     keys = content.get("filenames")
     texts = [key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key) for key in keys or ()]
     check_lengths(len(data), {"labels": len(labels), "file names": len(texts) or None})
     return _Batch(
         name=name,
-        pixels=_spooled(_square(data), ingestion),
+        pixels=_move_to_disk(_split_planes(data), ingestion),
         labels=np.array(labels, dtype=np.int64),
         keys=texts or None,
     )
 
 
-def _square(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _split_planes(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Rows of red, green and blue planes as [n, 3, side, side]."""
     side = int((data.shape[-1] // _COLOURS) ** 0.5) if data.ndim == 2 else 0  # noqa: PLR2004 - rows of planes
     if side == 0 or data.shape[1] != _COLOURS * side * side:
@@ -104,7 +106,7 @@ def _square(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return data.reshape(-1, _COLOURS, side, side)
 
 
-def _spooled(pixels: NDArray[np.uint8], ingestion: Ingestion) -> NDArray[np.uint8]:
+def _move_to_disk(pixels: NDArray[np.uint8], ingestion: Ingestion) -> NDArray[np.uint8]:
     if not pixels.size:
         return pixels
     path = ingestion.staging / f"batch-{len(list(ingestion.staging.iterdir()))}"
@@ -112,17 +114,17 @@ def _spooled(pixels: NDArray[np.uint8], ingestion: Ingestion) -> NDArray[np.uint
     return np.memmap(path, dtype=np.uint8, mode="r", shape=pixels.shape)
 
 
-def binary_source(
+def open_cifar_binaries(
     uploads: Sequence[Upload], side_files: Sequence[Upload], ingestion: Ingestion
 ) -> ArrayImages:
     """Read records of one label byte (CIFAR-10) or two (CIFAR-100: coarse, fine), and 3072 of planes."""
-    batches = [_binary_batch(upload, ingestion) for upload in sorted(uploads, key=_train_first)]
+    batches = [_read_binary_batch(upload, ingestion) for upload in sorted(uploads, key=_train_first)]
     lists = [upload for upload in side_files if "meta" in upload.name or "fine_label" in upload.name]
     names = lists[0].path.read_text("utf-8", "replace").split() if len(lists) == 1 else []
-    return _joined("cifar_binary", batches, names, ingestion)
+    return _join_batches("cifar_binary", batches, names, ingestion)
 
 
-def _binary_batch(upload: Upload, ingestion: Ingestion) -> _Batch:
+def _read_binary_batch(upload: Upload, ingestion: Ingestion) -> _Batch:
     size = upload.path.stat().st_size
     for label_bytes, class_counts in ((1, (10,)), (2, (20, 100))):
         width = label_bytes + _BINARY_PIXELS
@@ -134,18 +136,18 @@ def _binary_batch(upload: Upload, ingestion: Ingestion) -> _Batch:
             pixels = records[:, label_bytes:].reshape(-1, _COLOURS, _BINARY_SIDE, _BINARY_SIDE)
             return _Batch(
                 name=upload.name,
-                pixels=_spooled(pixels, ingestion),
+                pixels=_move_to_disk(pixels, ingestion),
                 labels=labels[:, -1].astype(np.int64),
                 keys=None,
             )
     raise IngestError(
         "unsupported_format",
         "expected an archive, npz, IDX, CIFAR, parquet or CSV file; "
-        f"found {printable(upload.name)!r} of {size} bytes, which is none of them",
+        f"found {make_printable(upload.name)!r} of {size} bytes, which is none of them",
     )
 
 
-def _joined(
+def _join_batches(
     format_name: str, batches: Sequence[_Batch], class_names: Sequence[str], ingestion: Ingestion
 ) -> ArrayImages:
     """All batches as one array on disk."""
@@ -161,14 +163,14 @@ def _joined(
     given = (
         vocabulary.encode_numbered(labels, class_names) if class_names else vocabulary.encode_array(labels)
     )
-    splits = [_split_of(batch.name) for batch in batches for _ in range(len(batch.labels))]
+    splits = [_find_split(batch.name) for batch in batches for _ in range(len(batch.labels))]
     columns = Columns(given=given, keys=keys, splits=splits if any(splits) else None)
     return read_image_array(
-        format_name, _on_disk([batch.pixels for batch in batches], ingestion), columns, ingestion
+        format_name, _join_on_disk([batch.pixels for batch in batches], ingestion), columns, ingestion
     )
 
 
-def _split_of(name: str) -> str | None:
+def _find_split(name: str) -> str | None:
     """Split a file's name speaks of; CIFAR-10's data_batch_1 to 5 are its training set."""
     stem = name.rsplit("/", 1)[-1].lower()
     if stem.startswith("data_batch"):
@@ -176,7 +178,7 @@ def _split_of(name: str) -> str | None:
     return next((word for word in stem.replace(".", "_").split("_") if word in SPLITS), None)
 
 
-def _on_disk(parts: Sequence[NDArray[np.uint8]], ingestion: Ingestion) -> NDArray[np.uint8]:
+def _join_on_disk(parts: Sequence[NDArray[np.uint8]], ingestion: Ingestion) -> NDArray[np.uint8]:
     """Parts of one shape behind one another in one memory map."""
     if len(parts) == 1:
         return parts[0]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worker.formats.shared.array_checks import check_lengths
-from worker.formats.shared.columns import listed
-from worker.formats.shared.label_codes import natural_key
-from worker.formats.shared.problems import IngestError, printable
+from worker.formats.shared.columns import quote_names
+from worker.formats.shared.label_codes import get_natural_key
+from worker.formats.shared.problems import IngestError, make_printable
 from worker.formats.shared.sample import ArrayImages, Columns
 from worker.kinds.image_arrays import read_image_array
 
@@ -27,32 +27,34 @@ _TRUTH_WORDS = ("true", "truth", "clean")
 _SPLIT_OF_PREFIX = {"t10k": "test"}
 
 
-def idx_source(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
+def open_idx(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
     """Pictures with their labels: one set, or several told apart by the names' beginnings (train-, t10k-)."""
     arrays = {
         upload.name: read_idx(upload)
-        for upload in sorted(uploads, key=lambda upload: natural_key(upload.name))
+        for upload in sorted(uploads, key=lambda upload: get_natural_key(upload.name))
     }
     labels = {name: array for name, array in arrays.items() if array.ndim == 1}
     pictures = {name: array for name, array in arrays.items() if array.ndim > 1}
     if not pictures or not labels:
         raise IngestError(
             "incomplete_idx",
-            f"expected one IDX file of pictures and one of labels; found {listed(list(arrays))}",
+            f"expected one IDX file of pictures and one of labels; found {quote_names(list(arrays))}",
         )
-    ordered = sorted(pictures, key=lambda name: (_prefix(name) != "train", natural_key(name)))
-    sets = [_labels_of(name, pictures[name], labels, alone=len(pictures) == 1) for name in ordered]
+    ordered = sorted(pictures, key=lambda name: (_find_prefix(name) != "train", get_natural_key(name)))
+    sets = [_find_labels(name, pictures[name], labels, alone=len(pictures) == 1) for name in ordered]
     with_truth = any(true is not None for _, true in sets)
     encode = ingestion.vocabulary.encode_array
     columns = Columns(
         given=np.concatenate([encode(given) for given, _ in sets]),
-        true=np.concatenate([_codes(given, true, ingestion) for given, true in sets]) if with_truth else None,
-        splits=_splits(ordered, pictures) if len(ordered) > 1 else None,
+        true=np.concatenate([_encode_truth(given, true, ingestion) for given, true in sets])
+        if with_truth
+        else None,
+        splits=_list_splits(ordered, pictures) if len(ordered) > 1 else None,
     )
-    return read_image_array("idx", _stacked([pictures[name] for name in ordered]), columns, ingestion)
+    return read_image_array("idx", _stack_sets([pictures[name] for name in ordered]), columns, ingestion)
 
 
-def _codes(given: NDArray[Any], true: NDArray[Any] | None, ingestion: Ingestion) -> NDArray[np.int32]:
+def _encode_truth(given: NDArray[Any], true: NDArray[Any] | None, ingestion: Ingestion) -> NDArray[np.int32]:
     return (
         np.full(len(given), -1, dtype=np.int32) if true is None else ingestion.vocabulary.encode_array(true)
     )
@@ -67,7 +69,7 @@ def read_idx(upload: Upload) -> NDArray[Any]:
     if len(head) < offset:
         raise IngestError(
             "broken_idx",
-            f"expected {offset} bytes of header in {printable(upload.name)!r}; found {len(head)}",
+            f"expected {offset} bytes of header in {make_printable(upload.name)!r}; found {len(head)}",
         )
     shape = struct.unpack_from(f">{sides}I", head, 4)
     expected = int(np.prod(shape, dtype=object)) * dtype.itemsize
@@ -75,14 +77,14 @@ def read_idx(upload: Upload) -> NDArray[Any]:
     if expected != found:
         raise IngestError(
             "broken_idx",
-            f"expected {expected} bytes for {list(shape)} in {printable(upload.name)!r}; found {found}",
+            f"expected {expected} bytes for {list(shape)} in {make_printable(upload.name)!r}; found {found}",
         )
     if not expected:
         return np.empty(shape, dtype=dtype)
     return np.memmap(upload.path, dtype=dtype, mode="r", offset=offset, shape=shape)
 
 
-def _prefix(name: str) -> str:
+def _find_prefix(name: str) -> str:
     """Beginning of a file name that pictures and labels of one set share."""
     base = name.rsplit("/", 1)[-1].lower()
     for word in ("images", "labels", *_TRUTH_WORDS):
@@ -90,33 +92,33 @@ def _prefix(name: str) -> str:
     return base.strip("-_. ")
 
 
-def _labels_of(
+def _find_labels(
     name: str, pictures: NDArray[Any], labels: dict[str, NDArray[Any]], *, alone: bool
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Given and true labels of a set of pictures."""
-    own = [label for label in labels if alone or _prefix(label) == _prefix(name)]
+    own = [label for label in labels if alone or _find_prefix(label) == _find_prefix(name)]
     true = [label for label in own if any(word in label.rsplit("/", 1)[-1].lower() for word in _TRUTH_WORDS)]
     given = [label for label in own if label not in true]
     if len(given) != 1 or len(true) > 1:
         raise IngestError(
             "incomplete_idx",
-            f"expected one file of labels for {printable(name)!r}, and at most one named true or clean; "
-            f"found {listed(own)}",
+            f"expected one file of labels for {make_printable(name)!r}, and at most one named true or clean; "
+            f"found {quote_names(own)}",
         )
     lengths = {"labels": len(labels[given[0]]), "true labels": len(labels[true[0]]) if true else None}
     check_lengths(len(pictures), lengths)
     return labels[given[0]], labels[true[0]] if true else None
 
 
-def _splits(ordered: Sequence[str], pictures: dict[str, NDArray[Any]]) -> list[str | None]:
+def _list_splits(ordered: Sequence[str], pictures: dict[str, NDArray[Any]]) -> list[str | None]:
     splits: list[str | None] = []
     for name in ordered:
-        prefix = _prefix(name)
+        prefix = _find_prefix(name)
         splits += [_SPLIT_OF_PREFIX.get(prefix, prefix) or None] * len(pictures[name])
     return splits
 
 
-def _stacked(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def _stack_sets(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Join sets of one shape to one array."""
     if len({part.shape[1:] for part in parts}) > 1:
         raise IngestError(

@@ -10,8 +10,8 @@ from numpy.lib import format as npy_format
 
 from worker.formats.shared.array_checks import check_lengths
 from worker.formats.shared.columns import KEYS, LABELS, SPLIT_NAMES, TRUTHS, find_column, require_column
-from worker.formats.shared.label_codes import label_text
-from worker.formats.shared.problems import IngestError, printable
+from worker.formats.shared.label_codes import format_label
+from worker.formats.shared.problems import IngestError, make_printable
 from worker.formats.shared.sample import Columns
 from worker.kinds.array_readers import ARRAY_READERS, find_array_reader
 
@@ -44,7 +44,7 @@ _HEADER_ERRORS = (
 )
 
 
-def npz_source(archive: ZipArchive, ingestion: Ingestion) -> Source:
+def open_npz(archive: ZipArchive, ingestion: Ingestion) -> Source:
     """Read the samples of an npz with their labels."""
     members = {name.removesuffix(".npy"): member for member, name in enumerate(archive.names)}
     names, options = list(members), ingestion.options
@@ -60,28 +60,28 @@ def npz_source(archive: ZipArchive, ingestion: Ingestion) -> Source:
     )
 
     def array(name: str | None) -> NDArray[Any] | None:
-        return None if name is None else mapped_array(archive, members[name], ingestion)
+        return None if name is None else map_array(archive, members[name], ingestion)
 
-    content = mapped_array(archive, members[content_name], ingestion)
+    content = map_array(archive, members[content_name], ingestion)
     class_names, feature_names = array(class_names_name), array(feature_names_name)
 
     def read_feature_names() -> list[str] | None:
-        return None if feature_names is None else _texts(feature_names, "feature names", ingestion)
+        return None if feature_names is None else _read_texts(feature_names, "feature names", ingestion)
 
-    columns = _columns(
+    columns = _make_columns(
         len(content) if content.ndim else 0,
-        given=mapped_array(archive, members[given_name], ingestion),
+        given=map_array(archive, members[given_name], ingestion),
         true=array(find_column(names, options.truth_column, TRUTHS)),
         keys=array(find_column(names, options.key_column, KEYS)),
         splits=array(find_column(names, options.split_column, SPLIT_NAMES)),
-        class_names=None if class_names is None else _texts(class_names, "class names", ingestion),
+        class_names=None if class_names is None else _read_texts(class_names, "class names", ingestion),
         ingestion=ingestion,
     )
     reader = find_array_reader(content_name, content)
     return reader.read("npz", content, columns, ingestion, read_feature_names)
 
 
-def _columns(
+def _make_columns(
     count: int,
     *,
     given: NDArray[Any],
@@ -92,10 +92,10 @@ def _columns(
     ingestion: Ingestion,
 ) -> Columns:
     """Codes and texts of the arrays beside the content."""
-    given = _flat(given, "labels", ingestion)
-    true = None if true is None else _flat(true, "true labels", ingestion)
-    key_texts = None if keys is None else _texts(keys, "ids", ingestion)
-    split_texts = None if splits is None else _texts(splits, "splits", ingestion)
+    given = _flatten_column(given, "labels", ingestion)
+    true = None if true is None else _flatten_column(true, "true labels", ingestion)
+    key_texts = None if keys is None else _read_texts(keys, "ids", ingestion)
+    split_texts = None if splits is None else _read_texts(splits, "splits", ingestion)
     check_lengths(
         count,
         {
@@ -106,14 +106,14 @@ def _columns(
         },
     )
     return Columns(
-        given=_codes(given, class_names, ingestion),
-        true=None if true is None else _codes(true, class_names, ingestion),
+        given=_encode_labels(given, class_names, ingestion),
+        true=None if true is None else _encode_labels(true, class_names, ingestion),
         keys=key_texts,
         splits=split_texts,
     )
 
 
-def _codes(
+def _encode_labels(
     labels: NDArray[Any], class_names: Sequence[str] | None, ingestion: Ingestion
 ) -> NDArray[np.int32]:
     if class_names is not None and labels.dtype.kind in "iu":
@@ -123,7 +123,7 @@ def _codes(
     return ingestion.vocabulary.encode_array(labels)
 
 
-def _flat(array: NDArray[Any], what: str, ingestion: Ingestion) -> NDArray[Any]:
+def _flatten_column(array: NDArray[Any], what: str, ingestion: Ingestion) -> NDArray[Any]:
     """One value a sample, of a sensible kind and length."""
     if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - N, 1
         array = array[:, 0]
@@ -145,26 +145,26 @@ def _flat(array: NDArray[Any], what: str, ingestion: Ingestion) -> NDArray[Any]:
     return array
 
 
-def _texts(array: NDArray[Any], what: str, ingestion: Ingestion) -> list[str]:
-    return [label_text(value) or "" for value in _flat(array, what, ingestion).tolist()]
+def _read_texts(array: NDArray[Any], what: str, ingestion: Ingestion) -> list[str]:
+    return [format_label(value) or "" for value in _flatten_column(array, what, ingestion).tolist()]
 
 
-def mapped_array(archive: ZipArchive, member: int, ingestion: Ingestion) -> NDArray[Any]:
+def map_array(archive: ZipArchive, member: int, ingestion: Ingestion) -> NDArray[Any]:
     """Array of a member as a memory map: in the upload where it is stored, else unpacked beside the pack."""
-    name = printable(archive.names[member])
+    name = make_printable(archive.names[member])
     if archive.is_stored(member):
         archive.verify(member)
-        path, base = archive.path, archive.data_offset(member)
+        path, base = archive.path, archive.find_data_offset(member)
     else:
         path, base = ingestion.staging / f"array-{member}.npy", 0
         archive.extract(member, path)
     ingestion.alive()
     with path.open("rb") as file:
         file.seek(base)
-        shape, fortran, dtype = _header(file, name)
+        shape, fortran, dtype = _read_header(file, name)
         offset = file.tell()
     count = int(np.prod(shape, dtype=object)) if shape else 1
-    found = archive.size(member) - (offset - base)
+    found = archive.get_size(member) - (offset - base)
     if count * dtype.itemsize > found:
         raise IngestError(
             "broken_member", f"expected {count * dtype.itemsize} bytes of data in {name!r}; found {found}"
@@ -177,7 +177,7 @@ def mapped_array(archive: ZipArchive, member: int, ingestion: Ingestion) -> NDAr
     return mapped
 
 
-def _header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _read_header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and dtype of an array; IngestError for objects and records."""
     try:
         version = npy_format.read_magic(file)

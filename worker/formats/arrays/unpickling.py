@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from worker.formats.shared.problems import IngestError, printable
+from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -53,7 +53,7 @@ class _Array:
     def __setstate__(self, state: object) -> None:
         self.state = state
 
-    def bytes_array(self) -> NDArray[np.uint8]:
+    def build(self) -> NDArray[np.uint8]:
         """Build the array; ValueError where it is anything but bytes in C or Fortran order."""
         state = self.state
         if not isinstance(state, tuple) or len(state) != 5:  # noqa: PLR2004 - version, shape, dtype, order, data
@@ -70,7 +70,7 @@ def _reconstruct(*_: object) -> _Array:
     return _Array()
 
 
-def _from_buffer(data: object, dtype: object, shape: object, order: object) -> _Array:
+def _read_buffer(data: object, dtype: object, shape: object, order: object) -> _Array:
     """Array as protocol 5 writes it."""
     array = _Array()
     array.state = (
@@ -83,7 +83,7 @@ def _from_buffer(data: object, dtype: object, shape: object, order: object) -> _
     return array
 
 
-def _latin1(text: object, encoding: object = "latin1") -> bytes:
+def _encode_latin1(text: object, encoding: object = "latin1") -> bytes:
     """Bytes as protocol 2 of Python 3 writes them."""
     if not isinstance(text, str) or encoding != "latin1":
         raise ValueError("an encoded text other than latin1")
@@ -93,11 +93,11 @@ def _latin1(text: object, encoding: object = "latin1") -> bytes:
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
-    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy.core.numeric", "_frombuffer"): _read_buffer,
+    ("numpy._core.numeric", "_frombuffer"): _read_buffer,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _latin1,
+    ("_codecs", "encode"): _encode_latin1,
 }
 
 
@@ -109,7 +109,7 @@ class _Unpickler(pickle._Unpickler):  # noqa: SLF001 - see the module's docstrin
             raise IngestError(
                 "unsafe_pickle",
                 "expected a pickle of dicts, lists, texts, numbers and uint8 arrays; "
-                f"found {printable(f'{module}.{name}')!r}, which is not loaded",
+                f"found {make_printable(f'{module}.{name}')!r}, which is not loaded",
             ) from None
 
     def persistent_load(self, _: Any) -> Any:  # noqa: ANN401
@@ -122,19 +122,20 @@ def load_plain(file: BinaryIO, name: str) -> dict[str, Any]:
         value = _Unpickler(file, encoding="bytes").load()
         if not isinstance(value, dict):
             raise TypeError(f"a {type(value).__name__}")
-        return {_text(key): _plain(item) for key, item in value.items()}
+        return {_decode_key(key): _build_plain(item) for key, item in value.items()}
     except IngestError:
         raise
     except _ERRORS as error:
         raise IngestError(
             "bad_pickle",
-            f"expected a CIFAR batch (a dictionary) in {printable(name)!r}; found: {printable(str(error))}",
+            f"expected a CIFAR batch (a dictionary) in {make_printable(name)!r}; "
+            f"found: {make_printable(str(error))}",
         ) from None
 
 
-def _text(key: object) -> str:
+def _decode_key(key: object) -> str:
     return key.decode("latin1") if isinstance(key, bytes) else str(key)
 
 
-def _plain(value: object) -> object:
-    return value.bytes_array() if isinstance(value, _Array) else value
+def _build_plain(value: object) -> object:
+    return value.build() if isinstance(value, _Array) else value

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from worker.formats.shared.compact_texts import Picked, Texts, repeated
+from worker.formats.shared.compact_texts import Texts, TextSelection, count_repeated
 from worker.formats.shared.label_codes import MISSING
-from worker.formats.shared.problems import IngestError, printable
+from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from worker.formats.packs.written_pack import Written
+    from worker.formats.packs.written_pack import WrittenPack
     from worker.formats.shared.sample import Ingestion
 
 _NAMES_SHOWN = 5
 ROWS_AT_ONCE = 16_384
-EVERY = slice(None)
+ALL_ROWS = slice(None)
 SCHEMA = pa.schema(
     {
         "position": pa.int64(),
@@ -57,7 +57,7 @@ class Labels:
         return self.true is not None and bool((self.true != MISSING).any())
 
 
-def final_labels(written: Written, ingestion: Ingestion) -> Labels:
+def assign_labels(written: WrittenPack, ingestion: Ingestion) -> Labels:
     """Turn class codes of the kept samples into labels 0..K-1 in the order of the class names."""
     given = written.columns.given[written.rows]
     true = None if written.columns.true is None else written.columns.true[written.rows]
@@ -66,7 +66,7 @@ def final_labels(written: Written, ingestion: Ingestion) -> Labels:
     for codes in (given, true):
         if codes is not None:
             used[codes[codes != MISSING]] = True
-    names, label_of_code = ingestion.vocabulary.ordered(used)
+    names, label_of_code = ingestion.vocabulary.order_used(used)
     return Labels(
         class_names=names, given=label_of_code[given], true=None if true is None else label_of_code[true]
     )
@@ -81,7 +81,7 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
         raise IngestError(
             "too_few_samples",
             f"expected at least {limits.min_samples} usable samples; found {len(given)} "
-            f"({ingestion.problems.summary()})",
+            f"({ingestion.problems.summarise()})",
         )
     if len(codes) == 1:
         raise IngestError("one_class", f"expected at least 2 classes; found only {shown}")
@@ -104,26 +104,26 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
         )
 
 
-def final_keys(written: Written, ingestion: Ingestion) -> Texts:
+def collect_keys(written: WrittenPack, ingestion: Ingestion) -> Texts:
     """Keys of the kept samples; a key that comes again gets "~2", "~3", ... and is logged."""
     if written.columns.keys is None:
         return Texts(map(str, written.row_numbers))
     longest = ingestion.limits.max_text_length
-    keys = Texts(_storable(key, longest) for key in Picked(written.columns.keys, written.rows))
-    return _made_unique(keys, ingestion) if repeated(keys) else keys
+    keys = Texts(_clean_key(key, longest) for key in TextSelection(written.columns.keys, written.rows))
+    return _make_unique(keys, ingestion) if count_repeated(keys) else keys
 
 
-def _storable(key: str, longest: int) -> str:
+def _clean_key(key: str, longest: int) -> str:
     if "\x00" in key or len(key) > longest or not _is_utf8(key):
-        return printable(key)[:longest]
+        return make_printable(key)[:longest]
     return key
 
 
 def _is_utf8(text: str) -> bool:
-    return text.isascii() or printable(text) == text[:1000]
+    return text.isascii() or make_printable(text) == text[:1000]
 
 
-def _made_unique(keys: Texts, ingestion: Ingestion) -> Texts:
+def _make_unique(keys: Texts, ingestion: Ingestion) -> Texts:
     taken = set(keys)
     seen: set[str] = set()
     copies: dict[str, int] = {}
@@ -143,41 +143,45 @@ def _made_unique(keys: Texts, ingestion: Ingestion) -> Texts:
     return unique
 
 
-def final_splits(written: Written, some: slice = EVERY) -> list[str | None] | None:
+def collect_splits(written: WrittenPack, some: slice = ALL_ROWS) -> list[str | None] | None:
     """List the splits of kept samples as given; None where the upload has none."""
     found = written.columns.splits
     if found is None:
         return None
     splits = [found[row] for row in written.rows[some].tolist()]
-    storable = {split: None if split is None else printable(split) for split in set(splits)}
+    storable = {split: None if split is None else make_printable(split) for split in set(splits)}
     return [storable[split] for split in splits]
 
 
-def write_samples(path: Path, written: Written, labels: Labels, keys: Sequence[str]) -> None:
+def write_samples(path: Path, written: WrittenPack, labels: Labels, keys: Sequence[str]) -> None:
     """Write the samples table: position, key, labels, split, size and location of the original."""
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
         for start in range(0, len(keys), ROWS_AT_ONCE):
             some = slice(start, min(start + ROWS_AT_ONCE, len(keys)))
-            columns = _sample_columns(written, labels, keys, some) | _location_columns(written, some)
+            columns = _make_sample_columns(written, labels, keys, some) | _make_location_columns(
+                written, some
+            )
             writer.write_table(pa.table(columns, SCHEMA))
 
 
-def _sample_columns(written: Written, labels: Labels, keys: Sequence[str], some: slice) -> dict[str, Any]:
+def _make_sample_columns(
+    written: WrittenPack, labels: Labels, keys: Sequence[str], some: slice
+) -> dict[str, Any]:
     count = some.stop - some.start
-    splits = final_splits(written, some)
+    splits = collect_splits(written, some)
     true = None if labels.true is None else labels.true[some]
     return {
         "position": np.arange(some.start, some.stop, dtype=np.int64),
         "key": keys[some],
         "given_label": labels.given[some],
-        "true_label": _optional(true, count, missing=None if true is None else true == MISSING),
+        "true_label": _make_column(true, count, missing=None if true is None else true == MISSING),
         "split": pa.nulls(count) if splits is None else splits,
-        "width": _optional(written.widths, count, some),
-        "height": _optional(written.heights, count, some),
+        "width": _make_column(written.widths, count, some),
+        "height": _make_column(written.heights, count, some),
     }
 
 
-def _location_columns(written: Written, some: slice) -> dict[str, Any]:
+def _make_location_columns(written: WrittenPack, some: slice) -> dict[str, Any]:
     """Columns of source_*: the row in the upload, and for pictures in an archive member, offset and length.
 
     Offset and length are null where the original is not a run of bytes in the uploaded file.
@@ -186,17 +190,19 @@ def _location_columns(written: Written, some: slice) -> dict[str, Any]:
     offsets, lengths, methods = (found.offsets, found.lengths, found.methods) if found else (None, None, None)
     return {
         "source_row": written.row_numbers[some],
-        "source_name": pa.nulls(len(rows)) if written.names is None else list(Picked(written.names, rows)),
-        "source_offset": _optional(offsets, len(rows), rows),
-        "source_length": _optional(lengths, len(rows), rows),
-        "source_method": _optional(methods, len(rows), rows),
+        "source_name": pa.nulls(len(rows))
+        if written.names is None
+        else list(TextSelection(written.names, rows)),
+        "source_offset": _make_column(offsets, len(rows), rows),
+        "source_length": _make_column(lengths, len(rows), rows),
+        "source_method": _make_column(methods, len(rows), rows),
     }
 
 
-def _optional(
+def _make_column(
     values: NDArray[Any] | None,
     count: int,
-    some: slice | NDArray[np.int64] = EVERY,
+    some: slice | NDArray[np.int64] = ALL_ROWS,
     *,
     missing: NDArray[np.bool_] | None = None,
 ) -> pa.Array:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class WrittenPack:
     """The samples that stand in a pack file, and the columns of all candidates."""
 
     kind: Kind

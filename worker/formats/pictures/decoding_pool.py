@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from worker.formats.pictures.picture_decoding import Target, decode, fit, probe
+from worker.formats.pictures.picture_decoding import Target, decode, fit, inspect_picture
 from worker.formats.shared.problems import SampleError
 from worker.formats.shared.sample import ArrayImages, EncodedImages
 
@@ -45,7 +45,7 @@ class DecodedChunk:
     encodings: Counter[str] = field(default_factory=Counter)
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -54,7 +54,7 @@ def choose_target(
     source: EncodedImages | ArrayImages, options: IngestOptions, limits: IngestLimits
 ) -> Target:
     """Target of the pack: the size asked for, else native where uniform and small, else a square."""
-    sizes, channels = _seen(source, limits)
+    sizes, channels = _inspect_source(source, limits)
     side = options.image_size or limits.default_image_size
     height, width = next(iter(sizes)) if len(sizes) == 1 else (side, side)
     native = (
@@ -65,7 +65,9 @@ def choose_target(
     return Target(height=height, width=width, channels=channels, native=native)
 
 
-def _seen(source: EncodedImages | ArrayImages, limits: IngestLimits) -> tuple[set[tuple[int, int]], int]:
+def _inspect_source(
+    source: EncodedImages | ArrayImages, limits: IngestLimits
+) -> tuple[set[tuple[int, int]], int]:
     """Sizes (height, width) and channels of an array, or of pictures spread over the upload."""
     if isinstance(source, ArrayImages):
         return {source.shape[:2]}, source.shape[2]
@@ -73,7 +75,7 @@ def _seen(source: EncodedImages | ArrayImages, limits: IngestLimits) -> tuple[se
     coloured = False
     for data in source.probe(_PROBES):
         try:
-            header, has_colour = probe(data, limits.max_pixels, look_for_colour=not coloured)
+            header, has_colour = inspect_picture(data, limits.max_pixels, look_for_colour=not coloured)
         except SampleError:
             continue
         sizes.add((header.height, header.width))
@@ -81,21 +83,21 @@ def _seen(source: EncodedImages | ArrayImages, limits: IngestLimits) -> tuple[se
     return sizes, 3 if coloured or not sizes else 1
 
 
-def decoded(
+def decode_all(
     source: EncodedImages | ArrayImages, target: Target, limits: IngestLimits
 ) -> Generator[DecodedChunk]:
     """Decode all samples in order; WrongGuessError where a picture does not fit the target's promise."""
     jobs = (
-        _picture_jobs(source, target, limits)
+        _make_picture_jobs(source, target, limits)
         if isinstance(source, EncodedImages)
-        else _array_jobs(source, target)
+        else _make_array_jobs(source, target)
     )
-    return in_order(jobs)
+    return run_in_order(jobs)
 
 
-def in_order(jobs: Iterator[Callable[[], DecodedChunk]]) -> Generator[DecodedChunk]:
+def run_in_order(jobs: Iterator[Callable[[], DecodedChunk]]) -> Generator[DecodedChunk]:
     """Run jobs in threads and give their results in order, at most three chunks a core ahead."""
-    workers = cores()
+    workers = count_cores()
     pending: deque[Future[DecodedChunk]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     try:
@@ -109,7 +111,7 @@ def in_order(jobs: Iterator[Callable[[], DecodedChunk]]) -> Generator[DecodedChu
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _picture_jobs(
+def _make_picture_jobs(
     source: EncodedImages, target: Target, limits: IngestLimits
 ) -> Iterator[Callable[[], DecodedChunk]]:
     return (partial(_decode_pictures, chunk, target, limits.max_pixels) for chunk in source.chunks())
@@ -117,7 +119,7 @@ def _picture_jobs(
 
 def _decode_pictures(chunk: EncodedChunk, target: Target, max_pixels: int) -> DecodedChunk:
     """Decode the pictures of a chunk one after the other; Pillow releases the interpreter meanwhile."""
-    result = _empty(chunk.start, chunk.count, target)
+    result = _make_empty_chunk(chunk.start, chunk.count, target)
     for row in range(chunk.count):
         try:
             pixels, header = decode(chunk.load(row), target, max_pixels)
@@ -132,7 +134,7 @@ def _decode_pictures(chunk: EncodedChunk, target: Target, max_pixels: int) -> De
     return result
 
 
-def _empty(start: int, count: int, target: Target) -> DecodedChunk:
+def _make_empty_chunk(start: int, count: int, target: Target) -> DecodedChunk:
     return DecodedChunk(
         start=start,
         pixels=np.empty((count, target.height, target.width, target.channels), dtype=np.uint8),
@@ -142,7 +144,7 @@ def _empty(start: int, count: int, target: Target) -> DecodedChunk:
     )
 
 
-def _array_jobs(source: ArrayImages, target: Target) -> Iterator[Callable[[], DecodedChunk]]:
+def _make_array_jobs(source: ArrayImages, target: Target) -> Iterator[Callable[[], DecodedChunk]]:
     count = len(source.columns.given)
     step = max(1, _ARRAY_CHUNK_BYTES // max(1, int(np.prod(source.shape))))
     return (
@@ -154,7 +156,7 @@ def _array_jobs(source: ArrayImages, target: Target) -> Iterator[Callable[[], De
 def _take_rows(source: ArrayImages, target: Target, start: int, stop: int) -> DecodedChunk:
     """Rows of an array, resized where the target differs."""
     pixels, kept = source.read(start, stop)
-    result = _empty(start, stop - start, target)
+    result = _make_empty_chunk(start, stop - start, target)
     result.kept[:] = kept
     result.heights[:], result.widths[:] = source.shape[:2]
     result.failures = [

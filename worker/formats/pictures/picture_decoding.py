@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from worker.formats.pictures.png import plain_pixels
+from worker.formats.pictures.png import read_plain_png
 from worker.formats.shared.problems import SampleError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Header(NamedTuple):
     encoding: str
 
 
-def encoding_of(data: bytes) -> str | None:
+def detect_encoding(data: bytes) -> str | None:
     """Name the decoder for encoded bytes, None where they are no picture we take."""
     for magic, name in _MAGIC:
         if data.startswith(magic):
@@ -76,7 +76,7 @@ def encoding_of(data: bytes) -> str | None:
 
 def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
     """Read a picture's header; SampleError where it is none or has too many pixels."""
-    encoding = encoding_of(data)
+    encoding = detect_encoding(data)
     if encoding is None:
         found = "an empty file" if not data else f"bytes that begin {data[:8]!r}"
         raise SampleError(
@@ -86,7 +86,7 @@ def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
         image = Image.open(io.BytesIO(data), formats=(encoding,))
         turned = "exif" in image.info and image.getexif().get(0x0112, 1) >= 5  # noqa: PLR2004 - 5 to 8 lie on their side
     except _DECODING_ERRORS as error:
-        raise _unreadable(encoding, error) from None
+        raise _make_unreadable_error(encoding, error) from None
     width, height = image.size
     if width * height > max_pixels:
         raise SampleError(
@@ -101,7 +101,7 @@ def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uin
     """Pixels [H, W, C] of the target and what the header said; SampleError, or WrongGuessError."""
     width, height, channels = target.width, target.height, target.channels
     if target.native and width * height <= max_pixels:
-        pixels = plain_pixels(data, width=width, height=height, channels=channels)
+        pixels = read_plain_png(data, width=width, height=height, channels=channels)
         if pixels is not None:
             return pixels, Header(width, height, "L" if channels == 1 else "RGB", "PNG")
     image, header = open_picture(data, max_pixels)
@@ -111,27 +111,27 @@ def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uin
         if header.encoding == "JPEG" and not target.native:
             # The decoder scales by 1/2 to 1/8 on the way; twice the target leaves the resampling its quality.
             image.draft(None, (2 * target.width, 2 * target.height))
-        image = plain(image)
+        image = normalise_mode(image)
         if target.channels == 1:
-            image = grey(image)
+            image = convert_to_grey(image)
         elif image.mode == "L":
             image = image.convert("RGB")
         image = fit(image, target.width, target.height)
         return np.asarray(image).reshape(target.height, target.width, target.channels), header
     except _DECODING_ERRORS as error:
-        raise _unreadable(header.encoding, error) from None
+        raise _make_unreadable_error(header.encoding, error) from None
 
 
-def probe(data: bytes, max_pixels: int, *, look_for_colour: bool) -> tuple[Header, bool]:
+def inspect_picture(data: bytes, max_pixels: int, *, look_for_colour: bool) -> tuple[Header, bool]:
     """Header of a picture and, if asked for, whether it is coloured."""
     image, header = open_picture(data, max_pixels)
     try:
-        return header, look_for_colour and is_coloured(plain(image))
+        return header, look_for_colour and is_coloured(normalise_mode(image))
     except _DECODING_ERRORS as error:
-        raise _unreadable(header.encoding, error) from None
+        raise _make_unreadable_error(header.encoding, error) from None
 
 
-def plain(image: Image.Image) -> Image.Image:
+def normalise_mode(image: Image.Image) -> Image.Image:
     """Decode to mode L or RGB, upright, transparency laid on white, 16 bits brought to 8."""
     if "exif" in image.info:
         image = ImageOps.exif_transpose(image)
@@ -141,7 +141,7 @@ def plain(image: Image.Image) -> Image.Image:
     if image.mode == "1":
         return image.convert("L")
     if image.mode[0] in "IF":
-        return Image.fromarray(_eight_bits(np.asarray(image)))
+        return Image.fromarray(_scale_to_bytes(np.asarray(image)))
     if image.has_transparency_data:
         over = image.convert("RGBA")
         flat = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
@@ -149,7 +149,7 @@ def plain(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "LA" else "RGB")
 
 
-def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+def _scale_to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Map 16-bit, 32-bit or floating grey to 0..255 by the smallest usual range that holds all values."""
     if values.dtype == np.uint16:
         scaled: NDArray[np.uint8] = (values >> 8).astype(np.uint8)
@@ -176,7 +176,7 @@ def is_coloured(image: Image.Image) -> bool:
     return not (np.array_equal(red, pixels[..., 1]) and np.array_equal(red, pixels[..., 2]))
 
 
-def grey(image: Image.Image) -> Image.Image:
+def convert_to_grey(image: Image.Image) -> Image.Image:
     """One channel of a picture whose channels agree; WrongGuessError where they do not."""
     if is_coloured(image):
         raise WrongGuessError(coloured=True)
@@ -194,7 +194,7 @@ def fit(image: Image.Image, width: int, height: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
 
 
-def _unreadable(encoding: str, error: BaseException) -> SampleError:
+def _make_unreadable_error(encoding: str, error: BaseException) -> SampleError:
     return SampleError(
         "unreadable_image", f"expected a whole {encoding} picture; found: {error or type(error).__name__}"
     )

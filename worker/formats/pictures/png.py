@@ -24,7 +24,7 @@ _CRC, _END = struct.Struct(">I"), b"\0\0\0\0IEND\xaeB`\x82"
 _COLOURS = {1: (0, "L"), 3: (2, "RGB")}
 
 
-def plain_pixels(data: bytes, *, width: int, height: int, channels: int) -> NDArray[np.uint8] | None:
+def read_plain_png(data: bytes, *, width: int, height: int, channels: int) -> NDArray[np.uint8] | None:
     """Return the pixels [H, W, C] of a plain PNG of this size, C 1 or 3; None where it is anything else."""
     if len(data) < _START.size + _CRC.size + len(_END) or not data.endswith(_END):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from worker.formats.shared.problems import IngestError, printable
+from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ def find_column(found: Sequence[str], chosen: str | None, usual: Sequence[str]) 
     """Name of a column: the chosen one (IngestError where absent), else the first usual one, case aside."""
     if chosen is not None:
         if chosen not in found:
-            raise IngestError("missing_column", f"expected a column {chosen!r}; found {listed(found)}")
+            raise IngestError("missing_column", f"expected a column {chosen!r}; found {quote_names(found)}")
         return chosen
     by_lower = {name.strip().lower(): name for name in reversed(found)}
     return next((by_lower[name] for name in usual if name in by_lower), None)
@@ -33,7 +33,8 @@ def require_column(found: Sequence[str], chosen: str | None, usual: Sequence[str
     name = find_column(found, chosen, usual)
     if name is None:
         raise IngestError(
-            "missing_column", f"expected a column for the {what} ({', '.join(usual)}); found {listed(found)}"
+            "missing_column",
+            f"expected a column for the {what} ({', '.join(usual)}); found {quote_names(found)}",
         )
     return name
 
@@ -45,7 +46,7 @@ def check_distinct(found: Sequence[str]) -> None:
         raise IngestError("duplicate_column", f"expected every column once; found {name!r} {count} times")
 
 
-def listed(names: Sequence[str]) -> str:
+def quote_names(names: Sequence[str]) -> str:
     """First names of many, for messages."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(repr(printable(name)[:60]) for name in names[:_SHOWN]) or "none") + more
+    return (", ".join(repr(make_printable(name)[:60]) for name in names[:_SHOWN]) or "none") + more

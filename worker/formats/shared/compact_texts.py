@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class _Made(Sequence[str]):
+class _ComputedTexts(Sequence[str]):
     """Texts that are made when they are asked for."""
 
     @abstractmethod
-    def _at(self, at: int) -> str: ...
+    def _get(self, at: int) -> str: ...
 
     @overload
     def __getitem__(self, at: int) -> str: ...
@@ -28,11 +28,11 @@ class _Made(Sequence[str]):
     def __getitem__(self, at: slice) -> list[str]: ...
     def __getitem__(self, at: int | slice) -> str | list[str]:
         if isinstance(at, slice):
-            return [self._at(each) for each in range(*at.indices(len(self)))]
-        return self._at(at)
+            return [self._get(each) for each in range(*at.indices(len(self)))]
+        return self._get(at)
 
 
-class Texts(_Made):
+class Texts(_ComputedTexts):
     """Texts that can be added to, 8 bytes each beside their characters, where a list takes 60."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
@@ -49,7 +49,7 @@ class Texts(_Made):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def _at(self, at: int) -> str:
+    def _get(self, at: int) -> str:
         if at < 0:
             at += len(self)
             if at < 0:
@@ -62,12 +62,12 @@ class Texts(_Made):
             yield self._bytes[start:end].decode("utf-8", "surrogatepass")
             start = end
 
-    def bytes_of(self, at: int) -> int:
+    def count_bytes(self, at: int) -> int:
         """Bytes of a text in UTF-8."""
         return self._ends[at + 1] - self._ends[at]
 
 
-class Picked(_Made):
+class TextSelection(_ComputedTexts):
     """Some of many texts, from their character `start` on, without a copy."""
 
     def __init__(self, texts: Sequence[str], rows: NDArray[np.int64], *, start: int = 0) -> None:
@@ -78,7 +78,7 @@ class Picked(_Made):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def _at(self, at: int) -> str:
+    def _get(self, at: int) -> str:
         return self._texts[int(self._rows[at])][self._start :]
 
     def __iter__(self) -> Iterator[str]:
@@ -92,7 +92,7 @@ class Finder:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
-        hashes = _hashes(texts)
+        hashes = _hash_texts(texts)
         order = np.argsort(hashes)
         self._hashes, self._order = array("q", hashes[order].tobytes()), array("q", order.tobytes())
 
@@ -110,13 +110,13 @@ class Finder:
         return None
 
 
-def repeated(texts: Sequence[str]) -> Counter[str]:
+def count_repeated(texts: Sequence[str]) -> Counter[str]:
     """Count the texts that come more than once; memory goes to those alone, and 16 bytes to every other."""
-    hashes = np.sort(_hashes(texts))
+    hashes = np.sort(_hash_texts(texts))
     doubled = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
     counts = Counter(text for text in texts if hash(text) in doubled) if doubled else Counter()
     return Counter({text: count for text, count in counts.items() if count > 1})
 
 
-def _hashes(texts: Sequence[str]) -> NDArray[np.int64]:
+def _hash_texts(texts: Sequence[str]) -> NDArray[np.int64]:
     return np.fromiter(map(hash, texts), np.int64, count=len(texts))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from worker.formats.shared.problems import printable
+from worker.formats.shared.problems import make_printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _DIGITS = re.compile(r"(\d+)")
 
 
-def label_text(value: object) -> str | None:
+def format_label(value: object) -> str | None:
     """Name of a class as text: None where missing (None, NaN, blank, "nan"), whole floats without ".0"."""
     if value is None:
         return None
@@ -31,10 +31,10 @@ def label_text(value: object) -> str | None:
         return None
     if _WHOLE_NUMBER.fullmatch(text):
         return text.split(".", maxsplit=1)[0]
-    return printable(text) if "\x00" in text or not text.isascii() else text
+    return make_printable(text) if "\x00" in text or not text.isascii() else text
 
 
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+def get_natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key under which "img2" comes before "img10"; digits of any script other than ASCII stay text."""
     parts = _DIGITS.split(text)
     return tuple(
@@ -42,12 +42,12 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     )
 
 
-def natural_order(names: Iterable[str]) -> list[str]:
+def sort_naturally(names: Iterable[str]) -> list[str]:
     """Sort names naturally; numerically (sign and fraction included) where all are numbers."""
     listed = list(names)
     if all(name.isascii() and _NUMBER.fullmatch(name) for name in listed):
         return sorted(listed, key=lambda name: (float(name), name))
-    return sorted(listed, key=natural_key)
+    return sorted(listed, key=get_natural_key)
 
 
 class Vocabulary:
@@ -57,20 +57,20 @@ class Vocabulary:
         self.names: list[str] = []
         self._code_of_name: dict[str, int] = {}
         self._code_of_value: dict[Any, int] = {}
-        self.known_order: Sequence[str] = ()
+        self.upload_order: Sequence[str] = ()
 
     def set_order(self, names: Sequence[str]) -> None:
         """Keep the order in which the upload itself numbers its classes."""
-        self.known_order = tuple(text for text in map(label_text, names) if text is not None)
+        self.upload_order = tuple(text for text in map(format_label, names) if text is not None)
 
     def encode(self, values: Iterable[object]) -> NDArray[np.int32]:
         """Codes [n] of label values; MISSING where there is none."""
-        return np.fromiter(map(self.code, values), dtype=np.int32)
+        return np.fromiter(map(self.get_code, values), dtype=np.int32)
 
-    def code(self, value: object) -> int:
+    def get_code(self, value: object) -> int:
         """Code of a label value; MISSING where there is none."""
         known = self._code_of_value.get(value)
-        return self._learn(value) if known is None else known
+        return self._add_value(value) if known is None else known
 
     def encode_array(self, values: NDArray[Any]) -> NDArray[np.int32]:
         """Codes [n] of an array of numbers or strings, each distinct value looked at once."""
@@ -79,28 +79,28 @@ class Vocabulary:
 
     def encode_numbered(self, numbers: NDArray[Any], names: Sequence[object]) -> NDArray[np.int32]:
         """Codes [n] of integers that index `names`; MISSING outside their range."""
-        self.set_order([str(label_text(name) or index) for index, name in enumerate(names)])
-        codes_of_names = self.encode(self.known_order)
+        self.set_order([str(format_label(name) or index) for index, name in enumerate(names)])
+        codes_of_names = self.encode(self.upload_order)
         inside = (numbers >= 0) & (numbers < len(codes_of_names))
         clipped = np.where(inside, numbers, 0).astype(np.int64)
         return np.where(inside, codes_of_names[clipped], MISSING).astype(np.int32)
 
-    def _learn(self, value: object) -> int:
-        text = label_text(value)
+    def _add_value(self, value: object) -> int:
+        text = format_label(value)
         code = MISSING if text is None else self._code_of_name.setdefault(text, len(self.names))
         if code == len(self.names) and text is not None:
             self.names.append(text)
         self._code_of_value[value] = code
         return code
 
-    def ordered(self, used: NDArray[np.bool_]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    def order_used(self, used: NDArray[np.bool_]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
         """Names of the used codes in their final order, and the map [codes + 1] from code to final label.
 
         The map's last entry stands for MISSING (-1), so that it can be indexed with it.
         """
         present = {name for name, is_used in zip(self.names, used, strict=True) if is_used}
-        numbered = [name for name in dict.fromkeys(self.known_order) if name in present]
-        names = numbered + natural_order(present.difference(numbered))
+        numbered = [name for name in dict.fromkeys(self.upload_order) if name in present]
+        names = numbered + sort_naturally(present.difference(numbered))
         label_of = {name: label for label, name in enumerate(names)}
         mapped = [label_of.get(name, MISSING) for name in self.names]
         return tuple(names), np.array([*mapped, MISSING], dtype=np.int32)

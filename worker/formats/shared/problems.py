@@ -50,7 +50,7 @@ class ProblemLog:
         """Count a problem and list it while there is room."""
         self.by_code[code] += 1
         if len(self.listed) < self.max_listed:
-            self.listed.append(Problem(key=printable(key), code=code, detail=printable(detail)))
+            self.listed.append(Problem(key=make_printable(key), code=code, detail=make_printable(detail)))
 
     def merge(self, other: ProblemLog) -> None:
         """Take over another log's problems after one's own."""
@@ -62,7 +62,7 @@ class ProblemLog:
         """All problems, listed or not."""
         return self.by_code.total()
 
-    def summary(self) -> str:
+    def summarise(self) -> str:
         """Say in a few words what was found, for the message of an IngestError."""
         if not self.listed:
             return "no problems listed"
@@ -71,6 +71,6 @@ class ProblemLog:
         return f"problems: {counts}; first: {first.key}: {first.detail}"
 
 
-def printable(text: str) -> str:
+def make_printable(text: str) -> str:
     """Make text storable: lone surrogates escaped, NULs replaced, at most 1,000 characters."""
     return text[:1000].replace("\x00", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")

@@ -23,9 +23,9 @@ from worker.formats.shared.columns import (
     require_column,
 )
 from worker.formats.shared.compact_texts import Texts
-from worker.formats.shared.problems import IngestError, printable
+from worker.formats.shared.problems import IngestError, make_printable
 from worker.formats.shared.sample import Columns, FeatureBatch, Features
-from worker.kinds.feature_arrays import check_width, to_float32
+from worker.kinds.feature_arrays import check_width, convert_to_float32
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +58,7 @@ class TableColumns:
         ]
 
 
-def csv_source(upload: Upload, ingestion: Ingestion) -> Features:
+def open_csv(upload: Upload, ingestion: Ingestion) -> Features:
     """Feature table with a header line."""
     _check_utf8(upload.path)
     delimiter, header = read_header(upload.path)
@@ -68,7 +68,9 @@ def csv_source(upload: Upload, ingestion: Ingestion) -> Features:
     return Features(
         format="csv",
         names=columns.features,
-        batches=_batches(_reader(upload.path, delimiter, header, skipped, ingestion), columns, ingestion),
+        batches=_read_batches(
+            _read_blocks(upload.path, delimiter, header, skipped, ingestion), columns, ingestion
+        ),
         row_numbers=lambda rows: (
             rows + np.searchsorted(np.array(skipped) - np.arange(len(skipped)), rows, side="right")
         ),
@@ -102,16 +104,16 @@ def read_header(path: Path) -> tuple[str, list[str]]:
     return delimiter, header
 
 
-def _batches(
+def _read_batches(
     blocks: Iterator[pa.RecordBatch], columns: TableColumns, ingestion: Ingestion
 ) -> Iterator[FeatureBatch]:
     done = 0
     for block in blocks:
-        yield feature_batch(block, columns, done, ingestion)
+        yield make_feature_batch(block, columns, done, ingestion)
         done += block.num_rows
 
 
-def _reader(
+def _read_blocks(
     path: Path, delimiter: str, header: Sequence[str], skipped: list[int], ingestion: Ingestion
 ) -> Iterator[pa.RecordBatch]:
     """Blocks of rows, all columns as text; rows with too few or too many fields are logged and left out."""
@@ -135,24 +137,26 @@ def _reader(
             ),
         )
     except pa.ArrowException as error:
-        raise IngestError("bad_csv", f"expected a CSV table; found: {printable(str(error))[:300]}") from None
+        raise IngestError(
+            "bad_csv", f"expected a CSV table; found: {make_printable(str(error))[:300]}"
+        ) from None
 
 
-def feature_batch(
+def make_feature_batch(
     batch: pa.RecordBatch, columns: TableColumns, first_row: int, ingestion: Ingestion
 ) -> FeatureBatch:
     """Numbers and columns of one block of rows."""
     features = np.empty((batch.num_rows, len(columns.features)), dtype=np.float32)
     for index, name in enumerate(columns.features):
-        features[:, index] = numbers(batch.column(name), name, first_row)
+        features[:, index] = read_numbers(batch.column(name), name, first_row)
 
     def encode(column: pa.Array) -> NDArray[np.int32]:
         return ingestion.vocabulary.encode(column.to_pylist())
 
-    return FeatureBatch(features=features, columns=table_columns(batch, columns, encode))
+    return FeatureBatch(features=features, columns=read_columns(batch, columns, encode))
 
 
-def table_columns(
+def read_columns(
     batch: pa.RecordBatch, columns: TableColumns, encode: Callable[[pa.Array], NDArray[np.int32]]
 ) -> Columns:
     """Codes of labels, keys and splits of a block of rows."""
@@ -171,17 +175,17 @@ def table_columns(
     )
 
 
-def numbers(column: pa.Array, name: str, first_row: int) -> NDArray[np.float32]:
+def read_numbers(column: pa.Array, name: str, first_row: int) -> NDArray[np.float32]:
     """Column of text or numbers as float32, NaN where missing; IngestError naming the first non-number."""
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = _parsed(column, name, first_row)
+        column = _parse_numbers(column, name, first_row)
     elif pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
     values = column.to_numpy(zero_copy_only=False)
-    return to_float32(values)
+    return convert_to_float32(values)
 
 
-def _parsed(column: pa.Array, name: str, first_row: int) -> pa.Array:
+def _parse_numbers(column: pa.Array, name: str, first_row: int) -> pa.Array:
     """Text to 64-bit floats."""
     try:
         return column.cast(pa.float64())
@@ -193,14 +197,15 @@ def _parsed(column: pa.Array, name: str, first_row: int) -> pa.Array:
     try:
         return trimmed.cast(pa.float64())
     except pa.ArrowInvalid:
-        row, value = _first_bad(trimmed)
+        row, value = _find_first_bad(trimmed)
         raise IngestError(
             "column_not_numeric",
-            f"expected numbers in column {name!r}; found {printable(value)[:80]!r} in row {first_row + row}",
+            f"expected numbers in column {name!r}; "
+            f"found {make_printable(value)[:80]!r} in row {first_row + row}",
         ) from None
 
 
-def _first_bad(column: pa.Array) -> tuple[int, str]:
+def _find_first_bad(column: pa.Array) -> tuple[int, str]:
     """Row and text of the first value that is no number, found by halving."""
     start, stop = 0, len(column)
     while stop - start > 1:

@@ -22,15 +22,15 @@ from worker.formats.shared.columns import (
     TRUTHS,
     check_distinct,
     find_column,
-    listed,
+    quote_names,
     require_column,
 )
-from worker.formats.shared.compact_texts import Texts, repeated
-from worker.formats.shared.label_codes import natural_key
-from worker.formats.shared.problems import IngestError, SampleError, printable
+from worker.formats.shared.compact_texts import Texts, count_repeated
+from worker.formats.shared.label_codes import get_natural_key
+from worker.formats.shared.problems import IngestError, SampleError, make_printable
 from worker.formats.shared.sample import Columns, EncodedChunk, EncodedImages, FeatureBatch, Features
-from worker.formats.tables.csv_features import TableColumns, numbers, table_columns
-from worker.kinds.feature_arrays import check_width, to_float32
+from worker.formats.tables.csv_features import TableColumns, read_columns, read_numbers
+from worker.kinds.feature_arrays import check_width, convert_to_float32
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +67,9 @@ class Shards:
         """Rows in all."""
         return sum(file.metadata.num_rows for file in self.files)
 
-    def batches(self, columns: Sequence[str], size: int, limits: IngestLimits) -> Iterator[pa.RecordBatch]:
+    def read_batches(
+        self, columns: Sequence[str], size: int, limits: IngestLimits
+    ) -> Iterator[pa.RecordBatch]:
         """Rows of some columns, a few at a time; IngestError where a file is broken or a bomb."""
         produced = 0
         for name, file in zip(self.names, self.files, strict=True):
@@ -77,78 +79,80 @@ class Shards:
                     check_total(produced, limits)
                     yield batch
             except _ERRORS as error:
-                raise error if isinstance(error, IngestError) else _broken(name, error) from None
+                raise error if isinstance(error, IngestError) else _make_broken_error(name, error) from None
 
 
-def _broken(name: str, error: BaseException) -> IngestError:
-    text = printable(str(error))[:200]
+def _make_broken_error(name: str, error: BaseException) -> IngestError:
+    text = make_printable(str(error))[:200]
     return IngestError(
-        "broken_container", f"expected {printable(name)!r} as a complete parquet file; found: {text}"
+        "broken_container", f"expected {make_printable(name)!r} as a complete parquet file; found: {text}"
     )
 
 
-def parquet_source(uploads: Sequence[Upload], ingestion: Ingestion) -> EncodedImages | Features:
+def open_parquet(uploads: Sequence[Upload], ingestion: Ingestion) -> EncodedImages | Features:
     """Pictures or features of one or several shards."""
-    shards = _opened(uploads, ingestion)
+    shards = _open_shards(uploads, ingestion)
     check_distinct(shards.schema.names)
     check_count(shards.rows, ingestion)
     ingestion.layout["parts"] = list(shards.names)
-    picture = _picture_column(shards.schema)
-    return _features(shards, ingestion) if picture is None else _pictures(shards, picture, ingestion)
+    picture = _find_picture_column(shards.schema)
+    return (
+        _open_features(shards, ingestion) if picture is None else _open_pictures(shards, picture, ingestion)
+    )
 
 
-def _opened(uploads: Sequence[Upload], ingestion: Ingestion) -> Shards:
+def _open_shards(uploads: Sequence[Upload], ingestion: Ingestion) -> Shards:
     """Open the shards in the order train, others, test, each by natural order of its name."""
-    ordered = sorted(uploads, key=lambda upload: (_split_rank(upload.name), natural_key(upload.name)))
+    ordered = sorted(uploads, key=lambda upload: (_rank_split(upload.name), get_natural_key(upload.name)))
     files = []
     for upload in ordered:
         try:
             files.append(pq.ParquetFile(upload.path, **_FOOTER_LIMITS))
             ingestion.resources.callback(files[-1].close)
         except _ERRORS as error:
-            raise _broken(upload.name, error) from None
+            raise _make_broken_error(upload.name, error) from None
         if not files[-1].schema_arrow.equals(files[0].schema_arrow):
             raise IngestError(
                 "mixed_files",
-                f"expected shards of one schema; found {listed(files[0].schema_arrow.names)} and "
-                f"{listed(files[-1].schema_arrow.names)}",
+                f"expected shards of one schema; found {quote_names(files[0].schema_arrow.names)} and "
+                f"{quote_names(files[-1].schema_arrow.names)}",
             )
     return Shards(names=tuple(upload.name for upload in ordered), files=tuple(files))
 
 
-def _split_of(name: str) -> str | None:
+def _find_split(name: str) -> str | None:
     """Split that a shard's name begins with: train-00000-of-00002.parquet."""
     word = name.rsplit("/", 1)[-1].replace(".", "-").split("-", 1)[0].lower()
     return word if word in SPLITS else None
 
 
-def _split_rank(name: str) -> int:
-    split = _split_of(name) or ""
+def _rank_split(name: str) -> int:
+    split = _find_split(name) or ""
     return 0 if split.startswith("train") else 2 if split.startswith("test") else 1
 
 
-def _shard_splits(shards: Shards) -> list[str | None] | None:
+def _list_splits(shards: Shards) -> list[str | None] | None:
     """Split of every row by its shard's name."""
-    splits = [_split_of(name) for name in shards.names]
+    splits = [_find_split(name) for name in shards.names]
     if not any(splits):
         return None
     counts = [file.metadata.num_rows for file in shards.files]
     return [split for split, count in zip(splits, counts, strict=True) for _ in range(count)]
 
 
-def _picture_column(schema: pa.Schema) -> str | None:
+def _find_picture_column(schema: pa.Schema) -> str | None:
     """Column of encoded pictures: a struct with bytes, or bytes under a usual name."""
     structs = [
         field.name
         for field in schema
-        if _is_bytes(_bytes_type(field.type)) and pa.types.is_struct(field.type)
+        if _is_bytes(_find_bytes_type(field.type)) and pa.types.is_struct(field.type)
     ]
     if structs:
         return find_column(structs, None, _PICTURES) or str(structs[0])
     return find_column([field.name for field in schema if _is_bytes(field.type)], None, _PICTURES)
 
 
-def _bytes_type(kind: pa.DataType) -> pa.DataType:
+def _find_bytes_type(kind: pa.DataType) -> pa.DataType:
     names = [kind.field(index).name for index in range(kind.num_fields)] if pa.types.is_struct(kind) else []
     return kind.field(names.index("bytes")).type if "bytes" in names else kind
 
@@ -157,7 +161,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def class_names_of(schema: pa.Schema, column: str) -> list[str] | None:
+def read_class_names(schema: pa.Schema, column: str) -> list[str] | None:
     """Class names that Hugging Face datasets keeps in the schema's metadata."""
     try:
         info = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
@@ -167,24 +171,26 @@ def class_names_of(schema: pa.Schema, column: str) -> list[str] | None:
         return None
 
 
-def _pictures(shards: Shards, picture: str, ingestion: Ingestion) -> EncodedImages:
+def _open_pictures(shards: Shards, picture: str, ingestion: Ingestion) -> EncodedImages:
     """Pictures with their labels; the small columns are read first, the pictures as they are decoded."""
 
     def chunks() -> Iterator[EncodedChunk]:
         start = 0
-        for batch in shards.batches([picture], _CHUNK_ROWS, ingestion.limits):
-            yield EncodedChunk(start=start, count=batch.num_rows, load=_loader(batch.column(0), ingestion))
+        for batch in shards.read_batches([picture], _CHUNK_ROWS, ingestion.limits):
+            yield EncodedChunk(
+                start=start, count=batch.num_rows, load=_make_loader(batch.column(0), ingestion)
+            )
             start += batch.num_rows
 
     return EncodedImages(
         format="parquet_images",
-        columns=_picture_columns(shards, picture, ingestion),
+        columns=_read_picture_columns(shards, picture, ingestion),
         chunks=chunks,
-        probe=lambda count: _spread(shards, picture, count, ingestion),
+        probe=lambda count: _sample_pictures(shards, picture, count, ingestion),
     )
 
 
-def _loader(column: pa.Array, ingestion: Ingestion) -> Callable[[int], bytes]:
+def _make_loader(column: pa.Array, ingestion: Ingestion) -> Callable[[int], bytes]:
     """Bytes of a row of a chunk."""
     if pa.types.is_struct(column.type):
         column = column.flatten()[column.type.get_field_index("bytes")]
@@ -203,7 +209,7 @@ def _loader(column: pa.Array, ingestion: Ingestion) -> Callable[[int], bytes]:
     return load
 
 
-def _spread(shards: Shards, picture: str, count: int, ingestion: Ingestion) -> Iterator[bytes]:
+def _sample_pictures(shards: Shards, picture: str, count: int, ingestion: Ingestion) -> Iterator[bytes]:
     """First pictures of row groups at even distances."""
     groups = [(file, group) for file in shards.files for group in range(file.metadata.num_row_groups)]
     chosen = sorted(set(np.linspace(0, len(groups) - 1, min(count, len(groups))).astype(int).tolist()))
@@ -214,8 +220,8 @@ def _spread(shards: Shards, picture: str, count: int, ingestion: Ingestion) -> I
                 file.iter_batches(min(each, _CHUNK_ROWS), row_groups=[group], columns=[picture]), None
             )
         except _ERRORS as error:
-            raise _broken(shards.names[shards.files.index(file)], error) from None
-        load = _loader(batch.column(0), ingestion) if batch else None
+            raise _make_broken_error(shards.names[shards.files.index(file)], error) from None
+        load = _make_loader(batch.column(0), ingestion) if batch else None
         for row in range(batch.num_rows if batch else 0):
             try:
                 yield load(row)  # type: ignore[misc]
@@ -223,7 +229,7 @@ def _spread(shards: Shards, picture: str, count: int, ingestion: Ingestion) -> I
                 continue
 
 
-def _picture_columns(shards: Shards, picture: str, ingestion: Ingestion) -> Columns:
+def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) -> Columns:
     """Labels, truth, keys and splits of all rows."""
     found, options = shards.schema.names, ingestion.options
     names = {
@@ -234,7 +240,7 @@ def _picture_columns(shards: Shards, picture: str, ingestion: Ingestion) -> Colu
     }
     used = sorted({name for name in names.values() if name})
     ingestion.layout["label_column"] = names["label"]
-    batches = [batch for batch in shards.batches(used, _BATCH_ROWS, ingestion.limits) if batch.num_rows]
+    batches = [batch for batch in shards.read_batches(used, _BATCH_ROWS, ingestion.limits) if batch.num_rows]
 
     def column(what: str) -> pa.ChunkedArray | None:
         name = names[what]
@@ -245,20 +251,20 @@ def _picture_columns(shards: Shards, picture: str, ingestion: Ingestion) -> Colu
         )
 
     label, truth, keys, splits = (column(what) for what in ("label", "truth", "key", "split"))
-    class_names = class_names_of(shards.schema, names["label"] or "")
+    class_names = read_class_names(shards.schema, names["label"] or "")
     return Columns(
-        given=encoded_labels(label, class_names, ingestion),
-        true=None if truth is None else encoded_labels(truth, class_names, ingestion),
+        given=encode_labels(label, class_names, ingestion),
+        true=None if truth is None else encode_labels(truth, class_names, ingestion),
         keys=Texts(str(key) for chunk in keys.chunks for key in chunk.to_pylist())
         if keys is not None
-        else _paths(shards, picture, ingestion),
-        splits=_shard_splits(shards)
+        else _read_paths(shards, picture, ingestion),
+        splits=_list_splits(shards)
         if splits is None
         else [None if s is None else sys.intern(str(s)) for s in splits.to_pylist()],
     )
 
 
-def encoded_labels(
+def encode_labels(
     column: pa.Array, class_names: Sequence[str] | None, ingestion: Ingestion
 ) -> NDArray[np.int32]:
     """Codes of a label column: numbers into the schema's class names, or any plain values."""
@@ -273,21 +279,21 @@ def encoded_labels(
     return ingestion.vocabulary.encode(column.to_pylist())
 
 
-def _paths(shards: Shards, picture: str, ingestion: Ingestion) -> Texts | None:
+def _read_paths(shards: Shards, picture: str, ingestion: Ingestion) -> Texts | None:
     """File names beside the pictures' bytes as keys, where every row has one of its own."""
     kind = shards.schema.field(picture).type
     if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
         return None
     paths = Texts()
-    for batch in shards.batches([f"{picture}.path"], _BATCH_ROWS, ingestion.limits):
+    for batch in shards.read_batches([f"{picture}.path"], _BATCH_ROWS, ingestion.limits):
         for path in batch.column(0).flatten()[0].to_pylist():
             if not isinstance(path, str) or not path:
                 return None
             paths.append(path)
-    return None if repeated(paths) else paths
+    return None if count_repeated(paths) else paths
 
 
-def _features(shards: Shards, ingestion: Ingestion) -> Features:
+def _open_features(shards: Shards, ingestion: Ingestion) -> Features:
     """Numeric columns, or one column of lists of one length."""
     columns = TableColumns(shards.schema.names, ingestion)
     lists = [name for name in columns.features if _is_list(shards.schema.field(name).type)]
@@ -296,12 +302,12 @@ def _features(shards: Shards, ingestion: Ingestion) -> Features:
         _check_numeric(shards.schema, columns)
         names = columns.features
     else:
-        names = [f"{embedding}[{index}]" for index in range(_list_length(shards, embedding, ingestion))]
+        names = [f"{embedding}[{index}]" for index in range(_find_list_length(shards, embedding, ingestion))]
     check_width(len(names), ingestion)
     return Features(
         format="parquet_features",
         names=names,
-        batches=_feature_batches(shards, columns, embedding, len(names), ingestion),
+        batches=_read_feature_batches(shards, columns, embedding, len(names), ingestion),
         total=shards.rows,
     )
 
@@ -322,51 +328,51 @@ def _check_numeric(schema: pa.Schema, columns: TableColumns) -> None:
             raise IngestError("column_not_numeric", f"expected numbers in column {name!r}; found {kind}")
 
 
-def _list_length(shards: Shards, name: str, ingestion: Ingestion) -> int:
+def _find_list_length(shards: Shards, name: str, ingestion: Ingestion) -> int:
     """Length of the first list there is."""
-    for batch in shards.batches([name], _BATCH_ROWS, ingestion.limits):
+    for batch in shards.read_batches([name], _BATCH_ROWS, ingestion.limits):
         for value in batch.column(0):
             if value.is_valid:
                 return len(value)
     return 0
 
 
-def _feature_batches(
+def _read_feature_batches(
     shards: Shards, columns: TableColumns, embedding: str | None, width: int, ingestion: Ingestion
 ) -> Iterator[FeatureBatch]:
     content = columns.features if embedding is None else [embedding]
     special = [name for name in (columns.label, columns.truth, columns.key, columns.split) if name]
     rows = max(1, min(_BATCH_ROWS, (8 << 20) // (4 * width)))
-    class_names = class_names_of(shards.schema, columns.label)
-    encode = partial(encoded_labels, class_names=class_names, ingestion=ingestion)
-    splits = _shard_splits(shards) if columns.split is None else None
+    class_names = read_class_names(shards.schema, columns.label)
+    encode = partial(encode_labels, class_names=class_names, ingestion=ingestion)
+    splits = _list_splits(shards) if columns.split is None else None
     done = 0
-    for batch in shards.batches(list(dict.fromkeys([*content, *special])), rows, ingestion.limits):
+    for batch in shards.read_batches(list(dict.fromkeys([*content, *special])), rows, ingestion.limits):
         if embedding is None:
-            features = np.stack([numbers(batch.column(name), name, done) for name in content], axis=1)
+            features = np.stack([read_numbers(batch.column(name), name, done) for name in content], axis=1)
         else:
-            features = _list_rows(batch.column(embedding), width)
-        found = table_columns(batch, columns, encode)
+            features = _read_list_rows(batch.column(embedding), width)
+        found = read_columns(batch, columns, encode)
         if splits is not None:
             found = replace(found, splits=splits[done : done + batch.num_rows])
         yield FeatureBatch(features=features, columns=found)
         done += batch.num_rows
 
 
-def _list_rows(column: pa.Array, width: int) -> NDArray[np.float32]:
+def _read_list_rows(column: pa.Array, width: int) -> NDArray[np.float32]:
     """Lay lists out as rows [n, width]; NaN where a list is missing or of another length."""
     rows = np.full((len(column), width), np.nan, dtype=np.float32)
     values = column.flatten()
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         raise IngestError("column_not_numeric", f"expected lists of numbers; found {column.type}")
-    if len(values) == len(column) * width and column.null_count == 0 and _all_wide(column, width):
-        return to_float32(values.to_numpy(zero_copy_only=False)).reshape(-1, width)
+    if len(values) == len(column) * width and column.null_count == 0 and _is_uniform(column, width):
+        return convert_to_float32(values.to_numpy(zero_copy_only=False)).reshape(-1, width)
     for row, value in enumerate(column):
         if value.is_valid and len(value) == width:
-            rows[row] = to_float32(value.values.to_numpy(zero_copy_only=False))
+            rows[row] = convert_to_float32(value.values.to_numpy(zero_copy_only=False))
     return rows
 
 
-def _all_wide(column: pa.Array, width: int) -> bool:
+def _is_uniform(column: pa.Array, width: int) -> bool:
     lengths = column.value_lengths() if hasattr(column, "value_lengths") else None
     return lengths is None or bool((lengths.to_numpy(zero_copy_only=False) == width).all())

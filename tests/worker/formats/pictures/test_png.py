@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from worker.formats.pictures.png import plain_pixels
+from worker.formats.pictures.png import read_plain_png
 
 HEIGHT, WIDTH = 7, 5
 
@@ -26,7 +26,7 @@ def encoded(pixels: np.ndarray, **options: object) -> bytes:
 
 
 def read(data: bytes, channels: int) -> np.ndarray | None:
-    return plain_pixels(data, width=WIDTH, height=HEIGHT, channels=channels)
+    return read_plain_png(data, width=WIDTH, height=HEIGHT, channels=channels)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -78,6 +78,6 @@ def test_whatever_is_not_plain_is_left_to_pillow() -> None:
 def test_data_that_is_too_short_for_its_header_gives_what_pillow_gives() -> None:
     short, long = encoded(picture(1)), encoded(np.zeros((HEIGHT + 1, WIDTH, 1), np.uint8))
     mixed = long[:33] + short[33:]
-    found = plain_pixels(mixed, width=WIDTH, height=HEIGHT + 1, channels=1)
+    found = read_plain_png(mixed, width=WIDTH, height=HEIGHT + 1, channels=1)
     assert found is not None
     np.testing.assert_array_equal(found[..., 0], np.asarray(Image.open(io.BytesIO(mixed))))
