@@ -21,6 +21,7 @@ from models.training.loop import TrainingResult
 from models.training.progress import EpochRecord, Progress
 from models.training.ranks import RankLost, train_on
 from models.training.signals import Signals
+from tests.rank_processes import find_rank_processes
 
 Configure = Callable[..., TrainingConfig]
 CLASSES, SAMPLES = 3, 83
@@ -131,12 +132,12 @@ def test_a_callback_that_raises_ends_all_processes(problem: Problem) -> None:
 
     with pytest.raises(Stopped):
         problem.train(2, on_progress=on_progress)
-    assert psutil.Process().children() == []
+    assert find_rank_processes() == []
 
 
 def test_a_rank_that_is_killed_ends_the_run_with_a_sentence(problem: Problem) -> None:
     def on_progress(_: Progress) -> None:
-        for child in psutil.Process().children():
+        for child in find_rank_processes():
             os.kill(child.pid, signal.SIGKILL)
             while child.status() != psutil.STATUS_ZOMBIE:  # it is our caller's to collect
                 time.sleep(0.01)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from sqlalchemy import func, update
 
@@ -18,6 +17,7 @@ from app.tables import Dataset, Run, RunStatus
 from models.acceleration.data_parallel import processes_max
 from models.configuration.training_config import TrainingConfig, resolve
 from models.training.ranks import RankLost
+from tests.rank_processes import find_rank_processes
 from tests.worker.job_steps import plan_audit, read_row
 from worker.jobs import heartbeat, signal_files
 from worker.maintenance.sweep import sweep
@@ -77,7 +77,7 @@ def test_two_processes_leave_the_signals_of_one(
     assert (ended.status, ended.error) == (RunStatus.SUCCEEDED, None)
     assert (ended.device or "").startswith("2 x CPU")
     assert_close(storage, ended, expected)
-    assert psutil.Process().children() == []
+    assert find_rank_processes() == []
 
 
 def test_a_run_of_two_processes_that_is_handed_back_goes_on_with_one(  # noqa: PLR0917 - fixtures
@@ -96,7 +96,7 @@ def test_a_run_of_two_processes_that_is_handed_back_goes_on_with_one(  # noqa: P
         at_step(patch, 3, lambda: stopping.append(True))
         execute(database, storage, together, run.id)
     assert read_row(database, Run, run.id).status == RunStatus.QUEUED
-    assert psutil.Process().children() == []
+    assert find_rank_processes() == []
     execute(database, storage, chosen, run.id)
     assert_close(storage, read_row(database, Run, run.id), expected)
 
@@ -112,7 +112,7 @@ def test_a_killed_process_costs_an_attempt_and_not_the_run(  # noqa: PLR0917 - f
     _, (run,) = plan_audit(database, digits, **STILL)
 
     def kill() -> None:
-        for child in psutil.Process().children():
+        for child in find_rank_processes():
             os.kill(child.pid, signal.SIGKILL)
 
     with monkeypatch.context() as patch:
@@ -145,7 +145,7 @@ def test_cancelling_ends_all_processes(
     at_step(monkeypatch, 2, cancel)
     execute(database, storage, together, run.id)
     assert read_row(database, Run, run.id).status == RunStatus.CANCELLED
-    assert psutil.Process().children() == []
+    assert find_rank_processes() == []
 
 
 @pytest.mark.parametrize(
