@@ -84,6 +84,7 @@ def _estimates(result: TrainingResult, case: Case) -> dict[str, float]:
         score=result.config.score,
         agreement_ratio=result.agreement_ratio,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
+        cross_fitted=result.cross_fitted,
     )
     estimate = fit(evidence)
     figures = {

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
-from threadpoolctl import threadpool_limits
 
 from bench.evidence.detectors import DETECTORS
 from bench.evidence.tasks import EVIDENCE
@@ -105,5 +105,5 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    with threadpool_limits(1):
-        main(sys.argv[1:])
+    torch.set_num_threads(1)
+    main(sys.argv[1:])

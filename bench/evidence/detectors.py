@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from bench.peers import detectors as peers
 from bench.peers.tasks import Task
 from models.configuration.training_config import TrainingConfig
+from models.label_errors.label_error_model import gather_evidence
 from models.training.loop import TrainingResult, train
 from models.training.progress import Progress
 
@@ -57,7 +58,16 @@ def cross_fitted(task: Task, config: TrainingConfig, kept: Path | None = None) -
     seen_NK = fitted.in_sample_probabilities_NK
     if kept is not None:
         _keep(kept, task, result, classifier_NK)
-    scores = {
+    evidence = gather_evidence(
+        result.signals,
+        task.given_N,
+        score=config.score,
+        agreement_ratio=result.agreement_ratio,
+        classifier_probabilities_NK=classifier_NK,
+        cross_fitted=fitted,
+    )
+    scores: Scores = {
+        "cross-fitted, score": evidence.signals["score"],
         "cross-fitted, out of sample": -result.signals.margin,
         "cross-fitted, classifier": -log_margin(classifier_NK, task.given_N),
         "cross-fitted, both": -log_margin((fitted.probabilities_NK + classifier_NK) / 2, task.given_N),
@@ -73,14 +83,14 @@ def cross_fitted(task: Task, config: TrainingConfig, kept: Path | None = None) -
 
 
 def log_margin(
-    probabilities_NK: npt.NDArray[np.float32], labels_N: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float32]:
+    probabilities_NK: npt.NDArray[np.floating[Any]], labels_N: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
     """Return log p of the given label less log p of its best rival [N]; low = bad."""
-    log_NK = np.log(probabilities_NK.clip(LEAST))
+    log_NK = np.log(np.asarray(probabilities_NK, dtype=np.float64).clip(LEAST))
     rows = np.arange(len(labels_N))
     given_N = log_NK[rows, labels_N]
     log_NK[rows, labels_N] = -np.inf
-    margin_N: npt.NDArray[np.float32] = given_N - log_NK.max(1)
+    margin_N: npt.NDArray[np.float64] = given_N - log_NK.max(1)
     return margin_N
 
 

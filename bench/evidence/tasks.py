@@ -95,5 +95,6 @@ EVIDENCE: Mapping[str, Make] = {
     "mnist-uniform-80": lambda folder, seed, _: TASKS["mnist-uniform-80"](folder, seed, 10_000),
     "mnist-pair-40": lambda folder, seed, _: TASKS["mnist-pair-40"](folder, seed, 10_000),
     "letter-class-dependent": lambda folder, seed, _: TASKS["letter-class-dependent"](folder, seed, 10_000),
+    "cifar10-worse-2500": lambda folder, seed, _: TASKS["cifar10-worse"](folder, seed, 2_500),
 }
 """Every task by its name: (data folder, seed, anything) to samples and labels."""

@@ -257,6 +257,7 @@ def _detection(result: TrainingResult, samples: Samples) -> dict[str, float]:
         score=result.config.score,
         agreement_ratio=result.agreement_ratio,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
+        cross_fitted=result.cross_fitted,
     )
     orders = {
         "average": signals.distance_average,

@@ -24,3 +24,8 @@ class CrossFitted:
     blind_N: npt.NDArray[np.int64]
     """The fold of each sample: the number of the network that never learned its label, and scores it; -1
     where none is blind, so that its row is in sample."""
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether several networks score, so that every label is known in sample and out of sample."""
+        return self.in_sample_probabilities_NK is not None

@@ -10,6 +10,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from models.cross_fitting.cross_fitted import CrossFitted
+from models.cross_fitting.ranking_evidence import compute_log_margins, find_rivals
+from models.cross_fitting.ranking_evidence import measure_asymmetry as measure_counted_asymmetry
 from models.label_errors.label_error_constants import CONSTANTS, LabelErrorConstants
 from models.label_errors.transitions import compute_error_posterior, fit_transitions, measure_asymmetry
 from models.ranking.ranking_scores import ASYMMETRY, RANKING_SCORES
@@ -67,6 +70,7 @@ def gather_evidence(
     score: str,
     agreement_ratio: float,
     classifier_probabilities_NK: npt.NDArray[np.floating[Any]] | None,
+    cross_fitted: CrossFitted | None = None,
     constants: LabelErrorConstants = CONSTANTS,
 ) -> Evidence:
     """Return what a training tells about its labels.
@@ -80,6 +84,7 @@ def gather_evidence(
         score: the name of what ranks, `TrainingConfig.score`.
         agreement_ratio: `TrainingResult.agreement_ratio`.
         classifier_probabilities_NK: `TrainingResult.classifier_probabilities_NK`; None: there are none.
+        cross_fitted: `TrainingResult.cross_fitted`; with several folds it ranks, see `ranking_evidence`.
         constants: of the model of label errors.
 
     """
@@ -96,7 +101,9 @@ def gather_evidence(
         classifier_probabilities_NK, labels_N, transition_KK, classifier_weight=weight, constants=constants
     )
     ranking = RANKING_SCORES[score]
-    if ranking.uses_asymmetry:
+    if ranking.uses_asymmetry and cross_fitted is not None and cross_fitted.has_folds:
+        found["score"] = ranking.compute({**found, **_rank_by_folds(cross_fitted, labels_N)})
+    elif ranking.uses_asymmetry:
         asymmetry_KK = measure_asymmetry(
             classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants
         )
@@ -107,6 +114,17 @@ def gather_evidence(
             factor_N3 = np.exp((1 - weight) * share * asymmetry_KK[signals.top_labels_N3, labels_N[:, None]])
             found["top_labels_N3"], found["top_probabilities_N3"] = _reorder_classes(signals, factor_N3)
     return Evidence(labels_N=labels_N, signals=found, agreement_ratio=ratio, error_posterior_N=posterior_N)
+
+
+def _rank_by_folds(cross_fitted: CrossFitted, labels_N: Labels) -> dict[str, npt.NDArray[Any]]:
+    """Return the margin in sample and the asymmetry counted out of sample, by the names they rank under."""
+    seen_NK = cross_fitted.in_sample_probabilities_NK
+    assert seen_NK is not None
+    asymmetry_KK = measure_counted_asymmetry(cross_fitted.probabilities_NK, labels_N)
+    return {
+        "margin": compute_log_margins(seen_NK, labels_N).astype(np.float32),
+        ASYMMETRY: asymmetry_KK[find_rivals(seen_NK, labels_N), labels_N],
+    }
 
 
 def _choose_rivals(signals: Signals, labels_N: Labels) -> npt.NDArray[np.int64]:

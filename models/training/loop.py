@@ -20,7 +20,7 @@ from models.configuration.planned_training import require_parent
 from models.configuration.training_config import TrainingConfig, check_fits
 from models.cross_fitting import folds
 from models.cross_fitting.cross_fitted import CrossFitted
-from models.cross_fitting.memorisation import MemorisationTally
+from models.cross_fitting.memorisation import Memorisation, MemorisationTally
 from models.inputs import standardisation
 from models.inputs.batches import SCORING_BATCH, batch_bounds, place
 from models.inputs.input_checks import checked_labels
@@ -58,6 +58,8 @@ class TrainingResult:
     cross_fitted: CrossFitted | None
     """Class probabilities by networks that never learned the label; None where no network is blind to any
     label or N * K is large."""
+    memorisation: Memorisation | None
+    """Of the last epoch; every epoch's is in its `EpochRecord`. None as `EpochRecord.memorisation`."""
     features_NW: npt.NDArray[np.float16] | None
     """The inputs of the scoring network's last layer, at most `feature_width` of them; None where none are
     kept."""
@@ -267,6 +269,7 @@ class _Training:
             agreement_ratio=agreement_ratio,
             classifier_probabilities_NK=self._recorder.classifier_probabilities(),
             cross_fitted=self._cross_fitted(),
+            memorisation=self._measure_memorisation(),
             features_NW=self._features.features(),
             model_state=self._selection.state_of_best or self._model_state(),
             input_mean=self._standardisation.mean_C.cpu().numpy(),
@@ -278,6 +281,9 @@ class _Training:
             transition_KK=None if transition_KK is None else transition_KK.cpu().numpy(),
             config=self._config,
         )
+
+    def _measure_memorisation(self) -> Memorisation | None:
+        return None if self._blind_N is None else self._blind_tally.record()
 
     def _cross_fitted(self) -> CrossFitted | None:
         probabilities_NK = self._recorder.scorer_probabilities()
@@ -352,7 +358,7 @@ class _Training:
             counted_index=self._shuffling.train_index.to(self._device),
             held_out_index=self._shuffling.held_out_index,
             validation_accuracy=validation_accuracy,
-            memorisation=None if self._blind_N is None else self._blind_tally.record(),
+            memorisation=self._measure_memorisation(),
             learning_rate=learning_rate(self._config, step=self._step - 1, steps=self._steps),
             seconds=time.monotonic() - started,
         )

@@ -41,7 +41,7 @@ from models.kinds.sample_arrays import Inputs
 from models.label_errors.evidence import gather_evidence
 from models.networks import pretrained
 from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
-from models.training.loop import STATE_FORMAT, TrainingResult
+from models.training.loop import TrainingResult
 from models.training.progress import EpochRecord, Progress
 from models.training.ranks import RankLost, train_on
 from worker.jobs import audited_labels, clean_labels, neighbour_files, signal_files
@@ -235,7 +235,7 @@ def _train(
             on_progress=reporter,
             initial_state=_load_parent_network(storage, job.run),
             pretrained_state=_load_pretrained(settings, job.config.network),
-            resume=_load_checkpoint(storage, folder),
+            resume=checkpoints.load(storage, folder),
             feature_width=neighbour_files.choose_width(
                 len(job.known.given), bytes_max=settings.features_max_bytes
             ),
@@ -303,6 +303,7 @@ def _store_results(
         score=ranking.name,
         agreement_ratio=result.agreement_ratio,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
+        cross_fitted=result.cross_fitted,
     ).to_arrays()
     if result.features_NW is not None and neighbours is not None:
         neighbour_files.save(storage, folder, result.features_NW, neighbours)
@@ -310,15 +311,6 @@ def _store_results(
         if ranking.uses_neighbours:
             signals["score"] = ranking.compute(signals)
     signal_files.save(storage, folder, signals)
-
-
-def _load_checkpoint(storage: Storage, folder: Path) -> dict[str, Any] | None:
-    """Return the state to resume from; None where there is none, or one that another version wrote."""
-    state = checkpoints.load(storage, folder)
-    if state is not None and state.get("format") != STATE_FORMAT:
-        log.warning("checkpoint of another version: the training starts again", format=state.get("format"))
-        return None
-    return state
 
 
 def _load_parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] | None:

@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.cross_fitting.cross_fitted import CrossFitted
 from models.label_errors.label_error_model import CONSTANTS, Evidence, fit, gather_evidence
 from models.label_errors.noise_rate import estimate_from_mixture
 from models.training.signals import Signals
@@ -149,3 +150,35 @@ def test_a_weak_networks_choice_follows_the_asymmetry_and_a_strong_ones_stays() 
         assert (found["top_labels_N3"][:30, 0] == suggested).all()
         assert found["top_probabilities_N3"].sum(1) == pytest.approx(1, abs=1e-6)
         assert (np.diff(found["top_probabilities_N3"], axis=1) <= 0).all()
+
+
+def test_several_folds_rank_by_the_margin_of_networks_that_learn_the_label() -> None:
+    labels = np.array([0, 1, 1, 0])
+    even = np.full((4, 3), 1 / 3, dtype=np.float32)
+    seen = np.array([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]], dtype=np.float32)
+    zeros = np.zeros(4, dtype=np.float32)
+    signals = Signals(
+        score=zeros,
+        distance=zeros,
+        distance_average=zeros,
+        distance_last=zeros,
+        predicted_gradient_norm=zeros,
+        margin=zeros,
+        given_label_probability=zeros,
+        top_labels_N3=np.tile(np.arange(3), (4, 1)),
+        top_probabilities_N3=even,
+        loss=zeros,
+    )
+    found = gather_evidence(
+        signals,
+        labels,
+        score="margin",
+        agreement_ratio=1.0,
+        classifier_probabilities_NK=even,
+        cross_fitted=CrossFitted(
+            probabilities_NK=even, in_sample_probabilities_NK=seen, blind_N=np.arange(4) % 2
+        ),
+    )
+    odds = np.array([0.6 / 0.3, 0.6 / 0.3, 0.1 / 0.8, 0.1 / 0.8])
+    assert found.signals["score"] == pytest.approx(1 / (1 + odds**0.25), rel=1e-5)
+    assert (found.signals["margin"] == 0).all(), "what is kept of it stays out of sample"

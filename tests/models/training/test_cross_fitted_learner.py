@@ -193,6 +193,8 @@ def _saved_and_loaded(state: dict[str, Any]) -> dict[str, Any]:
 
 def _assert_same(first: TrainingResult, second: TrainingResult) -> None:
     assert np.array_equal(first.signals.margin, second.signals.margin)
+    assert first.memorisation is not None
+    assert first.memorisation == second.memorisation
     assert first.cross_fitted is not None
     assert second.cross_fitted is not None
     assert np.array_equal(first.cross_fitted.probabilities_NK, second.cross_fitted.probabilities_NK)
