@@ -35,7 +35,7 @@ USER limit-audit
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["limit-audit", "probe", "api"]
-CMD ["uvicorn", "--factory", "app.main:create_app", "--host", "0.0.0.0", "--port", "8000", "--http", "app.http.connection_timeouts:Patient", "--no-access-log"]
+CMD ["uvicorn", "--factory", "app.main:create_app", "--host", "0.0.0.0", "--port", "8000", "--http", "app.http.connection_timeouts:TimeoutProtocol", "--no-access-log"]
 
 FROM base AS worker
 # Kernels for long trainings (torch.compile) are started by code that a C++ compiler makes against Python's headers.

@@ -21,7 +21,7 @@ from app.access import loopback_rule
 from app.access.rate_limits import Limiter
 from app.http.body_limits import BodyLimit
 from app.http.outages import describe_outage
-from app.http.request_log import SECURITY_HEADERS, Observed
+from app.http.request_log import SECURITY_HEADERS, RequestLog
 from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError
 from app.infra.logs import configure_logging
@@ -124,7 +124,7 @@ def create_app() -> FastAPI:
         concurrent=chosen.requests_concurrent,
     )
     app.add_middleware(BodyLimit, max_bytes=chosen.body_max_bytes, seconds=chosen.body_seconds)
-    app.add_middleware(Observed)
+    app.add_middleware(RequestLog)
     return app
 
 
@@ -149,7 +149,7 @@ def _render_problem(document: dict[str, Any], headers: dict[str, str] | None = N
 async def _handle_api_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004
-    return _render_problem(error.document(), headers | error.headers)
+    return _render_problem(error.build_document(), headers | error.headers)
 
 
 async def _handle_outage(request: Request, error: Exception) -> JSONResponse:
@@ -167,7 +167,7 @@ async def _handle_invalid_request(_: Request, error: Exception) -> JSONResponse:
         for found in error.errors()
     ]
     first = f"{errors[0]['pointer']}: {errors[0]['detail']}" if errors else "the request is not valid"
-    return _render_problem(ApiValidation(first, errors=errors).document())
+    return _render_problem(ApiValidation(first, errors=errors).build_document())
 
 
 def _escape_pointer(part: str) -> str:

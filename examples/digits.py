@@ -1,6 +1,6 @@
-"""`make demo`: audit scikit-learn's real handwritten digits, in which 20 % of the labels were made wrong.
+"""`make demo`: audit scikit-learn's handwritten digits with wrong labels added to 20 % of the samples.
 
-It talks to the service as any client would: upload over REST, poll, download.
+It uses the service like any client: upload over REST, poll, download.
 """
 
 import argparse
@@ -29,30 +29,30 @@ COLUMNS = ("rank", "key", "given_label", "suggested_label", "suggested_confidenc
 
 
 def write_dataset(folder: Path) -> tuple[Path, Path]:
-    """Write the digits as a class-folder zip with wrong labels, and their truth as a CSV."""
+    """Write the digits as a class-folder zip with wrong labels, and their correct labels as a CSV."""
     digits = load_digits()
-    given, _ = add_uniform_noise(digits.target, rate=NOISE_RATE, class_count=10, seed=NOISE_SEED)
+    given_labels, _ = add_uniform_noise(digits.target, rate=NOISE_RATE, class_count=10, seed=NOISE_SEED)
     archive, truth = folder / "digits.zip", folder / "truth.csv"
     with zipfile.ZipFile(archive, "w") as target, truth.open("w", newline="") as lines:
         table = csv.writer(lines)
         table.writerow(["key", "true_label"])
         for number, (pixels, label, true_label) in enumerate(
-            zip(digits.images, given, digits.target, strict=True)
+            zip(digits.images, given_labels, digits.target, strict=True)
         ):
             key = f"{label}/{number:04}.png"
-            target.writestr(key, _png(pixels))
+            target.writestr(key, _encode_png(pixels))
             table.writerow([key, true_label])
     return archive, truth
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def _encode_png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray((pixels * 255 / 16).astype(np.uint8)).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
-def audit(client: Client, archive: Path, truth: Path) -> Audit:
-    """Upload, attach the truth, audit, and return the finished audit."""
+def run_audit(client: Client, archive: Path, truth: Path) -> Audit:
+    """Upload the dataset, attach the correct labels, and return the finished audit."""
     with show_progress_bar("upload") as bar:
         dataset = client.upload([archive], name="digits with 20 % wrong labels")
         bar.show(1.0, f"{archive.stat().st_size / 1e6:.1f} MB")
@@ -64,7 +64,7 @@ def audit(client: Client, archive: Path, truth: Path) -> Audit:
 
 
 def report(finished: Audit, folder: Path) -> None:
-    """Download the ranking, print what was found and draw it."""
+    """Download the ranking, print the results and draw them."""
     finished.download(folder / "ranking.csv")
     ranking, metrics = finished.suspects(), finished.metrics()
     suspects = ranking.first(MONTAGE_SIZE)
@@ -81,7 +81,7 @@ def report(finished: Audit, folder: Path) -> None:
         (folder / f"{name}.png").write_bytes(matplotlib_drawer.draw(figure, "png", pictures))
     print(  # noqa: T201 - the demo's own output
         f"\n{metrics['error_count']} of {metrics['sample_count']} labels are wrong;"
-        f" {finished.summary['expected_error_count']:.0f} were expected without looking at the truth."
+        f" {finished.summary['expected_error_count']:.0f} were expected without the correct labels."
         f" ROC AUC {metrics['roc_auc']:.4f},"
         f" precision at the noise rate {metrics['precision_at_noise_rate']:.4f}"
     )
@@ -90,19 +90,19 @@ def report(finished: Audit, folder: Path) -> None:
 def main() -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="where everything is written")
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for all output")
     folder = parser.parse_args().out.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
+    start = time.monotonic()
     archive, truth = write_dataset(folder)
     with LocalStack(folder / "service", on_step=lambda step: stderr.print(f"start: {step}")) as stack:
         with Client(stack.url) as client:
-            finished = audit(client, archive, truth)
+            finished = run_audit(client, archive, truth)
             report(finished, folder)
-        stderr.print("stop: everything that was started")
+        stderr.print("stop: the service")
     names = ("ranking.csv", "roc.png", "distances.png", "suspects.png", "digits.zip", "truth.csv")
-    print(f"{time.monotonic() - started:.0f} seconds. In {folder}: {', '.join(names)}")  # noqa: T201
-    print("Keep a service running with `make up`; its pages are at its address, its API in docs/api.md.")  # noqa: T201
+    print(f"{time.monotonic() - start:.0f} seconds. In {folder}: {', '.join(names)}")  # noqa: T201
+    print("Keep a service running with `make up`: its address shows the pages, docs/api.md the API.")  # noqa: T201
 
 
 if __name__ == "__main__":

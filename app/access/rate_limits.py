@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from app.infra.errors import TooMany
+from app.infra.errors import TooManyRequests
 
 MOST_CALLERS = 10_000
 
@@ -39,9 +39,11 @@ class Limiter:
         """
         bucket = self._refill(caller, time.monotonic() if now is None else now)
         if bucket.open >= self._concurrent:
-            raise TooMany(f"this key has {bucket.open} requests under way, the most there may be", seconds=1)
+            raise TooManyRequests(
+                f"this key has {bucket.open} requests under way, the most there may be", seconds=1
+            )
         if bucket.tokens < 1:
-            raise TooMany(
+            raise TooManyRequests(
                 f"this key may ask {self._per_second:g} times a second, {self._burst} times at once",
                 seconds=(1 - bucket.tokens) / self._per_second,
             )

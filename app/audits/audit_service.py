@@ -187,9 +187,9 @@ def end_run(session: Session, run: Run, status: RunStatus, error: Json | None = 
     if status == RunStatus.SUCCEEDED:
         _start_children(session, run)
     elif status == RunStatus.CANCELLED or not _others_can_answer(session, run):
-        _end_with(session, run, AuditStatus(status), error)
+        _end_audit(session, run, AuditStatus(status), error)
         return
-    if session.scalars(_unfinished(run.audit_id)).first() is None:
+    if session.scalars(_select_unfinished(run.audit_id)).first() is None:
         send_after_commit(session, Task.FINISH, run.audit_id)
 
 
@@ -212,7 +212,7 @@ def _others_can_answer(session: Session, failed: Run) -> bool:
     return any(variant not in lost for variant, _ in found)
 
 
-def _unfinished(audit_id: UUID) -> Select[UUID]:
+def _select_unfinished(audit_id: UUID) -> Select[UUID]:
     return select(Run.id).where(Run.audit_id == audit_id, Run.status.in_(UNFINISHED))
 
 
@@ -225,7 +225,7 @@ def _cancel_queued(session: Session, audit_id: UUID, *conditions: ColumnElement[
     )
 
 
-def _end_with(session: Session, run: Run, status: AuditStatus, error: Json | None) -> None:
+def _end_audit(session: Session, run: Run, status: AuditStatus, error: Json | None) -> None:
     """End a run's audit as the run ended, and what of it has not begun."""
     _cancel_queued(session, run.audit_id)
     change_status(session, run.audit_id, status, error=error)
@@ -274,7 +274,7 @@ def measure_fraction(audit: Audit, audit_runs: Sequence[Run]) -> float:
     """Return how much of an audit is done, in [0, 1]."""
     if audit.status == AuditStatus.SUCCEEDED:
         return 1.0
-    done = sum(_run_fraction(run.progress) if run.status in UNFINISHED else 1.0 for run in audit_runs)
+    done = sum(_measure_run_fraction(run.progress) if run.status in UNFINISHED else 1.0 for run in audit_runs)
     return TRAINING_SHARE * done / len(audit_runs)
 
 
@@ -286,7 +286,7 @@ def estimate_seconds(audit_runs: Sequence[Run]) -> float | None:
     return max((eta for eta in known if eta is not None), default=None)
 
 
-def _run_fraction(progress: dict[str, Any] | None) -> float:
+def _measure_run_fraction(progress: dict[str, Any] | None) -> float:
     if not progress or not progress["steps"]:
         return 0.0
     return 1.0 if progress["stage"] == "scoring" else float(progress["step"] / progress["steps"])

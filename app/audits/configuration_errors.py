@@ -25,11 +25,11 @@ def refuse(
         entry: the entry of `compare` that the refused training comes from; None: nothing is compared.
 
     """
-    pointer = _point_at(fields, configuration.document if configuration else {}, entry)
+    pointer = _build_pointer(fields, configuration.document if configuration else {}, entry)
     return Invalid(sentence, errors=[{"pointer": pointer, "detail": sentence}])
 
 
-def _point_at(fields: Sequence[str], document: Json, entry: int | None) -> str:
+def _build_pointer(fields: Sequence[str], document: Json, entry: int | None) -> str:
     """Return the pointer to the first field that the entry has itself, else the search, else the whole."""
     path = f"{ROOT}/compare/{entry}"
     own = {} if entry is None else document["compare"][entry]

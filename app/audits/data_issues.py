@@ -10,7 +10,7 @@ from app.tables import Issue, IssueKind
 Key = tuple[str, int]
 
 
-def page(
+def list_issues(
     session: Session, audit_id: UUID, *, kind: IssueKind | None, after: Key | None, limit: int
 ) -> list[Issue]:
     """Return issues by kind and number, after the given ones."""

@@ -24,7 +24,7 @@ Rows = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class Comparison:
     """What the samples of an audit are compared by, one row each, on disk."""
 
     rows: Rows
@@ -44,37 +44,39 @@ class Ground:
         vectors = self.make_vectors(self.rows[positions])
         if self.by_network:
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-6)
-        return _filled(vectors)
+        return _fill_missing(vectors)
 
 
-def _filled(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _fill_missing(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return vectors with the mean of its column for every missing value."""
     known = np.isfinite(vectors)
     mean = np.where(known, vectors, 0).sum(0) / known.sum(0).clip(1)
     return np.where(known, vectors, mean)
 
 
-def ground(session: Session, files: Storage, audit: Audit, dataset: Dataset) -> Ground:
+def open_comparison(session: Session, files: Storage, audit: Audit, dataset: Dataset) -> Comparison:
     """Return what an audit's samples are compared by: its network's features where kept, else its pack."""
     for run in audit_service.list_runs(session, [audit.id])[audit.id]:
         if run.is_chosen:
-            path = files.run(audit.id, run.number) / FEATURES
+            path = files.locate_run(audit.id, run.number) / FEATURES
             with suppress(FileNotFoundError):
-                kept = files.cached(path, name=f"{audit.id}.{run.number}.{FEATURES}")
+                kept = files.fetch_cached(path, name=f"{audit.id}.{run.number}.{FEATURES}")
                 rows = np.load(kept, mmap_mode="r")
-                return Ground(rows=rows, by_network=True, make_vectors=lambda rows: rows.astype(np.float32))
+                return Comparison(
+                    rows=rows, by_network=True, make_vectors=lambda rows: rows.astype(np.float32)
+                )
     make_vectors = find_shown_kind(dataset).make_vectors
-    return Ground(rows=open_pack(files, dataset), by_network=False, make_vectors=make_vectors)
+    return Comparison(rows=open_pack(files, dataset), by_network=False, make_vectors=make_vectors)
 
 
 def open_pack(files: Storage, dataset: Dataset) -> Rows:
     """Return the rows that an audit trained on, on disk."""
-    rows: Rows = np.load(files.pack_file(dataset, PACK), mmap_mode="r")
+    rows: Rows = np.load(files.fetch_pack_file(dataset, PACK), mmap_mode="r")
     return rows
 
 
-def nearest(
-    session: Session, audit: Audit, found: Ground, *, position: int, label: int, limit: int
+def find_similar(
+    session: Session, audit: Audit, found: Comparison, *, position: int, label: int, limit: int
 ) -> list[Sample]:
     """Return the samples given a label that look most like this one, out of those that fit the label best."""
     candidates = sorted(

@@ -15,7 +15,7 @@ def list_variants(runs: Sequence[Run]) -> list[Json]:
     for run in runs:
         if run.variant is not None:
             grouped.setdefault(run.variant, []).append(run)
-    told_apart = _differing([each[0].request for each in grouped.values()])
+    told_apart = _find_differing_fields([each[0].request for each in grouped.values()])
     return [
         {
             "number": number,
@@ -23,7 +23,7 @@ def list_variants(runs: Sequence[Run]) -> list[Json]:
             "request": each[0].request,
             "runs": [run.number for run in each],
             "is_chosen": all(run.is_chosen for run in each),
-            "figures": _figures(each),
+            "figures": _summarise_results(each),
         }
         for number, each in sorted(grouped.items())
     ]
@@ -36,11 +36,11 @@ def name_variant(run: Run, told_apart: Sequence[str]) -> str:
     if method is not None and method.gradient_noise:
         name += " + S" if run.request.get("sample_gradients") else " - S"
         name += " + init." if run.parent_number is not None else ""
-    own = [f"{field} {_written(run.request[field])}" for field in told_apart if field in run.request]
+    own = [f"{field} {_format_value(run.request[field])}" for field in told_apart if field in run.request]
     return ", ".join([name, *own])
 
 
-def _differing(requests: Sequence[Json]) -> list[str]:
+def _find_differing_fields(requests: Sequence[Json]) -> list[str]:
     """Return the fields that have not the same value in every request, but for those of a method's name."""
     fields = dict.fromkeys(name for request in requests for name in request if name not in IN_THE_NAME)
     return [
@@ -48,11 +48,11 @@ def _differing(requests: Sequence[Json]) -> list[str]:
     ]
 
 
-def _written(value: object) -> str:
+def _format_value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _figures(runs: Sequence[Run]) -> dict[str, Json]:
+def _summarise_results(runs: Sequence[Run]) -> dict[str, Json]:
     results = [run.result for run in runs if run.result]
     names = dict.fromkeys(name for result in results for name in result)
     found = {name: [result[name] for result in results if result.get(name) is not None] for name in names}

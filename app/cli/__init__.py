@@ -1,1 +1,1 @@
-"""The command line: data on stdout, progress and errors on stderr."""
+"""The command line. Data goes to stdout, progress and errors to stderr."""

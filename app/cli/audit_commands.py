@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from json import loads as json_of
+from json import loads
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +31,7 @@ ONE_SHOT = "file"
 
 
 def _check_target(out: Path) -> Path:
-    """Refuse a ranking's file before any work is done for it."""
+    """Check the name of the ranking's file before any work starts."""
     if out.suffix not in {".csv", ".parquet"}:
         raise typer.BadParameter(f"expected a name that ends in .csv or .parquet, found {out}")
     if not out.absolute().parent.is_dir():
@@ -41,7 +41,7 @@ def _check_target(out: Path) -> Path:
 
 Target = Annotated[
     Path,
-    typer.Option(dir_okay=False, callback=_check_target, help="where it goes: .csv or .parquet"),
+    typer.Option(dir_okay=False, callback=_check_target, help="file to write: .csv or .parquet"),
 ]
 AuditId = Annotated[str, typer.Argument(help="id of the audit")]
 Count = Annotated[int, typer.Option("--count", "-n", min=1, help="how many")]
@@ -49,20 +49,20 @@ COLUMNS = ("id", "name", "status", "fraction", "dataset_id")
 SUSPECT_COLUMNS = ("rank", "key", "given_label", "suggested_label", "suggested_confidence", "distance")
 
 
-class FileFirst(TyperGroup):
-    """Reads `audit FILE` as `audit file FILE` unless the first word is a command."""
+class OneShotGroup(TyperGroup):
+    """Reads `audit FILE` as `audit file FILE`, unless the first word is a command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's own context
-        """Insert the one-shot command where none was named."""
+        """Insert the one-shot command if the first word is no command."""
         if args and args[0] not in {*self.commands, "--help"}:
             args = [ONE_SHOT, *args]
         return list(super().parse_args(ctx, args))
 
 
 app = typer.Typer(
-    cls=FileFirst,
+    cls=OneShotGroup,
     no_args_is_help=True,
-    help="Audit a dataset. `limit-audit audit FILE --out ranking.csv` does everything in one go.",
+    help="Audit a dataset. `limit-audit audit FILE --out ranking.csv` does everything in one step.",
 )
 
 
@@ -85,8 +85,8 @@ def audit_file(
     key: Key = None,
     json: AsJson = False,
 ) -> None:
-    """Upload, audit and download in one go: on a server if one is named, else on this machine."""
-    chosen = {
+    """Upload, audit and download in one step, on the named server or else on this machine."""
+    configuration = {
         "method": method, "beta": beta, "epochs": epochs, "network": network,
         "initialise": initialise, "seed": seed,
     }  # fmt: skip
@@ -94,18 +94,18 @@ def audit_file(
         dataset = upload_and_wait(
             client, files, name=name, label_column=label_column, key_column=key_column, image_size=image_size
         )
-        audit = start_and_wait(dataset, name=name, **chosen)
+        audit = start_and_wait(dataset, name=name, **configuration)
         audit.download(out)
         suspects = audit.suspects().first(10)
     stderr.print(Text(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:"))
-    done = {"dataset": dataset.document, "audit": audit.document}
-    print_json(done) if json else print_table(suspects, SUSPECT_COLUMNS)
+    result = {"dataset": dataset.document, "audit": audit.document}
+    print_json(result) if json else print_table(suspects, SUSPECT_COLUMNS)
 
 
 def start_and_wait(dataset: Dataset, *, name: str | None, **configuration: object) -> Audit:
-    """Start an audit and wait for its end, showing it on stderr."""
-    given = {field: value for field, value in configuration.items() if value is not None}
-    audit = dataset.audit(name=name, **given)
+    """Start an audit and wait for its end, with a progress bar on stderr."""
+    fields = {field: value for field, value in configuration.items() if value is not None}
+    audit = dataset.audit(name=name, **fields)
     try:
         with show_progress_bar("audit") as bar:
             return audit.wait(on_answer=partial(show_audit, bar))
@@ -136,7 +136,7 @@ def start(
     key: Key = None,
     _json: AlwaysJson = True,
 ) -> None:
-    """Start an audit and print it, without waiting."""
+    """Start an audit and print it without waiting for its end."""
     body = {
         "dataset_id": dataset_id,
         "name": name,
@@ -147,12 +147,12 @@ def start(
 
 
 def _parse_field(text: str) -> tuple[str, Any]:
-    """Return a field and its value: JSON where it is JSON, else the text itself."""
+    """Return a field and its value, parsed as JSON if it is JSON and as text otherwise."""
     field, equals, value = text.partition("=")
     if not equals:
         raise typer.BadParameter(f"expected FIELD=VALUE, found {text!r}", param_hint="--set")
     try:
-        return field, json_of(value)
+        return field, loads(value)
     except ValueError:
         return field, value
 
@@ -161,20 +161,20 @@ def _parse_field(text: str) -> tuple[str, Any]:
 def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List audits, newest first."""
     with connect(server, key) as client:
-        found = list(client.pages("/v1/audits"))
-    print_json(found) if json else print_table(found, COLUMNS)
+        audits = list(client.pages("/v1/audits"))
+    print_json(audits) if json else print_table(audits, COLUMNS)
 
 
 @app.command()
 def show(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
-    """Print everything known about an audit, as JSON."""
+    """Print an audit with all its fields as JSON."""
     with connect(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}"))
 
 
 @app.command()
 def wait(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
-    """Wait for an audit's end."""
+    """Wait until an audit ends."""
     with connect(server, key) as client, show_progress_bar("audit") as bar:
         audit = client.wait_for_audit(audit_id, on_answer=lambda answer: show_audit(bar, answer))
     print_json(audit) if json else print_table([audit], COLUMNS)
@@ -192,29 +192,29 @@ def cancel(audit_id: AuditId, *, server: Server = None, key: Key = None, json: A
 def suspects(
     audit_id: AuditId, *, count: Count = 20, server: Server = None, key: Key = None, json: AsJson = False
 ) -> None:
-    """List the most suspicious samples; while the audit trains, of a provisional ranking."""
+    """List the most suspicious samples; during training, those of the provisional ranking."""
     with connect(server, key) as client:
-        found = Suspects(client, audit_id, {}).first(count)
-    print_json(found) if json else print_table(found, SUSPECT_COLUMNS)
+        ranked = Suspects(client, audit_id, {}).first(count)
+    print_json(ranked) if json else print_table(ranked, SUSPECT_COLUMNS)
 
 
 @app.command()
 def summary(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
-    """Print what an audit came to as JSON: expected errors, classes, confused pairs, review budget."""
+    """Print an audit's results as JSON: expected errors, classes, confused pairs, review budget."""
     with connect(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}/summary"))
 
 
 @app.command()
 def epochs(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
-    """Print losses and accuracies of every run, epoch by epoch, as JSON."""
+    """Print the losses and accuracies of every run and epoch as JSON."""
     with connect(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}/epochs"))
 
 
 @app.command()
 def metrics(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
-    """Print ROC, PR and precision at k as JSON; needs truth."""
+    """Print ROC, PR and precision at k as JSON; needs attached correct labels."""
     with connect(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}/metrics"))
 
@@ -227,7 +227,7 @@ def download(
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Download the whole ranking."""
+    """Download the complete ranking."""
     with connect(server, key) as client:
         client.download(f"/v1/audits/{audit_id}/ranking{out.suffix}", out)
 

@@ -1,4 +1,4 @@
-"""`limit-audit backup` and `restore`: of the embedded service, or of the one that the settings name."""
+"""`limit-audit backup` and `restore`, for the embedded service or the service named by the settings."""
 
 import os
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from app.infra.settings import PREFIX, get_settings
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
 ]
-Archive = Annotated[Path, typer.Argument(help="the archive", dir_okay=False)]
+Archive = Annotated[Path, typer.Argument(help="the archive file", dir_okay=False)]
 MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)
 class Installation:
-    """What is copied, and where an archive of it is unpacked."""
+    """The database and files to copy, and the folder in which an archive is unpacked."""
 
     database_url: str
     storage_dir: Path | None
@@ -31,46 +31,51 @@ class Installation:
 
 
 def make_backup(file: Archive, *, data_dir: DataDir = DEFAULT_HOME) -> None:
-    """Write database and files into one archive; the service may run meanwhile."""
-    with _report_failures(), _open_installation(data_dir, exists=True) as found:
-        made = backup.make_backup(file, database_url=found.database_url, storage_dir=found.storage_dir)
+    """Write database and files into one archive; the service can keep running."""
+    with _report_failures(), _open_installation(data_dir, exists=True) as source:
+        contents = backup.make_backup(file, database_url=source.database_url, storage_dir=source.storage_dir)
     size = file.stat().st_size / MEBIBYTE
-    say(f"{file} holds the database and {made['files']} files, {size:.1f} MiB")
+    say(f"{file} holds the database and {contents['files']} files, {size:.1f} MiB")
 
 
 def restore_backup(
     file: Archive,
     *,
     data_dir: DataDir = DEFAULT_HOME,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what is there")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace existing data")] = False,
 ) -> None:
-    """Put an archive's database and files in the place of a service that does not run."""
-    with _report_failures(), _open_installation(data_dir, exists=False) as found:
-        held = backup.restore_backup(
+    """Restore database and files from an archive into a service that is not running."""
+    with _report_failures(), _open_installation(data_dir, exists=False) as target:
+        contents = backup.restore_backup(
             file,
-            database_url=found.database_url,
-            storage_dir=found.storage_dir,
-            folder=found.folder,
+            database_url=target.database_url,
+            storage_dir=target.storage_dir,
+            folder=target.folder,
             overwrite=overwrite,
         )
-    say(f"restored the database and {held['files']} files")
+    say(f"restored the database and {contents['files']} files")
 
 
 @contextmanager
 def _open_installation(data_dir: Path, *, exists: bool) -> Iterator[Installation]:
-    """Yield the installation of the settings, else the embedded one: one that exists, or does not run."""
+    """Yield the installation of the settings, or else the embedded one.
+
+    With `exists` the embedded service must exist; without it, it must not be running.
+    """
     if any(name in os.environ for name in (f"{PREFIX}DATABASE_URL", f"{PREFIX}DATABASE_URL_FILE")):
-        chosen = get_settings()
-        if chosen.storage_url:
-            say("the files are in a bucket, which is copied with its own tools: this is the database alone")
-        storage_dir = None if chosen.storage_url else chosen.storage_dir
-        yield Installation(chosen.database_url, storage_dir, chosen.storage_dir)
+        settings = get_settings()
+        if settings.storage_url:
+            say("only the database is copied: the files are in a bucket, copy it with the bucket's own tools")
+        storage_dir = None if settings.storage_url else settings.storage_dir
+        yield Installation(settings.database_url, storage_dir, settings.storage_dir)
         return
     from app.embedded import embedded_postgres  # noqa: PLC0415 - its packages come with limit-audit[local]
 
     data_dir = data_dir.absolute()
     if exists and not (data_dir / embedded_postgres.DATABASE).exists():
-        raise backup.BackupError(f"there is no embedded service in {data_dir}, and no settings name another")
+        raise backup.BackupError(
+            f"there is no embedded service in {data_dir}, and the settings name no other service"
+        )
     data_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as closing:
         try:

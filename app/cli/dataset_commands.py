@@ -1,4 +1,4 @@
-"""`limit-audit dataset ...`."""
+"""`limit-audit dataset ...`: upload and inspect datasets."""
 
 from itertools import islice
 from pathlib import Path
@@ -19,25 +19,25 @@ from app.cli.output import (
 )
 from app.client import Client, Dataset
 
-app = typer.Typer(no_args_is_help=True, help="Upload datasets and look at them.")
+app = typer.Typer(no_args_is_help=True, help="Upload and inspect datasets.")
 DatasetId = Annotated[str, typer.Argument(help="id of the dataset")]
 Uploads = Annotated[
     list[Path],
-    typer.Argument(exists=True, help="an archive, table or array file; several; or a folder"),
+    typer.Argument(exists=True, help="one or more archive, table or array files, or a folder"),
 ]
 SAMPLE_COLUMNS = ("position", "key", "split", "given_label", "true_label")
 COLUMNS = ("id", "name", "status", "format", "sample_count", "has_truth")
 
 
 def upload_and_wait(client: Client, files: list[Path], *, name: str | None, **options: Any) -> Dataset:  # noqa: ANN401
-    """Upload files, or a folder, as one dataset and wait until it is ready, showing both on stderr."""
-    given = {key: value for key, value in options.items() if value is not None}
+    """Upload files or a folder as one dataset and wait until it is ready, with progress bars on stderr."""
+    set_options = {key: value for key, value in options.items() if value is not None}
     with show_progress_bar("upload") as bar:
         dataset = client.upload(
             files,
             name=name,
             on_bytes=lambda sent, total: bar.show(sent / total, f"{total / 1e6:.1f} MB"),
-            **given,
+            **set_options,
         )
     with show_progress_bar("ingest") as bar:
         return dataset.wait(on_answer=lambda answer: show_dataset(bar, answer))
@@ -48,7 +48,7 @@ def upload(
     files: Uploads,
     *,
     name: str | None = None,
-    format: Annotated[str | None, typer.Option(help="one of docs/formats.md; else recognised")] = None,  # noqa: A002
+    format: Annotated[str | None, typer.Option(help="one of docs/formats.md; else detected")] = None,  # noqa: A002
     image_size: Annotated[int | None, typer.Option(min=8, max=512)] = None,
     label_column: str | None = None,
     key_column: str | None = None,
@@ -58,7 +58,7 @@ def upload(
     key: Key = None,
     json: AsJson = False,
 ) -> None:
-    """Upload one dataset and wait until it is ready."""
+    """Upload a dataset and wait until it is ready."""
     with connect(server, key) as client:
         dataset = upload_and_wait(
             client,
@@ -78,23 +78,23 @@ def upload(
 def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List datasets, newest first."""
     with connect(server, key) as client:
-        found = list(client.pages("/v1/datasets"))
-    print_json(found) if json else print_table(found, COLUMNS)
+        datasets = list(client.pages("/v1/datasets"))
+    print_json(datasets) if json else print_table(datasets, COLUMNS)
 
 
 @app.command()
 def show(dataset_id: DatasetId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
-    """Print everything known about a dataset, as JSON."""
+    """Print a dataset with all its fields as JSON."""
     with connect(server, key) as client:
         print_json(client.get(f"/v1/datasets/{dataset_id}"))
 
 
 @app.command()
 def problems(dataset_id: DatasetId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
-    """List what ingestion left out or noticed."""
+    """List the problems that ingestion met: files left out, and warnings."""
     with connect(server, key) as client:
-        found = list(client.pages(f"/v1/datasets/{dataset_id}/problems"))
-    print_json(found) if json else print_table(found, ("key", "code", "detail"))
+        rows = list(client.pages(f"/v1/datasets/{dataset_id}/problems"))
+    print_json(rows) if json else print_table(rows, ("key", "code", "detail"))
 
 
 @app.command()
@@ -107,12 +107,12 @@ def samples(
     key: Key = None,
     json: AsJson = False,
 ) -> None:
-    """List samples in order of position."""
+    """List samples by position."""
     with connect(server, key) as client:
-        asked = {} if label is None else {"given_label": label}
-        pages = client.pages(f"/v1/datasets/{dataset_id}/samples", limit=min(count, 500), **asked)
-        found = list(islice(pages, count))
-    print_json(found) if json else print_table(found, SAMPLE_COLUMNS)
+        filters = {} if label is None else {"given_label": label}
+        pages = client.pages(f"/v1/datasets/{dataset_id}/samples", limit=min(count, 500), **filters)
+        rows = list(islice(pages, count))
+    print_json(rows) if json else print_table(rows, SAMPLE_COLUMNS)
 
 
 @app.command()
@@ -126,13 +126,13 @@ def truth(
     key: Key = None,
     _json: AlwaysJson = True,
 ) -> None:
-    """Attach clean labels."""
+    """Attach the correct labels of the samples."""
     with connect(server, key) as client:
         print_json(client.attach_truth(dataset_id, file))
 
 
 @app.command()
 def delete(dataset_id: DatasetId, *, server: Server = None, key: Key = None) -> None:
-    """Delete a dataset that no audit refers to."""
+    """Delete a dataset that has no audits."""
     with connect(server, key) as client:
         client.delete(f"/v1/datasets/{dataset_id}")

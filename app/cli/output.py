@@ -1,4 +1,4 @@
-"""How commands speak: JSON or a table on stdout, progress on stderr, one exit code per kind of failure."""
+"""Output of commands: JSON or a table on stdout, progress on stderr, one exit code per kind of failure."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from app.client import Client, ClientError, Json, progress_bars
 from app.client.client import DEFAULT_SERVER, KEY_VARIABLE, SERVER_VARIABLE
 
 UNAUTHORISED = 401
-NO_KEY = f"; name a key with --key or {KEY_VARIABLE}"
+NO_KEY = f"; give a key with --key or {KEY_VARIABLE}"
 FAILED, UNREACHABLE = 1, 3
 PIPED_WIDTH = 140
 stdout = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
@@ -28,12 +28,12 @@ Server = Annotated[
 ]
 Key = Annotated[str | None, typer.Option("--key", envvar=KEY_VARIABLE, help="bearer key", show_envvar=True)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
-AlwaysJson = Annotated[bool, typer.Option("--json", help="print JSON, as this command always does")]
+AlwaysJson = Annotated[bool, typer.Option("--json", help="print JSON (this command always does)")]
 
 
 @contextmanager
 def connect(server: str | None, key: str | None) -> Iterator[Client]:
-    """Open a client and turn what goes wrong into a sentence and an exit code."""
+    """Open a client; report failures as a sentence and an exit code."""
     url = server or DEFAULT_SERVER
     with report_failures(url), Client(url, key=key) as client:
         yield client
@@ -41,7 +41,7 @@ def connect(server: str | None, key: str | None) -> Iterator[Client]:
 
 @contextmanager
 def report_failures(url: str) -> Iterator[None]:
-    """End the command with a sentence on stderr when the service refuses or cannot be reached."""
+    """End the command with a sentence on stderr if the service refuses or cannot be reached."""
     try:
         yield
     except ClientError as error:
@@ -65,7 +65,7 @@ def print_json(answer: object) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
-    """Print some fields of answers as a table."""
+    """Print the given columns of answers as a table."""
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(_render_cell(row[column]) for column in columns))
@@ -73,7 +73,7 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) ->
 
 
 def _render_cell(value: object) -> Text:
-    """Return a value as it is: what people have named may look like markup."""
+    """Return a value as plain text: a name that people chose can look like markup."""
     if value is None:
         return Text("")
     return Text(f"{value:.4f}" if isinstance(value, float) else str(value))
@@ -105,10 +105,10 @@ class Bar:
 
 
 def show_dataset(bar: Bar, dataset: Json) -> None:
-    """Show how far ingestion is."""
+    """Show the progress of ingestion."""
     bar.show(*progress_bars.describe_ingestion(dataset))
 
 
 def show_audit(bar: Bar, audit: Json) -> None:
-    """Show how far an audit is."""
+    """Show the progress of an audit."""
     bar.show(*progress_bars.describe_training(audit))

@@ -1,4 +1,4 @@
-"""`limit-audit probe`: the health checks of the containers. Exit code 0: well, 1: not, with the reason."""
+"""`limit-audit probe`: health checks for containers. Exit code 0: healthy; 1: unhealthy, with the reason."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,26 +12,28 @@ from app.client.client import DEFAULT_SERVER
 from app.embedded import health_probes
 from app.infra.settings import get_settings
 
-app = typer.Typer(no_args_is_help=True, help="Ask a part of the service on this host whether it is well.")
+app = typer.Typer(no_args_is_help=True, help="Check the health of a part of the service on this host.")
 
 
 @app.command("api")
 def probe_api(server: Annotated[str, typer.Option(help="URL of the API")] = DEFAULT_SERVER) -> None:
-    """Ask the API and what it stands on."""
+    """Check the API, its database, broker and storage."""
     with _report_failures():
         health_probes.check_api(server)
 
 
 @app.command("workers")
-def probe_workers(count: Annotated[int, typer.Option(min=1, help="how many must answer")] = 1) -> None:
+def probe_workers(
+    count: Annotated[int, typer.Option(min=1, help="number of workers that must answer")] = 1,
+) -> None:
     """Ping the Celery workers of this host."""
     with _report_failures():
         typer.echo("\n".join(health_probes.check_workers(get_settings(), count=count)))
 
 
 @app.command("beat")
-def probe_beat(folder: Annotated[Path, typer.Argument(help="where beat keeps its schedule")]) -> None:
-    """Look whether the periodic tasks are still sent."""
+def probe_beat(folder: Annotated[Path, typer.Argument(help="folder of beat's schedule")]) -> None:
+    """Check that beat still sends the periodic tasks."""
     with _report_failures():
         health_probes.check_beat(folder)
 
@@ -40,5 +42,5 @@ def probe_beat(folder: Annotated[Path, typer.Argument(help="where beat keeps its
 def _report_failures() -> Iterator[None]:
     try:
         yield
-    except health_probes.Unwell as error:
+    except health_probes.Unhealthy as error:
         fail(str(error), code=FAILED, cause=error)

@@ -1,4 +1,4 @@
-"""`limit-audit review ...`: people's verdicts."""
+"""`limit-audit review ...`: save and list reviewers' verdicts."""
 
 import csv
 from pathlib import Path
@@ -9,10 +9,12 @@ import typer
 from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, fail, print_json, print_table
 from app.client import ClientError
 
-app = typer.Typer(no_args_is_help=True, help="Save and list people's verdicts on labels.")
+app = typer.Typer(no_args_is_help=True, help="Save and list reviewers' verdicts on labels.")
 AuditId = Annotated[str, typer.Argument(help="id of the audit whose ranking is reviewed")]
 DatasetId = Annotated[str, typer.Argument(help="id of the dataset")]
-Reviewer = Annotated[str | None, typer.Option(help="who says so; with a key it is the key's name")]
+Reviewer = Annotated[
+    str | None, typer.Option(help="name of the reviewer; with a key, the key's name is used")
+]
 COLUMNS = ("position", "verdict", "label", "reviewer", "reviewed_at")
 VERDICT_COLUMNS = {"position", "verdict"}
 CONFLICTS = 1
@@ -22,8 +24,8 @@ CONFLICTS = 1
 def list_all(dataset_id: DatasetId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List the verdicts on a dataset."""
     with connect(server, key) as client:
-        found = list(client.dataset(dataset_id).reviews())
-    print_json(found) if json else print_table(found, COLUMNS)
+        reviews = list(client.dataset(dataset_id).reviews())
+    print_json(reviews) if json else print_table(reviews, COLUMNS)
 
 
 @app.command()
@@ -31,7 +33,7 @@ def put(
     audit_id: AuditId,
     position: int,
     verdict: Annotated[str, typer.Argument(help="keep, relabel, drop or unsure")],
-    label: Annotated[str | None, typer.Argument(help="the right class, of relabel")] = None,
+    label: Annotated[str | None, typer.Argument(help="the correct class, for relabel")] = None,
     *,
     reviewer: Reviewer = None,
     server: Server = None,
@@ -46,14 +48,15 @@ def put(
 def import_file(
     audit_id: AuditId,
     file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="CSV: position, verdict, and label of relabel")
+        Path,
+        typer.Argument(exists=True, dir_okay=False, help="CSV: position, verdict, and label for relabel"),
     ],
     *,
     reviewer: Reviewer = None,
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Save the verdicts of a table."""
+    """Save the verdicts of a CSV table."""
     with file.open(newline="", encoding="utf-8-sig") as opened:
         table = csv.DictReader(opened)
         if not {*(table.fieldnames or ())} >= VERDICT_COLUMNS:
@@ -66,7 +69,7 @@ def import_file(
 
 @app.command()
 def progress(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
-    """Print how far the review of an audit has come, as JSON."""
+    """Print the progress of an audit's review as JSON."""
     with connect(server, key) as client:
         print_json(client.get_audit(audit_id).review_progress())
 
@@ -94,5 +97,5 @@ def _save(
     typer.echo(f"{len(entries) - len(conflicts)} saved")
     if conflicts:
         listed = "; ".join(conflict["detail"] for conflict in conflicts[:5])
-        sentence = f"{len(conflicts)} not saved, somebody was first: {listed}"
+        sentence = f"{len(conflicts)} not saved, somebody else reviewed them first: {listed}"
         fail(sentence, code=CONFLICTS, cause=ClientError(sentence))

@@ -11,7 +11,7 @@ from app.cli import audit_commands, dataset_commands, export_commands, review_co
 cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Find wrong labels in datasets: upload, audit, read the ranking. High distance = probably wrong.",
+    help="Find wrong labels in datasets: upload, audit, read the ranking (high score: probably wrong).",
 )
 cli.add_typer(audit_commands.app, name="audit")
 cli.add_typer(dataset_commands.app, name="dataset")
@@ -19,7 +19,7 @@ cli.add_typer(review_commands.app, name="review")
 cli.add_typer(export_commands.app, name="export")
 cli.add_typer(webhook_commands.app, name="webhook")
 if find_spec("sqlalchemy") is not None:
-    # Running a service takes the server's packages, which an installation of the client alone lacks.
+    # Running a service needs the server's packages; an installation of only the client lacks them.
     from app.cli import backup_commands, probe_commands, service_commands
 
     cli.command("up")(service_commands.up)
@@ -31,18 +31,18 @@ if find_spec("sqlalchemy") is not None:
     cli.add_typer(probe_commands.app, name="probe")
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001 typer passes an option's value by position
-    if asked:
+def _print_version(is_set: bool) -> None:  # noqa: FBT001 typer passes an option's value by position
+    if is_set:
         typer.echo(f"limit-audit {version('limit-audit')}")
         raise typer.Exit
 
 
 @cli.callback()
-def _options(
+def _add_version_option(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", help="print the version and end", callback=_print_version, is_eager=True),
+        typer.Option("--version", help="print the version and exit", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     pass

@@ -1,4 +1,4 @@
-"""`limit-audit up`, `migrate` and `keys`: running the service."""
+"""`limit-audit up`, `migrate`, `activity` and `keys`: run and administer the service."""
 
 import os
 import shlex
@@ -28,28 +28,30 @@ DataDir = Annotated[
 OPERATOR = "command line"
 AUTHENTICATION = f"{PREFIX}AUTHENTICATION"
 WATCH_SECONDS = 0.5
-app = typer.Typer(no_args_is_help=True, help="Make and revoke bearer keys (needs the service's settings).")
+app = typer.Typer(
+    no_args_is_help=True, help="Create, list and revoke bearer keys (needs the service's settings)."
+)
 
 
 def up(
     *,
     data_dir: DataDir = DEFAULT_HOME,
-    port: Annotated[int, typer.Option(help="0: any free one")] = 8000,
+    port: Annotated[int, typer.Option(help="0: any free port")] = 8000,
     host: Annotated[
         str,
-        typer.Option(help="address to listen on; beyond loopback keys are needed"),
+        typer.Option(help="address to listen on; an address other than loopback requires keys"),
     ] = "127.0.0.1",
 ) -> None:
-    """Run the whole service on this machine until Ctrl-C."""
+    """Run the complete service on this machine until Ctrl-C."""
     from app.embedded.embedded_postgres import StartError  # noqa: PLC0415 - its packages come with limit-audit[local]
     from app.embedded.local_stack import LocalStack  # noqa: PLC0415 - the same
 
     stop_on_termination()
-    asked = {name: value for name, value in os.environ.items() if name == AUTHENTICATION}
+    overrides = {name: value for name, value in os.environ.items() if name == AUTHENTICATION}
     try:
-        with LocalStack(data_dir, port=port, host=host, on_step=say, overrides=asked) as stack:
+        with LocalStack(data_dir, port=port, host=host, on_step=say, overrides=overrides) as stack:
             typer.echo(f"API   {stack.url}\ndata  {stack.data_dir}")
-            if asked:
+            if overrides:
                 typer.echo(f"keys  {_explain_keys(stack.environment)}")
             say("Ctrl-C stops everything")
             while True:
@@ -62,13 +64,13 @@ def up(
 
 
 def _explain_keys(environment: Mapping[str, str]) -> str:
-    needed = (f"{PREFIX}{name}" for name in ("DATABASE_URL", "BROKER_URL", "STORAGE_DIR"))
-    settings = " ".join(f"{name}={shlex.quote(environment[name])}" for name in needed)
+    names = (f"{PREFIX}{name}" for name in ("DATABASE_URL", "BROKER_URL", "STORAGE_DIR"))
+    settings = " ".join(f"{name}={shlex.quote(environment[name])}" for name in names)
     return f"{settings} limit-audit keys create NAME"
 
 
 def migrate() -> None:
-    """Bring the database to the tables of this version."""
+    """Migrate the database to this version's tables."""
     _open_database()
     schema_upgrade.upgrade()
 
@@ -78,15 +80,17 @@ def create_key(
     name: str,
     *,
     scope: Scope = Scope.WRITE,
-    days: Annotated[int | None, typer.Option(min=1, help="until it expires")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="days until the key expires; never if omitted")
+    ] = None,
     workspace: Annotated[
-        str, typer.Option(help="what it opens; made if there is none of this name")
+        str, typer.Option(help="the key's workspace; created if it does not exist")
     ] = "default",
 ) -> None:
-    """Make a key and print it; it is never shown again."""
+    """Create a key and print it; it is never shown again."""
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
     with _open_database().transaction() as session:
-        workspace_id, made = workspace_scope.get_or_create_workspace(session, workspace)
+        workspace_id, is_new = workspace_scope.get_or_create_workspace(session, workspace)
         key, secret = keys.create(
             session, name=name, scope=scope, expires_at=expires_at, workspace_id=workspace_id
         )
@@ -94,27 +98,27 @@ def create_key(
             actor=OPERATOR, action="keys create", objects={"key_id": str(key.id), "name": name}
         )
         activity_log.begin(session, workspace_id, act)
-    if made:
-        say(f"made the workspace {workspace!r}")
+    if is_new:
+        say(f"created the workspace {workspace!r}")
     typer.echo(secret)
 
 
 @app.command("list")
 def list_keys(*, json: AsJson = False) -> None:
-    """List keys; the keys themselves are not stored."""
+    """List keys by name and id; their secrets are not stored."""
     columns = ("id", "name", "scope", "created_at", "expires_at", "revoked_at")
     statement = select(ApiKey, Workspace.name).join(Workspace, Workspace.id == ApiKey.workspace_id)
     with _open_database().transaction() as session:
-        found = [
+        rows = [
             {"workspace": workspace, **{column: _format_value(getattr(key, column)) for column in columns}}
             for key, workspace in session.execute(statement.order_by(ApiKey.id))
         ]
-    print_json(found) if json else print_table(found, ("workspace", *columns))
+    print_json(rows) if json else print_table(rows, ("workspace", *columns))
 
 
 @app.command("revoke")
 def revoke_key(key_id: UUID) -> None:
-    """Make a key useless."""
+    """Revoke a key."""
     try:
         with _open_database().transaction() as session:
             workspace_id = keys.revoke(session, key_id)
@@ -125,24 +129,26 @@ def revoke_key(key_id: UUID) -> None:
 
 
 def list_activity(
-    *, limit: Annotated[int, typer.Option(min=1, max=10_000, help="most rows")] = 50, json: AsJson = False
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="maximum number of rows")] = 50,
+    json: AsJson = False,
 ) -> None:
-    """Show who did what in all workspaces, newest first (needs the service's settings)."""
+    """List who did what in all workspaces, newest first (needs the service's settings)."""
     columns = ("created_at", "actor", "action", "status", "client", "request_id", "objects")
     with _open_database().transaction() as session:
-        found = [
+        rows = [
             {column: _format_value(getattr(row, column)) for column in columns}
             for row in activity_log.list_activities(session, before=None, limit=limit)
         ]
-    print_json(found) if json else print_table(found, columns)
+    print_json(rows) if json else print_table(rows, columns)
 
 
 def _open_database() -> Database:
-    """Return the database of the settings; without settings the command ends with a sentence."""
+    """Return the database of the settings; without settings, end the command with a sentence."""
     try:
         return get_database()
     except ValidationError as error:
-        missing = ", ".join(f"{PREFIX}{str(found['loc'][0]).upper()}" for found in error.errors())
+        missing = ", ".join(f"{PREFIX}{str(entry['loc'][0]).upper()}" for entry in error.errors())
         fail(f"this needs the service's settings in the environment: {missing}", code=FAILED, cause=error)
 
 

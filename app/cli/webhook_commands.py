@@ -1,4 +1,4 @@
-"""`limit-audit webhook ...`: addresses that are told when audits end."""
+"""`limit-audit webhook ...`: addresses that receive a message when an audit ends."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="Have addresses told when audits end.")
+app = typer.Typer(no_args_is_help=True, help="Send messages to addresses when audits end.")
 WebhookId = Annotated[str, typer.Argument(help="id of the webhook")]
 COLUMNS = ("id", "url", "events", "disabled_at")
 DELIVERY_COLUMNS = ("id", "created_at", "event", "status", "attempts", "response_status", "error")
@@ -17,13 +17,13 @@ def create(
     url: str,
     *,
     event: Annotated[
-        list[str] | None, typer.Option(help="audit.succeeded, audit.failed, audit.cancelled; else all")
+        list[str] | None, typer.Option(help="audit.succeeded, audit.failed, audit.cancelled; all if omitted")
     ] = None,
     server: Server = None,
     key: Key = None,
     _json: AlwaysJson = True,
 ) -> None:
-    """Make a webhook and print it with its secret, which is never shown again."""
+    """Create a webhook and print it with its secret; the secret is never shown again."""
     with connect(server, key) as client:
         print_json(client.post("/v1/webhooks", {"url": url, **({"events": event} if event else {})}))
 
@@ -32,15 +32,15 @@ def create(
 def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List webhooks."""
     with connect(server, key) as client:
-        found = client.get("/v1/webhooks")
-    print_json(found) if json else print_table(found, COLUMNS)
+        webhooks = client.get("/v1/webhooks")
+    print_json(webhooks) if json else print_table(webhooks, COLUMNS)
 
 
 @app.command("test")
 def send_test(
     webhook_id: WebhookId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True
 ) -> None:
-    """Send a test message; `deliveries` shows what becomes of it."""
+    """Send a test message; `deliveries` shows whether it arrived."""
     with connect(server, key) as client:
         print_json(client.post(f"/v1/webhooks/{webhook_id}/test"))
 
@@ -51,8 +51,8 @@ def deliveries(
 ) -> None:
     """List a webhook's messages, newest first."""
     with connect(server, key) as client:
-        found = list(client.pages(f"/v1/webhooks/{webhook_id}/deliveries"))
-    print_json(found) if json else print_table(found, DELIVERY_COLUMNS)
+        rows = list(client.pages(f"/v1/webhooks/{webhook_id}/deliveries"))
+    print_json(rows) if json else print_table(rows, DELIVERY_COLUMNS)
 
 
 @app.command()

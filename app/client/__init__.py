@@ -1,8 +1,8 @@
-"""The Python client: typed, and without any of the server's packages.
+"""The typed Python client. It needs none of the server's packages.
 
 from app.client import Client
 
-client = Client()                      # LIMIT_AUDIT_SERVER and LIMIT_AUDIT_KEY, else this machine
+client = Client()                      # LIMIT_AUDIT_SERVER and LIMIT_AUDIT_KEY, or this machine
 dataset = client.upload("photos/")     # a file, several files, a folder, or arrays with labels
 audit = client.audit(dataset, seed=1)
 audit.wait()                           # with a progress bar

@@ -1,4 +1,4 @@
-"""The shapes of answers, for type checkers. At run time they are the service's plain JSON objects."""
+"""Types of the service's answers, for type checkers. At run time the answers are plain JSON objects."""
 
 from collections.abc import Callable
 from typing import Any, TypedDict
@@ -7,20 +7,20 @@ from models.catalogue.score_columns import ScoreFigures
 
 Json = dict[str, Any]
 OnBytes = Callable[[int, int], None]
-"""Called with the bytes sent so far and all bytes."""
+"""Called with the number of bytes sent so far and the total."""
 OnAnswer = Callable[[Json], None]
-"""Called with every answer while waiting."""
+"""Called with every answer during a wait."""
 
 
 class Failure(TypedDict):
-    """Why something ended."""
+    """Why a dataset was rejected or an audit failed."""
 
     code: str
     detail: str
 
 
 class DatasetAnswer(TypedDict):
-    """A dataset and what was recognised in it."""
+    """A dataset, with the format, classes and shape that were detected."""
 
     id: str
     name: str
@@ -41,7 +41,7 @@ class DatasetAnswer(TypedDict):
 
 
 class AuditAnswer(TypedDict):
-    """An audit, its progress and, once it has succeeded, what it came to."""
+    """An audit, its progress and, after it has succeeded, its results."""
 
     id: str
     dataset_id: str
@@ -63,14 +63,14 @@ class AuditAnswer(TypedDict):
 
 
 class Suggestion(TypedDict):
-    """A label and how sure the predictor is of it."""
+    """A suggested label and its probability by the predictor."""
 
     label: str
     probability: float
 
 
 class Suspect(ScoreFigures):
-    """One sample of the ranking. High score = the label is probably wrong; rank 1 is the worst."""
+    """One sample of the ranking. High score: the label is probably wrong; rank 1 is the worst."""
 
     position: int
     key: str

@@ -1,4 +1,4 @@
-"""The door to the client."""
+"""The client's main class."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ SERVER_VARIABLE, KEY_VARIABLE = "LIMIT_AUDIT_SERVER", "LIMIT_AUDIT_KEY"
 
 
 class Client(Service):
-    """Talks to one service; without arguments to the one that the environment names, else this machine's."""
+    """Connects to one service: by default to the environment's, or else to the one on this machine."""
 
     def __init__(self, url: str | None = None, *, key: str | None = None, patience: float = 60) -> None:
         super().__init__(
@@ -38,17 +38,17 @@ class Client(Service):
         """Upload a file, several files, a folder, or an array with its labels, as one dataset.
 
         Args:
-            source: an archive, table or array file; several; a folder of class folders; or an array
-                [N, H, W], [N, H, W, C] of pictures or [N, D] of features.
-            labels: the given labels of an array, text or integers.
-            name: of the dataset; else the file's or folder's.
-            arrays: more about an array, by name: `ids`, `y_true`, `split`, `class_names`, `feature_names`.
-            progress: whether to show a bar, on a terminal or in a notebook.
-            on_bytes: called with the bytes sent and all bytes, instead of the bar.
-            **options: those of a dataset request: format, image_size, label_column, ...
+            source: an archive, table or array file; a list of such files; a folder of class folders; or an
+                array [N, H, W] or [N, H, W, C] of images, or [N, D] of features.
+            labels: the given labels of an array, as text or integers.
+            name: name of the dataset; by default that of the file or folder.
+            arrays: further arrays by name: `ids`, `y_true`, `split`, `class_names`, `feature_names`.
+            progress: whether to show a progress bar, on a terminal or in a notebook.
+            on_bytes: called with the bytes sent and the total, instead of the progress bar.
+            **options: fields of a dataset request: format, image_size, label_column, ...
 
         Returns:
-            the dataset as it starts to be read; `wait()` until it is ready.
+            the dataset while the service still reads it; call `wait()` until it is ready.
 
         Raises:
             ClientError: there is nothing to upload, or the service refused it.
@@ -56,29 +56,34 @@ class Client(Service):
         """
         extra = {**(arrays or {}), **({} if labels is None else {"y": labels})}
         with (
-            prepare_files(source, extra) as (found, files),
-            show_text_bar("upload", wanted=progress and on_bytes is None) as bar,
+            prepare_files(source, extra) as (default_name, files),
+            show_text_bar("upload", enabled=progress and on_bytes is None) as bar,
         ):
             show = on_bytes or (lambda sent, total: bar.show(sent / total, f"{total / 1e6:.1f} MB"))
-            return Dataset(self, self.create_dataset(files, name=name or found, on_bytes=show, **options))
+            return Dataset(
+                self, self.create_dataset(files, name=name or default_name, on_bytes=show, **options)
+            )
 
     def audit(self, dataset: Dataset | str, *, name: str | None = None, **configuration: object) -> Audit:
-        """Start an audit of a dataset, or of its id, once it is ready; what is left out is chosen."""
-        found = self.dataset(dataset) if isinstance(dataset, str) else dataset
-        return found.audit(name=name, **configuration)
+        """Start an audit of a dataset, given as an object or an id, after waiting until it is ready.
+
+        The service chooses every field that the configuration omits.
+        """
+        handle = self.dataset(dataset) if isinstance(dataset, str) else dataset
+        return handle.audit(name=name, **configuration)
 
     def dataset(self, dataset_id: str) -> Dataset:
-        """Return a dataset by its id."""
+        """Return the dataset with this id."""
         return Dataset(self, self.get(f"/v1/datasets/{dataset_id}"))
 
     def datasets(self) -> Iterator[Dataset]:
-        """Iterate over the datasets, newest first."""
+        """Iterate over all datasets, newest first."""
         return (Dataset(self, answer) for answer in self.pages("/v1/datasets", limit=PAGE))
 
     def get_audit(self, audit_id: str) -> Audit:
-        """Return an audit by its id."""
+        """Return the audit with this id."""
         return Audit(self, self.get(f"/v1/audits/{audit_id}"))
 
     def audits(self, **filters: object) -> Iterator[Audit]:
-        """Iterate over audits, newest first; `dataset_id` picks those of one dataset."""
+        """Iterate over audits, newest first; `dataset_id` selects the audits of one dataset."""
         return (Audit(self, answer) for answer in self.pages("/v1/audits", limit=PAGE, **filters))

@@ -1,4 +1,4 @@
-"""HTTP to one service: JSON in and out, files streamed, what fails for a moment tried again."""
+"""HTTP to one service: JSON in and out, streamed files, retries of short failures."""
 
 import re
 import time
@@ -16,21 +16,21 @@ from app.client.client_errors import ClientError
 READ_BYTES = 1 << 20
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 TIMEOUT = httpx.Timeout(30, read=600)
-AGAIN = frozenset({429, 502, 503, 504})
+RETRY_STATUSES = frozenset({429, 502, 503, 504})
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 8.0
 FILE_NAME = re.compile(r'filename="([^"\\/]+)"')
 Content = Callable[[], Iterator[bytes]]
 
 
 class Connection:
-    """Talks to one service; `patience` is how many seconds an interruption may last."""
+    """An HTTP connection to one service; `patience` is the longest interruption it tolerates, in seconds."""
 
     def __init__(self, url: str, *, key: str | None = None, patience: float = 60) -> None:
         self.url, self.patience = url, patience
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        # A proxy of the environment is for the world outside, not for this machine.
-        is_here = httpx.URL(url).host in LOOPBACK
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=not is_here)
+        # The environment's proxy is for other hosts, not for this machine.
+        is_loopback = httpx.URL(url).host in LOOPBACK
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=not is_loopback)
         self._was_reached = False
 
     def __enter__(self) -> Self:
@@ -59,7 +59,7 @@ class Connection:
         self.request("DELETE", path)
 
     def put(self, path: str, content: Content, *, size: int, params: Json | None = None) -> Json:
-        """PUT a body of known size, return the JSON answer; `content` may be asked for again."""
+        """PUT a body of known size, return the JSON answer; a retry calls `content` again."""
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
         answer: Json = self.request("PUT", path, content=content, headers=headers, params=params).json()
         return answer
@@ -75,7 +75,7 @@ class Connection:
                 return
 
     def download(self, path: str, target: Path, **params: Any) -> Path:  # noqa: ANN401 - query values
-        """Stream a file to disk, into a folder under the service's name for it; it appears whole or not."""
+        """Stream a file to disk; it appears only when complete. In a folder the service chooses its name."""
         with self._http.stream("GET", path, params=params) as response:
             if response.is_error:
                 response.read()
@@ -92,7 +92,7 @@ class Connection:
         return final
 
     def image(self, url: str, *, variant: Literal["pack", "original"] = "pack") -> bytes:
-        """Return a sample's picture: the pixels trained on, or the file as it was uploaded."""
+        """Return a sample's image: the training pixels (`pack`) or the uploaded file (`original`)."""
         return self.request("GET", url, params={"variant": variant}).content
 
     def request(
@@ -104,27 +104,27 @@ class Connection:
         repeat: bool = True,
         **options: Any,  # noqa: ANN401
     ) -> httpx.Response:
-        """Send a request, again where the service is away for a moment, and return its success.
+        """Send a request, retry while the service is briefly unavailable, and return the successful response.
 
         Raises:
             ClientError: the service refused.
-            httpx.TransportError: it could not be reached, for longer than our patience where it once was.
+            httpx.TransportError: the service was never reached, or is unreachable for longer than `patience`.
 
         """
         if method == "POST":
-            # By this key the service knows a repetition and does not do it twice.
+            # By this key the service recognises a repeated request and does not execute it twice.
             options["headers"] = {"Idempotency-Key": uuid4().hex, **options.get("headers", {})}
-        ends, pause = time.monotonic() + self.patience, FIRST_PAUSE_SECONDS
+        deadline, pause = time.monotonic() + self.patience, FIRST_PAUSE_SECONDS
         while True:
             try:
                 response = self._http.request(method, path, content=content and content(), **options)
             except httpx.TransportError:
-                # A service that was never reached is none, and not away for a moment.
-                if not repeat or not self._was_reached or time.monotonic() > ends:
+                # A service that was never reached is absent, not briefly unavailable: no retry.
+                if not repeat or not self._was_reached or time.monotonic() > deadline:
                     raise
             else:
                 self._was_reached = True
-                if not repeat or response.status_code not in AGAIN or time.monotonic() > ends:
+                if not repeat or response.status_code not in RETRY_STATUSES or time.monotonic() > deadline:
                     return check_response(response)
                 pause = max(pause, _read_retry_after(response.headers))
             time.sleep(pause)
@@ -132,21 +132,21 @@ class Connection:
 
 
 def _choose_file_name(response: httpx.Response, path: str) -> str:
-    """Return the name that the service gives a file, never one that leads out of a folder."""
-    found = FILE_NAME.search(response.headers.get("content-disposition", ""))
-    return (found[1] if found else path).rpartition("/")[2] or "download"
+    """Return the service's name for a file, without any folder."""
+    match = FILE_NAME.search(response.headers.get("content-disposition", ""))
+    return (match[1] if match else path).rpartition("/")[2] or "download"
 
 
 def _read_retry_after(headers: Mapping[str, str]) -> float:
-    asked = headers.get("retry-after", "")
-    return min(float(asked), LONGEST_PAUSE_SECONDS) if asked.isdecimal() else 0.0
+    seconds = headers.get("retry-after", "")
+    return min(float(seconds), LONGEST_PAUSE_SECONDS) if seconds.isdecimal() else 0.0
 
 
 def check_response(response: httpx.Response) -> httpx.Response:
-    """Return a successful response.
+    """Return the response if it is a success.
 
     Raises:
-        ClientError: it is none.
+        ClientError: the response is an error.
 
     """
     if not response.is_success:

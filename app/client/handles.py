@@ -1,4 +1,4 @@
-"""Datasets and audits as objects that know their service."""
+"""Datasets and audits as objects with methods that call their service."""
 
 import base64
 import html
@@ -16,11 +16,11 @@ from app.exports.registry import EXPORTS, Scope
 
 PAGE = 500
 Verdict = Literal["keep", "relabel", "drop", "unsure"]
-SHOWN_IN_NOTEBOOKS = 24
+NOTEBOOK_SUSPECTS = 24
 
 
 class Handle:
-    """An object of the service, as it was last answered."""
+    """An object of the service, with its last answer."""
 
     def __init__(self, service: Service, answer: Json) -> None:
         self._service, self.document = service, answer
@@ -41,7 +41,7 @@ class Handle:
 
     @property
     def status(self) -> str:
-        """Return the status as it was last answered; `refresh` asks anew."""
+        """Return the status of the last answer; `refresh` fetches the current one."""
         return str(self.document["status"])
 
     def _export(self, scope: Scope, name: str, target: str | Path, params: Json) -> Path:
@@ -63,7 +63,7 @@ class Dataset(Handle):
         return cast("DatasetAnswer", self.document)
 
     def refresh(self) -> Self:
-        """Ask the service anew."""
+        """Fetch the current state from the service."""
         self.document = self._service.get(f"/v1/datasets/{self.id}")
         return self
 
@@ -73,52 +73,52 @@ class Dataset(Handle):
         """Wait until the dataset is ready.
 
         Raises:
-            ClientError: it was rejected.
-            TimeoutError: not within so many seconds.
+            ClientError: the dataset was rejected.
+            TimeoutError: the dataset was not ready within `timeout` seconds.
 
         """
-        with show_text_bar("ingest", wanted=progress and on_answer is None) as bar:
+        with show_text_bar("ingest", enabled=progress and on_answer is None) as bar:
             show = on_answer or (lambda answer: bar.show(*describe_ingestion(answer)))
             self.document = self._service.wait_for_dataset(self.id, on_answer=show, timeout=timeout)
         return self
 
     def problems(self) -> Iterator[Json]:
-        """Iterate over what ingestion left out or noticed."""
+        """Iterate over the problems that ingestion met: files left out, and warnings."""
         return self._service.pages(f"/v1/datasets/{self.id}/problems", limit=PAGE)
 
     def attach_truth(self, file: str | Path) -> Json:
-        """Attach clean labels: a CSV with `true_label` and `key` or `position`."""
+        """Attach the correct labels: a CSV with `true_label` and `key` or `position`."""
         return self._service.attach_truth(self.id, Path(file))
 
     def reviews(self, *, verdict: Verdict | None = None) -> Iterator[Json]:
-        """Iterate over people's verdicts in order of position."""
-        asked = {} if verdict is None else {"verdict": verdict}
-        return self._service.pages(f"/v1/datasets/{self.id}/reviews", limit=PAGE, **asked)
+        """Iterate over the reviewers' verdicts by position."""
+        filters = {} if verdict is None else {"verdict": verdict}
+        return self._service.pages(f"/v1/datasets/{self.id}/reviews", limit=PAGE, **filters)
 
     def export(self, what: str, target: str | Path = ".", **params: object) -> Path:
-        """Download an export of the reviewed dataset, to a file or into a folder.
+        """Download an export of the reviewed dataset to a file or into a folder.
 
         Args:
             what: a name in `app.exports.registry`: `labels.csv`, `drops.csv`, or `dataset`, the cleaned
                 dataset in the format of its upload.
-            target: a file, or a folder in which it gets the service's name for it.
-            **params: the export's parameters: `audit_id` and `issues` (keep, relabel or drop what that audit
-                flags and nobody has reviewed); for `dataset` also `format="npz"`.
+            target: a file, or a folder in which the service chooses the file name.
+            **params: the export's parameters: `audit_id` and `issues` (keep, relabel or drop the samples
+                that this audit flags and nobody has reviewed); for `dataset` also `format="npz"`.
 
         Raises:
-            ClientError: there is no export of this name, or the service refused it.
+            ClientError: there is no export of this name, or the service refused the request.
 
         """
         return self._export("dataset", what, target, params)
 
     def audit(self, *, name: str | None = None, **configuration: object) -> "Audit":
-        """Start an audit, once the dataset is ready; what is left out is chosen by the service."""
+        """Wait until the dataset is ready, then start an audit; the service chooses omitted fields."""
         if self.status != "ready":
             self.wait()
         return Audit(self._service, self._service.start_audit(self.id, name=name, **configuration))
 
     def delete(self) -> None:
-        """Delete the dataset; its audits must have gone before."""
+        """Delete the dataset; delete its audits first."""
         self._service.delete(f"/v1/datasets/{self.id}")
 
 
@@ -135,18 +135,18 @@ class Audit(Handle):
 
     @property
     def summary(self) -> Json:
-        """Return the figures that need no truth.
+        """Return the results that need no correct labels.
 
         Raises:
             ClientError: the audit has not succeeded.
 
         """
         if self.document["summary"] is None:
-            raise ClientError(f"a summary needs an audit that has succeeded, this one is {self.status}")
+            raise ClientError(f"a summary needs an audit that has succeeded; this audit is {self.status}")
         return dict(self.document["summary"])
 
     def refresh(self) -> Self:
-        """Ask the service anew."""
+        """Fetch the current state from the service."""
         self.document = self._service.get(f"/v1/audits/{self.id}")
         return self
 
@@ -156,55 +156,55 @@ class Audit(Handle):
         """Wait until the audit has succeeded.
 
         Raises:
-            ClientError: it failed or was cancelled.
-            TimeoutError: not within so many seconds; it goes on all the same.
+            ClientError: the audit failed or was cancelled.
+            TimeoutError: the audit did not end within `timeout` seconds; it continues to run.
 
         """
-        with show_text_bar("audit", wanted=progress and on_answer is None) as bar:
+        with show_text_bar("audit", enabled=progress and on_answer is None) as bar:
             show = on_answer or (lambda answer: bar.show(*describe_training(answer)))
             self.document = self._service.wait_for_audit(self.id, on_answer=show, timeout=timeout)
         return self
 
     def suspects(self, **filters: object) -> "Suspects":
-        """Return the ranking, the most suspicious first; while the audit trains, its provisional head.
+        """Return the ranking, the most suspicious first; during training, the top of the provisional ranking.
 
-        Filters are those of the API: given_label, suggested_label, min_distance, max_distance, ...
+        The filters are those of the API: given_label, suggested_label, min_distance, max_distance, ...
         """
         return Suspects(self._service, self.id, filters)
 
     def metrics(self) -> Json:
-        """Return ROC, PR and precision at k; needs truth."""
+        """Return ROC, PR and precision at k; needs attached correct labels."""
         return dict(self._service.get(f"/v1/audits/{self.id}/metrics"))
 
     def epochs(self) -> list[Json]:
-        """Return losses and accuracies of every run."""
+        """Return the losses and accuracies of every run and epoch."""
         return list(self._service.get(f"/v1/audits/{self.id}/epochs"))
 
     def download(self, target: str | Path) -> Path:
-        """Download the whole ranking to a .csv or .parquet file."""
+        """Download the complete ranking to a .csv or .parquet file."""
         path = Path(target)
         return self._service.download(f"/v1/audits/{self.id}/ranking{path.suffix}", path)
 
     def export(self, what: str, target: str | Path = ".", **params: object) -> Path:
-        """Download an export of the audit, to a file or into a folder.
+        """Download an export of the audit to a file or into a folder.
 
         Args:
             what: a name in `app.exports.registry`: `report.html`, `cleanlab.npz`, ...
-            target: a file, or a folder in which it gets the service's name for it.
+            target: a file, or a folder in which the service chooses the file name.
             **params: the export's parameters.
 
         Raises:
-            ClientError: there is no export of this name, or the service refused it.
+            ClientError: there is no export of this name, or the service refused the request.
 
         """
         return self._export("audit", what, target, params)
 
     def review(self, verdicts: Sequence[Json], *, reviewer: str | None = None) -> list[Json]:
-        """Save verdicts: objects with position, verdict (keep, relabel, drop, unsure) and label of relabel.
+        """Save verdicts: objects with position, verdict (keep, relabel, drop, unsure) and label for relabel.
 
         Returns:
-            those that were not saved, because somebody has reviewed the sample meanwhile; to overrule a
-            verdict, name its `version`.
+            the verdicts that were not saved because somebody else reviewed the sample first; to overrule
+            a verdict, send its `version`.
 
         """
         conflicts: list[Json] = []
@@ -216,7 +216,7 @@ class Audit(Handle):
         return conflicts
 
     def review_progress(self) -> Json:
-        """Return how far the review has come, and whether going on is worth it."""
+        """Return the progress of the review, and whether more reviewing is worth it."""
         return dict(self._service.get(f"/v1/audits/{self.id}/review-progress"))
 
     def cancel(self) -> Self:
@@ -225,63 +225,63 @@ class Audit(Handle):
         return self
 
     def delete(self) -> None:
-        """Delete the audit, which must have ended."""
+        """Delete the audit; it must have ended."""
         self._service.delete(f"/v1/audits/{self.id}")
 
 
 class Suspects:
-    """A ranking, read page by page as it is iterated over."""
+    """A ranking, read page by page during iteration."""
 
     def __init__(self, service: Service, audit_id: str, filters: Json) -> None:
         self._service, self._audit_id, self._filters = service, audit_id, filters
 
     def __iter__(self) -> Iterator[Suspect]:
-        """Iterate over all, the most suspicious first."""
+        """Iterate over all suspects, the most suspicious first."""
         return self._read(PAGE)
 
     def first(self, count: int) -> list[Suspect]:
-        """Return the most suspicious few."""
+        """Return the `count` most suspicious samples."""
         return list(islice(self._read(min(count, PAGE)), count))
 
-    def frame(self, count: int | None = None) -> Any:  # noqa: ANN401 - pandas is the caller's own
-        """Return the first so many, or all, as a pandas DataFrame."""
-        import pandas as pd  # noqa: PLC0415 - only who asks for a frame needs it
+    def frame(self, count: int | None = None) -> Any:  # noqa: ANN401 - the caller installs pandas
+        """Return the first `count` suspects, or all, as a pandas DataFrame."""
+        import pandas as pd  # noqa: PLC0415 - only this method needs it
 
         rows = list(self) if count is None else self.first(count)
         return pd.DataFrame(rows).drop(columns="suggestions", errors="ignore")
 
     def image(self, suspect: Suspect) -> bytes:
-        """Return a suspect's picture as PNG.
+        """Return a suspect's image as PNG.
 
         Raises:
-            ClientError: it is a row of features.
+            ClientError: the sample has no image.
 
         """
         if suspect["image_url"] is None:
-            raise ClientError("a row of features has no picture")
+            raise ClientError("this sample has no image")
         return self._service.image(suspect["image_url"])
 
     def _read(self, page: int) -> Iterator[Suspect]:
-        found = self._service.suspects(self._audit_id, **{"limit": page, **self._filters})
-        return cast("Iterator[Suspect]", found)
+        rows = self._service.suspects(self._audit_id, **{"limit": page, **self._filters})
+        return cast("Iterator[Suspect]", rows)
 
     def _repr_html_(self) -> str:
-        """Show the most suspicious in a notebook, with their pictures."""
+        """Show the most suspicious samples with their images in a notebook."""
         text = io.StringIO()
         text.write('<div style="display:flex;flex-wrap:wrap;gap:8px">')
-        for suspect in self.first(SHOWN_IN_NOTEBOOKS):
-            picture = "" if suspect["image_url"] is None else _picture(self.image(suspect))
+        for suspect in self.first(NOTEBOOK_SUSPECTS):
+            image = "" if suspect["image_url"] is None else _render_image(self.image(suspect))
             labels = html.escape(f"{suspect['given_label']} → {suspect['suggested_label']}")
             title = html.escape(f"{suspect['rank']}: {suspect['key']}", quote=True)
             text.write(
-                f'<figure style="margin:0;text-align:center" title="{title}">{picture}'
+                f'<figure style="margin:0;text-align:center" title="{title}">{image}'
                 f"<figcaption>{labels}</figcaption></figure>"
             )
         text.write("</div>")
         return text.getvalue()
 
 
-def _picture(png: bytes) -> str:
+def _render_image(png: bytes) -> str:
     data = base64.b64encode(png).decode()
     style = "height:72px;image-rendering:pixelated"
     return f'<img style="{style}" alt="" src="data:image/png;base64,{data}">'

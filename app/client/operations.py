@@ -1,4 +1,4 @@
-"""The service's operations by id, as JSON; the handles are built on them."""
+"""The service's operations by id, with JSON answers; the handles call them."""
 
 import time
 from collections.abc import Iterator
@@ -13,27 +13,27 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
 
 
 class Service(Connection):
-    """One service, addressed by ids."""
+    """One service; its objects are named by id."""
 
     def create_dataset(self, files: list[Path], *, name: str, on_bytes: OnBytes, **options: object) -> Json:
-        """Create a dataset from files and return it as it starts to be read."""
+        """Create a dataset from files and return it while the service still reads it."""
         dataset = self.post("/v1/datasets", {"name": name, **options})
         path = f"/v1/datasets/{dataset['id']}"
-        total, before = sum(file.stat().st_size for file in files), 0
+        total, done = sum(file.stat().st_size for file in files), 0
         for file in files:
             send_resumably(
                 self,
                 f"{path}/uploads",
                 file,
                 is_last=file is files[-1],
-                on_sent=lambda sent, before=before: on_bytes(before + sent, total),  # type: ignore[misc]
+                on_sent=lambda sent, done=done: on_bytes(done + sent, total),  # type: ignore[misc]
             )
-            before += file.stat().st_size
+            done += file.stat().st_size
         answer: Json = self.get(path)
         return answer
 
     def attach_truth(self, dataset_id: str, file: Path) -> Json:
-        """Attach clean labels: a CSV with `true_label` and `key` or `position`."""
+        """Attach the correct labels: a CSV with `true_label` and `key` or `position`."""
         return self.put(f"/v1/datasets/{dataset_id}/truth", _stream_file(file), size=file.stat().st_size)
 
     def wait_for_dataset(
@@ -42,14 +42,14 @@ class Service(Connection):
         """Wait until a dataset is ready.
 
         Raises:
-            ClientError: it was rejected.
-            TimeoutError: not within so many seconds.
+            ClientError: the dataset was rejected.
+            TimeoutError: the dataset was not ready within `timeout` seconds.
 
         """
         return self._wait(f"/v1/datasets/{dataset_id}", {"ready"}, {"rejected"}, on_answer, timeout)
 
     def start_audit(self, dataset_id: str, *, name: str | None = None, **configuration: object) -> Json:
-        """Start an audit; what is left out of the configuration is chosen by the service."""
+        """Start an audit; the service chooses the fields that the configuration omits."""
         body = {"dataset_id": dataset_id, "name": name, "configuration": configuration}
         return self.post("/v1/audits", body)
 
@@ -59,8 +59,8 @@ class Service(Connection):
         """Wait until an audit has succeeded.
 
         Raises:
-            ClientError: it failed or was cancelled.
-            TimeoutError: not within so many seconds.
+            ClientError: the audit failed or was cancelled.
+            TimeoutError: the audit did not end within `timeout` seconds.
 
         """
         return self._wait(
@@ -72,27 +72,27 @@ class Service(Connection):
         return self.pages(f"/v1/audits/{audit_id}/suspects", **filters)
 
     def _wait(
-        self, path: str, good: set[str], bad: set[str], on_answer: OnAnswer, timeout: float | None
+        self, path: str, successes: set[str], failures: set[str], on_answer: OnAnswer, timeout: float | None
     ) -> Json:
-        pause, began = FIRST_PAUSE_SECONDS, time.monotonic()
+        pause, start = FIRST_PAUSE_SECONDS, time.monotonic()
         while True:
             answer: Json = self.get(path)
             on_answer(answer)
-            if answer["status"] in good:
+            if answer["status"] in successes:
                 return answer
-            if answer["status"] in bad:
+            if answer["status"] in failures:
                 error = answer["error"] or {"detail": "by request"}
                 raise ClientError(f"{answer['status']}: {error['detail']}", document=answer)
-            if timeout is not None and time.monotonic() - began > timeout:
+            if timeout is not None and time.monotonic() - start > timeout:
                 raise TimeoutError(f"still {answer['status']} after {timeout:g} seconds")
             time.sleep(pause)
             pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
 
 
 def _stream_file(file: Path) -> Content:
-    def blocks() -> Iterator[bytes]:
+    def read_blocks() -> Iterator[bytes]:
         with file.open("rb") as opened:
             while block := opened.read(READ_BYTES):
                 yield block
 
-    return blocks
+    return read_blocks

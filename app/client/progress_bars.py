@@ -1,4 +1,4 @@
-"""A progress bar of plain text, on a terminal and in a notebook; elsewhere it stays silent."""
+"""A plain-text progress bar for terminals and notebooks; silent elsewhere."""
 
 import sys
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ WIDTH = 30
 
 
 class TextBar:
-    """One line that is written over and over."""
+    """One line of text that is rewritten in place."""
 
     def __init__(self, title: str, *, is_shown: bool) -> None:
         self._title, self._is_shown, self._longest = title, is_shown, 0
 
     def show(self, share: float, note: str = "") -> None:
-        """Draw the share done, in [0, 1]."""
+        """Draw the completed share, in [0, 1]."""
         if not self._is_shown:
             return
         filled = round(min(max(share, 0.0), 1.0) * WIDTH)
@@ -26,16 +26,16 @@ class TextBar:
         sys.stdout.flush()
 
     def end(self) -> None:
-        """Leave the line."""
+        """End the line."""
         if self._longest:
             sys.stdout.write("\n")
 
 
 @contextmanager
-def show_text_bar(title: str, *, wanted: bool) -> Iterator[TextBar]:
-    """Show a bar while the block runs, where somebody can see it."""
-    is_seen = sys.stdout.isatty() or "ipykernel" in sys.modules
-    bar = TextBar(title, is_shown=wanted and is_seen)
+def show_text_bar(title: str, *, enabled: bool) -> Iterator[TextBar]:
+    """Show a bar while the block runs, on a terminal or in a notebook."""
+    is_visible = sys.stdout.isatty() or "ipykernel" in sys.modules
+    bar = TextBar(title, is_shown=enabled and is_visible)
     try:
         yield bar
     finally:
@@ -43,7 +43,7 @@ def show_text_bar(title: str, *, wanted: bool) -> Iterator[TextBar]:
 
 
 def describe_ingestion(dataset: Json) -> tuple[float, str]:
-    """Return how much of a dataset is read, and a note."""
+    """Return the share of a dataset that is ingested, and a note."""
     if dataset["status"] == "ready":
         return 1.0, f"{dataset['sample_count']} samples, {len(dataset['class_names'])} classes"
     progress = dataset["progress"] or {}
@@ -52,13 +52,13 @@ def describe_ingestion(dataset: Json) -> tuple[float, str]:
 
 
 def describe_training(audit: Json) -> tuple[float, str]:
-    """Return how much of an audit is done, and a note."""
+    """Return the completed share of an audit, and a note."""
     run = next((run for run in audit["runs"] if run["status"] == "running"), None)
-    held_up = next((run["waiting"]["detail"] for run in audit["runs"] if run.get("waiting")), None)
-    note = held_up or audit["status"]
+    waiting = next((run["waiting"]["detail"] for run in audit["runs"] if run.get("waiting")), None)
+    note = waiting or audit["status"]
     if run and run["progress"]:
-        at = run["progress"]
-        note = f"{at['stage']}, epoch {at['epoch']}/{at['epochs']}"
-        if at["samples_per_second"]:
-            note += f", {at['samples_per_second']:,.0f} samples/s, {at['eta_seconds']:.0f} s left"
+        progress = run["progress"]
+        note = f"{progress['stage']}, epoch {progress['epoch']}/{progress['epochs']}"
+        if progress["samples_per_second"]:
+            note += f", {progress['samples_per_second']:,.0f} samples/s, {progress['eta_seconds']:.0f} s left"
     return audit["fraction"], note

@@ -1,4 +1,4 @@
-"""What people have, as files that can be uploaded: files, a folder, or arrays with their labels."""
+"""Turns files, a folder, or arrays with labels into files to upload."""
 
 import os
 import tempfile
@@ -17,10 +17,10 @@ Source = PathLike | Sequence[PathLike] | Any
 
 @contextmanager
 def prepare_files(source: Source, arrays: Mapping[str, object]) -> Iterator[tuple[str, list[Path]]]:
-    """Yield a name and the files to upload; what has to be made lies in a temporary folder meanwhile.
+    """Yield a name and the files to upload; generated files are in a temporary folder while the block runs.
 
     Raises:
-        ClientError: there is nothing to upload, or two files have one name.
+        ClientError: there is nothing to upload, or two files have the same name.
 
     """
     with tempfile.TemporaryDirectory(prefix="limit-audit-") as folder:
@@ -28,7 +28,9 @@ def prepare_files(source: Source, arrays: Mapping[str, object]) -> Iterator[tupl
             yield "arrays", [_save_arrays(source, arrays, Path(folder) / "arrays.npz")]
             return
         if arrays:
-            raise ClientError(f"{', '.join(arrays)} go with an array of pictures or features, not with files")
+            raise ClientError(
+                f"{', '.join(arrays)} can only be sent with an array of images or features, not with files"
+            )
         paths = [Path(path) for path in ([source] if isinstance(source, str | os.PathLike) else source)]
         name = paths[0].resolve().name if paths else ""
         yield name, _check_files([_pack_folder(paths[0], Path(folder))] if _is_folder(paths) else paths)
@@ -50,8 +52,8 @@ def _check_files(files: list[Path]) -> list[Path]:
 
 
 def _save_arrays(source: Any, arrays: Mapping[str, object], target: Path) -> Path:  # noqa: ANN401 - an array
-    """Write arrays as the npz that the service reads; text as text, never as Python objects."""
-    import numpy as np  # noqa: PLC0415 - the caller's arrays have loaded it
+    """Write arrays as the npz that the service reads; text arrays stay text, not Python objects."""
+    import numpy as np  # noqa: PLC0415 - not a requirement of the client; who has arrays has NumPy
 
     if "y" not in arrays:
         raise ClientError("an array needs labels: upload(images, labels)")
@@ -61,7 +63,7 @@ def _save_arrays(source: Any, arrays: Mapping[str, object], target: Path) -> Pat
 
 
 def _pack_folder(folder: Path, target: Path) -> Path:
-    """Write a folder as a zip; pictures are compressed already, so that nothing is compressed again."""
+    """Write a folder as an uncompressed zip: image files are compressed already."""
     archive = target / f"{folder.resolve().name or 'folder'}.zip"
     with zipfile.ZipFile(archive, "w", strict_timestamps=False) as opened:
         for file in _list_visible_files(folder):

@@ -1,4 +1,4 @@
-"""Uploads that go on where they broke: tus 1.0 (https://tus.io)."""
+"""Resumable uploads by tus 1.0 (https://tus.io)."""
 
 import base64
 import time
@@ -14,33 +14,33 @@ VERSION = {"Tus-Resumable": "1.0.0"}
 MEDIA_TYPE = "application/offset+octet-stream"
 PAUSE_SECONDS = 0.5
 CONFLICT, LOCKED = 409, 423
-"""The offset is another one by now, or an older request still writes."""
-GOES_ON = frozenset({CONFLICT, LOCKED, 429, 500, 502, 503, 504})
+"""409: the offset has changed. 423: an earlier request still writes."""
+RETRY_STATUSES = frozenset({CONFLICT, LOCKED, 429, 500, 502, 503, 504})
 OnSent = Callable[[int], None]
 
 
 def send_resumably(connection: Connection, path: str, file: Path, *, is_last: bool, on_sent: OnSent) -> None:
-    """Upload a file, as long as some of it arrives within the connection's patience.
+    """Upload a file; retry while bytes arrive at least once within the connection's `patience`.
 
     Raises:
         ClientError: the service refused.
-        httpx.TransportError: nothing arrives any more.
+        httpx.TransportError: no bytes have arrived for `patience` seconds.
 
     """
     size, location = file.stat().st_size, _begin(connection, path, file, is_last=is_last)
     offset, deadline = 0, time.monotonic() + connection.patience
     while offset < size:
         try:
-            reached = _send_from(connection, location, file, offset, on_sent)
+            new_offset = _send_from(connection, location, file, offset, on_sent)
         except (httpx.TransportError, ClientError) as error:
-            is_final = isinstance(error, ClientError) and error.status not in GOES_ON
+            is_final = isinstance(error, ClientError) and error.status not in RETRY_STATUSES
             if is_final or time.monotonic() > deadline:
                 raise
             time.sleep(PAUSE_SECONDS)
-            reached = _read_offset(connection.request("HEAD", location, headers=VERSION))
-        if reached > offset:
+            new_offset = _read_offset(connection.request("HEAD", location, headers=VERSION))
+        if new_offset > offset:
             deadline = time.monotonic() + connection.patience
-        offset = reached
+        offset = new_offset
         on_sent(offset)
 
 

@@ -13,7 +13,7 @@ from app.infra import counters
 from app.infra.database import send_after_commit
 from app.infra.errors import Invalid, NotFound, WrongState
 from app.infra.queue import Task
-from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Json, Problem, Sample, Totalled, Truth
+from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Json, Problem, Sample, TotalName, Truth
 
 LONGEST_FILE_NAME_BYTES = 255
 FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f\ufffd]{1,200}")
@@ -106,7 +106,7 @@ def change_status(session: Session, dataset_id: UUID, status: DatasetStatus, **v
         values = {"ready_at": func.now(), "lease_until": None, "progress": None, **values}
     if status == DatasetStatus.REJECTED:
         error = cast("Json", values["error"])
-        counters.add(session, Totalled.INGEST_FAILURES, error["code"])
+        counters.add(session, TotalName.INGEST_FAILURES, error["code"])
     session.execute(update(Dataset).where(Dataset.id == dataset_id).values(status=status, **values))
 
 
@@ -136,7 +136,7 @@ def list_samples(
     return [(sample, true_label) for sample, true_label in session.execute(statement)]
 
 
-def sample(session: Session, dataset_id: UUID, position: int) -> SampleRow:
+def get_sample(session: Session, dataset_id: UUID, position: int) -> SampleRow:
     """Return one sample with its true label where known.
 
     Raises:
@@ -165,7 +165,7 @@ def remove(session: Session, dataset_id: UUID) -> None:
     session.execute(delete(Dataset).where(Dataset.id == dataset.id))
 
 
-def label_index(class_names: Sequence[str] | None, name: str) -> int:
+def find_label(class_names: Sequence[str] | None, name: str) -> int:
     """Return a class's index.
 
     Raises:

@@ -33,13 +33,13 @@ def attach(session: Session, files: Storage, dataset: Dataset, file: Path) -> in
         Invalid: as `read`.
 
     """
-    samples = parquet.read_table(files.pack_file(dataset, "samples.parquet"), columns=["key"])
+    samples = parquet.read_table(files.fetch_pack_file(dataset, "samples.parquet"), columns=["key"])
     rows = read(file, keys=samples["key"], class_names=dataset.class_names or [])
     checked = file.with_name(f"{file.name}.npy")
     np.save(checked, rows)
     with checked.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    files.move(checked, files.probabilities(dataset.id))
+    files.move(checked, files.locate_probabilities(dataset.id))
     dataset.probabilities = {"probabilities_sha256": digest}
     session.flush()
     return len(rows)

@@ -144,7 +144,7 @@ def _register(session: Session, files: Storage, upload_id: UUID, sha256: str) ->
         return
     dataset_service.require_uploading(dataset)
     dataset_service.put_file(session, dataset, name=upload.name, size=upload.size, sha256=sha256)
-    target = files.upload(dataset.id, upload.name)
+    target = files.locate_upload(dataset.id, upload.name)
     files.move(locate_body(files, upload), target)
     upload.finished_at = func.now()
     if upload.complete:
@@ -153,7 +153,7 @@ def _register(session: Session, files: Storage, upload_id: UUID, sha256: str) ->
 
 def locate_body(files: Storage, upload: Upload) -> Path:
     """Return where an upload's bytes lie until it is whole."""
-    return files.incoming(upload.dataset_id, upload.id.hex)
+    return files.locate_incoming(upload.dataset_id, upload.id.hex)
 
 
 def _hash_file(file: Path) -> str:
@@ -167,7 +167,7 @@ def measure_room(session: Session, files: Storage, *, reserve_bytes: int) -> int
     open_ones = select(func.coalesce(func.sum(Upload.size - Upload.offset), 0)).where(
         Upload.finished_at.is_(None), Upload.expires_at > func.now()
     )
-    return files.free_bytes() - reserve_bytes - int(session.scalar(open_ones) or 0)
+    return files.measure_free_bytes() - reserve_bytes - int(session.scalar(open_ones) or 0)
 
 
 def remove(session: Session, upload_id: UUID) -> None:

@@ -42,7 +42,7 @@ def check_media_type(headers: Mapping[str, str]) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class UploadMetadata:
     """What Upload-Metadata says of an upload."""
 
     name: str
@@ -50,7 +50,7 @@ class Asked:
     complete: bool
 
 
-def parse_metadata(header: str) -> Asked:
+def parse_metadata(header: str) -> UploadMetadata:
     """Read Upload-Metadata: `filename`, and optionally `sha256` (hexadecimal) and `complete` (true, false).
 
     Raises:
@@ -65,7 +65,7 @@ def parse_metadata(header: str) -> Asked:
         raise Invalid(f"Upload-Metadata's sha256 must be 64 hexadecimal digits, found {sha256[:80]!r}")
     if complete not in {"true", "false"}:
         raise Invalid(f"Upload-Metadata's complete must be true or false, found {complete[:80]!r}")
-    return Asked(name=values["filename"], sha256=sha256, complete=complete == "true")
+    return UploadMetadata(name=values["filename"], sha256=sha256, complete=complete == "true")
 
 
 def _parse_pair(text: str) -> tuple[str, str]:

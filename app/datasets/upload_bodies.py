@@ -27,7 +27,7 @@ SHA256_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Received:
+class ReceivedBody:
     """A complete body on disk."""
 
     path: Path
@@ -68,7 +68,7 @@ def check_announced(headers: Mapping[str, str], limits: BodyLimits) -> None:
 
 
 @asynccontextmanager
-async def receive_body(request: Request, path: Path, limits: BodyLimits) -> AsyncIterator[Received]:
+async def receive_body(request: Request, path: Path, limits: BodyLimits) -> AsyncIterator[ReceivedBody]:
     """Write a request's body to a path; the file is deleted unless the caller moves it away.
 
     Raises:
@@ -85,7 +85,7 @@ async def receive_body(request: Request, path: Path, limits: BodyLimits) -> Asyn
             size, digest = await _write(request, file, limits)
             await run_in_threadpool(os.fsync, file.fileno())
         _check_digest(request.headers, digest)
-        yield Received(path=path, size=size, sha256=digest.hex())
+        yield ReceivedBody(path=path, size=size, sha256=digest.hex())
     finally:
         await run_in_threadpool(path.unlink, missing_ok=True)
 
@@ -94,7 +94,7 @@ async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple
     hasher, size = hashlib.sha256(), 0
 
     def put(block: memoryview) -> None:
-        _put(file, block)
+        _write_block(file, block)
         hasher.update(block)
 
     async for block in stream_blocks(request, limits.idle_seconds):
@@ -164,7 +164,7 @@ async def _gather_chunks(request: Request, idle_seconds: float) -> AsyncGenerato
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class UploadPart:
     """Where the body of one request belongs in a resumable upload."""
 
     path: Path
@@ -200,19 +200,19 @@ class Part:
             try:
                 async for block in stream_blocks(request, idle_seconds):
                     self._check_end(reached + len(block))
-                    await run_in_threadpool(_put, file, block)
+                    await run_in_threadpool(_write_block, file, block)
                     if checksum is not None:
                         await run_in_threadpool(checksum.hasher.update, block)
                     reached += len(block)
                     if checksum is None and reached - saved >= self.save_bytes:
-                        await run_in_threadpool(_keep, file, reached, save)
+                        await run_in_threadpool(_save_offset, file, reached, save)
                         saved = reached
             except (TooLarge, Incomplete, NoSpace) as error:
                 failure = error
             if checksum is not None and failure is None:
                 checksum.check()
             if checksum is None or failure is None:
-                await run_in_threadpool(_keep, file, reached, save)
+                await run_in_threadpool(_save_offset, file, reached, save)
         if failure is not None:
             raise failure
         return reached
@@ -235,7 +235,7 @@ class Part:
             )
 
 
-def _put(file: IO[bytes], block: memoryview) -> None:
+def _write_block(file: IO[bytes], block: memoryview) -> None:
     """Write all of a block; the system may take it in pieces."""
     rest = block
     with _report_full_disk():
@@ -243,7 +243,7 @@ def _put(file: IO[bytes], block: memoryview) -> None:
             rest = rest[file.write(rest) :]
 
 
-def _keep(file: IO[bytes], reached: int, save: Callable[[int], None]) -> None:
+def _save_offset(file: IO[bytes], reached: int, save: Callable[[int], None]) -> None:
     os.fsync(file.fileno())
     save(reached)
 

@@ -15,7 +15,7 @@ STALE_SECONDS = 600
 """Beat writes its schedule at least every three minutes."""
 
 
-class Unwell(Exception):
+class Unhealthy(Exception):
     """A part does not answer as it should."""
 
 
@@ -24,9 +24,9 @@ def check_api(url: str) -> None:
     try:
         answer = httpx.get(f"{url}/v1/health/ready", timeout=ANSWER_SECONDS, trust_env=False)
     except httpx.HTTPError as error:
-        raise Unwell(f"{url} does not answer: {error}") from error
+        raise Unhealthy(f"{url} does not answer: {error}") from error
     if answer.status_code != httpx.codes.OK:
-        raise Unwell(f"{url} answered {answer.status_code}: {answer.text}")
+        raise Unhealthy(f"{url} answered {answer.status_code}: {answer.text}")
 
 
 def check_workers(settings: Settings, *, count: int) -> list[str]:
@@ -38,7 +38,7 @@ def check_workers(settings: Settings, *, count: int) -> list[str]:
     )
     names = [name for answer in answers or [] for name in answer]
     if len(names) < count:
-        raise Unwell(f"{len(names)} of {count} workers on {host} answered within {PING_SECONDS:g} seconds")
+        raise Unhealthy(f"{len(names)} of {count} workers on {host} answered within {PING_SECONDS:g} seconds")
     return names
 
 
@@ -46,7 +46,7 @@ def check_beat(folder: Path) -> None:
     """Look whether beat still writes its schedule into a folder."""
     written = [file.stat().st_mtime for file in folder.glob("*")]
     if not written:
-        raise Unwell(f"beat has written no schedule into {folder}")
+        raise Unhealthy(f"beat has written no schedule into {folder}")
     age = time.time() - max(written)
     if age > STALE_SECONDS:
-        raise Unwell(f"beat wrote its schedule last {age:.0f} seconds ago")
+        raise Unhealthy(f"beat wrote its schedule last {age:.0f} seconds ago")

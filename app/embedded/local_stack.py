@@ -133,12 +133,12 @@ class LocalStack:
             str(self.port),
         )
         # Streams of events end only when they are told to.
-        # `Patient` gives back the connections of clients that neither send nor read.
+        # `TimeoutProtocol` gives back the connections of clients that neither send nor read.
         self._spawn(
             "api",
             *api,
             "--http",
-            "app.http.connection_timeouts:Patient",
+            "app.http.connection_timeouts:TimeoutProtocol",
             "--no-access-log",
             "--timeout-graceful-shutdown",
             str(GRACE_SECONDS),
@@ -225,12 +225,12 @@ class LocalStack:
         part.process = _start_process(part.command, part.environment, part.log)
 
     def _wait_until_ready(self) -> None:
-        def answers() -> bool:
+        def is_ready() -> bool:
             with contextlib.suppress(httpx.TransportError):
                 return httpx.get(f"{self.url}/v1/health/ready", trust_env=False).status_code == httpx.codes.OK
             return False
 
-        _wait(answers, *self._parts)
+        _wait(is_ready, *self._parts)
 
     def restart_ended_parts(self) -> None:
         """Start anew whatever part has ended by itself: all work goes on from the tables.

@@ -42,7 +42,7 @@ def write_arrays(source: AuditSource) -> ExportFile:
     """Write the arrays of an audit, in order of position."""
     with source.database.transaction() as session:
         found = _read_scores(session, source.audit.id)
-    samples = source.storage.pack_file(source.dataset, "samples.parquet")
+    samples = source.storage.fetch_pack_file(source.dataset, "samples.parquet")
     keys = parquet.read_table(samples, columns=["key"])["key"].to_pylist()
     blocks = _write_npz(found, source.dataset.class_names or [], keys)
     return ExportFile(name="cleanlab.npz", media_type=BINARY, blocks=blocks)

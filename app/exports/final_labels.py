@@ -74,7 +74,7 @@ class Decisions:
     @cached_property
     def pack(self) -> npt.NDArray[Any]:
         """Return the samples as they are trained on."""
-        found: npt.NDArray[Any] = np.load(self.storage.pack_file(self.dataset, PACK), mmap_mode="r")
+        found: npt.NDArray[Any] = np.load(self.storage.fetch_pack_file(self.dataset, PACK), mmap_mode="r")
         return found
 
     def open(self, file: Path) -> BinaryIO:
@@ -105,7 +105,7 @@ class Decisions:
     def rows(self) -> Iterator[SampleRow]:
         """Iterate over all samples in order of position, a few thousand in memory at a time."""
         names = [field for field in SampleRow.__dataclass_fields__ if field not in {"given", "true"}]
-        with parquet.ParquetFile(self.storage.pack_file(self.dataset, "samples.parquet")) as file:
+        with parquet.ParquetFile(self.storage.fetch_pack_file(self.dataset, "samples.parquet")) as file:
             if "source_row" not in file.schema_arrow.names:
                 raise Invalid(EARLIER)
             for batch in file.iter_batches(BATCH_ROWS, columns=[*names, "given_label", "true_label"]):
@@ -135,7 +135,7 @@ def decide(
 
     """
     dataset_service.require_ready(dataset)
-    given_N = np.load(storage.pack_file(dataset, "labels.npy"))
+    given_N = np.load(storage.fetch_pack_file(dataset, "labels.npy"))
     final_N = given_N.astype(np.int32)
     sources: dict[int, Source] = {}
     if issues != Issues.KEEP:
@@ -146,7 +146,7 @@ def decide(
             name=review.verdict, reviewer=review.reviewer, at=review.reviewed_at
         )
     files = [
-        storage.upload(dataset.id, file.name)
+        storage.locate_upload(dataset.id, file.name)
         for file in dataset_service.list_files(session, [dataset.id])[dataset.id]
     ]
     return Decisions(dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources)

@@ -29,7 +29,7 @@ class BodyLimit:
         state = scope.setdefault("state", {})
         deadline = asyncio.get_running_loop().time() + self.seconds
 
-        async def measured() -> Message:
+        async def receive_within_limits() -> Message:
             nonlocal taken, whole
             if whole or state.get(STREAMED):
                 return await receive()
@@ -44,7 +44,7 @@ class BodyLimit:
             self._check(taken)
             return message
 
-        await self.app(scope, measured, send)
+        await self.app(scope, receive_within_limits, send)
 
     def _check(self, size: int) -> None:
         if size > self.max_bytes:

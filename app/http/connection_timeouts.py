@@ -1,4 +1,4 @@
-"""Connections that do not last for ever: `uvicorn --http app.http.connection_timeouts:Patient`.
+"""Connections that do not last for ever: `uvicorn --http app.http.connection_timeouts:TimeoutProtocol`.
 
 uvicorn waits without end for the head of a request, and for a client that does not read its answer. Such a
 connection costs little while it is idle, but it is never given back.
@@ -12,7 +12,7 @@ HEAD_SECONDS = 20.0
 UNREAD_SECONDS = 60.0
 
 
-class Patient(HttpToolsProtocol):
+class TimeoutProtocol(HttpToolsProtocol):
     """Gives a head so long to arrive, and a client so long to take what it was sent."""
 
     _head: asyncio.TimerHandle | None = None
@@ -30,7 +30,7 @@ class Patient(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Stop waiting: what comes next has its own limits."""
-        _stop(self._head)
+        _cancel_timer(self._head)
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
@@ -40,20 +40,20 @@ class Patient(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         """Stop waiting: it reads."""
-        _stop(self._unread)
+        _cancel_timer(self._unread)
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        _stop(self._head)
-        _stop(self._unread)
+        _cancel_timer(self._head)
+        _cancel_timer(self._unread)
         super().connection_lost(exc)
 
     def _restart_timer(self, timer: asyncio.TimerHandle | None, seconds: float) -> asyncio.TimerHandle:
-        _stop(timer)
+        _cancel_timer(timer)
         return self.loop.call_later(seconds, self.transport.abort)
 
 
-def _stop(timer: asyncio.TimerHandle | None) -> None:
+def _cancel_timer(timer: asyncio.TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()

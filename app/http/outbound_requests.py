@@ -68,16 +68,16 @@ def resolve_allowed(url: httpx.URL, *, allow_private: bool, resolve: Resolve) ->
     if not found:
         raise ForbiddenAddress(f"the host {url.host!r} is not known to the name server")
     for address in found:
-        if not may_call(ipaddress.ip_address(address), allow_private=allow_private):
+        if not is_allowed(ipaddress.ip_address(address), allow_private=allow_private):
             raise ForbiddenAddress(f"{url.host!r} is at {address}, which this service does not call")
     return found[0]
 
 
-def may_call(address: IpAddress, *, allow_private: bool) -> bool:
+def is_allowed(address: IpAddress, *, allow_private: bool) -> bool:
     """Say whether an address may be called. Link-local, where clouds keep their secrets, never may."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
-            return may_call(address.ipv4_mapped, allow_private=allow_private)
+            return is_allowed(address.ipv4_mapped, allow_private=allow_private)
         if address.sixtofour or address.teredo or any(address in network for network in TRANSLATED):
             return False
     if address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:

@@ -10,7 +10,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Total, Totalled
+from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Total, TotalName
 
 MEDIA_TYPE = prometheus.CONTENT_TYPE_LATEST
 REQUESTS = prometheus.Counter("limit_audit_requests", "Requests answered", ["method", "route", "status"])
@@ -95,8 +95,8 @@ def _measure_training(session: Session) -> Iterator[Metric]:
 
 def _read_totals(session: Session) -> Iterator[Metric]:
     documents = {
-        Totalled.LEASE_LOSSES: ("Leases that ran out because a worker fell silent", "work"),
-        Totalled.INGEST_FAILURES: ("Datasets rejected", "code"),
+        TotalName.LEASE_LOSSES: ("Leases that ran out because a worker fell silent", "work"),
+        TotalName.INGEST_FAILURES: ("Datasets rejected", "code"),
     }
     rows = session.execute(select(Total.name, Total.label, Total.value).order_by(Total.label)).all()
     for total, (documentation, label) in documents.items():

@@ -38,7 +38,7 @@ def run_after_answer(state: Any, act: Callable[[int], None]) -> None:  # noqa: A
     setattr(state, AFTERWARDS, act)
 
 
-class Observed:
+class RequestLog:
     """The outermost layer."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -55,7 +55,7 @@ class Observed:
         state["request_id"] = request_id
         began, status = time.perf_counter(), UNANSWERED
 
-        async def noted(message: Message) -> None:
+        async def send_and_observe(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
@@ -64,12 +64,12 @@ class Observed:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id), prometheus.track_request():
             try:
-                await self.app(scope, receive, noted)
+                await self.app(scope, receive, send_and_observe)
             except Exception:
                 status = 500
                 raise
             finally:
-                _note(scope, status, time.perf_counter() - began)
+                _record_request(scope, status, time.perf_counter() - began)
                 if AFTERWARDS in state:
                     await run_in_threadpool(state[AFTERWARDS], status)
 
@@ -84,7 +84,7 @@ def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None
         headers.setdefault("Cache-Control", "no-store" if "caller" in scope["state"] else "no-cache")
 
 
-def _note(scope: Scope, status: int, seconds: float) -> None:
+def _record_request(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "none")
     prometheus.record_answer(scope["method"], route, status, seconds)
     if scope["path"].startswith(QUIET) and status < UNANSWERED:

@@ -63,7 +63,7 @@ class Bucket:
 
     def stream(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield an object's bytes from `start` up to `stop`, some megabytes at a time."""
-        size = self.size(key)
+        size = self.measure_size(key)
         stop = size if stop is None else min(stop, size)
         for first in range(start, stop, REQUEST_BYTES):
             yield self.read(key, start=first, length=min(REQUEST_BYTES, stop - first))
@@ -72,14 +72,14 @@ class Bucket:
         """Return a range of an object, shorter where the object ends."""
         return bytes(obstore.get_range(self._store, key, start=start, length=length))
 
-    def size(self, key: str) -> int:
+    def measure_size(self, key: str) -> int:
         """Return an object's length in bytes."""
         return int(obstore.head(self._store, key)["size"])
 
     def exists(self, key: str) -> bool:
         """Return whether there is an object of this key."""
         try:
-            self.size(key)
+            self.measure_size(key)
         except FileNotFoundError:
             return False
         return True

@@ -3,10 +3,10 @@
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.tables import Total, Totalled
+from app.tables import Total, TotalName
 
 
-def add(session: Session, name: Totalled, label: str, by: int = 1) -> None:
+def add(session: Session, name: TotalName, label: str, by: int = 1) -> None:
     """Raise a total."""
     statement = insert(Total).values(name=name, label=label, value=by)
     raised = {"value": Total.value + statement.excluded.value}

@@ -60,7 +60,7 @@ class Database:
         self._send = send
         self.workspace_id: UUID | None = None
 
-    def confined(self, workspace_id: UUID) -> Self:
+    def confine(self, workspace_id: UUID) -> Self:
         """Return this database as one workspace may see it."""
         seen = copy.copy(self)
         seen.workspace_id = workspace_id
@@ -76,7 +76,7 @@ class Database:
                 self._send(task, identifier, named)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def connect_for_reading(self) -> Iterator[Connection]:
         """Yield a connection on which every statement is a transaction of its own, for what only reads.
 
         It is confined to no workspace, so that its statements have to name theirs.

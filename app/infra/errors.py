@@ -18,7 +18,7 @@ class ApiError(Exception):
         self.members = members
         self.headers: dict[str, str] = {}
 
-    def document(self) -> dict[str, Any]:
+    def build_document(self) -> dict[str, Any]:
         """Return the problem document without its instance."""
         return {
             "type": f"urn:limit-audit:{self.code}",
@@ -44,7 +44,7 @@ class WrongState(ApiError):
     code = "wrong_state"
 
 
-class Overtaken(ApiError):
+class StaleVersion(ApiError):
     """Somebody else has changed the object since the client last saw it."""
 
     status = HTTPStatus.PRECONDITION_FAILED
@@ -140,7 +140,7 @@ class Unavailable(ApiError):
         self.headers = {"Retry-After": str(seconds)}
 
 
-class TooMany(ApiError):
+class TooManyRequests(ApiError):
     """More requests than one key may make; Retry-After says when to come back."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS

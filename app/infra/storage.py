@@ -38,33 +38,33 @@ class Storage:
         self._bucket = bucket
         self._cache_bytes = cache_bytes
 
-    def upload(self, dataset_id: UUID, name: str) -> Path:
+    def locate_upload(self, dataset_id: UUID, name: str) -> Path:
         """Return where an uploaded file lies."""
         return self.root / "datasets" / str(dataset_id) / "files" / name
 
-    def incoming(self, dataset_id: UUID, name: str) -> Path:
+    def locate_incoming(self, dataset_id: UUID, name: str) -> Path:
         """Return where a body is written until it is complete: the same volume as its final place."""
         return self.root / "datasets" / str(dataset_id) / "incoming" / name
 
-    def pack(self, dataset_id: UUID) -> Path:
+    def locate_pack(self, dataset_id: UUID) -> Path:
         """Return the folder of a dataset's pack."""
         return self.root / "datasets" / str(dataset_id) / "pack"
 
-    def probabilities(self, dataset_id: UUID) -> Path:
+    def locate_probabilities(self, dataset_id: UUID) -> Path:
         """Return where attached probabilities lie."""
         return self.root / "datasets" / str(dataset_id) / "probabilities" / "probabilities.npy"
 
-    def dataset(self, dataset_id: UUID) -> Path:
+    def locate_dataset(self, dataset_id: UUID) -> Path:
         """Return the folder of everything that belongs to a dataset."""
         return self.root / "datasets" / str(dataset_id)
 
-    def audit(self, audit_id: UUID) -> Path:
+    def locate_audit(self, audit_id: UUID) -> Path:
         """Return the folder of an audit's results."""
         return self.root / "audits" / str(audit_id)
 
-    def run(self, audit_id: UUID, number: int) -> Path:
+    def locate_run(self, audit_id: UUID, number: int) -> Path:
         """Return the folder of a run's checkpoint, network and signals."""
-        return self.audit(audit_id) / "runs" / str(number)
+        return self.locate_audit(audit_id) / "runs" / str(number)
 
     def publish(self, path: Path) -> None:
         """Hand over a finished file; with a bucket it is sent there, and the workspace lets go of it."""
@@ -114,15 +114,15 @@ class Storage:
             raise
         return copy
 
-    def pack_file(self, dataset: Dataset, name: str) -> Path:
+    def fetch_pack_file(self, dataset: Dataset, name: str) -> Path:
         """Return a file of a ready dataset's pack on this host.
 
         The array is cached by its content: datasets that differ in their labels alone share it.
         """
         content = dataset.pack_sha256 if name == PACK else None
-        return self.cached(self.pack(dataset.id) / name, name=content or f"{dataset.id}.{name}")
+        return self.fetch_cached(self.locate_pack(dataset.id) / name, name=content or f"{dataset.id}.{name}")
 
-    def cached(self, path: Path, *, name: str) -> Path:
+    def fetch_cached(self, path: Path, *, name: str) -> Path:
         """Return a published file on this host, to be opened now; a bucket's is fetched once and cached.
 
         Args:
@@ -138,7 +138,7 @@ class Storage:
         kept = self.root / "cache" / name
         with self._lock(f"{zlib.crc32(name.encode()) % LOCKS}"):  # who comes second waits, and finds it
             if not self._is_kept(kept):
-                self._make_room(self._bucket.size(self._make_key(path)))
+                self._make_room(self._bucket.measure_size(self._make_key(path)))
                 self._bucket.get(self._make_key(path), kept)
         return kept
 
@@ -185,9 +185,11 @@ class Storage:
         """Return whether a file was published."""
         return path.exists() if self._bucket is None else self._bucket.exists(self._make_key(path))
 
-    def size(self, path: Path) -> int:
+    def measure_size(self, path: Path) -> int:
         """Return a published file's length in bytes."""
-        return path.stat().st_size if self._bucket is None else self._bucket.size(self._make_key(path))
+        return (
+            path.stat().st_size if self._bucket is None else self._bucket.measure_size(self._make_key(path))
+        )
 
     def read(self, path: Path, *, start: int, length: int) -> bytes:
         """Return a range of a published file without fetching the rest; shorter where the file ends."""
@@ -197,7 +199,7 @@ class Storage:
             file.seek(start)
             return file.read(length)
 
-    def reader(self, path: Path) -> Callable[[int, int], bytes]:
+    def make_reader(self, path: Path) -> Callable[[int, int], bytes]:
         """Return the function that reads (start, length) of a published file."""
         return lambda start, length: self.read(path, start=start, length=length)
 
@@ -218,14 +220,14 @@ class Storage:
         """Whether published files lie in the folder itself."""
         return self._bucket is None
 
-    def free_bytes(self) -> int:
+    def measure_free_bytes(self) -> int:
         """Return the space left on the folder's volume."""
         self.root.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.root).free
 
     def check(self) -> None:
         """Raise unless the folder, and the bucket if there is one, can be used."""
-        self.free_bytes()
+        self.measure_free_bytes()
         if self._bucket is not None:
             self._bucket.check()
 

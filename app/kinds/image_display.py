@@ -48,10 +48,10 @@ class ImageDisplay:
         """
         dataset_id, files = stored.dataset.id, stored.files
         if not choice.is_original:
-            read_pack = files.reader(files.pack(dataset_id) / PACK)
+            read_pack = files.make_reader(files.locate_pack(dataset_id) / PACK)
             png = sample_pictures.draw_pack_row(read_pack, stored.sample.position, side=choice.side)
             return Picture(content=png, media_type="image/png")
-        read_upload = files.reader(files.upload(dataset_id, stored.upload_names[0]))
+        read_upload = files.make_reader(files.locate_upload(dataset_id, stored.upload_names[0]))
         content = sample_pictures.read_original(stored.sample, read_upload, max_bytes=4 * choice.pixels_max)
         media_type = sample_pictures.find_media_type(content, max_pixels=choice.pixels_max)
         return Picture(content=content, media_type=media_type)
@@ -60,7 +60,7 @@ class ImageDisplay:
         self, files: Storage, dataset: Dataset, *, side_min: int | None
     ) -> Callable[[int], bytes] | None:
         """Return what draws the picture of a position as PNG."""
-        read_pack = files.reader(files.pack(dataset.id) / PACK)
+        read_pack = files.make_reader(files.locate_pack(dataset.id) / PACK)
         side = None if side_min is None else max(side_min, *(dataset.shape or [0])[:2])
         return lambda position: sample_pictures.draw_pack_row(read_pack, position, side=side)
 

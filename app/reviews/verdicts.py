@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.infra.errors import Invalid, NotFound, Overtaken
+from app.infra.errors import Invalid, NotFound, StaleVersion
 from app.tables import Audit, Dataset, Review, Sample, Verdict
 
 
@@ -37,7 +37,7 @@ def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Rev
 
     Raises:
         NotFound: no such position.
-        Overtaken: the sample's review is not the one that was seen; it is named.
+        StaleVersion: the sample's review is not the one that was seen; it is named.
 
     """
     values = {
@@ -70,7 +70,7 @@ def clear(session: Session, dataset: Dataset, position: int, *, seen: int) -> No
     """Take a verdict back.
 
     Raises:
-        Overtaken: the sample's review is not the one that was seen.
+        StaleVersion: the sample's review is not the one that was seen.
 
     """
     statement = delete(Review).where(*_match_version(dataset, position, seen)).returning(Review.position)
@@ -144,11 +144,13 @@ def _require_sample(session: Session, dataset: Dataset, position: int) -> None:
         raise NotFound(f"dataset {dataset.id} has no sample at position {position}")
 
 
-def _describe_conflict(session: Session, dataset: Dataset, position: int) -> Overtaken:
+def _describe_conflict(session: Session, dataset: Dataset, position: int) -> StaleVersion:
     now = find_reviews(session, dataset.id, [position]).get(position)
     if now is None:
-        return Overtaken(f"position {position} has no such review any more", position=position, version=None)
-    return Overtaken(
+        return StaleVersion(
+            f"position {position} has no such review any more", position=position, version=None
+        )
+    return StaleVersion(
         f"{now.reviewer} has said {now.verdict!r} of position {position} meanwhile",
         position=position,
         version=now.version,

@@ -9,7 +9,7 @@ from app.tables.access_tables import (
     Owned,
     Scope,
     Total,
-    Totalled,
+    TotalName,
     Workspace,
 )
 from app.tables.audit_tables import (
@@ -71,7 +71,7 @@ __all__ = [
     "Scope",
     "Score",
     "Total",
-    "Totalled",
+    "TotalName",
     "Truth",
     "Upload",
     "Verdict",

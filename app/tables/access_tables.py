@@ -100,7 +100,7 @@ class IdempotentAnswer(Owned, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
 
 
-class Totalled(StrEnum):
+class TotalName(StrEnum):
     """What is counted for good."""
 
     LEASE_LOSSES = "lease_losses"

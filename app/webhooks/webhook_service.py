@@ -64,7 +64,7 @@ def get(session: Session, webhook_id: UUID) -> Webhook:
     return found
 
 
-def list_all(session: Session) -> list[Webhook]:
+def list_webhooks(session: Session) -> list[Webhook]:
     """Return the webhooks in order of creation."""
     return list(session.scalars(select(Webhook).order_by(Webhook.id)))
 
@@ -97,7 +97,7 @@ def announce_end(session: Session, audit_id: UUID) -> None:
             _enqueue(session, webhook, event, _describe_audit(audit))
 
 
-def test(session: Session, webhook: Webhook) -> WebhookDelivery:
+def send_test(session: Session, webhook: Webhook) -> WebhookDelivery:
     """Send a message that says only that the way is open; a webhook that was disabled is tried again."""
     webhook.disabled_at = None
     return _enqueue(session, webhook, Event.TEST, {"webhook_id": str(webhook.id)})
@@ -135,7 +135,7 @@ def claim(session: Session, delivery_id: UUID) -> tuple[WebhookDelivery, Webhook
     return delivery, session.get_one(Webhook, delivery.webhook_id)
 
 
-def record(
+def record_attempt(
     session: Session, delivery: WebhookDelivery, *, response_status: int | None, error: str | None
 ) -> None:
     """Write what an attempt came to; the last one that fails ends the delivery."""

@@ -53,7 +53,7 @@ def made(database: Database, storage: Storage, count: int) -> tuple[UUID, UUID]:
             session.execute(text(statement), values)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE samples, scores, reviews"))
-    _write_pack(storage.pack(dataset.id), count)
+    _write_pack(storage.locate_pack(dataset.id), count)
     return dataset.id, audit.id
 
 

@@ -81,7 +81,7 @@ def dataset(database: Database, storage: Storage, *, samples: int, classes: int)
         columns = {"position": np.arange(samples), "key": keys, "given_label": labels_N}
         copy_into(session, Sample, pa.table({"dataset_id": pa.repeat(str(made.id), samples), **columns}))
         update_statistics(session, Sample)
-    folder = storage.pack(made.id)
+    folder = storage.locate_pack(made.id)
     folder.mkdir(parents=True)
     _pictures(folder / "pack.npy", labels_N, classes)
     np.save(folder / "labels.npy", labels_N)
@@ -115,7 +115,7 @@ def trained_audit(database: Database, storage: Storage, source: Dataset) -> Audi
         audit_service.change_status(session, audit.id, AuditStatus.RUNNING)
         session.flush()
         session.refresh(audit)
-    labels_N = np.load(storage.pack(source.id) / "labels.npy")
+    labels_N = np.load(storage.locate_pack(source.id) / "labels.npy")
     _signals(storage, run, labels_N, len(source.class_names or []))
     _neighbours(storage, run, labels_N)
     return audit
@@ -146,7 +146,7 @@ def _neighbours(storage: Storage, run: Run, labels_N: np.ndarray) -> None:
     similarity_Nk = np.sort(rng.beta(20, 2, place_Nk.shape).astype(np.float32), axis=1)[:, ::-1]
     found = Neighbours(index_Nk=order_N[place_Nk].astype(np.int32), similarity_Nk=similarity_Nk)
     features_NW = np.zeros((len(labels_N), 1), dtype=np.float16)
-    neighbour_files.save(storage, storage.run(run.audit_id, run.number), features_NW, found)
+    neighbour_files.save(storage, storage.locate_run(run.audit_id, run.number), features_NW, found)
 
 
 def _signals(storage: Storage, run: Run, labels_N: np.ndarray, classes: int) -> None:
@@ -162,7 +162,7 @@ def _signals(storage: Storage, run: Run, labels_N: np.ndarray, classes: int) -> 
     names = ("predicted_gradient_norm", "margin", "loss", "given_label_probability")
     signal_files.save(
         storage,
-        storage.run(run.audit_id, run.number),
+        storage.locate_run(run.audit_id, run.number),
         {
             "distance": distance_N,
             "distance_average": distance_N,

@@ -83,7 +83,7 @@ def _api(url: str, folder: Path, *, processes: int = 1) -> Iterator[subprocess.P
     }
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app"]
     command += ["--host", "127.0.0.1", "--port", str(PORT), "--no-access-log", "--log-level", "warning"]
-    command += ["--http", "app.http.connection_timeouts:Patient", "--workers", str(processes)]
+    command += ["--http", "app.http.connection_timeouts:TimeoutProtocol", "--workers", str(processes)]
     with (folder / "api.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own
     try:

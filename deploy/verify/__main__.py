@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.verify import compose, images
-from deploy.verify.audit import Audited
+from deploy.verify.audit import AuditedDataset
 from deploy.verify.compose import SECRETS, Host, Service
 from deploy.verify.images import API, BASE, PGDATA, POSTGRES_HOME, ROOT, SERVERS, WORKER, Buildah
 from deploy.verify.report import Report
@@ -47,7 +47,7 @@ UNCHECKED = (
 
 def main() -> int:
     """Run every check; the exit code is 1 if one failed."""
-    arguments = _arguments()
+    arguments = _parse_arguments()
     report = Report()
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def main() -> int:
         definitions = _check_files(report)
         _check_images(report, buildah, reuse=arguments.keep)
         if not report.failed:
-            _own_network()
+            _isolate_network()
             _check_services(report, buildah, folder / "host", definitions)
     finally:
         if not arguments.keep:
@@ -64,11 +64,11 @@ def main() -> int:
             buildah("rmi", "--all", "--force")
             shutil.rmtree(folder, ignore_errors=True)
     for what in UNCHECKED:
-        report.not_checked(what)
+        report.skip(what)
     return report.close()
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -84,7 +84,7 @@ def _check_files(report: Report) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     for profile in ("gpu", "cpu"):
         with report.check(f"the compose file is valid, profile {profile}") as facts:
-            found = compose.parsed(profile)
+            found = compose.parse_services(profile)
             facts.append(", ".join(sorted(found)))
             definitions |= found
     with report.check("one GPU reservation, and only the API is published"):
@@ -97,7 +97,7 @@ def _check_files(report: Report) -> dict[str, Any]:
 
 
 def _check_images(report: Report, buildah: Buildah, *, reuse: bool) -> None:
-    pip, volumes = images.pip_configuration(buildah.folder)
+    pip, volumes = images.write_pip_configuration(buildah.folder)
     if not (reuse and buildah.has(BASE)):
         with report.check("a base image is made from Debian bookworm"):
             images.build_base(buildah)
@@ -109,10 +109,10 @@ def _check_images(report: Report, buildah: Buildah, *, reuse: bool) -> None:
             continue
         with report.check(f"target {target} is built") as facts:
             images.build_target(buildah, target, image, volumes=volumes, pip=pip)
-            facts.append(buildah.size(image))
+            facts.append(buildah.describe_size(image))
 
 
-def _own_network() -> None:
+def _isolate_network() -> None:
     """Move this process into a network of its own with loopback alone; children inherit it."""
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "no network namespace of our own")
@@ -128,7 +128,7 @@ def _check_services(report: Report, buildah: Buildah, folder: Path, definitions:
         # Where the image declares a volume and one is mounted, Docker takes the mounted one, buildah either.
         buildah("config", "--volume", "/data-", containers[image])
     services = {
-        name: Service(name, _with_user(name, definition), containers[_image_of(name, definition)], host)
+        name: Service(name, _add_user(name, definition), containers[_choose_image(name, definition)], host)
         for name, definition in definitions.items()
     }
     services["postgres"].definition["command"] = ["sh", "-c", POSTGRES]
@@ -144,13 +144,13 @@ def _check_services(report: Report, buildah: Buildah, folder: Path, definitions:
             buildah("rm", container)
 
 
-def _image_of(name: str, definition: dict[str, Any]) -> str:
+def _choose_image(name: str, definition: dict[str, Any]) -> str:
     if name in {"postgres", "redis"}:
         return SERVERS
     return API if definition["build"]["target"] == "api" else WORKER
 
 
-def _with_user(name: str, definition: dict[str, Any]) -> dict[str, Any]:
+def _add_user(name: str, definition: dict[str, Any]) -> dict[str, Any]:
     return {**definition, "uid": SERVERS_UID if name in {"postgres", "redis"} else OURS_UID}
 
 
@@ -225,26 +225,26 @@ def _check_start(report: Report, services: dict[str, Service]) -> None:
 def _start_healthy(report: Report, service: Service) -> None:
     with report.check(f"{service.name} starts as written and its health check passes") as facts:
         service.start()
-        facts.append(f"{service.become_healthy()} tries")
+        facts.append(f"{service.wait_until_healthy()} tries")
 
 
 def _check_audit(report: Report, services: dict[str, Service]) -> None:
     with report.check("a key is made in the api container"):
         key = services["api"].run("limit-audit", "keys", "create", "verify", "--scope", "write")
-    audited = Audited("http://127.0.0.1:8000", key)
+    audited = AuditedDataset("http://127.0.0.1:8000", key)
     with report.check("without a key the API answers 401"):
         audited.check_refusal()
     with report.check("a dataset with planted errors is uploaded and ingested") as facts:
         facts.append(audited.upload())
     with report.check("its audit succeeds and finds the errors") as facts:
-        facts.append(audited.audit())
+        facts.append(audited.run_audit())
     with report.check(
         "a training worker stopped in the middle hands its run back; restarted, it finishes"
     ) as facts:
         audited.start_long()
         facts.append(f"stopped in {services['worker-train-cpu'].stop():.1f} s")
         audited.check_handed_back()
-        services["worker-train-cpu"].start().become_healthy()
+        services["worker-train-cpu"].start().wait_until_healthy()
         facts.append(audited.finish_long())
     with report.check("audits and dataset are deleted, and no file of theirs is left in the volume"):
         audited.delete()

@@ -15,7 +15,7 @@ WRONG_EVERY = 10
 TIMEOUT_SECONDS = 900
 
 
-def planted(path: Path) -> set[int]:
+def write_planted_samples(path: Path) -> set[int]:
     """Write pictures of four kinds of stripes as npz, every tenth label wrong; return the wrong positions."""
     generator = np.random.default_rng(0)
     count = CLASSES * PER_CLASS
@@ -36,7 +36,7 @@ def planted(path: Path) -> set[int]:
     return set(wrong.tolist())
 
 
-class Audited:
+class AuditedDataset:
     """One dataset and its audits."""
 
     def __init__(self, url: str, key: str) -> None:
@@ -55,15 +55,15 @@ class Audited:
         """Upload the pictures and wait until they are ready."""
         with TemporaryDirectory() as folder:
             file = Path(folder) / "stripes.npz"
-            self._wrong = planted(file)
+            self._wrong = write_planted_samples(file)
             uploaded = self._client.upload(file, name="stripes", progress=False)
         self._dataset = uploaded.id
         ready = self._client.wait_for_dataset(self._dataset)
         return f"{ready['sample_count']} samples"
 
-    def audit(self) -> str:
+    def run_audit(self) -> str:
         """Audit with the defaults; at least eight of ten wrong labels must come first."""
-        found = self._finished(self._start())
+        found = self._wait_for_success(self._start())
         items = self._client.get(f"/v1/audits/{found['id']}/suspects", limit=len(self._wrong))["items"]
         hits = len({item["position"] for item in items} & self._wrong)
         assert hits >= 0.8 * len(self._wrong), f"{hits} of {len(self._wrong)}"
@@ -99,7 +99,7 @@ class Audited:
         self._audits.append(audit["id"])
         return str(audit["id"])
 
-    def _finished(self, audit_id: str) -> dict[str, Any]:
+    def _wait_for_success(self, audit_id: str) -> dict[str, Any]:
         audit = self._wait(audit_id, lambda found: found["status"] not in {"queued", "running"})
         assert audit["status"] == "succeeded", audit["error"]
         return audit

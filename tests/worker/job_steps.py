@@ -24,7 +24,7 @@ def store_upload(database: Database, storage: Storage, file: Path) -> Dataset:
     with database.transaction() as session:
         dataset = dataset_service.create(session, name="digits", options={})
         dataset_service.put_file(session, dataset, name=file.name, size=file.stat().st_size, sha256="")
-        target = storage.upload(dataset.id, file.name)
+        target = storage.locate_upload(dataset.id, file.name)
         target.parent.mkdir(parents=True)
         target.write_bytes(file.read_bytes())
         session.flush()

@@ -142,7 +142,7 @@ def _store_results(
     epochs = audit_service.list_epochs(session, [run.id for run in runs])
     for run in runs:
         if run.status == RunStatus.SUCCEEDED:
-            signals = signal_files.load(storage, storage.run(audit.id, run.number))
+            signals = signal_files.load(storage, storage.locate_run(audit.id, run.number))
             run.result = variant_choice.summarise_run(epochs[run.id], signals, known)
 
 
@@ -151,7 +151,11 @@ def _build_score_rows(
 ) -> tuple[pa.Table, LabelErrorEstimate]:
     """Return score rows in order of rank, from the signals of the chosen runs as one, and the estimate."""
     signals = average_signals(
-        [signal_files.load(storage, storage.run(audit.id, run.number)) for run in runs if run.is_chosen]
+        [
+            signal_files.load(storage, storage.locate_run(audit.id, run.number))
+            for run in runs
+            if run.is_chosen
+        ]
     )
     estimate = fit(Evidence.from_arrays(signals, known.given))
     order = rank_samples(read_score(signals))
@@ -172,12 +176,14 @@ def _load_audited_data(
     statement = select(Problem.key, Problem.code, Problem.detail).where(Problem.dataset_id == dataset.id)
     chosen = next(run for run in runs if run.is_chosen)
     return issue_search.AuditedData(
-        inputs=np.load(storage.pack_file(dataset, PACK), mmap_mode="r"),
-        labels_N=np.load(storage.pack_file(dataset, "labels.npy")),
-        samples=parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"]),
+        inputs=np.load(storage.fetch_pack_file(dataset, PACK), mmap_mode="r"),
+        labels_N=np.load(storage.fetch_pack_file(dataset, "labels.npy")),
+        samples=parquet.read_table(
+            storage.fetch_pack_file(dataset, "samples.parquet"), columns=["key", "split"]
+        ),
         class_names=dataset.class_names or [],
         problems=[(key, code, detail) for key, code, detail in session.execute(statement)],
-        neighbours=neighbour_files.load(storage, storage.run(audit.id, chosen.number)),
+        neighbours=neighbour_files.load(storage, storage.locate_run(audit.id, chosen.number)),
     )
 
 
@@ -187,20 +193,24 @@ def _list_issues(session: Session, storage: Storage, audit: Audit, rows: pa.Tabl
     session.execute(delete(Issue).where(Issue.audit_id == audit.id))
     copy_into(session, Issue, rows.append_column("audit_id", pa.repeat(str(audit.id), len(rows))))
     audit.files = (audit.files or {}) | ranking_files.write_issues(
-        rows, storage, storage.audit(audit.id), class_names=dataset.class_names or []
+        rows, storage, storage.locate_audit(audit.id), class_names=dataset.class_names or []
     )
 
 
 def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, known: AuditLabels) -> None:
     dataset = session.get_one(Dataset, audit.dataset_id)
     truth = known.truth
-    samples = parquet.read_table(storage.pack_file(dataset, "samples.parquet"), columns=["key", "split"])
+    samples = parquet.read_table(
+        storage.fetch_pack_file(dataset, "samples.parquet"), columns=["key", "split"]
+    )
     names = dataset.class_names or []
     clean = truth if known.planted is None else clean_labels.load_known(session, dataset)
     table = ranking_files.build_ranking_table(
         score_rows.drop_samples(rows, known.planted), samples, names, clean
     )
-    written = ranking_files.write(table, storage, storage.audit(audit.id), version=dataset.truth_version)
+    written = ranking_files.write(
+        table, storage, storage.locate_audit(audit.id), version=dataset.truth_version
+    )
     _schedule_removals(session, storage, audit, written)
     audit.files = (audit.files or {}) | written
     audit.reported_truth_version = dataset.truth_version
@@ -218,7 +228,7 @@ def _schedule_removals(session: Session, storage: Storage, audit: Audit, written
     for name, made in written.items():
         before = (audit.files or {}).get(name)
         if before is not None and before["path"] != made["path"]:
-            path = storage.audit(audit.id) / before["path"]
+            path = storage.locate_audit(audit.id) / before["path"]
             removals.schedule_removal(session, storage, path, after_seconds=READ_SECONDS)
 
 

@@ -37,7 +37,7 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
     try:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
             ingested = _build(database, storage, settings, dataset, heartbeat)
-            with storage.open(storage.pack(dataset_id) / ingested.samples_path.name) as file:
+            with storage.open(storage.locate_pack(dataset_id) / ingested.samples_path.name) as file:
                 samples = parquet.ParquetFile(file)
                 retry_during_outage(lambda: _store(database, dataset, ingested, samples), heartbeat)
         log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
@@ -81,7 +81,7 @@ def _remove_if_deleted(database: Database, storage: Storage, dataset_id: UUID) -
     with database.transaction() as session:
         is_deleted = session.get(Dataset, dataset_id) is None
     if is_deleted:
-        storage.remove(storage.dataset(dataset_id))
+        storage.remove(storage.locate_dataset(dataset_id))
 
 
 def _build(
@@ -98,7 +98,7 @@ def _build(
         heartbeat.progress = {"samples": read, "total": total}
         heartbeat.check()
 
-    destination = storage.pack(dataset.id)
+    destination = storage.locate_pack(dataset.id)
     # What an earlier, interrupted attempt wrote is of no use to this one.
     for leftover in destination.parent.glob("pack.*"):
         storage.remove(leftover)
@@ -107,7 +107,7 @@ def _build(
         building = folder / "built"
         building.mkdir()
         ingested = read_in_child(
-            [storage.fetch(storage.upload(dataset.id, name), folder / "files") for name in names],
+            [storage.fetch(storage.locate_upload(dataset.id, name), folder / "files") for name in names],
             options=IngestOptions(**dataset.options),
             limits=IngestLimits(**settings.ingest_limits),
             destination=building,

@@ -29,7 +29,7 @@ class AuditLabels:
 
 def load_labels(session: Session, storage: Storage, audit: Audit, dataset: Dataset) -> AuditLabels:
     """Return an audit's labels; in a rehearsal the labels as uploaded are the truth."""
-    uploaded = np.load(storage.pack_file(dataset, "labels.npy"))
+    uploaded = np.load(storage.fetch_pack_file(dataset, "labels.npy"))
     rehearsal = AuditConfiguration.read(audit.configuration).rehearsal
     if rehearsal is None:
         return AuditLabels(given=uploaded, truth=clean_labels.load_known(session, dataset))

@@ -14,7 +14,7 @@ from app.infra.database import Database, send_after_commit
 from app.infra.leases import Work
 from app.infra.queue import Queue, Task
 from app.infra.settings import Settings
-from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Totalled
+from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, TotalName
 from app.webhooks import webhook_service
 
 log = structlog.get_logger()
@@ -65,7 +65,7 @@ def _free_lapsed(session: Session, table: type[Work], settings: Settings) -> lis
     """Free lapsed leases and return the rows that have lapsed too often."""
     freed = leases.free_lapsed(session, table)
     if freed:
-        counters.add(session, Totalled.LEASE_LOSSES, table.__tablename__, by=len(freed))
+        counters.add(session, TotalName.LEASE_LOSSES, table.__tablename__, by=len(freed))
     for row in freed:
         log.warning("lease lapsed", table=table.__tablename__, id=str(row.id), lapses=row.lapses)
         # Due at once: the worker is known to be gone.

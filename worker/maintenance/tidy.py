@@ -30,7 +30,7 @@ def tidy(database: Database, storage: Storage, settings: Settings) -> None:
     with database.transaction() as session:
         _expire_uploads(session, storage)
         _expire_datasets(session, storage, settings)
-        idempotency.forget(session, older_than_seconds=settings.idempotency_seconds)
+        idempotency.delete_old_answers(session, older_than_seconds=settings.idempotency_seconds)
         retention.delete_old_rows(session, settings)
     _remove_stale_bodies(database, storage, settings)
     _remove_leftovers(database, storage)
@@ -73,7 +73,7 @@ def _expire_datasets(session: Session, storage: Storage, settings: Settings) -> 
     )
     for dataset_id in list(session.scalars(given_up.with_for_update(skip_locked=True))):
         dataset_service.remove(session, dataset_id)
-        removals.schedule_removal(session, storage, storage.dataset(dataset_id))
+        removals.schedule_removal(session, storage, storage.locate_dataset(dataset_id))
         log.info("abandoned dataset deleted", dataset=str(dataset_id))
 
 

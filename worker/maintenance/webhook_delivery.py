@@ -32,7 +32,7 @@ def deliver(database: Database, settings: Settings, delivery_id: UUID) -> None:
         if status == GONE:
             webhook_service.give_up(session, webhook, delivery)
         else:
-            webhook_service.record(session, delivery, response_status=status, error=error)
+            webhook_service.record_attempt(session, delivery, response_status=status, error=error)
 
 
 def _post(settings: Settings, webhook: Webhook, delivery: WebhookDelivery) -> tuple[int | None, str | None]:

@@ -22,8 +22,10 @@ def store_signals(database: Database, storage: Storage, run: Run) -> None:
         configuration = {"method": EXTERNAL.name, **(dataset.probabilities or {})}
         leases.update_held(session, Run, run.id, run.attempt, configuration=configuration, device="none")
         known = audited_labels.load_labels(session, storage, audit, dataset)
-    path = storage.cached(storage.probabilities(dataset.id), name=configuration["probabilities_sha256"])
+    path = storage.fetch_cached(
+        storage.locate_probabilities(dataset.id), name=configuration["probabilities_sha256"]
+    )
     found = external_signals.derive_signals(np.load(path, mmap_mode="r"), known.given)
-    folder = storage.run(run.audit_id, run.number)
+    folder = storage.locate_run(run.audit_id, run.number)
     folder.mkdir(parents=True, exist_ok=True)
     signal_files.save(storage, folder, asdict(found))

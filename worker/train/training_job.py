@@ -79,7 +79,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
     if run is None:
         return
     structlog.contextvars.bind_contextvars(audit=str(run.audit_id), attempt=run.attempt)
-    folder = storage.run(run.audit_id, run.number)
+    folder = storage.locate_run(run.audit_id, run.number)
     try:
         with Heartbeat(
             database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
@@ -135,7 +135,7 @@ def _train_and_store(
     job = _prepare(database, storage, settings, run)
     result = _train_in_memory(database, storage, settings, job, heartbeat)
     neighbours = _find_neighbours(result, job, heartbeat)
-    folder = storage.run(run.audit_id, run.number)
+    folder = storage.locate_run(run.audit_id, run.number)
     retry_during_outage(heartbeat.renew, heartbeat)
     retry_during_outage(
         lambda: _store_results(storage, folder, result, job.known.given, neighbours), heartbeat
@@ -203,7 +203,7 @@ def _train_in_memory(
     # Only here, past the error with its frames, is the memory of the first try free.
     torch.cuda.empty_cache()
     _record_halved_batch(database, job)
-    checkpoints.discard(storage, storage.run(job.run.audit_id, job.run.number))
+    checkpoints.discard(storage, storage.locate_run(job.run.audit_id, job.run.number))
     return _train(database, storage, settings, _prepare(database, storage, settings, job.run), heartbeat)
 
 
@@ -223,7 +223,7 @@ def _record_halved_batch(database: Database, job: Job) -> None:
 def _train(
     database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> TrainingResult:
-    folder = storage.run(job.run.audit_id, job.run.number)
+    folder = storage.locate_run(job.run.audit_id, job.run.number)
     reporter = _ProgressReporter(database, storage, settings, job, heartbeat)
     with _provide_pack(storage, settings, job, heartbeat) as pack:
         return train_on(
@@ -247,7 +247,7 @@ def _provide_pack(
     storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> Iterator[Path]:
     """Yield the .npy that is trained on: the dataset's pack, or what a backbone makes of it."""
-    pack = storage.pack_file(job.dataset, PACK)
+    pack = storage.fetch_pack_file(job.dataset, PACK)
     name = job.request.backbone
     if name is None:
         yield pack
@@ -316,7 +316,7 @@ def _store_results(
 def _load_parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] | None:
     if run.parent_number is None:
         return None
-    return checkpoints.load_network(storage, storage.run(run.audit_id, run.parent_number))
+    return checkpoints.load_network(storage, storage.locate_run(run.audit_id, run.parent_number))
 
 
 class _ProgressReporter:
@@ -332,7 +332,7 @@ class _ProgressReporter:
     ) -> None:
         self._database, self._storage, self._settings = database, storage, settings
         self._job, self._heartbeat = job, heartbeat
-        self._folder = storage.run(job.run.audit_id, job.run.number)
+        self._folder = storage.locate_run(job.run.audit_id, job.run.number)
         self._checkpointed = self._ranked = monotonic()
 
     def __call__(self, progress: Progress) -> None:

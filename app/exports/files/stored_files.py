@@ -23,7 +23,7 @@ class _Ranges(io.RawIOBase):
     def __init__(self, storage: Storage, path: Path) -> None:
         super().__init__()
         self._storage, self._path, self._at = storage, path, 0
-        self._size = storage.size(path)
+        self._size = storage.measure_size(path)
 
     def readable(self) -> bool:
         return True

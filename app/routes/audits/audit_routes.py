@@ -85,7 +85,7 @@ def delete_audit(audit_id: UUID, opened: Opened, files: Files) -> None:
     """Delete an audit that has ended: its rows and its files."""
     with opened.transaction() as session:
         audit_service.remove(session, audit_id)
-        removals.schedule_removal(session, files, files.audit(audit_id))
+        removals.schedule_removal(session, files, files.locate_audit(audit_id))
     removals.remove_due(opened, files)
 
 
@@ -159,7 +159,7 @@ def _serve_file(
     return serve_file(
         request,
         files,
-        files.audit(audit_id) / stored["path"],
+        files.locate_audit(audit_id) / stored["path"],
         etag=f'"{stored["sha256"]}"',
         media_type=media_type,
         headers={

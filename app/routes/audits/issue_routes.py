@@ -30,7 +30,7 @@ def list_issues(
     audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     after = cursors.decode(paging.cursor, str, cursors.parse_number)
-    found = data_issues.page(
+    found = data_issues.list_issues(
         session, audit_id, kind=kind, after=(after[0], after[1]) if after else None, limit=paging.limit + 1
     )
     shown = found[: paging.limit]

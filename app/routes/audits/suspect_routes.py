@@ -47,7 +47,7 @@ async def list_suspects(audit_id: UUID, opened: Opened, request: Request) -> Res
     after = cursors.decode(asked.cursor, cursors.parse_number)
 
     def read() -> Response:
-        with opened.reading() as connection:
+        with opened.connect_for_reading() as connection:
             ranked = suspects.find_ranking(connection, audit_id, workspace_id=opened.workspace_id)
             filters = suspects.Filters(
                 given_label=_label(ranked, asked.given_label),
@@ -77,13 +77,13 @@ def _page(request: Request, ranked: suspects.Ranking, found: list[Document], *, 
 
 
 def _label(ranked: suspects.Ranking, name: str | None) -> int | None:
-    return None if name is None else dataset_service.label_index(ranked.class_names, name)
+    return None if name is None else dataset_service.find_label(ranked.class_names, name)
 
 
 @router.get("/{audit_id}/samples/{position}", dependencies=[Reads], response_model=SuspectDetail)
 def read_suspect(audit_id: UUID, position: Position, opened: Opened) -> Response:
     """Return one sample's score and its neighbours in rank."""
-    with opened.reading() as connection:
+    with opened.connect_for_reading() as connection:
         ranked = suspects.find_ranking(connection, audit_id, workspace_id=opened.workspace_id)
         found = suspects.read_suspect(connection, ranked, position)
         before, after = suspects.find_neighbours(connection, ranked, found["rank"])

@@ -84,19 +84,19 @@ async def put_file(
             dataset_service.require_uploading(dataset_service.get(session, dataset_id))
             dataset_service.check_file_name(session, dataset_id, file_name, most=chosen.upload_max_files)
 
-    def register(body: upload_bodies.Received) -> DatasetOut:
+    def register(body: upload_bodies.ReceivedBody) -> DatasetOut:
         with opened.transaction() as session:
             dataset = dataset_service.get(session, dataset_id, lock=True)
             dataset_service.require_uploading(dataset)
             dataset_service.put_file(session, dataset, name=file_name, size=body.size, sha256=body.sha256)
-            target = files.upload(dataset_id, file_name)
+            target = files.locate_upload(dataset_id, file_name)
             files.move(body.path, target)
             if complete:
                 dataset_service.start_ingestion(session, dataset)
             return render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id])
 
     await run_in_threadpool(admit)
-    incoming = files.incoming(dataset_id, uuid4().hex)
+    incoming = files.locate_incoming(dataset_id, uuid4().hex)
     async with upload_bodies.receive_body(
         request, incoming, await _upload_limits(chosen, files, opened)
     ) as body:
@@ -156,7 +156,7 @@ def delete_dataset(dataset_id: UUID, opened: Opened, files: Files) -> None:
     """Delete a dataset that no audit refers to: its rows and its files."""
     with opened.transaction() as session:
         dataset_service.remove(session, dataset_id)
-        removals.schedule_removal(session, files, files.dataset(dataset_id))
+        removals.schedule_removal(session, files, files.locate_dataset(dataset_id))
     removals.remove_due(opened, files)
 
 
@@ -190,7 +190,7 @@ def list_samples(
 ) -> Page[SampleOut]:
     """List samples in order of position."""
     dataset = _require_ready(session, dataset_id)
-    label = None if given_label is None else dataset_service.label_index(dataset.class_names, given_label)
+    label = None if given_label is None else dataset_service.find_label(dataset.class_names, given_label)
     after = cursors.decode(paging.cursor, cursors.parse_number)
     found = dataset_service.list_samples(
         session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1, given_label=label
@@ -205,7 +205,7 @@ def list_samples(
 def read_sample(dataset_id: UUID, position: Position, session: Session) -> SampleOut:
     """Return one sample."""
     return sample_out(
-        _require_ready(session, dataset_id), *dataset_service.sample(session, dataset_id, position)
+        _require_ready(session, dataset_id), *dataset_service.get_sample(session, dataset_id, position)
     )
 
 
@@ -230,7 +230,7 @@ def read_image(
     """Return a sample's picture."""
     with opened.transaction() as session:
         dataset = _require_ready(session, dataset_id)
-        sample, _ = dataset_service.sample(session, dataset_id, position)
+        sample, _ = dataset_service.get_sample(session, dataset_id, position)
         names = [file.name for file in dataset_service.list_files(session, [dataset_id])[dataset_id]]
     stored = StoredSample(files=files, dataset=dataset, sample=sample, upload_names=names)
     choice = PictureChoice(is_original=variant == "original", side=side, pixels_max=chosen.image_max_pixels)
@@ -253,7 +253,9 @@ async def put_truth(
         free_bytes=(await _upload_limits(chosen, files, opened)).free_bytes,
     )
     await run_in_threadpool(_check_ready, opened, dataset_id)
-    async with upload_bodies.receive_body(request, files.incoming(dataset_id, uuid4().hex), limits) as body:
+    async with upload_bodies.receive_body(
+        request, files.locate_incoming(dataset_id, uuid4().hex), limits
+    ) as body:
         return await run_in_threadpool(_attach, opened, dataset_id, body)
 
 
@@ -271,19 +273,21 @@ async def put_probabilities(
         free_bytes=(await _upload_limits(chosen, files, opened)).free_bytes,
     )
     await run_in_threadpool(_check_ready, opened, dataset_id)
-    async with upload_bodies.receive_body(request, files.incoming(dataset_id, uuid4().hex), limits) as body:
+    async with upload_bodies.receive_body(
+        request, files.locate_incoming(dataset_id, uuid4().hex), limits
+    ) as body:
         return await run_in_threadpool(_attach_probabilities, opened, files, dataset_id, body)
 
 
 def _attach_probabilities(
-    opened: Database, files: Storage, dataset_id: UUID, body: upload_bodies.Received
+    opened: Database, files: Storage, dataset_id: UUID, body: upload_bodies.ReceivedBody
 ) -> ProbabilitiesOut:
     with opened.transaction() as session:
         dataset = dataset_service.get(session, dataset_id, lock=True)
         return ProbabilitiesOut(attached=external_probabilities.attach(session, files, dataset, body.path))
 
 
-def _attach(opened: Database, dataset_id: UUID, body: upload_bodies.Received) -> TruthOut:
+def _attach(opened: Database, dataset_id: UUID, body: upload_bodies.ReceivedBody) -> TruthOut:
     with opened.transaction() as session:
         dataset = dataset_service.get(session, dataset_id, lock=True)
         attached, differing = truth.attach(session, dataset, body.path)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from app.audits import audit_service, similar_samples
 from app.datasets import dataset_service
 from app.http import cursors
-from app.infra.errors import Invalid, Overtaken
+from app.infra.errors import Invalid, StaleVersion
 from app.kinds.shown_kinds import find_shown_kind
 from app.reviews import review_progress, verdicts
 from app.routes.shared.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
@@ -74,7 +74,7 @@ def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: 
         entry = _make_entry(dataset, item, position=item.position, seen=item.version)
         try:
             answer.saved.append(review_out(dataset, verdicts.put(session, dataset, entry, author)))
-        except Overtaken as error:
+        except StaleVersion as error:
             current = verdicts.find_reviews(session, dataset.id, [item.position]).get(item.position)
             answer.conflicts.append(
                 Conflict(
@@ -160,14 +160,16 @@ def read_similar(
     audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     score = audit_service.get_score(session, audit, position)
-    ground = similar_samples.ground(session, files, audit, dataset)
+    ground = similar_samples.open_comparison(session, files, audit, dataset)
     rows = similar_samples.open_pack(files, dataset) if find_shown_kind(dataset).shows_values else None
     other = score.suggested_label if score.suggested_label != score.given_label else score.second_label
 
     def of_class(label: int | None) -> SimilarClass:
         if label is None:
             return SimilarClass(label="", samples=[])
-        found = similar_samples.nearest(session, audit, ground, position=position, label=label, limit=limit)
+        found = similar_samples.find_similar(
+            session, audit, ground, position=position, label=label, limit=limit
+        )
         return SimilarClass(
             label=(dataset.class_names or [])[label],
             samples=[
@@ -194,7 +196,7 @@ def _read_row(rows: similar_samples.Rows | None, position: int) -> list[float | 
 
 
 def _make_entry(dataset: Dataset, said: VerdictIn, *, position: int, seen: int | None) -> verdicts.Entry:
-    label = None if said.label is None else dataset_service.label_index(dataset.class_names, said.label)
+    label = None if said.label is None else dataset_service.find_label(dataset.class_names, said.label)
     return verdicts.Entry(position=position, verdict=said.verdict, label=label, seen=seen)
 
 

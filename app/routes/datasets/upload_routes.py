@@ -147,7 +147,7 @@ async def continue_upload(
 
     upload, writer = await run_in_threadpool(claim)
     if upload.finished_at is None:
-        part = upload_bodies.Part(
+        part = upload_bodies.UploadPart(
             path=resumable_uploads.locate_body(files, upload),
             offset=offset,
             size=upload.size,

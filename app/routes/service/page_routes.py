@@ -50,7 +50,7 @@ class PageRoute(APIRoute):
 
 
 def _render_refusal(error: ApiError) -> Response:
-    page = pages.render_page("error.html", status=error.status, error=error.document(), caller=None)
+    page = pages.render_page("error.html", status=error.status, error=error.build_document(), caller=None)
     page.headers.update(error.headers)
     return page
 

@@ -23,5 +23,5 @@ def read_metrics(chosen: Chosen, opened: Unconfined, files: Files) -> Response:
     names = [*map(str, queue.Queue), *placement.list_queues(chosen.memory_steps_gb)[1:]]
     waiting = queue.count_messages(chosen.broker_url, names, timeout_seconds=TIMEOUT_SECONDS)
     with opened.transaction() as session:
-        body = prometheus.render(session, waiting, files.free_bytes())
+        body = prometheus.render(session, waiting, files.measure_free_bytes())
     return Response(body, media_type=prometheus.MEDIA_TYPE)

@@ -28,7 +28,7 @@ def create_webhook(
 @router.get("", dependencies=[Reads])
 def list_webhooks(session: Session) -> list[WebhookOut]:
     """List webhooks in order of creation."""
-    return [WebhookOut.model_validate(webhook) for webhook in webhook_service.list_all(session)]
+    return [WebhookOut.model_validate(webhook) for webhook in webhook_service.list_webhooks(session)]
 
 
 @router.get("/{webhook_id}", dependencies=[Reads])
@@ -46,7 +46,9 @@ def delete_webhook(webhook_id: UUID, session: Session) -> None:
 @router.post("/{webhook_id}/test", status_code=202, dependencies=[Writes])
 def test_webhook(webhook_id: UUID, session: Session) -> DeliveryOut:
     """Send a test message; a webhook that was disabled is tried again."""
-    return DeliveryOut.model_validate(webhook_service.test(session, webhook_service.get(session, webhook_id)))
+    return DeliveryOut.model_validate(
+        webhook_service.send_test(session, webhook_service.get(session, webhook_id))
+    )
 
 
 @router.get("/{webhook_id}/deliveries", dependencies=[Reads])

@@ -73,7 +73,7 @@ async def admit_caller(
 
     """
     caller = await _identify(request, chosen, opened, credentials)
-    request.state.caller, request.state.confined = caller.name, opened.confined(caller.workspace_id)
+    request.state.caller, request.state.confined = caller.name, opened.confine(caller.workspace_id)
     structlog.contextvars.bind_contextvars(caller=caller.name, **request.path_params)
     with _apply_limits(request, chosen, caller):
         if request.method not in SAFE_METHODS:

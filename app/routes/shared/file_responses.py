@@ -43,7 +43,7 @@ def serve_file(
         return Response(status_code=304, headers=headers)
     if files.is_local:
         return LocalFile(path, media_type=media_type, headers=headers)
-    size = files.size(path)
+    size = files.measure_size(path)
     start, stop = _parse_range(request, etag, size)
     if start >= stop and size:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})

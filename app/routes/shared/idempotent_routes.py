@@ -43,7 +43,7 @@ class HeldTransaction:
     def __init__(self, key: str, fingerprint: bytes) -> None:
         self._key, self._fingerprint = key, fingerprint
         self._ends = ExitStack()
-        self._begun: tuple[Session, idempotency.Once] | None = None
+        self._begun: tuple[Session, idempotency.IdempotentRequest] | None = None
 
     def begin(self, opened: Database) -> Session:
         """Open the transaction and take the key.
@@ -55,7 +55,7 @@ class HeldTransaction:
         """
         session = self._ends.enter_context(opened.transaction())
         owner = opened.workspace_id or DEFAULT_WORKSPACE
-        once = idempotency.Once(workspace_id=owner, key=self._key, fingerprint=self._fingerprint)
+        once = idempotency.IdempotentRequest(workspace_id=owner, key=self._key, fingerprint=self._fingerprint)
         stored = idempotency.claim(session, once)
         if stored is not None:
             raise Replayed(stored)
@@ -67,7 +67,7 @@ class HeldTransaction:
         if self._begun is not None:
             session, once = self._begun
             headers = {name: value for name, value in response.headers.items() if name not in NOT_KEPT}
-            idempotency.keep(
+            idempotency.store_answer(
                 session, once, status=response.status_code, headers=headers, body=bytes(response.body)
             )
         self._ends.close()

@@ -138,7 +138,7 @@ def house(api: TestClient, chosen: Settings, database: Database, storage: Storag
                 ("stranger", Scope.ADMIN, theirs),
             )
         }
-    return House(api, store_full_workspace(database.confined(ours), storage), made)
+    return House(api, store_full_workspace(database.confine(ours), storage), made)
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=" ".join)
@@ -187,7 +187,7 @@ def test_what_is_made_belongs_to_the_maker(house: House) -> None:
 def test_a_confined_session_changes_nothing_of_others(house: House, database: Database) -> None:
     with database.transaction() as session:
         elsewhere, _ = workspace_scope.get_or_create_workspace(session, f"elsewhere-{uuid4()}")
-    with database.confined(elsewhere).transaction() as session:
+    with database.confine(elsewhere).transaction() as session:
         assert not list(session.scalars(select(aliased(Dataset))))
         assert session.execute(update(Audit).values(name="taken").returning(Audit.id)).all() == []
         assert session.execute(delete(Audit).returning(Audit.id)).all() == []

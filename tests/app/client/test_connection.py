@@ -116,14 +116,14 @@ def test_a_failed_download_leaves_no_file(client: Client, tmp_path: Path) -> Non
 
 
 def test_a_bar_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
-    with show_text_bar("audit", wanted=True) as bar:
+    with show_text_bar("audit", enabled=True) as bar:
         bar.show(0.5, "half")
     assert capsys.readouterr().out == ""
 
 
 def test_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    with show_text_bar("audit", wanted=True) as bar:
+    with show_text_bar("audit", enabled=True) as bar:
         bar.show(0.5, "half")
         bar.show(1.0)
     assert capsys.readouterr().out.split("\r")[1:] == [

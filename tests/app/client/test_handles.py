@@ -76,7 +76,7 @@ def test_an_audit_is_started_and_cancelled(audit: Audit, client: Client) -> None
 
 def test_a_summary_needs_a_finished_audit(client: Client, database: Database, storage: Storage) -> None:
     waiting = client.get_audit(str(store_audit(database, store_ready_dataset(database, storage)).id))
-    with pytest.raises(ClientError, match="this one is queued"):
+    with pytest.raises(ClientError, match="this audit is queued"):
         _ = waiting.summary
 
 

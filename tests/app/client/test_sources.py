@@ -46,7 +46,7 @@ def test_files_go_as_they_are(tmp_path: Path) -> None:
         (lambda folder: ([folder / "no.zip"], {}), "there is no file"),
         (lambda _: ([], {}), "no file to upload"),
         (lambda folder: (folder, {}), "no file in the folder"),
-        (lambda folder: (folder, {"y": [1]}), "y go with an array"),
+        (lambda folder: (folder, {"y": [1]}), "y can only be sent with an array"),
         (lambda _: (np.zeros(3), {}), "needs labels"),
         (lambda _: ([Path(__file__), __file__], {}), "different names"),
     ],

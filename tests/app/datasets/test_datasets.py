@@ -36,7 +36,7 @@ def test_a_body_is_stored_hashed_and_handed_to_a_worker(
     assert answer.json()["files"] == [
         {"name": "letters.csv", "bytes": len(BODY), "sha256": hashlib.sha256(BODY).hexdigest()}
     ]
-    assert storage.upload(UUID(dataset_id), "letters.csv").read_bytes() == BODY
+    assert storage.locate_upload(UUID(dataset_id), "letters.csv").read_bytes() == BODY
     assert sent == [(Task.INGEST, UUID(dataset_id))]
 
 
@@ -57,7 +57,7 @@ def test_a_file_sent_again_replaces_the_first(api: TestClient, storage: Storage)
     for body in (b"first", b"second"):
         answer = api.put(f"/v1/datasets/{dataset_id}/files/a.csv?complete=false", content=body)
     assert [file["bytes"] for file in answer.json()["files"]] == [6]
-    assert storage.upload(UUID(dataset_id), "a.csv").read_bytes() == b"second"
+    assert storage.locate_upload(UUID(dataset_id), "a.csv").read_bytes() == b"second"
 
 
 def test_no_file_enters_a_dataset_that_is_being_read(api: TestClient, storage: Storage) -> None:
@@ -65,7 +65,7 @@ def test_no_file_enters_a_dataset_that_is_being_read(api: TestClient, storage: S
     api.put(f"/v1/datasets/{dataset_id}/files/a.csv", content=BODY)
     answer = api.put(f"/v1/datasets/{dataset_id}/files/b.csv", content=BODY)
     assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
-    assert not storage.upload(UUID(dataset_id), "b.csv").exists()
+    assert not storage.locate_upload(UUID(dataset_id), "b.csv").exists()
 
 
 def test_ingestion_without_a_file_is_refused(api: TestClient) -> None:
@@ -205,7 +205,7 @@ def test_deleting_removes_rows_and_files(api: TestClient, database: Database, st
     dataset = store_ready_dataset(database, storage)
     assert api.delete(f"/v1/datasets/{dataset.id}").status_code == 204
     assert api.get(f"/v1/datasets/{dataset.id}").status_code == 404
-    assert not storage.dataset(dataset.id).exists()
+    assert not storage.locate_dataset(dataset.id).exists()
 
 
 def test_a_dataset_with_audits_is_kept(api: TestClient, database: Database, storage: Storage) -> None:

@@ -74,7 +74,7 @@ def test_an_upload_goes_on_where_it_stopped_and_ends_like_a_put(
     assert stored["status"] == "ingesting"
     digest = hashlib.sha256(BODY).hexdigest()
     assert stored["files"] == [{"name": "rows.csv", "bytes": len(BODY), "sha256": digest}]
-    assert storage.upload(UUID(dataset_id), "rows.csv").read_bytes() == BODY
+    assert storage.locate_upload(UUID(dataset_id), "rows.csv").read_bytes() == BODY
     assert sent == [(Task.INGEST, UUID(dataset_id))]
     # A client that missed the last answer learns that all is done.
     assert offset_of(api, url) == len(BODY)
@@ -152,7 +152,7 @@ def test_what_arrived_before_the_line_broke_is_kept(api: TestClient, storage: St
     assert cut_off(api, url, BODY[:700]) == 400
     assert offset_of(api, url) == 700
     assert patch(api, url, 700, BODY[700:]).status_code == 204
-    assert storage.upload(UUID(dataset_id), "rows.csv").read_bytes() == BODY
+    assert storage.locate_upload(UUID(dataset_id), "rows.csv").read_bytes() == BODY
 
 
 def test_of_a_part_with_a_checksum_nothing_is_kept_before_it_was_checked(api: TestClient) -> None:
@@ -215,7 +215,7 @@ def test_an_expired_upload_is_gone(api: TestClient, database: Database) -> None:
 
 
 def test_uploads_share_the_disk(api: TestClient, chosen: Settings, storage: Storage) -> None:
-    room = storage.free_bytes() // 2
+    room = storage.measure_free_bytes() // 2
     settings = chosen.model_copy(update={"upload_max_bytes": 1 << 62})
     api.app.dependency_overrides[get_settings] = lambda: settings  # type: ignore[attr-defined]
     dataset_id = new_dataset(api)

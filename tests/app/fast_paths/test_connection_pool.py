@@ -8,7 +8,7 @@ from app.infra.database import Database
 
 
 def backend(database: Database) -> int:
-    with database.reading() as connection:
+    with database.connect_for_reading() as connection:
         found: int = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         return found
 
@@ -42,13 +42,13 @@ def test_one_that_was_idle_for_long_is_asked(
 
 
 def test_one_whose_backend_ended_is_replaced_at_once(database: Database, pings: list[object]) -> None:
-    with database.reading() as one, database.reading() as other:
+    with database.connect_for_reading() as one, database.connect_for_reading() as other:
         old = {each.execute(text("SELECT pg_backend_pid()")).scalar_one() for each in (one, other)}
     with database.engine.connect() as connection:
         own = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         for process in old - {own}:
             connection.execute(text("SELECT pg_terminate_backend(:process, 5000)"), {"process": process})
-    with database.reading() as one, database.reading() as other:
+    with database.connect_for_reading() as one, database.connect_for_reading() as other:
         new = {each.execute(text("SELECT pg_backend_pid()")).scalar_one() for each in (one, other)}
     assert len(new) == 2
     assert not new & (old - {own})

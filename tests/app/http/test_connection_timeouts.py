@@ -37,7 +37,9 @@ async def closed_within(reader: asyncio.StreamReader, seconds: float) -> bool:
 
 
 async def scenario() -> None:
-    config = uvicorn.Config(application, http=connection_timeouts.Patient, lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        application, http=connection_timeouts.TimeoutProtocol, lifespan="off", log_config=None
+    )
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve(sockets=[listening]))

@@ -21,22 +21,22 @@ CLOSED = """
 
 @pytest.mark.parametrize("address", CLOSED.split())
 def test_what_is_not_public_is_not_called(address: str) -> None:
-    assert not outbound_requests.may_call(ipaddress.ip_address(address), allow_private=False)
+    assert not outbound_requests.is_allowed(ipaddress.ip_address(address), allow_private=False)
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1"])
 def test_what_is_public_is_called(address: str) -> None:
-    assert outbound_requests.may_call(ipaddress.ip_address(address), allow_private=False)
+    assert outbound_requests.is_allowed(ipaddress.ip_address(address), allow_private=False)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "fc00::1", "1.1.1.1"])
 def test_the_setting_opens_private_addresses(address: str) -> None:
-    assert outbound_requests.may_call(ipaddress.ip_address(address), allow_private=True)
+    assert outbound_requests.is_allowed(ipaddress.ip_address(address), allow_private=True)
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"])  # noqa: S104
 def test_the_setting_never_opens_link_local(address: str) -> None:
-    assert not outbound_requests.may_call(ipaddress.ip_address(address), allow_private=True)
+    assert not outbound_requests.is_allowed(ipaddress.ip_address(address), allow_private=True)
 
 
 BAD_URLS = """

@@ -22,7 +22,7 @@ from app.infra.logs import configure_logging, remove_secrets
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.shared.callers import provide_settings as get_settings
-from app.tables import Dataset, DatasetStatus, Run, RunStatus, Scope, Total, Totalled
+from app.tables import Dataset, DatasetStatus, Run, RunStatus, Scope, Total, TotalName
 from tests.builders.stored_rows import store_audit, store_ready_dataset
 
 
@@ -183,8 +183,8 @@ def test_metrics_tell_of_requests_runs_and_losses(
             session, Run, run.id, lease_seconds=60, status=RunStatus.RUNNING, worker="w", device="gpu"
         )
         run.progress = progress
-        counters.add(session, Totalled.LEASE_LOSSES, "runs")
-        counters.add(session, Totalled.LEASE_LOSSES, "runs", by=2)
+        counters.add(session, TotalName.LEASE_LOSSES, "runs")
+        counters.add(session, TotalName.LEASE_LOSSES, "runs", by=2)
         dataset_service.change_status(
             session, dataset.id, DatasetStatus.REJECTED, error={"code": "not_an_archive", "detail": "x"}
         )
@@ -212,4 +212,4 @@ def test_totals_outlive_what_they_counted(database: Database) -> None:
         dataset_service.remove(session, dataset.id)
     with database.transaction() as session:
         assert session.query(Dataset).count() == 0
-        assert session.get(Total, (Totalled.INGEST_FAILURES, "bad")).value == 1  # type: ignore[union-attr]
+        assert session.get(Total, (TotalName.INGEST_FAILURES, "bad")).value == 1  # type: ignore[union-attr]

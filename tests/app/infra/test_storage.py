@@ -74,11 +74,11 @@ def write(path: Path, content: bytes) -> Path:
 
 def test_a_published_file_is_read_whole_in_ranges_and_as_a_stream(either: Storage) -> None:
     content = os.urandom(LARGE)
-    path = write(either.upload(uuid4(), "a b%ä.zip"), content)
+    path = write(either.locate_upload(uuid4(), "a b%ä.zip"), content)
     either.publish(path)
     assert either.is_local == path.exists()
     assert either.exists(path)
-    assert either.size(path) == LARGE
+    assert either.measure_size(path) == LARGE
     assert either.read(path, start=5, length=7) == content[5:12]
     assert either.read(path, start=LARGE - 3, length=100) == content[-3:]
     assert b"".join(either.stream(path)) == content
@@ -93,14 +93,14 @@ def test_a_published_file_is_read_whole_in_ranges_and_as_a_stream(either: Storag
 
 
 def test_a_missing_file_is_missing_and_removing_it_is_fine(either: Storage) -> None:
-    path = either.audit(uuid4()) / "nothing"
+    path = either.locate_audit(uuid4()) / "nothing"
     assert not either.exists(path)
     with pytest.raises(FileNotFoundError):
         either.fetch(path, either.root / "mine")
     with pytest.raises(FileNotFoundError):
         either.open(path)
     with pytest.raises(FileNotFoundError):
-        either.cached(path, name="nothing").open()
+        either.fetch_cached(path, name="nothing").open()
     with pytest.raises(FileNotFoundError):
         either.read(path, start=0, length=1)
     either.remove(path)
@@ -108,7 +108,7 @@ def test_a_missing_file_is_missing_and_removing_it_is_fine(either: Storage) -> N
 
 
 def test_removing_a_folder_removes_all_below_it_and_nothing_beside_it(either: Storage) -> None:
-    audit = either.audit(uuid4())
+    audit = either.locate_audit(uuid4())
     beside = write(audit.with_name(f"{audit.name}-2") / "x", b"1")
     inside = [write(audit / name, b"2") for name in ("a", "runs/0/b")]
     for path in [beside, *inside]:
@@ -120,7 +120,7 @@ def test_removing_a_folder_removes_all_below_it_and_nothing_beside_it(either: St
 
 def test_a_folder_that_is_deleted_while_files_are_looked_for_does_not_end_the_search(tmp_path: Path) -> None:
     storage = Storage(tmp_path / "files")
-    folders = [write(storage.incoming(UUID(int=number), ".x"), b"1").parent for number in range(3)]
+    folders = [write(storage.locate_incoming(UUID(int=number), ".x"), b"1").parent for number in range(3)]
     search = storage.find("datasets/*/incoming/.*")
     first, found = next(search)
     assert found.st_size == 1
@@ -132,18 +132,18 @@ def test_a_folder_that_is_deleted_while_files_are_looked_for_does_not_end_the_se
 def dataset_with_pack(storage: Storage, *, sha256: str, content: bytes = b"pixels") -> Dataset:
     dataset = Dataset(id=uuid4(), pack_sha256=sha256)
     for name, data in ((PACK, content), ("labels.npy", dataset.id.bytes)):
-        storage.publish(write(storage.pack(dataset.id) / name, data))
+        storage.publish(write(storage.locate_pack(dataset.id) / name, data))
     return dataset
 
 
 def test_packs_are_cached_by_content(bucket: Bucket, tmp_path: Path) -> None:
     storage = Storage(tmp_path / "files", bucket, cache_bytes=10**9)
     first, second = (dataset_with_pack(storage, sha256="aa") for _ in range(2))
-    pack = storage.pack_file(first, PACK)
-    bucket.remove(storage.pack(second.id).relative_to(storage.root).as_posix() + f"/{PACK}")
-    assert storage.pack_file(second, PACK) == pack, "the same content is not fetched twice"
-    assert storage.pack_file(first, "labels.npy").read_bytes() == first.id.bytes
-    assert storage.pack_file(second, "labels.npy").read_bytes() == second.id.bytes
+    pack = storage.fetch_pack_file(first, PACK)
+    bucket.remove(storage.locate_pack(second.id).relative_to(storage.root).as_posix() + f"/{PACK}")
+    assert storage.fetch_pack_file(second, PACK) == pack, "the same content is not fetched twice"
+    assert storage.fetch_pack_file(first, "labels.npy").read_bytes() == first.id.bytes
+    assert storage.fetch_pack_file(second, "labels.npy").read_bytes() == second.id.bytes
 
 
 def test_the_cache_lets_go_of_what_was_used_longest_ago(bucket: Bucket, tmp_path: Path) -> None:
@@ -151,12 +151,12 @@ def test_the_cache_lets_go_of_what_was_used_longest_ago(bucket: Bucket, tmp_path
     datasets = [dataset_with_pack(storage, sha256=name, content=bytes(100)) for name in ("aa", "bb", "cc")]
     first, second, third = (storage.root / "cache" / name for name in ("aa", "bb", "cc"))
     for age, dataset in ((300, datasets[0]), (200, datasets[1])):
-        path = storage.pack_file(dataset, PACK)
+        path = storage.fetch_pack_file(dataset, PACK)
         os.utime(path, (path.stat().st_mtime - age,) * 2)
-    storage.pack_file(datasets[0], PACK)  # used again: the second is older now
-    storage.pack_file(datasets[2], PACK)
+    storage.fetch_pack_file(datasets[0], PACK)  # used again: the second is older now
+    storage.fetch_pack_file(datasets[2], PACK)
     assert (first.exists(), second.exists(), third.exists()) == (True, False, True)
-    storage.pack_file(datasets[1], PACK)
+    storage.fetch_pack_file(datasets[1], PACK)
     assert (first.exists(), third.exists()) == (True, True), "both were asked for a moment ago"
 
 
@@ -175,7 +175,9 @@ def test_whoever_asks_for_the_same_file_at_once_waits_for_one_download(
 
     monkeypatch.setattr(bucket, "get", slowly)
     with ThreadPoolExecutor() as threads:
-        found = list(threads.map(lambda storage: storage.pack_file(dataset, PACK).read_bytes(), storages))
+        found = list(
+            threads.map(lambda storage: storage.fetch_pack_file(dataset, PACK).read_bytes(), storages)
+        )
     assert found == [b"pixels"] * 4
     assert len(downloads) == 1
 

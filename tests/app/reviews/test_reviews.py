@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.access import keys
 from app.infra.database import Database
-from app.infra.errors import Overtaken
+from app.infra.errors import StaleVersion
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.reviews import verdicts as reviews
@@ -86,7 +86,7 @@ def test_of_two_reviewers_at_once_one_is_told(database: Database, dataset: Datas
             with database.transaction() as session:
                 reviews.put(session, dataset, entry, reviews.Author(reviewer=name))
             said.append("saved")
-        except Overtaken:
+        except StaleVersion:
             said.append("overtaken")
 
     threads = [threading.Thread(target=say, args=(name,)) for name in ("Ada", "Bob")]
@@ -187,7 +187,7 @@ def test_a_suspect_is_shown_beside_what_looks_like_it_in_both_classes(
     pack = np.zeros((12, 8, 8, 1), np.uint8)
     pack[11] = pack[8] = 200  # given "cat"; so is 8
     pack[3] = 190  # the suggested class, "ant"
-    np.save(storage.pack(dataset.id) / "pack.npy", pack)
+    np.save(storage.locate_pack(dataset.id) / "pack.npy", pack)
     found = api.get(f"/v1/audits/{audit.id}/samples/11/similar", params={"limit": 2}).json()
     assert (found["given"]["label"], found["other"]["label"]) == ("cat", "ant")
     assert [sample["position"] for sample in found["given"]["samples"]] == [8, 2]
@@ -196,7 +196,7 @@ def test_a_suspect_is_shown_beside_what_looks_like_it_in_both_classes(
     # A network's features say more than pixels, where a run kept them.
     with database.transaction() as session:
         session.query(Run).filter_by(audit_id=audit.id).update({"is_chosen": True})
-    folder = storage.run(audit.id, 0)
+    folder = storage.locate_run(audit.id, 0)
     folder.mkdir(parents=True)
     features = np.tile(np.array([1, 0], np.float16), (12, 1))
     features[[11, 5]] = [0, 1]
@@ -213,7 +213,7 @@ def test_a_row_of_features_is_shown_beside_similar_rows(
         stored.kind, stored.statistics = "features", {"feature_names": ["length", "width"]}
     rows = np.arange(24, dtype=np.float32).reshape(12, 2)
     rows[11, 1] = np.nan
-    np.save(storage.pack(dataset.id) / "pack.npy", rows)
+    np.save(storage.locate_pack(dataset.id) / "pack.npy", rows)
     found = api.get(f"/v1/audits/{audit.id}/samples/11/similar", params={"limit": 1}).json()
     assert (found["feature_names"], found["features"]) == (["length", "width"], [22.0, None])
     assert [(sample["position"], sample["features"]) for sample in found["given"]["samples"]] == [

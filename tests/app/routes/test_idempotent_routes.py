@@ -107,9 +107,9 @@ def test_odd_keys_are_refused(api: TestClient, key: str) -> None:
 def test_old_answers_are_forgotten(api: TestClient, database: Database) -> None:
     api.post("/v1/datasets", json={"name": "a"}, headers=KEY)
     with database.transaction() as session:
-        assert idempotency.forget(session, older_than_seconds=3600) == 0
+        assert idempotency.delete_old_answers(session, older_than_seconds=3600) == 0
     with database.transaction() as session:
-        assert idempotency.forget(session, older_than_seconds=-1) == 1
+        assert idempotency.delete_old_answers(session, older_than_seconds=-1) == 1
     assert count(database, IdempotentAnswer) == 0
 
 

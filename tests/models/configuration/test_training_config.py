@@ -1,10 +1,13 @@
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
+from models.catalogue.networks import NETWORKS, Network
 from models.configuration import defaults
+from models.configuration.defaults import Situation, _augmentation
+from models.configuration.device_traits import read_traits
 from models.configuration.training_config import TrainingConfig, resolve
 
 DIGITS: dict[str, Any] = {"shape": (8, 8, 1), "sample_count": 1_797, "class_count": 10, "device": "cpu"}
@@ -153,3 +156,9 @@ def test_training_may_end_early_where_that_was_measured_and_no_number_of_epochs_
     assert digits(method="limit_l").stable_correlation == 0.998
     assert digits(method="limit_l", epochs=20).stable_correlation == 0
     assert digits(method="limit_g").stable_correlation == 0
+
+
+def test_a_new_network_of_vectors_is_chosen_without_augmentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cast("dict[str, Network]", NETWORKS), "linear", Network(takes="vector"))
+    situation = Situation(shape=(3,), sample_count=100, class_count=2, device=read_traits("cpu"))
+    assert _augmentation(situation, {"network": "linear"}) == "none"

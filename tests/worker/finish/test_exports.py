@@ -181,7 +181,7 @@ class Service:
                 dataset_service.put_file(
                     session, dataset, name=file.name, size=file.stat().st_size, sha256=""
                 )
-                target = self.storage.upload(dataset.id, file.name)
+                target = self.storage.locate_upload(dataset.id, file.name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.read_bytes())
             session.flush()
@@ -206,7 +206,7 @@ class Service:
 
     def content(self, dataset: Dataset) -> tuple[list[str], list[str], list[str | None], np.ndarray]:
         """Return keys, labels, splits and the pack."""
-        folder = self.storage.pack(dataset.id)
+        folder = self.storage.locate_pack(dataset.id)
         rows = parquet.read_table(folder / "samples.parquet")
         names = dataset.class_names or []
         labels = [names[label] for label in rows["given_label"].to_pylist()]

@@ -62,11 +62,11 @@ def test_an_audit_from_training_to_its_files(
     assert np.mean([disagreements[position] for position in wrong]) > 2 * np.mean(
         list(disagreements.values())
     )
-    found = neighbour_files.load(storage, storage.run(audit.id, 0))
+    found = neighbour_files.load(storage, storage.locate_run(audit.id, 0))
     assert found is not None
     assert found.index_Nk.shape == (120, 10)
-    lines = (storage.audit(audit.id) / done.files["ranking.csv"]["path"]).read_text().splitlines()  # type: ignore[index]
-    table = parquet.read_table(storage.audit(audit.id) / done.files["ranking.parquet"]["path"])  # type: ignore[index]
+    lines = (storage.locate_audit(audit.id) / done.files["ranking.csv"]["path"]).read_text().splitlines()  # type: ignore[index]
+    table = parquet.read_table(storage.locate_audit(audit.id) / done.files["ranking.parquet"]["path"])  # type: ignore[index]
     rows = list(csv.DictReader(lines))
     assert [int(row["position"]) for row in rows] == [score.position for score in scores]
     assert table["position"].to_pylist() == [score.position for score in scores]
@@ -84,7 +84,7 @@ def test_an_audit_can_be_ranked_by_its_neighbours(
         audit = audit_service.create(session, digits, name=None, configuration=AuditConfiguration.read(asked))
         runs = audit_service.list_runs(session, [audit.id])[audit.id]
     done = train_and_finish(database, storage, chosen, audit, runs)
-    table = parquet.read_table(storage.audit(audit.id) / done.files["ranking.parquet"]["path"])  # type: ignore[index]
+    table = parquet.read_table(storage.locate_audit(audit.id) / done.files["ranking.parquet"]["path"])  # type: ignore[index]
     disagreement, margin = table["neighbour_disagreement"].to_numpy(), table["margin"].to_numpy()
     expected = 0.99 * disagreement + 0.01 / (1 + np.exp(margin / 4))
     assert table["score"].to_numpy() == pytest.approx(expected, abs=1e-5)
@@ -149,7 +149,7 @@ def test_signals_that_an_older_version_stored_are_still_read(
     audit, runs = plan_audit(database, digits)
     train_and_finish(database, storage, chosen, audit, runs)
     before = list(csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines()))
-    folder = storage.run(audit.id, 0)
+    folder = storage.locate_run(audit.id, 0)
     now = signal_files.load(storage, folder)
     former = {"agreement_ratio": "competence", "error_posterior": "doubt"}
     assert set(former) <= set(now)
@@ -216,7 +216,7 @@ def test_a_rehearsal_measures_how_many_planted_errors_are_found(
     assert rehearsed["recall"][-1]["recall"] > 0.7
     # No planted error stands among the user's: all that is ranked and counted has its label as uploaded.
     found = api.get(f"/v1/audits/{audit.id}/suspects?limit=120").json()["items"]
-    uploaded = np.load(storage.pack(digits.id) / "labels.npy")
+    uploaded = np.load(storage.locate_pack(digits.id) / "labels.npy")
     assert len(found) == summary["sample_count"] == 120 - metrics["error_count"]
     assert [item["rank"] for item in found] == list(range(1, len(found) + 1))
     assert all(int(item["given_label"]) == uploaded[item["position"]] for item in found)

@@ -27,7 +27,7 @@ def test_an_upload_becomes_ready(database: Database, digits: Dataset, storage: S
     assert (digits.format, digits.kind, digits.sample_count) == ("class_folders", "images", 120)
     assert (digits.class_names, digits.shape) == (["0", "1", "2"], [8, 8, 1])
     assert count_rows(database, Sample) == 120
-    labels = np.load(storage.pack(digits.id) / "labels.npy")
+    labels = np.load(storage.locate_pack(digits.id) / "labels.npy")
     with database.transaction() as session:
         rows = session.execute(select(Sample.position, Sample.given_label, Sample.key)).all()
     assert all(labels[position] == label == int(key.split("/")[0]) for position, label, key in rows)
@@ -52,7 +52,7 @@ def test_an_unreadable_upload_is_rejected_with_the_reason(
     assert rejected.status == DatasetStatus.REJECTED
     assert rejected.error is not None
     assert rejected.error["detail"]
-    assert storage.upload(dataset.id, "x.zip").exists()
+    assert storage.locate_upload(dataset.id, "x.zip").exists()
 
 
 def test_truth_and_problems_of_an_upload_are_stored(
@@ -80,7 +80,7 @@ def test_pictures_are_served_as_trained_on_and_as_uploaded(
     assert {answer.headers["content-type"] for answer in (small, large, original)} == {"image/png"}
     from tests.builders.pictures import decode_picture  # noqa: PLC0415
 
-    stored = np.load(storage.pack(digits.id) / "pack.npy")[0, ..., 0]
+    stored = np.load(storage.locate_pack(digits.id) / "pack.npy")[0, ..., 0]
     assert (decode_picture(small.content) == stored).all()
     assert (decode_picture(original.content) == stored).all()
     assert decode_picture(large.content).shape == (64, 64)

@@ -78,7 +78,7 @@ def test_a_whole_upload_that_was_not_registered_becomes_a_file(
     quiet(database, chosen.resend_seconds + 1)
     tidy(database, storage, hourly)
     assert sent == [(Task.INGEST, upload.dataset_id)]
-    assert storage.upload(upload.dataset_id, "rows.csv").read_bytes() == BODY
+    assert storage.locate_upload(upload.dataset_id, "rows.csv").read_bytes() == BODY
     with database.transaction() as session:
         file = dataset_service.list_files(session, [upload.dataset_id])[upload.dataset_id][0]
     assert file.sha256 == hashlib.sha256(BODY).hexdigest()
@@ -138,14 +138,14 @@ def test_a_dataset_that_was_begun_and_given_up_is_deleted(
     with database.transaction() as session:
         left = {str(identifier) for identifier in session.scalars(select(Dataset.id))}
     assert left == {recent, ready}
-    assert not storage.dataset(UUID(given_up)).exists()
-    assert storage.upload(UUID(recent), "a.csv").exists()
+    assert not storage.locate_dataset(UUID(given_up)).exists()
+    assert storage.locate_upload(UUID(recent), "a.csv").exists()
 
 
 def test_half_a_body_of_a_killed_process_is_deleted_and_one_that_grows_stays(
     database: Database, storage: Storage, chosen: Settings
 ) -> None:
-    old, new = (storage.incoming(UUID(int=1), name) for name in ("old", "new"))
+    old, new = (storage.locate_incoming(UUID(int=1), name) for name in ("old", "new"))
     old.parent.mkdir(parents=True)
     for file in (old, new):
         file.write_bytes(b"x")
@@ -157,7 +157,7 @@ def test_half_a_body_of_a_killed_process_is_deleted_and_one_that_grows_stays(
 def test_a_body_that_vanishes_while_bodies_are_listed_does_not_keep_the_others(
     database: Database, storage: Storage, chosen: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bodies = [storage.incoming(UUID(int=number), "body") for number in range(3)]
+    bodies = [storage.locate_incoming(UUID(int=number), "body") for number in range(3)]
     for body in bodies:
         body.parent.mkdir(parents=True)
         body.write_bytes(b"x")
@@ -192,11 +192,11 @@ def test_an_interrupted_deletion_is_finished_later(
 
     monkeypatch.setattr(shutil, "rmtree", busy)
     assert api.delete(f"/v1/datasets/{dataset.id}").status_code == 204
-    assert storage.dataset(dataset.id).exists()
+    assert storage.locate_dataset(dataset.id).exists()
     assert removals.remove_due(database, storage) == [f"datasets/{dataset.id}"]
     monkeypatch.undo()
     tidy(database, storage, chosen)
-    assert not storage.dataset(dataset.id).exists()
+    assert not storage.locate_dataset(dataset.id).exists()
     with database.transaction() as session:
         assert session.scalars(select(Removal)).all() == []
 
@@ -206,7 +206,7 @@ def test_a_refused_deletion_promises_nothing(database: Database, storage: Storag
     api.post("/v1/audits", json={"dataset_id": str(dataset.id)})
     assert api.delete(f"/v1/datasets/{dataset.id}").status_code == 409
     assert removals.remove_due(database, storage) == []
-    assert storage.pack(dataset.id).exists()
+    assert storage.locate_pack(dataset.id).exists()
     with database.transaction() as session:
         assert session.get_one(Dataset, dataset.id).status == DatasetStatus.READY
 
@@ -217,7 +217,7 @@ def test_what_a_killed_run_left_goes_once_its_audit_has_ended(
     dataset = store_ready_dataset(database, storage)
     ended, going_on = store_finished_audit(database, dataset), store_audit(database, dataset)
     left = [
-        storage.run(audit.id, 0) / name
+        storage.locate_run(audit.id, 0) / name
         for audit in (ended, going_on)
         for name in ("checkpoint.pt", ".checkpoint.pt.1f.partial", "network.pt")
     ]
@@ -237,7 +237,7 @@ def test_what_was_kept_long_enough_is_forgotten(
         hook = webhook_service.create(
             session, url="https://hook.example/", events=[webhook_service.Event.FAILED]
         )
-        deliveries = [webhook_service.test(session, hook) for _ in range(3)]
+        deliveries = [webhook_service.send_test(session, hook) for _ in range(3)]
         deliveries[0].status = deliveries[1].status = DeliveryStatus.DELIVERED
         for row in (deliveries[0], deliveries[2]):  # the last one is still to be sent
             row.created_at = datetime.now(UTC) - timedelta(days=chosen.delivery_days + 1)
@@ -259,7 +259,7 @@ def test_a_ranking_goes_an_hour_after_its_successor_was_made(
     database: Database, storage: Storage, chosen: Settings
 ) -> None:
     audit = store_finished_audit(database, store_ready_dataset(database, storage))
-    folder = storage.audit(audit.id)
+    folder = storage.locate_audit(audit.id)
     folder.mkdir(parents=True)
     for name in ("ranking.v0.csv", "ranking.v1.csv"):
         (folder / name).write_text("rank")

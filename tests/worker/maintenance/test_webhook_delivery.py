@@ -236,8 +236,8 @@ def test_other_workspaces_are_not_told(
         session.add(other)
         session.flush()
         other_id = other.id
-    dataset = store_ready_dataset(database.confined(other_id), storage)
-    store_finished_audit(database.confined(other_id), dataset)
+    dataset = store_ready_dataset(database.confine(other_id), storage)
+    store_finished_audit(database.confine(other_id), dataset)
     assert messages(sent) == []
 
 

@@ -43,11 +43,11 @@ def expected(database: Database, digits: Dataset, storage: Storage, chosen: Sett
     """Train on one process."""
     audit, (run,) = plan_audit(database, digits, **STILL)
     execute(database, storage, chosen, run.id)
-    return dict(signal_files.load(storage, storage.run(audit.id, 0)))
+    return dict(signal_files.load(storage, storage.locate_run(audit.id, 0)))
 
 
 def assert_close(storage: Storage, run: Run, expected: Signals) -> None:
-    found = signal_files.load(storage, storage.run(run.audit_id, run.number))
+    found = signal_files.load(storage, storage.locate_run(run.audit_id, run.number))
     assert set(found) == set(expected)
     for name in ("distance_average", "distance_last", "margin", "loss", "given_label_probability"):
         assert np.allclose(found[name], expected[name], atol=TOLERANCE, rtol=TOLERANCE), name

@@ -57,7 +57,7 @@ def test_an_ensemble_averages_its_runs(
 ) -> None:
     audit, runs = plan_audit(database, digits, repeats=2)
     assert train_and_finish(database, storage, chosen, audit, runs).status == AuditStatus.SUCCEEDED
-    parts = [signal_files.load(storage, storage.run(audit.id, number)) for number in (0, 1)]
+    parts = [signal_files.load(storage, storage.locate_run(audit.id, number)) for number in (0, 1)]
     assert not (parts[0]["distance"] == parts[1]["distance"]).all()
     expected = average_signals(parts)["distance"]
     with database.transaction() as session:

@@ -72,16 +72,16 @@ def test_a_run_handed_back_goes_on_with_the_same_numbers(
     execute(database, storage, chosen, run.id)
     back = read_row(database, Run, run.id)
     assert (back.status, back.lease_until) == (RunStatus.QUEUED, None)
-    state = checkpoints.load(storage, storage.run(audit.id, 0))
+    state = checkpoints.load(storage, storage.locate_run(audit.id, 0))
     assert state is not None
     assert 0 < state["step"] < 5 * 4
     monkeypatch.undo()
     execute(database, storage, chosen, run.id)
     assert read_row(database, Run, run.id).status == RunStatus.SUCCEEDED
-    expected = signal_files.load(storage, storage.run(whole.id, 0))
-    found = signal_files.load(storage, storage.run(audit.id, 0))
+    expected = signal_files.load(storage, storage.locate_run(whole.id, 0))
+    found = signal_files.load(storage, storage.locate_run(audit.id, 0))
     assert all((expected[name] == found[name]).all() for name in expected)
-    assert not (storage.run(audit.id, 0) / checkpoints.CHECKPOINT).exists()
+    assert not (storage.locate_run(audit.id, 0) / checkpoints.CHECKPOINT).exists()
 
 
 def test_a_run_handed_back_at_an_epochs_end_lacks_no_epoch(
@@ -173,7 +173,7 @@ def test_an_audit_that_fine_tunes_a_pretrained_network(
     done = train_and_finish(database, storage, settings, audit, runs)
     assert (done.status, count_rows(database, Score)) == (AuditStatus.SUCCEEDED, 120)
     # With steps that small the weights are still those of the file.
-    kept = checkpoints.load_network(storage, storage.run(audit.id, 0))
+    kept = checkpoints.load_network(storage, storage.locate_run(audit.id, 0))
     torch.testing.assert_close(kept["trunk.1.conv1.weight"], network.conv1.weight.data)
 
 
