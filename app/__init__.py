@@ -1,1 +1,1 @@
-"""HTTP API, tables, storage, queue, client and command line. Never imports torch, worker or models."""
+"""HTTP API, tables, storage, queue, client and command line. Never torch or worker."""

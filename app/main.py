@@ -40,8 +40,8 @@ from app.schemas.shared_schemas import ProblemDocument
 from app.web.assets import Assets
 
 log = structlog.get_logger()
-DESCRIPTION = """Finds wrong labels. Create a dataset, put its file into it, audit it, read the suspects.
-High distance = the label is probably wrong, everywhere. Every error is problem+json (RFC 9457)."""
+DESCRIPTION = """Finds wrong labels. Create a dataset, upload its file, audit it, read the suspects.
+A high score or distance always means: the label is probably wrong. Every error is problem+json (RFC 9457)."""
 LONGEST_ECHO = 200
 STARTUP_FAILURE = 3
 ROUTERS = (
@@ -66,18 +66,18 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {"schema": ProblemDocument.model_json_schema()}},
     }
     for status, description in {
-        400: "The body is incomplete or not what was announced",
-        401: "No usable key",
-        403: "The key may not do this",
-        404: "No such object",
-        409: "The object's state does not allow it",
-        410: "The upload's time is over",
-        412: "The version is not spoken here, or the object is not what If-Match expects",
-        413: "The body is over its limit",
+        400: "The body is incomplete or does not match its digest",
+        401: "The key is missing or not valid",
+        403: "The key has no permission for this",
+        404: "The object does not exist",
+        409: "The object's state does not allow this",
+        410: "The upload has expired",
+        412: "The version is not supported, or the object does not match If-Match",
+        413: "The body is larger than its limit",
         408: "The body took too long",
-        415: "The body is of another kind",
+        415: "The media type is not supported",
         422: "A field or the content cannot be used",
-        429: "More requests than one key may make",
+        429: "The key made more requests than its limit",
         460: "A part's checksum is wrong",
         503: "The database does not answer at present",
         507: "The disk is full",
@@ -86,25 +86,25 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def create_app() -> FastAPI:
-    """Return the API, ready to be served.
+    """Return the application.
 
     Raises:
-        SystemExit: without keys it would listen beyond this machine.
+        SystemExit: without keys it would listen on an address other than loopback.
 
     """
-    refused = loopback_rule.explain_refusal(
+    refusal = loopback_rule.explain_refusal(
         get_settings().authentication, loopback_rule.find_listening_host(sys.argv, os.environ)
     )
-    if refused is not None:
-        sys.stderr.write(f"{refused}\n")
-        raise SystemExit(STARTUP_FAILURE)  # uvicorn starts a process that ends with it no second time
+    if refusal is not None:
+        sys.stderr.write(f"{refusal}\n")
+        raise SystemExit(STARTUP_FAILURE)  # uvicorn does not restart a process that exits with this code
     configure_logging(get_settings().log_format)
     app = FastAPI(
         title="limit-audit",
         version=version("limit-audit"),
         description=DESCRIPTION,
         responses=ERRORS,
-        docs_url=None,  # FastAPI's pages load their scripts from elsewhere
+        docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         lifespan=_freeze_garbage,
     )
@@ -117,23 +117,23 @@ def create_app() -> FastAPI:
     for kind in UNAVAILABLE:
         app.add_exception_handler(kind, _handle_outage)
     app.add_exception_handler(Exception, _handle_unexpected_error)
-    chosen = get_settings()
+    settings = get_settings()
     app.state.limiter = Limiter(
-        per_second=chosen.requests_per_second,
-        burst=chosen.requests_burst,
-        concurrent=chosen.requests_concurrent,
+        per_second=settings.requests_per_second,
+        burst=settings.requests_burst,
+        concurrent=settings.requests_concurrent,
     )
-    app.add_middleware(BodyLimit, max_bytes=chosen.body_max_bytes, seconds=chosen.body_seconds)
+    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes, seconds=settings.body_seconds)
     app.add_middleware(RequestLog)
     return app
 
 
 @asynccontextmanager
 async def _freeze_garbage(_: FastAPI) -> AsyncIterator[None]:
-    """Look for garbage among what requests make alone.
+    """Exclude the objects of modules and routes from garbage collection.
 
-    The 190,000 objects of the modules and routes stay as long as the process. To look through them, as Python
-    does again and again, stopped every request for 170 to 300 ms.
+    These 190,000 objects live as long as the process. Scanning them, as Python does repeatedly, stopped every
+    request for 170 to 300 ms.
     """
     gc.collect()
     gc.freeze()
@@ -160,11 +160,11 @@ async def _handle_invalid_request(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
         {
-            "pointer": _make_printable("".join(f"/{_escape_pointer(str(part))}" for part in found["loc"])),
-            "detail": _make_printable(found["msg"]),
-            "found": _make_printable(repr(found.get("input"))[:LONGEST_ECHO]),
+            "pointer": _make_printable("".join(f"/{_escape_pointer(str(part))}" for part in fault["loc"])),
+            "detail": _make_printable(fault["msg"]),
+            "found": _make_printable(repr(fault.get("input"))[:LONGEST_ECHO]),
         }
-        for found in error.errors()
+        for fault in error.errors()
     ]
     first = f"{errors[0]['pointer']}: {errors[0]['detail']}" if errors else "the request is not valid"
     return _render_problem(ApiValidation(first, errors=errors).build_document())
@@ -176,12 +176,12 @@ def _escape_pointer(part: str) -> str:
 
 
 def _make_printable(text: str) -> str:
-    """Return a text that UTF-8 can carry: a client may have sent lone surrogates."""
+    """Return a text that UTF-8 can encode: a client can send lone surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 class ApiValidation(ApiError):
-    """A field that is unknown, missing or out of its range."""
+    """A field is unknown, missing or out of range."""
 
     status = 422
     code = "validation"
@@ -198,13 +198,13 @@ async def _handle_http_error(request: Request, error: Exception) -> JSONResponse
 
 
 def _list_methods(request: Request) -> set[str]:
-    """Return all methods that a path has; the framework knows those of the first route that fits alone."""
-    found = (
+    """Return all methods of a path; the framework lists only those of the first matching route."""
+    matching = (
         context.methods or set()
         for context in iter_route_contexts(request.app.routes)
         if context.original_route.matches(request.scope)[0] != Match.NONE
     )
-    return set().union(*found)
+    return set().union(*matching)
 
 
 async def _handle_unexpected_error(request: Request, error: Exception) -> JSONResponse:
@@ -216,7 +216,7 @@ async def _handle_unexpected_error(request: Request, error: Exception) -> JSONRe
         request_id=request_id,
         exc_info=error,
     )
-    sentence = "something broke here; it was logged and nothing stored was lost"
+    sentence = "internal error; it was logged, and stored data is safe"
     headers = {"X-Request-ID": request_id, **SECURITY_HEADERS}
     return _render_problem(_build_document(HTTPStatus.INTERNAL_SERVER_ERROR, sentence), headers)
 

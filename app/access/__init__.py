@@ -1,1 +1,1 @@
-"""Who may do what, and who did: keys, browser sessions, rate limits, the log of changes."""
+"""Access: keys, browser sessions, rate limits, the log of changes."""

@@ -1,4 +1,4 @@
-"""Who did what: a row is written before a change is made and completed with its answer's status."""
+"""The activity log: a row is written before each change and completed with the status of its answer."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """What somebody is about to do. Paths and ids alone: no query, no body, nothing secret."""
+    """A change that is about to happen. Only paths and ids: no query, no body, no secrets."""
 
     actor: str
     action: str
@@ -27,7 +27,7 @@ class Act:
 
 
 def begin(session: Session, workspace_id: UUID, act: Act) -> UUID:
-    """Record an act before it is done, so that nothing done is missing; return the row's id."""
+    """Record a change before it happens, so that none is missing; return the row's id."""
     row = Activity(workspace_id=workspace_id, **vars(act))
     session.add(row)
     session.flush()
@@ -35,7 +35,7 @@ def begin(session: Session, workspace_id: UUID, act: Act) -> UUID:
 
 
 def complete(database: Database, activity_id: UUID, status: int) -> None:
-    """Add how an act was answered. A failure is logged: the act itself has been done and answered."""
+    """Add the status of the answer. A failure is only logged: the change itself has already happened."""
     statement = update(Activity).where(Activity.id == activity_id).values(status=status)
     try:
         with database.transaction() as session:
@@ -45,6 +45,6 @@ def complete(database: Database, activity_id: UUID, status: int) -> None:
 
 
 def list_activities(session: Session, *, before: UUID | None, limit: int) -> list[Activity]:
-    """Return what was done, newest first, before the given row."""
+    """Return activities, newest first, before the given row."""
     statement = select(Activity).order_by(Activity.id.desc()).limit(limit)
     return list(session.scalars(statement if before is None else statement.where(Activity.id < before)))

@@ -1,4 +1,4 @@
-"""Browsers: a key shown once becomes a cookie, whose SHA-256 alone is kept and which dies with its key."""
+"""Browser sessions: a key is exchanged for a cookie; only its SHA-256 is stored, and it ends with the key."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ COOKIE = "limit_audit_session"
 
 
 def log_in(session: Session, secret: str, *, hours: float) -> tuple[ApiKey, str]:
-    """Return a key and its cookie, which is good for some hours, and no longer than the key.
+    """Return a key and a new cookie, valid for `hours` and no longer than the key.
 
     Raises:
         Unauthorised: the key is unknown, expired or revoked.
@@ -32,7 +32,7 @@ def log_in(session: Session, secret: str, *, hours: float) -> tuple[ApiKey, str]
 
 
 def find(session: Session, cookie: str) -> ApiKey | None:
-    """Return the usable key behind a cookie, if there is one."""
+    """Return the valid key of a cookie; None: there is none."""
     statement = (
         select(ApiKey)
         .join(Login, Login.key_id == ApiKey.id)
@@ -42,7 +42,7 @@ def find(session: Session, cookie: str) -> ApiKey | None:
 
 
 def log_out(session: Session, cookie: str) -> None:
-    """Make a cookie useless; one that is useless already is fine."""
+    """Invalidate a cookie; an invalid cookie is no error."""
     session.execute(delete(Login).where(Login.hash == _hash_cookie(cookie)))
 
 

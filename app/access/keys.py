@@ -1,4 +1,4 @@
-"""Bearer keys: made once, shown once, stored as a hash."""
+"""Bearer keys: shown once at creation, stored only as a hash."""
 
 import hashlib
 import secrets
@@ -22,7 +22,7 @@ def create(
     expires_at: datetime | None,
     workspace_id: UUID = DEFAULT_WORKSPACE,
 ) -> tuple[ApiKey, str]:
-    """Make a key; the second value is its only appearance in the clear."""
+    """Create a key; the second value is its secret, which is not stored."""
     secret = PREFIX + secrets.token_urlsafe(32)
     key = ApiKey(
         workspace_id=workspace_id, name=name, scope=scope, hash=_hash_secret(secret), expires_at=expires_at
@@ -33,14 +33,14 @@ def create(
 
 
 def find(session: Session, secret: str) -> ApiKey | None:
-    """Return the usable key with this secret, if there is one."""
+    """Return the valid key with this secret; None: there is none."""
     return session.scalars(
         select(ApiKey).where(ApiKey.hash == _hash_secret(secret), *require_usable())
     ).one_or_none()
 
 
 def require_usable() -> list[ColumnElement[bool]]:
-    """Return the conditions under which a key opens anything."""
+    """Return the conditions for a valid key: not revoked and not expired."""
     return [
         ApiKey.revoked_at.is_(None),
         or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
@@ -48,7 +48,7 @@ def require_usable() -> list[ColumnElement[bool]]:
 
 
 def revoke(session: Session, key_id: UUID) -> UUID:
-    """Make a key useless and return its workspace.
+    """Revoke a key and return its workspace.
 
     Raises:
         NotFound: no such key.

@@ -1,7 +1,7 @@
-"""How much one key may ask for: a token bucket for the rate, a count for what is under way.
+"""Rate limits of one key: a token bucket for the rate, and a count of open requests.
 
-Each API process counts by itself, so that an outage of Redis lets nobody through or out. With several
-processes a key may ask for as many times the limit.
+Each API process counts separately, so that the limits do not depend on Redis. With n processes a key can
+reach n times the limit.
 """
 
 import time
@@ -23,7 +23,7 @@ class _Bucket:
 
 
 class Limiter:
-    """Counts requests by caller. For one event loop: it is not locked."""
+    """Counts requests by caller. It has no lock: use it in one event loop only."""
 
     def __init__(self, *, per_second: float, burst: int, concurrent: int) -> None:
         self._per_second, self._burst, self._concurrent = per_second, burst, concurrent
@@ -31,7 +31,7 @@ class Limiter:
 
     @contextmanager
     def admit(self, caller: Hashable, *, now: float | None = None) -> Iterator[None]:
-        """Count a request while it is under way.
+        """Count a request while it is open.
 
         Raises:
             TooMany: it is one too many; the answer says when to come back.
@@ -39,12 +39,10 @@ class Limiter:
         """
         bucket = self._refill(caller, time.monotonic() if now is None else now)
         if bucket.open >= self._concurrent:
-            raise TooManyRequests(
-                f"this key has {bucket.open} requests under way, the most there may be", seconds=1
-            )
+            raise TooManyRequests(f"this key has {bucket.open} open requests, the maximum", seconds=1)
         if bucket.tokens < 1:
             raise TooManyRequests(
-                f"this key may ask {self._per_second:g} times a second, {self._burst} times at once",
+                f"this key can send {self._per_second:g} requests a second, {self._burst} at once",
                 seconds=(1 - bucket.tokens) / self._per_second,
             )
         bucket.tokens -= 1

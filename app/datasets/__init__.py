@@ -1,1 +1,1 @@
-"""What the service does with datasets: take files, attach truth and probabilities, show samples."""
+"""Operations on datasets: receive files, attach truth and probabilities, list samples."""

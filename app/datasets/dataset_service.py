@@ -1,4 +1,4 @@
-"""What the service does with datasets: create, take files, start ingestion, list, delete."""
+"""Operations on datasets: create, add files, start ingestion, list, delete."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f\ufffd]{1,200}")
 
 
 def create(session: Session, *, name: str, options: Json) -> Dataset:
-    """Make an empty dataset that waits for its files."""
+    """Create an empty dataset that waits for its files."""
     dataset = Dataset(name=name, options=options)
     session.add(dataset)
     session.flush()
@@ -29,14 +29,14 @@ def create(session: Session, *, name: str, options: Json) -> Dataset:
 
 
 def get(session: Session, dataset_id: UUID, *, lock: bool = False, keep: bool = False) -> Dataset:
-    """Return a dataset, locked against changes, or kept from being deleted meanwhile, if asked.
+    """Return a dataset, optionally locked against changes (`lock`) or only against deletion (`keep`).
 
     Raises:
-        NotFound: no such dataset.
+        NotFound: the dataset does not exist.
 
     """
-    held = {"read": True, "key_share": True} if keep else lock or None
-    dataset = session.get(Dataset, dataset_id, with_for_update=held)
+    row_lock = {"read": True, "key_share": True} if keep else lock or None
+    dataset = session.get(Dataset, dataset_id, with_for_update=row_lock)
     if dataset is None:
         raise NotFound(f"there is no dataset {dataset_id}")
     return dataset
@@ -50,24 +50,24 @@ def list_datasets(session: Session, *, before: UUID | None, limit: int) -> list[
 
 def list_files(session: Session, dataset_ids: list[UUID]) -> dict[UUID, list[DatasetFile]]:
     """Return the files of datasets, in order of their names."""
-    found: dict[UUID, list[DatasetFile]] = {dataset_id: [] for dataset_id in dataset_ids}
+    files: dict[UUID, list[DatasetFile]] = {dataset_id: [] for dataset_id in dataset_ids}
     statement = select(DatasetFile).where(DatasetFile.dataset_id.in_(dataset_ids)).order_by(DatasetFile.name)
     for file in session.scalars(statement):
-        found[file.dataset_id].append(file)
-    return found
+        files[file.dataset_id].append(file)
+    return files
 
 
 def require_uploading(dataset: Dataset) -> None:
-    """Raise WrongState unless files may still be put into it."""
+    """Raise WrongState unless the dataset still accepts files."""
     if dataset.status != DatasetStatus.UPLOADING:
         raise WrongState(
-            f"files can be put only into a dataset that is uploading, this one is {dataset.status};"
+            f"only a dataset that is uploading accepts files, this one is {dataset.status};"
             " create a new dataset"
         )
 
 
 def check_file_name(session: Session, dataset_id: UUID, name: str, *, most: int) -> None:
-    """Raise Invalid unless this is a plain file name and there is room for one more file."""
+    """Raise Invalid unless this is a plain file name and the dataset can have one more file."""
     if not FILE_NAME.fullmatch(name) or len(name.encode(errors="replace")) > LONGEST_FILE_NAME_BYTES:
         raise Invalid(
             "the file name must be 1 to 200 characters (255 bytes) without / or \\ and not begin with a dot,"
@@ -75,33 +75,33 @@ def check_file_name(session: Session, dataset_id: UUID, name: str, *, most: int)
         )
     others = select(func.count()).where(DatasetFile.dataset_id == dataset_id, DatasetFile.name != name)
     if session.scalar(others) >= most:  # type: ignore[operator]
-        raise Invalid(f"a dataset holds at most {most} files; pack them into one archive")
+        raise Invalid(f"a dataset can have at most {most} files; pack them into one archive")
 
 
 def put_file(session: Session, dataset: Dataset, *, name: str, size: int, sha256: str) -> None:
-    """Register a stored file, replacing one of the same name."""
+    """Register a stored file; it replaces a file with the same name."""
     values = {"bytes": size, "sha256": sha256, "uploaded_at": func.now()}
     statement = insert(DatasetFile).values(dataset_id=dataset.id, name=name, **values)
     session.execute(statement.on_conflict_do_update(index_elements=["dataset_id", "name"], set_=values))
 
 
 def start_ingestion(session: Session, dataset: Dataset) -> None:
-    """Close the dataset for files and have a worker read it.
+    """Stop accepting files and start the ingestion by a worker.
 
     Raises:
-        WrongState: it is not uploading, or holds no file.
+        WrongState: the dataset is not uploading, or has no file.
 
     """
     require_uploading(dataset)
     if session.scalars(select(DatasetFile.name).where(DatasetFile.dataset_id == dataset.id)).first() is None:
-        raise WrongState("ingestion needs at least one file; put one into the dataset first")
+        raise WrongState("ingestion needs at least one file; upload one first")
     change_status(session, dataset.id, DatasetStatus.INGESTING, sent_at=func.now())
     session.refresh(dataset)
     send_after_commit(session, Task.INGEST, dataset.id)
 
 
 def change_status(session: Session, dataset_id: UUID, status: DatasetStatus, **values: object) -> None:
-    """Move a dataset along its life; the one place that does."""
+    """Change the status of a dataset; the only function that does."""
     if status in {DatasetStatus.READY, DatasetStatus.REJECTED}:
         values = {"ready_at": func.now(), "lease_until": None, "progress": None, **values}
     if status == DatasetStatus.REJECTED:
@@ -111,7 +111,7 @@ def change_status(session: Session, dataset_id: UUID, status: DatasetStatus, **v
 
 
 def require_ready(dataset: Dataset) -> None:
-    """Raise WrongState unless the dataset can be audited and looked at."""
+    """Raise WrongState unless the dataset is ready."""
     if dataset.status != DatasetStatus.READY:
         raise WrongState(f"this needs a dataset that is ready, this one is {dataset.status}")
 
@@ -128,7 +128,7 @@ SampleRow = tuple[Sample, int | None]
 def list_samples(
     session: Session, dataset_id: UUID, *, after: int, limit: int, given_label: int | None
 ) -> list[SampleRow]:
-    """Return samples in order of position, each with its true label where known."""
+    """Return samples in order of position, each with its true label if known."""
     conditions: list[ColumnElement[bool]] = [Sample.dataset_id == dataset_id, Sample.position > after]
     if given_label is not None:
         conditions.append(Sample.given_label == given_label)
@@ -137,10 +137,10 @@ def list_samples(
 
 
 def get_sample(session: Session, dataset_id: UUID, position: int) -> SampleRow:
-    """Return one sample with its true label where known.
+    """Return one sample with its true label if known.
 
     Raises:
-        NotFound: no such position.
+        NotFound: the position does not exist.
 
     """
     statement = _select_with_truth().where(Sample.dataset_id == dataset_id, Sample.position == position)
@@ -154,7 +154,7 @@ def remove(session: Session, dataset_id: UUID) -> None:
     """Delete a dataset's rows; the caller deletes its files after the commit.
 
     Raises:
-        NotFound: no such dataset.
+        NotFound: the dataset does not exist.
         WrongState: audits still refer to it.
 
     """
@@ -175,7 +175,7 @@ def find_label(class_names: Sequence[str] | None, name: str) -> int:
     try:
         return (class_names or []).index(name)
     except ValueError as error:
-        raise Invalid(f"{name!r} is no class of this dataset; see its class_names") from error
+        raise Invalid(f"{name!r} is not a class of this dataset; see its class_names") from error
 
 
 def _select_with_truth() -> Select[Sample, int | None]:

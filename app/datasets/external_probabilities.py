@@ -1,4 +1,4 @@
-"""Attaching the probabilities that somebody's own model predicts: npz, Parquet or CSV, checked row by row."""
+"""Probabilities of an external model, attached from npz, Parquet or CSV after checks of each row."""
 
 import hashlib
 import zipfile
@@ -27,10 +27,10 @@ Floats = npt.NDArray[np.float32]
 
 
 def attach(session: Session, files: Storage, dataset: Dataset, file: Path) -> int:
-    """Replace a dataset's probabilities by those of a file; return how many samples have some.
+    """Replace a dataset's probabilities by those of a file; return the number of samples with probabilities.
 
     Raises:
-        Invalid: as `read`.
+        Invalid: as for `read`.
 
     """
     samples = parquet.read_table(files.fetch_pack_file(dataset, "samples.parquet"), columns=["key"])
@@ -56,7 +56,7 @@ def read(file: Path, *, keys: pa.ChunkedArray, class_names: list[str]) -> Floats
         class_names: index = label.
 
     Raises:
-        Invalid: the file, its columns or its rows are not that; the sentence says what was expected.
+        Invalid: the file, its columns or its rows cannot be used; the message says what was expected.
 
     """
     with file.open("rb") as opened:
@@ -78,14 +78,14 @@ def _read_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, p
     name = next((name for name in NAMES if name in sizes), None)
     if name is None:
         raise Invalid(f"the npz needs an array named one of {list(NAMES)}, found {sorted(sizes)[:SHOWN]}")
-    wanted = [other for other in ("class_names", *IDENTIFIERS) if other in sizes]
+    read_names = [other for other in ("class_names", *IDENTIFIERS) if other in sizes]
     if sizes[name] > count * len(class_names) * 8 + HEADER_BYTES:
         raise Invalid(f"expected at most {count} rows of {len(class_names)} probabilities, found more")
-    if any(sizes[other] > count * NAME_BYTES + HEADER_BYTES for other in wanted):
+    if any(sizes[other] > count * NAME_BYTES + HEADER_BYTES for other in read_names):
         raise Invalid(f"expected at most one name of 1,000 characters for each of {count} samples")
     with np.load(file, allow_pickle=False) as arrays:
         rows = np.asarray(arrays[name], dtype=np.float32)
-        others = {other: arrays[other] for other in wanted}
+        others = {other: arrays[other] for other in read_names}
     if rows.ndim != DIMENSIONS or rows.shape[1] != len(class_names):
         raise Invalid(f"expected {len(class_names)} probabilities in each row, found {list(rows.shape)}")
     if "class_names" in others:
@@ -95,13 +95,13 @@ def _read_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, p
 
 
 def _read_parquet(file: Path, class_names: list[str], count: int) -> pa.Table:
-    """Return the columns that matter, once the number of rows is known to be right."""
-    found = parquet.read_metadata(file).num_rows
-    if found != count:
-        raise Invalid(f"expected one row for each of {count} samples, found {found}")
-    wanted = {*class_names, *IDENTIFIERS}
+    """Return the needed columns, after checking the number of rows."""
+    row_count = parquet.read_metadata(file).num_rows
+    if row_count != count:
+        raise Invalid(f"expected one row for each of {count} samples, found {row_count}")
+    needed = {*class_names, *IDENTIFIERS}
     return parquet.read_table(
-        file, columns=[name for name in parquet.read_schema(file).names if name in wanted]
+        file, columns=[name for name in parquet.read_schema(file).names if name in needed]
     )
 
 
@@ -112,11 +112,11 @@ def _read_table(table: pa.Table, class_names: list[str]) -> tuple[Floats, pa.Arr
     return rows, None if name is None else table[name].cast(pa.string()).combine_chunks()
 
 
-def _find_columns(found: list[str], class_names: list[str]) -> list[int]:
-    missing = [name for name in class_names if name not in found]
+def _find_columns(columns: list[str], class_names: list[str]) -> list[int]:
+    missing = [name for name in class_names if name not in columns]
     if missing:
         raise Invalid(f"expected a column for every class, found none for {missing[:SHOWN]}")
-    return [found.index(name) for name in class_names]
+    return [columns.index(name) for name in class_names]
 
 
 def _order_by_position(rows: Floats, identifiers: pa.Array | None, keys: pa.ChunkedArray) -> Floats:
@@ -133,10 +133,10 @@ def _order_by_position(rows: Floats, identifiers: pa.Array | None, keys: pa.Chun
         raise Invalid(f"no sample has this key or position: {unknown}")
     order = position.to_numpy(zero_copy_only=False)
     if len(np.unique(order)) != len(order):
-        raise Invalid("a sample appears more than once among the probabilities")
-    placed = np.empty_like(rows)
-    placed[order] = rows
-    return placed
+        raise Invalid("the probabilities have more than one row for a sample")
+    ordered = np.empty_like(rows)
+    ordered[order] = rows
+    return ordered
 
 
 def _normalise_rows(rows: Floats) -> Floats:
@@ -145,7 +145,7 @@ def _normalise_rows(rows: Floats) -> Floats:
     if is_wrong.any():
         position = int(np.flatnonzero(is_wrong)[0])
         raise Invalid(
-            "every row must be probabilities that sum to 1 (no logits),"
+            "every row must have probabilities that sum to 1 (not logits),"
             f" found {rows[position][:SHOWN].tolist()} for position {position}"
         )
     scaled: Floats = rows / sums[:, None]

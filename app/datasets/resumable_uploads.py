@@ -1,4 +1,4 @@
-"""Resumable uploads: begun, continued by whoever knows the offset, and at last a file of their dataset."""
+"""Resumable uploads: start, continue at an offset, complete as a file of a dataset."""
 
 import hashlib
 from datetime import timedelta
@@ -27,18 +27,18 @@ def create(
     expiry_seconds: float,
     most: int,
 ) -> Upload:
-    """Begin an upload of `size` bytes.
+    """Start an upload of `size` bytes.
 
     Raises:
-        WrongState: the dataset takes no more files.
-        Invalid: the name cannot be a file's, or there are too many files or uploads.
+        WrongState: the dataset accepts no more files.
+        Invalid: the file name is not valid, or there are too many files or uploads.
 
     """
     dataset_service.require_uploading(dataset)
     dataset_service.check_file_name(session, dataset.id, name, most=most)
-    open_ones = select(func.count()).where(Upload.dataset_id == dataset.id, Upload.finished_at.is_(None))
-    if session.scalar(open_ones) >= most:  # type: ignore[operator]
-        raise Invalid(f"a dataset takes at most {most} uploads at a time; finish or delete some")
+    open_uploads = select(func.count()).where(Upload.dataset_id == dataset.id, Upload.finished_at.is_(None))
+    if session.scalar(open_uploads) >= most:  # type: ignore[operator]
+        raise Invalid(f"a dataset can have at most {most} open uploads; finish or delete some")
     upload = Upload(
         dataset_id=dataset.id,
         name=name,
@@ -55,11 +55,11 @@ def create(
 
 
 def get(session: Session, dataset_id: UUID, upload_id: UUID, *, lock: bool = False) -> Upload:
-    """Return an upload, locked if asked.
+    """Return an upload, optionally locked.
 
     Raises:
-        NotFound: no such dataset, or it has no such upload.
-        Gone: it has expired.
+        NotFound: the dataset or its upload does not exist.
+        Gone: the upload has expired.
 
     """
     dataset_service.get(session, dataset_id)
@@ -67,22 +67,22 @@ def get(session: Session, dataset_id: UUID, upload_id: UUID, *, lock: bool = Fal
     if upload is None or upload.dataset_id != dataset_id:
         raise NotFound(f"dataset {dataset_id} has no upload {upload_id}")
     if session.scalar(select(upload.expires_at < func.now())):
-        raise Gone(f"upload {upload_id} was not gone on with and has expired; begin a new one")
+        raise Gone(f"upload {upload_id} was not continued in time and has expired; start a new one")
     return upload
 
 
 def claim(session: Session, upload: Upload, offset: int, *, expiry_seconds: float) -> int:
-    """Let a request write from an offset on, and fence whatever request wrote before; return its number.
+    """Let a request write from an offset and fence earlier requests; return its writer number.
 
     Raises:
-        WrongState: the dataset takes no more files, or the offset is not the upload's.
+        WrongState: the dataset accepts no more files, or the upload has another offset.
 
     """
     if upload.finished_at is None:
         dataset_service.require_uploading(dataset_service.get(session, upload.dataset_id))
     if offset != upload.offset:
         raise WrongState(
-            f"the upload goes on at byte {upload.offset}, not at {offset}; ask for it with HEAD",
+            f"the upload continues at byte {upload.offset}, not at {offset}; HEAD returns its offset",
             offset=upload.offset,
         )
     upload.writer += 1
@@ -93,7 +93,7 @@ def claim(session: Session, upload: Upload, offset: int, *, expiry_seconds: floa
 
 
 def advance(session: Session, upload_id: UUID, writer: int, offset: int) -> None:
-    """Note that all bytes below an offset are on disk.
+    """Record that all bytes below an offset are on disk.
 
     Raises:
         WrongState: a newer request has taken over, or the upload was deleted.
@@ -106,32 +106,32 @@ def advance(session: Session, upload_id: UUID, writer: int, offset: int) -> None
         .returning(Upload.id)
     )
     if session.execute(statement).first() is None:
-        raise WrongState("a newer request goes on with this upload, or it was deleted")
+        raise WrongState("a newer request continues this upload, or it was deleted")
 
 
 def complete(database: Database, files: Storage, upload: Upload) -> None:
-    """Check a whole upload's digest and make it a file of its dataset; a second call changes nothing.
+    """Check a complete upload's digest and make it a file of its dataset; a second call changes nothing.
 
     Raises:
-        DigestMismatch: it is not what was announced; it is deleted.
-        NotFound: it was deleted meanwhile.
-        WrongState: the dataset takes no more files.
+        DigestMismatch: the digest is not the announced one; the upload is deleted.
+        NotFound: the upload was deleted meanwhile.
+        WrongState: the dataset accepts no more files.
 
     """
-    bytes_at = locate_body(files, upload)
+    body_path = locate_body(files, upload)
     try:
-        found = _hash_file(bytes_at)
+        digest = _hash_file(body_path)
     except FileNotFoundError:
         return  # another request has completed it meanwhile
-    if upload.sha256 not in {None, found}:
+    if upload.sha256 not in {None, digest}:
         with database.transaction() as session:
             remove(session, upload.id)
-        bytes_at.unlink(missing_ok=True)
+        body_path.unlink(missing_ok=True)
         raise DigestMismatch(
-            f"the upload announced sha-256 {upload.sha256}, its bytes have {found}; it was deleted"
+            f"the upload announced sha-256 {upload.sha256}, its bytes have {digest}; it was deleted"
         )
     with database.transaction() as session:
-        _register(session, files, upload.id, found)
+        _register(session, files, upload.id, digest)
 
 
 def _register(session: Session, files: Storage, upload_id: UUID, sha256: str) -> None:
@@ -152,7 +152,7 @@ def _register(session: Session, files: Storage, upload_id: UUID, sha256: str) ->
 
 
 def locate_body(files: Storage, upload: Upload) -> Path:
-    """Return where an upload's bytes lie until it is whole."""
+    """Return the path of an upload's bytes until it is complete."""
     return files.locate_incoming(upload.dataset_id, upload.id.hex)
 
 
@@ -163,13 +163,13 @@ def _hash_file(file: Path) -> str:
 
 
 def measure_room(session: Session, files: Storage, *, reserve_bytes: int) -> int:
-    """Return the space for one more upload: what is free beyond the reserve and not promised to others."""
-    open_ones = select(func.coalesce(func.sum(Upload.size - Upload.offset), 0)).where(
+    """Return the bytes free for one more upload: without the reserve and the rest of open uploads."""
+    open_uploads = select(func.coalesce(func.sum(Upload.size - Upload.offset), 0)).where(
         Upload.finished_at.is_(None), Upload.expires_at > func.now()
     )
-    return files.measure_free_bytes() - reserve_bytes - int(session.scalar(open_ones) or 0)
+    return files.measure_free_bytes() - reserve_bytes - int(session.scalar(open_uploads) or 0)
 
 
 def remove(session: Session, upload_id: UUID) -> None:
-    """Forget an upload; the caller deletes its bytes."""
+    """Delete an upload's row; the caller deletes its bytes."""
     session.execute(delete(Upload).where(Upload.id == upload_id))

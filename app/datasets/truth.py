@@ -1,4 +1,4 @@
-"""Attaching clean labels after the upload, from a CSV of any length in constant memory."""
+"""Correct labels attached after the upload, from a CSV of any length in constant memory."""
 
 import csv
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ MATCHING = "FROM incoming LEFT JOIN samples s ON s.dataset_id = :dataset AND {on
 
 
 def attach(session: Session, dataset: Dataset, file: Path) -> tuple[int, int]:
-    """Replace a dataset's truth with the CSV's and have every finished audit reported anew.
+    """Replace a dataset's truth with a CSV and report every finished audit again.
 
     The CSV has a header with ``true_label`` (blank: unknown) and one of ``key`` and ``position``.
 
@@ -30,7 +30,7 @@ def attach(session: Session, dataset: Dataset, file: Path) -> tuple[int, int]:
         How many samples have truth now, and how many of them have another given label.
 
     Raises:
-        Invalid: a column is missing, or a row names a sample or a class that does not exist, or one twice.
+        Invalid: a column is missing, or a row names an unknown sample or class, or a sample twice.
 
     """
     identifier = _copy_into_incoming(session, file)
@@ -81,9 +81,9 @@ def _read_cells(rows: Iterator[list[str]], columns: tuple[int, int]) -> Iterator
             raise Invalid(f"line {number} of the truth has {len(row)} columns, expected {max(columns) + 1}")
         cells = row[columns[0]], row[columns[1]].strip()
         if not cells[1]:
-            continue  # blank: simply unknown, as in an upload
+            continue  # blank: unknown, as in an upload
         if "\x00" in cells[0] or "\x00" in cells[1]:
-            raise Invalid(f"line {number} of the truth holds a NUL character")
+            raise Invalid(f"line {number} of the truth contains a NUL character")
         yield cells
 
 
@@ -107,11 +107,11 @@ def _refuse_unknown(session: Session, dataset: Dataset, on: str, identifier: str
         " GROUP BY incoming.id HAVING count(*) > 1",
     }
     for sentence, query in checks.items():
-        found = session.scalars(text(f"{query} LIMIT {SHOWN}"), {"dataset": dataset.id}).all()
-        if found:
-            raise Invalid(f"truth cannot be attached, {sentence}: {', '.join(map(repr, found))}")
+        faulty = session.scalars(text(f"{query} LIMIT {SHOWN}"), {"dataset": dataset.id}).all()
+        if faulty:
+            raise Invalid(f"truth cannot be attached, {sentence}: {', '.join(map(repr, faulty))}")
     if not session.scalar(text("SELECT EXISTS (SELECT FROM incoming)")):
-        raise Invalid("the truth has a header but no row with a true label")
+        raise Invalid("the truth has no row with a true label")
 
 
 def _report_again(session: Session, dataset_id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""The words of the tus 1.0 protocol: what its headers say, and what they must say."""
+"""Headers of the tus 1.0 protocol: parsing and checks."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def check_version(headers: Mapping[str, str]) -> None:
-    """Raise WrongVersion unless the client speaks the version that is spoken here."""
+    """Raise WrongVersion unless the client uses the supported version."""
     found = headers.get("tus-resumable")
     if found != VERSION:
         error = WrongVersion(f"the header Tus-Resumable must be {VERSION}, found {found!r}")
@@ -35,7 +35,7 @@ def check_version(headers: Mapping[str, str]) -> None:
 
 
 def check_media_type(headers: Mapping[str, str]) -> None:
-    """Raise WrongMediaType unless a body says that it belongs to an offset."""
+    """Raise WrongMediaType unless the body has tus' media type for parts."""
     found = headers.get("content-type")
     if found != MEDIA_TYPE:
         raise WrongMediaType(f"the header Content-Type must be {MEDIA_TYPE}, found {found!r}")
@@ -43,7 +43,7 @@ def check_media_type(headers: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadMetadata:
-    """What Upload-Metadata says of an upload."""
+    """The content of Upload-Metadata."""
 
     name: str
     sha256: str | None
@@ -51,15 +51,15 @@ class UploadMetadata:
 
 
 def parse_metadata(header: str) -> UploadMetadata:
-    """Read Upload-Metadata: `filename`, and optionally `sha256` (hexadecimal) and `complete` (true, false).
+    """Parse Upload-Metadata: `filename`, and optionally `sha256` (hexadecimal) and `complete` (true, false).
 
     Raises:
-        Invalid: it is malformed, lacks the file name, or a value cannot be used.
+        Invalid: it is malformed, has no file name, or a value is not valid.
 
     """
     values = dict(map(_parse_pair, header.split(",")))
     if "filename" not in values:
-        raise Invalid(f"Upload-Metadata must hold the key filename, found {sorted(values)[:10]}")
+        raise Invalid(f"Upload-Metadata must have the key filename, found {sorted(values)[:10]}")
     sha256, complete = values.get("sha256"), values.get("complete", "true")
     if sha256 is not None and not SHA256.fullmatch(sha256):
         raise Invalid(f"Upload-Metadata's sha256 must be 64 hexadecimal digits, found {sha256[:80]!r}")
@@ -77,22 +77,22 @@ def _decode_base64(value: str, header: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Invalid(f"{header} must hold Base64 after a space, found {value[:80]!r}") from error
+        raise Invalid(f"{header} must have Base64 after a space, found {value[:80]!r}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checksum:
-    """What Upload-Checksum announces of a body, and the hash that is to find it."""
+    """The announced checksum of a body, and the hash that computes the actual one."""
 
     expected: bytes
     hasher: "_Hash"
 
     @classmethod
     def read_announced(cls, headers: Mapping[str, str]) -> Self | None:
-        """Return what the client announces, None where it announces nothing.
+        """Return the checksum that the client announces; None: none.
 
         Raises:
-            Invalid: the algorithm is unknown, or the value no Base64.
+            Invalid: the algorithm is unknown, or the value is not Base64.
 
         """
         header = headers.get("upload-checksum")
@@ -105,8 +105,6 @@ class Checksum:
         return cls(expected=_decode_base64(value, "Upload-Checksum"), hasher=hasher)
 
     def check(self) -> None:
-        """Raise ChecksumMismatch unless the body is the one that was announced."""
+        """Raise ChecksumMismatch unless the body has the announced checksum."""
         if self.hasher.digest() != self.expected:
-            raise ChecksumMismatch(
-                f"the body is not the one whose {self.hasher.name} was announced; send it again"
-            )
+            raise ChecksumMismatch(f"the body does not have the announced {self.hasher.name}; send it again")

@@ -1,4 +1,4 @@
-"""Taking a body: streamed to its final volume while it is hashed, never held in memory or in /tmp."""
+"""Receiving a body: streamed to its final volume and hashed meanwhile, never kept in memory or in /tmp."""
 
 import asyncio
 import base64
@@ -22,7 +22,7 @@ from app.infra.errors import DigestMismatch, Gone, Incomplete, Invalid, NoSpace,
 from app.infra.settings import MEBIBYTE
 
 WRITE_BYTES = MEBIBYTE // 2
-"""Small enough to be still in the processor's cache when it is hashed and written."""
+"""Small enough to stay in the processor's cache while it is hashed and written."""
 SHA256_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
 
 
@@ -37,7 +37,7 @@ class ReceivedBody:
 
 @dataclass(frozen=True, kw_only=True)
 class BodyLimits:
-    """What a body may be."""
+    """Limits of a body."""
 
     max_bytes: int
     idle_seconds: float
@@ -45,12 +45,12 @@ class BodyLimits:
 
 
 def check_announced(headers: Mapping[str, str], limits: BodyLimits) -> None:
-    """Refuse by its headers a body that cannot be taken, before any of it is read.
+    """Check the headers of a body against its limits, before reading it.
 
     Raises:
-        TooLarge: Content-Length is over the limit.
-        NoSpace: Content-Length is over the free space.
-        Invalid: Content-Length is no number.
+        TooLarge: Content-Length is above the limit.
+        NoSpace: Content-Length is above the free space.
+        Invalid: Content-Length is not a number.
 
     """
     announced = headers.get("content-length")
@@ -60,7 +60,7 @@ def check_announced(headers: Mapping[str, str], limits: BodyLimits) -> None:
         raise Invalid(f"Content-Length must be a number of bytes, found {announced!r}")
     if int(announced) > limits.max_bytes:
         raise TooLarge(
-            f"a body may have at most {limits.max_bytes} bytes, this one has {announced}",
+            f"a body can have at most {limits.max_bytes} bytes, this one has {announced}",
             max_bytes=limits.max_bytes,
         )
     if int(announced) > limits.free_bytes:
@@ -69,12 +69,12 @@ def check_announced(headers: Mapping[str, str], limits: BodyLimits) -> None:
 
 @asynccontextmanager
 async def receive_body(request: Request, path: Path, limits: BodyLimits) -> AsyncIterator[ReceivedBody]:
-    """Write a request's body to a path; the file is deleted unless the caller moves it away.
+    """Write a request's body to a path; the file is deleted unless the caller moves it.
 
     Raises:
-        TooLarge, NoSpace: it grew over a limit.
-        Incomplete: it ended early, or fell silent.
-        DigestMismatch: it is not what Content-Digest or Repr-Digest (RFC 9530) announced.
+        TooLarge, NoSpace: the body exceeds a limit.
+        Incomplete: the body ended early or stalled.
+        DigestMismatch: the body does not match Content-Digest or Repr-Digest (RFC 9530).
 
     """
     check_announced(request.headers, limits)
@@ -100,7 +100,7 @@ async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple
     async for block in stream_blocks(request, limits.idle_seconds):
         size += len(block)
         if size > limits.max_bytes:
-            raise TooLarge(f"a body may have at most {limits.max_bytes} bytes", max_bytes=limits.max_bytes)
+            raise TooLarge(f"a body can have at most {limits.max_bytes} bytes", max_bytes=limits.max_bytes)
         if size > limits.free_bytes:
             raise NoSpace(f"there was room for {max(limits.free_bytes, 0)} bytes, this body has more")
         await run_in_threadpool(put, block)
@@ -110,12 +110,12 @@ async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple
 
 
 async def stream_blocks(request: Request, idle_seconds: float) -> AsyncIterator[memoryview]:
-    """Yield a body in blocks, each good until the next is asked for; that one arrives meanwhile.
+    """Yield a body in blocks; a block is valid until the next one is requested, which is received meanwhile.
 
-    All that arrived comes before an error.
+    Everything that arrived is yielded before an error is raised.
 
     Raises:
-        Incomplete: the body ended early, or fell silent.
+        Incomplete: the body ended early or stalled.
 
     """
     async with aclosing(_gather_chunks(request, idle_seconds)) as gathered:
@@ -130,10 +130,10 @@ async def stream_blocks(request: Request, idle_seconds: float) -> AsyncIterator[
 
 
 async def _gather_chunks(request: Request, idle_seconds: float) -> AsyncGenerator[memoryview]:
-    """Gather the network's small chunks into writes worth a thread.
+    """Gather small chunks from the network into blocks worth a thread.
 
-    Two buffers take turns, one to be filled and one to be written: new ones for every block would cost more
-    in fresh pages of memory than the writing.
+    Two buffers alternate, one to fill and one to write: the page faults of a new buffer for every block would
+    cost more than the writing.
     """
     buffers = cycle([memoryview(bytearray(WRITE_BYTES)) for _ in range(2)])
     buffer, filled = next(buffers), 0
@@ -154,7 +154,7 @@ async def _gather_chunks(request: Request, idle_seconds: float) -> AsyncGenerato
     except StopAsyncIteration:
         pass
     except ClientDisconnect:
-        failure = Incomplete("the connection closed before the whole body had arrived")
+        failure = Incomplete("the connection closed before the complete body arrived")
     except TimeoutError:
         failure = Incomplete(f"no byte arrived for {idle_seconds:g} seconds")
     if filled:
@@ -165,14 +165,14 @@ async def _gather_chunks(request: Request, idle_seconds: float) -> AsyncGenerato
 
 @dataclass(frozen=True, kw_only=True)
 class UploadPart:
-    """Where the body of one request belongs in a resumable upload."""
+    """The place of one request's body in a resumable upload."""
 
     path: Path
     offset: int
     size: int
-    """Of the whole upload, which the body must not exceed."""
+    """Of the complete upload, which the body must not exceed."""
     save_bytes: int
-    """How much may arrive before it is made safe."""
+    """Bytes to receive between two saves."""
 
     async def receive(
         self,
@@ -182,14 +182,14 @@ class UploadPart:
         save: Callable[[int], None],
         checksum: Checksum | None,
     ) -> int:
-        """Write a request's body, call `save` with each offset below which all is on disk, return the last.
+        """Write a request's body, call `save` with each offset that is safely on disk, return the last.
 
-        Without a checksum, what arrived before an error is saved; with one, nothing is until it was checked.
+        Without a checksum, all bytes before an error are saved; with one, nothing is saved before the check.
 
         Raises:
-            TooLarge: the body goes beyond the upload's size.
-            Incomplete, NoSpace: it ended early, or the disk is full.
-            ChecksumMismatch: it is not what was announced.
+            TooLarge: the body exceeds the upload's size.
+            Incomplete, NoSpace: the body ended early, or the disk is full.
+            ChecksumMismatch: the body does not have the announced checksum.
             Gone: the bytes before the offset are no longer there.
 
         """
@@ -223,7 +223,7 @@ class UploadPart:
         if file.seek(0, os.SEEK_END) < self.offset:
             file.close()
             raise Gone(
-                f"the first {self.offset} bytes of this upload are lost; delete it and begin a new one"
+                f"the first {self.offset} bytes of this upload are lost; delete it and start a new one"
             )
         file.seek(self.offset)
         return file
@@ -231,12 +231,12 @@ class UploadPart:
     def _check_end(self, end: int) -> None:
         if end > self.size:
             raise TooLarge(
-                f"the upload announced {self.size} bytes, this body goes beyond", max_bytes=self.size
+                f"the upload announced {self.size} bytes, this body exceeds them", max_bytes=self.size
             )
 
 
 def _write_block(file: IO[bytes], block: memoryview) -> None:
-    """Write all of a block; the system may take it in pieces."""
+    """Write a complete block; the system can accept it in pieces."""
     rest = block
     with _report_full_disk():
         while rest:
@@ -254,7 +254,7 @@ def _report_full_disk() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise NoSpace("the disk is full; what was stored before is safe") from error
+            raise NoSpace("the disk is full; earlier data is safe") from error
         raise
 
 

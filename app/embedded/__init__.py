@@ -1,1 +1,1 @@
-"""The whole service on one machine: PostgreSQL and Redis from wheels, backups, health probes."""
+"""The complete service on one machine: PostgreSQL and Redis from wheels, backups, health probes."""

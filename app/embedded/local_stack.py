@@ -1,4 +1,4 @@
-"""The whole service on one machine: PostgreSQL and Redis from their wheels, the rest as children."""
+"""The complete service on one machine: PostgreSQL and Redis from wheels, the rest as child processes."""
 
 import contextlib
 import ctypes
@@ -31,16 +31,16 @@ MOST_RESTARTS = 5
 GRACE_SECONDS = 3
 ADDRESS = "address"
 PR_SET_PDEATHSIG = 1
-# Threads that spin while they wait take the cores from PostgreSQL, the API and each other: on two busy cores
-# a training took over 200 seconds with the default and 44 with this. Threads that wait for each other also
-# stand still with every core that another program takes, so half of them are left to the others: with both
-# cores busy, six epochs of 1,000 digits took 70 seconds on two threads and 2 on one.
+# Spinning threads take cores from PostgreSQL, the API and each other: on two busy cores a training took over
+# 200 seconds with the default and 44 with PASSIVE. Threads that wait for each other also stall when another
+# program takes a core, so half of the cores stay free: with both cores busy, six epochs of 1,000 digits took
+# 70 seconds on two threads and 2 on one.
 QUIET_THREADS = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) // 2)),
 }
 HOST = "127.0.0.1"
-EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not listened on
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Part:
 
 @dataclass
 class LocalStack:
-    """Everything, started in order and stopped in reverse; nothing is left running."""
+    """All parts, started in order and stopped in reverse; no process is left running."""
 
     data_dir: Path
     port: int = 0
@@ -70,7 +70,7 @@ class LocalStack:
 
     @property
     def url(self) -> str:
-        """Return where the API answers, seen from this machine."""
+        """Return the URL of the API for clients on this machine."""
         host = HOST if self.host in EVERYWHERE else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
@@ -79,18 +79,18 @@ class LocalStack:
         """Return the environment of every part.
 
         Raises:
-            StartError: the service was not started, so that its database and broker have no address yet.
+            StartError: the service was not started, so its database and broker have no address yet.
 
         """
         if not self._settings:
-            raise StartError(f"the service in {self.data_dir} was not started; its environment is known then")
+            raise StartError(f"the service in {self.data_dir} was not started, so its environment is unknown")
         return {**QUIET_THREADS, **os.environ, **self._settings, **self.overrides}
 
     def __enter__(self) -> Self:
-        told = self.overrides.get(f"{PREFIX}AUTHENTICATION", "none")
-        refused = loopback_rule.explain_refusal(told, self.host)
-        if refused is not None:
-            raise StartError(refused)
+        authentication = self.overrides.get(f"{PREFIX}AUTHENTICATION", "none")
+        refusal = loopback_rule.explain_refusal(authentication, self.host)
+        if refusal is not None:
+            raise StartError(refusal)
         self.data_dir = self.data_dir.absolute()
         (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)
         self._closing.enter_context(embedded_postgres.lock_folder(self.data_dir))
@@ -132,8 +132,8 @@ class LocalStack:
             "--port",
             str(self.port),
         )
-        # Streams of events end only when they are told to.
-        # `TimeoutProtocol` gives back the connections of clients that neither send nor read.
+        # Event streams end only at a graceful shutdown.
+        # `TimeoutProtocol` closes connections of clients that neither send nor read.
         self._spawn(
             "api",
             *api,
@@ -170,7 +170,7 @@ class LocalStack:
         self._wait_until_ready()
 
     def _start_redis(self) -> str:
-        # A Unix socket has at most 107 characters in its path, so it does not go below the data folder.
+        # The path of a Unix socket has at most 107 characters, so the socket is not in the data folder.
         sockets = Path(tempfile.mkdtemp(prefix="limit-audit-"))
         self._closing.callback(shutil.rmtree, sockets, ignore_errors=True)
         path = sockets / "redis"
@@ -187,7 +187,7 @@ class LocalStack:
             code = part.process.wait(START_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise StartError(
-                f"{name} did not end within {START_SECONDS} seconds; its log is {part.log}"
+                f"{name} did not finish within {START_SECONDS} seconds; its log is {part.log}"
             ) from error
         self._parts.remove(part)
         if code != 0:
@@ -217,7 +217,7 @@ class LocalStack:
         return next(part for part in self._parts if part.name == name)
 
     def restart(self, name: str) -> None:
-        """Start a part anew, with whatever is left of it ended first."""
+        """Kill what is left of a part and start it again."""
         part = self.find_part(name)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(part.process.pid, signal.SIGKILL)
@@ -233,10 +233,10 @@ class LocalStack:
         _wait(is_ready, *self._parts)
 
     def restart_ended_parts(self) -> None:
-        """Start anew whatever part has ended by itself: all work goes on from the tables.
+        """Restart parts that ended: all work continues from the database.
 
         Raises:
-            StartError: a part has ended too often.
+            StartError: a part ended too often.
 
         """
         for part in self._parts:
@@ -246,11 +246,11 @@ class LocalStack:
             part.restarts += 1
             if part.restarts > MOST_RESTARTS:
                 raise StartError(f"{part.name} ended again, with exit code {code}; its log is {part.log}")
-            self.on_step(f"{part.name} ended with exit code {code}, starting it again; its log is {part.log}")
+            self.on_step(f"{part.name} ended with exit code {code}, restarting it; its log is {part.log}")
             self.restart(part.name)
 
     def stop(self) -> None:
-        """Stop every part, the newest first, and PostgreSQL last; a second Ctrl-C does not cut this short."""
+        """Stop every part, the newest first and PostgreSQL last; a second Ctrl-C does not interrupt this."""
         with _ignore_signals():
             self._stop()
 
@@ -293,18 +293,18 @@ def _start_process(command: list[str], environment: Mapping[str, str], log: Path
             stderr=subprocess.STDOUT,
             env=environment,
             preexec_fn=_set_parent_death_signal,  # noqa: PLW1509 - it calls one system call and no Python lock
-            start_new_session=True,  # Ctrl-C reaches us alone: we stop the parts in order
+            start_new_session=True,  # Ctrl-C reaches only this process, which stops the parts in order
         )
 
 
 def _set_parent_death_signal() -> None:
-    """Have the kernel stop this child if our process is killed outright (Linux only)."""
+    """Have the kernel stop this child if the parent process is killed (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def find_running_service(data_dir: Path) -> str | None:
-    """Return the address of the service that uses a folder at present, None where there is none."""
+    """Return the address of the service that uses a folder; None: no service runs."""
     address = data_dir / ADDRESS
     with contextlib.suppress(OSError, httpx.TransportError):
         url = address.read_text()
@@ -314,7 +314,7 @@ def find_running_service(data_dir: Path) -> str | None:
 
 
 def _wait(until: Callable[[], bool], *parts: Part) -> None:
-    """Wait for what takes all these parts; name the one that ended instead."""
+    """Wait until a condition holds that needs all these parts; on failure name the part that ended."""
     deadline = time.monotonic() + START_SECONDS
     while not until():
         for part in parts:

@@ -1,1 +1,1 @@
-"""What stands around every request: limits, time-outs, logs, metrics. Nothing here knows a route."""
+"""HTTP around the routes: limits, timeouts, logs, metrics, outbound requests. Nothing here knows a route."""

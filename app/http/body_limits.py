@@ -1,4 +1,4 @@
-"""Bodies held in memory (JSON, forms) have a largest size and a longest time; files have their own."""
+"""Size and time limits for bodies held in memory (JSON, forms); file uploads have their own limits."""
 
 import asyncio
 from typing import Any
@@ -9,38 +9,40 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 STREAMED = "streamed"
 
 
-def lift_limits(state: Any) -> None:  # noqa: ANN401 - Starlette's own state of a request
-    """Lift the limits for a request whose body goes to disk, by the limits of an upload."""
+def lift_limits(state: Any) -> None:  # noqa: ANN401 - Starlette's state of a request
+    """Lift these limits for a request whose body is streamed to disk under the limits of uploads."""
     setattr(state, STREAMED, True)
 
 
 class BodyLimit:
-    """Refuses a body over the limit: by its Content-Length before any of it is read, else while it grows."""
+    """Refuses a body over the limit: by Content-Length before reading it, else while it arrives."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float) -> None:
         self.app, self.max_bytes, self.seconds = app, max_bytes, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a measured body."""
+        """Pass the request on and check its body while it is read."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        taken, whole = 0, False
+        taken, is_complete = 0, False
         state = scope.setdefault("state", {})
         deadline = asyncio.get_running_loop().time() + self.seconds
 
         async def receive_within_limits() -> Message:
-            nonlocal taken, whole
-            if whole or state.get(STREAMED):
+            nonlocal taken, is_complete
+            if is_complete or state.get(STREAMED):
                 return await receive()
             self._check(_read_content_length(scope))
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError as error:
-                raise HTTPException(408, f"the body was not whole after {self.seconds:g} seconds") from error
+                raise HTTPException(
+                    408, f"the body was not complete after {self.seconds:g} seconds"
+                ) from error
             taken += len(message.get("body", b""))
-            whole = not message.get("more_body", False)
+            is_complete = not message.get("more_body", False)
             self._check(taken)
             return message
 
@@ -48,7 +50,7 @@ class BodyLimit:
 
     def _check(self, size: int) -> None:
         if size > self.max_bytes:
-            raise HTTPException(413, f"a body other than a file may have at most {self.max_bytes} bytes")
+            raise HTTPException(413, f"a body other than a file can have at most {self.max_bytes} bytes")
 
 
 def _read_content_length(scope: Scope) -> int:

@@ -1,7 +1,7 @@
-"""Connections that do not last for ever: `uvicorn --http app.http.connection_timeouts:TimeoutProtocol`.
+"""Timeouts of connections: `uvicorn --http app.http.connection_timeouts:TimeoutProtocol`.
 
-uvicorn waits without end for the head of a request, and for a client that does not read its answer. Such a
-connection costs little while it is idle, but it is never given back.
+uvicorn waits without a limit for the headers of a request, and for a client that does not read its answer.
+An idle connection costs little, but uvicorn never closes it.
 """
 
 import asyncio
@@ -13,38 +13,38 @@ UNREAD_SECONDS = 60.0
 
 
 class TimeoutProtocol(HttpToolsProtocol):
-    """Gives a head so long to arrive, and a client so long to take what it was sent."""
+    """Aborts a connection if headers do not arrive, or the client does not read its answer, in time."""
 
     _head: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first head."""
+        """Start the timer for the first request's headers."""
         super().connection_made(transport)
         self._head = self._restart_timer(self._head, HEAD_SECONDS)
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the rest of a later head."""
+        """Start the timer for the rest of a later request's headers."""
         super().on_message_begin()
         self._head = self._restart_timer(self._head, HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
-        """Stop waiting: what comes next has its own limits."""
+        """Stop the timer: the body has its own limits."""
         _cancel_timer(self._head)
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
-        """Begin to wait for the client to read."""
+        """Start the timer for the client to read."""
         super().pause_writing()
         self._unread = self._restart_timer(self._unread, UNREAD_SECONDS)
 
     def resume_writing(self) -> None:
-        """Stop waiting: it reads."""
+        """Stop the timer: the client reads."""
         _cancel_timer(self._unread)
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop both timers."""
         _cancel_timer(self._head)
         _cancel_timer(self._unread)
         super().connection_lost(exc)

@@ -1,4 +1,4 @@
-"""Keyset cursors: opaque to clients, a list of JSON values to us."""
+"""Keyset cursors: opaque to clients, a JSON list of values inside."""
 
 import base64
 import json
@@ -15,18 +15,18 @@ def encode(*values: object) -> str:
     )
 
 
-def decode(cursor: str | None, *kinds: Callable[[str], Any]) -> list[Any] | None:
-    """Return the key values of a cursor, each parsed by its kind; None: start at the beginning.
+def decode(cursor: str | None, *parsers: Callable[[str], Any]) -> list[Any] | None:
+    """Return the key values of a cursor, each parsed by its parser; None: start at the beginning.
 
     Raises:
-        Invalid: it is not a cursor that this list has issued.
+        Invalid: this list did not issue the cursor.
 
     """
     if cursor is None:
         return None
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return [kind("" + value) for kind, value in zip(kinds, values, strict=True)]
+        return [parse("" + value) for parse, value in zip(parsers, values, strict=True)]
     except (ValueError, TypeError) as error:
         raise Invalid(f"cursor must be a next_cursor of this list, found {cursor!r}") from error
 
@@ -35,7 +35,7 @@ def parse_number(text: str) -> int:
     """Parse a position, rank or number of a row.
 
     Raises:
-        ValueError: it is none that a table can hold.
+        ValueError: it is not a number that a table can hold.
 
     """
     value = int(text)

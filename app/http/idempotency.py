@@ -1,4 +1,4 @@
-"""Doing a request once: its answer is stored with its effect, and given again to whoever repeats it."""
+"""Idempotency keys: the answer is stored with the effect of a request and returned again to retries."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,40 +14,40 @@ from app.tables import IdempotentAnswer
 
 @dataclass(frozen=True, kw_only=True)
 class IdempotentRequest:
-    """A request that is to be done once: whose it is, the key it carries, and a digest of all it says."""
+    """A request to execute request: its workspace, its key, and a digest of its content."""
 
     workspace_id: UUID
     key: str
     fingerprint: bytes
 
 
-def claim(session: Session, once: IdempotentRequest) -> IdempotentAnswer | None:
-    """Take a key for this transaction, or return the answer that an earlier request was given.
+def claim(session: Session, request: IdempotentRequest) -> IdempotentAnswer | None:
+    """Claim a key for this transaction, or return the answer of an earlier request.
 
-    While another transaction holds the key, this one waits for its end.
+    While another transaction holds the key, the call waits for its end.
 
     Raises:
-        Invalid: the key came with another request before.
+        Invalid: the key was used for another request.
 
     """
-    taken = insert(IdempotentAnswer).values(
-        workspace_id=once.workspace_id, key=once.key, fingerprint=once.fingerprint
+    claimed = insert(IdempotentAnswer).values(
+        workspace_id=request.workspace_id, key=request.key, fingerprint=request.fingerprint
     )
-    if session.scalars(taken.on_conflict_do_nothing().returning(IdempotentAnswer.key)).first() is not None:
+    if session.scalars(claimed.on_conflict_do_nothing().returning(IdempotentAnswer.key)).first() is not None:
         return None
-    stored = session.scalars(select(IdempotentAnswer).where(_match_key(once))).one()
-    if stored.fingerprint != once.fingerprint:
+    stored = session.scalars(select(IdempotentAnswer).where(_match_key(request))).one()
+    if stored.fingerprint != request.fingerprint:
         raise Invalid("this Idempotency-Key was used for another request; make a new key for a new request")
-    session.expunge(stored)  # it outlives this transaction, which has nothing left to do
+    session.expunge(stored)  # the caller uses it after this transaction
     return stored
 
 
 def store_answer(
-    session: Session, once: IdempotentRequest, *, status: int, headers: dict[str, str], body: bytes
+    session: Session, request: IdempotentRequest, *, status: int, headers: dict[str, str], body: bytes
 ) -> None:
-    """Store the answer to a claimed key; it holds if the transaction does."""
+    """Store the answer for a claimed key, in the same transaction."""
     values = {"status": status, "headers": headers, "body": body}
-    session.execute(update(IdempotentAnswer).where(_match_key(once)).values(**values))
+    session.execute(update(IdempotentAnswer).where(_match_key(request)).values(**values))
 
 
 def delete_old_answers(session: Session, *, older_than_seconds: float) -> int:
@@ -56,5 +56,5 @@ def delete_old_answers(session: Session, *, older_than_seconds: float) -> int:
     return len(session.scalars(delete(IdempotentAnswer).where(old).returning(IdempotentAnswer.key)).all())
 
 
-def _match_key(once: IdempotentRequest) -> ColumnElement[bool]:
-    return (IdempotentAnswer.workspace_id == once.workspace_id) & (IdempotentAnswer.key == once.key)
+def _match_key(request: IdempotentRequest) -> ColumnElement[bool]:
+    return (IdempotentAnswer.workspace_id == request.workspace_id) & (IdempotentAnswer.key == request.key)

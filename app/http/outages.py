@@ -1,4 +1,4 @@
-"""What a client is told while the database does not answer."""
+"""The error for clients while the database does not answer."""
 
 import structlog
 
@@ -9,7 +9,7 @@ RETRY_SECONDS = 5
 
 
 def describe_outage(error: Exception) -> Unavailable:
-    """Return the refusal for an error of the database that passes by itself; the log has the error."""
+    """Return the client's error for a temporary database error, and log the cause."""
     log.warning("the database does not answer", error=str(error))
-    sentence = "the database does not answer at present; what was stored is safe, ask again"
+    sentence = "the database does not answer at present; stored data is safe, retry later"
     return Unavailable(sentence, seconds=RETRY_SECONDS)

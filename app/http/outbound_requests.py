@@ -1,8 +1,7 @@
-"""Requests to addresses that a client gave (webhooks, remote sources), without lending it our network.
+"""Requests to URLs from clients (webhooks, remote sources), guarded against server-side request forgery.
 
-The name is resolved once, every address it has is judged, and the connection goes to the address that was
-judged: a second answer of the name server cannot lead elsewhere. Redirects are not followed and the
-environment's proxies are not used.
+The name is resolved once, all its addresses are checked, and the connection goes to a checked address: a
+second DNS answer cannot redirect it. Redirects are not followed and proxies of the environment are not used.
 """
 
 import ipaddress
@@ -16,20 +15,20 @@ from app.infra.errors import Invalid
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
 SCHEMES = frozenset({"http", "https"})
-# IPv6 that carries an IPv4 address, to which a gateway would pass it on: RFC 6052, RFC 8215.
+# IPv6 networks that embed an IPv4 address, to which a gateway forwards: RFC 6052, RFC 8215.
 TRANSLATED = [ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48")]
 
 
 class ForbiddenAddress(Invalid):
-    """An address that this service does not call on a client's behalf."""
+    """An address that this service does not call for a client."""
 
     code = "forbidden_address"
 
 
 def make_client(*, allow_private: bool, timeout_seconds: float = 10) -> httpx.Client:
-    """Return an HTTP client that calls public addresses only, private ones where the setting allows it.
+    """Return an HTTP client for public addresses, and for private ones if allowed.
 
-    Its requests raise ForbiddenAddress, or httpx.TransportError as usual.
+    Its requests raise ForbiddenAddress or httpx.TransportError.
     """
     return httpx.Client(
         transport=GuardedTransport(allow_private=allow_private),
@@ -40,21 +39,21 @@ def make_client(*, allow_private: bool, timeout_seconds: float = 10) -> httpx.Cl
 
 
 def check_url(url: str, *, allow_private: bool) -> None:
-    """Say early, when a client hands an address in, what a request to it would say.
+    """Check a URL when a client submits it, before any request is sent.
 
     Raises:
-        ForbiddenAddress: it is not http(s), carries a password, or leads where it may not.
+        ForbiddenAddress: it is not http(s), has a user or password, or its address is not allowed.
 
     """
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
-        raise ForbiddenAddress(f"this is no address: {error}") from error
+        raise ForbiddenAddress(f"this is not a valid URL: {error}") from error
     resolve_allowed(parsed, allow_private=allow_private, resolve=_resolve)
 
 
 def resolve_allowed(url: httpx.URL, *, allow_private: bool, resolve: Resolve) -> str:
-    """Return the judged IP address to which a request for this URL goes.
+    """Return the checked IP address for requests to this URL.
 
     Raises:
         ForbiddenAddress: as for `check_url`.
@@ -63,18 +62,18 @@ def resolve_allowed(url: httpx.URL, *, allow_private: bool, resolve: Resolve) ->
     if url.scheme not in SCHEMES or not url.host:
         raise ForbiddenAddress(f"expected an http or https address with a host, found {url.scheme!r}")
     if url.userinfo:
-        raise ForbiddenAddress("an address must not carry a user or a password")
-    found = resolve(url.host, url.port or (443 if url.scheme == "https" else 80))
-    if not found:
-        raise ForbiddenAddress(f"the host {url.host!r} is not known to the name server")
-    for address in found:
+        raise ForbiddenAddress("an address must not contain a user or a password")
+    addresses = resolve(url.host, url.port or (443 if url.scheme == "https" else 80))
+    if not addresses:
+        raise ForbiddenAddress(f"the host {url.host!r} has no DNS entry")
+    for address in addresses:
         if not is_allowed(ipaddress.ip_address(address), allow_private=allow_private):
             raise ForbiddenAddress(f"{url.host!r} is at {address}, which this service does not call")
-    return found[0]
+    return addresses[0]
 
 
 def is_allowed(address: IpAddress, *, allow_private: bool) -> bool:
-    """Say whether an address may be called. Link-local, where clouds keep their secrets, never may."""
+    """Return whether an address can be called; never link-local, where clouds serve credentials."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_allowed(address.ipv4_mapped, allow_private=allow_private)
@@ -86,14 +85,14 @@ def is_allowed(address: IpAddress, *, allow_private: bool) -> bool:
 
 
 class GuardedTransport(httpx.BaseTransport):
-    """Connects to the address that was judged, with the name in the Host header and in TLS as before."""
+    """Connects to the checked address; the Host header and TLS keep the name."""
 
     def __init__(self, *, allow_private: bool, resolve: Resolve | None = None) -> None:
         self._allow_private, self._resolve = allow_private, resolve or _resolve
         self._inner = httpx.HTTPTransport(trust_env=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Judge, pin and send one request."""
+        """Check the address, pin the connection to it and send the request."""
         address = resolve_allowed(request.url, allow_private=self._allow_private, resolve=self._resolve)
         extensions = {**request.extensions, "sni_hostname": request.url.host}
         pinned = httpx.Request(

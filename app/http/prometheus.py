@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests of this process (with PROMETHEUS_MULTIPROC_DIR: of all) and the tables."""
+"""Prometheus metrics: requests of this process (all with PROMETHEUS_MULTIPROC_DIR) and table counts."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ MEDIA_TYPE = prometheus.CONTENT_TYPE_LATEST
 REQUESTS = prometheus.Counter("limit_audit_requests", "Requests answered", ["method", "route", "status"])
 SECONDS = prometheus.Histogram(
     "limit_audit_request_seconds",
-    "From the first byte of a request to the last of its answer",
+    "From the first byte of a request to the last byte of its answer",
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600),
 )
@@ -27,7 +27,7 @@ UNDER_WAY = prometheus.Gauge(
 
 @contextmanager
 def track_request() -> Iterator[None]:
-    """Count a request as being answered."""
+    """Count a request as in progress."""
     UNDER_WAY.inc()
     try:
         yield
@@ -42,7 +42,7 @@ def record_answer(method: str, route: str, status: int, seconds: float) -> None:
 
 
 def render(session: Session, waiting: dict[str, int], free_bytes: int) -> bytes:
-    """Return everything in Prometheus' text format; queues that are not known are left out."""
+    """Return all metrics in Prometheus' text format; queues without a known length are omitted."""
     own: prometheus.CollectorRegistry = prometheus.REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         own = prometheus.CollectorRegistry()
@@ -55,7 +55,7 @@ def render(session: Session, waiting: dict[str, int], free_bytes: int) -> bytes:
 
 
 class _Stored:
-    """Hands over what was gathered for one answer."""
+    """Returns the metrics gathered for one answer."""
 
     def __init__(self, gathered: list[Metric]) -> None:
         self._gathered = gathered
@@ -68,9 +68,9 @@ def _count_tables(session: Session) -> Iterator[Metric]:
     for table, statuses in ((Dataset, DatasetStatus), (Audit, AuditStatus), (Run, RunStatus)):
         name = table.__tablename__
         family = GaugeMetricFamily(f"limit_audit_{name}", f"{name.capitalize()} by status", labels=["status"])
-        counted = dict(session.execute(select(table.status, func.count()).group_by(table.status)).all())
+        counts = dict(session.execute(select(table.status, func.count()).group_by(table.status)).all())
         for status in statuses:
-            family.add_metric([status], counted.get(status, 0))
+            family.add_metric([status], counts.get(status, 0))
         yield family
     yield from _measure_training(session)
     yield from _read_totals(session)

@@ -1,4 +1,4 @@
-"""Around every request: an id, a line of the log, metrics, security headers, the end of its activity."""
+"""The outermost middleware: request id, log line, metrics, security headers, completion of the activity."""
 
 import re
 import time
@@ -18,7 +18,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 AFTERWARDS = "afterwards"
 UNANSWERED = 499
 QUIET = ("/v1/health/", "/metrics", "/static/")
-# For answers that are no page; the pages say more about what they load.
+# For answers other than pages; pages set their own policy.
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 SECURITY_HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -34,24 +34,24 @@ SECURITY_PAIRS = [(name.lower().encode(), value.encode()) for name, value in SEC
 
 
 def run_after_answer(state: Any, act: Callable[[int], None]) -> None:  # noqa: ANN401 - Starlette's state
-    """Have something done in a thread once the request was answered; it is told the status."""
+    """Call a function with the status in a thread, after the answer was sent."""
     setattr(state, AFTERWARDS, act)
 
 
 class RequestLog:
-    """The outermost layer."""
+    """Adds an id and headers to every request, then logs and counts it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and take note of its answer."""
+        """Pass the request on and record its answer."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        asked = Headers(scope=scope).get("x-request-id", "")
-        request_id = asked if REQUEST_ID.fullmatch(asked) else uuid4().hex
+        sent_id = Headers(scope=scope).get("x-request-id", "")
+        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else uuid4().hex
         state["request_id"] = request_id
         began, status = time.perf_counter(), UNANSWERED
 
@@ -75,9 +75,9 @@ class RequestLog:
 
 
 def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None:
-    given = {name for name, _ in headers.raw}
+    present = {name for name, _ in headers.raw}
     own = ((b"x-request-id", request_id.encode()), *SECURITY_PAIRS)
-    headers.raw.extend(pair for pair in own if pair[0] not in given)
+    headers.raw.extend(pair for pair in own if pair[0] not in present)
     if scope.get("scheme") == "https":
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if not scope["path"].startswith("/static/"):

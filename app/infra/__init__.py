@@ -1,1 +1,1 @@
-"""What the service stands on: database, queue, storage, leases, logs."""
+"""The infrastructure: database, queue, storage, leases, logs."""

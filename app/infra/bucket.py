@@ -1,4 +1,4 @@
-"""An S3-compatible bucket: whole files in and out in pieces, ranges of them, and deletion by prefix."""
+"""An S3-compatible bucket: upload, download and range reads of objects, and deletion by prefix."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,16 +9,16 @@ from uuid import uuid4
 import obstore
 from obstore.store import S3Store
 
-# The client gives up on a request whose body is not whole after 30 seconds, and who reads it may be slow.
+# The client gives up on a request whose body is incomplete after 30 seconds, and the reader can be slow.
 REQUEST_BYTES = 2**23
-# S3 takes 10,000 parts of a file at most.
+# S3 accepts at most 10,000 parts for one object.
 PART_BYTES_MIN, PARTS_MAX = 2**23, 9_000
 PARTS_AT_ONCE = 4
 DELETED_AT_ONCE = 1_000
 
 
 class Bucket:
-    """Objects by key below one prefix. A missing object raises FileNotFoundError."""
+    """Objects by key under one prefix. A missing object raises FileNotFoundError."""
 
     def __init__(
         self,
@@ -29,11 +29,11 @@ class Bucket:
         key_id: str | None = None,
         secret: str | None = None,
     ) -> None:
-        """Name a bucket, `s3://bucket/prefix`; None: as AWS's own variables or the host's role say."""
+        """Open `s3://bucket/prefix`; None: the value comes from AWS's variables or the host's role."""
         parts = urlsplit(url)
         if parts.scheme != "s3" or not parts.netloc:
-            raise ValueError(f"a bucket is named s3://bucket or s3://bucket/prefix, found {url!r}")
-        given: dict[str, Any] = {
+            raise ValueError(f"expected s3://bucket or s3://bucket/prefix, found {url!r}")
+        options: dict[str, Any] = {
             "endpoint": endpoint, "region": region, "access_key_id": key_id, "secret_access_key": secret,
         }  # fmt: skip
         self._store = S3Store(
@@ -41,16 +41,16 @@ class Bucket:
             prefix=parts.path.strip("/") or None,
             client_options={"allow_http": (endpoint or "").startswith("http://")},
             virtual_hosted_style_request=endpoint is None,
-            **{name: value for name, value in given.items() if value is not None},
+            **{name: value for name, value in options.items() if value is not None},
         )
 
     def put(self, key: str, path: Path) -> None:
-        """Store a file, in several parts where it is large; the object appears whole or not at all."""
+        """Upload a file, in several parts if it is large; the object appears complete or not at all."""
         part_bytes = max(PART_BYTES_MIN, -(-path.stat().st_size // PARTS_MAX))
         obstore.put(self._store, key, path, chunk_size=part_bytes, max_concurrency=PARTS_AT_ONCE)
 
     def get(self, key: str, path: Path) -> None:
-        """Write an object to a file, which appears whole or not at all."""
+        """Download an object to a file, which appears complete or not at all."""
         partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -62,7 +62,7 @@ class Bucket:
             partial.unlink(missing_ok=True)
 
     def stream(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Yield an object's bytes from `start` up to `stop`, some megabytes at a time."""
+        """Yield an object's bytes from `start` up to `stop`, at most 8 MiB at a time."""
         size = self.measure_size(key)
         stop = size if stop is None else min(stop, size)
         for first in range(start, stop, REQUEST_BYTES):
@@ -77,7 +77,7 @@ class Bucket:
         return int(obstore.head(self._store, key)["size"])
 
     def exists(self, key: str) -> bool:
-        """Return whether there is an object of this key."""
+        """Return whether an object with this key exists."""
         try:
             self.measure_size(key)
         except FileNotFoundError:
@@ -85,10 +85,10 @@ class Bucket:
         return True
 
     def remove(self, prefix: str) -> None:
-        """Delete every object below a prefix, and the object of that name; none is fine."""
+        """Delete all objects under a prefix and the object with that name; missing objects are no error."""
         self._delete([prefix] if self.exists(prefix) else [])
-        for found in obstore.list(self._store, prefix=f"{prefix}/", chunk_size=DELETED_AT_ONCE):
-            self._delete([item["path"] for item in found])
+        for page in obstore.list(self._store, prefix=f"{prefix}/", chunk_size=DELETED_AT_ONCE):
+            self._delete([item["path"] for item in page])
 
     def _delete(self, keys: list[str]) -> None:
         if keys:

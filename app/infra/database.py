@@ -1,4 +1,4 @@
-"""The unit of work: the one place that commits, and that sends what was promised inside a transaction."""
+"""The unit of work: the only place that commits and that sends the messages of a transaction."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -19,8 +19,8 @@ from app.infra.settings import get_settings
 OUTBOX = "outbox"
 
 
-# What an outage, a shutdown, a lock that is not given or a pool without a free connection is raised as.
-# The last two are the driver's own, from statements that do not pass through SQLAlchemy.
+# Raised by an outage, a shutdown, a lock timeout or a pool without a free connection.
+# The last two are the driver's own, from statements that bypass SQLAlchemy.
 UNAVAILABLE = (
     InterfaceError,
     OperationalError,
@@ -28,8 +28,8 @@ UNAVAILABLE = (
     psycopg.InterfaceError,
     psycopg.OperationalError,
 )
-# A host that went away without a word is noticed within a minute, not after the system's hours.
-NOTICING = {
+# With these, a host that disappears is noticed within a minute; the system's defaults take hours.
+CONNECT_OPTIONS = {
     "connect_timeout": 5,
     "keepalives_idle": 20,
     "keepalives_interval": 10,
@@ -40,18 +40,18 @@ POOL_SECONDS = 10
 
 
 class Database:
-    """A pool of connections and the way messages leave."""
+    """A pool of connections, and the function that sends messages."""
 
     def __init__(
         self, url: str, send: queue.Send, *, pool_size: int = 20, limits: Mapping[str, str] | None = None
     ) -> None:
-        """Open a pool; `limits` are PostgreSQL's parameters of its sessions."""
+        """Open a pool; `limits` are PostgreSQL parameters of its sessions."""
         self.engine = create_engine(
             url,
             pool_size=pool_size,
-            max_overflow=0,  # those beyond the pool's size would be opened and closed for one request each
+            max_overflow=0,  # an overflow connection would be opened and closed for one request
             pool_timeout=POOL_SECONDS,
-            connect_args=NOTICING | _build_options(url, limits or {}),
+            connect_args=CONNECT_OPTIONS | _build_options(url, limits or {}),
         )
         connection_pool.test_before_use(self.engine)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
@@ -61,25 +61,25 @@ class Database:
         self.workspace_id: UUID | None = None
 
     def confine(self, workspace_id: UUID) -> Self:
-        """Return this database as one workspace may see it."""
-        seen = copy.copy(self)
-        seen.workspace_id = workspace_id
-        return seen
+        """Return this database restricted to one workspace."""
+        confined = copy.copy(self)
+        confined.workspace_id = workspace_id
+        return confined
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Commit at the end and then send the outbox; on an error roll back and send nothing."""
+        """Commit at the end, then send the outbox; on an error roll back and send nothing."""
         with self._sessions(info={workspace_scope.WORKSPACE: self.workspace_id}) as session:
             with session.begin():
                 yield session
-            for task, identifier, named in session.info.pop(OUTBOX, []):
-                self._send(task, identifier, named)
+            for task, identifier, queue_name in session.info.pop(OUTBOX, []):
+                self._send(task, identifier, queue_name)
 
     @contextmanager
     def connect_for_reading(self) -> Iterator[Connection]:
-        """Yield a connection on which every statement is a transaction of its own, for what only reads.
+        """Yield a connection in autocommit mode, for reading only.
 
-        It is confined to no workspace, so that its statements have to name theirs.
+        It is not restricted to a workspace: its statements must filter by workspace themselves.
         """
         with self._reading.connect() as connection:
             yield connection
@@ -89,27 +89,29 @@ class Database:
         self.engine.dispose()
 
 
-def send_after_commit(session: Session, task: queue.Task, identifier: UUID, named: str | None = None) -> None:
-    """Promise a message: it is sent, to a queue if one is named, once its row's transaction is committed."""
-    session.info.setdefault(OUTBOX, []).append((task, identifier, named))
+def send_after_commit(
+    session: Session, task: queue.Task, identifier: UUID, queue_name: str | None = None
+) -> None:
+    """Send a message after the session's commit, to this queue or else to the task's own."""
+    session.info.setdefault(OUTBOX, []).append((task, identifier, queue_name))
 
 
 def _build_options(url: str, limits: Mapping[str, str]) -> dict[str, str]:
-    """Return the connection's options, those that the URL has and the limits."""
-    given = str(make_url(url).query.get("options", ""))
-    options = " ".join([given, *(f"-c {name}={value}" for name, value in limits.items())]).strip()
+    """Return the connection's options: those of the URL and the limits."""
+    url_options = str(make_url(url).query.get("options", ""))
+    options = " ".join([url_options, *(f"-c {name}={value}" for name, value in limits.items())]).strip()
     return {"options": options} if options else {}
 
 
 @lru_cache(maxsize=1)
 def get_database() -> Database:
-    """Return the database of a worker or a command, whose transactions may take as long as they need."""
+    """Return the database of a worker or a command; its transactions have no time limit."""
     return _open_database({})
 
 
 @lru_cache(maxsize=1)
 def get_serving_database() -> Database:
-    """Return the API's database, whose statements and locks do not keep a request waiting without end."""
+    """Return the API's database; its statements and locks have time limits."""
     chosen = get_settings()
     seconds = {
         "lock_timeout": chosen.request_lock_seconds,

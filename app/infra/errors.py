@@ -1,4 +1,4 @@
-"""Errors that a client can read: one base, rendered as problem+json (RFC 9457) by one handler."""
+"""Errors for clients: one base class, rendered as problem+json (RFC 9457) by one handler."""
 
 import math
 from http import HTTPStatus
@@ -6,11 +6,11 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """A refusal with a status, a stable code and a sentence that says what was expected and found."""
+    """An error with a status, a stable code and a sentence that says what was expected and found."""
 
     status: int = HTTPStatus.BAD_REQUEST
     code = "bad_request"
-    title: str | None = None  # the status' own phrase, where it has one
+    title: str | None = None  # None: the status' standard phrase
 
     def __init__(self, detail: str, **members: Any) -> None:  # noqa: ANN401 - extension members are free-form
         super().__init__(detail)
@@ -19,7 +19,7 @@ class ApiError(Exception):
         self.headers: dict[str, str] = {}
 
     def build_document(self) -> dict[str, Any]:
-        """Return the problem document without its instance."""
+        """Return the problem document, without `instance`."""
         return {
             "type": f"urn:limit-audit:{self.code}",
             "title": self.title or HTTPStatus(self.status).phrase,
@@ -31,63 +31,63 @@ class ApiError(Exception):
 
 
 class NotFound(ApiError):
-    """No such object, or none that this key may see."""
+    """The object does not exist, or this key has no access to it."""
 
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
 
 
 class WrongState(ApiError):
-    """The object exists, but what was asked does not fit its state."""
+    """The object exists, but its state does not allow the operation."""
 
     status = HTTPStatus.CONFLICT
     code = "wrong_state"
 
 
 class StaleVersion(ApiError):
-    """Somebody else has changed the object since the client last saw it."""
+    """The object was changed since the client last read it."""
 
     status = HTTPStatus.PRECONDITION_FAILED
     code = "overtaken"
 
 
 class Invalid(ApiError):
-    """Well-formed, but it cannot be used: the detail names what was expected and what was found."""
+    """Well-formed input that cannot be used: the detail names what was expected and what was found."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid"
 
 
 class TooLarge(ApiError):
-    """A body over its limit."""
+    """The body is larger than its limit."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "too_large"
 
 
 class NoSpace(ApiError):
-    """The disk cannot take this upload."""
+    """The disk has no space for this upload."""
 
     status = HTTPStatus.INSUFFICIENT_STORAGE
     code = "no_space"
 
 
 class Incomplete(ApiError):
-    """The body ended early or fell silent; nothing of it was kept."""
+    """The body ended early or stalled; nothing was stored."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "incomplete_body"
 
 
 class DigestMismatch(ApiError):
-    """The body is not the one whose digest the client announced."""
+    """The body does not have the announced digest."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "digest_mismatch"
 
 
 class ChecksumMismatch(ApiError):
-    """A part of a resumable upload is not the one whose checksum the client announced (tus 1.0)."""
+    """A part of a resumable upload does not have the announced checksum (tus 1.0)."""
 
     status = 460
     title = "Checksum Mismatch"
@@ -95,42 +95,42 @@ class ChecksumMismatch(ApiError):
 
 
 class Gone(ApiError):
-    """It existed, and its time is over."""
+    """The object has expired."""
 
     status = HTTPStatus.GONE
     code = "gone"
 
 
 class WrongVersion(ApiError):
-    """A protocol version that is not spoken here."""
+    """The protocol version is not supported."""
 
     status = HTTPStatus.PRECONDITION_FAILED
     code = "wrong_version"
 
 
 class WrongMediaType(ApiError):
-    """A body of another kind than the operation takes."""
+    """The operation does not accept this media type."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "wrong_media_type"
 
 
 class Unauthorised(ApiError):
-    """No usable key."""
+    """The key is missing or not valid."""
 
     status = HTTPStatus.UNAUTHORIZED
     code = "unauthorised"
 
 
 class Forbidden(ApiError):
-    """A known client without the right to do this."""
+    """The client is known but has no permission."""
 
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
 
 
 class Unavailable(ApiError):
-    """What the service stands on does not answer at present; Retry-After says when to come back."""
+    """The database or another dependency does not answer; Retry-After says when to retry."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
@@ -141,7 +141,7 @@ class Unavailable(ApiError):
 
 
 class TooManyRequests(ApiError):
-    """More requests than one key may make; Retry-After says when to come back."""
+    """The key made more requests than its limit; Retry-After says when to retry."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "too_many_requests"

@@ -1,4 +1,4 @@
-"""Claiming work: one UPDATE decides who holds a row, and every later write must still hold it."""
+"""Claims of work: one UPDATE claims a row, and every later write checks that the claim still holds."""
 
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -20,9 +20,9 @@ def claim(
     lease_seconds: float,
     **changes: Any,  # noqa: ANN401
 ) -> Work | None:
-    """Take a row that waits and that nobody holds, raising its attempt; None: there is nothing to take.
+    """Claim a waiting row without a holder and increment its attempt; None: the row cannot be claimed.
 
-    A lease that ran out is freed, and counted, by `free_lapsed` alone.
+    Only `free_lapsed` frees, and counts, expired leases.
     """
     waiting = DatasetStatus.INGESTING if table is Dataset else RunStatus.QUEUED
     statement = (
@@ -43,7 +43,7 @@ def update_held(
     attempt: int,
     **values: Any,  # noqa: ANN401
 ) -> bool:
-    """Write to a row that this attempt still holds; False: the lease was lost and nothing was written."""
+    """Update a row that this attempt still holds; False: the lease was lost and nothing was written."""
     statement = (
         update(table)
         .where(table.id == identifier, table.attempt == attempt, table.lease_until.is_not(None))
@@ -63,25 +63,25 @@ def renew_lease(
     lease_seconds: float,
     **values: Any,  # noqa: ANN401
 ) -> bool:
-    """Prolong a held lease, writing progress in the same statement; False: it was lost."""
+    """Extend a lease and write progress in the same statement; False: the lease was lost."""
     lease_until = func.now() + timedelta(seconds=lease_seconds)
     return update_held(session, table, identifier, attempt, lease_until=lease_until, **values)
 
 
 def free_lapsed(session: Session, table: type[Work]) -> list[Work]:
-    """Free every row whose holder has fallen silent, count the lapse, and return these rows.
+    """Free every row with an expired lease, count the lapse, and return these rows.
 
-    A row that somebody has locked, such as a worker frozen in its transaction, is left for the next time.
+    A locked row (for example of a worker frozen in its transaction) is skipped until the next call.
     """
     working, waiting = (
         (DatasetStatus.INGESTING, DatasetStatus.INGESTING)
         if table is Dataset
         else (RunStatus.RUNNING, RunStatus.QUEUED)
     )
-    silent = select(table.id).where(table.status == working, table.lease_until < func.now())
+    lapsed = select(table.id).where(table.status == working, table.lease_until < func.now())
     statement = (
         update(table)
-        .where(table.id.in_(silent.with_for_update(skip_locked=True)))
+        .where(table.id.in_(lapsed.with_for_update(skip_locked=True)))
         .values(status=waiting, lease_until=None, lapses=table.lapses + 1)
         .returning(table)
     )

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, or text for people."""
+"""Structured logs: one JSON object per line, or plain text."""
 
 import logging
 import re
@@ -6,18 +6,18 @@ from typing import Any, Literal
 
 import structlog
 
-# Keys and cookies as they are sent, and the password of a URL.
+# Keys and cookies as sent by clients, and passwords in URLs.
 SECRETS = re.compile(
     r"\bla_[A-Za-z0-9_-]{16,}|(?<=Bearer )\S+|(?<=limit_audit_session=)[^;\s]+|(?<=://)[^/@\s:]*:[^/@\s]+(?=@)"
 )
 
 
 def remove_secrets(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Strike out of a log line what would let its reader in."""
+    """Mask keys, cookies and passwords in a log event."""
     return {name: _mask(value) for name, value in event.items()}
 
 
-def _mask(value: Any) -> Any:  # noqa: ANN401 - whatever was logged
+def _mask(value: Any) -> Any:  # noqa: ANN401 - any logged value
     if isinstance(value, str):
         return SECRETS.sub("***", value)
     if isinstance(value, dict):
@@ -28,8 +28,8 @@ def _mask(value: Any) -> Any:  # noqa: ANN401 - whatever was logged
 
 
 def configure_logging(log_format: Literal["json", "text"]) -> None:
-    """Send this process's own events and the standard library's through one renderer."""
-    stamps: list[structlog.types.Processor] = [
+    """Render this process's events and the standard library's log records the same way."""
+    shared_processors: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -41,7 +41,7 @@ def configure_logging(log_format: Literal["json", "text"]) -> None:
         else structlog.dev.ConsoleRenderer(colors=False)
     )
     structlog.configure(
-        processors=[*stamps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -49,7 +49,7 @@ def configure_logging(log_format: Literal["json", "text"]) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta, remove_secrets, renderer,
-        ], foreign_pre_chain=stamps)
+        ], foreign_pre_chain=shared_processors)
     )  # fmt: skip
     root = logging.getLogger()
     root.handlers = [handler]

@@ -1,4 +1,4 @@
-"""The typed front of Celery: which tasks exist, where each goes, and how a message is sent."""
+"""Tasks and queues of Celery, typed: which tasks exist, the queue of each, and how messages are sent."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,16 +14,16 @@ log = structlog.get_logger()
 
 
 class Queue(StrEnum):
-    """Which workers take a task."""
+    """A queue, which decides the workers that run a task."""
 
     CONTROL = "control"
     CPU = "cpu"
     TRAIN = "train"
-    """Of runs that any training worker may take; see `placement` for the others."""
+    """For runs that any training worker can take; `placement` has the other training queues."""
 
 
 class Task(StrEnum):
-    """Every task's name on the wire."""
+    """Names of tasks in messages."""
 
     INGEST = "limit_audit.ingest"
     TRAIN = "limit_audit.train"
@@ -39,27 +39,27 @@ QUEUE_OF = {
     Task.TRAIN: Queue.TRAIN,
     Task.FINISH: Queue.CPU,
     Task.REPORT: Queue.CPU,
-    Task.SWEEP: Queue.CONTROL,  # never behind an ingestion of hours
+    Task.SWEEP: Queue.CONTROL,  # must not wait behind an ingestion that takes hours
     Task.TIDY: Queue.CPU,
     Task.DELIVER: Queue.CPU,
 }
 
 REQUEST_ID = "request_id"
-"""Header of a message: the request that it comes from, for the worker's log."""
+"""Header of a message: the id of the request that caused it, for the worker's log."""
 
 SERVING_SECONDS = 3.0
-"""Within which a living worker answers; a busy one does too."""
+"""Time limit for answers of workers; busy workers answer too."""
 
 
 class Send(Protocol):
-    """Puts one message on a queue, the task's own if none is named."""
+    """Puts one message on a queue; None: the task's default queue."""
 
     def __call__(self, task: Task, identifier: UUID, queue: str | None = None, /) -> None:
-        """Send it."""
+        """Send the message."""
 
 
 def make_celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Celery:
-    """Return a Celery application set up for work of hours; producer and worker must agree on it."""
+    """Return a Celery application for tasks that take hours; producers and workers use the same one."""
     app = Celery("limit-audit", broker=broker_url)
     app.conf.update(
         task_acks_late=True,
@@ -76,7 +76,7 @@ def make_celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Cele
             "visibility_timeout": visibility_timeout_seconds,
             "socket_connect_timeout": 5,
             "socket_timeout": 30,
-            "queue_order_strategy": "priority",  # of several queues a worker empties the first first
+            "queue_order_strategy": "priority",  # a worker empties its queues in their order
         },
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
     )
@@ -84,13 +84,13 @@ def make_celery_app(broker_url: str, *, visibility_timeout_seconds: int) -> Cele
 
 
 def connect_redis(broker_url: str, *, timeout_seconds: float) -> Redis:
-    """Return a connection of our own to the broker, for what Celery does not tell."""
+    """Return a direct connection to the broker, for facts that Celery does not report."""
     url = broker_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
     return Redis.from_url(url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds)
 
 
 def count_messages(broker_url: str, queues: Sequence[str], *, timeout_seconds: float) -> dict[str, int]:
-    """Return how many messages each queue holds; nothing where the broker does not answer."""
+    """Return the number of messages in each queue; empty if the broker does not answer."""
     try:
         with connect_redis(broker_url, timeout_seconds=timeout_seconds) as broker:
             return {queue: int(broker.llen(queue)) for queue in queues}
@@ -100,13 +100,13 @@ def count_messages(broker_url: str, queues: Sequence[str], *, timeout_seconds: f
 
 
 def count_waiting(app: Celery, queue: str) -> int:
-    """Return how many messages a queue holds that no worker has taken yet."""
+    """Return the number of messages in a queue that no worker has taken yet."""
     with app.connection_for_read() as connection:
         return int(connection.default_channel.client.llen(queue))
 
 
 def list_served_queues(app: Celery) -> set[str]:
-    """Return the queues that living workers take from, asking them all; it takes `SERVING_SECONDS`."""
+    """Ask all workers and return the queues that they take from; this takes `SERVING_SECONDS`."""
     answers = app.control.broadcast("active_queues", reply=True, timeout=SERVING_SECONDS)
     return {queue["name"] for answer in answers or [] for queues in answer.values() for queue in queues}
 
@@ -114,8 +114,8 @@ def list_served_queues(app: Celery) -> set[str]:
 def make_sender(app: Celery) -> Send:
     """Return the function that puts one message on its queue.
 
-    The row is the truth and the message a hint: where the broker cannot be reached, the failure is
-    logged and the sweeper sends the message again later.
+    The row in the database decides; the message is only a hint. If the broker cannot be reached, the
+    function logs the failure and the sweeper sends the message later.
     """
 
     def send(task: Task, identifier: UUID, queue: str | None = None, /) -> None:
@@ -127,6 +127,8 @@ def make_sender(app: Celery) -> Send:
                 headers={REQUEST_ID: structlog.contextvars.get_contextvars().get(REQUEST_ID)},
             )
         except (OperationalError, OSError) as error:
-            log.warning("message not sent, the sweeper will", task=task, id=str(identifier), error=str(error))
+            log.warning(
+                "message not sent, the sweeper will send it", task=task, id=str(identifier), error=str(error)
+            )
 
     return send

@@ -1,4 +1,4 @@
-"""Everything that the environment decides, read once at process start."""
+"""Settings from the environment, read once at process start."""
 
 import os
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ GIBIBYTE = 2**30
 class Settings(BaseSettings):
     """Settings of one process. Each is the environment variable ``LIMIT_AUDIT_<NAME>``.
 
-    A secret may also be given as ``LIMIT_AUDIT_<NAME>_FILE``, the path of a file that holds it.
+    A secret can also be set as ``LIMIT_AUDIT_<NAME>_FILE``, the path of a file that contains it.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
@@ -28,7 +28,8 @@ class Settings(BaseSettings):
         description="folder for uploads, packs and results; with a bucket, this host's workspace and cache"
     )
     storage_url: str | None = Field(
-        default=None, description="s3://bucket/prefix, shared by all hosts; None: everything in storage_dir"
+        default=None,
+        description="s3://bucket/prefix, shared by all hosts; None: all files are in storage_dir",
     )
     storage_endpoint: str | None = Field(default=None, description="URL of an S3 server other than AWS's")
     storage_region: str | None = None
@@ -37,115 +38,129 @@ class Settings(BaseSettings):
     )
     storage_secret: str | None = Field(default=None, description="secret of the access key")
     storage_cache_bytes: int = Field(
-        default=200 * GIBIBYTE, gt=0, description="packs that a host keeps of a bucket's"
+        default=200 * GIBIBYTE, gt=0, description="most that one host caches of the packs in a bucket"
     )
 
     authentication: Literal["keys", "none"] = Field(
         default="keys",
-        description="'keys': every request carries a bearer key. 'none': only loopback clients are served",
+        description="'keys': every request needs a bearer key. 'none': only loopback clients are served",
     )
-    request_lock_seconds: float = Field(
-        default=30, gt=0, description="that a request waits for what another transaction holds"
-    )
+    request_lock_seconds: float = Field(default=30, gt=0, description="longest wait of a request for a lock")
     request_statement_seconds: float = Field(
-        default=300, gt=0, description="that a request's statement may take"
+        default=300, gt=0, description="longest time of one statement of a request"
     )
     request_idle_seconds: float = Field(
         default=3600,
         gt=0,
-        description="that a request's transaction may do nothing: long, an upload may be sent to a bucket",
+        description="longest pause in a request's transaction; long, as an upload can go to a bucket in it",
     )
     login_hours: float = Field(default=12, gt=0, description="how long a browser stays logged in")
     outbound_private: bool = Field(
         default=False,
-        description="webhooks and remote sources may be at private and loopback addresses",
+        description="allow private and loopback addresses for webhooks and remote sources",
     )
-    requests_per_second: float = Field(default=50, gt=0, description="of one key, per API process, lasting")
-    requests_burst: int = Field(default=500, gt=0, description="of one key, per API process, at once")
-    requests_concurrent: int = Field(default=32, gt=0, description="of one key under way, per API process")
+    requests_per_second: float = Field(
+        default=50, gt=0, description="sustained rate of one key, per API process"
+    )
+    requests_burst: int = Field(default=500, gt=0, description="requests of one key at once, per API process")
+    requests_concurrent: int = Field(
+        default=32, gt=0, description="open requests of one key, per API process"
+    )
     log_format: Literal["json", "text"] = "json"
 
     upload_max_bytes: int = Field(default=200 * GIBIBYTE, gt=0)
     upload_reserve_bytes: int = Field(
-        default=GIBIBYTE, ge=0, description="disk space that an upload must leave free"
+        default=GIBIBYTE, ge=0, description="disk space that uploads leave free"
     )
-    upload_max_files: int = Field(default=256, gt=0, description="files of one dataset")
-    upload_idle_seconds: float = Field(default=60, gt=0, description="longest silence inside a body")
+    upload_max_files: int = Field(default=256, gt=0, description="most files of one dataset")
+    upload_idle_seconds: float = Field(default=60, gt=0, description="longest pause inside a body")
     upload_expiry_seconds: float = Field(
-        default=7 * 24 * 3600, gt=0, description="after which an upload that nobody goes on with is deleted"
+        default=7 * 24 * 3600, gt=0, description="idle time after which an unfinished upload is deleted"
     )
     upload_save_bytes: int = Field(
-        default=32 * MEBIBYTE, gt=0, description="of a resumable upload, most that a crash may cost"
+        default=32 * MEBIBYTE,
+        gt=0,
+        description="bytes of a resumable upload between two saves: most that a crash can lose",
     )
     truth_max_bytes: int = Field(default=2 * GIBIBYTE, gt=0)
     body_max_bytes: int = Field(default=MEBIBYTE, gt=0, description="largest body other than a file")
-    body_seconds: float = Field(default=30, gt=0, description="within which such a body must be whole")
-    image_max_pixels: int = Field(
-        default=64 * MEBIBYTE, gt=0, description="largest picture decoded on request"
-    )
+    body_seconds: float = Field(default=30, gt=0, description="time limit for receiving such a body")
+    image_max_pixels: int = Field(default=64 * MEBIBYTE, gt=0, description="largest image decoded on request")
 
     idempotency_seconds: float = Field(
-        default=24 * 3600, gt=0, description="for which the answer to an Idempotency-Key is kept, at least"
+        default=24 * 3600, gt=0, description="least time that the answer to an Idempotency-Key is kept"
     )
     activity_days: float = Field(
-        default=400, gt=0, description="for which is kept who did what: a year, and time to look at it"
+        default=400, gt=0, description="time that the activity log is kept: a year, and time to read it"
     )
     delivery_days: float = Field(
-        default=30, gt=0, description="for which webhooks' messages are kept that arrived or were given up"
+        default=30, gt=0, description="time that delivered and failed webhook messages are kept"
     )
     tidy_seconds: float = Field(
-        default=600, gt=0, description="between two looks for what has expired or was interrupted"
+        default=600, gt=0, description="interval of the clean-up of expired and interrupted work"
     )
 
     ingest_memory_bytes: int = Field(
-        default=4 * GIBIBYTE, gt=0, description="of the process that reads one upload, its files not counted"
+        default=4 * GIBIBYTE,
+        gt=0,
+        description="memory limit of the process that reads one upload, without its files",
     )
-    ingest_seconds: float = Field(default=12 * 3600, gt=0, description="that reading one upload may take")
-    ingest_silent_seconds: float = Field(default=1800, gt=0, description="of them without any progress")
+    ingest_seconds: float = Field(default=12 * 3600, gt=0, description="time limit for reading one upload")
+    ingest_silent_seconds: float = Field(
+        default=1800, gt=0, description="longest time without progress while reading one upload"
+    )
     ingest_limits: Json[dict[str, PositiveInt]] = Field(
         default_factory=dict,
         validate_default=False,
-        description='of docs/formats.md, those that differ, as JSON: {"max_members": 1000}',
+        description='limits of docs/formats.md to change, as JSON: {"max_members": 1000}',
     )
 
     devices: str = Field(
         default="",
-        description="torch devices that train each run of this worker together, as in cuda:0,cuda:1; empty:"
-        " the first GPU it sees, else the processors",
+        description="torch devices that train each run of this worker together, such as cuda:0,cuda:1; empty:"
+        " the first visible GPU, else the CPU",
     )
     gpus_per_run: int = Field(
-        default=1, gt=0, description="of a host that worker.processes.fleet gives to each of its workers"
+        default=1, gt=0, description="GPUs that worker.processes.fleet gives to each of its workers"
     )
     train_queues: str = Field(
         default="",
-        description="that this training worker takes from, as in train.gpu,train; empty: those that its"
-        " devices can serve",
+        description="queues of this training worker, for example train.gpu,train; empty: all that its devices"
+        " can serve",
     )
     train_device: Literal["any", "cpu", "gpu"] = Field(
-        default="any", description="what trains the audits that do not say"
+        default="any", description="device class for audits that do not choose one"
     )
     memory_steps_gb: Json[list[PositiveInt]] = Field(
         default_factory=lambda: [8, 16, 24, 40, 80, 140],
         validate_default=False,
         min_length=1,
-        description="of devices, one queue each, as JSON; the API's and all workers' must agree",
+        description="device memory classes, one queue each, as JSON; the same for the API and all workers",
     )
-    lease_seconds: float = Field(default=60, gt=0, description="how long a claim holds without a heartbeat")
+    lease_seconds: float = Field(
+        default=60, gt=0, description="time until a claim without a heartbeat expires"
+    )
     heartbeat_seconds: float = Field(
-        default=1, gt=0, description="progress, lease and cancel, in one statement"
+        default=1,
+        gt=0,
+        description="interval of progress writes, which extend the lease and check for a cancel",
     )
     sweep_seconds: float = Field(default=15, gt=0)
-    resend_seconds: float = Field(default=120, gt=0, description="after which unclaimed work is sent again")
+    resend_seconds: float = Field(
+        default=120, gt=0, description="time after which unclaimed work is sent again"
+    )
     max_attempts: int = Field(default=3, gt=0, description="claims before a run or an ingestion fails")
     checkpoint_seconds: float = Field(default=30, ge=0, description="least time between two checkpoints")
     provisional_seconds: float = Field(default=3, ge=0, description="least time between provisional rankings")
     provisional_size: int = Field(default=500, gt=0, description="samples in a provisional ranking")
     backbones_dir: Path | None = Field(
         default=None,
-        description="folder with weights of torchvision's networks, <name>.pth; others are downloaded",
+        description="folder with weights of torchvision networks, <name>.pth; missing weights are downloaded",
     )
     features_max_bytes: int = Field(
-        default=512 * MEBIBYTE, ge=0, description="network features kept of one run, for neighbours; 0: none"
+        default=512 * MEBIBYTE,
+        ge=0,
+        description="most network features kept of one run, for neighbours; 0: none",
     )
     visibility_timeout_seconds: int = Field(
         default=30 * 24 * 3600, gt=0, description="longer than any run, so that Redis never redelivers one"
@@ -153,10 +168,10 @@ class Settings(BaseSettings):
 
 
 def read_secret_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings' variables with every ``*_FILE`` replaced by what its file holds.
+    """Return the settings' variables with every ``*_FILE`` replaced by the content of its file.
 
     Raises:
-        ValueError: a named file cannot be read.
+        ValueError: a file cannot be read.
 
     """
     values = {name: value for name, value in environment.items() if name.startswith(PREFIX)}

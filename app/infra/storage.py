@@ -1,8 +1,8 @@
 """Files by path, in a local folder or in a bucket.
 
-Every file has its place below one folder. Without a bucket that is where it stays. With one, the bucket keeps
+Every file has a path below one folder. Without a bucket, files stay there. With a bucket, the bucket stores
 the files under the same relative names, and the folder is a workspace with a cache: a file is written there,
-then published; it is read in ranges, from a copy of the reader's own, or from the cache.
+then published; readers use ranges, a private copy, or the cache.
 """
 
 import fcntl
@@ -27,11 +27,11 @@ BLOCK_BYTES = 2**20
 PACK = "pack.npy"
 LOCKS = 64
 SPARED_SECONDS = 60
-"""A cached file that somebody was told of so lately is not evicted: they are about to open it."""
+"""A cached file used within this time is not evicted: its reader may not have opened it yet."""
 
 
 class Storage:
-    """The folder that holds uploads, packs and results, and the bucket behind it if there is one."""
+    """The folder of uploads, packs and results, and the optional bucket."""
 
     def __init__(self, root: Path, bucket: Bucket | None = None, *, cache_bytes: int = 0) -> None:
         self.root = root
@@ -39,11 +39,11 @@ class Storage:
         self._cache_bytes = cache_bytes
 
     def locate_upload(self, dataset_id: UUID, name: str) -> Path:
-        """Return where an uploaded file lies."""
+        """Return the path of an uploaded file."""
         return self.root / "datasets" / str(dataset_id) / "files" / name
 
     def locate_incoming(self, dataset_id: UUID, name: str) -> Path:
-        """Return where a body is written until it is complete: the same volume as its final place."""
+        """Return the path of an incomplete body, on the same volume as its final path."""
         return self.root / "datasets" / str(dataset_id) / "incoming" / name
 
     def locate_pack(self, dataset_id: UUID) -> Path:
@@ -51,11 +51,11 @@ class Storage:
         return self.root / "datasets" / str(dataset_id) / "pack"
 
     def locate_probabilities(self, dataset_id: UUID) -> Path:
-        """Return where attached probabilities lie."""
+        """Return the path of attached probabilities."""
         return self.root / "datasets" / str(dataset_id) / "probabilities" / "probabilities.npy"
 
     def locate_dataset(self, dataset_id: UUID) -> Path:
-        """Return the folder of everything that belongs to a dataset."""
+        """Return the folder of all files of a dataset."""
         return self.root / "datasets" / str(dataset_id)
 
     def locate_audit(self, audit_id: UUID) -> Path:
@@ -67,13 +67,13 @@ class Storage:
         return self.locate_audit(audit_id) / "runs" / str(number)
 
     def publish(self, path: Path) -> None:
-        """Hand over a finished file; with a bucket it is sent there, and the workspace lets go of it."""
+        """Publish a finished file; with a bucket, upload it and delete the local file."""
         if self._bucket is not None:
             self._bucket.put(self._make_key(path), path)
             path.unlink()
 
     def move(self, finished: Path, target: Path) -> None:
-        """Publish a file of the workspace under another name; where that fails, it stays as it was."""
+        """Publish a file of the workspace under another name; on an error the file stays where it is."""
         if self._bucket is not None:
             self._bucket.put(self._make_key(target), finished)
             finished.unlink()
@@ -82,10 +82,10 @@ class Storage:
         finished.replace(target)
 
     def fetch(self, path: Path, folder: Path) -> Path:
-        """Return where a published file can be read on this host: with a bucket, a copy in a folder.
+        """Return a local path of a published file; with a bucket, a copy in `folder`.
 
         Raises:
-            FileNotFoundError: it was never published.
+            FileNotFoundError: the file was not published.
 
         """
         if self._bucket is None:
@@ -95,16 +95,16 @@ class Storage:
         return folder / path.name
 
     def open(self, path: Path) -> BinaryIO:
-        """Open a published file; with a bucket a copy that nobody else sees and that ends with this process.
+        """Open a published file; with a bucket, a private copy that is deleted when it is closed.
 
         Raises:
-            FileNotFoundError: it was never published.
+            FileNotFoundError: the file was not published.
 
         """
         if self._bucket is None:
             return path.open("rb")
         self.root.mkdir(parents=True, exist_ok=True)
-        copy = tempfile.TemporaryFile(dir=self.root)  # noqa: SIM115 - it is the caller's to close
+        copy = tempfile.TemporaryFile(dir=self.root)  # noqa: SIM115 - the caller closes it
         try:
             for block in self._bucket.stream(self._make_key(path)):
                 copy.write(block)
@@ -115,35 +115,37 @@ class Storage:
         return copy
 
     def fetch_pack_file(self, dataset: Dataset, name: str) -> Path:
-        """Return a file of a ready dataset's pack on this host.
+        """Return a local path of a file of a ready dataset's pack.
 
-        The array is cached by its content: datasets that differ in their labels alone share it.
+        The array is cached by its content: datasets that differ only in their labels share it.
         """
         content = dataset.pack_sha256 if name == PACK else None
         return self.fetch_cached(self.locate_pack(dataset.id) / name, name=content or f"{dataset.id}.{name}")
 
     def fetch_cached(self, path: Path, *, name: str) -> Path:
-        """Return a published file on this host, to be opened now; a bucket's is fetched once and cached.
+        """Return a local path of a published file, to be opened at once; a file of a bucket is cached.
 
         Args:
             path: of a file that never changes.
-            name: in the cache, the same for the same content alone.
+            name: the cache key; the same only for the same content.
 
         Raises:
-            FileNotFoundError: it was never published; without a bucket, opening it does.
+            FileNotFoundError: the file was not published; without a bucket, opening the path raises it.
 
         """
         if self._bucket is None:
             return path
-        kept = self.root / "cache" / name
-        with self._lock(f"{zlib.crc32(name.encode()) % LOCKS}"):  # who comes second waits, and finds it
-            if not self._is_kept(kept):
+        cached = self.root / "cache" / name
+        with self._lock(
+            f"{zlib.crc32(name.encode()) % LOCKS}"
+        ):  # a second caller waits, then finds the cached file
+            if not self._touch_cached(cached):
                 self._make_room(self._bucket.measure_size(self._make_key(path)))
-                self._bucket.get(self._make_key(path), kept)
-        return kept
+                self._bucket.get(self._make_key(path), cached)
+        return cached
 
-    def _is_kept(self, file: Path) -> bool:
-        """Return whether a file is in the cache, noting its use."""
+    def _touch_cached(self, file: Path) -> bool:
+        """Record the use of a cached file; return False if it is not in the cache."""
         with self._lock("room"):
             try:
                 os.utime(file)
@@ -151,20 +153,20 @@ class Storage:
                 return False
             return True
 
-    def _make_room(self, wanted: int) -> None:
-        """Delete what was used longest ago until the cache can take more; open files live on."""
+    def _make_room(self, needed: int) -> None:
+        """Delete the least recently used files until `needed` bytes fit; open files stay readable."""
         with self._lock("room"):
-            files = [(found.st_mtime, found.st_size, file) for file, found in self.find("cache/*")]
+            files = [(status.st_mtime, status.st_size, file) for file, status in self.find("cache/*")]
             taken = sum(size for _, size, _ in files)
             for used_at, size, file in sorted(files):
-                if taken + wanted <= self._cache_bytes or used_at > time.time() - SPARED_SECONDS:
+                if taken + needed <= self._cache_bytes or used_at > time.time() - SPARED_SECONDS:
                     return
                 file.unlink(missing_ok=True)
                 taken -= size
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
-        """Keep every other process and thread of this host out."""
+        """Hold a lock across all processes and threads of this host."""
         lock = self.root / "locks" / name
         lock.parent.mkdir(parents=True, exist_ok=True)
         with lock.open("a") as file:
@@ -172,17 +174,17 @@ class Storage:
             yield
 
     def find(self, pattern: str) -> Iterator[tuple[Path, os.stat_result]]:
-        """Yield the files of the workspace that match a pattern, without those that vanish meanwhile."""
-        names = glob.iglob(pattern, root_dir=self.root, include_hidden=True)  # noqa: PTH207 - `Path.glob` fails
-        for path in (self.root / name for name in names):  # where a folder is deleted before it is read
+        """Yield the files of the workspace that match a pattern; files deleted meanwhile are skipped."""
+        names = glob.iglob(pattern, root_dir=self.root, include_hidden=True)  # noqa: PTH207 - `Path.glob` raises
+        for path in (self.root / name for name in names):  # if a folder is deleted before it is read
             try:
-                found = path.stat()
+                status = path.stat()
             except FileNotFoundError:
                 continue
-            yield path, found
+            yield path, status
 
     def exists(self, path: Path) -> bool:
-        """Return whether a file was published."""
+        """Return whether a file is published."""
         return path.exists() if self._bucket is None else self._bucket.exists(self._make_key(path))
 
     def measure_size(self, path: Path) -> int:
@@ -192,7 +194,7 @@ class Storage:
         )
 
     def read(self, path: Path, *, start: int, length: int) -> bytes:
-        """Return a range of a published file without fetching the rest; shorter where the file ends."""
+        """Return a range of a published file, shorter at its end, without fetching the rest."""
         if self._bucket is not None:
             return self._bucket.read(self._make_key(path), start=start, length=length)
         with path.open("rb") as file:
@@ -200,11 +202,11 @@ class Storage:
             return file.read(length)
 
     def make_reader(self, path: Path) -> Callable[[int, int], bytes]:
-        """Return the function that reads (start, length) of a published file."""
+        """Return a function that reads a range (start, length) of a published file."""
         return lambda start, length: self.read(path, start=start, length=length)
 
     def stream(self, path: Path, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Yield a published file's bytes from `start` up to `stop`, without holding them all."""
+        """Yield a published file's bytes from `start` up to `stop`, in blocks."""
         if self._bucket is not None:
             yield from self._bucket.stream(self._make_key(path), start=start, stop=stop)
             return
@@ -217,22 +219,22 @@ class Storage:
 
     @property
     def is_local(self) -> bool:
-        """Whether published files lie in the folder itself."""
+        """Whether published files are in the folder itself."""
         return self._bucket is None
 
     def measure_free_bytes(self) -> int:
-        """Return the space left on the folder's volume."""
+        """Return the free space of the folder's volume in bytes."""
         self.root.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.root).free
 
     def check(self) -> None:
-        """Raise unless the folder, and the bucket if there is one, can be used."""
+        """Raise unless the folder and the bucket, if any, can be used."""
         self.measure_free_bytes()
         if self._bucket is not None:
             self._bucket.check()
 
     def remove(self, path: Path) -> None:
-        """Delete a file, or a folder and all it holds, wherever published; one that is gone is fine."""
+        """Delete a file or a folder with its content, also from the bucket; a missing one is no error."""
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         if self._bucket is not None:
             self._bucket.remove(self._make_key(path))
@@ -241,18 +243,18 @@ class Storage:
         return path.relative_to(self.root).as_posix()
 
 
-def open_storage(chosen: Settings) -> Storage:
-    """Return the storage that settings name."""
+def open_storage(settings: Settings) -> Storage:
+    """Return the storage of these settings."""
     bucket = None
-    if chosen.storage_url:  # a variable that is set but empty is as good as none
+    if settings.storage_url:  # an empty variable counts as unset
         bucket = Bucket(
-            chosen.storage_url,
-            endpoint=chosen.storage_endpoint or None,
-            region=chosen.storage_region or None,
-            key_id=chosen.storage_key_id,
-            secret=chosen.storage_secret,
+            settings.storage_url,
+            endpoint=settings.storage_endpoint or None,
+            region=settings.storage_region or None,
+            key_id=settings.storage_key_id,
+            secret=settings.storage_secret,
         )
-    return Storage(chosen.storage_dir, bucket, cache_bytes=chosen.storage_cache_bytes)
+    return Storage(settings.storage_dir, bucket, cache_bytes=settings.storage_cache_bytes)
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Who owns what: a session that is confined to a workspace neither sees nor makes another's objects."""
+"""Workspaces: a session with a workspace reads and creates only objects of that workspace."""
 
 from uuid import UUID
 
@@ -13,18 +13,18 @@ WORKSPACE = "workspace"
 
 
 def get_or_create_workspace(session: Session, name: str) -> tuple[UUID, bool]:
-    """Return the workspace of this name, made if there was none, and whether it was made."""
+    """Return the workspace with this name, created if missing, and whether it was created."""
     statement = insert(Workspace).values(name=name).on_conflict_do_nothing().returning(Workspace.id)
-    made = session.scalars(statement).one_or_none()
-    found = select(Workspace.id).where(Workspace.name == name)
-    return made or session.scalars(found).one(), made is not None
+    created = session.scalars(statement).one_or_none()
+    existing = select(Workspace.id).where(Workspace.name == name)
+    return created or session.scalars(existing).one(), created is not None
 
 
 def confine_sessions(sessions: sessionmaker[Session]) -> None:
-    """Have every session of this factory that carries a workspace keep to it.
+    """Restrict every session of this factory that has a workspace to that workspace.
 
-    The rule stands below every query, so that no path operation can forget it: an ORM statement over an
-    owned table gets its condition here, and a new object its owner.
+    The rule applies to every query, so that no route can forget it: an ORM statement on an owned table gets
+    a condition on the workspace, and a new object gets its owner.
     """
     event.listen(sessions, "do_orm_execute", _filter_statement)
     event.listen(sessions, "before_flush", _set_owner)
@@ -41,7 +41,7 @@ def _filter_statement(execution: ORMExecuteState) -> None:
 
 def _set_owner(session: Session, _: UOWTransaction, __: object) -> None:
     workspace_id = session.info.get(WORKSPACE)
-    for made in session.new:
-        if workspace_id is not None and isinstance(made, Owned):
-            assert made.workspace_id in {None, workspace_id}
-            made.workspace_id = workspace_id
+    for new in session.new:
+        if workspace_id is not None and isinstance(new, Owned):
+            assert new.workspace_id in {None, workspace_id}
+            new.workspace_id = workspace_id

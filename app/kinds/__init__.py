@@ -1,4 +1,4 @@
-"""How the API and the pages show samples of each kind of data: a plug-in each, behind one protocol.
+"""Display of samples in the API and the pages: one plug-in for each kind of data, behind one protocol.
 
-Callers ask `shown_kinds` once and call methods; pages and scripts get the fields of `Appearance`.
+Callers get a plug-in from `shown_kinds`; pages and scripts get the fields of `Appearance`.
 """

@@ -1,4 +1,4 @@
-"""Rows of numbers are shown as numbers, beside those of similar samples."""
+"""Display of feature vectors: numbers, beside those of similar samples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ class FeatureDisplay:
     shows_values = True
 
     def describe(self, _: Sequence[int]) -> Appearance:
-        """Return what a page must know."""
+        """Return what pages need."""
         return Appearance(
             shape_title="Features",
             has_pictures=False,
@@ -40,5 +40,5 @@ class FeatureDisplay:
         """Return None."""
 
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return rows [n, D] as they are."""
+        """Return rows [n, D] unchanged, as float32."""
         return rows.astype(np.float32)

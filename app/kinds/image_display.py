@@ -1,4 +1,4 @@
-"""Images are shown as pictures: from the pack, or as they were uploaded."""
+"""Display of images: from the pack, or as uploaded."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,9 +13,9 @@ from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredS
 from app.tables import Dataset
 
 PIXELATED_SIDE = 64
-"""Pictures up to this height are enlarged without smoothing, and their originals show no more."""
+"""Pictures up to this height are enlarged without smoothing; their originals have no more detail."""
 COMPARED_SIDE = 16
-"""Pixels along a side by which pictures are compared."""
+"""Pixels along a side when pictures are compared."""
 
 
 class ImageDisplay:
@@ -24,7 +24,7 @@ class ImageDisplay:
     shows_values = False
 
     def describe(self, shape: Sequence[int]) -> Appearance:
-        """Return what a page must know."""
+        """Return what pages need."""
         is_pixelated = bool(shape) and shape[0] <= PIXELATED_SIDE
         return Appearance(
             shape_title="One picture",
@@ -35,15 +35,15 @@ class ImageDisplay:
         )
 
     def find_picture_addresses(self, dataset_id: UUID) -> str | None:
-        """Return what the addresses of all pictures begin with."""
+        """Return the common prefix of the pictures' URLs."""
         return f"/v1/datasets/{dataset_id}/samples/"
 
     def read_picture(self, stored: StoredSample, choice: PictureChoice) -> Picture:
         """Return the picture of a sample.
 
         Raises:
-            NotFound: the upload does not hold the original as a file of its own.
-            Invalid: a browser does not show the original.
+            NotFound: the upload does not contain the original as a separate file.
+            Invalid: browsers cannot show the original.
 
         """
         dataset_id, files = stored.dataset.id, stored.files
@@ -59,12 +59,12 @@ class ImageDisplay:
     def open_pictures(
         self, files: Storage, dataset: Dataset, *, side_min: int | None
     ) -> Callable[[int], bytes] | None:
-        """Return what draws the picture of a position as PNG."""
+        """Return a function that draws the picture of a position as PNG."""
         read_pack = files.make_reader(files.locate_pack(dataset.id) / PACK)
         side = None if side_min is None else max(side_min, *(dataset.shape or [0])[:2])
         return lambda position: sample_pictures.draw_pack_row(read_pack, position, side=side)
 
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return rows [n, H, W, C] of a pack as vectors; large pictures are thinned to a few pixels."""
+        """Return rows [n, H, W, C] of a pack as vectors; large pictures are subsampled."""
         step = max(1, max(rows.shape[1:3]) // COMPARED_SIDE)
         return rows[:, ::step, ::step].reshape(len(rows), -1).astype(np.float32)

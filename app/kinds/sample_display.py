@@ -1,4 +1,4 @@
-"""The values that plug-ins take and give back when they show samples."""
+"""Parameters and results of the display plug-ins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from app.tables import Dataset, Sample
 
 @dataclass(frozen=True, kw_only=True)
 class Appearance:
-    """What a page must know of a dataset's kind."""
+    """What pages need to show a dataset of a kind."""
 
     shape_title: str
-    """Says what the dataset's shape is the shape of."""
+    """Title of the dataset's shape."""
     has_pictures: bool
     """Whether samples have an `image_url`; others are shown by their keys."""
     is_pixelated: bool
-    """Whether pictures are so small that they are enlarged without smoothing."""
+    """Whether pictures are small, and therefore enlarged without smoothing."""
     has_originals: bool
-    """Whether the uploaded picture shows more than the one that was trained on."""
+    """Whether uploaded pictures have more detail than the pixels used for training."""
     sample_view: str
     """How the review shows one sample: a key of VIEWS in static/sample_views.js."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredSample:
-    """A sample and where its content is stored."""
+    """A sample and the place of its content."""
 
     files: Storage
     dataset: Dataset
@@ -36,14 +36,14 @@ class StoredSample:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureChoice:
-    """Which picture of a sample is asked for."""
+    """Which picture of a sample to return."""
 
     is_original: bool
-    """The uploaded picture; else the pixels that are trained on."""
+    """True: the uploaded picture; False: the pixels used for training."""
     side: int | None
-    """Pixels to which those trained on are enlarged; None: as they are."""
+    """Pixels to which the training pixels are enlarged; None: not enlarged."""
     pixels_max: int
-    """Of an original."""
+    """Most pixels of an original."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Showing a sample: the original bytes from the upload, or the pixels that training sees."""
+"""Pictures of a sample: the original bytes from the upload, or the pixels used for training."""
 
 import io
 import math
@@ -22,14 +22,14 @@ Read = Callable[[int, int], bytes]
 
 
 def read_original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes:
-    """Return the encoded picture as it was uploaded, read in one piece from its place in the archive.
+    """Return the encoded picture as uploaded, with one range read of the archive.
 
     Raises:
-        NotFound: the upload does not hold it as a file of its own.
+        NotFound: the upload does not contain it as a separate file.
 
     """
     if sample.source_offset is None or sample.source_length is None:
-        raise NotFound(f"sample {sample.position} has no original picture; ask for variant=pack")
+        raise NotFound(f"sample {sample.position} has no original picture; use variant=pack")
     stored = read_upload(sample.source_offset, sample.source_length)
     if sample.source_method != DEFLATED:
         return stored
@@ -38,18 +38,18 @@ def read_original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes
 
 
 def find_media_type(picture: bytes, *, max_pixels: int) -> str:
-    """Return the media type of a picture that a browser shows.
+    """Return the media type of a picture that browsers can show.
 
     Raises:
-        Invalid: it is none, or has too many pixels.
+        Invalid: browsers cannot show it, or it has too many pixels.
 
     """
     with Image.open(io.BytesIO(picture)) as image:
-        found = MEDIA_TYPES.get(image.format or "")
+        media_type = MEDIA_TYPES.get(image.format or "")
         pixels = image.width * image.height
-    if found is None or pixels > max_pixels:
-        raise Invalid("this original is no picture that a browser shows; ask for variant=pack")
-    return found
+    if media_type is None or pixels > max_pixels:
+        raise Invalid("browsers cannot show this original; use variant=pack")
+    return media_type
 
 
 def draw_pack_row(read_pack: Read, position: int, *, side: int | None) -> bytes:
@@ -68,7 +68,7 @@ def draw_pack_row(read_pack: Read, position: int, *, side: int | None) -> bytes:
 
 
 def _read_row(read_pack: Read, position: int) -> npt.NDArray[np.uint8]:
-    """Return one row of a .npy file of uint8, reading its header and that row alone."""
+    """Return one row of a .npy file of uint8, reading only its header and that row."""
     header = io.BytesIO(read_pack(0, HEADER_BYTES_MAX))
     assert np.lib.format.read_magic(header) == (1, 0)
     (_, *shape), _, dtype = np.lib.format.read_array_header_1_0(header)

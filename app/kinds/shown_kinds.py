@@ -1,4 +1,4 @@
-"""What the API and the pages ask of a kind of data, and the registry of those that answer."""
+"""The protocol of display plug-ins, and their registry by kind of data."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -15,31 +15,31 @@ from app.tables import Dataset
 
 
 class ShownKind(Protocol):
-    """How samples of a kind are shown."""
+    """Displays samples of one kind of data."""
 
     shows_values: bool
-    """Whether the numbers of a pack are shown as they are beside those of similar samples."""
+    """Whether the numbers of a pack are shown beside those of similar samples."""
 
     def describe(self, shape: Sequence[int]) -> Appearance:
-        """Return what a page must know of a dataset whose samples have this shape."""
+        """Return what pages need for a dataset with samples of this shape."""
         ...
 
     def find_picture_addresses(self, dataset_id: UUID) -> str | None:
-        """Return what the addresses of all pictures have before the position; None: there are none."""
+        """Return the common prefix of the pictures' URLs, before the position; None: no pictures."""
         ...
 
     def read_picture(self, stored: StoredSample, choice: PictureChoice) -> Picture:
-        """Return the picture of a sample; raise Invalid or NotFound where there is none."""
+        """Return the picture of a sample; raise Invalid or NotFound if there is none."""
         ...
 
     def open_pictures(
         self, files: Storage, dataset: Dataset, *, side_min: int | None
     ) -> Callable[[int], bytes] | None:
-        """Return what draws a position's picture as PNG, `side_min` pixels or more; None: there are none."""
+        """Return a function that draws a position's PNG, `side_min` pixels or more; None: no pictures."""
         ...
 
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return rows [n, ...] of a pack as vectors [n, D] whose distance says how similar they look."""
+        """Return rows [n, ...] of a pack as vectors [n, D]; a small distance means similar samples."""
         ...
 
 
@@ -47,36 +47,36 @@ SHOWN_KINDS: Mapping[str, ShownKind] = {
     "images": ImageDisplay(),
     "features": FeatureDisplay(),
 }
-"""By the names of `models.catalogue.kinds`."""
+"""By name, as in `models.catalogue.kinds`."""
 
 
 def find_shown_kind(dataset: Dataset) -> ShownKind:
-    """Return the kind of a dataset that is ready."""
-    assert dataset.kind is not None, "a dataset that is ready has a kind"
+    """Return the plug-in for a ready dataset."""
+    assert dataset.kind is not None, "a ready dataset has a kind"
     return SHOWN_KINDS[dataset.kind]
 
 
 def describe_dataset(dataset: Dataset) -> Appearance | None:
-    """Return what a page must know of a dataset's kind; None while it is unknown."""
+    """Return what pages need to show a dataset; None while its kind is unknown."""
     return None if dataset.kind is None else SHOWN_KINDS[dataset.kind].describe(dataset.shape or ())
 
 
 def find_picture_addresses(kind: str | None, dataset_id: UUID) -> str | None:
-    """Return what the addresses of a dataset's pictures have before the position; None: it has none."""
+    """Return the common prefix of a dataset's picture URLs, before the position; None: no pictures."""
     return None if kind is None else SHOWN_KINDS[kind].find_picture_addresses(dataset_id)
 
 
 def find_picture_address(dataset: Dataset, position: int) -> str | None:
-    """Return where a sample's picture is; None: it has none."""
-    begin = find_picture_addresses(dataset.kind, dataset.id)
-    return None if begin is None else make_picture_address(begin, position)
+    """Return the URL of a sample's picture; None: it has none."""
+    prefix = find_picture_addresses(dataset.kind, dataset.id)
+    return None if prefix is None else make_picture_address(prefix, position)
 
 
 def make_picture_address(addresses: str, position: int) -> str:
-    """Return where a sample's picture is, of what `find_picture_addresses` returned."""
+    """Return the URL of a sample's picture, from the prefix that `find_picture_addresses` returned."""
     return f"{addresses}{position}/image"
 
 
 def find_position(picture_address: str) -> int:
-    """Return whose picture is at an address."""
+    """Return the position of the sample whose picture has this URL."""
     return int(picture_address.split("/")[-2])

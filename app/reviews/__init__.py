@@ -1,1 +1,1 @@
-"""People's verdicts on samples, and how far a review has come."""
+"""Verdicts of people on samples, and the progress of a review."""

@@ -1,4 +1,4 @@
-"""How far the review of an audit has come, and whether going on is worth it."""
+"""Progress of a review of an audit, and whether to continue."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,33 +18,33 @@ STOP = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """What the verdicts on an audit's samples came to."""
+    """Counts of the verdicts on an audit's samples."""
 
     verdicts: dict[str, int]
     """Samples by verdict."""
     expected_decided: float
-    """Errors that the audit expected among the samples with a verdict other than unsure."""
+    """Expected errors among the samples with a verdict other than unsure."""
     expected_reviewed: float
-    """The same, of all verdicts."""
+    """Expected errors among the samples with any verdict."""
 
     @property
     def errors(self) -> int:
-        """Return how many labels people found wrong."""
+        """Return the number of labels judged wrong."""
         return sum(self.verdicts[verdict] for verdict in ERRORS)
 
     @property
     def decided(self) -> int:
-        """Return how many labels people have found right or wrong."""
+        """Return the number of labels judged right or wrong."""
         return self.errors + self.verdicts[Verdict.KEEP]
 
     @property
     def precision(self) -> float | None:
-        """Return the share of errors among the decided."""
+        """Return the share of wrong labels among the decided."""
         return self.errors / self.decided if self.decided else None
 
     @property
     def calibration(self) -> float:
-        """Return errors found over errors expected among the decided, drawn towards 1 while there are few."""
+        """Return (errors + 1) / (expected errors + 1) among the decided; near 1 while there are few."""
         return (self.errors + 1) / (self.expected_decided + 1)
 
 
@@ -57,16 +57,16 @@ def count_verdicts(session: Session, audit: Audit) -> Tally:
         .group_by(Review.verdict)
     )
     rows = [(verdict, count, float(expected or 0)) for verdict, count, expected in session.execute(statement)]
-    found = {verdict: count for verdict, count, _ in rows}
+    counts = {verdict: count for verdict, count, _ in rows}
     return Tally(
-        verdicts={str(verdict): found.get(verdict, 0) for verdict in Verdict},
+        verdicts={str(verdict): counts.get(verdict, 0) for verdict in Verdict},
         expected_decided=sum(expected for verdict, _, expected in rows if verdict != Verdict.UNSURE),
         expected_reviewed=sum(expected for _, _, expected in rows),
     )
 
 
 def estimate_next_share(session: Session, audit: Audit, counted: Tally) -> float | None:
-    """Return the share of errors to expect among the next samples without a verdict; None: there are none."""
+    """Return the expected share of errors among the next samples without a verdict; None: there are none."""
     reviewed = select(Review.position).where(
         Review.dataset_id == audit.dataset_id, Review.position == Score.position
     )
@@ -94,7 +94,7 @@ def measure_recent_share(session: Session, audit: Audit) -> float | None:
 
 
 def advise(counted: Tally, upcoming: float | None) -> Advice:
-    """Say whether to go on: what matters is how many of the next samples are worth a look."""
+    """Return whether to continue, by the expected share of errors among the next samples."""
     if upcoming is None:
         return "stop"
     if counted.decided < LEAST_DECIDED:

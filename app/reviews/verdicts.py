@@ -1,4 +1,4 @@
-"""Verdicts of people: saved against the version that the person saw, so that nobody overwrites unseen."""
+"""Verdicts of people, saved with the version the person saw, so that nobody overwrites an unseen verdict."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from app.tables import Audit, Dataset, Review, Sample, Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A verdict to be saved."""
+    """A verdict to save."""
 
     position: int
     verdict: Verdict
     label: int | None = None
-    """The right label, of relabel alone."""
+    """The correct label, only for relabel."""
     seen: int | None = None
-    """Version of the review that this one replaces; None: there was none."""
+    """Version of the review to replace; None: there is no review yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Author:
-    """Who reviews, and in which audit."""
+    """The reviewer, and the audit in which they review."""
 
     reviewer: str
     audit_id: UUID | None = None
@@ -36,8 +36,8 @@ def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Rev
     """Save a verdict.
 
     Raises:
-        NotFound: no such position.
-        StaleVersion: the sample's review is not the one that was seen; it is named.
+        NotFound: the position does not exist.
+        StaleVersion: the review was changed since it was read; the message names it.
 
     """
     values = {
@@ -67,10 +67,10 @@ def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Rev
 
 
 def clear(session: Session, dataset: Dataset, position: int, *, seen: int) -> None:
-    """Take a verdict back.
+    """Delete a verdict.
 
     Raises:
-        StaleVersion: the sample's review is not the one that was seen.
+        StaleVersion: the review was changed since it was read.
 
     """
     statement = delete(Review).where(*_match_version(dataset, position, seen)).returning(Review.position)
@@ -85,10 +85,10 @@ def get(session: Session, dataset: Dataset, position: int) -> Review:
         NotFound: nobody has reviewed it.
 
     """
-    found = find_reviews(session, dataset.id, [position]).get(position)
-    if found is None:
+    review = find_reviews(session, dataset.id, [position]).get(position)
+    if review is None:
         raise NotFound(f"nobody has reviewed position {position}")
-    return found
+    return review
 
 
 def find_reviews(session: Session, dataset_id: UUID, positions: Collection[int]) -> dict[int, Review]:
@@ -101,7 +101,7 @@ def find_reviews(session: Session, dataset_id: UUID, positions: Collection[int])
 def list_reviews(
     session: Session, dataset: Dataset, *, after: int, limit: int, verdict: Verdict | None
 ) -> Sequence[Review]:
-    """Return reviews in order of position, after a position."""
+    """Return reviews in order of position, after the given position."""
     statement = select(Review).where(Review.dataset_id == dataset.id, Review.position > after)
     if verdict is not None:
         statement = statement.where(Review.verdict == verdict)
@@ -109,14 +109,14 @@ def list_reviews(
 
 
 def count_reviews(session: Session, dataset: Dataset) -> dict[str, int]:
-    """Return how many verdicts of each kind a dataset has."""
+    """Return the number of a dataset's verdicts of each kind."""
     statement = select(Review.verdict, func.count()).where(Review.dataset_id == dataset.id)
-    found: dict[str, int] = dict(session.execute(statement.group_by(Review.verdict)).all())
-    return {verdict: found.get(verdict, 0) for verdict in Verdict}
+    counts: dict[str, int] = dict(session.execute(statement.group_by(Review.verdict)).all())
+    return {verdict: counts.get(verdict, 0) for verdict in Verdict}
 
 
 def check_audit(session: Session, dataset: Dataset, audit_id: UUID | None) -> None:
-    """Raise Invalid unless the audit ranks this dataset's own labels."""
+    """Raise Invalid unless the audit is of this dataset and not a rehearsal."""
     if audit_id is None:
         return
     audit = session.get(Audit, audit_id, with_for_update={"read": True, "key_share": True})
@@ -126,7 +126,7 @@ def check_audit(session: Session, dataset: Dataset, audit_id: UUID | None) -> No
 
 
 def require_own_labels(audit: Audit) -> None:
-    """Raise Invalid for a rehearsal: its labels are planted, a verdict on them would correct nothing."""
+    """Raise Invalid for a rehearsal: it has planted labels, which a verdict cannot correct."""
     if audit.is_rehearsal:
         raise Invalid("a rehearsal measures planted errors; review an audit of the labels as uploaded")
 
@@ -145,13 +145,11 @@ def _require_sample(session: Session, dataset: Dataset, position: int) -> None:
 
 
 def _describe_conflict(session: Session, dataset: Dataset, position: int) -> StaleVersion:
-    now = find_reviews(session, dataset.id, [position]).get(position)
-    if now is None:
-        return StaleVersion(
-            f"position {position} has no such review any more", position=position, version=None
-        )
+    current = find_reviews(session, dataset.id, [position]).get(position)
+    if current is None:
+        return StaleVersion(f"position {position} has no such review now", position=position, version=None)
     return StaleVersion(
-        f"{now.reviewer} has said {now.verdict!r} of position {position} meanwhile",
+        f"{current.reviewer} has saved {current.verdict!r} for position {position} meanwhile",
         position=position,
-        version=now.version,
+        version=current.version,
     )

@@ -1,4 +1,4 @@
-"""The tables. `position` 0..N-1 identifies a sample; labels are indices into the dataset's class names."""
+"""Database tables. `position` 0..N-1 identifies a sample; labels are indices of the dataset's class names."""
 
 from app.tables.access_tables import (
     DEFAULT_WORKSPACE,

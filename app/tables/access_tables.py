@@ -1,4 +1,4 @@
-"""Who may do what, and who did."""
+"""Tables of access: workspaces, keys, logins, activities, idempotent answers, totals."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from app.tables.table_base import Base, Identified, Json, restrict_to
 
 
 class Scope(StrEnum):
-    """What a key may do; each includes the one before."""
+    """Permissions of a key; each includes the one before."""
 
     READ = "read"
     WRITE = "write"
@@ -19,19 +19,19 @@ class Scope(StrEnum):
 
 
 class Workspace(Identified, Base):
-    """What keys open: a key sees the objects of its workspace and no others."""
+    """A group of objects: a key has access only to the objects of its workspace."""
 
     __tablename__ = "workspaces"
 
     name: Mapped[str] = mapped_column(unique=True)
 
 
-# Made by the migration: holds what was stored before there were workspaces, and serves without keys.
+# Created by a migration: it owns older objects, and is used without keys.
 DEFAULT_WORKSPACE = UUID("00000000-0000-7000-8000-000000000001")
 
 
 class Owned:
-    """What belongs to a workspace; `app.infra.workspace_scope` keeps it from the sessions of others."""
+    """Rows of a workspace; `app.infra.workspace_scope` hides them from sessions of other workspaces."""
 
     @declared_attr
     @classmethod
@@ -43,7 +43,7 @@ class Owned:
 
 
 class ApiKey(Identified, Base):
-    """A bearer key. Only its SHA-256 is kept."""
+    """A bearer key. Only its SHA-256 is stored."""
 
     __tablename__ = "api_keys"
     __table_args__ = (restrict_to("scope", Scope),)
@@ -59,7 +59,7 @@ class ApiKey(Identified, Base):
 
 
 class Login(Identified, Base):
-    """A browser that showed a key: it carries a cookie instead, which is good for as long as the key is."""
+    """A browser session: a cookie in place of a key, valid no longer than the key."""
 
     __tablename__ = "logins"
 
@@ -69,7 +69,7 @@ class Login(Identified, Base):
 
 
 class Activity(Identified, Owned, Base):
-    """Somebody's change, or attempt at one: who, what, when, and how it was answered."""
+    """A change or an attempted change: who, what, when, and the status of the answer."""
 
     __tablename__ = "activities"
     __table_args__ = (
@@ -87,7 +87,7 @@ class Activity(Identified, Owned, Base):
 
 
 class IdempotentAnswer(Owned, Base):
-    """What a POST with an Idempotency-Key was answered; a repetition gets it again."""
+    """The answer to a POST with an Idempotency-Key; a retry gets the same answer."""
 
     __tablename__ = "idempotent_answers"
     __table_args__ = (PrimaryKeyConstraint("workspace_id", "key"),)
@@ -101,14 +101,14 @@ class IdempotentAnswer(Owned, Base):
 
 
 class TotalName(StrEnum):
-    """What is counted for good."""
+    """Names of totals."""
 
     LEASE_LOSSES = "lease_losses"
     INGEST_FAILURES = "ingest_failures"
 
 
 class Total(Base):
-    """A count that only grows; rows may be deleted, it stays."""
+    """A counter that only grows, also when the counted rows are deleted."""
 
     __tablename__ = "totals"
 

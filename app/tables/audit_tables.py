@@ -1,4 +1,4 @@
-"""Audits, their runs and what they found."""
+"""Tables of audits: runs, epochs, scores, issues, metrics."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ from models.catalogue.score_columns import FIGURES, LABELS, TABLE_COLUMNS
 
 
 class AuditStatus(StrEnum):
-    """Life of an audit."""
+    """Status of an audit."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -26,7 +26,7 @@ class AuditStatus(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """Life of a run. A run handed back or swept goes from `running` to `queued` again."""
+    """Status of a run. A returned or swept run goes from `running` back to `queued`."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -36,7 +36,7 @@ class RunStatus(StrEnum):
 
 
 class IssueKind(StrEnum):
-    """What can be the matter with data beside a wrong label."""
+    """Kinds of data issues other than a wrong label."""
 
     CONFLICTING_DUPLICATE = "conflicting_duplicate"
     DUPLICATE_ACROSS_SPLITS = "duplicate_across_splits"
@@ -49,7 +49,7 @@ class IssueKind(StrEnum):
 
 
 class Audit(Identified, Owned, Base):
-    """One question asked of one dataset with one frozen configuration."""
+    """One audit of one dataset with one frozen configuration."""
 
     __tablename__ = "audits"
     __table_args__ = (
@@ -76,12 +76,12 @@ class Audit(Identified, Owned, Base):
 
     @property
     def is_rehearsal(self) -> bool:
-        """Whether it ranks labels with planted errors."""
+        """Whether the audit ranks labels with planted errors."""
         return bool(self.configuration.get("rehearsal"))
 
 
 class Run(Identified, Leased, Base):
-    """One training on one device: the unit that is claimed, leased, checkpointed and resumed."""
+    """One training on one device: the unit of claims, leases, checkpoints and resumption."""
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -118,13 +118,13 @@ class Run(Identified, Leased, Base):
 
     @property
     def method(self) -> str | None:
-        """The method that was chosen, else the one that was asked for; None: it is still open."""
+        """The chosen method, else the requested one; None: not chosen yet."""
         method: str | None = (self.configuration or self.request).get("method")
         return method
 
 
 class RunEpoch(Base):
-    """What one epoch of a run came to."""
+    """Measurements of one epoch of a run."""
 
     __tablename__ = "run_epochs"
 
@@ -151,7 +151,7 @@ class RunEpoch(Base):
 class Ranked:
     """The columns of a score, as `models.catalogue.score_columns` has them; high score = probably wrong."""
 
-    if TYPE_CHECKING:  # the columns that queries name; all of them are made below
+    if TYPE_CHECKING:  # columns that queries name; all columns are created below
         rank: Mapped[int]
         given_label: Mapped[int]
         distance: Mapped[float]
@@ -198,19 +198,19 @@ for each in (*FIGURES.values(), *LABELS.values()):
 
 
 class Score(Ranked, Base):
-    """The result for one sample of a finished audit."""
+    """The scores of one sample in a finished audit."""
 
     __tablename__ = "scores"
 
 
 class ProvisionalScore(Ranked, Base):
-    """The head of the ranking while the audit still trains."""
+    """The top of the ranking while the audit still trains."""
 
     __tablename__ = "provisional_scores"
 
 
 class Issue(Base):
-    """A sample or class of an audit's data that a person should look at, not for its label alone."""
+    """A data issue: a sample or class that a person should check for more than a wrong label."""
 
     __tablename__ = "issues"
     __table_args__ = (restrict_to("kind", IssueKind),)

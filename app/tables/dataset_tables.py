@@ -1,4 +1,4 @@
-"""Uploads and what was read from them."""
+"""Tables of datasets: files, uploads, samples, truth, problems."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from models.catalogue.kinds import KINDS
 
 
 class DatasetStatus(StrEnum):
-    """Life of a dataset. `ready` and `rejected` are final."""
+    """Status of a dataset. `ready` and `rejected` are final."""
 
     UPLOADING = "uploading"
     INGESTING = "ingesting"
@@ -23,7 +23,7 @@ class DatasetStatus(StrEnum):
 
 
 class Dataset(Identified, Owned, Leased, Base):
-    """An upload; immutable once ready."""
+    """A dataset; immutable when ready."""
 
     __tablename__ = "datasets"
     __table_args__ = (
@@ -73,7 +73,7 @@ class DatasetFile(Base):
 
 
 class Upload(Identified, Base):
-    """A resumable upload (tus 1.0) of one file; its bytes are kept apart until it is whole."""
+    """A resumable upload (tus 1.0) of one file; its bytes are stored separately until it is complete."""
 
     __tablename__ = "uploads"
     __table_args__ = (CheckConstraint('"offset" BETWEEN 0 AND size', name="offset"),)
@@ -91,7 +91,7 @@ class Upload(Identified, Base):
 
 
 class Removal(Base):
-    """A folder whose rows are deleted and whose files are to be; it is removed until it is gone."""
+    """A folder or file to delete, after its rows; deletion is retried until it succeeds."""
 
     __tablename__ = "removals"
 
@@ -124,7 +124,7 @@ class Sample(Base):
 
 
 class Truth(Base):
-    """The clean label of a sample, where known; never read by training."""
+    """The correct label of a sample, where known; never read by training."""
 
     __tablename__ = "truths"
     __table_args__ = (
@@ -139,7 +139,7 @@ class Truth(Base):
 
 
 class Problem(Base):
-    """A sample that ingestion left out, or a peculiarity that it noticed."""
+    """A sample that ingestion skipped, or a warning of ingestion."""
 
     __tablename__ = "problems"
 

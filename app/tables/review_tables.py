@@ -1,4 +1,4 @@
-"""People's verdicts."""
+"""Tables of reviews."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from app.tables.table_base import Base, restrict_to
 
 
 class Verdict(StrEnum):
-    """What a person says of a sample's given label."""
+    """A person's decision on the given label of a sample."""
 
     KEEP = "keep"
     RELABEL = "relabel"
@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 
 class Review(Base):
-    """A person's verdict on a sample's uploaded label; every audit of the dataset shares it."""
+    """A person's verdict on the given label of a sample; all audits of the dataset share it."""
 
     __tablename__ = "reviews"
     __table_args__ = (

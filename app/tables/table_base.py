@@ -1,4 +1,4 @@
-"""What all tables share: names of constraints, ids, leases."""
+"""Parts shared by all tables: constraint names, ids, leases."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 class Base(DeclarativeBase):
-    """Gives every constraint a name that a migration can use."""
+    """Base class; every constraint gets a name that migrations can use."""
 
     metadata = MetaData(
         naming_convention={
@@ -24,7 +24,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
+    type_annotation_map = {  # noqa: RUF012 - declared so by SQLAlchemy
         str: Text,
         datetime: DateTime(timezone=True),
         Json: JSONB,
@@ -34,20 +34,20 @@ class Base(DeclarativeBase):
 
 
 def restrict_to(column: str, values: Iterable[str]) -> CheckConstraint:
-    """Return the constraint that holds a column to these values."""
+    """Return a constraint that allows only these values in a column."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 class Identified:
-    """A UUIDv7 (RFC 9562) made by PostgreSQL: ids sort by creation."""
+    """An id that PostgreSQL generates as UUIDv7 (RFC 9562): ids sort by creation time."""
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("uuidv7()"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Leased:
-    """Work that one worker at a time holds: claimed by one UPDATE, renewed and fenced by attempt."""
+    """Work that one worker holds at a time: claimed by one UPDATE, renewed and fenced by its attempt."""
 
     attempt: Mapped[int] = mapped_column(server_default="0", comment="claims so far; fences late writers")
     lapses: Mapped[int] = mapped_column(

@@ -1,4 +1,4 @@
-"""Who is told when audits end."""
+"""Tables of webhooks and their deliveries."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from app.tables.table_base import Base, Identified, restrict_to
 
 
 class Webhook(Identified, Owned, Base):
-    """An address that is told when audits end."""
+    """A URL that gets messages when audits end."""
 
     __tablename__ = "webhooks"
 
@@ -23,7 +23,7 @@ class Webhook(Identified, Owned, Base):
 
 
 class DeliveryStatus(StrEnum):
-    """Life of a delivery."""
+    """Status of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -31,7 +31,7 @@ class DeliveryStatus(StrEnum):
 
 
 class WebhookDelivery(Identified, Base):
-    """One message to one webhook. Its id is the message's, the same in every attempt."""
+    """One message to one webhook. Its id is the message id, the same for every attempt."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (

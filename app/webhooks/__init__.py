@@ -1,1 +1,1 @@
-"""Addresses that are told when audits end."""
+"""Webhooks: messages to URLs when audits end."""

@@ -1,4 +1,4 @@
-"""Webhooks as Standard Webhooks has them: signed messages that are sent until they arrive."""
+"""Webhooks by the Standard Webhooks specification: signed messages, retried until they arrive."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ SUMMARY_FIELDS = ("sample_count", "expected_error_count", "label_issue_count")
 
 
 class Event(StrEnum):
-    """What is told."""
+    """Types of messages."""
 
     SUCCEEDED = "audit.succeeded"
     FAILED = "audit.failed"
@@ -35,10 +35,10 @@ class Event(StrEnum):
 
 
 def create(session: Session, *, url: str, events: list[Event]) -> Webhook:
-    """Make a webhook with a new secret.
+    """Create a webhook with a new secret.
 
     Raises:
-        Invalid: there are too many.
+        Invalid: the workspace has too many webhooks.
 
     """
     if (session.scalar(select(func.count()).select_from(Webhook)) or 0) >= MOST_WEBHOOKS:
@@ -85,7 +85,7 @@ def list_deliveries(
 
 
 def announce_end(session: Session, audit_id: UUID) -> None:
-    """Tell the webhooks of an audit's workspace that it has ended, once this transaction is committed."""
+    """Send the end of an audit to the webhooks of its workspace, after the commit."""
     session.flush()
     audit = session.get_one(Audit, audit_id, populate_existing=True)
     event = Event(f"audit.{audit.status}")
@@ -98,13 +98,13 @@ def announce_end(session: Session, audit_id: UUID) -> None:
 
 
 def send_test(session: Session, webhook: Webhook) -> WebhookDelivery:
-    """Send a message that says only that the way is open; a webhook that was disabled is tried again."""
+    """Send a test message; a disabled webhook is enabled again."""
     webhook.disabled_at = None
     return _enqueue(session, webhook, Event.TEST, {"webhook_id": str(webhook.id)})
 
 
 def send_again(session: Session, webhook: Webhook, delivery_id: UUID) -> WebhookDelivery:
-    """Send a message once more from the first attempt on, under its own id.
+    """Send a message again under the same id, starting with the first attempt.
 
     Raises:
         NotFound: this webhook has no such delivery.
@@ -122,7 +122,7 @@ def send_again(session: Session, webhook: Webhook, delivery_id: UUID) -> Webhook
 
 
 def claim(session: Session, delivery_id: UUID) -> tuple[WebhookDelivery, Webhook] | None:
-    """Take a delivery that is due and set the time of its next attempt; None: there is nothing to send."""
+    """Claim a due delivery and set the time of its next attempt; None: nothing to send."""
     delivery = session.get(WebhookDelivery, delivery_id, with_for_update={"skip_locked": True})
     if delivery is None or delivery.status != DeliveryStatus.PENDING:
         return None
@@ -138,7 +138,7 @@ def claim(session: Session, delivery_id: UUID) -> tuple[WebhookDelivery, Webhook
 def record_attempt(
     session: Session, delivery: WebhookDelivery, *, response_status: int | None, error: str | None
 ) -> None:
-    """Write what an attempt came to; the last one that fails ends the delivery."""
+    """Record the result of an attempt; the last failed attempt ends the delivery."""
     is_last = delivery.attempts > len(PAUSES)
     status = DeliveryStatus.FAILED if is_last else DeliveryStatus.PENDING
     values = {
@@ -146,12 +146,12 @@ def record_attempt(
         "response_status": response_status,
         "error": error,
     }
-    mine = (WebhookDelivery.id == delivery.id, WebhookDelivery.attempts == delivery.attempts)
-    session.execute(update(WebhookDelivery).where(*mine).values(**values))
+    claimed = (WebhookDelivery.id == delivery.id, WebhookDelivery.attempts == delivery.attempts)
+    session.execute(update(WebhookDelivery).where(*claimed).values(**values))
 
 
 def give_up(session: Session, webhook: Webhook, delivery: WebhookDelivery) -> None:
-    """Send nothing more to a receiver that says that it is gone."""
+    """Disable a webhook whose receiver answered 410 Gone."""
     now = func.now()
     session.execute(update(Webhook).where(Webhook.id == webhook.id).values(disabled_at=now))
     ended = {"status": DeliveryStatus.FAILED, "response_status": 410, "error": "the receiver is gone (410)"}
@@ -167,7 +167,7 @@ def list_due_deliveries(session: Session) -> list[UUID]:
 
 
 def sign_message(delivery_id: UUID, body: str, secret: str, *, at: datetime) -> dict[str, str]:
-    """Return the headers by which a receiver knows that a message is ours, new, and not seen before."""
+    """Return the headers by which a receiver verifies a message and recognises repeats."""
     timestamp = str(int(at.timestamp()))
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
     digest = hmac.new(key, f"{delivery_id}.{timestamp}.{body}".encode(), hashlib.sha256).digest()

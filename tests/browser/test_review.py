@@ -142,7 +142,7 @@ def test_of_two_reviewers_the_second_is_told_and_overwrites_nothing(
     page.keyboard.press("d")
     page.wait_for_function(NOTHING_WAITS)
     other.keyboard.press("k")
-    other.get_by_text("Ada has said 'drop'").wait_for()
+    other.get_by_text("Ada has saved 'drop'").wait_for()
     assert _stored(stack, dataset) == {key: ("drop", None)}
     other.keyboard.press("ArrowLeft")
     assert other.locator("#verdict").text_content() == "Dropped by Ada"

@@ -72,7 +72,7 @@ def test_upload_audit_backup_wipe_restore(open_folder: Path, tmp_path: Path) -> 
 
 def test_an_archive_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "there.tar").write_bytes(b"x")
-    with pytest.raises(backup.BackupError, match="is there already"):
+    with pytest.raises(backup.BackupError, match="already exists"):
         backup.make_backup(tmp_path / "there.tar", database_url="postgresql://x/y", storage_dir=tmp_path)
 
 

@@ -193,7 +193,7 @@ def test_samples_by_position_and_class(api: TestClient, database: Database, stor
     found = api.get(f"/v1/datasets/{dataset.id}/samples?given_label=ant").json()["items"]
     assert [item["position"] for item in found] == [0, 3, 6]
     unknown = api.get(f"/v1/datasets/{dataset.id}/samples?given_label=dog")
-    assert "'dog' is no class" in unknown.json()["detail"]
+    assert "'dog' is not a class" in unknown.json()["detail"]
     assert api.get(f"/v1/datasets/{dataset.id}/samples/7").status_code == 404
 
 

@@ -61,12 +61,12 @@ def test_finished_audits_are_reported_anew(
     ("text", "sentence"),
     [
         ("name,true_label\na,ant\n", "needs the columns 'true_label' and 'key' or 'position'"),
-        ("key,true_label\n", "has a header but no row"),
+        ("key,true_label\n", "has no row with a true label"),
         ("key,true_label\nkey-9,ant\n", "no sample has this key: 'key-9'"),
         ("key,true_label\nkey-0,dog\n", "no class has this name: 'dog'"),
         ("key,true_label\nkey-0,ant\nkey-0,bee\n", "appears more than once: 'key-0'"),
         ("position,true_label\n0\n", "line 2 of the truth has 1 columns, expected 2"),
-        ("position,true_label\n0,a\x00b\n", "line 2 of the truth holds a NUL character"),
+        ("position,true_label\n0,a\x00b\n", "line 2 of the truth contains a NUL character"),
     ],
 )
 def test_truth_that_does_not_fit_is_refused_and_the_old_kept(

@@ -56,7 +56,7 @@ def test_a_verdict_is_overwritten_only_by_those_who_saw_it(api: TestClient, data
     blind = api.put(url(dataset, 4), json={"verdict": "drop", "reviewer": "Bob"})
     assert blind.status_code == 412
     assert blind.json()["code"] == "overtaken"
-    assert blind.json()["detail"] == "Ada has said 'keep' of position 4 meanwhile"
+    assert blind.json()["detail"] == "Ada has saved 'keep' for position 4 meanwhile"
     seen = {"If-Match": first.headers["etag"]}
     second = api.put(url(dataset, 4), json={"verdict": "drop", "reviewer": "Bob"}, headers=seen)
     assert (second.status_code, second.json()["verdict"]) == (200, "drop")
