@@ -1,1 +1,1 @@
-"""What the service does with audits: plan their runs, follow them, read what they found."""
+"""Operations on audits: plan runs, follow progress, read results."""

@@ -1,4 +1,4 @@
-"""What an audit was asked for, read once from its stored document."""
+"""The requested configuration of an audit, parsed once from its stored document."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,26 +15,26 @@ Grid = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Rehearsal:
-    """How known label errors are planted in a copy of the labels."""
+    """How to plant known label errors in a copy of the labels."""
 
     noise: Literal["uniform", "pair", "confusion"] = "uniform"
     rate: float | None = None
-    """Of uniform and pair noise; None: chosen from the number of samples."""
+    """Rate of uniform and pair noise; None: chosen from the number of samples."""
     mapping: Mapping[str, str] | None = None
-    """Of pair noise: class name to class name."""
+    """For pair noise: class name to class name."""
     matrix: Sequence[Sequence[float]] | None = None
-    """Of confusion noise [K, K]: row i holds the probabilities of what class i becomes."""
+    """For confusion noise [K, K]: row i has the probabilities of the planted labels of class i."""
     seed: int = 0
 
     @classmethod
     def read(cls, stored: Json) -> Self:
-        """Return the rehearsal that a stored document holds."""
+        """Parse a stored rehearsal."""
         return cls(**_pick(stored, ("noise", "rate", "mapping", "matrix", "seed")))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """One of the trainings that are compared: what it has of its own."""
+    """One entry of `compare`: the fields in which its training differs."""
 
     training: TrainingRequest
     initialise: Literal["none", "ce"] | None = None
@@ -42,33 +42,33 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditConfiguration:
-    """What an audit trains, one training or several, and where."""
+    """The trainings of an audit, and their device."""
 
     document: Json
-    """As it is stored and answered."""
+    """The stored document, also used in answers."""
     training: TrainingRequest
-    """What all trainings share."""
+    """The fields shared by all trainings."""
     initialise: Literal["none", "ce"] = "none"
     """"ce": the classifier starts from a cross-entropy run of the same audit."""
     seed: int = 0
     repeats: int = 1
-    """Trainings of each variant, with seeds of their own."""
+    """Runs of each variant, with different seeds."""
     search: Literal["paper"] | Grid | None = None
     compare: tuple[Compared, ...] = ()
     """Empty: nothing is compared."""
     device: Device | None = None
-    """None: as the service is set."""
+    """None: the setting of the service."""
     device_memory_gb: float | None = None
     """Least memory of the device, in 10^9 bytes."""
     rehearsal: Rehearsal | None = None
 
     @classmethod
     def read(cls, stored: Json) -> Self:
-        """Return the configuration that a stored document holds.
+        """Parse a stored configuration.
 
-        A document may be older than this version: what it lacks has its default, what is unknown is skipped.
+        A document can be older than this version: missing fields get defaults, unknown fields are ignored.
         """
-        plain = _pick(stored, ("initialise", "seed", "repeats", "device", "device_memory_gb"))
+        simple_fields = _pick(stored, ("initialise", "seed", "repeats", "device", "device_memory_gb"))
         rehearsal = stored.get("rehearsal")
         return cls(
             document=stored,
@@ -76,18 +76,18 @@ class AuditConfiguration:
             search=_read_search(stored.get("search")),
             compare=tuple(_read_compared(each) for each in stored.get("compare") or ()),
             rehearsal=None if rehearsal is None else Rehearsal.read(rehearsal),
-            **plain,
+            **simple_fields,
         )
 
     @property
     def is_external(self) -> bool:
-        """Whether attached probabilities are to be ranked."""
-        named = (self.training.method, *(each.training.method for each in self.compare))
-        return EXTERNAL.name in named
+        """Whether the audit ranks by attached probabilities."""
+        methods = (self.training.method, *(each.training.method for each in self.compare))
+        return EXTERNAL.name in methods
 
 
 def _pick(stored: Json, names: Sequence[str]) -> dict[str, Any]:
-    """Return the named values that a document has."""
+    """Return the values of these names that are set in a document."""
     return {name: stored[name] for name in names if stored.get(name) is not None}
 
 

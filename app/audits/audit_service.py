@@ -1,4 +1,4 @@
-"""What the service does with audits: plan their runs, change their status, cancel, list, delete."""
+"""Operations on audits: create, change status, cancel, list, delete."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,11 +40,10 @@ def create(
     configuration: AuditConfiguration,
     queue: str = Queue.TRAIN,
 ) -> Audit:
-    """Make an audit with its runs and send those that can start to a queue.
+    """Create an audit with its runs and send those that can start to a queue.
 
     Raises:
-        Invalid: no worker would train it, the rehearsal does not fit what the dataset holds, or no runs
-            answer it.
+        Invalid: no worker would train it, the rehearsal does not fit the dataset, or no runs can be planned.
 
     """
     plans = plan_runs(configuration)
@@ -80,10 +79,10 @@ def _make_run(audit: Audit, queue: str, plan: RunPlan) -> Run:
 
 
 def get(session: Session, audit_id: UUID, *, lock: bool = False) -> Audit:
-    """Return an audit, locked against changes if asked; before any queued run, as `cancel` does.
+    """Return an audit, optionally locked; lock it before its runs, in the order of `cancel`.
 
     Raises:
-        NotFound: no such audit.
+        NotFound: the audit does not exist.
 
     """
     audit = session.get(Audit, audit_id, with_for_update=lock or None)
@@ -93,11 +92,11 @@ def get(session: Session, audit_id: UUID, *, lock: bool = False) -> Audit:
 
 
 def get_succeeded(session: Session, audit_id: UUID) -> Audit:
-    """Return an audit that has a result.
+    """Return an audit that has succeeded.
 
     Raises:
-        NotFound: no such audit.
-        WrongState: it has not succeeded.
+        NotFound: the audit does not exist.
+        WrongState: the audit has not succeeded.
 
     """
     audit = get(session, audit_id)
@@ -110,13 +109,13 @@ def get_score(session: Session, audit: Audit, position: int) -> Score:
     """Return a sample's score in an audit that has succeeded.
 
     Raises:
-        NotFound: it has none.
+        NotFound: the sample has no score.
 
     """
-    found = session.get(Score, (audit.id, position))
-    if found is None:
+    score = session.get(Score, (audit.id, position))
+    if score is None:
         raise NotFound(f"audit {audit.id} has no score for position {position}")
-    return found
+    return score
 
 
 def list_audits(session: Session, *, before: UUID | None, limit: int, dataset_id: UUID | None) -> list[Audit]:
@@ -131,14 +130,14 @@ def list_audits(session: Session, *, before: UUID | None, limit: int, dataset_id
 
 def list_runs(session: Session, audit_ids: Sequence[UUID]) -> dict[UUID, list[Run]]:
     """Return the runs of audits, in order of their numbers."""
-    found: dict[UUID, list[Run]] = {audit_id: [] for audit_id in audit_ids}
+    runs: dict[UUID, list[Run]] = {audit_id: [] for audit_id in audit_ids}
     for run in session.scalars(select(Run).where(Run.audit_id.in_(audit_ids)).order_by(Run.number)):
-        found[run.audit_id].append(run)
-    return found
+        runs[run.audit_id].append(run)
+    return runs
 
 
 def find_provisional(session: Session, audit_ids: Sequence[UUID]) -> set[UUID]:
-    """Return which of these audits have a provisional ranking."""
+    """Return those of these audits that have a provisional ranking."""
     statement = select(ProvisionalScore.audit_id).where(
         ProvisionalScore.audit_id.in_(audit_ids), ProvisionalScore.rank == 1
     )
@@ -147,15 +146,15 @@ def find_provisional(session: Session, audit_ids: Sequence[UUID]) -> set[UUID]:
 
 def list_epochs(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, list[RunEpoch]]:
     """Return the epochs of runs, in order."""
-    found: dict[UUID, list[RunEpoch]] = {run_id: [] for run_id in run_ids}
+    epochs: dict[UUID, list[RunEpoch]] = {run_id: [] for run_id in run_ids}
     statement = select(RunEpoch).where(RunEpoch.run_id.in_(run_ids)).order_by(RunEpoch.epoch)
     for epoch in session.scalars(statement):
-        found[epoch.run_id].append(epoch)
-    return found
+        epochs[epoch.run_id].append(epoch)
+    return epochs
 
 
 def change_status(session: Session, audit_id: UUID, status: AuditStatus, **values: object) -> bool:
-    """Move an audit along its life; the one place that does. False: it had already ended."""
+    """Change the status of an audit; the only function that does. False: it had already ended."""
     if status in TERMINAL:
         values = {"finished_at": func.now(), **values}
         session.execute(delete(ProvisionalScore).where(ProvisionalScore.audit_id == audit_id))
@@ -173,7 +172,7 @@ def change_status(session: Session, audit_id: UUID, status: AuditStatus, **value
 
 
 def end_run(session: Session, run: Run, status: RunStatus, error: Json | None = None) -> None:
-    """Give a run its final status and carry the consequence to its audit and its siblings."""
+    """Set the final status of a run and update its audit and its sibling runs."""
     audit = get(session, run.audit_id, lock=True)
     session.refresh(audit)
     if status == RunStatus.SUCCEEDED and audit.cancel_requested_at is not None:
@@ -186,9 +185,11 @@ def end_run(session: Session, run: Run, status: RunStatus, error: Json | None = 
     )
     if status == RunStatus.SUCCEEDED:
         _start_children(session, run)
-    elif status == RunStatus.CANCELLED or not _others_can_answer(session, run):
-        _end_audit(session, run, AuditStatus(status), error)
-        return
+    else:
+        _cancel_queued(session, run.audit_id, Run.parent_number == run.number)
+        if status == RunStatus.CANCELLED or not _has_open_variant(session, run.audit_id):
+            _end_audit(session, run, AuditStatus(status), error)
+            return
     if session.scalars(_select_unfinished(run.audit_id)).first() is None:
         send_after_commit(session, Task.FINISH, run.audit_id)
 
@@ -199,17 +200,16 @@ def _start_children(session: Session, run: Run) -> None:
         send_after_commit(session, Task.TRAIN, child_id, run.queue)
 
 
-def _others_can_answer(session: Session, failed: Run) -> bool:
-    """Drop what cannot start any more after a failure; return whether a whole variant may still succeed.
+def _has_open_variant(session: Session, audit_id: UUID) -> bool:
+    """Return whether all runs of some variant can still succeed.
 
-    A diverging corner of a grid must not cost the others.
+    A diverging corner of a grid must not fail the other variants.
     """
-    _cancel_queued(session, failed.audit_id, Run.parent_number == failed.number)
-    found = session.execute(
-        select(Run.variant, Run.status).where(Run.audit_id == failed.audit_id, Run.variant.is_not(None))
+    runs = session.execute(
+        select(Run.variant, Run.status).where(Run.audit_id == audit_id, Run.variant.is_not(None))
     ).all()
-    lost = {variant for variant, status in found if status in {RunStatus.FAILED, RunStatus.CANCELLED}}
-    return any(variant not in lost for variant, _ in found)
+    lost = {variant for variant, status in runs if status in {RunStatus.FAILED, RunStatus.CANCELLED}}
+    return any(variant not in lost for variant, _ in runs)
 
 
 def _select_unfinished(audit_id: UUID) -> Select[UUID]:
@@ -226,18 +226,18 @@ def _cancel_queued(session: Session, audit_id: UUID, *conditions: ColumnElement[
 
 
 def _end_audit(session: Session, run: Run, status: AuditStatus, error: Json | None) -> None:
-    """End a run's audit as the run ended, and what of it has not begun."""
+    """Cancel an audit's queued runs and give the audit its final status."""
     _cancel_queued(session, run.audit_id)
     change_status(session, run.audit_id, status, error=error)
 
 
 def cancel(session: Session, audit_id: UUID) -> Audit:
-    """Ask for an audit's end: what is queued ends at once, what is training within a second or so.
+    """Cancel an audit: queued runs end at once, training runs within about a second.
 
-    Cancelling an audit that was cancelled before changes nothing.
+    Cancelling a cancelled audit changes nothing.
 
     Raises:
-        WrongState: it has already succeeded or failed.
+        WrongState: the audit has already succeeded or failed.
 
     """
     audit = get(session, audit_id, lock=True)
@@ -258,8 +258,8 @@ def remove(session: Session, audit_id: UUID) -> None:
     """Delete an audit's rows; the caller deletes its files after the commit.
 
     Raises:
-        NotFound: no such audit.
-        WrongState: it has not ended.
+        NotFound: the audit does not exist.
+        WrongState: the audit has not ended.
 
     """
     audit = get(session, audit_id, lock=True)
@@ -271,7 +271,7 @@ def remove(session: Session, audit_id: UUID) -> None:
 
 
 def measure_fraction(audit: Audit, audit_runs: Sequence[Run]) -> float:
-    """Return how much of an audit is done, in [0, 1]."""
+    """Return the progress of an audit, in [0, 1]."""
     if audit.status == AuditStatus.SUCCEEDED:
         return 1.0
     done = sum(_measure_run_fraction(run.progress) if run.status in UNFINISHED else 1.0 for run in audit_runs)
@@ -279,11 +279,11 @@ def measure_fraction(audit: Audit, audit_runs: Sequence[Run]) -> float:
 
 
 def estimate_seconds(audit_runs: Sequence[Run]) -> float | None:
-    """Return the seconds left of the runs that are training, None where nothing is known."""
-    known = [
+    """Return the remaining seconds of the runs that are training; None: unknown."""
+    estimates = [
         run.progress["eta_seconds"] for run in audit_runs if run.status == RunStatus.RUNNING and run.progress
     ]
-    return max((eta for eta in known if eta is not None), default=None)
+    return max((eta for eta in estimates if eta is not None), default=None)
 
 
 def _measure_run_fraction(progress: dict[str, Any] | None) -> float:

@@ -1,4 +1,4 @@
-"""What is asked of an audit, held against its dataset and against what a worker would accept."""
+"""Check of an audit's configuration against its dataset and the worker's own check."""
 
 from collections.abc import Sequence
 
@@ -13,23 +13,23 @@ from models.configuration.invalid_configuration import InvalidConfiguration
 from models.configuration.planned_training import complete_request
 
 MATRIX_TOLERANCE = 1e-5
-"""By which a row of a rehearsal's matrix may miss 1; the worker allows a little more."""
+"""Tolerance for the row sums of a rehearsal's matrix; the worker allows a little more."""
 
 
 def check_configuration(
     dataset: Dataset, configuration: AuditConfiguration, plans: Sequence[RunPlan], *, devices: Sequence[str]
 ) -> None:
-    """Raise Invalid where a configuration does not fit its dataset, or a worker would refuse one of its runs.
+    """Raise Invalid if a configuration does not fit its dataset, or a worker would refuse one of its runs.
 
-    Every planned run is asked about with the worker's own check, parents too. Fields left open depend on the
-    class of device, and so may the answer: a run is refused where every class that may take it refuses it.
-    Attached probabilities are not trained on, and the fields of a training mean nothing to them.
+    Every planned run goes through the worker's own check, parents too. Defaults depend on the device class,
+    and so can the result: a run is refused if every possible device class refuses it. An audit of attached
+    probabilities trains nothing, so training fields do not apply to it.
 
     Args:
-        dataset: that is ready.
-        configuration: what was asked.
+        dataset: a ready dataset.
+        configuration: the requested configuration.
         plans: its runs.
-        devices: the classes of device that may train it, "cpu" and "gpu".
+        devices: the device classes that can train it, "cpu" and "gpu".
 
     """
     if configuration.rehearsal is not None:
@@ -52,7 +52,7 @@ def _check_runs(
         )
         for device in devices
     ]
-    # Runs that differ by their seed alone get the same answer.
+    # Runs that differ only in their seed get the same result.
     for plan in {(plan.request, plan.parent_number is None): plan for plan in reversed(plans)}.values():
         refusal = _find_refusal(plan, situations)
         if refusal is not None:
@@ -60,7 +60,7 @@ def _check_runs(
 
 
 def _find_refusal(plan: RunPlan, situations: Sequence[Situation]) -> InvalidConfiguration | None:
-    """Return why no class of device accepts a run, in the words of the first; None where one accepts it."""
+    """Return the first device class's error if all refuse a run; None: one accepts it."""
     refusals = []
     for situation in situations:
         try:
@@ -75,25 +75,25 @@ def _find_refusal(plan: RunPlan, situations: Sequence[Situation]) -> InvalidConf
 
 
 def _check_external(dataset: Dataset, configuration: AuditConfiguration) -> None:
-    """Raise Invalid where attached probabilities are to be ranked that are not there, or to be trained."""
+    """Raise Invalid if the dataset has no attached probabilities, or a training field is set."""
     if dataset.probabilities is None:
         raise refuse(
             f"the method {EXTERNAL.name!r} needs probabilities: PUT /v1/datasets/{{id}}/probabilities",
             ("method",),
         )
-    asked = {
+    is_set = {
         "rehearsal": configuration.rehearsal is not None,
         "compare": bool(configuration.compare),
         "search": configuration.search is not None,
         "repeats": configuration.repeats > 1,
         "initialise": configuration.initialise != "none",
     }
-    strange = [name for name, is_asked in asked.items() if is_asked]
-    if strange:
+    unsupported = [name for name, value in is_set.items() if value]
+    if unsupported:
         raise refuse(
-            f"with the method {EXTERNAL.name!r} nothing is trained: it takes none of rehearsal, compare,"
+            f"with the method {EXTERNAL.name!r} nothing is trained: it does not support rehearsal, compare,"
             " search, repeats and initialise",
-            strange,
+            unsupported,
         )
 
 
@@ -102,12 +102,13 @@ def _check_rehearsal(class_names: Sequence[str], rehearsal: Rehearsal) -> None:
     unknown = sorted({*mapping, *mapping.values()} - {*class_names})
     if unknown:
         raise refuse(
-            f"the rehearsal's mapping names classes that are not there: {unknown[:5]}",
+            f"the rehearsal's mapping names unknown classes: {unknown[:5]}",
             ("rehearsal/mapping",),
         )
     if matrix is not None and {len(matrix), *map(len, matrix)} != {count}:
         raise refuse(
-            f"the rehearsal's matrix must be {count} by {count}, as the classes are", ("rehearsal/matrix",)
+            f"the rehearsal's matrix must be {count} by {count}, one row and column per class",
+            ("rehearsal/matrix",),
         )
     if any(abs(sum(row) - 1) > MATRIX_TOLERANCE or min(row) < 0 for row in matrix or ()):
         raise refuse(

@@ -1,4 +1,4 @@
-"""The refusal of an audit's configuration, with the field at fault named by a JSON pointer."""
+"""Errors for an audit's configuration, with a JSON pointer to the faulty field."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,9 @@ def refuse(
 
     Args:
         sentence: what was expected and found.
-        fields: those at fault, the most likely one first.
-        configuration: which of them it holds; None: the first is named.
-        entry: the entry of `compare` that the refused training comes from; None: nothing is compared.
+        fields: the fields that can be at fault, the most likely one first.
+        configuration: used to find the field that is set; None: the first field is named.
+        entry: index in `compare` of the refused training; None: nothing is compared.
 
     """
     pointer = _build_pointer(fields, configuration.document if configuration else {}, entry)
@@ -30,7 +30,7 @@ def refuse(
 
 
 def _build_pointer(fields: Sequence[str], document: Json, entry: int | None) -> str:
-    """Return the pointer to the first field that the entry has itself, else the search, else the whole."""
+    """Return the pointer to the first field set in the entry, else in the search, else at the top."""
     path = f"{ROOT}/compare/{entry}"
     own = {} if entry is None else document["compare"][entry]
     if isinstance(own, str):  # the name of a method
@@ -40,7 +40,7 @@ def _build_pointer(fields: Sequence[str], document: Json, entry: int | None) -> 
     search = document.get("search")
     searched = search if isinstance(search, dict) else {}
     for place, values in ((path, own), (f"{ROOT}/search", searched), (ROOT, document)):
-        named = [field for field in fields if values.get(field) not in (None, "none")]
-        if named:
-            return f"{place}/{named[0]}"
+        present = [field for field in fields if values.get(field) not in (None, "none")]
+        if present:
+            return f"{place}/{present[0]}"
     return "/".join([ROOT, *fields[:1]])

@@ -1,4 +1,4 @@
-"""Reading the issues of an audit: what a person should look at for another reason than a wrong label."""
+"""Issues of an audit's data other than wrong labels."""
 
 from uuid import UUID
 

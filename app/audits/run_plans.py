@@ -1,7 +1,8 @@
-"""From an audit's configuration to its runs: what is compared, searched and repeated, and what starts what.
+"""Planning of an audit's runs: comparison, search, repeats, and parent runs.
 
-A variant is one configuration that competes; the runs of a variant differ by their seed alone. A plain audit
-has one variant of one run, an ensemble one variant of several, a search or a comparison several variants.
+A variant is one of the compared configurations; the runs of a variant differ only in their seed. A plain
+audit has one variant with one run, an ensemble one variant with several runs, a search or comparison several
+variants.
 """
 
 import math
@@ -15,7 +16,7 @@ from app.audits.configuration_errors import refuse
 from models.catalogue.methods import METHODS, PARENT_METHOD, knows_field, paper_grid
 from models.catalogue.training_request import TrainingRequest
 
-# The paper holds out a fifth of the samples, with their given labels, to choose by.
+# The paper holds out 20 % of the samples, with their given labels, for model selection.
 VALIDATION_FRACTION = 0.2
 RUNS_MAX = 500
 SHARED_WITH_PARENT = (
@@ -33,11 +34,11 @@ class RunPlan:
     parent_number: int | None
     """The run whose network this one starts from."""
     variant: int | None
-    """None: it is trained to start others from."""
+    """None: a parent run, trained only to initialise others."""
     seed: int
     request: TrainingRequest
     entry: int | None
-    """Which of `compare` it comes from; None: nothing is compared."""
+    """Index of its entry in `compare`; None: nothing is compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +49,10 @@ class _Variant:
 
 
 def plan_runs(configuration: AuditConfiguration) -> list[RunPlan]:
-    """Return the runs that answer a configuration.
+    """Return the runs for a configuration.
 
     Raises:
-        Invalid: nothing is held out to choose between variants by, or there are too many runs.
+        Invalid: there are several variants but no held-out samples to choose by, or too many runs.
 
     """
     _check_count(configuration)
@@ -65,7 +66,7 @@ def plan_runs(configuration: AuditConfiguration) -> list[RunPlan]:
 
 
 def _check_count(configuration: AuditConfiguration) -> None:
-    """Refuse too many runs before any is made: seven lists of twenty values are a thousand million."""
+    """Refuse too many runs before creating any: seven lists of twenty values are 1.28 billion variants."""
     grids = [_choose_grid(configuration, training) for training, _, _ in _list_entries(configuration)]
     variants = sum(math.prod(map(len, grid.values())) for grid in grids)
     if variants * configuration.repeats > RUNS_MAX:
@@ -78,7 +79,7 @@ def _check_count(configuration: AuditConfiguration) -> None:
 def _list_entries(
     configuration: AuditConfiguration,
 ) -> Iterator[tuple[TrainingRequest, Compared | None, int | None]]:
-    """Yield what is asked of every compared training, the entry that it comes from and its number."""
+    """Yield the request of every compared training, its entry and the entry's index."""
     if not configuration.compare:
         yield configuration.training, None, None
     for number, entry in enumerate(configuration.compare):
@@ -93,44 +94,44 @@ def _list_variants(configuration: AuditConfiguration) -> Iterator[_Variant]:
         for settings in list_settings(_choose_grid(configuration, training)):
             request = replace(training, **settings)
             yield _Variant(
-                request=request if entry is None else _drop_strange_fields(request),
+                request=request if entry is None else _drop_unused_fields(request),
                 starts_from_parent=needs_parent or (initialise or configuration.initialise) == "ce",
                 entry=number,
             )
 
 
 def _choose_grid(configuration: AuditConfiguration, training: TrainingRequest) -> Grid:
-    """Return what is searched: nothing, the paper's grid, or of the given one what the method knows."""
+    """Return the grid to search: empty, the paper's, or the requested fields that the method uses."""
     search = configuration.search
     if search is None:
         return {}
     if not isinstance(search, str):
-        return {name: values for name, values in search.items() if _knows(training, name)}
+        return {name: values for name, values in search.items() if _uses_field(training, name)}
     if training.method is not None and training.method not in METHODS:
         return {}
     return paper_grid(training.method, samples=bool(training.sample_gradients))
 
 
 def list_settings(grid: Grid) -> list[dict[str, Any]]:
-    """Return every combination of a grid's values; of an empty grid the one that sets nothing."""
+    """Return every combination of a grid's values; one empty combination for an empty grid."""
     return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
-def _knows(training: TrainingRequest, field: str) -> bool:
+def _uses_field(training: TrainingRequest, field: str) -> bool:
     return training.method not in METHODS or knows_field(training.method, field)
 
 
-def _drop_strange_fields(request: TrainingRequest) -> TrainingRequest:
-    """Leave out what only other methods know, so that equal trainings are seen to be equal."""
-    strange = [name for name in request.list_given() if not _knows(request, name)]
-    return replace(request, **dict.fromkeys(strange))
+def _drop_unused_fields(request: TrainingRequest) -> TrainingRequest:
+    """Drop fields that only other methods use, so that equal trainings compare equal."""
+    unused = [name for name in request.list_given() if not _uses_field(request, name)]
+    return replace(request, **dict.fromkeys(unused))
 
 
 def _hold_out(configuration: AuditConfiguration, variant: _Variant) -> _Variant:
     fraction = variant.request.validation_fraction
     if fraction == 0:
         raise refuse(
-            "several variants are chosen between on held-out samples: validation_fraction must be above 0",
+            "held-out samples choose between several variants: validation_fraction must be above 0",
             ("validation_fraction",),
             configuration=configuration,
             entry=variant.entry,
@@ -140,18 +141,18 @@ def _hold_out(configuration: AuditConfiguration, variant: _Variant) -> _Variant:
 
 
 def _plan_seed(runs: list[RunPlan], variants: list[_Variant], seed: int) -> None:
-    """Append one seed's runs, a parent before the runs that start from it."""
+    """Append one seed's runs, each parent before its children."""
     started: list[RunPlan] = []
     for number, variant in enumerate(variants):
         parent = None
         if variant.starts_from_parent:
             request = _make_parent(variant.request)
-            known = [run for run in started if run.request == request]
-            parent = known[0] if known else _append(runs, started, None, None, seed, variant, request)
+            equal = [run for run in started if run.request == request]
+            parent = equal[0] if equal else _append(runs, started, None, None, seed, variant, request)
         _append(runs, started, parent, number, seed, variant, variant.request)
 
 
-def _append(  # noqa: PLR0917 - what a run is made of
+def _append(  # noqa: PLR0917 - the parts of a run
     runs: list[RunPlan],
     started: list[RunPlan],
     parent: RunPlan | None,
@@ -174,9 +175,9 @@ def _append(  # noqa: PLR0917 - what a run is made of
 
 
 def _make_parent(request: TrainingRequest) -> TrainingRequest:
-    """Return the cross-entropy run that a variant starts from; it never sees what the variant holds out."""
+    """Return the cross-entropy run that initialises a variant and never trains on its held-out samples."""
     method = METHODS.get(request.method or "")
-    # A learning rate tuned for the method is none for its parent.
+    # A learning rate tuned for the method does not suit its parent.
     has_own_rate = method is not None and "learning_rate" in method.defaults
     shared = {
         name: value

@@ -1,4 +1,4 @@
-"""Samples that look like a suspect, among those of a class that fit their labels best."""
+"""Samples similar to a suspect, among the samples of a class that fit their labels best."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +16,7 @@ from app.kinds.shown_kinds import find_shown_kind
 from app.tables import Audit, Dataset, Sample, Score
 
 FEATURES = "features.npy"
-"""What a run keeps of its network, float16 [N, W]; runs on huge data keep none."""
+"""Features of a run's network, float16 [N, W]; runs on huge datasets keep none."""
 MOST_CANDIDATES = 1000
 MOST_BYTES = 16 * 1024 * 1024
 
@@ -25,22 +25,22 @@ Rows = npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What the samples of an audit are compared by, one row each, on disk."""
+    """Rows on disk, one per sample, by which an audit's samples are compared."""
 
     rows: Rows
     by_network: bool
-    """Directions of a network's features; else samples as they are stored."""
+    """True: compare directions of network features; False: compare the stored samples."""
     make_vectors: Callable[[Rows], npt.NDArray[np.float32]]
     """Turns rows [n, ...] into vectors [n, D]."""
 
     @property
     def candidates(self) -> int:
-        """Return how many rows may be read for one answer."""
+        """Return the number of rows to read for one answer."""
         fitting = MOST_BYTES // max(1, int(self.rows[0].nbytes))
         return min(MOST_CANDIDATES, max(fitting, 20))
 
     def read(self, positions: list[int]) -> npt.NDArray[np.float32]:
-        """Return rows as vectors without missing values."""
+        """Return rows as vectors, with missing values filled."""
         vectors = self.make_vectors(self.rows[positions])
         if self.by_network:
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-6)
@@ -48,20 +48,20 @@ class Comparison:
 
 
 def _fill_missing(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return vectors with the mean of its column for every missing value."""
-    known = np.isfinite(vectors)
-    mean = np.where(known, vectors, 0).sum(0) / known.sum(0).clip(1)
-    return np.where(known, vectors, mean)
+    """Replace every missing value by the mean of its column."""
+    is_finite = np.isfinite(vectors)
+    mean = np.where(is_finite, vectors, 0).sum(0) / is_finite.sum(0).clip(1)
+    return np.where(is_finite, vectors, mean)
 
 
 def open_comparison(session: Session, files: Storage, audit: Audit, dataset: Dataset) -> Comparison:
-    """Return what an audit's samples are compared by: its network's features where kept, else its pack."""
+    """Open the features of an audit's network if kept, else its pack."""
     for run in audit_service.list_runs(session, [audit.id])[audit.id]:
         if run.is_chosen:
             path = files.locate_run(audit.id, run.number) / FEATURES
             with suppress(FileNotFoundError):
-                kept = files.fetch_cached(path, name=f"{audit.id}.{run.number}.{FEATURES}")
-                rows = np.load(kept, mmap_mode="r")
+                path_here = files.fetch_cached(path, name=f"{audit.id}.{run.number}.{FEATURES}")
+                rows = np.load(path_here, mmap_mode="r")
                 return Comparison(
                     rows=rows, by_network=True, make_vectors=lambda rows: rows.astype(np.float32)
                 )
@@ -70,29 +70,29 @@ def open_comparison(session: Session, files: Storage, audit: Audit, dataset: Dat
 
 
 def open_pack(files: Storage, dataset: Dataset) -> Rows:
-    """Return the rows that an audit trained on, on disk."""
+    """Return the rows of a pack, memory-mapped."""
     rows: Rows = np.load(files.fetch_pack_file(dataset, PACK), mmap_mode="r")
     return rows
 
 
 def find_similar(
-    session: Session, audit: Audit, found: Comparison, *, position: int, label: int, limit: int
+    session: Session, audit: Audit, comparison: Comparison, *, position: int, label: int, limit: int
 ) -> list[Sample]:
-    """Return the samples given a label that look most like this one, out of those that fit the label best."""
+    """Return the samples with a given label that are most similar, among those that fit the label best."""
     candidates = sorted(
         session.scalars(
             select(Score.position)
             .where(Score.audit_id == audit.id, Score.given_label == label, Score.position != position)
             .order_by(Score.rank.desc())
-            .limit(found.candidates)
+            .limit(comparison.candidates)
         )
     )
     if not candidates:
         return []
-    vectors = found.read([position, *candidates])
-    scale = 1.0 if found.by_network else vectors.std(0).clip(1e-6)
-    far = np.square((vectors[1:] - vectors[0]) / scale).sum(1)
-    chosen = [candidates[place] for place in np.argsort(far, kind="stable")[:limit]]
+    vectors = comparison.read([position, *candidates])
+    scale = 1.0 if comparison.by_network else vectors.std(0).clip(1e-6)
+    distances = np.square((vectors[1:] - vectors[0]) / scale).sum(1)
+    chosen = [candidates[place] for place in np.argsort(distances, kind="stable")[:limit]]
     rows = session.scalars(
         select(Sample).where(Sample.dataset_id == audit.dataset_id, Sample.position.in_(chosen))
     )

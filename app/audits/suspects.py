@@ -1,7 +1,7 @@
 """Reading a ranking: keyset pages of suspects, one sample with its neighbours. Rank 1 comes first.
 
-The statements are built here and run and made documents of by `app.fast_paths`, since a page is asked for
-more often than anything else.
+This module builds the statements; `app.fast_paths` runs them and builds the documents, because pages of
+suspects are the most frequent requests.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ AUDITS, DATASETS, SAMPLES, TRUTHS, REVIEWS = (
 )
 FINAL, PROVISIONAL = cast("Table", Score.__table__), cast("Table", ProvisionalScore.__table__)
 MOST_STATEMENTS = 256
-"""Kept compiled: one for every length of a page and set of filters."""
+"""Compiled statements to cache: one for every page length and set of filters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """An audit's ranking: where it is read from, and what its numbers mean."""
+    """An audit's ranking: its table, and what is needed to render its rows."""
 
     audit_id: UUID
     dataset_id: UUID
@@ -66,17 +66,17 @@ class Ranking:
 
     @cached_property
     def pictures_at(self) -> str | None:
-        """What the addresses of all pictures begin with; None without pictures."""
+        """Common prefix of the pictures' URLs; None: no pictures."""
         return find_picture_addresses(self.kind, self.dataset_id)
 
     @property
     def table(self) -> Table:
-        """The scores; provisional ones until the audit has succeeded."""
+        """The table of scores; the provisional one until the audit has succeeded."""
         return FINAL if self.status == AuditStatus.SUCCEEDED else PROVISIONAL
 
     @property
     def parameters(self) -> dict[str, UUID]:
-        """What every statement over this ranking needs."""
+        """Parameters of every statement on this ranking."""
         return {"audit_id": self.audit_id, "dataset_id": self.dataset_id}
 
 
@@ -92,14 +92,14 @@ def make_ranking(audit: Audit, dataset: Dataset) -> Ranking:
 
 
 def find_ranking(connection: Connection, audit_id: UUID, *, workspace_id: UUID | None) -> Ranking:
-    """Return the ranking of an audit of this workspace; None: of any.
+    """Return the ranking of an audit of this workspace; None: any workspace.
 
     Raises:
-        NotFound: there is no such audit, or it is another workspace's.
+        NotFound: the audit does not exist, or belongs to another workspace.
 
     """
-    wanted = {"audit_id": audit_id, "workspace_id": workspace_id}
-    rows = fetch_rows(connection, _select_audit(), wanted)
+    parameters = {"audit_id": audit_id, "workspace_id": workspace_id}
+    rows = fetch_rows(connection, _select_audit(), parameters)
     if not rows:
         raise NotFound(f"there is no audit {audit_id}")
     dataset_id, status, kind, class_names = rows[0]
@@ -125,12 +125,12 @@ def _select_audit() -> str:
 def list_suspects(
     connection: Connection, ranking: Ranking, filters: Filters, *, after_rank: int, limit: int
 ) -> list[Document]:
-    """Return suspects in order of rank, after a rank."""
-    asked = {
+    """Return suspects in order of rank, after the given rank."""
+    chosen = {
         field.name: value for field in fields(filters) if (value := getattr(filters, field.name)) is not None
     }
-    statement = _select_page(ranking.table, frozenset(asked), asked.get("review"), limit)
-    rows = fetch_rows(connection, statement, {**ranking.parameters, **asked, "after_rank": after_rank})
+    statement = _select_page(ranking.table, frozenset(chosen), chosen.get("review"), limit)
+    rows = fetch_rows(connection, statement, {**ranking.parameters, **chosen, "after_rank": after_rank})
     return list(build_documents(rows, ranking.class_names, ranking.pictures_at))
 
 
@@ -138,7 +138,7 @@ def read_suspect(connection: Connection, ranking: Ranking, position: int) -> Doc
     """Return one sample of a ranking.
 
     Raises:
-        NotFound: it has no score, or none yet.
+        NotFound: the sample has no score, or none yet.
 
     """
     rows = fetch_rows(connection, _select_one(ranking.table), {**ranking.parameters, "position": position})
@@ -148,7 +148,7 @@ def read_suspect(connection: Connection, ranking: Ranking, position: int) -> Doc
 
 
 def find_neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int | None, int | None]:
-    """Return the positions ranked just before and just after."""
+    """Return the positions at the ranks before and after; None: no such rank."""
     scores = ranking.table.c
     statement = select(scores.rank, scores.position).where(
         scores.audit_id == ranking.audit_id, scores.rank.in_([rank - 1, rank + 1])
@@ -158,16 +158,16 @@ def find_neighbours(connection: Connection, ranking: Ranking, rank: int) -> tupl
 
 
 @lru_cache(MOST_STATEMENTS)
-def _select_page(table: Table, asked: frozenset[str], review: ReviewState | None, limit: int) -> str:
-    conditions = [CONDITIONS[name](table) for name in sorted(asked - {"review"})]
+def _select_page(table: Table, filters: frozenset[str], review: ReviewState | None, limit: int) -> str:
+    conditions = [CONDITIONS[name](table) for name in sorted(filters - {"review"})]
     if review is not None:
         conditions.append(_check_review(table, review))
-    # The scores alone first: joined with the samples, the planner would rather read and sort all of both.
+    # Select the scores first: in one join with samples, the planner reads and sorts both tables completely.
     head = (
         select(table)
         .where(table.c.audit_id == bindparam("audit_id"), table.c.rank > bindparam("after_rank"), *conditions)
         .order_by(table.c.rank)
-        # Written into the statement: of a parameter the planner would think that it means a tenth of all.
+        # A literal: the planner assumes that a parameter means a tenth of all rows.
         .limit(literal_column(str(limit), Integer))
         .subquery("head")
     )
@@ -176,20 +176,22 @@ def _select_page(table: Table, asked: frozenset[str], review: ReviewState | None
 
 @cache
 def _select_one(table: Table) -> str:
-    wanted = (table.c.audit_id == bindparam("audit_id"), table.c.position == bindparam("position"))
-    return compile_statement(_join_samples(select(table).where(*wanted).subquery("head")))
+    conditions = (table.c.audit_id == bindparam("audit_id"), table.c.position == bindparam("position"))
+    return compile_statement(_join_samples(select(table).where(*conditions).subquery("head")))
 
 
 def _join_samples(head: Subquery) -> Select[Any]:
-    """Return the scores with what is known of their samples, in the order that `build_documents` takes."""
+    """Join scores with samples, truth and reviews, with the columns in the order of `build_documents`."""
 
-    def same(table: Table) -> ColumnElement[bool]:
+    def match(table: Table) -> ColumnElement[bool]:
         return (table.c.dataset_id == bindparam("dataset_id")) & (table.c.position == head.c.position)
 
-    elsewhere = {"key": SAMPLES.c.key, "split": SAMPLES.c.split, "true_label": TRUTHS.c.true_label}
-    columns = [elsewhere[name] if name in elsewhere else head.c[name] for name in (*PLAIN, *TRANSLATED)]
-    joined: FromClause = head.join(SAMPLES, same(SAMPLES))
-    joined = joined.outerjoin(TRUTHS, same(TRUTHS)).outerjoin(REVIEWS, same(REVIEWS))
+    other_columns = {"key": SAMPLES.c.key, "split": SAMPLES.c.split, "true_label": TRUTHS.c.true_label}
+    columns = [
+        other_columns[name] if name in other_columns else head.c[name] for name in (*PLAIN, *TRANSLATED)
+    ]
+    joined: FromClause = head.join(SAMPLES, match(SAMPLES))
+    joined = joined.outerjoin(TRUTHS, match(TRUTHS)).outerjoin(REVIEWS, match(REVIEWS))
     return select(*columns, *(REVIEWS.c[name] for name in REVIEWED)).select_from(joined)
 
 
@@ -200,7 +202,7 @@ CONDITIONS: Mapping[str, Callable[[Table], ColumnElement[bool]]] = {
     "min_distance": lambda table: table.c.distance >= bindparam("min_distance", type_=Float),
     "max_distance": lambda table: table.c.distance <= bindparam("max_distance", type_=Float),
 }
-"""What a filter other than `review` asks of a score."""
+"""Condition on a score for each filter other than `review`."""
 
 
 def _check_review(table: Table, state: ReviewState) -> ColumnElement[bool]:

@@ -145,7 +145,7 @@ def _normalise_rows(rows: Floats) -> Floats:
     if is_wrong.any():
         position = int(np.flatnonzero(is_wrong)[0])
         raise Invalid(
-            "every row must have probabilities that sum to 1 (not logits),"
+            "every row must be probabilities that sum to 1 (not logits),"
             f" found {rows[position][:SHOWN].tolist()} for position {position}"
         )
     scaled: Floats = rows / sums[:, None]

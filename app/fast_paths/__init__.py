@@ -1,6 +1,6 @@
-"""What is written by hand for speed: raw statements, rows cut by position, fewer checks.
+"""Code written by hand for speed: raw statements, rows split by position, fewer checks.
 
-Everything else reads like ordinary FastAPI and SQLAlchemy. Every module says why it is here, what was
-measured (docs/speed.md, bench/speed) and when it can go. New code does not begin here: write it the
-ordinary way, measure, and come back with the figure.
+All other code is ordinary FastAPI and SQLAlchemy. Every module says why it exists, what was measured
+(docs/speed.md, bench/speed) and when to remove it. Do not start here: write ordinary code first, measure it,
+and add a fast path only with a figure that needs it.
 """

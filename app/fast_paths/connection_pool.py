@@ -1,7 +1,7 @@
-"""Connections that waited in a pool are tried before they are used, where there is reason to.
+"""Pooled connections are tested before use, but only if idle or readable.
 
-Reason: SQLAlchemy's own pre-ping asks PostgreSQL before every use, a third of all that a page of suspects
-asks of it. Measured: two questions to PostgreSQL a page instead of three (docs/speed.md, "Pages"). Remove
+Reason: SQLAlchemy's own pre-ping queries PostgreSQL before every use, one of three round trips of a page of
+suspects. Measured: two round trips per page instead of three (docs/speed.md, "Pages"). Remove
 when pages are no longer bound by the API's CPU; `pool_pre_ping=True` does the same.
 """
 
@@ -21,10 +21,10 @@ TRUSTED_SECONDS = 1.0
 
 
 def test_before_use(engine: Engine) -> None:
-    """Have the pool of an engine replace its connections once one turns out to be broken.
+    """Make an engine's pool replace its connections when one is broken.
 
-    It is asked something if it was idle for longer than a second, or if its socket has something to say
-    unasked: PostgreSQL says goodbye when it ends, and so does the network when a host is restarted.
+    A connection is pinged if it was idle for more than a second, or if its socket has unread bytes:
+    PostgreSQL sends a message when it shuts down, and the network a reset when a host restarts.
     """
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", partial(_test_connection, engine))
@@ -36,7 +36,7 @@ def _note_use(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
 
 def _test_connection(engine: Engine, opened: DBAPIConnection, entry: ConnectionPoolEntry, _: object) -> None:
     used_at = entry.info.get(USED_AT)
-    if used_at is None:  # it was opened for this very use
+    if used_at is None:  # just opened for this use
         return
     connection = cast("psycopg.Connection", opened)
     try:
@@ -47,6 +47,6 @@ def _test_connection(engine: Engine, opened: DBAPIConnection, entry: ConnectionP
 
 
 def _has_unread_bytes(connection: psycopg.Connection) -> bool:
-    waiting = select.poll()
-    waiting.register(connection.fileno(), select.POLLIN)
-    return bool(waiting.poll(0))
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,8 +1,8 @@
-"""Queries that one model validates, for routes that are asked for very often.
+"""Query parameters validated by one model, for routes with very many requests.
 
-Reason: FastAPI finds out at every request what the annotation of each parameter means, which took longer
-than to validate the parameters. Measured: with the other changes of `raw_rows` a page of 50 calls 2,519
-Python functions instead of 4,190 (docs/speed.md, "Pages"). The API's document is the same. Remove when a
+Reason: FastAPI interprets the annotation of each parameter at every request, which took longer than the
+validation. Measured: with the other changes of `raw_rows` a page of 50 calls 2,519
+Python functions instead of 4,190 (docs/speed.md, "Pages"). The OpenAPI document is the same. Remove when a
 route with `Annotated[Model, Query()]` calls no more functions for a page.
 """
 
@@ -16,7 +16,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def describe_query(model: type[BaseModel]) -> dict[str, Any]:
-    """Return what a route says of its query in the API's document: `openapi_extra`."""
+    """Return the OpenAPI description of a query, for a route's `openapi_extra`."""
     properties = model.model_json_schema()["properties"]
     return {
         "parameters": [
@@ -33,14 +33,14 @@ def describe_query(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def parse_query(model: type[Model], request: Request) -> Model:
-    """Return what a request's query asks for; every field of the model has a default.
+    """Parse a request's query; every field of the model has a default.
 
     Raises:
-        RequestValidationError: a parameter is not what the model says.
+        RequestValidationError: a parameter is not valid for the model.
 
     """
     try:
         return model.model_validate(dict(request.query_params))
     except ValidationError as error:
-        found = [{**each, "loc": ("query", *each["loc"])} for each in error.errors()]
-        raise RequestValidationError(found) from error
+        errors = [{**each, "loc": ("query", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(errors) from error

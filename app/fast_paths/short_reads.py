@@ -1,8 +1,8 @@
-"""Short reads that take turns instead of getting in each other's way.
+"""Short reads in a few threads, first come, first served.
 
-Reason: threads of one interpreter run one at a time. Of sixteen that read pages at once all end late, and
-some very late; a few, followed by others in the order of their arrival, do as much and end evenly.
-Measured: see `AT_ONCE`. Remove when the interpreter runs threads at the same time (no global lock).
+Reason: threads of one interpreter run one at a time. With sixteen concurrent reads all finish late and some
+very late; a few threads with a queue have the same throughput and even latencies. Measured: see `AT_ONCE`.
+Remove when the interpreter runs threads in parallel (no global lock).
 """
 
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from anyio import CapacityLimiter, to_thread
 
 Answer = TypeVar("Answer")
 AT_ONCE = 2
-"""One waits for PostgreSQL while the other works: with 16 clients 459 pages a second, 414 by one or three."""
+"""One thread waits for PostgreSQL while the other computes: 16 clients got 459 pages/s, 414 with 1 or 3."""
 _limiter = CapacityLimiter(AT_ONCE)
 
 
 async def run_in_turn(read: Callable[[], Answer]) -> Answer:
-    """Return what a function returns in one of these threads."""
+    """Run a function in one of these threads and return its result."""
     return await to_thread.run_sync(read, limiter=_limiter)

@@ -1,9 +1,9 @@
-"""Rows of a ranking cut by position into the API's documents, without a model for each.
+"""Rows of a ranking converted to the API's documents by column position, without a model for each row.
 
-Reason: a page has up to 500 suspects, and a Pydantic model for each is validated and dumped again.
-Measured: documents are 5,500 of a page's bytecodes in one pass (docs/speed.md, "Pages"). Tests hold the
-documents to the fields of `app.schemas.result_schemas.Suspect`. Remove when `Suspect.model_construct` and
-its JSON for 50 rows cost less than a tenth of a page.
+Reason: a page has up to 500 suspects, and each Pydantic model would be validated and dumped again.
+Measured: documents are 5,500 of a page's bytecodes in one pass (docs/speed.md, "Pages"). Tests compare
+the documents with the fields of `app.schemas.result_schemas.Suspect`. Remove when
+`Suspect.model_construct` and its JSON for 50 rows cost less than a tenth of a page.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,23 +15,23 @@ Document = dict[str, Any]
 Row = tuple[Any, ...]
 
 PLAIN = tuple(name for name in SUSPECT_FIELDS if name in {*FIGURES, "position", "key", "split"})
-"""Columns that a document has as they are."""
+"""Columns copied into a document."""
 TRANSLATED = (*LABELS, "true_label")
-"""Columns that become a document's names of classes."""
+"""Columns of labels, translated to class names."""
 REVIEWED = ("verdict", "label", "reviewer", "reviewed_at", "audit_id", "version")
-"""Columns of a review, the last of a row."""
+"""Columns of a review, at the end of a row."""
 _AFTER_PLAIN, _BEFORE_REVIEW = len(PLAIN), len(PLAIN) + len(TRANSLATED)
 
 
 def build_documents(
     rows: Iterable[Row], class_names: Sequence[str], pictures_at: str | None
 ) -> Iterator[Document]:
-    """Yield rows of the columns `PLAIN`, `TRANSLATED` and `REVIEWED` as `Suspect` has them.
+    """Yield documents with the fields of `Suspect`, from rows of `PLAIN`, `TRANSLATED`, `REVIEWED` columns.
 
     Args:
         rows: in that order of columns.
         class_names: index = label.
-        pictures_at: what the addresses of all pictures begin with; None without pictures.
+        pictures_at: common prefix of the pictures' URLs; None: no pictures.
 
     """
     for row in rows:

@@ -78,7 +78,7 @@ def test_a_network_for_features_is_refused_for_pictures(api: TestClient, dataset
         ({"mapping": {"ant": "bee"}}, "uniform noise needs [] and may have ['rate'], found ['mapping']"),
         ({"noise": "pair", "rate": 0.1}, "needs ['mapping'] and may have ['rate'], found ['rate']"),
         ({"rate": 1.5}, "less than 1"),
-        ({"noise": "pair", "rate": 0.1, "mapping": {"ant": "dog"}}, "not there: ['dog']"),
+        ({"noise": "pair", "rate": 0.1, "mapping": {"ant": "dog"}}, "unknown classes: ['dog']"),
         ({"noise": "confusion", "matrix": [[1.0]]}, "must be 3 by 3"),
         ({"noise": "confusion", "matrix": [[0.5, 0.1, 0.1]] * 3}, "sum to 1"),
     ],

@@ -70,7 +70,7 @@ def dataset(database: Database, storage: Storage) -> Dataset:
             "Holding out 11 of 12 samples",
         ),
         ({"search": {"beta": [1, 2]}, "validation_fraction": 0}, "/validation_fraction", "must be above 0"),
-        ({"device_memory_gb": 9999}, "/device_memory_gb", "at most here, found 9999"),
+        ({"device_memory_gb": 9999}, "/device_memory_gb", "here, found 9999"),
         ({"rehearsal": {"noise": "pair", "mapping": {"ant": "dog"}}}, "/rehearsal/mapping", "not there"),
         ({"method": "probabilities"}, "/method", "needs probabilities"),
     ],

@@ -26,7 +26,7 @@ def test_a_run_goes_to_the_least_step_that_suffices(
 
 
 def test_more_memory_than_there_is_a_queue_for_is_refused() -> None:
-    with pytest.raises(Invalid, match="is 80 at most here, found 81"):
+    with pytest.raises(Invalid, match="can be at most 80 here, found 81"):
         choose_queue(AuditConfiguration.read({"device_memory_gb": 81}), device="any", steps_gb=STEPS)
 
 
@@ -48,6 +48,6 @@ def test_a_queue_names_the_devices_that_serve_it() -> None:
 
 def test_the_reason_says_what_is_missing() -> None:
     assert explain_waiting("train")["detail"].startswith("no training worker answers; ")
-    assert explain_waiting("train.cpu")["detail"].startswith("no training worker with processors answers; ")
+    assert explain_waiting("train.cpu")["detail"].startswith("no training worker with a CPU answers; ")
     whole = "no training worker with a GPU and 80 GB or more answers; the run starts once one does"
     assert explain_waiting("train.gpu.80") == {"code": "no_worker", "detail": f"{whole} (queue train.gpu.80)"}
