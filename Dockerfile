@@ -1,8 +1,8 @@
-# Two images from one file: `api` (no torch) and `worker` (torch with CUDA; a CPU serves too).
+# Two images from one file: `api` (no torch) and `worker` (torch with CUDA; also runs on a CPU).
 #   docker build --target api -t limit-audit-api .
 #   docker build --target worker -t limit-audit-worker .
-# A package index that needs configuration: --secret id=pip,src=pip.conf; it reaches no layer.
-# BASE_IMAGE is any Debian-like system with python3.11 and its venv module, whose archive has libpython3.11-dev.
+# A package index that needs configuration: --secret id=pip,src=pip.conf; it is not stored in any layer.
+# BASE_IMAGE: any Debian-like system with python3.11, its venv module, and the package libpython3.11-dev.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS base
@@ -10,7 +10,7 @@ ENV PATH=/opt/limit-audit/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     LIMIT_AUDIT_STORAGE_DIR=/data
-# A fixed number, so that volumes keep their owner over rebuilds; /data hands its owner to a new volume.
+# A fixed uid, so that volumes keep their owner after a rebuild; a new volume gets the owner of /data.
 RUN groupadd --gid 10001 limit-audit \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin limit-audit \
     && install --directory --owner=10001 --group=10001 /data \
@@ -18,7 +18,7 @@ RUN groupadd --gid 10001 limit-audit \
 WORKDIR /srv/limit-audit
 COPY pyproject.toml constraints.txt deploy/dependencies.py ./
 
-# The dependencies' layer changes with pyproject.toml and constraints.txt alone, not with the code.
+# The layer of dependencies changes only with pyproject.toml and constraints.txt, not with the code.
 FROM base AS api
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     python dependencies.py server > /tmp/wanted.txt \
@@ -38,11 +38,11 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["limit-audit", "
 CMD ["uvicorn", "--factory", "app.main:create_app", "--host", "0.0.0.0", "--port", "8000", "--http", "app.http.connection_timeouts:TimeoutProtocol", "--no-access-log"]
 
 FROM base AS worker
-# Kernels for long trainings (torch.compile) are started by code that a C++ compiler makes against Python's headers.
+# torch.compile builds kernels for long trainings with a C++ compiler and Python's headers.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends g++ libpython3.11-dev \
     && rm -rf /var/lib/apt/lists/*
-# Threads that spin while they wait take the cores from the processes beside them.
+# Spinning threads would take cores from other processes.
 ENV OMP_WAIT_POLICY=PASSIVE
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     python dependencies.py worker > /tmp/wanted.txt \

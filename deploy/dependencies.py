@@ -1,6 +1,6 @@
-"""Print the requirements of pyproject.toml, with those of the extras named on the command line.
+"""Print the dependencies in pyproject.toml and those of the extras on the command line.
 
-The images install these before they copy the code, so that the layer is built again only when they change.
+The images install them before copying the code, so that this layer is rebuilt only when they change.
 """
 
 import re
@@ -10,17 +10,17 @@ from pathlib import Path
 
 
 def list_requirements(pyproject: Path, extras: list[str]) -> list[str]:
-    """Return the project's dependencies and those of its extras, following extras that name others."""
+    """Return the dependencies of the project and of these extras, including nested extras."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
     own = re.compile(rf"{re.escape(project['name'])}\[(.+)\]")
 
-    def expand(wanted: str) -> list[str]:
-        match = own.fullmatch(wanted)
-        return [wanted] if match is None else list_extras(match[1].split(","))
+    def expand(requirement: str) -> list[str]:
+        match = own.fullmatch(requirement)
+        return [requirement] if match is None else list_extras(match[1].split(","))
 
     def list_extras(names: list[str]) -> list[str]:
         optional = project["optional-dependencies"]
-        return [each for name in names for wanted in optional[name] for each in expand(wanted)]
+        return [each for name in names for requirement in optional[name] for each in expand(requirement)]
 
     return [*project["dependencies"], *list_extras(extras)]
 

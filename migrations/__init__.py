@@ -1,1 +1,1 @@
-"""Alembic migrations of app's tables."""
+"""Alembic migrations of the tables in `app.tables`."""

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database and the tables."""
+"""Alembic's environment: the database connection and the tables."""
 
 from alembic import context
 from sqlalchemy import create_engine
@@ -6,15 +6,15 @@ from sqlalchemy import create_engine
 from app.infra.settings import get_settings
 from app.tables import Base
 
-# A migration that cannot get its lock must not make the service wait behind it.
+# A migration that waits longer for a lock fails, so that the service does not queue behind it.
 LOCK_TIMEOUT = "10s"
 
 
 def run() -> None:
-    """Run migrations on the connection given by a test, or on the settings' database."""
-    given = context.config.attributes.get("connection")
-    if given is not None:
-        _migrate(given)
+    """Run migrations on a test's connection, else on the database of the settings."""
+    connection = context.config.attributes.get("connection")
+    if connection is not None:
+        _migrate(connection)
         return
     engine = create_engine(get_settings().database_url)
     with engine.connect() as connection:
@@ -24,7 +24,7 @@ def run() -> None:
     engine.dispose()
 
 
-def _migrate(connection) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - Alembic's own connection
+def _migrate(connection) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - Alembic's connection
     context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
     with context.begin_transaction():
         context.run_migrations()

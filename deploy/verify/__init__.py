@@ -1,1 +1,1 @@
-"""Proves the deployment files without a Docker daemon; see __main__."""
+"""Verification of the deployment files without a Docker daemon; see __main__."""

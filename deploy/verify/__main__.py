@@ -1,9 +1,9 @@
-"""Builds both images, starts every service of the compose file as written, and audits through them over REST.
+"""Build both images, start every service of the compose file as written, and run audits over REST.
 
     sudo .venv/bin/python -m deploy.verify --folder /var/tmp/verify [--keep]
 
 Needs root, about 30 GB in FOLDER, and Debian's packages buildah, debootstrap, docker-compose and iproute2.
-No Docker daemon: buildah runs the services in chroots, in a network namespace of their own.
+Without a Docker daemon: buildah runs the services in chroots, in a separate network namespace.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from deploy.verify.images import API, BASE, PGDATA, POSTGRES_HOME, ROOT, SERVERS
 from deploy.verify.report import Report
 
 CLONE_NEWNET = 0x40000000
-NEEDED = ("buildah", "debootstrap", "docker-compose", "ip")
-STARTED = ("postgres", "redis", "api", "worker-cpu", "worker-train-cpu", "beat")
-SERVERS_UID, OURS_UID = "999", "10001"
-# What the official image's entry point does with the variables of the compose file; PGDATA is the image's.
+PROGRAMS = ("buildah", "debootstrap", "docker-compose", "ip")
+START_ORDER = ("postgres", "redis", "api", "worker-cpu", "worker-train-cpu", "beat")
+SERVERS_UID, SERVICE_UID = "999", "10001"
+# Replaces the official image's entry point; the variables come from the compose file, PGDATA from the image.
 POSTGRES = f"""
 set -e
 bin={POSTGRES_HOME}/bin
@@ -38,15 +38,15 @@ exec su postgres -c "exec $bin/postgres -D $PGDATA -c listen_addresses=127.0.0.1
 """
 UNCHECKED = (
     "Docker itself: the order of depends_on, restart policies, log rotation, the published port's address",
-    "the official images: Debian's python and redis, and PostgreSQL 18 from its wheel, stand in for them",
-    "limits of cpus and memory, shm_size, ulimits, cap_drop, read_only, init: parsed, a chroot enforces none",
-    "worker-gpu on a GPU: here only that it explains why it sees none",
-    "docker compose v2's own parser (compose-go): the parser used is docker-compose 1.29",
+    "the official images: Debian's python and redis, and PostgreSQL 18 from its wheel, replace them",
+    "limits of cpus and memory, shm_size, ulimits, cap_drop, read_only, init: parsed, but not enforced",
+    "worker-gpu on a GPU: only its error without a GPU is checked",
+    "the parser of docker compose v2 (compose-go): docker-compose 1.29 is used",
 )
 
 
 def main() -> int:
-    """Run every check; the exit code is 1 if one failed."""
+    """Run all checks; the exit code is 1 if one failed."""
     arguments = _parse_arguments()
     report = Report()
     folder = arguments.folder.resolve()
@@ -72,11 +72,11 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, required=True, help="where images and volumes are made")
-    parser.add_argument("--keep", action="store_true", help="keep the images, and use those kept before")
-    missing = [program for program in NEEDED if shutil.which(program) is None]
+    parser.add_argument("--folder", type=Path, required=True, help="folder for images and volumes")
+    parser.add_argument("--keep", action="store_true", help="keep the images, and reuse kept ones")
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if os.geteuid() != 0 or missing:
-        parser.error(f"this needs root and the programs {', '.join(missing or NEEDED)}")
+        parser.error(f"this needs root and the programs {', '.join(missing or PROGRAMS)}")
     return parser.parse_args()
 
 
@@ -84,9 +84,9 @@ def _check_files(report: Report) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     for profile in ("gpu", "cpu"):
         with report.check(f"the compose file is valid, profile {profile}") as facts:
-            found = compose.parse_services(profile)
-            facts.append(", ".join(sorted(found)))
-            definitions |= found
+            services = compose.parse_services(profile)
+            facts.append(", ".join(sorted(services)))
+            definitions |= services
     with report.check("one GPU reservation, and only the API is published"):
         devices = definitions["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"]
         assert devices == [
@@ -99,10 +99,10 @@ def _check_files(report: Report) -> dict[str, Any]:
 def _check_images(report: Report, buildah: Buildah, *, reuse: bool) -> None:
     pip, volumes = images.write_pip_configuration(buildah.folder)
     if not (reuse and buildah.has(BASE)):
-        with report.check("a base image is made from Debian bookworm"):
+        with report.check("the base image is built from Debian bookworm"):
             images.build_base(buildah)
     if not (reuse and buildah.has(SERVERS)):
-        with report.check("a stand-in for the postgres and redis images is made"):
+        with report.check("a substitute for the postgres and redis images is built"):
             images.build_servers(buildah)
     for target, image in (("api", API), ("worker", WORKER)):
         if reuse and buildah.has(image):
@@ -113,9 +113,9 @@ def _check_images(report: Report, buildah: Buildah, *, reuse: bool) -> None:
 
 
 def _isolate_network() -> None:
-    """Move this process into a network of its own with loopback alone; children inherit it."""
+    """Move this process and its children into a new network namespace with only loopback."""
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "no network namespace of our own")
+        raise OSError(ctypes.get_errno(), "cannot create a network namespace")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
@@ -125,7 +125,7 @@ def _check_services(report: Report, buildah: Buildah, folder: Path, definitions:
     names = [part for name in ("postgres", "redis") for part in ("--add-host", f"{name}:127.0.0.1")]
     containers = {image: buildah("from", *names, image) for image in (API, WORKER, SERVERS)}
     for image in (API, WORKER):
-        # Where the image declares a volume and one is mounted, Docker takes the mounted one, buildah either.
+        # If an image's volume is also mounted, Docker uses the mount, but buildah can use either.
         buildah("config", "--volume", "/data-", containers[image])
     services = {
         name: Service(name, _add_user(name, definition), containers[_choose_image(name, definition)], host)
@@ -151,69 +151,69 @@ def _choose_image(name: str, definition: dict[str, Any]) -> str:
 
 
 def _add_user(name: str, definition: dict[str, Any]) -> dict[str, Any]:
-    return {**definition, "uid": SERVERS_UID if name in {"postgres", "redis"} else OURS_UID}
+    return {**definition, "uid": SERVERS_UID if name in {"postgres", "redis"} else SERVICE_UID}
 
 
 def _check_contents(report: Report, services: dict[str, Service]) -> None:
-    with report.check("the api image holds no torch and no worker, and loads without them") as facts:
+    with report.check("the api image has no torch and no worker, and loads without them") as facts:
         script = (
             "import importlib.util as u, sys, app.main;"
             "assert not any(u.find_spec(n) for n in ('torch', 'worker', 'models.training'));"
             "print(len(sys.modules), 'modules')"
         )
         facts.append(services["api"].run("python", "-c", script))
-    with report.check("the worker image holds torch as pinned, and its CUDA libraries") as facts:
+    with report.check("the worker image has the pinned torch and its CUDA libraries") as facts:
         script = (
             "import torch, torchvision, worker.processes.gpu; from importlib.metadata import version;"
             "print('torch', torch.__version__, 'torchvision', version('torchvision'), torch.version.cuda)"
         )
-        said = services["worker-train-cpu"].run("python", "-c", script)
+        versions = services["worker-train-cpu"].run("python", "-c", script)
         pins = dict(
             line.split("==") for line in (ROOT / "constraints.txt").read_text().split() if "==" in line
         )
-        assert f"torch {pins['torch']}+cu" in said or f"torch {pins['torch']} " in said, said
-        assert f"torchvision {pins['torchvision']}" in said, said
-        facts.append(said)
-    with report.check("the worker image makes kernels for the device that it has"):
+        assert f"torch {pins['torch']}+cu" in versions or f"torch {pins['torch']} " in versions, versions
+        assert f"torchvision {pins['torchvision']}" in versions, versions
+        facts.append(versions)
+    with report.check("the worker image can compile kernels for its device"):
         script = (
             "import torch; from models.acceleration.compiled_kernels import can_compile;"
             "assert can_compile(torch.device('cpu'))"
         )
         services["worker-train-cpu"].run("python", "-c", script)
     for name in ("api", "worker-cpu"):
-        with report.check(f"{name} runs without root, and may write to /data alone") as facts:
+        with report.check(f"{name} runs without root, and can write only to /data") as facts:
             script = "id -u; touch /data/probe && rm /data/probe; ! touch /srv/limit-audit/x 2> /dev/null"
             facts.append(f"uid {services[name].run('sh', '-c', script)}")
-            assert facts[0] == f"uid {OURS_UID}"
+            assert facts[0] == f"uid {SERVICE_UID}"
     with report.check("no trace of this host's pip configuration is in the images"):
         for name in ("api", "worker-cpu"):
             services[name].run("sh", "-c", "! test -s /etc/pip.conf && ! ls /root/.cache/pip 2> /dev/null")
 
 
 def _check_secrets(report: Report, folder: Path) -> None:
-    with report.check("deploy/preflight --write-secrets makes the four secret files"):
+    with report.check("deploy/preflight --write-secrets creates the four secret files"):
         subprocess.run(
             [ROOT / "deploy/preflight", "--write-secrets"],
             env={**os.environ, "LIMIT_AUDIT_SECRETS": str(folder)},
             capture_output=True,
-            check=False,  # it finds no Docker here, which it says
+            check=False,  # it reports that Docker is missing
         )
         assert sorted(path.name for path in folder.iterdir()) == sorted(SECRETS)
 
 
 def _check_start(report: Report, services: dict[str, Service]) -> None:
-    for name in STARTED[:2]:
+    for name in START_ORDER[:2]:
         _start_healthy(report, services[name])
-    with report.check("the database lies in its volume, where postgres:18 keeps it") as facts:
+    with report.check("the database is in its volume, at the path of postgres:18") as facts:
         target = services["postgres"].definition["volumes"][0].split(":")[1]
         path = services["postgres"].host.folder / "volumes/database" / Path(PGDATA).relative_to(target)
         facts.append(f"{PGDATA}, version {(path / 'PG_VERSION').read_text().strip()}")
-    with report.check("migrate runs to its end as written, and once more without harm"):
+    with report.check("migrate succeeds as written, also a second time"):
         for _ in range(2):
             services["migrate"].run(*services["migrate"].definition["command"])
-    for name in STARTED[2:]:
+    for name in START_ORDER[2:]:
         _start_healthy(report, services[name])
-    with report.check("worker-gpu explains that it sees no GPU"):
+    with report.check("worker-gpu reports that it has no GPU"):
         try:
             services["worker-gpu"].run(*services["worker-gpu"].definition["command"])
         except RuntimeError as error:
@@ -229,7 +229,7 @@ def _start_healthy(report: Report, service: Service) -> None:
 
 
 def _check_audit(report: Report, services: dict[str, Service]) -> None:
-    with report.check("a key is made in the api container"):
+    with report.check("a key is created in the api container"):
         key = services["api"].run("limit-audit", "keys", "create", "verify", "--scope", "write")
     audited = AuditedDataset("http://127.0.0.1:8000", key)
     with report.check("without a key the API answers 401"):
@@ -238,27 +238,25 @@ def _check_audit(report: Report, services: dict[str, Service]) -> None:
         facts.append(audited.upload())
     with report.check("its audit succeeds and finds the errors") as facts:
         facts.append(audited.run_audit())
-    with report.check(
-        "a training worker stopped in the middle hands its run back; restarted, it finishes"
-    ) as facts:
+    with report.check("a stopped training worker returns its run, and after a restart finishes it") as facts:
         audited.start_long()
         facts.append(f"stopped in {services['worker-train-cpu'].stop():.1f} s")
         audited.check_handed_back()
         services["worker-train-cpu"].start().wait_until_healthy()
         facts.append(audited.finish_long())
-    with report.check("audits and dataset are deleted, and no file of theirs is left in the volume"):
+    with report.check("audits and dataset are deleted, with all their files in the volume"):
         audited.delete()
         left = [path for path in services["api"].host.folder.glob("volumes/files/*/*") if path.is_dir()]
         assert not left, left
 
 
 def _check_stop(report: Report, services: dict[str, Service]) -> None:
-    for service in (services[name] for name in reversed(STARTED)):
+    for service in (services[name] for name in reversed(START_ORDER)):
         if service.process is not None and service.process.poll() is None:
             with report.check(f"{service.name} stops within its grace period") as facts:
                 facts.append(f"{service.stop():.1f} s")
         elif service.process is not None:
-            with report.check(f"{service.name} still ran"):
+            with report.check(f"{service.name} was still running"):
                 raise RuntimeError(f"it ended by itself:\n{service.log.read_text()[-2000:]}")
 
 

@@ -1,4 +1,4 @@
-"""An audit over REST by the service's own client, of pictures whose wrong labels are known."""
+"""An audit over REST with the service's client, of images with known wrong labels."""
 
 import time
 from pathlib import Path
@@ -16,7 +16,7 @@ TIMEOUT_SECONDS = 900
 
 
 def write_planted_samples(path: Path) -> set[int]:
-    """Write pictures of four kinds of stripes as npz, every tenth label wrong; return the wrong positions."""
+    """Write images of four kinds of stripes as npz, every tenth label wrong; return the wrong positions."""
     generator = np.random.default_rng(0)
     count = CLASSES * PER_CLASS
     labels = np.arange(count) % CLASSES
@@ -30,14 +30,14 @@ def write_planted_samples(path: Path) -> set[int]:
     noise = generator.integers(0, 90, (count, SIDE, SIDE))
     pictures = (stripes[labels] * 120 + noise).astype(np.uint8)
     wrong = np.arange(0, count, WRONG_EVERY)
-    given = labels.copy()
-    given[wrong] = (labels[wrong] + 1) % CLASSES
-    np.savez(path, x=pictures, y=given, y_true=labels)
+    given_labels = labels.copy()
+    given_labels[wrong] = (labels[wrong] + 1) % CLASSES
+    np.savez(path, x=pictures, y=given_labels, y_true=labels)
     return set(wrong.tolist())
 
 
 class AuditedDataset:
-    """One dataset and its audits."""
+    """A dataset and its audits."""
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url
@@ -47,12 +47,12 @@ class AuditedDataset:
         self._wrong: set[int] = set()
 
     def check_refusal(self) -> None:
-        """Ask without a key."""
+        """Check that a request without a key gets 401."""
         answer = httpx.get(f"{self._url}/v1/datasets", trust_env=False)
         assert answer.status_code == httpx.codes.UNAUTHORIZED, answer.text
 
     def upload(self) -> str:
-        """Upload the pictures and wait until they are ready."""
+        """Upload the images and wait until the dataset is ready."""
         with TemporaryDirectory() as folder:
             file = Path(folder) / "stripes.npz"
             self._wrong = write_planted_samples(file)
@@ -62,26 +62,26 @@ class AuditedDataset:
         return f"{ready['sample_count']} samples"
 
     def run_audit(self) -> str:
-        """Audit with the defaults; at least eight of ten wrong labels must come first."""
-        found = self._wait_for_success(self._start())
-        items = self._client.get(f"/v1/audits/{found['id']}/suspects", limit=len(self._wrong))["items"]
+        """Run an audit with the defaults; at least 80 % of the wrong labels must rank first."""
+        audit = self._wait_for_success(self._start())
+        items = self._client.get(f"/v1/audits/{audit['id']}/suspects", limit=len(self._wrong))["items"]
         hits = len({item["position"] for item in items} & self._wrong)
         assert hits >= 0.8 * len(self._wrong), f"{hits} of {len(self._wrong)}"
-        run = found["runs"][0]
+        run = audit["runs"][0]
         return f"{hits} of {len(self._wrong)} wrong labels among the first {len(items)}; {run['device']}"
 
     def start_long(self) -> None:
-        """Start an audit that would take minutes and wait until it trains."""
+        """Start an audit of several minutes and wait until it trains."""
         audit_id = self._start(epochs=600, method="limit_g", network="small_cnn")
         self._wait(audit_id, lambda audit: (audit["runs"][0]["progress"] or {}).get("epoch", 0) > 1)
 
     def check_handed_back(self) -> None:
-        """See that the run waits again, and that this does not count as a failure."""
+        """Check that the run is queued again and not failed."""
         run = self._client.get(f"/v1/audits/{self._audits[-1]}")["runs"][0]
         assert run["status"] == "queued", run["status"]
 
     def finish_long(self) -> str:
-        """Wait until the run is claimed again, see that it resumed, and let it end."""
+        """Wait until the run is claimed again, then cancel its audit."""
         audit_id = self._audits[-1]
         resumed = self._wait(audit_id, lambda audit: audit["runs"][0]["attempt"] > 1)
         self._client.post(f"/v1/audits/{audit_id}/cancel")
@@ -89,7 +89,7 @@ class AuditedDataset:
         return f"resumed as attempt {resumed['runs'][0]['attempt']}"
 
     def delete(self) -> None:
-        """Delete everything that was made."""
+        """Delete the audits and the dataset."""
         for audit_id in self._audits:
             self._client.delete(f"/v1/audits/{audit_id}")
         self._client.delete(f"/v1/datasets/{self._dataset}")
@@ -100,7 +100,7 @@ class AuditedDataset:
         return str(audit["id"])
 
     def _wait_for_success(self, audit_id: str) -> dict[str, Any]:
-        audit = self._wait(audit_id, lambda found: found["status"] not in {"queued", "running"})
+        audit = self._wait(audit_id, lambda answer: answer["status"] not in {"queued", "running"})
         assert audit["status"] == "succeeded", audit["error"]
         return audit
 

@@ -1,4 +1,4 @@
-"""The compose file as a real parser understands it, and its services run by buildah as they are written."""
+"""The compose file, read by its own parser, and its services run by buildah as written."""
 
 import subprocess
 import time
@@ -16,7 +16,7 @@ POLL_SECONDS = 0.5
 
 
 def parse_services(profile: str, *, parser: tuple[str, ...] = ("docker-compose",)) -> dict[str, Any]:
-    """Return the services of a profile; RuntimeError with the parser's words where it refuses the file."""
+    """Return the services of a profile; RuntimeError with the parser's message if it refuses the file."""
     command = [*parser, "--env-file", ".env.example", "config"]
     environment = {"COMPOSE_PROFILES": profile, "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -30,7 +30,7 @@ def parse_services(profile: str, *, parser: tuple[str, ...] = ("docker-compose",
 
 @dataclass
 class Host:
-    """What the services stand on: folders for volumes, secrets and logs."""
+    """Folders of the services: volumes, secrets and logs."""
 
     folder: Path
     buildah: Buildah
@@ -40,7 +40,7 @@ class Host:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 
     def list_mounts(self, service: dict[str, Any]) -> list[str]:
-        """Return the service's volumes, temporary folders and secrets as buildah wants them."""
+        """Return buildah's options for the service's volumes, temporary folders and secrets."""
         pairs: list[tuple[Path, str]] = []
         for volume in service.get("volumes", []):
             name, _, target = volume.partition(":")
@@ -53,7 +53,7 @@ class Host:
         return [part for source, target in pairs for part in ("--volume", f"{source}:{target}:rw")]
 
     def make_volume(self, name: str, service: dict[str, Any]) -> Path:
-        """Return a volume's folder, made for the service's user as Docker does for a new volume."""
+        """Return a volume's folder; a new one belongs to the service's user, as in Docker."""
         path = self.folder / "volumes" / name
         if not path.exists():
             path.mkdir()
@@ -63,7 +63,7 @@ class Host:
 
 @dataclass
 class Service:
-    """One service of the compose file in a container of its image."""
+    """A service of the compose file in a container of its image."""
 
     name: str
     definition: dict[str, Any]
@@ -73,11 +73,11 @@ class Service:
 
     @property
     def log(self) -> Path:
-        """Return where its output goes."""
+        """Return the path of its log."""
         return self.host.folder / "logs" / f"{self.name}.log"
 
     def build_command(self, *arguments: str) -> list[str]:
-        """Return how buildah runs something in it, with its user, environment, volumes and secrets."""
+        """Return the buildah command for a program in it, with user, environment, volumes and secrets."""
         environment = self.definition.get("environment", {})
         flags = [part for name, value in environment.items() for part in ("--env", f"{name}={value}")]
         user = ["--user", self.definition["user"]] if "user" in self.definition else []
@@ -87,7 +87,7 @@ class Service:
         )
 
     def start(self) -> Self:
-        """Start it with its command as written."""
+        """Start the service with its command as written."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.build_command(*self.definition["command"]),
@@ -99,7 +99,7 @@ class Service:
         return self
 
     def run(self, *arguments: str) -> str:
-        """Run a command in it, as `docker compose exec` or `run` would; RuntimeError where it fails."""
+        """Run a command in it, like `docker compose exec` or `run`; RuntimeError if it fails."""
         done = subprocess.run(
             self.build_command(*arguments),
             env=self.host.buildah.build_environment(),
@@ -112,7 +112,7 @@ class Service:
         return done.stdout.strip()
 
     def wait_until_healthy(self) -> int:
-        """Run its health check as Docker would until it passes; return how many times that took."""
+        """Run the health check until it passes, like Docker; return the number of tries."""
         check = self.definition["healthcheck"]
         kind, *arguments = check["test"]
         words = ["sh", "-c", *arguments] if kind == "CMD-SHELL" else arguments
@@ -125,13 +125,13 @@ class Service:
                 if time.monotonic() > deadline:
                     raise
                 if self.process is not None and self.process.poll() is not None:
-                    raise RuntimeError(f"it ended:\n{self.log.read_text()[-2000:]}") from None
+                    raise RuntimeError(f"the service ended:\n{self.log.read_text()[-2000:]}") from None
                 time.sleep(POLL_SECONDS)
             else:
                 return tries
 
     def stop(self) -> float:
-        """Send SIGTERM to its first process and return the seconds until it ended."""
+        """Send SIGTERM to the first process and return the seconds until it ended."""
         assert self.process is not None
         started = time.monotonic()
         first = self._find_first_process()
@@ -141,19 +141,19 @@ class Service:
         return time.monotonic() - started
 
     def _find_first_process(self) -> psutil.Process | None:
-        """Return the process that Docker would know as the container's first."""
+        """Return the process that would be the container's first in Docker."""
         assert self.process is not None
-        found = psutil.Process(self.process.pid)
-        while "buildah" in found.name() or found.name() == "exe":
-            children = found.children()
+        process = psutil.Process(self.process.pid)
+        while "buildah" in process.name() or process.name() == "exe":
+            children = process.children()
             if not children:
                 return None
-            found = children[0]
-        return found
+            process = children[0]
+        return process
 
 
 def unescape(word: str) -> str:
-    """Return a word as the container gets it: the parser prints a dollar twice."""
+    """Return a word with single dollars: the parser doubles them."""
     return word.replace("$$", "$")
 
 

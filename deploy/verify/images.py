@@ -1,4 +1,4 @@
-"""Building the images with buildah: a base made by debootstrap, both targets of the Dockerfile."""
+"""Images built with buildah: a base from debootstrap, and both targets of the Dockerfile."""
 
 import json
 import os
@@ -13,7 +13,7 @@ BASE_PACKAGES = "ca-certificates,python3,python3-venv"
 BASE, API, WORKER, SERVERS = (
     f"localhost/limit-audit-{name}" for name in ("base", "api", "worker", "servers")
 )
-# As the official image of postgres:18 has it.
+# As in the official image postgres:18.
 PGDATA, SERVERS_ID = "/var/lib/postgresql/18/docker", "999"
 POSTGRES_HOME = "/usr/lib/postgresql/18"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -21,12 +21,12 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, kw_only=True)
 class Buildah:
-    """buildah with a store of its own, so that nothing else on the machine is touched."""
+    """buildah with a separate store, so that other images of the machine are not touched."""
 
     folder: Path
 
     def __call__(self, *arguments: str | Path, quiet: bool = True) -> str:
-        """Run a command of buildah and return what it says; RuntimeError with its last words otherwise."""
+        """Run a buildah command and return its output; RuntimeError with its last lines if it fails."""
         done = subprocess.run(
             self.build_command(*arguments),
             env=self.build_environment(),
@@ -47,15 +47,15 @@ class Buildah:
 
     @staticmethod
     def build_environment() -> dict[str, str]:
-        """Return the environment: no namespaces beyond a chroot, plain folders for layers."""
+        """Return the environment: isolation by chroot, plain folders for layers."""
         return {**os.environ, "BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
 
     def has(self, image: str) -> bool:
-        """Return whether an image was built before."""
+        """Return whether an image exists."""
         return any(image in name for found in json.loads(self("images", "--json")) for name in found["names"])
 
     def describe_size(self, image: str) -> str:
-        """Return an image's size for people."""
+        """Return an image's size with its unit."""
         return next(
             str(found["size"])
             for found in json.loads(self("images", "--json"))
@@ -64,7 +64,7 @@ class Buildah:
 
 
 def build_base(buildah: Buildah) -> None:
-    """Make the base image from Debian's archive: bookworm with python3.11."""
+    """Build the base image from Debian's archive: bookworm with python3.11."""
     system = buildah.folder / "debian"
     subprocess.run(
         ["debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", "bookworm", system],
@@ -82,12 +82,12 @@ def build_base(buildah: Buildah) -> None:
 
 
 def build_servers(buildah: Buildah) -> None:
-    """Make a stand-in for the images of PostgreSQL and Redis: the wheel's PostgreSQL 18, Debian's Redis."""
+    """Build a substitute for the PostgreSQL and Redis images: the wheel's PostgreSQL 18, Debian's Redis."""
     container = buildah("from", BASE)
     buildah("run", container, "--", "apt-get", "update", "-q")
     install = ("apt-get", "install", "-q", "-y", "--no-install-recommends", "redis-server")
     buildah("run", "--env", "DEBIAN_FRONTEND=noninteractive", container, "--", *install)
-    # Both official images have a user of this number; the compose file names Redis' by it.
+    # Both official images have a user with this uid; the compose file uses it for Redis.
     users = (
         f"usermod -u {SERVERS_ID} redis && groupmod -g {SERVERS_ID} redis"
         f" && useradd --non-unique --uid {SERVERS_ID} --gid {SERVERS_ID} --shell /bin/sh postgres"
@@ -109,13 +109,13 @@ def _find_postgres() -> Path:
 
 
 def _find_libraries() -> Path:
-    """Return the folder of the wheel's libraries, which its programs look for three folders above theirs."""
+    """Return the folder of the wheel's libraries; its programs expect it three folders above their own."""
     package = _find_postgres().parent
     return package.with_name(f"{package.name}.libs")
 
 
 def build_target(buildah: Buildah, target: str, image: str, *, volumes: list[str], pip: Path | None) -> None:
-    """Build a target of the Dockerfile, handing over how this host's pip reaches its index."""
+    """Build a target of the Dockerfile with this host's pip configuration."""
     secret = [] if pip is None else ["--secret", f"id=pip,src={pip}"]
     mounts = [part for volume in volumes for part in ("--volume", volume)]
     buildah(
@@ -125,9 +125,11 @@ def build_target(buildah: Buildah, target: str, image: str, *, volumes: list[str
 
 
 def write_pip_configuration(folder: Path) -> tuple[Path, list[str]]:
-    """Return this host's pip configuration as one file, and the local paths that it names as mounts."""
-    listed = subprocess.run(["pip", "config", "list"], capture_output=True, text=True, check=True).stdout
-    values = dict(line.split("=", 1) for line in listed.splitlines() if line.startswith(("global.", ":env:")))
+    """Write this host's pip configuration into one file; return it and mounts for the local paths in it."""
+    listing = subprocess.run(["pip", "config", "list"], capture_output=True, text=True, check=True).stdout
+    values = dict(
+        line.split("=", 1) for line in listing.splitlines() if line.startswith(("global.", ":env:"))
+    )
     settings = {name.rpartition(".")[2]: value.strip("'") for name, value in values.items()}
     settings.pop("constraint", None)  # the project brings its own
     path = folder / "pip.conf"
@@ -138,7 +140,7 @@ def write_pip_configuration(folder: Path) -> tuple[Path, list[str]]:
 
 
 def _choose_mount(path: Path) -> Path:
-    """Return the folder to mount: an index's whole tree, since its pages point beside themselves."""
+    """Return the folder to mount: for an index its parent, because its pages link to sibling folders."""
     if path.is_file():
         return path.parent
     return path.parent if path.name == "simple" else path

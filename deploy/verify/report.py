@@ -1,4 +1,4 @@
-"""One line a check: what was tried, how it ended, and at the end what could not be tried here."""
+"""Report of the checks: one line each, and at the end what cannot be checked here."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Report:
-    """Prints checks as they end and remembers how many failed."""
+    """Prints checks when they end and counts failures."""
 
     failed: int = 0
     passed: int = 0
@@ -16,12 +16,12 @@ class Report:
 
     @contextmanager
     def check(self, name: str) -> Iterator[list[str]]:
-        """Run a check: it passes unless it raises; what is appended to the list is printed beside it."""
+        """Run a check, which passes unless it raises; facts appended to the list are printed with it."""
         facts: list[str] = []
         started = time.monotonic()
         try:
             yield facts
-        except Exception as error:  # noqa: BLE001 - whatever went wrong is this check's answer
+        except Exception as error:  # noqa: BLE001 - any error is the result of the check
             self.failed += 1
             facts.append(f"{type(error).__name__}: {error}")
             self._print_line("FAILED", name, started, facts)
@@ -30,11 +30,11 @@ class Report:
             self._print_line("ok", name, started, facts)
 
     def skip(self, what: str) -> None:
-        """Note what this machine cannot show."""
+        """Add something that cannot be checked on this machine."""
         self.notes.append(what)
 
     def close(self) -> int:
-        """Print what could not be checked and the sum; return the exit code."""
+        """Print what was not checked and the totals; return the exit code."""
         for note in self.notes:
             print(f"{'not checked':12}{note}")
         print(f"{self.passed} passed, {self.failed} failed, {len(self.notes)} not checked here")

@@ -1,4 +1,4 @@
-"""Verdicts of people."""
+"""Reviews: verdicts of people."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""An audit of several runs: which variant a run belongs to, what it came to, and whether it was chosen."""
+"""Several runs per audit: the variant of a run, its result, and whether it was chosen."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns; in an audit of before, the last run is the one whose signals were scored."""
+    """Add the columns; in older audits, the last run is the one whose signals were scored."""
     op.add_column(
         "runs",
         sa.Column(
@@ -52,7 +52,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the columns away."""
+    """Drop the columns."""
     op.drop_column("run_epochs", "validation_true_accuracy")
     for name in ("is_chosen", "result", "variant"):
         op.drop_column("runs", name)

@@ -1,4 +1,4 @@
-"""What the labels of a sample's neighbours say about its own."""
+"""Neighbour disagreement: how often a sample's neighbours have another label."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Workspaces own datasets, audits and keys; browsers log in. Older rows go to the default workspace."""
+"""Workspaces of datasets, audits and keys; logins of browsers. Older rows go to the default workspace."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Answers to repeated requests, folders that are to go, and what had to be changed for a run."""
+"""Answers for idempotency keys, folders to delete, and remarks on changes to a run."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Who did what, and counts that only grow."""
+"""The activity log, and counters that only grow."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What else is wrong with an audit's data."""
+"""Issues of an audit's data other than wrong labels."""
 
 import sqlalchemy as sa
 from alembic import op

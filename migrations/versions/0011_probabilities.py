@@ -1,4 +1,4 @@
-"""Predicted probabilities of somebody's own model."""
+"""Predicted probabilities of an external model."""
 
 import sqlalchemy as sa
 from alembic import op

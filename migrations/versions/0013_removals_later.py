@@ -1,4 +1,4 @@
-"""When a folder or file that is to go may go."""
+"""The time after which a folder or file is deleted."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The queue of every run, and why no worker takes it."""
+"""The queue of every run, and the reason why no worker takes it."""
 
 import sqlalchemy as sa
 from alembic import op

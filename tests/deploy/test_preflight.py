@@ -79,8 +79,8 @@ def test_a_complete_host_is_ready_once_it_has_secrets(host: Host) -> None:
     ("toolkit", "runtimes", "word"),
     [
         (False, "{}", "missing  the NVIDIA container toolkit is not installed"),
-        (True, "{}", "missing  the NVIDIA container toolkit is installed, but Docker does not know it"),
-        (True, '{"nvidia":{}}', "ok       the NVIDIA container toolkit is installed and Docker knows it"),
+        (True, "{}", "missing  the NVIDIA container toolkit is installed, but not configured in Docker"),
+        (True, '{"nvidia":{}}', "ok       the NVIDIA container toolkit is installed and configured in Docker"),
     ],
 )
 def test_it_explains_what_keeps_containers_from_the_gpus(
@@ -107,7 +107,7 @@ def test_an_old_compose_and_passwords_that_differ_are_found(host: Host) -> None:
     code, said = host.look()
     assert code == 1
     assert "docker compose 2.3.0 is too old" in said
-    assert "database_url does not hold the password" in said
+    assert "database_url does not contain the password" in said
 
 
 def test_an_unknown_word_prints_how_it_is_used(host: Host) -> None:

@@ -71,7 +71,11 @@ def dataset(database: Database, storage: Storage) -> Dataset:
         ),
         ({"search": {"beta": [1, 2]}, "validation_fraction": 0}, "/validation_fraction", "must be above 0"),
         ({"device_memory_gb": 9999}, "/device_memory_gb", "here, found 9999"),
-        ({"rehearsal": {"noise": "pair", "mapping": {"ant": "dog"}}}, "/rehearsal/mapping", "not there"),
+        (
+            {"rehearsal": {"noise": "pair", "mapping": {"ant": "dog"}}},
+            "/rehearsal/mapping",
+            "unknown classes",
+        ),
         ({"method": "probabilities"}, "/method", "needs probabilities"),
     ],
 )
