@@ -80,7 +80,7 @@ def test_a_complete_host_is_ready_once_it_has_secrets(host: Host) -> None:
     [
         (False, "{}", "missing  the NVIDIA container toolkit is not installed"),
         (True, "{}", "missing  the NVIDIA container toolkit is installed, but not configured in Docker"),
-        (True, '{"nvidia":{}}', "ok       the NVIDIA container toolkit is installed and configured in Docker"),
+        (True, '{"nvidia":{}}', "ok       the NVIDIA container toolkit is installed and configured"),
     ],
 )
 def test_it_explains_what_keeps_containers_from_the_gpus(
