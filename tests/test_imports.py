@@ -34,7 +34,7 @@ FLOORS = {
     ),
     "models": (
         "catalogue", "configuration", "paper", "paper/objectives", "ranking", "networks", "kinds", "inputs",
-        "acceleration", "cross_fitting", "training", "label_errors", "data_issues",
+        "acceleration", "cross_fitting", "training", "label_errors", "data_issues", "error_model",
     ),
     "worker": (
         "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",

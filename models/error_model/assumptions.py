@@ -1,0 +1,81 @@
+"""What the model of label errors assumes, and every constant of it.
+
+The assumptions, all of them:
+
+1. **The probabilities are out of sample.** Whatever made a sample's class probabilities never saw its label,
+   neither directly nor through what it was trained on. Otherwise memorised errors look like right labels.
+2. **Labels go wrong by class.** A sample of true class k is labelled y with probability T_ky, whatever else
+   it looks like. The true class has the probabilities softmax(sum of a_m log p_m + b), where p_1 are the
+   given probabilities and p_2 the labels of the nearest neighbours. T, a and b are those under which the
+   given labels are likeliest, so no truth is needed: errors at random leave a share of disagreement that does
+   not vanish where the evidence is surest, and a network's own ignorance does.
+3. **A small part of people's errors is hidden** where samples are hard and cannot be told from a network's
+   ignorance: `hidden_share` of the disagreement that assumption 2 leaves over.
+4. **Neighbours are mostly of one class** (Zhu, Song, Liu 2021, "clusterability"), and a network is mostly
+   right where it is out of sample. These give two upper views of the count: labels of two nearest neighbours
+   that do not agree, and labels that do not agree with the network's best class. They rest on other
+   assumptions than 2, and the gap between them and 2 is what nobody can know without looking at samples.
+
+Where errors sit on hard samples alone and look like the class they are given, assumption 2 fails and no
+estimate without truth finds them. Then the upper views stand far above the estimate: "cannot tell".
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constants:
+    """Every constant of the model; "ablation" is bench/error_model/RESULTS.md."""
+
+    neighbours: int = 20
+    """Nearest samples whose labels are evidence. Ablation: 5 to 30 differ little."""
+    least_probability: float = 1e-4
+    """Floor of probabilities before their logarithm: one sample cannot outvote ten thousand others."""
+    scale_penalty: float = 0.02
+    """Weight of (log a)^2: keeps the scale of perfectly separable data finite. Ablation: 0 to 0.2."""
+    bias_penalty: float = 0.5
+    """Weight of b^2: the normal prior with variance 1."""
+    right_count: float = 1.0
+    """Labels that each class is taken to have kept, beside those seen (Dirichlet prior of T)."""
+    wrong_count: float = 1.0
+    """Labels that each class is taken to have lost, spread over all classes (the same prior)."""
+    fitted_elements: int = 1_000_000
+    """Samples times classes that the likelihood is maximised on; time, not statistics."""
+    fitted_max: int = 5_000
+    """Samples that it is maximised on, at most; time."""
+    rounds: int = 80
+    """Steps of the maximisation; 25 for a bootstrap sample, which begins at the solution."""
+    bootstrap_rounds: int = 25
+    bootstrap_samples: int = 12
+    """Samples drawn again; the standard error they give is good to a fifth."""
+    hidden_share: float = 0.15
+    """Of the disagreement left over: errors that look like a network's ignorance. Ablation: on human labels
+    0 counts 14 to 29 % too few; on planted errors 0.15 costs 1 to 4 %."""
+    ignorance: float = 0.3
+    """Largest estimate that clean data give, over the disagreement left over; what is not well above this is
+    shrunk (as James and Stein did). Ablation: 0 sees up to 3 % of errors in clean data."""
+    normal_95: float = 1.96
+    left_over_up: float = 0.6
+    """Of the disagreement left over, how far the interval reaches up."""
+    relative_error: float = 0.02
+    """Misfit that no bootstrap sees: half-width of the narrowest interval, over the count."""
+    gap_small: float = 0.05
+    """Share of samples below which the views may disagree as they like: one sample in twenty."""
+    gap_factor: float = 1.8
+    """Upper view over estimate from which on the views disagree. Planted errors reach 1.7 on usable evidence;
+    errors on hard samples alone begin at 1.9."""
+    least_information: float = 0.03
+    """Share of the labels' entropy that the evidence must explain."""
+    least_samples: int = 50
+    """Samples below which nothing is estimated."""
+    least_per_class: float = 5.0
+    """Samples a class, on average, below which nothing is estimated."""
+    relative_spread: float = 0.25
+    """Bootstrap standard error over the count from which on there are too few samples."""
+    spread_small: float = 0.02
+    """Standard error below which that does not matter, as a share of all samples."""
+    withheld_cap: float = 0.5
+    """No error probability lies above this where nothing may be claimed: "as likely right as wrong"."""
+
+
+CONSTANTS = Constants()
