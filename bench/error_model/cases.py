@@ -91,9 +91,7 @@ def _letter(folder: Path, _: int) -> Rows:
 
 def _blobs(classes: int, features: int, spread: float) -> Callable[[Path, int], Rows]:
     def make(_: Path, seed: int) -> Rows:
-        rows_ND, true_N = make_blobs(
-            4_000, features, centers=classes, cluster_std=spread, random_state=seed
-        )
+        rows_ND, true_N = make_blobs(4_000, features, centers=classes, cluster_std=spread, random_state=seed)
         return rows_ND, true_N
 
     return make
@@ -133,7 +131,9 @@ def _plant(noise: str, rows_ND: Floats, true_N: Labels, classes: int, seed: int)
     if kind == "uniform":
         return uniform(rate)(true_N, classes, seed)
     if kind == "pair":
-        return pair(rate, {label: (label + 1) % classes for label in range(0, classes, 2)})(true_N, classes, seed)
+        return pair(rate, {label: (label + 1) % classes for label in range(0, classes, 2)})(
+            true_N, classes, seed
+        )
     if kind == "both":
         partner = {label: label ^ 1 for label in range(classes) if label ^ 1 < classes}
         return pair(rate, partner)(true_N, classes, seed)

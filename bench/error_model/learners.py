@@ -25,7 +25,9 @@ def _learner(name: str, seed: int) -> LogisticRegression | RandomForestClassifie
     return MLPClassifier((64,), early_stopping=True, n_iter_no_change=5, max_iter=60, random_state=seed)
 
 
-def out_of_sample(name: str, rows_ND: Floats, given_N: npt.NDArray[np.int64], seed: int, classes: int) -> Floats:
+def out_of_sample(
+    name: str, rows_ND: Floats, given_N: npt.NDArray[np.int64], seed: int, classes: int
+) -> Floats:
     """Return class probabilities [N, K] of learners that never saw the sample's label."""
     probabilities_NK = np.full((len(given_N), classes), 1e-9)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)

@@ -40,8 +40,8 @@ class Estimate:
 
     claim: Claim
     views: Views
-    error_probability_N: Floats
-    """Probability in [0, 1] that each given label is wrong."""
+    ranking_probability_N: Floats
+    """Probability in [0, 1] that each given label is wrong, never capped: for ranking and for `check_plan`."""
     suggested_N: Index
     """The likeliest class other than the given one."""
     is_flagged_N: Mask
@@ -55,13 +55,19 @@ class Estimate:
         return not self.claim.reasons
 
     @property
+    def error_probability_N(self) -> Floats:  # noqa: N802 - the shape suffix
+        """Return the probabilities that may be shown; capped where nothing may be claimed."""
+        cap = CONSTANTS.withheld_cap if self.claim.reasons else 1.0
+        return np.minimum(self.ranking_probability_N, cap)
+
+    @property
     def reasons(self) -> list[str]:
         """Return why not, as sentences."""
         return [explain(reason, self.views) for reason in self.claim.reasons]
 
     @property
     def error_count(self) -> float:
-        """Return the expected number of wrong labels, the sum of the uncapped probabilities."""
+        """Return the expected number of wrong labels, the sum of `ranking_probability_N`."""
         return self.claim.centre * self.views.sample_count
 
     @property
@@ -197,25 +203,25 @@ def _find_consensus(evidence: Evidence, fitted_F: Index) -> float | None:
 def _apply(fitted: _Fitted, views: Views, claim: Claim) -> Estimate:
     """Return the estimate of all samples, those of the fit and the others."""
     labels_N = fitted.evidence.labels_N
-    shown_N = _find_probabilities(fitted, claim)
+    probability_N = _find_probabilities(fitted, claim)
     suggested_N = np.empty(len(labels_N), dtype=np.int64)
     joint_KK = np.zeros((fitted.evidence.class_count,) * 2)
     for block, believed in fitted.believe_blocks():
         other_BK = _share_others(believed, labels_N[block])
         suggested_N[block] = other_BK.argmax(1)
-        joint_KK += _count_joint(other_BK, shown_N[block], labels_N[block])
+        joint_KK += _count_joint(other_BK, probability_N[block], labels_N[block])
     return Estimate(
         claim=claim,
         views=views,
-        error_probability_N=shown_N,
+        ranking_probability_N=probability_N,
         suggested_N=suggested_N,
-        is_flagged_N=choose_cut(shown_N),
+        is_flagged_N=choose_cut(probability_N),
         joint_KK=joint_KK,
     )
 
 
 def _find_probabilities(fitted: _Fitted, claim: Claim) -> Floats:
-    """Return the error probabilities: by class-dependent noise, and the hidden share where labels disagree."""
+    """Return the error probabilities: class-dependent noise, and hidden errors where labels disagree."""
     labels_N = fitted.evidence.labels_N
     noise_N, hidden_N = np.empty(len(labels_N)), np.empty(len(labels_N))
     for block, believed in fitted.believe_blocks():
@@ -223,8 +229,8 @@ def _find_probabilities(fitted: _Fitted, claim: Claim) -> Floats:
         noise_N[block] = error_probability(believed, labels_B)
         own_B = believed.prior_NK[np.arange(len(labels_B)), labels_B]
         hidden_N[block] = (1 - noise_N[block]) * (1 - own_B)
-    shown_N = claim.belief * noise_N + claim.hidden_share * hidden_N / max(float(hidden_N.mean()), TINY)
-    return shown_N.clip(0, fitted.constants.withheld_cap if claim.reasons else 1)
+    probability_N = claim.belief * noise_N + claim.hidden_share * hidden_N / max(float(hidden_N.mean()), TINY)
+    return probability_N.clip(0, 1)
 
 
 def _share_others(believed: Believed, labels_B: npt.NDArray[np.integer]) -> Floats:

@@ -1,8 +1,8 @@
 """The likelihood of the given labels under class-dependent label noise, and its maximum.
 
 P(label y | sample) = sum over k of eta_k T_ky. eta = softmax(sum of a_m log p_m + b) are the true class's
-probabilities from M sources of evidence, T is the transition matrix. This is the forward correction of Patrini
-and others (2017) with a scale per source that is fitted too. Fitted together, scale and noise are told
+probabilities from M sources of evidence, T is the transition matrix. This is the forward correction of
+Patrini and others (2017) with a scale per source that is fitted too. Fitted together, scale and noise are told
 apart: at sure samples a network's own disagreement goes to 0, and that of noisy labels to the noise rate.
 With the scale held fixed it is the mixture of Dawid and Skene (1979), whose answer is set by that scale.
 Shape suffixes: N samples, K classes, M sources.
@@ -20,10 +20,10 @@ from scipy.special import softmax
 from models.error_model.assumptions import CONSTANTS, Constants
 
 Floats = npt.NDArray[np.float64]
-START_SCALES = (1.5, 0.5)
-"""Of the first source and of every other."""
-START_NOISE = (0.02, 0.3)
-"""Noise rates that the maximisation begins with; the likelier end is kept."""
+STARTS = ((0.02, 1.5, 0.5), (0.3, 0.5, 1.5))
+"""Noise rate, scale of the first source and of the others that the maximisation begins with.
+
+The likelier end is kept. The scales matter where one source is much better; the noise rate never did."""
 SCALE_BOUNDS, BIAS_BOUNDS, LOGIT_BOUNDS = (1e-3, 60.0), (-4.0, 4.0), (-14.0, 3.0)
 
 
@@ -83,7 +83,7 @@ def fit_forward(
 
     """
     problem = _pose(logs_MNK, labels_N, np.ones(len(labels_N)), constants)
-    starts = [_start(problem, noise) for noise in START_NOISE]
+    starts = [_start(problem, *start) for start in STARTS]
     ends = [_minimise(problem, start, constants.rounds) for start in starts]
     return _model(problem, min(ends, key=lambda end: float(end.fun)).x)
 
@@ -136,12 +136,12 @@ def _pose(
     )
 
 
-def _start(problem: _Problem, noise: float) -> Floats:
+def _start(problem: _Problem, noise: float, first: float, others: float) -> Floats:
     source_count, _, class_count = problem.logs_MNK.shape
     logit_KK = np.full((class_count, class_count), np.log(noise / max(class_count - 1, 1)))
     np.fill_diagonal(logit_KK, np.log(1 - noise))
-    scale_M = np.full(source_count, START_SCALES[1])
-    scale_M[0] = START_SCALES[0]
+    scale_M = np.full(source_count, others)
+    scale_M[0] = first
     return np.concatenate([scale_M, np.zeros(class_count), logit_KK.ravel()])
 
 
