@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from bench.peers import data as pictures
-from bench.peers.tasks import class_dependent, pair, uniform
+from bench.peers.tasks import CONFUSED_WITH, class_dependent, pair, uniform
 from models.paper import label_noise
 
 Floats = npt.NDArray[np.float64]
@@ -138,7 +138,11 @@ def _plant(noise: str, rows_ND: Floats, true_N: Labels, classes: int, seed: int)
         partner = {label: label ^ 1 for label in range(classes) if label ^ 1 < classes}
         return pair(rate, partner)(true_N, classes, seed)
     if kind == "classes":
-        return class_dependent(true_N, classes, seed) if classes > 3 else _uneven(true_N, classes, seed)
+        return (
+            class_dependent(true_N, classes, seed)
+            if classes > CONFUSED_WITH
+            else _uneven(true_N, classes, seed)
+        )
     return _hard(rate, rows_ND, true_N, seed)
 
 

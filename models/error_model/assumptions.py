@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Constants:
-    """Every constant of the model; "ablation" is bench/error_model/RESULTS.md."""
+    """Every constant of the model; "ablation" is bench/error_model/results."""
 
     neighbours: int = 20
     """Nearest samples whose labels are evidence. Ablation: 5 to 30 differ little."""

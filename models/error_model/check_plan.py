@@ -20,7 +20,7 @@ Index = npt.NDArray[np.int64]
 Verdicts = Mapping[int, bool | None]
 """By position: whether the label is wrong; None where a person could not tell."""
 STRATA = 6
-"""Ablation: 6 or 10 differ by 2 % of the width (bench/error_model/AUDITS.md)."""
+"""Ablation: 6 or 10 differ by 2 % of the width (bench/error_model/results/audits.md)."""
 SAMPLES_PER_STRATUM = 10
 """At least, else there are fewer strata."""
 EVEN_SHARE = 1.0
@@ -43,9 +43,8 @@ class CheckPlan:
     place_N: Index
     """The place of each sample in its stratum's order, from 0 on; random."""
 
-    @property
-    def size_S(self) -> Index:
-        """Return the number of samples of each stratum."""
+    def count_samples(self) -> Index:
+        """Return the number of samples of each stratum [S]."""
         return np.bincount(self.stratum_N).astype(np.int64)
 
 
@@ -80,14 +79,13 @@ def draw_checks(plan: CheckPlan, verdicts: Verdicts, count: int = NUMBER_OF_CHEC
 
     """
     count = min(count, len(plan.stratum_N))
-    first_S = _allocate(
-        plan.size_S.astype(np.float64), (count + 1) // 2, np.minimum(LEAST_CHECKED, plan.size_S), plan.size_S
-    )
+    size_S = plan.count_samples()
+    first_S = _allocate(size_S, (count + 1) // 2, np.minimum(LEAST_CHECKED, size_S), size_S)
     first_C = _take(plan, np.zeros_like(first_S), first_S)
     if any(position not in verdicts for position in first_C.tolist()):
         return first_C
     deviation_S = np.sqrt(error_variances(plan, {place: verdicts[place] for place in first_C.tolist()}))
-    all_S = _allocate(plan.size_S * deviation_S, max(count, int(first_S.sum())), first_S, plan.size_S)
+    all_S = _allocate(size_S * deviation_S, max(count, int(first_S.sum())), first_S, size_S)
     return np.concatenate([first_C, _take(plan, first_S, all_S)])
 
 
@@ -101,10 +99,11 @@ def error_variances(plan: CheckPlan, checked: Verdicts) -> Floats:
 def tally_strata(plan: CheckPlan, checked: Verdicts) -> tuple[Floats, Floats]:
     """Return the errors and the decided verdicts of each stratum [S]; a None decides nothing."""
     decided = [(position, is_error) for position, is_error in checked.items() if is_error is not None]
-    strata = plan.stratum_N[[position for position, _ in decided]]
+    strata = plan.stratum_N[np.array([position for position, _ in decided], dtype=np.int64)]
     errors = np.array([is_error for _, is_error in decided], dtype=np.float64)
-    length = len(plan.size_S)
-    return np.bincount(strata, errors, length), np.bincount(strata, minlength=length).astype(np.float64)
+    length = len(plan.count_samples())
+    decided_S: Floats = np.bincount(strata, minlength=length).astype(np.float64)
+    return np.bincount(strata, errors, length).astype(np.float64), decided_S
 
 
 def _shuffle(stratum_N: Index, seed: int) -> Index:
@@ -118,16 +117,17 @@ def _shuffle(stratum_N: Index, seed: int) -> Index:
 
 
 def _take(plan: CheckPlan, from_S: Index, to_S: Index) -> Index:
-    """Return the positions whose places lie in the range of their stratum, in random order of strata."""
+    """Return the positions whose places lie in the range of their stratum."""
     is_taken_N = (plan.place_N >= from_S[plan.stratum_N]) & (plan.place_N < to_S[plan.stratum_N])
-    taken = np.flatnonzero(is_taken_N)
-    return taken[np.argsort(plan.place_N[taken], kind="stable")]
+    taken: Index = np.flatnonzero(is_taken_N)
+    in_order: Index = taken[np.argsort(plan.place_N[taken], kind="stable")]
+    return in_order
 
 
-def _allocate(weight_S: Floats, count: int, least_S: Index, most_S: Index) -> Index:
+def _allocate(weight_S: npt.NDArray[Any], count: int, least_S: Index, most_S: Index) -> Index:
     """Return whole numbers of checks by weight that sum to `count`, within bounds that may force more."""
     share_S = weight_S / max(weight_S.sum(), np.finfo(np.float64).tiny) * count
-    given_S = np.clip(np.floor(share_S), least_S, most_S).astype(np.int64)
+    given_S: Index = np.clip(np.floor(share_S), least_S, most_S).astype(np.int64)
     while given_S.sum() != np.clip(count, least_S.sum(), most_S.sum()):
         step = 1 if given_S.sum() < count else -1
         is_free_S = given_S < most_S if step > 0 else given_S > least_S

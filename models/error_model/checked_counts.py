@@ -62,7 +62,7 @@ def count_errors(plan: CheckPlan, drawn: Sequence[int], verdicts: Verdicts) -> S
     known = {
         place: wrong for place, wrong in verdicts.items() if wrong is not None and place not in set(drawn)
     }
-    left_S = plan.size_S - tally_strata(plan, known)[1]
+    left_S = plan.count_samples() - tally_strata(plan, known)[1]
     rest = _estimate_rest(plan, checked, left_S)
     total, left = len(plan.stratum_N), float(left_S.sum())
     known_errors = float(sum(bool(wrong) for wrong in known.values()))
@@ -124,8 +124,8 @@ def judge_suggestions(
 def find_weights(plan: CheckPlan, drawn: Sequence[int], decided: Mapping[int, Any]) -> Floats:
     """Return for how many samples each decided check speaks [N]: its stratum's size over its checks."""
     positions = [position for position in drawn if position in decided]
-    count_S = np.bincount(plan.stratum_N[positions], minlength=len(plan.size_S))
-    weight_S = plan.size_S / np.maximum(count_S, 1)
+    count_S = np.bincount(plan.stratum_N[positions], minlength=len(plan.count_samples()))
+    weight_S = plan.count_samples() / np.maximum(count_S, 1)
     weight_N: Floats = weight_S[plan.stratum_N]
     return weight_N
 

@@ -41,7 +41,7 @@ class Estimate:
     claim: Claim
     views: Views
     ranking_probability_N: Floats
-    """Probability in [0, 1] that each given label is wrong, never capped: for ranking and for `check_plan`."""
+    """Probability in [0, 1] that each label is wrong, never capped: for the ranking and `check_plan`."""
     suggested_N: Index
     """The likeliest class other than the given one."""
     is_flagged_N: Mask
@@ -67,7 +67,7 @@ class Estimate:
 
     @property
     def error_count(self) -> float:
-        """Return the expected number of wrong labels, the sum of `ranking_probability_N`."""
+        """Return the expected number of wrong labels."""
         return self.claim.centre * self.views.sample_count
 
     @property

@@ -2,7 +2,7 @@
 
 P(label y | sample) = sum over k of eta_k T_ky. eta = softmax(sum of a_m log p_m + b) are the true class's
 probabilities from M sources of evidence, T is the transition matrix. This is the forward correction of
-Patrini and others (2017) with a scale per source that is fitted too. Fitted together, scale and noise are told
+Patrini and others (2017) with a scale per source that is fitted too. Together scale and noise are told
 apart: at sure samples a network's own disagreement goes to 0, and that of noisy labels to the noise rate.
 With the scale held fixed it is the mixture of Dawid and Skene (1979), whose answer is set by that scale.
 Shape suffixes: N samples, K classes, M sources.

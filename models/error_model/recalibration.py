@@ -24,11 +24,11 @@ SLOPE_BOUNDS, SHIFT_BOUNDS = (0.0, 10.0), (-15.0, 15.0)
 def recalibrate(
     error_probability_N: Floats, plan: CheckPlan, drawn: Sequence[int], decided: Mapping[int, bool]
 ) -> Floats:
-    """Return the probabilities with log-odds moved by a slope and a shift, as the checks have it (Platt 1999).
+    """Return the probabilities, log-odds moved by a slope and a shift that the checks set (Platt 1999).
 
     Each check weighs as many samples as it speaks for. A slope of 0 is possible: probabilities that tell
     nothing become the error rate. Isotonic regression has more freedom than some hundred verdicts carry:
-    it was worse on average and much worse at worst (bench/error_model/AUDITS.md).
+    it was worse on average and much worse at worst (bench/error_model/results/audits.md).
 
     Args:
         error_probability_N: the probabilities that the plan was made from.

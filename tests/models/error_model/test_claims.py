@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import pytest
+
+from models.error_model.claims import Reason, Views, explain, make_claim
+
+SOUND = Views(
+    forward=0.2,
+    forward_of_sources=(0.21, 0.19),
+    standard_error=0.01,
+    disagreement=0.25,
+    consensus=0.23,
+    information=0.6,
+    sample_count=1_000,
+    class_count=10,
+)
+
+
+def test_the_lower_one_of_the_upper_views_bounds_what_is_left_over() -> None:
+    assert SOUND.upper == 0.23
+    assert SOUND.left_over == pytest.approx(0.03)
+    assert replace(SOUND, consensus=None).upper == 0.25
+    assert replace(SOUND, disagreement=0.1).left_over == 0
+
+
+def test_sound_views_are_claimed_about_as_they_are() -> None:
+    claim = make_claim(SOUND)
+    assert claim.reasons == ()
+    assert claim.centre == pytest.approx(0.2 + 0.15 * 0.03, rel=0.01)
+    assert claim.low < 0.19
+    assert claim.high > 0.22
+    assert claim.high - claim.low < 0.1
+
+
+def test_little_beside_much_left_over_is_shrunk_towards_nothing() -> None:
+    claim = make_claim(replace(SOUND, forward=0.005, disagreement=0.05, consensus=0.05, standard_error=0.002))
+    assert claim.centre < 0.002
+    assert claim.low == 0
+    assert claim.high > 0.05
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"information": 0.01}, Reason.KNOWS_TOO_LITTLE),
+        ({"disagreement": 0.5, "consensus": 0.45}, Reason.VIEWS_DISAGREE),
+        ({"standard_error": 0.08}, Reason.TOO_FEW_SAMPLES),
+        ({"sample_count": 40, "class_count": 2}, Reason.TOO_FEW_SAMPLES),
+        ({"sample_count": 400, "class_count": 100}, Reason.TOO_FEW_SAMPLES),
+    ],
+)
+def test_what_may_not_be_claimed_has_its_reason(changes, reason: Reason) -> None:
+    views = replace(SOUND, **changes)
+    claim = make_claim(views)
+    assert claim.reasons == (reason,)
+    assert claim.low <= claim.centre / 2
+    assert len(explain(reason, views)) > 40
+
+
+def test_views_may_disagree_about_very_little() -> None:
+    assert make_claim(replace(SOUND, forward=0.01, disagreement=0.05, consensus=0.05)).reasons == ()

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from scipy.optimize import approx_fprime
+from scipy.special import softmax
+
+from models.error_model import forward_model
+from models.error_model.assumptions import CONSTANTS
+from models.error_model.forward_model import believe, error_probability, fit_forward, take_logs
+
+CLASSES = 3
+
+
+def drawn(count: int, transition_KK: list[list[float]], seed: int, sharpness: float = 4.0):
+    """Return probabilities of the true classes, labels by transitions, and the true classes."""
+    random = np.random.default_rng(seed)
+    probabilities_NK = softmax(sharpness * random.normal(size=(count, CLASSES)), axis=1)
+    true_N = (probabilities_NK.cumsum(1) < random.random((count, 1))).sum(1).clip(0, CLASSES - 1)
+    rows_NK = np.array(transition_KK)[true_N]
+    labels_N = (rows_NK.cumsum(1) < random.random((count, 1))).sum(1).clip(0, CLASSES - 1)
+    return probabilities_NK, labels_N, true_N
+
+
+UNEVEN = [[0.7, 0.3, 0.0], [0.0, 1.0, 0.0], [0.1, 0.1, 0.8]]
+
+
+def test_transitions_and_scale_are_found_again() -> None:
+    probabilities_NK, labels_N, true_N = drawn(6_000, UNEVEN, 0)
+    logs_MNK = take_logs([probabilities_NK])
+    model = fit_forward(logs_MNK, labels_N)
+    assert model.transition_KK == pytest.approx(np.array(UNEVEN), abs=0.05)
+    assert model.scale_M[0] == pytest.approx(1.0, abs=0.15)
+    wrong_N = error_probability(believe(model, logs_MNK, labels_N), labels_N)
+    assert wrong_N.mean() == pytest.approx((labels_N != true_N).mean(), abs=0.02)
+
+
+def test_too_flat_probabilities_are_sharpened_without_any_truth() -> None:
+    probabilities_NK, labels_N, true_N = drawn(6_000, UNEVEN, 1)
+    flat_NK = probabilities_NK**0.25 / (probabilities_NK**0.25).sum(1, keepdims=True)
+    logs_MNK = take_logs([flat_NK])
+    model = fit_forward(logs_MNK, labels_N)
+    assert model.scale_M[0] == pytest.approx(4.0, rel=0.15)
+    wrong_N = error_probability(believe(model, logs_MNK, labels_N), labels_N)
+    assert wrong_N.mean() == pytest.approx((labels_N != true_N).mean(), abs=0.02)
+
+
+def test_the_gradient_is_that_of_the_loss() -> None:
+    probabilities_NK, labels_N, _ = drawn(40, UNEVEN, 2)
+    logs_MNK = take_logs([probabilities_NK, np.roll(probabilities_NK, 1, axis=0)])
+    weight_N = np.random.default_rng(0).integers(0, 3, 40).astype(float)
+    problem = forward_model._pose(logs_MNK, labels_N, weight_N, CONSTANTS)
+    point = np.random.default_rng(1).uniform(0.2, 1.2, 2 + CLASSES + CLASSES**2)
+    _, gradient = forward_model._loss(point, problem)
+    numeric = approx_fprime(point, lambda vector: forward_model._loss(vector, problem)[0], 1e-6)
+    assert gradient == pytest.approx(numeric, abs=1e-3)
+
+
+def test_the_posterior_is_bayes_rule() -> None:
+    model = forward_model.ForwardModel(
+        scale_M=np.array([1.0]),
+        bias_K=np.zeros(2),
+        transition_KK=np.array([[0.9, 0.1], [0.4, 0.6]]),
+        log_likelihood=0.0,
+    )
+    logs_MNK = take_logs([np.array([[0.25, 0.75]])])
+    believed = believe(model, logs_MNK, np.array([0]))
+    # 0.25 * 0.9 against 0.75 * 0.4
+    assert believed.posterior_NK[0] == pytest.approx([0.225 / 0.525, 0.3 / 0.525])
+    assert error_probability(believed, np.array([0]))[0] == pytest.approx(0.3 / 0.525)

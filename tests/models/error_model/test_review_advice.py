@@ -1,0 +1,43 @@
+import pytest
+
+from models.error_model.review_advice import Advice, ReviewState, advise, expect_next
+
+
+def state(upcoming: float | None, errors: int, decided: int, *, sound: bool = True) -> ReviewState:
+    return ReviewState(
+        upcoming=upcoming, is_upcoming_sound=sound, recent_errors=errors, recent_decided=decided
+    )
+
+
+def test_twenty_of_twenty_errors_with_low_probabilities_go_on() -> None:
+    assert advise(state(0.02, 20, 20)) is Advice.GO_ON
+    assert advise(state(0.02, 20, 20, sound=False)) is Advice.GO_ON
+
+
+def test_four_reviewed_and_none_to_expect_stops() -> None:
+    assert advise(state(0.0, 0, 4)) is Advice.STOP
+
+
+def test_four_reviewed_and_nothing_to_trust_asks_for_random_checks() -> None:
+    assert advise(state(0.0, 0, 4, sound=False)) is Advice.CHECK
+    assert advise(state(0.9, 0, 0, sound=False)) is Advice.CHECK
+
+
+def test_the_end_of_the_ranking_stops() -> None:
+    assert advise(state(None, 20, 20)) is Advice.STOP
+    assert expect_next(state(None, 20, 20)) is None
+
+
+@pytest.mark.parametrize(
+    ("upcoming", "errors", "decided", "share"),
+    [(0.5, 0, 0, 0.5), (0.5, 0, 10, 0.25), (0.1, 30, 40, 31 / 50)],
+)
+def test_the_latest_verdicts_outweigh_the_probabilities(
+    upcoming: float, errors: int, decided: int, share: float
+) -> None:
+    assert expect_next(state(upcoming, errors, decided)) == pytest.approx(share)
+
+
+def test_few_errors_ahead_are_nearly_done_and_hardly_any_stop() -> None:
+    assert advise(state(0.15, 8, 40)) is Advice.NEARLY_DONE
+    assert advise(state(0.05, 2, 40)) is Advice.STOP
