@@ -50,7 +50,7 @@ class Believed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Problem:
+class Problem:
     """What the likelihood is a function of, apart from its parameters."""
 
     logs_MNK: Floats
@@ -61,6 +61,7 @@ class _Problem:
 
     @property
     def class_count(self) -> int:
+        """Return K."""
         return int(self.logs_MNK.shape[2])
 
 
@@ -82,7 +83,7 @@ def fit_forward(
         constants: of the model.
 
     """
-    problem = _pose(logs_MNK, labels_N, np.ones(len(labels_N)), constants)
+    problem = pose_problem(logs_MNK, labels_N, np.ones(len(labels_N)), constants)
     starts = [_start(problem, *start) for start in STARTS]
     ends = [_minimise(problem, start, constants.rounds) for start in starts]
     return _model(problem, min(ends, key=lambda end: float(end.fun)).x)
@@ -102,7 +103,7 @@ def bootstrap_rates(
     rates = []
     for _ in range(constants.bootstrap_samples):
         weight_N = np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64)
-        problem = _pose(logs_MNK, labels_N, weight_N, constants)
+        problem = pose_problem(logs_MNK, labels_N, weight_N, constants)
         end = _minimise(problem, _vector(model), constants.bootstrap_rounds)
         error_N = error_probability(believe(_model(problem, end.x), logs_MNK, labels_N), labels_N)
         rates.append(float((weight_N * error_N).sum() / count))
@@ -122,12 +123,13 @@ def error_probability(believed: Believed, labels_N: npt.NDArray[np.integer[Any]]
     return wrong_N.clip(0, 1)
 
 
-def _pose(
+def pose_problem(
     logs_MNK: Floats, labels_N: npt.NDArray[np.integer[Any]], weight_N: Floats, constants: Constants
-) -> _Problem:
+) -> Problem:
+    """Return the problem of labels and weights of samples."""
     is_label_NK = np.zeros(logs_MNK.shape[1:])
     is_label_NK[np.arange(len(labels_N)), labels_N] = 1
-    return _Problem(
+    return Problem(
         logs_MNK=logs_MNK,
         labels_N=labels_N.astype(np.int64),
         is_label_NK=is_label_NK,
@@ -136,7 +138,7 @@ def _pose(
     )
 
 
-def _start(problem: _Problem, noise: float, first: float, others: float) -> Floats:
+def _start(problem: Problem, noise: float, first: float, others: float) -> Floats:
     source_count, _, class_count = problem.logs_MNK.shape
     logit_KK = np.full((class_count, class_count), np.log(noise / max(class_count - 1, 1)))
     np.fill_diagonal(logit_KK, np.log(1 - noise))
@@ -150,15 +152,21 @@ def _vector(model: ForwardModel) -> Floats:
     return np.concatenate([model.scale_M, model.bias_K, logit_KK.ravel()])
 
 
-def _minimise(problem: _Problem, start: Floats, rounds: int) -> Any:  # noqa: ANN401 - scipy has no types
+def _minimise(problem: Problem, start: Floats, rounds: int) -> Any:  # noqa: ANN401 - scipy has no types
     source_count, class_count = len(problem.logs_MNK), problem.class_count
     bounds = [SCALE_BOUNDS] * source_count + [BIAS_BOUNDS] * class_count + [LOGIT_BOUNDS] * class_count**2
     return minimize(
-        _loss, start, args=(problem,), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": rounds}
+        penalised_loss,
+        start,
+        args=(problem,),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": rounds},
     )
 
 
-def _split(vector: Floats, problem: _Problem) -> tuple[Floats, Floats, Floats]:
+def _split(vector: Floats, problem: Problem) -> tuple[Floats, Floats, Floats]:
     source_count, class_count = len(problem.logs_MNK), problem.class_count
     scale_M, bias_K, logits = np.split(vector, [source_count, source_count + class_count])
     transition_KK: Floats = softmax(logits.reshape(class_count, class_count), axis=1)
@@ -170,8 +178,11 @@ def _prior(scale_M: Floats, bias_K: Floats, logs_MNK: Floats) -> Floats:
     return prior_NK
 
 
-def _loss(vector: Floats, problem: _Problem) -> tuple[float, Floats]:
-    """Return the penalised negative log likelihood, summed over the samples, and its gradient."""
+def penalised_loss(vector: Floats, problem: Problem) -> tuple[float, Floats]:
+    """Return the negative log likelihood with penalties, summed over the samples, and its gradient.
+
+    The vector holds the scales, the biases and the logits of the transitions, row by row.
+    """
     scale_M, bias_K, transition_KK = _split(vector, problem)
     prior_NK = _prior(scale_M, bias_K, problem.logs_MNK)
     joint_NK = prior_NK * transition_KK[:, problem.labels_N].T
@@ -210,7 +221,7 @@ def _penalty(
     )
 
 
-def _model(problem: _Problem, vector: Floats) -> ForwardModel:
+def _model(problem: Problem, vector: Floats) -> ForwardModel:
     scale_M, bias_K, transition_KK = _split(vector, problem)
     model = ForwardModel(
         scale_M=scale_M, bias_K=bias_K, transition_KK=transition_KK, log_likelihood=float("nan")

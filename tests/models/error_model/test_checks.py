@@ -1,20 +1,25 @@
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from models.error_model.check_plan import draw_checks, make_plan
+from models.error_model.check_plan import CheckPlan, draw_checks, make_plan
 from models.error_model.checked_counts import count_errors, jeffreys, judge_suggestions, share_of
 from models.error_model.recalibration import recalibrate
 
+Array = npt.NDArray[Any]
 
-def world(count: int = 2_000, rate: float = 0.2, seed: int = 0):
+
+def world(count: int = 2_000, rate: float = 0.2, seed: int = 0) -> tuple[Array, Array]:
     random = np.random.default_rng(seed)
     is_error_N = random.random(count) < rate
     odds_N = 2.5 * random.normal(size=count) + 6 * is_error_N - 4
     return 1 / (1 + np.exp(-odds_N)), is_error_N
 
 
-def checked(plan, is_error_N, count: int = 100):
-    decided: dict[int, bool | None] = {}
+def checked(plan: CheckPlan, is_error_N: Array, count: int = 100) -> tuple[list[int], dict[int, bool]]:
+    decided: dict[int, bool] = {}
     for _ in range(2):
         drawn = draw_checks(plan, decided, count).tolist()
         decided = {position: bool(is_error_N[position]) for position in drawn}

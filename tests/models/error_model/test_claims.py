@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_little_beside_much_left_over_is_shrunk_towards_nothing() -> None:
         ({"sample_count": 400, "class_count": 100}, Reason.TOO_FEW_SAMPLES),
     ],
 )
-def test_what_may_not_be_claimed_has_its_reason(changes, reason: Reason) -> None:
+def test_what_may_not_be_claimed_has_its_reason(changes: dict[str, Any], reason: Reason) -> None:
     views = replace(SOUND, **changes)
     claim = make_claim(views)
     assert claim.reasons == (reason,)

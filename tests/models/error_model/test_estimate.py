@@ -1,14 +1,19 @@
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from sklearn.datasets import make_blobs
 
-from models.error_model.estimate import choose_cut, fit
+from models.error_model.estimate import Estimate, choose_cut, fit
 from models.error_model.evidence import Evidence, count_votes, find_neighbours
+
+Array = npt.NDArray[Any]
 
 CLASSES = 4
 
 
-def blobs(count: int, spread: float, seed: int = 0):
+def blobs(count: int, spread: float, seed: int = 0) -> tuple[Array, Array, Array]:
     """Return features, true classes and the classes' probabilities under the model that made them."""
     rows_ND, true_N, centres_KD = make_blobs(
         count, 6, centers=CLASSES, cluster_std=spread, random_state=seed, return_centers=True
@@ -18,13 +23,15 @@ def blobs(count: int, spread: float, seed: int = 0):
     return rows_ND, true_N, probabilities_NK / probabilities_NK.sum(1, keepdims=True)
 
 
-def with_noise(true_N, rate: float, seed: int = 0):
+def with_noise(true_N: Array, rate: float, seed: int = 0) -> Array:
     random = np.random.default_rng(seed)
     moved_N = (true_N + random.integers(1, CLASSES, len(true_N))) % CLASSES
     return np.where(random.random(len(true_N)) < rate, moved_N, true_N)
 
 
-def estimated(true_N, labels_N, rows_ND, probabilities_NK):
+def estimated(
+    true_N: Array, labels_N: Array, rows_ND: Array, probabilities_NK: Array
+) -> tuple[Estimate, Array]:
     evidence = Evidence(
         labels_N=labels_N, probabilities_NK=probabilities_NK, neighbours_Nk=find_neighbours(rows_ND)
     )
@@ -71,7 +78,7 @@ def test_errors_that_go_one_way_are_in_the_joint_and_the_transitions() -> None:
 
 
 def test_networks_that_know_nothing_cannot_tell() -> None:
-    rows_ND, true_N, _ = blobs(600, 3.0)
+    _, true_N, _ = blobs(600, 3.0)
     labels_N = with_noise(true_N, 0.3)
     random = np.random.default_rng(3)
     unknowing_NK = random.dirichlet(np.ones(CLASSES), 600)
@@ -117,7 +124,7 @@ def test_the_same_evidence_gives_the_same_estimate() -> None:
 
 
 def test_more_samples_than_are_fitted_are_all_estimated() -> None:
-    rows_ND, true_N, probabilities_NK = blobs(6_000, 3.0)
+    _, true_N, probabilities_NK = blobs(6_000, 3.0)
     labels_N = with_noise(true_N, 0.2)
     estimate = fit(Evidence(labels_N=labels_N, probabilities_NK=probabilities_NK))
     assert len(estimate.error_probability_N) == 6_000
@@ -177,7 +184,7 @@ def test_votes_are_shares_and_every_label_of_a_neighbour_counts() -> None:
         ({"neighbours_Nk": np.array([[1, 2], [0, 0]])}, "places 0 .. 1"),
     ],
 )
-def test_evidence_says_what_is_wrong_with_it(changes, message: str) -> None:
+def test_evidence_says_what_is_wrong_with_it(changes: dict[str, Any], message: str) -> None:
     sound = {"labels_N": np.array([0, 1]), "probabilities_NK": np.full((2, 2), 0.5)}
     with pytest.raises(ValueError, match=message):
         Evidence(**{**sound, **changes})

@@ -1,16 +1,30 @@
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.optimize import approx_fprime
 from scipy.special import softmax
 
-from models.error_model import forward_model
 from models.error_model.assumptions import CONSTANTS
-from models.error_model.forward_model import believe, error_probability, fit_forward, take_logs
+from models.error_model.forward_model import (
+    ForwardModel,
+    believe,
+    error_probability,
+    fit_forward,
+    penalised_loss,
+    pose_problem,
+    take_logs,
+)
 
 CLASSES = 3
 
 
-def drawn(count: int, transition_KK: list[list[float]], seed: int, sharpness: float = 4.0):
+def drawn(
+    count: int, transition_KK: list[list[float]], seed: int, sharpness: float = 4.0
+) -> tuple[Array, Array, Array]:
+
+Array = npt.NDArray[Any]
     """Return probabilities of the true classes, labels by transitions, and the true classes."""
     random = np.random.default_rng(seed)
     probabilities_NK = softmax(sharpness * random.normal(size=(count, CLASSES)), axis=1)
@@ -47,15 +61,15 @@ def test_the_gradient_is_that_of_the_loss() -> None:
     probabilities_NK, labels_N, _ = drawn(40, UNEVEN, 2)
     logs_MNK = take_logs([probabilities_NK, np.roll(probabilities_NK, 1, axis=0)])
     weight_N = np.random.default_rng(0).integers(0, 3, 40).astype(float)
-    problem = forward_model._pose(logs_MNK, labels_N, weight_N, CONSTANTS)
+    problem = pose_problem(logs_MNK, labels_N, weight_N, CONSTANTS)
     point = np.random.default_rng(1).uniform(0.2, 1.2, 2 + CLASSES + CLASSES**2)
-    _, gradient = forward_model._loss(point, problem)
-    numeric = approx_fprime(point, lambda vector: forward_model._loss(vector, problem)[0], 1e-6)
+    _, gradient = penalised_loss(point, problem)
+    numeric = approx_fprime(point, lambda vector: penalised_loss(vector, problem)[0], 1e-6)
     assert gradient == pytest.approx(numeric, abs=1e-3)
 
 
 def test_the_posterior_is_bayes_rule() -> None:
-    model = forward_model.ForwardModel(
+    model = ForwardModel(
         scale_M=np.array([1.0]),
         bias_K=np.zeros(2),
         transition_KK=np.array([[0.9, 0.1], [0.4, 0.6]]),
