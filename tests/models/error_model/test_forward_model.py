@@ -18,13 +18,12 @@ from models.error_model.forward_model import (
 )
 
 CLASSES = 3
+Array = npt.NDArray[Any]
 
 
 def drawn(
     count: int, transition_KK: list[list[float]], seed: int, sharpness: float = 4.0
 ) -> tuple[Array, Array, Array]:
-
-Array = npt.NDArray[Any]
     """Return probabilities of the true classes, labels by transitions, and the true classes."""
     random = np.random.default_rng(seed)
     probabilities_NK = softmax(sharpness * random.normal(size=(count, CLASSES)), axis=1)
