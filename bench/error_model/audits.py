@@ -138,7 +138,8 @@ def recalibrate_isotonically(
     weight_C = find_weights(plan, drawn, decided)[order_C]
     seen_C = np.array([decided[position] for position in order_C.tolist()], dtype=np.float64)
     rising_C = isotonic_regression(seen_C, weights=weight_C).x
-    return np.interp(probability_N, probability_N[order_C], rising_C)
+    moved_N: Floats = np.interp(probability_N, probability_N[order_C], rising_C)
+    return moved_N
 
 
 COLUMNS: Mapping[str, Callable[[dict[str, Floats]], str]] = {

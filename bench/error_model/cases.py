@@ -151,7 +151,7 @@ def _uneven(true_N: Labels, classes: int, seed: int) -> Labels:
     rates_K = np.random.default_rng(seed).uniform(0.02, 0.4, classes)
     matrix_KK = np.repeat((rates_K / (classes - 1))[:, None], classes, 1)
     np.fill_diagonal(matrix_KK, 1 - rates_K)
-    return label_noise.confusion(true_N, matrix_KK=matrix_KK, seed=seed)[0]
+    return label_noise.add_confusion_noise(true_N, matrix_KK=matrix_KK, seed=seed)[0]
 
 
 def _hard(rate: float, rows_ND: Floats, true_N: Labels, seed: int) -> Labels:

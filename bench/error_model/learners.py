@@ -38,4 +38,5 @@ def out_of_sample(
             fitted = _learner(name, seed).fit(rows_ND[seen], given_N[seen])
             probabilities_NK[np.ix_(unseen, fitted.classes_)] = fitted.predict_proba(rows_ND[unseen])
     probabilities_NK = np.maximum(probabilities_NK, 1e-9)
-    return probabilities_NK / probabilities_NK.sum(1, keepdims=True)
+    scaled_NK: Floats = probabilities_NK / probabilities_NK.sum(1, keepdims=True)
+    return scaled_NK
