@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.error_model import estimators
 from bench.error_model.cases import Case, load
 from bench.error_model.learners import out_of_sample
-from models.error_model import other_views
 from models.error_model.assumptions import Constants
 from models.error_model.estimate import Estimate, fit
 from models.error_model.evidence import Evidence, find_neighbours
@@ -90,6 +90,6 @@ def _other_views(evidence: Evidence) -> dict[str, float]:
     """Return the estimators that the model does not use, for comparison."""
     probabilities_NK = np.asarray(evidence.probabilities_NK, dtype=np.float64)
     return {
-        "confident_joint": other_views.confident_joint(probabilities_NK, evidence.labels_N),
-        "anchors": other_views.anchors(probabilities_NK, evidence.labels_N),
+        "confident_joint": estimators.confident_joint(probabilities_NK, evidence.labels_N),
+        "anchors": estimators.anchors(probabilities_NK, evidence.labels_N),
     }

@@ -124,7 +124,7 @@ def fit(evidence: Evidence, *, seed: int = 0, constants: Constants = CONSTANTS) 
         constants: of the model; only benchmarks change them.
 
     """
-    votes_NK = count_votes(evidence)
+    votes_NK = count_votes(evidence, constants)
     sources = (evidence.probabilities_NK,) + (() if votes_NK is None else (votes_NK,))
     fitted_F = _draw_fitted(evidence, seed, constants)
     logs_MFK = take_logs([source_NK[fitted_F] for source_NK in sources], constants)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import NearestNeighbors
 
-from models.error_model.assumptions import CONSTANTS
+from models.error_model.assumptions import CONSTANTS, Constants
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ def find_neighbours(features_ND: npt.NDArray[np.floating[Any]]) -> Index:
     return np.take_along_axis(found_Nk, order_Nk, axis=1)[:, :count]
 
 
-def count_votes(evidence: Evidence) -> Floats | None:
+def count_votes(evidence: Evidence, constants: Constants = CONSTANTS) -> Floats | None:
     """Return the share of each sample's neighbours with each label [N, K]; None without them.
 
     One vote more than there are is spread by the labels' frequency, half of it.
@@ -66,7 +66,7 @@ def count_votes(evidence: Evidence) -> Floats | None:
     labels_N, class_count = evidence.labels_N, evidence.class_count
     votes_NK = np.zeros((len(labels_N), class_count))
     rows_N = np.arange(len(labels_N))
-    near_Nk = evidence.neighbours_Nk[:, : CONSTANTS.neighbours]
+    near_Nk = evidence.neighbours_Nk[:, : constants.neighbours]
     for column_N in near_Nk.T:
         votes_NK[rows_N, labels_N[column_N]] += 1  # a row has one vote a column, so none is lost
     frequency_K = np.bincount(labels_N, minlength=class_count) / len(labels_N)
