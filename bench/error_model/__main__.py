@@ -29,7 +29,7 @@ ABLATIONS: Sequence[dict[str, float]] = (
     {"neighbours": 5}, {"neighbours": 10},
     {"scale_penalty": 0.0}, {"scale_penalty": 0.2},
     {"right_count": 5.0}, {"wrong_count": 5.0},
-    {"hidden_share": 0.0}, {"hidden_share": 0.3},
+    {"neighbours_share": 0.0}, {"neighbours_share": 1.0}, {"hidden_share": 0.0}, {"hidden_share": 0.3},
     {"ignorance": 0.0}, {"ignorance": 0.6},
     {"left_over_up": 0.0}, {"gap_factor": 1.6}, {"gap_factor": 2.0}, {"gap_small": 0.0}, {"gap_small": 0.1},
 )  # fmt: skip

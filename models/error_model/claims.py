@@ -1,6 +1,6 @@
 """What the count of wrong labels is, how sure that is, and whether it may be claimed at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from models.error_model.assumptions import CONSTANTS, Constants
@@ -23,7 +23,7 @@ class Views:
     forward: float
     """By the forward model on all evidence."""
     forward_of_sources: tuple[float, ...]
-    """By the forward model on each source of evidence alone."""
+    """By the forward model on each source of evidence alone: the probabilities, and the neighbours."""
     standard_error: float
     """Of `forward`, by bootstrap."""
     disagreement: float
@@ -42,15 +42,16 @@ class Views:
         return max(min(views), self.forward)
 
     @property
-    def left_over(self) -> float:
-        """Return the disagreement that class-dependent noise leaves unexplained."""
-        return self.upper - self.forward
+    def seen_by_neighbours(self) -> float:
+        """Return the errors that the neighbours alone see beyond all evidence: a network may leak labels."""
+        alone = self.forward_of_sources[1] if len(self.forward_of_sources) > 1 else self.forward
+        return max(0.0, min(alone, self.upper) - self.forward)
 
     @property
     def spread(self) -> float:
         """Return how far the sources alone lead from all evidence, at most as far as the upper view."""
         apart = max((abs(rate - self.forward) for rate in self.forward_of_sources), default=0.0)
-        return min(apart, self.left_over)
+        return min(apart, self.upper - self.forward)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +59,11 @@ class Claim:
     """The share of wrong labels with its interval, all in [0, 1]."""
 
     noise_share: float
-    """Errors by class-dependent noise, `Views.forward` shrunk by what clean data would show."""
+    """Errors by class-dependent noise, shrunk by what clean data would show."""
     hidden_share: float
     """Errors that look like ignorance."""
+    left_over: float
+    """Disagreement that neither explains."""
     belief: float
     """The factor of that shrinkage, in [0, 1]."""
     low: float
@@ -76,44 +79,44 @@ class Claim:
 
 def make_claim(views: Views, constants: Constants = CONSTANTS) -> Claim:
     """Return the count with its interval, and the reasons against claiming it."""
-    ignorance = constants.ignorance * views.left_over
-    belief = views.forward**2 / (views.forward**2 + ignorance**2 + TINY)
-    noise = belief * views.forward
-    hidden = belief * constants.hidden_share * views.left_over
-    reasons = _find_reasons(views, noise, constants)
-    low, high = _bound(views, noise=noise, hidden=hidden, belief=belief, constants=constants)
-    if reasons:
-        low, high = min(low, noise / 2), max(high, 2 * views.upper)
-    if Reason.TOO_FEW_SAMPLES in reasons and views.sample_count < constants.least_samples:
-        low, high = 0.0, 1.0
-    return Claim(
-        noise_share=noise,
-        hidden_share=hidden,
+    believed = views.forward + constants.neighbours_share * views.seen_by_neighbours
+    left_over = views.upper - believed
+    ignorance = constants.ignorance * left_over
+    belief = believed**2 / (believed**2 + ignorance**2 + TINY)
+    claim = Claim(
+        noise_share=belief * believed,
+        hidden_share=belief * constants.hidden_share * left_over,
+        left_over=left_over,
         belief=belief,
-        low=max(0.0, low),
-        high=min(1.0, high),
-        reasons=reasons,
+        low=0.0,
+        high=1.0,
+        reasons=(),
     )
+    reasons = _find_reasons(views, claim, constants)
+    low, high = _bound(views, claim, constants)
+    if reasons:
+        low, high = min(low, claim.noise_share / 2), max(high, 2 * views.upper)
+    if views.sample_count < constants.least_samples:
+        low, high = 0.0, 1.0
+    return replace(claim, low=max(0.0, low), high=min(1.0, high), reasons=reasons)
 
 
-def _bound(
-    views: Views, *, noise: float, hidden: float, belief: float, constants: Constants
-) -> tuple[float, float]:
+def _bound(views: Views, claim: Claim, constants: Constants) -> tuple[float, float]:
     """Return the ends of the interval: sampling, assumptions, and what nobody can know from above."""
-    misfit = constants.relative_error * (noise + hidden)
-    ignorance = constants.ignorance * views.left_over * (1 - belief)
+    misfit = constants.relative_error * claim.centre
+    ignorance = constants.ignorance * claim.left_over * (1 - claim.belief)
     down = constants.normal_95 * (views.standard_error**2 + ignorance**2) ** 0.5 + views.spread + misfit
     # What is not believed to be noise may be errors all the same, and the upper views miss some of those.
-    reach = belief * constants.left_over_up + (1 - belief) * 2
-    up = constants.normal_95 * views.standard_error + reach * views.left_over + misfit
-    return noise - down, noise + hidden + up
+    reach = claim.belief * constants.left_over_up + (1 - claim.belief) * 2
+    up = constants.normal_95 * views.standard_error + reach * claim.left_over + misfit
+    return claim.noise_share - down, claim.centre + up
 
 
-def _find_reasons(views: Views, noise: float, constants: Constants) -> tuple[Reason, ...]:
+def _find_reasons(views: Views, claim: Claim, constants: Constants) -> tuple[Reason, ...]:
     per_class = views.sample_count / views.class_count
     few = views.sample_count < constants.least_samples or per_class < constants.least_per_class
-    wide = views.standard_error > max(constants.relative_spread * noise, constants.spread_small)
-    apart = views.left_over > constants.gap_small and views.upper > constants.gap_factor * noise
+    wide = views.standard_error > max(constants.relative_spread * claim.noise_share, constants.spread_small)
+    apart = claim.left_over > constants.gap_small and views.upper > constants.gap_factor * claim.noise_share
     found = {
         Reason.TOO_FEW_SAMPLES: few or wide,
         Reason.KNOWS_TOO_LITTLE: views.information < constants.least_information,

@@ -221,7 +221,7 @@ def _apply(fitted: _Fitted, views: Views, claim: Claim) -> Estimate:
 
 
 def _find_probabilities(fitted: _Fitted, claim: Claim) -> Floats:
-    """Return the error probabilities: class-dependent noise, and hidden errors where labels disagree."""
+    """Return the error probabilities: those of the forward model, and the rest where labels disagree."""
     labels_N = fitted.evidence.labels_N
     noise_N, hidden_N = np.empty(len(labels_N)), np.empty(len(labels_N))
     for block, believed in fitted.believe_blocks():
@@ -229,7 +229,8 @@ def _find_probabilities(fitted: _Fitted, claim: Claim) -> Floats:
         noise_N[block] = error_probability(believed, labels_B)
         own_B = believed.prior_NK[np.arange(len(labels_B)), labels_B]
         hidden_N[block] = (1 - noise_N[block]) * (1 - own_B)
-    probability_N = claim.belief * noise_N + claim.hidden_share * hidden_N / max(float(hidden_N.mean()), TINY)
+    beyond = claim.centre - claim.belief * float(noise_N.mean())
+    probability_N = claim.belief * noise_N + max(beyond, 0) * hidden_N / max(float(hidden_N.mean()), TINY)
     return probability_N.clip(0, 1)
 
 

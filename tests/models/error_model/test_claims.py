@@ -19,9 +19,18 @@ SOUND = Views(
 
 def test_the_lower_one_of_the_upper_views_bounds_what_is_left_over() -> None:
     assert SOUND.upper == 0.23
-    assert SOUND.left_over == pytest.approx(0.03)
+    assert make_claim(SOUND).left_over == pytest.approx(0.03)
     assert replace(SOUND, consensus=None).upper == 0.25
-    assert replace(SOUND, disagreement=0.1).left_over == 0
+    assert make_claim(replace(SOUND, disagreement=0.1)).left_over == 0
+
+
+def test_half_of_what_the_neighbours_alone_see_is_believed() -> None:
+    leaky = replace(SOUND, forward_of_sources=(0.2, 0.22))
+    assert leaky.seen_by_neighbours == pytest.approx(0.02)
+    assert make_claim(leaky).noise_share == pytest.approx(0.21, rel=0.01)
+    assert make_claim(leaky).left_over == pytest.approx(0.02)
+    assert replace(SOUND, forward_of_sources=(0.2, 0.4)).seen_by_neighbours == pytest.approx(0.03)
+    assert replace(SOUND, forward_of_sources=()).seen_by_neighbours == 0
 
 
 def test_sound_views_are_claimed_about_as_they_are() -> None:
@@ -34,7 +43,8 @@ def test_sound_views_are_claimed_about_as_they_are() -> None:
 
 
 def test_little_beside_much_left_over_is_shrunk_towards_nothing() -> None:
-    claim = make_claim(replace(SOUND, forward=0.005, disagreement=0.05, consensus=0.05, standard_error=0.002))
+    shaky = replace(SOUND, forward=0.005, forward_of_sources=(0.006, 0.004), standard_error=0.002)
+    claim = make_claim(replace(shaky, disagreement=0.05, consensus=0.05))
     assert claim.centre < 0.002
     assert claim.low == 0
     assert claim.high > 0.05
@@ -59,4 +69,5 @@ def test_what_may_not_be_claimed_has_its_reason(changes: dict[str, Any], reason:
 
 
 def test_views_may_disagree_about_very_little() -> None:
-    assert make_claim(replace(SOUND, forward=0.01, disagreement=0.05, consensus=0.05)).reasons == ()
+    few = replace(SOUND, forward=0.01, forward_of_sources=(), disagreement=0.05, consensus=0.05)
+    assert make_claim(few).reasons == ()
