@@ -16,7 +16,7 @@ from bench.error_model.cases import Case, load
 from bench.error_model.learners import out_of_sample
 from models.error_model.assumptions import Constants
 from models.error_model.estimate import Estimate, fit
-from models.error_model.evidence import Evidence, find_neighbours
+from models.error_model.sample_evidence import Evidence, find_neighbours
 
 BINS = 10
 CERTAIN = 0.9

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from models.error_model import other_views
 from models.error_model.assumptions import CONSTANTS, Constants
 from models.error_model.claims import Claim, Views, explain, make_claim
-from models.error_model.evidence import Evidence, count_votes
 from models.error_model.forward_model import (
     Believed,
     ForwardModel,
@@ -22,6 +21,7 @@ from models.error_model.forward_model import (
     fit_forward,
     take_logs,
 )
+from models.error_model.sample_evidence import Evidence, count_votes
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]

@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import make_blobs
 
 from models.error_model.estimate import Estimate, choose_cut, fit
-from models.error_model.evidence import Evidence, count_votes, find_neighbours
+from models.error_model.sample_evidence import Evidence, count_votes, find_neighbours
 
 Array = npt.NDArray[Any]
 
