@@ -196,8 +196,6 @@ def test_the_client_needs_none_of_the_servers_packages() -> None:
 
 
 def test_the_model_of_label_errors_does_not_load_torch() -> None:
-    loaded = modules_after(
-        "import models.error_model.estimate, models.error_model.recalibration, models.error_model.review_advice"
-    )
+    loaded = modules_after("import models.error_model.estimate, models.error_model.recalibration")
     assert "scipy.optimize" in loaded
     assert not loaded & {"torch", "sqlalchemy", "fastapi"}

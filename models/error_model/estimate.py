@@ -1,9 +1,8 @@
 """From evidence to an estimate of the wrong labels: the one function that everything else here serves.
 
-Shape suffixes: N samples, K classes, M sources, F samples of the fit, B of a block, P pairs of classes.
+Shape suffixes: N samples, K classes, B samples of a block, P pairs of classes.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,21 +11,13 @@ import numpy.typing as npt
 from models.error_model import other_views
 from models.error_model.assumptions import CONSTANTS, Constants
 from models.error_model.claims import Claim, Views, explain, make_claim
-from models.error_model.forward_model import (
-    Believed,
-    ForwardModel,
-    believe,
-    bootstrap_rates,
-    error_probability,
-    fit_forward,
-    take_logs,
-)
-from models.error_model.sample_evidence import Evidence, count_votes
+from models.error_model.fitted_models import FittedModels, compare_views, fit_models
+from models.error_model.forward_model import Believed, error_probability
+from models.error_model.sample_evidence import Evidence
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-BLOCK_ELEMENTS = 4_000_000
 TINY = 1e-12
 
 
@@ -96,25 +87,6 @@ class Estimate:
         return [row for row in rows if row[2] > TINY]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Fitted:
-    """A model and what it was fitted to."""
-
-    evidence: Evidence
-    sources: tuple[npt.NDArray[np.floating], ...]
-    model: ForwardModel
-    constants: Constants
-
-    def believe_blocks(self) -> Iterator[tuple[slice, Believed]]:
-        """Yield what the model says of all samples, block by block."""
-        labels_N = self.evidence.labels_N
-        rows = max(1, BLOCK_ELEMENTS // self.evidence.class_count)
-        for start in range(0, len(labels_N), rows):
-            block = slice(start, start + rows)
-            logs_MBK = take_logs([source_NK[block] for source_NK in self.sources], self.constants)
-            yield block, believe(self.model, logs_MBK, labels_N[block])
-
-
 def fit(evidence: Evidence, *, seed: int = 0, constants: Constants = CONSTANTS) -> Estimate:
     """Return what the evidence says about the given labels.
 
@@ -124,13 +96,8 @@ def fit(evidence: Evidence, *, seed: int = 0, constants: Constants = CONSTANTS) 
         constants: of the model; only benchmarks change them.
 
     """
-    votes_NK = count_votes(evidence, constants)
-    sources = (evidence.probabilities_NK,) + (() if votes_NK is None else (votes_NK,))
-    fitted_F = _draw_fitted(evidence, seed, constants)
-    logs_MFK = take_logs([source_NK[fitted_F] for source_NK in sources], constants)
-    model = fit_forward(logs_MFK, evidence.labels_N[fitted_F], constants)
-    views = _compare(evidence, model, logs_MFK, fitted_F, seed=seed, constants=constants)
-    fitted = _Fitted(evidence=evidence, sources=sources, model=model, constants=constants)
+    fitted = fit_models(evidence, seed=seed, constants=constants)
+    views = compare_views(fitted, seed=seed)
     return _apply(fitted, views, make_claim(views, constants))
 
 
@@ -149,61 +116,10 @@ def choose_cut(error_probability_N: Floats) -> Mask:
     return is_flagged_N
 
 
-def _draw_fitted(evidence: Evidence, seed: int, constants: Constants) -> Index:
-    """Return the samples that the model is fitted to: all of them, or as many as time allows."""
-    count = len(evidence.labels_N)
-    most = min(constants.fitted_max, constants.fitted_elements // evidence.class_count)
-    if count <= most:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
-
-
-def _compare(
-    evidence: Evidence,
-    model: ForwardModel,
-    logs_MFK: Floats,
-    fitted_F: Index,
-    *,
-    seed: int,
-    constants: Constants,
-) -> Views:
-    """Return the error rate by every assumption."""
-    labels_F = evidence.labels_N[fitted_F]
-    believed = believe(model, logs_MFK, labels_F)
-    alone = [fit_forward(logs_FK[None], labels_F, constants) for logs_FK in logs_MFK if len(logs_MFK) > 1]
-    alone_rates = [
-        float(error_probability(believe(one, logs_FK[None], labels_F), labels_F).mean())
-        for one, logs_FK in zip(alone, logs_MFK, strict=False)
-    ]
-    share_K = np.bincount(labels_F, minlength=evidence.class_count) / len(labels_F)
-    entropy = float(-(share_K * np.log(share_K.clip(TINY))).sum())
-    return Views(
-        forward=float(error_probability(believed, labels_F).mean()),
-        forward_of_sources=tuple(alone_rates),
-        standard_error=float(
-            bootstrap_rates(model, logs_MFK, labels_F, seed=seed, constants=constants).std(ddof=1)
-        ),
-        disagreement=other_views.disagreement(believed.prior_NK, labels_F),
-        consensus=_find_consensus(evidence, fitted_F),
-        information=1 + model.log_likelihood / max(entropy, TINY),
-        sample_count=len(evidence.labels_N),
-        class_count=evidence.class_count,
-    )
-
-
-def _find_consensus(evidence: Evidence, fitted_F: Index) -> float | None:
-    if evidence.neighbours_Nk is None:
-        return None
-    labels_F3 = evidence.labels_N[
-        np.column_stack([fitted_F, evidence.neighbours_Nk[fitted_F, 0], evidence.neighbours_Nk[fitted_F, 1]])
-    ]
-    return other_views.consensus(labels_F3, evidence.class_count)
-
-
-def _apply(fitted: _Fitted, views: Views, claim: Claim) -> Estimate:
+def _apply(fitted: FittedModels, views: Views, claim: Claim) -> Estimate:
     """Return the estimate of all samples, those of the fit and the others."""
     labels_N = fitted.evidence.labels_N
-    probability_N = _find_probabilities(fitted, claim)
+    probability_N = _find_probabilities(fitted, views, claim)
     suggested_N = np.empty(len(labels_N), dtype=np.int64)
     joint_KK = np.zeros((fitted.evidence.class_count,) * 2)
     for block, believed in fitted.believe_blocks():
@@ -220,18 +136,33 @@ def _apply(fitted: _Fitted, views: Views, claim: Claim) -> Estimate:
     )
 
 
-def _find_probabilities(fitted: _Fitted, claim: Claim) -> Floats:
-    """Return the error probabilities: those of the forward model, and the rest where labels disagree."""
+def _find_probabilities(fitted: FittedModels, views: Views, claim: Claim) -> Floats:
+    """Return the error probabilities: those of forward models, and hidden errors where labels disagree.
+
+    What the neighbours alone see beyond all evidence enters as a mean of both models' probabilities.
+    """
     labels_N = fitted.evidence.labels_N
     noise_N, hidden_N = np.empty(len(labels_N)), np.empty(len(labels_N))
+    share = _weigh_neighbours(views, claim)
     for block, believed in fitted.believe_blocks():
         labels_B = labels_N[block]
         noise_N[block] = error_probability(believed, labels_B)
         own_B = believed.prior_NK[np.arange(len(labels_B)), labels_B]
         hidden_N[block] = (1 - noise_N[block]) * (1 - own_B)
-    beyond = claim.centre - claim.belief * float(noise_N.mean())
-    probability_N = claim.belief * noise_N + max(beyond, 0) * hidden_N / max(float(hidden_N.mean()), TINY)
-    return probability_N.clip(0, 1)
+        if share > 0:
+            by_neighbours_B = error_probability(fitted.believe_neighbours(block), labels_B)
+            noise_N[block] += share * (by_neighbours_B - noise_N[block])
+    hidden_N *= claim.hidden_share / max(float(hidden_N.mean()), TINY)
+    probability_N: Floats = (claim.belief * noise_N + hidden_N).clip(0, 1)
+    return probability_N
+
+
+def _weigh_neighbours(views: Views, claim: Claim) -> float:
+    """Return the weight of the neighbours' model in a mean of both that has the claimed noise rate."""
+    if views.seen_by_neighbours <= 0:
+        return 0.0
+    beyond = claim.noise_share / max(claim.belief, TINY) - views.forward
+    return float(np.clip(beyond / (views.forward_of_sources[1] - views.forward), 0, 1))
 
 
 def _share_others(believed: Believed, labels_B: npt.NDArray[np.integer]) -> Floats:

@@ -1,0 +1,122 @@
+"""The forward model fitted to all evidence and to each source alone, and what they say beside other views.
+
+Shape suffixes: N samples, K classes, M sources, F samples of the fit, B of a block.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.error_model import other_views
+from models.error_model.assumptions import Constants
+from models.error_model.claims import Views
+from models.error_model.forward_model import (
+    Believed,
+    ForwardModel,
+    believe,
+    bootstrap_rates,
+    error_probability,
+    fit_forward,
+    take_logs,
+)
+from models.error_model.sample_evidence import Evidence, count_votes
+
+Floats = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
+BLOCK_ELEMENTS = 4_000_000
+TINY = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedModels:
+    """Forward models and what they were fitted to."""
+
+    evidence: Evidence
+    sources: tuple[npt.NDArray[np.floating], ...]
+    """Class probabilities of each source [N, K]: the networks' own, and the neighbours' votes."""
+    fitted_F: Index
+    """The samples of the fit."""
+    model: ForwardModel
+    """Of all sources together."""
+    alone: tuple[ForwardModel, ...]
+    """Of each source; empty where there is one."""
+    constants: Constants
+
+    def believe_blocks(self) -> Iterator[tuple[slice, Believed]]:
+        """Yield what the model of all sources says of all samples, block by block."""
+        labels_N = self.evidence.labels_N
+        rows = max(1, BLOCK_ELEMENTS // self.evidence.class_count)
+        for start in range(0, len(labels_N), rows):
+            block = slice(start, start + rows)
+            logs_MBK = take_logs([source_NK[block] for source_NK in self.sources], self.constants)
+            yield block, believe(self.model, logs_MBK, labels_N[block])
+
+    def believe_neighbours(self, block: slice) -> Believed:
+        """Return what the neighbours' model alone says of a block."""
+        logs_1BK = take_logs([self.sources[1][block]], self.constants)
+        return believe(self.alone[1], logs_1BK, self.evidence.labels_N[block])
+
+
+def fit_models(evidence: Evidence, *, seed: int, constants: Constants) -> FittedModels:
+    """Return the models that make the given labels likeliest."""
+    votes_NK = count_votes(evidence, constants)
+    sources = (evidence.probabilities_NK,) + (() if votes_NK is None else (votes_NK,))
+    fitted_F = _draw_fitted(evidence, seed, constants)
+    logs_MFK = take_logs([source_NK[fitted_F] for source_NK in sources], constants)
+    labels_F = evidence.labels_N[fitted_F]
+    parts = [] if votes_NK is None else [logs_FK[None] for logs_FK in logs_MFK]
+    return FittedModels(
+        evidence=evidence,
+        sources=sources,
+        fitted_F=fitted_F,
+        model=fit_forward(logs_MFK, labels_F, constants),
+        alone=tuple(fit_forward(logs_1FK, labels_F, constants) for logs_1FK in parts),
+        constants=constants,
+    )
+
+
+def compare_views(fitted: FittedModels, *, seed: int) -> Views:
+    """Return the error rate by every assumption, of the samples of the fit."""
+    evidence, constants = fitted.evidence, fitted.constants
+    labels_F = evidence.labels_N[fitted.fitted_F]
+    logs_MFK = take_logs([source_NK[fitted.fitted_F] for source_NK in fitted.sources], constants)
+    believed = believe(fitted.model, logs_MFK, labels_F)
+    rates = bootstrap_rates(fitted.model, logs_MFK, labels_F, seed=seed, constants=constants)
+    alone = [
+        error_probability(believe(model, logs_FK[None], labels_F), labels_F).mean()
+        for model, logs_FK in zip(fitted.alone, logs_MFK, strict=bool(fitted.alone))
+    ]
+    return Views(
+        forward=float(error_probability(believed, labels_F).mean()),
+        forward_of_sources=tuple(float(rate) for rate in alone),
+        standard_error=float(rates.std(ddof=1)),
+        disagreement=other_views.disagreement(believed.prior_NK, labels_F),
+        consensus=_find_consensus(evidence, fitted.fitted_F),
+        information=1 + fitted.model.log_likelihood / max(_find_entropy(labels_F), TINY),
+        sample_count=len(evidence.labels_N),
+        class_count=evidence.class_count,
+    )
+
+
+def _draw_fitted(evidence: Evidence, seed: int, constants: Constants) -> Index:
+    """Return the samples that the model is fitted to: all of them, or as many as time allows."""
+    count = len(evidence.labels_N)
+    most = min(constants.fitted_max, constants.fitted_elements // evidence.class_count)
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def _find_entropy(labels_F: npt.NDArray[np.integer]) -> float:
+    share_K = np.bincount(labels_F) / len(labels_F)
+    return float(-(share_K * np.log(share_K.clip(TINY))).sum())
+
+
+def _find_consensus(evidence: Evidence, fitted_F: Index) -> float | None:
+    near_Nk = evidence.neighbours_Nk
+    if near_Nk is None:
+        return None
+    three_F3 = np.column_stack([fitted_F, near_Nk[fitted_F, 0], near_Nk[fitted_F, 1]])
+    return other_views.consensus(evidence.labels_N[three_F3], evidence.class_count)
