@@ -1,1 +1,1 @@
-"""What the API takes and answers."""
+"""Pydantic models of the API's requests and answers."""

@@ -1,4 +1,4 @@
-"""Answers about who did what."""
+"""Answers of the activity log."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,16 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ActivityOut(BaseModel):
-    """One change, or attempt at one."""
+    """One change, or one attempt to change something."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     created_at: datetime
-    actor: str = Field(description="name of the key; local: no key was asked for")
+    actor: str = Field(description="name of the key; `local` if no keys are required")
     key_id: UUID | None
     action: str = Field(description="method and route, or command", examples=["DELETE /v1/audits/{audit_id}"])
-    objects: dict[str, str] = Field(description="ids in the path")
-    client: str | None = Field(description="address it came from")
-    request_id: str | None = Field(description="as in the answer's X-Request-ID and in the logs")
-    status: int | None = Field(description="of the answer; null: none was sent yet")
+    objects: dict[str, str] = Field(description="the ids in the path, by name")
+    client: str | None = Field(description="IP address of the client")
+    request_id: str | None = Field(description="the answer's X-Request-ID, also in the logs")
+    status: int | None = Field(description="HTTP status of the answer; null: not answered yet")

@@ -1,4 +1,4 @@
-"""Answers about audits while they run and when they have ended."""
+"""Answers about audits, their runs and their epochs."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from app.schemas.shared_schemas import Failure, Probability
 
 
 class Progress(BaseModel):
-    """Where a run stands."""
+    """The progress of a run."""
 
     stage: str
     epoch: int
@@ -19,61 +19,65 @@ class Progress(BaseModel):
     steps: int
     samples_per_second: float | None
     eta_seconds: float | None
-    waiting: str | None = Field(default=None, description="what the run waits for, where it cannot go on")
+    waiting: str | None = Field(default=None, description="what the run waits for; null while it works")
 
 
 class RunOut(BaseModel):
     """One training inside an audit."""
 
     number: int
-    parent_number: int | None = Field(description="the run whose network this one starts from")
+    parent_number: int | None = Field(
+        description="number of the run whose network initialises this run's network"
+    )
     variant: int | None = Field(
-        description="which of the audit's variants; null: trained to start others from"
+        description="number of the audit's variant; null: the run only initialises other runs"
     )
     seed: int
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     method: str
-    request: dict[str, Any] = Field(description="what was asked of this run; the rest is chosen for it")
-    is_chosen: bool = Field(description="whether the scores are made from its signals")
+    request: dict[str, Any] = Field(
+        description="the configuration that was requested; the service chooses every other field"
+    )
+    is_chosen: bool = Field(description="whether the scores come from this run's signals")
     result: dict[str, Any] | None = Field(
-        description="figures of the network that was kept; accuracies are shares in [0, 1]"
+        description="results of the network that was kept; accuracies are shares in [0, 1]"
     )
     attempt: int
     device: str | None
     configuration: dict[str, Any] | None
     progress: Progress | None
     waiting: Failure | None = Field(
-        description="why no worker takes a queued run: none that answers has the device it asks for"
+        description="why a queued run does not start: no worker that answers has the device it needs"
     )
-    remarks: list[Failure] = Field(description="what had to be changed for it, such as half the batch")
+    remarks: list[Failure] = Field(description="changes that the run needed, such as half the batch size")
     error: Failure | None
     started_at: datetime | None
     finished_at: datetime | None
 
 
 class Figure(BaseModel):
-    """A figure over the runs of a variant."""
+    """Mean and standard deviation of a number over the runs of a variant."""
 
     mean: float
-    standard_deviation: float | None = Field(description="of the sample; null for a single run")
+    standard_deviation: float | None = Field(description="sample standard deviation; null for a single run")
 
 
 class VariantOut(BaseModel):
-    """One of the configurations that an audit chooses between; its runs differ by their seed alone."""
+    """One of the configurations that an audit compares; its runs differ only by seed."""
 
     number: int
-    label: str = Field(description="what tells it from the audit's other variants")
+    label: str = Field(description="the fields that differ from the audit's other variants")
     request: dict[str, Any]
     runs: list[int]
     is_chosen: bool
     figures: dict[str, Figure] = Field(
-        description="over the runs that have ended: validation_accuracy, training_accuracy; with truth also"
-        " test_accuracy (on the truth of what is held out), true_accuracy, roc_auc, average_precision"
+        description="over the runs that have ended: validation_accuracy, training_accuracy; with correct"
+        " labels also test_accuracy (on the held-out samples), true_accuracy, roc_auc, average_precision"
     )
 
 
 class AuditOut(BaseModel):
-    """An audit, its progress and, once it has succeeded, what it came to."""
+    """An audit, its progress and, after it has succeeded, its results."""
 
     id: UUID
     dataset_id: UUID
@@ -84,13 +88,13 @@ class AuditOut(BaseModel):
     finished_at: datetime | None
     cancel_requested: bool
     configuration: dict[str, Any]
-    fraction: Probability = Field(description="of the whole audit that is done")
+    fraction: Probability = Field(description="completed share of the audit")
     eta_seconds: float | None
     runs: list[RunOut]
     variants: list[VariantOut]
     provisional_available: bool
     summary: dict[str, Any] | None = Field(
-        description="figures that need no truth; GET /v1/audits/{id}/summary has all of them"
+        description="results that need no correct labels; GET /v1/audits/{id}/summary returns all of them"
     )
     theory: dict[str, Any] | None = Field(
         description="Theorem 1, Proposition 1 and eq. (2) of the paper for this audit; bits are per sample"
@@ -100,7 +104,7 @@ class AuditOut(BaseModel):
 
 
 class EpochOut(BaseModel):
-    """One epoch of a run. Accuracies are shares in [0, 1]; `true_` ones need truth."""
+    """One epoch of a run. Accuracies are shares in [0, 1]; those with `true` need correct labels."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -120,7 +124,7 @@ class EpochOut(BaseModel):
 
 
 class RunEpochOut(EpochOut):
-    """One epoch with the number of its run, as an event carries it."""
+    """One epoch with the number of its run: the data of an `epoch` event."""
 
     run: int
 

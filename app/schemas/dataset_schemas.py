@@ -13,7 +13,7 @@ KindName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*KINDS]})]
 
 
 class FileOut(BaseModel):
-    """An uploaded file as it was stored."""
+    """A stored uploaded file."""
 
     name: str
     bytes: int
@@ -21,7 +21,7 @@ class FileOut(BaseModel):
 
 
 class DatasetOut(BaseModel):
-    """A dataset and what was recognised in it."""
+    """A dataset, with the format, classes and shape that were detected."""
 
     id: UUID
     name: str
@@ -32,7 +32,7 @@ class DatasetOut(BaseModel):
     kind: KindName | None
     sample_count: int | None
     class_names: list[str] | None
-    shape: list[int] | None = Field(description="[H, W, C] or [D] of one sample as it is trained on")
+    shape: list[int] | None = Field(description="shape of one sample in training: [H, W, C] or [D]")
     statistics: dict[str, Any] | None
     problem_count: int | None
     has_truth: bool
@@ -43,7 +43,7 @@ class DatasetOut(BaseModel):
 
 
 class ProblemOut(BaseModel):
-    """A sample that was left out, or a peculiarity, with the key that names it."""
+    """A sample that was left out, or a warning about it; `key` names the sample."""
 
     number: int
     key: str
@@ -65,13 +65,13 @@ class SampleOut(BaseModel):
 
 
 class ProbabilitiesOut(BaseModel):
-    """What attaching predicted probabilities came to."""
+    """Result of attaching predicted probabilities."""
 
-    attached: int = Field(description="samples")
+    attached: int = Field(description="number of samples that have probabilities now")
 
 
 class TruthOut(BaseModel):
-    """What attaching clean labels came to."""
+    """Result of attaching correct labels."""
 
-    attached: int
-    differing: int = Field(description="samples whose given label is not the true one")
+    attached: int = Field(description="number of samples that have a correct label now")
+    differing: int = Field(description="number of samples whose given label is not the correct label")

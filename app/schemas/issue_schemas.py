@@ -1,4 +1,4 @@
-"""Answers about what else is wrong with an audit's data."""
+"""Answers about data issues: duplicates, outliers and the like."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -6,7 +6,7 @@ from app.tables import IssueKind
 
 
 class IssueOut(BaseModel):
-    """A sample, or a class, that a person should look at; docs/issues.md says what each kind means."""
+    """A sample, file or class that a person should check; docs/issues.md explains each kind."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -27,13 +27,15 @@ class IssueOut(BaseModel):
     )
 
     kind: IssueKind
-    number: int = Field(description="place in the list of this kind, from 0, the most serious first")
-    position: int | None = Field(description="null: not a sample of the dataset, but a file or a class")
+    number: int = Field(description="place in the list of this kind, from 0; the most serious first")
+    position: int | None = Field(description="null: the issue is about a file or a class, not a sample")
     key: str = Field(description="the sample's key, or the name of a file or class")
     given_label: str | None
-    group: int | None = Field(description="duplicates: those of one number belong together, within the kind")
+    group: int | None = Field(
+        description="for duplicates: samples of one kind with the same number are duplicates of each other"
+    )
     score: float | None = Field(
-        description="duplicates: likeness, 1 = same content; outliers: mean cosine distance to the nearest"
+        description="duplicates: similarity, 1 = same content; outliers: mean cosine distance to the nearest"
         " neighbours; rare classes: number of samples"
     )
     detail: str

@@ -1,4 +1,4 @@
-"""What the API takes."""
+"""Request bodies."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -23,19 +23,19 @@ from models.catalogue.upload_formats import FORMATS
 
 @dataclass(frozen=True)
 class OneOf:
-    """Makes a text one of the catalogue's names, as a Literal of them would."""
+    """Annotation that restricts a string to names of the catalogue, like a Literal of them."""
 
     names: tuple[str, ...]
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
-        """Return how such a text is checked."""
+        """Return the check for Pydantic."""
         return core_schema.literal_schema([*self.names])
 
 
-def _printable(text: str) -> str:
-    """Refuse what neither a database nor a terminal can take: control characters and lone surrogates."""
+def _check_printable(text: str) -> str:
+    """Refuse control characters and lone surrogates, which databases or terminals cannot handle."""
     if not text.isprintable():
-        raise ValueError("must hold printable characters alone")
+        raise ValueError("must contain only printable characters")
     return text
 
 
@@ -45,21 +45,23 @@ Method = Annotated[str, OneOf(tuple(ALL_METHODS))]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
-    AfterValidator(_printable),
+    AfterValidator(_check_printable),
 ]
 
 
 class Request(BaseModel):
-    """A body: unknown fields are refused."""
+    """A request body; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DatasetOptions(Request):
-    """How to read an upload. Whatever is left out is recognised from the content."""
+    """How to read an upload. Omitted fields are detected from the content."""
 
     format: Format | None = Field(default=None, description="see docs/formats.md")
-    image_size: int | None = Field(default=None, ge=8, le=512, description="side of the stored pixels")
+    image_size: int | None = Field(
+        default=None, ge=8, le=512, description="side of the stored square images, in pixels"
+    )
     label_column: Name | None = None
     key_column: Name | None = None
     truth_column: Name | None = None
@@ -67,7 +69,7 @@ class DatasetOptions(Request):
 
 
 class DatasetRequest(DatasetOptions):
-    """A new dataset, empty until a file is put into it."""
+    """A new dataset; it is empty until files are uploaded."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "letters", "label_column": "letter", "key_column": "row"}]}
@@ -77,42 +79,45 @@ class DatasetRequest(DatasetOptions):
 
 
 class Rehearsal(Request):
-    """Known label errors, planted in a copy of the labels, to learn how many of them are found.
+    """Known label errors to plant in a copy of the labels, to measure how many of them the audit finds.
 
-    `{}` plants a small share of uniform noise. The planted samples are no part of the audit's ranking.
+    `{}` plants a small share of uniform noise. The planted samples are not part of the audit's ranking.
     """
 
     noise: Literal["uniform", "pair", "confusion"] = "uniform"
-    rate: float | None = Field(default=None, gt=0, lt=1, description="of uniform and pair noise")
+    rate: float | None = Field(
+        default=None, gt=0, lt=1, description="share of labels to change, for uniform and pair noise"
+    )
     mapping: dict[str, str] | Literal["cifar10"] | None = Field(
         default=None,
-        description="pair: class name to class name; 'cifar10' for the paper's four pairs",
+        description="for pair noise: class name to wrong class name; 'cifar10': the paper's four pairs",
     )
     matrix: list[list[float]] | None = Field(
-        default=None, description="confusion: row i, the probabilities of what class i becomes"
+        default=None,
+        description="for confusion noise: row i holds the probabilities of the labels of class i",
     )
     seed: int = Field(default=0, ge=0, lt=2**31)
 
     @field_validator("mapping")
     @classmethod
-    def _by_name(cls, mapping: dict[str, str] | str | None) -> dict[str, str] | str | None:
+    def _resolve_mapping(cls, mapping: dict[str, str] | str | None) -> dict[str, str] | str | None:
         return dict(CIFAR10_PAIRS) if mapping == "cifar10" else mapping
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
-        needed: set[str] = {"uniform": set(), "pair": {"mapping"}, "confusion": {"matrix"}}[self.noise]
+    def _check_parameters(self) -> Self:
+        required: set[str] = {"uniform": set(), "pair": {"mapping"}, "confusion": {"matrix"}}[self.noise]
         optional = set() if self.noise == "confusion" else {"rate"}
-        given = {name for name in ("rate", "mapping", "matrix") if getattr(self, name) is not None}
-        if not needed <= given <= needed | optional:
+        present = {name for name in ("rate", "mapping", "matrix") if getattr(self, name) is not None}
+        if not required <= present <= required | optional:
             raise ValueError(
-                f"{self.noise} noise needs {sorted(needed)} and may have {sorted(optional)},"
-                f" found {sorted(given)}"
+                f"{self.noise} noise needs {sorted(required)} and accepts {sorted(optional)},"
+                f" found {sorted(present)}"
             )
         return self
 
 
-def _request_field(name: str) -> Any:  # noqa: ANN401 - a type that is made here, and a field
-    """Return the type and the range of one of a training's fields, out of the catalogue."""
+def _make_request_field(name: str) -> Any:  # noqa: ANN401 - a computed type and a field
+    """Return the type and the range of a training field by the catalogue."""
     facts, accepted = FIELDS[name], TYPES[name]
     if facts.choices:
         accepted = Annotated[str, OneOf(facts.choices)] | None
@@ -121,29 +126,29 @@ def _request_field(name: str) -> Any:  # noqa: ANN401 - a type that is made here
     )
 
 
-Training = create_model("Training", __base__=Request, **{name: _request_field(name) for name in FIELDS})
-"""What one training may be told. Every field left out is chosen from the data and the device."""
+Training = create_model("Training", __base__=Request, **{name: _make_request_field(name) for name in FIELDS})
+"""The options of one training. The service chooses omitted fields by the data and the device."""
 
 
 class Compared(Training):
-    """One of several trainings to compare: what it has of its own beside the audit's configuration."""
+    """One of several trainings to compare: the fields that differ from the audit's configuration."""
 
     initialise: Literal["none", "ce"] | None = None
 
 
-def _values_field(name: str) -> Any:  # noqa: ANN401 - the same
-    """Return the type of several values for one field."""
+def _make_values_field(name: str) -> Any:  # noqa: ANN401 - a computed type and a field
+    """Return the type of a list of values for a training field."""
     facts = FIELDS[name]
     value = Annotated[float, Field(ge=facts.least, gt=facts.above, le=facts.most)]
     return list[value] | None, Field(default=None, min_length=1, max_length=20)
 
 
-Grid = create_model("Grid", __base__=Request, **{name: _values_field(name) for name in SEARCHED_FIELDS})
-Grid.__doc__ = "Values to try, every combination of them; a method takes part with the fields that it knows."
+Grid = create_model("Grid", __base__=Request, **{name: _make_values_field(name) for name in SEARCHED_FIELDS})
+Grid.__doc__ = "Values to try in every combination; a method uses only the fields that it has."
 
 
 class AuditConfiguration(Training):
-    """What an audit trains: one training, or several that are searched, compared and repeated."""
+    """The trainings of an audit: one, or several by search, comparison and repetition."""
 
     initialise: Literal["none", "ce"] = Field(
         default="none", description="'ce': start the classifier from a cross-entropy run of the same audit"
@@ -153,32 +158,32 @@ class AuditConfiguration(Training):
         default=1,
         ge=1,
         le=20,
-        description="trainings of each variant, with seeds and held-out samples of their own; their signals"
-        " are averaged (an ensemble), their figures have a mean and a standard deviation",
+        description="trainings of each variant, each with its own seed and held-out samples; their signals"
+        " are averaged (an ensemble), and their results get a mean and a standard deviation",
     )
     search: Literal["paper"] | Grid | None = Field(
         default=None,
-        description="values to choose between by the accuracy on held-out given labels: 'paper' for the grid"
-        " that the paper has for the method, or lists of values",
+        description="hyperparameters to choose by the accuracy on held-out given labels: 'paper' for the"
+        " paper's grid of the method, or lists of values",
     )
     compare: list[Method | Compared] | None = Field(
         default=None,
         min_length=1,
         max_length=50,
-        description="methods or configurations to train side by side; the scores come from the best on"
-        " held-out given labels",
+        description="methods or configurations to train and compare; the scores come from the one with"
+        " the best accuracy on held-out given labels",
     )
     device: Literal["any", "cpu", "gpu"] | None = Field(
-        default=None, description="what may train it; left out, as the service is set, else any"
+        default=None, description="device to train on; if omitted, the service's setting, else any"
     )
     device_memory_gb: float | None = Field(
         default=None,
         gt=0,
         le=10_000,
-        description="least memory of the device that trains it, in 10^9 bytes; of a GPU unless device is cpu",
+        description="minimum memory of the training device in 10^9 bytes; of the GPU unless device is cpu",
     )
     rehearsal: Rehearsal | None = Field(
-        default=None, description="audit labels with planted errors, to learn how many of them are found"
+        default=None, description="plant known label errors, to measure how many of them the audit finds"
     )
 
 

@@ -1,4 +1,4 @@
-"""Answers about results: suspects and metrics. High distance = the label is probably wrong."""
+"""Answers about results: suspects, figures and metrics."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,20 +10,20 @@ from models.catalogue.score_columns import FIGURES, SUSPECT_FIELDS
 
 
 class Suggestion(BaseModel):
-    """A label and how sure the predictor is of it."""
+    """A suggested label and its probability by the predictor."""
 
     label: str
     probability: Probability
 
 
-ELSEWHERE: dict[str, tuple[Any, Any]] = {
+OTHER_FIELDS: dict[str, tuple[Any, Any]] = {
     "position": (int, 1111),
     "key": (str, "8/1111.png"),
     "split": (str | None, None),
     "given_label": (str, "8"),
     "suggested_label": (str, "2"),
     "suggestions": (
-        Annotated[list[Suggestion], Field(description="the three likeliest labels")],
+        Annotated[list[Suggestion], Field(description="the three most likely labels")],
         [{"label": "2", "probability": 0.9973}, {"label": "8", "probability": 0.0011}],
     ),
     "true_label": (str | None, "2"),
@@ -32,15 +32,18 @@ ELSEWHERE: dict[str, tuple[Any, Any]] = {
         str | None,
         "/v1/datasets/01a203c1-e847-712f-bcc3-2f4681fd3091/samples/1111/image",
     ),
-    "review": (Annotated[ReviewOut | None, Field(description="a person's verdict")], None),
+    "review": (
+        Annotated[ReviewOut | None, Field(description="the reviewer's verdict; null: not reviewed")],
+        None,
+    ),
 }
-"""Type and example of the fields that are no figures of a score."""
+"""Type and example of the fields that `score_columns.FIGURES` does not describe."""
 
 
 def _describe_field(name: str) -> tuple[Any, Any]:
-    """Return type and example of a suspect's field."""
-    if name in ELSEWHERE:
-        return ELSEWHERE[name]
+    """Return the type and the example of a suspect's field."""
+    if name in OTHER_FIELDS:
+        return OTHER_FIELDS[name]
     column = FIGURES[name]
     plain: Any = Probability if column.facts.is_probability else column.type
     optional = plain | None if column.is_nullable else plain
@@ -51,7 +54,7 @@ _FIELDS = {name: _describe_field(name) for name in SUSPECT_FIELDS}
 if TYPE_CHECKING:
 
     class _ScoreColumns(BaseModel):
-        """The fields that the exports name; all of them are made below."""
+        """The fields that exports use, for type checkers; all fields are created below."""
 
         rank: int
         position: int
@@ -81,7 +84,7 @@ class Suspect(_ScoreColumns):
 
 
 class SuspectDetail(Suspect):
-    """A sample with its neighbours in rank."""
+    """A sample with the positions of its neighbours in the ranking."""
 
     previous_position: int | None
     next_position: int | None
@@ -90,18 +93,18 @@ class SuspectDetail(Suspect):
 class SuspectPage(Page[Suspect]):
     """A page of the ranking."""
 
-    provisional: bool = Field(description="true while the audit still trains")
+    provisional: bool = Field(description="true while the audit still runs")
 
 
 class Curve(BaseModel):
-    """Points of a curve, thinned to at most 500 without changing its shape."""
+    """Points of a curve, reduced to at most 500 without changing its shape."""
 
     x: list[float]
     y: list[float]
 
 
 class AtK(BaseModel):
-    """How good the first k of the ranking are."""
+    """Precision and recall of the first k samples of the ranking."""
 
     k: int
     precision: Probability
@@ -109,32 +112,34 @@ class AtK(BaseModel):
 
 
 class FigureLink(BaseModel):
-    """A figure of the paper, made from an audit's results."""
+    """A figure of the paper for an audit's results."""
 
     name: str
     title: str
-    plotly_url: str = Field(description="data and layout, as Plotly draws them")
+    plotly_url: str = Field(description="JSON with data and layout for Plotly")
     png_url: str
     svg_url: str
 
 
 class MetricsOut(BaseModel):
-    """How well the ranking finds the samples whose given label differs from the truth."""
+    """How well the ranking finds the samples whose given label differs from the correct label."""
 
-    sample_count: int = Field(description="samples with truth")
+    sample_count: int = Field(description="samples with a correct label")
     error_count: int
     noise_rate: Probability
-    roc_auc: float | None = Field(description="null where there is no error, or nothing else")
+    roc_auc: float | None = Field(description="null if no label, or every label, is wrong")
     average_precision: float | None
     precision_at_noise_rate: float | None
     roc: Curve | None = Field(description="x: false positive rate, y: true positive rate")
     precision_recall: Curve | None = Field(description="x: recall, y: precision")
     at_k: list[AtK]
-    histogram: dict[str, list[float]] = Field(description="edges, right and wrong counts of the distance")
+    histogram: dict[str, list[float]] = Field(
+        description="bin edges of the distance, with counts of right and wrong labels"
+    )
     norm_histogram: dict[str, list[float]] | None = Field(
-        default=None, description="the same of the predicted gradients' norms"
+        default=None, description="the same for the norm of the predicted gradient"
     )
     per_class: list[dict[str, Any]]
     suggestion_accuracy: float | None = Field(
-        description="share of errors whose suggested label is the true one"
+        description="share of wrong labels whose suggested label is the correct one"
     )

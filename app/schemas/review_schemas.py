@@ -1,4 +1,4 @@
-"""What people say of samples, and how far they have come."""
+"""Reviews: verdicts on samples, similar samples, and the progress of a review."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -11,30 +11,32 @@ from app.schemas.request_schemas import Name, Request
 from app.schemas.shared_schemas import Page, Probability
 from app.tables import Verdict
 
-MOST_AT_ONCE = 500
+REVIEWS_MAX = 500
 Reviewer = Annotated[
     Name | None,
-    Field(description="who says so, where no key is asked for; with keys it is the key's name"),
+    Field(description="name of the reviewer if no keys are required; with keys, the key's name is used"),
 ]
 
 
 class VerdictIn(Request):
-    """Keep the given label, relabel to a class, drop the sample, or unsure."""
+    """A verdict: keep the given label, relabel to another class, drop the sample, or unsure."""
 
     verdict: Verdict
-    label: str | None = Field(default=None, description="class name; of relabel alone")
+    label: str | None = Field(default=None, description="class name; only for relabel")
 
     @model_validator(mode="after")
-    def _label_fits(self) -> Self:
+    def _check_label(self) -> Self:
         if (self.verdict == Verdict.RELABEL) != (self.label is not None):
-            raise ValueError("relabel takes a label, the other verdicts take none")
+            raise ValueError("relabel needs a label, the other verdicts accept none")
         return self
 
 
 class ReviewRequest(VerdictIn):
     """A verdict on one sample."""
 
-    audit_id: UUID | None = Field(default=None, description="whose ranking showed the sample")
+    audit_id: UUID | None = Field(
+        default=None, description="the audit in whose ranking the sample was reviewed"
+    )
     reviewer: Reviewer = None
 
 
@@ -43,90 +45,99 @@ class ReviewEntry(VerdictIn):
 
     position: int = Field(ge=0, lt=2**31)
     version: int | None = Field(
-        default=None, ge=1, lt=2**63, description="of the review that this replaces; null: there was none"
+        default=None,
+        ge=1,
+        lt=2**63,
+        description="version of the review that this entry replaces; null: the sample has no review",
     )
 
 
 class ReviewsRequest(Request):
-    """Verdicts on several samples. Those overtaken by somebody else are left out and named."""
+    """Verdicts on several samples. A verdict whose version is out of date is not saved but reported."""
 
-    reviews: list[ReviewEntry] = Field(min_length=1, max_length=MOST_AT_ONCE)
+    reviews: list[ReviewEntry] = Field(min_length=1, max_length=REVIEWS_MAX)
     audit_id: UUID | None = None
     reviewer: Reviewer = None
 
 
 class ReviewOut(BaseModel):
-    """A verdict, by whom and when."""
+    """A verdict with its reviewer and time."""
 
     position: int
     verdict: Literal["keep", "relabel", "drop", "unsure"]
-    label: str | None = Field(description="the right class, of relabel alone")
+    label: str | None = Field(description="the correct class; only for relabel")
     reviewer: str
     reviewed_at: datetime
     audit_id: UUID | None
-    version: int = Field(description="new with every write; also the ETag")
+    version: int = Field(description="changes with every write; also the ETag")
 
 
 class Conflict(BaseModel):
-    """A verdict that was not saved, because the sample's review is not the one that was seen."""
+    """A verdict that was not saved because the sample's review has another version."""
 
     position: int
     detail: str
-    current: ReviewOut | None = Field(description="what stands; null: the review was taken back")
+    current: ReviewOut | None = Field(description="the current review; null: the review was deleted")
 
 
 class ReviewsOut(BaseModel):
-    """What became of several verdicts."""
+    """The verdicts that were saved, and the conflicts."""
 
     saved: list[ReviewOut]
     conflicts: list[Conflict]
 
 
 class ReviewPage(Page[ReviewOut]):
-    """A page of reviews in order of position."""
+    """A page of reviews by position."""
 
-    counts: dict[str, int] = Field(description="of the whole dataset, by verdict")
+    counts: dict[str, int] = Field(description="number of reviews in the complete dataset, by verdict")
 
 
 class SimilarSample(SampleOut):
-    """A sample that looks like another one."""
+    """A sample that is similar to another sample."""
 
-    features: list[float | None] | None = Field(description="its row; null for pictures")
+    features: list[float | None] | None = Field(description="the sample's row of features; null for images")
 
 
 class SimilarClass(BaseModel):
-    """Samples of one class that look most like a suspect, among those that fit their label best."""
+    """The samples of one class that are most similar to a suspect, among those most likely labelled right."""
 
     label: str
     samples: list[SimilarSample]
 
 
 class SimilarOut(BaseModel):
-    """What a suspect is compared with: its given class, and the likeliest other one."""
+    """Samples to compare a suspect with: of its given class, and of the most likely other class."""
 
     feature_names: list[str] | None
-    features: list[float | None] | None = Field(description="the suspect's row; null for pictures")
+    features: list[float | None] | None = Field(description="the suspect's row of features; null for images")
     given: SimilarClass
     other: SimilarClass
 
 
 class ReviewProgress(BaseModel):
-    """How far the review of an audit has come. `errors` are relabelled and dropped samples."""
+    """The progress of an audit's review. `errors` counts relabelled and dropped samples."""
 
     sample_count: int
-    verdicts: dict[str, int] = Field(description="samples by verdict")
+    verdicts: dict[str, int] = Field(description="number of samples by verdict")
     reviewed: int
     errors: int
-    precision: Probability | None = Field(description="errors among those kept, relabelled or dropped")
-    recent_precision: Probability | None = Field(description="the same of the latest 50 verdicts")
-    expected_errors: float = Field(description="in all, as the audit estimates them without truth")
-    expected_errors_left: float = Field(
-        description="among samples without a verdict, corrected by what people have found so far"
+    precision: Probability | None = Field(
+        description="share of errors among the samples kept, relabelled or dropped"
     )
-    calibration: float = Field(description="(errors found + 1) / (errors expected there + 1)")
+    recent_precision: Probability | None = Field(description="the same among the latest 50 verdicts")
+    expected_errors: float = Field(
+        description="errors in all samples, estimated by the audit without correct labels"
+    )
+    expected_errors_left: float = Field(
+        description="errors among samples without a verdict, corrected by the verdicts so far"
+    )
+    calibration: float = Field(
+        description="(errors found + 1) / (errors expected among the same samples + 1)"
+    )
     next_precision: Probability | None = Field(
-        description="share of errors to expect among the next 50 samples; null: all are reviewed"
+        description="expected share of errors among the next 50 samples; null: all samples are reviewed"
     )
     advice: Literal["begin", "go_on", "nearly_done", "stop"] = Field(
-        description="stop: fewer than one in ten of the next are worth a look, or none is left"
+        description="stop: fewer than one in ten of the next samples is expected to be wrong, or none is left"
     )

@@ -1,4 +1,4 @@
-"""What answers have in common: pages, failures, problem documents, health."""
+"""Models that several answers share: pages, failures, problem documents, health."""
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -9,14 +9,14 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Failure(BaseModel):
-    """Why something ended."""
+    """A reason: why a dataset was rejected, why a run failed or waits, or what was changed."""
 
     code: str
     detail: str
 
 
 class Page(BaseModel, Generic[Item]):
-    """Some items and, where there are more, the cursor of the next page (also as a Link header)."""
+    """A page of items; `next_cursor` is null on the last page and also sent as a Link header."""
 
     items: list[Item]
     next_cursor: str | None
@@ -45,12 +45,13 @@ class ProblemDocument(BaseModel):
     code: str
     detail: str
     errors: list[dict[str, Any]] | None = Field(
-        default=None, description="validation: a JSON pointer and what was wrong there"
+        default=None,
+        description="for validation errors: JSON pointers to the wrong fields, and what is wrong with them",
     )
 
 
 class Health(BaseModel):
-    """What was checked and what it said."""
+    """The result of each check, by name."""
 
     status: Literal["ok", "failing"]
     checks: dict[str, str]

@@ -1,4 +1,4 @@
-"""What an audit came to by itself. Every figure follows from the error probabilities; no truth enters."""
+"""The summary of an audit. All numbers follow from the error probabilities, without correct labels."""
 
 from pydantic import BaseModel, Field
 
@@ -7,26 +7,30 @@ from app.tables import IssueKind
 
 
 class ClassSummary(BaseModel):
-    """One class as an audit sees it."""
+    """The results of one class."""
 
     name: str = Field(alias="class")
-    samples: int = Field(description="given this label")
+    samples: int = Field(description="samples with this given label")
     disagreements: int
-    expected_errors: float = Field(description="samples given this label that are of another class")
+    expected_errors: float = Field(
+        description="expected number of samples with this given label that are of another class"
+    )
     label_issues: int
     mean_distance: float | None
     expected_members: float | None = Field(
-        default=None, description="samples of this class, whatever label they were given"
+        default=None, description="expected number of samples of this class, with any given label"
     )
     noise_rate: Probability | None = Field(
-        default=None, description="share of those given this label that are of another class; high = bad"
+        default=None,
+        description="share of the samples with this given label that are of another class; high = bad",
     )
     missed_rate: Probability | None = Field(
-        default=None, description="share of this class's samples that were given another label; high = bad"
+        default=None, description="share of this class's samples with another given label; high = bad"
     )
     health: Probability | None = Field(
         default=None,
-        description="samples of the class that were given it, over those of which either holds; low = bad",
+        description="samples that have this class and this given label, divided by samples that have either;"
+        " low = bad",
     )
 
 
@@ -36,92 +40,102 @@ class TransitionMatrix(BaseModel):
     rows: str
     columns: str
     classes: list[str]
-    matrix: list[list[float | None]] = Field(description="a row of null: no sample is of that class")
+    matrix: list[list[float | None]] = Field(description="a row of nulls: no sample is of this class")
 
 
 class ConfusedPair(BaseModel):
-    """Samples of one class that were given another one's label."""
+    """The samples of one class with the given label of another class."""
 
     true: str
     given: str
     expected_count: float
-    share_of_true: Probability = Field(description="of the samples that are of class `true`")
-    share_of_given: Probability = Field(description="of the samples that were given label `given`")
+    share_of_true: Probability = Field(description="share of the samples of class `true`")
+    share_of_given: Probability = Field(description="share of the samples with the given label `given`")
 
 
 class ToFind(BaseModel):
-    """How far down the list a share of the wrong labels lies."""
+    """How many samples to review to find a given share of the wrong labels."""
 
-    share: Probability
-    review: int = Field(description="review the first so many")
-    found: float = Field(description="and expect to find about so many")
+    share: Probability = Field(description="share of the wrong labels to find")
+    review: int = Field(description="number of samples to review, from rank 1")
+    found: float = Field(description="expected number of wrong labels among them")
 
 
 class Budget(BaseModel):
-    """Review the first N, expect to find about M of about T."""
+    """Review the first N samples to find about M of about T wrong labels."""
 
     total: float = Field(description="T, the expected number of wrong labels")
-    review: list[int] = Field(description="N, rising from 1 to all samples")
+    review: list[int] = Field(description="N, from 1 to all samples")
     expected_found: list[float] = Field(description="M, for each N")
     to_find: list[ToFind]
 
 
 class IssueCount(BaseModel):
-    """How much is listed under a kind of issue."""
+    """The number of issues of one kind."""
 
-    count: int = Field(description="samples, files or classes, also those beyond the 100,000 listed")
-    groups: int | None = Field(description="of duplicates")
+    count: int = Field(
+        description="number of samples, files or classes, including those beyond the 100,000 that are listed"
+    )
+    groups: int | None = Field(description="number of groups of duplicates")
 
 
 class Recall(BaseModel):
-    """How many errors a review finds."""
+    """The share of the errors that a review finds."""
 
-    share: Probability = Field(description="reviewed of the ranking, from the worst on")
-    recall: Probability = Field(description="share of the errors among them")
+    share: Probability = Field(description="reviewed share of the ranking, from rank 1")
+    recall: Probability = Field(description="share of all errors that are among them")
 
 
 class RehearsalOut(BaseModel):
-    """What planted errors tell of others like them; docs/ranking.md says what they cannot tell."""
+    """How many planted errors were found. docs/ranking.md explains what this says about other errors."""
 
     noise: str
     planted_count: int
-    roc_auc: Probability | None = Field(description="estimated; null where nothing was planted")
-    roc_auc_error: float | None = Field(description="its standard error by the number of planted ones")
+    roc_auc: Probability | None = Field(description="estimated; null if no errors were planted")
+    roc_auc_error: float | None = Field(
+        description="standard error of roc_auc, by the number of planted errors"
+    )
     roc_auc_uncorrected: Probability | None = Field(
-        description="of planted ones against all others, as if all of these were right"
+        description="ROC AUC of planted errors against all other samples, as if all other labels were right"
     )
     recall: list[Recall] | None
-    cut_recall: Probability | None = Field(description="share of the errors that the automatic cut flags")
-    cut_precision: Probability | None = Field(description="share of the flagged that is wrong")
+    cut_recall: Probability | None = Field(
+        description="share of the planted errors that the automatic cut flags"
+    )
+    cut_precision: Probability | None = Field(description="share of the flagged labels that are wrong")
 
 
 class SummaryOut(BaseModel):
-    """The figures of an audit that has succeeded. Those an older version did not make are null."""
+    """The summary of an audit that has succeeded. Fields that an older version did not compute are null."""
 
     sample_count: int
-    disagreement_count: int = Field(description="samples whose suggested label is not the given one")
-    expected_error_count: float = Field(description="sum of the error probabilities")
+    disagreement_count: int = Field(description="samples whose suggested label is not the given label")
+    expected_error_count: float = Field(
+        description="expected number of wrong labels: the sum of the error probabilities"
+    )
     expected_error_interval: list[float] | None = Field(
         default=None,
         min_length=2,
         max_length=2,
         description="least and largest estimate of the number of wrong labels",
     )
-    label_issue_count: int = Field(description="samples beyond the automatic cut")
+    label_issue_count: int = Field(description="samples that the automatic cut flags")
     noise_rate: Probability | None = Field(default=None, description="expected share of wrong labels")
     health: Probability | None = Field(default=None, description="1 - noise_rate; low = bad")
-    histogram: dict[str, list[float]] = Field(description="edges and counts of the distance")
+    histogram: dict[str, list[float]] = Field(description="bin edges and counts of the distance")
     norm_histogram: dict[str, list[float]] | None = Field(
-        default=None, description="edges and counts of the predicted gradient's norm"
+        default=None, description="bin edges and counts of the norm of the predicted gradient"
     )
     per_class: list[ClassSummary]
     transition_matrix: TransitionMatrix | None = Field(
         default=None,
-        description="null also for more than 100 classes; confused_pairs has their largest cells",
+        description="null for more than 100 classes; confused_pairs then lists the largest cells",
     )
-    confused_pairs: list[ConfusedPair] = Field(default=[], description="the 50 most frequent at most")
+    confused_pairs: list[ConfusedPair] = Field(default=[], description="the most frequent pairs, at most 50")
     budget: Budget | None = None
-    rehearsal: RehearsalOut | None = Field(default=None, description="null where nothing was planted")
+    rehearsal: RehearsalOut | None = Field(default=None, description="null if no errors were planted")
     issues: dict[IssueKind, IssueCount] = Field(
-        default={}, description="GET /v1/audits/{id}/issues lists them; kinds without any are left out"
+        default={},
+        description="number of data issues by kind, without kinds that have none;"
+        " GET /v1/audits/{id}/issues lists them",
     )

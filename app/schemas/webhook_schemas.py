@@ -1,4 +1,4 @@
-"""Webhooks in requests and answers."""
+"""Requests and answers of webhooks."""
 
 from datetime import datetime
 from typing import Literal
@@ -16,17 +16,17 @@ AUDIT_EVENTS: list[AuditEvent] = [Event.SUCCEEDED, Event.FAILED, Event.CANCELLED
 class WebhookRequest(Request):
     """A new webhook."""
 
-    url: str = Field(min_length=1, max_length=2000, description="http or https, at a public address")
+    url: str = Field(min_length=1, max_length=2000, description="http or https URL with a public address")
     events: list[AuditEvent] = Field(
         default_factory=AUDIT_EVENTS.copy,
         min_length=1,
         max_length=3,
-        description="all, if left out",
+        description="events to send; all if omitted",
     )
 
 
 class WebhookOut(BaseModel):
-    """A webhook; its secret is shown once, when it is made."""
+    """A webhook. Its secret is shown only once, in the answer that creates it."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -34,17 +34,19 @@ class WebhookOut(BaseModel):
     created_at: datetime
     url: str
     events: list[str]
-    disabled_at: datetime | None = Field(description="the receiver said that it is gone (410)")
+    disabled_at: datetime | None = Field(
+        description="when the receiver answered 410 Gone; null: the webhook is active"
+    )
 
 
 class NewWebhookOut(WebhookOut):
-    """A webhook that was just made."""
+    """A new webhook with its secret."""
 
-    secret: str = Field(description="whsec_...: verifies the signatures; never shown again")
+    secret: str = Field(description="whsec_...: verifies the signatures of messages; never shown again")
 
 
 class DeliveryOut(BaseModel):
-    """One message and what its last attempt came to."""
+    """One message and the result of its last attempt."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -54,7 +56,7 @@ class DeliveryOut(BaseModel):
     status: Literal["pending", "delivered", "failed"]
     attempts: int
     attempted_at: datetime | None
-    next_attempt_at: datetime = Field(description="while it is pending")
+    next_attempt_at: datetime = Field(description="time of the next attempt while the delivery is pending")
     response_status: int | None
     error: str | None
-    body: str = Field(description="JSON, as it is sent")
+    body: str = Field(description="the JSON text that is sent")

@@ -75,8 +75,8 @@ def test_a_network_for_features_is_refused_for_pictures(api: TestClient, dataset
 @pytest.mark.parametrize(
     ("rehearsal", "sentence"),
     [
-        ({"mapping": {"ant": "bee"}}, "uniform noise needs [] and may have ['rate'], found ['mapping']"),
-        ({"noise": "pair", "rate": 0.1}, "needs ['mapping'] and may have ['rate'], found ['rate']"),
+        ({"mapping": {"ant": "bee"}}, "uniform noise needs [] and accepts ['rate'], found ['mapping']"),
+        ({"noise": "pair", "rate": 0.1}, "needs ['mapping'] and accepts ['rate'], found ['rate']"),
         ({"rate": 1.5}, "less than 1"),
         ({"noise": "pair", "rate": 0.1, "mapping": {"ant": "dog"}}, "unknown classes: ['dog']"),
         ({"noise": "confusion", "matrix": [[1.0]]}, "must be 3 by 3"),
