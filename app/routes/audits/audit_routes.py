@@ -15,9 +15,18 @@ from app.infra import removals
 from app.infra.errors import NotFound, WrongState
 from app.infra.storage import Storage
 from app.routes.audits import issue_routes
-from app.routes.shared.dependencies import Chosen, Files, Opened, Paged, Reads, Session, Writes, link_next
+from app.routes.shared.dependencies import (
+    CallerDatabase,
+    Files,
+    Paged,
+    Reads,
+    ServiceSettings,
+    Session,
+    Writes,
+    link_next,
+)
 from app.routes.shared.file_responses import describe_download, serve_file
-from app.routes.shared.idempotent_routes import OnceRoute
+from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_audit
 from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochsOut
 from app.schemas.request_schemas import AuditRequest
@@ -26,7 +35,7 @@ from app.schemas.shared_schemas import Page
 from app.schemas.summary_schemas import SummaryOut
 from app.tables import Audit, AuditMetrics
 
-router = APIRouter(prefix="/v1/audits", tags=["audits"], route_class=OnceRoute)
+router = APIRouter(prefix="/v1/audits", tags=["audits"], route_class=IdempotentRoute)
 router.include_router(issue_routes.router)
 POLL_SECONDS = "1"
 CSV = "text/csv; charset=utf-8; header=present"
@@ -34,12 +43,16 @@ PARQUET = "application/vnd.apache.parquet"
 
 
 @router.post("", status_code=202, dependencies=[Writes])
-def create_audit(body: AuditRequest, session: Session, chosen: Chosen, response: Response) -> AuditOut:
+def create_audit(
+    body: AuditRequest, session: Session, settings: ServiceSettings, response: Response
+) -> AuditOut:
     """Start an audit of a ready dataset; follow its progress at the Location."""
     dataset = dataset_service.get(session, body.dataset_id, keep=True)
     dataset_service.require_ready(dataset)
     configuration = AuditConfiguration.read(body.configuration.model_dump())
-    queue = placement.choose_queue(configuration, device=chosen.train_device, steps_gb=chosen.memory_steps_gb)
+    queue = placement.choose_queue(
+        configuration, device=settings.train_device, steps_gb=settings.memory_steps_gb
+    )
     audit = audit_service.create(session, dataset, name=body.name, configuration=configuration, queue=queue)
     response.headers["Location"] = f"/v1/audits/{audit.id}"
     response.headers["Retry-After"] = POLL_SECONDS
@@ -56,13 +69,13 @@ def list_audits(
 ) -> Page[AuditOut]:
     """List audits, newest first."""
     before = cursors.decode(paging.cursor, UUID)
-    found = audit_service.list_audits(
+    rows = audit_service.list_audits(
         session, before=before[0] if before else None, limit=paging.limit + 1, dataset_id=dataset_id
     )
-    shown = found[: paging.limit]
-    cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
+    page = rows[: paging.limit]
+    cursor = cursors.encode(page[-1].id) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=_render_audits(session, shown), next_cursor=cursor)
+    return Page(items=_render_audits(session, page), next_cursor=cursor)
 
 
 @router.get("/{audit_id}", dependencies=[Reads])
@@ -81,12 +94,12 @@ def cancel_audit(audit_id: UUID, session: Session) -> AuditOut:
 
 
 @router.delete("/{audit_id}", status_code=204, dependencies=[Writes])
-def delete_audit(audit_id: UUID, opened: Opened, files: Files) -> None:
+def delete_audit(audit_id: UUID, database: CallerDatabase, files: Files) -> None:
     """Delete an audit that has ended: its rows and its files."""
-    with opened.transaction() as session:
+    with database.transaction() as session:
         audit_service.remove(session, audit_id)
         removals.schedule_removal(session, files, files.locate_audit(audit_id))
-    removals.remove_due(opened, files)
+    removals.remove_due(database, files)
 
 
 @router.get("/{audit_id}/epochs", dependencies=[Reads])
@@ -169,7 +182,7 @@ def _serve_file(
     )
 
 
-def _render_audits(session: Session, found: list[Audit]) -> list[AuditOut]:
-    ids = [audit.id for audit in found]
+def _render_audits(session: Session, audits: list[Audit]) -> list[AuditOut]:
+    ids = [audit.id for audit in audits]
     runs, provisional = audit_service.list_runs(session, ids), audit_service.find_provisional(session, ids)
-    return [render_audit(audit, runs[audit.id], provisional) for audit in found]
+    return [render_audit(audit, runs[audit.id], provisional) for audit in audits]

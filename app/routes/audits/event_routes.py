@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from app.audits import audit_service
 from app.infra.database import UNAVAILABLE, Database
 from app.infra.errors import NotFound
-from app.routes.shared.dependencies import Opened, Reads
+from app.routes.shared.dependencies import CallerDatabase, Reads
 from app.routes.shared.rendering import render_audit
 from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochOut
 from app.tables import Run, RunEpoch
@@ -52,7 +52,7 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
 )
 async def stream_events(
     audit_id: UUID,
-    opened: Opened,
+    database: CallerDatabase,
     last_event_id: Annotated[
         str | None, Header(max_length=10_000, description="where a broken stream goes on")
     ] = None,
@@ -61,17 +61,17 @@ async def stream_events(
 
     The data of `audit` and `end` is the audit as its own address answers it.
     """
-    await run_in_threadpool(_look, opened, audit_id, {})
-    stream = follow(opened, audit_id, _parse_last_event(last_event_id))
+    await run_in_threadpool(_read_state, database, audit_id, {})
+    stream = follow(database, audit_id, _parse_last_event(last_event_id))
     return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
 
-async def follow(opened: Database, audit_id: UUID, seen: Seen) -> AsyncIterator[str]:
+async def follow(database: Database, audit_id: UUID, seen: Seen) -> AsyncIterator[str]:
     """Yield an audit's events until it ends, beginning after the epochs that were seen."""
     last, spoke, ends = "", time.monotonic(), time.monotonic() + STREAM_SECONDS
     while time.monotonic() < ends:
         try:
-            answer, epochs = await run_in_threadpool(_look, opened, audit_id, seen)
+            answer, epochs = await run_in_threadpool(_read_state, database, audit_id, seen)
         except NotFound:
             return  # deleted while somebody was watching
         except UNAVAILABLE:
@@ -92,9 +92,9 @@ async def follow(opened: Database, audit_id: UUID, seen: Seen) -> AsyncIterator[
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _look(opened: Database, audit_id: UUID, seen: Seen) -> tuple[AuditOut, list[RunEpochOut]]:
+def _read_state(database: Database, audit_id: UUID, seen: Seen) -> tuple[AuditOut, list[RunEpochOut]]:
     """Return an audit as it is now, and the epochs of its runs that were not seen yet."""
-    with opened.transaction() as session:
+    with database.transaction() as session:
         audit = audit_service.get(session, audit_id)
         runs = audit_service.list_runs(session, [audit_id])[audit_id]
         answer = render_audit(audit, runs, audit_service.find_provisional(session, [audit_id]))

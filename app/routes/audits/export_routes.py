@@ -18,7 +18,7 @@ from app.exports.final_labels import Decisions, decide
 from app.exports.registry import EXPORTS, HTML, TEXT, Export, ExportFile, Issues, Parameter
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.routes.shared.dependencies import Files, Opened, Reads
+from app.routes.shared.dependencies import CallerDatabase, Files, Reads
 
 router = APIRouter(prefix="/v1", tags=["exports"])
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -30,7 +30,7 @@ def _add_route(export: Export) -> None:
     content = {kind: {"schema": {"type": "string"}} if kind in STRINGS else {} for kind in export.media_types}
     router.add_api_route(
         f"/{export.scope}s/{{{export.scope}_id}}/exports/{export.name}",
-        _endpoint(export),
+        _make_endpoint(export),
         name=export.operation,
         description=export.description,
         dependencies=[Reads],
@@ -39,21 +39,21 @@ def _add_route(export: Export) -> None:
     )
 
 
-def _endpoint(export: Export) -> Callable[..., StreamingResponse]:
+def _make_endpoint(export: Export) -> Callable[..., StreamingResponse]:
     """Return the path operation's function, with the export's parameters in its signature."""
     answer = _export_dataset if export.scope == "dataset" else _export_audit
 
-    def endpoint(**arguments: Any) -> StreamingResponse:  # noqa: ANN401 - as the signature below says
+    def answer_export(**arguments: Any) -> StreamingResponse:  # noqa: ANN401 - as the signature below says
         return answer(export, **arguments)
 
-    common = {f"{export.scope}_id": UUID, "opened": Opened, "files": Files, "request": Request}
+    common = {f"{export.scope}_id": UUID, "database": CallerDatabase, "files": Files, "request": Request}
     arguments = [Argument(name, Argument.KEYWORD_ONLY, annotation=kind) for name, kind in common.items()]
-    arguments += [_argument(parameter) for parameter in export.all_parameters]
-    endpoint.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # FastAPI reads it
-    return endpoint
+    arguments += [_make_argument(parameter) for parameter in export.all_parameters]
+    answer_export.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # FastAPI reads it
+    return answer_export
 
 
-def _argument(parameter: Parameter) -> Argument:
+def _make_argument(parameter: Parameter) -> Argument:
     query = Query(description=parameter.description, ge=parameter.minimum, le=parameter.maximum)
     annotation = Annotated[parameter.type, query]  # type: ignore[name-defined]  # a type known at run time only
     return Argument(parameter.name, Argument.KEYWORD_ONLY, default=parameter.default, annotation=annotation)
@@ -63,21 +63,21 @@ def _export_dataset(
     export: Export,
     *,
     dataset_id: UUID,
-    opened: Database,
+    database: Database,
     files: Storage,
     request: Request,  # noqa: ARG001 - the other scope links to the service's address
     audit_id: UUID | None,
     issues: Issues,
     **parameters: Any,  # noqa: ANN401 - as the registry has them
 ) -> StreamingResponse:
-    decisions = _decide(opened, files, dataset_id, audit_id, issues)
-    return attach(export.load_writer()(decisions, **parameters))
+    decisions = _load_decisions(database, files, dataset_id, audit_id, issues)
+    return respond_download(export.load_writer()(decisions, **parameters))
 
 
-def _decide(
-    opened: Database, files: Storage, dataset_id: UUID, audit_id: UUID | None, issues: Issues
+def _load_decisions(
+    database: Database, files: Storage, dataset_id: UUID, audit_id: UUID | None, issues: Issues
 ) -> Decisions:
-    with opened.transaction() as session:
+    with database.transaction() as session:
         dataset = dataset_service.get(session, dataset_id)
         audit = None if audit_id is None else audit_service.get(session, audit_id)
         return decide(session, files, dataset, audit=audit, issues=issues)
@@ -87,26 +87,26 @@ def _export_audit(
     export: Export,
     *,
     audit_id: UUID,
-    opened: Database,
+    database: Database,
     files: Storage,
     request: Request,
     **parameters: Any,  # noqa: ANN401 - as the registry has them
 ) -> StreamingResponse:
-    source = open_audit(opened, files, audit_id, base_url=str(request.base_url).rstrip("/"))
-    return attach(export.load_writer()(source, **parameters))
+    source = open_audit(database, files, audit_id, base_url=str(request.base_url).rstrip("/"))
+    return respond_download(export.load_writer()(source, **parameters))
 
 
-def attach(file: ExportFile) -> StreamingResponse:
+def respond_download(file: ExportFile) -> StreamingResponse:
     """Return a download. Its first block is made now, so that a refusal is still a problem document."""
     first = next(file.blocks, b"")
 
-    def all_blocks() -> Iterator[bytes]:
+    def stream_blocks() -> Iterator[bytes]:
         yield first
         yield from file.blocks
 
     name = f"filename=\"{UNSAFE.sub('_', file.name)}\"; filename*=UTF-8''{quote(file.name)}"
     headers = {"Content-Disposition": f"attachment; {name}", "X-Content-Type-Options": "nosniff"}
-    return StreamingResponse(all_blocks(), media_type=file.media_type, headers=headers)
+    return StreamingResponse(stream_blocks(), media_type=file.media_type, headers=headers)
 
 
 for _export in EXPORTS:

@@ -13,7 +13,7 @@ from app.figures.audit_figures import COMPARED, MAKERS, FigureOptions
 from app.figures.figure_data import Figure, Montage
 from app.infra.storage import Storage
 from app.kinds.shown_kinds import find_position, find_shown_kind
-from app.routes.shared.dependencies import Files, Opened, Reads, Session
+from app.routes.shared.dependencies import CallerDatabase, Files, Reads, Session
 from app.schemas.result_schemas import FigureLink
 from app.tables import Dataset
 
@@ -64,12 +64,17 @@ def list_figures(audit_id: UUID, session: Session) -> list[FigureLink]:
     responses={200: {"content": {name: {} for name in MEDIA_TYPES.values()}}},
 )
 def draw_figure(
-    audit_id: UUID, name: Name, kind: Literal["png", "svg"], opened: Opened, files: Files, options: Options
+    audit_id: UUID,
+    name: Name,
+    kind: Literal["png", "svg"],
+    database: CallerDatabase,
+    files: Files,
+    options: Options,
 ) -> Response:
     """Return a figure as an image file."""
     from app.figures import matplotlib_drawer  # noqa: PLC0415 - matplotlib takes a second to load, and few ask for it
 
-    with opened.transaction() as session:
+    with database.transaction() as session:
         dataset, figure = _make_figure(session, audit_id, name, options)
     drawn = matplotlib_drawer.draw(figure, kind, _read_pictures(files, dataset, figure))
     return Response(drawn, media_type=MEDIA_TYPES[kind], headers={"X-Content-Type-Options": "nosniff"})

@@ -30,16 +30,16 @@ def list_issues(
     audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     after = cursors.decode(paging.cursor, str, cursors.parse_number)
-    found = data_issues.list_issues(
+    rows = data_issues.list_issues(
         session, audit_id, kind=kind, after=(after[0], after[1]) if after else None, limit=paging.limit + 1
     )
-    shown = found[: paging.limit]
-    cursor = cursors.encode(shown[-1].kind, shown[-1].number) if len(found) > paging.limit else None
+    page = rows[: paging.limit]
+    cursor = cursors.encode(page[-1].kind, page[-1].number) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=[_issue_out(dataset, issue) for issue in shown], next_cursor=cursor)
+    return Page(items=[_render_issue(dataset, issue) for issue in page], next_cursor=cursor)
 
 
-def _issue_out(dataset: Dataset, issue: Issue) -> IssueOut:
+def _render_issue(dataset: Dataset, issue: Issue) -> IssueOut:
     return IssueOut(
         kind=IssueKind(issue.kind),
         number=issue.number,

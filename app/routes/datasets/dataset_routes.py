@@ -22,24 +22,24 @@ from app.infra.storage import Storage
 from app.kinds.sample_display import PictureChoice, StoredSample
 from app.kinds.shown_kinds import find_shown_kind
 from app.routes.shared.dependencies import (
-    Chosen,
+    CallerDatabase,
     Files,
-    Opened,
     Paged,
     Position,
     Reads,
+    ServiceSettings,
     Session,
     Writes,
     link_next,
 )
-from app.routes.shared.idempotent_routes import OnceRoute
-from app.routes.shared.rendering import render_dataset, sample_out
+from app.routes.shared.idempotent_routes import IdempotentRoute
+from app.routes.shared.rendering import render_dataset, render_sample
 from app.schemas.dataset_schemas import DatasetOut, ProbabilitiesOut, ProblemOut, SampleOut, TruthOut
 from app.schemas.request_schemas import DatasetRequest
 from app.schemas.shared_schemas import Page
 from app.tables import Dataset
 
-router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=OnceRoute)
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=IdempotentRoute)
 FileName = Annotated[str, Path(description="plain file name", examples=["photos.zip"])]
 POLL_SECONDS = "1"
 RAW_BODY = {
@@ -71,21 +71,21 @@ async def put_file(
     dataset_id: UUID,
     file_name: FileName,
     request: Request,
-    chosen: Chosen,
+    settings: ServiceSettings,
     files: Files,
-    opened: Opened,
+    database: CallerDatabase,
     *,
     complete: Annotated[bool, Query(description="false: more files follow; true: start ingestion")] = True,
 ) -> JSONResponse:
     """Store one file, sent as the raw body (``curl --upload-file``); the last one starts ingestion."""
 
-    def admit() -> None:
-        with opened.transaction() as session:
+    def check_upload() -> None:
+        with database.transaction() as session:
             dataset_service.require_uploading(dataset_service.get(session, dataset_id))
-            dataset_service.check_file_name(session, dataset_id, file_name, most=chosen.upload_max_files)
+            dataset_service.check_file_name(session, dataset_id, file_name, most=settings.upload_max_files)
 
     def register(body: upload_bodies.ReceivedBody) -> DatasetOut:
-        with opened.transaction() as session:
+        with database.transaction() as session:
             dataset = dataset_service.get(session, dataset_id, lock=True)
             dataset_service.require_uploading(dataset)
             dataset_service.put_file(session, dataset, name=file_name, size=body.size, sha256=body.sha256)
@@ -95,10 +95,10 @@ async def put_file(
                 dataset_service.start_ingestion(session, dataset)
             return render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id])
 
-    await run_in_threadpool(admit)
+    await run_in_threadpool(check_upload)
     incoming = files.locate_incoming(dataset_id, uuid4().hex)
     async with upload_bodies.receive_body(
-        request, incoming, await _upload_limits(chosen, files, opened)
+        request, incoming, await _measure_upload_limits(settings, files, database)
     ) as body:
         answer = await run_in_threadpool(register, body)
     return JSONResponse(
@@ -108,15 +108,17 @@ async def put_file(
     )
 
 
-async def _upload_limits(chosen: Settings, files: Storage, opened: Database) -> upload_bodies.BodyLimits:
-    def room() -> int:
-        with opened.transaction() as session:
-            return resumable_uploads.measure_room(session, files, reserve_bytes=chosen.upload_reserve_bytes)
+async def _measure_upload_limits(
+    settings: Settings, files: Storage, database: Database
+) -> upload_bodies.BodyLimits:
+    def measure_room() -> int:
+        with database.transaction() as session:
+            return resumable_uploads.measure_room(session, files, reserve_bytes=settings.upload_reserve_bytes)
 
     return upload_bodies.BodyLimits(
-        max_bytes=chosen.upload_max_bytes,
-        idle_seconds=chosen.upload_idle_seconds,
-        free_bytes=await run_in_threadpool(room),
+        max_bytes=settings.upload_max_bytes,
+        idle_seconds=settings.upload_idle_seconds,
+        free_bytes=await run_in_threadpool(measure_room),
     )
 
 
@@ -134,14 +136,14 @@ def start_ingestion(dataset_id: UUID, session: Session, response: Response) -> D
 def list_datasets(session: Session, paging: Paged, request: Request, response: Response) -> Page[DatasetOut]:
     """List datasets, newest first."""
     before = cursors.decode(paging.cursor, UUID)
-    found = dataset_service.list_datasets(
+    rows = dataset_service.list_datasets(
         session, before=before[0] if before else None, limit=paging.limit + 1
     )
-    shown = found[: paging.limit]
-    files = dataset_service.list_files(session, [dataset.id for dataset in shown])
-    cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
+    page = rows[: paging.limit]
+    files = dataset_service.list_files(session, [dataset.id for dataset in page])
+    cursor = cursors.encode(page[-1].id) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=[render_dataset(dataset, files[dataset.id]) for dataset in shown], next_cursor=cursor)
+    return Page(items=[render_dataset(dataset, files[dataset.id]) for dataset in page], next_cursor=cursor)
 
 
 @router.get("/{dataset_id}", dependencies=[Reads])
@@ -152,12 +154,12 @@ def read_dataset(dataset_id: UUID, session: Session) -> DatasetOut:
 
 
 @router.delete("/{dataset_id}", status_code=204, dependencies=[Writes])
-def delete_dataset(dataset_id: UUID, opened: Opened, files: Files) -> None:
+def delete_dataset(dataset_id: UUID, database: CallerDatabase, files: Files) -> None:
     """Delete a dataset that no audit refers to: its rows and its files."""
-    with opened.transaction() as session:
+    with database.transaction() as session:
         dataset_service.remove(session, dataset_id)
         removals.schedule_removal(session, files, files.locate_dataset(dataset_id))
-    removals.remove_due(opened, files)
+    removals.remove_due(database, files)
 
 
 @router.get("/{dataset_id}/problems", dependencies=[Reads])
@@ -167,14 +169,14 @@ def list_problems(
     """List what ingestion left out or noticed, in order of discovery."""
     dataset_service.get(session, dataset_id)
     after = cursors.decode(paging.cursor, cursors.parse_number)
-    found = dataset_service.list_problems(
+    rows = dataset_service.list_problems(
         session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1
     )
-    shown = found[: paging.limit]
-    cursor = cursors.encode(shown[-1].number) if len(found) > paging.limit else None
+    page = rows[: paging.limit]
+    cursor = cursors.encode(page[-1].number) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
     return Page(
-        items=[ProblemOut(number=row.number, key=row.key, code=row.code, detail=row.detail) for row in shown],
+        items=[ProblemOut(number=row.number, key=row.key, code=row.code, detail=row.detail) for row in page],
         next_cursor=cursor,
     )
 
@@ -192,19 +194,19 @@ def list_samples(
     dataset = _require_ready(session, dataset_id)
     label = None if given_label is None else dataset_service.find_label(dataset.class_names, given_label)
     after = cursors.decode(paging.cursor, cursors.parse_number)
-    found = dataset_service.list_samples(
+    rows = dataset_service.list_samples(
         session, dataset_id, after=after[0] if after else -1, limit=paging.limit + 1, given_label=label
     )
-    shown = found[: paging.limit]
-    cursor = cursors.encode(shown[-1][0].position) if len(found) > paging.limit else None
+    page = rows[: paging.limit]
+    cursor = cursors.encode(page[-1][0].position) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=[sample_out(dataset, *row) for row in shown], next_cursor=cursor)
+    return Page(items=[render_sample(dataset, *row) for row in page], next_cursor=cursor)
 
 
 @router.get("/{dataset_id}/samples/{position}", dependencies=[Reads])
 def read_sample(dataset_id: UUID, position: Position, session: Session) -> SampleOut:
     """Return one sample."""
-    return sample_out(
+    return render_sample(
         _require_ready(session, dataset_id), *dataset_service.get_sample(session, dataset_id, position)
     )
 
@@ -218,9 +220,9 @@ def read_sample(dataset_id: UUID, position: Position, session: Session) -> Sampl
 def read_image(
     dataset_id: UUID,
     position: Position,
-    opened: Opened,
+    database: CallerDatabase,
     files: Files,
-    chosen: Chosen,
+    settings: ServiceSettings,
     *,
     variant: Annotated[
         Literal["pack", "original"], Query(description="the pixels trained on, or the uploaded picture")
@@ -228,12 +230,12 @@ def read_image(
     side: Annotated[int | None, Query(ge=8, le=1024, description="enlarge the pack's pixels to this")] = None,
 ) -> Response:
     """Return a sample's picture."""
-    with opened.transaction() as session:
+    with database.transaction() as session:
         dataset = _require_ready(session, dataset_id)
         sample, _ = dataset_service.get_sample(session, dataset_id, position)
         names = [file.name for file in dataset_service.list_files(session, [dataset_id])[dataset_id]]
     stored = StoredSample(files=files, dataset=dataset, sample=sample, upload_names=names)
-    choice = PictureChoice(is_original=variant == "original", side=side, pixels_max=chosen.image_max_pixels)
+    choice = PictureChoice(is_original=variant == "original", side=side, pixels_max=settings.image_max_pixels)
     picture = find_shown_kind(dataset).read_picture(stored, choice)
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
     return Response(picture.content, media_type=picture.media_type, headers=headers)
@@ -241,61 +243,61 @@ def read_image(
 
 @router.put("/{dataset_id}/truth", openapi_extra=RAW_BODY, dependencies=[Writes])
 async def put_truth(
-    dataset_id: UUID, request: Request, chosen: Chosen, files: Files, opened: Opened
+    dataset_id: UUID, request: Request, settings: ServiceSettings, files: Files, database: CallerDatabase
 ) -> TruthOut:
     """Attach clean labels: a CSV with ``true_label`` and ``key`` or ``position``, as the raw body.
 
     It replaces earlier truth. Metrics and downloads of finished audits are made anew.
     """
     limits = upload_bodies.BodyLimits(
-        max_bytes=chosen.truth_max_bytes,
-        idle_seconds=chosen.upload_idle_seconds,
-        free_bytes=(await _upload_limits(chosen, files, opened)).free_bytes,
+        max_bytes=settings.truth_max_bytes,
+        idle_seconds=settings.upload_idle_seconds,
+        free_bytes=(await _measure_upload_limits(settings, files, database)).free_bytes,
     )
-    await run_in_threadpool(_check_ready, opened, dataset_id)
+    await run_in_threadpool(_check_ready, database, dataset_id)
     async with upload_bodies.receive_body(
         request, files.locate_incoming(dataset_id, uuid4().hex), limits
     ) as body:
-        return await run_in_threadpool(_attach, opened, dataset_id, body)
+        return await run_in_threadpool(_attach_truth, database, dataset_id, body)
 
 
 @router.put("/{dataset_id}/probabilities", openapi_extra=RAW_BODY, dependencies=[Writes])
 async def put_probabilities(
-    dataset_id: UUID, request: Request, chosen: Chosen, files: Files, opened: Opened
+    dataset_id: UUID, request: Request, settings: ServiceSettings, files: Files, database: CallerDatabase
 ) -> ProbabilitiesOut:
     """Attach out-of-sample predicted probabilities, as the raw body; docs/formats.md says in which forms.
 
     They replace earlier ones. An audit with the method ``probabilities`` ranks them without training.
     """
     limits = upload_bodies.BodyLimits(
-        max_bytes=chosen.truth_max_bytes,
-        idle_seconds=chosen.upload_idle_seconds,
-        free_bytes=(await _upload_limits(chosen, files, opened)).free_bytes,
+        max_bytes=settings.truth_max_bytes,
+        idle_seconds=settings.upload_idle_seconds,
+        free_bytes=(await _measure_upload_limits(settings, files, database)).free_bytes,
     )
-    await run_in_threadpool(_check_ready, opened, dataset_id)
+    await run_in_threadpool(_check_ready, database, dataset_id)
     async with upload_bodies.receive_body(
         request, files.locate_incoming(dataset_id, uuid4().hex), limits
     ) as body:
-        return await run_in_threadpool(_attach_probabilities, opened, files, dataset_id, body)
+        return await run_in_threadpool(_attach_probabilities, database, files, dataset_id, body)
 
 
 def _attach_probabilities(
-    opened: Database, files: Storage, dataset_id: UUID, body: upload_bodies.ReceivedBody
+    database: Database, files: Storage, dataset_id: UUID, body: upload_bodies.ReceivedBody
 ) -> ProbabilitiesOut:
-    with opened.transaction() as session:
+    with database.transaction() as session:
         dataset = dataset_service.get(session, dataset_id, lock=True)
         return ProbabilitiesOut(attached=external_probabilities.attach(session, files, dataset, body.path))
 
 
-def _attach(opened: Database, dataset_id: UUID, body: upload_bodies.ReceivedBody) -> TruthOut:
-    with opened.transaction() as session:
+def _attach_truth(database: Database, dataset_id: UUID, body: upload_bodies.ReceivedBody) -> TruthOut:
+    with database.transaction() as session:
         dataset = dataset_service.get(session, dataset_id, lock=True)
         attached, differing = truth.attach(session, dataset, body.path)
     return TruthOut(attached=attached, differing=differing)
 
 
-def _check_ready(opened: Database, dataset_id: UUID) -> None:
-    with opened.transaction() as session:
+def _check_ready(database: Database, dataset_id: UUID) -> None:
+    with database.transaction() as session:
         _require_ready(session, dataset_id)
 
 

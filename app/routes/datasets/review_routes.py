@@ -14,8 +14,8 @@ from app.infra.errors import Invalid, StaleVersion
 from app.kinds.shown_kinds import find_shown_kind
 from app.reviews import review_progress, verdicts
 from app.routes.shared.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
-from app.routes.shared.idempotent_routes import OnceRoute
-from app.routes.shared.rendering import review_out, sample_out
+from app.routes.shared.idempotent_routes import IdempotentRoute
+from app.routes.shared.rendering import render_review, render_sample
 from app.schemas.review_schemas import (
     Conflict,
     ReviewOut,
@@ -31,7 +31,7 @@ from app.schemas.review_schemas import (
 )
 from app.tables import Dataset, Verdict
 
-router = APIRouter(prefix="/v1", tags=["reviews"], route_class=OnceRoute)
+router = APIRouter(prefix="/v1", tags=["reviews"], route_class=IdempotentRoute)
 WITHOUT_KEY = "local"
 ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
 IfMatch = Annotated[str | None, Header(description="ETag of the review that this replaces")]
@@ -50,14 +50,14 @@ def list_reviews(
     """List verdicts in order of position, with the counts of all."""
     dataset = dataset_service.get(session, dataset_id)
     after = cursors.decode(paging.cursor, cursors.parse_number)
-    found = verdicts.list_reviews(
+    rows = verdicts.list_reviews(
         session, dataset, after=after[0] if after else -1, limit=paging.limit + 1, verdict=verdict
     )
-    shown = found[: paging.limit]
-    cursor = cursors.encode(shown[-1].position) if len(found) > paging.limit else None
+    page = rows[: paging.limit]
+    cursor = cursors.encode(page[-1].position) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
     return ReviewPage(
-        items=[review_out(dataset, review) for review in shown],
+        items=[render_review(dataset, review) for review in page],
         next_cursor=cursor,
         counts=verdicts.count_reviews(session, dataset),
     )
@@ -73,14 +73,14 @@ def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: 
     for item in sorted(body.reviews, key=lambda item: item.position):
         entry = _make_entry(dataset, item, position=item.position, seen=item.version)
         try:
-            answer.saved.append(review_out(dataset, verdicts.put(session, dataset, entry, author)))
+            answer.saved.append(render_review(dataset, verdicts.put(session, dataset, entry, author)))
         except StaleVersion as error:
             current = verdicts.find_reviews(session, dataset.id, [item.position]).get(item.position)
             answer.conflicts.append(
                 Conflict(
                     position=item.position,
                     detail=error.detail,
-                    current=None if current is None else review_out(dataset, current),
+                    current=None if current is None else render_review(dataset, current),
                 )
             )
     return answer
@@ -90,7 +90,7 @@ def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: 
 def read_review(dataset_id: UUID, position: Position, session: Session, response: Response) -> ReviewOut:
     """Return a sample's verdict; its ETag is what a change must name in If-Match."""
     dataset = dataset_service.get(session, dataset_id)
-    return _set_etag(response, review_out(dataset, verdicts.get(session, dataset, position)))
+    return _set_etag(response, render_review(dataset, verdicts.get(session, dataset, position)))
 
 
 @router.put("/datasets/{dataset_id}/samples/{position}/review", dependencies=[Writes])
@@ -112,7 +112,7 @@ def put_review(
     seen = None if if_match is None else _parse_version(if_match)
     author = verdicts.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
     entry = _make_entry(dataset, body, position=position, seen=seen)
-    return _set_etag(response, review_out(dataset, verdicts.put(session, dataset, entry, author)))
+    return _set_etag(response, render_review(dataset, verdicts.put(session, dataset, entry, author)))
 
 
 @router.delete("/datasets/{dataset_id}/samples/{position}/review", status_code=204, dependencies=[Writes])
@@ -164,28 +164,28 @@ def read_similar(
     rows = similar_samples.open_pack(files, dataset) if find_shown_kind(dataset).shows_values else None
     other = score.suggested_label if score.suggested_label != score.given_label else score.second_label
 
-    def of_class(label: int | None) -> SimilarClass:
+    def find_class(label: int | None) -> SimilarClass:
         if label is None:
             return SimilarClass(label="", samples=[])
-        found = similar_samples.find_similar(
+        similar = similar_samples.find_similar(
             session, audit, ground, position=position, label=label, limit=limit
         )
         return SimilarClass(
             label=(dataset.class_names or [])[label],
             samples=[
                 SimilarSample(
-                    **sample_out(dataset, sample, None).model_dump(),
+                    **render_sample(dataset, sample, None).model_dump(),
                     features=_read_row(rows, sample.position),
                 )
-                for sample in found
+                for sample in similar
             ],
         )
 
     return SimilarOut(
         feature_names=(dataset.statistics or {}).get("feature_names"),
         features=_read_row(rows, position),
-        given=of_class(score.given_label),
-        other=of_class(other),
+        given=find_class(score.given_label),
+        other=find_class(other),
     )
 
 

@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 
 from app.datasets import dataset_service, resumable_uploads, tus_protocol, upload_bodies
 from app.infra.errors import ApiError, Invalid, NoSpace, TooLarge
-from app.routes.shared.dependencies import Chosen, Files, Opened, Reads, Session, Writes
-from app.routes.shared.idempotent_routes import Handler, OnceRoute
+from app.routes.shared.dependencies import CallerDatabase, Files, Reads, ServiceSettings, Session, Writes
+from app.routes.shared.idempotent_routes import Handler, IdempotentRoute
 from app.tables import Upload
 
 RAW_BODY = {
@@ -27,14 +27,14 @@ Metadata = Annotated[
 ]
 
 
-class TusRoute(OnceRoute):
+class TusRoute(IdempotentRoute):
     """Checks the protocol's version before anything else, and names it in every answer."""
 
     def get_route_handler(self) -> Handler:
         """Wrap the operation."""
         handle = super().get_route_handler()
 
-        async def versioned(request: Request) -> Response:
+        async def add_version(request: Request) -> Response:
             try:
                 if request.method != "OPTIONS":
                     tus_protocol.check_version(request.headers)
@@ -45,7 +45,7 @@ class TusRoute(OnceRoute):
             response.headers.update(tus_protocol.VERSION_HEADER)
             return response
 
-        return versioned
+        return add_version
 
 
 def require_version(
@@ -55,23 +55,25 @@ def require_version(
 
 
 router = APIRouter(prefix="/v1/datasets/{dataset_id}/uploads", tags=["datasets"], route_class=TusRoute)
-Spoken = Depends(require_version)
+TusVersion = Depends(require_version)
 
 
 @router.options("", status_code=204, dependencies=[Reads])
-def describe_uploads(dataset_id: UUID, session: Session, chosen: Chosen, response: Response) -> None:
+def describe_uploads(
+    dataset_id: UUID, session: Session, settings: ServiceSettings, response: Response
+) -> None:
     """Say what of tus is spoken here."""
     dataset_service.get(session, dataset_id)
-    response.headers.update(tus_protocol.DESCRIPTION | {"Tus-Max-Size": str(chosen.upload_max_bytes)})
+    response.headers.update(tus_protocol.DESCRIPTION | {"Tus-Max-Size": str(settings.upload_max_bytes)})
 
 
-@router.post("", status_code=201, dependencies=[Writes, Spoken])
+@router.post("", status_code=201, dependencies=[Writes, TusVersion])
 def begin_upload(
     dataset_id: UUID,
     length: Length,
     metadata: Metadata,
     session: Session,
-    chosen: Chosen,
+    settings: ServiceSettings,
     files: Files,
     response: Response,
 ) -> None:
@@ -79,12 +81,12 @@ def begin_upload(
     asked = tus_protocol.parse_metadata(metadata)
     if length == 0:
         raise Invalid("an upload needs at least one byte")
-    if length > chosen.upload_max_bytes:
+    if length > settings.upload_max_bytes:
         raise TooLarge(
-            f"an upload may have at most {chosen.upload_max_bytes} bytes, this one has {length}",
-            max_bytes=chosen.upload_max_bytes,
+            f"an upload may have at most {settings.upload_max_bytes} bytes, this one has {length}",
+            max_bytes=settings.upload_max_bytes,
         )
-    room = resumable_uploads.measure_room(session, files, reserve_bytes=chosen.upload_reserve_bytes)
+    room = resumable_uploads.measure_room(session, files, reserve_bytes=settings.upload_reserve_bytes)
     if length > room:
         raise NoSpace(f"there is room for {max(room, 0)} bytes, this upload has {length}")
     upload = resumable_uploads.create(
@@ -95,14 +97,14 @@ def begin_upload(
         sha256=asked.sha256,
         complete=asked.complete,
         note=metadata,
-        expiry_seconds=chosen.upload_expiry_seconds,
-        most=chosen.upload_max_files,
+        expiry_seconds=settings.upload_expiry_seconds,
+        most=settings.upload_max_files,
     )
     response.headers["Location"] = f"/v1/datasets/{dataset_id}/uploads/{upload.id}"
     response.headers.update(_make_expiry_header(upload))
 
 
-@router.head("/{upload_id}", dependencies=[Reads, Spoken])
+@router.head("/{upload_id}", dependencies=[Reads, TusVersion])
 def read_upload(dataset_id: UUID, upload_id: UUID, session: Session, response: Response) -> None:
     """Say at which byte an upload goes on."""
     upload = resumable_uploads.get(session, dataset_id, upload_id)
@@ -117,15 +119,15 @@ def read_upload(dataset_id: UUID, upload_id: UUID, session: Session, response: R
     response.headers.update(_make_expiry_header(upload))
 
 
-@router.patch("/{upload_id}", status_code=204, openapi_extra=RAW_BODY, dependencies=[Writes, Spoken])
+@router.patch("/{upload_id}", status_code=204, openapi_extra=RAW_BODY, dependencies=[Writes, TusVersion])
 async def continue_upload(
     dataset_id: UUID,
     upload_id: UUID,
     offset: Offset,
     request: Request,
-    chosen: Chosen,
+    settings: ServiceSettings,
     files: Files,
-    opened: Opened,
+    database: CallerDatabase,
 ) -> Response:
     """Append the body at the offset; with the last byte the file enters its dataset.
 
@@ -135,14 +137,14 @@ async def continue_upload(
     checksum = tus_protocol.Checksum.read_announced(request.headers)
 
     def claim() -> tuple[Upload, int]:
-        with opened.transaction() as session:
+        with database.transaction() as session:
             upload = resumable_uploads.get(session, dataset_id, upload_id, lock=True)
             return upload, resumable_uploads.claim(
-                session, upload, offset, expiry_seconds=chosen.upload_expiry_seconds
+                session, upload, offset, expiry_seconds=settings.upload_expiry_seconds
             )
 
     def save(reached: int) -> None:
-        with opened.transaction() as session:
+        with database.transaction() as session:
             resumable_uploads.advance(session, upload_id, writer, reached)
 
     upload, writer = await run_in_threadpool(claim)
@@ -151,13 +153,13 @@ async def continue_upload(
             path=resumable_uploads.locate_body(files, upload),
             offset=offset,
             size=upload.size,
-            save_bytes=chosen.upload_save_bytes,
+            save_bytes=settings.upload_save_bytes,
         )
         reached = await part.receive(
-            request, idle_seconds=chosen.upload_idle_seconds, save=save, checksum=checksum
+            request, idle_seconds=settings.upload_idle_seconds, save=save, checksum=checksum
         )
         if reached == upload.size:
-            await run_in_threadpool(resumable_uploads.complete, opened, files, upload)
+            await run_in_threadpool(resumable_uploads.complete, database, files, upload)
     return Response(
         status_code=204,
         headers={
@@ -167,10 +169,10 @@ async def continue_upload(
     )
 
 
-@router.delete("/{upload_id}", status_code=204, dependencies=[Writes, Spoken])
-def delete_upload(dataset_id: UUID, upload_id: UUID, opened: Opened, files: Files) -> None:
+@router.delete("/{upload_id}", status_code=204, dependencies=[Writes, TusVersion])
+def delete_upload(dataset_id: UUID, upload_id: UUID, database: CallerDatabase, files: Files) -> None:
     """Give up an upload and free its bytes; a file that it has become stays in the dataset."""
-    with opened.transaction() as session:
+    with database.transaction() as session:
         upload = resumable_uploads.get(session, dataset_id, upload_id, lock=True)
         resumable_uploads.remove(session, upload_id)
     resumable_uploads.locate_body(files, upload).unlink(missing_ok=True)

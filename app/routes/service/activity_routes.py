@@ -17,10 +17,8 @@ router = APIRouter(prefix="/v1/activity", tags=["activity"])
 def list_activity(session: Session, paging: Paged, request: Request, response: Response) -> Page[ActivityOut]:
     """List changes, and attempts at them, in this workspace, newest first."""
     before = cursors.decode(paging.cursor, UUID)
-    found = activity_log.list_activities(
-        session, before=before[0] if before else None, limit=paging.limit + 1
-    )
-    shown = found[: paging.limit]
-    cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
+    rows = activity_log.list_activities(session, before=before[0] if before else None, limit=paging.limit + 1)
+    page = rows[: paging.limit]
+    cursor = cursors.encode(page[-1].id) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=[ActivityOut.model_validate(row) for row in shown], next_cursor=cursor)
+    return Page(items=[ActivityOut.model_validate(row) for row in page], next_cursor=cursor)

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from app.infra import queue, schema_upgrade
 from app.infra.database import Database
 from app.infra.settings import Settings
-from app.routes.shared.callers import Unconfined
-from app.routes.shared.dependencies import Chosen, Files
+from app.routes.shared.callers import ServiceDatabase
+from app.routes.shared.dependencies import Files, ServiceSettings
 from app.schemas.shared_schemas import Health
 
 router = APIRouter(prefix="/v1/health", tags=["health"])
@@ -23,12 +23,12 @@ def live() -> Health:
 
 
 @router.get("/ready", responses={503: {"model": Health}})
-def ready(chosen: Chosen, opened: Unconfined, files: Files, response: Response) -> Health:
+def ready(settings: ServiceSettings, database: ServiceDatabase, files: Files, response: Response) -> Health:
     """Say whether the database, its tables, the broker and the storage serve."""
     checks = {
-        "database": _check(lambda: _ask_database(opened)),
-        "migrations": _check(lambda: _ask_tables(opened)),
-        "broker": _check(lambda: _ask_broker(chosen)),
+        "database": _check(lambda: _ask_database(database)),
+        "migrations": _check(lambda: _ask_tables(database)),
+        "broker": _check(lambda: _ask_broker(settings)),
         "storage": _check(files.check),
     }
     failing = any(answer != "ok" for answer in checks.values())
@@ -37,18 +37,18 @@ def ready(chosen: Chosen, opened: Unconfined, files: Files, response: Response) 
     return Health(status="failing" if failing else "ok", checks=checks)
 
 
-def _ask_database(opened: Database) -> None:
-    with opened.transaction() as session:
+def _ask_database(database: Database) -> None:
+    with database.transaction() as session:
         session.execute(text("SELECT 1"))
 
 
-def _ask_tables(opened: Database) -> str | None:
-    with opened.transaction() as session:
+def _ask_tables(database: Database) -> str | None:
+    with database.transaction() as session:
         return schema_upgrade.find_missing_tables(session)
 
 
-def _ask_broker(chosen: Settings) -> None:
-    with queue.connect_redis(chosen.broker_url, timeout_seconds=TIMEOUT_SECONDS) as client:
+def _ask_broker(settings: Settings) -> None:
+    with queue.connect_redis(settings.broker_url, timeout_seconds=TIMEOUT_SECONDS) as client:
         client.ping()
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from app.access import activity_log, browser_sessions
 from app.http import request_log
 from app.infra.errors import Invalid
-from app.routes.shared.callers import Chosen, Unconfined, require_own_page
+from app.routes.shared.callers import ServiceDatabase, ServiceSettings, require_own_page
 
 router = APIRouter(tags=["login"])
 FORM = "application/x-www-form-urlencoded"
@@ -57,11 +57,13 @@ OwnPage = Depends(require_own_page)
     openapi_extra=FORM_BODY,
     dependencies=[OwnPage],
 )
-def log_in(fields: Form, request: Request, chosen: Chosen, opened: Unconfined) -> RedirectResponse:
+def log_in(
+    fields: Form, request: Request, settings: ServiceSettings, database: ServiceDatabase
+) -> RedirectResponse:
     """Turn a key into a cookie that works instead of it, and go on to a page of ours."""
-    with opened.transaction() as session:
+    with database.transaction() as session:
         key, cookie = browser_sessions.log_in(
-            session, fields.get("key", "").strip(), hours=chosen.login_hours
+            session, fields.get("key", "").strip(), hours=settings.login_hours
         )
         act = activity_log.Act(
             actor=key.name,
@@ -71,12 +73,12 @@ def log_in(fields: Form, request: Request, chosen: Chosen, opened: Unconfined) -
             request_id=request.state.request_id,
         )
         begun = activity_log.begin(session, key.workspace_id, act)
-    request_log.run_after_answer(request.state, partial(activity_log.complete, opened, begun))
+    request_log.run_after_answer(request.state, partial(activity_log.complete, database, begun))
     answer = RedirectResponse(restrict_to_local(fields.get("next", "/")), status_code=303)
     answer.set_cookie(
         browser_sessions.COOKIE,
         cookie,
-        max_age=round(chosen.login_hours * 3600),
+        max_age=round(settings.login_hours * 3600),
         httponly=True,
         samesite="lax",
         secure=request.url.scheme == "https",
@@ -85,9 +87,9 @@ def log_in(fields: Form, request: Request, chosen: Chosen, opened: Unconfined) -
 
 
 @router.post("/logout", status_code=303, response_class=RedirectResponse, dependencies=[OwnPage])
-def log_out(request: Request, opened: Unconfined) -> RedirectResponse:
+def log_out(request: Request, database: ServiceDatabase) -> RedirectResponse:
     """Make the browser's cookie useless and delete it."""
-    with opened.transaction() as session:
+    with database.transaction() as session:
         browser_sessions.log_out(session, request.cookies.get(browser_sessions.COOKIE, ""))
     answer = RedirectResponse("/", status_code=303)
     answer.delete_cookie(browser_sessions.COOKIE, httponly=True, samesite="lax")

@@ -17,7 +17,7 @@ from app.http.outages import describe_outage
 from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError, Unauthorised
 from app.kinds.shown_kinds import describe_dataset
-from app.routes.shared.dependencies import Caller, Chosen, Reads, Session
+from app.routes.shared.dependencies import Caller, Reads, ServiceSettings, Session
 from app.routes.shared.rendering import render_audit, render_dataset
 from app.tables import AuditStatus
 from app.web import audit_form as forms
@@ -35,7 +35,7 @@ class PageRoute(APIRoute):
         """Return the handler, with refusals turned into pages."""
         handle = super().get_route_handler()
 
-        async def handled(request: Request) -> Response:
+        async def render_refusals(request: Request) -> Response:
             try:
                 return await handle(request)
             except Unauthorised:
@@ -46,7 +46,7 @@ class PageRoute(APIRoute):
             except UNAVAILABLE as error:
                 return _render_refusal(describe_outage(error))
 
-        return handled
+        return render_refusals
 
 
 def _render_refusal(error: ApiError) -> Response:
@@ -60,18 +60,20 @@ Cursor = Annotated[str | None, Query(max_length=500)]
 
 
 @router.get("/", dependencies=[Reads])
-def datasets_page(session: Session, chosen: Chosen, caller: Caller, cursor: Cursor = None) -> HTMLResponse:
+def datasets_page(
+    session: Session, settings: ServiceSettings, caller: Caller, cursor: Cursor = None
+) -> HTMLResponse:
     """List datasets and take a new one."""
     before = cursors.decode(cursor, UUID)
-    found = dataset_service.list_datasets(session, before=before[0] if before else None, limit=LISTED + 1)
-    shown = found[:LISTED]
-    files = dataset_service.list_files(session, [dataset.id for dataset in shown])
+    rows = dataset_service.list_datasets(session, before=before[0] if before else None, limit=LISTED + 1)
+    page = rows[:LISTED]
+    files = dataset_service.list_files(session, [dataset.id for dataset in page])
     return pages.render_page(
         "datasets.html",
         caller=caller,
-        datasets=[render_dataset(dataset, files[dataset.id]) for dataset in shown],
-        next_cursor=cursors.encode(shown[-1].id) if len(found) > LISTED else None,
-        upload_max_bytes=chosen.upload_max_bytes,
+        datasets=[render_dataset(dataset, files[dataset.id]) for dataset in page],
+        next_cursor=cursors.encode(page[-1].id) if len(rows) > LISTED else None,
+        upload_max_bytes=settings.upload_max_bytes,
     )
 
 
@@ -79,15 +81,15 @@ def datasets_page(session: Session, chosen: Chosen, caller: Caller, cursor: Curs
 def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
     """Show what was recognised in a dataset, its problems, classes and samples."""
     dataset = dataset_service.get(session, dataset_id)
-    made = audit_service.list_audits(session, before=None, limit=LISTED, dataset_id=dataset_id)
-    runs = audit_service.list_runs(session, [audit.id for audit in made])
+    audits = audit_service.list_audits(session, before=None, limit=LISTED, dataset_id=dataset_id)
+    runs = audit_service.list_runs(session, [audit.id for audit in audits])
     return pages.render_page(
         "dataset.html",
         caller=caller,
         dataset=render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id]),
         appearance=describe_dataset(dataset),
         problems=dataset_service.list_problems(session, dataset_id, after=-1, limit=SHOWN_PROBLEMS),
-        audits=[render_audit(audit, runs[audit.id], set()) for audit in made],
+        audits=[render_audit(audit, runs[audit.id], set()) for audit in audits],
     )
 
 
@@ -95,36 +97,36 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
 def audits_page(session: Session, caller: Caller, cursor: Cursor = None) -> HTMLResponse:
     """List audits."""
     before = cursors.decode(cursor, UUID)
-    found = audit_service.list_audits(
+    rows = audit_service.list_audits(
         session, before=before[0] if before else None, limit=LISTED + 1, dataset_id=None
     )
-    shown = found[:LISTED]
-    runs = audit_service.list_runs(session, [audit.id for audit in shown])
+    page = rows[:LISTED]
+    runs = audit_service.list_runs(session, [audit.id for audit in page])
     return pages.render_page(
         "audits.html",
         caller=caller,
-        audits=[render_audit(audit, runs[audit.id], set()) for audit in shown],
-        next_cursor=cursors.encode(shown[-1].id) if len(found) > LISTED else None,
+        audits=[render_audit(audit, runs[audit.id], set()) for audit in page],
+        next_cursor=cursors.encode(page[-1].id) if len(rows) > LISTED else None,
     )
 
 
 @router.get("/audits/new", dependencies=[Reads])
 def audit_form(dataset: UUID, session: Session, caller: Caller) -> HTMLResponse:
     """Offer the options of a new audit."""
-    found = dataset_service.get(session, dataset)
-    dataset_service.require_ready(found)
+    ready_dataset = dataset_service.get(session, dataset)
+    dataset_service.require_ready(ready_dataset)
     return pages.render_page(
         "audit_new.html",
         caller=caller,
-        dataset=render_dataset(found, []),
-        methods=forms.list_methods(has_probabilities=found.probabilities is not None),
+        dataset=render_dataset(ready_dataset, []),
+        methods=forms.list_methods(has_probabilities=ready_dataset.probabilities is not None),
         options=forms.list_options(),
     )
 
 
 @router.get("/audits/{audit_id}", dependencies=[Reads])
 def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
-    """Show an audit: while it trains its progress, then what it found."""
+    """Show an audit: while it trains its progress, then its results."""
     audit = audit_service.get(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     answer = render_audit(audit, audit_service.list_runs(session, [audit_id])[audit_id], set())

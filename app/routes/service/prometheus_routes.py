@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from app.audits import placement
 from app.http import prometheus
 from app.infra import queue
-from app.routes.shared.callers import Chosen, Unconfined
+from app.routes.shared.callers import ServiceDatabase, ServiceSettings
 from app.routes.shared.dependencies import Administers, Files
 
 router = APIRouter(tags=["health"])
@@ -18,10 +18,10 @@ TIMEOUT_SECONDS = 2
     response_class=Response,
     responses={200: {"content": {prometheus.MEDIA_TYPE: {}}}},
 )
-def read_metrics(chosen: Chosen, opened: Unconfined, files: Files) -> Response:
+def read_metrics(settings: ServiceSettings, database: ServiceDatabase, files: Files) -> Response:
     """Return requests, queues, runs, speed, GPU memory, lost leases and failed ingestions."""
-    names = [*map(str, queue.Queue), *placement.list_queues(chosen.memory_steps_gb)[1:]]
-    waiting = queue.count_messages(chosen.broker_url, names, timeout_seconds=TIMEOUT_SECONDS)
-    with opened.transaction() as session:
+    names = [*map(str, queue.Queue), *placement.list_queues(settings.memory_steps_gb)[1:]]
+    waiting = queue.count_messages(settings.broker_url, names, timeout_seconds=TIMEOUT_SECONDS)
+    with database.transaction() as session:
         body = prometheus.render(session, waiting, files.measure_free_bytes())
     return Response(body, media_type=prometheus.MEDIA_TYPE)

@@ -5,21 +5,21 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from app.http import cursors, outbound_requests
-from app.routes.shared.dependencies import Chosen, Paged, Reads, Session, Writes, link_next
-from app.routes.shared.idempotent_routes import OnceRoute
+from app.routes.shared.dependencies import Paged, Reads, ServiceSettings, Session, Writes, link_next
+from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.schemas.shared_schemas import Page
 from app.schemas.webhook_schemas import DeliveryOut, NewWebhookOut, WebhookOut, WebhookRequest
 from app.webhooks import webhook_service
 
-router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=OnceRoute)
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=IdempotentRoute)
 
 
 @router.post("", status_code=201, dependencies=[Writes])
 def create_webhook(
-    body: WebhookRequest, session: Session, chosen: Chosen, response: Response
+    body: WebhookRequest, session: Session, settings: ServiceSettings, response: Response
 ) -> NewWebhookOut:
     """Have an address told when audits end; the answer holds the secret that signs the messages."""
-    outbound_requests.check_url(body.url, allow_private=chosen.outbound_private)
+    outbound_requests.check_url(body.url, allow_private=settings.outbound_private)
     webhook = webhook_service.create(session, url=body.url, events=list(body.events))
     response.headers["Location"] = f"/v1/webhooks/{webhook.id}"
     return NewWebhookOut.model_validate(webhook)
@@ -58,13 +58,13 @@ def list_deliveries(
     """List a webhook's messages, newest first, with what became of them."""
     webhook = webhook_service.get(session, webhook_id)
     before = cursors.decode(paging.cursor, UUID)
-    found = webhook_service.list_deliveries(
+    rows = webhook_service.list_deliveries(
         session, webhook, before=before[0] if before else None, limit=paging.limit + 1
     )
-    shown = found[: paging.limit]
-    cursor = cursors.encode(shown[-1].id) if len(found) > paging.limit else None
+    page = rows[: paging.limit]
+    cursor = cursors.encode(page[-1].id) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=[DeliveryOut.model_validate(row) for row in shown], next_cursor=cursor)
+    return Page(items=[DeliveryOut.model_validate(row) for row in page], next_cursor=cursor)
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/send", status_code=202, dependencies=[Writes])

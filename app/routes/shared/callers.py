@@ -40,8 +40,8 @@ async def provide_database() -> Database:
     return get_serving_database()
 
 
-Chosen = Annotated[Settings, Depends(provide_settings)]
-Unconfined = Annotated[Database, Depends(provide_database)]
+ServiceSettings = Annotated[Settings, Depends(provide_settings)]
+ServiceDatabase = Annotated[Database, Depends(provide_database)]
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 
@@ -59,7 +59,7 @@ LOCAL = Caller(workspace_id=DEFAULT_WORKSPACE, scope=Scope.ADMIN, name="local")
 
 
 async def admit_caller(
-    request: Request, chosen: Chosen, opened: Unconfined, credentials: Bearer
+    request: Request, settings: ServiceSettings, database: ServiceDatabase, credentials: Bearer
 ) -> AsyncIterator[Caller]:
     """Let a caller through within its limits, for as long as the answer takes, and note what it changes.
 
@@ -72,43 +72,43 @@ async def admit_caller(
         TooMany: it asks for more than one key may.
 
     """
-    caller = await _identify(request, chosen, opened, credentials)
-    request.state.caller, request.state.confined = caller.name, opened.confine(caller.workspace_id)
+    caller = await _identify(request, settings, database, credentials)
+    request.state.caller, request.state.confined = caller.name, database.confine(caller.workspace_id)
     structlog.contextvars.bind_contextvars(caller=caller.name, **request.path_params)
-    with _apply_limits(request, chosen, caller):
+    with _apply_limits(request, settings, caller):
         if request.method not in SAFE_METHODS:
-            await _record(request, opened, caller)
+            await _record(request, database, caller)
         yield caller
 
 
-Called = Annotated[Caller, Depends(admit_caller)]
+CurrentCaller = Annotated[Caller, Depends(admit_caller)]
 
 
 async def _identify(
-    request: Request, chosen: Settings, opened: Database, credentials: HTTPAuthorizationCredentials | None
+    request: Request, settings: Settings, database: Database, credentials: HTTPAuthorizationCredentials | None
 ) -> Caller:
-    if chosen.authentication == "none":
+    if settings.authentication == "none":
         require_loopback(request)
         return LOCAL
-    key = await run_in_threadpool(_find_key, request, opened, credentials)
+    key = await run_in_threadpool(_find_key, request, database, credentials)
     if key is None:
         raise Unauthorised("this key is unknown, expired or revoked")
     return Caller(workspace_id=key.workspace_id, scope=Scope(key.scope), name=key.name, key_id=key.id)
 
 
 def _find_key(
-    request: Request, opened: Database, credentials: HTTPAuthorizationCredentials | None
+    request: Request, database: Database, credentials: HTTPAuthorizationCredentials | None
 ) -> ApiKey | None:
     cookie = request.cookies.get(browser_sessions.COOKIE)
     if credentials is not None:
-        with opened.transaction() as session:
+        with database.transaction() as session:
             return keys.find(session, credentials.credentials)
     if cookie is None:
         raise Unauthorised(
             "send the header 'Authorization: Bearer <key>'; keys are made by `limit-audit keys`"
         )
     require_own_page(request)
-    with opened.transaction() as session:
+    with database.transaction() as session:
         return browser_sessions.find(session, cookie)
 
 
@@ -138,14 +138,14 @@ def require_loopback(request: Request) -> None:
         )
 
 
-def _apply_limits(request: Request, chosen: Settings, caller: Caller) -> AbstractContextManager[None]:
-    if chosen.authentication == "none":
+def _apply_limits(request: Request, settings: Settings, caller: Caller) -> AbstractContextManager[None]:
+    if settings.authentication == "none":
         return nullcontext()
     limiter: Limiter = request.app.state.limiter
     return limiter.admit(caller.key_id)
 
 
-async def _record(request: Request, opened: Database, caller: Caller) -> None:
+async def _record(request: Request, database: Database, caller: Caller) -> None:
     """Write down who is about to change what."""
     act = activity_log.Act(
         actor=caller.name,
@@ -156,10 +156,10 @@ async def _record(request: Request, opened: Database, caller: Caller) -> None:
         client=request.client.host if request.client else None,
         request_id=request.state.request_id,
     )
-    begun = await run_in_threadpool(_begin, opened, caller.workspace_id, act)
-    request_log.run_after_answer(request.state, partial(activity_log.complete, opened, begun))
+    begun = await run_in_threadpool(_begin, database, caller.workspace_id, act)
+    request_log.run_after_answer(request.state, partial(activity_log.complete, database, begun))
 
 
-def _begin(opened: Database, workspace_id: UUID, act: activity_log.Act) -> UUID:
-    with opened.transaction() as session:
+def _begin(database: Database, workspace_id: UUID, act: activity_log.Act) -> UUID:
+    with database.transaction() as session:
         return activity_log.begin(session, workspace_id, act)

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session as OrmSession
 from app.infra.database import Database
 from app.infra.errors import Forbidden
 from app.infra.storage import Storage, get_storage
-from app.routes.shared.callers import Called, Chosen
+from app.routes.shared.callers import CurrentCaller, ServiceSettings
 from app.routes.shared.idempotent_routes import HELD, HeldTransaction
 from app.tables import Scope
 
-__all__ = ["Called", "Chosen"]
+__all__ = ["CurrentCaller", "ServiceSettings"]
 
 
 async def provide_confined_database(request: Request) -> Database:
@@ -23,19 +23,19 @@ async def provide_confined_database(request: Request) -> Database:
     return confined
 
 
-Opened = Annotated[Database, Depends(provide_confined_database)]
+CallerDatabase = Annotated[Database, Depends(provide_confined_database)]
 
 
-def open_session(request: Request, opened: Opened) -> Iterator[OrmSession]:
+def open_session(request: Request, database: CallerDatabase) -> Iterator[OrmSession]:
     """Open the request's transaction; it is committed before the answer leaves.
 
     With an Idempotency-Key the route commits it, together with the answer.
     """
     held: HeldTransaction | None = getattr(request.state, HELD, None)
     if held is not None:
-        yield held.begin(opened)
+        yield held.begin(database)
         return
-    with opened.transaction() as session:
+    with database.transaction() as session:
         yield session
 
 
@@ -50,25 +50,25 @@ async def provide_storage() -> Storage:
 Files = Annotated[Storage, Depends(provide_storage)]
 
 
-def require(scope: Scope) -> Callable[..., Coroutine[Any, Any, None]]:
+def require_scope(scope: Scope) -> Callable[..., Coroutine[Any, Any, None]]:
     """Return the dependency that lets a request through if its caller has this scope."""
     order = list(Scope)
 
-    async def check(caller: Called) -> None:
+    async def check(caller: CurrentCaller) -> None:
         if order.index(caller.scope) < order.index(scope):
             raise Forbidden(f"this needs a key with scope {scope}, this one has {caller.scope}")
 
     return check
 
 
-async def provide_key_name(caller: Called) -> str | None:
+async def provide_key_name(caller: CurrentCaller) -> str | None:
     """Return the name of the caller's key, None where no key is asked for."""
     return None if caller.key_id is None else caller.name
 
 
-Reads = Depends(require(Scope.READ))
-Writes = Depends(require(Scope.WRITE))
-Administers = Depends(require(Scope.ADMIN))
+Reads = Depends(require_scope(Scope.READ))
+Writes = Depends(require_scope(Scope.WRITE))
+Administers = Depends(require_scope(Scope.ADMIN))
 Caller = Annotated[str | None, Depends(provide_key_name)]
 
 

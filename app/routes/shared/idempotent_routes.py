@@ -29,7 +29,7 @@ NOT_KEPT = frozenset({"content-length", "date"})
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class Replayed(Exception):
+class RepeatedRequest(Exception):
     """The request was answered before."""
 
     def __init__(self, stored: IdempotentAnswer) -> None:
@@ -45,7 +45,7 @@ class HeldTransaction:
         self._ends = ExitStack()
         self._begun: tuple[Session, idempotency.IdempotentRequest] | None = None
 
-    def begin(self, opened: Database) -> Session:
+    def begin(self, database: Database) -> Session:
         """Open the transaction and take the key.
 
         Raises:
@@ -53,12 +53,12 @@ class HeldTransaction:
             Invalid: the key came with another request before.
 
         """
-        session = self._ends.enter_context(opened.transaction())
-        owner = opened.workspace_id or DEFAULT_WORKSPACE
+        session = self._ends.enter_context(database.transaction())
+        owner = database.workspace_id or DEFAULT_WORKSPACE
         once = idempotency.IdempotentRequest(workspace_id=owner, key=self._key, fingerprint=self._fingerprint)
         stored = idempotency.claim(session, once)
         if stored is not None:
-            raise Replayed(stored)
+            raise RepeatedRequest(stored)
         self._begun = session, once
         return session
 
@@ -77,14 +77,14 @@ class HeldTransaction:
         self._ends.__exit__(type(error), error, error.__traceback__)
 
 
-class OnceRoute(APIRoute):
+class IdempotentRoute(APIRoute):
     """Does a POST with an Idempotency-Key once, and answers its repetitions with the first answer."""
 
     def get_route_handler(self) -> Handler:
         """Wrap the operation."""
         handle = super().get_route_handler()
 
-        async def once(request: Request) -> Response:
+        async def handle_once(request: Request) -> Response:
             key = request.headers.get(HEADER)
             if request.method != "POST" or key is None:
                 return await handle(request)
@@ -95,7 +95,7 @@ class OnceRoute(APIRoute):
             try:
                 response = await handle(request)
                 await run_in_threadpool(held.commit, response)
-            except Replayed as replayed:
+            except RepeatedRequest as replayed:
                 await run_in_threadpool(held.roll_back, replayed)
                 return _replay(replayed.stored)
             except BaseException as error:
@@ -103,7 +103,7 @@ class OnceRoute(APIRoute):
                 raise
             return response
 
-        return once
+        return handle_once
 
 
 def _make_fingerprint(request: Request, body: bytes) -> bytes:

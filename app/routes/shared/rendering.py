@@ -37,7 +37,7 @@ def render_dataset(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut
     )
 
 
-def sample_out(dataset: Dataset, sample: Sample, true_label: int | None) -> SampleOut:
+def render_sample(dataset: Dataset, sample: Sample, true_label: int | None) -> SampleOut:
     """Return a sample's answer."""
     names = dataset.class_names or []
     return SampleOut(
@@ -52,7 +52,7 @@ def sample_out(dataset: Dataset, sample: Sample, true_label: int | None) -> Samp
     )
 
 
-def run_out(run: Run) -> RunOut:
+def render_run(run: Run) -> RunOut:
     """Return a run's answer."""
     return RunOut(
         number=run.number,
@@ -90,7 +90,7 @@ def render_audit(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> A
         cancel_requested=audit.cancel_requested_at is not None,
         fraction=audit_service.measure_fraction(audit, runs),
         eta_seconds=audit_service.estimate_seconds(runs),
-        runs=[run_out(run) for run in runs],
+        runs=[render_run(run) for run in runs],
         variants=[VariantOut.model_validate(each) for each in variants.list_variants(runs)],
         provisional_available=audit.id in provisional,
         error=Failure(**audit.error) if audit.error else None,
@@ -102,7 +102,7 @@ def _select_headlines(summary: Json | None) -> Json | None:
     return summary and {name: value for name, value in summary.items() if name not in LARGE_FIGURES}
 
 
-def review_out(dataset: Dataset, review: Review) -> ReviewOut:
+def render_review(dataset: Dataset, review: Review) -> ReviewOut:
     """Return a verdict's answer."""
     names = dataset.class_names or []
     return ReviewOut(

@@ -81,14 +81,14 @@ def test_what_needs_no_database_answers_without_one(gone: House) -> None:
 
 
 def test_events_go_on_after_an_outage(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    look, fails = event_routes._look, iter([False, True])  # noqa: SLF001
+    look, fails = event_routes._read_state, iter([False, True])  # noqa: SLF001
 
     def failing(*arguments: object) -> object:
         if next(fails, False):
             raise OperationalError("SELECT 1", None, Exception("the server closed the connection"))
         return look(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(event_routes, "_look", failing)
+    monkeypatch.setattr(event_routes, "_read_state", failing)
     monkeypatch.setattr(event_routes, "LOOK_SECONDS", 0.01)
     told = house.ask(("GET", "/v1/audits/{audit_id}/events"), "read").text
     assert "event: end" in told

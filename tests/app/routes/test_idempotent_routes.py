@@ -13,7 +13,7 @@ from app.infra.database import Database
 from app.infra.queue import Task
 from app.infra.storage import Storage
 from app.routes.shared.dependencies import open_session
-from app.routes.shared.idempotent_routes import OnceRoute
+from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.tables import Audit, Dataset, IdempotentAnswer, Upload
 from tests.builders.stored_rows import store_ready_dataset
 
@@ -122,6 +122,6 @@ def test_every_post_of_the_api_can_be_repeated(api: TestClient) -> None:
     assert len(found) >= 5
     for context in found:
         route = context.original_route
-        assert isinstance(route, OnceRoute), f"{context.path} needs route_class=OnceRoute"
+        assert isinstance(route, IdempotentRoute), f"{context.path} needs route_class=IdempotentRoute"
         calls = {dependency.call for dependency in route.dependant.dependencies}
         assert open_session in calls, f"{context.path} must work in the request's Session"
