@@ -1,1 +1,1 @@
-"""HTTP in and out, nothing else."""
+"""Routes: they read requests and write answers; the services do the work."""

@@ -1,4 +1,4 @@
-"""Audits over HTTP."""
+"""Routes of audits, their summaries, metrics and files."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -46,7 +46,7 @@ PARQUET = "application/vnd.apache.parquet"
 def create_audit(
     body: AuditRequest, session: Session, settings: ServiceSettings, response: Response
 ) -> AuditOut:
-    """Start an audit of a ready dataset; follow its progress at the Location."""
+    """Start an audit of a ready dataset. The Location header is its address; poll it for progress."""
     dataset = dataset_service.get(session, body.dataset_id, keep=True)
     dataset_service.require_ready(dataset)
     configuration = AuditConfiguration.read(body.configuration.model_dump())
@@ -80,7 +80,7 @@ def list_audits(
 
 @router.get("/{audit_id}", dependencies=[Reads])
 def read_audit(audit_id: UUID, session: Session, response: Response) -> AuditOut:
-    """Return an audit: its progress, and its summary once it has succeeded."""
+    """Return an audit with its progress and, after it has succeeded, its summary."""
     audit = audit_service.get(session, audit_id)
     if audit.status not in audit_service.TERMINAL:
         response.headers["Retry-After"] = POLL_SECONDS
@@ -89,13 +89,13 @@ def read_audit(audit_id: UUID, session: Session, response: Response) -> AuditOut
 
 @router.post("/{audit_id}/cancel", status_code=202, dependencies=[Writes])
 def cancel_audit(audit_id: UUID, session: Session) -> AuditOut:
-    """Cancel an audit: queued runs end at once, a training one within a second or so."""
+    """Cancel an audit. Queued runs end at once, running ones within about a second."""
     return _render_audits(session, [audit_service.cancel(session, audit_id)])[0]
 
 
 @router.delete("/{audit_id}", status_code=204, dependencies=[Writes])
 def delete_audit(audit_id: UUID, database: CallerDatabase, files: Files) -> None:
-    """Delete an audit that has ended: its rows and its files."""
+    """Delete an audit that has ended, with its results and files."""
     with database.transaction() as session:
         audit_service.remove(session, audit_id)
         removals.schedule_removal(session, files, files.locate_audit(audit_id))
@@ -104,7 +104,7 @@ def delete_audit(audit_id: UUID, database: CallerDatabase, files: Files) -> None
 
 @router.get("/{audit_id}/epochs", dependencies=[Reads])
 def list_epochs(audit_id: UUID, session: Session) -> list[RunEpochsOut]:
-    """Return losses and accuracies of every run, epoch by epoch."""
+    """Return the losses and accuracies of every run and epoch."""
     runs = audit_service.list_runs(session, [audit_service.get(session, audit_id).id])[audit_id]
     curves = audit_service.list_epochs(session, [run.id for run in runs])
     return [
@@ -119,20 +119,20 @@ def list_epochs(audit_id: UUID, session: Session) -> list[RunEpochsOut]:
 
 @router.get("/{audit_id}/summary", dependencies=[Reads])
 def read_summary(audit_id: UUID, session: Session) -> SummaryOut:
-    """Return what the audit came to without any truth: noise rates, confusions, health, review budget."""
+    """Return the results that need no correct labels: noise rates, confusions, health, review budget."""
     return SummaryOut.model_validate(audit_service.get_succeeded(session, audit_id).summary)
 
 
 @router.get("/{audit_id}/metrics", dependencies=[Reads])
 def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
-    """Return ROC, PR and precision at k; needs truth, given at upload or attached later."""
+    """Return ROC, PR and precision at k. Needs correct labels, uploaded with the data or attached later."""
     audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     metrics = session.get(AuditMetrics, audit_id)
     if metrics is None or audit.reported_truth_version != dataset.truth_version:
         if dataset.truth_version == 0:
-            raise NotFound("metrics need truth; attach it with PUT /v1/datasets/{id}/truth")
-        raise WrongState("truth was attached and the metrics are being made; ask again in a moment")
+            raise NotFound("metrics need correct labels; attach them with PUT /v1/datasets/{id}/truth")
+        raise WrongState("correct labels were attached and the metrics are being computed; retry in a moment")
     return MetricsOut(**metrics.document)
 
 
@@ -146,7 +146,7 @@ def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
 def read_ranking(
     audit_id: UUID, kind: Literal["csv", "parquet"], session: Session, files: Files, request: Request
 ) -> Response:
-    """Download the whole ranking; docs/ranking.md has its columns."""
+    """Download the complete ranking; docs/ranking.md describes its columns."""
     media_type = {"csv": CSV, "parquet": PARQUET}[kind]
     return _serve_file(session, files, request, audit_id, name=f"ranking.{kind}", media_type=media_type)
 
@@ -159,7 +159,7 @@ def read_ranking(
     responses=describe_download(CSV),
 )
 def read_issues(audit_id: UUID, session: Session, files: Files, request: Request) -> Response:
-    """Download all issues; docs/issues.md has their columns."""
+    """Download all data issues; docs/issues.md describes their columns."""
     return _serve_file(session, files, request, audit_id, name="issues.csv", media_type=CSV)
 
 
@@ -168,7 +168,7 @@ def _serve_file(
 ) -> Response:
     stored = (audit_service.get_succeeded(session, audit_id).files or {}).get(name)
     if stored is None:
-        raise NotFound(f"this audit was made before there was {name}")
+        raise NotFound(f"this audit was made by a version without {name}; audit the dataset again")
     return serve_file(
         request,
         files,

@@ -1,4 +1,4 @@
-"""Server-sent events of an audit: its state whenever it changes, its epochs as they end, its end."""
+"""Server-sent events of an audit: changes of its state, ended epochs, and its end."""
 
 import asyncio
 import time
@@ -21,10 +21,10 @@ from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochOut
 from app.tables import Run, RunEpoch
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])
-LOOK_SECONDS = 0.5
-# A silent connection is taken for dead by proxies, usually after a minute.
-QUIET_SECONDS = 15.0
-# The client comes back by itself, and its key is looked at anew.
+POLL_SECONDS = 0.5
+# Proxies close a silent connection, usually after a minute.
+KEEPALIVE_SECONDS = 15.0
+# After this time the client reconnects by itself, and its key is checked again.
 STREAM_SECONDS = 900.0
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 Seen = dict[int, int]
@@ -36,7 +36,7 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
                     "type": "object",
                     "required": ["id", "event", "data"],
                     "properties": {
-                        "id": {"type": "string", "description": "what Last-Event-ID takes"},
+                        "id": {"type": "string", "description": "value for Last-Event-ID"},
                         "event": {"enum": ["audit", "epoch", "end"]},
                         "data": {"type": "string", "description": "JSON: the audit, or an epoch"},
                     },
@@ -54,12 +54,13 @@ async def stream_events(
     audit_id: UUID,
     database: CallerDatabase,
     last_event_id: Annotated[
-        str | None, Header(max_length=10_000, description="where a broken stream goes on")
+        str | None,
+        Header(max_length=10_000, description="id of the last event received, to continue a broken stream"),
     ] = None,
 ) -> StreamingResponse:
-    """Follow an audit: `epoch` events, an `audit` event for every change of its state, at last `end`.
+    """Stream an audit's events: `epoch` for each epoch, `audit` for each change of state, `end` at the end.
 
-    The data of `audit` and `end` is the audit as its own address answers it.
+    The data of `audit` and `end` is the audit as `GET /v1/audits/{audit_id}` returns it.
     """
     await run_in_threadpool(_read_state, database, audit_id, {})
     stream = follow(database, audit_id, _parse_last_event(last_event_id))
@@ -67,15 +68,15 @@ async def stream_events(
 
 
 async def follow(database: Database, audit_id: UUID, seen: Seen) -> AsyncIterator[str]:
-    """Yield an audit's events until it ends, beginning after the epochs that were seen."""
-    last, spoke, ends = "", time.monotonic(), time.monotonic() + STREAM_SECONDS
-    while time.monotonic() < ends:
+    """Yield an audit's events until it ends, starting after the epochs already seen."""
+    last, sent_at, deadline = "", time.monotonic(), time.monotonic() + STREAM_SECONDS
+    while time.monotonic() < deadline:
         try:
             answer, epochs = await run_in_threadpool(_read_state, database, audit_id, seen)
         except NotFound:
-            return  # deleted while somebody was watching
+            return  # the audit was deleted during the stream
         except UNAVAILABLE:
-            await asyncio.sleep(LOOK_SECONDS)  # nothing is known to have changed
+            await asyncio.sleep(POLL_SECONDS)  # the database is away; try again
             continue
         for epoch in epochs:
             seen[epoch.run] = epoch.epoch
@@ -83,17 +84,17 @@ async def follow(database: Database, audit_id: UUID, seen: Seen) -> AsyncIterato
         state, has_ended = answer.model_dump_json(), answer.status in audit_service.TERMINAL
         if state != last:
             yield _format_event("end" if has_ended else "audit", state, seen)
-            last, spoke = state, time.monotonic()
-        elif time.monotonic() - spoke > QUIET_SECONDS:
+            last, sent_at = state, time.monotonic()
+        elif time.monotonic() - sent_at > KEEPALIVE_SECONDS:
             yield ": still here\n\n"
-            spoke = time.monotonic()
+            sent_at = time.monotonic()
         if has_ended:
             return
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _read_state(database: Database, audit_id: UUID, seen: Seen) -> tuple[AuditOut, list[RunEpochOut]]:
-    """Return an audit as it is now, and the epochs of its runs that were not seen yet."""
+    """Return an audit's current state, and its epochs that the client has not seen."""
     with database.transaction() as session:
         audit = audit_service.get(session, audit_id)
         runs = audit_service.list_runs(session, [audit_id])[audit_id]
@@ -105,10 +106,10 @@ def _read_epochs_after(session: Session, runs: list[Run], seen: Seen) -> list[Ru
     numbers = {run.id: run.number for run in runs}
     unseen = [and_(RunEpoch.run_id == run.id, RunEpoch.epoch > seen.get(run.number, 0)) for run in runs]
     rows = session.scalars(select(RunEpoch).where(or_(*unseen)))
-    found = [
+    epochs = [
         RunEpochOut(run=numbers[row.run_id], **EpochOut.model_validate(row).model_dump()) for row in rows
     ]
-    return sorted(found, key=lambda epoch: (epoch.run, epoch.epoch))
+    return sorted(epochs, key=lambda epoch: (epoch.run, epoch.epoch))
 
 
 def _format_event(name: str, data: str, seen: Seen) -> str:
@@ -117,7 +118,7 @@ def _format_event(name: str, data: str, seen: Seen) -> str:
 
 
 def _parse_last_event(last_event_id: str | None) -> Seen:
-    """Return the last epoch seen of each run; what is no id of ours begins anew."""
+    """Return the last epoch seen of each run; an unknown id starts from the beginning."""
     try:
         pairs = [pair.split(":") for pair in (last_event_id or "0:0").split(",")]
         return {int(run): int(epoch) for run, epoch in pairs}

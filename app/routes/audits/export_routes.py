@@ -1,4 +1,4 @@
-"""Exports over HTTP: one path operation for each line of the registry, streamed as it is written."""
+"""Routes of exports: one for each entry of the registry; the file is streamed while it is written."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from app.routes.shared.dependencies import CallerDatabase, Files, Reads
 router = APIRouter(prefix="/v1", tags=["exports"])
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 STRINGS = frozenset({TEXT, HTML})
-"""Media types whose content the API's document calls a string."""
+"""Media types that the API document describes as strings."""
 
 
 def _add_route(export: Export) -> None:
@@ -40,10 +40,10 @@ def _add_route(export: Export) -> None:
 
 
 def _make_endpoint(export: Export) -> Callable[..., StreamingResponse]:
-    """Return the path operation's function, with the export's parameters in its signature."""
+    """Return the route's function, with the export's parameters in its signature."""
     answer = _export_dataset if export.scope == "dataset" else _export_audit
 
-    def answer_export(**arguments: Any) -> StreamingResponse:  # noqa: ANN401 - as the signature below says
+    def answer_export(**arguments: Any) -> StreamingResponse:  # noqa: ANN401 - the signature below has the types
         return answer(export, **arguments)
 
     common = {f"{export.scope}_id": UUID, "database": CallerDatabase, "files": Files, "request": Request}
@@ -65,10 +65,10 @@ def _export_dataset(
     dataset_id: UUID,
     database: Database,
     files: Storage,
-    request: Request,  # noqa: ARG001 - the other scope links to the service's address
+    request: Request,  # noqa: ARG001 - only exports of an audit use the service's address
     audit_id: UUID | None,
     issues: Issues,
-    **parameters: Any,  # noqa: ANN401 - as the registry has them
+    **parameters: Any,  # noqa: ANN401 - the registry has the types
 ) -> StreamingResponse:
     decisions = _load_decisions(database, files, dataset_id, audit_id, issues)
     return respond_download(export.load_writer()(decisions, **parameters))
@@ -90,14 +90,14 @@ def _export_audit(
     database: Database,
     files: Storage,
     request: Request,
-    **parameters: Any,  # noqa: ANN401 - as the registry has them
+    **parameters: Any,  # noqa: ANN401 - the registry has the types
 ) -> StreamingResponse:
     source = open_audit(database, files, audit_id, base_url=str(request.base_url).rstrip("/"))
     return respond_download(export.load_writer()(source, **parameters))
 
 
 def respond_download(file: ExportFile) -> StreamingResponse:
-    """Return a download. Its first block is made now, so that a refusal is still a problem document."""
+    """Return a download. Its first block is written now, so that an error is a problem document."""
     first = next(file.blocks, b"")
 
     def stream_blocks() -> Iterator[bytes]:

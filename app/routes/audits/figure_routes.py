@@ -1,4 +1,4 @@
-"""The paper's figures of an audit over HTTP: as JSON for Plotly, and as PNG or SVG."""
+"""Routes of the paper's figures for an audit, as JSON for Plotly and as PNG or SVG."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
@@ -29,11 +29,13 @@ MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 def read_options(
     compared: Annotated[
         Compared | None,
-        Query(description="of the figure `comparison`: what is compared"),
+        Query(description="for the figure `comparison`: the result to compare"),
     ] = None,
-    columns: Annotated[int, Query(ge=1, le=20, description="of `confusing`: samples per class")] = 8,
+    columns: Annotated[
+        int, Query(ge=1, le=20, description="for the figure `confusing`: samples per class")
+    ] = 8,
 ) -> FigureOptions:
-    """Return what is asked of a figure."""
+    """Return the options of a figure."""
     return FigureOptions(compared=compared, columns=columns)
 
 
@@ -42,7 +44,7 @@ Options = Annotated[FigureOptions, Depends(read_options)]
 
 @router.get("")
 def list_figures(audit_id: UUID, session: Session) -> list[FigureLink]:
-    """List the figures that the audit has by now."""
+    """List the figures available for the audit now."""
     audit = audit_service.get(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     base = f"/v1/audits/{audit_id}/figures"
@@ -72,17 +74,17 @@ def draw_figure(
     options: Options,
 ) -> Response:
     """Return a figure as an image file."""
-    from app.figures import matplotlib_drawer  # noqa: PLC0415 - matplotlib takes a second to load, and few ask for it
+    from app.figures import matplotlib_drawer  # noqa: PLC0415 - takes a second, rarely needed
 
     with database.transaction() as session:
         dataset, figure = _make_figure(session, audit_id, name, options)
-    drawn = matplotlib_drawer.draw(figure, kind, _read_pictures(files, dataset, figure))
-    return Response(drawn, media_type=MEDIA_TYPES[kind], headers={"X-Content-Type-Options": "nosniff"})
+    content = matplotlib_drawer.draw(figure, kind, _read_pictures(files, dataset, figure))
+    return Response(content, media_type=MEDIA_TYPES[kind], headers={"X-Content-Type-Options": "nosniff"})
 
 
 @router.get("/{name}")
 def read_figure(audit_id: UUID, name: Name, session: Session, options: Options) -> dict[str, Any]:
-    """Return a figure's data and layout, as Plotly draws them."""
+    """Return a figure as data and layout for Plotly."""
     return plotly_drawer.draw(_make_figure(session, audit_id, name, options)[1])
 
 
@@ -95,7 +97,7 @@ def _make_figure(
 
 
 def _read_pictures(files: Storage, dataset: Dataset, figure: Figure) -> dict[str, bytes]:
-    """Return the pictures of a montage by their addresses."""
+    """Return the images of a montage by their addresses."""
     draw = find_shown_kind(dataset).open_pictures(files, dataset, side_min=None)
     if draw is None or not isinstance(figure, Montage):
         return {}

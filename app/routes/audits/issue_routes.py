@@ -1,4 +1,4 @@
-"""What else is wrong with an audit's data, over HTTP."""
+"""Routes of data issues."""
 
 from typing import Annotated
 from uuid import UUID
@@ -26,7 +26,7 @@ def list_issues(
     response: Response,
     kind: Annotated[IssueKind | None, Query(description="only issues of this kind")] = None,
 ) -> Page[IssueOut]:
-    """List duplicates, outliers, blank and unreadable pictures and too small classes; also as issues.csv."""
+    """List duplicates, outliers, blank or unreadable images and rare classes; also as issues.csv."""
     audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     after = cursors.decode(paging.cursor, str, cursors.parse_number)

@@ -1,6 +1,6 @@
-"""Suspects over HTTP: pages of a ranking, and one sample of it.
+"""Routes of suspects: pages of a ranking, and single samples.
 
-Asked for more often than anything else, so the application looks for these routes first.
+These are the most frequent requests, so the application matches these routes first.
 """
 
 from uuid import UUID
@@ -22,17 +22,17 @@ router = APIRouter(prefix="/v1/audits", tags=["audits"])
 
 
 class SuspectQuery(BaseModel):
-    """Which suspects are query for."""
+    """Query parameters of a page of suspects."""
 
-    limit: int = Field(50, ge=1, le=500, description="most items of a page")
-    cursor: str | None = Field(None, max_length=500, description="next_cursor of the page before")
+    limit: int = Field(50, ge=1, le=500, description="maximum number of items on the page")
+    cursor: str | None = Field(None, max_length=500, description="next_cursor of the previous page")
     given_label: str | None = Field(None, description="class name")
     suggested_label: str | None = Field(None, description="class name")
     min_distance: float | None = Field(None, ge=0, le=1.5)
     max_distance: float | None = Field(None, ge=0, le=1.5)
-    is_label_issue: bool | None = Field(None, description="above or below the automatic cut")
-    review: suspects.ReviewState | None = Field(None, description="by the verdict of a person")
-    after_rank: int = Field(0, ge=0, lt=2**31, description="start below this rank")
+    is_label_issue: bool | None = Field(None, description="whether the automatic cut flags the sample")
+    review: suspects.ReviewState | None = Field(None, description="only samples with this review state")
+    after_rank: int = Field(0, ge=0, lt=2**31, description="only samples after this rank")
 
 
 @router.get(
@@ -42,7 +42,7 @@ class SuspectQuery(BaseModel):
     openapi_extra=query_models.describe_query(SuspectQuery),
 )
 async def list_suspects(audit_id: UUID, database: CallerDatabase, request: Request) -> Response:
-    """List samples, the most suspicious first; while the audit trains, the head of a provisional ranking."""
+    """List samples, the most suspicious first. During training: the top of the provisional ranking."""
     query = query_models.parse_query(SuspectQuery, request)
     after = cursors.decode(query.cursor, cursors.parse_number)
 
@@ -82,7 +82,7 @@ def _find_label(ranked: suspects.Ranking, name: str | None) -> int | None:
 
 @router.get("/{audit_id}/samples/{position}", dependencies=[Reads], response_model=SuspectDetail)
 def read_suspect(audit_id: UUID, position: Position, database: CallerDatabase) -> Response:
-    """Return one sample's score and its neighbours in rank."""
+    """Return one sample with its scores and the positions of its neighbours in the ranking."""
     with database.connect_for_reading() as connection:
         ranked = suspects.find_ranking(connection, audit_id, workspace_id=database.workspace_id)
         suspect = suspects.read_suspect(connection, ranked, position)

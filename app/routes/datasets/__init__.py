@@ -1,1 +1,1 @@
-"""Routes below /v1/datasets: HTTP in and out, nothing else."""
+"""Routes below /v1/datasets."""

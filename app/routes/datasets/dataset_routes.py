@@ -1,4 +1,4 @@
-"""Datasets over HTTP."""
+"""Routes of datasets, their files, samples, correct labels and external probabilities."""
 
 from typing import Annotated, Literal
 from uuid import UUID, uuid4
@@ -52,7 +52,7 @@ RAW_BODY = {
 
 @router.post("", status_code=201, dependencies=[Writes])
 def create_dataset(body: DatasetRequest, session: Session, response: Response) -> DatasetOut:
-    """Make an empty dataset; put its file, or files, into it next."""
+    """Create an empty dataset. Upload its files next."""
     dataset = dataset_service.create(
         session, name=body.name, options=body.model_dump(exclude={"name"}, exclude_none=True)
     )
@@ -75,9 +75,9 @@ async def put_file(
     files: Files,
     database: CallerDatabase,
     *,
-    complete: Annotated[bool, Query(description="false: more files follow; true: start ingestion")] = True,
+    complete: Annotated[bool, Query(description="true: start ingestion; false: more files follow")] = True,
 ) -> JSONResponse:
-    """Store one file, sent as the raw body (``curl --upload-file``); the last one starts ingestion."""
+    """Upload one file as the raw body (``curl --upload-file``). The last file starts ingestion."""
 
     def check_upload() -> None:
         with database.transaction() as session:
@@ -124,7 +124,7 @@ async def _measure_upload_limits(
 
 @router.post("/{dataset_id}/ingestion", status_code=202, dependencies=[Writes])
 def start_ingestion(dataset_id: UUID, session: Session, response: Response) -> DatasetOut:
-    """Start reading a dataset whose files were all put with ``complete=false``."""
+    """Start the ingestion of a dataset whose files were all uploaded with ``complete=false``."""
     dataset = dataset_service.get(session, dataset_id, lock=True)
     dataset_service.start_ingestion(session, dataset)
     response.headers["Location"] = f"/v1/datasets/{dataset_id}"
@@ -148,14 +148,14 @@ def list_datasets(session: Session, paging: Paged, request: Request, response: R
 
 @router.get("/{dataset_id}", dependencies=[Reads])
 def read_dataset(dataset_id: UUID, session: Session) -> DatasetOut:
-    """Return a dataset: its status and what was recognised in it."""
+    """Return a dataset with its status and its detected format, classes and shape."""
     dataset = dataset_service.get(session, dataset_id)
     return render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id])
 
 
 @router.delete("/{dataset_id}", status_code=204, dependencies=[Writes])
 def delete_dataset(dataset_id: UUID, database: CallerDatabase, files: Files) -> None:
-    """Delete a dataset that no audit refers to: its rows and its files."""
+    """Delete a dataset that has no audits, with its samples and files."""
     with database.transaction() as session:
         dataset_service.remove(session, dataset_id)
         removals.schedule_removal(session, files, files.locate_dataset(dataset_id))
@@ -166,7 +166,7 @@ def delete_dataset(dataset_id: UUID, database: CallerDatabase, files: Files) -> 
 def list_problems(
     dataset_id: UUID, session: Session, paging: Paged, request: Request, response: Response
 ) -> Page[ProblemOut]:
-    """List what ingestion left out or noticed, in order of discovery."""
+    """List the problems that ingestion met, in order: samples left out, and warnings."""
     dataset_service.get(session, dataset_id)
     after = cursors.decode(paging.cursor, cursors.parse_number)
     rows = dataset_service.list_problems(
@@ -190,7 +190,7 @@ def list_samples(
     response: Response,
     given_label: Annotated[str | None, Query(description="class name")] = None,
 ) -> Page[SampleOut]:
-    """List samples in order of position."""
+    """List samples by position."""
     dataset = _require_ready(session, dataset_id)
     label = None if given_label is None else dataset_service.find_label(dataset.class_names, given_label)
     after = cursors.decode(paging.cursor, cursors.parse_number)
@@ -225,11 +225,14 @@ def read_image(
     settings: ServiceSettings,
     *,
     variant: Annotated[
-        Literal["pack", "original"], Query(description="the pixels trained on, or the uploaded picture")
+        Literal["pack", "original"],
+        Query(description="pack: the training pixels; original: the uploaded image"),
     ] = "pack",
-    side: Annotated[int | None, Query(ge=8, le=1024, description="enlarge the pack's pixels to this")] = None,
+    side: Annotated[
+        int | None, Query(ge=8, le=1024, description="enlarge the training pixels to this side")
+    ] = None,
 ) -> Response:
-    """Return a sample's picture."""
+    """Return a sample's image."""
     with database.transaction() as session:
         dataset = _require_ready(session, dataset_id)
         sample, _ = dataset_service.get_sample(session, dataset_id, position)
@@ -245,9 +248,9 @@ def read_image(
 async def put_truth(
     dataset_id: UUID, request: Request, settings: ServiceSettings, files: Files, database: CallerDatabase
 ) -> TruthOut:
-    """Attach clean labels: a CSV with ``true_label`` and ``key`` or ``position``, as the raw body.
+    """Attach the correct labels: a CSV with ``true_label`` and ``key`` or ``position``, as the raw body.
 
-    It replaces earlier truth. Metrics and downloads of finished audits are made anew.
+    They replace earlier correct labels. Metrics and files of finished audits are computed again.
     """
     limits = upload_bodies.BodyLimits(
         max_bytes=settings.truth_max_bytes,
@@ -265,7 +268,7 @@ async def put_truth(
 async def put_probabilities(
     dataset_id: UUID, request: Request, settings: ServiceSettings, files: Files, database: CallerDatabase
 ) -> ProbabilitiesOut:
-    """Attach out-of-sample predicted probabilities, as the raw body; docs/formats.md says in which forms.
+    """Attach out-of-sample predicted probabilities; docs/formats.md describes the raw body.
 
     They replace earlier ones. An audit with the method ``probabilities`` ranks them without training.
     """

@@ -1,4 +1,4 @@
-"""Reviews over HTTP. A write names the version that it replaces, so that nobody overwrites unseen."""
+"""Routes of reviews. A write names the version it replaces, so nobody overwrites a verdict unseen."""
 
 import math
 import re
@@ -35,7 +35,9 @@ router = APIRouter(prefix="/v1", tags=["reviews"], route_class=IdempotentRoute)
 WITHOUT_KEY = "local"
 ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
 IfMatch = Annotated[str | None, Header(description="ETag of the review that this replaces")]
-IfNoneMatch = Annotated[str | None, Header(description="*: there is no review yet; taken for granted")]
+IfNoneMatch = Annotated[
+    str | None, Header(description="*: the sample has no review yet; this is the default")
+]
 
 
 @router.get("/datasets/{dataset_id}/reviews", dependencies=[Reads])
@@ -47,7 +49,7 @@ def list_reviews(
     response: Response,
     verdict: Verdict | None = None,
 ) -> ReviewPage:
-    """List verdicts in order of position, with the counts of all."""
+    """List verdicts by position, with the number of each verdict in the dataset."""
     dataset = dataset_service.get(session, dataset_id)
     after = cursors.decode(paging.cursor, cursors.parse_number)
     rows = verdicts.list_reviews(
@@ -65,7 +67,7 @@ def list_reviews(
 
 @router.post("/datasets/{dataset_id}/reviews", dependencies=[Writes])
 def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: Caller) -> ReviewsOut:
-    """Save verdicts on several samples; those overtaken by somebody else are named, the others stand."""
+    """Save verdicts on several samples. Verdicts that conflict with somebody else's are listed, not saved."""
     dataset = _require_ready(session, dataset_id)
     verdicts.check_audit(session, dataset, body.audit_id)
     author = verdicts.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
@@ -88,7 +90,7 @@ def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: 
 
 @router.get("/datasets/{dataset_id}/samples/{position}/review", dependencies=[Reads])
 def read_review(dataset_id: UUID, position: Position, session: Session, response: Response) -> ReviewOut:
-    """Return a sample's verdict; its ETag is what a change must name in If-Match."""
+    """Return a sample's verdict. To change it, send its ETag in If-Match."""
     dataset = dataset_service.get(session, dataset_id)
     return _set_etag(response, render_review(dataset, verdicts.get(session, dataset, position)))
 
@@ -104,7 +106,7 @@ def put_review(
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> ReviewOut:
-    """Save a verdict: the first one of its sample, or with If-Match in place of the one that was seen."""
+    """Save a sample's first verdict or, with If-Match, replace the verdict with this ETag."""
     dataset = _require_ready(session, dataset_id)
     verdicts.check_audit(session, dataset, body.audit_id)
     if if_none_match not in {None, "*"} or (if_match and if_none_match):
@@ -119,13 +121,13 @@ def put_review(
 def clear_review(
     dataset_id: UUID, position: Position, session: Session, if_match: Annotated[str, Header()]
 ) -> None:
-    """Take a verdict back; If-Match names the one that was seen."""
+    """Delete a verdict; If-Match must be its current ETag."""
     verdicts.clear(session, dataset_service.get(session, dataset_id), position, seen=_parse_version(if_match))
 
 
 @router.get("/audits/{audit_id}/review-progress", dependencies=[Reads])
 def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
-    """Count the verdicts on an audit's samples and say whether going on is worth it."""
+    """Count the verdicts on an audit's samples, and advise whether more reviewing is worth it."""
     audit = audit_service.get_succeeded(session, audit_id)
     verdicts.require_own_labels(audit)
     summary = audit.summary or {}
@@ -156,7 +158,7 @@ def read_similar(
     files: Files,
     limit: Annotated[int, Query(ge=1, le=50, description="samples of each class")] = 6,
 ) -> SimilarOut:
-    """Return samples of the given and of the likeliest other class that look like this one."""
+    """Return similar samples of the given class and of the most likely other class."""
     audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     score = audit_service.get_score(session, audit, position)

@@ -1,4 +1,4 @@
-"""Resumable uploads over HTTP: tus 1.0 with creation, checksum, expiration and termination (https://tus.io)."""
+"""Routes of resumable uploads: tus 1.0 with creation, checksum, expiration, termination (https://tus.io)."""
 
 from datetime import UTC
 from email.utils import format_datetime
@@ -28,7 +28,7 @@ Metadata = Annotated[
 
 
 class TusRoute(IdempotentRoute):
-    """Checks the protocol's version before anything else, and names it in every answer."""
+    """Checks the protocol version before anything else, and sends it in every answer."""
 
     def get_route_handler(self) -> Handler:
         """Wrap the operation."""
@@ -49,9 +49,9 @@ class TusRoute(IdempotentRoute):
 
 
 def require_version(
-    _: Annotated[Literal["1.0.0"], Header(alias="Tus-Resumable", description="the protocol's version")],
+    _: Annotated[Literal["1.0.0"], Header(alias="Tus-Resumable", description="protocol version")],
 ) -> None:
-    """Ask for the version that `TusRoute` checks, so that the API's description has it."""
+    """Declare the header that `TusRoute` checks, for the API document."""
 
 
 router = APIRouter(prefix="/v1/datasets/{dataset_id}/uploads", tags=["datasets"], route_class=TusRoute)
@@ -62,7 +62,7 @@ TusVersion = Depends(require_version)
 def describe_uploads(
     dataset_id: UUID, session: Session, settings: ServiceSettings, response: Response
 ) -> None:
-    """Say what of tus is spoken here."""
+    """Return the supported tus version, extensions and maximum size as headers."""
     dataset_service.get(session, dataset_id)
     response.headers.update(tus_protocol.DESCRIPTION | {"Tus-Max-Size": str(settings.upload_max_bytes)})
 
@@ -77,13 +77,16 @@ def begin_upload(
     files: Files,
     response: Response,
 ) -> None:
-    """Begin the upload of one file; its bytes go to the Location by PATCH; it ends as a PUT does."""
-    asked = tus_protocol.parse_metadata(metadata)
+    """Begin a resumable upload of one file. Send its bytes to the Location by PATCH.
+
+    With the last byte the file enters the dataset, as after a PUT.
+    """
+    options = tus_protocol.parse_metadata(metadata)
     if length == 0:
         raise Invalid("an upload needs at least one byte")
     if length > settings.upload_max_bytes:
         raise TooLarge(
-            f"an upload may have at most {settings.upload_max_bytes} bytes, this one has {length}",
+            f"an upload can have at most {settings.upload_max_bytes} bytes, this one has {length}",
             max_bytes=settings.upload_max_bytes,
         )
     room = resumable_uploads.measure_room(session, files, reserve_bytes=settings.upload_reserve_bytes)
@@ -92,10 +95,10 @@ def begin_upload(
     upload = resumable_uploads.create(
         session,
         dataset_service.get(session, dataset_id, lock=True),
-        name=asked.name,
+        name=options.name,
         size=length,
-        sha256=asked.sha256,
-        complete=asked.complete,
+        sha256=options.sha256,
+        complete=options.complete,
         note=metadata,
         expiry_seconds=settings.upload_expiry_seconds,
         most=settings.upload_max_files,
@@ -106,7 +109,7 @@ def begin_upload(
 
 @router.head("/{upload_id}", dependencies=[Reads, TusVersion])
 def read_upload(dataset_id: UUID, upload_id: UUID, session: Session, response: Response) -> None:
-    """Say at which byte an upload goes on."""
+    """Return the offset at which an upload continues."""
     upload = resumable_uploads.get(session, dataset_id, upload_id)
     response.headers.update(
         {
@@ -129,9 +132,9 @@ async def continue_upload(
     files: Files,
     database: CallerDatabase,
 ) -> Response:
-    """Append the body at the offset; with the last byte the file enters its dataset.
+    """Append the body at the offset. With the last byte the file enters its dataset.
 
-    What arrived before a connection broke is kept, unless an `Upload-Checksum` covers the whole body.
+    Bytes that arrived before a connection broke are kept, unless an `Upload-Checksum` covers the body.
     """
     tus_protocol.check_media_type(request.headers)
     checksum = tus_protocol.Checksum.read_announced(request.headers)
@@ -143,9 +146,9 @@ async def continue_upload(
                 session, upload, offset, expiry_seconds=settings.upload_expiry_seconds
             )
 
-    def save(reached: int) -> None:
+    def save(offset: int) -> None:
         with database.transaction() as session:
-            resumable_uploads.advance(session, upload_id, writer, reached)
+            resumable_uploads.advance(session, upload_id, writer, offset)
 
     upload, writer = await run_in_threadpool(claim)
     if upload.finished_at is None:
@@ -155,15 +158,15 @@ async def continue_upload(
             size=upload.size,
             save_bytes=settings.upload_save_bytes,
         )
-        reached = await part.receive(
+        new_offset = await part.receive(
             request, idle_seconds=settings.upload_idle_seconds, save=save, checksum=checksum
         )
-        if reached == upload.size:
+        if new_offset == upload.size:
             await run_in_threadpool(resumable_uploads.complete, database, files, upload)
     return Response(
         status_code=204,
         headers={
-            "Upload-Offset": str(upload.size if upload.finished_at else reached),
+            "Upload-Offset": str(upload.size if upload.finished_at else new_offset),
             **_make_expiry_header(upload),
         },
     )
@@ -171,7 +174,7 @@ async def continue_upload(
 
 @router.delete("/{upload_id}", status_code=204, dependencies=[Writes, TusVersion])
 def delete_upload(dataset_id: UUID, upload_id: UUID, database: CallerDatabase, files: Files) -> None:
-    """Give up an upload and free its bytes; a file that it has become stays in the dataset."""
+    """Delete an upload and its bytes. A completed file stays in the dataset."""
     with database.transaction() as session:
         upload = resumable_uploads.get(session, dataset_id, upload_id, lock=True)
         resumable_uploads.remove(session, upload_id)

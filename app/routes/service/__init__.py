@@ -1,1 +1,1 @@
-"""Routes of the service itself: health, metrics, logins, webhooks, the log of changes, pages."""
+"""Routes of the service itself: health, metrics, logins, webhooks, activity log, pages."""

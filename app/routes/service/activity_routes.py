@@ -1,4 +1,4 @@
-"""The log of who did what, for administrators of a workspace."""
+"""Route of the activity log, for administrators of a workspace."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/activity", tags=["activity"])
 
 @router.get("", dependencies=[Administers])
 def list_activity(session: Session, paging: Paged, request: Request, response: Response) -> Page[ActivityOut]:
-    """List changes, and attempts at them, in this workspace, newest first."""
+    """List who changed, or tried to change, what in this workspace, newest first."""
     before = cursors.decode(paging.cursor, UUID)
     rows = activity_log.list_activities(session, before=before[0] if before else None, limit=paging.limit + 1)
     page = rows[: paging.limit]

@@ -1,4 +1,4 @@
-"""Probes: is the process alive, can it do its work."""
+"""Health probes: liveness and readiness."""
 
 from collections.abc import Callable
 
@@ -18,18 +18,18 @@ TIMEOUT_SECONDS = 2
 
 @router.get("/live")
 def live() -> Health:
-    """Say that this process answers."""
+    """Answer as long as this process runs."""
     return Health(status="ok", checks={})
 
 
 @router.get("/ready", responses={503: {"model": Health}})
 def ready(settings: ServiceSettings, database: ServiceDatabase, files: Files, response: Response) -> Health:
-    """Say whether the database, its tables, the broker and the storage serve."""
+    """Check the database, its tables, the broker and the storage; 503 if one of them fails."""
     checks = {
-        "database": _check(lambda: _ask_database(database)),
-        "migrations": _check(lambda: _ask_tables(database)),
-        "broker": _check(lambda: _ask_broker(settings)),
-        "storage": _check(files.check),
+        "database": _run_check(lambda: _check_database(database)),
+        "migrations": _run_check(lambda: _check_tables(database)),
+        "broker": _run_check(lambda: _check_broker(settings)),
+        "storage": _run_check(files.check),
     }
     failing = any(answer != "ok" for answer in checks.values())
     if failing:
@@ -37,24 +37,24 @@ def ready(settings: ServiceSettings, database: ServiceDatabase, files: Files, re
     return Health(status="failing" if failing else "ok", checks=checks)
 
 
-def _ask_database(database: Database) -> None:
+def _check_database(database: Database) -> None:
     with database.transaction() as session:
         session.execute(text("SELECT 1"))
 
 
-def _ask_tables(database: Database) -> str | None:
+def _check_tables(database: Database) -> str | None:
     with database.transaction() as session:
         return schema_upgrade.find_missing_tables(session)
 
 
-def _ask_broker(settings: Settings) -> None:
+def _check_broker(settings: Settings) -> None:
     with queue.connect_redis(settings.broker_url, timeout_seconds=TIMEOUT_SECONDS) as client:
         client.ping()
 
 
-def _check(ask: Callable[[], object]) -> str:
+def _run_check(check: Callable[[], object]) -> str:
     try:
-        answer = ask()
-    except Exception as error:  # noqa: BLE001 - whatever is wrong is the probe's answer
+        answer = check()
+    except Exception as error:  # noqa: BLE001 - any failure is the probe's answer
         return type(error).__name__
     return answer if isinstance(answer, str) else "ok"

@@ -1,4 +1,4 @@
-"""Logging a browser in and out. What state it is in, the cookie alone says: no script can read it."""
+"""Login and logout of browsers. Only an HttpOnly cookie holds the login; scripts cannot read it."""
 
 from functools import partial
 from typing import Annotated
@@ -24,7 +24,7 @@ FORM_BODY = {
                     "required": ["key"],
                     "properties": {
                         "key": {"type": "string"},
-                        "next": {"type": "string", "description": "path to go to"},
+                        "next": {"type": "string", "description": "path to open after the login"},
                     },
                 }
             }
@@ -37,13 +37,13 @@ async def read_form(request: Request) -> dict[str, str]:
     """Return the fields of an HTML form.
 
     Raises:
-        Invalid: the body is none.
+        Invalid: the body is not a form.
 
     """
     try:
         return dict(parse_qsl((await request.body()).decode(), max_num_fields=10))
     except ValueError as error:
-        raise Invalid(f"expected a form ({FORM}) of a few fields in UTF-8") from error
+        raise Invalid(f"expected a form ({FORM}) of at most 10 fields in UTF-8") from error
 
 
 Form = Annotated[dict[str, str], Depends(read_form)]
@@ -60,7 +60,7 @@ OwnPage = Depends(require_own_page)
 def log_in(
     fields: Form, request: Request, settings: ServiceSettings, database: ServiceDatabase
 ) -> RedirectResponse:
-    """Turn a key into a cookie that works instead of it, and go on to a page of ours."""
+    """Exchange a key for a login cookie and redirect to a page of this service."""
     with database.transaction() as session:
         key, cookie = browser_sessions.log_in(
             session, fields.get("key", "").strip(), hours=settings.login_hours
@@ -72,8 +72,8 @@ def log_in(
             client=request.client.host if request.client else None,
             request_id=request.state.request_id,
         )
-        begun = activity_log.begin(session, key.workspace_id, act)
-    request_log.run_after_answer(request.state, partial(activity_log.complete, database, begun))
+        activity_id = activity_log.begin(session, key.workspace_id, act)
+    request_log.run_after_answer(request.state, partial(activity_log.complete, database, activity_id))
     answer = RedirectResponse(restrict_to_local(fields.get("next", "/")), status_code=303)
     answer.set_cookie(
         browser_sessions.COOKIE,
@@ -88,7 +88,7 @@ def log_in(
 
 @router.post("/logout", status_code=303, response_class=RedirectResponse, dependencies=[OwnPage])
 def log_out(request: Request, database: ServiceDatabase) -> RedirectResponse:
-    """Make the browser's cookie useless and delete it."""
+    """Revoke the browser's login and delete its cookie."""
     with database.transaction() as session:
         browser_sessions.log_out(session, request.cookies.get(browser_sessions.COOKIE, ""))
     answer = RedirectResponse("/", status_code=303)
@@ -97,6 +97,6 @@ def log_out(request: Request, database: ServiceDatabase) -> RedirectResponse:
 
 
 def restrict_to_local(path: str) -> str:
-    """Return a path of this service; anything that leads elsewhere becomes the front page."""
-    plain = path.isascii() and path.isprintable() and "\\" not in path
-    return path if plain and path.startswith("/") and not path.startswith("//") else "/"
+    """Return the path if it is one of this service, else the front page (no open redirect)."""
+    is_plain = path.isascii() and path.isprintable() and "\\" not in path
+    return path if is_plain and path.startswith("/") and not path.startswith("//") else "/"

@@ -1,4 +1,4 @@
-"""The web pages. They show what the API answers; their scripts talk to the API like any client."""
+"""Routes of the web pages. Pages show the API's answers; their scripts call the API like any client."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -24,32 +24,32 @@ from app.web import audit_form as forms
 from app.web import pages
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-LISTED = 50
-SHOWN_PROBLEMS = 100
+PAGE_ROWS = 50
+PROBLEMS_MAX = 100
 
 
 class PageRoute(APIRoute):
-    """Answers refusals as pages, and sends whoever is not logged in to the login."""
+    """Renders errors as pages, and redirects people who are not logged in to the login page."""
 
     def get_route_handler(self) -> Handler:
-        """Return the handler, with refusals turned into pages."""
+        """Return the handler, with errors rendered as pages."""
         handle = super().get_route_handler()
 
-        async def render_refusals(request: Request) -> Response:
+        async def render_errors(request: Request) -> Response:
             try:
                 return await handle(request)
             except Unauthorised:
-                back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                return RedirectResponse(f"/login?next={quote(back, safe='')}", status_code=303)
+                address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(f"/login?next={quote(address, safe='')}", status_code=303)
             except ApiError as error:
-                return _render_refusal(error)
+                return _render_error(error)
             except UNAVAILABLE as error:
-                return _render_refusal(describe_outage(error))
+                return _render_error(describe_outage(error))
 
-        return render_refusals
+        return render_errors
 
 
-def _render_refusal(error: ApiError) -> Response:
+def _render_error(error: ApiError) -> Response:
     page = pages.render_page("error.html", status=error.status, error=error.build_document(), caller=None)
     page.headers.update(error.headers)
     return page
@@ -63,56 +63,56 @@ Cursor = Annotated[str | None, Query(max_length=500)]
 def datasets_page(
     session: Session, settings: ServiceSettings, caller: Caller, cursor: Cursor = None
 ) -> HTMLResponse:
-    """List datasets and take a new one."""
+    """Show the list of datasets and the upload form."""
     before = cursors.decode(cursor, UUID)
-    rows = dataset_service.list_datasets(session, before=before[0] if before else None, limit=LISTED + 1)
-    page = rows[:LISTED]
+    rows = dataset_service.list_datasets(session, before=before[0] if before else None, limit=PAGE_ROWS + 1)
+    page = rows[:PAGE_ROWS]
     files = dataset_service.list_files(session, [dataset.id for dataset in page])
     return pages.render_page(
         "datasets.html",
         caller=caller,
         datasets=[render_dataset(dataset, files[dataset.id]) for dataset in page],
-        next_cursor=cursors.encode(page[-1].id) if len(rows) > LISTED else None,
+        next_cursor=cursors.encode(page[-1].id) if len(rows) > PAGE_ROWS else None,
         upload_max_bytes=settings.upload_max_bytes,
     )
 
 
 @router.get("/datasets/{dataset_id}", dependencies=[Reads])
 def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
-    """Show what was recognised in a dataset, its problems, classes and samples."""
+    """Show a dataset: its detected properties, problems, classes, samples and audits."""
     dataset = dataset_service.get(session, dataset_id)
-    audits = audit_service.list_audits(session, before=None, limit=LISTED, dataset_id=dataset_id)
+    audits = audit_service.list_audits(session, before=None, limit=PAGE_ROWS, dataset_id=dataset_id)
     runs = audit_service.list_runs(session, [audit.id for audit in audits])
     return pages.render_page(
         "dataset.html",
         caller=caller,
         dataset=render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id]),
         appearance=describe_dataset(dataset),
-        problems=dataset_service.list_problems(session, dataset_id, after=-1, limit=SHOWN_PROBLEMS),
+        problems=dataset_service.list_problems(session, dataset_id, after=-1, limit=PROBLEMS_MAX),
         audits=[render_audit(audit, runs[audit.id], set()) for audit in audits],
     )
 
 
 @router.get("/audits", dependencies=[Reads])
 def audits_page(session: Session, caller: Caller, cursor: Cursor = None) -> HTMLResponse:
-    """List audits."""
+    """Show the list of audits."""
     before = cursors.decode(cursor, UUID)
     rows = audit_service.list_audits(
-        session, before=before[0] if before else None, limit=LISTED + 1, dataset_id=None
+        session, before=before[0] if before else None, limit=PAGE_ROWS + 1, dataset_id=None
     )
-    page = rows[:LISTED]
+    page = rows[:PAGE_ROWS]
     runs = audit_service.list_runs(session, [audit.id for audit in page])
     return pages.render_page(
         "audits.html",
         caller=caller,
         audits=[render_audit(audit, runs[audit.id], set()) for audit in page],
-        next_cursor=cursors.encode(page[-1].id) if len(rows) > LISTED else None,
+        next_cursor=cursors.encode(page[-1].id) if len(rows) > PAGE_ROWS else None,
     )
 
 
 @router.get("/audits/new", dependencies=[Reads])
 def audit_form(dataset: UUID, session: Session, caller: Caller) -> HTMLResponse:
-    """Offer the options of a new audit."""
+    """Show the form of a new audit."""
     ready_dataset = dataset_service.get(session, dataset)
     dataset_service.require_ready(ready_dataset)
     return pages.render_page(
@@ -126,7 +126,7 @@ def audit_form(dataset: UUID, session: Session, caller: Caller) -> HTMLResponse:
 
 @router.get("/audits/{audit_id}", dependencies=[Reads])
 def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
-    """Show an audit: while it trains its progress, then its results."""
+    """Show an audit: its progress, and its results after it has succeeded."""
     audit = audit_service.get(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     answer = render_audit(audit, audit_service.list_runs(session, [audit_id])[audit_id], set())
@@ -143,7 +143,7 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
 
 @router.get("/audits/{audit_id}/review", dependencies=[Reads])
 def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
-    """Review the suspects of an audit."""
+    """Show the review of an audit's suspects."""
     audit = audit_service.get(session, audit_id)
     if audit.status != AuditStatus.SUCCEEDED or audit.is_rehearsal:
         return RedirectResponse(f"/audits/{audit_id}", status_code=303)
@@ -160,5 +160,5 @@ def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
 
 @router.get("/login")
 def login_page(next_page: Annotated[str, Query(alias="next", max_length=2000)] = "/") -> HTMLResponse:
-    """Ask for a key."""
+    """Show the login form."""
     return pages.render_page("login.html", caller=None, next_page=next_page)

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: of the whole service, so an administrator's key reads them."""
+"""Route of the metrics for Prometheus. They cover all workspaces, so an administrator's key is needed."""
 
 from fastapi import APIRouter, Response
 
@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 2
     responses={200: {"content": {prometheus.MEDIA_TYPE: {}}}},
 )
 def read_metrics(settings: ServiceSettings, database: ServiceDatabase, files: Files) -> Response:
-    """Return requests, queues, runs, speed, GPU memory, lost leases and failed ingestions."""
+    """Return metrics of requests, queues, runs, speed, GPU memory, lost leases and failed ingestions."""
     names = [*map(str, queue.Queue), *placement.list_queues(settings.memory_steps_gb)[1:]]
     waiting = queue.count_messages(settings.broker_url, names, timeout_seconds=TIMEOUT_SECONDS)
     with database.transaction() as session:

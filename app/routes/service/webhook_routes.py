@@ -1,4 +1,4 @@
-"""Webhooks over HTTP."""
+"""Routes of webhooks and their deliveries."""
 
 from uuid import UUID
 
@@ -18,7 +18,10 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=Idempot
 def create_webhook(
     body: WebhookRequest, session: Session, settings: ServiceSettings, response: Response
 ) -> NewWebhookOut:
-    """Have an address told when audits end; the answer holds the secret that signs the messages."""
+    """Create a webhook: an address that receives a message when an audit ends.
+
+    The answer contains the secret that signs the messages; it is never shown again.
+    """
     outbound_requests.check_url(body.url, allow_private=settings.outbound_private)
     webhook = webhook_service.create(session, url=body.url, events=list(body.events))
     response.headers["Location"] = f"/v1/webhooks/{webhook.id}"
@@ -27,7 +30,7 @@ def create_webhook(
 
 @router.get("", dependencies=[Reads])
 def list_webhooks(session: Session) -> list[WebhookOut]:
-    """List webhooks in order of creation."""
+    """List webhooks, oldest first."""
     return [WebhookOut.model_validate(webhook) for webhook in webhook_service.list_webhooks(session)]
 
 
@@ -39,13 +42,13 @@ def read_webhook(webhook_id: UUID, session: Session) -> WebhookOut:
 
 @router.delete("/{webhook_id}", status_code=204, dependencies=[Writes])
 def delete_webhook(webhook_id: UUID, session: Session) -> None:
-    """Delete a webhook; what was not delivered yet is not sent any more."""
+    """Delete a webhook; its pending messages are not sent."""
     webhook_service.remove(session, webhook_id)
 
 
 @router.post("/{webhook_id}/test", status_code=202, dependencies=[Writes])
 def test_webhook(webhook_id: UUID, session: Session) -> DeliveryOut:
-    """Send a test message; a webhook that was disabled is tried again."""
+    """Send a test message; this also enables a disabled webhook again."""
     return DeliveryOut.model_validate(
         webhook_service.send_test(session, webhook_service.get(session, webhook_id))
     )
@@ -55,7 +58,7 @@ def test_webhook(webhook_id: UUID, session: Session) -> DeliveryOut:
 def list_deliveries(
     webhook_id: UUID, session: Session, paging: Paged, request: Request, response: Response
 ) -> Page[DeliveryOut]:
-    """List a webhook's messages, newest first, with what became of them."""
+    """List a webhook's messages with their delivery status, newest first."""
     webhook = webhook_service.get(session, webhook_id)
     before = cursors.decode(paging.cursor, UUID)
     rows = webhook_service.list_deliveries(
@@ -69,6 +72,6 @@ def list_deliveries(
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/send", status_code=202, dependencies=[Writes])
 def send_delivery(webhook_id: UUID, delivery_id: UUID, session: Session) -> DeliveryOut:
-    """Send a message again, under its own id."""
+    """Send a message again with the same id."""
     webhook = webhook_service.get(session, webhook_id)
     return DeliveryOut.model_validate(webhook_service.send_again(session, webhook, delivery_id))

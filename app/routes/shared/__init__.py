@@ -1,1 +1,1 @@
-"""What routes have in common: callers, dependencies, idempotency, answers made of rows."""
+"""What routes share: callers, dependencies, idempotency, rendering of rows."""

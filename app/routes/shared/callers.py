@@ -1,4 +1,4 @@
-"""Who calls: a bearer key, a browser's cookie, or, without keys, this machine itself."""
+"""Authentication: by a bearer key, a browser's cookie or, without keys, by a loopback address."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, nullcontext
@@ -25,11 +25,11 @@ from app.tables import DEFAULT_WORKSPACE, ApiKey, Scope
 PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_PAGES = frozenset({"none", "same-origin"})
-bearer = HTTPBearer(auto_error=False, description="a key made by `limit-audit keys create`")
+bearer = HTTPBearer(auto_error=False, description="a key created by `limit-audit keys create`")
 
 
-# These are coroutines, though they wait for nothing: for any other function FastAPI takes a thread, and a
-# request would change threads a dozen times, which costs more than what the functions do.
+# These are coroutines, though they wait for nothing: FastAPI runs other functions in threads, and a dozen
+# changes of thread per request cost more than the functions themselves.
 async def provide_settings() -> Settings:
     """Return this process's settings."""
     return get_settings()
@@ -47,7 +47,7 @@ Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Whom a request comes from and what it may do."""
+    """The sender of a request, with its workspace and permissions."""
 
     workspace_id: UUID
     scope: Scope
@@ -61,15 +61,15 @@ LOCAL = Caller(workspace_id=DEFAULT_WORKSPACE, scope=Scope.ADMIN, name="local")
 async def admit_caller(
     request: Request, settings: ServiceSettings, database: ServiceDatabase, credentials: Bearer
 ) -> AsyncIterator[Caller]:
-    """Let a caller through within its limits, for as long as the answer takes, and note what it changes.
+    """Authenticate a caller, apply its rate limits until the answer is sent, and record changes.
 
-    The request's state then has the caller's name and the database as the caller may see it. FastAPI walks
-    through a dependency's own dependencies wherever it is named, so this one is named once a request.
+    The request's state then has the caller's name and the database confined to the caller's workspace.
+    Depend on this function once per request: FastAPI resolves its dependencies at each use.
 
     Raises:
-        Unauthorised: no key, or none that is good.
-        Forbidden: a page of another site made the browser ask.
-        TooMany: it asks for more than one key may.
+        Unauthorised: there is no key, or it is not valid.
+        Forbidden: the request comes from a page of another site.
+        TooMany: the key exceeds its rate limit.
 
     """
     caller = await _identify(request, settings, database, credentials)
@@ -105,7 +105,7 @@ def _find_key(
             return keys.find(session, credentials.credentials)
     if cookie is None:
         raise Unauthorised(
-            "send the header 'Authorization: Bearer <key>'; keys are made by `limit-audit keys`"
+            "send the header 'Authorization: Bearer <key>'; `limit-audit keys create` creates a key"
         )
     require_own_page(request)
     with database.transaction() as session:
@@ -113,20 +113,21 @@ def _find_key(
 
 
 def require_own_page(request: Request) -> None:
-    """Refuse a change that a page of another site has a browser make with our cookie (CSRF).
+    """Refuse a change that a page of another site sends with this service's cookie (CSRF).
 
-    Browsers name the page's origin with every change; what names none is no browser and has no cookie.
+    Browsers send the page's origin with every change. A client without an Origin header is no browser and
+    has no cookie.
     """
     if request.method in SAFE_METHODS:
         return
     origin = request.headers.get("origin")
-    own = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
-    if not own or request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
-        raise Forbidden("with a cookie, only this service's own pages may change anything")
+    is_own = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+    if not is_own or request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
+        raise Forbidden("with a cookie, only this service's own pages can make changes")
 
 
 def require_loopback(request: Request) -> None:
-    """Serve this machine's own clients alone, and no web page that borrowed their address."""
+    """Allow only clients on this machine, and no web page of another site that uses their address."""
     client = request.client.host if request.client else ""
     proxied = any(name in request.headers for name in PROXY_HEADERS)
     is_foreign_page = request.headers.get("sec-fetch-site", "none") not in OWN_PAGES
@@ -146,18 +147,18 @@ def _apply_limits(request: Request, settings: Settings, caller: Caller) -> Abstr
 
 
 async def _record(request: Request, database: Database, caller: Caller) -> None:
-    """Write down who is about to change what."""
+    """Record in the activity log who is about to change what."""
     act = activity_log.Act(
         actor=caller.name,
         key_id=caller.key_id,
         action=f"{request.method} {request.scope['route'].path}",
-        # PostgreSQL has no NUL; the route refuses such a name, and that it was tried is recorded.
+        # PostgreSQL text has no NUL. The route refuses such a name, but the attempt is recorded.
         objects={name: str(value).replace("\0", "\ufffd") for name, value in request.path_params.items()},
         client=request.client.host if request.client else None,
         request_id=request.state.request_id,
     )
-    begun = await run_in_threadpool(_begin, database, caller.workspace_id, act)
-    request_log.run_after_answer(request.state, partial(activity_log.complete, database, begun))
+    activity_id = await run_in_threadpool(_begin, database, caller.workspace_id, act)
+    request_log.run_after_answer(request.state, partial(activity_log.complete, database, activity_id))
 
 
 def _begin(database: Database, workspace_id: UUID, act: activity_log.Act) -> UUID:

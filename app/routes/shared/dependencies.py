@@ -1,4 +1,4 @@
-"""What a path operation asks for: the caller's session or database, a scope, a page."""
+"""Dependencies of routes: the caller's session and database, scopes, paging."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["CurrentCaller", "ServiceSettings"]
 
 
 async def provide_confined_database(request: Request) -> Database:
-    """Return the database as the caller may see it; a route that lets nobody through first has none."""
+    """Return the database confined to the caller's workspace; needs `admit_caller` first."""
     confined: Database = request.state.confined
     return confined
 
@@ -27,9 +27,9 @@ CallerDatabase = Annotated[Database, Depends(provide_confined_database)]
 
 
 def open_session(request: Request, database: CallerDatabase) -> Iterator[OrmSession]:
-    """Open the request's transaction; it is committed before the answer leaves.
+    """Open the request's transaction; it is committed before the answer is sent.
 
-    With an Idempotency-Key the route commits it, together with the answer.
+    With an Idempotency-Key, `IdempotentRoute` commits it together with the stored answer.
     """
     held: HeldTransaction | None = getattr(request.state, HELD, None)
     if held is not None:
@@ -51,18 +51,18 @@ Files = Annotated[Storage, Depends(provide_storage)]
 
 
 def require_scope(scope: Scope) -> Callable[..., Coroutine[Any, Any, None]]:
-    """Return the dependency that lets a request through if its caller has this scope."""
+    """Return a dependency that refuses callers without this scope."""
     order = list(Scope)
 
     async def check(caller: CurrentCaller) -> None:
         if order.index(caller.scope) < order.index(scope):
-            raise Forbidden(f"this needs a key with scope {scope}, this one has {caller.scope}")
+            raise Forbidden(f"this needs a key with scope {scope}, this key has {caller.scope}")
 
     return check
 
 
 async def provide_key_name(caller: CurrentCaller) -> str | None:
-    """Return the name of the caller's key, None where no key is asked for."""
+    """Return the name of the caller's key; None if no keys are required."""
     return None if caller.key_id is None else caller.name
 
 
@@ -74,26 +74,28 @@ Caller = Annotated[str | None, Depends(provide_key_name)]
 
 @dataclass(frozen=True)
 class Paging:
-    """Which page of a list is asked for."""
+    """The requested page of a list."""
 
     limit: int
     cursor: str | None
 
 
 async def provide_paging(
-    limit: Annotated[int, Query(ge=1, le=500, description="most items of a page")] = 50,
-    cursor: Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="maximum number of items on the page")] = 50,
+    cursor: Annotated[
+        str | None, Query(max_length=500, description="next_cursor of the previous page")
+    ] = None,
 ) -> Paging:
-    """Return which page is asked for."""
+    """Return the requested page."""
     return Paging(limit, cursor)
 
 
 Paged = Annotated[Paging, Depends(provide_paging)]
-Position = Annotated[int, Path(ge=0, lt=2**31, description="0 .. N-1")]
+Position = Annotated[int, Path(ge=0, lt=2**31, description="position of the sample, 0 to N - 1")]
 
 
 def link_next(request: Request, response: Response, cursor: str | None) -> None:
-    """Name the next page in a Link header (RFC 8288)."""
+    """Add a Link header with the next page's address (RFC 8288)."""
     if cursor is not None:
         url = request.url.include_query_params(cursor=cursor)
         response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'

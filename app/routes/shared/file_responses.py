@@ -1,4 +1,4 @@
-"""Serving a stored file from wherever it is kept, whole or by Range (RFC 9110), never through memory."""
+"""Streams a stored file from disk or bucket, completely or by Range (RFC 9110)."""
 
 import re
 from pathlib import Path
@@ -13,22 +13,23 @@ ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class LocalFile(FileResponse):
-    """A file in blocks so large that few of them wait for their turn among all other requests.
+    """A file on disk, sent in large blocks, because each block waits its turn among all requests.
 
-    With 64 KiB, 6 MB took 10 s beside 50 busy clients (bench/load/RESULTS.md). Larger ones would lose slow
-    clients: a block must be taken within `connections.UNREAD_SECONDS`, this one at 4.3 KiB a second.
+    With blocks of 64 KiB, 6 MB took 10 s beside 50 busy clients (bench/load/RESULTS.md). Larger blocks
+    would lose slow clients: a client must take each block within `UNREAD_SECONDS`
+    of `app.http.connection_timeouts`, this block at 4.3 KiB a second.
     """
 
     chunk_size = 256 * 1024
 
 
 def describe_download(*media_types: str) -> dict[int | str, dict[str, Any]]:
-    """Describe a stored file's answers for the API's description."""
+    """Return the answers of a stored file for the API document."""
     content: dict[str, Any] = {name: {} for name in media_types}
     return {
         200: {"content": content},
-        206: {"description": "The range that was asked for", "content": content},
-        304: {"description": "The client has it already"},
+        206: {"description": "The requested range", "content": content},
+        304: {"description": "The client already has this version"},
         416: {"description": "The file has no such range"},
     }
 
@@ -36,10 +37,10 @@ def describe_download(*media_types: str) -> dict[int | str, dict[str, Any]]:
 def serve_file(
     request: Request, files: Storage, path: Path, *, etag: str, media_type: str, headers: dict[str, str]
 ) -> Response:
-    """Return a file's answer; 304 where the client has it already. `headers` come beside ETag and length."""
+    """Return the response for a file, or 304 if the client has this version; `headers` are added to it."""
     headers = {"ETag": etag, **headers}
-    wanted = request.headers.get("if-none-match", "")
-    if etag in wanted or wanted.strip() == "*":
+    known = request.headers.get("if-none-match", "")
+    if etag in known or known.strip() == "*":
         return Response(status_code=304, headers=headers)
     if files.is_local:
         return LocalFile(path, media_type=media_type, headers=headers)
@@ -58,7 +59,7 @@ def serve_file(
 
 
 def _parse_range(request: Request, etag: str, size: int) -> tuple[int, int]:
-    """Return which bytes are asked for; all where the header cannot be followed, as RFC 9110 allows."""
+    """Return the requested bytes; all if the header is not usable, as RFC 9110 allows."""
     match = ONE_RANGE.fullmatch(request.headers.get("range", ""))
     if match is None or not any(match.groups()) or request.headers.get("if-range", etag) != etag:
         return 0, size

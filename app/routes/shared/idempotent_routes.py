@@ -1,7 +1,6 @@
-"""Idempotency-Key on POST: a request that is repeated is not done twice.
+"""Idempotency-Key on POST: a repeated request is not executed twice.
 
-The answer is stored in the transaction that does the work, so that there is no moment in which one exists
-without the other.
+The answer is stored in the transaction that does the work, so neither exists without the other.
 """
 
 import hashlib
@@ -23,14 +22,14 @@ from app.tables import DEFAULT_WORKSPACE, IdempotentAnswer
 HEADER = "idempotency-key"
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 HELD = "held_transaction"
-# What a POST says beside its body: resumable uploads begin by headers alone.
-MEANINGFUL = ("content-type", "upload-length", "upload-metadata")
-NOT_KEPT = frozenset({"content-length", "date"})
+# The headers that belong to a POST beside its body: a resumable upload begins with headers only.
+FINGERPRINT_HEADERS = ("content-type", "upload-length", "upload-metadata")
+UNSTORED_HEADERS = frozenset({"content-length", "date"})
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class RepeatedRequest(Exception):
-    """The request was answered before."""
+    """The request was answered before; `stored` is its answer."""
 
     def __init__(self, stored: IdempotentAnswer) -> None:
         super().__init__(stored.key)
@@ -38,7 +37,7 @@ class RepeatedRequest(Exception):
 
 
 class HeldTransaction:
-    """The transaction of one request, which its route ends once it knows the answer."""
+    """The transaction of one request; the route ends it when the answer is known."""
 
     def __init__(self, key: str, fingerprint: bytes) -> None:
         self._key, self._fingerprint = key, fingerprint
@@ -46,11 +45,11 @@ class HeldTransaction:
         self._begun: tuple[Session, idempotency.IdempotentRequest] | None = None
 
     def begin(self, database: Database) -> Session:
-        """Open the transaction and take the key.
+        """Open the transaction and claim the key.
 
         Raises:
             Replayed: the request was answered before.
-            Invalid: the key came with another request before.
+            Invalid: the key was used for another request before.
 
         """
         session = self._ends.enter_context(database.transaction())
@@ -63,25 +62,27 @@ class HeldTransaction:
         return session
 
     def commit(self, response: Response) -> None:
-        """Store the answer and commit all."""
+        """Store the answer and commit."""
         if self._begun is not None:
             session, once = self._begun
-            headers = {name: value for name, value in response.headers.items() if name not in NOT_KEPT}
+            headers = {
+                name: value for name, value in response.headers.items() if name not in UNSTORED_HEADERS
+            }
             idempotency.store_answer(
                 session, once, status=response.status_code, headers=headers, body=bytes(response.body)
             )
         self._ends.close()
 
     def roll_back(self, error: BaseException) -> None:
-        """Undo all."""
+        """Roll the transaction back."""
         self._ends.__exit__(type(error), error, error.__traceback__)
 
 
 class IdempotentRoute(APIRoute):
-    """Does a POST with an Idempotency-Key once, and answers its repetitions with the first answer."""
+    """Executes a POST with an Idempotency-Key once, and answers repetitions with the first answer."""
 
     def get_route_handler(self) -> Handler:
-        """Wrap the operation."""
+        """Return the handler, with handling of the Idempotency-Key."""
         handle = super().get_route_handler()
 
         async def handle_once(request: Request) -> Response:
@@ -89,7 +90,9 @@ class IdempotentRoute(APIRoute):
             if request.method != "POST" or key is None:
                 return await handle(request)
             if not KEY.fullmatch(key):
-                raise Invalid("the Idempotency-Key must be 1 to 255 printable ASCII characters, no spaces")
+                raise Invalid(
+                    "the Idempotency-Key must be 1 to 255 printable ASCII characters without spaces"
+                )
             held = HeldTransaction(key, _make_fingerprint(request, await request.body()))
             setattr(request.state, HELD, held)
             try:
@@ -107,8 +110,12 @@ class IdempotentRoute(APIRoute):
 
 
 def _make_fingerprint(request: Request, body: bytes) -> bytes:
-    said = (request.url.path, request.url.query, *(request.headers.get(name, "") for name in MEANINGFUL))
-    return hashlib.sha256("\n".join(said).encode() + b"\n" + body).digest()
+    parts = (
+        request.url.path,
+        request.url.query,
+        *(request.headers.get(name, "") for name in FINGERPRINT_HEADERS),
+    )
+    return hashlib.sha256("\n".join(parts).encode() + b"\n" + body).digest()
 
 
 def _replay(stored: IdempotentAnswer) -> Response:

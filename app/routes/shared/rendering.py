@@ -1,4 +1,4 @@
-"""Rows into answers: labels become class names, ids become addresses."""
+"""Turns rows into answers: labels become class names, ids become addresses."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -14,11 +14,11 @@ from app.schemas.review_schemas import ReviewOut
 from app.schemas.shared_schemas import Failure
 from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, RunStatus, Sample
 
-LARGE_FIGURES = frozenset({"transition_matrix", "confused_pairs", "budget"})
+LARGE_PARTS = frozenset({"transition_matrix", "confused_pairs", "budget"})
 
 
 def respond_json(document: object) -> Response:
-    """Return a document that has the form it is declared to have: no model looks at it again."""
+    """Return a document as JSON, without validating it against its model again."""
     return Response(to_json(document, inf_nan_mode="null"), media_type="application/json")
 
 
@@ -98,8 +98,8 @@ def render_audit(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> A
 
 
 def _select_headlines(summary: Json | None) -> Json | None:
-    """Return a summary without its large parts, which lists of audits must not repeat."""
-    return summary and {name: value for name, value in summary.items() if name not in LARGE_FIGURES}
+    """Return a summary without its large parts, which would bloat lists of audits."""
+    return summary and {name: value for name, value in summary.items() if name not in LARGE_PARTS}
 
 
 def render_review(dataset: Dataset, review: Review) -> ReviewOut:

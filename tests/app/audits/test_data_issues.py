@@ -59,4 +59,4 @@ def test_issues_need_an_audit_that_has_succeeded(
 def test_an_audit_without_an_issues_file_says_so(api: TestClient, audit: Audit) -> None:
     answer = api.get(f"/v1/audits/{audit.id}/issues.csv")
     assert answer.status_code == 404
-    assert "before there was issues.csv" in answer.json()["detail"]
+    assert "a version without issues.csv" in answer.json()["detail"]

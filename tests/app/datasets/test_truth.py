@@ -54,7 +54,7 @@ def test_finished_audits_are_reported_anew(
     assert sent[-1] == (Task.REPORT, audit.id)
     answer = api.get(f"/v1/audits/{audit.id}/metrics")
     assert answer.status_code == 409
-    assert "being made" in answer.json()["detail"]
+    assert "being computed" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_events_go_on_after_an_outage(house: House, monkeypatch: pytest.MonkeyPa
         return look(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(event_routes, "_read_state", failing)
-    monkeypatch.setattr(event_routes, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(event_routes, "POLL_SECONDS", 0.01)
     told = house.ask(("GET", "/v1/audits/{audit_id}/events"), "read").text
     assert "event: end" in told
 

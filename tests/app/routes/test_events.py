@@ -21,7 +21,7 @@ Event = tuple[str, str, dict[str, object]]
 
 @pytest.fixture
 def audit(database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Audit:
-    monkeypatch.setattr(event_routes, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(event_routes, "POLL_SECONDS", 0.01)
     return store_audit(database, store_ready_dataset(database, storage))
 
 
@@ -106,7 +106,7 @@ def test_changes_arrive_while_the_audit_runs(
 def test_a_silent_stream_says_that_it_lives_and_ends_in_time(
     database: Database, audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_routes, "QUIET_SECONDS", 0)
+    monkeypatch.setattr(event_routes, "KEEPALIVE_SECONDS", 0)
     monkeypatch.setattr(event_routes, "STREAM_SECONDS", 0.2)
     blocks = collect(event_routes.follow(database, audit.id, {}))
     assert blocks[0].startswith("id: 0:0\nevent: audit\n")
