@@ -136,14 +136,21 @@ def reap_abandoned(parent: Path) -> None:
 
 
 def _start_watchdog(folder: Path, owner: Process) -> int:
-    """Start the watchdog apart from this process's group, so that no signal to the group reaches it."""
-    return subprocess.Popen(
-        [sys.executable, __file__, str(folder), json.dumps(asdict(owner))],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ).pid
+    """Start the watchdog, no child of this process, and return its id."""
+    command = [sys.executable, __file__, str(folder), json.dumps(asdict(owner))]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _detach() -> None:
+    """Go on in a process of its own, which no signal to the run's group reaches, and print its id."""
+    if pid := os.fork():
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+        os._exit(0)
+    os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nowhere, stream)
 
 
 def _read_environment(pid: int) -> bytes:
@@ -174,4 +181,5 @@ def noted_namespace(name: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    _detach()
     _watch(Path(sys.argv[1]), Process(**json.loads(sys.argv[2])))

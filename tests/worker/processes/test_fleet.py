@@ -87,14 +87,14 @@ def test_a_gpu_that_is_required_and_missing_is_explained(
 class Brief(Member):
     """A worker that ends by itself."""
 
-    def command(self) -> list[str]:
+    def build_command(self) -> list[str]:
         return ["/bin/sh", "-c", "exit 3"]
 
 
 class Patient(Member):
     """A worker that waits until it is stopped."""
 
-    def command(self) -> list[str]:
+    def build_command(self) -> list[str]:
         return ["/bin/sleep", "600"]
 
 
@@ -103,15 +103,15 @@ def test_a_worker_that_dies_is_started_again_and_all_end_together(monkeypatch: p
     monkeypatch.setattr(fleet, "RESTART_SECONDS", 0.01)
     brief, patient = Brief(name="brief", environment={}), Patient(name="patient", environment={})
     started = []
-    tend = brief.check_on
+    check_on = brief.check_on
 
     def counted() -> None:
         before = brief.process
-        tend()
+        check_on()
         if brief.process not in {None, before}:
             started.append(brief.process)
 
-    monkeypatch.setattr(brief, "tend", counted)
+    monkeypatch.setattr(brief, "check_on", counted)
     both = Fleet([brief, patient])
     running = threading.Thread(target=both.run)
     running.start()
