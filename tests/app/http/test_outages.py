@@ -96,7 +96,7 @@ def test_events_go_on_after_an_outage(house: House, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("found", "said"),
-    [("0001", "of revision 0001"), ("9999", "ok"), (None, "has no tables")],
+    [("0001", "have revision 0001"), ("9999", "ok"), (None, "has no tables")],
 )
 def test_readiness_knows_tables_that_are_too_old(
     api: TestClient, migrated_url: str, found: str | None, said: str
