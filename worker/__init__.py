@@ -1,1 +1,1 @@
-"""Background work: ingestion, training and finishing."""
+"""The Celery jobs: ingestion, training, finishing, maintenance."""

@@ -47,7 +47,7 @@ def killed_every_time(world: World) -> str:
                 world.execute("UPDATE runs SET lapses = 1 WHERE audit_id = :id", id=audit)
     ended = world.until_ended(audit)
     assert ended["status"] == "failed", ended["status"]
-    assert "without getting further" in ended["error"]["detail"]
+    assert "without progress" in ended["error"]["detail"]
     return f"failed: {ended['error']['detail']}"
 
 
@@ -103,7 +103,7 @@ def reader_killed(world: World) -> str:
     ended = world.until_read(dataset)
     assert (ended["status"], ended["error"]["code"]) == ("rejected", "too_much_memory")
     world.client.delete(f"/v1/datasets/{dataset}")
-    return f"rejected: {ended['error']['detail']}; the worker lives on"
+    return f"rejected: {ended['error']['detail']}; the worker runs on"
 
 
 def killed_while_committing_samples(world: World) -> str:

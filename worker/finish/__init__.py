@@ -1,1 +1,1 @@
-"""Finishing: an audit's runs become scores, files, metrics and issues."""
+"""Finishing: from an audit's runs to scores, files, metrics and issues."""

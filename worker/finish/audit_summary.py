@@ -1,4 +1,4 @@
-"""What an audit came to by itself: figures of a ranking that need no truth."""
+"""The summary of an audit: figures of a ranking that need no true labels."""
 
 import math
 from typing import Any
@@ -91,12 +91,12 @@ def _summarise_classes(rows: pa.Table, class_names: list[str], found: Confusion)
 
 
 def _replace_nan(values: Floats) -> list[float | None]:
-    """Return values as JSON knows them: what is not a number is null."""
+    """Return values for JSON, with None in place of NaN."""
     return [None if math.isnan(value) else value for value in values.tolist()]
 
 
 def _build_transition_matrix(found: Confusion, class_names: list[str]) -> Json | None:
-    """Return the matrix by rows; None for so many classes that nobody could look at it."""
+    """Return the matrix by rows; None above MATRIX_CLASSES_MAX classes, too many to show."""
     if len(class_names) > MATRIX_CLASSES_MAX:
         return None
     rows = [_replace_nan(row_K) for row_K in label_health.transition_matrix(found)]
@@ -118,7 +118,7 @@ def _list_confused_pairs(found: Confusion, class_names: list[str]) -> list[Json]
 
 
 def _estimate_budget(probability: npt.NDArray[np.float32]) -> Json:
-    """Return "review the first N, expect to find about M of about T", and the N for round shares of T."""
+    """Return how many of T expected errors a review of the first N finds, and N for round shares of T."""
     curve = label_health.budget(probability)
     return {
         "total": curve.total,

@@ -1,4 +1,4 @@
-"""Finishing an audit: runs into scores, files, metrics and provenance, in one transaction."""
+"""The finishing job: from runs to scores, files, metrics and provenance, in one transaction."""
 
 import platform
 from concurrent.futures import ThreadPoolExecutor
@@ -41,25 +41,27 @@ from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full
 log = structlog.get_logger()
 THEORY_RUNS_MAX = 20
 READ_SECONDS = 3600.0
-"""For which a ranking's file outlives the one made after new truth: somebody may be downloading it."""
+"""How long a ranking's file is kept after a newer one exists: a user may be downloading it."""
 LIBRARIES = ("limit-audit", "torch", "torchvision", "numpy", "celery", "sqlalchemy")
 
 
 def finish(database: Database, storage: Storage, audit_id: UUID) -> None:
-    """Store the scores of an audit whose runs have all succeeded, and end it."""
+    """Store the results of an audit whose runs have all ended, and end it."""
     try:
         _finish(database, storage, audit_id)
     except DATABASE_DOWN:
-        raise  # an outage of the database: the sweeper has it finished later
-    except Exception as error:  # whatever else went wrong goes wrong again: say so at once
+        raise  # a database outage: the sweeper retries it
+    except Exception as error:  # any other error would come again: end the audit at once
         log.exception("audit not finished", audit=str(audit_id))
-        waits = is_disk_full(error)
+        is_full = is_disk_full(error)
         document = {
-            "code": "disk_full" if waits else type(error).__name__,
-            "detail": DISK_FULL if waits else f"the runs succeeded, finishing them failed: {error}",
+            "code": "disk_full" if is_full else type(error).__name__,
+            "detail": DISK_FULL
+            if is_full
+            else f"the runs succeeded, but finishing the audit failed: {error}",
         }
-        # The sweeper has a waiting audit finished again.
-        status = AuditStatus.RUNNING if waits else AuditStatus.FAILED
+        # The sweeper retries the finishing of a running audit.
+        status = AuditStatus.RUNNING if is_full else AuditStatus.FAILED
         with database.transaction() as session:
             audit_service.change_status(session, audit_id, status, error=document)
 
@@ -73,21 +75,21 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         if any(run.status in audit_service.UNFINISHED for run in runs):
             return
         dataset = session.get_one(Dataset, audit.dataset_id)
-        known = audited_labels.load_labels(session, storage, audit, dataset)
-        _store_results(session, storage, audit, runs, known)
+        labels = audited_labels.load_labels(session, storage, audit, dataset)
+        _store_results(session, storage, audit, runs, labels)
         for run in variant_choice.choose_runs(runs):
             run.is_chosen = True
-        rows, estimate = _build_score_rows(storage, audit, runs, known)
-        shown = score_rows.drop_samples(rows, known.planted)
+        rows, estimate = _build_score_rows(storage, audit, runs, labels)
+        ranked = score_rows.drop_samples(rows, labels.planted)
         with ThreadPoolExecutor(1, thread_name_prefix="issues") as beside:
-            # PostgreSQL is busy with the indexes of the scores meanwhile.
-            found = beside.submit(
+            # This runs while PostgreSQL writes the scores and their indexes.
+            search = beside.submit(
                 issue_search.find_issues, _load_audited_data(session, storage, audit, dataset, runs)
             )
             session.execute(delete(Score).where(Score.audit_id == audit_id))
-            copy_into(session, Score, shown)
-            _report(session, storage, audit, rows, known)
-            listed, counts = found.result()
+            copy_into(session, Score, ranked)
+            _report(session, storage, audit, rows, labels)
+            listed, counts = search.result()
             _list_issues(session, storage, audit, listed)
         audit_service.change_status(
             session,
@@ -96,13 +98,13 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             error=None,
             summary={
                 **audit_summary.summarise_ranking(
-                    shown, dataset.class_names or [], _bound_errors(estimate, known.planted)
+                    ranked, dataset.class_names or [], _bound_errors(estimate, labels.planted)
                 ),
                 "issues": counts,
                 "rehearsal": rehearsal_results.summarise_rehearsal(
                     rows,
                     AuditConfiguration.read(audit.configuration).rehearsal,
-                    known,
+                    labels,
                     class_count=len(dataset.class_names or []),
                 ),
             },
@@ -113,7 +115,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
 
 
 def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
-    """Make the metrics and files of a finished audit anew with the truth of now."""
+    """Compute the metrics and files of a finished audit again with the current true labels."""
     with database.transaction() as session:
         audit = _lock_audit(session, audit_id, AuditStatus.SUCCEEDED)
         if audit is None:
@@ -121,35 +123,35 @@ def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
         dataset = session.get_one(Dataset, audit.dataset_id)
         if audit.reported_truth_version == dataset.truth_version:
             return
-        known = audited_labels.load_labels(session, storage, audit, dataset)
+        labels = audited_labels.load_labels(session, storage, audit, dataset)
         runs = audit_service.list_runs(session, [audit_id])[audit_id]
-        _store_results(session, storage, audit, runs, known)
-        rows, _ = _build_score_rows(storage, audit, runs, known)
-        _report(session, storage, audit, rows, known)
-    log.info("audit reported anew", audit=str(audit_id))
+        _store_results(session, storage, audit, runs, labels)
+        rows, _ = _build_score_rows(storage, audit, runs, labels)
+        _report(session, storage, audit, rows, labels)
+    log.info("audit reported again", audit=str(audit_id))
 
 
 def _lock_audit(session: Session, audit_id: UUID, status: AuditStatus) -> Audit | None:
-    """Return the audit in this status unless somebody else works on it or it is gone."""
+    """Lock and return the audit if it has this status; None if another worker holds it or it is deleted."""
     statement = select(Audit).where(Audit.id == audit_id, Audit.status == status)
     return session.scalars(statement.with_for_update(skip_locked=True)).one_or_none()
 
 
 def _store_results(
-    session: Session, storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels
+    session: Session, storage: Storage, audit: Audit, runs: list[Run], labels: AuditLabels
 ) -> None:
-    """Note what every run that succeeded came to."""
+    """Store the results of every run that succeeded."""
     epochs = audit_service.list_epochs(session, [run.id for run in runs])
     for run in runs:
         if run.status == RunStatus.SUCCEEDED:
             signals = signal_files.load(storage, storage.locate_run(audit.id, run.number))
-            run.result = variant_choice.summarise_run(epochs[run.id], signals, known)
+            run.result = variant_choice.summarise_run(epochs[run.id], signals, labels)
 
 
 def _build_score_rows(
-    storage: Storage, audit: Audit, runs: list[Run], known: AuditLabels
+    storage: Storage, audit: Audit, runs: list[Run], labels: AuditLabels
 ) -> tuple[pa.Table, LabelErrorEstimate]:
-    """Return score rows in order of rank, from the signals of the chosen runs as one, and the estimate."""
+    """Return score rows in order of rank from the averaged signals of the chosen runs, and the estimate."""
     signals = average_signals(
         [
             signal_files.load(storage, storage.locate_run(audit.id, run.number))
@@ -157,13 +159,13 @@ def _build_score_rows(
             if run.is_chosen
         ]
     )
-    estimate = fit(Evidence.from_arrays(signals, known.given))
+    estimate = fit(Evidence.from_arrays(signals, labels.given))
     order = rank_samples(read_score(signals))
-    return score_rows.build_rows(audit.id, signals, known.given, order, estimate), estimate
+    return score_rows.build_rows(audit.id, signals, labels.given, order, estimate), estimate
 
 
 def _bound_errors(estimate: LabelErrorEstimate, planted: npt.NDArray[np.bool_] | None) -> tuple[float, float]:
-    """Return the bounds of the number of wrong labels, without those that a rehearsal planted."""
+    """Return the interval of the number of wrong labels, without those that a rehearsal planted."""
     count = 0 if planted is None else int(planted.sum())
     low, high = estimate.error_count_interval
     return max(0.0, low - count), max(0.0, high - count)
@@ -172,7 +174,7 @@ def _bound_errors(estimate: LabelErrorEstimate, planted: npt.NDArray[np.bool_] |
 def _load_audited_data(
     session: Session, storage: Storage, audit: Audit, dataset: Dataset, runs: list[Run]
 ) -> issue_search.AuditedData:
-    """Return what the lists of issues are made from."""
+    """Load the data in which issues are searched."""
     statement = select(Problem.key, Problem.code, Problem.detail).where(Problem.dataset_id == dataset.id)
     chosen = next(run for run in runs if run.is_chosen)
     return issue_search.AuditedData(
@@ -188,7 +190,7 @@ def _load_audited_data(
 
 
 def _list_issues(session: Session, storage: Storage, audit: Audit, rows: pa.Table) -> None:
-    """Store what else is wrong with the data."""
+    """Store the issues of the data besides wrong labels."""
     dataset = session.get_one(Dataset, audit.dataset_id)
     session.execute(delete(Issue).where(Issue.audit_id == audit.id))
     copy_into(session, Issue, rows.append_column("audit_id", pa.repeat(str(audit.id), len(rows))))
@@ -197,16 +199,16 @@ def _list_issues(session: Session, storage: Storage, audit: Audit, rows: pa.Tabl
     )
 
 
-def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, known: AuditLabels) -> None:
+def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, labels: AuditLabels) -> None:
     dataset = session.get_one(Dataset, audit.dataset_id)
-    truth = known.truth
+    truth = labels.truth
     samples = parquet.read_table(
         storage.fetch_pack_file(dataset, "samples.parquet"), columns=["key", "split"]
     )
     names = dataset.class_names or []
-    clean = truth if known.planted is None else clean_labels.load_known(session, dataset)
+    clean = truth if labels.planted is None else clean_labels.load_true_labels(session, dataset)
     table = ranking_files.build_ranking_table(
-        score_rows.drop_samples(rows, known.planted), samples, names, clean
+        score_rows.drop_samples(rows, labels.planted), samples, names, clean
     )
     written = ranking_files.write(
         table, storage, storage.locate_audit(audit.id), version=dataset.truth_version
@@ -224,10 +226,10 @@ def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, kn
 
 
 def _schedule_removals(session: Session, storage: Storage, audit: Audit, written: dict[str, Any]) -> None:
-    """Have the files removed that others take the place of, once nobody reads them any more."""
-    for name, made in written.items():
+    """Schedule the removal of files that newer ones replace, after READ_SECONDS."""
+    for name, newer in written.items():
         before = (audit.files or {}).get(name)
-        if before is not None and before["path"] != made["path"]:
+        if before is not None and before["path"] != newer["path"]:
             path = storage.locate_audit(audit.id) / before["path"]
             removals.schedule_removal(session, storage, path, after_seconds=READ_SECONDS)
 

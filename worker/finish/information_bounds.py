@@ -1,4 +1,4 @@
-"""What the paper's theory says about an audit: how many bits about the labels its networks must hold."""
+"""The paper's bounds for an audit: how many bits about the labels its networks must memorise."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from models.paper.information import (
 )
 
 Json = dict[str, Any]
-# The error rate lies in [0, 1], which makes it sub-Gaussian with this sigma (Hoeffding's lemma).
+# The error rate lies in [0, 1], so it is sub-Gaussian with this sigma (Hoeffding's lemma).
 SUB_GAUSSIAN = 0.5
 CURVE_POINTS = 41
 
@@ -29,11 +29,11 @@ def compute_bounds(
     sample_count: int,
     runs: Sequence[tuple[Run, Sequence[RunEpoch]]],
 ) -> Json:
-    """Return Theorem 1 in both directions for every run, and Proposition 1 where gradients were sampled.
+    """Return Theorem 1 in both directions for every run, and Proposition 1 if gradients were sampled.
 
     Args:
-        noise_rate: share of wrong labels, taken for uniform noise.
-        is_known: whether it was counted by the truth rather than estimated.
+        noise_rate: share of wrong labels, assumed to be uniform noise.
+        is_known: whether it was counted with true labels, not estimated.
         class_count: K.
         sample_count: n.
         runs: every run with its epochs in order.
@@ -69,11 +69,11 @@ def _compute_curve(noise_rate: float, class_count: int, entropy: float) -> Json:
 def _bound_run(
     run: Run, epochs: Sequence[RunEpoch], *, noise_rate: float, class_count: int, sample_count: int
 ) -> Json:
-    """Return the two bounds on what a run's network knows of its labels, and what eq. (2) makes of each.
+    """Return the two bounds on the label information in a run's network, and eq. (2) for each.
 
-    Eq. (2) needs I(w : S), of which I(w : y | x) is the part that label noise swells: its bound on the gap
-    between training and test error is no smaller than the least bits make it, and what labels can add to it
-    no larger than the most.
+    Eq. (2) needs I(w : S), and I(w : y | x) is the part of it that label noise increases. So the least bits
+    give a lower limit of eq. (2)'s bound on the gap between training and test error, and the most bits give
+    an upper limit of what the labels add to it.
     """
     least = [
         bound_information(
@@ -94,7 +94,7 @@ def _bound_run(
 
 
 def _bound_bits_by_epoch(run: Run, epochs: Sequence[RunEpoch], class_count: int) -> list[float] | None:
-    """Return Proposition 1's bound after every epoch; None without noise in the gradients, which has none."""
+    """Return Proposition 1's bound after every epoch; None without gradient noise: no finite bound."""
     variance = compute_noise_variance(run.configuration or {})
     if variance is None:
         return None
@@ -103,7 +103,7 @@ def _bound_bits_by_epoch(run: Run, epochs: Sequence[RunEpoch], class_count: int)
 
 
 def _bound_gap(bits_per_sample: float, sample_count: int) -> float:
-    """Return eq. (2) for the error rate, of which two never differ by more than 1."""
+    """Return eq. (2) for the error rate, at most 1 because two rates never differ by more."""
     gap = bound_generalisation_gap(
         information=bits_per_sample * sample_count, sample_count=sample_count, sub_gaussian=SUB_GAUSSIAN
     )
@@ -111,11 +111,11 @@ def _bound_gap(bits_per_sample: float, sample_count: int) -> float:
 
 
 def compute_noise_variance(configuration: Json) -> float | None:
-    """Return sigma^2 of a run whose classifier was trained on sampled gradients; None: there is no noise."""
+    """Return sigma^2 of a run whose classifier was trained on sampled gradients; None without noise."""
     chosen = TrainingRequest.read(configuration)
     method, noise_lambda = METHODS.get(chosen.method or ""), chosen.noise_lambda
     if not chosen.sample_gradients or noise_lambda is None or method is None or not method.gradient_noise:
         return None
     variances = {"gaussian": 1 / (2 * noise_lambda), "laplace": 2 / math.pow(noise_lambda, 2)}
-    # Where the loss is chosen while it trains, the smaller variance bounds the epochs of both kinds.
+    # If the loss is chosen during training, the smaller variance bounds the epochs of both losses.
     return min(variances[noise] for noise in method.gradient_noise)

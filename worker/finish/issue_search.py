@@ -1,4 +1,4 @@
-"""What else is wrong with the data of an audit, beside single labels: lists of samples, kind by kind."""
+"""Issues of the data besides wrong labels, such as duplicates and outliers: one list for each kind."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from models.kinds.compared_kinds import find_compared_kind
 from models.kinds.sample_arrays import Inputs
 
 LISTED_MAX = 100_000
-"""Rows of one kind that are listed; all are counted."""
+"""Rows of one kind that are stored; all are counted."""
 RARE_BELOW = 20
-"""A class of fewer samples is too small to be learnt and judged."""
+"""A class with fewer samples is too small to be learned and audited."""
 UNREADABLE = frozenset({
     "not_an_image", "unreadable_image", "unsupported_pixels", "too_many_pixels", "missing_picture",
     "bad_member", "member_too_large", "compression_ratio", "unsupported_compression", "missing_file",
     "non_finite_feature", "non_finite_pixels", "bad_row",
 })  # fmt: skip
-"""Codes of ingestion's problems with content that could not be read, docs/formats.md."""
+"""Codes of ingestion's problems that mean unreadable content (docs/formats.md)."""
 SCHEMA = pa.schema([
     ("kind", pa.string()), ("number", pa.int32()), ("position", pa.int32()), ("key", pa.string()),
     ("given_label", pa.int32()), ("group_number", pa.int32()), ("score", pa.float32()),
@@ -38,7 +38,7 @@ Counts = dict[str, dict[str, int | None]]
 
 @dataclass(frozen=True, kw_only=True)
 class AuditedData:
-    """What the lists are made from."""
+    """The data in which issues are searched."""
 
     inputs: Inputs
     labels_N: npt.NDArray[np.int32]
@@ -47,13 +47,13 @@ class AuditedData:
     """`key` and `split` in order of position."""
     class_names: Sequence[str]
     problems: Sequence[tuple[str, str, str]]
-    """Key, code and detail of what ingestion met."""
+    """Key, code and detail of ingestion's problems."""
     neighbours: Neighbours | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _IssueList:
-    """The issues of one kind, the most serious first; `count` of them before any were left out."""
+    """The issues of one kind, the most serious first; `count` also counts those that are not listed."""
 
     kind: IssueKind
     count: int
@@ -61,12 +61,12 @@ class _IssueList:
     group_count: int | None = None
 
 
-def find_issues(looked: AuditedData) -> tuple[pa.Table, Counts]:
-    """Return the rows of all lists (SCHEMA), and how many samples and groups each has in all."""
+def find_issues(data: AuditedData) -> tuple[pa.Table, Counts]:
+    """Return the rows of all lists (SCHEMA), and the number of samples and groups in each."""
     lists = [
-        *_search_pack(looked, take_fingerprints(looked.inputs)),
-        _list_unreadable(looked),
-        _list_rare_classes(looked),
+        *_search_pack(data, take_fingerprints(data.inputs)),
+        _list_unreadable(data),
+        _list_rare_classes(data),
     ]
     tables = [_build_table(each) for each in lists]
     counts: Counts = {
@@ -91,42 +91,42 @@ def _build_table(each: _IssueList) -> pa.Table:
     return pa.table(arrays, schema=SCHEMA)
 
 
-def _search_pack(looked: AuditedData, seen: Fingerprints) -> Iterator[_IssueList]:
-    copies = duplicates.exact(seen)
+def _search_pack(data: AuditedData, fingerprints: Fingerprints) -> Iterator[_IssueList]:
+    copies = duplicates.exact(fingerprints)
     yield _list_groups(
-        looked, IssueKind.EXACT_DUPLICATE, copies, copies.position, sentence="same content as {}"
+        data, IssueKind.EXACT_DUPLICATE, copies, copies.position, sentence="same content as {}"
     )
     together = copies
-    if looked.neighbours is not None:
-        near = duplicates.near(looked.inputs, seen, looked.neighbours)
+    if data.neighbours is not None:
+        near = duplicates.near(data.inputs, fingerprints, data.neighbours)
         yield _list_groups(
-            looked, IssueKind.NEAR_DUPLICATE, near, near.position, sentence="hardly differs from {}"
+            data, IssueKind.NEAR_DUPLICATE, near, near.position, sentence="hardly differs from {}"
         )
         together = duplicates.together(copies, near)
-        yield _list_outliers(looked, looked.neighbours)
+        yield _list_outliers(data, data.neighbours)
     yield _list_groups(
-        looked,
+        data,
         IssueKind.CONFLICTING_DUPLICATE,
         together,
-        looked.labels_N[together.position].astype(np.int64),
+        data.labels_N[together.position].astype(np.int64),
         sentence="duplicate of {}, which is given as {}",
-        of_partner=np.array(looked.class_names, dtype=object)[looked.labels_N],
+        of_partner=np.array(data.class_names, dtype=object)[data.labels_N],
     )
-    splits = np.array(looked.samples["split"].fill_null("").to_pylist(), dtype=object)
+    splits = np.array(data.samples["split"].fill_null("").to_pylist(), dtype=object)
     yield _list_groups(
-        looked,
+        data,
         IssueKind.DUPLICATE_ACROSS_SPLITS,
         together,
         np.unique(splits, return_inverse=True)[1][together.position],
         sentence="duplicate of {} in split {!r}",
         of_partner=splits,
     )
-    blank_detail = find_compared_kind(looked.inputs).blank_detail
-    yield _list_samples(looked, IssueKind.BLANK, np.flatnonzero(seen.is_blank_N), blank_detail)
+    blank_detail = find_compared_kind(data.inputs).blank_detail
+    yield _list_samples(data, IssueKind.BLANK, np.flatnonzero(fingerprints.is_blank_N), blank_detail)
 
 
 def _list_groups(
-    looked: AuditedData,
+    data: AuditedData,
     kind: IssueKind,
     groups: Groups,
     value: Index,
@@ -134,30 +134,30 @@ def _list_groups(
     sentence: str,
     of_partner: npt.NDArray[np.object_] | None = None,
 ) -> _IssueList:
-    """List the groups whose members differ in a value, each member with the first that differs from it.
+    """List the groups whose members differ in a value, each member with the first member that differs.
 
     Args:
-        looked: what is there.
-        kind: of issue.
+        data: the audit's data.
+        kind: kind of issue.
         groups: duplicates.
-        value: of every member.
-        sentence: said of a member, filled with its partner's key and, if given, its partner's `of_partner`.
+        value: the value of every member.
+        sentence: detail of a member, formatted with its partner's key and its partner's `of_partner`, if any.
         of_partner: by position.
 
     """
     kept, partner = duplicates.differing(groups, value)
     position = groups.position[kept]
-    shown = position[:LISTED_MAX]
+    listed = position[:LISTED_MAX]
     other = groups.position[partner][:LISTED_MAX]
-    keys = looked.samples["key"].take(pa.array(other)).to_pylist()
-    extras = [()] * len(shown) if of_partner is None else [(extra,) for extra in of_partner[other]]
+    keys = data.samples["key"].take(pa.array(other)).to_pylist()
+    extras = [()] * len(listed) if of_partner is None else [(extra,) for extra in of_partner[other]]
     numbers = np.unique(groups.group[kept], return_inverse=True)[1]
     return _IssueList(
         kind=kind,
         count=len(position),
         group_count=int(numbers.max(initial=-1)) + 1,
         columns={
-            **_describe_samples(looked, shown),
+            **_describe_samples(data, listed),
             "group_number": numbers,
             "score": groups.likeness[kept],
             "detail": [sentence.format(key, *extra) for key, extra in zip(keys, extras, strict=True)],
@@ -165,34 +165,36 @@ def _list_groups(
     )
 
 
-def _list_outliers(looked: AuditedData, neighbours: Neighbours) -> _IssueList:
+def _list_outliers(data: AuditedData, neighbours: Neighbours) -> _IssueList:
     isolation_N = outliers.isolation(neighbours)
     position = np.flatnonzero(outliers.is_outlier(isolation_N))
     position = position[np.argsort(-isolation_N[position], kind="stable")]
-    listed = _list_samples(looked, IssueKind.OUTLIER, position, "unlike all others by the network's features")
+    issues = _list_samples(
+        data, IssueKind.OUTLIER, position, "far from all other samples in the network's features"
+    )
     return _IssueList(
-        kind=listed.kind,
-        count=listed.count,
-        columns={**listed.columns, "score": isolation_N[position]},
+        kind=issues.kind,
+        count=issues.count,
+        columns={**issues.columns, "score": isolation_N[position]},
     )
 
 
-def _list_samples(looked: AuditedData, kind: IssueKind, position: Index, detail: str) -> _IssueList:
-    shown = position[:LISTED_MAX]
-    columns = {**_describe_samples(looked, shown), "detail": [detail] * len(shown)}
+def _list_samples(data: AuditedData, kind: IssueKind, position: Index, detail: str) -> _IssueList:
+    listed = position[:LISTED_MAX]
+    columns = {**_describe_samples(data, listed), "detail": [detail] * len(listed)}
     return _IssueList(kind=kind, count=len(position), columns=columns)
 
 
-def _describe_samples(looked: AuditedData, position: Index) -> dict[str, Any]:
+def _describe_samples(data: AuditedData, position: Index) -> dict[str, Any]:
     return {
         "position": position,
-        "key": looked.samples["key"].take(pa.array(position)).combine_chunks(),
-        "given_label": looked.labels_N[position],
+        "key": data.samples["key"].take(pa.array(position)).combine_chunks(),
+        "given_label": data.labels_N[position],
     }
 
 
-def _list_unreadable(looked: AuditedData) -> _IssueList:
-    problems = [(key, f"{code}: {detail}") for key, code, detail in looked.problems if code in UNREADABLE]
+def _list_unreadable(data: AuditedData) -> _IssueList:
+    problems = [(key, f"{code}: {detail}") for key, code, detail in data.problems if code in UNREADABLE]
     return _IssueList(
         kind=IssueKind.UNREADABLE,
         count=len(problems),
@@ -200,19 +202,20 @@ def _list_unreadable(looked: AuditedData) -> _IssueList:
     )
 
 
-def _list_rare_classes(looked: AuditedData) -> _IssueList:
-    count_K = np.bincount(looked.labels_N, minlength=len(looked.class_names))
+def _list_rare_classes(data: AuditedData) -> _IssueList:
+    count_K = np.bincount(data.labels_N, minlength=len(data.class_names))
     rare = np.flatnonzero((count_K > 0) & (count_K < RARE_BELOW))
     rare = rare[np.argsort(count_K[rare], kind="stable")]
     return _IssueList(
         kind=IssueKind.RARE_CLASS,
         count=len(rare),
         columns={
-            "key": [looked.class_names[label] for label in rare.tolist()],
+            "key": [data.class_names[label] for label in rare.tolist()],
             "given_label": rare,
             "score": count_K[rare],
             "detail": [
-                f"only {count} samples; {RARE_BELOW} or more can be judged" for count in count_K[rare]
+                f"{count} samples; at least {RARE_BELOW} are needed to judge a class"
+                for count in count_K[rare]
             ],
         },
     )

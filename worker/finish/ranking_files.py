@@ -1,4 +1,4 @@
-"""The ranking as files: CSV (RFC 4180) and Parquet, the same rows in the same order."""
+"""The ranking as files: CSV (RFC 4180) and Parquet with the same rows in the same order."""
 
 import base64
 import hashlib
@@ -26,16 +26,16 @@ def build_ranking_table(
     """Return the public columns of a ranking, in order of rank.
 
     Args:
-        rows: scores in order of rank, as `worker.jobs.score_rows.build_rows` makes them.
+        rows: scores in order of rank, from `worker.jobs.score_rows.build_rows`.
         samples: `position`, `key` and `split` of every sample in order of position.
         class_names: index = label.
-        truth_N: the true label of every position, -1 where unknown; None: no truth at all.
+        truth_N: the true label of every position, -1 where unknown; None: no true labels.
 
     """
     names = pa.array(class_names, pa.string())
     positions = rows["position"].combine_chunks()
     samples = samples.take(positions)
-    elsewhere = {
+    named = {
         "position": positions,
         "key": samples["key"],
         "split": samples["split"],
@@ -43,9 +43,9 @@ def build_ranking_table(
         "suggested_label": names.take(rows["suggested_label"].combine_chunks()),
     }
     columns = {
-        name: elsewhere[name] if name in elsewhere else rows[name]
+        name: named[name] if name in named else rows[name]
         for name in FILE_COLUMNS
-        if name in elsewhere or name in rows.column_names
+        if name in named or name in rows.column_names
     }
     if truth_N is not None:
         columns |= _build_truth_columns(truth_N[positions.to_numpy()], rows, names)
@@ -64,7 +64,7 @@ def _build_truth_columns(
 
 
 def write(table: pa.Table, storage: Storage, folder: Path, *, version: int) -> dict[str, Any]:
-    """Publish both files and return, by public name, their path, size and digests."""
+    """Publish both files; return path, size and digests by public name."""
     paths = {
         name: folder / f"ranking.v{version}.{name.rpartition('.')[2]}"
         for name in ("ranking.csv", "ranking.parquet")
@@ -74,14 +74,14 @@ def write(table: pa.Table, storage: Storage, folder: Path, *, version: int) -> d
     write_atomically(
         paths["ranking.parquet"], lambda file: parquet.write_table(table, file, compression="zstd")
     )
-    described = {name: _describe_file(path) for name, path in paths.items()}
+    descriptions = {name: _describe_file(path) for name, path in paths.items()}
     for path in paths.values():
         storage.publish(path)
-    return described
+    return descriptions
 
 
 def write_issues(rows: pa.Table, storage: Storage, folder: Path, *, class_names: list[str]) -> dict[str, Any]:
-    """Publish the issues of an audit as CSV and return, by public name, its path, size and digests."""
+    """Publish the issues of an audit as CSV; return path, size and digests by public name."""
     names = pa.array(class_names, pa.string())
     table = rows.select(["kind", "number", "position", "key"])
     table = table.append_column("given_label", names.take(rows["given_label"].combine_chunks()))
@@ -91,13 +91,13 @@ def write_issues(rows: pa.Table, storage: Storage, folder: Path, *, class_names:
     write_atomically(
         path, lambda file: csv.write_csv(_escape_formulas(table), file, csv.WriteOptions(eol="\r\n"))
     )
-    described = {path.name: _describe_file(path)}
+    descriptions = {path.name: _describe_file(path)}
     storage.publish(path)
-    return described
+    return descriptions
 
 
 def _escape_formulas(table: pa.Table) -> pa.Table:
-    """Keep spreadsheets from running text that looks like a formula: it gets an apostrophe in front."""
+    """Put an apostrophe before text that looks like a formula, so that no spreadsheet runs it."""
     for index, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
             text = table.column(index)

@@ -1,4 +1,4 @@
-"""What a rehearsal's planted errors tell, as it is stored."""
+"""Estimates from a rehearsal's planted errors, as they are stored."""
 
 from dataclasses import asdict
 from typing import Any
@@ -13,29 +13,29 @@ Json = dict[str, Any]
 
 
 def summarise_rehearsal(
-    rows: pa.Table, asked: Rehearsal | None, known: AuditLabels, *, class_count: int
+    rows: pa.Table, request: Rehearsal | None, labels: AuditLabels, *, class_count: int
 ) -> Json | None:
-    """Return the estimates of a rehearsal, None where an audit is none.
+    """Return the estimates of a rehearsal, None if the audit is not one.
 
     Args:
-        rows: scores in order of rank, the planted ones among them.
-        asked: how errors were planted.
-        known: the audit's labels.
+        rows: scores in order of rank, with the planted errors.
+        request: how errors were planted.
+        labels: the audit's labels.
         class_count: K.
 
     """
-    if asked is None or known.planted is None:
+    if request is None or labels.planted is None:
         return None
-    is_uniform = asked.noise == "uniform"
-    found = rehearsal.evaluate_rehearsal(
-        is_planted_N=known.planted[rows["position"].to_numpy()],
+    is_uniform = request.noise == "uniform"
+    results = rehearsal.evaluate_rehearsal(
+        is_planted_N=labels.planted[rows["position"].to_numpy()],
         error_probability_N=rows["error_probability"].to_numpy(),
         is_label_issue_N=rows["is_label_issue"].to_numpy(),
         class_count=class_count if is_uniform else None,
     )
     recall = (
         None
-        if found.recall is None
-        else [{"share": share, "recall": value} for share, value in found.recall.items()]
+        if results.recall is None
+        else [{"share": share, "recall": value} for share, value in results.recall.items()]
     )
-    return asdict(found) | {"noise": asked.noise, "recall": recall}
+    return asdict(results) | {"noise": request.noise, "recall": recall}

@@ -1,4 +1,4 @@
-"""What an audit came to against the truth."""
+"""Metrics of an audit's ranking against the true labels."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ BINS = 50
 
 
 def measure_noise_rate(rows: pa.Table, truth_N: Labels | None) -> float:
-    """Return the share of wrong labels: counted where truth is known, else as the audit estimates it."""
+    """Return the share of wrong labels: counted if true labels are known, else the audit's estimate."""
     if truth_N is None:
         return float(rows["error_probability"].to_numpy().mean())
     truth = truth_N[rows["position"].to_numpy()]
@@ -27,7 +27,7 @@ def measure_noise_rate(rows: pa.Table, truth_N: Labels | None) -> float:
 
 
 def measure_ranking(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
-    """Return the figures of a ranking against the truth; samples without truth are left out.
+    """Return the metrics of a ranking against the true labels; samples without one are left out.
 
     Args:
         rows: scores in order of rank.
@@ -61,24 +61,24 @@ def measure_ranking(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> 
 
 
 def _group_by_class(given_N: Labels, class_count: int) -> list[npt.NDArray[np.int64]]:
-    """Return each class's rows in their order, from one sort however many classes there are."""
+    """Return each class's rows in their order, with one sort for all classes."""
     order = np.argsort(given_N, kind="stable")
     return np.split(order, np.searchsorted(given_N[order], np.arange(1, class_count)))
 
 
 def _measure_detection(score: Scores, is_error: Mask) -> Json:
-    """Return areas and curves, all None where there is no error or nothing else."""
+    """Return areas and curves, all None if there is no error or no correct label."""
     if is_error.all() or not is_error.any():
         names = ("roc_auc", "average_precision", "precision_at_noise_rate", "roc", "precision_recall")
         return dict.fromkeys(names)
-    found = measure_detection(score, is_error)
+    detection = measure_detection(score, is_error)
     errors = int(is_error.sum())
     return {
-        "roc_auc": found.roc_auc,
-        "average_precision": found.average_precision,
+        "roc_auc": detection.roc_auc,
+        "average_precision": detection.average_precision,
         "precision_at_noise_rate": measure_precision(score, is_error, [errors])[errors],
-        "roc": _list_points(found.roc),
-        "precision_recall": _list_points(found.precision_recall),
+        "roc": _list_points(detection.roc),
+        "precision_recall": _list_points(detection.precision_recall),
     }
 
 
@@ -87,12 +87,12 @@ def _list_points(curve: Curve) -> Json:
 
 
 def _measure_at_k(score: Scores, is_error: Mask) -> list[Json]:
-    """Return precision and recall of the first k for round k, and for as many as there are errors."""
+    """Return precision and recall of the first k samples: round k, the number of errors, and all."""
     count = len(score)
     ladder = (step * 10**power for power in range(8) for step in (1, 2, 5))
-    wanted = sorted({k for k in (*ladder, int(is_error.sum()), count) if 0 < k <= count})
-    precision, recall = measure_precision(score, is_error, wanted), measure_recall(score, is_error, wanted)
-    return [{"k": k, "precision": precision[k], "recall": recall[k]} for k in wanted]
+    ks = sorted({k for k in (*ladder, int(is_error.sum()), count) if 0 < k <= count})
+    precision, recall = measure_precision(score, is_error, ks), measure_recall(score, is_error, ks)
+    return [{"k": k, "precision": precision[k], "recall": recall[k]} for k in ks]
 
 
 def _build_histograms(values: Scores, is_error: Mask) -> Json:

@@ -1,4 +1,4 @@
-"""What every run of an audit came to, and which of them the scores are made from."""
+"""Results of an audit's runs, and the choice of the runs that the scores come from."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -14,11 +14,11 @@ from worker.jobs.signal_files import Signals
 Json = dict[str, Any]
 
 
-def summarise_run(epochs: Sequence[RunEpoch], signals: Signals, known: AuditLabels) -> Json:
-    """Return the figures of a finished run, those of its kept network where several epochs have one.
+def summarise_run(epochs: Sequence[RunEpoch], signals: Signals, labels: AuditLabels) -> Json:
+    """Return the figures of a finished run, from the epoch whose network was kept.
 
-    The kept network is that of the epoch with the best accuracy on held-out given labels, else the last.
-    Figures against the truth are None without it, and without a held-out sample.
+    That is the epoch with the best accuracy on held-out given labels, else the last. Figures against true
+    labels are None without true labels, and without held-out samples.
     """
     kept = _find_kept_epoch(epochs)
     return {
@@ -28,8 +28,8 @@ def summarise_run(epochs: Sequence[RunEpoch], signals: Signals, known: AuditLabe
         "training_accuracy": kept.accuracy if kept else None,
         "true_accuracy": kept.true_accuracy if kept else None,
         "test_accuracy": kept.validation_true_accuracy if kept else None,
-        "disagreement_rate": float((signals["top_labels_N3"][:, 0] != known.given).mean()),
-        **_measure_detection(signals, known),
+        "disagreement_rate": float((signals["top_labels_N3"][:, 0] != labels.given).mean()),
+        **_measure_detection(signals, labels),
     }
 
 
@@ -40,29 +40,29 @@ def _find_kept_epoch(epochs: Sequence[RunEpoch]) -> RunEpoch | None:
     return epochs[-1] if epochs else None
 
 
-def _measure_detection(signals: Signals, known: AuditLabels) -> Json:
+def _measure_detection(signals: Signals, labels: AuditLabels) -> Json:
     names = ("roc_auc", "average_precision")
-    if known.truth is None:
+    if labels.truth is None:
         return dict.fromkeys(names)
-    has_truth = known.truth != UNKNOWN
-    is_error = (known.truth != known.given)[has_truth]
+    has_truth = labels.truth != UNKNOWN
+    is_error = (labels.truth != labels.given)[has_truth]
     if is_error.all() or not is_error.any():
         return dict.fromkeys(names)
-    found = measure_detection(read_score(signals)[has_truth], is_error)
-    return {"roc_auc": float(found.roc_auc), "average_precision": float(found.average_precision)}
+    detection = measure_detection(read_score(signals)[has_truth], is_error)
+    return {"roc_auc": float(detection.roc_auc), "average_precision": float(detection.average_precision)}
 
 
 def choose_runs(runs: Sequence[Run]) -> list[Run]:
     """Return the runs of the variant with the best mean accuracy on held-out given labels.
 
-    A variant counts if all its runs succeeded; of equals, the earlier is taken.
+    Only variants whose runs all succeeded count; among equals the earliest is chosen.
     """
     variants: dict[int, list[Run]] = {}
     for run in runs:
         if run.variant is not None:
             variants.setdefault(run.variant, []).append(run)
-    whole = [each for each in variants.values() if all(run.status == RunStatus.SUCCEEDED for run in each)]
-    return max(whole, key=_average_validation_accuracy)
+    complete = [each for each in variants.values() if all(run.status == RunStatus.SUCCEEDED for run in each)]
+    return max(complete, key=_average_validation_accuracy)
 
 
 def _average_validation_accuracy(runs: Sequence[Run]) -> float:

@@ -1,1 +1,1 @@
-"""Readers of every accepted upload format: files to samples and problems."""
+"""Readers of the accepted upload formats: they turn files into samples and problems."""

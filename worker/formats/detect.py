@@ -1,4 +1,4 @@
-"""From files to the one reader that understands them."""
+"""Choose the reader of an upload."""
 
 from __future__ import annotations
 
@@ -23,19 +23,22 @@ if TYPE_CHECKING:
     from worker.formats.archives.archive import Archive
     from worker.formats.shared.sample import Ingestion, Source
 
-_COMPANIONS = (".txt", ".html", ".htm", ".md", ".json", ".meta")
-_MAX_NESTED = 2_000
+_SIDE_SUFFIXES = (".txt", ".html", ".htm", ".md", ".json", ".meta")
+_MAX_DATASET_FILES = 2_000
 
 
 def open_source(files: Sequence[Path], ingestion: Ingestion) -> Source:
-    """Reader of an upload; IngestError where it is none we know, or not the one that was asked for."""
+    """Open an upload; IngestError if its format is unknown or is not the requested one."""
     if not files:
         raise IngestError("no_files", "expected at least one file; found none")
     uploads = [prepare_upload(path, path.name, ingestion, original=len(files) == 1) for path in files]
     source = _open_uploads(uploads, ingestion, nested=False)
-    wanted = ingestion.options.format
-    if wanted is not None and wanted != source.format:
-        raise IngestError("format_mismatch", f"expected the format {wanted}; found {source.format}")
+    requested = ingestion.options.format
+    if requested is not None and requested != source.format:
+        raise IngestError(
+            "format_mismatch",
+            f"expected the format {requested}; found {source.format} (without `format` it is detected)",
+        )
     return source
 
 
@@ -43,7 +46,10 @@ def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bo
     data, side_files = _separate_side_files(uploads)
     kinds = sorted({upload.kind for upload in data})
     if len(kinds) != 1:
-        raise IngestError("mixed_files", f"expected files of one kind; found {', '.join(kinds)}")
+        raise IngestError(
+            "mixed_files",
+            f"expected files of one kind; found {', '.join(kinds)} (upload each dataset separately)",
+        )
     kind = kinds[0]
     if kind == "idx":
         return open_idx(data, ingestion)
@@ -56,7 +62,8 @@ def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bo
     if len(data) > 1:
         raise IngestError(
             "several_datasets",
-            f"expected one {kind} file; found {len(data)}: {quote_names([file.name for file in data])}",
+            f"expected one {kind} file; found {len(data)}: {quote_names([file.name for file in data])} "
+            "(upload each as a dataset of its own)",
         )
     return (
         open_csv(data[0], ingestion) if kind == "text" else _open_archive(data[0], ingestion, nested=nested)
@@ -64,16 +71,18 @@ def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bo
 
 
 def _separate_side_files(uploads: Sequence[Upload]) -> tuple[Sequence[Upload], Sequence[Upload]]:
-    """Set aside read-me files and lists of class names that lie beside data of another kind."""
+    """Separate the data from read-me files and lists of class names."""
     data = [
-        upload for upload in uploads if upload.kind != "text" or not upload.name.lower().endswith(_COMPANIONS)
+        upload
+        for upload in uploads
+        if upload.kind != "text" or not upload.name.lower().endswith(_SIDE_SUFFIXES)
     ]
     side_files = [upload for upload in uploads if upload not in data]
     return (data, side_files) if data else (uploads, ())
 
 
 def _open_archive(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Source:
-    """Reader of a zip or tar: an npz, an archive of pictures, or one with a dataset's files in it."""
+    """Open a zip or tar: an npz, an archive of pictures, or an archive of a dataset's files."""
     archive = (ZipArchive if upload.kind == "zip" else TarArchive)(upload.path, ingestion)
     ingestion.resources.callback(archive.close)
     if (
@@ -84,15 +93,16 @@ def _open_archive(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Sour
         return open_npz(archive, ingestion)
     if nested:
         raise IngestError(
-            "nested_archive", f"expected data in the archive; found the archive {upload.name!r} in it"
+            "nested_archive",
+            f"expected data in the archive; found the archive {upload.name!r} in it (upload that one)",
         )
     source = open_archive_pictures(archive, ingestion, original=upload.original)
     return source or _open_uploads(_extract_members(archive, ingestion), ingestion, nested=True)
 
 
 def _extract_members(archive: Archive, ingestion: Ingestion) -> Sequence[Upload]:
-    """Members of an archive without pictures as files of their own."""
-    if not 0 < len(archive.names) <= _MAX_NESTED:
+    """Extract the members of an archive without pictures."""
+    if not 0 < len(archive.names) <= _MAX_DATASET_FILES:
         raise IngestError(
             "unrecognised_archive",
             "expected class folders of pictures, metadata.csv, or the files of one dataset; "

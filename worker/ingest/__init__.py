@@ -1,1 +1,1 @@
-"""Ingestion: an uploaded file becomes a pack and a table of samples."""
+"""Ingestion: from uploaded files to a pack and a table of samples."""

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 def ingest(database: Database, storage: Storage, settings: Settings, dataset_id: UUID) -> None:
-    """Read a dataset that waits for it and make it ready, or reject it with the reason."""
+    """Claim and read a dataset, then mark it as ready, or as rejected with the reason."""
     with database.transaction() as session:
         dataset = leases.claim(session, Dataset, dataset_id, lease_seconds=settings.lease_seconds)
     if dataset is None:
@@ -51,8 +51,8 @@ def ingest(database: Database, storage: Storage, settings: Settings, dataset_id:
         with database.transaction() as session:
             _reject(session, dataset, code=error.code, detail=str(error))
     except DATABASE_DOWN:
-        raise  # an outage of the database: the lease lapses and the ingestion is tried again
-    except Exception as error:  # whatever else went wrong goes wrong again: say so at once
+        raise  # a database outage: the lease lapses and the ingestion is retried
+    except Exception as error:  # any other error would come again: reject the dataset at once
         if is_disk_full(error):
             _wait_for_space(database, dataset)
             return
@@ -69,7 +69,7 @@ def _reject(session: Session, dataset: Dataset, *, code: str, detail: str) -> No
 
 
 def _wait_for_space(database: Database, dataset: Dataset) -> None:
-    """Let go of a dataset that cannot be read at present; the sweeper has it tried again."""
+    """Release a dataset while the disk is full; the sweeper retries it."""
     log.warning("ingestion waits, the disk is full", dataset=str(dataset.id))
     values = {"lease_until": None, "sent_at": func.now(), "error": {"code": "disk_full", "detail": DISK_FULL}}
     with database.transaction() as session:
@@ -77,7 +77,7 @@ def _wait_for_space(database: Database, dataset: Dataset) -> None:
 
 
 def _remove_if_deleted(database: Database, storage: Storage, dataset_id: UUID) -> None:
-    """Remove what was written for a dataset while somebody deleted it."""
+    """Remove the files of a dataset that was deleted during its ingestion."""
     with database.transaction() as session:
         is_deleted = session.get(Dataset, dataset_id) is None
     if is_deleted:
@@ -99,7 +99,7 @@ def _build(
         heartbeat.check()
 
     destination = storage.locate_pack(dataset.id)
-    # What an earlier, interrupted attempt wrote is of no use to this one.
+    # An earlier, interrupted attempt may have left these.
     for leftover in destination.parent.glob("pack.*"):
         storage.remove(leftover)
     storage.remove(destination.with_name("incoming"))  # bodies that a killed API left behind
@@ -126,7 +126,7 @@ def _build(
 
 @contextmanager
 def _make_attempt_folder(path: Path) -> Iterator[Path]:
-    """Make a folder for one attempt alone and remove it, however the attempt ends."""
+    """Make a folder for one attempt, and remove it when the attempt ends, with or without an error."""
     path.mkdir(parents=True)
     try:
         yield path
@@ -167,8 +167,10 @@ def _store_rows(
         truth = rows.select(["dataset_id", "position", "true_label"])
         copy_into(session, Truth, truth.filter(pc.is_valid(truth["true_label"])))
     session.add_all(
-        Problem(dataset_id=dataset.id, number=number, key=found.key, code=found.code, detail=found.detail)
-        for number, found in enumerate(ingested.problems)
+        Problem(
+            dataset_id=dataset.id, number=number, key=problem.key, code=problem.code, detail=problem.detail
+        )
+        for number, problem in enumerate(ingested.problems)
     )
     dataset_service.change_status(session, dataset.id, DatasetStatus.READY)
     update_statistics(session, Sample, Truth)

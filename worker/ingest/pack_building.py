@@ -1,4 +1,4 @@
-"""From uploaded files to a pack: fixed-size pixels or features as one array, with a table of its samples."""
+"""Building of a pack from uploaded files: one array of pixels or features, and a table of its samples."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _PROGRESS_SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class IngestResult:
-    """A finished pack and what is known of it; files lie in the destination folder."""
+    """A finished pack and its description; the files are in the destination folder."""
 
     format: str
-    """One of models.catalogue.upload_formats.FORMATS."""
+    """One of `models.catalogue.upload_formats.FORMATS`."""
     kind: str
-    """The name of one of models.catalogue.kinds."""
+    """The name of one of `models.catalogue.kinds`."""
     sample_count: int
     class_names: tuple[str, ...]
-    """Index = label; given and true names together."""
+    """Index = label; the names of given and true labels together."""
     shape: tuple[int, ...]
     """Of one sample: (H, W, C) of pictures, (D,) of features."""
     dtype: str
@@ -52,12 +52,12 @@ class IngestResult:
     labels_path: Path
     """.npy, int32 [N]: given labels."""
     samples_path: Path
-    """.parquet, one row a sample in position order."""
+    """.parquet, one row for each sample in order of position."""
     problems: tuple[Problem, ...]
     problem_count: int
-    """May exceed len(problems)."""
+    """All problems; can exceed len(problems)."""
     statistics: dict[str, Any]
-    """JSON-able; what a person wants to see of the upload."""
+    """Figures about the upload that are shown to the user; JSON."""
     has_truth: bool
 
 
@@ -71,8 +71,8 @@ def build_pack(
 ) -> IngestResult:
     """Read an upload of any accepted format and write `pack.npy`, `labels.npy` and `samples.parquet`.
 
-    `on_progress(samples done, samples in all or None)` is called a few times a second and may raise to stop.
-    IngestError where the upload as a whole cannot be used; nothing but the three files is left behind.
+    `on_progress(samples done, all samples or None)` is called a few times a second and can raise to stop.
+    IngestError if the upload cannot be used. Only the three files are left behind.
     """
     pack_path = destination / "pack.npy"
     report = _throttle(on_progress)
@@ -95,7 +95,7 @@ def build_pack(
 
 
 def _throttle(on_progress: Callable[[int, int | None], None] | None) -> Callable[[int, int | None], None]:
-    """Pass progress on a few times a second, and always at the end."""
+    """Limit the calls of `on_progress` to a few a second, and one at the end."""
     last = 0.0
 
     def report(done: int, total: int | None) -> None:
@@ -111,7 +111,7 @@ def _throttle(on_progress: Callable[[int, int | None], None] | None) -> Callable
 def _finish_pack(
     format_name: str, written: WrittenPack, ingestion: Ingestion, pack_path: Path
 ) -> IngestResult:
-    """Finish a pack: number the classes, write labels and table beside the pack, and say what was found."""
+    """Assign the labels, write labels and table beside the pack, and describe the result."""
     labels = assign_labels(written, ingestion)
     keys = collect_keys(written, ingestion)
     labels_path, samples_path = pack_path.with_name("labels.npy"), pack_path.with_name("samples.parquet")
@@ -136,7 +136,7 @@ def _finish_pack(
 
 
 def _collect_statistics(written: WrittenPack, labels: Labels, ingestion: Ingestion) -> dict[str, Any]:
-    """Count what a person wants to see: classes, splits, agreement with the truth, problems by code."""
+    """Count classes, splits, true labels that differ, and problems by code."""
     counts = np.bincount(labels.given, minlength=len(labels.class_names)).tolist()
     statistics = written.statistics | {
         "class_counts": dict(zip(labels.class_names, counts, strict=True)),

@@ -1,7 +1,7 @@
-"""Reading an upload in a process of its own, which may use so much memory and time and no more.
+"""Reading of an upload in a child process with limits on memory and time.
 
-`python -m worker.ingest.reading_process` is that process: it takes a task on its standard input and answers
-in lines of JSON, progress first and the outcome last. A hostile file can only bring down this process.
+`python -m worker.ingest.reading_process` is the child: it reads a task from its standard input and answers in
+lines of JSON, first progress, at the end the outcome. A hostile file can crash only this process.
 """
 
 import ctypes
@@ -32,22 +32,19 @@ TICK_SECONDS = 0.2
 KIBIBYTE = 1024
 PIPE_BYTES = 65_536
 PR_SET_PDEATHSIG = 1
-TOO_MUCH_MEMORY = (
-    "too_much_memory",
-    "reading this upload took more memory than is allowed; the limit is LIMIT_AUDIT_INGEST_MEMORY_BYTES",
-)
+TOO_MUCH_MEMORY = "too_much_memory"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """What reading one upload may take."""
+    """Limits of reading one upload."""
 
     memory_bytes: int
-    """Of the process' own data, files it reads not counted."""
+    """Data of the process, without the files it reads."""
     seconds: float
-    """From its start to its end."""
+    """From start to end."""
     silent_seconds: float
-    """Without any progress."""
+    """Without progress."""
 
 
 def read_in_child(
@@ -59,11 +56,11 @@ def read_in_child(
     bounds: Bounds,
     on_progress: Callable[[int, int | None], None],
 ) -> IngestResult:
-    """Do what `build_pack` does in a child; `on_progress` is called several times a second and may raise.
+    """Run `build_pack` in a child; `on_progress` is called several times a second and can raise to stop.
 
     Raises:
-        IngestError: the upload cannot be used, took too much memory or time, or crashed its reader.
-        OSError: the reader met it, such as a full disk.
+        IngestError: the upload cannot be used, takes too much memory or time, or crashes the reader.
+        OSError: the reader failed on one, such as a full disk.
 
     """
     task = {
@@ -87,7 +84,7 @@ def read_in_child(
 
 @contextmanager
 def _start_reader(task: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the reader; it does not outlive this block."""
+    """Start the reader; it is killed at the end of this block."""
     command = [sys.executable, "-m", "worker.ingest.reading_process"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own module
         try:
@@ -102,29 +99,30 @@ def _start_reader(task: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
 def _follow_reader(
     process: subprocess.Popen[bytes], bounds: Bounds, on_progress: Callable[[int, int | None], None]
 ) -> dict[str, Any] | None:
-    """Pass progress on until the outcome comes; None: the reader ended without one."""
-    started = heard = time.monotonic()
+    """Report progress until the outcome comes, and return it; None if the reader ended without one."""
+    started = last_line = time.monotonic()
     done: tuple[int, int | None] = (0, None)
     for line in _read_lines(process):
         now = time.monotonic()
         if line is not None:
-            heard = now
+            last_line = now
             message = json.loads(line)
             if "progress" not in message:
                 return dict(message)
             done = tuple(message["progress"])
-        if now - started > bounds.seconds or now - heard > bounds.silent_seconds:
+        if now - started > bounds.seconds or now - last_line > bounds.silent_seconds:
             raise IngestError(
                 "too_slow",
-                f"expected an upload that is read within {bounds.seconds:g} seconds, progress at least every "
-                f"{bounds.silent_seconds:g}; it was at sample {done[0]} after {now - started:.0f}",
+                f"expected to read the upload within {bounds.seconds:g} seconds and with progress every "
+                f"{bounds.silent_seconds:g} seconds; it was at sample {done[0]} after {now - started:.0f} "
+                "seconds (split the upload, or send smaller pictures)",
             )
         on_progress(*done)
     return None
 
 
 def _read_lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
-    """Yield the reader's lines as they come, and None whenever there was none for a while."""
+    """Yield the reader's lines, and None after every TICK_SECONDS without a line."""
     assert process.stdout is not None
     pending = b""
     with selectors.DefaultSelector() as selector:
@@ -136,16 +134,21 @@ def _read_lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
             block = os.read(process.stdout.fileno(), PIPE_BYTES)
             if not block:
                 return
-            *whole, pending = (pending + block).split(b"\n")
-            yield from whole
+            *lines, pending = (pending + block).split(b"\n")
+            yield from lines
 
 
 def _explain_end(returncode: int) -> tuple[str, str]:
-    """Return code and sentence for a reader that ended without an outcome."""
+    """Return a code and a sentence for a reader that ended without an outcome."""
     if returncode == -signal.SIGKILL:
-        return TOO_MUCH_MEMORY[0], "the system ended the reader of this upload, most likely for its memory"
+        return TOO_MUCH_MEMORY, (
+            "expected to read the upload within the memory of this host; the system killed the reader, most "
+            "likely because it used too much"
+        )
     name = signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
-    return "reader_crashed", f"the reader of this upload crashed ({name}); the upload is damaged or hostile"
+    return "reader_crashed", (
+        f"expected a readable upload; the reader crashed ({name}), so the upload is damaged or hostile"
+    )
 
 
 def _parse_outcome(outcome: dict[str, Any]) -> IngestResult:
@@ -156,9 +159,9 @@ def _parse_outcome(outcome: dict[str, Any]) -> IngestResult:
 
 
 def main() -> None:
-    """Read the upload that the standard input names and write what came of it."""
+    """Read the upload that the standard input names, and write the outcome to the standard output."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a killed worker leaves no reader behind
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # if the worker is killed, so is the reader
     task = json.loads(sys.stdin.buffer.readline())
     bound = _measure_reserved() + task["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
@@ -167,7 +170,7 @@ def main() -> None:
 
 
 def _measure_reserved() -> int:
-    """Return what the libraries reserved before the work begins: over a gibibyte, most of it never used."""
+    """Return the bytes that the libraries have reserved at the start: over 1 GiB, most of it never used."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmData:")[2].split()[0]) * KIBIBYTE
 
@@ -188,7 +191,11 @@ def _read_upload(task: dict[str, Any]) -> dict[str, Any]:
     except IngestError as error:
         return {"code": error.code, "detail": str(error)}
     except MemoryError:
-        return dict(zip(("code", "detail"), TOO_MUCH_MEMORY, strict=True))
+        return {
+            "code": TOO_MUCH_MEMORY,
+            "detail": f"expected to read the upload in {task['memory_bytes']} bytes of memory "
+            "(LIMIT_AUDIT_INGEST_MEMORY_BYTES); it needs more",
+        }
     except OSError as error:
         return {"errno": error.errno, "detail": str(error)}
     return asdict(ingested)

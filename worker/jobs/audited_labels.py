@@ -1,4 +1,4 @@
-"""The labels that an audit asks about: those given, or in a rehearsal a copy with planted errors."""
+"""The labels that an audit examines: the given ones, or in a rehearsal a copy with planted errors."""
 
 from dataclasses import dataclass
 
@@ -20,19 +20,19 @@ class AuditLabels:
     """The labels of one audit, N of each."""
 
     given: npt.NDArray[np.int32]
-    """What is trained on and ranked."""
+    """Training uses them, and the ranking is about them."""
     truth: Labels | None
-    """What the results are measured by, UNKNOWN where there is nothing; None: no truth at all."""
+    """Results are measured against them, UNKNOWN where there is none; None: no true labels."""
     planted: npt.NDArray[np.bool_] | None = None
-    """Which labels a rehearsal made wrong; None: this is none."""
+    """Which labels a rehearsal made wrong; None: no rehearsal."""
 
 
 def load_labels(session: Session, storage: Storage, audit: Audit, dataset: Dataset) -> AuditLabels:
-    """Return an audit's labels; in a rehearsal the labels as uploaded are the truth."""
+    """Return an audit's labels; in a rehearsal the uploaded labels are the true ones."""
     uploaded = np.load(storage.fetch_pack_file(dataset, "labels.npy"))
     rehearsal = AuditConfiguration.read(audit.configuration).rehearsal
     if rehearsal is None:
-        return AuditLabels(given=uploaded, truth=clean_labels.load_known(session, dataset))
+        return AuditLabels(given=uploaded, truth=clean_labels.load_true_labels(session, dataset))
     planted = _plant_errors(uploaded, rehearsal, dataset.class_names or [])
     return AuditLabels(
         given=planted.astype(np.int32), truth=uploaded.astype(np.int64), planted=planted != uploaded

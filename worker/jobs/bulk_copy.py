@@ -1,4 +1,4 @@
-"""Arrow tables into PostgreSQL by COPY: no row passes through Python."""
+"""COPY of Arrow tables into and out of PostgreSQL, without Python objects for rows."""
 
 import io
 from typing import TYPE_CHECKING, cast
@@ -19,7 +19,7 @@ WRITE_ROWS = 65_536
 def copy_into(session: Session, table: type[Base], rows: pa.Table) -> None:
     """Append rows to a table; the columns are matched by name.
 
-    An empty string stays one: strings are quoted, a null is an empty field without quotes.
+    Empty strings and nulls stay different: a string is quoted, a null is an empty field without quotes.
     """
     columns = ", ".join(f'"{name}"' for name in rows.column_names)
     statement = f'COPY "{table.__tablename__}" ({columns}) FROM STDIN (FORMAT csv)'
@@ -33,13 +33,13 @@ def copy_into(session: Session, table: type[Base], rows: pa.Table) -> None:
 
 
 def update_statistics(session: Session, *tables: type[Base]) -> None:
-    """Have PostgreSQL count what was copied: until then it plans as if the tables were as before."""
+    """Update PostgreSQL's statistics after a copy: until then its plans assume the tables from before."""
     for table in tables:
         session.execute(text(f'ANALYZE "{table.__tablename__}"'))
 
 
 def copy_from(session: Session, query: str, *parameters: object) -> pa.Table:
-    """Return a query's rows; its columns are named by the query."""
+    """Return a query's rows, with the query's column names."""
     connection = cast("psycopg.Connection", session.connection().connection.driver_connection)
     received = io.BytesIO()
     with connection.cursor().copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)", parameters) as copy:

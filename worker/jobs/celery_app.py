@@ -1,4 +1,4 @@
-"""The workers' Celery application, and how a clean shutdown reaches the work in hand."""
+"""The workers' Celery application, and the event that tells running jobs of a shutdown."""
 
 import multiprocessing
 
@@ -13,7 +13,7 @@ from app.infra.settings import get_settings
 app = queue.make_celery_app(
     get_settings().broker_url, visibility_timeout_seconds=get_settings().visibility_timeout_seconds
 )
-# Shared with the pool's children, which are forked from here: set once the parent is told to stop.
+# Shared with the pool's children, which are forked from this process; set when the parent must stop.
 stopping = multiprocessing.get_context("fork").Event()
 ABOUT = {
     queue.Task.INGEST: "dataset",
@@ -21,7 +21,7 @@ ABOUT = {
     queue.Task.FINISH: "audit",
     queue.Task.REPORT: "audit",
 }
-"""What a task's one argument is the id of."""
+"""What the argument of a task identifies."""
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
@@ -36,7 +36,7 @@ def _tell_children(**_: object) -> None:
 
 @task_prerun.connect  # type: ignore[untyped-decorator]
 def _bind_ids(task: Task, args: list[str], **_: object) -> None:
-    """Have every line of the log say which work it is about, and which request asked for it."""
+    """Add the ids of the work and of the request that started it to every log line."""
     about = ABOUT.get(task.name, "id")
     request_id = getattr(task.request, queue.REQUEST_ID, None)
     structlog.contextvars.clear_contextvars()

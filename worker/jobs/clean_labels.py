@@ -1,4 +1,4 @@
-"""Clean labels as arrays, for measuring results; training never sees them."""
+"""True labels as arrays, to measure results; training never uses them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,8 @@ Labels = npt.NDArray[np.int64]
 UNKNOWN = -1
 
 
-def load_known(session: Session, dataset: Dataset) -> Labels | None:
-    """Return the true label of every position [N], UNKNOWN where there is none; None: no truth at all."""
+def load_true_labels(session: Session, dataset: Dataset) -> Labels | None:
+    """Return the true label of every position [N], UNKNOWN where there is none; None: no true labels."""
     if dataset.truth_version == 0:
         return None
     rows = copy_from(session, "SELECT position, true_label FROM truths WHERE dataset_id = %s", dataset.id)

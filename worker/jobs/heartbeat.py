@@ -1,4 +1,4 @@
-"""Holding work: a thread that renews the lease, writes progress and notices cancellation."""
+"""The heartbeat of a job: a thread that renews the lease, writes progress and notices cancellation."""
 
 import threading
 from collections.abc import Callable
@@ -21,23 +21,23 @@ log = structlog.get_logger()
 
 
 class Interrupted(Exception):
-    """The work must end here."""
+    """The job must end."""
 
 
 class Cancelled(Interrupted):
-    """Somebody asked for the end."""
+    """A user cancelled the audit."""
 
 
 class LeaseLost(Interrupted):
-    """Somebody else may hold the work by now: write nothing more."""
+    """Another worker may hold the lease: write nothing more."""
 
 
 class WorkerStopping(Interrupted):
-    """This worker is stopping: another one goes on from the last checkpoint."""
+    """This worker is stopping: another one continues from the last checkpoint."""
 
 
 class Heartbeat(Generic[Work]):
-    """Keeps one claimed row alive while the caller works; `check` raises when the work must end."""
+    """Keeps the lease of one claimed row while the caller works; `check` raises when the job must end."""
 
     def __init__(
         self,
@@ -68,14 +68,14 @@ class Heartbeat(Generic[Work]):
         self._thread.join()
 
     def check(self) -> None:
-        """Raise Cancelled, LeaseLost or HandedBack once one of them is so."""
+        """Raise Cancelled, LeaseLost or WorkerStopping if the job must end."""
         if self._interruption is not None:
             raise self._interruption
         if stopping.is_set():
             raise WorkerStopping
 
     def renew(self) -> None:
-        """Renew the lease now, before something that only its holder may do; raises as `check` does."""
+        """Renew the lease now, before a step that only its holder may do; raise as `check` does."""
         self._interruption = self._interruption or self._renew()
         self.check()
 
@@ -84,7 +84,7 @@ class Heartbeat(Generic[Work]):
             try:
                 self._interruption = self._renew()
             except SQLAlchemyError as error:
-                # The lease outlives a short outage; if it does not, the next renewal finds it lost.
+                # A short outage is shorter than the lease; otherwise the next renewal returns LeaseLost.
                 log.warning("heartbeat failed", id=str(self._id), error=str(error))
 
     def _renew(self) -> type[Interrupted] | None:

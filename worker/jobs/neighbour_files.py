@@ -1,4 +1,4 @@
-"""A run's features and every sample's neighbours on disk, N rows each; runs on huge data may have none."""
+"""A run's features and every sample's neighbours on disk, N rows each; runs on large data may have none."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from worker.jobs.atomic_files import write_atomically
 
 FEATURES, NEIGHBOURS = "features.npy", "neighbours.npz"
 WIDTH_MIN = 16
-"""Fewer features than these tell nothing, and none are kept."""
+"""With fewer features for each sample, none are stored."""
 
 
 def choose_width(sample_count: int, *, bytes_max: int) -> int:
-    """Return how many float16 features of each sample fit; 0 where they are too few to be of use."""
+    """Return how many float16 features of each sample fit; 0 if fewer than WIDTH_MIN do."""
     fitting = bytes_max // (sample_count * np.dtype(np.float16).itemsize)
     return fitting if fitting >= WIDTH_MIN else 0
 
@@ -23,7 +23,7 @@ def choose_width(sample_count: int, *, bytes_max: int) -> int:
 def save(
     storage: Storage, folder: Path, features_NW: npt.NDArray[np.float16], neighbours: Neighbours
 ) -> None:
-    """Store both."""
+    """Store features and neighbours."""
     write_atomically(folder / FEATURES, lambda file: np.save(file, features_NW))
     index_Nk, similarity_Nk = neighbours.index_Nk, neighbours.similarity_Nk
     write_atomically(
@@ -34,7 +34,7 @@ def save(
 
 
 def load(storage: Storage, folder: Path) -> Neighbours | None:
-    """Return the neighbours of a finished run, None where it kept none."""
+    """Return the neighbours of a finished run, None if it stored none."""
     if not storage.exists(folder / NEIGHBOURS):
         return None
     with storage.open(folder / NEIGHBOURS) as file, np.load(file) as stored:

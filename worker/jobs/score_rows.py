@@ -1,4 +1,4 @@
-"""Signals into the rows of a ranking."""
+"""The rows of a ranking, made from signals."""
 
 from uuid import UUID
 
@@ -23,7 +23,7 @@ def build_rows(
 ) -> pa.Table:
     """Return the score rows of the samples in `order`, ranked 1, 2, ... in that order.
 
-    Without an estimate, as while training goes on, its columns are left out.
+    Without an estimate (during training) its columns are missing.
     """
     top, probability = signals["top_labels_N3"][order], signals["top_probabilities_N3"][order]
     columns = {
@@ -47,7 +47,7 @@ def build_rows(
 
 
 def drop_samples(rows: pa.Table, left_out_N: npt.NDArray[np.bool_] | None) -> pa.Table:
-    """Return rows without those of some positions, ranked 1, 2, ... anew; None: leave out nothing."""
+    """Return the rows without some positions, ranked 1, 2, ... again; None: all rows."""
     if left_out_N is None:
         return rows
     kept = rows.filter(pa.array(~left_out_N[rows["position"].to_numpy()]))
@@ -56,5 +56,5 @@ def drop_samples(rows: pa.Table, left_out_N: npt.NDArray[np.bool_] | None) -> pa
 
 
 def _mask_missing(values: npt.NDArray[np.generic], labels: Index) -> pa.Array:
-    """Return values with nulls where there is no such class."""
+    """Return values with nulls where the label is negative, because there are fewer classes."""
     return pa.array(values, mask=labels < 0)

@@ -1,4 +1,4 @@
-"""A run's signals on disk: one array per signal, N rows each."""
+"""A run's signals on disk: one array for each signal, N rows each."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +13,9 @@ from worker.jobs.atomic_files import write_atomically
 
 SIGNALS = "signals.npz"
 Signals = Mapping[str, npt.NDArray[Any]]
-"""What `models.label_errors.evidence.Evidence.to_arrays` returned, with what was found later."""
+"""The arrays of `models.label_errors.evidence.Evidence.to_arrays`, and signals that are computed later."""
 NAMES_BEFORE_0_2: Mapping[str, str] = {"competence": AGREEMENT_RATIO, "doubt": ERROR_POSTERIOR}
-"""Names in files that versions before 0.2 wrote, and the names of now."""
+"""Names in files that versions before 0.2 wrote, and today's names."""
 
 
 def save(storage: Storage, folder: Path, signals: Signals) -> None:
@@ -25,6 +25,6 @@ def save(storage: Storage, folder: Path, signals: Signals) -> None:
 
 
 def load(storage: Storage, folder: Path) -> Signals:
-    """Return the signals of a finished run, under the names of now."""
+    """Return the signals of a finished run, under today's names."""
     with storage.open(folder / SIGNALS) as file, np.load(file) as stored:
         return {NAMES_BEFORE_0_2.get(name, name): array for name, array in stored.items()}

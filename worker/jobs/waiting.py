@@ -1,4 +1,4 @@
-"""Waiting for what comes back by itself: space on the disk, a database that restarts."""
+"""Retries during outages that end by themselves: a full disk, a database that restarts."""
 
 import errno
 from collections.abc import Callable
@@ -14,20 +14,20 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 PAUSE_SECONDS = 1.0
 DATABASE_DOWN = (InterfaceError, OperationalError)
-DISK_FULL = "the disk is full; the work goes on once there is space"
+DISK_FULL = "the disk is full; the job continues when there is space"
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Tell whether an error means that nothing more can be stored; NumPy's writing gives no number for it."""
+    """Return whether an error means a full disk; NumPy's has no errno, only a text."""
     if not isinstance(error, OSError):
         return False
     return error.errno in {errno.ENOSPC, errno.EDQUOT} or " requested and " in str(error)
 
 
 def retry_during_outage(act: Callable[[], Result], heartbeat: Heartbeat[Any]) -> Result:
-    """Return what `act` returns, trying again while the disk is full or the database cannot be reached.
+    """Return what `act` returns; retry it while the disk is full or the database is unreachable.
 
-    `act` must be such that doing it twice is as good as once. What the heartbeat interrupts is raised.
+    `act` must be idempotent. The heartbeat's interruptions are raised.
     """
     while True:
         try:

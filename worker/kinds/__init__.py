@@ -1,4 +1,4 @@
-"""How samples of each kind of data come from arrays and into packs: a plug-in each, behind two registries.
+"""Plug-ins that read each kind of data from arrays and write it to packs, behind two registries.
 
-These run in the process that reads uploads: they know neither torch nor the database.
+They run in the process that reads uploads, without torch and the database.
 """

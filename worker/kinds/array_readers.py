@@ -1,4 +1,4 @@
-"""Which kinds of data can be read from one array of samples, such as that of an npz."""
+"""The kinds of data that can be read from one array of samples, such as an array of an npz."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class ArrayReader(Protocol):
     """Reads samples of one kind from an array."""
 
     names: tuple[str, ...]
-    """Lower-case names of arrays in an npz that hold this kind and no other."""
+    """Lower-case names of npz arrays that hold only this kind."""
 
     def accepts(self, array: NDArray[Any]) -> bool:
-        """Return whether an array of another name is of this kind."""
+        """Return whether an array with another name is of this kind."""
         ...
 
     def read(
@@ -41,11 +41,11 @@ ARRAY_READERS: tuple[ArrayReader, ...] = (
     FeatureArrays(),
     ImageArrays(),
 )
-"""The first that takes an array reads it; the last takes all and refuses what is no picture either."""
+"""The first that accepts an array reads it; the last accepts all, and refuses those that are not pictures."""
 
 
 def find_array_reader(name: str, array: NDArray[Any]) -> ArrayReader:
-    """Return who reads an array: by its name, else by what it looks like."""
-    named = (reader for reader in ARRAY_READERS if name.strip().lower() in reader.names)
-    fitting = (reader for reader in ARRAY_READERS if reader.accepts(array))
-    return next(named, None) or next(fitting)
+    """Return the reader of an array: by its name, else by its shape."""
+    by_name = (reader for reader in ARRAY_READERS if name.strip().lower() in reader.names)
+    by_shape = (reader for reader in ARRAY_READERS if reader.accepts(array))
+    return next(by_name, None) or next(by_shape)

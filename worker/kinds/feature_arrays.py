@@ -1,4 +1,4 @@
-"""Arrays of features, brought to float32 [N, D] as they are read."""
+"""Arrays of features, converted to float32 [N, D] while they are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def read_feature_array(
     format_name: str, array: NDArray[Any], names: Sequence[str] | None, columns: Columns, ingestion: Ingestion
 ) -> Features:
-    """Take features [N, D] of any real dtype; without names they are x0, x1, ..."""
+    """Read features [N, D] of any real dtype; without names they are x0, x1, ..."""
     check_lengths(array.shape[1], {"feature names": None if names is None else len(names)})
     check_count(len(array), ingestion)
     check_width(array.shape[1], ingestion)
@@ -57,7 +57,7 @@ def _split_batches(array: NDArray[Any], columns: Columns) -> Iterator[FeatureBat
 
 
 def convert_to_float32(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Numbers as float32; those too large become infinite and are found later."""
+    """Convert numbers to float32; too large ones become infinite, and the pack writer leaves them out."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.ascontiguousarray(values.astype(np.float32))
 
@@ -68,7 +68,7 @@ class FeatureArrays:
     names: tuple[str, ...] = ()
 
     def accepts(self, array: NDArray[Any]) -> bool:
-        """Return whether it is [N, D]."""
+        """Return whether the array is [N, D]."""
         return array.ndim == 2  # noqa: PLR2004 - N, D
 
     def read(

@@ -1,4 +1,4 @@
-"""Tables of numbers into a pack file: the finite, labelled rows; the others are left out and named."""
+"""Writing of feature tables to a pack file: finite, labelled rows; the others are logged."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ def write_features(source: Features, ingestion: Ingestion, path: Path, report: R
 def _find_usable_rows(
     batch: FeatureBatch, numbers: NDArray[np.int64], names: Sequence[str], ingestion: Ingestion
 ) -> NDArray[np.bool_]:
-    """Rows of a batch that have a label and only finite numbers; the others are logged."""
+    """Return which rows of a batch have a label and only finite numbers; the others are logged."""
     finite = np.isfinite(batch.features)
     usable: NDArray[np.bool_] = np.all(finite, axis=1)
     keys = batch.columns.keys
     for row in np.flatnonzero(~usable).tolist():
         column = int(np.argmin(finite[row]))
         key = str(numbers[row]) if keys is None else keys[row]
-        found = batch.features[row, column]
+        value = batch.features[row, column]
         ingestion.problems.add(
             key,
             "non_finite_feature",
-            f"expected a number in column {names[column]!r}; found {_show(found)}",
+            f"expected a number in column {names[column]!r}; found {_show(value)}",
         )
     return usable & find_labelled_rows(batch.columns, ingestion, numbers)
 
@@ -81,7 +81,7 @@ def _show(value: np.float32) -> str:
 
 
 def _stack_columns(batches: list[Columns]) -> Columns:
-    """Columns of consecutive batches as one."""
+    """Join the columns of consecutive batches."""
     if not batches:
         return Columns(given=np.empty(0, dtype=np.int32))
     first = batches[0]

@@ -1,4 +1,4 @@
-"""Arrays of pictures, brought to uint8 [N, H, W, C] as they are read."""
+"""Arrays of pictures, converted to uint8 [N, H, W, C] while they are read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BYTE, _WORD = 255, 65_535
 def read_image_array(
     format_name: str, array: NDArray[Any], columns: Columns, ingestion: Ingestion
 ) -> ArrayImages:
-    """Take pictures [N, H, W], [N, H, W, C] or [N, C, H, W] of any real dtype; C 1, 3 or 4."""
+    """Read pictures [N, H, W], [N, H, W, C] or [N, C, H, W] of any real dtype; C 1, 3 or 4."""
     check_count(len(array), ingestion)
     images = put_channels_last(array)
     _, height, width, channels = images.shape
@@ -48,7 +48,7 @@ def read_image_array(
 
 
 def put_channels_last(array: NDArray[Any]) -> NDArray[Any]:
-    """View [N, H, W, C] of a picture array; where both ends could be channels, the last one is."""
+    """Return a view [N, H, W, C] of a picture array; if both ends could be channels, the last one is."""
     if array.ndim == 3:  # noqa: PLR2004 - N, H, W
         return array[..., np.newaxis]
     if array.ndim == 4 and array.shape[3] in _CHANNELS:  # noqa: PLR2004 - N, H, W, C
@@ -63,7 +63,7 @@ def put_channels_last(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _find_scale(images: NDArray[Any], ingestion: Ingestion) -> float:
-    """Factor that brings the values to 0..255, by the smallest usual range that holds all of them."""
+    """Return the factor that scales the values to 0..255, from the smallest usual range that holds all."""
     kind = images.dtype.kind
     if images.dtype == np.uint8:
         return 1.0
@@ -71,7 +71,7 @@ def _find_scale(images: NDArray[Any], ingestion: Ingestion) -> float:
         return float(_BYTE)
     if kind not in "iuf":
         raise IngestError(
-            "bad_dtype", f"expected pixels as whole numbers or floats; found dtype {images.dtype}"
+            "bad_dtype", f"expected pixels as integers, floats or booleans; found dtype {images.dtype}"
         )
     low, high = _find_range(images, ingestion)
     if low < 0 or high > _WORD or (kind == "f" and high > _BYTE):
@@ -85,7 +85,7 @@ def _find_scale(images: NDArray[Any], ingestion: Ingestion) -> float:
 
 
 def _find_range(images: NDArray[Any], ingestion: Ingestion) -> tuple[float, float]:
-    """Smallest and largest finite value; 0, 0 where there is none."""
+    """Return the smallest and largest finite value; 0, 0 if there is none."""
     low, high = np.inf, -np.inf
     for start, stop in split_blocks(images):
         block = images[start:stop]
@@ -99,7 +99,7 @@ def _find_range(images: NDArray[Any], ingestion: Ingestion) -> tuple[float, floa
 def _read_pixels(
     images: NDArray[Any], scale: float, start: int, stop: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Rows as uint8 [n, H, W, 1 or 3], and which of them are finite."""
+    """Return rows as uint8 [n, H, W, 1 or 3], and which of them are finite."""
     block = np.asarray(images[start:stop])
     usable = np.ones(len(block), dtype=np.bool_)
     if block.dtype.kind == "f":
@@ -122,7 +122,7 @@ class ImageArrays:
     names: tuple[str, ...] = ()
 
     def accepts(self, _: NDArray[Any]) -> bool:
-        """Return True: what is no picture is refused when it is read, with what pictures look like."""
+        """Return True: `read` refuses other arrays, and its error names the expected shapes."""
         return True
 
     def read(
@@ -133,5 +133,5 @@ class ImageArrays:
         ingestion: Ingestion,
         _: Callable[[], Sequence[str] | None],
     ) -> ArrayImages:
-        """Return the array's pictures; names of columns mean nothing to them."""
+        """Return the array's pictures; column names are ignored."""
         return read_image_array(format_name, array, columns, ingestion)

@@ -1,4 +1,4 @@
-"""Pictures into a pack file: all of one size, bad ones left out and named."""
+"""Writing of pictures to a pack file: all in one size; unreadable ones are logged."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def write_images(
 ) -> WrittenPack:
     """Decode all pictures into a pack file.
 
-    The probe's guess (one size, all grey) holds for nearly every upload. Where a later picture breaks it, the
-    pass begins anew with the wider target, so that the pack depends on the pictures only, never on the probe.
+    The target is chosen from 64 pictures spread over the upload. If another picture does not fit it (another
+    size, coloured), the pass starts again with a wider target, so the pack never depends on which pictures
+    were inspected.
     """
     target = choose_target(source, ingestion.options, ingestion.limits)
     while True:
@@ -51,7 +52,7 @@ def write_images(
 
 
 def _widen(target: Target, wrong: WrongGuessError, ingestion: Ingestion) -> Target:
-    """Target that also holds the picture which broke the guess."""
+    """Return a target that also fits the picture that did not fit."""
     if wrong.coloured:
         return replace(target, channels=3)
     side = ingestion.limits.default_image_size
@@ -70,8 +71,8 @@ def _write_pass(
     check_pack_bytes(len(columns.given) * int(np.prod(shape)), ingestion)
     labelled = find_labelled_rows(columns, ingestion)
     kept: list[NDArray[np.int64]] = []
-    seen = _PictureStatistics()
-    # The pass is closed at once when anything stops it, so that no thread reads from files closed by then.
+    pictures = _PictureStatistics()
+    # An interrupted pass is closed at once, so that no thread reads from a file that has been closed.
     with (
         NpyWriter(path, shape, IMAGES.dtype) as pack,
         closing(decode_all(source, target, ingestion.limits)) as chunks,
@@ -81,7 +82,7 @@ def _write_pass(
             usable = chunk.kept & labelled[rows]
             pack.append(chunk.pixels if usable.all() else chunk.pixels[usable])
             kept.append(rows[usable])
-            seen.add(chunk, usable)
+            pictures.add(chunk, usable)
             for row, code, detail in chunk.failures:
                 if labelled[row]:
                     ingestion.problems.add(_find_key(columns, row), code, detail)
@@ -93,21 +94,21 @@ def _write_pass(
         rows=rows,
         row_numbers=rows,
         columns=columns,
-        statistics=seen.summarise() | {"native_size": target.native or _is_unchanged(source, target)},
-        widths=join_parts(seen.widths, np.int32),
-        heights=join_parts(seen.heights, np.int32),
+        statistics=pictures.summarise() | {"native_size": target.native or _is_unchanged(source, target)},
+        widths=join_parts(pictures.widths, np.int32),
+        heights=join_parts(pictures.heights, np.int32),
         locations=source.locations() if isinstance(source, EncodedImages) else None,
         names=source.names if isinstance(source, EncodedImages) else None,
     )
 
 
 def _is_unchanged(source: EncodedImages | ArrayImages, target: Target) -> bool:
-    """Return whether an array goes into the pack as it is."""
+    """Return whether an array goes into the pack without resizing."""
     return isinstance(source, ArrayImages) and source.shape[:2] == (target.height, target.width)
 
 
 class _PictureStatistics:
-    """Sizes, modes and encodings met in a pass."""
+    """Sizes, modes and encodings of the pictures in a pass."""
 
     def __init__(self) -> None:
         self.widths: list[NDArray[np.int32]] = []
@@ -124,7 +125,7 @@ class _PictureStatistics:
         self.encodings.update(chunk.encodings)
 
     def summarise(self) -> dict[str, Any]:
-        common = sorted(self.sizes.items(), key=lambda found: (-found[1], found[0]))[:_SIZES_SHOWN]
+        common = sorted(self.sizes.items(), key=lambda size: (-size[1], size[0]))[:_SIZES_SHOWN]
         return {
             "size_count": len(self.sizes),
             "sizes": {f"{width}x{height}": count for (width, height), count in common},
@@ -134,5 +135,5 @@ class _PictureStatistics:
 
 
 def _find_key(columns: Columns, row: int) -> str:
-    """Key of a candidate: its own, else its row number."""
+    """Return the key of a candidate, or its row number."""
     return str(row) if columns.keys is None else columns.keys[row]

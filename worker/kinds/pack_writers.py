@@ -1,4 +1,4 @@
-"""Who writes samples of a kind to a pack file."""
+"""The writers of pack files, one for each kind of data."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class PackWriter(Protocol):
-    """Writes samples to a .npy file of the kind's dtype, with bad ones left out and named."""
+    """Writes samples to a .npy file of the kind's dtype; unusable ones are logged."""
 
-    def __call__(self, source: Any, ingestion: Ingestion, path: Path, report: Report) -> WrittenPack:  # noqa: ANN401 - each kind has sources of its own
-        """Write the file and return what it holds; IngestError where no sample can be used."""
+    def __call__(self, source: Any, ingestion: Ingestion, path: Path, report: Report) -> WrittenPack:  # noqa: ANN401 - each kind has its own sources
+        """Write the file and return its contents; IngestError if it would be too large."""
         ...
 
 
@@ -31,5 +31,5 @@ PACK_WRITERS: Mapping[str, PackWriter] = {
 
 
 def write_pack(source: Source, ingestion: Ingestion, path: Path, report: Report) -> WrittenPack:
-    """Write the samples of a source to a pack file, as their kind is written."""
+    """Write the samples of a source to a pack file."""
     return PACK_WRITERS[source.kind.name](source, ingestion, path, report)

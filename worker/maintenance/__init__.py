@@ -1,1 +1,1 @@
-"""Periodic work: lost messages, expired uploads, retention, webhook deliveries."""
+"""Periodic work: lost messages, expired uploads, old rows, webhook deliveries."""

@@ -1,4 +1,4 @@
-"""What is kept for a time and then forgotten: who did what, webhooks' messages, logins that are over."""
+"""Rows that are kept for a limited time: the audit log, webhook messages, expired logins."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 def delete_old_rows(session: Session, settings: Settings) -> None:
-    """Delete the rows whose time is over."""
+    """Delete the rows that are too old."""
     _delete(session, Activity, _is_older(Activity.created_at, settings.activity_days))
     over = WebhookDelivery.status != DeliveryStatus.PENDING
     _delete(session, WebhookDelivery, over, _is_older(WebhookDelivery.created_at, settings.delivery_days))
@@ -28,4 +28,4 @@ def _delete(session: Session, table: type[Base], *conditions: ColumnElement[bool
     statement = delete(table).where(*conditions).execution_options(synchronize_session=False)
     count = session.execute(statement).rowcount  # type: ignore[attr-defined]
     if count:
-        log.info("forgotten", table=table.__tablename__, rows=count)
+        log.info("old rows deleted", table=table.__tablename__, rows=count)

@@ -1,4 +1,4 @@
-"""Making good what messages and workers have lost: the tables say what is due."""
+"""The sweep: find lost messages and lost workers in the tables, and send the work again."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,10 +21,10 @@ log = structlog.get_logger()
 
 
 def sweep(database: Database, settings: Settings, waiting: Callable[[str], int]) -> None:
-    """Free lapsed leases, end what lapsed too often, and send again what nobody has claimed.
+    """Free lapsed leases, end work that lapsed too often, and send work again that no worker has claimed.
 
-    `waiting` tells how many messages a queue holds: while there are any, the workers are busy and nothing
-    is lost, so that nothing is sent twice.
+    `waiting` returns how many messages a queue holds. While it holds any, the workers are busy and no message
+    is lost, so nothing is sent again.
     """
     with database.transaction() as session:
         for dataset in _free_lapsed(session, Dataset, settings):
@@ -46,36 +46,36 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[str], int])
 
 
 def note_unserved(database: Database, settings: Settings, served: Callable[[], set[str]]) -> None:
-    """Have every run that waits say whether no living worker takes from its queue.
+    """Note on every waiting run whether no running worker serves its queue.
 
-    `served` asks the workers, which takes seconds: only where a run has waited for more than a sweep.
+    `served` asks the workers, which takes seconds: it is only called if a run has waited longer than a sweep.
     """
     late = Run.sent_at < func.now() - timedelta(seconds=settings.sweep_seconds)
     with database.transaction() as session:
         queues = session.scalars(select(Run.queue).where(_require_parent(), late).distinct()).all()
-    known = served() if queues else set()
+    served_queues = served() if queues else set()
     with database.transaction() as session:
         for queue in queues:
-            reason = null() if queue in known else placement.explain_waiting(queue)
+            reason = null() if queue in served_queues else placement.explain_waiting(queue)
             note = update(Run).where(_require_parent(), late, Run.queue == queue).values(waiting=reason)
             session.execute(note.execution_options(synchronize_session=False))
 
 
 def _free_lapsed(session: Session, table: type[Work], settings: Settings) -> list[Work]:
-    """Free lapsed leases and return the rows that have lapsed too often."""
+    """Free lapsed leases and return the rows that lapsed too often."""
     freed = leases.free_lapsed(session, table)
     if freed:
         counters.add(session, TotalName.LEASE_LOSSES, table.__tablename__, by=len(freed))
     for row in freed:
         log.warning("lease lapsed", table=table.__tablename__, id=str(row.id), lapses=row.lapses)
-        # Due at once: the worker is known to be gone.
+        # Due at once: the worker is gone.
         row.sent_at = func.now() - timedelta(seconds=settings.resend_seconds + 1)
     return [row for row in freed if row.lapses >= settings.max_attempts]
 
 
 def _explain_loss(row: Dataset | Run) -> str:
     causes = "memory, a crash or a host that went away"
-    return f"the worker was lost {row.lapses} times without getting further ({causes}); see its log"
+    return f"the worker was lost {row.lapses} times without progress ({causes}); see its log"
 
 
 def _resend(

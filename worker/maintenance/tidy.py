@@ -1,4 +1,4 @@
-"""Tidying: what was given up expires, and what was interrupted between two steps is brought to its end."""
+"""Tidying: expire abandoned uploads, finish interrupted ones, and remove leftover files."""
 
 import time
 from datetime import timedelta
@@ -25,7 +25,7 @@ STALE_BODY_SECONDS = 3600
 
 
 def tidy(database: Database, storage: Storage, settings: Settings) -> None:
-    """Finish whole uploads, delete what nobody goes on with, and remove what was deleted."""
+    """Finish complete uploads, delete abandoned ones, and remove deleted files."""
     _finish_uploads(database, storage, settings)
     with database.transaction() as session:
         _expire_uploads(session, storage)
@@ -40,13 +40,15 @@ def tidy(database: Database, storage: Storage, settings: Settings) -> None:
 
 
 def _finish_uploads(database: Database, storage: Storage, settings: Settings) -> None:
-    """Do for uploads that are whole what a killed API did not come to: put them into their dataset."""
+    """Put complete uploads into their dataset; a killed API may not have done it."""
     touched = Upload.expires_at - timedelta(seconds=settings.upload_expiry_seconds)
     quiet = func.now() - timedelta(seconds=settings.resend_seconds)
-    whole = select(Upload).where(Upload.offset == Upload.size, Upload.finished_at.is_(None), touched < quiet)
+    complete = select(Upload).where(
+        Upload.offset == Upload.size, Upload.finished_at.is_(None), touched < quiet
+    )
     with database.transaction() as session:
-        found = list(session.scalars(whole))
-    for upload in found:
+        uploads = list(session.scalars(complete))
+    for upload in uploads:
         try:
             resumable_uploads.complete(database, storage, upload)
             log.info("upload finished", upload=str(upload.id))
@@ -61,24 +63,24 @@ def _expire_uploads(session: Session, storage: Storage) -> None:
 
 
 def _expire_datasets(session: Session, storage: Storage, settings: Settings) -> None:
-    """Delete datasets that were begun and never closed, once nothing has happened to them for long."""
+    """Delete datasets whose upload was never completed, after a time without activity."""
     old = func.now() - timedelta(seconds=settings.upload_expiry_seconds)
     touched = select(DatasetFile).where(DatasetFile.dataset_id == Dataset.id, DatasetFile.uploaded_at > old)
-    going_on = select(Upload).where(Upload.dataset_id == Dataset.id)
-    given_up = select(Dataset.id).where(
+    uploading = select(Upload).where(Upload.dataset_id == Dataset.id)
+    abandoned = select(Dataset.id).where(
         Dataset.status == DatasetStatus.UPLOADING,
         Dataset.created_at < old,
         ~touched.exists(),
-        ~going_on.exists(),
+        ~uploading.exists(),
     )
-    for dataset_id in list(session.scalars(given_up.with_for_update(skip_locked=True))):
+    for dataset_id in list(session.scalars(abandoned.with_for_update(skip_locked=True))):
         dataset_service.remove(session, dataset_id)
         removals.schedule_removal(session, storage, storage.locate_dataset(dataset_id))
         log.info("abandoned dataset deleted", dataset=str(dataset_id))
 
 
 def _remove_stale_bodies(database: Database, storage: Storage, settings: Settings) -> None:
-    """Delete bodies that a killed process left half written; those of resumable uploads go by their rows."""
+    """Delete partial bodies that a killed process left; those of resumable uploads expire with their rows."""
     oldest = time.time() - max(STALE_BODY_SECONDS, 2 * settings.upload_idle_seconds)
     stale = [path for path, found in storage.find("datasets/*/incoming/*") if found.st_mtime < oldest]
     with database.transaction() as session:
@@ -86,11 +88,11 @@ def _remove_stale_bodies(database: Database, storage: Storage, settings: Setting
     for path in stale:
         if path.name not in kept:
             path.unlink(missing_ok=True)
-            log.info("half a body deleted", path=str(path))
+            log.info("partial upload body deleted", path=str(path))
 
 
 def _remove_leftovers(database: Database, storage: Storage) -> None:
-    """Delete what killed and failed runs left in audits that have ended: checkpoints, half-written files."""
+    """Delete checkpoints and partial files that killed and failed runs left in audits that have ended."""
     left = [path for pattern in LEFTOVERS for path, _ in storage.find(f"audits/*/runs/*/{pattern}")]
     with database.transaction() as session:
         statement = select(Audit.id).where(Audit.status.in_(audit_service.TERMINAL))

@@ -1,4 +1,4 @@
-"""Sending one message of a webhook: claim, sign, post, record."""
+"""Delivery of a webhook message: claim, sign, post, record."""
 
 import threading
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ GONE = 410
 
 
 def deliver(database: Database, settings: Settings, delivery_id: UUID) -> None:
-    """Attempt a delivery that is due, and write down what came of it."""
+    """Attempt a delivery that is due, and store the result."""
     with database.transaction() as session:
         claimed = webhook_service.claim(session, delivery_id)
     if claimed is None:
@@ -36,7 +36,7 @@ def deliver(database: Database, settings: Settings, delivery_id: UUID) -> None:
 
 
 def _post(settings: Settings, webhook: Webhook, delivery: WebhookDelivery) -> tuple[int | None, str | None]:
-    """Send the message; its answer's status and, unless that is a success, the reason why it failed."""
+    """Send the message; return the answer's status and, if it failed, the reason."""
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "limit-audit",
@@ -45,7 +45,7 @@ def _post(settings: Settings, webhook: Webhook, delivery: WebhookDelivery) -> tu
     client = outbound_requests.make_client(
         allow_private=settings.outbound_private, timeout_seconds=SILENCE_SECONDS
     )
-    # A receiver that answers byte by byte must not hold the worker.
+    # A receiver that answers byte by byte must not block the worker.
     deadline = threading.Timer(WHOLE_SECONDS, client.close)
     deadline.start()
     try:

@@ -1,1 +1,1 @@
-"""The Celery applications and the processes that run them."""
+"""The Celery applications, and the processes that run them."""

@@ -1,7 +1,7 @@
-"""The worker that watches over the others, and beat.
+"""The control worker: it runs the periodic tasks and the sweep.
 
-Started as `celery -A worker.processes.control worker -Q control -B -P solo`. It has a queue of its own, so
-that lost work is noticed while every other worker is busy for hours.
+Started as `celery -A worker.processes.control worker -Q control -B -P solo`. It has its own queue, so that
+lost work is noticed while every other worker is busy for hours.
 """
 
 from app.infra.database import get_database
@@ -28,6 +28,6 @@ app.conf.beat_schedule = {
 
 @app.task(name=str(Task.SWEEP))  # type: ignore[untyped-decorator]
 def sweep_all() -> None:
-    """Make good what was lost."""
+    """Send lost work again, and note which runs no worker serves."""
     sweep.sweep(get_database(), get_settings(), lambda queue: count_waiting(app, queue))
     sweep.note_unserved(get_database(), get_settings(), lambda: list_served_queues(app))

@@ -28,7 +28,7 @@ def finish_audit(audit_id: str) -> None:
 
 @app.task(name=str(Task.REPORT))  # type: ignore[untyped-decorator]
 def report_audit(audit_id: str) -> None:
-    """Make an audit's metrics and files anew, after truth was attached."""
+    """Compute an audit's metrics and files again, after true labels were attached."""
     finishing_job.report_again(get_database(), get_storage(), UUID(audit_id))
 
 
@@ -40,5 +40,5 @@ def deliver_message(delivery_id: str) -> None:
 
 @app.task(name=str(Task.TIDY))  # type: ignore[untyped-decorator]
 def tidy_all() -> None:
-    """Delete what has expired and finish what was interrupted."""
+    """Delete expired uploads and finish interrupted ones."""
     tidy.tidy(get_database(), get_storage(), get_settings())

@@ -1,7 +1,7 @@
-"""One training worker for every GPU of this host, or one for its processors.
+"""Start one training worker for each GPU of this host, or one for its CPUs.
 
-Started as `python -m worker.processes.fleet`. With `gpus_per_run` above 1, one for every so many GPUs. A
-worker sees its own GPUs alone. One that dies is started again; SIGTERM stops all of them cleanly.
+Started as `python -m worker.processes.fleet`. With `gpus_per_run` above 1, each worker gets that number of
+GPUs. A worker sees only its own GPUs. A worker that dies is restarted; SIGTERM stops all of them cleanly.
 """
 
 import argparse
@@ -29,15 +29,15 @@ QUERY = ("nvidia-smi", "--query-gpu=index,uuid,memory.total", "--format=csv,nohe
 POLL_SECONDS = 0.5
 RESTART_SECONDS = 5.0
 NO_GPU = (
-    "this container sees no NVIDIA GPU. On the host, run deploy/preflight: it says whether the driver, the"
-    " NVIDIA container toolkit or Docker's knowledge of it is missing. To train on processors instead, set"
-    " COMPOSE_PROFILES=cpu"
+    "expected an NVIDIA GPU in this container; found none. On the host, run deploy/preflight: it says whether"
+    " the driver, the NVIDIA container toolkit or its entry in Docker is missing. To train on CPUs instead,"
+    " set COMPOSE_PROFILES=cpu"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """One GPU as the driver names it."""
+    """A GPU, as the driver lists it."""
 
     index: int
     uuid: str
@@ -46,7 +46,7 @@ class Gpu:
 
 @dataclass
 class Member:
-    """One worker: how it is started, and its process while it lives."""
+    """A worker: how to start it, and its process while it runs."""
 
     name: str
     environment: dict[str, str]
@@ -62,53 +62,53 @@ class Member:
         ]  # fmt: skip
 
     def check_on(self) -> None:
-        """Start the worker when its time has come; note when it has ended."""
+        """Start the worker if it is due; schedule a restart if it has ended."""
         if self.process is None and time.monotonic() >= self.starts_at:
             self.process = subprocess.Popen(self.build_command(), env={**os.environ, **self.environment})  # noqa: S603
             log.info("worker started", worker=self.name, pid=self.process.pid)
         elif self.process is not None and self.process.poll() is not None:
-            log.warning("worker ended, starting it again", worker=self.name, code=self.process.returncode)
+            log.warning("worker ended, restarting it", worker=self.name, code=self.process.returncode)
             self.process, self.starts_at = None, time.monotonic() + RESTART_SECONDS
 
 
 def list_gpus() -> list[Gpu]:
-    """Return the GPUs that this process may use, asking the driver: CUDA stays untouched here."""
+    """Return the GPUs that this process may use, from the driver; CUDA is not initialised."""
     if shutil.which(QUERY[0]) is None:
         return []
     answer = subprocess.run(QUERY, capture_output=True, text=True, check=False)  # noqa: S603
     rows = [line.split(", ") for line in answer.stdout.splitlines() if answer.returncode == 0]
-    found = [Gpu(index=int(index), uuid=uuid, memory_mib=int(memory)) for index, uuid, memory in rows]
+    gpus = [Gpu(index=int(index), uuid=uuid, memory_mib=int(memory)) for index, uuid, memory in rows]
     visible = os.environ.get(VISIBLE)
     if visible is None:
-        return found
-    return [gpu for gpu in found if {str(gpu.index), gpu.uuid} & set(visible.split(","))]
+        return gpus
+    return [gpu for gpu in gpus if {str(gpu.index), gpu.uuid} & set(visible.split(","))]
 
 
 def count_threads() -> int:
-    """Return how many threads train on processors: the container's cores, else half of the host's.
+    """Return how many threads train on CPUs: the container's cores, else half of the host's.
 
-    torch would take all that the host has. Threads wait for each other, so that with one core fewer than
-    threads a training stands still; without a limit of its own, the other half is the other services'.
+    torch would use all cores of the host. Threads wait for each other, so with one core fewer than threads
+    training stalls. Without a CPU limit, half of the cores stay for the other services.
     """
     cores = os.cpu_count() or 1
     try:
         quota, period = map(int, QUOTA.read_text().split())
-    except (OSError, ValueError):  # no control group, or its quota is the word "max"
+    except (OSError, ValueError):  # no control group, or the quota is "max"
         return max(1, cores // 2)
     return max(1, min(cores, quota // period))
 
 
-def plan_members(found: list[Gpu], *, gpus_per_run: int = 1) -> list[Member]:
-    """Return one worker for every so many GPUs; without any, one that trains on the processors."""
-    if not found:
+def plan_members(gpus: list[Gpu], *, gpus_per_run: int = 1) -> list[Member]:
+    """Return one worker for each `gpus_per_run` GPUs; without GPUs, one that trains on the CPUs."""
+    if not gpus:
         return [
             Member(
                 name="train",
                 environment={VISIBLE: "", THREADS: os.environ.get(THREADS, str(count_threads()))},
             )
         ]
-    starts = range(0, len(found), gpus_per_run)
-    return [_make_member(found[start : start + gpus_per_run]) for start in starts]
+    starts = range(0, len(gpus), gpus_per_run)
+    return [_make_member(gpus[start : start + gpus_per_run]) for start in starts]
 
 
 def _make_member(group: list[Gpu]) -> Member:
@@ -126,11 +126,11 @@ class Fleet:
         self._stopping = False
 
     def stop(self, *_: int | FrameType | None) -> None:
-        """Ask every worker to end; each hands its run back."""
+        """Stop every worker; each returns its run to the queue."""
         self._stopping = True
 
     def run(self) -> None:
-        """Tend the workers until `stop`."""
+        """Start and restart the workers until `stop`."""
         while not self._stopping:
             for worker in self._workers:
                 worker.check_on()
@@ -145,13 +145,13 @@ class Fleet:
 def main() -> None:
     """Start the fleet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--require-gpu", action="store_true", help="end with an error where there is no GPU")
+    parser.add_argument("--require-gpu", action="store_true", help="end with an error if there is no GPU")
     arguments = parser.parse_args()
     configure_logging(get_settings().log_format)
-    found = list_gpus()
-    if arguments.require_gpu and not found:
+    gpus = list_gpus()
+    if arguments.require_gpu and not gpus:
         raise SystemExit(NO_GPU)
-    fleet = Fleet(plan_members(found, gpus_per_run=get_settings().gpus_per_run))
+    fleet = Fleet(plan_members(gpus, gpus_per_run=get_settings().gpus_per_run))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, fleet.stop)
     fleet.run()

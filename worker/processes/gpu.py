@@ -1,7 +1,7 @@
-"""The training worker, one per device or group of devices.
+"""The training worker, one for each device or group of devices.
 
-Started as `celery -A worker.processes.gpu worker -c 1 --max-tasks-per-child 1`. A fresh child for every run
-gives all of a GPU's memory back, and CUDA is touched in the child alone.
+Started as `celery -A worker.processes.gpu worker -c 1 --max-tasks-per-child 1`. A new child for every run
+releases all of a GPU's memory after it, and only the child initialises CUDA.
 """
 
 from uuid import UUID
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def _subscribe(conf: CelerySettings, **_: object) -> None:
-    """Take from every queue that this worker's devices can serve; `--queues` narrows them."""
+    """Subscribe to every queue that this worker's devices can serve; `--queues` selects some of them."""
     names = queue_choice.choose_queues(get_settings())
     conf.task_queues = {name: {"exchange": name} for name in names}
     log.info("queues", names=names)
@@ -33,6 +33,6 @@ def _subscribe(conf: CelerySettings, **_: object) -> None:
 @app.task(name=str(Task.TRAIN))  # type: ignore[untyped-decorator]
 def train_run(run_id: str) -> None:
     """Train one run."""
-    with devices.hold(devices.choose(get_settings().devices), give_up=stopping.is_set) as ours:
-        if ours:
+    with devices.hold(devices.choose(get_settings().devices), give_up=stopping.is_set) as is_held:
+        if is_held:
             training_job.execute(get_database(), get_storage(), get_settings(), UUID(run_id))

@@ -1,4 +1,4 @@
-"""Which queues a training worker takes from: those it is told, else those that its devices can serve."""
+"""The queues of a training worker: the configured ones, else all that its devices can serve."""
 
 from app.audits import placement
 from app.infra.settings import Settings
@@ -9,9 +9,9 @@ GIGABYTE = 10**9
 
 
 def choose_queues(settings: Settings) -> list[str]:
-    """Return the queues of this process's worker, the most demanding first; CUDA stays untouched.
+    """Return the queues of this worker, the one with the most memory first; CUDA is not initialised.
 
-    Of devices that train together the one with the least memory counts: each holds the whole networks.
+    Of devices that train together, the one with the least memory counts: each holds complete networks.
     """
     if settings.train_queues:
         return [queue.strip() for queue in settings.train_queues.split(",")]

@@ -1,1 +1,1 @@
-"""Training: one run, claimed, trained under a heartbeat, stored."""
+"""Training: claim a run, train it under a heartbeat, store its results."""

@@ -1,4 +1,4 @@
-"""What a run leaves for another training: its checkpoint, to be resumed, and its network, to start from."""
+"""Files of a run for other trainings: its checkpoint, to resume it, and its network, to start from."""
 
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ CHECKPOINT, NETWORK = "checkpoint.pt", "network.pt"
 
 
 def save(storage: Storage, folder: Path, state: dict[str, Any]) -> None:
-    """Store all that a resumed training needs."""
+    """Store everything that a resumed training needs."""
     _save(storage, folder / CHECKPOINT, state)
 
 
 def load(storage: Storage, folder: Path) -> dict[str, Any] | None:
-    """Return the last checkpoint, None where there is none."""
+    """Return the last checkpoint, None if there is none."""
     path = folder / CHECKPOINT
     return _load(storage, path) if storage.exists(path) else None
 

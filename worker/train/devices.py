@@ -1,4 +1,4 @@
-"""Which devices a training worker uses."""
+"""The devices of a training worker, and the locks that reserve GPUs for one run."""
 
 import fcntl
 import platform
@@ -21,19 +21,19 @@ def choose(named: str) -> list[str]:
 
 
 def name(devices: Sequence[str]) -> str:
-    """Return what a person would call the devices of one run."""
+    """Return a readable name of the devices of one run."""
     if devices[0] == "cpu":
-        called = f"CPU {platform.machine()}, {max(1, torch.get_num_threads() // len(devices))} threads"
+        text = f"CPU {platform.machine()}, {max(1, torch.get_num_threads() // len(devices))} threads"
     else:
-        called = str(torch.cuda.get_device_name(devices[0]))
-    return called if len(devices) == 1 else f"{len(devices)} x {called}"
+        text = str(torch.cuda.get_device_name(devices[0]))
+    return text if len(devices) == 1 else f"{len(devices)} x {text}"
 
 
 @contextmanager
 def hold(devices: Sequence[str], *, give_up: Callable[[], bool]) -> Iterator[bool]:
-    """Hold GPUs against every other training of this host, waiting for them; False: `give_up` came first.
+    """Wait for GPUs and lock them against other trainings on this host; yield False if `give_up` came first.
 
-    One run at a time has a GPU, whatever number of workers was started for it. CPUs are shared.
+    One run at a time uses a GPU, however many workers were started for it. CPUs are shared.
     """
     with ExitStack() as locks:
         yield all(locks.enter_context(_hold_device(device, give_up)) for device in devices)
@@ -63,5 +63,5 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def measure_memory(device: str) -> int | None:
-    """Return the most memory that this process has held on a GPU; None on a CPU."""
+    """Return the peak of memory that this process reserved on a GPU, in bytes; None on a CPU."""
     return None if device == "cpu" else torch.cuda.max_memory_reserved(device)

@@ -1,4 +1,4 @@
-"""A run that trains nothing: its signals come from probabilities that were attached to the dataset."""
+"""A run without training: its signals come from probabilities that were attached to the dataset."""
 
 from dataclasses import asdict
 
@@ -21,11 +21,11 @@ def store_signals(database: Database, storage: Storage, run: Run) -> None:
         dataset = session.get_one(Dataset, audit.dataset_id)
         configuration = {"method": EXTERNAL.name, **(dataset.probabilities or {})}
         leases.update_held(session, Run, run.id, run.attempt, configuration=configuration, device="none")
-        known = audited_labels.load_labels(session, storage, audit, dataset)
+        labels = audited_labels.load_labels(session, storage, audit, dataset)
     path = storage.fetch_cached(
         storage.locate_probabilities(dataset.id), name=configuration["probabilities_sha256"]
     )
-    found = external_signals.derive_signals(np.load(path, mmap_mode="r"), known.given)
+    signals = external_signals.derive_signals(np.load(path, mmap_mode="r"), labels.given)
     folder = storage.locate_run(run.audit_id, run.number)
     folder.mkdir(parents=True, exist_ok=True)
-    signal_files.save(storage, folder, asdict(found))
+    signal_files.save(storage, folder, asdict(signals))

@@ -1,4 +1,4 @@
-"""The head of the ranking while an audit still trains."""
+"""The first samples of the ranking while an audit is still training."""
 
 from uuid import UUID
 
@@ -14,10 +14,10 @@ from worker.jobs.bulk_copy import copy_into
 from worker.jobs.signal_files import Signals
 
 
-def replace(session: Session, audit_id: UUID, signals: Signals, known: AuditLabels, *, size: int) -> None:
-    """Put the most suspicious samples so far, but no planted ones, in the place of the earlier ones."""
-    is_seen_N = signals["top_labels_N3"][:, 0] >= 0
-    seen = np.flatnonzero(is_seen_N if known.planted is None else is_seen_N & ~known.planted)
-    order = seen[rank_samples(read_score(signals)[seen])][:size]
+def replace(session: Session, audit_id: UUID, signals: Signals, labels: AuditLabels, *, size: int) -> None:
+    """Replace the provisional ranking by the `size` most suspicious samples, without planted errors."""
+    has_signal_N = signals["top_labels_N3"][:, 0] >= 0
+    index = np.flatnonzero(has_signal_N if labels.planted is None else has_signal_N & ~labels.planted)
+    order = index[rank_samples(read_score(signals)[index])][:size]
     session.execute(delete(ProvisionalScore).where(ProvisionalScore.audit_id == audit_id))
-    copy_into(session, ProvisionalScore, score_rows.build_rows(audit_id, signals, known.given, order))
+    copy_into(session, ProvisionalScore, score_rows.build_rows(audit_id, signals, labels.given, order))

@@ -1,4 +1,4 @@
-"""Training as a job: claim a run, train it under a heartbeat, leave its network and its signals."""
+"""The training job: claim a run, train it under a heartbeat, store its network and its signals."""
 
 import os
 import socket
@@ -59,21 +59,21 @@ SMALLEST_HALVED = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A claimed run with all it needs."""
+    """A claimed run with everything that its training needs."""
 
     run: Run
     dataset: Dataset
     request: TrainingRequest
     config: TrainingConfig
     devices: list[str]
-    """Torch devices that train it together; what one device can do alone, the first does."""
-    known: AuditLabels
+    """Torch devices that train it together; the first one does the steps that need only one device."""
+    labels: AuditLabels
     ranks: bool
-    """Whether this run keeps the audit's provisional ranking: the first that may be chosen does."""
+    """Whether this run updates the audit's provisional ranking: the first run of a variant does."""
 
 
 def execute(database: Database, storage: Storage, settings: Settings, run_id: UUID) -> None:
-    """Train a run that waits for it and record how it ended."""
+    """Claim and train a run, and store how it ended."""
     with database.transaction() as session:
         run = _claim(session, settings, run_id)
     if run is None:
@@ -98,8 +98,8 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
     except LeaseLost:
         log.warning("run lost its lease", run=str(run.id), attempt=run.attempt)
     except (*DATABASE_DOWN, RankLost):
-        raise  # an outage, or a process that was killed: the lease lapses and the run is tried again
-    except Exception as error:  # whatever else went wrong goes wrong again: say so at once
+        raise  # an outage or a killed process: the lease lapses and the run is retried
+    except Exception as error:  # any other error would come again: end the run at once
         log.exception("run failed", run=str(run.id))
         _end(database, run, RunStatus.FAILED, {"code": type(error).__name__, "detail": str(error)})
 
@@ -138,12 +138,12 @@ def _train_and_store(
     folder = storage.locate_run(run.audit_id, run.number)
     retry_during_outage(heartbeat.renew, heartbeat)
     retry_during_outage(
-        lambda: _store_results(storage, folder, result, job.known.given, neighbours), heartbeat
+        lambda: _store_results(storage, folder, result, job.labels.given, neighbours), heartbeat
     )
 
 
 def _prepare(database: Database, storage: Storage, settings: Settings, run: Run) -> Job:
-    found = devices.choose(settings.devices)
+    names = devices.choose(settings.devices)
     with database.transaction() as session:
         audit = audit_service.get(session, run.audit_id)
         dataset = session.get_one(Dataset, audit.dataset_id)
@@ -152,19 +152,19 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
             shape=tuple(dataset.shape or ()),
             sample_count=dataset.sample_count or 0,
             class_count=len(dataset.class_names or ()),
-            device=read_traits(found[0]),
+            device=read_traits(names[0]),
         )
         config = complete_request(request, situation, seed=run.seed, has_parent=run.parent_number is not None)
-        found = found[: processes_max(config, dataset.sample_count or 0)]
+        names = names[: processes_max(config, dataset.sample_count or 0)]
         leases.update_held(
             session,
             Run,
             run.id,
             run.attempt,
             configuration={**asdict(config), "backbone": request.backbone},
-            device=devices.name(found),
+            device=devices.name(names),
         )
-        known = audited_labels.load_labels(session, storage, audit, dataset)
+        labels = audited_labels.load_labels(session, storage, audit, dataset)
         first = select(func.min(Run.number)).where(Run.audit_id == audit.id, Run.variant.is_not(None))
         ranks = session.scalar(first) == run.number
     return Job(
@@ -172,14 +172,14 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
         dataset=dataset,
         request=request,
         config=config,
-        devices=found,
-        known=known,
+        devices=names,
+        labels=labels,
         ranks=ranks,
     )
 
 
 def _read_request(run: Run) -> TrainingRequest:
-    """Return what was asked, with the batch size that was found to fit the device's memory, if any was."""
+    """Return the run's request; its batch size is the halved one, if it was halved."""
     request = TrainingRequest.read(run.request)
     if not _has_halved_batch(run):
         return request
@@ -187,20 +187,20 @@ def _read_request(run: Run) -> TrainingRequest:
 
 
 def _has_halved_batch(run: Run) -> bool:
-    """Return whether the batch was halved because it did not fit the device's memory."""
+    """Return whether the batch was halved because it did not fit into the device's memory."""
     return any(remark["code"] == OUT_OF_MEMORY for remark in run.remarks)
 
 
 def _train_in_memory(
     database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> TrainingResult:
-    """Train; where the device's memory does not suffice, once more from the start with half the batch."""
+    """Train; if the device runs out of memory, train once more from the start with half the batch."""
     try:
         return _train(database, storage, settings, job, heartbeat)
     except torch.OutOfMemoryError:
         if _has_halved_batch(job.run) or job.config.batch_size < SMALLEST_HALVED:
             raise
-    # Only here, past the error with its frames, is the memory of the first try free.
+    # The memory of the first attempt is free only here: the error referred to it through its frames.
     torch.cuda.empty_cache()
     _record_halved_batch(database, job)
     checkpoints.discard(storage, storage.locate_run(job.run.audit_id, job.run.number))
@@ -209,11 +209,11 @@ def _train_in_memory(
 
 def _record_halved_batch(database: Database, job: Job) -> None:
     half = job.config.batch_size // 2
-    detail = f"the device's memory did not hold a batch of {job.config.batch_size}; trained with {half}"
+    detail = f"a batch of {job.config.batch_size} did not fit into the device's memory; trained with {half}"
     run = job.run
     run.remarks = [*run.remarks, {"code": OUT_OF_MEMORY, "detail": detail}]
     run.configuration = asdict(job.config) | {"batch_size": half}
-    log.warning("half the batch", run=str(run.id), batch_size=half)
+    log.warning("batch halved", run=str(run.id), batch_size=half)
     with database.transaction() as session:
         values = {"remarks": run.remarks, "configuration": run.configuration}
         if not leases.update_held(session, Run, run.id, run.attempt, **values):
@@ -229,7 +229,7 @@ def _train(
         return train_on(
             job.devices,
             pack,
-            job.known.given,
+            job.labels.given,
             class_count=len(job.dataset.class_names or ()),
             config=job.config,
             on_progress=reporter,
@@ -237,7 +237,7 @@ def _train(
             pretrained_state=_load_pretrained(settings, job.config.network),
             resume=checkpoints.load(storage, folder),
             feature_width=neighbour_files.choose_width(
-                len(job.known.given), bytes_max=settings.features_max_bytes
+                len(job.labels.given), bytes_max=settings.features_max_bytes
             ),
         )
 
@@ -246,26 +246,26 @@ def _train(
 def _provide_pack(
     storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> Iterator[Path]:
-    """Yield the .npy that is trained on: the dataset's pack, or what a backbone makes of it."""
+    """Yield the .npy file for training: the dataset's pack, or a backbone's features of it."""
     pack = storage.fetch_pack_file(job.dataset, PACK)
     name = job.request.backbone
     if name is None:
         yield pack
         return
     with TemporaryDirectory(prefix="limit-audit-") as folder:
-        made = Path(folder) / PACK
-        np.save(made, _extract_features(np.load(pack, mmap_mode="r"), name, settings, job, heartbeat))
-        yield made
+        path = Path(folder) / PACK
+        np.save(path, _extract_features(np.load(pack, mmap_mode="r"), name, settings, job, heartbeat))
+        yield path
 
 
 def _load_pretrained(settings: Settings, network: str) -> dict[str, torch.Tensor] | None:
-    """Return the weights that a network to be fine-tuned starts from."""
+    """Return the weights from which a network is fine-tuned, None if it starts from random ones."""
     backbone = NETWORKS[network].backbone
     return None if backbone is None else _load_backbone(settings, backbone).state_dict()
 
 
 def _load_backbone(settings: Settings, name: str) -> nn.Module:
-    """Return a pretrained network with the weights of its local file, or of torchvision."""
+    """Return a pretrained network with the weights of its local file, else of torchvision."""
     file = None if settings.backbones_dir is None else settings.backbones_dir / f"{name}.pth"
     return pretrained.load(name, file if file is not None and file.exists() else None)
 
@@ -320,7 +320,7 @@ def _load_parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] 
 
 
 class _ProgressReporter:
-    """What the training loop calls: it hands on progress, stores epochs and checkpoints, and may raise."""
+    """The progress callback of the training loop: it stores progress, epochs and checkpoints, or raises."""
 
     def __init__(
         self,
@@ -343,7 +343,7 @@ class _ProgressReporter:
         try:
             self._heartbeat.check()
         except WorkerStopping:
-            # A checkpoint at an epoch's end is past this epoch: whoever goes on does not report it again.
+            # A checkpoint at the end of an epoch is after it: the next worker does not report this epoch.
             if progress.finished is not None:
                 self._store(progress.finished, progress)
             self._save_checkpoint(progress)
@@ -355,7 +355,7 @@ class _ProgressReporter:
             self._save_checkpoint(progress)
 
     def _save_checkpoint(self, progress: Progress) -> None:
-        """Store where the training stands; on a full disk the last checkpoint stays, and training goes on."""
+        """Store a checkpoint; on a full disk keep the last one and continue training."""
         try:
             checkpoints.save(self._storage, self._folder, progress.state())
         except OSError as error:
@@ -367,20 +367,20 @@ class _ProgressReporter:
     def _store(self, record: EpochRecord, progress: Progress) -> None:
         run = self._job.run
         with self._database.transaction() as session:
-            # Whoever gets further has not lost in vain: lapses count from here anew.
+            # The run made progress: lapses are counted from zero again.
             if not leases.update_held(session, Run, run.id, run.attempt, lapses=0):
                 raise LeaseLost
             _put_epoch(session, run.id, make_epoch_row(record, self._job))
             if self._job.ranks and monotonic() - self._ranked >= self._settings.provisional_seconds:
                 size = self._settings.provisional_size
                 provisional_ranking.replace(
-                    session, run.audit_id, asdict(progress.signals()), self._job.known, size=size
+                    session, run.audit_id, asdict(progress.signals()), self._job.labels, size=size
                 )
                 self._ranked = monotonic()
 
 
 def make_epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
-    """Return an epoch's figures, with the accuracies on truth, which training itself never sees."""
+    """Return an epoch's figures, with the accuracies on true labels, which training never uses."""
     return {
         **{
             name: getattr(record, name)
@@ -390,10 +390,10 @@ def make_epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
                 "accuracy", "predictor_accuracy", "validation_accuracy",
             )
         },
-        "true_accuracy": _measure_true_accuracy(record.classifier_predictions_N, job.known.truth),
-        "predictor_true_accuracy": _measure_true_accuracy(record.predictor_predictions_N, job.known.truth),
+        "true_accuracy": _measure_true_accuracy(record.classifier_predictions_N, job.labels.truth),
+        "predictor_true_accuracy": _measure_true_accuracy(record.predictor_predictions_N, job.labels.truth),
         "validation_true_accuracy": _measure_true_accuracy(
-            record.classifier_predictions_N, job.known.truth, record.held_out_index
+            record.classifier_predictions_N, job.labels.truth, record.held_out_index
         ),
     }  # fmt: skip
 
@@ -401,11 +401,11 @@ def make_epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
 def _measure_true_accuracy(
     predictions: Labels | None, truth: Labels | None, index: Labels | slice = ALL_SAMPLES
 ) -> float | None:
-    """Return the share of predictions that are true among the indexed samples; None where none is known."""
+    """Return the accuracy on the true labels of the indexed samples; None if none is known."""
     if predictions is None or truth is None:
         return None
-    known = truth[index] != clean_labels.UNKNOWN
-    return float((predictions == truth)[index][known].mean()) if known.any() else None
+    has_truth = truth[index] != clean_labels.UNKNOWN
+    return float((predictions == truth)[index][has_truth].mean()) if has_truth.any() else None
 
 
 def _put_epoch(session: Session, run_id: UUID, values: dict[str, Any]) -> None:
@@ -414,7 +414,7 @@ def _put_epoch(session: Session, run_id: UUID, values: dict[str, Any]) -> None:
 
 
 def _is_cancelled(run: Run) -> Any:  # noqa: ANN401 - a predicate over sessions
-    """Whether somebody asked for the end, or the audit has ended without this run."""
+    """Return a predicate: a user cancelled the audit, or the audit has ended without this run."""
     ended = (Audit.cancel_requested_at.is_not(None)) | Audit.status.in_(audit_service.TERMINAL)
     statement = select(ended).where(Audit.id == run.audit_id)
     return lambda session: bool(session.scalar(statement))
@@ -428,7 +428,7 @@ def _end(database: Database, run: Run, status: RunStatus, error: dict[str, str] 
 
 
 def _return_to_queue(database: Database, run: Run) -> None:
-    """Put a run back into its queue, for whoever is free; nothing went wrong, so that no lapse counts."""
+    """Return a run to its queue for another worker; this does not count as a lapse."""
     waits = {"status": RunStatus.QUEUED, "lease_until": None, "worker": None, "sent_at": func.now()}
     with database.transaction() as session:
         if leases.update_held(session, Run, run.id, run.attempt, **waits):

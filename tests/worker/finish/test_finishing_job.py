@@ -196,7 +196,7 @@ def test_an_audit_that_cannot_be_finished_fails_with_the_reason(
     finish(database, storage, audit.id)
     failed = read_row(database, Audit, audit.id)
     assert failed.status == AuditStatus.FAILED
-    assert "finishing them failed" in (failed.error or {})["detail"]
+    assert "finishing the audit failed" in (failed.error or {})["detail"]
 
 
 def test_a_rehearsal_measures_how_many_planted_errors_are_found(

@@ -73,7 +73,7 @@ def test_every_kind_is_listed_with_its_reason(looked: AuditedData) -> None:
         ],
         "blank": [(50, None, "a picture of one colour")],
         "unreadable": [(None, None, "unreadable_image: cut off")],
-        "rare_class": [(None, None, "only 1 samples; 20 or more can be judged")],
+        "rare_class": [(None, None, "1 samples; at least 20 are needed to judge a class")],
     }
     assert found["rare_class"][0]["key"] == "cat"
     assert counts["exact_duplicate"] == {"count": 4, "groups": 2}

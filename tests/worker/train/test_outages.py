@@ -75,7 +75,9 @@ def test_out_of_memory_is_answered_once_with_half_the_batch(
     assert (done.configuration or {})["batch_size"] == 4
     answer = api.get(f"/v1/audits/{run.audit_id}").json()["runs"][0]
     assert answer["remarks"][0]["code"] == "out_of_memory"
-    assert "did not hold a batch of 8; trained with 4" in answer["remarks"][0]["detail"]
+    assert (
+        "a batch of 8 did not fit into the device's memory; trained with 4" in answer["remarks"][0]["detail"]
+    )
 
 
 def test_out_of_memory_again_fails_the_run_with_the_reason(

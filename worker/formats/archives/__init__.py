@@ -1,1 +1,1 @@
-"""Zip and tar archives of pictures, and the tables inside that name their labels."""
+"""Zip and tar archives of pictures, and the tables in them that hold the labels."""

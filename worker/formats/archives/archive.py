@@ -1,4 +1,4 @@
-"""What zip and tar have in common: members by number, read at their offset from any thread."""
+"""What zip and tar have in common: numbered members that any thread can read at their offset."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 
 class Archive(Protocol):
-    """Members of an archive that are ordinary files, litter left out, in the archive's order."""
+    """The ordinary files of an archive in its order, without files that an operating system added."""
 
     names: Texts
     path: Path
 
     def read(self, member: int) -> bytes:
-        """Bytes of a member, within `max_member_bytes`; SampleError where it is broken. Thread-safe."""
+        """Return a member of at most `max_member_bytes`; SampleError if it is broken. Thread-safe."""
 
     def extract(self, member: int, target: Path) -> None:
-        """Write a member of any size to a file, block by block; IngestError where it is broken."""
+        """Write a member of any size to a file in blocks; IngestError if it is broken."""
 
     def find_locations(self, members: np.ndarray) -> Locations:
-        """Where the encoded members lie; offsets are known once a member has been read."""
+        """Return the location of encoded members; an offset is known after its member has been read."""
 
     def close(self) -> None:
         """Close the file."""
 
 
 class OpenFile:
-    """A file read by position, so that threads need no lock."""
+    """A file that is read by position, so threads need no lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,7 +44,7 @@ class OpenFile:
         self.size = os.fstat(self.descriptor).st_size
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Bytes at an offset; shorter at the end of the file."""
+        """Return the bytes at an offset; fewer at the end of the file."""
         return os.pread(self.descriptor, length, offset)
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class OpenFile:
 
 
 def make_broken_error(path_kind: str, found: str) -> IngestError:
-    """Error for a container that cannot be read as a whole."""
+    """Make the error for a damaged container."""
     return IngestError("broken_container", f"expected a complete {path_kind} file; found {found}")
 
 
@@ -75,10 +75,10 @@ def check_total(total: int, limits: IngestLimits) -> None:
 
 
 def check_ratio(produced: int, stored: int, limits: IngestLimits) -> None:
-    """Refuse streams that blow up more than any real data does."""
+    """Refuse streams with a higher compression ratio than real data has."""
     if produced > limits.ratio_from_bytes and produced > limits.max_ratio * max(stored, 1):
         raise IngestError(
             "compression_ratio",
             f"expected at most {limits.max_ratio} bytes from each compressed byte; "
-            f"found {produced} or more from {stored}",
+            f"found {produced} or more from {stored} (compress less or not at all)",
         )

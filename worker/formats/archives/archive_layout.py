@@ -1,4 +1,4 @@
-"""Archives of pictures: class folders, metadata tables or list files, and how their pictures are read."""
+"""Archives of pictures: class folders, metadata tables or list files."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ _SNIFFED = 20
 
 
 def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: bool) -> EncodedImages | None:
-    """Pictures of an archive with their labels; None where it holds none."""
+    """Open the pictures of an archive with their labels; None if there are no pictures."""
     if not _has_pictures(archive):
         return None
-    wanted = ingestion.options.format
-    if wanted in (None, "manifest") and (manifests := find_manifests(archive.names)):
+    requested = ingestion.options.format
+    if requested in (None, "manifest") and (manifests := find_manifests(archive.names)):
         pictures = read_manifests(archive, manifests, ingestion)
-    elif wanted in (None, "list_files") and (lists := find_lists(archive)):
+    elif requested in (None, "list_files") and (lists := find_lists(archive)):
         pictures = read_lists(archive, lists, ingestion)
     else:
         pictures = label_by_folder(archive, ingestion)
@@ -56,7 +56,7 @@ def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: b
 
 
 def _has_pictures(archive: Archive) -> bool:
-    """Tell whether there are pictures, by name or, where no name says so, by the first members' bytes."""
+    """Return whether there are pictures: by their names, else by the first bytes of the first members."""
     if any(get_suffix(name) in PICTURE_SUFFIXES for name in archive.names):
         return True
     for member, name in enumerate(archive.names[:_SNIFFED]):
@@ -69,7 +69,7 @@ def _has_pictures(archive: Archive) -> bool:
 
 
 def label_by_folder(archive: Archive, ingestion: Ingestion) -> ListedPictures:
-    """Label each picture with its folder: the first one below the common root and the split level."""
+    """Label each picture with the first folder below the common root and the split level."""
     names = archive.names
     candidates = np.fromiter(
         (member for member, name in enumerate(names) if get_suffix(name) not in OTHER_SUFFIXES), np.int64
@@ -79,23 +79,23 @@ def label_by_folder(archive: Archive, ingestion: Ingestion) -> ListedPictures:
     level = int(
         is_split_level({name[len(root) :].split("/", 1)[0] for name in select_nested(pictures, root)})
     )
-    found = array("q")
+    labelled = array("q")
     splits: list[str] = []
 
-    def labels() -> Iterator[str]:
+    def read_labels() -> Iterator[str]:
         for member, name in enumerate(names):
             is_candidate = name.startswith(root) and get_suffix(name) not in OTHER_SUFFIXES
             folders = name[len(root) :].split("/") if is_candidate else []
             if len(folders) < level + 2:
                 _log_stray(name, ingestion, is_candidate=is_candidate)
                 continue
-            found.append(member)
+            labelled.append(member)
             if level:
                 splits.append(sys.intern(folders[0]))
             yield folders[level]
 
-    given = ingestion.vocabulary.encode(labels())
-    members = np.frombuffer(found, dtype=np.int64)
+    given = ingestion.vocabulary.encode(read_labels())
+    members = np.frombuffer(labelled, dtype=np.int64)
     return ListedPictures(
         format="class_folders",
         members=members,
@@ -107,15 +107,17 @@ def label_by_folder(archive: Archive, ingestion: Ingestion) -> ListedPictures:
 
 def _log_stray(name: str, ingestion: Ingestion, *, is_candidate: bool) -> None:
     if is_candidate:
-        ingestion.problems.add(name, "not_in_class_folder", "expected class/picture; found no class folder")
+        ingestion.problems.add(
+            name, "not_in_class_folder", "expected a picture in a class folder; found it outside of any"
+        )
     else:
-        ingestion.problems.add(name, "not_an_image", "expected pictures only; found another kind of file")
+        ingestion.problems.add(name, "not_an_image", "expected only pictures; found a file of another kind")
 
 
 def _make_source(archive: Archive, pictures: ListedPictures, *, original: bool) -> EncodedImages:
     members = pictures.members
 
-    def locations() -> Locations | None:
+    def find_locations() -> Locations | None:
         return archive.find_locations(members) if original else None
 
     return EncodedImages(
@@ -124,12 +126,12 @@ def _make_source(archive: Archive, pictures: ListedPictures, *, original: bool) 
         chunks=lambda: _split_chunks(archive, members),
         probe=lambda count: _sample_pictures(archive, members, count),
         names=TextSelection(archive.names, members),
-        locations=locations,
+        locations=find_locations,
     )
 
 
 def _split_chunks(archive: Archive, members: NDArray[np.int64]) -> Iterator[EncodedChunk]:
-    """Cut into runs of at most 64 pictures and about a megabyte, so that threads seldom wait."""
+    """Split into chunks of at most 64 pictures and about 1 MiB, so that threads seldom wait."""
     ends = np.cumsum(archive.find_locations(members).lengths)
     start = 0
     while start < len(members):
@@ -144,7 +146,7 @@ def _make_loader(archive: Archive, members: NDArray[np.int64]) -> Callable[[int]
 
 
 def _sample_pictures(archive: Archive, members: NDArray[np.int64], count: int) -> Iterator[bytes]:
-    """Pictures at even distances from the first to the last."""
+    """Yield evenly spaced pictures from the first to the last."""
     at = np.unique(np.linspace(0, len(members) - 1, count).astype(np.int64)) if len(members) else members
     for member in members[at].tolist():
         try:

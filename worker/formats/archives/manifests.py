@@ -1,4 +1,4 @@
-"""Tables and lists inside an archive that say which picture has which label."""
+"""Tables and list files in an archive that hold the labels of its pictures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _TRUTH_WORDS = ("clean", "true", "truth")
 
 @dataclass(frozen=True, kw_only=True)
 class ListedPictures:
-    """Members of an archive that are samples, in their order [N], with what is known of them."""
+    """Members of an archive that are samples, in their order [N], with their columns."""
 
     format: str
     members: NDArray[np.int64]
@@ -54,7 +54,7 @@ class ListedPictures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Row:
-    """One line of a table or list: the picture it names, and the codes of what it says of it."""
+    """One line of a table or list: a picture and its label codes."""
 
     member: int
     key: str
@@ -72,16 +72,16 @@ class _Index:
         self._finder = Finder(archive.names)
 
     def find(self, path: str, folder: str) -> int | None:
-        """Member that a table in a folder means: relative to the folder, to the root or to the top."""
+        """Find the member that a table means: relative to the table's folder, the root or the top."""
         return self._finder.find(folder + path, self.root + path, path)
 
     def get_key(self, member: int) -> str:
-        """Name of a member below the root."""
+        """Return the path of a member below the root."""
         return self.archive.names[member][len(self.root) :]
 
 
 def find_manifests(names: Sequence[str]) -> list[int]:
-    """Members that are metadata tables at the root, or one in each split folder."""
+    """Find the metadata tables: at the root, or one in each split folder."""
     tables = [member for member, name in enumerate(names) if name.lower().endswith(_TABLE_NAMES)]
     if not tables:
         return []
@@ -97,24 +97,24 @@ def _is_manifest(name: str, root: str) -> bool:
 
 
 def read_manifests(archive: Archive, manifests: Sequence[int], ingestion: Ingestion) -> ListedPictures:
-    """List the samples of all tables, in the tables' order."""
+    """Read the samples of all tables, in the tables' order."""
     index = _Index(archive)
     rows = (row for table in manifests for row in _read_table(index, table, ingestion))
     return _collect_pictures("manifest", rows, archive, set(manifests), ingestion)
 
 
 def _read_text(archive: Archive, member: int) -> str:
-    """Text of a table or list; IngestError where it is unreadable."""
+    """Return the text of a table or list; IngestError if it is unreadable."""
     name = make_printable(archive.names[member])
     try:
         return archive.read(member).decode("utf-8-sig")
     except (SampleError, UnicodeDecodeError) as error:
         found = error.detail if isinstance(error, SampleError) else error
-        raise IngestError("bad_metadata", f"expected {name!r} as UTF-8 text; found: {found}") from None
+        raise IngestError("bad_metadata", f"expected {name!r} to be text in UTF-8; found: {found}") from None
 
 
 def _read_records(text: str, name: str) -> Iterator[dict[str, Any]]:
-    """Rows of a CSV table or of JSON lines."""
+    """Yield the rows of a CSV table or of JSON lines."""
     try:
         if name.lower().endswith(".csv"):
             reader = csv.DictReader(_split_lines(text), strict=True)
@@ -126,19 +126,19 @@ def _read_records(text: str, name: str) -> Iterator[dict[str, Any]]:
         if isinstance(error, IngestError):
             raise
         raise IngestError(
-            "bad_metadata", f"expected rows in {make_printable(name)!r}; found: {error}"
+            "bad_metadata", f"expected a table in {make_printable(name)!r}; found: {error}"
         ) from None
 
 
 def _split_lines(text: str) -> Iterator[str]:
-    """Lines of a text with their ends, one at a time."""
-    return (found.group() for found in _LINE.finditer(text))
+    """Yield the lines of a text with their line ends."""
+    return (match.group() for match in _LINE.finditer(text))
 
 
 def _parse_json_object(line: str) -> dict[str, Any]:
     value = json.loads(line)
     if not isinstance(value, dict):
-        raise ValueError(f"not an object: {line[:80]}")  # noqa: TRY004 - caught as a ValueError beside json's own
+        raise ValueError(f"a line that is not a JSON object: {line[:80]}")  # noqa: TRY004 - caught as a ValueError beside json's own
     return {
         key: item if item is None or type(item) in (str, int, float) else json.dumps(item)
         for key, item in value.items()
@@ -146,7 +146,7 @@ def _parse_json_object(line: str) -> dict[str, Any]:
 
 
 def _read_table(index: _Index, manifest: int, ingestion: Ingestion) -> Iterator[_Row]:
-    """Rows of one table whose pictures exist; the others are logged."""
+    """Yield the rows of one table whose pictures exist; the others are logged."""
     name = index.archive.names[manifest]
     folder = _find_folder(name)
     folder_split = folder[len(index.root) : -1] or None
@@ -158,7 +158,7 @@ def _read_table(index: _Index, manifest: int, ingestion: Ingestion) -> Iterator[
         member = index.find(file_name, folder)
         if member is None or not file_name:
             ingestion.problems.add(
-                file_name, "missing_file", "expected the listed picture; found no such member"
+                file_name, "missing_file", "expected the listed picture in the archive; found no such file"
             )
             continue
         path = index.get_key(member)
@@ -174,7 +174,7 @@ def _read_table(index: _Index, manifest: int, ingestion: Ingestion) -> Iterator[
 
 
 def _find_folder_label(path: str) -> str | None:
-    """Class folder of a picture whose table has no label column."""
+    """Return the class folder of a picture, for a table without a label column."""
     folders = path.split("/")[:-1]
     return next((folder for folder in folders if folder.lower() not in SPLITS), None)
 
@@ -188,20 +188,20 @@ class _TableColumns:
     split: str | None
 
     @classmethod
-    def find(cls, found: list[str], ingestion: Ingestion) -> _TableColumns:
+    def find(cls, names: list[str], ingestion: Ingestion) -> _TableColumns:
         options = ingestion.options
-        file_name = require_column(found, None, FILE_NAMES, "file name")
+        file_name = require_column(names, None, FILE_NAMES, "file name")
         return cls(
             file_name=file_name,
-            label=find_column(found, options.label_column, LABELS),
-            key=find_column(found, options.key_column, KEYS),
-            truth=find_column(found, options.truth_column, TRUTHS),
-            split=find_column(found, options.split_column, SPLIT_NAMES),
+            label=find_column(names, options.label_column, LABELS),
+            key=find_column(names, options.key_column, KEYS),
+            truth=find_column(names, options.truth_column, TRUTHS),
+            split=find_column(names, options.split_column, SPLIT_NAMES),
         )
 
 
 def find_lists(archive: Archive) -> list[int]:
-    """Text members whose lines are "path label" for pictures of the archive."""
+    """Find the text members with lines "path label" for pictures of the archive."""
     texts = [member for member, name in enumerate(archive.names) if get_suffix(name) == "txt"]
     if not texts:
         return []
@@ -221,20 +221,21 @@ def _is_list(index: _Index, member: int) -> bool:
 
 
 def _split_list_line(line: str) -> tuple[str, str | None]:
-    """Path and label of a line; the label is its last word."""
+    """Return path and label of a line; the label is its last word."""
     path, _, label = line.strip().rpartition(" ") if "\t" not in line else line.strip().rpartition("\t")
     return (path.strip().removeprefix("./"), label) if path else (label, None)
 
 
 def _find_folder(name: str) -> str:
-    """Folder of a member with its "/", "" at the top."""
+    """Return the folder of a member with its trailing "/"; "" at the top."""
     return name[: len(name) - len(name.rpartition("/")[2])]
 
 
 def read_lists(archive: Archive, lists: Sequence[int], ingestion: Ingestion) -> ListedPictures:
-    """List the samples of all lists.
+    """Read the samples of all list files.
 
-    A list named clean, true or truth holds true labels; one named as a split says the split.
+    A list file with clean, true or truth in its name holds true labels; one with a split in its name gives
+    the split.
     """
     index = _Index(archive)
     true = np.full(len(archive.names), MISSING, dtype=np.int32)
@@ -251,7 +252,7 @@ def _is_truth_list(name: str) -> bool:
 
 
 def _read_list_lines(index: _Index, table: int, ingestion: Ingestion) -> Iterator[tuple[int, str | None]]:
-    """Member and label of every line that names one of the archive's; the others are logged."""
+    """Yield member and label of every line whose picture exists; the others are logged."""
     folder = _find_folder(index.archive.names[table])
     for line in _split_lines(_read_text(index.archive, table)):
         if not line.strip():
@@ -259,7 +260,9 @@ def _read_list_lines(index: _Index, table: int, ingestion: Ingestion) -> Iterato
         path, label = _split_list_line(line)
         member = index.find(path, folder)
         if member is None:
-            ingestion.problems.add(path, "missing_file", "expected the listed picture; found no such member")
+            ingestion.problems.add(
+                path, "missing_file", "expected the listed picture in the archive; found no such file"
+            )
         else:
             yield member, label
 
@@ -267,7 +270,7 @@ def _read_list_lines(index: _Index, table: int, ingestion: Ingestion) -> Iterato
 def _read_list_rows(
     index: _Index, lists: Sequence[int], true: NDArray[np.int32], ingestion: Ingestion
 ) -> Iterator[_Row]:
-    """Every picture with the label of the first line that names it."""
+    """Yield every picture with the label of the first line that names it."""
     names = index.archive.names
     seen = bytearray(len(names))
     for table in lists:
@@ -291,7 +294,7 @@ def _read_list_rows(
 def _collect_pictures(
     format_name: str, rows: Iterator[_Row], archive: Archive, tables: set[int], ingestion: Ingestion
 ) -> ListedPictures:
-    """Columns of the rows; pictures named twice or not at all are logged."""
+    """Collect the columns of the rows; pictures with several rows or none are logged."""
     listed = bytearray(len(archive.names))
     members, given, true = array("q"), array("i"), array("i")
     keys = Texts()
@@ -299,7 +302,7 @@ def _collect_pictures(
     for row in rows:
         if listed[row.member]:
             ingestion.problems.add(
-                row.key, "listed_twice", "expected every picture in one row; the first row is used"
+                row.key, "listed_twice", "expected one row for each picture; found another (the first counts)"
             )
             continue
         listed[row.member] = True
@@ -311,7 +314,7 @@ def _collect_pictures(
     for member, name in enumerate(archive.names):
         if not listed[member] and member not in tables and get_suffix(name) not in OTHER_SUFFIXES:
             ingestion.problems.add(
-                name, "not_listed", "expected every picture in the metadata; found none for it"
+                name, "not_listed", "expected a row for each picture; found none for this one"
             )
     true_codes = np.frombuffer(true, dtype=np.int32)
     return ListedPictures(

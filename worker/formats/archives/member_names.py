@@ -1,4 +1,4 @@
-"""Names of an archive's members: which are hostile, which are litter, which say a split or a picture."""
+"""Names of an archive's members: hostile names, litter, splits, pictures."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _LITTER = re.compile(r"(?:^|/)(?:\.|__MACOSX(?:/|$)|(?i:Thumbs\.db|desktop\.ini)
 
 
 def clean_name(name: str) -> str:
-    """Return a member's name without "./" and "//"; IngestError where it points out of the archive."""
+    """Return a member's name without "./" and "//"; IngestError if it points outside the archive."""
     if _UNSAFE.search(name):
         raise IngestError(
             "unsafe_member_name",
@@ -73,18 +73,18 @@ def clean_name(name: str) -> str:
 
 
 def is_litter(name: str) -> bool:
-    """Tell whether an operating system left this file: hidden files, __MACOSX, Thumbs.db."""
+    """Return whether an operating system added this file: hidden files, __MACOSX, Thumbs.db."""
     return _LITTER.search(name) is not None
 
 
 def get_suffix(name: str) -> str:
-    """Return the lower-case extension of a name without its dot, "" where there is none."""
+    """Return the lower-case extension of a name without its dot, "" if there is none."""
     base = name.rsplit("/", 1)[-1]
     return base.rsplit(".", 1)[1].lower() if "." in base else ""
 
 
 def check_unique(names: Sequence[str]) -> None:
-    """Refuse an archive in which two members have one name: which of them is meant cannot be known."""
+    """Refuse an archive in which two members have the same name."""
     if several := count_repeated(names):
         name, count = several.most_common(1)[0]
         raise IngestError(
@@ -94,9 +94,10 @@ def check_unique(names: Sequence[str]) -> None:
 
 
 def find_common_root(names: Collection[str]) -> str:
-    """Return the folder with its trailing "/" around everything, "" where there is none.
+    """Return the folder around everything with its trailing "/", "" if there is none.
 
-    Files at the very top do not count; a split's name ends the root, and one level of folders always remains.
+    Files at the top do not count. A folder named as a split is not part of the root; at least one level of
+    folders remains below the root.
     """
     root = ""
     while (name := next(select_nested(names, root), None)) is not None:
@@ -113,11 +114,11 @@ def find_common_root(names: Collection[str]) -> str:
 
 
 def select_nested(names: Collection[str], root: str) -> Iterator[str]:
-    """Names in a folder below the root."""
+    """Yield the names in folders below the root."""
     return (name for name in names if name.startswith(root) and "/" in name[len(root) :])
 
 
 def is_split_level(folders: Iterable[str]) -> bool:
-    """Tell whether top-level folders are a split level: there is one, and every one is named as a split."""
-    found = {folder.lower() for folder in folders}
-    return bool(found) and found <= SPLITS
+    """Return whether there are top-level folders and all are named as splits."""
+    names = {folder.lower() for folder in folders}
+    return bool(names) and names <= SPLITS

@@ -1,4 +1,4 @@
-"""Plain tar archives, members read by position (compressed tars are unpacked to a plain one first)."""
+"""Plain tar archives, read by position (a compressed tar is unpacked to a plain one first)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BLOCK = 1 << 20
 
 
 class TarArchive:
-    """An uncompressed tar file whose ordinary members can be read from any thread."""
+    """An uncompressed tar file; any thread can read its ordinary members."""
 
     def __init__(self, path: Path, ingestion: Ingestion) -> None:
         self.path = path
@@ -52,7 +52,7 @@ class TarArchive:
         self._file.close()
 
     def read(self, member: int) -> bytes:
-        """Bytes of a member; SampleError where it is larger than allowed."""
+        """Return the bytes of a member; SampleError if it is larger than allowed."""
         size = int(self._sizes[member])
         if size > self.limits.max_member_bytes:
             raise SampleError(
@@ -68,7 +68,7 @@ class TarArchive:
                 file.write(self._file.read_at(offset + start, min(_BLOCK, size - start)))
 
     def find_locations(self, members: NDArray[np.int64]) -> Locations:
-        """Where members lie in the file."""
+        """Return the location of members in the file."""
         return Locations(
             offsets=self._offsets[members],
             lengths=self._sizes[members],
@@ -77,7 +77,7 @@ class TarArchive:
 
 
 def is_tar_header(header: bytes) -> bool:
-    """Tell whether a record is a tar header by its own checksum."""
+    """Return whether a record is a tar header, by its checksum."""
     if len(header) < RECORD or not header[0]:
         return False
     try:
@@ -88,14 +88,14 @@ def is_tar_header(header: bytes) -> bool:
 
 
 def _parse_number(field: bytes) -> int:
-    """Read an octal field, or a binary one as GNU writes for more than 8 GiB."""
+    """Parse an octal field, or a binary one as GNU tar writes for more than 8 GiB."""
     if field[0] & 0x80:
         return int.from_bytes(field[1:], "big")
     return int(field.split(b"\0", 1)[0].strip() or b"0", 8)
 
 
 def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, int, int]]:
-    """Name, offset and size of ordinary members in the archive's order; links and litter are left out."""
+    """Yield name, offset and size of ordinary members in the archive's order, without links and litter."""
     names = Texts()
     total = entries = 0
     for kind, name, offset, size in _read_entries(file):
@@ -117,7 +117,7 @@ def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, i
 
 
 def _read_entries(file: OpenFile) -> Iterator[tuple[bytes, str, int, int]]:
-    """Type, name, data offset and size of every entry, names of extension headers put in their place."""
+    """Yield type, name, data offset and size of every entry, with names and sizes from extension headers."""
     position = 0
     long_name: str | None = None
     long_size: int | None = None
@@ -141,7 +141,7 @@ def _read_entries(file: OpenFile) -> Iterator[tuple[bytes, str, int, int]]:
 
 
 def _read_header(file: OpenFile, position: int) -> bytes | None:
-    """Return the header at a position, None at the archive's end mark."""
+    """Return the header at a position, None at the end mark of the archive."""
     header = file.read_at(position, RECORD)
     if header == bytes(RECORD):
         return None
@@ -164,7 +164,7 @@ def _read_extension(file: OpenFile, offset: int, size: int) -> bytes:
 
 
 def _read_name(header: bytes) -> str:
-    """Name in the header itself, with the prefix of the POSIX layout."""
+    """Return the name in the header, with the prefix of the POSIX layout."""
     name = header[:100].split(b"\0", 1)[0]
     prefix = header[345:500].split(b"\0", 1)[0] if header[257:263] == b"ustar\0" else b""
     return _decode_text(prefix + b"/" + name if prefix else name)
@@ -178,7 +178,7 @@ def _decode_text(raw: bytes) -> str:
 
 
 def _parse_pax(records: bytes) -> dict[str, str]:
-    """Attributes of a POSIX extension header: records "length key=value"."""
+    """Parse the attributes of a POSIX extension header: records "length key=value"."""
     attributes: dict[str, str] = {}
     while records:
         length = records.split(b" ", 1)[0]
@@ -196,10 +196,10 @@ def _parse_pax(records: bytes) -> dict[str, str]:
     return attributes
 
 
-def _parse_pax_size(attributes: dict[str, str], otherwise: int | None) -> int | None:
+def _parse_pax_size(attributes: dict[str, str], default: int | None) -> int | None:
     text = attributes.get("size")
     if text is None:
-        return otherwise
+        return default
     if not text.isascii() or not text.isdigit():
         raise make_broken_error("tar", f"the size {make_printable(text)!r}")
     return int(text)

@@ -1,4 +1,4 @@
-"""Uploaded files before anything is known of them: unpacked, and told apart by their first bytes."""
+"""Uploaded files: decompression, and detection of their kind by their first bytes."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ _FOREIGN = (
     (b"%PDF", "a PDF document"),
     (b"SQLite", "an SQLite database"),
 )
+ACCEPTED = "a zip or tar archive, npz, IDX, CIFAR, Parquet or CSV file"
 _IDX_HEAD = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x04].{4}", re.DOTALL)
 _PICKLE_HEAD = re.compile(rb"\x80[\x02-\x05]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -48,13 +49,13 @@ class Upload:
     """Base name without .gz, or the path in an archive."""
     path: Path
     original: bool
-    """The uploaded file itself, so that byte offsets into it mean something later."""
+    """Whether this is the uploaded file itself, so that byte offsets in it can be stored."""
     kind: str
     """zip, tar, parquet, idx, pickle, binary, text."""
 
 
 def prepare_upload(path: Path, name: str, ingestion: Ingestion, *, original: bool) -> Upload:
-    """Unpack a file into the staging folder if it is compressed, and tell its kind."""
+    """Decompress a file into the staging folder if it is compressed, and detect its kind."""
     compression = _detect_compression(path)
     if compression is None:
         return Upload(name=name, path=path, original=original, kind=detect_kind(path, name))
@@ -62,7 +63,8 @@ def prepare_upload(path: Path, name: str, ingestion: Ingestion, *, original: boo
     _unpack(path, compression, target, ingestion)
     if _detect_compression(target):
         raise IngestError(
-            "nested_compression", f"expected {make_printable(name)!r} to be compressed once; found it twice"
+            "nested_compression",
+            f"expected {make_printable(name)!r} to be compressed once; found it compressed twice",
         )
     name = _strip_suffix(name)
     return Upload(name=name, path=target, original=False, kind=detect_kind(target, name))
@@ -82,7 +84,7 @@ def _strip_suffix(name: str) -> str:
 
 
 def _unpack(path: Path, compression: str, target: Path, ingestion: Ingestion) -> None:
-    """Decompress a file within the caps on bytes and ratio."""
+    """Decompress a file within the limits on bytes and ratio."""
     openers: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
     compressed, produced = path.stat().st_size, 0
     try:
@@ -95,18 +97,18 @@ def _unpack(path: Path, compression: str, target: Path, ingestion: Ingestion) ->
                 ingestion.alive()
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's error, not the file's
+            raise  # an error of the disk, not of the file
         raise IngestError(
             "broken_container", f"expected a complete {compression} file; found: {error}"
         ) from None
 
 
 def detect_kind(path: Path, name: str) -> str:
-    """Kind of an uncompressed file by its first bytes; only CIFAR's headless binaries need the name."""
+    """Return the kind of an uncompressed file by its first bytes; CIFAR's binaries also need the name."""
     with path.open("rb") as file:
         head = file.read(RECORD)
     if not head:
-        raise IngestError("empty_file", f"expected data; found {make_printable(name)!r} empty")
+        raise IngestError("empty_file", f"expected data in {make_printable(name)!r}; found an empty file")
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
     if head.startswith(b"PAR1"):
@@ -121,14 +123,13 @@ def detect_kind(path: Path, name: str) -> str:
     if foreign or (detect_encoding(head) and not _is_text(head)):
         raise IngestError(
             "unsupported_format",
-            "expected an archive, npz, IDX, CIFAR, parquet or CSV file; "
-            f"found {foreign or 'a single picture'}",
+            f"expected {ACCEPTED}; found {foreign or 'a single picture (put the pictures into a zip)'}",
         )
     return "text" if _is_text(head) and not name.lower().endswith(".bin") else "binary"
 
 
 def _is_text(head: bytes) -> bool:
-    """Tell whether bytes are the beginning of UTF-8 text."""
+    """Return whether bytes are the beginning of UTF-8 text."""
     try:
         text = head.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""Zip archives, members read by position; sizes, checksums and names are checked before they are trusted."""
+"""Zip archives, read by position; sizes, checksums and names are checked before use."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _Member(NamedTuple):
 
 
 class ZipArchive:
-    """A zip file whose ordinary members can be read from any thread."""
+    """A zip file; any thread can read its ordinary members."""
 
     def __init__(self, path: Path, ingestion: Ingestion) -> None:
         self.path = path
@@ -68,8 +68,8 @@ class ZipArchive:
         except BaseException:
             self._file.close()
             raise
-        found = np.frombuffer(columns, dtype=np.int64).reshape(-1, 5).T
-        self._headers, self._stored, self._sizes, self._methods, self._crcs = found
+        fields = np.frombuffer(columns, dtype=np.int64).reshape(-1, 5).T
+        self._headers, self._stored, self._sizes, self._methods, self._crcs = fields
         self._offsets = np.full(len(self.names), -1, dtype=np.int64)
 
     def close(self) -> None:
@@ -77,11 +77,11 @@ class ZipArchive:
         self._file.close()
 
     def get_size(self, member: int) -> int:
-        """Bytes of a member after decompression, as the directory says."""
+        """Return the size of a member after decompression, from the directory."""
         return int(self._sizes[member])
 
     def read(self, member: int) -> bytes:
-        """Bytes of a member, checked against its size and CRC; SampleError where they do not fit."""
+        """Return the bytes of a member; SampleError if they do not match its size and CRC."""
         size, stored = int(self._sizes[member]), int(self._stored[member])
         if max(size, stored) > self.limits.max_member_bytes:
             raise SampleError(
@@ -100,7 +100,7 @@ class ZipArchive:
         return data
 
     def _read_stored(self, member: int, length: int) -> bytes:
-        """Read the encoded bytes at once, as the local header nearly always has the guessed length."""
+        """Return the encoded bytes, in one read if the local header has at most the guessed length."""
         header = int(self._headers[member])
         guess = _LOCAL.size + self.names.count_bytes(member) + _LOCAL_EXTRA_GUESS
         data = self._file.read_at(header, guess + length)
@@ -112,22 +112,22 @@ class ZipArchive:
         return stored
 
     def find_data_offset(self, member: int) -> int:
-        """Position of a member's stored bytes in the file."""
+        """Return the position of a member's stored bytes in the file."""
         header = int(self._headers[member])
         self._offsets[member] = header + _find_data_start(self._file.read_at(header, _LOCAL.size))
         return int(self._offsets[member])
 
     def is_stored(self, member: int) -> bool:
-        """Tell whether a member lies in the file uncompressed."""
+        """Return whether a member is stored uncompressed."""
         return bool(self._methods[member] == _STORED and self._sizes[member] == self._stored[member])
 
     def extract(self, member: int, target: Path) -> None:
-        """Write a member of any size to a file; IngestError where it is broken."""
+        """Write a member of any size to a file; IngestError if it is broken."""
         with target.open("wb") as file:
             self._stream_member(member, file.write)
 
     def verify(self, member: int) -> None:
-        """Read a member of any size through; IngestError where it is broken."""
+        """Read a member of any size to its end; IngestError if it is broken."""
         self._stream_member(member, len)
 
     def _stream_member(self, member: int, take: Callable[[bytes], int]) -> None:
@@ -140,7 +140,7 @@ class ZipArchive:
             raise self._make_member_error(member, "data that does not match its size and CRC")
 
     def read_blocks(self, member: int) -> Iterator[bytes]:
-        """Decompressed bytes of a member, a block at a time, never more than the directory promised."""
+        """Yield the decompressed bytes of a member in blocks, stopping once they exceed its size."""
         method, size, stored = (int(column[member]) for column in (self._methods, self._sizes, self._stored))
         if method not in (_STORED, _DEFLATED):
             raise self._make_member_error(member, f"compression method {method}")
@@ -162,11 +162,12 @@ class ZipArchive:
     def _make_member_error(self, member: int, found: str) -> IngestError:
         return IngestError(
             "broken_member",
-            f"expected {make_printable(self.names[member])!r} stored or deflated and whole; found {found}",
+            f"expected {make_printable(self.names[member])!r} to be complete and stored or deflated; "
+            f"found {found}",
         )
 
     def find_locations(self, members: NDArray[np.int64]) -> Locations:
-        """Where the stored bytes of members lie; offset -1 for members never read."""
+        """Return the location of members' stored bytes; offset -1 for members that were not read."""
         return Locations(
             offsets=self._offsets[members],
             lengths=self._stored[members],
@@ -175,7 +176,7 @@ class ZipArchive:
 
 
 def _find_data_start(local: bytes) -> int:
-    """Length of a local header with its name and extra fields."""
+    """Return the length of a local header with its name and extra fields."""
     if len(local) < _LOCAL.size or not local.startswith(b"PK\x03\x04"):
         raise SampleError(
             "bad_member", "expected a zip member at the offset in the directory; found other data"
@@ -185,7 +186,7 @@ def _find_data_start(local: bytes) -> int:
 
 
 def _decompress(stored: bytes, method: int, size: int) -> bytes:
-    """Decompress within the promised size."""
+    """Decompress at most `size` + 1 bytes."""
     if method == _STORED:
         return stored
     if method != _DEFLATED:
@@ -199,7 +200,7 @@ def _decompress(stored: bytes, method: int, size: int) -> bytes:
 
 
 def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
-    """Ordinary members in the directory's order; links and litter are left out."""
+    """Yield ordinary members in the directory's order, without links and litter."""
     start, size, count, shift = _find_directory(file, ingestion)
     names = Texts()
     total = 0
@@ -219,7 +220,7 @@ def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
 
 
 def _find_directory(file: OpenFile, ingestion: Ingestion) -> tuple[int, int, int, int]:
-    """Where the central directory is, its bytes and entries, and the bytes that stand before the zip."""
+    """Return offset, size and entry count of the central directory, and the bytes before the zip."""
     tail_start = max(0, file.size - _END.size - 0xFFFF)
     tail = file.read_at(tail_start, file.size - tail_start)
     at = tail.rfind(b"PK\x05\x06")
@@ -232,22 +233,24 @@ def _find_directory(file: OpenFile, ingestion: Ingestion) -> tuple[int, int, int
     check_members(count, ingestion.limits)
     shift = end - size - offset
     if shift < 0 or size > ingestion.limits.max_directory_bytes:
-        raise make_broken_error("zip", f"a central directory of {size} bytes that does not fit into it")
+        raise make_broken_error(
+            "zip", f"a central directory of {size} bytes, more than the file or the limit holds"
+        )
     return end - size, size, count, shift
 
 
 def _read_end64(file: OpenFile, locator_at: int) -> tuple[int, int, int, int]:
-    """Entry count, directory size, directory offset and end position of a zip64 archive."""
+    """Return entry count, directory size, directory offset and end position of a zip64 archive."""
     record_at = _END64_LOCATOR.unpack(file.read_at(locator_at, _END64_LOCATOR.size))[2]
     record = file.read_at(record_at, _END64.size) if record_at < file.size else b""
     if len(record) < _END64.size or not record.startswith(b"PK\x06\x06"):
-        raise make_broken_error("zip", "a zip64 locator that points nowhere")
+        raise make_broken_error("zip", "a zip64 locator without its record")
     _, count, size, offset = _END64.unpack(record)[-4:]
     return count, size, offset, record_at
 
 
 def _read_entries(file: OpenFile, start: int, size: int, count: int) -> Iterator[tuple[_Member, int]]:
-    """Every entry of the central directory with its Unix mode; a block of the directory is held at a time."""
+    """Yield every entry of the central directory with its Unix mode, reading the directory in blocks."""
     block, position, read = b"", 0, 0
     for _ in range(count):
         if len(block) - position < _LONGEST_ENTRY and read < size:
@@ -258,7 +261,7 @@ def _read_entries(file: OpenFile, start: int, size: int, count: int) -> Iterator
 
 
 def _parse_entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
-    """One directory entry, its Unix mode, and where the next one begins."""
+    """Return a directory entry, its Unix mode, and the position of the next one."""
     if directory[position : position + 4] != b"PK\x01\x02" or len(directory) < position + _ENTRY.size:
         raise make_broken_error("zip", "a central directory with fewer entries than it counts")
     fields = _ENTRY.unpack_from(directory, position)
@@ -270,7 +273,8 @@ def _parse_entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
     name = clean_name(_decode_name(directory[name_at:extra_at]))
     if flags & _ENCRYPTED:
         raise IngestError(
-            "encrypted_member", f"expected members without a password; found {make_printable(name)!r}"
+            "encrypted_member",
+            f"expected members without a password; found a password on {make_printable(name)!r}",
         )
     offset = fields[-1]
     if _UNKNOWN_32 in (size, stored, offset):
@@ -281,7 +285,7 @@ def _parse_entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
 
 
 def _read_wide_fields(extra: bytes, narrow: tuple[int, int, int]) -> tuple[int, ...]:
-    """Replace the fields that did not fit into 32 bits by those of the zip64 extra field."""
+    """Return the fields with those that do not fit into 32 bits from the zip64 extra field."""
     position = 0
     while position + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, position)
@@ -298,7 +302,7 @@ def _read_wide_fields(extra: bytes, narrow: tuple[int, int, int]) -> tuple[int, 
 
 
 def _decode_name(raw: bytes) -> str:
-    """Name as text: UTF-8 as nearly everybody writes it, else the code page of the zip standard."""
+    """Decode a name: UTF-8, as nearly all programs write it, else the code page of the zip standard."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,1 +1,1 @@
-"""Pictures and features that come as arrays: npz, IDX, CIFAR."""
+"""Formats that hold pictures or features as arrays: npz, IDX, CIFAR."""

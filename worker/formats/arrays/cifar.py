@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worker.formats.archives.member_names import SPLITS
+from worker.formats.archives.uploaded_files import ACCEPTED
 from worker.formats.arrays.unpickling import load_plain
 from worker.formats.shared.array_checks import check_lengths
 from worker.formats.shared.columns import quote_names
@@ -42,7 +43,7 @@ class _Batch:
 
 
 def open_cifar_pickles(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
-    """Batches in the order train, test; class names from the meta file where it is there."""
+    """Open pickled batches in the order train, test; a meta file gives the class names."""
     class_names: list[str] = []
     batches: list[_Batch] = []
     for upload in sorted(uploads, key=_train_first):
@@ -74,7 +75,7 @@ def _load_pickle(upload: Upload, ingestion: Ingestion) -> dict[str, Any]:
 
 
 def _read_batch(content: dict[str, Any], name: str, ingestion: Ingestion) -> _Batch:
-    """Check one batch and spool its pixels to disk, so that no more than one is in memory."""
+    """Check one batch and move its pixels to disk, so that only one batch is in memory."""
     data = content.get("data")
     labels = next((content[key] for key in _LABELS if key in content), None)
     if not isinstance(data, np.ndarray) or not isinstance(labels, list):
@@ -83,10 +84,14 @@ def _read_batch(content: dict[str, Any], name: str, ingestion: Ingestion) -> _Ba
             f"expected 'data' (uint8) and 'labels' or 'fine_labels' (a list) in {make_printable(name)!r}; "
             f"found {quote_names(list(content))}",
         )
-    if not all(isinstance(label, int) and 0 <= label < ingestion.limits.max_classes for label in labels):
-        raise IngestError(
-            "bad_cifar", f"expected labels 0, 1, 2, ... in {make_printable(name)!r}; found others"
-        )
+    top = ingestion.limits.max_classes
+    for index, label in enumerate(labels):
+        if not isinstance(label, int) or not 0 <= label < top:
+            raise IngestError(
+                "bad_cifar",
+                f"expected labels 0, 1, ... below {top} in {make_printable(name)!r}; "
+                f"found another value at index {index}",
+            )
     keys = content.get("filenames")
     texts = [key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key) for key in keys or ()]
     check_lengths(len(data), {"labels": len(labels), "file names": len(texts) or None})
@@ -99,7 +104,7 @@ def _read_batch(content: dict[str, Any], name: str, ingestion: Ingestion) -> _Ba
 
 
 def _split_planes(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Rows of red, green and blue planes as [n, 3, side, side]."""
+    """Return rows of red, green and blue planes as [n, 3, side, side]."""
     side = int((data.shape[-1] // _COLOURS) ** 0.5) if data.ndim == 2 else 0  # noqa: PLR2004 - rows of planes
     if side == 0 or data.shape[1] != _COLOURS * side * side:
         raise IngestError("bad_shape", f"expected 'data' as [n, 3 x side x side]; found {list(data.shape)}")
@@ -117,7 +122,7 @@ def _move_to_disk(pixels: NDArray[np.uint8], ingestion: Ingestion) -> NDArray[np
 def open_cifar_binaries(
     uploads: Sequence[Upload], side_files: Sequence[Upload], ingestion: Ingestion
 ) -> ArrayImages:
-    """Read records of one label byte (CIFAR-10) or two (CIFAR-100: coarse, fine), and 3072 of planes."""
+    """Open records of one label byte (CIFAR-10) or two (CIFAR-100: coarse, fine) and 3072 bytes of planes."""
     batches = [_read_binary_batch(upload, ingestion) for upload in sorted(uploads, key=_train_first)]
     lists = [upload for upload in side_files if "meta" in upload.name or "fine_label" in upload.name]
     names = lists[0].path.read_text("utf-8", "replace").split() if len(lists) == 1 else []
@@ -142,15 +147,14 @@ def _read_binary_batch(upload: Upload, ingestion: Ingestion) -> _Batch:
             )
     raise IngestError(
         "unsupported_format",
-        "expected an archive, npz, IDX, CIFAR, parquet or CSV file; "
-        f"found {make_printable(upload.name)!r} of {size} bytes, which is none of them",
+        f"expected {ACCEPTED}; found {make_printable(upload.name)!r} of {size} bytes in no known format",
     )
 
 
 def _join_batches(
     format_name: str, batches: Sequence[_Batch], class_names: Sequence[str], ingestion: Ingestion
 ) -> ArrayImages:
-    """All batches as one array on disk."""
+    """Join the batches to one array on disk."""
     if not batches:
         raise IngestError("bad_cifar", "expected at least one CIFAR batch; found only a list of class names")
     shapes = {batch.pixels.shape[1:] for batch in batches}
@@ -171,7 +175,7 @@ def _join_batches(
 
 
 def _find_split(name: str) -> str | None:
-    """Split a file's name speaks of; CIFAR-10's data_batch_1 to 5 are its training set."""
+    """Return the split in a file's name; CIFAR-10's data_batch_1 to 5 are its training set."""
     stem = name.rsplit("/", 1)[-1].lower()
     if stem.startswith("data_batch"):
         return "train"
@@ -179,7 +183,7 @@ def _find_split(name: str) -> str | None:
 
 
 def _join_on_disk(parts: Sequence[NDArray[np.uint8]], ingestion: Ingestion) -> NDArray[np.uint8]:
-    """Parts of one shape behind one another in one memory map."""
+    """Concatenate parts of one shape in one memory map."""
     if len(parts) == 1:
         return parts[0]
     path = ingestion.staging / "batches"

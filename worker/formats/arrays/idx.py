@@ -1,4 +1,4 @@
-"""MNIST's IDX files: big-endian arrays that name only their dtype and shape."""
+"""MNIST's IDX files: big-endian arrays whose header holds only dtype and shape."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SPLIT_OF_PREFIX = {"t10k": "test"}
 
 
 def open_idx(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
-    """Pictures with their labels: one set, or several told apart by the names' beginnings (train-, t10k-)."""
+    """Open pictures with their labels: one set, or several with different prefixes (train-, t10k-)."""
     arrays = {
         upload.name: read_idx(upload)
         for upload in sorted(uploads, key=lambda upload: get_natural_key(upload.name))
@@ -61,7 +61,7 @@ def _encode_truth(given: NDArray[Any], true: NDArray[Any] | None, ingestion: Ing
 
 
 def read_idx(upload: Upload) -> NDArray[Any]:
-    """Memory-mapped array of an IDX file; IngestError where it is shorter or longer than it says."""
+    """Memory-map the array of an IDX file; IngestError if its length does not match its header."""
     with upload.path.open("rb") as file:
         head = file.read(4 + 4 * 4)
     dtype, sides = np.dtype(_DTYPES[head[2]]), head[3]
@@ -85,7 +85,7 @@ def read_idx(upload: Upload) -> NDArray[Any]:
 
 
 def _find_prefix(name: str) -> str:
-    """Beginning of a file name that pictures and labels of one set share."""
+    """Return the beginning of a file name that pictures and labels of one set share."""
     base = name.rsplit("/", 1)[-1].lower()
     for word in ("images", "labels", *_TRUTH_WORDS):
         base = base.split(word, 1)[0]
@@ -95,7 +95,7 @@ def _find_prefix(name: str) -> str:
 def _find_labels(
     name: str, pictures: NDArray[Any], labels: dict[str, NDArray[Any]], *, alone: bool
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Given and true labels of a set of pictures."""
+    """Return the given and true labels of a set of pictures."""
     own = [label for label in labels if alone or _find_prefix(label) == _find_prefix(name)]
     true = [label for label in own if any(word in label.rsplit("/", 1)[-1].lower() for word in _TRUTH_WORDS)]
     given = [label for label in own if label not in true]
@@ -119,7 +119,7 @@ def _list_splits(ordered: Sequence[str], pictures: dict[str, NDArray[Any]]) -> l
 
 
 def _stack_sets(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Join sets of one shape to one array."""
+    """Stack sets of one shape in one array."""
     if len({part.shape[1:] for part in parts}) > 1:
         raise IngestError(
             "bad_shape", f"expected pictures of one shape; found {[list(part.shape) for part in parts]}"

@@ -1,4 +1,4 @@
-"""NumPy's npz: named arrays, memory-mapped in place or after unpacking, never unpickled."""
+"""NumPy's npz: named arrays, memory-mapped in the upload or after unpacking, never unpickled."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ _HEADER_ERRORS = (
 
 
 def open_npz(archive: ZipArchive, ingestion: Ingestion) -> Source:
-    """Read the samples of an npz with their labels."""
+    """Open the samples of an npz with their labels."""
     members = {name.removesuffix(".npy"): member for member, name in enumerate(archive.names)}
     names, options = list(members), ingestion.options
     content_name = require_column(names, None, _CONTENT, "pictures or features")
-    given_name = require_column(names, options.label_column, _GIVEN, "labels")
+    given_name = require_column(names, options.label_column, _GIVEN, "labels", option="label_column")
     class_names_name = find_column(names, None, _CLASS_NAMES)
     feature_names_name = find_column(names, None, _FEATURE_NAMES)
     ingestion.layout.update(
@@ -59,11 +59,11 @@ def open_npz(archive: ZipArchive, ingestion: Ingestion) -> Source:
         features=feature_names_name,
     )
 
-    def array(name: str | None) -> NDArray[Any] | None:
+    def find_array(name: str | None) -> NDArray[Any] | None:
         return None if name is None else map_array(archive, members[name], ingestion)
 
     content = map_array(archive, members[content_name], ingestion)
-    class_names, feature_names = array(class_names_name), array(feature_names_name)
+    class_names, feature_names = find_array(class_names_name), find_array(feature_names_name)
 
     def read_feature_names() -> list[str] | None:
         return None if feature_names is None else _read_texts(feature_names, "feature names", ingestion)
@@ -71,9 +71,9 @@ def open_npz(archive: ZipArchive, ingestion: Ingestion) -> Source:
     columns = _make_columns(
         len(content) if content.ndim else 0,
         given=map_array(archive, members[given_name], ingestion),
-        true=array(find_column(names, options.truth_column, TRUTHS)),
-        keys=array(find_column(names, options.key_column, KEYS)),
-        splits=array(find_column(names, options.split_column, SPLIT_NAMES)),
+        true=find_array(find_column(names, options.truth_column, TRUTHS)),
+        keys=find_array(find_column(names, options.key_column, KEYS)),
+        splits=find_array(find_column(names, options.split_column, SPLIT_NAMES)),
         class_names=None if class_names is None else _read_texts(class_names, "class names", ingestion),
         ingestion=ingestion,
     )
@@ -91,7 +91,7 @@ def _make_columns(
     class_names: Sequence[str] | None,
     ingestion: Ingestion,
 ) -> Columns:
-    """Codes and texts of the arrays beside the content."""
+    """Return label codes, keys and splits from the arrays beside the content."""
     given = _flatten_column(given, "labels", ingestion)
     true = None if true is None else _flatten_column(true, "true labels", ingestion)
     key_texts = None if keys is None else _read_texts(keys, "ids", ingestion)
@@ -124,13 +124,13 @@ def _encode_labels(
 
 
 def _flatten_column(array: NDArray[Any], what: str, ingestion: Ingestion) -> NDArray[Any]:
-    """One value a sample, of a sensible kind and length."""
+    """Return an array with one value for each sample; IngestError for other shapes, dtypes and lengths."""
     if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - N, 1
         array = array[:, 0]
     if array.ndim != 1 or array.dtype.kind not in "biufUS":
         raise IngestError(
             "bad_shape",
-            f"expected {what} as one array [N] of integers or strings; "
+            f"expected {what} as one array [N] of numbers or strings; "
             f"found {list(array.shape)} of {array.dtype}",
         )
     if (
@@ -150,7 +150,7 @@ def _read_texts(array: NDArray[Any], what: str, ingestion: Ingestion) -> list[st
 
 
 def map_array(archive: ZipArchive, member: int, ingestion: Ingestion) -> NDArray[Any]:
-    """Array of a member as a memory map: in the upload where it is stored, else unpacked beside the pack."""
+    """Memory-map the array of a member: in the upload if it is stored, else in an unpacked copy."""
     name = make_printable(archive.names[member])
     if archive.is_stored(member):
         archive.verify(member)
@@ -178,7 +178,7 @@ def map_array(archive: ZipArchive, member: int, ingestion: Ingestion) -> NDArray
 
 
 def _read_header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, order and dtype of an array; IngestError for objects and records."""
+    """Return shape, order and dtype of an array; IngestError for objects and records."""
     try:
         version = npy_format.read_magic(file)
         read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0

@@ -1,8 +1,8 @@
 """Pickles of plain containers and byte arrays, read without running anything they name.
 
-NumPy's own constructors are never called: stand-ins take what a pickled array says of itself, and an array is
-built only after its dtype has been found to be plain bytes. The interpreter is the standard library's in
-Python, because the one in C allocates memory for whatever index a hostile pickle states.
+NumPy's constructors are never called: stand-ins store the fields of a pickled array, and the array is built
+only if its dtype is plain bytes. The interpreter is the standard library's in Python: the one in C allocates
+memory for any index that a hostile pickle contains.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ERRORS = (
 
 
 class _Dtype:
-    """What a pickle says of a dtype."""
+    """A pickled dtype."""
 
     def __init__(self, code: object = None, *_: object) -> None:
         self.code = code
@@ -46,7 +46,7 @@ class _Dtype:
 
 
 class _Array:
-    """What a pickle says of an array."""
+    """A pickled array."""
 
     state: object = None
 
@@ -54,13 +54,13 @@ class _Array:
         self.state = state
 
     def build(self) -> NDArray[np.uint8]:
-        """Build the array; ValueError where it is anything but bytes in C or Fortran order."""
+        """Build the array; ValueError unless it is bytes in C or Fortran order."""
         state = self.state
         if not isinstance(state, tuple) or len(state) != 5:  # noqa: PLR2004 - version, shape, dtype, order, data
             raise ValueError("an array without its state")
         _, shape, dtype, fortran, data = state
         if not isinstance(dtype, _Dtype) or dtype.code not in ("u1", b"u1"):
-            raise ValueError("an array of another dtype than uint8")
+            raise ValueError("an array whose dtype is not uint8")
         if not isinstance(data, bytes) or not all(isinstance(side, int) for side in shape):
             raise ValueError("an array without plain bytes")
         return np.frombuffer(data, dtype=np.uint8).reshape(shape, order="F" if fortran else "C")
@@ -71,7 +71,7 @@ def _reconstruct(*_: object) -> _Array:
 
 
 def _read_buffer(data: object, dtype: object, shape: object, order: object) -> _Array:
-    """Array as protocol 5 writes it."""
+    """Make an array as protocol 5 writes it."""
     array = _Array()
     array.state = (
         1,
@@ -84,9 +84,9 @@ def _read_buffer(data: object, dtype: object, shape: object, order: object) -> _
 
 
 def _encode_latin1(text: object, encoding: object = "latin1") -> bytes:
-    """Bytes as protocol 2 of Python 3 writes them."""
+    """Return bytes as protocol 2 of Python 3 writes them."""
     if not isinstance(text, str) or encoding != "latin1":
-        raise ValueError("an encoded text other than latin1")
+        raise ValueError("a text whose encoding is not latin1")
     return text.encode("latin1")
 
 
@@ -113,11 +113,11 @@ class _Unpickler(pickle._Unpickler):  # noqa: SLF001 - see the module's docstrin
             ) from None
 
     def persistent_load(self, _: Any) -> Any:  # noqa: ANN401
-        raise ValueError("a reference to something outside")
+        raise ValueError("a reference to an object outside the pickle")
 
 
 def load_plain(file: BinaryIO, name: str) -> dict[str, Any]:
-    """Read the dictionary of a pickle with text keys and uint8 arrays; IngestError for anything else."""
+    """Read a pickled dictionary of text keys and uint8 arrays; IngestError for anything else."""
     try:
         value = _Unpickler(file, encoding="bytes").load()
         if not isinstance(value, dict):

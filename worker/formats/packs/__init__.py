@@ -1,1 +1,1 @@
-"""Writing packs: samples of any source as one array and one table."""
+"""Writing of packs: the samples of a source as one array and one table."""

@@ -1,4 +1,4 @@
-"""An array file written row by row, whose length is known only at the end."""
+"""An array file that is written in blocks, and whose length is known only at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The samples table: final labels, unique keys, and where each original lies."""
+"""The samples table: final labels, unique keys, and the location of each original."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class Labels:
 
     @property
     def has_truth(self) -> bool:
-        """Tell whether any true label is known."""
+        """Return whether any true label is known."""
         return self.true is not None and bool((self.true != MISSING).any())
 
 
 def assign_labels(written: WrittenPack, ingestion: Ingestion) -> Labels:
-    """Turn class codes of the kept samples into labels 0..K-1 in the order of the class names."""
+    """Map the class codes of the kept samples to labels 0..K-1 in the order of the class names."""
     given = written.columns.given[written.rows]
     true = None if written.columns.true is None else written.columns.true[written.rows]
     check_labels(given, ingestion)
@@ -73,7 +73,7 @@ def assign_labels(written: WrittenPack, ingestion: Ingestion) -> Labels:
 
 
 def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
-    """Refuse uploads with too few samples, one class only, or labels that are no classes."""
+    """Refuse uploads with too few samples, one class, or as many labels as samples."""
     limits, names = ingestion.limits, ingestion.vocabulary.names
     codes = np.unique(given)
     shown = ", ".join(repr(names[code]) for code in codes[:_NAMES_SHOWN])
@@ -84,12 +84,16 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
             f"({ingestion.problems.summarise()})",
         )
     if len(codes) == 1:
-        raise IngestError("one_class", f"expected at least 2 classes; found only {shown}")
+        raise IngestError(
+            "one_class",
+            f"expected at least 2 classes; found only {shown} "
+            "(was a wrong column or folder taken as the label?)",
+        )
     if len(codes) == len(given):
         raise IngestError(
             "labels_unique",
             f"expected classes with several samples; found {len(codes)} different labels for {len(given)} "
-            f"samples ({shown}, ...): was a wrong column taken as the label?",
+            f"samples ({shown}, ...): was a wrong column taken as the label? (label_column can name another)",
         )
     if len(codes) > limits.max_classes:
         raise IngestError(
@@ -105,7 +109,7 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
 
 
 def collect_keys(written: WrittenPack, ingestion: Ingestion) -> Texts:
-    """Keys of the kept samples; a key that comes again gets "~2", "~3", ... and is logged."""
+    """Return the keys of the kept samples; a repeated key gets "~2", "~3", ... and is logged."""
     if written.columns.keys is None:
         return Texts(map(str, written.row_numbers))
     longest = ingestion.limits.max_text_length
@@ -136,7 +140,7 @@ def _make_unique(keys: Texts, ingestion: Ingestion) -> Texts:
                 name = f"{key}~{copies[key]}"
             taken.add(name)
             ingestion.problems.add(
-                name, "duplicate_key", f"expected every key once; found {key!r} again, now {name!r}"
+                name, "duplicate_key", f"expected every key once; found {key!r} again (renamed to {name!r})"
             )
         seen.add(name)
         unique.append(name)
@@ -144,7 +148,7 @@ def _make_unique(keys: Texts, ingestion: Ingestion) -> Texts:
 
 
 def collect_splits(written: WrittenPack, some: slice = ALL_ROWS) -> list[str | None] | None:
-    """List the splits of kept samples as given; None where the upload has none."""
+    """Return the splits of the kept samples as uploaded; None if the upload has none."""
     found = written.columns.splits
     if found is None:
         return None
@@ -154,7 +158,7 @@ def collect_splits(written: WrittenPack, some: slice = ALL_ROWS) -> list[str | N
 
 
 def write_samples(path: Path, written: WrittenPack, labels: Labels, keys: Sequence[str]) -> None:
-    """Write the samples table: position, key, labels, split, size and location of the original."""
+    """Write the samples table: position, key, labels, split, size and location of each original."""
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
         for start in range(0, len(keys), ROWS_AT_ONCE):
             some = slice(start, min(start + ROWS_AT_ONCE, len(keys)))
@@ -182,9 +186,9 @@ def _make_sample_columns(
 
 
 def _make_location_columns(written: WrittenPack, some: slice) -> dict[str, Any]:
-    """Columns of source_*: the row in the upload, and for pictures in an archive member, offset and length.
+    """Return the columns source_*: row in the upload; for pictures in an archive also member, offset, length.
 
-    Offset and length are null where the original is not a run of bytes in the uploaded file.
+    Offset and length are null if the original is not a range of bytes of the uploaded file.
     """
     rows, found = written.rows[some], written.locations
     offsets, lengths, methods = (found.offsets, found.lengths, found.methods) if found else (None, None, None)

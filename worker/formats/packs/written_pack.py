@@ -1,4 +1,4 @@
-"""What a pack file holds once it is written, and what every kind's writer checks and counts alike."""
+"""The contents of a written pack file, and the checks that the writers of all kinds share."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from worker.formats.shared.sample import Columns, Ingestion, Locations
 
     Report = Callable[[int, int | None], None]
-    """Called with samples done and samples in all, or None; may raise to stop."""
+    """Called with samples done and all samples (None if unknown); can raise to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenPack:
-    """The samples that stand in a pack file, and the columns of all candidates."""
+    """The samples in a pack file, and the columns of all candidates."""
 
     kind: Kind
     shape: tuple[int, ...]
@@ -32,7 +32,7 @@ class WrittenPack:
     rows: NDArray[np.int64]
     """Candidate row of each sample [N]."""
     row_numbers: NDArray[np.int64]
-    """The same rows as the file numbers them [N]; keys where the upload has none."""
+    """Row numbers of the samples in the uploaded file [N]; they are the keys if the upload has none."""
     columns: Columns
     """Of all candidates."""
     statistics: dict[str, Any]
@@ -47,7 +47,7 @@ class WrittenPack:
 def find_labelled_rows(
     columns: Columns, ingestion: Ingestion, numbers: NDArray[np.int64] | None = None
 ) -> NDArray[np.bool_]:
-    """Rows that have a label [n]; the others are logged."""
+    """Return which rows have a label [n]; the others are logged."""
     labelled: NDArray[np.bool_] = columns.given != MISSING
     for row in np.flatnonzero(~labelled).tolist():
         number = row if numbers is None else int(numbers[row])
@@ -67,5 +67,5 @@ def check_pack_bytes(size: int, ingestion: Ingestion) -> None:
 
 
 def join_parts(parts: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
-    """Concatenate parts, of which there may be none."""
+    """Concatenate parts; no parts give an empty array."""
     return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)

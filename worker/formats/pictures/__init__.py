@@ -1,1 +1,1 @@
-"""Encoded pictures to pixels."""
+"""Decoding of pictures."""

@@ -1,4 +1,4 @@
-"""Decoding on every core: chunks of samples go through a thread pool in order, with a bounded look-ahead."""
+"""Decoding on every core: a thread pool takes chunks of samples in order, a bounded number ahead."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ARRAY_CHUNK_BYTES = 4 << 20
 
 @dataclass(kw_only=True)
 class DecodedChunk:
-    """Pixels of a run of samples; rows that failed hold garbage and are not kept."""
+    """Pixels of consecutive samples; rows that failed hold garbage and are not kept."""
 
     start: int
     pixels: NDArray[np.uint8]
@@ -46,14 +46,14 @@ class DecodedChunk:
 
 
 def count_cores() -> int:
-    """Cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_target(
     source: EncodedImages | ArrayImages, options: IngestOptions, limits: IngestLimits
 ) -> Target:
-    """Target of the pack: the size asked for, else native where uniform and small, else a square."""
+    """Choose the pack's size: the requested one, else the native one if uniform and small, else a square."""
     sizes, channels = _inspect_source(source, limits)
     side = options.image_size or limits.default_image_size
     height, width = next(iter(sizes)) if len(sizes) == 1 else (side, side)
@@ -68,7 +68,7 @@ def choose_target(
 def _inspect_source(
     source: EncodedImages | ArrayImages, limits: IngestLimits
 ) -> tuple[set[tuple[int, int]], int]:
-    """Sizes (height, width) and channels of an array, or of pictures spread over the upload."""
+    """Return sizes (height, width) and channels of an array, or of 64 pictures spread over the upload."""
     if isinstance(source, ArrayImages):
         return {source.shape[:2]}, source.shape[2]
     sizes: set[tuple[int, int]] = set()
@@ -86,7 +86,7 @@ def _inspect_source(
 def decode_all(
     source: EncodedImages | ArrayImages, target: Target, limits: IngestLimits
 ) -> Generator[DecodedChunk]:
-    """Decode all samples in order; WrongGuessError where a picture does not fit the target's promise."""
+    """Decode all samples in order; WrongGuessError if a picture does not fit the target."""
     jobs = (
         _make_picture_jobs(source, target, limits)
         if isinstance(source, EncodedImages)
@@ -96,7 +96,7 @@ def decode_all(
 
 
 def run_in_order(jobs: Iterator[Callable[[], DecodedChunk]]) -> Generator[DecodedChunk]:
-    """Run jobs in threads and give their results in order, at most three chunks a core ahead."""
+    """Run jobs in threads and yield their results in order, at most three chunks for each core ahead."""
     workers = count_cores()
     pending: deque[Future[DecodedChunk]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
@@ -118,7 +118,7 @@ def _make_picture_jobs(
 
 
 def _decode_pictures(chunk: EncodedChunk, target: Target, max_pixels: int) -> DecodedChunk:
-    """Decode the pictures of a chunk one after the other; Pillow releases the interpreter meanwhile."""
+    """Decode the pictures of a chunk in order; Pillow releases the interpreter lock meanwhile."""
     result = _make_empty_chunk(chunk.start, chunk.count, target)
     for row in range(chunk.count):
         try:
@@ -154,7 +154,7 @@ def _make_array_jobs(source: ArrayImages, target: Target) -> Iterator[Callable[[
 
 
 def _take_rows(source: ArrayImages, target: Target, start: int, stop: int) -> DecodedChunk:
-    """Rows of an array, resized where the target differs."""
+    """Return rows of an array, resized if the target has another size."""
     pixels, kept = source.read(start, stop)
     result = _make_empty_chunk(start, stop - start, target)
     result.kept[:] = kept

@@ -1,4 +1,4 @@
-"""One encoded picture to upright 8-bit grey or RGB pixels of a wanted size."""
+"""Decoding of one picture to upright 8-bit grey or RGB pixels of a target size."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from worker.formats.shared.problems import SampleError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The pixel cap is ours, from IngestLimits and for each picture; Pillow's would warn amid a thread.
+# IngestLimits caps the pixels of each picture; Pillow's own cap would warn inside a thread.
 Image.MAX_IMAGE_PIXELS = None
 
-# Named decoders only: Pillow's full list would start programs (EPS) and try exotic parsers on hostile bytes.
+# Only these decoders: others of Pillow start programs (EPS) or parse hostile bytes with rarely used code.
 _MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -34,7 +34,7 @@ _BYTE, _WORD = 255, 65_535
 
 
 class WrongGuessError(Exception):
-    """A picture does not fit what the probe promised of all: it is coloured, or of another size."""
+    """A picture is coloured or has another size, although the inspected pictures did not."""
 
     def __init__(self, *, coloured: bool) -> None:
         super().__init__()
@@ -43,18 +43,18 @@ class WrongGuessError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """How every picture shall come out."""
+    """Size and channels of every decoded picture."""
 
     height: int
     width: int
     channels: int
-    """1: all must be grey; 3."""
+    """1: every picture must be grey; 3: RGB."""
     native: bool
-    """Every picture has this size already; otherwise resized and centre-cropped to it."""
+    """Every picture must have this size; otherwise pictures are resized and centre-cropped to it."""
 
 
 class Header(NamedTuple):
-    """What a picture's header says: upright size in pixels, Pillow's mode, encoding."""
+    """A picture's header: upright size in pixels, Pillow's mode, encoding."""
 
     width: int
     height: int
@@ -63,7 +63,7 @@ class Header(NamedTuple):
 
 
 def detect_encoding(data: bytes) -> str | None:
-    """Name the decoder for encoded bytes, None where they are no picture we take."""
+    """Return the name of the decoder for encoded bytes; None if they are not an accepted picture."""
     for magic, name in _MAGIC:
         if data.startswith(magic):
             return name
@@ -75,10 +75,10 @@ def detect_encoding(data: bytes) -> str | None:
 
 
 def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
-    """Read a picture's header; SampleError where it is none or has too many pixels."""
+    """Read a picture's header; SampleError if it is not a picture or has too many pixels."""
     encoding = detect_encoding(data)
     if encoding is None:
-        found = "an empty file" if not data else f"bytes that begin {data[:8]!r}"
+        found = "an empty file" if not data else f"bytes that begin with {data[:8]!r}"
         raise SampleError(
             "not_an_image", f"expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF, ...); found {found}"
         )
@@ -98,7 +98,13 @@ def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
 
 
 def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uint8], Header]:
-    """Pixels [H, W, C] of the target and what the header said; SampleError, or WrongGuessError."""
+    """Return the target's pixels [H, W, C] and the header.
+
+    Raises:
+        SampleError: the picture cannot be decoded.
+        WrongGuessError: the picture does not fit the target.
+
+    """
     width, height, channels = target.width, target.height, target.channels
     if target.native and width * height <= max_pixels:
         pixels = read_plain_png(data, width=width, height=height, channels=channels)
@@ -109,7 +115,7 @@ def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uin
         raise WrongGuessError(coloured=False)
     try:
         if header.encoding == "JPEG" and not target.native:
-            # The decoder scales by 1/2 to 1/8 on the way; twice the target leaves the resampling its quality.
+            # The decoder can scale by 1/2 to 1/8; twice the target size keeps the quality of the resampling.
             image.draft(None, (2 * target.width, 2 * target.height))
         image = normalise_mode(image)
         if target.channels == 1:
@@ -123,7 +129,7 @@ def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uin
 
 
 def inspect_picture(data: bytes, max_pixels: int, *, look_for_colour: bool) -> tuple[Header, bool]:
-    """Header of a picture and, if asked for, whether it is coloured."""
+    """Return a picture's header and, with `look_for_colour`, whether it is coloured."""
     image, header = open_picture(data, max_pixels)
     try:
         return header, look_for_colour and is_coloured(normalise_mode(image))
@@ -132,7 +138,7 @@ def inspect_picture(data: bytes, max_pixels: int, *, look_for_colour: bool) -> t
 
 
 def normalise_mode(image: Image.Image) -> Image.Image:
-    """Decode to mode L or RGB, upright, transparency laid on white, 16 bits brought to 8."""
+    """Decode to mode L or RGB: upright, transparency on white, 16 bits scaled to 8."""
     if "exif" in image.info:
         image = ImageOps.exif_transpose(image)
     image.load()
@@ -150,7 +156,7 @@ def normalise_mode(image: Image.Image) -> Image.Image:
 
 
 def _scale_to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Map 16-bit, 32-bit or floating grey to 0..255 by the smallest usual range that holds all values."""
+    """Scale 16-bit, 32-bit or float grey to 0..255, from the smallest usual range that holds all values."""
     if values.dtype == np.uint16:
         scaled: NDArray[np.uint8] = (values >> 8).astype(np.uint8)
         return scaled
@@ -177,14 +183,14 @@ def is_coloured(image: Image.Image) -> bool:
 
 
 def convert_to_grey(image: Image.Image) -> Image.Image:
-    """One channel of a picture whose channels agree; WrongGuessError where they do not."""
+    """Return one channel of a picture whose channels are equal; WrongGuessError if they are not."""
     if is_coloured(image):
         raise WrongGuessError(coloured=True)
     return image if image.mode == "L" else image.getchannel(0)
 
 
 def fit(image: Image.Image, width: int, height: int) -> Image.Image:
-    """Resize so that the target is just covered, and cut its middle out, in one resampling."""
+    """Resize to just cover the target and crop the centre, in one resampling."""
     if image.size == (width, height):
         return image
     scale = max(width / image.width, height / image.height)
@@ -196,5 +202,5 @@ def fit(image: Image.Image, width: int, height: int) -> Image.Image:
 
 def _make_unreadable_error(encoding: str, error: BaseException) -> SampleError:
     return SampleError(
-        "unreadable_image", f"expected a whole {encoding} picture; found: {error or type(error).__name__}"
+        "unreadable_image", f"expected a complete {encoding} picture; found: {error or type(error).__name__}"
     )

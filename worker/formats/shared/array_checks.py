@@ -1,4 +1,4 @@
-"""What is checked of arrays of samples, whatever their kind, and how their rows are read in blocks."""
+"""Checks of arrays of samples of any kind, and their rows in blocks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_count(count: int, ingestion: Ingestion) -> None:
 
 
 def check_lengths(count: int, lengths: dict[str, int | None]) -> None:
-    """Refuse columns that are longer or shorter than the samples."""
+    """Refuse columns whose length is not the number of samples."""
     for name, length in lengths.items():
         if length is not None and length != count:
             raise IngestError(
@@ -36,7 +36,7 @@ def check_lengths(count: int, lengths: dict[str, int | None]) -> None:
 
 
 def split_blocks(array: NDArray[Any]) -> Iterator[tuple[int, int]]:
-    """Give starts and stops of row blocks of about 4 MiB."""
+    """Yield start and stop of row blocks of about 4 MiB."""
     row_bytes = max(1, array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64)))
     step = max(1, _BLOCK_BYTES // row_bytes)
     return ((start, min(start + step, len(array))) for start in range(0, len(array), step))

@@ -1,4 +1,4 @@
-"""Which column of a table, or array of an npz, means what."""
+"""Find the columns of a table, or the arrays of an npz, by their names."""
 
 from __future__ import annotations
 
@@ -18,35 +18,39 @@ SPLIT_NAMES = ("split", "splits", "subset")
 _SHOWN = 20
 
 
-def find_column(found: Sequence[str], chosen: str | None, usual: Sequence[str]) -> str | None:
-    """Name of a column: the chosen one (IngestError where absent), else the first usual one, case aside."""
+def find_column(names: Sequence[str], chosen: str | None, usual: Sequence[str]) -> str | None:
+    """Return the chosen column (IngestError if absent), else the first usual one in any case, else None."""
     if chosen is not None:
-        if chosen not in found:
-            raise IngestError("missing_column", f"expected a column {chosen!r}; found {quote_names(found)}")
+        if chosen not in names:
+            raise IngestError("missing_column", f"expected a column {chosen!r}; found {quote_names(names)}")
         return chosen
-    by_lower = {name.strip().lower(): name for name in reversed(found)}
+    by_lower = {name.strip().lower(): name for name in reversed(names)}
     return next((by_lower[name] for name in usual if name in by_lower), None)
 
 
-def require_column(found: Sequence[str], chosen: str | None, usual: Sequence[str], what: str) -> str:
-    """Name of a column that must be there."""
-    name = find_column(found, chosen, usual)
+def require_column(
+    names: Sequence[str], chosen: str | None, usual: Sequence[str], what: str, *, option: str | None = None
+) -> str:
+    """Return a column that must exist; `option` is the upload option that can name it."""
+    name = find_column(names, chosen, usual)
     if name is None:
+        hint = f" (or name it in {option})" if option else ""
         raise IngestError(
             "missing_column",
-            f"expected a column for the {what} ({', '.join(usual)}); found {quote_names(found)}",
+            f"expected a column for the {what}, named one of {', '.join(usual)}{hint}; "
+            f"found {quote_names(names)}",
         )
     return name
 
 
-def check_distinct(found: Sequence[str]) -> None:
-    """Refuse a table in which two columns have one name."""
-    name, count = Counter(found).most_common(1)[0] if found else ("", 0)
+def check_distinct(names: Sequence[str]) -> None:
+    """Refuse a table in which two columns have the same name."""
+    name, count = Counter(names).most_common(1)[0] if names else ("", 0)
     if count > 1:
         raise IngestError("duplicate_column", f"expected every column once; found {name!r} {count} times")
 
 
 def quote_names(names: Sequence[str]) -> str:
-    """First names of many, for messages."""
+    """Quote the first 20 names, for messages."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return (", ".join(repr(make_printable(name)[:60]) for name in names[:_SHOWN]) or "none") + more

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _ComputedTexts(Sequence[str]):
-    """Texts that are made when they are asked for."""
+    """Texts that are computed on access."""
 
     @abstractmethod
     def _get(self, at: int) -> str: ...
@@ -33,7 +33,7 @@ class _ComputedTexts(Sequence[str]):
 
 
 class Texts(_ComputedTexts):
-    """Texts that can be added to, 8 bytes each beside their characters, where a list takes 60."""
+    """A growing list of texts: 8 bytes for each besides its characters; a list takes 60."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._bytes = bytearray()
@@ -63,12 +63,12 @@ class Texts(_ComputedTexts):
             start = end
 
     def count_bytes(self, at: int) -> int:
-        """Bytes of a text in UTF-8."""
+        """Return the length of a text in UTF-8 bytes."""
         return self._ends[at + 1] - self._ends[at]
 
 
 class TextSelection(_ComputedTexts):
-    """Some of many texts, from their character `start` on, without a copy."""
+    """Some rows of a list of texts, from character `start` on, without a copy."""
 
     def __init__(self, texts: Sequence[str], rows: NDArray[np.int64], *, start: int = 0) -> None:
         self._texts = texts
@@ -88,7 +88,7 @@ class TextSelection(_ComputedTexts):
 
 
 class Finder:
-    """Finds texts among many, all different: 16 bytes each, where a dict takes 100."""
+    """An index of different texts: 16 bytes for each; a dict takes 100."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
@@ -97,13 +97,13 @@ class Finder:
         self._hashes, self._order = array("q", hashes[order].tobytes()), array("q", order.tobytes())
 
     def find(self, *texts: str) -> int | None:
-        """Return the number of the first of these that is among them; None where there is none."""
-        return next((found for text in texts if (found := self._find(text)) is not None), None)
+        """Return the index of the first of these texts that is there; None if none is."""
+        return next((index for text in texts if (index := self._find(text)) is not None), None)
 
     def _find(self, text: str) -> int | None:
-        wanted = hash(text)
-        for at in range(bisect_left(self._hashes, wanted), len(self._hashes)):
-            if self._hashes[at] != wanted:
+        text_hash = hash(text)
+        for at in range(bisect_left(self._hashes, text_hash), len(self._hashes)):
+            if self._hashes[at] != text_hash:
                 break
             if self._texts[self._order[at]] == text:
                 return self._order[at]
@@ -111,7 +111,7 @@ class Finder:
 
 
 def count_repeated(texts: Sequence[str]) -> Counter[str]:
-    """Count the texts that come more than once; memory goes to those alone, and 16 bytes to every other."""
+    """Count the texts that occur more than once; every other text takes only 16 bytes."""
     hashes = np.sort(_hash_texts(texts))
     doubled = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
     counts = Counter(text for text in texts if hash(text) in doubled) if doubled else Counter()

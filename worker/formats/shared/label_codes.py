@@ -1,4 +1,4 @@
-"""Label values of any kind to class codes, and class names in their order."""
+"""Class codes of label values, and the order of class names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 def format_label(value: object) -> str | None:
-    """Name of a class as text: None where missing (None, NaN, blank, "nan"), whole floats without ".0"."""
+    """Format a class name: None if missing (None, NaN, blank, "nan"); integer floats without ".0"."""
     if value is None:
         return None
     if isinstance(value, bytes):
@@ -35,7 +35,7 @@ def format_label(value: object) -> str | None:
 
 
 def get_natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which "img2" comes before "img10"; digits of any script other than ASCII stay text."""
+    """Return a sort key that puts "img2" before "img10"; only ASCII digits count as digits."""
     parts = _DIGITS.split(text)
     return tuple(
         (0, int(part), part) if part.isascii() and part.isdigit() else (1, 0, part) for part in parts if part
@@ -43,15 +43,15 @@ def get_natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def sort_naturally(names: Iterable[str]) -> list[str]:
-    """Sort names naturally; numerically (sign and fraction included) where all are numbers."""
-    listed = list(names)
-    if all(name.isascii() and _NUMBER.fullmatch(name) for name in listed):
-        return sorted(listed, key=lambda name: (float(name), name))
-    return sorted(listed, key=get_natural_key)
+    """Sort names naturally, or by value if all are numbers (with sign and fraction)."""
+    every = list(names)
+    if all(name.isascii() and _NUMBER.fullmatch(name) for name in every):
+        return sorted(every, key=lambda name: (float(name), name))
+    return sorted(every, key=get_natural_key)
 
 
 class Vocabulary:
-    """Class names seen so far; given and true labels share it, so that its classes are their union."""
+    """Class names read so far; given and true labels share it, so its classes are their union."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -60,25 +60,25 @@ class Vocabulary:
         self.upload_order: Sequence[str] = ()
 
     def set_order(self, names: Sequence[str]) -> None:
-        """Keep the order in which the upload itself numbers its classes."""
+        """Set the order in which the upload numbers its classes."""
         self.upload_order = tuple(text for text in map(format_label, names) if text is not None)
 
     def encode(self, values: Iterable[object]) -> NDArray[np.int32]:
-        """Codes [n] of label values; MISSING where there is none."""
+        """Return codes [n] of label values; MISSING where there is none."""
         return np.fromiter(map(self.get_code, values), dtype=np.int32)
 
     def get_code(self, value: object) -> int:
-        """Code of a label value; MISSING where there is none."""
-        known = self._code_of_value.get(value)
-        return self._add_value(value) if known is None else known
+        """Return the code of a label value; MISSING if there is none."""
+        code = self._code_of_value.get(value)
+        return self._add_value(value) if code is None else code
 
     def encode_array(self, values: NDArray[Any]) -> NDArray[np.int32]:
-        """Codes [n] of an array of numbers or strings, each distinct value looked at once."""
+        """Return codes [n] of an array of numbers or strings; each distinct value is formatted once."""
         distinct, inverse = np.unique(values, return_inverse=True)
         return self.encode(distinct.tolist())[inverse.reshape(-1)]
 
     def encode_numbered(self, numbers: NDArray[Any], names: Sequence[object]) -> NDArray[np.int32]:
-        """Codes [n] of integers that index `names`; MISSING outside their range."""
+        """Return codes [n] of integers that index `names`; MISSING outside the range."""
         self.set_order([str(format_label(name) or index) for index, name in enumerate(names)])
         codes_of_names = self.encode(self.upload_order)
         inside = (numbers >= 0) & (numbers < len(codes_of_names))
@@ -94,9 +94,9 @@ class Vocabulary:
         return code
 
     def order_used(self, used: NDArray[np.bool_]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-        """Names of the used codes in their final order, and the map [codes + 1] from code to final label.
+        """Return the names of the used codes in their final order, and a map from codes to labels.
 
-        The map's last entry stands for MISSING (-1), so that it can be indexed with it.
+        The map has shape [codes + 1]; its last entry is for the code MISSING (-1).
         """
         present = {name for name, is_used in zip(self.names, used, strict=True) if is_used}
         numbered = [name for name in dict.fromkeys(self.upload_order) if name in present]

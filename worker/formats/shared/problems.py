@@ -1,4 +1,4 @@
-"""What can be wrong with an upload: one error for the whole, one problem for a single sample."""
+"""Errors that refuse an upload, and problems of single samples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 class IngestError(ValueError):
-    """The whole upload is refused; `code` is snake_case, the text says what was expected and found."""
+    """The upload is refused; `code` is snake_case, the text says what was expected and found."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
@@ -29,10 +29,10 @@ class SampleError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A finding about one sample or file of an upload that was otherwise taken."""
+    """What is wrong with one sample or file of an accepted upload."""
 
     key: str
-    """The sample's key, or the file's name where there is no sample."""
+    """The sample's key, or the file's name if there is no sample."""
     code: str
     """snake_case; docs/formats.md lists them."""
     detail: str
@@ -53,7 +53,7 @@ class ProblemLog:
             self.listed.append(Problem(key=make_printable(key), code=code, detail=make_printable(detail)))
 
     def merge(self, other: ProblemLog) -> None:
-        """Take over another log's problems after one's own."""
+        """Append the problems of another log."""
         self.by_code.update(other.by_code)
         self.listed.extend(other.listed[: self.max_listed - len(self.listed)])
 
@@ -63,7 +63,7 @@ class ProblemLog:
         return self.by_code.total()
 
     def summarise(self) -> str:
-        """Say in a few words what was found, for the message of an IngestError."""
+        """Summarise the problems in a few words, for the message of an IngestError."""
         if not self.listed:
             return "no problems listed"
         counts = ", ".join(f"{count} x {code}" for code, count in self.by_code.most_common(4))
@@ -72,5 +72,5 @@ class ProblemLog:
 
 
 def make_printable(text: str) -> str:
-    """Make text storable: lone surrogates escaped, NULs replaced, at most 1,000 characters."""
+    """Make a text storable: escape lone surrogates, replace NULs, keep at most 1,000 characters."""
     return text[:1000].replace("\x00", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""What every reader hands over: columns about the samples, and their content."""
+"""What every reader returns: columns about the samples, and their content."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Ingestion:
-    """One upload being read: what was asked, what is allowed, what was found so far."""
+    """The state of reading one upload: options, limits, problems and layout."""
 
     options: IngestOptions
     limits: IngestLimits
     problems: ProblemLog
     staging: Path
     resources: ExitStack
-    """Closes the files of readers at the end."""
+    """Closes the readers' files at the end."""
     alive: Callable[[], None] = lambda: None
-    """Called now and then during long preparations; may raise to stop."""
+    """Called regularly during long preparations; can raise to stop."""
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     layout: dict[str, Any] = field(default_factory=dict)
-    """How the files are laid out, for those who write them again: label_column, parts, nested, and of an npz
-    content, class_names and features."""
+    """How the files are laid out, for exports in the same format: label_column, parts, nested; for an npz
+    also content, class_names and features."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What is known of N candidate samples beside their content, in their final order."""
+    """Everything about N candidate samples except their content, in their final order."""
 
     given: NDArray[np.int32]
-    """Codes [N] of the shared vocabulary; MISSING (-1) where the sample has no label."""
+    """Codes [N] of the shared vocabulary; MISSING (-1) if the sample has no label."""
     true: NDArray[np.int32] | None = None
     keys: Sequence[str] | None = None
     """None: the row's number."""
@@ -52,7 +52,7 @@ class Columns:
 
 @dataclass(frozen=True, kw_only=True)
 class Locations:
-    """Where encoded originals lie in the upload: byte offset, stored bytes, zip method (0, 8), each [N]."""
+    """Location of encoded originals in the upload: byte offset, stored bytes, zip method (0, 8), each [N]."""
 
     offsets: NDArray[np.int64]
     lengths: NDArray[np.int64]
@@ -61,7 +61,7 @@ class Locations:
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedChunk:
-    """A run of neighbouring pictures; `load(k)` gives the bytes of row `start + k`, or raises SampleError."""
+    """Consecutive pictures; `load(k)` returns the bytes of row `start + k`, or raises SampleError."""
 
     start: int
     count: int
@@ -76,13 +76,13 @@ class EncodedImages:
     format: str
     columns: Columns
     chunks: Callable[[], Iterator[EncodedChunk]]
-    """Covers all N rows in order; may be asked for again."""
+    """Covers all N rows in order; can be called again."""
     probe: Callable[[int], Iterator[bytes]]
-    """At most so many pictures, spread over the whole upload; unreadable ones left out."""
+    """`probe(count)`: at most `count` pictures, spread over the complete upload, without unreadable ones."""
     names: Sequence[str] | None = None
     """Members of an archive [N]."""
     locations: Callable[[], Locations | None] = lambda: None
-    """To be asked after the last chunk has been loaded."""
+    """Only complete after the last chunk has been loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,33 +95,33 @@ class ArrayImages:
     shape: tuple[int, int, int]
     """H, W, C with C 1 or 3."""
     read: Callable[[int, int], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
-    """`read(start, stop)`: uint8 [n, H, W, C] and whether each is usable [n]; may run in any thread."""
+    """`read(start, stop)`: uint8 [n, H, W, C] and whether each is usable [n]; thread-safe."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureBatch:
-    """Neighbouring rows of a feature table; columns as in Columns."""
+    """Consecutive rows of a feature table; columns as in Columns."""
 
     features: NDArray[np.float32]
-    """[n, D]; NaN where a value is missing."""
+    """[n, D]; NaN for a missing value."""
     columns: Columns
 
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """A table of numbers, read once from its beginning to its end."""
+    """A table of numbers; its batches can be read only once."""
 
     kind: ClassVar[Kind] = FEATURES
     format: str
     names: Sequence[str]
     batches: Iterator[FeatureBatch]
     row_numbers: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows
-    """Row numbers in the file from numbers of rows read (lines that could not be parsed lie between)."""
+    """Maps indices of rows read to row numbers in the file, which also counts lines that were not parsed."""
     total: int | None = None
 
 
 class Source(Protocol):
-    """Samples of one kind, as a reader found them; only the kind's own pack writer knows more of them."""
+    """Samples of one kind, as a reader returns them; only the kind's pack writer uses the other fields."""
 
     kind: ClassVar[Kind]
 

@@ -1,4 +1,4 @@
-"""What a person may choose about an upload, and how large anything in it may be."""
+"""Options and limits of reading an upload."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from models.catalogue.upload_formats import FORMATS
 
 @dataclass(frozen=True, kw_only=True)
 class IngestOptions:
-    """What the person who uploads may say; None means "find it out"."""
+    """Options of an upload; None: detect it."""
 
     format: str | None = None
-    """One of FORMATS; anything else found in the files is then refused."""
+    """One of FORMATS; files of another format are refused."""
     image_size: int | None = None
-    """Side of the pack's square images, 8 to 512 pixels; None: native where uniform and small, else 64."""
+    """Side of the pack's square images, 8 to 512 pixels; None: native if uniform and small, else 64."""
     label_column: str | None = None
     key_column: str | None = None
     truth_column: str | None = None
@@ -29,22 +29,22 @@ class IngestOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class IngestLimits:
-    """Every cap of ingestion; enforced by bytes actually produced, not by what headers promise."""
+    """Limits of ingestion, enforced on the bytes produced, not on what headers say."""
 
     max_members: int = 2_000_000
     """Files in an archive, rows in a table, images in an array."""
     max_total_bytes: int = 64 << 30
-    """Bytes after decompression of the whole upload."""
+    """Bytes of the complete upload after decompression."""
     max_member_bytes: int = 256 << 20
-    """Bytes after decompression of one picture, metadata file or pickle."""
+    """Bytes of one picture, metadata file or pickle after decompression."""
     max_ratio: int = 500
-    """Decompressed over compressed bytes of one member or stream."""
+    """Decompressed bytes for each compressed byte of one member or stream."""
     ratio_from_bytes: int = 16 << 20
-    """Decompressed bytes below which the ratio is not judged (small flat pictures compress well)."""
+    """Decompressed bytes below which the ratio is not checked (small flat pictures compress well)."""
     max_directory_bytes: int = 1 << 30
     """Bytes of a zip's central directory."""
     max_pixels: int = 100_000_000
-    """Width x height of one picture, judged from its header before decoding."""
+    """Width x height of one picture, checked in its header before decoding."""
     max_features: int = 65_536
     """Columns of a feature table."""
     max_classes: int = 100_000
@@ -53,8 +53,8 @@ class IngestLimits:
     max_text_length: int = 1_000
     """Characters of one key or class name."""
     max_problems_listed: int = 1_000
-    """Problems kept word by word; the rest is counted."""
+    """Problems that are listed; all are counted."""
     min_samples: int = 10
-    """Fewer usable samples cannot be audited."""
+    """Fewest usable samples."""
     default_image_size: int = 64
-    """Side in pixels of automatic packs, and the largest native side."""
+    """Side in pixels without the option image_size, and the largest native side."""

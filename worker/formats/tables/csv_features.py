@@ -1,4 +1,4 @@
-"""CSV tables of features: read in blocks as text, then converted, so that every bad value can be named."""
+"""CSV tables of features, read in blocks as text and then converted, so that errors name the bad value."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ _MISSING = pa.array(["", "na", "n/a", "nan", "null", "none", "?"])
 
 
 class TableColumns:
-    """Names of a table's columns by what they mean; whatever is left holds features."""
+    """Names of a table's columns by meaning; all other columns are features."""
 
-    def __init__(self, found: Sequence[str], ingestion: Ingestion) -> None:
+    def __init__(self, names: Sequence[str], ingestion: Ingestion) -> None:
         options = ingestion.options
-        self.label = require_column(found, options.label_column, LABELS, "label")
+        self.label = require_column(names, options.label_column, LABELS, "label", option="label_column")
         ingestion.layout["label_column"] = self.label
-        self.truth = find_column(found, options.truth_column, TRUTHS)
-        self.key = find_column(found, options.key_column, (*KEYS, *_INDEX_NAMES))
-        self.split = find_column(found, options.split_column, SPLIT_NAMES)
+        self.truth = find_column(names, options.truth_column, TRUTHS)
+        self.key = find_column(names, options.key_column, (*KEYS, *_INDEX_NAMES))
+        self.split = find_column(names, options.split_column, SPLIT_NAMES)
         special = (self.label, self.truth, self.key, self.split)
         self.features = [
-            name for name in found if name not in special and name.strip().lower() not in _INDEX_NAMES
+            name for name in names if name not in special and name.strip().lower() not in _INDEX_NAMES
         ]
 
 
 def open_csv(upload: Upload, ingestion: Ingestion) -> Features:
-    """Feature table with a header line."""
+    """Open a feature table with a header line."""
     _check_utf8(upload.path)
     delimiter, header = read_header(upload.path)
     columns = TableColumns(header, ingestion)
@@ -78,7 +78,7 @@ def open_csv(upload: Upload, ingestion: Ingestion) -> Features:
 
 
 def _check_utf8(path: Path) -> None:
-    """Refuse other encodings at once: Arrow would trip over them only in rows with too many or few fields."""
+    """Refuse other encodings: Arrow notices them only in rows with too many or too few fields."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
         try:
@@ -86,11 +86,13 @@ def _check_utf8(path: Path) -> None:
                 decoder.decode(block)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
-            raise IngestError("bad_csv", f"expected a CSV table in UTF-8; found: {error}") from None
+            raise IngestError(
+                "bad_csv", f"expected a CSV table in UTF-8; found: {error} (save the table as UTF-8)"
+            ) from None
 
 
 def read_header(path: Path) -> tuple[str, list[str]]:
-    """Delimiter and column names of a CSV file."""
+    """Return the delimiter and the column names of a CSV file."""
     with path.open("rb") as file:
         head = file.read(_BLOCK_BYTES)
     line = head.splitlines()[0] if head.strip() else b""
@@ -116,9 +118,9 @@ def _read_batches(
 def _read_blocks(
     path: Path, delimiter: str, header: Sequence[str], skipped: list[int], ingestion: Ingestion
 ) -> Iterator[pa.RecordBatch]:
-    """Blocks of rows, all columns as text; rows with too few or too many fields are logged and left out."""
+    """Yield blocks of rows, all columns as text; rows with a wrong field count are logged and skipped."""
 
-    def leave_out(row: pa_csv.InvalidRow) -> str:
+    def skip_row(row: pa_csv.InvalidRow) -> str:
         number = len(skipped) if row.number is None else row.number - 2
         skipped.append(number)
         found = f"{row.actual_columns}: {row.text[:80]}"
@@ -131,7 +133,7 @@ def _read_blocks(
         yield from pa_csv.open_csv(
             path,
             read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=leave_out),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip_row),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
             ),
@@ -145,7 +147,7 @@ def _read_blocks(
 def make_feature_batch(
     batch: pa.RecordBatch, columns: TableColumns, first_row: int, ingestion: Ingestion
 ) -> FeatureBatch:
-    """Numbers and columns of one block of rows."""
+    """Return the features and the other columns of one block of rows."""
     features = np.empty((batch.num_rows, len(columns.features)), dtype=np.float32)
     for index, name in enumerate(columns.features):
         features[:, index] = read_numbers(batch.column(name), name, first_row)
@@ -159,12 +161,12 @@ def make_feature_batch(
 def read_columns(
     batch: pa.RecordBatch, columns: TableColumns, encode: Callable[[pa.Array], NDArray[np.int32]]
 ) -> Columns:
-    """Codes of labels, keys and splits of a block of rows."""
+    """Return label codes, keys and splits of a block of rows."""
 
-    def texts(name: str | None) -> list[Any] | None:
+    def read_texts(name: str | None) -> list[Any] | None:
         return None if name is None else batch.column(name).to_pylist()
 
-    keys, splits = texts(columns.key), texts(columns.split)
+    keys, splits = read_texts(columns.key), read_texts(columns.split)
     return Columns(
         given=encode(batch.column(columns.label)),
         true=None if columns.truth is None else encode(batch.column(columns.truth)),
@@ -176,7 +178,12 @@ def read_columns(
 
 
 def read_numbers(column: pa.Array, name: str, first_row: int) -> NDArray[np.float32]:
-    """Column of text or numbers as float32, NaN where missing; IngestError naming the first non-number."""
+    """Return a column of text or numbers as float32, NaN if missing.
+
+    Raises:
+        IngestError: it names the first value that is not a number.
+
+    """
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = _parse_numbers(column, name, first_row)
     elif pa.types.is_boolean(column.type):
@@ -186,7 +193,7 @@ def read_numbers(column: pa.Array, name: str, first_row: int) -> NDArray[np.floa
 
 
 def _parse_numbers(column: pa.Array, name: str, first_row: int) -> pa.Array:
-    """Text to 64-bit floats."""
+    """Parse text as 64-bit floats."""
     try:
         return column.cast(pa.float64())
     except pa.ArrowInvalid:
@@ -201,12 +208,13 @@ def _parse_numbers(column: pa.Array, name: str, first_row: int) -> pa.Array:
         raise IngestError(
             "column_not_numeric",
             f"expected numbers in column {name!r}; "
-            f"found {make_printable(value)[:80]!r} in row {first_row + row}",
+            f"found {make_printable(value)[:80]!r} in row {first_row + row} "
+            "(remove the column or encode it as numbers)",
         ) from None
 
 
 def _find_first_bad(column: pa.Array) -> tuple[int, str]:
-    """Row and text of the first value that is no number, found by halving."""
+    """Return row and text of the first value that is not a number, by bisection."""
     start, stop = 0, len(column)
     while stop - start > 1:
         middle = (start + stop) // 2

@@ -1,4 +1,4 @@
-"""Parquet: encoded pictures as Hugging Face datasets writes them, or features in columns or lists."""
+"""Parquet: encoded pictures in the layout of Hugging Face datasets, or features in columns or lists."""
 
 from __future__ import annotations
 
@@ -46,31 +46,31 @@ _EMBEDDINGS = ("embedding", "embeddings", "features", "feature", "x", "vector")
 _CHUNK_ROWS = 32
 _BATCH_ROWS = 8192
 _ERRORS = (pa.ArrowException, OSError, ValueError, KeyError, MemoryError, OverflowError)
-# Thrift strings and lists in a footer: far above real ones, far below what would hurt.
+# Thrift strings and lists in a footer: far above real sizes, far below a memory problem.
 _FOOTER_LIMITS = {"thrift_string_size_limit": 64 << 20, "thrift_container_size_limit": 4 << 20}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shards:
-    """Files of one schema, read one after the other."""
+    """Parquet files of one schema, read in order."""
 
     names: tuple[str, ...]
     files: tuple[pq.ParquetFile, ...]
 
     @property
     def schema(self) -> pa.Schema:
-        """Columns of every shard."""
+        """Schema of every shard."""
         return self.files[0].schema_arrow
 
     @property
     def rows(self) -> int:
-        """Rows in all."""
+        """Rows of all shards."""
         return sum(file.metadata.num_rows for file in self.files)
 
     def read_batches(
         self, columns: Sequence[str], size: int, limits: IngestLimits
     ) -> Iterator[pa.RecordBatch]:
-        """Rows of some columns, a few at a time; IngestError where a file is broken or a bomb."""
+        """Yield rows of some columns in batches; IngestError if a file is broken or unpacks to too much."""
         produced = 0
         for name, file in zip(self.names, self.files, strict=True):
             try:
@@ -85,12 +85,12 @@ class Shards:
 def _make_broken_error(name: str, error: BaseException) -> IngestError:
     text = make_printable(str(error))[:200]
     return IngestError(
-        "broken_container", f"expected {make_printable(name)!r} as a complete parquet file; found: {text}"
+        "broken_container", f"expected {make_printable(name)!r} to be a complete Parquet file; found: {text}"
     )
 
 
 def open_parquet(uploads: Sequence[Upload], ingestion: Ingestion) -> EncodedImages | Features:
-    """Pictures or features of one or several shards."""
+    """Open the pictures or features of one or several shards."""
     shards = _open_shards(uploads, ingestion)
     check_distinct(shards.schema.names)
     check_count(shards.rows, ingestion)
@@ -121,7 +121,7 @@ def _open_shards(uploads: Sequence[Upload], ingestion: Ingestion) -> Shards:
 
 
 def _find_split(name: str) -> str | None:
-    """Split that a shard's name begins with: train-00000-of-00002.parquet."""
+    """Return the split at the start of a shard's name, such as train-00000-of-00002.parquet."""
     word = name.rsplit("/", 1)[-1].replace(".", "-").split("-", 1)[0].lower()
     return word if word in SPLITS else None
 
@@ -132,7 +132,7 @@ def _rank_split(name: str) -> int:
 
 
 def _list_splits(shards: Shards) -> list[str | None] | None:
-    """Split of every row by its shard's name."""
+    """Return the split of every row, from the names of the shards."""
     splits = [_find_split(name) for name in shards.names]
     if not any(splits):
         return None
@@ -141,7 +141,7 @@ def _list_splits(shards: Shards) -> list[str | None] | None:
 
 
 def _find_picture_column(schema: pa.Schema) -> str | None:
-    """Column of encoded pictures: a struct with bytes, or bytes under a usual name."""
+    """Return the column of encoded pictures: a struct with bytes, or bytes under a usual name."""
     structs = [
         field.name
         for field in schema
@@ -162,7 +162,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def read_class_names(schema: pa.Schema, column: str) -> list[str] | None:
-    """Class names that Hugging Face datasets keeps in the schema's metadata."""
+    """Return the class names that Hugging Face datasets stores in the schema's metadata."""
     try:
         info = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
         names = info["info"]["features"][column]["names"]
@@ -172,9 +172,9 @@ def read_class_names(schema: pa.Schema, column: str) -> list[str] | None:
 
 
 def _open_pictures(shards: Shards, picture: str, ingestion: Ingestion) -> EncodedImages:
-    """Pictures with their labels; the small columns are read first, the pictures as they are decoded."""
+    """Open pictures with their labels: small columns are read now, pictures while they are decoded."""
 
-    def chunks() -> Iterator[EncodedChunk]:
+    def read_chunks() -> Iterator[EncodedChunk]:
         start = 0
         for batch in shards.read_batches([picture], _CHUNK_ROWS, ingestion.limits):
             yield EncodedChunk(
@@ -185,13 +185,13 @@ def _open_pictures(shards: Shards, picture: str, ingestion: Ingestion) -> Encode
     return EncodedImages(
         format="parquet_images",
         columns=_read_picture_columns(shards, picture, ingestion),
-        chunks=chunks,
+        chunks=read_chunks,
         probe=lambda count: _sample_pictures(shards, picture, count, ingestion),
     )
 
 
 def _make_loader(column: pa.Array, ingestion: Ingestion) -> Callable[[int], bytes]:
-    """Bytes of a row of a chunk."""
+    """Return a function that loads the picture of a row of a chunk."""
     if pa.types.is_struct(column.type):
         column = column.flatten()[column.type.get_field_index("bytes")]
 
@@ -210,7 +210,7 @@ def _make_loader(column: pa.Array, ingestion: Ingestion) -> Callable[[int], byte
 
 
 def _sample_pictures(shards: Shards, picture: str, count: int, ingestion: Ingestion) -> Iterator[bytes]:
-    """First pictures of row groups at even distances."""
+    """Yield the first pictures of evenly spaced row groups."""
     groups = [(file, group) for file in shards.files for group in range(file.metadata.num_row_groups)]
     chosen = sorted(set(np.linspace(0, len(groups) - 1, min(count, len(groups))).astype(int).tolist()))
     each = max(1, count // max(1, len(chosen)))
@@ -230,19 +230,19 @@ def _sample_pictures(shards: Shards, picture: str, count: int, ingestion: Ingest
 
 
 def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) -> Columns:
-    """Labels, truth, keys and splits of all rows."""
-    found, options = shards.schema.names, ingestion.options
+    """Read labels, true labels, keys and splits of all rows."""
+    every, options = shards.schema.names, ingestion.options
     names = {
-        "label": require_column(found, options.label_column, LABELS, "label"),
-        "truth": find_column(found, options.truth_column, TRUTHS),
-        "key": find_column(found, options.key_column, KEYS),
-        "split": find_column(found, options.split_column, SPLIT_NAMES),
+        "label": require_column(every, options.label_column, LABELS, "label", option="label_column"),
+        "truth": find_column(every, options.truth_column, TRUTHS),
+        "key": find_column(every, options.key_column, KEYS),
+        "split": find_column(every, options.split_column, SPLIT_NAMES),
     }
     used = sorted({name for name in names.values() if name})
     ingestion.layout["label_column"] = names["label"]
     batches = [batch for batch in shards.read_batches(used, _BATCH_ROWS, ingestion.limits) if batch.num_rows]
 
-    def column(what: str) -> pa.ChunkedArray | None:
+    def join_column(what: str) -> pa.ChunkedArray | None:
         name = names[what]
         return (
             None
@@ -250,7 +250,7 @@ def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) ->
             else pa.chunked_array([batch.column(name) for batch in batches], shards.schema.field(name).type)
         )
 
-    label, truth, keys, splits = (column(what) for what in ("label", "truth", "key", "split"))
+    label, truth, keys, splits = (join_column(what) for what in ("label", "truth", "key", "split"))
     class_names = read_class_names(shards.schema, names["label"] or "")
     return Columns(
         given=encode_labels(label, class_names, ingestion),
@@ -267,7 +267,7 @@ def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) ->
 def encode_labels(
     column: pa.Array, class_names: Sequence[str] | None, ingestion: Ingestion
 ) -> NDArray[np.int32]:
-    """Codes of a label column: numbers into the schema's class names, or any plain values."""
+    """Return the codes of a label column: indices of the schema's class names, or other plain values."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
@@ -280,7 +280,7 @@ def encode_labels(
 
 
 def _read_paths(shards: Shards, picture: str, ingestion: Ingestion) -> Texts | None:
-    """File names beside the pictures' bytes as keys, where every row has one of its own."""
+    """Return the file names beside the pictures' bytes as keys; None unless every row has a different one."""
     kind = shards.schema.field(picture).type
     if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
         return None
@@ -294,7 +294,7 @@ def _read_paths(shards: Shards, picture: str, ingestion: Ingestion) -> Texts | N
 
 
 def _open_features(shards: Shards, ingestion: Ingestion) -> Features:
-    """Numeric columns, or one column of lists of one length."""
+    """Open features: numeric columns, or one column of lists of one length."""
     columns = TableColumns(shards.schema.names, ingestion)
     lists = [name for name in columns.features if _is_list(shards.schema.field(name).type)]
     embedding = find_column(lists, None, _EMBEDDINGS) or (lists[0] if len(lists) == 1 else None)
@@ -329,7 +329,7 @@ def _check_numeric(schema: pa.Schema, columns: TableColumns) -> None:
 
 
 def _find_list_length(shards: Shards, name: str, ingestion: Ingestion) -> int:
-    """Length of the first list there is."""
+    """Return the length of the first list; 0 if there is none."""
     for batch in shards.read_batches([name], _BATCH_ROWS, ingestion.limits):
         for value in batch.column(0):
             if value.is_valid:
@@ -352,20 +352,20 @@ def _read_feature_batches(
             features = np.stack([read_numbers(batch.column(name), name, done) for name in content], axis=1)
         else:
             features = _read_list_rows(batch.column(embedding), width)
-        found = read_columns(batch, columns, encode)
+        batch_columns = read_columns(batch, columns, encode)
         if splits is not None:
-            found = replace(found, splits=splits[done : done + batch.num_rows])
-        yield FeatureBatch(features=features, columns=found)
+            batch_columns = replace(batch_columns, splits=splits[done : done + batch.num_rows])
+        yield FeatureBatch(features=features, columns=batch_columns)
         done += batch.num_rows
 
 
 def _read_list_rows(column: pa.Array, width: int) -> NDArray[np.float32]:
-    """Lay lists out as rows [n, width]; NaN where a list is missing or of another length."""
+    """Return lists as rows [n, width]; NaN if a list is missing or has another length."""
     rows = np.full((len(column), width), np.nan, dtype=np.float32)
     values = column.flatten()
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         raise IngestError("column_not_numeric", f"expected lists of numbers; found {column.type}")
-    if len(values) == len(column) * width and column.null_count == 0 and _is_uniform(column, width):
+    if len(values) == len(column) * width and column.null_count == 0 and _has_width(column, width):
         return convert_to_float32(values.to_numpy(zero_copy_only=False)).reshape(-1, width)
     for row, value in enumerate(column):
         if value.is_valid and len(value) == width:
@@ -373,6 +373,6 @@ def _read_list_rows(column: pa.Array, width: int) -> NDArray[np.float32]:
     return rows
 
 
-def _is_uniform(column: pa.Array, width: int) -> bool:
+def _has_width(column: pa.Array, width: int) -> bool:
     lengths = column.value_lengths() if hasattr(column, "value_lengths") else None
     return lengths is None or bool((lengths.to_numpy(zero_copy_only=False) == width).all())
