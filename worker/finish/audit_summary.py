@@ -33,7 +33,7 @@ def summarise_ranking(
     """
     given, suggested = rows["given_label"].to_numpy(), rows["suggested_label"].to_numpy()
     probability = rows["error_probability"].to_numpy()
-    found = _estimate_confusion(rows, len(class_names))
+    confusion = _estimate_confusion(rows, len(class_names))
     return {
         "sample_count": len(rows),
         "disagreement_count": int((given != suggested).sum()),
@@ -43,9 +43,9 @@ def summarise_ranking(
         "noise_rate": float(probability.mean()),
         "health": 1 - float(probability.mean()),
         **{name: _build_histogram(rows[column].to_numpy()) for name, column in HISTOGRAMS.items()},
-        "per_class": _summarise_classes(rows, class_names, found),
-        "transition_matrix": _build_transition_matrix(found, class_names),
-        "confused_pairs": _list_confused_pairs(found, class_names),
+        "per_class": _summarise_classes(rows, class_names, confusion),
+        "transition_matrix": _build_transition_matrix(confusion, class_names),
+        "confused_pairs": _list_confused_pairs(confusion, class_names),
         "budget": _estimate_budget(probability),
     }
 
@@ -67,19 +67,19 @@ def _estimate_confusion(rows: pa.Table, class_count: int) -> Confusion:
     )
 
 
-def _summarise_classes(rows: pa.Table, class_names: list[str], found: Confusion) -> list[Json]:
+def _summarise_classes(rows: pa.Table, class_names: list[str], confusion: Confusion) -> list[Json]:
     given, count = rows["given_label"].to_numpy(), len(class_names)
     disagrees = given != rows["suggested_label"].to_numpy()
     samples_K = np.bincount(given, minlength=count)
     distance_K = np.bincount(given, rows["distance"].to_numpy(), count)
-    classes = label_health.class_health(found)
+    classes = label_health.class_health(confusion)
     columns = {
         "samples": samples_K.tolist(),
         "disagreements": np.bincount(given[disagrees], minlength=count).tolist(),
         "expected_errors": np.bincount(given, rows["error_probability"].to_numpy(), count).tolist(),
         "label_issues": np.bincount(given[rows["is_label_issue"].to_numpy()], minlength=count).tolist(),
         "mean_distance": _replace_nan(distance_K / np.where(samples_K > 0, samples_K, np.nan)),
-        "expected_members": found.by_true().tolist(),
+        "expected_members": confusion.by_true().tolist(),
         "noise_rate": _replace_nan(classes.noise_rate_K),
         "missed_rate": _replace_nan(classes.missed_rate_K),
         "health": _replace_nan(classes.health_K),
@@ -95,16 +95,16 @@ def _replace_nan(values: Floats) -> list[float | None]:
     return [None if math.isnan(value) else value for value in values.tolist()]
 
 
-def _build_transition_matrix(found: Confusion, class_names: list[str]) -> Json | None:
+def _build_transition_matrix(confusion: Confusion, class_names: list[str]) -> Json | None:
     """Return the matrix by rows; None above MATRIX_CLASSES_MAX classes, too many to show."""
     if len(class_names) > MATRIX_CLASSES_MAX:
         return None
-    rows = [_replace_nan(row_K) for row_K in label_health.transition_matrix(found)]
+    rows = [_replace_nan(row_K) for row_K in label_health.transition_matrix(confusion)]
     return {"rows": "true", "columns": "given", "classes": class_names, "matrix": rows}
 
 
-def _list_confused_pairs(found: Confusion, class_names: list[str]) -> list[Json]:
-    true_K, given_K = found.by_true(), found.by_given()
+def _list_confused_pairs(confusion: Confusion, class_names: list[str]) -> list[Json]:
+    true_K, given_K = confusion.by_true(), confusion.by_given()
     return [
         {
             "true": class_names[true],
@@ -113,7 +113,7 @@ def _list_confused_pairs(found: Confusion, class_names: list[str]) -> list[Json]
             "share_of_true": count / true_K[true],
             "share_of_given": count / given_K[given],
         }
-        for true, given, count in label_health.confused_pairs(found, limit=PAIRS_MAX)
+        for true, given, count in label_health.confused_pairs(confusion, limit=PAIRS_MAX)
     ]
 
 

@@ -81,9 +81,9 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             run.is_chosen = True
         rows, estimate = _build_score_rows(storage, audit, runs, labels)
         ranked = score_rows.drop_samples(rows, labels.planted)
-        with ThreadPoolExecutor(1, thread_name_prefix="issues") as beside:
+        with ThreadPoolExecutor(1, thread_name_prefix="issues") as background:
             # This runs while PostgreSQL writes the scores and their indexes.
-            search = beside.submit(
+            search = background.submit(
                 issue_search.find_issues, _load_audited_data(session, storage, audit, dataset, runs)
             )
             session.execute(delete(Score).where(Score.audit_id == audit_id))

@@ -22,8 +22,8 @@ def measure_noise_rate(rows: pa.Table, truth_N: Labels | None) -> float:
     if truth_N is None:
         return float(rows["error_probability"].to_numpy().mean())
     truth = truth_N[rows["position"].to_numpy()]
-    known = truth != UNKNOWN
-    return float((truth != rows["given_label"].to_numpy())[known].mean())
+    has_truth = truth != UNKNOWN
+    return float((truth != rows["given_label"].to_numpy())[has_truth].mean())
 
 
 def measure_ranking(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> Json:
@@ -36,11 +36,11 @@ def measure_ranking(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> 
 
     """
     truth = truth_N[rows["position"].to_numpy()]
-    known = truth != UNKNOWN
-    truth, given = truth[known], rows["given_label"].to_numpy()[known]
+    has_truth = truth != UNKNOWN
+    truth, given = truth[has_truth], rows["given_label"].to_numpy()[has_truth]
     is_error = truth != given
-    score = rows["score"].to_numpy()[known]
-    suggested = rows["suggested_label"].to_numpy()[known]
+    score = rows["score"].to_numpy()[has_truth]
+    suggested = rows["suggested_label"].to_numpy()[has_truth]
     errors = int(is_error.sum())
     return {
         "sample_count": len(truth),
@@ -48,7 +48,7 @@ def measure_ranking(rows: pa.Table, truth_N: Labels, class_names: list[str]) -> 
         "noise_rate": errors / len(truth),
         "suggestion_accuracy": float((suggested == truth)[is_error].mean()) if errors else None,
         **{
-            name: _build_histograms(rows[column].to_numpy()[known], is_error)
+            name: _build_histograms(rows[column].to_numpy()[has_truth], is_error)
             for name, column in HISTOGRAMS.items()
         },
         "at_k": _measure_at_k(score, is_error),

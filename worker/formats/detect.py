@@ -63,7 +63,7 @@ def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bo
         raise IngestError(
             "several_datasets",
             f"expected one {kind} file; found {len(data)}: {quote_names([file.name for file in data])} "
-            "(upload each as a dataset of its own)",
+            "(upload each as a separate dataset)",
         )
     return (
         open_csv(data[0], ingestion) if kind == "text" else _open_archive(data[0], ingestion, nested=nested)

@@ -21,7 +21,7 @@ from worker.maintenance import retention
 log = structlog.get_logger()
 LEFTOVERS = ("checkpoint.pt", ".*.partial")
 STALE_BODY_SECONDS = 3600
-"""A plain body is given up after `upload_idle_seconds`; what is older was left by a killed process."""
+"""A plain body expires after `upload_idle_seconds`; a killed process left the files that are older."""
 
 
 def tidy(database: Database, storage: Storage, settings: Settings) -> None:
@@ -82,7 +82,7 @@ def _expire_datasets(session: Session, storage: Storage, settings: Settings) -> 
 def _remove_stale_bodies(database: Database, storage: Storage, settings: Settings) -> None:
     """Delete partial bodies that a killed process left; those of resumable uploads expire with their rows."""
     oldest = time.time() - max(STALE_BODY_SECONDS, 2 * settings.upload_idle_seconds)
-    stale = [path for path, found in storage.find("datasets/*/incoming/*") if found.st_mtime < oldest]
+    stale = [path for path, status in storage.find("datasets/*/incoming/*") if status.st_mtime < oldest]
     with database.transaction() as session:
         kept = {identifier.hex for identifier in session.scalars(select(Upload.id))}
     for path in stale:

@@ -68,7 +68,7 @@ class Job:
     devices: list[str]
     """Torch devices that train it together; the first one does the steps that need only one device."""
     labels: AuditLabels
-    ranks: bool
+    updates_ranking: bool
     """Whether this run updates the audit's provisional ranking: the first run of a variant does."""
 
 
@@ -166,7 +166,7 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
         )
         labels = audited_labels.load_labels(session, storage, audit, dataset)
         first = select(func.min(Run.number)).where(Run.audit_id == audit.id, Run.variant.is_not(None))
-        ranks = session.scalar(first) == run.number
+        updates_ranking = session.scalar(first) == run.number
     return Job(
         run=run,
         dataset=dataset,
@@ -174,7 +174,7 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
         config=config,
         devices=names,
         labels=labels,
-        ranks=ranks,
+        updates_ranking=updates_ranking,
     )
 
 
@@ -371,7 +371,7 @@ class _ProgressReporter:
             if not leases.update_held(session, Run, run.id, run.attempt, lapses=0):
                 raise LeaseLost
             _put_epoch(session, run.id, make_epoch_row(record, self._job))
-            if self._job.ranks and monotonic() - self._ranked >= self._settings.provisional_seconds:
+            if self._job.updates_ranking and monotonic() - self._ranked >= self._settings.provisional_seconds:
                 size = self._settings.provisional_size
                 provisional_ranking.replace(
                     session, run.audit_id, asdict(progress.signals()), self._job.labels, size=size

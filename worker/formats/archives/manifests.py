@@ -216,8 +216,8 @@ def _is_list(index: _Index, member: int) -> bool:
         return False
     lines = [line for line in islice(_split_lines(text[: 1 << 16]), _LINES_TRIED) if line.strip()]
     folder = _find_folder(index.archive.names[member])
-    found = sum(index.find(path, folder) is not None for path, _ in map(_split_list_line, lines))
-    return 2 * found > len(lines)
+    pictures = sum(index.find(path, folder) is not None for path, _ in map(_split_list_line, lines))
+    return 2 * pictures > len(lines)
 
 
 def _split_list_line(line: str) -> tuple[str, str | None]:

@@ -76,7 +76,7 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
     """Refuse uploads with too few samples, one class, or as many labels as samples."""
     limits, names = ingestion.limits, ingestion.vocabulary.names
     codes = np.unique(given)
-    shown = ", ".join(repr(names[code]) for code in codes[:_NAMES_SHOWN])
+    examples = ", ".join(repr(names[code]) for code in codes[:_NAMES_SHOWN])
     if len(given) < limits.min_samples:
         raise IngestError(
             "too_few_samples",
@@ -86,14 +86,14 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
     if len(codes) == 1:
         raise IngestError(
             "one_class",
-            f"expected at least 2 classes; found only {shown} "
+            f"expected at least 2 classes; found only {examples} "
             "(was a wrong column or folder taken as the label?)",
         )
     if len(codes) == len(given):
         raise IngestError(
             "labels_unique",
             f"expected classes with several samples; found {len(codes)} different labels for {len(given)} "
-            f"samples ({shown}, ...): was a wrong column taken as the label? (label_column can name another)",
+            f"samples ({examples}, ...): was a wrong column taken as the label? (label_column names another)",
         )
     if len(codes) > limits.max_classes:
         raise IngestError(
@@ -149,10 +149,10 @@ def _make_unique(keys: Texts, ingestion: Ingestion) -> Texts:
 
 def collect_splits(written: WrittenPack, some: slice = ALL_ROWS) -> list[str | None] | None:
     """Return the splits of the kept samples as uploaded; None if the upload has none."""
-    found = written.columns.splits
-    if found is None:
+    every = written.columns.splits
+    if every is None:
         return None
-    splits = [found[row] for row in written.rows[some].tolist()]
+    splits = [every[row] for row in written.rows[some].tolist()]
     storable = {split: None if split is None else make_printable(split) for split in set(splits)}
     return [storable[split] for split in splits]
 
@@ -190,8 +190,10 @@ def _make_location_columns(written: WrittenPack, some: slice) -> dict[str, Any]:
 
     Offset and length are null if the original is not a range of bytes of the uploaded file.
     """
-    rows, found = written.rows[some], written.locations
-    offsets, lengths, methods = (found.offsets, found.lengths, found.methods) if found else (None, None, None)
+    rows, places = written.rows[some], written.locations
+    offsets, lengths, methods = (
+        (places.offsets, places.lengths, places.methods) if places else (None, None, None)
+    )
     return {
         "source_row": written.row_numbers[some],
         "source_name": pa.nulls(len(rows))

@@ -84,7 +84,7 @@ def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
         )
     try:
         image = Image.open(io.BytesIO(data), formats=(encoding,))
-        turned = "exif" in image.info and image.getexif().get(0x0112, 1) >= 5  # noqa: PLR2004 - 5 to 8 lie on their side
+        turned = "exif" in image.info and image.getexif().get(0x0112, 1) >= 5  # noqa: PLR2004 - 5 to 8 swap width and height
     except _DECODING_ERRORS as error:
         raise _make_unreadable_error(encoding, error) from None
     width, height = image.size
@@ -174,7 +174,7 @@ def _scale_to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def is_coloured(image: Image.Image) -> bool:
-    """Tell whether any pixel's channels differ."""
+    """Return whether the channels of any pixel differ."""
     if image.mode == "L":
         return False
     pixels = np.asarray(image)

@@ -28,12 +28,12 @@ def read_plain_png(data: bytes, *, width: int, height: int, channels: int) -> ND
     """Return the pixels [H, W, C] of a plain PNG of this size, C 1 or 3; None for anything else."""
     if len(data) < _START.size + _CRC.size + len(_END) or not data.endswith(_END):
         return None
-    found = _START.unpack_from(data)
+    fields = _START.unpack_from(data)
     colour, mode = _COLOURS[channels]
     expected = (b"\x89PNG\r\n\x1a\n", _HEADER_BYTES, b"IHDR", width, height, 8, colour, 0, 0, 0)
-    if found[:10] != expected or found[10] != zlib.crc32(data[12:29]) or found[12] != b"IDAT":
+    if fields[:10] != expected or fields[10] != zlib.crc32(data[12:29]) or fields[12] != b"IDAT":
         return None
-    stop = _DATA_AT + found[11]
+    stop = _DATA_AT + fields[11]
     if stop + _CRC.size + len(_END) != len(data):
         return None
     if zlib.crc32(memoryview(data)[_DATA_AT - 4 : stop]) != _CRC.unpack_from(data, stop)[0]:

@@ -19,7 +19,7 @@ class IngestError(ValueError):
 
 
 class SampleError(Exception):
-    """One sample cannot be used; the reader goes on without it."""
+    """One sample cannot be used; the reader skips it."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(code, detail)
