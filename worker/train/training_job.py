@@ -41,7 +41,7 @@ from models.kinds.sample_arrays import Inputs
 from models.label_errors.evidence import gather_evidence
 from models.networks import pretrained
 from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
-from models.training.loop import TrainingResult
+from models.training.loop import STATE_FORMAT, TrainingResult
 from models.training.progress import EpochRecord, Progress
 from models.training.ranks import RankLost, train_on
 from worker.jobs import audited_labels, clean_labels, neighbour_files, signal_files
@@ -235,7 +235,7 @@ def _train(
             on_progress=reporter,
             initial_state=_load_parent_network(storage, job.run),
             pretrained_state=_load_pretrained(settings, job.config.network),
-            resume=checkpoints.load(storage, folder),
+            resume=_load_checkpoint(storage, folder),
             feature_width=neighbour_files.choose_width(
                 len(job.labels.given), bytes_max=settings.features_max_bytes
             ),
@@ -311,6 +311,15 @@ def _store_results(
         if ranking.uses_neighbours:
             signals["score"] = ranking.compute(signals)
     signal_files.save(storage, folder, signals)
+
+
+def _load_checkpoint(storage: Storage, folder: Path) -> dict[str, Any] | None:
+    """Return the checkpoint to resume from; None if there is none, or another version wrote it."""
+    state = checkpoints.load(storage, folder)
+    if state is not None and state.get("format") != STATE_FORMAT:
+        log.warning("checkpoint of another version: the training starts again", format=state.get("format"))
+        return None
+    return state
 
 
 def _load_parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] | None:

@@ -149,4 +149,4 @@ def raising(error: type[Exception]) -> Callable[..., None]:
 def test_an_audit_that_no_queue_can_serve_is_refused(start: Callable[..., Any]) -> None:
     answer = start(device_memory_gb=1000)
     assert answer.status_code == 422
-    assert "140 at most" in answer.json()["detail"]
+    assert "at most 140" in answer.json()["detail"]

@@ -84,6 +84,20 @@ def test_a_run_handed_back_goes_on_with_the_same_numbers(
     assert not (storage.locate_run(audit.id, 0) / checkpoints.CHECKPOINT).exists()
 
 
+def test_a_checkpoint_of_another_version_starts_the_training_again(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings
+) -> None:
+    audit, (run,) = plan_audit(database, digits, epochs=2)
+    folder = storage.locate_run(audit.id, 0)
+    folder.mkdir(parents=True)
+    checkpoints.save(storage, folder, {"format": 1, "step": 7})
+    execute(database, storage, chosen, run.id)
+    assert read_row(database, Run, run.id).status == RunStatus.SUCCEEDED
+    with database.transaction() as session:
+        stored = session.scalars(select(RunEpoch.epoch).where(RunEpoch.run_id == run.id)).all()
+    assert sorted(stored) == [1, 2]
+
+
 def test_a_run_handed_back_at_an_epochs_end_lacks_no_epoch(
     database: Database,
     digits: Dataset,
