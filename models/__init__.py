@@ -1,1 +1,1 @@
-"""Networks, LIMIT and its relatives, scoring, metrics and noise: torch and numpy, nothing of the service."""
+"""Networks, training, LIMIT and the other methods, label errors and data issues: no database and no HTTP."""

@@ -1,1 +1,1 @@
-"""Faster ways to take the same steps: several devices, CUDA graphs, compiled kernels."""
+"""Faster execution of the same training steps: on several devices, in parallel, recorded or compiled."""

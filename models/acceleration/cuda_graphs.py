@@ -1,6 +1,6 @@
-"""Training steps as CUDA graphs: recorded once for each size of batch, then started as one.
+"""Training steps as CUDA graphs: recorded once per batch size, then launched as one.
 
-A step of two ResNet-34 is over a thousand kernels, which a processor starts more slowly than a GPU works.
+A step of two ResNet-34 has over a thousand kernels, and a CPU launches them more slowly than a GPU runs them.
 
 Shape suffixes: B samples of a batch, K classes.
 """
@@ -16,38 +16,39 @@ from models.catalogue.methods import METHODS
 from models.configuration.training_config import TrainingConfig
 from models.paper.objectives import Outcome
 
-Said = tuple[Outcome, Tensor]
-Step = Callable[[Tensor, Tensor, bool], Said]
-"""(inputs of a batch, labels [B], whether the classifier learns) to the outcome and f's logits [B, K]."""
+StepResult = tuple[Outcome, Tensor]
+"""The outcome of a batch, and f's logits [B, K]."""
+Step = Callable[[Tensor, Tensor, bool], StepResult]
+"""Function of (inputs of a batch, labels [B], whether the classifier learns)."""
 
 EAGER_STEPS = 3
-"""Of each size before it is recorded: cuDNN chooses its kernels, Adam makes its memory."""
+"""Steps per batch size before recording, in which cuDNN chooses kernels and Adam allocates its memory."""
 
 
 def can_replay(config: TrainingConfig, device: torch.device) -> bool:
-    """Whether a step is the same kernels every time."""
+    """Return whether every step runs the same kernels."""
     is_plain = not config.sample_gradients and config.dropout == 0
     return device.type == "cuda" and METHODS[config.method].has_fixed_kernels and is_plain
 
 
 @dataclass(frozen=True)
 class _Recording:
-    """A step over inputs and labels at fixed addresses, which leaves what it says at others."""
+    """A recorded step; inputs, labels and result are at fixed addresses."""
 
     inputs: Tensor
     labels_B: Tensor
     graph: torch.cuda.CUDAGraph
-    said: Said
+    result: StepResult
 
-    def replay(self, inputs: Tensor, labels_B: Tensor) -> Said:
+    def replay(self, inputs: Tensor, labels_B: Tensor) -> StepResult:
         self.inputs.copy_(inputs)
         self.labels_B.copy_(labels_B)
         self.graph.replay()
-        return self.said
+        return self.result
 
 
 class Replayed:
-    """Recordings of one step on a GPU; what it says holds until the next."""
+    """The CUDA graphs of a training's step; the next step overwrites a step's result."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -57,12 +58,18 @@ class Replayed:
         self._recordings: dict[tuple[int, bool], _Recording] = {}
 
     def forget(self) -> None:
-        """Drop all recordings: the step has become another."""
+        """Delete all recordings, because the step has changed."""
         self._eager_steps.clear()
         self._recordings.clear()
 
-    def do(self, step: Step, inputs: Tensor, labels_B: Tensor, trains_classifier: bool) -> Said:  # noqa: FBT001
-        """Do one step, recorded once it has been done some times."""
+    def do(
+        self,
+        step: Step,
+        inputs: Tensor,
+        labels_B: Tensor,
+        trains_classifier: bool,  # noqa: FBT001
+    ) -> StepResult:
+        """Do one step: eagerly the first `EAGER_STEPS` times, then by its recording."""
         key = len(labels_B), trains_classifier
         if key not in self._recordings:
             self._eager_steps[key] += 1
@@ -73,18 +80,18 @@ class Replayed:
             self._recordings[key] = _Recording(inputs, labels_B, *recorded)
         return self._recordings[key].replay(inputs, labels_B)
 
-    def _eagerly(self, step: Callable[[], Said]) -> Said:
-        """Do a step on the stream that records later: autograd remembers where it was first."""
-        here = torch.cuda.current_stream(self._device)
-        self._stream.wait_stream(here)
+    def _eagerly(self, step: Callable[[], StepResult]) -> StepResult:
+        """Do a step on the recording stream: autograd remembers the stream of the first step."""
+        current = torch.cuda.current_stream(self._device)
+        self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
-            said = step()
-        here.wait_stream(self._stream)
-        return said
+            result = step()
+        current.wait_stream(self._stream)
+        return result
 
-    def _record(self, step: Callable[[], Said]) -> tuple[torch.cuda.CUDAGraph, Said]:
-        """Record a step without doing it; other threads may go on allocating meanwhile."""
+    def _record(self, step: Callable[[], StepResult]) -> tuple[torch.cuda.CUDAGraph, StepResult]:
+        """Record a step without doing it; other threads can allocate memory meanwhile."""
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
-            said = step()
-        return graph, said
+            result = step()
+        return graph, result

@@ -1,9 +1,9 @@
-"""One training on several devices: every process holds the networks, and a share of every batch.
+"""Data-parallel training on several devices: every process holds both networks and a share of every batch.
 
-Gradients and batch statistics are those of the whole batch, so that the result is that of one process, up to
-rounding and up to what is drawn at random on the device (augmentation, dropout, "+S"), which differs.
+Gradients and batch statistics are those of the complete batch. So the result is that of one process, except
+for rounding and for random numbers drawn on the device (augmentation, dropout, "+S").
 
-Shape suffixes: N samples, B of a batch.
+Shape suffixes: N samples, B samples of a batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ _GO, _MERGE, _STOP = range(3)
 
 
 def processes_max(config: TrainingConfig, sample_count: int) -> int:
-    """Return how many processes can share every batch of a training: each needs a row of the smallest."""
+    """Return how many processes can share every batch: each needs at least one row of the smallest batch."""
     held_out = round(sample_count * config.validation_fraction)
     passes = [(sample_count - held_out, config.batch_size)]
     passes += [(held_out, SCORING_BATCH), (sample_count, SCORING_BATCH)]
@@ -39,57 +39,58 @@ class TrainingEnded(Exception):
 
 
 class Group:
-    """A process on its own: everything is together already."""
+    """A single process, which has nothing to exchange; `Ranks` exchanges with other processes."""
 
     rank = LEADER
     size = 1
 
     def share(self, order_N: Tensor, bounds: Sequence[int]) -> tuple[Tensor, Sequence[int]]:
-        """Return this process's part of every stretch of `order_N` between bounds, and their borders."""
+        """Return this process's part of every slice of `order_N` between bounds, and the parts' borders."""
         return order_N, bounds
 
     def synchronise(self, network: nn.Module) -> None:
-        """Give a network batch statistics of all processes' rows."""
+        """Make a network's batch statistics those of all processes' rows."""
 
     def weighted(self, loss: Tensor, *, rows: int) -> Tensor:
-        """Return what to go back from, given the mean loss of this process's rows.
+        """Return the loss for the backward pass, from the mean loss of this process's rows.
 
-        Rows of others enter through the batch statistics, so that shares of unequal size must weigh before.
+        Other processes' rows enter through the batch statistics, so shares of unequal size are weighted
+        before the backward pass.
         """
         del rows
         return loss
 
     def average_gradients(self, parameters: Iterable[nn.Parameter], *, rows: int) -> None:
-        """Make every gradient of a weighted loss that of the mean over all processes' rows."""
+        """Replace every gradient of a weighted loss by that of the mean over all processes' rows."""
 
     def merge(self, tensors: Iterable[Tensor], index: Tensor) -> None:
-        """Bring the rows that this process wrote, `index`, to all of them, and theirs here."""
+        """Exchange rows: this process sends the rows `index`, which it wrote, and receives all others."""
 
     def average(self, sums: Tensor) -> None:
-        """Replace sums by their mean over the processes: added up, they stay what they were."""
+        """Replace sums by their mean over the processes, which keeps the total."""
 
     def total(self, value: float) -> float:
         """Return the sum of the processes' values."""
         return value
 
     def is_due(self, step: int, *, by_clock: bool) -> bool:
-        """Return whether progress is reported after this step; all processes must agree on it."""
+        """Return whether progress is reported after this step, the same answer in all processes."""
         del step
         return by_clock
 
     def hold_barrier(
         self, report: Callable[[], None], merge: Callable[[], None], *, seconds_per_step: float
     ) -> None:
-        """Let the leader report while the others wait; whenever it calls `gather`, all processes merge."""
+        """Let the leader report while the others wait; whenever the leader calls `gather`, all merge."""
         del merge, seconds_per_step
         report()
 
     def gather(self, merge: Callable[[], None]) -> None:
-        """Have all processes merge; for the leader, during a barrier."""
+        """Make all processes merge; called by the leader during a barrier."""
 
 
 class Ranks(Group):
-    """This process among those that torch.distributed has joined."""
+    """One of several processes, which torch.distributed connects."""
 
     def __init__(self, device: torch.device) -> None:
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
@@ -97,13 +98,13 @@ class Ranks(Group):
         self._step = self._next_barrier = 0
 
     def share(self, order_N: Tensor, bounds: Sequence[int]) -> tuple[Tensor, Sequence[int]]:
-        """See Group; shares differ by one row at most, and none is empty."""
+        """See Group; shares differ by at most one row, and none is empty."""
         parts, borders = [], [0]
         for start, stop in pairwise(bounds):
             rows = stop - start
             if rows < self.size:
                 raise ValueError(
-                    f"A batch of {rows} samples cannot be shared by {self.size} devices; use fewer."
+                    f"A batch of {rows} samples cannot be shared by {self.size} devices; use fewer devices."
                 )
             first, last = (start + rows * rank // self.size for rank in (self.rank, self.rank + 1))
             parts.append(order_N[first:last])
@@ -122,7 +123,7 @@ class Ranks(Group):
         return loss * rows
 
     def average_gradients(self, parameters: Iterable[nn.Parameter], *, rows: int) -> None:
-        """See Group; one exchange of all gradients and of the number of rows."""
+        """See Group; one exchange of all gradients and the number of rows."""
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         counted = torch.full((1,), float(rows), device=self._device)
         flat = torch.cat([counted, *(gradient.flatten() for gradient in gradients)])
@@ -133,7 +134,7 @@ class Ranks(Group):
             gradient.copy_(part.view_as(gradient))
 
     def merge(self, tensors: Iterable[Tensor], index: Tensor) -> None:
-        """See Group; no row may have been written by two processes."""
+        """See Group; two processes must not have written the same row."""
         index = index.to(self._device)
         for tensor in tensors:
             written_N = torch.zeros(len(tensor), dtype=torch.uint8, device=self._device)
@@ -157,7 +158,7 @@ class Ranks(Group):
         return float(values)
 
     def is_due(self, step: int, *, by_clock: bool) -> bool:
-        """See Group; the barrier before has agreed on it, by the leader's clock."""
+        """See Group; the processes agreed on it in the last barrier, by the leader's clock."""
         del by_clock
         self._step = step
         return step >= self._next_barrier
@@ -165,7 +166,7 @@ class Ranks(Group):
     def hold_barrier(
         self, report: Callable[[], None], merge: Callable[[], None], *, seconds_per_step: float
     ) -> None:
-        """See Group. Where the leader raises, the others raise TrainingEnded."""
+        """See Group. If the leader raises, the others raise TrainingEnded."""
         if self.rank != LEADER:
             while (command := self._receive())[0] == _MERGE:
                 merge()
@@ -190,17 +191,17 @@ class Ranks(Group):
         return command
 
     def _receive(self) -> list[int]:
-        command = torch.zeros(2, dtype=torch.int64, device=self._device)
-        distributed.broadcast(command, LEADER)
-        heard: list[int] = command.tolist()
-        return heard
+        received = torch.zeros(2, dtype=torch.int64, device=self._device)
+        distributed.broadcast(received, LEADER)
+        command: list[int] = received.tolist()
+        return command
 
 
 @contextmanager
 def joined(
     device: torch.device, *, store: Store | None = None, rank: int = -1, size: int = -1
 ) -> Iterator[Ranks]:
-    """Join the other processes: those that meet at `store`, else those that torchrun's variables name."""
+    """Join the other processes through `store`, or through torchrun's environment variables without one."""
     is_cuda = device.type == "cuda"
     if is_cuda:
         torch.cuda.set_device(device)

@@ -1,4 +1,4 @@
-"""Batch normalisation whose statistics are those of all processes' rows, for processes without GPUs.
+"""Batch normalisation with the statistics of all processes' rows, for processes without GPUs.
 
 Shape suffixes: B samples of a batch, C channels.
 """
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 class _Sum(Function):
-    """The sum over all processes; so is its gradient."""
+    """The sum over all processes; its gradient is the sum of the processes' gradients."""
 
     @staticmethod
     def forward(_: Any, values: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
@@ -28,7 +28,7 @@ class _Sum(Function):
 
 
 class SynchronisedBatchNorm(nn.Module):
-    """What nn.BatchNorm1d or 2d does of the whole batch; the state dict has the same names."""
+    """nn.BatchNorm1d or 2d over the batches of all processes; the state dict has the same names."""
 
     running_mean: Tensor
     running_var: Tensor
@@ -44,7 +44,7 @@ class SynchronisedBatchNorm(nn.Module):
 
     @classmethod
     def convert(cls, network: nn.Module) -> None:
-        """Replace every batch normalisation inside a network."""
+        """Replace every batch normalisation in a network."""
         for name, child in network.named_children():
             if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
                 network.add_module(name, cls(child))
@@ -65,7 +65,7 @@ class SynchronisedBatchNorm(nn.Module):
         return normalised.to(features.dtype)
 
     def _statistics(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and variance [C] over all processes, and remember them."""
+        """Return mean and variance [C] over all processes, and update the running statistics."""
         others = [0, *range(2, values.dim())]
         count = values.new_full((1,), values.numel() / values.shape[1])
         own = torch.cat([values.sum(others), values.square().sum(others), count])

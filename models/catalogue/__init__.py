@@ -1,1 +1,4 @@
-"""What exists, by name, without torch: app, worker and models may all import it."""
+"""The names and facts of methods, networks, data kinds, options and columns, without torch.
+
+app, worker and models may all import it.
+"""

@@ -1,7 +1,7 @@
-"""The kinds of data by name: what a sample is, and which networks and options its kind has.
+"""The kinds of data by name: the form of a sample, and the networks and options for it.
 
-This is the part of a kind that all of app, worker and models may know. What each of them does with the
-samples is in `app/kinds`, `worker/kinds` and `models/kinds`; CONTRIBUTING.md lists the files of a new kind.
+app, worker and models all use these facts. What each of them does with the samples is in `app/kinds`,
+`worker/kinds` and `models/kinds`. CONTRIBUTING.md lists the files of a new kind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 NetworkInput = Literal["image", "vector"]
-"""What a network takes: an image [C, S, S], or a vector [D]. A network says which, and so does a kind."""
+"""The input of a network: an image [C, S, S] or a vector [D]. Every network and every kind names one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,20 +21,20 @@ class Kind:
     axes: tuple[str, ...]
     """The dimensions of one stored sample: H x W pixels, C channels, D values."""
     dtype: str
-    """The type of the stored values, as numpy names it."""
+    """The numpy type of the stored values."""
     network_input: NetworkInput
-    """What a network sees of a sample once it is prepared."""
+    """The form of a sample after preparation for a network."""
     has_input_size: bool
-    """Whether samples are scaled to a side in pixels before a network sees them."""
+    """Whether samples are scaled to a side in pixels for the network."""
     has_augmentation: bool
-    """Whether samples may be changed at random while training; the augmentations are those of images."""
+    """Whether samples can be changed at random in training; the augmentations are for images."""
     has_pictures: bool
     """Whether a sample can be shown as a picture."""
     encoded_as: str | None
-    """The kind that a pretrained backbone makes of the samples; None where no backbone takes them."""
+    """The kind of a pretrained backbone's output for these samples; None: no backbone takes them."""
 
     def is_kind_of(self, shape: Sequence[int], dtype: object = None) -> bool:
-        """Return whether one sample may have this shape and, if given, this numpy dtype."""
+        """Return whether a sample of this kind can have this shape and, if given, this numpy dtype."""
         return len(shape) == len(self.axes) and (dtype is None or str(dtype) == self.dtype)
 
 
@@ -64,19 +64,19 @@ KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (IMAGES, FEATURES)}
 
 
 def find_kind(shape: Sequence[int], dtype: object = None) -> Kind:
-    """Return the kind of samples of a shape, the first in `KINDS` that fits.
+    """Return the first kind in `KINDS` whose samples have this shape.
 
     Args:
-        shape: of one sample, without the number of samples.
-        dtype: of the array, a numpy dtype or its name; None: only the number of dimensions counts.
+        shape: the shape of one sample, without the number of samples.
+        dtype: the array's numpy dtype or its name; None: only the number of dimensions is compared.
 
     Raises:
-        ValueError: no kind has such samples.
+        ValueError: no kind has samples of this shape and dtype.
 
     """
     for kind in KINDS.values():
         if kind.is_kind_of(shape, dtype):
             return kind
-    known = " or ".join(f"{kind.dtype} [N, {', '.join(kind.axes)}]" for kind in KINDS.values())
-    found = "" if dtype is None else f"{dtype} "
-    raise ValueError(f"Samples are {known}, not {found}[N, {', '.join(map(str, shape))}].")
+    expected = " or ".join(f"{kind.dtype} [N, {', '.join(kind.axes)}]" for kind in KINDS.values())
+    dtype_text = "" if dtype is None else f"{dtype} "
+    raise ValueError(f"Samples must be {expected}, not {dtype_text}[N, {', '.join(map(str, shape))}].")

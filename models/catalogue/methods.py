@@ -1,6 +1,6 @@
-"""The training methods by name: all that app, worker and models decide by a method's name stands here.
+"""The training methods by name. app, worker and models read every fact that depends on the method here.
 
-"+S" is the field `sample_gradients`, "+ init." the audit's `initialise`.
+The paper's "+S" is the field `sample_gradients`; its "+ init." is the audit's `initialise`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,33 +13,33 @@ Noise = Literal["gaussian", "laplace"]
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """What is known of a method without loading a network."""
+    """The facts of a method that are needed without its code."""
 
     name: str
-    """In a configuration."""
+    """Its name in a configuration."""
     title: str
-    """For people, as the page of a new audit offers it."""
+    """Its name on the page of a new audit."""
     paper_name: str
-    """As the paper's tables call it."""
+    """Its name in the paper's tables."""
     own_fields: frozenset[str] = frozenset()
-    """Fields of a training that mean nothing to some other methods and something to this one."""
+    """Fields of a training that this method uses and some other methods do not."""
     defaults: Mapping[str, float] = field(default_factory=dict)
-    """Fields whose default differs from that of other methods."""
+    """Defaults that differ from those of other methods, by field."""
     grid: Grid = field(default_factory=dict)
-    """The paper's hyper-parameter grid (appendix B); empty: it has no hyper-parameters."""
+    """The paper's hyper-parameter grid (appendix B); empty: the method has no hyper-parameters."""
     sampled_grid: Grid = field(default_factory=dict)
-    """What the paper's grid has besides with "+S"."""
+    """The hyper-parameters that "+S" adds to the grid."""
     gradient_noise: tuple[Noise, ...] = ()
-    """The noise that "+S" adds; two where the loss is chosen while it trains. Empty: there is no "+S"."""
+    """The noise that "+S" adds; two if the loss is chosen during training. Empty: there is no "+S"."""
     needs_parent: bool = False
-    """Whether it starts from the best model of a "ce" run; without one it is refused."""
+    """Whether it must start from the best model of a "ce" run."""
     estimates_transitions: bool = False
-    """Whether it learns from its parent's model how labels were changed."""
+    """Whether it estimates the label transition matrix with its parent's model."""
     has_output_bias: bool = True
-    """Whether the classifier's last layer has a bias; without one it cannot start from a "ce" run."""
+    """Whether the classifier's last layer has a bias; without a bias it cannot start from a "ce" run."""
     has_fixed_kernels: bool = False
-    """Whether every step is the same GPU kernels, so that they can be recorded: no step draws random numbers
-    or looks at a number on the way."""
+    """Whether every step runs the same GPU kernels, so that they can be recorded: no step draws random
+    numbers or reads a number back from the device."""
 
 
 OWN_OF_LIMIT = frozenset({"beta", "sample_gradients", "noise_lambda", "warm_up_epochs"})
@@ -51,7 +51,7 @@ NOISE: Grid = {"noise_std": (0.01, 0.03, 0.1, 0.3)}
 TRAINED = (
     Method(
         name="limit",
-        title="LIMIT, gradients chosen while it trains (the default)",
+        title="LIMIT, gradients chosen during training (the default)",
         paper_name="LIMIT",
         own_fields=OWN_OF_LIMIT,
         grid=BETA,
@@ -139,37 +139,37 @@ TRAINED = (
 )
 EXTERNAL = Method(
     name="probabilities",
-    title="Nothing is trained: your own probabilities, as attached",
+    title="Your own probabilities, as attached; nothing is trained",
     paper_name="attached probabilities",
 )
-"""The method that trains nothing: it ranks the probabilities that were attached to a dataset."""
+"""The method without training: it ranks the probabilities that were attached to a dataset."""
 
 METHODS: Mapping[str, Method] = {method.name: method for method in TRAINED}
-"""LIMIT with its loss chosen while it trains, or with a categorical, Gaussian or Laplace predictor; then the
+"""LIMIT with a loss chosen during training, or with a categorical, Gaussian or Laplace predictor; then the
 other methods of the paper's Table 1."""
 ALL_METHODS: Mapping[str, Method] = {**METHODS, EXTERNAL.name: EXTERNAL}
-"""The same with the method that trains nothing."""
+"""All methods, with the one that trains nothing."""
 DEFAULT_METHOD = "limit"
 PARENT_METHOD = "ce"
-"""What other methods start from."""
+"""The method whose model other methods start from."""
 OWN_FIELDS = frozenset().union(*(method.own_fields for method in TRAINED))
-"""Fields that only some methods know."""
+"""Fields that only some methods use."""
 
 
 def knows_field(method: str | None, name: str) -> bool:
-    """Return whether a field means something to a method; to one that is still chosen, every field does."""
+    """Return whether a method uses a field; True for None, a method that is not chosen yet."""
     return method is None or name not in OWN_FIELDS or name in METHODS[method].own_fields
 
 
 def paper_grid(method: str | None, *, samples: bool) -> Grid:
-    """Return the paper's grid for a method; one that is still chosen is one of LIMIT's.
+    """Return the paper's grid for a method.
 
     Args:
-        method: a name, None for the default.
+        method: the method's name; None: not chosen yet, which gives LIMIT's grid.
         samples: whether it trains on samples of the gradients ("+S").
 
     """
     if method is None:
         return BETA
-    found = METHODS[method]
-    return {**found.grid, **(found.sampled_grid if samples else {})}
+    facts = METHODS[method]
+    return {**facts.grid, **(facts.sampled_grid if samples else {})}

@@ -1,4 +1,4 @@
-"""The networks by name: what each takes, and what its pretrained weights are of."""
+"""The networks by name: the input of each, and its pretrained weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from models.catalogue.kinds import NetworkInput
 
 SMALLEST_SIDE = 16
-"""Pixels that every network of images needs."""
+"""The smallest side, in pixels, that an image network takes."""
 VIT_SIDE = 224
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A network of torchvision with pretrained weights: its features are trained on, or it is fine-tuned."""
+    """A torchvision network with pretrained weights, for feature extraction or fine-tuning."""
 
     head: str
-    """The submodule that is left out."""
+    """The submodule that is removed."""
     width: int
-    """D, the features before the head."""
+    """D, the number of features before the head."""
     sides: tuple[int, ...] = ()
     """Side lengths in pixels that it takes; empty: any."""
 
@@ -30,7 +30,7 @@ BACKBONES: Mapping[str, Backbone] = {
     "convnext_tiny": Backbone(head="classifier.2", width=768),
     "vit_b_16": Backbone(head="heads", width=768, sides=(VIT_SIDE,)),
 }
-"""By torchvision's name."""
+"""The backbones by torchvision's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,11 @@ class Network:
     """An architecture of classifier and gradient predictor."""
 
     takes: NetworkInput
-    """A network takes samples of the kinds whose `network_input` this is."""
+    """Its input; it takes samples of every kind with this `network_input`."""
     sides: tuple[int, ...] = ()
     """Side lengths in pixels that it takes; empty: any of at least `SMALLEST_SIDE`."""
     backbone: str | None = None
-    """The network of torchvision that is fine-tuned; None: it starts from random weights."""
+    """The torchvision network that is fine-tuned; None: training starts from random weights."""
 
 
 NETWORKS: Mapping[str, Network] = {
@@ -57,4 +57,4 @@ NETWORKS: Mapping[str, Network] = {
         for name, backbone in BACKBONES.items()
     },
 }
-"""By the name in a configuration; `models.networks.architectures` builds them."""
+"""The networks by their name in a configuration; `models.networks.architectures` builds them."""

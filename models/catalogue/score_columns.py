@@ -1,8 +1,8 @@
-"""The columns of a ranking, in one table: database, ranking row, files, API and client are made from it.
+"""The columns of a ranking in one table, from which database, ranking row, files, API and client are made.
 
-To add a signal: a field of `ScoreFigures`, its place in `FILE_COLUMNS` and `SUSPECT_FIELDS`, a migration, a
-row in docs/ranking.md, and the code that measures it (a field of `models.training.signals.Signals`, or one
-of the arrays that are stored beside these).
+To add a signal: add a field to `ScoreFigures`, its place in `FILE_COLUMNS` and `SUSPECT_FIELDS`, a migration,
+a row in docs/ranking.md, and the code that measures it (a field of `models.training.signals.Signals`, or an
+array that is stored beside them).
 """
 
 from collections.abc import Mapping
@@ -12,31 +12,31 @@ from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hin
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnFacts:
-    """What else is known of a column beside its name and type."""
+    """The facts of a column besides its name and type."""
 
     comment: str | None = None
-    """In the database."""
+    """The column's comment in the database."""
     description: str | None = None
-    """In the API's document."""
+    """The field's description in the OpenAPI document."""
     example: Any = None
-    """In the API's document."""
+    """The field's example in the OpenAPI document."""
     is_signal: bool = False
-    """Whether it is the array of this name among a run's signals, as it is."""
+    """Whether it is a copy of the run's signal of the same name."""
     is_probability: bool = False
-    """Whether it lies in [0, 1] in the API."""
+    """Whether the API limits it to [0, 1]."""
     histogram: str | None = None
-    """Name of its histogram in summaries and metrics."""
+    """The name of its histogram in summaries and metrics."""
 
 
 class ScoreFigures(TypedDict):
-    """The figures of a sample, which database, files, API and client have as they are."""
+    """The figures of a sample, the same in database, files, API and client."""
 
     rank: Annotated[int, ColumnFacts(comment="1 = most suspicious", example=1)]
     score: Annotated[
         float | None,
         ColumnFacts(
             comment="what ranks, in [0, 1]; null: the distance ranks",
-            description="what ranks; high = probably wrong; null: the distance ranks",
+            description="orders the ranking; high = probably wrong; null: the distance orders it",
             example=0.9997,
             is_probability=True,
         ),
@@ -102,7 +102,7 @@ class ScoreFigures(TypedDict):
 
 
 class ScoreLabels(TypedDict):
-    """The labels of a sample and their probabilities, which the API shows by the names of classes."""
+    """The labels of a sample and their probabilities; the API shows class names instead of numbers."""
 
     given_label: Annotated[int, ColumnFacts(comment="copied, so that one index serves the class filter")]
     suggested_label: int
@@ -129,7 +129,7 @@ def _read_columns(table: type) -> dict[str, ScoreColumn]:
     }
 
 
-def _read_column(name: str, hint: Any) -> ScoreColumn:  # noqa: ANN401  # what a type hint is
+def _read_column(name: str, hint: Any) -> ScoreColumn:  # noqa: ANN401  # a type hint has no common type
     plain, facts = hint, ColumnFacts()
     if get_origin(hint) is Annotated:
         plain, facts = get_args(hint)
@@ -144,14 +144,14 @@ TABLE_COLUMNS: tuple[str, ...] = (
     "suggested_label", "suggested_confidence", "second_label", "second_probability", "third_label",
     "third_probability",
 )  # fmt: skip
-"""The database's columns beside a sample's keys, in order."""
+"""The database's columns besides a sample's keys, in order."""
 FILE_COLUMNS: tuple[str, ...] = (
     "rank", "key", "position", "split", "given_label", "suggested_label", "suggested_confidence", "score",
     "distance", "error_probability", "is_label_issue", "given_label_probability", "predicted_gradient_norm",
     "margin", "neighbour_disagreement",
 )  # fmt: skip
-"""The columns of ranking.csv and ranking.parquet, in order; a column that an audit does not have is left
-out. Where there is truth, `true_label` and `is_error` follow."""
+"""The columns of ranking.csv and ranking.parquet, in order, without those that an audit does not have. If
+the correct labels are known, `true_label` and `is_error` follow."""
 SUSPECT_FIELDS: tuple[str, ...] = (
     "rank", "position", "key", "split", "given_label", "given_label_probability", "suggested_label",
     "suggested_confidence", "suggestions", "score", "distance", "error_probability", "is_label_issue",

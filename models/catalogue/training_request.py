@@ -1,7 +1,7 @@
-"""What one training may be told: every field with its type, its range and its words for people.
+"""The options of one training: every field with its type, its range and its texts for people.
 
-The API's body, the form of a new audit and the check of a configuration are all made from this class, so
-that a field is described once. What the fields mean to the training stands in `TrainingConfig`.
+The API's body, the form of a new audit and the check of a configuration are all made from this class.
+`TrainingConfig` says what the fields mean to the training.
 """
 
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ class FieldFacts:
     """The facts of one field."""
 
     choices: tuple[str, ...] = ()
-    """The names it may have; empty: it is no choice of names."""
+    """The names allowed; empty: the field is not a choice of names."""
     least: float | None = None
-    """The smallest number allowed; None with `above`, and where it is no number."""
+    """The smallest number allowed; None with `above`, and if the field is not a number."""
     above: float | None = None
-    """The number that it must exceed."""
+    """The number must be greater than this."""
     most: float | None = None
     """The largest number allowed."""
     is_whole: bool = False
-    """Whether it is a whole number."""
+    """Whether the field is a whole number."""
     description: str | None = None
-    """In the API's document."""
+    """Its description in the OpenAPI document."""
     label: str | None = None
-    """In the form of a new audit; None: the form does not offer it."""
+    """Its label in the form of a new audit; None: the form does not offer it."""
     hint: str = ""
-    """Below the field of that form."""
+    """The text below the field in that form."""
 
     def allows(self, value: float) -> bool:
         """Return whether a finite number lies in the range."""
@@ -50,32 +50,34 @@ class FieldFacts:
         return f"between {self.least:g} and {self.most:g}"
 
 
-def _field(**facts: Any) -> Any:  # noqa: ANN401 - the facts as they are, and a dataclass's field as `field` is
+def _field(**facts: Any) -> Any:  # noqa: ANN401 - FieldFacts checks the facts; dataclasses.field returns Any
     return dataclass_field(default=None, metadata={_FACTS: FieldFacts(**facts)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRequest:
-    """What one training was told; None: it is chosen from the data and the device."""
+    """The options of one training; None: chosen from the data and the device."""
 
     method: str | None = _field(
         choices=tuple(ALL_METHODS),
         description="LIMIT with Gaussian or Laplace gradients, or a baseline of the paper; fw and dmi start"
-        " from a cross-entropy run of the same audit; 'probabilities' ranks what was attached to the dataset"
-        " and trains nothing",
+        " from a cross-entropy run of the same audit; 'probabilities' trains nothing and ranks the"
+        " probabilities attached to the dataset",
     )
     network: str | None = _field(
         choices=tuple(NETWORKS),
-        description="pretrained_...: fine-tune this network of torchvision, classifier and predictor alike",
+        description="pretrained_...: fine-tune this torchvision network, both as classifier and as predictor",
         label="Network",
-        hint="Chosen from the size of the pictures and the device. A larger one tells finer classes apart and"
-        " takes longer.",
+        hint="Chosen from the size of the pictures and the device. A larger network separates finer classes"
+        " and takes longer.",
     )
     backbone: str | None = _field(
         choices=tuple(BACKBONES),
-        description="pictures alone: train the MLP on the features of this pretrained network of torchvision",
+        description="only for pictures: train the MLP on the features of this pretrained torchvision network",
     )
-    input_size: int | None = _field(least=8, most=512, description="pixels, at most the pack's")
+    input_size: int | None = _field(
+        least=8, most=512, description="pixels, at most the side of the stored images"
+    )
     beta: float | None = _field(
         least=0,
         most=1000,
@@ -84,7 +86,9 @@ class TrainingRequest:
         hint="Higher values keep the predictor from memorising labels. 0 to 1000; the paper: 0 to 100.",
     )
     soft_lambda: float | None = _field(least=1e-9, most=1e6, description="lambda of eq. (8)")
-    noise_std: float | None = _field(least=1e-6, most=1e3, description="of ce_gn and ce_ln")
+    noise_std: float | None = _field(
+        least=1e-6, most=1e3, description="standard deviation of the gradient noise of ce_gn and ce_ln"
+    )
     dropout: float | None = _field(least=0, most=0.99)
     weight_decay: float | None = _field(least=0, most=10)
     folds: int | None = _field(
@@ -96,25 +100,34 @@ class TrainingRequest:
         least=0, most=0.5, description="with one fold: share of the labels that no loss sees"
     )
     validation_fraction: float | None = _field(
-        least=0, most=0.95, description="held out, with given labels, to choose the best network"
+        least=0,
+        most=0.95,
+        description="share of the samples that is held out, with given labels, to choose the best network",
     )
     patience: int | None = _field(
-        least=0, most=100_000, description="epochs without a better validation accuracy; 0: off"
+        least=0,
+        most=100_000,
+        description="training ends after this many epochs without a better validation accuracy; 0: off",
     )
     stable_correlation: float | None = _field(
         least=0,
         most=1,
-        description="ends training once the rankings of two epochs correlate so well, twice in a row; 0: off",
+        description="training ends once the rankings of consecutive epochs have at least this correlation,"
+        " twice in a row; 0: off",
     )
-    compiled: bool | None = _field(description="make kernels for the networks; for GPUs")
-    sample_gradients: bool | None = _field(description="+S: train on samples instead of means")
+    compiled: bool | None = _field(description="compile the networks' kernels (torch.compile); for GPUs")
+    sample_gradients: bool | None = _field(
+        description="+S: train on samples of the predicted gradients instead of their means"
+    )
     noise_lambda: float | None = _field(least=1e-6, most=1e6, description="lambda of +S")
-    warm_up_epochs: int | None = _field(least=0, most=10_000, description="epochs of the predictor alone")
+    warm_up_epochs: int | None = _field(
+        least=0, most=10_000, description="first epochs, in which only the predictor learns"
+    )
     epochs: int | None = _field(
         least=1,
         most=10_000,
         label="Epochs",
-        hint="Passes over the data. Too few and hard samples look wrong; too many and wrong labels are"
+        hint="Passes over the data. With too few, hard samples look wrong; with too many, wrong labels are"
         " learned.",
     )
     batch_size: int | None = _field(
@@ -124,23 +137,26 @@ class TrainingRequest:
         above=0,
         most=10,
         label="Learning rate",
-        hint="Largest step of the optimiser. Chosen for the network.",
+        hint="The optimiser's largest step. Chosen for the network.",
     )
     schedule: str | None = _field(choices=tuple(SCHEDULES))
     augmentation: str | None = _field(
         choices=tuple(AUGMENTATIONS),
         label="Augmentation",
-        hint="Random changes to pictures while training. Choose none where a mirrored picture is another"
-        " class, as with digits.",
+        hint="Random changes to pictures in training. Choose none if a mirrored picture is another class, as"
+        " with digits.",
     )
     signal_decay: float | None = _field(
-        least=0, most=1, description="of the average over epochs; default: by agreement"
+        least=0,
+        most=1,
+        description="weight that an epoch's signals keep in every later epoch; default: epochs are weighted"
+        " by agreement with the labels",
     )
     score: str | None = _field(
         choices=tuple(SCORES),
-        description="what ranks: the averaged margin and the confusions of classes; the distance, averaged or"
-        " last; or the share of the nearest neighbours with another label, the margin among equals and where"
-        " no features are kept",
+        description="orders the ranking: the averaged margin with the confusions of classes; the distance,"
+        " averaged or last; or the share of the nearest neighbours with another label (ties, and trainings"
+        " that keep no features, are ordered by the margin)",
         label="Score that ranks",
         hint=" ".join(f"{name}: {does}." for name, does in SCORES.items()),
     )
@@ -148,28 +164,28 @@ class TrainingRequest:
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Self:
-        """Return the request that a stored document holds; what it holds besides is left alone.
+        """Return the request in a stored document, and ignore the document's other keys.
 
-        A document may be older than this version: a field that has gone is skipped, one that is new is open.
+        The document can be from an older version: removed fields are ignored, new fields are None.
         """
         return cls(**{name: stored[name] for name in FIELDS if name in stored})
 
     def list_given(self) -> dict[str, Any]:
-        """Return the fields that are not left open, by name."""
+        """Return the fields that are set, by name."""
         values = {name: getattr(self, name) for name in FIELDS}
         return {name: value for name, value in values.items() if value is not None}
 
 
 TYPES: Mapping[str, Any] = get_type_hints(TrainingRequest)
-"""The type of every field by its name, None among it."""
+"""The type of every field by its name, such as `int | None`."""
 FIELDS: Mapping[str, FieldFacts] = {
     field.name: replace(field.metadata[_FACTS], is_whole=TYPES[field.name] == int | None)
     for field in fields(TrainingRequest)
 }
-"""The facts of every field by its name, in the order of the API's document."""
+"""The facts of every field by its name, in the order of the OpenAPI document."""
 FORM_FIELDS = ("network", "epochs", "beta", "learning_rate", "batch_size", "augmentation", "score")
-"""What the form of a new audit offers besides the method, in its order."""
+"""The fields in the form of a new audit besides the method, in order."""
 SEARCHED_FIELDS = (
     "beta", "noise_lambda", "noise_std", "soft_lambda", "learning_rate", "dropout", "weight_decay",
 )  # fmt: skip
-"""What a search may try several values of; the values of the last one change fastest."""
+"""The fields for which a search can try several values; the values of the last one change fastest."""

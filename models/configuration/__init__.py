@@ -1,1 +1,1 @@
-"""The typed configuration of a training, and the defaults for what a user left open."""
+"""The typed configuration of a training, and the defaults of the fields that a user did not set."""

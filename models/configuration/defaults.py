@@ -1,6 +1,6 @@
-"""What is chosen for whom: a value for every field of a configuration that its user left open.
+"""The default of every field that a user did not set, by data and device.
 
-The numbers come from bench/defaults; RESULTS.md there tells what each was measured against.
+The numbers come from bench/defaults; RESULTS.md there says how each was measured.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,20 +15,20 @@ from models.configuration.device_traits import DeviceTraits
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """What the choices may depend on."""
+    """The facts of data and device on which the defaults depend."""
 
     shape: tuple[int, ...]
-    """Of one sample: (H, W, C) of uint8 images, or (D,) of features."""
+    """The shape of one sample: (H, W, C) of uint8 images, or (D,) of features."""
     sample_count: int
     """N, at least 2."""
     class_count: int
     """K, at least 2."""
     device: DeviceTraits
-    """Of the device that trains; a CPU is never given a large ResNet unasked."""
+    """The traits of the device that trains; by default no CPU trains a large ResNet."""
 
     @property
     def is_image(self) -> bool:
-        """Whether a network is shown images."""
+        """Whether the network's input is an image."""
         return find_kind(self.shape).network_input == "image"
 
     @property
@@ -39,7 +39,7 @@ class Situation:
 
 Chosen = Mapping[str, object]
 SIMPLE_SIDE = 32
-"""Images up to this side, in pixels, are drawings of characters and their like, or CIFAR's."""
+"""Images up to this side, in pixels, are drawings such as characters, or CIFAR's."""
 
 SMALL_SAMPLE_COUNT, LARGE_SAMPLE_COUNT, HUGE_SAMPLE_COUNT = 10_000, 40_000, 200_000
 STEPS_OF_NETWORK: Mapping[str, int] = {
@@ -48,20 +48,20 @@ STEPS_OF_NETWORK: Mapping[str, int] = {
     "photo_cnn": 1_000,
     "resnet34_cifar": 4_700,
 }
-"""Gradient steps spent: drawings need few, photographs on a CPU must be done within minutes, and on a GPU
-CIFAR-10's ROC AUC goes on rising from .984 to .990 between 2,300 and 4,700 (docs/speed.md)."""
+"""Gradient steps: drawings need few, photographs on a CPU must be done within minutes, and on a GPU
+CIFAR-10's ROC AUC still rises from .984 to .990 between 2,300 and 4,700 steps (docs/speed.md)."""
 TUNING_STEPS, TUNING_LEARNING_RATE = 500, 2e-4
-"""Of networks that were pretrained: few and small steps, so that they keep what they know. Not measured."""
+"""For pretrained networks: few and small steps, which keep what they have learned. Not measured."""
 STEPS = 2_400
-"""Gradient steps that anything else needs."""
+"""Gradient steps of all other networks."""
 EPOCHS_MIN, EPOCHS_MAX = 8, 60
 STABLE_CORRELATION = 0.998
-"""Reached by the margin's ranking of drawings where nothing is left to gain, and not while the area under ROC
-still rises: measured on digits and MNIST (bench/defaults/RESULTS.md)."""
+"""The margin's ranking of drawings reaches it only after ROC AUC has stopped rising: measured on digits and
+MNIST (bench/defaults/RESULTS.md)."""
 STABLE_METHODS = frozenset({"limit", "limit_l"})
 """The methods for which it was measured."""
 MULTIPLICATIONS_PER_PIXEL: Mapping[str, int] = {"resnet34_cifar": 1_130_000, "resnet50": 82_000}
-"""Of one forward pass, in the networks whose kernels are worth making."""
+"""Multiplications of one forward pass, in the networks whose kernels are worth compiling."""
 LONG_TRAINING = 10**16
 """Multiplications of all forward passes: 7 minutes of an H200, of which compiling saves one."""
 
@@ -102,24 +102,24 @@ def _is_pretrained(chosen: Chosen) -> bool:
 
 
 def _batch_size(situation: Situation, chosen: Chosen) -> int:
-    """Choose small batches for small data, which needs the steps, and for networks that fill a device."""
+    """Choose small batches for small data, which needs many steps, and for networks that fill a device."""
     if situation.sample_count < SMALL_SAMPLE_COUNT or chosen["network"] == "resnet50":
         return 64
     return 128 if situation.sample_count < LARGE_SAMPLE_COUNT else 256
 
 
 def _stable_correlation(_: Situation, chosen: Chosen) -> float:
-    """Choose an early end where one was measured; whoever asks for a number of epochs is given them all."""
+    """Choose an early end where it was measured, but never if the user set the number of epochs."""
     is_measured = chosen["network"] == "mnist_cnn" and chosen["method"] in STABLE_METHODS
     return STABLE_CORRELATION if is_measured and "epochs" not in chosen else 0.0
 
 
 def _epochs(situation: Situation, chosen: Chosen) -> int:
-    """Choose as many passes as a budget of gradient steps needs, within bounds."""
+    """Choose the number of epochs for a budget of gradient steps, within bounds."""
     budget = TUNING_STEPS if _is_pretrained(chosen) else STEPS_OF_NETWORK.get(str(chosen["network"]), STEPS)
     least = EPOCHS_MIN if situation.sample_count <= HUGE_SAMPLE_COUNT else EPOCHS_MIN // 2
-    wanted = round(budget * _whole(chosen, "batch_size") / situation.sample_count)
-    return min(EPOCHS_MAX, max(least, wanted))
+    epochs = round(budget * _whole(chosen, "batch_size") / situation.sample_count)
+    return min(EPOCHS_MAX, max(least, epochs))
 
 
 def _learning_rate(situation: Situation, chosen: Chosen) -> float:
@@ -131,7 +131,7 @@ def _learning_rate(situation: Situation, chosen: Chosen) -> float:
 
 
 def _whole(chosen: Chosen, field: str) -> int:
-    """Return a whole number chosen before; one of another kind is refused when the configuration is made."""
+    """Return a positive whole number chosen before, or 1: `TrainingConfig` refuses other values later."""
     value = chosen[field]
     return value if isinstance(value, int) and value > 0 else 1
 
@@ -148,7 +148,7 @@ def _precision(situation: Situation, _: Chosen) -> str:
 
 
 def _compiled(situation: Situation, chosen: Chosen) -> bool:
-    """Choose kernels of their own for trainings of many minutes: making them takes half of one."""
+    """Choose compiled kernels for trainings of many minutes: compiling takes half a minute."""
     per_pixel = MULTIPLICATIONS_PER_PIXEL.get(str(chosen["network"]))
     if per_pixel is None or situation.device.kind != "cuda":
         return False
@@ -169,7 +169,7 @@ CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "weight_decay": lambda *_: 0.0,
     "warm_up_epochs": lambda *_: 0,
     "batch_size": _batch_size,
-    "stable_correlation": _stable_correlation,  # before the epochs: by then none were chosen but asked for
+    "stable_correlation": _stable_correlation,  # before "epochs", so that only the user can have set epochs
     "epochs": _epochs,
     "learning_rate": _learning_rate,
     "schedule": lambda *_: "one_cycle",
@@ -184,4 +184,4 @@ CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "compiled": _compiled,
     "seed": lambda *_: 0,
 }
-"""One choice per field, in an order in which each may look at those before it."""
+"""One choice per field, in order: a choice can depend on the fields before it."""

@@ -1,22 +1,22 @@
-"""What a configuration may depend on of the device that trains it."""
+"""The traits of a device on which a configuration depends."""
 
 from dataclasses import dataclass
 
 CPU_BFLOAT16 = ("amx_bf16", "avx512_bf16")
-"""Capabilities with which a CPU multiplies in bf16 itself."""
+"""CPU capabilities with native bf16 products."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceTraits:
-    """A device, as far as choices depend on it."""
+    """The traits of a device."""
 
     kind: str
-    """As torch calls it: "cpu", "cuda"."""
+    """torch's device type: "cpu", "cuda"."""
     has_fast_bfloat16: bool
-    """Whether bf16 products are faster than fp32 there: GPUs since Ampere, CPUs with AMX or AVX-512 BF16.
+    """Whether bf16 products are faster than fp32: GPUs since Ampere, CPUs with AMX or AVX-512 BF16.
 
-    By capability and not by timing, so that a machine always gets the same numbers. On other CPUs bf16 is
-    emulated, and measured 8 times slower than fp32 (bench/defaults/RESULTS.md).
+    Decided by capability and not by timing, so that a machine always gets the same numbers. Other CPUs
+    emulate bf16, measured 8 times slower than fp32 (bench/defaults/RESULTS.md).
     """
 
     @property
@@ -29,13 +29,13 @@ TYPICAL = {
     "cpu": DeviceTraits(kind="cpu", has_fast_bfloat16=False),
     "gpu": DeviceTraits(kind="cuda", has_fast_bfloat16=True),
 }
-"""Traits by which a service judges what a worker of either class would accept: the precision, in which the
-devices of a class differ, never decides whether a configuration is valid."""
+"""Traits with which the API checks a configuration for a class of workers. Devices of a class differ only in
+precision, which never decides whether a configuration is valid."""
 
 
 def read_traits(device: str) -> DeviceTraits:
     """Return the traits of a device of this machine, such as "cpu" or "cuda:0"."""
-    import torch  # noqa: PLC0415 - only where something trains: a service judges by TYPICAL, without torch
+    import torch  # noqa: PLC0415 - only workers call this; the API uses TYPICAL and never loads torch
 
     kind = torch.device(device).type
     if kind == "cuda":

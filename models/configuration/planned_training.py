@@ -1,4 +1,4 @@
-"""The check of one planned training: the service asks before it accepts, the worker before it trains."""
+"""The check of one planned training, by the API before it accepts and by the worker before it trains."""
 
 from dataclasses import replace
 
@@ -16,13 +16,13 @@ def complete_request(
 ) -> TrainingConfig:
     """Return the configuration of a planned training, every field chosen.
 
-    The answer depends on the device in the fields left open alone, through the network chosen for it and what
-    follows from that.
+    The device decides only fields that the request leaves open: the network, and the fields that follow from
+    it.
 
     Args:
-        request: what was asked.
-        situation: the dataset as it is stored and the device.
-        seed: of this training.
+        request: the user's options.
+        situation: the stored dataset and the device.
+        seed: the seed of this training.
         has_parent: whether it starts from the model of a "ce" run.
 
     Raises:
@@ -46,15 +46,15 @@ def complete_request(
 
 
 def check_counts(sample_count: int, class_count: int) -> None:
-    """Raise InvalidConfiguration where a dataset is too small to be trained on."""
-    if sample_count < 2 or class_count < 2:  # noqa: PLR2004  # one of anything cannot be told apart
+    """Raise InvalidConfiguration if a dataset is too small to train on."""
+    if sample_count < 2 or class_count < 2:  # noqa: PLR2004  # a classifier separates at least 2 of each
         raise InvalidConfiguration(
             f"Training needs 2 samples and 2 classes, not {sample_count} and {class_count}."
         )
 
 
 def require_parent(method: str, *, has_parent: bool) -> None:
-    """Raise InvalidConfiguration where a method needs the model of a "ce" run and there is none."""
+    """Raise InvalidConfiguration if a method needs the model of a "ce" run and there is none."""
     if METHODS[method].needs_parent and not has_parent:
         raise InvalidConfiguration(
             f'Method {method!r} needs an initial_state: the model_state of a "{PARENT_METHOD}" run.', "method"
@@ -62,7 +62,7 @@ def require_parent(method: str, *, has_parent: bool) -> None:
 
 
 def _encode(situation: Situation, backbone: str) -> Situation:
-    """Return the situation of a training on what a backbone makes of the samples."""
+    """Return the situation of a training on a backbone's features of the samples."""
     kind = find_kind(situation.shape)
     if kind.encoded_as is None:
         raise InvalidConfiguration(

@@ -1,4 +1,4 @@
-"""The frozen configuration of one training, and its completion from what a user asked for."""
+"""The frozen configuration of one training, and its completion from a user's options."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ class TrainingConfig:
     """Everything that decides a training's numbers; invalid values raise InvalidConfiguration."""
 
     method: str
-    """What is trained, a key of `METHODS`; some methods need an initial state."""
+    """The training method, a key of `METHODS`; some methods need an initial state."""
     network: str
     """Architecture of classifier and gradient predictor, a key of `NETWORKS`."""
     input_size: int | None
@@ -34,9 +34,9 @@ class TrainingConfig:
     noise_std: float
     """Standard deviation, > 0, of the noise that "ce_gn" and "ce_ln" add to the gradient at the logits."""
     soft_lambda: float
-    """lambda of eq. 8, > 0: the weight of soft regularisation on unpredicted gradients."""
+    """lambda of eq. 8, > 0: the weight of the penalty on the prediction's error."""
     dropout: float
-    """Probability in [0, 1) with which a unit is left out; see `networks` for where."""
+    """Probability in [0, 1) with which a unit is dropped; `architectures` says where."""
     weight_decay: float
     """L2 penalty that Adam adds to every parameter's gradient, >= 0."""
     warm_up_epochs: int
@@ -44,7 +44,7 @@ class TrainingConfig:
     epochs: int
     """Passes over the data, >= 1."""
     batch_size: int
-    """Samples per step at most, >= 2; an epoch's batches differ in size by one at most."""
+    """Most samples per step, >= 2; an epoch's batches differ in size by at most one."""
     learning_rate: float
     """Adam's step size (beta1 0.9, beta2 0.999), the peak of the cycle with "one_cycle"; > 0."""
     schedule: str
@@ -52,30 +52,31 @@ class TrainingConfig:
     augmentation: str
     """"none", "flip_crop" (the paper's for CIFAR) or "resize_crop_flip" (the paper's for photographs)."""
     signal_decay: float | None
-    """Weight in [0, 1] an epoch's signals keep per later epoch; 0 keeps the last, 1 is a plain mean. None:
-    epochs weigh by the classifier's agreement with the labels before them, see `SignalRecorder.weigh`."""
+    """Weight in [0, 1] that an epoch's signals keep in every later epoch; 0 keeps the last, 1 is a plain
+    mean. None: each epoch is weighted by the classifier's agreement with the labels before it, see
+    `SignalRecorder.weigh`."""
     score: str
-    """What ranks: the averaged "margin"; the distance, "average" over training or "last" of its end; or the
-    "neighbours" of another label, which are found after the training: until then the margin."""
+    """The score that ranks: the averaged "margin"; the distance, its "average" over training or the "last"
+    one; or "neighbours" with another label, which are searched after training: until then the margin."""
     folds: int = 1
-    """Parts of the labels, >= 1: every gradient predictor is blind to one of them and judges it. 1: one
-    predictor that sees all labels, the paper's LIMIT. See `cross_fitting`."""
+    """Number of parts of the labels, >= 1: each part has a gradient predictor that is blind to it and scores
+    it. 1: one predictor learns all labels, the paper's LIMIT. See `cross_fitting`."""
     blind_fraction: float = 0.0
-    """With one fold: share of the labels, in [0, 0.5], that no loss sees, of every class alike; their
-    gradients are predicted and used all the same."""
+    """With one fold: share of every class's labels, in [0, 0.5], that no loss uses; their gradients are
+    predicted and used like all others."""
     validation_fraction: float
     """Share of the samples in [0, 0.95] held out, with their given labels, to choose the best model."""
     patience: int
-    """Training ends after so many epochs without a better validation accuracy; 0 = never early."""
+    """Training ends after this many epochs without a better validation accuracy; 0 = never early."""
     stable_correlation: float
     """Training ends after two epochs in a row whose ranking has at least this rank correlation, in [0, 1],
     with that of the epoch before; 0 = never early."""
     precision: str
     """Arithmetic of the networks' products: "fp32", or "bf16" autocast."""
     compiled: bool
-    """Whether kernels are made for the networks (torch.compile): a minute, which pays in long trainings."""
+    """Whether the networks' kernels are compiled (torch.compile): a minute, worth it in long trainings."""
     seed: int
-    """Decides weights, order, augmentation and noise; >= 0."""
+    """The seed of weights, order, augmentation and noise; >= 0."""
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -83,7 +84,7 @@ class TrainingConfig:
         _check_numbers(self)
         if self.warm_up_epochs >= self.epochs:
             raise InvalidConfiguration(
-                f"warm_up_epochs lies between 0 and {self.epochs - 1}, not at {self.warm_up_epochs!r}.",
+                f"warm_up_epochs must be between 0 and {self.epochs - 1}, not {self.warm_up_epochs!r}.",
                 "warm_up_epochs",
                 "epochs",
             )
@@ -101,7 +102,7 @@ class TrainingConfig:
             )
         if self.patience and not self.validation_fraction:
             raise InvalidConfiguration(
-                "patience needs a validation_fraction above 0 to tell when to stop.",
+                "patience needs a validation_fraction above 0.",
                 "patience",
                 "validation_fraction",
             )
@@ -135,7 +136,7 @@ def resolve(
 
 
 def complete(requested: Mapping[str, object], situation: Situation) -> TrainingConfig:
-    """Return what was requested, completed by what suits the data and the device; it never loads torch.
+    """Return the requested configuration, completed with the defaults for data and device; never load torch.
 
     Raises:
         InvalidConfiguration: for unknown fields, invalid values, or a network that cannot take the data.
@@ -158,7 +159,7 @@ def complete(requested: Mapping[str, object], situation: Situation) -> TrainingC
 
 
 def check_fits(config: TrainingConfig, *, shape: Sequence[int]) -> None:
-    """Raise InvalidConfiguration where the network cannot take samples of this shape, (H, W, C) or (D,)."""
+    """Raise InvalidConfiguration if the network cannot take samples of this shape, (H, W, C) or (D,)."""
     kind, network = find_kind(shape), NETWORKS[config.network]
     if network.takes != kind.network_input:
         raise InvalidConfiguration(
@@ -176,9 +177,9 @@ def check_fits(config: TrainingConfig, *, shape: Sequence[int]) -> None:
 
 
 def count_held_out(sample_count: int, validation_fraction: float) -> int:
-    """Return how many samples are held out; raise InvalidConfiguration where too few are left."""
+    """Return how many samples are held out; raise InvalidConfiguration if too few are left."""
     held_out_count = round(sample_count * validation_fraction)
-    if sample_count - held_out_count < 2:  # noqa: PLR2004  # what batch normalisation needs
+    if sample_count - held_out_count < 2:  # noqa: PLR2004  # batch normalisation needs 2
         raise InvalidConfiguration(
             f"Holding out {held_out_count} of {sample_count} samples leaves too few to train on.",
             "validation_fraction",
@@ -198,7 +199,7 @@ def _check_input_size(config: TrainingConfig, sides: tuple[int, ...]) -> None:
 
 
 def _check_types(config: TrainingConfig) -> None:
-    """Refuse values of another kind; a whole number may stand for a float."""
+    """Refuse values of another type; a whole number is accepted as a float."""
     accepted: dict[object, tuple[type, ...]] = {
         str: (str,),
         bool: (bool,),
@@ -229,6 +230,6 @@ def _check_numbers(config: TrainingConfig) -> None:
         if facts.most is None or value is None:
             continue
         if not (math.isfinite(value) and facts.allows(value)):
-            raise InvalidConfiguration(f"{field} lies {facts.describe_range()}, not at {value!r}.", field)
+            raise InvalidConfiguration(f"{field} must be {facts.describe_range()}, not {value!r}.", field)
     if not 0 <= config.seed <= SEED_MAX:
-        raise InvalidConfiguration(f"seed lies between 0 and {SEED_MAX}, not at {config.seed!r}.", "seed")
+        raise InvalidConfiguration(f"seed must be between 0 and {SEED_MAX}, not {config.seed!r}.", "seed")

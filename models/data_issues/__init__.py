@@ -1,1 +1,1 @@
-"""What else is wrong with data: duplicates, outliers, and the neighbours that tell."""
+"""Data issues other than label errors: duplicates and outliers, and the nearest neighbours that show them."""

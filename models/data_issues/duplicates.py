@@ -1,8 +1,8 @@
-"""Samples that stand in the data more than once: copies, and those that hardly differ.
+"""Duplicates: exact copies, and near duplicates, which hardly differ.
 
-Near duplicates are sought among the nearest neighbours by a network's features and confirmed by what is
-stored: a network finds all roses alike, but their pixels are not. How alike two samples are is a matter of
-their kind (`models.kinds.compared_kinds`). Shape suffixes: N samples, k neighbours, P pairs.
+Near duplicates are searched among the nearest neighbours by a network's features, and confirmed by the stored
+samples: to a network all roses are alike, but their pixels differ. The kind of the samples defines their
+likeness (`models.kinds.compared_kinds`). Shape suffixes: N samples, k neighbours, P pairs.
 """
 
 from collections.abc import Iterator
@@ -19,16 +19,17 @@ from models.kinds.compared_kinds import find_compared_kind
 from models.kinds.sample_arrays import Inputs
 
 UNUSUAL = 0.1
-"""They lack at most this share of what the middle pair of neighbours lacks: strokes of a pen are alike."""
+"""1 - likeness of near duplicates is at most this share of 1 - the median likeness of neighbours: in data
+such as pen strokes all neighbours are alike."""
 THUMBNAILS_LIKE = 0.9
-"""Correlation of thumbnails below which the pixels need not be compared."""
+"""Pixels are compared only if the thumbnails' correlation is at least this."""
 USUAL_PAIRS = 20_000
-"""Pairs by which the middle one is found."""
+"""Number of pairs from which the median likeness is estimated."""
 COMPARED_MAX = 2_000_000
-"""Pairs of pictures whose pixels are compared; of more, those with the most similar thumbnails."""
+"""Most pairs of pictures whose pixels are compared: those with the most similar thumbnails."""
 PAIR_BLOCK = 500
 CACHED_BYTES = 2**18
-"""Of both samples as floats: pairs are compared while they are in the processor's own cache."""
+"""Bytes of a block of pairs as floats: it is compared while it fits in the processor's cache."""
 
 Index = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -36,54 +37,55 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Groups:
-    """Samples in groups of two or more; both lists are of one length, in order of group, then position."""
+    """Samples in groups of two or more; the arrays have one length, ordered by group, then position."""
 
     group: Index
-    """Number of the sample's group: 0, 1, ... in order of its first position."""
+    """Number of the sample's group: 0, 1, ... in order of the groups' first positions."""
     position: Index
     likeness: Floats
-    """To the most similar other sample of the group that it was compared with; 1 for copies."""
+    """Likeness to the most similar compared sample of the group; 1 for copies."""
 
 
-def exact(found: Fingerprints) -> Groups:
-    """Return the groups of samples with the very same pixels or features."""
-    sizes_N = np.bincount(found.copy_of_N, minlength=len(found.copy_of_N))
-    position = np.flatnonzero(sizes_N[found.copy_of_N] > 1)
-    return _ordered(found.copy_of_N[position], position, np.ones(len(position), dtype=np.float32))
+def exact(fingerprints: Fingerprints) -> Groups:
+    """Return the groups of samples with identical pixels or features."""
+    copy_of_N = fingerprints.copy_of_N
+    sizes_N = np.bincount(copy_of_N, minlength=len(copy_of_N))
+    position = np.flatnonzero(sizes_N[copy_of_N] > 1)
+    return _ordered(copy_of_N[position], position, np.ones(len(position), dtype=np.float32))
 
 
-def near(inputs: Inputs, found: Fingerprints, neighbours: Neighbours) -> Groups:
-    """Return the groups of samples that hardly differ; copies stand with whatever they are copies of."""
-    first_P, second_P = _candidates(found, neighbours)
+def near(inputs: Inputs, fingerprints: Fingerprints, neighbours: Neighbours) -> Groups:
+    """Return the groups of samples that hardly differ; a copy is in the group of its original."""
+    first_P, second_P = _candidates(fingerprints, neighbours)
     thumbnail_P = np.ones(len(first_P), dtype=np.float32)
-    if found.thumbnails_NT is not None:
-        thumbnail_P = _compare_thumbnails(inputs, found.thumbnails_NT, first_P, second_P)
+    if fingerprints.thumbnails_NT is not None:
+        thumbnail_P = _compare_thumbnails(inputs, fingerprints.thumbnails_NT, first_P, second_P)
     is_alike_P = thumbnail_P >= THUMBNAILS_LIKE
     compared = np.flatnonzero(is_alike_P)
-    if found.thumbnails_NT is not None and len(compared) > COMPARED_MAX:
+    if fingerprints.thumbnails_NT is not None and len(compared) > COMPARED_MAX:
         compared = compared[np.argpartition(-thumbnail_P[compared], COMPARED_MAX)[:COMPARED_MAX]]
     likeness = _compare(inputs, first_P[compared], second_P[compared])
     usual = _usual(inputs, first_P, second_P, is_alike_P)
     least = find_compared_kind(inputs).find_least_likeness(inputs)
     is_near = likeness >= max(least, 1 - UNUSUAL * (1 - usual))
     kept = compared[is_near]
-    return _linked(found.copy_of_N, first_P[kept], second_P[kept], likeness[is_near])
+    return _linked(fingerprints.copy_of_N, first_P[kept], second_P[kept], likeness[is_near])
 
 
 def together(copies: Groups, near: Groups) -> Groups:
-    """Return the near groups, which hold their copies, and the groups of copies beside them."""
-    is_beside = ~np.isin(copies.position, near.position)
+    """Return the groups of near duplicates, which include copies, and the other groups of copies."""
+    is_other = ~np.isin(copies.position, near.position)
     return _ordered(
-        np.concatenate([near.group, copies.group[is_beside] + near.group.max(initial=-1) + 1]),
-        np.concatenate([near.position, copies.position[is_beside]]),
-        np.concatenate([near.likeness, copies.likeness[is_beside]]),
+        np.concatenate([near.group, copies.group[is_other] + near.group.max(initial=-1) + 1]),
+        np.concatenate([near.position, copies.position[is_other]]),
+        np.concatenate([near.likeness, copies.likeness[is_other]]),
     )
 
 
 def differing(groups: Groups, value: Index) -> tuple[Index, Index]:
-    """Return the members of groups whose members differ in a value, and the first that differs from each.
+    """Return the members of all groups with differing values, and for each the first member that differs.
 
-    Both are places in the lists of `groups`, as is `value`.
+    Both are indices into the arrays of `groups`; `value` has one entry per member.
     """
     _, start, group = np.unique(groups.group, return_index=True, return_inverse=True)
     differs = value != value[start][group]
@@ -95,14 +97,15 @@ def differing(groups: Groups, value: Index) -> tuple[Index, Index]:
     return kept, partner[kept]
 
 
-def _candidates(found: Fingerprints, neighbours: Neighbours) -> tuple[Index, Index]:
-    """Return each pair of neighbours once, of copies the first alone, and of blank pictures none."""
-    count = len(found.copy_of_N)
-    one = found.copy_of_N[:, None]
-    other = found.copy_of_N[neighbours.index_Nk]
+def _candidates(fingerprints: Fingerprints, neighbours: Neighbours) -> tuple[Index, Index]:
+    """Return each pair of neighbours once, with originals for copies and without blank pictures."""
+    copy_of_N, is_blank_N = fingerprints.copy_of_N, fingerprints.is_blank_N
+    count = len(copy_of_N)
+    one = copy_of_N[:, None]
+    other = copy_of_N[neighbours.index_Nk]
     pairs = np.minimum(one, other) * count + np.maximum(one, other)
-    is_wanted = (one != other) & ~found.is_blank_N[one] & ~found.is_blank_N[other]
-    sorted_P = np.sort(pairs[is_wanted])  # numpy's unique hashes them, which takes ten times as long
+    is_candidate = (one != other) & ~is_blank_N[one] & ~is_blank_N[other]
+    sorted_P = np.sort(pairs[is_candidate])  # numpy's unique hashes them, which takes ten times as long
     is_first_P = np.diff(sorted_P, prepend=-1) != 0
     return np.divmod(sorted_P[is_first_P], count)
 
@@ -119,7 +122,7 @@ def _compare_thumbnails(inputs: Inputs, thumbnails_NT: Thumbnails, first_P: Inde
 
 
 def _usual(inputs: Inputs, first_P: Index, second_P: Index, is_alike_P: npt.NDArray[np.bool_]) -> float:
-    """Return the likeness of the middle pair, by a part of them; pairs that are not alike count as 0."""
+    """Return the median likeness, estimated from a part of the pairs; pairs that are not alike count as 0."""
     part = np.arange(len(first_P))[:: len(first_P) // USUAL_PAIRS + 1]
     likeness = np.zeros(len(part), dtype=np.float32)
     alike = np.flatnonzero(is_alike_P[part])
@@ -128,7 +131,7 @@ def _usual(inputs: Inputs, first_P: Index, second_P: Index, is_alike_P: npt.NDAr
 
 
 def _compare(inputs: Inputs, first_P: Index, second_P: Index) -> Floats:
-    """Return the likeness of every pair, as the kind of the samples defines it."""
+    """Return the likeness of every pair, by the definition of the samples' kind."""
     compare = find_compared_kind(inputs).make_comparison(inputs)
     likeness_P = np.empty(len(first_P), dtype=np.float32)
     for block in _blocks(len(first_P), max(1, CACHED_BYTES // (8 * inputs[:1].nbytes))):
@@ -137,7 +140,7 @@ def _compare(inputs: Inputs, first_P: Index, second_P: Index) -> Floats:
 
 
 def _linked(copy_of_N: Index, first_P: Index, second_P: Index, likeness_P: Floats) -> Groups:
-    """Return the groups that pairs of like samples hang together in."""
+    """Return the connected components of pairs of like samples, with the copies of their members."""
     count = len(copy_of_N)
     best_N = np.zeros(count, dtype=np.float32)
     for end_P in (first_P, second_P):
@@ -149,9 +152,9 @@ def _linked(copy_of_N: Index, first_P: Index, second_P: Index, likeness_P: Float
     return _ordered(component_N[sources].astype(np.int64), position, best_N[sources])
 
 
-def _ordered(name: Index, position: Index, likeness: Floats) -> Groups:
-    """Return groups numbered by their first position."""
-    _, group = np.unique(name, return_inverse=True)
+def _ordered(label: Index, position: Index, likeness: Floats) -> Groups:
+    """Return the groups of equal labels, numbered in order of their first positions."""
+    _, group = np.unique(label, return_inverse=True)
     first = np.full(int(group.max(initial=-1)) + 1, np.iinfo(np.int64).max)
     np.minimum.at(first, group, position)
     number = np.empty(len(first), dtype=np.int64)

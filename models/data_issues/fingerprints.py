@@ -1,4 +1,4 @@
-"""One pass over all samples as they are stored: which are copies or blank, and what each looks like small.
+"""One pass over all stored samples that finds copies and blank samples, and makes thumbnails.
 
 Shape suffixes: N samples, B of a block, R bytes of a row, T values of a thumbnail.
 """
@@ -23,18 +23,18 @@ Thumbnails = npt.NDArray[np.float16]
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprints:
-    """What was seen of every sample."""
+    """The fingerprints of all samples."""
 
     copy_of_N: Index
-    """The first position with the very same content; its own where there is none before it."""
+    """The first position with identical content; the sample's own position if no earlier one has it."""
     is_blank_N: npt.NDArray[np.bool_]
-    """Whether a sample shows nothing, by its kind's own rule."""
+    """Whether a sample is blank, by its kind's rule."""
     thumbnails_NT: Thumbnails | None
     """Small vectors of length 1 (0 for blank samples); None for kinds without thumbnails."""
 
 
 def take_fingerprints(inputs: Inputs) -> Fingerprints:
-    """Look at every sample once, block by block; `inputs` may be memory-mapped."""
+    """Read every sample once, block by block; `inputs` can be memory-mapped."""
     kind, count = find_compared_kind(inputs), len(inputs)
     hash_N = np.empty(count, dtype=np.uint64)
     is_blank_N = np.zeros(count, dtype=np.bool_)
@@ -59,7 +59,7 @@ def split_blocks(inputs: Inputs) -> Iterator[slice]:
 
 
 def _hash_rows(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    """Return a hash of each row's bytes [B]; equal rows share it, others hardly ever do."""
+    """Return a hash of each row's bytes [B]; different rows rarely have the same hash."""
     bytes_BR = rows.view(np.uint8)
     missing = -bytes_BR.shape[1] % 8
     words_BW = np.pad(bytes_BR, ((0, 0), (0, missing))).view(np.uint64)
@@ -71,7 +71,7 @@ def _hash_rows(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
 
 
 def _find_copies(inputs: Inputs, hash_N: npt.NDArray[np.uint64]) -> Index:
-    """Return the first position with the same content, compared byte by byte where hashes agree."""
+    """Return the first position with the same content; contents with equal hashes are compared in full."""
     _, first, group_N = np.unique(hash_N, return_index=True, return_inverse=True)
     copy_of_N = first[group_N].astype(np.int64)
     later = np.flatnonzero(copy_of_N != np.arange(len(copy_of_N)))

@@ -1,7 +1,7 @@
 """The search for the nearest samples of every sample, by a network's features.
 
-Similarity is the cosine of centred features. Few samples are compared each with each; many are first put
-into cells around centres, and only a cell's surroundings are searched. Memory is bounded either way.
+Similarity is the cosine of centred features. Few samples are compared in all pairs. Many samples are first
+assigned to cells around centres, and only neighbouring cells are searched. Memory is bounded in both cases.
 Shape suffixes: N samples, D features, k neighbours, Q queries, M candidates, C cells.
 """
 
@@ -18,14 +18,14 @@ from models.data_issues.neighbours import Neighbours
 
 NEIGHBOURS = 10
 EXACT_MAX = 10_000
-"""Up to so many samples every pair is compared."""
+"""Up to this many samples, all pairs are compared."""
 CELLS_SEARCHED = 6
 CANDIDATES_MAX = 20_000
-"""A search looks at so many samples at most: of more (thousands of copies) it draws as many."""
+"""Most candidates of a search; from more (thousands of copies) this many are drawn."""
 BLOCK_SIMILARITIES = 8_000_000
 CENTRE_ROUNDS = 4
 SAMPLES_PER_CELL = 32
-"""Samples that the centres are found from, for each of them."""
+"""Samples per centre that k-means uses."""
 
 
 def nearest(
@@ -35,13 +35,13 @@ def nearest(
     seed: int = 0,
     on_block: Callable[[], None] = lambda: None,
 ) -> Neighbours:
-    """Return the `NEIGHBOURS` nearest samples of each (fewer where there are fewer others).
+    """Return the `NEIGHBOURS` nearest samples of each sample, or all others if there are fewer.
 
     Args:
         features_ND: at least 2 rows.
-        device: where to compute.
-        seed: draws the first centres.
-        on_block: called every second or so; what it raises ends the search and reaches the caller.
+        device: the torch device that computes.
+        seed: the seed of the first centres and of drawn candidates.
+        on_block: called about every second; its exceptions stop the search and propagate.
 
     """
     points_ND = _directions(features_ND, torch.device(device))
@@ -50,9 +50,9 @@ def nearest(
     similarity_Nk = torch.empty((len(points_ND), count))
     for query_Q, candidate_M in _searches(points_ND, seed):
         for block_Q in torch.split(query_Q, max(1, BLOCK_SIMILARITIES // len(candidate_M))):
-            found, similarity = _search(points_ND, block_Q, candidate_M, count)
+            index, similarity = _search(points_ND, block_Q, candidate_M, count)
             rows = block_Q.cpu()
-            index_Nk[rows], similarity_Nk[rows] = found.int().cpu(), similarity.cpu()
+            index_Nk[rows], similarity_Nk[rows] = index.int().cpu(), similarity.cpu()
             on_block()
     return Neighbours(index_Nk=index_Nk.numpy(), similarity_Nk=similarity_Nk.numpy())
 
@@ -65,17 +65,17 @@ def _directions(features_ND: npt.NDArray[np.float16], device: torch.device) -> T
 
 
 def _search(points_ND: Tensor, query_Q: Tensor, candidate_M: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return the nearest candidates of every query but itself, and their similarities, both [Q, count]."""
+    """Return every query's nearest candidates except itself, and their similarities, both [Q, count]."""
     similarity_QM = points_ND[query_Q] @ points_ND[candidate_M].T
     similarity, place = similarity_QM.topk(min(count + 1, len(candidate_M)), dim=1)
-    found = candidate_M[place]
-    similarity = similarity.masked_fill(found == query_Q[:, None], -2.0)  # below every cosine
+    index = candidate_M[place]
+    similarity = similarity.masked_fill(index == query_Q[:, None], -2.0)  # below every cosine
     similarity, order = similarity.sort(dim=1, descending=True, stable=True)
-    return found.gather(1, order)[:, :count], similarity[:, :count]
+    return index.gather(1, order)[:, :count], similarity[:, :count]
 
 
 def _searches(points_ND: Tensor, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield queries with the candidates among which to search for them; every sample is a query once."""
+    """Yield queries and the candidates among which they are searched; every sample is a query once."""
     everything = torch.arange(len(points_ND), device=points_ND.device)
     if len(points_ND) <= EXACT_MAX:
         yield everything, everything
@@ -86,7 +86,7 @@ def _searches(points_ND: Tensor, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     count_C = torch.bincount(cell_N, minlength=len(centres_CD))
     stretches = torch.split(cell_N.argsort(stable=True), count_C[count_C > 0].tolist())
     between_CC = centres_CD[count_C > 0] @ centres_CD[count_C > 0].T
-    between_CC.fill_diagonal_(torch.inf)  # a cell always searches itself, also where centres coincide
+    between_CC.fill_diagonal_(torch.inf)  # a cell always searches itself, even if centres coincide
     surroundings = between_CC.topk(min(CELLS_SEARCHED, len(between_CC)), dim=1).indices.tolist()
     for query_Q, around in zip(stretches, surroundings, strict=True):
         candidate_M = torch.cat([stretches[cell] for cell in around])
@@ -101,7 +101,7 @@ def _drawn(candidate_M: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _centres(points_ND: Tensor, generator: torch.Generator) -> Tensor:
-    """Return twice the square root of N directions that lie among the samples as these do (k-means)."""
+    """Return twice the square root of N centres, by k-means."""
     count = 2 * math.isqrt(len(points_ND))
     drawn = torch.randperm(len(points_ND), generator=generator)[: SAMPLES_PER_CELL * count]
     sample_ND = points_ND[drawn.to(points_ND.device)]

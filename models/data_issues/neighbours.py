@@ -1,4 +1,4 @@
-"""The nearest samples of every sample, as `neighbour_search` finds them, and what their labels say.
+"""The nearest samples of every sample, found by `neighbour_search`, and the disagreement of their labels.
 
 Shape suffixes: N samples, k neighbours.
 """
@@ -24,7 +24,7 @@ def measure_disagreement(
 ) -> npt.NDArray[np.float32]:
     """Return the share of a sample's neighbours with another given label [N], weighted by similarity.
 
-    In [0, 1]; high = bad.
+    In [0, 1]; high = the given label is probably wrong.
     """
     weight_Nk = neighbours.similarity_Nk.clip(1e-3)
     differs_Nk = labels_N[neighbours.index_Nk] != labels_N[:, None]

@@ -1,1 +1,1 @@
-"""From an array of samples to a network's input: checks, order, batches, augmentation."""
+"""From an array of samples to batches on a device: checks, split and order, standardisation, batches."""

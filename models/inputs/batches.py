@@ -1,6 +1,6 @@
-"""The way from an array of samples to a network's input: placed once, then one gather per batch.
+"""Batches from an array of samples: placed on the device once, then one gather per batch.
 
-Shape suffixes: N samples, B of them in a batch.
+Shape suffixes: N samples, B samples of a batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,14 +19,14 @@ from models.kinds.trained_kinds import find_trained_kind
 
 PLACING_ROWS = 2_048
 SCORING_BATCH = 1_024
-"""Samples that are scored at a time."""
+"""Samples per batch when nothing is trained."""
 
 
 class Rows(Protocol):
     """Samples that can be read in any order."""
 
     def read(self, order_N: Tensor, bounds: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (index_B, rows of that index) on the device for every stretch of `order_N` between bounds."""
+        """Yield (index_B, rows of that index) on the device for every slice of `order_N` between bounds."""
         ...
 
 
@@ -45,7 +45,7 @@ class ResidentRows:
 
 
 class StreamedRows:
-    """Samples in a memory-mapped file too large for the device: a thread reads the next batch meanwhile."""
+    """Samples in a memory-mapped file too large for the device; a thread reads one batch ahead."""
 
     def __init__(self, rows: Inputs, device: torch.device) -> None:
         self._rows = rows
@@ -53,10 +53,9 @@ class StreamedRows:
 
     def read(self, order_N: Tensor, bounds: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """See Rows."""
-        stretches = list(pairwise(bounds))
         with ThreadPoolExecutor(max_workers=1) as reader:
             ahead: Future[tuple[Tensor, Tensor]] | None = None
-            for start, stop in stretches:
+            for start, stop in pairwise(bounds):
                 ready, ahead = ahead, reader.submit(self._fetch, order_N[start:stop])
                 if ready is not None:
                     yield self._on_device(ready)
@@ -64,7 +63,7 @@ class StreamedRows:
                 yield self._on_device(ahead)
 
     def _fetch(self, index_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Read rows in the file's order, which is kind to its disk, and return them in the batch's."""
+        """Read rows in the file's order, which suits the disk, and return them in the batch's order."""
         file_order_B = np.argsort(index_B.numpy(), kind="stable")
         rows = np.empty((len(index_B), *self._rows.shape[1:]), dtype=self._rows.dtype)
         rows[file_order_B] = self._rows[index_B.numpy()[file_order_B]]
@@ -77,7 +76,7 @@ class StreamedRows:
 
 
 def place(inputs: Inputs, config: TrainingConfig, device: torch.device) -> Rows:
-    """Return the samples as one tensor on the device, fitted once, or streamed where they take too much."""
+    """Return the samples as one tensor on the device, resized once; streamed if they need too much memory."""
     kind = find_trained_kind(inputs)
     shape = kind.find_placed_shape(inputs.shape, config)
     if int(np.prod(shape, dtype=np.int64)) * inputs.itemsize > resident_bytes_max(device):
@@ -91,9 +90,9 @@ def place(inputs: Inputs, config: TrainingConfig, device: torch.device) -> Rows:
 
 
 def batch_bounds(sample_count: int, batch_size: int) -> list[int]:
-    """Return the borders of an epoch's batches: sizes differ by one at most, and none is a single sample.
+    """Return the borders of an epoch's batches: sizes differ by at most one, and none is a single sample.
 
-    Batch normalisation cannot learn from one sample, so a last batch of one is never made.
+    Batch normalisation cannot learn from a batch of one sample.
     """
     count = max(1, min(-(-sample_count // batch_size), sample_count // 2))
     return [sample_count * batch // count for batch in range(count + 1)]

@@ -1,4 +1,4 @@
-"""How much of a device's memory the samples may take."""
+"""The memory that samples can take on a device."""
 
 import os
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 
 RESIDENT_SHARE = 0.35
-"""Samples are kept on the device while they take at most this share of its memory; else they are streamed."""
+"""Samples are kept on the device if they take at most this share of its memory; else they are streamed."""
 CONTROL_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def resident_bytes_max(device: torch.device) -> int:
-    """Return the bytes that samples kept on the device may take."""
+    """Return the most bytes that samples on the device can take."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free * RESIDENT_SHARE)
@@ -19,9 +19,9 @@ def resident_bytes_max(device: torch.device) -> int:
 
 
 def main_memory_bytes() -> int:
-    """Return the machine's memory, or the container's limit where that is lower."""
+    """Return the machine's memory in bytes, or the container's limit if that is lower."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         return min(machine, int(CONTROL_GROUP_LIMIT.read_text()))
-    except (OSError, ValueError):  # no control group, or its limit is the word "max"
+    except (OSError, ValueError):  # there is no control group, or its limit is the word "max"
         return machine

@@ -1,4 +1,4 @@
-"""Which samples are held out and in which order the others come: functions of the seed alone."""
+"""The held-out samples, and the order of the others in every epoch; both depend only on the seed."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ _ORDER, _DEVICE, _SPLIT = range(3)
 
 
 class Shuffling:
-    """The split and every epoch's order of N samples."""
+    """The split of N samples, and their order in every epoch."""
 
     def __init__(self, *, sample_count: int, validation_fraction: float, seed: int) -> None:
         self._seed = seed
@@ -25,13 +25,13 @@ class Shuffling:
         return self.train_index[shuffled]
 
     def device_seed(self, epoch: int, *, rank: int = 0) -> int:
-        """Return the seed of what is drawn on a device in this epoch: augmentation, noise, dropout."""
+        """Return the seed for this epoch's random numbers on a device: augmentation, noise, dropout."""
         return self._seed_of(_DEVICE, epoch, *([rank] if rank else []))
 
     def _generator(self, stream: int, *, epoch: int) -> torch.Generator:
         return torch.Generator().manual_seed(self._seed_of(stream, epoch))
 
     def _seed_of(self, stream: int, epoch: int, *more: int) -> int:
-        """Return a seed of its own for every purpose and epoch."""
+        """Return a separate seed for every purpose and epoch."""
         words = np.random.SeedSequence([self._seed, stream, epoch, *more]).generate_state(2)
         return int(words[0]) << 31 | int(words[1]) >> 1

@@ -1,4 +1,4 @@
-"""Zero mean and unit variance per colour channel or feature."""
+"""Standardisation: zero mean and unit variance per colour channel or feature."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ CHUNK_ROWS = 1_000
 
 
 def measure(inputs: Inputs, device: torch.device) -> Standardisation:
-    """Return the standardisation of samples [N, ...], measured on as many of them as their kind needs.
+    """Return the standardisation of samples [N, ...], measured on as many samples as their kind needs.
 
     Raises ValueError for values that are not finite.
     """
@@ -38,7 +38,7 @@ def _checked(
     not_finite = np.flatnonzero(~(np.isfinite(mean_C) & np.isfinite(deviation_C)))
     if len(not_finite):
         raise ValueError(f"Features must be finite numbers; columns {not_finite[:10].tolist()} are not.")
-    # A constant feature carries nothing: dividing by 1 leaves it at 0.
+    # A constant feature has no information: divided by 1 it stays 0.
     deviation_C = np.where(deviation_C > 0, deviation_C, 1.0)
     return Standardisation(
         mean_C=torch.from_numpy(mean_C).float().to(device),

@@ -1,4 +1,4 @@
-"""Rows of numbers into a network: standardised, and otherwise as they are.
+"""Rows of features as a network's input: standardised, without augmentation.
 
 Shape suffixes: B samples of a batch, D features.
 """
@@ -14,7 +14,7 @@ from models.kinds.preparation import Preparation, Standardisation
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturePreparation:
-    """Standardises rows [B, D]; nothing of them is changed at random."""
+    """Standardises rows [B, D]; there is no augmentation."""
 
     standardisation: Standardisation
 
@@ -30,18 +30,18 @@ class FeaturePreparation:
 class FeatureInputs:
     """See `TrainedKind`."""
 
-    measured_max: int | None = None  # a feature may be constant but for a few rows
+    measured_max: int | None = None  # a feature can be constant in all but a few rows
 
     def find_placed_shape(self, shape: tuple[int, ...], _: TrainingConfig) -> tuple[int, ...]:
-        """Return [N, D], as stored."""
+        """Return [N, D], the stored shape."""
         return shape
 
     def fit_rows(self, rows_B: Tensor, _: tuple[int, ...]) -> Tensor:
-        """Return the rows as they are."""
+        """Return the rows unchanged."""
         return rows_B
 
     def make_preparation(
         self, _: TrainingConfig, standardisation: Standardisation, __: torch.device
     ) -> Preparation:
-        """Return what standardises rows."""
+        """Return the standardisation of rows."""
         return FeaturePreparation(standardisation=standardisation)

@@ -1,4 +1,4 @@
-"""How alike two rows of features are: 1 less their root mean square difference in standard deviations.
+"""The likeness of two rows of features: 1 minus their root mean square difference in standard deviations.
 
 Shape suffixes: N samples, B of a block, P pairs, D features.
 """
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from models.kinds.sample_arrays import Inputs
 
 LIKE = 0.95
-"""Likeness below which two rows are no near duplicates."""
+"""Near duplicates have at least this likeness."""
 ROWS_MEASURED = 100_000
 NOTHING = 1e-12
 
@@ -27,19 +27,19 @@ class FeatureLikeness:
     thumbnail_size = 0
 
     def find_blanks(self, rows_BD: Rows) -> npt.NDArray[np.bool_]:
-        """Return False for all: a row of zeros is as good as any other."""
+        """Return False for all: a row of zeros is valid."""
         return np.zeros(len(rows_BD), dtype=np.bool_)
 
     def make_thumbnails(self, rows_BD: Rows) -> npt.NDArray[np.float16]:
-        """Return none."""
+        """Return empty thumbnails [B, 0]."""
         return np.empty((len(rows_BD), 0), dtype=np.float16)
 
     def compare_thumbnails(self, one_PT: Likeness, _: Likeness) -> Likeness:
-        """Return 1: nothing is ruled out."""
+        """Return 1 for all: no pair is excluded."""
         return np.ones(len(one_PT), dtype=np.float32)
 
     def make_comparison(self, inputs: Inputs) -> Callable[[Rows, Rows], Likeness]:
-        """Return what compares rows, with the deviations measured once."""
+        """Return the function that compares rows; the deviations are measured once."""
         deviation_D = inputs[:: len(inputs) // ROWS_MEASURED + 1].std(0) + NOTHING
 
         def compare(one_PD: Rows, other_PD: Rows) -> Likeness:
@@ -50,5 +50,5 @@ class FeatureLikeness:
         return compare
 
     def find_least_likeness(self, _: Inputs) -> float:
-        """Return the same for all."""
+        """Return the same value for all data."""
         return LIKE

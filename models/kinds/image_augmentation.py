@@ -1,4 +1,4 @@
-"""Batched image augmentation on the device: every image of a batch gets its own crop and flip in one gather.
+"""Batched image augmentation on the device: one gather crops and flips every image of a batch differently.
 
 Shape suffixes: B images of a batch, H x W pixels, C channels, S the side of a crop.
 """
@@ -13,7 +13,7 @@ PAPER_CROP_SHARE = 28 / 32
 
 
 def stored_size(augmentation: str, input_size: int) -> int:
-    """Return the side in pixels that images must have before `crop`."""
+    """Return the side in pixels of images before the crop."""
     if augmentation != "resize_crop_flip":
         return input_size
     before, after = PAPER_PHOTOGRAPH_SIZES
@@ -31,7 +31,7 @@ def random_crops(images_BHWC: Tensor, size: int, generator: torch.Generator) -> 
     device = images_BHWC.device
     top_B = torch.randint(height - size + 1, (count,), generator=generator, device=device)
     left_B = torch.randint(width - size + 1, (count,), generator=generator, device=device)
-    mirrored_B = torch.rand(count, generator=generator, device=device) < 0.5  # noqa: PLR2004  # a fair coin
+    mirrored_B = torch.rand(count, generator=generator, device=device) < 0.5  # noqa: PLR2004  # probability
     offset_S = torch.arange(size, device=device)
     column_BS = torch.where(mirrored_B[:, None], offset_S.flip(0), offset_S) + left_B[:, None]
     row_BS = top_B[:, None] + offset_S

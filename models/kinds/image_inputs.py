@@ -1,6 +1,6 @@
-"""Images into a network: resized, augmented, standardised, with channels where the device wants them.
+"""Images as a network's input: resized, augmented, standardised, in the device's memory layout.
 
-Shape suffixes: N samples, B of them in a batch, H x W pixels, C channels, S the side a network sees.
+Shape suffixes: N samples, B samples of a batch, H x W pixels, C channels, S the side of the network's input.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from models.networks.memory_layout import choose_memory_format
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePreparation:
-    """Turns uint8 images [B, H, W, C] into what a network takes."""
+    """Converts uint8 images [B, H, W, C] into a network's input."""
 
     standardisation: Standardisation
     input_size: int
-    """S."""
+    """S, the side of the network's input in pixels."""
     augmentation: str
     """A key of `AUGMENTATIONS`."""
     device: torch.device
@@ -40,7 +40,7 @@ class ImagePreparation:
         return self._make_network_input(image_augmentation.centre_crop(stored, self.input_size))
 
     def _make_network_input(self, images_BHWC: Tensor) -> Tensor:
-        """Standardise, pad with the mean colour to S, and put channels where the device wants them."""
+        """Standardise, pad with the mean colour to S, and choose the memory layout for the device."""
         images_BCHW = self.standardisation(images_BHWC).permute(0, 3, 1, 2)
         missing = self.input_size - images_BCHW.shape[2]
         if missing:
@@ -55,19 +55,19 @@ class ImageInputs:
     measured_max: int | None = 10_000
 
     def find_placed_shape(self, shape: tuple[int, ...], config: TrainingConfig) -> tuple[int, ...]:
-        """Return [N, S, S, C] before cropping, so that images are resized once and not in every epoch."""
+        """Return the shape [N, S, S, C] before the crop, so that images are resized only once."""
         count, _, _, channels = shape
         side = image_augmentation.stored_size(config.augmentation, _find_input_size(config))
         return count, side, side, channels
 
     def fit_rows(self, rows_B: Tensor, placed_shape: tuple[int, ...]) -> Tensor:
-        """Return images resized to what is kept."""
+        """Return images, resized to the side that is kept."""
         return resize(rows_B, placed_shape[1])
 
     def make_preparation(
         self, config: TrainingConfig, standardisation: Standardisation, device: torch.device
     ) -> Preparation:
-        """Return what resizes, augments and standardises images."""
+        """Return the preparation that resizes, augments and standardises images."""
         return ImagePreparation(
             standardisation=standardisation,
             input_size=_find_input_size(config),
@@ -82,7 +82,7 @@ def _find_input_size(config: TrainingConfig) -> int:
 
 
 def resize(images_BHWC: Tensor, side: int) -> Tensor:
-    """Return uint8 images [B, side, side, C], bilinear, antialiased; the same tensor where it fits."""
+    """Return uint8 images [B, side, side, C], bilinear and antialiased; the same tensor if the size fits."""
     if images_BHWC.shape[1:3] == (side, side):
         return images_BHWC
     images_BCHW = images_BHWC.permute(0, 3, 1, 2).float()

@@ -1,6 +1,6 @@
-"""How alike two images are: the correlation of their pixels, of one of them mirrored if that is higher.
+"""The likeness of two images: the correlation of their pixels, with one of them mirrored if that is higher.
 
-So another size, encoding or brightness does not hide a copy. Most pairs are ruled out by thumbnails.
+So a copy in another size, encoding or brightness is found too. Thumbnails exclude most pairs early.
 
 Shape suffixes: N samples, B of a block, P pairs, H x W pixels, C channels, T values of a thumbnail.
 """
@@ -15,11 +15,11 @@ import numpy.typing as npt
 from models.kinds.sample_arrays import Inputs
 
 LIKE = 0.95
-"""Likeness below which two images are no near duplicates."""
+"""Near duplicates of at least ENOUGH_PIXELS have at least this likeness."""
 ENOUGH_PIXELS = 32 * 32
-"""Pixels from which LIKE holds; of fewer, likeness must be higher: they correlate by chance."""
+"""With fewer pixels, near duplicates need a higher likeness: few pixels correlate by chance."""
 BLANK_RANGE = 8
-"""An image whose every channel spans at most so many of 255 levels shows nothing."""
+"""An image is blank if every channel spans at most this many of 255 levels."""
 THUMBNAIL_SIDE = 8
 NOTHING = 1e-12
 
@@ -36,7 +36,8 @@ class ImageLikeness:
     def find_blanks(self, rows_BHWC: Rows) -> npt.NDArray[np.bool_]:
         """Return which images are of one colour [B].
 
-        Rows first, here and in thumbnails: numpy goes through three channels one by one, ten times as slowly.
+        Rows are reduced first, here and in thumbnails: numpy reduces three channels first ten times as
+        slowly.
         """
         count, height, width, channels = rows_BHWC.shape
         lines = rows_BHWC.reshape(count, height, width * channels)
@@ -48,7 +49,7 @@ class ImageLikeness:
         return blank_B
 
     def make_thumbnails(self, rows_BHWC: Rows) -> npt.NDArray[np.float16]:
-        """Return small grey images [B, T] with mean 0 and length 1, or 0 where they are blank."""
+        """Return small grey images [B, T] with mean 0 and length 1; blank images are 0."""
         count, height, width, channels = rows_BHWC.shape
         lines = rows_BHWC.reshape(count, height, width * channels)
         small = _average(lines, axis=1).reshape(count, THUMBNAIL_SIDE, width, channels).sum(axis=3) / channels
@@ -65,17 +66,17 @@ class ImageLikeness:
         return likeness_P
 
     def make_comparison(self, _: Inputs) -> Callable[[Rows, Rows], Likeness]:
-        """Return the correlation of pixels."""
+        """Return the function that correlates pixels."""
         return correlate
 
     def find_least_likeness(self, inputs: Inputs) -> float:
-        """Return a higher one for images of few pixels."""
+        """Return `LIKE`, or a higher likeness for images of few pixels."""
         pixels = math.prod(inputs.shape[1:3])
         return 1 - (1 - LIKE) * min(1.0, pixels / ENOUGH_PIXELS)
 
 
 def _average(values: Rows, *, axis: int) -> Likeness:
-    """Return the means of as many parts of an axis as a thumbnail has pixels along it."""
+    """Return the means of an axis's parts, one part per pixel of a thumbnail."""
     borders = np.arange(THUMBNAIL_SIDE + 1) * values.shape[axis] // THUMBNAIL_SIDE
     sums = np.add.reduceat(values, borders[:-1], axis=axis, dtype=np.float32)
     lengths = np.maximum(np.diff(borders), 1).astype(np.float32)
@@ -86,7 +87,7 @@ def _average(values: Rows, *, axis: int) -> Likeness:
 def correlate(one_PHWC: Rows, other_PHWC: Rows) -> Likeness:
     """Return the correlation of each pair's pixels [P], with the other one mirrored if that is higher.
 
-    An image of one colour correlates with nothing.
+    The correlation with an image of one colour is 0.
     """
     count = len(one_PHWC)
     left, right, mirrored = (

@@ -1,4 +1,4 @@
-"""What turns raw rows into a network's input, and its last step: zero mean and unit variance."""
+"""The preparation of raw rows for a network, and its last step: zero mean and unit variance."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 OUTLIER_LIMIT = 10.0
-"""Standardised values are cut here, so that one absurd feature value cannot drown a batch."""
+"""Standardised values are clipped to plus or minus this, so that an extreme value cannot dominate a batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standardisation:
-    """(x - mean) / deviation, cut at `OUTLIER_LIMIT`; over the last axis of what it is given."""
+    """(x - mean) / deviation over the last axis, clipped to plus or minus `OUTLIER_LIMIT`."""
 
     mean_C: Tensor
     deviation_C: Tensor
@@ -24,7 +24,7 @@ class Standardisation:
 
 
 class Preparation(Protocol):
-    """Turns raw rows into what a network takes, as standardised float32."""
+    """Converts raw rows into a network's input, as standardised float32."""
 
     def training(self, rows_B: Tensor, generator: torch.Generator) -> Tensor:
         """Return the batch with random augmentation, [B, C, S, S] or [B, D]."""

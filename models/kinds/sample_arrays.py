@@ -1,4 +1,4 @@
-"""The array that samples of any kind come in."""
+"""The array of samples of any kind."""
 
 from typing import Any
 

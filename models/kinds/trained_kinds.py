@@ -1,4 +1,4 @@
-"""What training asks of a kind of data, and the registry of those that answer."""
+"""The protocol of a data kind for training, and its registry."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -15,23 +15,23 @@ from models.kinds.sample_arrays import Inputs
 
 
 class TrainedKind(Protocol):
-    """How samples of a kind come from an array into a network."""
+    """The preparation of a kind's stored samples for a network."""
 
     measured_max: int | None
-    """Samples by which mean and deviation are measured, evenly spread; None: all of them."""
+    """Number of evenly spread samples on which mean and deviation are measured; None: all samples."""
 
     def find_placed_shape(self, shape: tuple[int, ...], config: TrainingConfig) -> tuple[int, ...]:
-        """Return the shape [N, ...] in which samples stored as `shape` [N, ...] are kept on the device."""
+        """Return the shape on the device [N, ...] of samples that are stored as `shape` [N, ...]."""
         ...
 
     def fit_rows(self, rows_B: Tensor, placed_shape: tuple[int, ...]) -> Tensor:
-        """Return stored rows as they are kept on the device."""
+        """Return stored rows in the form that is kept on the device."""
         ...
 
     def make_preparation(
         self, config: TrainingConfig, standardisation: Standardisation, device: torch.device
     ) -> Preparation:
-        """Return what turns rows into a network's input; it takes rows as stored and as kept."""
+        """Return the preparation for a network; it takes both stored rows and rows kept on the device."""
         ...
 
 
@@ -39,9 +39,9 @@ TRAINED_KINDS: Mapping[str, TrainedKind] = {
     "images": ImageInputs(),
     "features": FeatureInputs(),
 }
-"""By the names of `catalogue.kinds`."""
+"""The kinds by their names in `catalogue.kinds`."""
 
 
 def find_trained_kind(inputs: Inputs) -> TrainedKind:
-    """Return the kind of samples [N, ...]; raise ValueError where they are of none."""
+    """Return the kind of samples [N, ...]; raise ValueError if no kind fits."""
     return TRAINED_KINDS[find_kind(inputs.shape[1:], inputs.dtype).name]

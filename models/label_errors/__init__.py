@@ -1,1 +1,1 @@
-"""Which labels are wrong: error probabilities, counts, rankings and their measures."""
+"""Label errors: their probabilities and number, the health of labels, and metrics of their detection."""

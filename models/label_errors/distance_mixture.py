@@ -1,8 +1,8 @@
-"""A mixture of two distributions of distances, those of right and of wrong labels.
+"""A mixture of two components: the distances of right labels and those of wrong labels (Fig. A3).
 
-The distances of right and of wrong labels are two components (Fig. A3). A distribution is fitted to each;
-the upper component's part at a distance is the probability that such a label is wrong. A "share" is a
-distance over sqrt 2. Shape suffixes: N samples, G cells of a grid over the distances.
+A distribution is fitted to each component. The upper component's part at a distance is the probability that a
+label with this distance is wrong. A "share" is a distance over sqrt 2. Shape suffixes: N samples, G cells of
+a grid over the distances.
 """
 
 from collections.abc import Callable
@@ -16,18 +16,18 @@ from models.label_errors.label_error_constants import LabelErrorConstants
 from models.paper.score_scale import MAXIMUM_DISTANCE
 
 IMPOSSIBLE = -1e3
-"""Logarithm of the mass of cells in which no label is wrong."""
+"""Logarithm of the wrong component's mass in cells where no label is wrong."""
 ALPHA_MIN, BETA_MIN, BETA_MAX = 2.0, 0.05, 500.0
 """Bounds of the Beta distribution's parameters, which keep it finite."""
 
 Floats = npt.NDArray[np.float64]
 Component = Callable[[Floats, Floats, float, LabelErrorConstants], Floats]
-"""Fits a distribution to (share_G, weight_G, prior_weight, constants); returns its cells' log masses."""
+"""Function of (share_G, weight_G, prior_weight, constants) that fits a distribution: returns log masses."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Fit:
-    """Two components and how well they explain the distances."""
+    """The wrong component's part of every cell, and the fit's likelihood."""
 
     wrong_G: Floats
     log_likelihood: float
@@ -38,15 +38,15 @@ def fit_distance_mixture(
     disagrees_N: npt.NDArray[np.bool_],
     constants: LabelErrorConstants,
 ) -> Floats:
-    """Return the probability that each label is wrong [N], by its distance alone.
+    """Return the probability that each label is wrong [N], by its distance.
 
     Args:
         distance_N: see `error_estimates.estimate_from_distances`.
         disagrees_N: see `error_estimates.estimate_from_distances`.
-        constants: of the model of label errors.
+        constants: the constants of the model of label errors.
 
     Raises:
-        ValueError: for distances that are not finite or out of their range, and for lists of two lengths.
+        ValueError: distances are not finite or out of range, or the lists differ in length.
 
     """
     _check(distance_N, disagrees_N)
@@ -56,25 +56,25 @@ def fit_distance_mixture(
     count_G = np.bincount(cell_N, minlength=cells).astype(np.float64)
     disputed_G = np.bincount(cell_N[disagrees_N], minlength=cells).astype(np.float64)
     probability_G = _fit_best(count_G, _bound_by_disagreement(count_G, disputed_G), constants)
-    # Between the cells' middles the probability is a straight line, so that it follows every distance.
+    # Linear interpolation between the cells' middles, so that the probability changes with every distance.
     return np.interp(share_N, _middles(cells), probability_G)
 
 
 def _check(distance_N: npt.NDArray[np.floating[Any]], disagrees_N: npt.NDArray[np.bool_]) -> None:
     if distance_N.ndim != 1 or len(distance_N) == 0:
-        raise ValueError(f"Distances are a list of one or more, not {list(distance_N.shape)}.")
+        raise ValueError(f"Distances must be a list of one or more, not {list(distance_N.shape)}.")
     if disagrees_N.shape != distance_N.shape:
         raise ValueError(f"{len(distance_N)} distances and {len(disagrees_N)} disagreements do not match.")
     is_distance_N = np.isfinite(distance_N) & (distance_N >= 0) & (distance_N <= MAXIMUM_DISTANCE + 1e-4)
     if not is_distance_N.all():
-        raise ValueError("Distances lie between 0 and the square root of 2.")
+        raise ValueError("Distances must be between 0 and the square root of 2.")
 
 
 def _bound_by_disagreement(count_G: Floats, disputed_G: Floats) -> Floats:
-    """Return the share of disputed labels around every cell, rising with the distance."""
+    """Return the share of disputed labels around every cell, made to rise with the distance."""
     window = np.ones(len(count_G) // 32)
     disputed, count = (np.convolve(cells_G, window, mode="same") for cells_G in (disputed_G, count_G))
-    # Cells without samples take the share of those below them.
+    # Cells without samples take the share of the cells below them.
     share_G: Floats = np.maximum.accumulate(np.where(count > 0, disputed / np.maximum(count, 1), 0))
     return share_G.clip(0, 1)
 
@@ -84,13 +84,13 @@ def _middles(cells: int) -> Floats:
 
 
 def _fit_best(count_G: Floats, ceiling_G: Floats, constants: LabelErrorConstants) -> Floats:
-    """Return the upper component's part of every cell, from the fit that explains the distances best."""
+    """Return the upper component's part of every cell, from the fit with the highest likelihood."""
     fits = [_fit(count_G, ceiling_G, fit_right, constants) for fit_right in (_fit_beta, _fit_long_tailed)]
     return max(fits, key=lambda fit: fit.log_likelihood).wrong_G
 
 
 def _fit(count_G: Floats, ceiling_G: Floats, fit_right: Component, constants: LabelErrorConstants) -> _Fit:
-    """Fit both components by expectation and maximisation."""
+    """Fit both components by expectation maximisation."""
     share_G = _middles(len(count_G))
     wrong_G = np.minimum(compute_logistic(30.0 * (share_G - constants.disagreement_share)), ceiling_G)
     total = float(count_G.sum())
@@ -116,7 +116,7 @@ def _fit(count_G: Floats, ceiling_G: Floats, fit_right: Component, constants: La
 def _fit_long_tailed(
     share_G: Floats, weight_G: Floats, prior_weight: float, constants: LabelErrorConstants
 ) -> Floats:
-    """Fit a Student t distribution to the log-odds of the shares; return its logarithm in every cell."""
+    """Fit a Student t distribution to the log-odds of right labels' shares; return its log masses."""
     degrees = constants.tail_degrees
     odds_G = np.log(share_G / (1 - share_G))
     prior_mean = np.log(constants.right_prior_mean / (1 - constants.right_prior_mean))
@@ -128,7 +128,7 @@ def _fit_long_tailed(
 def _fit_beta(
     share_G: Floats, weight_G: Floats, prior_weight: float, constants: LabelErrorConstants
 ) -> Floats:
-    """Fit a Beta distribution to the shares of right labels; return its logarithm in every cell."""
+    """Fit a Beta distribution to the shares of right labels; return its log masses."""
     prior = (constants.right_prior_mean, constants.prior_variance)
     mean, variance = _combine_moments(share_G, weight_G, prior_weight, prior)
     return _compute_beta(share_G, mean, variance, alpha_min=BETA_MIN)
@@ -148,7 +148,7 @@ def _fit_wrong(
 
 
 def _compute_beta(value_G: Floats, mean: float, variance: float, *, alpha_min: float) -> Floats:
-    """Return the logarithms of the Beta distribution with this mean and variance (method of moments)."""
+    """Return the log masses of the Beta distribution with this mean and variance (method of moments)."""
     size = max(mean * (1 - mean) / variance - 1, BETA_MIN)
     alpha = float(np.clip(mean * size, alpha_min, BETA_MAX))
     beta = float(np.clip((1 - mean) * size, BETA_MIN, BETA_MAX))
@@ -180,7 +180,7 @@ def compute_logistic(log_odds_G: Floats) -> Floats:
 
 
 def _make_rising(share_G: Floats, wrong_G: Floats, disagreement_share: float) -> Floats:
-    """Make the probability rise with the distance: a wide component must not take the other's far end."""
+    """Make the probability rise with the distance: a wide component must not win at the other's far end."""
     middle = int(np.searchsorted(share_G, disagreement_share))
     below_G = np.minimum.accumulate(wrong_G[:middle][::-1])[::-1]
     above_G = np.maximum.accumulate(wrong_G[middle:])

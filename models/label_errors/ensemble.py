@@ -1,6 +1,6 @@
-"""The signals of several trainings of the same samples as one.
+"""The average of the signals of several trainings of the same samples.
 
-Shape suffixes: N samples, 3 best classes of a training, M of all trainings together.
+Shape suffixes: N samples, 3 best classes of a training, M best classes of all trainings.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ TOP = 3
 
 
 def average_signals(trainings: Sequence[Signals]) -> Signals:
-    """Return the mean of every signal over the trainings; of one training its signals as they are.
+    """Return the mean of every signal over the trainings; the signals of a single training are unchanged.
 
-    A class's probability is averaged over all trainings, 0 where it is not among a training's three best.
+    A class's probability is averaged over all trainings; it is 0 if it is not among a training's three best.
     """
     if len(trainings) == 1:
         return trainings[0]
@@ -40,12 +40,12 @@ def average_signals(trainings: Sequence[Signals]) -> Signals:
 def _find_best(
     labels_NM: npt.NDArray[np.int64], parts_NM: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return the three classes with the largest sums of parts, and the sums; of equals the smaller class."""
+    """Return the three classes with the largest sums of parts, and the sums; of equals, the smaller class."""
     order_NM = np.argsort(labels_NM, axis=1, kind="stable")
     labels_NM = np.take_along_axis(labels_NM, order_NM, axis=1)
     sums_NM = np.take_along_axis(parts_NM, order_NM, axis=1)
     for place in range(1, labels_NM.shape[1]):
-        # What belongs to the same class moves on to the last place of that class.
+        # The sums of equal classes move to the last place of that class.
         is_same_N = labels_NM[:, place] == labels_NM[:, place - 1]
         sums_NM[:, place] += np.where(is_same_N, sums_NM[:, place - 1], 0)
         sums_NM[is_same_N, place - 1] = -1

@@ -1,6 +1,6 @@
-"""Probabilities, cut and number of wrong labels, from a classifier's posterior or from distances alone.
+"""Probabilities, cut and number of wrong labels, from a classifier's posterior or only from distances.
 
-No truth enters. Shape suffix: N samples.
+Correct labels are never used. Shape suffix: N samples.
 """
 
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ CLIPPED = (0.004, 0.996)
 """Probabilities are clipped to this range before their mean is changed, so that their odds are finite."""
 SAME_MEAN = 1e-6
 FACTOR_LOG_MAX, BISECTIONS = 20.0, 50
-"""Of the search for the factor that gives the odds another mean."""
+"""Range and steps of the search for the factor on the odds that gives the probabilities another mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelErrorEstimate:
-    """What one audit estimates about its labels."""
+    """An audit's estimate of its label errors."""
 
     error_probability_N: npt.NDArray[np.float32]
     """Posterior probability in [0, 1] that the given label is wrong; high = bad."""
     is_label_issue_N: Mask
-    """Whether another class is suggested and the label is wrong with a probability above the cut."""
+    """Whether another class is suggested and the error probability is above the cut."""
     error_count: float
     """Expected number of wrong labels: the sum of the probabilities."""
     error_count_interval: tuple[float, float]
@@ -48,20 +48,20 @@ def estimate_from_distances(
     agreement_ratio: float | None = None,
     constants: LabelErrorConstants = CONSTANTS,
 ) -> LabelErrorEstimate:
-    """Return the estimate by a mixture of two components, the distances of right and of wrong labels.
+    """Return the estimate from a mixture of two components, the distances of right and of wrong labels.
 
     Args:
         distance_N: averaged distances in [0, sqrt 2], `Signals.distance_average`.
         disagrees_N: whether the suggested label differs from the given one. A label that the scoring network
-            itself suggests is no issue, so no more errors are found than there are disagreements. Give it
-            wherever it is known: where the data are hard, the distances alone can mislead.
-        confidence_N: probability of the suggested label less that of the second, in [0, 1]. With it the
-            errors of a weak network are counted where it is confident; see `noise_rate`.
-        agreement_ratio: see `TrainingResult`; None: that of the scoring network is taken.
-        constants: of the model of label errors.
+            suggests is no error, so there are at most as many errors as disagreements. Pass it if it is
+            known: on hard data, distances without it can mislead.
+        confidence_N: probability of the suggested label minus that of the second, in [0, 1]. With it, a weak
+            network's errors are counted where it is confident; see `noise_rate`.
+        agreement_ratio: see `TrainingResult`; None: the scoring network's ratio is used.
+        constants: the constants of the model of label errors.
 
     Raises:
-        ValueError: for distances that are not finite or out of their range, and for lists of two lengths.
+        ValueError: distances are not finite or out of range, or the lists differ in length.
 
     """
     disagrees_N = np.ones(distance_N.shape, dtype=np.bool_) if disagrees_N is None else disagrees_N
@@ -90,15 +90,15 @@ def estimate_from_posterior(
     agreement_ratio: float,
     constants: LabelErrorConstants = CONSTANTS,
 ) -> LabelErrorEstimate:
-    """Return the estimate by the posterior of LIMIT's classifier.
+    """Return the estimate from the posterior of LIMIT's classifier.
 
     Args:
-        posterior_N: `transitions.compute_error_posterior`.
-        score_N: what ranks; high = bad.
+        posterior_N: the result of `transitions.compute_error_posterior`.
+        score_N: the score that ranks; high = bad.
         disagrees_N: see `estimate_from_distances`.
         confidence_N: see `estimate_from_distances`.
         agreement_ratio: see `TrainingResult`.
-        constants: of the model of label errors.
+        constants: the constants of the model of label errors.
 
     """
     posterior_N = np.asarray(posterior_N, dtype=np.float64)
@@ -109,7 +109,7 @@ def estimate_from_posterior(
         agreement_ratio=agreement_ratio,
         constants=constants,
     )
-    # The posterior of a weak classifier says how many are wrong at a score, and the score says which.
+    # A weak classifier's posterior gives the share of errors at a score, and the score orders the samples.
     order_N = np.argsort(score_N, kind="stable")
     rising_N = np.empty_like(posterior_N)
     rising_N[order_N] = isotonic_regression(posterior_N[order_N]).x
@@ -131,7 +131,7 @@ def _scale_to_rate(
 
 
 def _change_mean(probability_N: Floats, mean: float) -> Floats:
-    """Return the probabilities with their odds changed by one factor, so that they have this mean."""
+    """Return the probabilities with their odds multiplied by one factor, so that they have this mean."""
     if abs(mean - probability_N.mean()) < SAME_MEAN:
         return probability_N
     log_odds_N = np.log(probability_N.clip(*CLIPPED) / (1 - probability_N.clip(*CLIPPED)))

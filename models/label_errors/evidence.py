@@ -1,4 +1,4 @@
-"""What one or several trainings of the same samples tell about their labels.
+"""The evidence about the labels, from one or several trainings of the same samples.
 
 Shape suffixes: N samples, K classes, 3 best classes.
 """
@@ -24,25 +24,25 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
 
 AGREEMENT_RATIO, ERROR_POSTERIOR = "agreement_ratio", "error_posterior"
-"""Names under which both are stored beside the signals."""
+"""The names under which both are stored with the signals."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What the labels are held against. Of several trainings every array is their mean."""
+    """The given labels and the signals about them. For several trainings every array is a mean."""
 
     labels_N: Labels
     """The given labels, in 0 .. K - 1."""
     signals: Arrays
-    """The fields of `training.signals.Signals` by name, with any that were found later."""
+    """The fields of `training.signals.Signals` by name, and signals that were added later."""
     agreement_ratio: float | None = None
-    """`TrainingResult.agreement_ratio`; None where nothing was trained."""
+    """`TrainingResult.agreement_ratio`; None if nothing was trained."""
     error_posterior_N: npt.NDArray[np.float32] | None = None
-    """`transitions.compute_error_posterior` of LIMIT's classifier; None without a predictor."""
+    """`transitions.compute_error_posterior` from LIMIT's classifier; None without a predictor."""
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, labels_N: Labels) -> Self:
-        """Return the evidence that `to_arrays` returned."""
+        """Return the evidence in the arrays of `to_arrays`."""
         signals = dict(arrays)
         ratio = signals.pop(AGREEMENT_RATIO, None)
         posterior_N = signals.pop(ERROR_POSTERIOR, None)
@@ -54,7 +54,7 @@ class Evidence:
         )
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return everything but the labels by name, as it is stored."""
+        """Return everything except the labels by name, in the stored form."""
         arrays = dict(self.signals)
         if self.agreement_ratio is not None:
             arrays[AGREEMENT_RATIO] = np.array(self.agreement_ratio, np.float32)
@@ -73,26 +73,27 @@ def gather_evidence(
     cross_fitted: CrossFitted | None = None,
     constants: LabelErrorConstants = CONSTANTS,
 ) -> Evidence:
-    """Return what a training tells about its labels.
+    """Return a training's evidence about its labels.
 
-    Where the margin ranks, the asymmetry of labels between two classes enters its score: a label that the
-    best other class often gets, and seldom the other way round, is a likelier error.
+    If the margin ranks, the asymmetry of labels between two classes changes its score. A label is a likelier
+    error if samples of the best other class often get it, and its own class's samples rarely get the other
+    one.
 
     Args:
-        signals: of the training.
+        signals: the signals of the training.
         labels_N: the given labels.
-        score: the name of what ranks, `TrainingConfig.score`.
+        score: the name of the score that ranks, `TrainingConfig.score`.
         agreement_ratio: `TrainingResult.agreement_ratio`.
         classifier_probabilities_NK: `TrainingResult.classifier_probabilities_NK`; None: there are none.
         cross_fitted: `TrainingResult.cross_fitted`; with several folds it ranks, see `ranking_evidence`.
-        constants: of the model of label errors.
+        constants: the constants of the model of label errors.
 
     """
-    # Single precision, as it is stored: a run's own estimate is the one that is made from its file.
+    # Single precision, as in the stored file, so that a run's estimate and that from its file are equal.
     ratio = float(np.float32(agreement_ratio))
-    found: dict[str, npt.NDArray[Any]] = asdict(signals)
+    arrays: dict[str, npt.NDArray[Any]] = asdict(signals)
     if classifier_probabilities_NK is None:
-        return Evidence(labels_N=labels_N, signals=found, agreement_ratio=ratio)
+        return Evidence(labels_N=labels_N, signals=arrays, agreement_ratio=ratio)
     weight = weigh_classifier(agreement_ratio)
     transition_KK = fit_transitions(
         classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants
@@ -109,11 +110,11 @@ def gather_evidence(
         )
         share = _shrink_asymmetry(signals, labels_N, asymmetry_KK, constants)
         asymmetry_N = share * asymmetry_KK[_choose_rivals(signals, labels_N), labels_N]
-        found["score"] = ranking.compute({**found, ASYMMETRY: asymmetry_N})
+        arrays["score"] = ranking.compute({**arrays, ASYMMETRY: asymmetry_N})
         if weight < 1:
             factor_N3 = np.exp((1 - weight) * share * asymmetry_KK[signals.top_labels_N3, labels_N[:, None]])
-            found["top_labels_N3"], found["top_probabilities_N3"] = _reorder_classes(signals, factor_N3)
-    return Evidence(labels_N=labels_N, signals=found, agreement_ratio=ratio, error_posterior_N=posterior_N)
+            arrays["top_labels_N3"], arrays["top_probabilities_N3"] = _reorder_classes(signals, factor_N3)
+    return Evidence(labels_N=labels_N, signals=arrays, agreement_ratio=ratio, error_posterior_N=posterior_N)
 
 
 def _rank_by_folds(cross_fitted: CrossFitted, labels_N: Labels) -> dict[str, npt.NDArray[Any]]:
@@ -136,7 +137,7 @@ def _choose_rivals(signals: Signals, labels_N: Labels) -> npt.NDArray[np.int64]:
 def _shrink_asymmetry(
     signals: Signals, labels_N: Labels, asymmetry_KK: Floats, constants: LabelErrorConstants
 ) -> float:
-    """Return the weight of the asymmetry: James and Stein's shrinkage, as far as all of it exceeds chance."""
+    """Return the weight of the asymmetry by James-Stein shrinkage: 0 if it does not exceed chance."""
     asymmetry_N = asymmetry_KK[_choose_rivals(signals, labels_N), labels_N]
     chance = constants.asymmetry_by_chance
     return constants.asymmetry_weight * max(
@@ -147,10 +148,10 @@ def _shrink_asymmetry(
 def _reorder_classes(
     signals: Signals, factor_N3: Floats
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return the best classes by their probabilities times a factor, which keep their sum."""
-    weighed_N3 = signals.top_probabilities_N3 * factor_N3
+    """Return the best classes, ordered by their probabilities times a factor; the sum stays unchanged."""
+    weighted_N3 = signals.top_probabilities_N3 * factor_N3
     total_N1 = signals.top_probabilities_N3.sum(1, keepdims=True)
-    weighed_N3 *= total_N1 / weighed_N3.sum(1, keepdims=True).clip(np.finfo(np.float64).tiny)
-    order_N3 = np.argsort(-weighed_N3, axis=1, kind="stable")
+    weighted_N3 *= total_N1 / weighted_N3.sum(1, keepdims=True).clip(np.finfo(np.float64).tiny)
+    order_N3 = np.argsort(-weighted_N3, axis=1, kind="stable")
     labels_N3 = np.take_along_axis(signals.top_labels_N3, order_N3, axis=1)
-    return labels_N3, np.take_along_axis(weighed_N3, order_N3, axis=1).astype(np.float32)
+    return labels_N3, np.take_along_axis(weighted_N3, order_N3, axis=1).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Signals from external probabilities, of a model of the user's own, in place of a training.
+"""Signals from external probabilities, those of a user's own model, instead of a training.
 
-They should be out of sample: a model that has seen a wrong label has learned it. Shape suffixes: N samples,
-K classes.
+The probabilities should be out of sample: a model trained on a wrong label has learned it. Shape suffixes: N
+samples, B samples of a block, K classes.
 """
 
 from typing import Any
@@ -20,15 +20,15 @@ BLOCK_ROWS = 65_536
 def derive_signals(
     probabilities_NK: npt.NDArray[np.float32], labels_N: npt.NDArray[np.integer[Any]]
 ) -> Signals:
-    """Return what these probabilities tell about the given labels, as if a scoring network had given them.
+    """Return the signals of these probabilities about the given labels, as if from a scoring network.
 
-    The gradient norm is 0: nothing was trained. The margin is that of log-probabilities, which differ from
-    logits by a constant of each row.
+    The gradient norm is 0, because nothing was trained. The margin is that of log-probabilities, which differ
+    from logits by a constant per row.
     """
-    stretches = [slice(start, start + BLOCK_ROWS) for start in range(0, len(labels_N), BLOCK_ROWS)]
-    blocks = [_derive_block(np.asarray(probabilities_NK[part]), labels_N[part]) for part in stretches]
-    found = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-    return Signals.from_untrained({**found, "score": RANKING_SCORES[DEFAULT_SCORE].compute(found)})
+    parts = [slice(start, start + BLOCK_ROWS) for start in range(0, len(labels_N), BLOCK_ROWS)]
+    blocks = [_derive_block(np.asarray(probabilities_NK[part]), labels_N[part]) for part in parts]
+    arrays = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    return Signals.from_untrained({**arrays, "score": RANKING_SCORES[DEFAULT_SCORE].compute(arrays)})
 
 
 def _derive_block(

@@ -1,6 +1,6 @@
-"""Which labels are wrong, and how many: the one model of label errors and its interface.
+"""The model of label errors: its interface, from evidence to an estimate of the errors.
 
-The worker and the benches use this module and `evidence` alone; what is behind them may be replaced.
+The worker and the benches use only this module and `evidence`, so the modules behind them can be replaced.
 Shape suffix: N samples.
 """
 
@@ -18,9 +18,9 @@ __all__ = ["CONSTANTS", "Evidence", "LabelErrorConstants", "LabelErrorEstimate",
 def fit(evidence: Evidence, constants: LabelErrorConstants = CONSTANTS) -> LabelErrorEstimate:
     """Return the posterior probability that each label is wrong, the cut and the number of errors.
 
-    LIMIT's classifier gives the posterior; without one a mixture of distances does. The classifier learns
-    from predicted gradients, and the predictor was fitted to these labels: where both have memorised wrong
-    labels, the estimate is too low (docs/detection.md).
+    The posterior comes from LIMIT's classifier or, without one, from a mixture of distances. The classifier
+    learns from predicted gradients, and the predictor is fitted to the same labels. If both have memorised
+    wrong labels, the estimate is too low (docs/detection.md).
     """
     signals = evidence.signals
     best_N3 = signals["top_probabilities_N3"]

@@ -1,9 +1,9 @@
-"""How sound the labels of each class are, what is confused with what, and what reviewing a ranking yields.
+"""The health of every class's labels, the confused pairs of classes, and the expected yield of a review.
 
-Everything follows from one estimate for every sample: with probability 1 - e its given label is right, and
-what is left, e, falls to its likeliest other classes in proportion to their probabilities. Summed over the
-samples that makes expected counts of (true class, given class), of which all figures here are ratios.
-Shape suffixes: N samples, C candidates of a sample, K classes, P pairs that occur, B points of a curve.
+Everything follows from one estimate per sample: its given label is right with probability 1 - e, and e is
+split over its likeliest other classes in proportion to their probabilities. The sums over the samples are
+expected counts of (true class, given class); all figures here are ratios of these counts. Shape suffixes: N
+samples, C candidates of a sample, K classes, P pairs that occur, B points of a curve.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 CURVE_POINTS = 100
 NOTHING = 1e-9
-"""Expected counts below this are rounding, and a class of less has no figures."""
+"""Expected counts below this are rounding errors; a class with less has no figures."""
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -29,44 +29,44 @@ class Confusion:
     true_P: Index
     given_P: Index
     count_P: Floats
-    """Expected number of samples that are of the one class and were given the other; sums to N."""
+    """Expected number of samples of this true class with this given class; sums to N."""
 
     def by_true(self) -> Floats:
-        """Return the expected number of samples that are of each class [K]."""
+        """Return the expected number of samples of each true class [K]."""
         return _sums(self.true_P, self.count_P, self.class_count)
 
     def by_given(self) -> Floats:
-        """Return the number of samples that were given each class [K]."""
+        """Return the number of samples with each given class [K]."""
         return _sums(self.given_P, self.count_P, self.class_count)
 
     def right(self) -> Floats:
-        """Return the expected number of samples of each class that were given it [K]."""
+        """Return the expected number of right labels of each class [K]."""
         is_right_P = self.true_P == self.given_P
         return _sums(self.true_P[is_right_P], self.count_P[is_right_P], self.class_count)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassHealth:
-    """Figures of every class, each in [0, 1], not a number where there is no sample to tell."""
+    """Figures of every class, each in [0, 1]; not a number for classes without samples."""
 
     noise_rate_K: Floats
-    """Of the samples that were given the class, the share that is of another; high = bad."""
+    """Share of wrong labels among the samples with this given class; high = bad."""
     missed_rate_K: Floats
-    """Of the samples that are of the class, the share that was given another; high = bad."""
+    """Share of samples with another given class among the samples of this true class; high = bad."""
     health_K: Floats
-    """Samples of the class that were given it, over those of which either holds; 1 = sound, low = bad."""
+    """Right labels of the class over the samples of which it is the true or the given class; 1 = good."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What reviewing the head of a ranking is expected to yield."""
+    """The expected yield of a review of the ranking's first samples."""
 
     review_B: Index
-    """How many samples are reviewed, from the worst on; rises from 1 to N."""
+    """Number of samples reviewed, the worst first; rises from 1 to N."""
     found_B: Floats
     """Expected number of wrong labels among them."""
     total: float
-    """Expected number of wrong labels in all."""
+    """Expected number of all wrong labels."""
 
 
 def confusion(
@@ -82,9 +82,9 @@ def confusion(
     Args:
         given_N: given labels, 0 .. K - 1.
         error_probability_N: probability in [0, 1] that the given label is wrong.
-        candidates_NC: likely classes of every sample, -1 for none; the given label may be among them.
-        probabilities_NC: their probabilities; those of other classes than the given one are scaled to sum
-            to the error probability. A sample without such a candidate counts as right.
+        candidates_NC: likely classes of every sample, -1 for none; the given label can be among them.
+        probabilities_NC: their probabilities; those of classes other than the given one are scaled to sum to
+            the error probability. A sample without other candidates counts as right.
         class_count: K.
 
     """
@@ -105,7 +105,7 @@ def confusion(
 
 
 def class_health(found: Confusion) -> ClassHealth:
-    """Return how sound the labels of every class are."""
+    """Return the health of every class's labels."""
     right_K, true_K, given_K = found.right(), found.by_true(), found.by_given()
     return ClassHealth(
         noise_rate_K=1 - _share(right_K, given_K),
@@ -115,14 +115,14 @@ def class_health(found: Confusion) -> ClassHealth:
 
 
 def transition_matrix(found: Confusion) -> Floats:
-    """Return P(given class j | true class i) in row i and column j; not a number where nothing is i."""
+    """Return P(given class j | true class i) in row i, column j; not a number if class i has no samples."""
     matrix_KK = np.zeros((found.class_count, found.class_count))
     matrix_KK[found.true_P, found.given_P] = found.count_P
     return _share(matrix_KK, found.by_true()[:, None])
 
 
 def confused_pairs(found: Confusion, *, limit: int) -> list[tuple[int, int, float]]:
-    """Return the (true class, given class, expected count) that differ, the most frequent first."""
+    """Return (true class, given class, expected count) of wrong labels, the most frequent pairs first."""
     wrong = np.flatnonzero((found.true_P != found.given_P) & (found.count_P > NOTHING))
     best = wrong[np.argsort(-found.count_P[wrong], kind="stable")][:limit]
     columns = (found.true_P[best].tolist(), found.given_P[best].tolist(), found.count_P[best].tolist())
@@ -130,7 +130,7 @@ def confused_pairs(found: Confusion, *, limit: int) -> list[tuple[int, int, floa
 
 
 def budget(error_probability_N: npt.NDArray[np.floating[Any]]) -> Budget:
-    """Return what the review of a ranking yields, from the error probabilities in order of rank."""
+    """Return the expected yield of a review, from the error probabilities in order of rank."""
     cumulated_N = np.cumsum(error_probability_N, dtype=np.float64)
     count = len(cumulated_N)
     review_B = np.unique(np.geomspace(1, count, CURVE_POINTS).round().astype(np.int64))
@@ -138,12 +138,18 @@ def budget(error_probability_N: npt.NDArray[np.floating[Any]]) -> Budget:
 
 
 def review_for(error_probability_N: npt.NDArray[np.floating[Any]], share: float) -> int:
-    """Return how many of the first samples hold this share of the expected errors; arguments as `budget`."""
+    """Return how many of the first samples contain this share of the expected errors.
+
+    Args:
+        error_probability_N: probabilities in order of rank.
+        share: share of all expected errors, in [0, 1].
+
+    """
     cumulated_N = np.cumsum(error_probability_N, dtype=np.float64)
     if cumulated_N[-1] <= NOTHING:
         return 0
-    wanted = share * cumulated_N[-1] * (1 - NOTHING)  # sums of the same numbers differ in their last bits
-    return int(np.searchsorted(cumulated_N, wanted)) + 1
+    target = share * cumulated_N[-1] * (1 - NOTHING)  # sums of the same numbers differ in their last bits
+    return int(np.searchsorted(cumulated_N, target)) + 1
 
 
 def _sums(index_P: Index, count_P: Floats, length: int) -> Floats:
@@ -152,7 +158,7 @@ def _sums(index_P: Index, count_P: Floats, length: int) -> Floats:
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
-    """Return part / whole within [0, 1], not a number where there is no whole."""
+    """Return part / whole within [0, 1]; not a number if the whole is 0."""
     whole = np.broadcast_to(whole, part.shape)
     share: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > NOTHING)
     return share.clip(0, 1)

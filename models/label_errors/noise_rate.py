@@ -1,10 +1,10 @@
-"""The share of wrong labels, from where a network is confident: no truth enters.
+"""The share of wrong labels, estimated from a network's confident samples; correct labels are never used.
 
-A weak network disagrees with right labels too, and a mixture of distances cannot tell its own mistakes from
-those of the labels. Where it is most confident it makes hardly any, and every disagreement there is a wrong
-label; towards samples it is less confident of, disagreement grows with both. Human errors grew only up to
-about the middle (docs/detection.md): a weak network's disagreement counts up to its middle and no further.
-Shape suffixes: N samples, G groups of equal size, the most confident first.
+A weak network disagrees with right labels too, and a mixture of distances cannot separate its mistakes from
+label errors. Where the network is most confident, it makes few mistakes, so a disagreement there is a wrong
+label. On less confident samples, disagreement grows with both mistakes and errors. Human errors grew only up
+to about the middle of the samples (docs/detection.md), so a weak network's disagreement counts only up to
+there. Shape suffixes: N samples, G groups of equal size, the most confident first.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ NORMAL_95 = 1.96
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseRate:
-    """Share of wrong labels with an interval around it, all in [0, 1]."""
+    """The share of wrong labels and its interval, all in [0, 1]."""
 
     centre: float
     low: float
@@ -35,15 +35,15 @@ def estimate_from_mixture(
     agreement_ratio: float | None = None,
     constants: LabelErrorConstants = CONSTANTS,
 ) -> NoiseRate:
-    """Return the noise rate: by the mixture or, of a weak network, by its most confident samples.
+    """Return the noise rate from the mixture or, for a weak network, from its most confident samples.
 
     Args:
         mixture_rate: share of wrong labels by a mixture of distances.
-        confidence_N: probability of the suggested class less that of the second, in [0, 1].
+        confidence_N: probability of the suggested class minus that of the second, in [0, 1].
         disagrees_N: whether the suggested class differs from the given label.
-        agreement_ratio: of LIMIT's classifier, `TrainingResult.agreement_ratio`; None: that of the scoring
-            network, which is too low where it has memorised labels and is confident of those.
-        constants: of the model of label errors.
+        agreement_ratio: that of LIMIT's classifier, `TrainingResult.agreement_ratio`; None: the scoring
+            network's, which is too low if that network has memorised labels and is confident of them.
+        constants: the constants of the model of label errors.
 
     """
     disagreement_G = _measure_disagreement(confidence_N, disagrees_N, constants)
@@ -68,17 +68,17 @@ def estimate_from_posterior(
     agreement_ratio: float,
     constants: LabelErrorConstants = CONSTANTS,
 ) -> NoiseRate:
-    """Return the noise rate by a classifier's mean posterior and, if it is weak, its most confident samples.
+    """Return the noise rate from a classifier's mean posterior and, if weak, its most confident samples.
 
-    Errors of an even rate are overcounted by the most confident samples, and errors that grow where a
-    sample is hard are undercounted by the posterior: for these the interval reaches further up.
+    The most confident samples overcount errors of an even rate. The posterior undercounts errors on hard
+    samples; for these the interval's upper end is higher.
 
     Args:
         posterior_rate: mean of `transitions.compute_error_posterior`.
         confidence_N: see `estimate_from_mixture`.
         disagrees_N: see `estimate_from_mixture`.
         agreement_ratio: see `estimate_from_mixture`.
-        constants: of the model of label errors.
+        constants: the constants of the model of label errors.
 
     """
     groups_G = _measure_disagreement(confidence_N, disagrees_N, constants)
@@ -101,7 +101,7 @@ def estimate_from_posterior(
 def bound_mixture_rate(
     mixture_rate: float, *, sample_count: int, constants: LabelErrorConstants = CONSTANTS
 ) -> NoiseRate:
-    """Return the noise rate where nothing but the mixture is known, or needed."""
+    """Return the noise rate from the mixture only."""
     chance = _compute_chance(mixture_rate, sample_count)
     return NoiseRate(
         centre=mixture_rate,
@@ -113,17 +113,17 @@ def bound_mixture_rate(
 def _measure_disagreement(
     confidence_N: npt.NDArray[np.floating], disagrees_N: npt.NDArray[np.bool_], constants: LabelErrorConstants
 ) -> npt.NDArray[np.float64]:
-    """Return the share of disagreement of each group [G]."""
+    """Return the share of disagreement in each group [G]."""
     order_N = np.argsort(-confidence_N, kind="stable")
     groups = np.array_split(disagrees_N[order_N], constants.confidence_groups)
     return np.array([group.mean() for group in groups if len(group)])
 
 
 def _compute_learned_factor(disagreement_G: npt.NDArray[np.float64], constants: LabelErrorConstants) -> float:
-    """Return how many times the counted errors there may be, 1 to `learned_factor`.
+    """Return the factor, 1 to `learned_factor`, by which there can be more errors than were counted.
 
-    Where the most confident samples are all labelled as they look and the others are not, errors sit on hard
-    samples and look like their labels; a classifier learns some of them as if they were right.
+    If the most confident samples have no disagreement and the others do, errors are on hard samples that look
+    like their wrong labels; a classifier learns some of these as right labels.
     """
     evenness = disagreement_G[0] / max(float(disagreement_G.mean()), 1e-9)
     missing = 1 - np.clip(evenness / constants.even_disagreement, 0, 1)
@@ -131,21 +131,21 @@ def _compute_learned_factor(disagreement_G: npt.NDArray[np.float64], constants: 
 
 
 def _compute_chance(rate: float, sample_count: int) -> float:
-    """Return how far a share of a random sample may lie from the truth, with 95 % probability."""
+    """Return the half width of the 95 % interval of a rate measured on a random sample."""
     return NORMAL_95 * float(np.sqrt(max(rate * (1 - rate), 0.0) / sample_count))
 
 
 def _bound_groups(
     disagreement_G: npt.NDArray[np.float64], constants: LabelErrorConstants
 ) -> tuple[float, float, float]:
-    """Return the mean disagreement, bounded for the interval's lower end, its centre and its upper end."""
+    """Return the bounded mean disagreement for the interval's lower end, its centre and its upper end."""
     places = (constants.low_groups, constants.centre_groups, constants.high_groups)
     low, centre, high = (_bound(disagreement_G, each) for each in places)
     return low, centre, high
 
 
 def _bound(disagreement_G: npt.NDArray[np.float64], places: tuple[int, ...]) -> float:
-    """Return the mean disagreement where no group counts for more than those at `places`."""
+    """Return the mean disagreement, with every group's limited to that of the groups at `places`."""
     last = len(disagreement_G) - 1
     bounds = [np.minimum(disagreement_G, disagreement_G[min(place, last)]).mean() for place in places]
     return float(np.mean(bounds))

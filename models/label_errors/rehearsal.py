@@ -1,11 +1,10 @@
-"""What planted label errors tell about an audit of data without truth.
+"""The evaluation of an audit by planted label errors, for data without known correct labels.
 
-A few labels were made wrong on purpose, so these are known to be wrong; of all others nobody knows. Two
-corrections make an estimate of it. Among the others are the data's own errors, which rank high with good
-reason: each sample counts as a right label with the probability 1 - e that the audit gives it. And a label
-planted on a wrong one may hit upon the right class: with uniform noise a share p / (K - 1) of the planted
-ones does, where p is the data's own noise rate. The estimate holds for errors like the planted ones.
-Shape suffix: N samples.
+A few labels were made wrong on purpose and are known to be wrong; all others are unknown. The estimate needs
+two corrections. First, the others include the data's own errors, which rightly rank high: each sample counts
+as a right label with the probability 1 - e from the audit. Second, a label planted on a wrong one can be the
+right class by chance: with uniform noise this happens to a share p / (K - 1) of the planted labels, where p
+is the data's own noise rate. The estimate holds for errors like the planted ones. Shape suffix: N samples.
 """
 
 import math
@@ -16,9 +15,9 @@ import numpy.typing as npt
 
 SHARE_MIN, SHARE_MAX = 0.02, 0.05
 PLANTED_WANTED = 500
-"""Planted errors that make the estimates steady, as far as `SHARE_MAX` allows."""
+"""Number of planted errors that makes the estimates stable, if `SHARE_MAX` allows it."""
 REVIEWED = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
-"""Shares of the ranking, from the worst on, whose recall is told."""
+"""Shares of the ranking, the worst first, for which recall is reported."""
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating]
@@ -26,38 +25,38 @@ Floats = npt.NDArray[np.floating]
 
 @dataclass(frozen=True, kw_only=True)
 class Rehearsed:
-    """Estimates for errors like the planted ones; None where nothing was planted or nothing else is right."""
+    """Estimates for errors like the planted ones; None if nothing was planted or no other label is right."""
 
     planted_count: int
     roc_auc: float | None
-    """Chance that an error ranks above a right label, in [0, 1]."""
+    """Probability that an error ranks above a right label, in [0, 1]."""
     roc_auc_error: float | None
-    """Its standard error by the number of planted ones; what the corrections assume is not in it."""
+    """Its standard error from the number of planted errors, without the uncertainty of the corrections."""
     roc_auc_uncorrected: float | None
-    """Chance that a planted error ranks above any label that was left alone, right or wrong."""
+    """Probability that a planted error ranks above any unchanged label, right or wrong."""
     recall: dict[float, float] | None
-    """Share of the errors that are in a share of the ranking (REVIEWED)."""
+    """Share of the errors within each share of the ranking in `REVIEWED`."""
     cut_recall: float | None
     """Share of the errors that the automatic cut flags."""
     cut_precision: float | None
-    """Share of the flagged labels that are wrong, by that recall and the expected number of errors."""
+    """Share of wrong labels among the flagged ones, from that recall and the expected number of errors."""
 
 
 def choose_share(sample_count: int) -> float:
-    """Return the share of labels to plant errors in: few, so that the data stay what they are."""
+    """Return the share of labels to replace by errors: few, so that the data hardly change."""
     return min(SHARE_MAX, max(SHARE_MIN, PLANTED_WANTED / sample_count))
 
 
 def evaluate_rehearsal(
     *, is_planted_N: Mask, error_probability_N: Floats, is_label_issue_N: Mask, class_count: int | None
 ) -> Rehearsed:
-    """Return what the planted errors tell; all lists in order of rank, the worst first.
+    """Return the estimates from the planted errors; all lists are in order of rank, the worst first.
 
     Args:
         is_planted_N: whether the label was made wrong on purpose.
-        error_probability_N: as the audit estimates it.
+        error_probability_N: the audit's estimates.
         is_label_issue_N: the automatic cut.
-        class_count: K where uniform noise was planted, else None: its second correction is left out.
+        class_count: K if uniform noise was planted, else None: then there is no second correction.
 
     """
     planted = np.flatnonzero(is_planted_N)
@@ -71,7 +70,7 @@ def evaluate_rehearsal(
     wrong = 1.0 - own_rate * hits
 
     def found(is_in_N: Mask) -> float:
-        """Return the share of the errors that is in there, as of the planted ones that are wrong."""
+        """Return the share of all errors inside this part of the ranking, from the planted errors inside."""
         inside = float(is_in_N[planted].mean())
         return _capped((inside - (1 - wrong) * float(right_N[is_in_N].sum() / right_N.sum())) / wrong)
 
@@ -92,21 +91,21 @@ def evaluate_rehearsal(
 
 
 def _own_rate(expected_errors: float, count: int, planted: int, hits: float) -> float:
-    """Return the share of wrong labels among those left alone: what is expected in all, less the planted.
+    """Return the share of wrong labels among the unchanged ones: all expected errors minus the planted ones.
 
-    Of the planted ones as many are right as hit upon a wrong label's class: rate * hits of them.
+    Of the planted labels, the share rate * hits is right by chance.
     """
     return _capped((expected_errors - planted) / max(count - planted * (1 + hits), 1.0))
 
 
 def _beaten(planted: npt.NDArray[np.intp], weight_N: npt.NDArray[np.float64]) -> float:
-    """Return the share of the weight that ranks below a planted error, on average."""
+    """Return the mean share of the weight that ranks below a planted error."""
     below_N = weight_N.sum() - np.cumsum(weight_N)
     return float(below_N[planted].mean() / weight_N.sum())
 
 
 def _standard_error(roc_auc: float, planted_count: int) -> float:
-    """Return Hanley and McNeil's standard error with so many positives and many more negatives."""
+    """Return Hanley and McNeil's standard error for this many positives and many more negatives."""
     variance = roc_auc / (2 - roc_auc) - roc_auc**2
     return math.sqrt(max(variance, 0.0) / planted_count)
 

@@ -1,12 +1,12 @@
-"""How likely each given label is wrong, by LIMIT's classifier and the confusions of classes.
+"""The transition matrix of the labels, and the posterior probability that each given label is wrong.
 
-A model of Dawid and Skene's kind (1979) with the classifier as prior: sample i is of class k with the
-classifier's probability p_ik, and a sample of class k is labelled y with probability T_ky. Both the classes
-and T follow from the given labels by expectation and maximisation. The classifier's averaged probabilities
-are flatter than what it knows in the end, since early epochs and wrong labels flatten them: they are
-sharpened first. The prior is taken for blind to the given label; it is so only as far as the predictor, whose
-gradients the classifier learns from, has not memorised that label (docs/detection.md).
-Shape suffixes: N samples, F of them for the fit, B of a block, K classes.
+A model like Dawid and Skene's (1979), with the classifier as prior: sample i is of class k with the
+classifier's probability p_ik, and a sample of class k is labelled y with probability T_ky. The true classes
+and T are fitted to the given labels by expectation maximisation. Early epochs and wrong labels flatten the
+classifier's averaged probabilities, so they are sharpened first. The model assumes that the prior does not
+depend on the sample's given label. That holds only if the predictor, from whose gradients the classifier
+learns, has not memorised the label (docs/detection.md). Shape suffixes: N samples, F samples for the fit, B
+samples of a block, K classes.
 """
 
 from typing import Any
@@ -29,13 +29,13 @@ def fit_transitions(
     classifier_weight: float,
     constants: LabelErrorConstants = CONSTANTS,
 ) -> Floats:
-    """Return T [K, K], row k how samples of class k are labelled; every row has the sum 1.
+    """Return T [K, K]: row k is the distribution of the given labels of class k.
 
     Args:
-        probabilities_NK: the classifier's, which must not come from the labels they are held against.
+        probabilities_NK: the classifier's probabilities; they should not come from memorised labels.
         labels_N: the given labels.
-        classifier_weight: `training.classifier_weight.weigh_classifier`, in [0, 1].
-        constants: of the model of label errors.
+        classifier_weight: the result of `training.classifier_weight.weigh_classifier`, in [0, 1].
+        constants: the constants of the model of label errors.
 
     """
     fitted = _choose_fitted(len(labels_N), constants)
@@ -56,7 +56,7 @@ def compute_error_posterior(
     Args:
         probabilities_NK: see `fit_transitions`.
         labels_N: the given labels.
-        transition_KK: what `fit_transitions` returned.
+        transition_KK: the result of `fit_transitions`.
         classifier_weight: see `fit_transitions`.
         constants: see `fit_transitions`.
 
@@ -79,16 +79,16 @@ def measure_asymmetry(
     classifier_weight: float,
     constants: LabelErrorConstants = CONSTANTS,
 ) -> Floats:
-    """Return the log-odds asymmetry A [K, K] between two classes and its reverse; A_yk = -A_ky.
+    """Return the log-odds asymmetry A [K, K] of every pair of classes; A_yk = -A_ky.
 
-    A_ky = log T_ky - log T_yk, of a T fitted for it: by how much class k is labelled y more often than
-    class y is labelled k. A network that cannot tell two classes apart adds to both, which cancels out;
-    labels that go one way only remain.
+    A_ky = log T_ky - log T_yk, with a separately fitted T: how much more often class k is labelled y than
+    class y is labelled k. A network that cannot separate two classes adds to both, which cancels out; labels
+    that are wrong in one direction remain.
 
     Args:
         probabilities_NK: see `fit_transitions`.
         labels_N: the given labels.
-        classifier_weight: see `fit_transitions`. Those of a weak classifier are taken as they are.
+        classifier_weight: see `fit_transitions`. A weak classifier's probabilities are not sharpened.
         constants: see `fit_transitions`.
 
     """
@@ -97,7 +97,7 @@ def measure_asymmetry(
     probabilities_FK = _sharpen(probabilities_NK[fitted], sharpness)
     transition_KK = _fit(probabilities_FK, labels_N[fitted], constants)
     classes_FK = _compute_classes(probabilities_FK, labels_N[fitted], transition_KK)
-    # With one label more of every kind a class with few samples has hardly any asymmetry.
+    # A prior of one label of every kind keeps the asymmetry of classes with few samples small.
     log_KK = np.log(_count_transitions(classes_FK, labels_N[fitted], prior=1.0))
     asymmetry_KK: Floats = log_KK - log_KK.T
     return asymmetry_KK
@@ -115,7 +115,7 @@ def _choose_sharpness(classifier_weight: float, constants: LabelErrorConstants, 
 def _fit(
     probabilities_FK: Floats, labels_F: npt.NDArray[np.integer[Any]], constants: LabelErrorConstants
 ) -> Floats:
-    """Return T, beginning with what the classifier's choices say."""
+    """Return T by expectation maximisation, starting from the classifier's choices."""
     class_count = probabilities_FK.shape[1]
     chosen_FK = np.zeros_like(probabilities_FK)
     chosen_FK[np.arange(len(labels_F)), probabilities_FK.argmax(1)] = 1
@@ -135,12 +135,12 @@ def _compute_classes(
 
 
 def _count_transitions(classes_FK: Floats, labels_F: npt.NDArray[np.integer[Any]], *, prior: float) -> Floats:
-    """Return how each class is labelled [K, K], with so many labels of every kind more than there are."""
+    """Return T [K, K] from the classes' probabilities, with `prior` added to every count."""
     class_count = classes_FK.shape[1]
     order_F = np.argsort(labels_F, kind="stable")
-    found, starts = np.unique(labels_F[order_F], return_index=True)
+    present, starts = np.unique(labels_F[order_F], return_index=True)
     counts_KK = np.full((class_count, class_count), prior)
-    counts_KK[:, found] += np.add.reduceat(classes_FK[order_F], starts, axis=0).T
+    counts_KK[:, present] += np.add.reduceat(classes_FK[order_F], starts, axis=0).T
     return _scale_rows(counts_KK)
 
 
@@ -150,6 +150,6 @@ def _sharpen(probabilities_BK: npt.NDArray[np.floating[Any]], sharpness: float) 
 
 
 def _scale_rows(rows_BK: Floats) -> Floats:
-    """Return the rows with a sum of 1."""
+    """Return the rows, scaled to a sum of 1."""
     scaled_BK: Floats = rows_BK / rows_BK.sum(1, keepdims=True)
     return scaled_BK

@@ -1,1 +1,1 @@
-"""The networks that can be trained, and their pretrained weights."""
+"""The networks, and their pretrained weights."""

@@ -1,8 +1,8 @@
-"""The networks by name, each mapping float32 inputs to logits [B, K].
+"""The networks by name; each maps float32 inputs to logits [B, K].
 
-Image networks take [B, C, H, W], the MLP [B, D]. The gradient predictor has the classifier's architecture,
-but for Table 3's network, whose predictor also normalises its 128 hidden units. Dropout acts on the last
-layer's input, and in the MLP on every hidden layer.
+Image networks take [B, C, H, W], the MLP [B, D]. The gradient predictor has the classifier's architecture;
+only in Table 3's network the predictor also normalises its 128 hidden units. Dropout acts on the last layer's
+input, and in the MLP on every hidden layer.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,20 +20,20 @@ from models.networks.residual import build_resnet34_cifar, build_resnet50
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkShape:
-    """What a network must know of its data."""
+    """The facts of the data on which a network's layers depend."""
 
     channels: int
     """Colour channels of images, or the number of features D."""
     class_count: int
     is_predictor: bool
     dropout: float = 0.0
-    """Probability with which a unit is left out while training."""
+    """Probability with which a unit is dropped in training."""
     has_output_bias: bool = True
-    """Whether the last layer has a bias; eq. 8 wants none in the classifier."""
+    """Whether the last layer has a bias; the classifier of eq. 8 has none."""
 
 
 class Network(nn.Module):
-    """A trunk up to the last layer's input z, and the last layer."""
+    """A trunk that computes the last layer's input z, and the last layer."""
 
     def __init__(self, trunk: nn.Module, output: nn.Linear) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Network(nn.Module):
 def _make_convolution(
     channels_in: int, channels_out: int, kernel: int, stride: int, padding: int
 ) -> list[nn.Module]:
-    """Return convolution, batch normalisation, ReLU; the normalisation makes a bias pointless."""
+    """Return convolution, batch normalisation and ReLU; the normalisation would remove a bias."""
     return [
         nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=False),
         nn.BatchNorm2d(channels_out),
@@ -57,11 +57,11 @@ def _make_convolution(
     ]
 
 
-class _Covering(nn.Conv2d):
-    """A convolution whose kernel covers its whole input [B, C, H, W], computed as one matrix product.
+class _FullSizeConvolution(nn.Conv2d):
+    """A convolution with a kernel of the input's size [B, C, H, W], computed as one matrix product.
 
-    The same sums, which a CPU does in 1.1 ms instead of 4.7, backwards included (64 to 256 channels of 3x3,
-    batches of 256, bf16).
+    It computes the same sums, on a CPU in 1.1 ms instead of 4.7, backward pass included (64 to 256 channels
+    of 3x3, batches of 256, bf16).
     """
 
     def forward(self, inputs_BCHW: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ def _build_mnist_cnn(shape: NetworkShape) -> nn.Module:
         *_make_convolution(shape.channels, 32, 4, 2, 1),
         *_make_convolution(32, 32, 4, 2, 1),
         *_make_convolution(32, 64, 3, 2, 0),
-        _Covering(64, 256, 3, bias=False),
+        _FullSizeConvolution(64, 256, 3, bias=False),
         nn.BatchNorm2d(256),
         nn.ReLU(inplace=True),
         nn.Flatten(),
@@ -98,7 +98,7 @@ def _build_mlp(shape: NetworkShape) -> nn.Module:
 
 
 class _SmallResidual(nn.Module):
-    """A residual block of two 3x3 convolutions on a path that keeps its size."""
+    """A residual block of two 3x3 convolutions that keep the size."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class _SmallResidual(nn.Module):
 
 
 def _build_small_trunk(class_count: int) -> list[nn.Module]:
-    """Return three stages from 32 channels at stride 1 to logits, pooled globally."""
+    """Return three stages from 32 channels to logits, with global max pooling."""
     return [
         *_make_convolution(32, 64, 3, 1, 1),
         nn.MaxPool2d(2),
@@ -126,7 +126,7 @@ def _build_small_trunk(class_count: int) -> list[nn.Module]:
 
 
 def _build_small_cnn(shape: NetworkShape) -> nn.Module:
-    """Return a network for CIFAR's images on a CPU, 15 million multiplications at 32x32."""
+    """Return a network for CIFAR's images on a CPU: 15 million multiplications at 32x32."""
     return nn.Sequential(
         *_make_convolution(shape.channels, 32, 4, 2, 1), *_build_small_trunk(shape.class_count)
     )
@@ -139,7 +139,7 @@ def _build_photo_cnn(shape: NetworkShape) -> nn.Module:
 
 
 def _make_pretrained_builder(name: str) -> Callable[[NetworkShape], nn.Module]:
-    """Return the maker of a network of torchvision, whose pretrained weights are loaded afterwards."""
+    """Return the builder of a torchvision network; its pretrained weights are loaded afterwards."""
     return lambda shape: build_tunable(name, shape.class_count)
 
 
@@ -156,11 +156,11 @@ BUILDERS: Mapping[str, Callable[[NetworkShape], nn.Module]] = {
         if network.backbone
     },
 }
-"""Every network of the catalogue by its name, as layers of which the last is linear."""
+"""Every network of the catalogue by its name, as layers; the last one is linear."""
 
 
 def build(name: str, shape: NetworkShape, *, seed: int) -> Network:
-    """Return the named network, its weights drawn from the seed; torch's own state stays as it was."""
+    """Return the named network with weights drawn from the seed; torch's own random state stays unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         *layers, output = BUILDERS[name](shape).children()
@@ -171,5 +171,5 @@ def build(name: str, shape: NetworkShape, *, seed: int) -> Network:
 
 
 def begin_pretrained(network: Network, state: Mapping[str, Tensor]) -> None:
-    """Give one of the networks of torchvision its pretrained weights, those of `pretrained.load`."""
+    """Load the pretrained weights from `pretrained.load` into a torchvision network."""
     network.trunk.get_submodule("1").load_state_dict(state)

@@ -1,11 +1,11 @@
-"""Dropout from a generator of its own, so that a resumed training draws what an unbroken one would have."""
+"""Dropout with its own generator, so that a resumed training draws the numbers of an uninterrupted one."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Dropout(nn.Module):
-    """Sets each input to 0 with probability `rate` while training, and scales up the others."""
+    """Dropout: in training it sets each input to 0 with probability `rate` and scales up the others."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -13,7 +13,7 @@ class Dropout(nn.Module):
         self.generator: torch.Generator | None = None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return what is left of the inputs; all of them in evaluation mode."""
+        """Return the inputs after dropout; in evaluation mode unchanged."""
         if not self.training or self._rate == 0:
             return inputs
         drawn = torch.rand(inputs.shape, generator=self.generator, device=inputs.device)

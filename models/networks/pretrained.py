@@ -1,4 +1,4 @@
-"""Pretrained networks of torchvision: makers of features for an MLP, or the beginning of a training.
+"""Pretrained networks of torchvision, for features for an MLP or as the start of a training.
 
 Shape suffixes: N samples, B of a batch, D features.
 """
@@ -22,7 +22,7 @@ COLOURS = 3
 
 
 def choose_side(name: str, *, device: str) -> int:
-    """Return the side in pixels to which pictures are scaled; smaller on a CPU, where that is allowed."""
+    """Return the side in pixels to which pictures are scaled; smaller on a CPU if the network allows it."""
     sides = BACKBONES[name].sides
     if sides:
         return sides[0]
@@ -30,14 +30,14 @@ def choose_side(name: str, *, device: str) -> int:
 
 
 def build_headless(name: str) -> nn.Module:
-    """Return a network without its head, its weights drawn at random."""
+    """Return a network without its head, with random weights."""
     network: nn.Module = get_model(name, weights=None)
     network.set_submodule(BACKBONES[name].head, nn.Identity())
     return network
 
 
-class Colours(nn.Module):
-    """Shows pictures of one channel in three colours, which these networks take."""
+class GreyscaleToRgb(nn.Module):
+    """Repeats the channel of greyscale pictures three times, as these networks take RGB."""
 
     def forward(self, pictures_BCHW: Tensor) -> Tensor:
         """Return [B, 3, H, W]."""
@@ -47,9 +47,9 @@ class Colours(nn.Module):
 
 
 def build_tunable(name: str, class_count: int) -> nn.Sequential:
-    """Return a network to be trained on, from pictures standardised by their own data to logits."""
+    """Return a network for fine-tuning, from pictures standardised with their data's statistics to logits."""
     output = nn.Linear(BACKBONES[name].width, class_count)
-    return nn.Sequential(Colours(), build_headless(name), nn.Flatten(), output)
+    return nn.Sequential(GreyscaleToRgb(), build_headless(name), nn.Flatten(), output)
 
 
 def load(name: str, weights: Path | None) -> nn.Module:
@@ -57,8 +57,8 @@ def load(name: str, weights: Path | None) -> nn.Module:
 
     Args:
         name: a key of BACKBONES.
-        weights: a file with the whole network's state dict, as torchvision's are; None: torchvision downloads
-            its own, or takes them from torch's cache.
+        weights: a file with the complete network's state dict, as torchvision saves it; None: torchvision
+            downloads its weights, or takes them from torch's cache.
 
     Raises:
         ValueError: the file is not a state dict of this network.
@@ -75,7 +75,7 @@ def load(name: str, weights: Path | None) -> nn.Module:
             {key: value for key, value in state.items() if not key.startswith(f"{head}.")}
         )
     except (RuntimeError, AttributeError, TypeError) as error:
-        raise ValueError(f"{weights or 'The download'} holds no weights of {name}: {error}") from error
+        raise ValueError(f"{weights or 'The download'} is not a state dict of {name}: {error}") from error
     return network.eval()
 
 
@@ -93,22 +93,22 @@ def extract_features(
     Args:
         pictures: in memory or memory-mapped.
         network: see `load`.
-        side: pixels to which they are scaled.
-        device: where to compute.
-        on_batch: called with the samples done; what it raises ends it and reaches the caller.
+        side: the side in pixels to which pictures are scaled.
+        device: the torch device that computes.
+        on_batch: called with the number of samples done; its exceptions stop the extraction and propagate.
 
     """
     network = network.to(device)
-    found: list[npt.NDArray[np.float32]] = []
+    features: list[npt.NDArray[np.float32]] = []
     for start in range(0, len(pictures), BATCH):
         batch = torch.from_numpy(np.array(pictures[start : start + BATCH])).to(device)
-        found.append(network(_prepare_pictures(batch, side)).float().cpu().numpy())
+        features.append(network(_prepare_pictures(batch, side)).float().cpu().numpy())
         on_batch(min(start + BATCH, len(pictures)))
-    return np.concatenate(found)
+    return np.concatenate(features)
 
 
 def _prepare_pictures(pictures_BHWC: Tensor, side: int) -> Tensor:
-    """Return what networks trained on ImageNet take: three colours, scaled and standardised [B, 3, S, S]."""
+    """Return RGB pictures, scaled and standardised for networks trained on ImageNet [B, 3, S, S]."""
     colours = pictures_BHWC.permute(0, 3, 1, 2).float() / 255
     if colours.shape[1] != COLOURS:
         colours = colours[:, :1].expand(-1, COLOURS, -1, -1)

@@ -1,4 +1,4 @@
-"""Residual networks (He et al., 2016) as the paper uses them: ResNet-34 for CIFAR and ResNet-50."""
+"""The paper's residual networks (He et al., 2016): ResNet-34 for CIFAR and ResNet-50."""
 
 from collections.abc import Callable
 
@@ -70,7 +70,7 @@ def _build_resnet(
 
 
 def _initialise(network: nn.Module) -> None:
-    """Draw the convolutions' weights as He et al. (2015) do, by the outputs' fan."""
+    """Draw the convolutions' weights by He et al. (2015), scaled by the fan-out."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

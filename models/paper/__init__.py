@@ -1,1 +1,1 @@
-"""The LIMIT paper (ICML 2020): its equations, objectives, theory and label noise."""
+"""The LIMIT paper (Harutyunyan et al., ICML 2020): its equations, objectives, theory and label noise."""

@@ -1,14 +1,14 @@
-"""The paper's theory: what the bits that weights hold about labels say about training and generalisation.
+"""The paper's theory: bounds from the information that the weights hold about the labels.
 
 All information is in bits. Symbols: r training error rate on the given labels, p rate of uniform label noise,
-K classes, n samples, I = I(w : y | x) the information in the weights about the labels given the inputs.
+K classes, n samples, I = I(w : y | x) the information in the weights about the labels, given the inputs.
 """
 
 import math
 from collections.abc import Iterable
 
 BISECTIONS = 60
-"""Halvings of [0, 1]: more than a double can resolve."""
+"""Halvings of [0, 1]: finer than a double's resolution."""
 
 
 def compute_binary_entropy(rate: float) -> float:
@@ -24,10 +24,10 @@ def label_entropy(*, noise_rate: float, class_count: int) -> float:
 
 
 def bound_training_error(*, information_per_sample: float, noise_rate: float, class_count: int) -> float:
-    """Return the least r that Theorem 1 allows for I / n bits memorised, in [0, (K - 1) / K].
+    """Return the least r that Theorem 1 allows if I / n bits are memorised, in [0, (K - 1) / K].
 
-    H(y | x) - I / n <= h(r) + r log2(K - 1), whose right side rises up to r = (K - 1) / K, so the least r is
-    found by bisection.
+    H(y | x) - I / n <= h(r) + r log2(K - 1). The right side rises up to r = (K - 1) / K, so bisection finds
+    the least r.
     """
     _check("Information per sample", information_per_sample, 0.0, math.inf)
     missing = label_entropy(noise_rate=noise_rate, class_count=class_count) - information_per_sample
@@ -44,23 +44,23 @@ def bound_training_error(*, information_per_sample: float, noise_rate: float, cl
 
 
 def bound_information(*, training_error: float, noise_rate: float, class_count: int) -> float:
-    """Return the least I / n in bits per sample that a model of training error r must have memorised.
+    """Return the least I / n in bits per sample that a model with training error r has memorised.
 
-    Theorem 1 read backwards: H(y | x) - h(r) - r log2(K - 1), where that is positive.
+    Theorem 1, solved for I / n: H(y | x) - h(r) - r log2(K - 1), or 0 if that is negative.
     """
     left_over = label_entropy(noise_rate=training_error, class_count=class_count)
     return max(0.0, label_entropy(noise_rate=noise_rate, class_count=class_count) - left_over)
 
 
 def bound_gradient_information(*, squared_norm: float, dimension: int, noise_variance: float) -> float:
-    """Return Proposition 1's bound on what one sample's noisy gradient tells about its label, in bits.
+    """Return Proposition 1's bound on a sample's noisy gradient: its information about the label, in bits.
 
-    (d / 2) log2(1 + L^2 / (d sigma^2)), for a gradient mu + eps with E ||mu||^2 <= L^2 and eps independent of
-    the label, of zero mean and variance sigma^2 in each entry. Without noise there is no bound.
+    (d / 2) log2(1 + L^2 / (d sigma^2)), for a gradient mu + eps with E ||mu||^2 <= L^2, and eps independent
+    of the label, with zero mean and variance sigma^2 in each entry. Without noise the bound is infinite.
 
     Args:
         squared_norm: L^2, such as `EpochRecord.squared_gradient_norm`.
-        dimension: d, the number of classes for gradients at the logits.
+        dimension: d; for gradients at the logits the number of classes.
         noise_variance: sigma^2; "+S" has 1 / (2 lambda) with LIMIT_G and 2 / lambda^2 with LIMIT_L.
 
     """
@@ -77,8 +77,8 @@ def accumulate_information(
 ) -> list[float]:
     """Return the bound on I / n after each epoch, in bits per sample: eq. (4) with Proposition 1.
 
-    In an epoch every sample's gradient is used once, and what a batch tells is at most the sum of what its
-    samples' gradients tell; so each epoch adds `bound_gradient_information` of its mean ||mu||^2.
+    An epoch uses every sample's gradient once, and the information of a batch is at most the sum over its
+    samples' gradients. So each epoch adds `bound_gradient_information` of its mean ||mu||^2.
     """
     total, totals = 0.0, []
     for squared_norm in squared_norms:
@@ -93,9 +93,9 @@ def bound_generalisation_gap(*, information: float, sample_count: int, sub_gauss
     """Return eq. (2)'s bound on |E[test loss - training loss]| (Xu & Raginsky, 2017): sqrt(2 sigma^2 I / n).
 
     Args:
-        information: I(w : S) of weights and training set, in bits (the inequality's nats are made here).
+        information: I(w : S) of weights and training set, in bits; the inequality needs nats, converted here.
         sample_count: n.
-        sub_gaussian: sigma of the loss; 1 / 2 for a loss in [0, 1], such as the error rate.
+        sub_gaussian: sigma of the sub-Gaussian loss; 1 / 2 for a loss in [0, 1], such as the error rate.
 
     """
     _check("Information", information, 0.0, math.inf)
@@ -105,4 +105,4 @@ def bound_generalisation_gap(*, information: float, sample_count: int, sub_gauss
 
 def _check(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise ValueError(f"{name} lies between {least:g} and {most:g}, not at {value!r}.")
+        raise ValueError(f"{name} must be between {least:g} and {most:g}, not {value!r}.")

@@ -1,6 +1,6 @@
-"""Label noise with a known truth: uniform, pair and by confusion matrix.
+"""Label noise added to correct labels: uniform, pair, and by a confusion matrix.
 
-Every function returns the noisy labels and the mask of those that changed, the same for the same seed.
+Every function returns the noisy labels and the mask of the changed ones; the same seed gives the same noise.
 Shape suffixes: N samples, K classes.
 """
 
@@ -27,7 +27,7 @@ def add_uniform_noise(labels_N: Labels, *, class_count: int, rate: float, seed: 
 def add_pair_noise(
     labels_N: Labels, *, mapping: Mapping[int, int], class_count: int, rate: float, seed: int
 ) -> Noisy:
-    """Change each label that `mapping` holds to its partner there, with probability `rate`."""
+    """Change each label in `mapping` to its partner there, with probability `rate`."""
     _check_labels(np.array([*mapping, *mapping.values()], dtype=np.int64), class_count)
     matrix_KK = np.eye(class_count)
     for source, target in mapping.items():
@@ -39,7 +39,7 @@ def add_pair_noise(
 def add_confusion_noise(labels_N: Labels, *, matrix_KK: npt.ArrayLike, seed: int) -> Noisy:
     """Draw each noisy label from its class's row: matrix[i, j] is the probability that i becomes j.
 
-    Raises ValueError for labels outside 0 .. K - 1 and for rows that are no distributions.
+    Raises ValueError for labels outside 0 .. K - 1 and for rows that are not distributions.
     """
     rows_KK = np.asarray(matrix_KK, dtype=np.float64)
     _check_matrix(rows_KK)
@@ -49,7 +49,7 @@ def add_confusion_noise(labels_N: Labels, *, matrix_KK: npt.ArrayLike, seed: int
     noisy_N = np.empty_like(clean_N)
     for label, row_K in enumerate(rows_KK):
         is_label_N = clean_N == label
-        # The last border is left out: rounding must not put a draw beyond the last class.
+        # Without the last border: rounding must not put a draw beyond the last class.
         noisy_N[is_label_N] = np.searchsorted(row_K.cumsum()[:-1], drawn_N[is_label_N], side="right")
     return noisy_N, noisy_N != clean_N
 
@@ -57,11 +57,15 @@ def add_confusion_noise(labels_N: Labels, *, matrix_KK: npt.ArrayLike, seed: int
 def _check_matrix(rows_KK: npt.NDArray[np.float64]) -> None:
     is_square = rows_KK.ndim == 2 and rows_KK.shape[0] == rows_KK.shape[1] >= 2  # noqa: PLR2004
     if not is_square:
-        raise ValueError(f"A confusion matrix is square, of 2 classes or more, not {list(rows_KK.shape)}.")
+        raise ValueError(
+            f"A confusion matrix must be square, of 2 classes or more, not {list(rows_KK.shape)}."
+        )
     if not (np.isfinite(rows_KK).all() and (rows_KK >= 0).all() and np.allclose(rows_KK.sum(1), 1.0)):
-        raise ValueError("Every row of a confusion matrix holds probabilities that sum to 1.")
+        raise ValueError("Every row of a confusion matrix must hold probabilities that sum to 1.")
 
 
 def _check_labels(labels_N: npt.NDArray[np.int64], class_count: int) -> None:
     if len(labels_N) and not 0 <= labels_N.min() <= labels_N.max() < class_count:
-        raise ValueError(f"Labels lie in 0 .. {class_count - 1}, not {labels_N.min()} .. {labels_N.max()}.")
+        raise ValueError(
+            f"Labels must be in 0 .. {class_count - 1}, not {labels_N.min()} .. {labels_N.max()}."
+        )

@@ -1,11 +1,13 @@
-"""LIMIT: limiting label memorisation in training (Harutyunyan et al., ICML 2020), the equations.
+"""The equations of LIMIT: limiting label memorisation in training (Harutyunyan et al., ICML 2020).
 
-Shape suffixes: B samples of a batch, K classes. Symbols of the paper:
+Shape suffixes: B samples of a batch, K classes. The paper's symbols:
 
     a = f(x)    classifier logits           s(.)  softmax over the classes
     b = q(x)    predictor logits            y     one-hot given labels
     g  = s(a) - y       the cross-entropy gradient at the logits of f
-    mu = s(a) - s(b)    its prediction, made without the label; s(a) is detached
+    mu = s(a) - s(b)    its prediction from the input; s(a) is detached
+
+The predictor is fitted to the given labels, so they reach the classifier through mu.
 """
 
 import math
@@ -17,7 +19,7 @@ from torch.nn import functional
 
 
 class GradientModel(StrEnum):
-    """The variational distribution q(g | x) of sec. 3.3, which decides the predictor's loss."""
+    """The variational distribution q(g | x) of sec. 3.3, which defines the predictor's loss."""
 
     GAUSSIAN = "gaussian"
     LAPLACE = "laplace"
@@ -26,7 +28,7 @@ class GradientModel(StrEnum):
 def encode_one_hot(labels_B: Tensor, class_count: int) -> Tensor:
     """Return y, the given labels as float32 one-hot rows [B, K].
 
-    torch's own function looks at the labels first, for which it waits for the device.
+    torch's own function checks the labels first, and so waits for the device.
     """
     classes_K = torch.arange(class_count, device=labels_B.device)
     return (labels_B[:, None] == classes_K).float()
@@ -47,7 +49,7 @@ def compute_predictor_loss(
 ) -> Tensor:
     """Return the objective of q, eq. 10, per sample [B].
 
-    Gaussian (LIMIT_G): ||mu - g||_2^2; Laplace (LIMIT_L): ||mu - g||_1; both plus the norm's penalty.
+    Gaussian (LIMIT_G): ||mu - g||_2^2; Laplace (LIMIT_L): ||mu - g||_1; both plus the penalty on the norm.
     """
     error_BK = predicted_BK - gradient_BK
     is_gaussian = gradient_model is GradientModel.GAUSSIAN
@@ -58,17 +60,17 @@ def compute_predictor_loss(
 def compute_categorical_predictor_loss(
     predictor_logits_BK: Tensor, labels_B: Tensor, predicted_BK: Tensor, *, beta: float
 ) -> Tensor:
-    """Return the objective of a q that is fitted to the labels themselves, per sample [B].
+    """Return the objective of a q that is fitted to the labels by cross-entropy (LIMIT_C), per sample [B].
 
-    -log s(b)[y] in the place of a distance between gradients, as in the authors' later code, plus the norm's
-    penalty.
+    -log s(b)[y] instead of a distance between gradients, as in the authors' later code, plus the penalty on
+    the norm.
     """
     fit_B = functional.cross_entropy(predictor_logits_BK, labels_B, reduction="none")
     return fit_B + compute_norm_penalty(predicted_BK, beta=beta)
 
 
 def compute_norm_penalty(predicted_BK: Tensor, *, beta: float) -> Tensor:
-    """Return beta * ||mu||_2^2 [B], which limits how much the gradients tell about labels (Proposition 1)."""
+    """Return beta * ||mu||_2^2 [B], which limits the gradients' information about labels (Proposition 1)."""
     return beta * predicted_BK.square().sum(1)
 
 
@@ -93,8 +95,8 @@ def sample_gradient(
 def compute_surrogate_loss(classifier_logits_BK: Tensor, gradient_BK: Tensor) -> Tensor:
     """Return a scalar whose gradient at the logits a is `gradient_BK` / B: Alg. 1's start of backpropagation.
 
-    The division by B makes the step that of a mean loss, so that LIMIT with mu = g is exactly cross-entropy
-    training. The authors' code leaves it out; Adam cancels the factor, plain gradient descent would not.
+    The division by B gives the step of a mean loss, so that LIMIT with mu = g is exactly cross-entropy
+    training. The authors' code does not divide; Adam cancels the factor, plain gradient descent does not.
     """
     return compute_surrogate_losses(classifier_logits_BK, gradient_BK).mean()
 
@@ -106,9 +108,9 @@ def compute_surrogate_losses(classifier_logits_BK: Tensor, gradient_BK: Tensor) 
 
 
 def measure_distance(predictor_logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
-    """Return ||mu - g||_2 per sample [B], in [0, sqrt 2]; high means the given label is probably wrong.
+    """Return ||mu - g||_2 per sample [B], in [0, sqrt 2]; high = the given label is probably wrong.
 
-    Both gradients hold the same s(a), so the classifier cancels: mu - g = y - s(b).
+    Both gradients contain the same s(a), so the classifier cancels: mu - g = y - s(b).
     """
     difference_BK: Tensor = targets_BK - predictor_logits_BK.softmax(1)
     distance_B: Tensor = torch.linalg.vector_norm(difference_BK, dim=1)

@@ -1,6 +1,6 @@
-"""The range of the score."""
+"""The range of the distance."""
 
 import math
 
 MAXIMUM_DISTANCE = math.sqrt(2.0)
-"""Of ||y - s(b)||_2, reached where the predictor is sure of a class that is not the given one."""
+"""The maximum of ||y - s(b)||_2: the predictor is certain of another class than the given one."""

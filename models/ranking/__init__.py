@@ -1,4 +1,4 @@
-"""What ranks: every score and the order it gives; no torch.
+"""The scores that rank samples, and the order they give; without torch.
 
-Nothing else decides what ranks. How signals are recorded belongs to `models.training`.
+No other code decides the ranking. `models.training` records the signals.
 """

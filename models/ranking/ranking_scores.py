@@ -1,8 +1,8 @@
-"""The scores that a ranking may be ordered by, one class each; high = the label is probably wrong.
+"""The scores that can order a ranking, one class each; high = the label is probably wrong.
 
-A training, the check for a stable ranking, the provisional ranking and the finished one all ask the same
-object. Signals are passed by their names in `models.training.signals.Signals`, as arrays or, while a
-training runs, as tensors on its device. Shape suffix: N samples.
+A training, the check for a stable ranking, the provisional ranking and the final one all use the same object.
+Signals are passed by their names in `models.training.signals.Signals`, as arrays or, during a training, as
+tensors on its device. Shape suffix: N samples.
 """
 
 from abc import ABC, abstractmethod
@@ -18,12 +18,11 @@ Floats32 = npt.NDArray[np.float32]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 MARGIN_SCALE = 4.0
-"""Divides the margin, so that far margins stay apart in single precision."""
+"""The margin is divided by this, so that the scores of large margins differ in single precision."""
 MARGIN_SHARE = 0.01
-"""Of the margin's score in that of the neighbours: it orders samples whose neighbours disagree alike."""
+"""Share of the margin's score in the neighbours' score: it orders samples with equal disagreement."""
 ASYMMETRY = "label_asymmetry"
-"""Name of the log-odds asymmetry [N] among the signals, in units of the margin; see
-`label_errors.evidence`."""
+"""Name of the log-odds asymmetry [N] among the signals, in units of the margin: `label_errors.evidence`."""
 NEIGHBOUR_DISAGREEMENT = "neighbour_disagreement"
 """Name of `data_issues.neighbours.measure_disagreement` [N] among the signals."""
 
@@ -40,24 +39,24 @@ Values = TypeVar("Values", bound=Negatable)
 
 
 class RankingScore(ABC):
-    """One score: how it is computed, and what orders samples like it while a training runs."""
+    """One score: its value after a training, and the values that order samples during a training."""
 
     name: ClassVar[str]
-    """Its entry in `models.catalogue.choices.SCORES`."""
+    """Its key in `models.catalogue.choices.SCORES`."""
     distance: ClassVar[str] = "distance_average"
     """The signal that is reported as the distance."""
     uses_asymmetry: ClassVar[bool] = False
-    """Whether the asymmetry of labels between two classes enters, once a training has ended."""
+    """Whether it uses the asymmetry of labels between two classes, known after a training."""
     uses_neighbours: ClassVar[bool] = False
-    """Whether the nearest samples enter, which are found once a training has ended."""
+    """Whether it uses the nearest samples, which are searched after a training."""
 
     @abstractmethod
     def order_by(self, signals: Mapping[str, Values]) -> Values:
-        """Return what orders the samples as the score of the signals so far does [N]; high = bad."""
+        """Return values that order the samples like the score of the signals so far [N]; high = bad."""
 
     @abstractmethod
     def compute(self, signals: Arrays) -> Floats32:
-        """Return the score [N] in [0, 1] from the signals there are."""
+        """Return the score [N] in [0, 1] from the available signals."""
 
 
 class _Distance(RankingScore):
@@ -73,20 +72,20 @@ class _Distance(RankingScore):
 
 
 class AverageDistance(_Distance):
-    """The distance averaged over training."""
+    """The distance, averaged over training."""
 
     name = "average"
 
 
 class LastDistance(_Distance):
-    """The distance at the end of the training."""
+    """The distance after training."""
 
     name = "last"
     distance = "distance_last"
 
 
 class Margin(RankingScore):
-    """The averaged margin, less the asymmetry of labels between two classes where it is known."""
+    """The averaged margin, minus the asymmetry of labels between two classes if it is known."""
 
     name = "margin"
     uses_asymmetry = True
@@ -96,7 +95,7 @@ class Margin(RankingScore):
         return -signals["margin"]
 
     def compute(self, signals: Arrays) -> Floats32:
-        """Return `compute_margin_score` of the margin, less the asymmetry where it is known."""
+        """Return `compute_margin_score` of the margin, minus the asymmetry if it is known."""
         margin_N = signals["margin"]
         if ASYMMETRY in signals:
             margin_N = (margin_N - signals[ASYMMETRY]).astype(np.float32)
@@ -104,7 +103,7 @@ class Margin(RankingScore):
 
 
 class Neighbours(RankingScore):
-    """The neighbours' disagreement, which is found after the training; until then the margin."""
+    """The neighbours' disagreement, which is measured after the training; until then the margin."""
 
     name = "neighbours"
     uses_neighbours = True
@@ -114,7 +113,7 @@ class Neighbours(RankingScore):
         return -signals["margin"]
 
     def compute(self, signals: Arrays) -> Floats32:
-        """Return the disagreement with a hundredth of the margin's score; without neighbours that score."""
+        """Return 99 % disagreement and 1 % margin score; without neighbours the margin score."""
         score_N = compute_margin_score(signals["margin"])
         if NEIGHBOUR_DISAGREEMENT not in signals:
             return score_N
@@ -123,7 +122,7 @@ class Neighbours(RankingScore):
 
 
 def compute_margin_score(margin_N: Floats32) -> Floats32:
-    """Return 1 / (1 + exp(margin / 4)) [N], in [0, 1], 0.5 where the best other class equals the given label.
+    """Return 1 / (1 + exp(margin / 4)) [N], in [0, 1]; 0.5 if the best other class equals the given label.
 
     High = bad.
     """
@@ -134,16 +133,16 @@ def compute_margin_score(margin_N: Floats32) -> Floats32:
 RANKING_SCORES: Mapping[str, RankingScore] = {
     score.name: score for score in (Margin(), AverageDistance(), LastDistance(), Neighbours())
 }
-"""Every score by its name; `models.catalogue.choices.SCORES` has the same names."""
+"""Every score by its name, a key of `models.catalogue.choices.SCORES`."""
 
 
 def read_score(signals: Arrays) -> Floats32:
-    """Return what ranks [N], as a run stored it; old runs without a score are ranked by their distance."""
+    """Return a run's stored score [N]; for old runs without a score, the distance over its maximum."""
     if "score" in signals:
         return signals["score"]
     return (signals["distance"] / np.float32(MAXIMUM_DISTANCE)).astype(np.float32)
 
 
 def rank_samples(score_N: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
-    """Return positions from the worst on: score descending, then position, as every ranking is ordered."""
+    """Return positions in the order of every ranking: score descending, then position."""
     return np.argsort(-np.asarray(score_N, dtype=np.float64), kind="stable")

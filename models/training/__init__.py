@@ -1,1 +1,1 @@
-"""The training loop and what it records about every sample."""
+"""The training loop, and the signals it records about every sample."""

@@ -1,6 +1,6 @@
-"""The figures of one epoch, summed on the device and read once at its end.
+"""The figures of one epoch, summed on the device and read once at the epoch's end.
 
-Shape suffixes: N samples, B of a batch, K classes.
+Shape suffixes: N samples, B samples of a batch, K classes.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from models.paper.objectives import Outcome
 from models.training.progress import EpochRecord
 
 CONFIDENT_SHARE = 0.1
-"""The most confident tenth of the samples tells how far the classifier can be trusted at its best."""
+"""The share of samples whose class the classifier is surest of; its agreement there is its best."""
 
 _SAMPLES, _CLASSIFIER_LOSS, _PREDICTOR_LOSS, _GRADIENT_NORM, _SQUARED_NORM = range(5)
 
@@ -30,11 +30,11 @@ class EpochTally:
         self._predictor_N = torch.full((sample_count,), -1, device=device) if has_predictor else None
 
     def reset(self) -> None:
-        """Begin an epoch; predictions stay until they are replaced."""
+        """Set the sums to 0 for a new epoch; predictions stay until new ones replace them."""
         self.sums.zero_()
 
     def add(self, index_B: Tensor, labels_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor) -> None:
-        """Count a training batch."""
+        """Add a training batch."""
         count = len(index_B)
         zero = torch.zeros((), device=self.sums.device)
         predictor_loss = zero if outcome.predictor_loss is None else outcome.predictor_loss.detach() * count
@@ -50,7 +50,7 @@ class EpochTally:
         self.predict(index_B, outcome, classifier_logits_BK)
 
     def predict(self, index_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor) -> None:
-        """Note both networks' first choices, and how sure the classifier is of its own."""
+        """Record both networks' first choices, and the classifier's confidence in its choice."""
         first_B = classifier_logits_BK.softmax(1).max(1)
         self._classifier_N.index_copy_(0, index_B, first_B.indices)
         self._confidence_N.index_copy_(0, index_B, first_B.values)
@@ -58,7 +58,7 @@ class EpochTally:
             self._predictor_N.index_copy_(0, index_B, outcome.scoring_logits_BK.argmax(1))
 
     def loss_sum(self) -> float:
-        """Return the sum of all losses so far, which is finite while each of them is."""
+        """Return the sum of all sums so far; it is finite only if all losses are."""
         return float(self.sums.sum())
 
     def accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
@@ -66,7 +66,7 @@ class EpochTally:
         return _accuracy(self._classifier_N, labels_N, counted_index)
 
     def confident_accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
-        """Return the same share among those counted samples of whose class the classifier is surest."""
+        """Return the same share among the counted samples whose class the classifier is surest of."""
         count = max(1, round(CONFIDENT_SHARE * len(counted_index)))
         surest = self._confidence_N[counted_index].topk(count).indices
         return _accuracy(self._classifier_N, labels_N, counted_index[surest])
@@ -83,7 +83,7 @@ class EpochTally:
         learning_rate: float,
         seconds: float,
     ) -> EpochRecord:
-        """Return the epoch's record; accuracies count the samples trained on."""
+        """Return the epoch's record; its accuracies are over the samples trained on."""
         sums = self.sums.cpu()
         mean = (sums / sums[_SAMPLES]).tolist()
         predictor_N = self._predictor_N
@@ -108,11 +108,11 @@ class EpochTally:
         )
 
     def predictions(self) -> list[Tensor]:
-        """Return what holds a row for every sample, as it is."""
+        """Return the tensors with one row per sample, without copies."""
         return [getattr(self, name) for name in self._counted() if name != "sums"]
 
     def state(self) -> dict[str, Any]:
-        """Return copies of all counts, on the CPU."""
+        """Return copies of all sums and predictions, on the CPU."""
         return {name: getattr(self, name).cpu().clone() for name in self._counted()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
-"""What a trained network makes of every sample: its last layer's inputs, kept small.
+"""A trained network's features of every sample: the inputs of its last layer, reduced to a limited width.
 
-Shape suffixes: N samples, B of a batch, D features of the network, W kept.
+Shape suffixes: N samples, B samples of a batch, D features of the network, W features kept.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ LARGEST = 65_504.0
 
 
 class FeatureRecorder:
-    """Features as float16 on the device; more than may be kept are projected at random onto as many.
+    """Features as float16 on the device; if there are more than `width_max`, their random projections.
 
     A random projection changes distances little (Johnson and Lindenstrauss).
     """
@@ -25,7 +25,7 @@ class FeatureRecorder:
         self._projection_DW: Tensor | None = None
 
     def record(self, index_B: Tensor, features_BD: Tensor) -> None:
-        """Keep the features of some samples; of every sample once."""
+        """Record the features of some samples; called once for every sample."""
         if self._width_max == 0:
             return
         if self._features_NW.shape[1] == 0:
@@ -42,9 +42,9 @@ class FeatureRecorder:
             self._projection_DW = drawn_DW.to(self._features_NW.device)
 
     def tensors(self) -> list[Tensor]:
-        """Return what holds a row for every sample, as it is."""
+        """Return the tensors with one row per sample, without copies."""
         return [self._features_NW] if self._features_NW.shape[1] else []
 
     def features(self) -> npt.NDArray[np.float16] | None:
-        """Return the features [N, W]; None where none are to be kept."""
+        """Return the features [N, W]; None if none are kept."""
         return self._features_NW.cpu().numpy() if self._features_NW.shape[1] else None

@@ -45,7 +45,7 @@ def learning_rate(config: TrainingConfig, *, step: int, steps: int) -> float:
 
 
 def classifier_shape(config: TrainingConfig, *, channels: int, class_count: int) -> NetworkShape:
-    """Return the shape of f; that of eq. 8 has no bias in its last layer."""
+    """Return the shape of f; the classifier of eq. 8 has no bias in its last layer."""
     return NetworkShape(
         channels=channels,
         class_count=class_count,
@@ -112,7 +112,7 @@ class Learner:
         self._objective = OBJECTIVES[config.method](self._objective_config)
         self.has_predictor = self._objective.has_predictor
         shape = classifier_shape(config, channels=channels, class_count=class_count)
-        # Neighbouring seeds must not share networks: f of one seed is not q of another.
+        # Seeds must not share networks: f of one seed must not be q of another.
         self.classifier = self._build(shape, seed=2 * config.seed)
         self._scorers = self._build_scorers(shape)
         self._networks = nn.ModuleList([self.classifier, *self._scorers])
@@ -134,7 +134,7 @@ class Learner:
         return is_alone and can_replay(self._config, self._device)
 
     def _make_pair(self) -> SideBySide | TwoStreams | None:
-        """Return what does both networks' work at once, where there are two and room for it."""
+        """Return the executor that runs both networks at once, if there are two and room for both."""
         if not self.has_predictor or self._group.size > 1:
             return None
         if can_run(self._config, self._device):
@@ -164,20 +164,20 @@ class Learner:
         return self._scorers[0] if self.has_predictor else None
 
     def initialise_classifier(self, state: Mapping[str, Tensor]) -> None:
-        """Start f from a trained model, the paper's "+ init."; raise ValueError where it does not fit."""
+        """Start f from a trained model, the paper's "+ init."; raise ValueError if it does not fit."""
         try:
             self.classifier.load_state_dict(state)
         except RuntimeError as error:
             raise ValueError(f"The initial state is not of this network: {error}") from error
 
     def begin_pretrained(self, state: Mapping[str, Tensor]) -> None:
-        """Start both networks from pretrained weights; their last layers stay as they were drawn."""
+        """Start all networks from pretrained weights; their last layers keep their random weights."""
         for network in (self.classifier, *self._scorers):
             architectures.begin_pretrained(network, state)
 
     @property
     def transition(self) -> Tensor | None:
-        """T [K, K] of the forward correction, once it is estimated; None with every other method."""
+        """T [K, K] of the forward correction, after its estimate; None with all other methods."""
         return self._objective_config.transition_KK
 
     def estimate_transitions(self, probabilities_NK: Tensor) -> None:
@@ -186,11 +186,11 @@ class Learner:
 
     @property
     def stage(self) -> Stage:
-        """How far the objective knows the classifier to be."""
+        """The classifier's stage, as the objective uses it."""
         return self._objective_config.stage
 
     def advance(self, stage: Stage) -> None:
-        """Tell the objective how far the classifier has come; see `memorisation_onset`."""
+        """Set the classifier's stage in the objective; see `memorisation_onset`."""
         self._change_objective(stage=stage)
 
     def _change_objective(self, **changes: Any) -> None:  # noqa: ANN401
@@ -210,7 +210,7 @@ class Learner:
     ) -> tuple[Outcome, Tensor]:
         """Do one step of Alg. 1; return the outcome before the update, and the classifier's logits [B, K].
 
-        On a GPU both hold until the next step.
+        On a GPU the next step overwrites both.
 
         Args:
             inputs_B: the samples.
@@ -252,7 +252,7 @@ class Learner:
         return outcome.detached(), said.classifier_logits_BK.detach()
 
     def _go_back(self, losses: list[Tensor], *, rows: int) -> None:
-        """Leave the gradients of all losses; f's graph holds only its own loss and q's only the other."""
+        """Compute the gradients of all losses; each network's graph contains only its own loss."""
         if isinstance(self._pair, SideBySide) and len(losses) > 1:
             of_predictor, of_classifier = losses
             self._pair.do(of_classifier.backward, of_predictor.backward)
@@ -264,7 +264,7 @@ class Learner:
     def score_batch(
         self, inputs_B: Tensor, labels_B: Tensor, blind_B: Tensor | None = None
     ) -> tuple[Outcome, Tensor]:
-        """Return what `step` returns, of the networks in evaluation mode and without learning."""
+        """Return the same as `step`, with the networks in evaluation mode and without an update."""
         self._networks.eval()
         said = self._outputs(inputs_B)
         return self._score(said, labels_B, blind_B), said.classifier_logits_BK
@@ -274,7 +274,7 @@ class Learner:
         return _said(self._classifier_outputs(inputs_B), self._scorer_outputs(inputs_B))
 
     def _trained_outputs(self, inputs_B: Tensor) -> Said:
-        """Return the same, while gradients are kept: what turns them off does so for one thread."""
+        """Return the same outputs with gradients; `torch.no_grad` would hold for only one of two threads."""
         if self._pair is None:
             return self._outputs(inputs_B)
         of_classifier, of_scorers = self._pair.do(
@@ -330,7 +330,7 @@ class Learner:
         return self.compute_last_layer(inputs_B)[1]
 
     def state(self) -> dict[str, Any]:
-        """Return copies of all weights and of the optimiser's memory, on the CPU."""
+        """Return copies of all weights and of the optimiser's state, on the CPU."""
         optimiser = self._optimiser.state_dict()
         optimiser["state"] = {key: on_cpu(value) for key, value in optimiser["state"].items()}
         for group in optimiser["param_groups"]:
@@ -346,7 +346,7 @@ class Learner:
         """Continue from what `state` returned."""
         self._networks.load_state_dict(state["networks"])
         self._optimiser.load_state_dict(state["optimiser"])
-        for group in self._optimiser.param_groups:  # whatever device the state is from
+        for group in self._optimiser.param_groups:  # the state can be from another device
             group["capturable"] = self._rate is not None
         transition_KK = state["transition"]
         self._change_objective(
@@ -368,5 +368,5 @@ def _said(of_classifier: tuple[Tensor, Tensor], scorer_logits: list[Tensor]) -> 
 
 
 def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return copies of tensors on the CPU, which later steps do not touch."""
+    """Return copies of tensors on the CPU, which later steps do not change."""
     return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}

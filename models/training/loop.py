@@ -1,6 +1,6 @@
-"""Training as a plain function: samples, labels and a configuration in, signals about every label out.
+"""Training as a plain function from samples, labels and a configuration to signals about every label.
 
-Shape suffixes: N samples, B of a batch, K classes.
+Shape suffixes: N samples, B samples of a batch, K classes.
 """
 
 import math
@@ -45,7 +45,7 @@ STATE_FORMAT = 7
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """What a finished training leaves."""
+    """The result of a finished training."""
 
     signals: Signals
     agreement_ratio: float
@@ -53,32 +53,32 @@ class TrainingResult:
 
     See `memorisation_onset`."""
     classifier_probabilities_NK: npt.NDArray[np.float32] | None
-    """The classifier's softmax, averaged as the signals are; None without a predictor or where N * K is
-    large. Given labels reach it through predicted gradients alone."""
+    """The classifier's softmax, averaged like the signals; None without a predictor or if N * K is large. The
+    given labels reach the classifier only through predicted gradients."""
     cross_fitted: CrossFitted | None
-    """Class probabilities by networks that never learned the label; None where no network is blind to any
-    label or N * K is large."""
+    """Class probabilities by networks that never learned the label; None if no network is blind to any label
+    or if N * K is large."""
     memorisation: Memorisation | None
-    """Of the last epoch; every epoch's is in its `EpochRecord`. None as `EpochRecord.memorisation`."""
+    """Memorisation in the last epoch; an `EpochRecord` has that of its epoch. None in the same cases."""
     features_NW: npt.NDArray[np.float16] | None
-    """The inputs of the scoring network's last layer, at most `feature_width` of them; None where none are
+    """The inputs of the scoring network's last layer, at most `feature_width` of them; None if none are
     kept."""
     model_state: dict[str, Tensor]
     """The classifier's state dict on the CPU: the best on held-out samples if any, else the last."""
     input_mean: npt.NDArray[np.float32]
-    """What the classifier's inputs were reduced by, per channel or feature."""
+    """The mean that was subtracted from the classifier's inputs, per channel or feature."""
     input_deviation: npt.NDArray[np.float32]
-    """What they were divided by afterwards."""
+    """The deviation by which the difference was divided."""
     seconds: float
-    """Of this call; a resumed training does not count what was done before."""
+    """Duration of this call, without the time before a resume."""
     samples_per_second: float
     """Speed of the training stage of this call."""
     epochs: int
-    """Trained in all; fewer than configured where `patience` or `stable_correlation` ended the training."""
+    """Epochs trained; fewer than `config.epochs` if `patience` or `stable_correlation` ended the training."""
     validation_accuracy: float | None
-    """The best of any epoch, that of `model_state`; None where nothing is held out."""
+    """The highest of any epoch, that of `model_state`; None if nothing is held out."""
     transition_KK: npt.NDArray[np.float32] | None
-    """The forward correction's estimate: row i, how class i was labelled; None with every other method."""
+    """The forward correction's T: row i, how class i was labelled; None with all other methods."""
     config: TrainingConfig
 
 
@@ -96,31 +96,31 @@ def train(
     feature_width: int = 0,
     group: Group | None = None,
 ) -> TrainingResult:
-    """Train on the given labels and return what that tells about each of them.
+    """Train on the given labels and return the signals about each of them.
 
-    On a CPU the result depends on the arguments and torch's number of threads alone, to the last bit, whether
-    or not the training was interrupted and resumed.
+    On a CPU the result depends only on the arguments and torch's number of threads, to the last bit, even if
+    the training was interrupted and resumed.
 
     Args:
         inputs: uint8 images [N, H, W, C] or float32 features [N, D], in memory or memory-mapped.
         labels_N: the given labels, in 0 .. class_count - 1; classes may be absent.
         class_count: K, at least 2.
         config: see `resolve`.
-        device: where to train, such as "cpu" or "cuda:0".
-        on_progress: called about five times a second and at the end of every epoch; what it raises ends the
-            training and reaches the caller.
+        device: the device that trains, such as "cpu" or "cuda:0".
+        on_progress: called about five times a second and at the end of every epoch; its exceptions stop the
+            training and propagate.
         initial_state: a `model_state` to start the classifier from ("+ init."); ignored on `resume`. The
             methods with `needs_parent` need that of a "ce" run.
-        pretrained_state: of a network of torchvision without its head, to start both networks from where the
-            configuration names one (`pretrained_...`); ignored on `resume`. None: from random weights.
-        resume: what `Progress.state` returned in an earlier call with the same samples and configuration.
-        feature_width: how many features of every sample to keep at most; 0: none.
-        group: the processes that train this together, each calling with the same arguments and a device of
-            its own; only the leader's `on_progress` is called. None: this process alone.
+        pretrained_state: the state of a torchvision network without its head, from which both networks start
+            if the configuration names one (`pretrained_...`); ignored on `resume`. None: from random weights.
+        resume: the result of `Progress.state` in an earlier call with the same samples and configuration.
+        feature_width: the most features to keep of every sample; 0: none.
+        group: the processes that train this together; each calls with the same arguments and its own device,
+            and only the leader's `on_progress` is called. None: only this process.
 
     Raises:
-        ValueError: for samples, labels or states that do not fit each other.
-        FloatingPointError: when the loss is no longer a finite number.
+        ValueError: samples, labels or states do not fit each other.
+        FloatingPointError: the loss is no longer a finite number.
 
     """
     labels = checked_labels(inputs, labels_N, class_count)
@@ -148,7 +148,7 @@ def train(
 
 
 class _Training:
-    """The state of one training: what `state` writes and `load_state` reads is all there is."""
+    """One training; `state` and `load_state` cover all that it needs to resume."""
 
     def __init__(
         self,
@@ -242,7 +242,7 @@ class _Training:
         self._learner.begin_pretrained(state)
 
     def begin_from(self, state: Mapping[str, Tensor]) -> None:
-        """Start the classifier from a trained one, and learn from that how labels were changed."""
+        """Start the classifier from a trained one, and estimate T with that one if the method needs it."""
         self._learner.initialise_classifier(state)
         if METHODS[self._config.method].estimates_transitions:
             self._learner.estimate_transitions(self._classifier_probabilities())
@@ -255,7 +255,7 @@ class _Training:
         return torch.cat(logits).softmax(1)
 
     def run(self) -> TrainingResult:
-        """Train from wherever this training stands, then score all samples once more."""
+        """Train from the current step, then score all samples once more."""
         started = time.monotonic()
         pace = Pace(step=self._step, steps=self._steps)
         while not self._is_over:
@@ -296,7 +296,7 @@ class _Training:
         )
 
     def _run_epoch(self, pace: Pace) -> None:
-        """Do what is left of the present epoch."""
+        """Do the remaining steps of the current epoch."""
         started = time.monotonic()
         epoch, done = divmod(self._step, self._steps_per_epoch)
         self._recorder.weigh_pass(self._memorisation.agreements)
@@ -317,17 +317,17 @@ class _Training:
         self._report(pace, stage="training", epoch=epoch, step=self._step, finished=record)
 
     def _read(self, order_N: Tensor, bounds: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield this process's share of every batch, remembering whose rows it writes."""
+        """Yield this process's share of every batch, and remember the rows that it writes."""
         self._own_index, own_bounds = self._group.share(order_N, bounds)
         return self._rows.read(self._own_index, own_bounds)
 
     def _is_due(self, pace: Pace, index_B: Tensor, step: int) -> bool:
-        """Count a batch, of which the other processes had as many rows; say whether to report now."""
+        """Count a batch over all processes; return whether to report now."""
         by_clock = pace.advance(len(index_B) * self._group.size)
         return self._group.is_due(step, by_clock=by_clock)
 
     def _merge(self) -> None:
-        """Have what every process wrote in this pass everywhere."""
+        """Exchange the rows that the processes wrote in this pass."""
         recorded = [*self._recorder.tensors(), *self._tally.predictions(), *self._features.tensors()]
         self._group.merge(recorded, self._own_index)
         self._group.average(self._tally.sums)
@@ -366,7 +366,7 @@ class _Training:
         return record
 
     def _watch(self, record: EpochRecord) -> None:
-        """Tell the objective how far the classifier has come."""
+        """Set the classifier's stage in the objective."""
         seen = record.memorisation.in_sample_agreement if record.memorisation else record.predictor_accuracy
         stage = self._memorisation.observe(
             record.accuracy,
@@ -394,7 +394,7 @@ class _Training:
 
     def _score(self) -> None:
         """Score all samples in order with the trained networks."""
-        # The last pass counts once, also where a training is resumed in its middle.
+        # The last pass counts once, even if a training is resumed in the middle of it.
         self._recorded = self._recorder.state()
         self._recorder.weigh_pass(self._memorisation.agreements)
         bounds = batch_bounds(len(self._labels_N), SCORING_BATCH)
@@ -412,7 +412,7 @@ class _Training:
         self._merge()
 
     def _check_finite(self, epoch: int) -> None:
-        """Raise once a loss is infinite or not a number; waits for the device."""
+        """Raise FloatingPointError if a loss is not a finite number; this waits for the device."""
         if not math.isfinite(self._group.total(self._tally.loss_sum())):
             raise FloatingPointError(
                 f"Training diverged in epoch {epoch + 1}: the loss is no longer finite. "
@@ -455,7 +455,7 @@ class _Training:
         return on_cpu(self._learner.classifier.state_dict())
 
     def state(self) -> dict[str, Any]:
-        """Return copies of all that `load_state` needs, in the middle of an epoch as well as at its end."""
+        """Return copies of all that `load_state` needs; callable in the middle of an epoch too."""
         return {
             "format": STATE_FORMAT,
             "config": asdict(self._config),
@@ -472,13 +472,13 @@ class _Training:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Stand where `state` was called; raise ValueError for the state of another training."""
+        """Continue where `state` was called; raise ValueError for the state of another training."""
         expected = (STATE_FORMAT, asdict(self._config), len(self._labels_N))
         if (state.get("format"), state.get("config"), state.get("sample_count")) != expected:
             raise ValueError("The state to resume belongs to another configuration or dataset.")
         self._step = state["step"]
         self._generator.set_state(state["generator"])
-        if self._group.rank:  # the leader's draws go on; the others' are drawn anew
+        if self._group.rank:  # the state has the leader's generator; the others start theirs again
             self._generator.manual_seed(self._shuffling.device_seed(self._step, rank=self._group.rank))
         self._learner.load_state(state["learner"])
         self._recorder.load_state(state["recorder"])

@@ -1,9 +1,9 @@
-"""When a training begins to memorise: after this, more agreement with the given labels is memorisation.
+"""The memorisation onset: the epoch after which more agreement with the given labels is memorisation.
 
-Given labels reach the classifier of LIMIT through predicted gradients alone, so that it learns what many
-labels have in common long before it follows a single one. While its agreement with the given labels grows,
-there is something left to learn, and the predictor's fast losses learn it. Once the growth is over and the
-predictor's own agreement pulls away from the classifier's, the predictor has begun to memorise.
+The given labels reach LIMIT's classifier only through predicted gradients, so it learns what many labels have
+in common long before it follows a single label. While its agreement with the given labels grows, there is
+something left to learn, and the predictor's fast losses learn it. Once the growth has stopped and the
+predictor's agreement rises above the classifier's, the predictor has begun to memorise.
 """
 
 import math
@@ -15,18 +15,18 @@ from models.paper.objectives import Stage
 WINDOW_SHARE = 0.25
 """The growth is measured over this share of all epochs."""
 LEAST_GROWTH = 0.15
-"""Growth, relative to the agreement before, below which there is little left to learn."""
+"""With less growth, relative to the agreement before, little is left to learn."""
 LEAST_AGREEMENT_RATIO = 0.75
-"""Agreement over all samples as a share of that over the most confident tenth, below which a classifier is
-weak.
+"""A classifier is weak below this agreement ratio: agreement over all samples, divided by that over the most
+confident tenth.
 
-Measured, the highest of a training: 0.58 to 0.73 of a small network on 6,000 CIFAR images with 0 to 40 %
-wrong labels, against 0.84 to 0.99 on MNIST and letters with 0 to 80 %.
+The highest ratio of a training measured 0.58 to 0.73 for a small network on 6,000 CIFAR images with 0 to 40 %
+wrong labels, and 0.84 to 0.99 on MNIST and letters with 0 to 80 %.
 """
 LEAST_LEAD = 1.02
 """Growth of the predictor's lead over the classifier, from its smallest so far, that shows memorisation."""
 LATEST_SHARE = 0.75
-"""After this share of all epochs memorisation is no longer looked for: the last epochs make the finest
+"""Memorisation is not detected after this share of all epochs, because the last epochs make the smallest
 steps."""
 
 
@@ -39,8 +39,7 @@ class MemorisationWatch:
         self._agreements: list[float] = []
         self._lead = math.inf
         self.agreement_ratio = 0.0
-        """The highest agreement of all samples over that of the most confident tenth, after the first
-        epoch."""
+        """The highest agreement ratio of any epoch after the first."""
         self.stage = Stage.RELIABLE
 
     @property
@@ -51,16 +50,16 @@ class MemorisationWatch:
     def observe(
         self, agreement: float, *, predictor_agreement: float | None, confident_agreement: float
     ) -> Stage:
-        """Add an epoch's agreement in [0, 1]; return the stage of the training. The last stage stays.
+        """Add an epoch's agreement in [0, 1]; return the stage of the training. The last stage is final.
 
-        The first epoch, scored mostly before anything was learned, never begins a window.
+        The first epoch never begins a window: most of its samples are scored before anything was learned.
 
         Args:
             agreement: share of samples whose given label is the classifier's first choice.
-            predictor_agreement: the same of the predictor, whose loss sees the labels; without a predictor
-                the last stage is never reached.
-            confident_agreement: of the classifier among its most confident samples, where only wrong labels
-                disagree.
+            predictor_agreement: the same share for the predictor, which is fitted to the labels; None: there
+                is no predictor, and the last stage is never reached.
+            confident_agreement: the classifier's agreement on its most confident samples, where only wrong
+                labels disagree.
 
         """
         lead = math.inf if predictor_agreement is None else predictor_agreement / max(agreement, 1e-9)
@@ -71,13 +70,13 @@ class MemorisationWatch:
             if self.stage is not Stage.MEMORISING:
                 is_weak = self.agreement_ratio < LEAST_AGREEMENT_RATIO
                 self.stage = Stage.WEAK if is_weak else Stage.RELIABLE
-        # A classifier that was reliable once stays so: memorising makes it confident of what it memorised.
+        # A reliable classifier stays reliable: memorisation makes it confident of memorised labels too.
         if self.stage is Stage.RELIABLE and lead > LEAST_LEAD * self._lead and self._has_stopped_growing():
             self.stage = Stage.MEMORISING
         return self.stage
 
     def _has_stopped_growing(self) -> bool:
-        """Whether the agreement has grown too little within the window, where it is time to look."""
+        """Return whether agreement has grown too little in the window; False if it is too early or late."""
         before = len(self._agreements) - 1 - self._window
         is_time = before >= 1 and len(self._agreements) <= self._latest
         return is_time and self._agreements[-1] < (1 + LEAST_GROWTH) * self._agreements[before]

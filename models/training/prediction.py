@@ -1,4 +1,4 @@
-"""What a trained classifier says about samples it was not trained on."""
+"""A trained classifier's predictions for samples that it was not trained on."""
 
 from collections.abc import Mapping
 
@@ -29,31 +29,29 @@ def class_probabilities(
     class_count: int,
     device: str = "cpu",
 ) -> npt.NDArray[np.float32]:
-    """Return softmax s(a) [N, K] of the classifier in evaluation mode, samples in their order.
+    """Return the softmax s(a) [N, K] of the classifier in evaluation mode, in the samples' order.
 
     Args:
         inputs: as for `train`.
         model_state: `TrainingResult.model_state`, or `Progress.model_state()`.
         input_mean: `TrainingResult.input_mean`; test samples are standardised by the training samples.
         input_deviation: `TrainingResult.input_deviation`.
-        config: of the training.
-        class_count: K, of the training.
-        device: where to compute.
+        config: the configuration of the training.
+        class_count: K of the training.
+        device: the torch device that computes.
 
     """
     check_fits(config, shape=inputs.shape[1:])
-    place_of = torch.device(device)
+    target = torch.device(device)
     shape = classifier_shape(config, channels=inputs.shape[-1], class_count=class_count)
-    network = architectures.build(config.network, shape, seed=0).to(place_of).eval()
+    network = architectures.build(config.network, shape, seed=0).to(target).eval()
     network.load_state_dict(model_state)
     standardisation = Standardisation(
-        mean_C=torch.from_numpy(input_mean).to(place_of),
-        deviation_C=torch.from_numpy(input_deviation).to(place_of),
+        mean_C=torch.from_numpy(input_mean).to(target),
+        deviation_C=torch.from_numpy(input_deviation).to(target),
     )
-    prepare = find_trained_kind(inputs).make_preparation(config, standardisation, place_of)
-    batches = place(inputs, config, place_of).read(
-        torch.arange(len(inputs)), batch_bounds(len(inputs), BATCH)
-    )
-    softmax = [network(prepare.plain(rows_B)).softmax(1).cpu().numpy() for _, rows_B in batches]
+    preparation = find_trained_kind(inputs).make_preparation(config, standardisation, target)
+    batches = place(inputs, config, target).read(torch.arange(len(inputs)), batch_bounds(len(inputs), BATCH))
+    softmax = [network(preparation.plain(rows_B)).softmax(1).cpu().numpy() for _, rows_B in batches]
     probabilities_NK: npt.NDArray[np.float32] = np.concatenate(softmax)
     return probabilities_NK

@@ -1,4 +1,4 @@
-"""What a running training reports."""
+"""The progress reports of a running training."""
 
 import time
 from collections.abc import Callable
@@ -17,70 +17,71 @@ REPORT_INTERVAL_SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class EpochRecord:
-    """One epoch in figures; means over its samples, each as scored before its batch's update."""
+    """The figures of one epoch: means over its samples, each scored before its batch's update."""
 
     epoch: int
     """Counted from 1."""
     classifier_loss: float
     """The classifier's cross-entropy of the given labels, in nats."""
     predictor_loss: float | None
-    """The objective of eq. 10, or q's part of eq. 8; None where the method has no predictor."""
+    """The objective of eq. 10, or q's part of eq. 8; None if the method has no predictor."""
     gradient_norm: float
     """||mu||_2; without a predictor ||g||_2."""
     squared_gradient_norm: float
-    """The mean of its square: the L^2 of Proposition 1."""
+    """The mean of the norm's square: L^2 of Proposition 1."""
     accuracy: float
     """Share of samples whose given label is the classifier's first choice, in [0, 1]."""
     confident_accuracy: float
-    """The same among the tenth of samples of whose class the classifier is surest."""
+    """The same share among the tenth of samples whose class the classifier is surest of."""
     predictor_accuracy: float | None
-    """The same of the predictor."""
+    """The same share of all samples for the predictor; None if the method has no predictor."""
     validation_accuracy: float | None
     """The classifier's accuracy on held-out given labels; None where nothing is held out."""
     memorisation: Memorisation | None
     """In-sample against out-of-sample; None where no network is blind to any label."""
     learning_rate: float
-    """As of the epoch's last step."""
+    """The learning rate of the epoch's last step."""
     seconds: float
     classifier_predictions_N: npt.NDArray[np.int64]
-    """The classifier's first choice for every sample; of held-out samples at the epoch's end."""
+    """The classifier's first choice for every sample; for held-out samples at the epoch's end."""
     predictor_predictions_N: npt.NDArray[np.int64] | None
-    """The same of the predictor."""
+    """The predictor's first choice for every sample; None if the method has no predictor."""
     held_out_index: npt.NDArray[np.int64]
-    """Which samples are held out."""
+    """Positions of the held-out samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a training stands."""
+    """One progress report."""
 
     stage: str
     """"training", then "scoring"."""
     epoch: int
-    """The epoch being worked on, or just finished; counted from 1."""
+    """The current epoch, or the one just finished; counted from 1."""
     epochs: int
     step: int
-    """Steps done of this stage."""
+    """Steps done in this stage."""
     steps: int
-    """Steps of this stage in all."""
+    """All steps of this stage."""
     samples_per_second: float
     eta_seconds: float
-    """To the end of the stage, at the speed so far."""
+    """Seconds to the end of the stage, at the speed so far."""
     finished: EpochRecord | None
     """The epoch that ended with this report, else None."""
     signals: Callable[[], Signals]
-    """Returns the signals so far; computed when called, only valid during the callback."""
+    """Returns the signals so far; computed when called, and callable only during the callback."""
     state: Callable[[], dict[str, Any]]
-    """Returns all that `train(resume=...)` needs to go on from here, for torch.save; as `signals`."""
+    """Returns all that `train(resume=...)` needs to continue from here, for torch.save; otherwise as
+    `signals`."""
     model_state: Callable[[], dict[str, Tensor]]
-    """Returns a copy of the classifier's state dict as it stands, on the CPU."""
+    """Returns a copy of the classifier's current state dict, on the CPU."""
 
 
 OnProgress = Callable[[Progress], None]
 
 
 class Pace:
-    """Measures speed within a stage, and says when the next report is due."""
+    """Measures the speed within a stage, and decides when the next report is due."""
 
     def __init__(self, *, step: int, steps: int) -> None:
         self.steps = steps
@@ -94,11 +95,11 @@ class Pace:
         return time.monotonic() - self._reported >= REPORT_INTERVAL_SECONDS
 
     def seconds_per_step(self, step: int) -> float:
-        """Return how long a step took so far in this stage."""
+        """Return the mean duration of a step so far in this stage."""
         return max(time.monotonic() - self._started, 1e-9) / max(step - self._first_step, 1)
 
     def report(self, step: int) -> tuple[float, float]:
-        """Return samples per second and seconds to go, as a report is made."""
+        """Return samples per second and the seconds left; the next report is due an interval later."""
         self._reported = time.monotonic()
         elapsed = max(self._reported - self._started, 1e-9)
         done = max(step - self._first_step, 1)

@@ -1,6 +1,6 @@
-"""One run on several devices of this host: this process leads, and starts one more for every further device.
+"""One run on several devices of this host: this process leads, and starts one process per further device.
 
-Each further process, a rank, gets the leader's arguments from a file. It ends with the leader's training or
+Each further process, a rank, reads the leader's arguments from a file. It ends with the leader's training or
 process.
 """
 
@@ -32,13 +32,13 @@ PR_SET_PDEATHSIG = 1
 END_SECONDS = 60
 LOST_SECONDS = 5
 OUT_OF_MEMORY = 3
-"""Exit code of a process whose device had too little."""
+"""Exit code of a process that ran out of device memory."""
 POLL_SECONDS = 0.05
 READY = "ready-{}"
 
 
 class RankLost(RuntimeError):
-    """Another rank has ended; its own log says why."""
+    """Another rank has ended; its log says why."""
 
 
 def train_on(
@@ -48,13 +48,13 @@ def train_on(
     *,
     config: TrainingConfig,
     on_progress: OnProgress | None = None,
-    **arguments: Any,  # noqa: ANN401 - those of `train`
+    **arguments: Any,  # noqa: ANN401 - the arguments of `train`
 ) -> TrainingResult:
-    """Train as `models.training.loop.train` does, on one device or on several together.
+    """Train with `models.training.loop.train` on one device, or on several together.
 
     Args:
-        devices: one process for each; this one takes the first.
-        pack: .npy file of the samples, which every process maps into its memory.
+        devices: one process each; this process takes the first.
+        pack: the .npy file of the samples, which every process maps into its memory.
         labels_N: as for `train`.
         config: as for `train`.
         on_progress: as for `train`.
@@ -63,7 +63,7 @@ def train_on(
 
     Raises:
         RankLost: another rank ended before the training did.
-        torch.OutOfMemoryError: the memory of one of the devices did not suffice.
+        torch.OutOfMemoryError: one of the devices has too little memory.
 
     """
     inputs = np.load(pack, mmap_mode="r")
@@ -87,7 +87,7 @@ def train_on(
 
 @contextmanager
 def _run_ranks(job: Mapping[str, Any]) -> Iterator[Store]:
-    """Start the other processes, and see to it that none is left."""
+    """Start the other processes, and end them all at exit."""
     size = len(job["devices"])
     store = TCPStore(HOST, 0, size, is_master=True, wait_for_workers=False, timeout=TIMEOUT)
     with TemporaryDirectory(prefix="limit-audit-") as folder:
@@ -99,7 +99,7 @@ def _run_ranks(job: Mapping[str, Any]) -> Iterator[Store]:
             yield store
             for process in processes:
                 process.wait(END_SECONDS)
-        except RuntimeError as error:  # what a broken connection raises, among others
+        except RuntimeError as error:  # a broken connection raises it, among other causes
             _raise_for(_failures(processes), error)
             raise
         finally:
@@ -109,7 +109,7 @@ def _run_ranks(job: Mapping[str, Any]) -> Iterator[Store]:
 
 
 def _failures(processes: list[subprocess.Popen[bytes]]) -> set[int]:
-    """Return the exit codes of processes that failed; a connection breaks before its process has ended."""
+    """Wait a little, as a connection breaks before its process ends; return failed processes' exit codes."""
     deadline = time.monotonic() + LOST_SECONDS
     while time.monotonic() < deadline and any(process.poll() is None for process in processes):
         time.sleep(POLL_SECONDS)
@@ -120,16 +120,16 @@ def _raise_for(failures: set[int], error: RuntimeError) -> None:
     if isinstance(error, torch.OutOfMemoryError) or not failures:
         return
     if OUT_OF_MEMORY in failures:
-        raise torch.OutOfMemoryError("the device of a process beside this one ran out of memory") from error
-    raise RankLost(f"a process training beside this one ended with code {min(failures)}") from error
+        raise torch.OutOfMemoryError("the device of another process of this run ran out of memory") from error
+    raise RankLost(f"another process of this run ended with code {min(failures)}") from error
 
 
 def _await_all(store: Store, processes: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until every rank has its device; raise where one ends before."""
+    """Wait until every rank has its device; raise RuntimeError if a rank ends before."""
     names = [READY.format(rank) for rank in range(1, len(processes) + 1)]
     while not store.check(names):
         if any(process.poll() is not None for process in processes):
-            raise RuntimeError("a process that was to train beside this one did not start")
+            raise RuntimeError("another process of this run did not start")
         time.sleep(POLL_SECONDS)
 
 
@@ -138,12 +138,12 @@ def _start(job: Path, rank: int, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own program
         command,
         stdin=subprocess.DEVNULL,
-        preexec_fn=_belong_to_parent,  # noqa: PLW1509 - it calls system calls alone, and no Python lock
+        preexec_fn=_belong_to_parent,  # noqa: PLW1509 - it only makes system calls and takes no lock
     )
 
 
 def _belong_to_parent() -> None:
-    """Leave it to the leader to hear signals, and have the kernel end this process with it (Linux only)."""
+    """Ignore the signals that the leader handles; on Linux the kernel ends this process with the leader."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
@@ -152,7 +152,7 @@ def _belong_to_parent() -> None:
 
 @contextmanager
 def _quiet_threads(share: int) -> Iterator[None]:
-    """Share this host's processors between the processes, so that they do not fight for them."""
+    """Limit torch to `share` threads, so that the processes do not compete for this host's processors."""
     before = torch.get_num_threads()
     torch.set_num_threads(share)
     try:
@@ -162,7 +162,7 @@ def _quiet_threads(share: int) -> Iterator[None]:
 
 
 def main(path: str, rank: str, port: str) -> None:
-    """Train beside the leader."""
+    """Train as a rank: read the leader's job from `path`, and connect to its port."""
     job = torch.load(path, map_location="cpu", weights_only=True)
     torch.set_num_threads(job.pop("threads"))
     devices = job.pop("devices")

@@ -1,4 +1,4 @@
-"""Which epoch's classifier is kept, and when it is no use to go on: the paper's protocol."""
+"""The selection of the best epoch's classifier and early stopping, by the paper's protocol."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 class Selection:
-    """The classifier with the best accuracy on held-out given labels; of equals, the earliest."""
+    """The classifier with the best accuracy on held-out given labels; the earliest of equals."""
 
     def __init__(self, *, patience: int, warm_up_epochs: int) -> None:
         self._patience = patience
-        # The classifier stands still in warm-up, and its lack of progress there means nothing.
+        # The classifier does not learn in warm-up, so those epochs do not count as lack of progress.
         self._best_epoch = warm_up_epochs
         self.accuracy: float | None = None
         self.state_of_best: dict[str, Tensor] | None = None
@@ -25,7 +25,7 @@ class Selection:
         self._best_epoch = max(self._best_epoch, epoch)
 
     def is_over(self, epochs_done: int) -> bool:
-        """Whether `patience` epochs have passed without a better accuracy (early stopping)."""
+        """Return whether `patience` epochs have passed without a better accuracy (early stopping)."""
         return 0 < self._patience <= epochs_done - self._best_epoch
 
     def state(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Gathers the signals of every sample while a training goes on.
+"""The recorder of every sample's signals during a training.
 
-Shape suffixes: N samples, B of a batch, K classes, S recorded columns, T and 3 best classes.
+Shape suffixes: N samples, B samples of a batch, K classes, S recorded columns, T and 3 best classes.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,12 @@ from models.ranking.ranking_scores import RankingScore
 from models.training.signals import TOP, Signals
 
 AGREEMENT_POWER = 8
+"""See `SignalRecorder.weigh_pass`."""
 PROBABILITY_CELLS_MAX = 64_000_000
-"""Class probabilities are averaged while N * K is at most this (256 MB); else the last ones serve."""
+"""Class probabilities are averaged if N * K is at most this (256 MB); else the last ones are used."""
 
 TINY = torch.finfo(torch.float32).tiny
-"""Divides in the place of a weight of 0."""
+"""Replaces a weight of 0 in divisions."""
 
 _WEIGHT, _DISTANCE, _GRADIENT_NORM, _MARGIN, _PROBABILITY, _LOSS = range(6)
 _COLUMNS = 6
@@ -58,10 +59,10 @@ class SignalRecorder:
         self._in_sample_totals_NK = torch.zeros(cells, device=device) if fits and has_folds else None
 
     def weigh_pass(self, agreements: Sequence[float]) -> None:
-        """Set the weight of the next pass from the classifier's agreement with the labels before it.
+        """Set the weight of the next pass, from the classifier's agreement with the labels before it.
 
         The weight is that agreement to the power of `AGREEMENT_POWER`. While there is much to learn, the
-        latest passes count most; later all count alike. A configured decay takes the place of this.
+        latest passes count most; later all count the same. A configured decay is used instead.
         """
         if self._by_agreement:
             before, now = (max(each, 1 / self._class_count) for each in [0.0, 0.0, *agreements][-2:])
@@ -70,7 +71,7 @@ class SignalRecorder:
     def record(
         self, index_B: Tensor, labels_B: Tensor, outcome: Outcome, classifier_logits_BK: Tensor
     ) -> None:
-        """Add what the scoring network says of each sample of a batch, before its update."""
+        """Add the scoring network's outputs for a batch, from before the batch's update."""
         probabilities_BK = outcome.scoring_logits_BK.softmax(1)
         distance_B = limit.measure_distance(
             outcome.scoring_logits_BK, limit.encode_one_hot(labels_B, self._class_count)
@@ -88,12 +89,12 @@ class SignalRecorder:
         self._record_classes(index_B, probabilities_BK)
 
     def record_last(self, index_B: Tensor, labels_B: Tensor, scoring_logits_BK: Tensor) -> None:
-        """Add what the trained scoring network says; where a decay is configured, no average takes it in."""
+        """Add the trained scoring network's outputs; with a configured decay, not to the averages."""
         targets_BK = limit.encode_one_hot(labels_B, self._class_count)
         distance_B = limit.measure_distance(scoring_logits_BK, targets_BK)
         self._distance_last_N.index_copy_(0, index_B, distance_B)
         if self._by_agreement:
-            # The gradient's norm has no value without the classifier: its average stays what it was.
+            # This pass does not compute the gradient's norm, so its average stays unchanged.
             totals_BS = self._totals_NS[index_B]
             norm_B = totals_BS[:, _GRADIENT_NORM] / totals_BS[:, _WEIGHT].clamp_min(TINY)
             columns_BS = self._stack_columns(scoring_logits_BK, norm_B, distance_B, labels_B)
@@ -102,9 +103,9 @@ class SignalRecorder:
             self._record_classes(index_B, scoring_logits_BK.softmax(1))
 
     def classifier_probabilities(self) -> npt.NDArray[np.float32] | None:
-        """Return the classifier's averaged softmax [N, K]; None where none is kept.
+        """Return the classifier's averaged softmax [N, K]; None if none is kept.
 
-        Of samples not seen yet every class has the same.
+        For samples not seen yet, all classes have the same probability.
         """
         return _shares(self._classifier_totals_NK)
 
@@ -117,7 +118,7 @@ class SignalRecorder:
         return _shares(self._in_sample_totals_NK)
 
     def order_by(self) -> Tensor:
-        """Return what orders the samples so far as the ranking does [N], on the device; high = bad."""
+        """Return the values that order the samples in the ranking so far [N], on the device; high = bad."""
         average_NS = self._totals_NS / self._totals_NS[:, :1].clamp_min(TINY)
         return self._ranking.order_by(
             {
@@ -128,11 +129,10 @@ class SignalRecorder:
         )
 
     def signals(self, *, classifier_share: float = 0.0) -> Signals:
-        """Return everything recorded so far as arrays of its own.
+        """Return copies of everything recorded so far, as arrays.
 
         Args:
-            classifier_share: of the classifier, where it is recorded, in the probabilities of the classes,
-                in [0, 1].
+            classifier_share: the share, in [0, 1], of the recorded classifier in the class probabilities.
 
         """
         weight_N1 = self._totals_NS[:, :1].clamp_min(TINY)
@@ -155,11 +155,11 @@ class SignalRecorder:
         )
 
     def tensors(self) -> list[Tensor]:
-        """Return what holds a row for every sample, as it is."""
+        """Return the tensors with one row per sample, without copies."""
         return [getattr(self, name) for name in self._list_recorded()]
 
     def state(self) -> dict[str, Any]:
-        """Return copies of all that was recorded, on the CPU."""
+        """Return copies of everything recorded, on the CPU."""
         return {name: getattr(self, name).detach().cpu().clone() for name in self._list_recorded()}
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -175,7 +175,7 @@ class SignalRecorder:
     def _stack_columns(
         self, logits_BK: Tensor, norm_B: Tensor, distance_B: Tensor, labels_B: Tensor
     ) -> Tensor:
-        """Return the signals of a batch as columns [B, S], led by their weight of 1."""
+        """Return the signals of a batch as columns [B, S]; the first column is their weight, 1."""
         targets_BK = limit.encode_one_hot(labels_B, self._class_count)
         given_B1 = labels_B[:, None]
         best_other_B = logits_BK.masked_fill(targets_BK.bool(), -torch.inf).amax(1)
@@ -188,11 +188,11 @@ class SignalRecorder:
         return torch.stack(columns, dim=1)
 
     def _accumulate(self, totals: Tensor, index_B: Tensor, values: Tensor) -> None:
-        """Decay what these samples had, and add the new values."""
+        """Decay these samples' totals, and add the new values."""
         totals.index_copy_(0, index_B, totals[index_B] * self._decay + values)
 
     def _record_classes(self, index_B: Tensor, probabilities_BK: Tensor) -> None:
-        """Add the scoring network's probabilities of a batch, or keep the best of them alone."""
+        """Add the scoring network's probabilities of a batch, or keep only the highest of the last pass."""
         if self._probability_totals_NK is not None:
             self._accumulate(self._probability_totals_NK, index_B, probabilities_BK)
             return
@@ -203,7 +203,7 @@ class SignalRecorder:
     def _find_top(
         self, weight_N1: Tensor, classifier_share: float
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Return labels and probabilities [N, 3], padded with -1 and 0 where there are fewer classes."""
+        """Return labels and probabilities [N, 3], padded with -1 and 0 if there are fewer classes."""
         labels_NT, probabilities_NT = self._top_labels_NT, self._top_probabilities_NT
         if self._probability_totals_NK is not None:
             probabilities_NK = self._probability_totals_NK / weight_N1

@@ -1,4 +1,4 @@
-"""When a ranking is stable: how alike those of two epochs are.
+"""The stability of a ranking: the rank correlation of consecutive epochs.
 
 Shape suffix: N samples.
 """
@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 
 TIMES = 2
-"""Epochs in a row that must agree: one may agree with the last by chance."""
+"""Epochs in a row that must agree with the epoch before: one can agree by chance."""
 
 
 class Stability:
     """Spearman's rank correlation between each epoch's ranking and that of the epoch before."""
 
     def __init__(self, *, threshold: float) -> None:
-        """Call it stable after `TIMES` correlations in a row of at least `threshold`; 0: never."""
+        """Set the least correlation of a stable ranking, needed `TIMES` times in a row; 0: never stable."""
         self._threshold = threshold
         self._rank_N: Tensor | None = None
         self._agreed = 0
 
     def compare(self, scores_N: Tensor) -> None:
-        """Compare what ranks after an epoch with the epoch before; do nothing where the threshold is 0."""
+        """Compare an epoch's scores with those of the epoch before; do nothing if the threshold is 0."""
         if self._threshold == 0:
             return
         rank_N = compute_ranks(scores_N)
@@ -49,7 +49,7 @@ class Stability:
 
 
 def compute_ranks(scores_N: Tensor) -> Tensor:
-    """Return every sample's place 0 .. N-1 from the lowest score on; of equals the earlier comes first."""
+    """Return every sample's rank 0 .. N - 1, the lowest score first; of equal scores the earlier sample."""
     place_N = torch.empty(len(scores_N), dtype=torch.int32, device=scores_N.device)
     order_N = scores_N.argsort(stable=True)
     place_N[order_N] = torch.arange(len(scores_N), dtype=torch.int32, device=scores_N.device)

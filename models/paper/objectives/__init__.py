@@ -1,4 +1,4 @@
-"""What each method trains: one Objective per method, found by its name."""
+"""The training objective of each method, by the method's name."""
 
 from collections.abc import Callable, Mapping
 
@@ -25,4 +25,4 @@ OBJECTIVES: Mapping[str, Callable[[ObjectiveConfig], Objective]] = {
     "dmi": DeterminantMutualInformation,
     "soft_regularisation": SoftRegularisation,
 }
-"""Every training method by its name in a configuration."""
+"""The objective of every training method, by its name in a configuration."""

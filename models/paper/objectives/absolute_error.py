@@ -9,7 +9,7 @@ from models.paper.objectives.single_network import SingleNetwork
 
 
 class MeanAbsoluteError(SingleNetwork):
-    """||y - s(a)||_1 = 2 (1 - s(a)[y]), with the gradient 2 s(a)[y] (s(a) - y) at the logits."""
+    """||y - s(a)||_1 = 2 (1 - s(a)[y]); its gradient at the logits is 2 s(a)[y] (s(a) - y)."""
 
     def __init__(self, config: ObjectiveConfig) -> None:
         self._class_count = config.class_count

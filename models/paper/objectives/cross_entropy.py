@@ -1,4 +1,4 @@
-"""Cross-entropy (CE), and with noise added to its gradient at the logits (CE + GN, CE + LN)."""
+"""Cross-entropy (CE), also with noise added to its gradient at the logits (CE + GN, CE + LN)."""
 
 import math
 
@@ -27,7 +27,7 @@ class CrossEntropy(SingleNetwork):
 
 
 class NoisyCrossEntropy(SingleNetwork):
-    """Cross-entropy whose gradient at the logits is g + eps, E eps = 0, every entry of the same deviation."""
+    """Cross-entropy with the gradient g + eps at the logits; E eps = 0, equal deviation in every entry."""
 
     def __init__(self, config: ObjectiveConfig, noise_model: GradientModel) -> None:
         self._class_count = config.class_count
@@ -48,19 +48,19 @@ class NoisyCrossEntropy(SingleNetwork):
 
 
 def noise_lambda(deviation: float, noise_model: GradientModel) -> float:
-    """Return the lambda at which `limit.sample_gradient` has this standard deviation.
+    """Return the lambda with which `limit.sample_gradient` adds noise of this standard deviation.
 
-    Gaussian: variance 1 / (2 lambda). Laplace: scale 1 / lambda, hence variance 2 / lambda^2.
+    Gaussian: variance 1 / (2 lambda). Laplace: scale 1 / lambda, so variance 2 / lambda^2.
     """
     is_gaussian = noise_model is GradientModel.GAUSSIAN
     return 0.5 / deviation**2 if is_gaussian else math.sqrt(2) / deviation
 
 
 def ce_gn(config: ObjectiveConfig) -> Objective:
-    """Return CE + GN, with Gaussian noise."""
+    """Return CE + GN: Gaussian noise."""
     return NoisyCrossEntropy(config, GradientModel.GAUSSIAN)
 
 
 def ce_ln(config: ObjectiveConfig) -> Objective:
-    """Return CE + LN, with Laplace noise."""
+    """Return CE + LN: Laplace noise."""
     return NoisyCrossEntropy(config, GradientModel.LAPLACE)

@@ -8,14 +8,14 @@ from models.paper.objectives.objective import ObjectiveConfig, Outputs
 from models.paper.objectives.single_network import SingleNetwork
 
 OFFSET = 1e-3
-"""Added to |det U|, which is 0 for a batch that lacks a class."""
+"""Added to |det U|, which is 0 if a class is missing in the batch."""
 
 
 class DeterminantMutualInformation(SingleNetwork):
-    """-log(|det U| + 0.001), U = Y^T s(A) the batch's unnormalised K x K confusion matrix.
+    """-log(|det U| + 0.001), where U = Y^T s(A) is the batch's unnormalised K x K confusion matrix.
 
-    Any permutation of the classes has the same loss, so training must start from a CE model. The determinant
-    is taken in float64: with 100 classes it leaves float32's range.
+    Every permutation of the classes has the same loss, so training must start from a CE model. The
+    determinant is computed in float64: with 100 classes it leaves float32's range.
     """
 
     def __init__(self, config: ObjectiveConfig) -> None:

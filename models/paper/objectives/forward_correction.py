@@ -1,4 +1,4 @@
-"""Forward correction (FW; Patrini et al., 2017): a cross-entropy that expects the labels to be noisy.
+"""Forward correction (FW; Patrini et al., 2017): a cross-entropy that models the label noise.
 
 Shape suffixes: N samples, B of a batch, K classes.
 """
@@ -12,19 +12,19 @@ from models.paper.objectives.objective import ObjectiveConfig, Outputs
 from models.paper.objectives.single_network import SingleNetwork
 
 PERCENTILE = 0.97
-"""Which sample represents a class: above it lie outliers."""
+"""The sample at this quantile of s(a)[i] represents class i: samples above it are outliers."""
 LEAST_PROBABILITY = 1e-7
-"""Of a given label, so that a transition held to be impossible costs a finite loss."""
+"""Lower limit of a given label's probability, so that a transition of probability 0 has a finite loss."""
 
 
 def transition_matrix(probabilities_NK: Tensor) -> Tensor:
-    """Return T [K, K], row i the given labels' estimated distribution among samples of class i.
+    """Return T [K, K]: row i is the estimated distribution of the given labels among samples of class i.
 
-    Row i is the softmax of the sample at the 97th percentile of s(a)[i]: the least confident one that is at
-    least as confident as 97 % of all. Rows are normalised.
+    Row i is the normalised softmax of the sample at the 97th percentile of s(a)[i]: the least confident one
+    that is at least as confident as 97 % of all.
 
     Args:
-        probabilities_NK: softmax of a trained CE network over the training samples.
+        probabilities_NK: a trained CE network's softmax over the training samples.
 
     """
     count, class_count = probabilities_NK.shape

@@ -1,4 +1,4 @@
-"""What every objective is given, and what it answers.
+"""The interface of an objective: its configuration, its input and its outcome.
 
 Shape suffixes: B samples of a batch, K classes, D units before the last layer.
 """
@@ -12,19 +12,20 @@ from torch import Tensor
 
 
 class Stage(StrEnum):
-    """How far a classifier has come; see `memorisation_onset`."""
+    """The state of a classifier's training; see `memorisation_onset`."""
 
     WEAK = "weak"
-    """It is reliable only where it is most confident."""
+    """The classifier is reliable only where it is most confident."""
     RELIABLE = "reliable"
-    """It is nearly as reliable everywhere as where it is most confident, or it is too early to tell."""
+    """The classifier is nearly as reliable on all samples as where it is most confident, or it is too early
+    to decide."""
     MEMORISING = "memorising"
-    """It has learned what there is to learn, and its predictor begins to memorise."""
+    """The classifier has learned the classes, and its predictor begins to memorise single labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveConfig:
-    """The numbers an objective may need; see TrainingConfig for their meaning."""
+    """The numbers that an objective can need; TrainingConfig describes them."""
 
     class_count: int
     beta: float
@@ -33,14 +34,14 @@ class ObjectiveConfig:
     noise_std: float
     soft_lambda: float
     stage: Stage = Stage.RELIABLE
-    """The classifier's. For the method that chooses its loss by it."""
+    """The stage of the classifier, for the method that chooses its loss by stage."""
     transition_KK: Tensor | None = None
     """T of the forward correction: row i is the distribution of the given labels of class i."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """What the networks say about one batch."""
+    """The networks' outputs for one batch."""
 
     classifier_logits_BK: Tensor
     """a = f(x)."""
@@ -61,14 +62,14 @@ class Outputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What one batch tells: the losses to descend on, and what the signals are made of."""
+    """The losses of one batch, and the values from which the signals are computed."""
 
     classifier_loss: Tensor
-    """Scalar with the gradient that trains the classifier; a surrogate's value itself means nothing."""
+    """Scalar with the gradient that trains the classifier; the value of a surrogate loss has no meaning."""
     predictor_loss: Tensor | None
     """Scalar that trains the gradient predictor; None where the method has no predictor."""
     gradient_norm_B: Tensor
-    """||mu||, the L2 norm of the predicted gradient; without a predictor ||g||, of the cross-entropy's."""
+    """||mu||, the L2 norm of the predicted gradient; without a predictor ||g||, that of cross-entropy's."""
     scoring_logits_BK: Tensor
     """Logits of the scoring network: the predictor, or the classifier where there is no predictor."""
 
@@ -87,7 +88,7 @@ class Outcome:
 
 
 class Objective(Protocol):
-    """A training method as a function of one batch's outputs."""
+    """A training method, as a function of the networks' outputs for one batch."""
 
     has_predictor: bool
 
@@ -99,5 +100,5 @@ class Objective(Protocol):
         ...
 
     def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
-        """Score one batch; `generator` feeds whatever randomness the method has."""
+        """Return the outcome of one batch; the method draws its random numbers from `generator`."""
         ...

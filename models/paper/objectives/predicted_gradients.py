@@ -1,4 +1,4 @@
-"""LIMIT (eq. 10, Alg. 1): the classifier descends on gradients that are predicted from the input alone."""
+"""LIMIT (eq. 10, Alg. 1): the classifier descends on gradients that a predictor computes from the input."""
 
 from dataclasses import replace
 
@@ -9,11 +9,11 @@ from models.paper import limit
 from models.paper.objectives.objective import Objective, ObjectiveConfig, Outcome, Outputs, Stage
 
 MEMORISING_BETA = 3.0
-"""Factor on beta once the predictor memorises: Laplace gradients need more of the penalty (Fig. A1)."""
+"""Factor on beta once the predictor memorises: Laplace gradients need a larger penalty (Fig. A1)."""
 
 
 class Limit:
-    """LIMIT_G or LIMIT_L, by the distribution that the predictor assumes; without one, fitted to labels."""
+    """LIMIT_G or LIMIT_L, by the model of q(g | x); without a model LIMIT_C, fitted by cross-entropy."""
 
     has_predictor = True
 
@@ -80,16 +80,16 @@ def limit_l(config: ObjectiveConfig) -> Objective:
 
 
 def limit_c(config: ObjectiveConfig) -> Objective:
-    """Return LIMIT with a predictor that is fitted to the labels by cross-entropy; "+S" noise is Gaussian."""
+    """Return LIMIT with a predictor fitted to the labels by cross-entropy; its "+S" noise is Gaussian."""
     return Limit(config, None)
 
 
 def limit_by_evidence(config: ObjectiveConfig) -> Objective:
-    """Return LIMIT_G; for weak classifiers LIMIT_C; once memorisation begins LIMIT_L, which resists it.
+    """Return LIMIT_G for reliable classifiers, LIMIT_C for weak ones, LIMIT_L once memorisation begins.
 
-    Gaussian gradients learn anything quickly, wrong labels too; cross-entropy learns hard data sooner, and
-    memorises them sooner; Laplace gradients leave alone what contradicts them, and before anything is
-    learned that is everything (docs/detection.md).
+    Gaussian gradients learn quickly, wrong labels too. Cross-entropy learns hard data sooner, and memorises
+    them sooner. Laplace gradients ignore labels that contradict them, which before anything is learned are
+    all labels (docs/detection.md).
     """
     if config.stage is Stage.WEAK:
         return limit_c(config)

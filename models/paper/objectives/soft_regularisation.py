@@ -1,4 +1,4 @@
-"""Soft regularisation (eq. 8): cross-entropy with a penalty on what the last layer's gradient tells.
+"""Soft regularisation (eq. 8): cross-entropy with a penalty on the information in the last layer's gradient.
 
 Shape suffixes: B samples of a batch, K classes, D inputs of the last layer.
 """
@@ -14,9 +14,10 @@ from models.paper.objectives.objective import ObjectiveConfig, Outcome, Outputs
 class SoftRegularisation:
     """CE + lambda mean(||z||^2 ||y - s(b)||^2) + beta mean(||z||^2 ||s(a) - s(b)||^2).
 
-    The gradient of the last, bias-free layer's weights is g z^T, and its prediction mu z^T; the first penalty
-    is the squared norm of their difference, the second of the prediction. Both networks descend on the whole:
-    each loss below holds the other network's part fixed, so their gradients are the partial ones of eq. 8.
+    The gradient of the weights of the last layer, which has no bias, is g z^T, and its prediction mu z^T. The
+    first penalty is the squared norm of their difference, the second that of the prediction. Both networks
+    descend on the complete loss: each loss below keeps the other network's part fixed, so that their
+    gradients are the partial gradients of eq. 8.
     """
 
     has_predictor = True

@@ -37,7 +37,7 @@ def dataset(database: Database, storage: Storage) -> Dataset:
 @pytest.mark.parametrize(
     ("configuration", "pointer", "sentence"),
     [
-        ({"patience": 3}, "/patience", "patience needs a validation_fraction above 0 to tell when to stop."),
+        ({"patience": 3}, "/patience", "patience needs a validation_fraction above 0."),
         ({"input_size": 12}, "/input_size", "expects an input_size of one of [28, 32], not 12."),
         (
             {"network": "mnist_cnn", "input_size": 20},
@@ -57,7 +57,7 @@ def dataset(database: Database, storage: Storage) -> Dataset:
         (
             {"epochs": 4, "compare": ["ce", {"method": "limit_l", "warm_up_epochs": 4}]},
             "/compare/1/warm_up_epochs",
-            "warm_up_epochs lies between 0 and 3, not at 4.",
+            "warm_up_epochs must be between 0 and 3, not 4.",
         ),
         (
             {"method": "soft_regularisation", "initialise": "ce"},
@@ -111,7 +111,7 @@ def test_what_only_some_devices_train_is_accepted_unless_the_others_are_asked_fo
     configuration = {"warm_up_epochs": 30, "method": "limit_l"}
     assert refusal(configuration, dataset, ["cpu", "gpu"]) is None
     assert refusal(configuration, dataset, ["gpu"]) is None
-    assert "warm_up_epochs lies between 0 and" in str(refusal(configuration, dataset, ["cpu"]))
+    assert "warm_up_epochs must be between 0 and" in str(refusal(configuration, dataset, ["cpu"]))
 
 
 @pytest.mark.parametrize("name", [name for name, facts in FIELDS.items() if facts.most is not None])

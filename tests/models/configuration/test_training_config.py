@@ -74,24 +74,24 @@ def test_unknown_fields_are_named_with_the_known_ones() -> None:
         ("augmentation", "mixup", "augmentation is one of"),
         ("score", "best", "score is one of"),
         ("precision", "fp16", "precision is one of"),
-        ("beta", -0.1, "beta lies between 0 and"),
-        ("beta", float("nan"), "beta lies between"),
+        ("beta", -0.1, "beta must be between 0 and"),
+        ("beta", float("nan"), "beta must be between"),
         ("beta", "high", "beta expects <class 'float'>, not 'high'"),
         ("noise_lambda", 0, "noise_lambda lies"),
-        ("epochs", 0, "epochs lies between 1 and"),
+        ("epochs", 0, "epochs must be between 1 and"),
         ("epochs", 2.5, "epochs expects <class 'int'>"),
         ("epochs", True, "epochs expects <class 'int'>"),
         ("sample_gradients", 1, "sample_gradients expects <class 'bool'>"),
-        ("batch_size", 1, "batch_size lies between 2 and"),
+        ("batch_size", 1, "batch_size must be between 2 and"),
         ("learning_rate", 0.0, "learning_rate lies"),
-        ("signal_decay", 1.1, "signal_decay lies between 0 and 1"),
-        ("validation_fraction", 0.96, "validation_fraction lies between 0 and 0.95"),
+        ("signal_decay", 1.1, "signal_decay must be between 0 and 1"),
+        ("validation_fraction", 0.96, "validation_fraction must be between 0 and 0.95"),
         ("seed", -1, "seed lies"),
         ("noise_std", 0.0, "noise_std lies"),
         ("soft_lambda", 0, "soft_lambda lies"),
-        ("dropout", 1.0, "dropout lies between 0 and 0.99"),
-        ("weight_decay", -1e-4, "weight_decay lies between 0 and"),
-        ("patience", -1, "patience lies between 0 and"),
+        ("dropout", 1.0, "dropout must be between 0 and 0.99"),
+        ("weight_decay", -1e-4, "weight_decay must be between 0 and"),
+        ("patience", -1, "patience must be between 0 and"),
         ("patience", 5, "patience needs a validation_fraction above 0"),
         ("input_size", 30, "expects an input_size of one of"),
         ("network", "mlp", "does not take images"),
@@ -104,7 +104,7 @@ def test_invalid_values_are_refused_with_what_was_expected(field: str, value: ob
 
 def test_warm_up_leaves_an_epoch_for_the_classifier() -> None:
     assert digits(epochs=4, warm_up_epochs=3).warm_up_epochs == 3
-    with pytest.raises(ValueError, match="warm_up_epochs lies between 0 and 3"):
+    with pytest.raises(ValueError, match="warm_up_epochs must be between 0 and 3"):
         digits(epochs=4, warm_up_epochs=4)
 
 

@@ -69,5 +69,5 @@ def test_unusable_scores_are_refused() -> None:
         detection_metrics.measure_detection(np.full(5, np.nan), ERRORS)
     with pytest.raises(ValueError, match="True for errors"):
         detection_metrics.measure_detection(SCORES, ERRORS.astype(np.int64))
-    with pytest.raises(ValueError, match=r"k lies in 1 \.\. 5, not \[0, 6\]"):
+    with pytest.raises(ValueError, match=r"k must be in 1 \.\. 5, not \[0, 6\]"):
         detection_metrics.measure_precision(SCORES, ERRORS, [0, 3, 6])

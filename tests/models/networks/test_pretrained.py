@@ -57,7 +57,7 @@ def test_grey_pictures_are_seen_in_three_colours() -> None:
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no weights of mobilenet_v3_small"):
+    with pytest.raises(ValueError, match="is not a state dict of mobilenet_v3_small"):
         pretrained.load("mobilenet_v3_small", weights(tmp_path, "resnet18"))
 
 

@@ -100,10 +100,10 @@ def test_generalisation_gap_by_hand() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"bits": -1.0}, "Information per sample lies between 0 and inf"),
+        ({"bits": -1.0}, "Information per sample must be between 0 and inf"),
         ({"bits": math.nan}, "Information per sample"),
-        ({"bits": 0.0, "noise_rate": 1.1}, "A rate lies between 0 and 1"),
-        ({"bits": 0.0, "class_count": 1}, "The number of classes lies between 2"),
+        ({"bits": 0.0, "noise_rate": 1.1}, "A rate must be between 0 and 1"),
+        ({"bits": 0.0, "class_count": 1}, "The number of classes must be between 2"),
     ],
 )
 def test_impossible_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:

@@ -56,5 +56,5 @@ def test_impossible_noise_is_refused() -> None:
         label_noise.add_confusion_noise(LABELS, matrix_KK=np.ones((2, 3)), seed=0)
     with pytest.raises(ValueError, match=r"0 \.\. 2, not 0 \.\. 3"):
         label_noise.add_uniform_noise(LABELS, class_count=3, rate=0.1, seed=0)
-    with pytest.raises(ValueError, match="Labels lie"):
+    with pytest.raises(ValueError, match="Labels must be in"):
         label_noise.add_pair_noise(LABELS, mapping={0: 4}, class_count=4, rate=0.1, seed=0)
