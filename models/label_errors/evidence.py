@@ -103,7 +103,7 @@ def gather_evidence(
     )
     ranking = RANKING_SCORES[score]
     if ranking.uses_asymmetry and cross_fitted is not None and cross_fitted.has_folds:
-        found["score"] = ranking.compute({**found, **_rank_by_folds(cross_fitted, labels_N)})
+        arrays["score"] = ranking.compute({**arrays, **_rank_by_folds(cross_fitted, labels_N)})
     elif ranking.uses_asymmetry:
         asymmetry_KK = measure_asymmetry(
             classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants

@@ -129,7 +129,7 @@ def test_the_api_and_the_worker_have_the_same_ranges(name: str) -> None:
         value_or_whole = int(value) if facts.is_whole else value
         with pytest.raises(ValidationError):
             request_schemas.AuditConfiguration(**{name: value_or_whole})
-        with pytest.raises(ValueError, match=f"{name} lies"):
+        with pytest.raises(ValueError, match=f"{name} must be"):
             resolve(
                 {"network": "small_cnn", **fitting, name: value_or_whole},
                 shape=(32, 32, 3),

@@ -323,8 +323,8 @@ def test_a_loss_that_is_not_finite_stops_the_training(blobs: Samples, configure:
     ("inputs", "labels", "class_count", "message"),
     [
         (np.zeros((4, 3)), np.zeros(4, int), 2, "not float64"),
-        (np.zeros((4, 3), np.float32), np.zeros(5, int), 2, "4 samples need as many"),
-        (np.zeros((4, 3), np.float32), np.zeros(4), 2, "whole labels, not float64"),
+        (np.zeros((4, 3), np.float32), np.zeros(5, int), 2, "4 samples need 4 integer labels"),
+        (np.zeros((4, 3), np.float32), np.zeros(4), 2, "integer labels, not float64"),
         (np.zeros((4, 3), np.float32), np.full(4, 2), 2, r"Labels must be in 0 \.\. 1, not 2"),
         (np.zeros((4, 3), np.float32), np.full(4, -1), 2, "not -1"),
         (np.zeros((4, 3), np.float32), np.zeros(4, int), 1, "2 samples and 2 classes"),
