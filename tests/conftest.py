@@ -66,8 +66,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.basetemp = str(FOLDER / "pytest")
     if config.option.timeout is None:
         config.option.timeout = patience.scale(TEST_SECONDS)
-    if config.option.markexpr == f"not {SERVICE}":
+    if _is_quick(config):
         _refuse_servers()
+
+
+def _is_quick(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr == f"not {SERVICE}")
 
 
 def _refuse_servers() -> None:
@@ -104,8 +108,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def open_folder() -> Iterator[Path]:
+def open_folder(pytestconfig: pytest.Config) -> Iterator[Path]:
     """Return a folder for PostgreSQL, which as root drops to a user who cannot enter pytest's own."""
+    assert not _is_quick(pytestconfig), f"a test that uses a service needs the mark {SERVICE!r}"
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder

@@ -10,6 +10,8 @@ import pytest
 
 from app.client import Client, ClientError, connection, tus_upload
 
+pytestmark = pytest.mark.service
+
 BROKEN_OFF = 3_000_000
 
 

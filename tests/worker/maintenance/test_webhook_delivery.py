@@ -27,6 +27,8 @@ from tests.builders.stored_rows import store_audit, store_finished_audit, store_
 from worker.maintenance.sweep import sweep
 from worker.maintenance.webhook_delivery import deliver
 
+pytestmark = pytest.mark.service
+
 
 class Receiver(ThreadingHTTPServer):
     """Keeps what it is sent and answers as it is told to."""
