@@ -1,1 +1,1 @@
-"""Exports: the registry that lists them, and a module for each that writes it."""
+"""Exports: the registry, and the modules that write them."""

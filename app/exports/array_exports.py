@@ -1,4 +1,4 @@
-"""NumPy's npz, written row by row: the uploaded arrays without what was dropped, or the pack."""
+"""Cleaned npz files, written row by row: from the uploaded arrays or from the pack."""
 
 import math
 import zipfile
@@ -19,26 +19,28 @@ Rows = npt.NDArray[np.bool_]
 
 
 def write_original_npz(decisions: Decisions) -> Iterator[bytes]:
-    """Yield the uploaded npz again: final labels, and no dropped samples in arrays of one row a sample."""
+    """Yield the uploaded npz with final labels and without dropped samples in arrays of N rows."""
     archive = ZipStream()
     with decisions.open(decisions.files[0]) as file, zipfile.ZipFile(file) as upload:
-        labels = _final_labels(decisions, upload)
+        labels = _collect_final_labels(decisions, upload)
         given = decisions.layout["label_column"]
         kept = np.zeros(_read_length(upload, given), dtype=np.bool_)
-        kept[[row.source_row for row in decisions.kept_rows()]] = True
-        beside = {decisions.layout["class_names"], decisions.layout["features"]}
+        kept[[row.source_row for row in decisions.iterate_kept_rows()]] = True
+        unfiltered = {decisions.layout["class_names"], decisions.layout["features"]}
         for member in upload.namelist():
             name = member.removesuffix(".npy")
             if name == given:
                 yield from archive.stream(member, write_npy(labels.dtype, labels.shape, [labels]))
             else:
-                yield from archive.stream(member, _filter_member(upload, member, kept, whole=name in beside))
+                yield from archive.stream(
+                    member, _filter_member(upload, member, kept, whole=name in unfiltered)
+                )
     yield archive.finish()
 
 
 def write_pack_npz(decisions: Decisions) -> Iterator[bytes]:
-    """Yield an npz of the samples as they are trained on, whatever the upload was."""
-    rows = list(decisions.kept_rows())
+    """Yield an npz of the samples as training reads them, for any upload format."""
+    rows = list(decisions.iterate_kept_rows())
     kept = np.array([row.position for row in rows])
     pack = decisions.pack
     arrays: dict[str, Array] = {
@@ -102,20 +104,20 @@ def _read_array(upload: zipfile.ZipFile, name: str) -> Array:
         return _read(file, shape, dtype, fortran=fortran)
 
 
-def _final_labels(decisions: Decisions, upload: zipfile.ZipFile) -> Array:
-    """Return the final labels as the upload writes labels: numbers, numbers of class names, or text."""
+def _collect_final_labels(decisions: Decisions, upload: zipfile.ZipFile) -> Array:
+    """Return the final labels in the form of the upload: numbers, indices of class names, or text."""
     given = _read_array(upload, decisions.layout["label_column"]).reshape(-1)
     source_rows: list[int] = []
     changed: dict[int, str] = {}
-    for at, row in enumerate(decisions.kept_rows()):
+    for at, row in enumerate(decisions.iterate_kept_rows()):
         source_rows.append(row.source_row)
         if decisions.is_changed(row):
-            changed[at] = decisions.final_name(row.position)
+            changed[at] = decisions.get_final_name(row.position)
     labels = given[source_rows].copy()
     names = decisions.layout["class_names"]
-    numbered = None if names is None else [str(name) for name in _read_array(upload, names).tolist()]
+    class_names = None if names is None else [str(name) for name in _read_array(upload, names).tolist()]
     try:
-        values = [_convert_name(name, labels.dtype, numbered) for name in changed.values()]
+        values = [_convert_name(name, labels.dtype, class_names) for name in changed.values()]
     except ValueError:
         labels, values = labels.astype(str), list(changed.values())
     if labels.dtype.kind in "US":
@@ -126,7 +128,7 @@ def _final_labels(decisions: Decisions, upload: zipfile.ZipFile) -> Array:
     return labels
 
 
-def _convert_name(name: str, dtype: np.dtype[Any], numbered: list[str] | None) -> object:
+def _convert_name(name: str, dtype: np.dtype[Any], class_names: list[str] | None) -> object:
     if dtype.kind in "iu":
-        return numbered.index(name) if numbered is not None else int(name)
+        return class_names.index(name) if class_names is not None else int(name)
     return name if dtype.kind in "US" else dtype.type(name)

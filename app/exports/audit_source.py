@@ -1,4 +1,4 @@
-"""What exports of an audit are written from: its rows, its most suspicious samples, their pictures."""
+"""The data that exports of an audit read: its rows, most suspicious samples and their images."""
 
 import base64
 from collections.abc import Callable
@@ -21,40 +21,40 @@ SIDE_PIXELS = 128
 
 @dataclass(frozen=True, kw_only=True)
 class AuditSource:
-    """An audit that has succeeded, and where its rows and files are."""
+    """An audit that has succeeded, with its database and storage."""
 
     database: Database
     storage: Storage
     audit: Audit
     dataset: Dataset
     base_url: str
-    """The service's address as the caller knows it, without a slash at the end."""
+    """The service's address in the caller's request, without a trailing slash."""
 
     @property
     def has_pictures(self) -> bool:
-        """Return whether the samples are shown as pictures."""
+        """Return whether the samples have images."""
         return self.dataset.kind is not None and KINDS[self.dataset.kind].has_pictures
 
     def read_suspects(self, count: int) -> list[Suspect]:
-        """Return the `count` most suspicious samples with their reviews; fewer where there are fewer."""
-        found: list[Suspect] = []
+        """Return the `count` most suspicious samples with their reviews, or all if there are fewer."""
+        ranked: list[Suspect] = []
         with self.database.transaction() as session:
-            connection, ranked = session.connection(), suspects.make_ranking(self.audit, self.dataset)
-            while len(found) < count:
-                limit = min(PAGE, count - len(found))
-                after = found[-1].rank if found else 0
+            connection, ranking = session.connection(), suspects.make_ranking(self.audit, self.dataset)
+            while len(ranked) < count:
+                limit = min(PAGE, count - len(ranked))
+                after = ranked[-1].rank if ranked else 0
                 rows = suspects.list_suspects(
-                    connection, ranked, suspects.Filters(), after_rank=after, limit=limit
+                    connection, ranking, suspects.Filters(), after_rank=after, limit=limit
                 )
-                found += [Suspect.model_validate(row) for row in rows]
+                ranked += [Suspect.model_validate(row) for row in rows]
                 if len(rows) < limit:
                     break
-        return found
+        return ranked
 
     def embed_pictures(self) -> Callable[[Suspect], str]:
-        """Return a function that gives a sample's picture as a data address."""
+        """Return a function that returns a sample's image as a data URL."""
         draw = find_shown_kind(self.dataset).open_pictures(self.storage, self.dataset, side_min=SIDE_PIXELS)
-        assert draw is not None, "asked of samples with pictures"
+        assert draw is not None, "only for samples with images"
 
         def embed(suspect: Suspect) -> str:
             return f"data:image/png;base64,{base64.b64encode(draw(suspect.position)).decode()}"
@@ -62,7 +62,7 @@ class AuditSource:
         return embed
 
     def link_pictures(self) -> Callable[[Suspect], str]:
-        """Return a function that gives the address of a sample's picture."""
+        """Return a function that returns the URL of a sample's image."""
         return lambda suspect: f"{self.base_url}{suspect.image_url}"
 
 
@@ -70,12 +70,12 @@ def open_audit(database: Database, storage: Storage, audit_id: UUID, *, base_url
     """Return an audit that has succeeded.
 
     Raises:
-        WrongState: it has not.
+        WrongState: it has not succeeded.
 
     """
     with database.transaction() as session:
         audit = audit_service.get(session, audit_id)
         if audit.status != AuditStatus.SUCCEEDED:
-            raise WrongState(f"this needs an audit that has succeeded, this one is {audit.status}")
+            raise WrongState(f"this needs an audit that has succeeded, this audit is {audit.status}")
         dataset = dataset_service.get(session, audit.dataset_id)
     return AuditSource(database=database, storage=storage, audit=audit, dataset=dataset, base_url=base_url)

@@ -1,4 +1,4 @@
-"""The cleaned dataset in the format of its upload, or as an npz of the samples as training sees them."""
+"""The cleaned dataset, in the format of its upload or as an npz of the samples as training reads them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,28 +13,28 @@ Write = Callable[[Decisions], Iterator[bytes]]
 
 @dataclass(frozen=True)
 class Writer:
-    """How a format is written."""
+    """The writer of a format."""
 
     write: Write
     suffix: str
     media_type: str
     needs_upload: bool = True
-    """Whether it is made from the uploaded files and not from the pack."""
+    """Whether it reads the uploaded files, not the pack."""
 
 
 WRITERS = {
-    "class_folders": Writer(archive_exports.zip_class_folders, "zip", ZIP),
-    "manifest": Writer(archive_exports.zip_manifest, "zip", ZIP),
-    "list_files": Writer(archive_exports.zip_list_files, "zip", ZIP),
+    "class_folders": Writer(archive_exports.write_class_folders, "zip", ZIP),
+    "manifest": Writer(archive_exports.write_manifest, "zip", ZIP),
+    "list_files": Writer(archive_exports.write_list_files, "zip", ZIP),
     "npz": Writer(array_exports.write_original_npz, "npz", BINARY),
     "csv": Writer(table_exports.write_csv_table, "csv", CSV),
     "parquet_features": Writer(table_exports.write_parquet, "parquet", PARQUET),
     "parquet_images": Writer(table_exports.write_parquet, "parquet", PARQUET),
-    "idx": Writer(published_formats.zip_idx, "zip", ZIP, needs_upload=False),
-    "cifar_binary": Writer(published_formats.zip_cifar_binary, "zip", ZIP, needs_upload=False),
-    "cifar_python": Writer(published_formats.zip_cifar_python, "zip", ZIP, needs_upload=False),
+    "idx": Writer(published_formats.write_idx, "zip", ZIP, needs_upload=False),
+    "cifar_binary": Writer(published_formats.write_cifar_binary, "zip", ZIP, needs_upload=False),
+    "cifar_python": Writer(published_formats.write_cifar_python, "zip", ZIP, needs_upload=False),
 }
-"""By the format of the upload."""
+"""Writers by upload format."""
 PACK = Writer(array_exports.write_pack_npz, "npz", BINARY, needs_upload=False)
 
 
@@ -42,7 +42,7 @@ def write_dataset(decisions: Decisions, *, format: str) -> ExportFile:  # noqa: 
     """Write the dataset with its final labels and without dropped samples.
 
     Raises:
-        Invalid: its format cannot be written; format="npz" always can.
+        Invalid: this format cannot be exported; format="npz" always works.
 
     """
     writer = PACK if format == "npz" else _find_writer(decisions)
@@ -51,11 +51,11 @@ def write_dataset(decisions: Decisions, *, format: str) -> ExportFile:  # noqa: 
 
 
 def _find_writer(decisions: Decisions) -> Writer:
-    found = WRITERS.get(decisions.dataset.format or "")
-    if found is None:
-        raise Invalid(f"the format {decisions.dataset.format!r} is not written again; ask for format=npz")
-    if found.needs_upload:
+    writer = WRITERS.get(decisions.dataset.format or "")
+    if writer is None:
+        raise Invalid(f"the format {decisions.dataset.format!r} cannot be exported; use format=npz")
+    if writer.needs_upload:
         decisions.require_original()
     if len(decisions.layout.get("parts", ())) > 1:
-        return Writer(found.write, "zip", ZIP)
-    return found
+        return Writer(writer.write, "zip", ZIP)
+    return writer

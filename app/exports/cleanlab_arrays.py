@@ -1,4 +1,4 @@
-"""Arrays for cleanlab and similar tools: given labels and the predicted probabilities of every class."""
+"""Arrays for cleanlab and similar tools: given labels and predicted probabilities of all classes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,23 +28,23 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """What an audit says of every sample, in order of position."""
+    """The results of an audit for every sample, by position."""
 
     given_N: npt.NDArray[np.int64]
     labels_N4: npt.NDArray[np.int64]
-    """The given label and the three likeliest; -1 where there are fewer."""
+    """The given label and the three most likely labels; -1 if there are fewer."""
     probabilities_N4: Floats
     error_N: Floats
     is_issue_N: npt.NDArray[np.bool_]
 
 
 def write_arrays(source: AuditSource) -> ExportFile:
-    """Write the arrays of an audit, in order of position."""
+    """Write the arrays of an audit, by position."""
     with source.database.transaction() as session:
-        found = _read_scores(session, source.audit.id)
+        scores = _read_scores(session, source.audit.id)
     samples = source.storage.fetch_pack_file(source.dataset, "samples.parquet")
     keys = parquet.read_table(samples, columns=["key"])["key"].to_pylist()
-    blocks = _write_npz(found, source.dataset.class_names or [], keys)
+    blocks = _write_npz(scores, source.dataset.class_names or [], keys)
     return ExportFile(name="cleanlab.npz", media_type=BINARY, blocks=blocks)
 
 
@@ -53,8 +53,8 @@ def _read_scores(session: Session, audit_id: UUID) -> Scores:
     statement = select(*(getattr(Score, name) for name in COLUMNS)).where(Score.audit_id == audit_id)
     rows = session.execute(statement.order_by(Score.position).execution_options(yield_per=BLOCK_ROWS))
     blocks = [np.array(block, dtype=np.float64) for block in rows.partitions()]
-    found = np.concatenate(blocks) if blocks else np.empty((0, len(COLUMNS)))
-    column = {name: found[:, at] for at, name in enumerate(COLUMNS)}
+    table = np.concatenate(blocks) if blocks else np.empty((0, len(COLUMNS)))
+    column = {name: table[:, at] for at, name in enumerate(COLUMNS)}
     labels = np.stack(
         [column[name] for name in ("given_label", "suggested_label", "second_label", "third_label")], axis=1
     )
@@ -76,40 +76,40 @@ def _read_scores(session: Session, audit_id: UUID) -> Scores:
     )
 
 
-def _write_npz(found: Scores, class_names: list[str], keys: list[str]) -> Iterator[bytes]:
+def _write_npz(scores: Scores, class_names: list[str], keys: list[str]) -> Iterator[bytes]:
     """Yield an npz of labels [N], pred_probs [N, K], label_quality [N] (low = bad), ids and class_names.
 
-    An audit keeps the probabilities of the given label and of the three likeliest; the rest is spread
-    evenly over the other classes. Rows are exact for up to four classes.
+    An audit stores the probabilities of the given label and of the three most likely labels; the remainder is
+    spread evenly over the other classes. Rows are exact for up to four classes.
     """
-    count, classes = len(found.given_N), len(class_names)
+    count, classes = len(scores.given_N), len(class_names)
     blocks = (
-        _fill_rows(found, slice(start, start + BLOCK_ROWS), classes) for start in range(0, count, BLOCK_ROWS)
+        _fill_rows(scores, slice(start, start + BLOCK_ROWS), classes) for start in range(0, count, BLOCK_ROWS)
     )
     archive = ZipStream()
     yield from archive.stream("pred_probs.npy", write_npy(np.dtype(np.float32), (count, classes), blocks))
-    beside: dict[str, npt.NDArray[Any]] = {
-        "labels": found.given_N,
-        "label_quality": 1 - found.error_N,
-        "is_label_issue": found.is_issue_N,
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "labels": scores.given_N,
+        "label_quality": 1 - scores.error_N,
+        "is_label_issue": scores.is_issue_N,
         "ids": np.array(keys, dtype=str),
         "class_names": np.array(class_names, dtype=str),
     }
-    yield from write_npz_members(archive, beside)
+    yield from write_npz_members(archive, arrays)
     yield archive.finish()
 
 
-def _fill_rows(found: Scores, block: slice, classes: int) -> Floats:
-    labels, likely = found.labels_N4[block], found.probabilities_N4[block]
+def _fill_rows(scores: Scores, block: slice, classes: int) -> Floats:
+    labels, likely = scores.labels_N4[block], scores.probabilities_N4[block]
     rows = np.zeros((len(labels), classes), np.float32)
     known = np.zeros(rows.shape, np.bool_)
     at = np.arange(len(labels))
     for column in range(labels.shape[1]):
-        there = labels[:, column] >= 0
-        rows[at[there], labels[there, column]] = likely[there, column]
-        known[at[there], labels[there, column]] = True
-    left = np.clip(1 - rows.sum(axis=1), 0, None)
+        is_stored = labels[:, column] >= 0
+        rows[at[is_stored], labels[is_stored, column]] = likely[is_stored, column]
+        known[at[is_stored], labels[is_stored, column]] = True
+    remainder = np.clip(1 - rows.sum(axis=1), 0, None)
     others = (~known).sum(axis=1)
-    rows += np.where(known, 0, (left / np.maximum(others, 1))[:, None])
+    rows += np.where(known, 0, (remainder / np.maximum(others, 1))[:, None])
     normalised: Floats = rows / rows.sum(axis=1, keepdims=True)
     return normalised

@@ -1,4 +1,4 @@
-"""The final label of every sample and where it comes from."""
+"""The final label of every sample, and its source."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,23 +23,23 @@ from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
 
 DROPPED = -1
 BATCH_ROWS = 8192
-EARLIER = "this dataset was read by an earlier version; upload it again to export it"
+OLD_PACK = "this dataset was ingested by an earlier version; upload it again to export it"
 Labels = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """Why a sample has its final label."""
+class LabelSource:
+    """The source of a final label."""
 
     name: str
-    """A verdict, or `audit` where an unreviewed issue was relabelled or dropped."""
+    """A verdict, or `audit` if an unreviewed issue was relabelled or dropped."""
     reviewer: str = ""
     at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleRow:
-    """One sample as ingestion found it."""
+    """One sample as ingestion stored it."""
 
     position: int
     key: str
@@ -62,9 +62,9 @@ class Decisions:
     """The uploaded files."""
     storage: Storage
     final_N: Labels
-    """Label by position, DROPPED for dropped samples."""
-    sources: dict[int, Source]
-    """By position; samples without a verdict or a flagged issue are left out."""
+    """Final label by position; DROPPED for dropped samples."""
+    sources: dict[int, LabelSource]
+    """Sources by position; samples without a verdict or a flagged issue are left out."""
 
     @cached_property
     def names(self) -> list[str]:
@@ -73,76 +73,76 @@ class Decisions:
 
     @cached_property
     def pack(self) -> npt.NDArray[Any]:
-        """Return the samples as they are trained on."""
-        found: npt.NDArray[Any] = np.load(self.storage.fetch_pack_file(self.dataset, PACK), mmap_mode="r")
-        return found
+        """Return the samples as training reads them."""
+        pack: npt.NDArray[Any] = np.load(self.storage.fetch_pack_file(self.dataset, PACK), mmap_mode="r")
+        return pack
 
     def open(self, file: Path) -> BinaryIO:
-        """Open an uploaded file, wherever it lies."""
+        """Open an uploaded file, on disk or in a bucket."""
         return open_stored_file(self.storage, file)
 
     @property
     def stem(self) -> str:
-        """Return the dataset's name without its suffix: how the names of its exports begin."""
+        """Return the dataset's name without its suffix: the first part of the names of its exports."""
         name = self.dataset.name
         return name.rpartition(".")[0] or name
 
     @property
     def layout(self) -> Json:
-        """Return how the upload is laid out, as ingestion noted it."""
+        """Return the layout of the upload, as ingestion stored it."""
         return dict((self.dataset.statistics or {}).get("layout", {}))
 
     def require_original(self) -> None:
-        """Raise Invalid where the uploaded files cannot be written again as they came."""
+        """Raise Invalid if the dataset cannot be exported in the format of its upload."""
         if "layout" not in (self.dataset.statistics or {}):
-            raise Invalid(EARLIER)
+            raise Invalid(OLD_PACK)
         if self.layout.get("nested"):
             raise Invalid(
-                "the data lies in an archive inside the upload; ask for format=npz, which holds"
-                " the samples as they are trained on"
+                "the data is in an archive inside the upload; use format=npz, which contains"
+                " the samples as training reads them"
             )
 
-    def rows(self) -> Iterator[SampleRow]:
-        """Iterate over all samples in order of position, a few thousand in memory at a time."""
+    def iterate_rows(self) -> Iterator[SampleRow]:
+        """Iterate over all samples by position, with a few thousand in memory at a time."""
         names = [field for field in SampleRow.__dataclass_fields__ if field not in {"given", "true"}]
         with parquet.ParquetFile(self.storage.fetch_pack_file(self.dataset, "samples.parquet")) as file:
             if "source_row" not in file.schema_arrow.names:
-                raise Invalid(EARLIER)
+                raise Invalid(OLD_PACK)
             for batch in file.iter_batches(BATCH_ROWS, columns=[*names, "given_label", "true_label"]):
                 for row in batch.to_pylist():
                     yield SampleRow(given=row.pop("given_label"), true=row.pop("true_label"), **row)
 
     def is_changed(self, row: SampleRow) -> bool:
-        """Tell whether a kept sample gets another label."""
+        """Return whether a kept sample gets another label."""
         return bool(self.final_N[row.position] != row.given)
 
-    def kept_rows(self) -> Iterator[SampleRow]:
+    def iterate_kept_rows(self) -> Iterator[SampleRow]:
         """Iterate over the samples that are not dropped."""
-        return (row for row in self.rows() if self.final_N[row.position] != DROPPED)
+        return (row for row in self.iterate_rows() if self.final_N[row.position] != DROPPED)
 
-    def final_name(self, position: int) -> str:
+    def get_final_name(self, position: int) -> str:
         """Return the final class name of a kept sample."""
         return self.names[int(self.final_N[position])]
 
 
-def decide(
+def decide_labels(
     session: Session, storage: Storage, dataset: Dataset, *, audit: Audit | None, issues: Issues
 ) -> Decisions:
-    """Decide every sample of a dataset: by its review, else by what is asked about an audit's issues.
+    """Decide the final labels of a dataset: by reviews and, for unreviewed samples, by `issues`.
 
     Raises:
-        Invalid: issues are to change, but no finished audit of this dataset's own labels is named.
+        Invalid: `issues` needs a finished audit of this dataset's own labels, and none is given.
 
     """
     dataset_service.require_ready(dataset)
     given_N = np.load(storage.fetch_pack_file(dataset, "labels.npy"))
     final_N = given_N.astype(np.int32)
-    sources: dict[int, Source] = {}
+    sources: dict[int, LabelSource] = {}
     if issues != Issues.KEEP:
         _apply_issues(session, final_N, sources, _require_usable(dataset, audit), issues)
     for review in session.scalars(select(Review).where(Review.dataset_id == dataset.id)):
-        final_N[review.position] = _final_label(review, int(given_N[review.position]))
-        sources[review.position] = Source(
+        final_N[review.position] = _choose_final_label(review, int(given_N[review.position]))
+        sources[review.position] = LabelSource(
             name=review.verdict, reviewer=review.reviewer, at=review.reviewed_at
         )
     files = [
@@ -154,26 +154,26 @@ def decide(
 
 def _require_usable(dataset: Dataset, audit: Audit | None) -> UUID:
     if audit is None:
-        raise Invalid("to change unreviewed issues, name the audit that flags them: audit_id=...")
+        raise Invalid("to change unreviewed issues, give the audit that flags them: audit_id=...")
     if audit.dataset_id != dataset.id or audit.is_rehearsal:
         raise Invalid(f"audit {audit.id} does not rank this dataset's own labels")
     if audit.status != AuditStatus.SUCCEEDED:
-        raise Invalid(f"this needs an audit that has succeeded, this one is {audit.status}")
+        raise Invalid(f"this needs an audit that has succeeded, this audit is {audit.status}")
     return audit.id
 
 
 def _apply_issues(
-    session: Session, final_N: Labels, sources: dict[int, Source], audit_id: UUID, issues: Issues
+    session: Session, final_N: Labels, sources: dict[int, LabelSource], audit_id: UUID, issues: Issues
 ) -> None:
     flagged = select(Score.position, Score.suggested_label).where(
         Score.audit_id == audit_id, Score.is_label_issue.is_(True)
     )
     for position, suggested in session.execute(flagged):
         final_N[position] = suggested if issues == Issues.RELABEL else DROPPED
-        sources[position] = Source(name="audit")
+        sources[position] = LabelSource(name="audit")
 
 
-def _final_label(review: Review, given: int) -> int:
+def _choose_final_label(review: Review, given: int) -> int:
     """Return the final label of a reviewed sample; "unsure" keeps the given label."""
     if review.verdict == Verdict.DROP:
         return DROPPED

@@ -1,4 +1,4 @@
-"""An audit's report as one HTML file: it opens from disk and loads nothing."""
+"""An audit's report as one HTML file that loads nothing else."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from app.reviews.verdicts import count_reviews as count_verdicts
 from app.schemas.result_schemas import Suspect
 from app.tables import Audit, AuditMetrics, Dataset, Json
 
-SUSPECTS, MOST_CLASSES, MOST_PAIRS = 60, 50, 12
+SUSPECTS_MAX, CLASSES_MAX, PAIRS_MAX = 60, 50, 12
 COLOURS = {INK: "var(--soft)", RIGHT: "var(--right)", WRONG: "var(--wrong)"}
-"""The style sheet's colours, light or dark as the reader's system is."""
+"""Colours of the style sheet, which follow the reader's light or dark setting."""
 
 environment = Environment(
     loader=PackageLoader("app.exports", "templates"),
@@ -31,8 +31,8 @@ environment.filters["percent"] = lambda value: f"{100 * value:.1f}\N{NARROW NO-B
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
-    """A suspect with its picture as a data address, None for a row of features."""
+class ReportSuspect:
+    """A suspect with its image as a data URL; None if it has no image."""
 
     suspect: Suspect
     picture: str | None
@@ -49,16 +49,21 @@ def write_report(source: AuditSource) -> ExportFile:
         source.audit,
         metrics=None if stored is None else stored.document,
         verdicts=verdicts,
-        shown=[
-            Shown(suspect=suspect, picture=None if picture is None else picture(suspect))
-            for suspect in source.read_suspects(SUSPECTS)
+        suspects=[
+            ReportSuspect(suspect=suspect, picture=None if picture is None else picture(suspect))
+            for suspect in source.read_suspects(SUSPECTS_MAX)
         ],
     )
     return ExportFile(name="report.html", media_type=HTML, blocks=iter([text.encode()]))
 
 
 def _render(
-    dataset: Dataset, audit: Audit, *, metrics: Json | None, verdicts: dict[str, int], shown: Sequence[Shown]
+    dataset: Dataset,
+    audit: Audit,
+    *,
+    metrics: Json | None,
+    verdicts: dict[str, int],
+    suspects: Sequence[ReportSuspect],
 ) -> str:
     summary: dict[str, Any] = audit.summary or {}
     classes = sorted(summary["per_class"], key=lambda one: -one["expected_errors"])
@@ -68,13 +73,13 @@ def _render(
         summary=summary,
         metrics=metrics,
         verdicts={verdict: number for verdict, number in verdicts.items() if number},
-        classes=classes[:MOST_CLASSES],
-        more_classes=max(0, len(classes) - MOST_CLASSES),
+        classes=classes[:CLASSES_MAX],
+        more_classes=max(0, len(classes) - CLASSES_MAX),
         most_errors=max([1e-9, *(one["expected_errors"] for one in classes)]),
-        pairs=summary.get("confused_pairs", [])[:MOST_PAIRS],
+        pairs=summary.get("confused_pairs", [])[:PAIRS_MAX],
         histogram=_draw_histogram(summary, metrics),
         budget=_draw_budget(summary),
-        shown=shown,
+        suspects=suspects,
         runs=(audit.provenance or {}).get("runs", []),
         versions=(audit.provenance or {}).get("versions", {}),
     )
@@ -94,6 +99,6 @@ def _draw_budget(summary: Json) -> Markup | None:
 
 
 def _draw(chart: Chart) -> Markup:
-    from app.figures import matplotlib_drawer  # noqa: PLC0415 - matplotlib takes a second to load, and few ask for it
+    from app.figures import matplotlib_drawer  # noqa: PLC0415 - takes a second, rarely needed
 
     return Markup(matplotlib_drawer.draw_inline(chart, colours=COLOURS))  # noqa: S704 - matplotlib escapes texts

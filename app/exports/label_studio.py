@@ -1,4 +1,4 @@
-"""Label Studio's tasks: a picture each, the suggested label as a prediction, a verdict as an annotation."""
+"""Label Studio tasks: an image each, the suggested label as prediction, the verdict as annotation."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -12,11 +12,11 @@ from app.schemas.result_schemas import Suspect
 
 CONTROL = "label"
 Picture = Callable[[Suspect], str]
-"""Returns a picture's address, or the picture itself as a data address."""
+"""Returns the image's URL, or the image as a data URL."""
 
 
 def write_tasks(source: AuditSource, *, pictures: str, limit: int) -> ExportFile:
-    """Write a JSON list of tasks, the most suspicious first; samples that are no pictures show text."""
+    """Write a JSON list of tasks, the most suspicious first; samples without an image show text."""
     require_own_labels(source.audit)
     suspects, show = source.read_suspects(limit), None
     if source.has_pictures:
@@ -26,7 +26,7 @@ def write_tasks(source: AuditSource, *, pictures: str, limit: int) -> ExportFile
 
 
 def write_configuration(source: AuditSource) -> ExportFile:
-    """Write the labelling configuration that the tasks belong to."""
+    """Write the labelling configuration for the tasks."""
     text = _describe_view(source.dataset.class_names or [], has_pictures=source.has_pictures)
     return ExportFile(name="label-studio.xml", media_type=TEXT, blocks=iter([text.encode()]))
 
@@ -40,11 +40,11 @@ def _list_tasks(suspects: Iterable[Suspect], *, model: str, picture: Picture | N
 
 
 def _describe_view(class_names: list[str], *, has_pictures: bool) -> str:
-    shown = '<Image name="image" value="$image"/>' if has_pictures else '<Text name="text" value="$text"/>'
+    view = '<Image name="image" value="$image"/>' if has_pictures else '<Text name="text" value="$text"/>'
     to_name = "image" if has_pictures else "text"
     choices = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in class_names)
     return (
-        f'<View>\n  <Header value="$question"/>\n  {shown}\n'
+        f'<View>\n  <Header value="$question"/>\n  {view}\n'
         f'  <Choices name="{CONTROL}" toName="{to_name}" choice="single" required="true">\n'
         f"{choices}\n  </Choices>\n</View>\n"
     )
@@ -52,14 +52,14 @@ def _describe_view(class_names: list[str], *, has_pictures: bool) -> str:
 
 def _make_task(suspect: Suspect, *, model: str, picture: Picture | None) -> dict[str, Any]:
     to_name = "text" if picture is None else "image"
-    shown = {"text": f"row {suspect.key}"} if picture is None else {"image": picture(suspect)}
+    content = {"text": f"row {suspect.key}"} if picture is None else {"image": picture(suspect)}
     review = suspect.review
-    decided = None
+    label = None
     if review is not None and review.verdict in {"keep", "relabel"}:
-        decided = review.label or suspect.given_label
+        label = review.label or suspect.given_label
     return {
         "data": {
-            **shown,
+            **content,
             "question": f"{suspect.key}: given {suspect.given_label}, suggested {suspect.suggested_label}",
             "key": suspect.key,
             "position": suspect.position,
@@ -75,7 +75,7 @@ def _make_task(suspect: Suspect, *, model: str, picture: Picture | None) -> dict
                 "result": [_make_choice(suspect.suggested_label, to_name)],
             }
         ],
-        "annotations": [] if decided is None else [{"result": [_make_choice(decided, to_name)]}],
+        "annotations": [] if label is None else [{"result": [_make_choice(label, to_name)]}],
     }
 
 

@@ -1,4 +1,4 @@
-"""MNIST's and CIFAR's own formats, written from the pack, which holds their pixels unchanged."""
+"""The formats of MNIST and CIFAR, written from the pack, which holds the uploaded pixels unchanged."""
 
 import pickle
 import struct
@@ -21,8 +21,8 @@ BINARY_SHAPE = [32, 32, 3]
 Pixels = npt.NDArray[np.uint8]
 
 
-def zip_idx(decisions: Decisions) -> Iterator[bytes]:
-    """Yield a zip of IDX files, a pair for each split."""
+def write_idx(decisions: Decisions) -> Iterator[bytes]:
+    """Yield a zip of IDX files, one pair per split."""
     pack = _require_native_pack(decisions)
     label_of = [_parse_byte(name) for name in decisions.names]
     archive = ZipStream()
@@ -32,17 +32,17 @@ def zip_idx(decisions: Decisions) -> Iterator[bytes]:
         pixels = pack[..., 0] if pack.shape[-1] == 1 else pack
         shape = (len(rows), *pixels.shape[1:])
         blocks = (np.ascontiguousarray(pixels[part]).tobytes() for part in _split_positions(positions))
-        yield from archive.stream(f"{prefix}images-idx{len(shape)}-ubyte", _write_idx(shape, blocks))
+        yield from archive.stream(f"{prefix}images-idx{len(shape)}-ubyte", _write_idx_file(shape, blocks))
         labels = bytes(label_of[label] for label in decisions.final_N[positions])
-        yield from archive.stream(f"{prefix}labels-idx1-ubyte", _write_idx((len(rows),), iter([labels])))
+        yield from archive.stream(f"{prefix}labels-idx1-ubyte", _write_idx_file((len(rows),), iter([labels])))
     yield archive.finish()
 
 
-def zip_cifar_binary(decisions: Decisions) -> Iterator[bytes]:
+def write_cifar_binary(decisions: Decisions) -> Iterator[bytes]:
     """Yield a zip of CIFAR-10's binary batches."""
     pack = _require_native_pack(decisions)
     if list(pack.shape[1:]) != BINARY_SHAPE or len(decisions.names) > CIFAR10_CLASSES:
-        raise Invalid("CIFAR-100's coarse labels do not follow from new fine ones; ask for format=npz")
+        raise Invalid("CIFAR-100's coarse labels cannot be derived from new fine labels; use format=npz")
     archive = ZipStream()
     for name, rows in _group_batches(decisions):
         yield from archive.stream(f"{name}.bin", _write_records(decisions, pack, rows))
@@ -50,7 +50,7 @@ def zip_cifar_binary(decisions: Decisions) -> Iterator[bytes]:
     yield archive.finish()
 
 
-def zip_cifar_python(decisions: Decisions) -> Iterator[bytes]:
+def write_cifar_python(decisions: Decisions) -> Iterator[bytes]:
     """Yield a zip of CIFAR's pickled batches with their list of class names."""
     pack = _require_native_pack(decisions)
     archive = ZipStream()
@@ -68,30 +68,30 @@ def zip_cifar_python(decisions: Decisions) -> Iterator[bytes]:
 
 def _require_native_pack(decisions: Decisions) -> Pixels:
     if not (decisions.dataset.statistics or {}).get("native_size"):
-        raise Invalid("the pictures were resized for training; upload them again without image_size")
+        raise Invalid("the images were resized for training; upload them again without image_size")
     pack: Pixels = decisions.pack
     return pack
 
 
 def _group_by_split(decisions: Decisions) -> dict[str, list[SampleRow]]:
-    found: dict[str, list[SampleRow]] = defaultdict(list)
-    for row in decisions.kept_rows():
-        found[row.split or ""].append(row)
-    return found
+    groups: dict[str, list[SampleRow]] = defaultdict(list)
+    for row in decisions.iterate_kept_rows():
+        groups[row.split or ""].append(row)
+    return groups
 
 
 def _split_positions(positions: list[int]) -> Iterator[list[int]]:
     return (positions[start : start + CIFAR_BATCH] for start in range(0, len(positions), CIFAR_BATCH))
 
 
-def _write_idx(shape: tuple[int, ...], blocks: Iterator[bytes]) -> Iterator[bytes]:
+def _write_idx_file(shape: tuple[int, ...], blocks: Iterator[bytes]) -> Iterator[bytes]:
     yield struct.pack(f">4B{len(shape)}I", 0, 0, IDX_UBYTE, len(shape), *shape)
     yield from blocks
 
 
 def _parse_byte(name: str) -> int:
     if not name.isdecimal() or int(name) > LARGEST_BYTE:
-        raise Invalid(f"IDX holds labels from 0 to {LARGEST_BYTE}, found {name!r}; ask for format=npz")
+        raise Invalid(f"IDX holds labels from 0 to {LARGEST_BYTE}, found {name!r}; use format=npz")
     return int(name)
 
 

@@ -1,7 +1,7 @@
-"""Every export. API routes, Python client, command line and web page are made from this list.
+"""The list of exports, from which API routes, Python client, command line and web page are made.
 
-The client reads it too, so this module imports nothing of the server: writers are named by their import
-path and loaded when they are first used.
+The client imports this module, so it imports nothing of the server: it names writers by import path and loads
+them at first use.
 """
 
 import pkgutil
@@ -18,7 +18,7 @@ Scope = Literal["dataset", "audit"]
 
 
 class Issues(StrEnum):
-    """What happens to samples that an audit flags and nobody has reviewed."""
+    """What to do with samples that an audit flags and nobody has reviewed."""
 
     KEEP = "keep"
     RELABEL = "relabel"
@@ -31,18 +31,18 @@ class Parameter:
 
     name: str
     type: Any
-    """Its annotation, one that FastAPI and Typer both understand."""
+    """A type annotation that FastAPI and Typer both accept."""
     default: object
     description: str
     minimum: int | None = None
     maximum: int | None = None
     option: str | None = None
-    """The name of the command line's option, where it is not the parameter's own."""
+    """The name of the command line's option, if it differs from the parameter's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportFile:
-    """A file on its way out, in blocks as it is written."""
+    """A file to download, as blocks of bytes that are written on demand."""
 
     name: str
     media_type: str
@@ -50,10 +50,10 @@ class ExportFile:
 
 
 class Write(Protocol):
-    """Writes an export. Whatever it has to refuse, it refuses before the first block."""
+    """Writes an export. It raises its errors before it yields the first block."""
 
-    def __call__(self, source: Any, /, **parameters: Any) -> ExportFile:  # noqa: ANN401 - the scope tells which
-        """Return the export of a `Decisions` (scope dataset) or an `AuditSource` (scope audit)."""
+    def __call__(self, source: Any, /, **parameters: Any) -> ExportFile:  # noqa: ANN401 - depends on the scope
+        """Return the export of `Decisions` (scope dataset) or an `AuditSource` (scope audit)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,27 +61,27 @@ class Export:
     """One export of a dataset after its review, or of an audit that has succeeded."""
 
     name: str
-    """The last part of its address, and what the client asks for."""
+    """The last part of its address, and its name in the client."""
     scope: Scope
     title: str
-    """In the menu of the audit's page."""
+    """Its entry in the menu of the audit page."""
     description: str
-    """One sentence for the API's document and the command's help."""
+    """One sentence for the API document and the command's help."""
     media_types: tuple[str, ...]
     command: str
     """`limit-audit export COMMAND`."""
     flag: str | None = None
-    """The option by which a command of the same name downloads this export instead of its first one."""
+    """The option with which the command downloads this export instead of its first one."""
     write: str
     """`module:function` of a `Write`."""
     parameters: tuple[Parameter, ...] = ()
-    """Those of its own; they reach the writer as keyword arguments."""
+    """Its own parameters; the writer receives them as keyword arguments."""
     has_rehearsals: bool = False
-    """Whether the page offers it for an audit of planted errors."""
+    """Whether the page offers it for a rehearsal."""
 
     @property
     def operation(self) -> str:
-        """Return the name of its path operation."""
+        """Return the name of its route function."""
         return f"export_{self.flag or self.command}".replace("-", "_")
 
     @property
@@ -90,7 +90,7 @@ class Export:
         return (*self.parameters, *SCOPE_PARAMETERS[self.scope])
 
     def load_writer(self) -> Write:
-        """Import the function that writes it."""
+        """Import the function that writes the export."""
         return cast("Write", pkgutil.resolve_name(self.write))
 
 
@@ -100,26 +100,26 @@ SCOPE_PARAMETERS: dict[Scope, tuple[Parameter, ...]] = {
             name="audit_id",
             type=UUID | None,
             default=None,
-            description="the audit that `issues` refers to",
+            description="the audit whose unreviewed issues `issues` applies to",
             option="audit",
         ),
         Parameter(
             name="issues",
             type=Issues,
             default=Issues.KEEP,
-            description="what happens to the audit's issues that nobody has reviewed",
+            description="what to do with samples that the audit flags and nobody has reviewed",
         ),
     ),
     "audit": (),
 }
-"""What every export of a scope takes: for a dataset, how samples that nobody has reviewed are decided."""
+"""The parameters of all exports of a scope; a dataset's decide what happens to unreviewed issues."""
 
 EXPORTS = (
     Export(
         name="report.html",
         scope="audit",
         title="Report, HTML",
-        description="Download a report as one file that can be mailed: it opens from disk and loads nothing.",
+        description="Download the report as one HTML file, which works offline.",
         media_types=(HTML,),
         command="report",
         write="app.exports.html_report:write_report",
@@ -129,7 +129,7 @@ EXPORTS = (
         name="labels.csv",
         scope="dataset",
         title="Corrected labels, CSV",
-        description="Download every sample's given and final label, with who decided it and when.",
+        description="Download the given and final label of every sample, with reviewer and time.",
         media_types=(CSV_WITH_HEADER,),
         command="labels",
         write="app.exports.label_tables:write_labels",
@@ -147,7 +147,7 @@ EXPORTS = (
         name="dataset",
         scope="dataset",
         title="Cleaned dataset",
-        description="Download the cleaned dataset: final labels, no dropped samples, ready for a new upload.",
+        description="Download the cleaned dataset: final labels, no dropped samples, ready to upload again.",
         media_types=(BINARY, PARQUET, ZIP, CSV),
         command="dataset",
         write="app.exports.cleaned_dataset:write_dataset",
@@ -156,7 +156,7 @@ EXPORTS = (
                 name="format",
                 type=Literal["original", "npz"],
                 default="original",
-                description="the format of the upload, or an npz of the samples as training sees them",
+                description="original: the format of the upload; npz: the samples as training reads them",
             ),
         ),
     ),
@@ -164,7 +164,7 @@ EXPORTS = (
         name="label-studio.json",
         scope="audit",
         title="Label Studio tasks, JSON",
-        description="Download Label Studio's tasks: suggested labels are predictions, verdicts annotations.",
+        description="Download Label Studio tasks: suggested labels as predictions, verdicts as annotations.",
         media_types=(JSON,),
         command="label-studio",
         write="app.exports.label_studio:write_tasks",
@@ -173,7 +173,7 @@ EXPORTS = (
                 name="pictures",
                 type=Literal["embedded", "url"],
                 default="embedded",
-                description="inside the file, or as addresses of this service, which ask for a key",
+                description="embedded: images in the file; url: addresses of this service, which need a key",
             ),
             Parameter(
                 name="limit",
@@ -189,7 +189,7 @@ EXPORTS = (
         name="label-studio.xml",
         scope="audit",
         title="Label Studio view, XML",
-        description="Download the labelling configuration that the tasks belong to.",
+        description="Download the labelling configuration for the Label Studio tasks.",
         media_types=(TEXT,),
         command="label-studio",
         flag="configuration",
@@ -199,10 +199,10 @@ EXPORTS = (
         name="cleanlab.npz",
         scope="audit",
         title="cleanlab arrays, npz",
-        description="Download labels [N] and pred_probs [N, K] in order of position.",
+        description="Download labels [N] and pred_probs [N, K] by position, for cleanlab.",
         media_types=(BINARY,),
         command="cleanlab",
         write="app.exports.cleanlab_arrays:write_arrays",
     ),
 )
-"""In the order in which the page and the command line list them."""
+"""The page and the command line keep this order."""

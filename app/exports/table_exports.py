@@ -1,4 +1,4 @@
-"""Cleaned tables: the uploaded CSV or Parquet with its own columns and final labels, without dropped rows."""
+"""Cleaned tables: the uploaded CSV or Parquet with final labels and without dropped rows."""
 
 import bz2
 import csv
@@ -23,13 +23,13 @@ COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
 }
 DELIMITERS = ",;\t"
 Finals = dict[int, str | None]
-"""By row of the upload: the new label of a sample whose label changes, None for one that stays as it is."""
+"""By row of the upload: the new label of a kept sample, None if its label does not change."""
 
 
 def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
     """Yield the uploaded CSV with final labels, without dropped rows."""
     finals = _map_finals(decisions)
-    with decisions.open(decisions.files[0]) as stored, _decompress(stored) as file:
+    with decisions.open(decisions.files[0]) as stored, _open_decompressed(stored) as file:
         lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         first = lines.readline()
         delimiter = max(DELIMITERS, key=first.count)
@@ -50,7 +50,7 @@ def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
 
 
 def write_parquet(decisions: Decisions) -> Iterator[bytes]:
-    """Yield the uploaded Parquet file with final labels; several files as a zip of them."""
+    """Yield the uploaded Parquet file with final labels; several files become a zip."""
     finals, parts = _map_finals(decisions), decisions.layout["parts"]
     by_name = {file.name: file for file in decisions.files}
     if len(parts) == 1:
@@ -70,12 +70,12 @@ def _count_rows(decisions: Decisions, path: Path) -> int:
 
 def _map_finals(decisions: Decisions) -> Finals:
     return {
-        row.source_row: decisions.final_name(row.position) if decisions.is_changed(row) else None
-        for row in decisions.kept_rows()
+        row.source_row: decisions.get_final_name(row.position) if decisions.is_changed(row) else None
+        for row in decisions.iterate_kept_rows()
     }
 
 
-def _decompress(file: BinaryIO) -> IO[bytes]:
+def _open_decompressed(file: BinaryIO) -> IO[bytes]:
     head = file.read(6)
     file.seek(0)
     opener = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), None)
@@ -93,8 +93,8 @@ def _write_file(decisions: Decisions, path: Path, finals: Finals, *, first_row: 
                 rows = range(first_row, first_row + batch.num_rows)
                 writer.write_batch(_clean(batch, column, [*rows], finals, names))
                 first_row += batch.num_rows
-                yield sink.drain()
-    yield sink.drain()
+                yield sink.take()
+    yield sink.take()
 
 
 def _clean(
@@ -117,16 +117,16 @@ def _convert_name(name: str, kind: pa.DataType, names: list[str] | None) -> obje
 
 
 def _read_class_names(schema: pa.Schema, column: str) -> list[str] | None:
-    """Return the class names that Hugging Face datasets keeps in the schema's metadata."""
+    """Return the class names that Hugging Face `datasets` stores in the schema's metadata."""
     try:
-        found: Any = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][column]["names"]
+        names: Any = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][column]["names"]
     except (ValueError, KeyError, TypeError):
         return None
-    return [str(name) for name in found]
+    return [str(name) for name in names]
 
 
 class _Sink(io.RawIOBase):
-    """Collects what a writer writes and gives it out block by block."""
+    """Collects what a writer writes, to return it block by block."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,6 +144,6 @@ class _Sink(io.RawIOBase):
     def tell(self) -> int:
         return self._at
 
-    def drain(self) -> bytes:
+    def take(self) -> bytes:
         blocks, self._blocks = self._blocks, []
         return b"".join(blocks)

@@ -1,1 +1,1 @@
-"""Figures: which there are, their data, and the drawers. Nothing here reads a request."""
+"""Figures: their list, their data and their drawers. Nothing here reads a request."""

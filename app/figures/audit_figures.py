@@ -1,4 +1,4 @@
-"""Which of the paper's figures an audit has, each made from what is stored."""
+"""The list of the paper's figures, made from the stored results of an audit."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,37 +14,37 @@ from app.kinds.shown_kinds import find_picture_addresses, make_picture_address
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Json, RunEpoch, Sample, Score
 
 NORM = "norm of the predicted gradient"
-MEASURED = {
-    "validation_true_accuracy": "true labels, held out",
+ACCURACIES = {
+    "validation_true_accuracy": "correct labels, held out",
     "validation_accuracy": "held-out given labels",
-    "true_accuracy": "true labels",
+    "true_accuracy": "correct labels",
     "predictor_accuracy": "given labels, by the predictor",
 }
-"""What the right half of figures 1 and 2 may show, the best first; the paper has a clean test set."""
+"""Fields for the right half of figures 1 and 2, the best first; the paper uses a clean test set."""
 COMPARED = {
-    "test_accuracy": "Accuracy on true labels, held out",
+    "test_accuracy": "Accuracy on correct labels, held out",
     "validation_accuracy": "Accuracy on held-out given labels",
     "training_accuracy": "Accuracy on given training labels",
     "roc_auc": "ROC AUC of the distance",
     "average_precision": "Average precision of the distance",
 }
-START = "CE, started from"
+START = "CE, initialises others"
 CLASSES_MAX = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class FigureOptions:
-    """What a request may ask of a figure."""
+    """Options of a figure in a request."""
 
     compared: str | None = None
-    """A key of COMPARED; None: the first that there is."""
+    """A key of COMPARED; None: the first with results."""
     columns: int = 8
     """Samples per class in the montage."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored:
-    """An audit and where its rows are."""
+class FigureSource:
+    """An audit with its database session, and the options of the figure."""
 
     session: Session
     audit: Audit
@@ -52,38 +52,43 @@ class Stored:
     options: FigureOptions
 
 
-Make = Callable[[Stored], Figure | None]
+Make = Callable[[FigureSource], Figure | None]
 
 
 def list_names(session: Session, audit: Audit, dataset: Dataset) -> list[str]:
-    """Return the figures that an audit has by now."""
-    found = []
+    """Return the names of the figures that are available for an audit now."""
+    names = []
     for name in MAKERS:
         try:
-            make(session, audit, dataset, name, FigureOptions(columns=1))
+            make_figure(session, audit, dataset, name, FigureOptions(columns=1))
         except NotFound:
             continue
-        found.append(name)
-    return found
+        names.append(name)
+    return names
 
 
-def make(session: Session, audit: Audit, dataset: Dataset, name: str, options: FigureOptions) -> Figure:
+def make_figure(
+    session: Session, audit: Audit, dataset: Dataset, name: str, options: FigureOptions
+) -> Figure:
     """Return one figure.
 
     Raises:
-        NotFound: the audit does not have it, or not yet.
+        NotFound: the audit does not have this figure, or not yet.
 
     """
-    made = MAKERS[name].make(Stored(session=session, audit=audit, dataset=dataset, options=options))
-    if made is None:
-        raise NotFound(f"this audit has no figure {name!r}: it needs truth, pictures, several runs or an end")
-    return made
+    figure = MAKERS[name].make(FigureSource(session=session, audit=audit, dataset=dataset, options=options))
+    if figure is None:
+        raise NotFound(
+            f"this audit has no figure {name!r}: it needs correct labels, images, several runs or"
+            " a finished audit"
+        )
+    return figure
 
 
-def _make_accuracy(stored: Stored) -> Figure | None:
-    runs = audit_service.list_runs(stored.session, [stored.audit.id])[stored.audit.id]
-    epochs = audit_service.list_epochs(stored.session, [run.id for run in runs])
-    field = next((field for field in MEASURED if _has_values(epochs.values(), field)), None)
+def _make_accuracy(source: FigureSource) -> Figure | None:
+    runs = audit_service.list_runs(source.session, [source.audit.id])[source.audit.id]
+    epochs = audit_service.list_epochs(source.session, [run.id for run in runs])
+    field = next((field for field in ACCURACIES if _has_values(epochs.values(), field)), None)
     if field is None:
         return None
     groups = {
@@ -94,13 +99,13 @@ def _make_accuracy(stored: Stored) -> Figure | None:
     if starts:
         groups[START] = starts
     curves = {
-        label: (_average(found, "accuracy"), _average(found, field))
-        for label, found in groups.items()
-        if any(found)
+        label: (_average(curves_of_runs, "accuracy"), _average(curves_of_runs, field))
+        for label, curves_of_runs in groups.items()
+        if any(curves_of_runs)
     }
-    theory = stored.audit.theory
+    theory = source.audit.theory
     expected = None if theory is None else 1 - theory["noise_rate"]
-    return paper_figures.make_accuracy(curves, right_on=MEASURED[field], expected=expected)
+    return paper_figures.make_accuracy(curves, right_on=ACCURACIES[field], expected=expected)
 
 
 def _has_values(runs: Iterable[list[RunEpoch]], field: str) -> bool:
@@ -115,10 +120,10 @@ def _average(runs: Sequence[list[RunEpoch]], field: str) -> Points:
     return paper_figures.average_runs(points)
 
 
-def _histogram_maker(key: str, title: str, quantity: str) -> Make:
-    def make(stored: Stored) -> Figure | None:
-        metrics = _read_metrics(stored)
-        document = (metrics or {}).get(key) or (stored.audit.summary or {}).get(key)
+def _build_histogram_maker(key: str, title: str, quantity: str) -> Make:
+    def make(source: FigureSource) -> Figure | None:
+        metrics = _read_metrics(source)
+        document = (metrics or {}).get(key) or (source.audit.summary or {}).get(key)
         return (
             None
             if document is None
@@ -128,51 +133,51 @@ def _histogram_maker(key: str, title: str, quantity: str) -> Make:
     return make
 
 
-def _make_roc(stored: Stored) -> Figure | None:
-    metrics = _read_metrics(stored)
+def _make_roc(source: FigureSource) -> Figure | None:
+    metrics = _read_metrics(source)
     return None if metrics is None or metrics["roc"] is None else paper_figures.make_roc(metrics)
 
 
-def _read_metrics(stored: Stored) -> Json | None:
-    found = stored.session.get(AuditMetrics, stored.audit.id)
-    is_current = stored.audit.reported_truth_version == stored.dataset.truth_version
-    return found.document if found is not None and is_current else None
+def _read_metrics(source: FigureSource) -> Json | None:
+    metrics = source.session.get(AuditMetrics, source.audit.id)
+    is_current = source.audit.reported_truth_version == source.dataset.truth_version
+    return metrics.document if metrics is not None and is_current else None
 
 
-def _theory_maker(make: Callable[[Json, Mapping[int, str]], Figure]) -> Make:
-    def made(stored: Stored) -> Figure | None:
-        if stored.audit.theory is None:
+def _build_theory_maker(make: Callable[[Json, Mapping[int, str]], Figure]) -> Make:
+    def make_theory(source: FigureSource) -> Figure | None:
+        if source.audit.theory is None:
             return None
-        return make(stored.audit.theory, _label_runs(stored))
+        return make(source.audit.theory, _label_runs(source))
 
-    return made
-
-
-def _label_runs(stored: Stored) -> dict[int, str]:
-    """Return what to call each run: its variant, or what it was trained for."""
-    runs = audit_service.list_runs(stored.session, [stored.audit.id])[stored.audit.id]
-    found = {number: each["label"] for each in variants.list_variants(runs) for number in each["runs"]}
-    return {run.number: found.get(run.number, START) for run in runs}
+    return make_theory
 
 
-def _make_comparison(stored: Stored) -> Figure | None:
-    found = variants.list_variants(
-        audit_service.list_runs(stored.session, [stored.audit.id])[stored.audit.id]
+def _label_runs(source: FigureSource) -> dict[int, str]:
+    """Return a label for each run: that of its variant, or START."""
+    runs = audit_service.list_runs(source.session, [source.audit.id])[source.audit.id]
+    labels = {number: each["label"] for each in variants.list_variants(runs) for number in each["runs"]}
+    return {run.number: labels.get(run.number, START) for run in runs}
+
+
+def _make_comparison(source: FigureSource) -> Figure | None:
+    compared = variants.list_variants(
+        audit_service.list_runs(source.session, [source.audit.id])[source.audit.id]
     )
-    wanted = [stored.options.compared] if stored.options.compared else list(COMPARED)
-    key = next((key for key in wanted if any(key in variant["figures"] for variant in found)), None)
-    if key is None or (len(found) == 1 and len(found[0]["runs"]) == 1):
+    keys = [source.options.compared] if source.options.compared else list(COMPARED)
+    key = next((key for key in keys if any(key in variant["figures"] for variant in compared)), None)
+    if key is None or (len(compared) == 1 and len(compared[0]["runs"]) == 1):
         return None
-    return paper_figures.make_comparison(found, figure=key, title=COMPARED[key])
+    return paper_figures.make_comparison(compared, figure=key, title=COMPARED[key])
 
 
-def _make_confusing(stored: Stored) -> Figure | None:
-    addresses = find_picture_addresses(stored.dataset.kind, stored.dataset.id)
-    if stored.audit.status != AuditStatus.SUCCEEDED or addresses is None:
+def _make_confusing(source: FigureSource) -> Figure | None:
+    addresses = find_picture_addresses(source.dataset.kind, source.dataset.id)
+    if source.audit.status != AuditStatus.SUCCEEDED or addresses is None:
         return None
-    class_names = stored.dataset.class_names or []
+    class_names = source.dataset.class_names or []
     rows: dict[int, list[Json]] = {}
-    for score, key in stored.session.execute(_select_worst(stored, len(class_names))):
+    for score, key in source.session.execute(_select_worst(source, len(class_names))):
         suspect = {
             "image_url": make_picture_address(addresses, score.position),
             "suggested_label": class_names[score.suggested_label],
@@ -183,18 +188,18 @@ def _make_confusing(stored: Stored) -> Figure | None:
     return paper_figures.make_class_montage([(class_names[label], rows[label]) for label in sorted(rows)])
 
 
-def _select_worst(stored: Stored, class_count: int) -> Select[Score, str]:
-    """Select the head of every class's ranking, each read from the index by class and rank."""
+def _select_worst(source: FigureSource, class_count: int) -> Select[Score, str]:
+    """Select the top of each class's ranking, read from the index by class and rank."""
     labels = func.generate_series(0, min(class_count, CLASSES_MAX) - 1).table_valued("label").render_derived()
     head = (
         select(Score)
-        .where(Score.audit_id == stored.audit.id, Score.given_label == labels.c.label)
+        .where(Score.audit_id == source.audit.id, Score.given_label == labels.c.label)
         .order_by(Score.rank)
-        .limit(stored.options.columns)
+        .limit(source.options.columns)
         .lateral()
     )
     score = aliased(Score, head)
-    is_sample = (Sample.dataset_id == stored.audit.dataset_id) & (Sample.position == score.position)
+    is_sample = (Sample.dataset_id == source.audit.dataset_id) & (Sample.position == score.position)
     return (
         select(score, Sample.key)
         .select_from(labels)
@@ -206,30 +211,32 @@ def _select_worst(stored: Stored, class_count: int) -> Select[Score, str]:
 
 @dataclass(frozen=True)
 class Maker:
-    """A figure that an audit may have."""
+    """A figure that audits can have."""
 
     title: str
     make: Make
-    """Returns None where the audit does not have it."""
+    """Returns None if the audit does not have the figure."""
 
 
 MAKERS: Mapping[str, Maker] = {
     "accuracy": Maker("accuracy over epochs (Fig. 1, 2, A1)", _make_accuracy),
     "distances": Maker(
         "distances of right and wrong labels (Fig. A3)",
-        _histogram_maker("histogram", paper_figures.DISTANCE_TITLE, paper_figures.DISTANCE),
+        _build_histogram_maker("histogram", paper_figures.DISTANCE_TITLE, paper_figures.DISTANCE),
     ),
     "gradient_norms": Maker(
         "norms of predicted gradients (Fig. A2)",
-        _histogram_maker("norm_histogram", "The predictor should not know which labels are wrong", NORM),
+        _build_histogram_maker(
+            "norm_histogram", "The predictor should not know which labels are wrong", NORM
+        ),
     ),
     "roc": Maker("ROC curve of the distance", _make_roc),
     "confusing": Maker("the most confusing samples per class (Fig. 3, A4, A5)", _make_confusing),
-    "bound": Maker("Theorem 1 (Fig. A0)", _theory_maker(paper_figures.make_bound)),
+    "bound": Maker("Theorem 1 (Fig. A0)", _build_theory_maker(paper_figures.make_bound)),
     "information": Maker(
-        "bits memorised, at least and at most (Theorem 1, Proposition 1)",
-        _theory_maker(paper_figures.make_information),
+        "memorised bits: lower and upper bound (Theorem 1, Proposition 1)",
+        _build_theory_maker(paper_figures.make_information),
     ),
-    "comparison": Maker("variants side by side (the tables)", _make_comparison),
+    "comparison": Maker("comparison of variants (the paper's tables)", _make_comparison),
 }
-"""Every figure, in the order in which the API lists them; its name is the last part of its address."""
+"""All figures in the order of the API's list; a name is the last part of the figure's address."""

@@ -1,4 +1,4 @@
-"""A figure as data: what is drawn, where, in which colour. Drawers turn it into Plotly's JSON or an image."""
+"""Figures as data: series, axes, colours. The drawers turn them into Plotly JSON or images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Literal
 
 INK, GREY, RIGHT, WRONG = "#1b1f24", "#8a8a8a", "#3b7dd8", "#d8573b"
 COLOURS = (RIGHT, WRONG, "#3a9d5d", "#8e5bb5", "#c28f2c", "#4aa8b5", "#b0488a", "#6b6b6b", "#7a9a2f")
-"""For series without a meaning of their own, in this order."""
+"""Colours of series without a fixed meaning, in this order."""
 Points = Sequence[tuple[float, float]]
 
 
@@ -16,14 +16,14 @@ class Axis:
 
     title: str = ""
     range: tuple[float, float] | None = None
-    """From and to; None: as the data need."""
+    """Lower and upper end; None: by the data."""
     scale: Literal["linear", "log", "square root"] = "linear"
-    """Plotly draws a square root as linear, it has no such axis."""
+    """Plotly has no square-root axis and draws it as linear."""
     starts_at_zero: bool = False
     is_share: bool = False
-    """Whether 0 .. 1 is written as percent."""
+    """Whether 0 to 1 is shown as percent."""
     categories: tuple[str, ...] = ()
-    """The names along the axis, first = lowest; empty for numbers."""
+    """The names on the axis from the lowest up; empty for numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Points joined by a line; a single point is a dot."""
+    """Points connected by a line; a single point becomes a dot."""
 
     name: str
     points: Points
@@ -46,7 +46,7 @@ class Line:
     has_markers: bool = False
     panel: int = 0
     group: str | None = None
-    """Lines of one group are switched on and off together."""
+    """Plotly shows and hides the lines of one group together."""
     is_in_legend: bool = True
 
 
@@ -56,7 +56,7 @@ class Bars:
 
     name: str
     edges: Sequence[float]
-    """[N + 1], equally wide."""
+    """[N + 1], with equal widths."""
     counts: Sequence[float]
     """[N]."""
     colour: str
@@ -65,7 +65,7 @@ class Bars:
 
 @dataclass(frozen=True, kw_only=True)
 class Markers:
-    """Single points, over categories or numbers."""
+    """Separate points over categories or numbers."""
 
     name: str
     x: Sequence[float]
@@ -89,9 +89,9 @@ class Chart:
     panels: tuple[Panel, ...]
     series: tuple[Series, ...]
     columns: int = 2
-    """The most panels side by side."""
+    """The maximum number of panels in a row."""
     height: int | None = None
-    """Of a panel in pixels; None: the drawer's own."""
+    """Height of a panel in pixels; None: the drawer's default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,16 +99,16 @@ class Picture:
     """A cell of a montage."""
 
     address: str
-    """Under which the drawer finds the picture: a browser by HTTP, matplotlib among the bytes it is given."""
+    """Key of the image: Plotly loads it by HTTP, matplotlib looks it up in the bytes it receives."""
     caption: str
     details: str = ""
-    """What a browser shows under the pointer, lines separated by <br>."""
+    """Tooltip in a browser; <br> separates lines."""
     colour: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Montage:
-    """Rows of pictures, each row with a label at its left and each picture with a caption below."""
+    """Rows of images, each row with a label on the left and each image with a caption below it."""
 
     title: str
     rows: tuple[tuple[str, tuple[Picture, ...]], ...]

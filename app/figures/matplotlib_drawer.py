@@ -1,4 +1,4 @@
-"""A figure as PNG or SVG, drawn by matplotlib without a browser."""
+"""Draws figures as PNG or SVG with matplotlib, without a browser."""
 
 import io
 import re
@@ -45,15 +45,15 @@ STYLE: Any = {
 }
 PANEL_SIZE = (720, 400)
 SMALL_PANEL_SIZE = (500, 420)
-"""Of one among several, in pixels."""
+"""Size of a panel among several, in pixels."""
 INLINE_HEIGHT = 250
 INLINE_STYLE = {"svg.fonttype": "none", "savefig.transparent": True}
 LEGEND_MAX = 12
-NOT_INLINE = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<clipPath.*?</clipPath>", re.DOTALL)
-CLIPPED = re.compile(r' clip-path="[^"]*"')
-PLACED = re.compile(r' (?:width|height)="[\d.]+pt"')
+UNUSED_ELEMENTS = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<clipPath.*?</clipPath>", re.DOTALL)
+CLIPPING = re.compile(r' clip-path="[^"]*"')
+SIZE = re.compile(r' (?:width|height)="[\d.]+pt"')
 drawing = Lock()
-"""matplotlib's settings belong to the process: one figure is drawn at a time."""
+"""matplotlib's settings are global, so only one figure is drawn at a time."""
 
 
 def draw(figure: Figure, kind: Kind, pictures: Mapping[str, bytes] | None = None) -> bytes:
@@ -62,24 +62,24 @@ def draw(figure: Figure, kind: Kind, pictures: Mapping[str, bytes] | None = None
     Args:
         figure: what to draw.
         kind: "png" or "svg".
-        pictures: the encoded pictures of a montage by their address.
+        pictures: the encoded images of a montage by address.
 
     """
     return _draw(figure, kind, pictures or {}, {})
 
 
 def draw_inline(chart: Chart, *, colours: Mapping[str, str]) -> str:
-    """Return a chart as an SVG element for a page: its text is text, its title the label for screen readers.
+    """Return a chart as an SVG element for a page, with real text, and its title as label for screen readers.
 
     Args:
         chart: what to draw.
-        colours: the page's own colours, CSS by the chart's colour, so that a dark page gets light lines.
+        colours: CSS colours of the page by the chart's colour, so that a dark page gets light lines.
 
     """
-    flat = replace(chart, title="", height=INLINE_HEIGHT)
-    drawn = _draw(flat, "svg", {}, INLINE_STYLE).decode()
-    element = drawn[drawn.index("<svg ") :]
-    for pattern in (NOT_INLINE, CLIPPED, PLACED):  # nothing lies outside the axes
+    untitled = replace(chart, title="", height=INLINE_HEIGHT)
+    svg = _draw(untitled, "svg", {}, INLINE_STYLE).decode()
+    element = svg[svg.index("<svg ") :]
+    for pattern in (UNUSED_ELEMENTS, CLIPPING, SIZE):  # clipping is unnecessary: nothing is outside the axes
         element = pattern.sub("", element)
     for colour, css in colours.items():
         element = element.replace(colour, css)
@@ -108,17 +108,17 @@ def _draw_chart(chart: Chart) -> Canvas:
     canvas = _make_canvas(columns * width, rows * (chart.height or height))
     grid = canvas.subplots(rows, columns, squeeze=False).flat
     for number, (axes, panel) in enumerate(zip(grid, chart.panels, strict=False)):
-        _prepare(axes, panel)
+        _prepare_axes(axes, panel)
         for series in chart.series:
             if series.panel == number:
                 _draw_series(axes, series, panel)
-        _limit(axes, panel)
+        _limit_axes(axes, panel)
         _add_legend(axes)
     return canvas
 
 
-def _prepare(axes: Axes, panel: Panel) -> None:
-    """Give axes their scales, before anything is drawn on them."""
+def _prepare_axes(axes: Axes, panel: Panel) -> None:
+    """Set scales and titles, before anything is drawn."""
     axes.set(xlabel=panel.x.title, ylabel=panel.y.title, title=panel.title)
     for set_scale, axis in ((axes.set_xscale, panel.x), (axes.set_yscale, panel.y)):
         if axis.scale == "square root":
@@ -129,8 +129,8 @@ def _prepare(axes: Axes, panel: Panel) -> None:
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
-def _limit(axes: Axes, panel: Panel) -> None:
-    """Set where axes begin and end, once everything is drawn."""
+def _limit_axes(axes: Axes, panel: Panel) -> None:
+    """Set the limits of the axes, after everything is drawn."""
     for set_limits, axis in ((axes.set_xlim, panel.x), (axes.set_ylim, panel.y)):
         if axis.range is not None:
             set_limits(*axis.range)
@@ -199,7 +199,7 @@ def _draw_montage(montage: Montage, pictures: Mapping[str, bytes]) -> Canvas:
 
 
 def _draw_cell(axes: Axes, column: int, row: int, cell: Picture, picture: bytes) -> None:
-    """Put a picture into its cell, as large as fits without distortion, and its caption below."""
+    """Draw an image into its cell, as large as possible without distortion, with its caption below."""
     with Image.open(io.BytesIO(picture)) as opened:
         pixels = opened.convert("RGB")
     inset = axes.inset_axes((column - 0.45, row - 0.4, 0.9, 0.8), transform=axes.transData)

@@ -1,4 +1,4 @@
-"""The paper's figures, made from what an audit has stored.
+"""The paper's figures as data.
 
 In every figure a high distance means that the label is probably wrong.
 """
@@ -26,19 +26,19 @@ from app.figures.figure_data import (
 
 Json = dict[str, Any]
 LINES_MAX = 30
-DISTANCE_TITLE = "High distance = the label is probably wrong"
+DISTANCE_TITLE = "High distance: the label is probably wrong"
 DISTANCE = "distance between predicted and cross-entropy gradient"
 
 
 def make_accuracy(
     curves: Mapping[str, tuple[Points, Points]], *, right_on: str, expected: float | None
 ) -> Chart:
-    """Make figures 1, 2 and A1: accuracy over epochs, on given training labels and on others.
+    """Make figures 1, 2 and A1: accuracy over epochs, on given training labels and on other labels.
 
     Args:
-        curves: by label, points (epoch, share) on the given training labels and on what `right_on` names.
-        right_on: what the right half measures.
-        expected: the training accuracy of a network that memorised no wrong label, 1 - p; None: unknown.
+        curves: by label, points (epoch, share) on the given training labels and on those of `right_on`.
+        right_on: name of the labels in the right half.
+        expected: training accuracy of a network that memorised no wrong label, 1 - p; None: unknown.
 
     """
     shown = list(curves.items())[:LINES_MAX]
@@ -62,24 +62,24 @@ def make_accuracy(
 
 
 def average_runs(runs: Sequence[Points]) -> list[tuple[float, float]]:
-    """Return the mean over runs of every epoch that at least one of them has."""
-    found: dict[float, list[float]] = {}
+    """Return the mean over runs for each epoch of at least one run."""
+    values_of: dict[float, list[float]] = {}
     for points in runs:
         for epoch, value in points:
-            found.setdefault(epoch, []).append(value)
-    return [(epoch, fmean(values)) for epoch, values in sorted(found.items())]
+            values_of.setdefault(epoch, []).append(value)
+    return [(epoch, fmean(values)) for epoch, values in sorted(values_of.items())]
 
 
 def make_histogram(
     document: Json, *, title: str, quantity: str, scale: Literal["linear", "square root"] = "linear"
 ) -> Chart:
-    """Make figures A2 and A3: counts of right and of wrong labels, or of all without correct labels.
+    """Make figures A2 and A3: histograms of right and wrong labels, or of all labels.
 
     Args:
         document: `edges` [N + 1], and `right` and `wrong` or only `counts`, each [N].
-        title: of the figure.
-        quantity: what the edges measure.
-        scale: of the counts; a square root shows a few wrong labels beside many right ones.
+        title: title of the figure.
+        quantity: name of the quantity on the x axis.
+        scale: scale of the counts; a square root keeps few wrong labels visible beside many right labels.
 
     """
     edges = document["edges"]
@@ -113,7 +113,7 @@ def make_roc(metrics: Json) -> Chart:
 
 
 def make_bound(theory: Json, labels: Mapping[int, str]) -> Chart:
-    """Make figure A0: Theorem 1's least training error over the bits memorised, and where the runs stand."""
+    """Make figure A0: the least training error by Theorem 1 over the memorised bits, and the runs."""
     curve = theory["bound"]
     points = list(zip(curve["bits_per_sample"], curve["least_training_error"], strict=True))
     name = f"least training error, p = {theory['noise_rate']:.3g}"
@@ -128,19 +128,19 @@ def make_bound(theory: Json, labels: Mapping[int, str]) -> Chart:
                 size=9,
             )
         )
-    x = Axis(title="I(w : y | x) / n, bits per sample (of a run: at least)")
+    x = Axis(title="I(w : y | x) / n, bits per sample (lower bound for runs)")
     y = Axis(title="training error on given labels", starts_at_zero=True)
     return Chart(
-        title="Theorem 1: what a training error betrays about memory",
+        title="Theorem 1: training error and memorised bits",
         panels=(Panel(x=x, y=y),),
         series=tuple(series),
     )
 
 
 def make_information(theory: Json, labels: Mapping[int, str]) -> Chart:
-    """Make the bits per sample that a run has memorised: at least by Theorem 1, at most by Proposition 1.
+    """Make the bounds of the bits that a run memorised: lower by Theorem 1, upper by Proposition 1.
 
-    Proposition 1 is drawn up to H(y | x), which no algorithm exceeds.
+    The upper bound is drawn up to H(y | x), which no algorithm exceeds.
     """
     entropy, last = theory["label_entropy_bits"], 1
     lines: list[Line] = []
@@ -149,22 +149,22 @@ def make_information(theory: Json, labels: Mapping[int, str]) -> Chart:
         least = average_runs([_number_epochs(run.get("least_bits_by_epoch")) for run in runs])
         most = average_runs([_number_epochs(run["most_bits_per_sample_by_epoch"]) for run in runs])
         last = max(last, len(least))
-        lines.append(Line(name=f"{name}: at least", points=least, colour=colour))
+        lines.append(Line(name=f"{name}: lower bound", points=least, colour=colour))
         if most:
             capped = [(epoch, min(bits, entropy)) for epoch, bits in most]
-            lines.append(Line(name=f"{name}: at most", points=capped, colour=colour, dash="dash"))
+            lines.append(Line(name=f"{name}: upper bound", points=capped, colour=colour, dash="dash"))
     points = [(1, entropy), (max(last, 2), entropy)]
     lines.append(Line(name="H(y | x) of the labels", points=points, colour=GREY, dash="dot"))
     panel = Panel(x=Axis(title="epoch"), y=Axis(title="bits per sample", starts_at_zero=True))
-    return Chart(title="Bits memorised about the labels", panels=(panel,), series=tuple(lines))
+    return Chart(title="Memorised bits about the labels", panels=(panel,), series=tuple(lines))
 
 
 def _group_runs(theory: Json, labels: Mapping[int, str]) -> list[tuple[str, list[Json]]]:
-    """Return the theory of each variant's runs by its label."""
-    found: dict[str, list[Json]] = {}
+    """Return the theory of the runs of each variant, by label."""
+    groups: dict[str, list[Json]] = {}
     for run in theory["runs"]:
-        found.setdefault(labels[run["run"]], []).append(run)
-    return list(found.items())[:LINES_MAX]
+        groups.setdefault(labels[run["run"]], []).append(run)
+    return list(groups.items())[:LINES_MAX]
 
 
 def _number_epochs(values: Sequence[float] | None) -> list[tuple[float, float]]:
@@ -172,22 +172,22 @@ def _number_epochs(values: Sequence[float] | None) -> list[tuple[float, float]]:
 
 
 def make_comparison(variants: Sequence[Json], *, figure: str, title: str) -> Chart:
-    """Make every variant's mean and standard deviation over its runs; the chosen one stands out."""
+    """Make mean and standard deviation of each variant over its runs, with the chosen variant in colour."""
     shown = [variant for variant in variants if figure in variant["figures"]][:LINES_MAX]
     others = [variant for variant in shown if not variant["is_chosen"]]
     chosen = [variant for variant in shown if variant["is_chosen"]]
-    groups = (("others", RIGHT, others), ("chosen by held-out given labels", WRONG, chosen))
+    groups = (("other variants", RIGHT, others), ("chosen by held-out given labels", WRONG, chosen))
     series = [
         Markers(
             name=name,
-            x=[variant["figures"][figure]["mean"] for variant in found],
-            y=[variant["label"] for variant in found],
+            x=[variant["figures"][figure]["mean"] for variant in members],
+            y=[variant["label"] for variant in members],
             colour=colour,
             size=10,
-            spread=[variant["figures"][figure]["standard_deviation"] or 0 for variant in found],
+            spread=[variant["figures"][figure]["standard_deviation"] or 0 for variant in members],
         )
-        for name, colour, found in groups
-        if found
+        for name, colour, members in groups
+        if members
     ]
     names = tuple(variant["label"] for variant in reversed(shown))
     return Chart(
@@ -199,14 +199,14 @@ def make_comparison(variants: Sequence[Json], *, figure: str, title: str) -> Cha
 
 
 def make_class_montage(rows: Sequence[tuple[str, Sequence[Json]]]) -> Montage:
-    """Make figures 3, A4 and A5: of every class the samples with the largest distance.
+    """Make figures 3, A4 and A5: for each class, the most suspicious samples.
 
     Args:
-        rows: a class with its suspects, worst first: `image_url`, `suggested_label`, `key`, `distance`.
+        rows: classes with their suspects, worst first, as `image_url`, `suggested_label`, `key`, `distance`.
 
     """
     return Montage(
-        title="Most confusing samples per given label; below each, the suggested label",
+        title="Most confusing samples per given label, with the suggested label below each",
         rows=tuple(
             (name, tuple(_make_cell(name, suspect) for suspect in suspects)) for name, suspects in rows
         ),

@@ -1,4 +1,4 @@
-"""A figure as Plotly's JSON, data and layout; browsers draw it with Plotly's script."""
+"""Turns figures into Plotly JSON (data and layout), which browsers draw with Plotly's script."""
 
 from itertools import pairwise
 from typing import Any
@@ -9,14 +9,14 @@ Json = dict[str, Any]
 MARGIN = {"l": 60, "r": 20, "t": 50, "b": 50}
 CATEGORY_MARGIN = {**MARGIN, "l": 230}
 DOMAINS = ((0, 0.41), (0.59, 1))
-"""Where two panels side by side begin and end."""
+"""Left and right ends of two panels side by side."""
 
 
 def draw(figure: Figure) -> Json:
     """Return the figure's data and layout.
 
     Raises:
-        ValueError: it has more than two panels, which Plotly's layout is not made for here.
+        ValueError: the figure has more than two panels; DOMAINS has places for two.
 
     """
     return _draw_montage(figure) if isinstance(figure, Montage) else _draw_chart(figure)
@@ -27,7 +27,7 @@ def _draw_chart(chart: Chart) -> Json:
         raise ValueError(f"expected at most {len(DOMAINS)} panels, found {len(chart.panels)}")
     layout: Json = {"title": {"text": chart.title}, "margin": MARGIN}
     for number, panel in enumerate(chart.panels):
-        suffix = _suffix(number)
+        suffix = _get_axis_suffix(number)
         x, y = _describe_axis(panel.x), _describe_axis(panel.y)
         if len(chart.panels) > 1:
             x["domain"] = list(DOMAINS[number])
@@ -43,36 +43,36 @@ def _draw_chart(chart: Chart) -> Json:
     return {"data": [_trace(series) for series in chart.series], "layout": layout}
 
 
-def _suffix(panel: int) -> str:
+def _get_axis_suffix(panel: int) -> str:
     return "" if panel == 0 else str(panel + 1)
 
 
 def _describe_axis(axis: Axis) -> Json:
-    described: Json = {"title": {"text": axis.title}} if axis.title else {}
+    fields: Json = {"title": {"text": axis.title}} if axis.title else {}
     if axis.range is not None:
-        described["range"] = list(axis.range)
+        fields["range"] = list(axis.range)
     if axis.scale == "log":
-        described["type"] = "log"
+        fields["type"] = "log"
     if axis.starts_at_zero:
-        described["rangemode"] = "tozero"
+        fields["rangemode"] = "tozero"
     if axis.is_share:
-        described["tickformat"] = ".0%"
+        fields["tickformat"] = ".0%"
     if axis.categories:
         order = list(axis.categories)
-        described |= {"categoryorder": "array", "categoryarray": order, "type": "category"}
-    return described
+        fields |= {"categoryorder": "array", "categoryarray": order, "type": "category"}
+    return fields
 
 
 def _trace(series: Series) -> Json:
     if isinstance(series, Line):
-        found = _trace_line(series)
+        trace = _trace_line(series)
     elif isinstance(series, Bars):
-        found = _trace_bars(series)
+        trace = _trace_bars(series)
     else:
-        found = _trace_markers(series)
-    if suffix := _suffix(series.panel):
-        found |= {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
-    return found
+        trace = _trace_markers(series)
+    if suffix := _get_axis_suffix(series.panel):
+        trace |= {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+    return trace
 
 
 def _trace_line(line: Line) -> Json:
@@ -80,7 +80,7 @@ def _trace_line(line: Line) -> Json:
     if line.dash is not None:
         style["dash"] = line.dash
     has_markers = line.has_markers or len(line.points) == 1
-    found: Json = {
+    trace: Json = {
         "type": "scatter",
         "mode": "lines+markers" if has_markers else "lines",
         "name": line.name,
@@ -89,10 +89,10 @@ def _trace_line(line: Line) -> Json:
         "line": style,
     }
     if line.group is not None:
-        found["legendgroup"] = line.group
+        trace["legendgroup"] = line.group
     if not line.is_in_legend:
-        found["showlegend"] = False
-    return found
+        trace["showlegend"] = False
+    return trace
 
 
 def _trace_bars(bars: Bars) -> Json:
@@ -109,7 +109,7 @@ def _trace_bars(bars: Bars) -> Json:
 
 
 def _trace_markers(markers: Markers) -> Json:
-    found: Json = {
+    trace: Json = {
         "type": "scatter",
         "mode": "markers",
         "name": markers.name,
@@ -118,8 +118,8 @@ def _trace_markers(markers: Markers) -> Json:
         "marker": {"color": markers.colour, "size": markers.size},
     }
     if markers.spread is not None:
-        found["error_x"] = {"type": "data", "array": list(markers.spread)}
-    return found
+        trace["error_x"] = {"type": "data", "array": list(markers.spread)}
+    return trace
 
 
 def _draw_montage(montage: Montage) -> Json:

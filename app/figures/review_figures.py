@@ -1,4 +1,4 @@
-"""Figures for a review: how far to go, and the samples to begin with."""
+"""Figures for a review: the review budget, and the most suspicious samples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,14 +7,14 @@ from app.figures.figure_data import RIGHT, WRONG, Axis, Chart, Line, Montage, Pa
 
 Json = Mapping[str, Any]
 LINE_MAX = 10
-"""Characters of two labels on one line."""
+"""The maximum number of characters of two labels on one line."""
 
 
 def make_budget(budget: Json) -> Chart:
-    """Make the curve of wrong labels expected among the samples reviewed, the most suspicious first.
+    """Make the curve of the wrong labels expected among the reviewed samples, the most suspicious first.
 
     Args:
-        budget: an audit's summary of it, `review` and `expected_found`, each [N].
+        budget: the budget of an audit's summary: `review` and `expected_found`, each [N].
 
     """
     points = [(0, 0), *zip(budget["review"], budget["expected_found"], strict=True)]
@@ -23,18 +23,18 @@ def make_budget(budget: Json) -> Chart:
         Axis(title="wrong labels", starts_at_zero=True),
     )
     return Chart(
-        title="Wrong labels expected among the samples reviewed",
+        title="Expected wrong labels among the reviewed samples",
         panels=(Panel(x=x, y=y),),
         series=(Line(name="expected", points=points, colour=WRONG, is_in_legend=False),),
     )
 
 
 def make_suspect_montage(suspects: Sequence[Json], *, columns: int) -> Montage:
-    """Make rows of suspects, worst first; a suggestion is red where it is known to be wrong, else blue.
+    """Make rows of suspects, worst first; a suggestion is red if it is known to be wrong, else blue.
 
     Args:
-        suspects: rows of the API's ranking with their pictures' addresses.
-        columns: suspects side by side.
+        suspects: rows of the API's ranking with image addresses.
+        columns: number of suspects per row.
 
     """
     cells = [_make_cell(suspect) for suspect in suspects]

@@ -1,1 +1,1 @@
-"""File formats as exports need them: read from any storage, written block by block. They know no dataset."""
+"""File formats of exports, without knowledge of datasets: read from any storage, written block by block."""

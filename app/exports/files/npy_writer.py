@@ -20,10 +20,10 @@ def write_npz_members(archive: ZipStream, arrays: dict[str, Array]) -> Iterator[
 
 
 def write_npy(dtype: np.dtype[Any], shape: Sequence[int], blocks: Iterable[Array]) -> Iterator[bytes]:
-    """Yield an npy file whose rows come in blocks."""
+    """Yield an npy file made of blocks of rows."""
     header = io.BytesIO()
-    described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": tuple(shape)}
-    npy.write_array_header_2_0(header, described)
+    fields = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": tuple(shape)}
+    npy.write_array_header_2_0(header, fields)
     yield header.getvalue()
     for block in blocks:
         yield np.ascontiguousarray(block, dtype=dtype).tobytes()

@@ -1,4 +1,4 @@
-"""Uploaded files as open files, also where they lie in a bucket."""
+"""Opens uploaded files, on disk or in a bucket."""
 
 import io
 import os
@@ -14,11 +14,11 @@ def open_stored_file(storage: Storage, path: Path) -> BinaryIO:
     """Open a published file for reading."""
     if storage.is_local:
         return path.open("rb")
-    return cast("BinaryIO", io.BufferedReader(_Ranges(storage, path), BUFFER_BYTES))
+    return cast("BinaryIO", io.BufferedReader(_BucketFile(storage, path), BUFFER_BYTES))
 
 
-class _Ranges(io.RawIOBase):
-    """A file in a bucket, read range by range."""
+class _BucketFile(io.RawIOBase):
+    """A file in a bucket that is read by ranges."""
 
     def __init__(self, storage: Storage, path: Path) -> None:
         super().__init__()
@@ -40,10 +40,10 @@ class _Ranges(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        wanted = min(len(buffer), self._size - self._at)
-        if wanted <= 0:
+        length = min(len(buffer), self._size - self._at)
+        if length <= 0:
             return 0
-        block = self._storage.read(self._path, start=self._at, length=wanted)
+        block = self._storage.read(self._path, start=self._at, length=length)
         buffer[: len(block)] = block
         self._at += len(block)
         return len(block)

@@ -1,7 +1,7 @@
-"""A zip written front to back: members as they come, the directory at the end.
+"""A zip that is written from front to back, with the directory at the end.
 
-The standard library needs about a kilobyte of memory for each member and cannot copy bytes that are
-compressed already; a dataset may have a million members.
+The standard library needs about a kilobyte of memory per member and cannot copy compressed bytes unchanged; a
+dataset can have a million members.
 """
 
 import struct
@@ -23,14 +23,14 @@ END = struct.Struct("<4s4H2IH")
 
 
 class ZipStream:
-    """A zip being written: every call returns the next bytes."""
+    """Writes a zip; every call returns the next bytes."""
 
     def __init__(self) -> None:
         self._at = self._count = 0
         self._directory = bytearray()
 
     def add(self, name: str, stored: bytes, *, method: int = STORED) -> bytes:
-        """Return a member made of its stored bytes; deflated ones are copied as they are."""
+        """Return a member with these stored bytes; deflated bytes are copied unchanged."""
         whole = stored if method == STORED else zlib.decompress(stored, -zlib.MAX_WBITS)
         crc, flags, encoded = zlib.crc32(whole), UTF8, name.encode()
         header = LOCAL.pack(
@@ -42,7 +42,7 @@ class ZipStream:
         return self._advance(header + encoded + stored)
 
     def stream(self, name: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield a member of unknown size, stored."""
+        """Yield a member of unknown size without compression."""
         encoded, flags, start = name.encode(), UTF8 | SIZES_FOLLOW, self._at
         extra = struct.pack("<2H2Q", 1, 16, 0, 0)
         header = LOCAL.pack(

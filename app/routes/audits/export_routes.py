@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from app.audits import audit_service
 from app.datasets import dataset_service
 from app.exports.audit_source import open_audit
-from app.exports.final_labels import Decisions, decide
+from app.exports.final_labels import Decisions, decide_labels
 from app.exports.registry import EXPORTS, HTML, TEXT, Export, ExportFile, Issues, Parameter
 from app.infra.database import Database
 from app.infra.storage import Storage
@@ -80,7 +80,7 @@ def _load_decisions(
     with database.transaction() as session:
         dataset = dataset_service.get(session, dataset_id)
         audit = None if audit_id is None else audit_service.get(session, audit_id)
-        return decide(session, files, dataset, audit=audit, issues=issues)
+        return decide_labels(session, files, dataset, audit=audit, issues=issues)
 
 
 def _export_audit(

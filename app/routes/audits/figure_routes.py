@@ -93,7 +93,7 @@ def _make_figure(
 ) -> tuple[Dataset, Figure]:
     audit = audit_service.get(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
-    return dataset, audit_figures.make(session, audit, dataset, name, options)
+    return dataset, audit_figures.make_figure(session, audit, dataset, name, options)
 
 
 def _read_pictures(files: Storage, dataset: Dataset, figure: Figure) -> dict[str, bytes]:

@@ -130,7 +130,7 @@ def test_a_report_without_truth_or_budget(api: TestClient, audit: Audit, databas
         small = {name: SUMMARY[name] for name in SUMMARY if name not in {"budget", "confused_pairs"}}
         session.get_one(Audit, audit.id).summary = small
     text = api.get(f"/v1/audits/{audit.id}/exports/report.html").text
-    assert "Against the correct labels" not in text
+    assert "Comparison with the correct labels" not in text
     assert "Confused pairs" not in text
 
 

@@ -56,8 +56,8 @@ def test_figures_show_what_is_stored(api: TestClient, compared: Audit) -> None:
     bits = {trace["name"]: trace["y"] for trace in api.get(f"{base}/figures/information").json()["data"]}
     theory = answer["theory"]
     most = theory["runs"][1]["most_bits_per_sample_by_epoch"]
-    assert bits["LIMIT_G + S: at most"] == [min(each, theory["label_entropy_bits"]) for each in most]
-    assert bits["CE: at least"] == theory["runs"][0]["least_bits_by_epoch"]
+    assert bits["LIMIT_G + S: upper bound"] == [min(each, theory["label_entropy_bits"]) for each in most]
+    assert bits["CE: lower bound"] == theory["runs"][0]["least_bits_by_epoch"]
     comparison = api.get(f"{base}/figures/comparison?compared=roc_auc").json()
     means = {y: x for trace in comparison["data"] for y, x in zip(trace["y"], trace["x"], strict=True)}
     assert means == {

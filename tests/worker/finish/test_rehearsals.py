@@ -69,4 +69,4 @@ def test_the_papers_pairs_are_known_by_name(api: TestClient, dataset: Dataset) -
     body = {"dataset_id": str(dataset.id), "configuration": {"rehearsal": asked.model_dump()}}
     answer = api.post("/v1/audits", json=body)
     assert answer.status_code == 422
-    assert "classes that are not there" in answer.json()["detail"]
+    assert "unknown classes" in answer.json()["detail"]
