@@ -26,6 +26,7 @@ PLUG_INS = (
 OTHER_ARRAYS = {
     "app/datasets/external_probabilities.py": "probabilities [N, K]",
     "app/exports/array_exports.py": "whatever arrays an uploaded npz has",
+    "models/error_model/": "probabilities [N, K] and neighbours [N, k]",
     "models/label_errors/": "signals about labels [N] and [N, K]",
     "models/paper/": "labels, logits and matrices [K, K]",
     "worker/formats/arrays/cifar.py": "a reader: rows of colour planes as CIFAR stores them",
