@@ -75,6 +75,8 @@ class Constants:
     """Samples below which nothing is estimated."""
     least_per_class: float = 5.0
     """Samples a class, on average, below which nothing is estimated."""
+    least_nats_per_parameter: float = 1.0
+    """Below, as many parameters explain as much by chance (Akaike 1974); classes may then change places."""
     relative_spread: float = 0.25
     """Bootstrap standard error over the count from which on there are too few samples."""
     spread_small: float = 0.02

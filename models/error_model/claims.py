@@ -32,6 +32,8 @@ class Views:
     """By two nearest neighbours' labels: an upper view; None without neighbours."""
     information: float
     """Share of the labels' entropy that the evidence explains; at most 1, below 0 for worse than nothing."""
+    nats_per_parameter: float
+    """What the evidence explains of all labels, over the parameters that were fitted to do so."""
     sample_count: int
     class_count: int
 
@@ -114,7 +116,11 @@ def _bound(views: Views, claim: Claim, constants: Constants) -> tuple[float, flo
 
 def _find_reasons(views: Views, claim: Claim, constants: Constants) -> tuple[Reason, ...]:
     per_class = views.sample_count / views.class_count
-    few = views.sample_count < constants.least_samples or per_class < constants.least_per_class
+    few = (
+        views.sample_count < constants.least_samples
+        or per_class < constants.least_per_class
+        or views.nats_per_parameter < constants.least_nats_per_parameter
+    )
     wide = views.standard_error > max(constants.relative_spread * claim.noise_share, constants.spread_small)
     apart = claim.left_over > constants.gap_small and views.upper > constants.gap_factor * claim.noise_share
     found = {

@@ -83,6 +83,7 @@ def compare_views(fitted: FittedModels, *, seed: int) -> Views:
     labels_F = evidence.labels_N[fitted.fitted_F]
     logs_MFK = take_logs([source_NK[fitted.fitted_F] for source_NK in fitted.sources], constants)
     believed = believe(fitted.model, logs_MFK, labels_F)
+    entropy = _find_entropy(labels_F)
     rates = bootstrap_rates(fitted.model, logs_MFK, labels_F, seed=seed, constants=constants)
     alone = [
         error_probability(believe(model, logs_FK[None], labels_F), labels_F).mean()
@@ -94,7 +95,10 @@ def compare_views(fitted: FittedModels, *, seed: int) -> Views:
         standard_error=float(rates.std(ddof=1)),
         disagreement=other_views.disagreement(believed.prior_NK, labels_F),
         consensus=_find_consensus(evidence, fitted.fitted_F),
-        information=1 + fitted.model.log_likelihood / max(_find_entropy(labels_F), TINY),
+        information=1 + fitted.model.log_likelihood / max(entropy, TINY),
+        nats_per_parameter=len(labels_F)
+        * (entropy + fitted.model.log_likelihood)
+        / _count_parameters(fitted),
         sample_count=len(evidence.labels_N),
         class_count=evidence.class_count,
     )
@@ -107,6 +111,12 @@ def _draw_fitted(evidence: Evidence, seed: int, constants: Constants) -> Index:
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def _count_parameters(fitted: FittedModels) -> int:
+    """Return the free parameters of the model: scales, biases and transitions."""
+    classes = fitted.evidence.class_count
+    return len(fitted.sources) + classes - 1 + classes * (classes - 1)
 
 
 def _find_entropy(labels_F: npt.NDArray[np.integer]) -> float:

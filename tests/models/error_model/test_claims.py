@@ -12,6 +12,7 @@ SOUND = Views(
     disagreement=0.25,
     consensus=0.23,
     information=0.6,
+    nats_per_parameter=10.0,
     sample_count=1_000,
     class_count=10,
 )
@@ -56,6 +57,7 @@ def test_little_beside_much_left_over_is_shrunk_towards_nothing() -> None:
         ({"information": 0.01}, Reason.KNOWS_TOO_LITTLE),
         ({"disagreement": 0.5, "consensus": 0.45}, Reason.VIEWS_DISAGREE),
         ({"standard_error": 0.08}, Reason.TOO_FEW_SAMPLES),
+        ({"nats_per_parameter": 0.6}, Reason.TOO_FEW_SAMPLES),
         ({"sample_count": 40, "class_count": 2}, Reason.TOO_FEW_SAMPLES),
         ({"sample_count": 400, "class_count": 100}, Reason.TOO_FEW_SAMPLES),
     ],

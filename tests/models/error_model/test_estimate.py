@@ -114,6 +114,16 @@ def test_too_few_samples_say_so_and_claim_nothing() -> None:
     assert estimate.error_count_interval == (0, 24)
 
 
+def test_what_so_many_parameters_explain_by_chance_is_not_claimed() -> None:
+    _, true_N, probabilities_NK = blobs(150, 3.0)
+    random = np.random.default_rng(1)
+    labels_N = with_noise(true_N, 0.68)
+    unsure_NK = 0.3 * probabilities_NK + 0.7 * random.dirichlet(np.ones(CLASSES), 150)
+    estimate = fit(Evidence(labels_N=labels_N, probabilities_NK=unsure_NK))
+    assert estimate.views.nats_per_parameter < 1
+    assert not estimate.may_claim
+
+
 def test_the_same_evidence_gives_the_same_estimate() -> None:
     rows_ND, true_N, probabilities_NK = blobs(400, 3.0)
     labels_N = with_noise(true_N, 0.2)
