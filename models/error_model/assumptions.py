@@ -31,19 +31,21 @@ class Constants:
     """Every constant of the model; "ablation" is bench/error_model/results."""
 
     neighbours: int = 20
-    """Nearest samples whose labels are evidence. Ablation: with 5 intervals hold the truth in .88 instead of 1."""
+    """Nearest samples whose labels are evidence. Ablation: with 5 intervals hold the truth in .88
+    instead of 1."""
     least_probability: float = 1e-4
     """Floor of probabilities before their logarithm: one sample cannot outvote ten thousand others."""
     scale_penalty: float = 0.02
-    """Weight of (log a)^2: keeps the scale of perfectly separable data finite. Ablation: 0 and 0.2 do as well."""
+    """Weight of (log a)^2: keeps the scale of perfectly separable data finite. Ablation: 0 and 0.2 do as
+    well."""
     bias_penalty: float = 0.5
     """Weight of b^2: the normal prior with variance 1."""
     right_count: float = 1.0
-    """Labels that each class is taken to have kept, beside those seen (Dirichlet prior of T). Ablation: with 5
-    the lowest estimate is .65 of the truth instead of .73."""
+    """Labels that each class is taken to have kept, beside those seen (Dirichlet prior of T). Ablation:
+    with 5 the lowest estimate is .65 of the truth instead of .73."""
     wrong_count: float = 1.0
-    """Labels that each class is taken to have lost, spread over all classes (the same prior). Ablation: 5 claims
-    errors on hard samples, and intervals hold the truth in .88."""
+    """Labels that each class is taken to have lost, spread over all classes (the same prior). Ablation:
+    5 claims errors on hard samples, and intervals hold the truth in .88."""
     fitted_elements: int = 1_000_000
     """Samples times classes that the likelihood is maximised on; time, not statistics."""
     fitted_max: int = 5_000
@@ -57,22 +59,25 @@ class Constants:
     """Of the errors that the neighbours alone see beyond all evidence, the share that is believed.
     Cross-fitted networks leak labels by way of what they share; with 0 they count 2 to 39 % too few."""
     hidden_share: float = 0.15
-    """Of the disagreement left over: errors that look like a network's ignorance. Ablation: on people's labels
-    0 counts .02 fewer of .40; elsewhere it costs as much as it gains."""
+    """Of the disagreement left over: errors that look like a network's ignorance. Ablation: on people's
+    labels 0 counts .02 fewer of .40; elsewhere it costs as much as it gains."""
     ignorance: float = 0.3
-    """Largest estimate that clean data give, over the disagreement left over; what is not well above this is
-    shrunk (as James and Stein did). Ablation: with 0, of the samples at 0.9 or more .88 are wrong, not .97."""
+    """Largest estimate that clean data give, over the disagreement left over; what is not well above
+    this is shrunk (as James and Stein did). Ablation: with 0, of the samples at 0.9 or more .88 are
+    wrong, not .97."""
     normal_95: float = 1.96
     left_over_up: float = 0.6
-    """Of the disagreement left over, how far the interval reaches up. Ablation: 0 holds .96 instead of 1."""
+    """Of the disagreement left over, how far the interval reaches up. Ablation: 0 holds .96 instead of
+    1."""
     relative_error: float = 0.02
     """Misfit that no bootstrap sees: half-width of the narrowest interval, over the count."""
     gap_small: float = 0.05
-    """Share of samples below which the views may disagree as they like: one sample in twenty. Ablation: 0.1
-    claims what cannot be counted (.09 of the truth), 0 claims 14 % less."""
+    """Share of samples below which the views may disagree as they like: one sample in twenty. Ablation:
+    0.1 claims what cannot be counted (.09 of the truth), 0 claims 14 % less."""
     gap_factor: float = 1.8
-    """Upper view over estimate from which on the views disagree. Planted errors reach 1.7 on usable evidence;
-    errors on hard samples alone begin at 1.9. Ablation: 2.0 claims one of those (.46 of the truth)."""
+    """Upper view over estimate from which on the views disagree. Planted errors reach 1.7 on usable
+    evidence; errors on hard samples alone begin at 1.9. Ablation: 2.0 claims one of those (.46 of the
+    truth)."""
     least_information: float = 0.03
     """Share of the labels' entropy that the evidence must explain."""
     least_samples: int = 50
@@ -80,7 +85,8 @@ class Constants:
     least_per_class: float = 5.0
     """Samples a class, on average, below which nothing is estimated."""
     least_nats_per_parameter: float = 1.0
-    """Below, as many parameters explain as much by chance (Akaike 1974); classes may then change places."""
+    """Below, as many parameters explain as much by chance (Akaike 1974); classes may then change
+    places."""
     relative_spread: float = 0.25
     """Bootstrap standard error over the count from which on there are too few samples."""
     spread_small: float = 0.02
