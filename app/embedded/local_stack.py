@@ -122,27 +122,21 @@ class LocalStack:
         self.on_step("migrations")
         self._run("migrate", "-m", "app.cli.root", "migrate")
         self.on_step("API, workers and beat")
-        api = (
-            "-m",
-            "uvicorn",
-            "--factory",
-            "app.main:create_app",
-            "--host",
-            self.host,
-            "--port",
-            str(self.port),
-        )
+        self._start_api()
+        self._start_workers()
+        self._wait_until_ready()
+
+    def _start_api(self) -> None:
         # Event streams end only at a graceful shutdown.
         # `TimeoutProtocol` closes connections of clients that neither send nor read.
-        self._spawn(
-            "api",
-            *api,
-            "--http",
-            "app.http.connection_timeouts:TimeoutProtocol",
-            "--no-access-log",
-            "--timeout-graceful-shutdown",
-            str(GRACE_SECONDS),
-        )
+        arguments = (
+            "-m", "uvicorn", "--factory", "app.main:create_app", "--host", self.host,
+            "--port", str(self.port), "--http", "app.http.connection_timeouts:TimeoutProtocol", "--no-access-log",
+            "--timeout-graceful-shutdown", str(GRACE_SECONDS),
+        )  # fmt: skip
+        self._spawn("api", *arguments)
+
+    def _start_workers(self) -> None:
         celery = ("-m", "celery", "-A")
         worker = (
             "worker",
@@ -153,21 +147,13 @@ class LocalStack:
             "--concurrency",
             "1",
         )
-        self._spawn("worker-cpu", *celery, "worker.processes.cpu", *worker, "-Q", "cpu", "-n", "cpu@%h")
-        self._spawn(
-            "worker-train",
-            *celery,
-            "worker.processes.gpu",
-            *worker,
-            "-n",
-            "train@%h",
-            "--max-tasks-per-child",
-            "1",
-        )
+        cpu = ("-Q", "cpu", "-n", "cpu@%h")
+        self._spawn("worker-cpu", *celery, "worker.processes.cpu", *worker, *cpu)
+        train = ("-n", "train@%h", "--max-tasks-per-child", "1")
+        self._spawn("worker-train", *celery, "worker.processes.gpu", *worker, *train)
         schedule = self.data_dir / "beat-schedule"
         beat = ("-Q", "control", "-n", "control@%h", "-P", "solo", "-B", "--schedule", str(schedule))
         self._spawn("beat", *celery, "worker.processes.control", *worker, *beat)
-        self._wait_until_ready()
 
     def _start_redis(self) -> str:
         # The path of a Unix socket has at most 107 characters, so the socket is not in the data folder.
