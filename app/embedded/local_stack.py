@@ -131,8 +131,8 @@ class LocalStack:
         # `TimeoutProtocol` closes connections of clients that neither send nor read.
         arguments = (
             "-m", "uvicorn", "--factory", "app.main:create_app", "--host", self.host,
-            "--port", str(self.port), "--http", "app.http.connection_timeouts:TimeoutProtocol", "--no-access-log",
-            "--timeout-graceful-shutdown", str(GRACE_SECONDS),
+            "--port", str(self.port), "--http", "app.http.connection_timeouts:TimeoutProtocol",
+            "--no-access-log", "--timeout-graceful-shutdown", str(GRACE_SECONDS),
         )  # fmt: skip
         self._spawn("api", *arguments)
 
