@@ -36,7 +36,7 @@ class World:
     separation: float
     """Distance of wrong from right labels, in standard deviations of the score."""
     factor: float = 1.0
-    """Believed rate over true rate."""
+    """Claimed rate over true rate."""
     slope: float = 1.0
     """Of the log-odds: above 1 too sure."""
 
@@ -45,8 +45,8 @@ class World:
         is_error_N = random.random(count) < rate
         score_N = random.normal(size=count) + abs(self.separation) * (is_error_N ^ (self.separation < 0))
         evidence_N = abs(self.separation) * score_N - self.separation**2 / 2
-        believed = float(np.clip(rate * self.factor, 1e-4, 0.95))
-        return expit(self.slope * (evidence_N + logit(believed))), is_error_N
+        claimed = float(np.clip(rate * self.factor, 1e-4, 0.95))
+        return expit(self.slope * (evidence_N + logit(claimed))), is_error_N
 
 
 WORLDS: Mapping[str, World] = {

@@ -52,7 +52,7 @@ def make_plan(error_probability_N: npt.NDArray[np.floating[Any]], *, seed: int =
     """Return the plan of an audit; the same for the same probabilities and seed.
 
     The borders follow the cumulated standard deviation of the verdicts (Dalenius and Hodges 1959), as far as
-    the probabilities are to be believed. Wrong probabilities make the plan less useful, never biased.
+    the probabilities are trusted. Wrong probabilities make the plan less useful, never biased.
     """
     count = len(error_probability_N)
     deviation_N = np.sqrt(np.clip(error_probability_N * (1 - error_probability_N), 0, None))

@@ -66,7 +66,7 @@ class Claim:
     """Errors that look like ignorance."""
     left_over: float
     """Disagreement that neither explains."""
-    belief: float
+    credibility: float
     """The factor of that shrinkage, in [0, 1]."""
     low: float
     high: float
@@ -81,15 +81,15 @@ class Claim:
 
 def make_claim(views: Views, constants: Constants = CONSTANTS) -> Claim:
     """Return the count with its interval, and the reasons against claiming it."""
-    believed = views.forward + constants.neighbours_share * views.seen_by_neighbours
-    left_over = views.upper - believed
+    counted = views.forward + constants.neighbours_share * views.seen_by_neighbours
+    left_over = views.upper - counted
     ignorance = constants.ignorance * left_over
-    belief = believed**2 / (believed**2 + ignorance**2 + TINY)
+    credibility = counted**2 / (counted**2 + ignorance**2 + TINY)
     claim = Claim(
-        noise_share=belief * believed,
-        hidden_share=belief * constants.hidden_share * left_over,
+        noise_share=credibility * counted,
+        hidden_share=credibility * constants.hidden_share * left_over,
         left_over=left_over,
-        belief=belief,
+        credibility=credibility,
         low=0.0,
         high=1.0,
         reasons=(),
@@ -106,10 +106,10 @@ def make_claim(views: Views, constants: Constants = CONSTANTS) -> Claim:
 def _bound(views: Views, claim: Claim, constants: Constants) -> tuple[float, float]:
     """Return the ends of the interval: sampling, assumptions, and what nobody can know from above."""
     misfit = constants.relative_error * claim.centre
-    ignorance = constants.ignorance * claim.left_over * (1 - claim.belief)
+    ignorance = constants.ignorance * claim.left_over * (1 - claim.credibility)
     down = constants.normal_95 * (views.standard_error**2 + ignorance**2) ** 0.5 + views.spread + misfit
-    # What is not believed to be noise may be errors all the same, and the upper views miss some of those.
-    reach = claim.belief * constants.left_over_up + (1 - claim.belief) * 2
+    # What is not counted as noise can still be errors, and the upper views miss some of those.
+    reach = claim.credibility * constants.left_over_up + (1 - claim.credibility) * 2
     up = constants.normal_95 * views.standard_error + reach * claim.left_over + misfit
     return claim.noise_share - down, claim.centre + up
 

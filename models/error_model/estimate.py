@@ -12,7 +12,7 @@ from models.error_model import other_views
 from models.error_model.assumptions import CONSTANTS, Constants
 from models.error_model.claims import Claim, Views, explain, make_claim
 from models.error_model.fitted_models import FittedModels, compare_views, fit_models
-from models.error_model.forward_model import Believed, error_probability
+from models.error_model.forward_model import TrueClassProbabilities, error_probability
 from models.error_model.sample_evidence import Evidence
 
 Floats = npt.NDArray[np.float64]
@@ -122,8 +122,8 @@ def _apply(fitted: FittedModels, views: Views, claim: Claim) -> Estimate:
     probability_N = _find_probabilities(fitted, views, claim)
     suggested_N = np.empty(len(labels_N), dtype=np.int64)
     joint_KK = np.zeros((fitted.evidence.class_count,) * 2)
-    for block, believed in fitted.believe_blocks():
-        other_BK = _share_others(believed, labels_N[block])
+    for block, true_class in fitted.infer_blocks():
+        other_BK = _share_others(true_class, labels_N[block])
         suggested_N[block] = other_BK.argmax(1)
         joint_KK += _count_joint(other_BK, probability_N[block], labels_N[block])
     return Estimate(
@@ -144,16 +144,16 @@ def _find_probabilities(fitted: FittedModels, views: Views, claim: Claim) -> Flo
     labels_N = fitted.evidence.labels_N
     noise_N, hidden_N = np.empty(len(labels_N)), np.empty(len(labels_N))
     share = _weigh_neighbours(views, claim)
-    for block, believed in fitted.believe_blocks():
+    for block, true_class in fitted.infer_blocks():
         labels_B = labels_N[block]
-        noise_N[block] = error_probability(believed, labels_B)
-        own_B = believed.prior_NK[np.arange(len(labels_B)), labels_B]
+        noise_N[block] = error_probability(true_class, labels_B)
+        own_B = true_class.prior_NK[np.arange(len(labels_B)), labels_B]
         hidden_N[block] = (1 - noise_N[block]) * (1 - own_B)
         if share > 0:
-            by_neighbours_B = error_probability(fitted.believe_neighbours(block), labels_B)
+            by_neighbours_B = error_probability(fitted.infer_by_neighbours(block), labels_B)
             noise_N[block] += share * (by_neighbours_B - noise_N[block])
     hidden_N *= claim.hidden_share / max(float(hidden_N.mean()), TINY)
-    probability_N: Floats = (claim.belief * noise_N + hidden_N).clip(0, 1)
+    probability_N: Floats = (claim.credibility * noise_N + hidden_N).clip(0, 1)
     return probability_N
 
 
@@ -161,13 +161,13 @@ def _weigh_neighbours(views: Views, claim: Claim) -> float:
     """Return the weight of the neighbours' model in a mean of both that has the claimed noise rate."""
     if views.seen_by_neighbours <= 0:
         return 0.0
-    beyond = claim.noise_share / max(claim.belief, TINY) - views.forward
+    beyond = claim.noise_share / max(claim.credibility, TINY) - views.forward
     return float(np.clip(beyond / (views.forward_of_sources[1] - views.forward), 0, 1))
 
 
-def _share_others(believed: Believed, labels_B: npt.NDArray[np.integer]) -> Floats:
+def _share_others(true_class: TrueClassProbabilities, labels_B: npt.NDArray[np.integer]) -> Floats:
     """Return the probabilities of the classes given that the label is wrong [B, K]; rows sum to 1."""
-    other_BK = believed.posterior_NK + TINY * believed.prior_NK
+    other_BK = true_class.posterior_NK + TINY * true_class.prior_NK
     other_BK[np.arange(len(labels_B)), labels_B] = 0
     shares_BK: Floats = other_BK / other_BK.sum(1, keepdims=True)
     return shares_BK

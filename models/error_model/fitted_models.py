@@ -13,12 +13,12 @@ from models.error_model import other_views
 from models.error_model.assumptions import Constants
 from models.error_model.claims import Views
 from models.error_model.forward_model import (
-    Believed,
     ForwardModel,
-    believe,
+    TrueClassProbabilities,
     bootstrap_rates,
     error_probability,
     fit_forward,
+    infer_true_class,
     take_logs,
 )
 from models.error_model.sample_evidence import Evidence, count_votes
@@ -44,19 +44,19 @@ class FittedModels:
     """Of each source; empty where there is one."""
     constants: Constants
 
-    def believe_blocks(self) -> Iterator[tuple[slice, Believed]]:
+    def infer_blocks(self) -> Iterator[tuple[slice, TrueClassProbabilities]]:
         """Yield what the model of all sources says of all samples, block by block."""
         labels_N = self.evidence.labels_N
         rows = max(1, BLOCK_ELEMENTS // self.evidence.class_count)
         for start in range(0, len(labels_N), rows):
             block = slice(start, start + rows)
             logs_MBK = take_logs([source_NK[block] for source_NK in self.sources], self.constants)
-            yield block, believe(self.model, logs_MBK, labels_N[block])
+            yield block, infer_true_class(self.model, logs_MBK, labels_N[block])
 
-    def believe_neighbours(self, block: slice) -> Believed:
+    def infer_by_neighbours(self, block: slice) -> TrueClassProbabilities:
         """Return what the neighbours' model alone says of a block."""
         logs_1BK = take_logs([self.sources[1][block]], self.constants)
-        return believe(self.alone[1], logs_1BK, self.evidence.labels_N[block])
+        return infer_true_class(self.alone[1], logs_1BK, self.evidence.labels_N[block])
 
 
 def fit_models(evidence: Evidence, *, seed: int, constants: Constants) -> FittedModels:
@@ -82,18 +82,18 @@ def compare_views(fitted: FittedModels, *, seed: int) -> Views:
     evidence, constants = fitted.evidence, fitted.constants
     labels_F = evidence.labels_N[fitted.fitted_F]
     logs_MFK = take_logs([source_NK[fitted.fitted_F] for source_NK in fitted.sources], constants)
-    believed = believe(fitted.model, logs_MFK, labels_F)
+    true_class = infer_true_class(fitted.model, logs_MFK, labels_F)
     entropy = _find_entropy(labels_F)
     rates = bootstrap_rates(fitted.model, logs_MFK, labels_F, seed=seed, constants=constants)
     alone = [
-        error_probability(believe(model, logs_FK[None], labels_F), labels_F).mean()
+        error_probability(infer_true_class(model, logs_FK[None], labels_F), labels_F).mean()
         for model, logs_FK in zip(fitted.alone, logs_MFK, strict=bool(fitted.alone))
     ]
     return Views(
-        forward=float(error_probability(believed, labels_F).mean()),
+        forward=float(error_probability(true_class, labels_F).mean()),
         forward_of_sources=tuple(float(rate) for rate in alone),
         standard_error=float(rates.std(ddof=1)),
-        disagreement=other_views.disagreement(believed.prior_NK, labels_F),
+        disagreement=other_views.disagreement(true_class.prior_NK, labels_F),
         consensus=_find_consensus(evidence, fitted.fitted_F),
         information=1 + fitted.model.log_likelihood / max(entropy, TINY),
         nats_per_parameter=len(labels_F)

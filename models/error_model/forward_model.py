@@ -40,7 +40,7 @@ class ForwardModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Believed:
+class TrueClassProbabilities:
     """What a model says of samples."""
 
     prior_NK: Floats
@@ -105,21 +105,23 @@ def bootstrap_rates(
         weight_N = np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64)
         problem = pose_problem(logs_MNK, labels_N, weight_N, constants)
         end = _minimise(problem, _vector(model), constants.bootstrap_rounds)
-        error_N = error_probability(believe(_model(problem, end.x), logs_MNK, labels_N), labels_N)
+        error_N = error_probability(infer_true_class(_model(problem, end.x), logs_MNK, labels_N), labels_N)
         rates.append(float((weight_N * error_N).sum() / count))
     return np.array(rates)
 
 
-def believe(model: ForwardModel, logs_MNK: Floats, labels_N: npt.NDArray[np.integer[Any]]) -> Believed:
+def infer_true_class(
+    model: ForwardModel, logs_MNK: Floats, labels_N: npt.NDArray[np.integer[Any]]
+) -> TrueClassProbabilities:
     """Return the true classes' probabilities before and after seeing the labels."""
     prior_NK = _prior(model.scale_M, model.bias_K, logs_MNK)
     joint_NK = prior_NK * model.transition_KK[:, labels_N].T
-    return Believed(prior_NK=prior_NK, posterior_NK=joint_NK / joint_NK.sum(1, keepdims=True))
+    return TrueClassProbabilities(prior_NK=prior_NK, posterior_NK=joint_NK / joint_NK.sum(1, keepdims=True))
 
 
-def error_probability(believed: Believed, labels_N: npt.NDArray[np.integer[Any]]) -> Floats:
+def error_probability(true_class: TrueClassProbabilities, labels_N: npt.NDArray[np.integer[Any]]) -> Floats:
     """Return the probability that each given label is wrong [N]."""
-    wrong_N: Floats = 1 - believed.posterior_NK[np.arange(len(labels_N)), labels_N]
+    wrong_N: Floats = 1 - true_class.posterior_NK[np.arange(len(labels_N)), labels_N]
     return wrong_N.clip(0, 1)
 
 

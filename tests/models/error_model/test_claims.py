@@ -25,7 +25,7 @@ def test_the_lower_one_of_the_upper_views_bounds_what_is_left_over() -> None:
     assert make_claim(replace(SOUND, disagreement=0.1)).left_over == 0
 
 
-def test_half_of_what_the_neighbours_alone_see_is_believed() -> None:
+def test_half_of_what_the_neighbours_alone_see_is_counted() -> None:
     leaky = replace(SOUND, forward_of_sources=(0.2, 0.22))
     assert leaky.seen_by_neighbours == pytest.approx(0.02)
     assert make_claim(leaky).noise_share == pytest.approx(0.21, rel=0.01)

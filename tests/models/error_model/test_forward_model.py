@@ -9,9 +9,9 @@ from scipy.special import softmax
 from models.error_model.assumptions import CONSTANTS
 from models.error_model.forward_model import (
     ForwardModel,
-    believe,
     error_probability,
     fit_forward,
+    infer_true_class,
     penalised_loss,
     pose_problem,
     take_logs,
@@ -42,7 +42,7 @@ def test_transitions_and_scale_are_found_again() -> None:
     model = fit_forward(logs_MNK, labels_N)
     assert model.transition_KK == pytest.approx(np.array(UNEVEN), abs=0.05)
     assert model.scale_M[0] == pytest.approx(1.0, abs=0.15)
-    wrong_N = error_probability(believe(model, logs_MNK, labels_N), labels_N)
+    wrong_N = error_probability(infer_true_class(model, logs_MNK, labels_N), labels_N)
     assert wrong_N.mean() == pytest.approx((labels_N != true_N).mean(), abs=0.02)
 
 
@@ -52,7 +52,7 @@ def test_too_flat_probabilities_are_sharpened_without_any_truth() -> None:
     logs_MNK = take_logs([flat_NK])
     model = fit_forward(logs_MNK, labels_N)
     assert model.scale_M[0] == pytest.approx(4.0, rel=0.15)
-    wrong_N = error_probability(believe(model, logs_MNK, labels_N), labels_N)
+    wrong_N = error_probability(infer_true_class(model, logs_MNK, labels_N), labels_N)
     assert wrong_N.mean() == pytest.approx((labels_N != true_N).mean(), abs=0.02)
 
 
@@ -75,7 +75,7 @@ def test_the_posterior_is_bayes_rule() -> None:
         log_likelihood=0.0,
     )
     logs_MNK = take_logs([np.array([[0.25, 0.75]])])
-    believed = believe(model, logs_MNK, np.array([0]))
+    true_class = infer_true_class(model, logs_MNK, np.array([0]))
     # 0.25 * 0.9 against 0.75 * 0.4
-    assert believed.posterior_NK[0] == pytest.approx([0.225 / 0.525, 0.3 / 0.525])
-    assert error_probability(believed, np.array([0]))[0] == pytest.approx(0.3 / 0.525)
+    assert true_class.posterior_NK[0] == pytest.approx([0.225 / 0.525, 0.3 / 0.525])
+    assert error_probability(true_class, np.array([0]))[0] == pytest.approx(0.3 / 0.525)
