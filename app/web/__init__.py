@@ -1,1 +1,1 @@
-"""Templates, styles and scripts of the web pages, and how they become answers."""
+"""The web pages: templates, styles, scripts, and the code that renders and serves them."""

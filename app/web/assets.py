@@ -1,4 +1,4 @@
-"""Static files below an address that changes with their content, so that browsers may keep them for good."""
+"""Static files below an address that changes with their content, so browsers can cache them forever."""
 
 import hashlib
 from functools import lru_cache
@@ -11,12 +11,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 STATIC = Path(str(files("app.web"))) / "static"
-FOR_GOOD = "public, max-age=31536000, immutable"
+IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 @lru_cache(maxsize=1)
 def make_version() -> str:
-    """Return what the addresses of static files hold: a digest of all of them."""
+    """Return a digest of all static files, which is part of their addresses."""
     digest = hashlib.sha256()
     for file in sorted(STATIC.iterdir()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -30,7 +30,7 @@ def make_url(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def find_plotly_script() -> Path:
-    """Return Plotly's script in its installed package, which need not be imported for that."""
+    """Return the path of Plotly's script in its installed package, without importing the package."""
     spec = find_spec("plotly")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the package plotly is not installed")
@@ -38,17 +38,17 @@ def find_plotly_script() -> Path:
 
 
 class Assets(StaticFiles):
-    """Our own files and Plotly's script, below any version."""
+    """Serves the static files and Plotly's script below any version."""
 
     def __init__(self) -> None:
         super().__init__(directory=STATIC)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Answer `version/name`."""
+        """Return the file of the path `version/name`."""
         name = path.partition("/")[2]
         if name == "plotly.min.js":
             answer: Response = FileResponse(find_plotly_script(), media_type="text/javascript")
         else:
             answer = await super().get_response(name, scope)
-        answer.headers["Cache-Control"] = FOR_GOOD
+        answer.headers["Cache-Control"] = IMMUTABLE
         return answer

@@ -1,4 +1,4 @@
-"""The options of a new audit, explained: what the form offers, out of the catalogue."""
+"""The fields of the form of a new audit, made from the catalogue."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Option:
 
 
 def list_methods(*, has_probabilities: bool) -> tuple[tuple[str, str], ...]:
-    """Return every method that a dataset can be audited with, and its name for people."""
+    """Return the methods available for a dataset, each with its title."""
     return tuple(
         (method.name, method.title)
         for method in ALL_METHODS.values()
@@ -28,15 +28,15 @@ def list_methods(*, has_probabilities: bool) -> tuple[tuple[str, str], ...]:
 
 
 def list_options() -> tuple[Option, ...]:
-    """Return the options that are folded away: whoever leaves them alone gets what fits the data."""
+    """Return the optional fields of the form."""
     return (
         *map(_make_option, FORM_FIELDS),
         Option(
             name="initialise",
-            label="Start from",
+            label="Initialise",
             kind="choice",
-            choices=_show("none", "ce"),
-            hint="ce: train a cross-entropy network first and start the classifier from it.",
+            choices=_label_choices("none", "ce"),
+            hint="ce: train a network with cross-entropy first, and start the classifier from its weights.",
         ),
         Option(
             name="seed",
@@ -54,11 +54,11 @@ def _make_option(name: str) -> Option:
         label=facts.label or name,
         hint=facts.hint,
         kind="choice" if facts.choices else "number",
-        choices=_show(*facts.choices),
+        choices=_label_choices(*facts.choices),
         step="1" if facts.is_whole else "any",
     )
 
 
-def _show(*choices: str) -> tuple[tuple[str, str], ...]:
-    """Return choices with their names for people."""
+def _label_choices(*choices: str) -> tuple[tuple[str, str], ...]:
+    """Return the choices, each with a readable label."""
     return tuple((choice, choice.replace("_", " ")) for choice in choices)

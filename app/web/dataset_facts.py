@@ -1,28 +1,31 @@
-"""What was recognised in an upload, in words: the lines that a dataset's page shows."""
+"""The details of an upload on a dataset's page, as labels and texts."""
 
 from collections.abc import Mapping
 
 from app.tables import Json
 
-SHOWN = 6
+PARTS_MAX = 6
 LABELS = {
-    "sizes": "Sizes of pictures",
+    "sizes": "Image sizes",
     "modes": "Colour modes",
     "encodings": "Encodings",
     "feature_count": "Features",
     "split_counts": "Splits",
-    "truth_known": "Correct labels known",
+    "truth_known": "Known correct labels",
     "duplicate_keys": "Repeated keys",
 }
-"""By the name of a statistic; the page shows no other, and none that is zero or empty."""
+"""Labels by name of the statistic; the page omits all others, and those that are zero or empty."""
 
 
 def describe(statistics: Json) -> list[tuple[str, str]]:
-    """Return a label and a text for everything that a person may want to know about an upload."""
+    """Return a label and a text for each detail of an upload."""
     facts = [
-        (label, _text(statistics[name], statistics.get("size_count") if name == "sizes" else None))
+        (
+            label,
+            _format_statistic(statistics[name], statistics.get("size_count") if name == "sizes" else None),
+        )
         for name, label in LABELS.items()
-        if _says_something(statistics.get(name))
+        if _has_content(statistics.get(name))
     ]
     if "native_size" in statistics:
         facts.append(("Pixels", "as uploaded" if statistics["native_size"] else "resized"))
@@ -31,15 +34,15 @@ def describe(statistics: Json) -> list[tuple[str, str]]:
     return facts
 
 
-def _says_something(value: object) -> bool:
-    """Return whether there is anything to count: an upload without splits has one that is empty."""
+def _has_content(value: object) -> bool:
+    """Return whether a statistic has content; an upload without splits counts only the empty name."""
     return bool(set(value) - {""}) if isinstance(value, Mapping) else bool(value)
 
 
-def _text(value: object, total: int | None) -> str:
-    """Return a number, or the first counts of a mapping that has `total` in all, its length if None."""
+def _format_statistic(value: object, total: int | None) -> str:
+    """Return a number, or the first counts of a mapping with `total` entries (by default its length)."""
     if not isinstance(value, Mapping):
         return f"{value:,}" if isinstance(value, int) else str(value)
-    parts = [f"{name or 'none'}: {count:,}" for name, count in list(value.items())[:SHOWN]]
+    parts = [f"{name or 'none'}: {count:,}" for name, count in list(value.items())[:PARTS_MAX]]
     left = (len(value) if total is None else total) - len(parts)
     return ", ".join(parts) + (f" and {left:,} more" if left > 0 else "")

@@ -1,4 +1,4 @@
-"""Pages out of templates: strict about names, escaped, under a policy that allows no foreign code."""
+"""Renders pages from templates, escaped, with a content policy that allows no foreign code."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.web import assets, dataset_facts
 
-# Plotly adds an empty style element, which it fills rule by rule, and one of its map library's.
+# Hashes of the style elements that Plotly adds: an empty one, which it fills by rules, and its map library's.
 PLOTLY_STYLES = (
     "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
     " 'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='"
@@ -44,8 +44,8 @@ def render_page(template: str, *, status: int = HTTPStatus.OK, **values: object)
     return HTMLResponse(body, status_code=status, headers=HEADERS)
 
 
-def count(value: float | None) -> str:
-    """Return a number of things with thin spaces between thousands."""
+def format_count(value: float | None) -> str:
+    """Return a count with thin spaces between thousands."""
     return MISSING if value is None else f"{value:,.0f}".replace(",", "\u202f")
 
 
@@ -55,12 +55,12 @@ def format_percent(value: float | None, digits: int = 1) -> str:
 
 
 def format_fixed(value: float | None, digits: int = 3) -> str:
-    """Return a number with so many decimals."""
+    """Return a number with this number of decimals."""
     return MISSING if value is None else f"{value:.{digits}f}"
 
 
 def format_size(value: float) -> str:
-    """Return a number of bytes for people."""
+    """Return a number of bytes with a suitable unit."""
     for unit in ("B", "kB", "MB", "GB"):
         if value < THOUSAND:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
@@ -69,7 +69,7 @@ def format_size(value: float) -> str:
 
 
 def format_duration(seconds: float | None) -> str:
-    """Return a length of time for people."""
+    """Return a duration with suitable units."""
     if seconds is None:
         return MISSING
     if seconds < MINUTE:
@@ -89,27 +89,37 @@ def format_words(value: object) -> str:
     return str(value).replace("_", " ")
 
 
+def format_plain(value: object) -> str:
+    """Return a JSON value as people write it: yes, no, four significant decimals, a dash for null."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _make_environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("app.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
-        "count": count,
+    environment.filters |= {
+        "count": format_count,
         "percent": format_percent,
         "fixed": format_fixed,
         "size": format_size,
         "duration": format_duration,
         "moment": format_moment,
         "words": format_words,
+        "plain": format_plain,
+        "facts": dataset_facts.describe,
     }
-    made.filters["facts"] = dataset_facts.describe
     functions: dict[str, Any] = {"static": assets.make_url}
-    made.globals |= functions
-    return made
+    environment.globals |= functions
+    return environment
 
 
 environment = _make_environment()

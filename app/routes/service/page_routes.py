@@ -1,6 +1,6 @@
 """Routes of the web pages. Pages show the API's answers; their scripts call the API like any client."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
@@ -19,7 +19,7 @@ from app.infra.errors import ApiError, Unauthorised
 from app.kinds.shown_kinds import describe_dataset
 from app.routes.shared.dependencies import Caller, Reads, ServiceSettings, Session
 from app.routes.shared.rendering import render_audit, render_dataset
-from app.tables import AuditStatus
+from app.tables import Audit, AuditStatus
 from app.web import audit_form as forms
 from app.web import pages
 
@@ -90,6 +90,7 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
         appearance=describe_dataset(dataset),
         problems=dataset_service.list_problems(session, dataset_id, after=-1, limit=PROBLEMS_MAX),
         audits=[render_audit(audit, runs[audit.id], set()) for audit in audits],
+        rehearsals=_list_rehearsals(audits),
     )
 
 
@@ -106,8 +107,13 @@ def audits_page(session: Session, caller: Caller, cursor: Cursor = None) -> HTML
         "audits.html",
         caller=caller,
         audits=[render_audit(audit, runs[audit.id], set()) for audit in page],
+        rehearsals=_list_rehearsals(page),
         next_cursor=cursors.encode(page[-1].id) if len(rows) > PAGE_ROWS else None,
     )
+
+
+def _list_rehearsals(audits: Sequence[Audit]) -> set[UUID]:
+    return {audit.id for audit in audits if audit.is_rehearsal}
 
 
 @router.get("/audits/new", dependencies=[Reads])
@@ -135,6 +141,7 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
         template,
         caller=caller,
         audit=answer,
+        is_rehearsal=audit.is_rehearsal,
         dataset=render_dataset(dataset, []),
         appearance=describe_dataset(dataset),
         exports=EXPORTS,

@@ -1,4 +1,4 @@
-// The API as a page uses it: JSON in and out; a refusal becomes a Problem with the server's own sentence.
+// Calls of the API from pages: JSON in and out; an error answer becomes a Problem with the service's sentence.
 
 export class Problem extends Error {
   constructor(status, document) {

@@ -1,4 +1,4 @@
-// Starting an audit: whatever is left open is left out of the request.
+// The form of a new audit: empty fields are omitted from the request.
 
 import { send } from "./api.js";
 import { find, showProblem } from "./dom.js";
@@ -8,7 +8,7 @@ const form = find("audit");
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
-    const answer = await send("POST", "/v1/audits", { body: request() });
+    const answer = await send("POST", "/v1/audits", { body: buildRequest() });
     location.assign(`/audits/${answer.id}`);
   } catch (error) {
     showProblem(error);
@@ -17,7 +17,7 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
-function request() {
+function buildRequest() {
   const configuration = {};
   for (const field of form.elements) {
     if (!field.name || field.name === "name" || field.value === "") continue;

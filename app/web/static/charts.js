@@ -1,23 +1,23 @@
-// Plotly in the page's own colours; redrawn when the scheme changes. Figures that the API has are drawn from its
-// JSON; those that only the page shows are made here.
+// Plotly charts in the page's colours, drawn again when the colour scheme changes. Figures of the API are drawn from
+// its JSON; charts that only the page has are built here.
 
 import { get } from "./api.js";
 
-// Above so many classes the cells are too small for numbers.
+// With more classes the cells are too small for numbers.
 const MATRIX_NUMBERS = 12;
-// The page's names for the colours of app/figures/figure_data.py that mean something.
+// The page's colour names for the colours with a meaning in app/figures/figure_data.py.
 const TOKENS = { "#3b7dd8": "accent", "#d8573b": "wrong", "#8a8a8a": "muted" };
 const drawn = new Map();
 
-function token(name) {
+function readToken(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-const palette = () => ["accent", "wrong", "right", "caution", "muted"].map(token);
+const readPalette = () => ["accent", "wrong", "right", "caution", "muted"].map(readToken);
 
-function layout(given) {
+function buildLayout(options) {
   const axis = {
-    gridcolor: token("line"), linecolor: token("line"), zerolinecolor: token("line"), automargin: true,
+    gridcolor: readToken("line"), linecolor: readToken("line"), zerolinecolor: readToken("line"), automargin: true,
     fixedrange: true,
   };
   return {
@@ -25,25 +25,25 @@ function layout(given) {
     margin: { l: 48, r: 12, t: 8, b: 40 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: token("muted") },
-    colorway: palette(),
-    hoverlabel: { bgcolor: token("surface"), bordercolor: token("edge"), font: { color: token("ink") } },
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: readToken("muted") },
+    colorway: readPalette(),
+    hoverlabel: { bgcolor: readToken("surface"), bordercolor: readToken("edge"), font: { color: readToken("ink") } },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
-    ...given,
-    xaxis: { ...axis, ...given.xaxis },
-    yaxis: { ...axis, ...given.yaxis },
+    ...options,
+    xaxis: { ...axis, ...options.xaxis },
+    yaxis: { ...axis, ...options.yaxis },
   };
 }
 
 export function draw(id, build) {
   const place = document.getElementById(id);
   drawn.set(id, build);
-  const { data, layout: given } = build(token);
-  return window.Plotly.react(place, data, layout(given), { displayModeBar: false, responsive: true });
+  const { data, layout } = build(readToken);
+  return window.Plotly.react(place, data, buildLayout(layout), { displayModeBar: false, responsive: true });
 }
 
-// A figure of the API in the page's colours, without its title: the card around it has one. `titles` are shorter ones
-// of its axes, for cards on small screens.
+// Draw a figure of the API in the page's colours, without its title, which the card shows. `titles` are shorter axis
+// titles for small screens.
 export async function drawFigure(id, url, titles = {}) {
   const { data, layout } = await get(url);
   const { title, height, margin, ...rest } = layout;
@@ -57,7 +57,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const [id, build] of drawn) draw(id, build);
 });
 
-const line = (name, x, y, extra = {}) => ({
+const makeLine = (name, x, y, extra = {}) => ({
   name, x, y, mode: x.length > 1 ? "lines" : "markers", type: "scatter", ...extra,
 });
 
@@ -69,42 +69,42 @@ const CURVES = {
   },
 };
 
-export function trainingCurves(runs) {
+export function drawTrainingCurves(runs) {
   for (const [id, fields] of Object.entries(CURVES)) {
     const data = runs.flatMap((run) => Object.entries(fields).flatMap(([field, name]) => {
       const known = run.epochs.filter((epoch) => epoch[field] !== null);
       const label = runs.length > 1 ? `run ${run.run}: ${name}` : name;
-      return known.length ? [line(label, known.map((epoch) => epoch.epoch), known.map((epoch) => epoch[field]))] : [];
+      return known.length ? [makeLine(label, known.map((epoch) => epoch.epoch), known.map((epoch) => epoch[field]))] : [];
     }));
     const scale = id === "loss" ? { rangemode: "tozero" } : { range: [0, 1.02], tickformat: ".0%" };
     draw(id, () => ({ data, layout: { xaxis: { title: { text: "epoch" } }, yaxis: scale, showlegend: true } }));
   }
 }
 
-export function budget(found, done) {
+export function drawBudget(budget, progress) {
   draw("budget", (colour) => ({
     data: [
-      line("expected", found.review, found.expected_found, { line: { color: colour("accent"), width: 2 } }),
-      ...(done ? [{ name: "found so far", x: [done.reviewed], y: [done.errors], mode: "markers", type: "scatter",
+      makeLine("expected", budget.review, budget.expected_found, { line: { color: colour("accent"), width: 2 } }),
+      ...(progress ? [{ name: "found so far", x: [progress.reviewed], y: [progress.errors], mode: "markers", type: "scatter",
                     marker: { size: 10, color: colour("wrong") } }] : []),
     ],
     layout: {
-      showlegend: Boolean(done), xaxis: { title: { text: "samples reviewed, the worst first" }, rangemode: "tozero" },
+      showlegend: Boolean(progress), xaxis: { title: { text: "samples reviewed, worst first" }, rangemode: "tozero" },
       yaxis: { title: { text: "errors found" }, rangemode: "tozero" },
     },
   }));
 }
 
-export function matrix(found) {
-  const shown = found.matrix.map((row) => row.map((value) => (value === null ? null : 100 * value)));
-  // The diagonal, right labels, would drown the rest in one scale: it has its own.
-  const part = (isKept) => shown.map((row, is) => row.map((value, given) => (isKept(is, given) ? value : null)));
+export function drawMatrix(transitions) {
+  const percentages = transitions.matrix.map((row) => row.map((value) => (value === null ? null : 100 * value)));
+  // The diagonal (right labels) has its own colour scale, or it would hide all other cells.
+  const part = (isKept) => percentages.map((row, is) => row.map((value, given) => (isKept(is, given) ? value : null)));
   const wrong = part((is, given) => is !== given);
   const most = Math.max(1, ...wrong.flat().map((value) => value ?? 0));
-  const names = found.classes.map((name) => `${name}\u200b`);
+  const names = transitions.classes.map((name) => `${name}\u200b`);
   const cells = (z, zmax, colors) => ({
     type: "heatmap", x: names, y: names, z, zmin: 0, zmax, xgap: 1, ygap: 1, showscale: false, hoverongaps: false,
-    colorscale: [[0, colors[0]], [1, colors[1]]], hovertemplate: "is %{y}<br>given %{x}<br>%{z:.1f} %<extra></extra>",
+    colorscale: [[0, colors[0]], [1, colors[1]]], hovertemplate: "true class %{y}<br>given label %{x}<br>%{z:.1f} %<extra></extra>",
     ...(names.length <= MATRIX_NUMBERS
       ? { text: z.map((row) => row.map((value) => (value >= 0.5 ? value.toFixed(0) : ""))), texttemplate: "%{text}" }
       : {}),
@@ -115,15 +115,15 @@ export function matrix(found) {
       cells(part((is, given) => is === given), 100, [colour("surface"), colour("right-soft")]),
     ],
     layout: {
-      xaxis: { title: { text: "given" }, type: "category", showgrid: false },
-      yaxis: { title: { text: "is" }, type: "category", autorange: "reversed", showgrid: false },
+      xaxis: { title: { text: "given label" }, type: "category", showgrid: false },
+      yaxis: { title: { text: "true class" }, type: "category", autorange: "reversed", showgrid: false },
     },
   }));
 }
 
-export function precisionRecall(points) {
+export function drawPrecisionRecall(points) {
   draw("pr", (colour) => ({
-    data: [line("this audit", points.x, points.y, { line: { color: colour("accent"), width: 2 } })],
+    data: [makeLine("this audit", points.x, points.y, { line: { color: colour("accent"), width: 2 } })],
     layout: {
       showlegend: false, xaxis: { title: { text: "wrong labels found" }, range: [-0.01, 1.01] },
       yaxis: { title: { text: "precision" }, range: [-0.01, 1.02] },

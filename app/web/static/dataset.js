@@ -1,8 +1,8 @@
-// One dataset: follow its reading, show its samples.
+// One dataset: the progress of its ingestion, and its samples.
 
 import { get, query } from "./api.js";
-import { confirmAndDelete, find, make, picture } from "./dom.js";
-import { count, percent } from "./format.js";
+import { confirmAndDelete, find, make, makePicture } from "./dom.js";
+import { formatCount, formatPercent } from "./format.js";
 
 const { id, status } = find("dataset").dataset;
 const path = `/v1/datasets/${id}`;
@@ -11,9 +11,9 @@ const POLL_MILLISECONDS = 700;
 let cursor = null;
 
 find("delete").addEventListener("click", () =>
-  confirmAndDelete(path, "Delete this dataset, its files and its verdicts?", "/"));
+  confirmAndDelete(path, "Delete this dataset with its files and verdicts?", "/"));
 
-async function followReading() {
+async function followIngestion() {
   const answer = await get(path);
   if (answer.status !== status) {
     location.reload();
@@ -22,30 +22,30 @@ async function followReading() {
   const done = answer.progress?.samples ?? answer.progress?.done;
   const total = answer.progress?.total;
   if (done) {
-    find("reading").textContent = total ? `${count(done)} of ${count(total)} samples (${percent(done / total, 0)})` : `${count(done)} samples`;
+    find("reading").textContent = total ? `${formatCount(done)} of ${formatCount(total)} samples (${formatPercent(done / total, 0)})` : `${formatCount(done)} samples`;
     if (total) find("reading-bar").value = done / total;
   }
-  setTimeout(followReading, POLL_MILLISECONDS);
+  setTimeout(followIngestion, POLL_MILLISECONDS);
 }
 
-async function more() {
+async function loadMore() {
   const label = find("class").value;
   const page = await get(`${path}/samples${query({ limit: PAGE, cursor, given_label: label })}`);
   cursor = page.next_cursor;
   find("more").hidden = cursor === null;
   const pixels = find("samples").dataset.pixels === "1";
   find("samples").append(...page.items.map((item) => make("li", { className: "thumb", title: item.key },
-    picture(item, { pixels, alt: `Sample ${item.key}` }),
+    makePicture(item, { pixels, alt: `Sample ${item.key}` }),
     make("span", { className: "words" }, item.given_label))));
 }
 
-if (status === "ingesting") followReading();
+if (status === "ingesting") followIngestion();
 if (status === "ready") {
-  find("more").addEventListener("click", more);
+  find("more").addEventListener("click", loadMore);
   find("class").addEventListener("change", () => {
     cursor = null;
     find("samples").replaceChildren();
-    more();
+    loadMore();
   });
-  more();
+  loadMore();
 }

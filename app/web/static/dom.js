@@ -1,4 +1,4 @@
-// Building and filling elements. Text is always set as text, so that no name from a dataset becomes markup.
+// Builds elements. Text is always inserted as text, so names from a dataset cannot become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -15,7 +15,7 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-export function meter(share, kind = "") {
+export function makeMeter(share, kind = "") {
   const bar = document.createElementNS(SVG, "svg");
   bar.setAttribute("class", `meter ${kind}`);
   bar.setAttribute("viewBox", "0 0 100 1");
@@ -34,7 +34,7 @@ export function showProblem(error) {
   place.hidden = false;
 }
 
-export function picture(item, { pixels, alt }) {
+export function makePicture(item, { pixels, alt }) {
   if (!item.image_url) return make("span", { className: "cell" }, item.key);
   return make("img", {
     src: item.image_url, alt, loading: "lazy", decoding: "async", width: 96, height: 96,

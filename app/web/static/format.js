@@ -2,22 +2,22 @@
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
-export const count = (value) => (value === null || value === undefined ? "–" : whole.format(value));
+export const formatCount = (value) => (value === null || value === undefined ? "–" : whole.format(value));
 
-export const percent = (value, digits = 1) =>
+export const formatPercent = (value, digits = 1) =>
   value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`;
 
-export const fixed = (value, digits = 3) =>
+export const formatFixed = (value, digits = 3) =>
   value === null || value === undefined ? "–" : value.toFixed(digits);
 
-export function duration(seconds) {
+export function formatDuration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds < 60) return `${Math.round(seconds)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
   return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
 }
 
-export function bytes(value) {
+export function formatBytes(value) {
   for (const unit of ["B", "kB", "MB", "GB"]) {
     if (value < 1000) return `${unit === "B" ? value : value.toFixed(1)} ${unit}`;
     value /= 1000;

@@ -1,18 +1,18 @@
-// The first duplicates, outliers and the like of an audit, each kind in a row of its own.
+// The first data issues of an audit, one row per kind.
 
 import { get, query } from "./api.js";
-import { find, make, picture } from "./dom.js";
+import { find, make, makePicture } from "./dom.js";
 
 const { id, pixels } = find("audit").dataset;
 const SHOWN = 12;
 
 for (const list of document.querySelectorAll("#issues [data-kind]")) {
   const page = await get(`/v1/audits/${id}/issues${query({ kind: list.dataset.kind, limit: SHOWN })}`);
-  list.append(...page.items.map(item));
+  list.append(...page.items.map(makeItem));
 }
 
-function item(issue) {
+function makeItem(issue) {
   return make("li", { title: `${issue.key}: ${issue.detail}` }, make("div", { className: "thumb" },
-    picture(issue, { pixels: pixels === "1", alt: `Sample ${issue.key}: ${issue.detail}` }),
+    makePicture(issue, { pixels: pixels === "1", alt: `Sample ${issue.key}: ${issue.detail}` }),
     make("span", { className: "words" }, make("span", { className: "given" }, issue.given_label ?? issue.key))));
 }

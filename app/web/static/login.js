@@ -1,4 +1,4 @@
-// Logging in without leaving the page when the key is no good.
+// Login that stays on the page if the key is not accepted.
 
 import { find, showProblem } from "./dom.js";
 
@@ -11,6 +11,6 @@ find("login").addEventListener("submit", async (event) => {
     return;
   }
   const document = await answer.json().catch(() => ({}));
-  showProblem({ message: document.detail ?? "This key did not work." });
+  showProblem({ message: document.detail ?? "This key was not accepted." });
   find("key").select();
 });

@@ -1,8 +1,8 @@
-// A sample of pictures in the review: its picture, at once.
+// An image sample in the review.
 
 export const pictureView = {
   show(place, item, { queue, isPixels }) {
-    const image = queue.pictureOf(item);
+    const image = queue.getPicture(item);
     image.className = isPixels ? "pixels" : "";
     image.alt = `Sample ${item.key}`;
     place.replaceChildren(image);

@@ -1,68 +1,68 @@
-// Uploads that go on where they broke (tus 1.0): after a lost connection by themselves, after a closed page when
-// the same files are dropped again. What was begun is remembered in the browser until it is done.
+// Resumable uploads (tus 1.0). They continue by themselves after a lost connection, and after a closed page when the
+// same files are dropped again. The browser stores started uploads until they are complete.
 
 import { Problem } from "./api.js";
 
 const VERSION = { "Tus-Resumable": "1.0.0" };
-const GOES_ON = new Set([0, 409, 423, 429, 500, 502, 503, 504]);
+const RETRY_STATUSES = new Set([0, 409, 423, 429, 500, 502, 503, 504]);
 const PART_BYTES = 64 * 1024 * 1024;
 const WAIT_MILLISECONDS = 700;
 const PATIENCE_MILLISECONDS = 120_000;
 const STORE = "limit-audit.uploads";
 
-const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
-const fingerprint = (files) => files.map((file) => `${file.name} ${file.size} ${file.lastModified}`).join("; ");
-const remembered = () => JSON.parse(localStorage.getItem(STORE) ?? "{}");
+const encodeBase64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+const makeFingerprint = (files) => files.map((file) => `${file.name} ${file.size} ${file.lastModified}`).join("; ");
+const readStored = () => JSON.parse(localStorage.getItem(STORE) ?? "{}");
 
 export function recall(files) {
-  return remembered()[fingerprint(files)] ?? null;
+  return readStored()[makeFingerprint(files)] ?? null;
 }
 
-export function remember(files, begun) {
-  localStorage.setItem(STORE, JSON.stringify({ ...remembered(), [fingerprint(files)]: begun }));
+export function remember(files, uploads) {
+  localStorage.setItem(STORE, JSON.stringify({ ...readStored(), [makeFingerprint(files)]: uploads }));
 }
 
 export function forget(files) {
-  const { [fingerprint(files)]: _, ...others } = remembered();
+  const { [makeFingerprint(files)]: _, ...others } = readStored();
   localStorage.setItem(STORE, JSON.stringify(others));
 }
 
-// Return the address of an upload that begins.
+// Start an upload and return its address.
 export async function begin(dataset, file, { isLast }) {
   const answer = await fetch(`/v1/datasets/${dataset}/uploads`, {
     method: "POST",
     headers: {
       ...VERSION, "Upload-Length": file.size,
-      "Upload-Metadata": `filename ${base64(file.name)},complete ${base64(String(isLast))}`,
+      "Upload-Metadata": `filename ${encodeBase64(file.name)},complete ${encodeBase64(String(isLast))}`,
     },
   });
   if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
   return answer.headers.get("Location");
 }
 
-// Return at which byte an upload goes on.
-export async function offsetOf(location) {
+// Return the offset at which an upload continues.
+export async function readOffset(location) {
   const answer = await fetch(location, { method: "HEAD", headers: VERSION });
   if (!answer.ok) throw new Problem(answer.status, {});
   return Number(answer.headers.get("Upload-Offset"));
 }
 
-// Send the rest of a file; `onSent` hears how many bytes have left, `onTrouble` that it is tried again.
+// Send the rest of a file. `onSent` receives the number of bytes sent; `onTrouble` is called before a retry.
 export async function send(location, file, { onSent, onTrouble }) {
-  let offset = await offsetOf(location);
+  let offset = await readOffset(location);
   let deadline = Date.now() + PATIENCE_MILLISECONDS;
   while (offset < file.size) {
-    let reached;
+    let newOffset;
     try {
-      reached = await patch(location, file, offset, onSent);
+      newOffset = await patch(location, file, offset, onSent);
     } catch (error) {
-      if (!GOES_ON.has(error.status ?? 0) || Date.now() > deadline) throw error;
+      if (!RETRY_STATUSES.has(error.status ?? 0) || Date.now() > deadline) throw error;
       onTrouble();
       await new Promise((resolve) => setTimeout(resolve, WAIT_MILLISECONDS));
-      reached = await offsetOf(location).catch(() => offset);
+      newOffset = await readOffset(location).catch(() => offset);
     }
-    if (reached > offset) deadline = Date.now() + PATIENCE_MILLISECONDS;
-    offset = reached;
+    if (newOffset > offset) deadline = Date.now() + PATIENCE_MILLISECONDS;
+    offset = newOffset;
     onSent(offset);
   }
 }
@@ -77,14 +77,14 @@ function patch(location, file, offset, onSent) {
     request.upload.addEventListener("progress", (event) => onSent(offset + event.loaded));
     request.addEventListener("load", () => {
       if (request.status === 204) resolve(Number(request.getResponseHeader("Upload-Offset")));
-      else reject(new Problem(request.status, parsed(request.responseText)));
+      else reject(new Problem(request.status, parseJson(request.responseText)));
     });
-    request.addEventListener("error", () => reject(new Problem(0, { detail: "The connection broke." })));
+    request.addEventListener("error", () => reject(new Problem(0, { detail: "The connection was lost." })));
     request.send(file.slice(offset, offset + PART_BYTES));
   });
 }
 
-function parsed(text) {
+function parseJson(text) {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,4 +1,4 @@
-// Choosing a class by typing: what begins with the text comes first, then what contains it.
+// Choosing a class by typing: names that start with the text come first, then names that contain it.
 
 import { find, make } from "./dom.js";
 
@@ -12,7 +12,7 @@ export class Chooser {
     this.list = find("choose-list");
     this.at = 0;
     this.text.addEventListener("input", () => this.show());
-    this.text.addEventListener("keydown", (event) => this.key(event));
+    this.text.addEventListener("keydown", (event) => this.handleKey(event));
     find("choose-cancel").addEventListener("click", () => this.dialog.close());
   }
 
@@ -25,18 +25,18 @@ export class Chooser {
     this.text.focus();
   }
 
-  matching() {
-    const wanted = this.text.value.trim().toLowerCase();
-    if (!wanted) return [...this.likely, ...this.classes.filter((name) => !this.likely.includes(name))];
-    const starts = this.classes.filter((name) => name.toLowerCase().startsWith(wanted));
-    const holds = this.classes.filter((name) => !name.toLowerCase().startsWith(wanted) && name.toLowerCase().includes(wanted));
-    return [...starts, ...holds];
+  findMatches() {
+    const text = this.text.value.trim().toLowerCase();
+    if (!text) return [...this.likely, ...this.classes.filter((name) => !this.likely.includes(name))];
+    const starts = this.classes.filter((name) => name.toLowerCase().startsWith(text));
+    const contains = this.classes.filter((name) => !name.toLowerCase().startsWith(text) && name.toLowerCase().includes(text));
+    return [...starts, ...contains];
   }
 
   show() {
-    this.found = this.matching().slice(0, SHOWN);
+    this.matches = this.findMatches().slice(0, SHOWN);
     this.at = 0;
-    this.list.replaceChildren(...this.found.map((name, place) => make("li", {
+    this.list.replaceChildren(...this.matches.map((name, place) => make("li", {
       role: "option", id: `choose-${place}`, onclick: () => this.take(name),
     }, name)));
     this.mark();
@@ -47,13 +47,13 @@ export class Chooser {
       row.setAttribute("aria-selected", String(place === this.at));
       if (place === this.at) row.scrollIntoView({ block: "nearest" });
     }
-    this.text.setAttribute("aria-activedescendant", this.found.length ? `choose-${this.at}` : "");
+    this.text.setAttribute("aria-activedescendant", this.matches.length ? `choose-${this.at}` : "");
   }
 
-  key(event) {
+  handleKey(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) this.at = Math.max(0, Math.min(this.found.length - 1, this.at + step));
-    else if (event.key === "Enter" && this.found.length) this.take(this.found[this.at]);
+    if (step) this.at = Math.max(0, Math.min(this.matches.length - 1, this.at + step));
+    else if (event.key === "Enter" && this.matches.length) this.take(this.matches[this.at]);
     else if (event.key !== "Enter") return;
     event.preventDefault();
     this.mark();

@@ -1,6 +1,6 @@
-// Verdicts on their way. Each is stored in the browser until the service has it, so that neither a reload nor a
-// broken connection loses one; verdicts on one sample are sent one after the other, each against the version
-// that came before, so that a colleague's is never overwritten unseen.
+// Sends verdicts. Each is stored in the browser until the service has saved it, so that neither a reload nor a broken
+// connection loses one. Verdicts on one sample are sent one after the other, each with the version it replaces, so
+// that a colleague's verdict is never overwritten unseen.
 
 import { Problem, send } from "./api.js";
 
@@ -19,23 +19,23 @@ export class Outbox {
     return this.waiting.size;
   }
 
-  // Send what an earlier page could not send any more.
+  // Send the verdicts that an earlier page could not send.
   resume() {
     const left = JSON.parse(localStorage.getItem(this.store) ?? "[]");
     return Promise.all(left.map(({ item, verdict }) => this.put(item, verdict)));
   }
 
-  // `verdict` is {verdict, label} or null to take it back; `item.review` is what the service last said.
+  // `verdict` is {verdict, label}, or null to delete it; `item.review` is the service's last answer.
   put(item, verdict) {
     this.waiting.set(item.position, { item, verdict });
-    this.keep();
+    this.save();
     const before = this.chains.get(item.position) ?? Promise.resolve();
-    const mine = before.then(() => this.deliver(item, verdict));
-    this.chains.set(item.position, mine);
-    return mine;
+    const delivery = before.then(() => this.deliver(item, verdict));
+    this.chains.set(item.position, delivery);
+    return delivery;
   }
 
-  keep() {
+  save() {
     const left = [...this.waiting.values()].map(({ item, verdict }) => ({
       item: { position: item.position, review: item.review }, verdict,
     }));
@@ -46,17 +46,17 @@ export class Outbox {
   async deliver(item, verdict) {
     for (let wait = 500; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       try {
-        item.review = await this.ask(item, verdict);
-        this.done(item, verdict);
+        item.review = await this.request(item, verdict);
+        this.remove(item, verdict);
         this.onSaved(item);
         return;
       } catch (error) {
         if (error.status === 401) {
-          this.loggedOut = true; // the verdict waits in the browser until after the login
+          this.loggedOut = true; // the verdict stays in the browser until the next login
           return;
         }
         if (error instanceof Problem && error.status < 500 && error.status !== 429) {
-          await this.refused(item, verdict, error);
+          await this.handleRefusal(item, verdict, error);
           return;
         }
         this.onTrouble(error);
@@ -65,31 +65,31 @@ export class Outbox {
     }
   }
 
-  ask(item, verdict) {
+  request(item, verdict) {
     const path = `/v1/datasets/${this.dataset}/samples/${item.position}/review`;
-    const seen = item.review ? { "If-Match": `"${item.review.version}"` } : { "If-None-Match": "*" };
-    if (verdict === null) return item.review ? send("DELETE", path, { headers: seen, keepalive: true }) : null;
+    const condition = item.review ? { "If-Match": `"${item.review.version}"` } : { "If-None-Match": "*" };
+    if (verdict === null) return item.review ? send("DELETE", path, { headers: condition, keepalive: true }) : null;
     const reviewer = this.reviewer();
     const body = { ...verdict, audit_id: this.audit, ...(reviewer ? { reviewer } : {}) };
-    return send("PUT", path, { body, headers: seen, keepalive: true });
+    return send("PUT", path, { body, headers: condition, keepalive: true });
   }
 
-  done(item, verdict) {
+  remove(item, verdict) {
     if (this.waiting.get(item.position)?.verdict === verdict) this.waiting.delete(item.position);
-    this.keep();
+    this.save();
   }
 
-  // Either somebody else was faster, or an answer to this very verdict was lost on its way.
-  async refused(item, verdict, error) {
-    this.done(item, verdict);
+  // Either somebody else was faster, or the answer to this verdict was lost.
+  async handleRefusal(item, verdict, error) {
+    this.remove(item, verdict);
     if (error.status !== 412) {
       this.onRefused(item, error);
       return;
     }
     const path = `/v1/datasets/${this.dataset}/samples/${item.position}/review`;
     item.review = error.document.version === null ? null : await send("GET", path).catch(() => null);
-    const same = (item.review?.verdict ?? null) === (verdict?.verdict ?? null) && (item.review?.label ?? null) === (verdict?.label ?? null);
-    if (same) this.onSaved(item);
+    const isSame = (item.review?.verdict ?? null) === (verdict?.verdict ?? null) && (item.review?.label ?? null) === (verdict?.label ?? null);
+    if (isSame) this.onSaved(item);
     else this.onRefused(item, error);
   }
 }

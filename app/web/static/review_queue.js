@@ -1,4 +1,4 @@
-// The suspects in order, read ahead page by page; pictures are fetched and decoded before they are shown.
+// The suspects in order, loaded ahead page by page; images are fetched and decoded before they are shown.
 
 import { get, query } from "./api.js";
 
@@ -21,7 +21,7 @@ export class Queue {
     this.similar = new Map();
   }
 
-  // Resolves once the place is there, or the list is known to end before it.
+  // Load until the place is in the list, or the list has ended.
   async reach(place) {
     while (place >= this.items.length && !this.ended) await this.read();
   }
@@ -47,18 +47,18 @@ export class Queue {
   }
 
   fetchAround(place) {
-    const wanted = new Set();
+    const positions = new Set();
     for (let near = place - PICTURES_BEHIND; near <= place + PICTURES_AHEAD; near += 1) {
       const item = this.items[near];
       if (!item?.image_url) continue;
-      wanted.add(item.position);
-      this.pictureOf(item);
+      positions.add(item.position);
+      this.getPicture(item);
     }
-    for (const position of this.pictures.keys()) if (!wanted.has(position)) this.pictures.delete(position);
-    for (let near = place; near <= place + SIMILAR_AHEAD; near += 1) if (this.items[near]) this.similarTo(this.items[near]);
+    for (const position of this.pictures.keys()) if (!positions.has(position)) this.pictures.delete(position);
+    for (let near = place; near <= place + SIMILAR_AHEAD; near += 1) if (this.items[near]) this.getSimilar(this.items[near]);
   }
 
-  pictureOf(item) {
+  getPicture(item) {
     if (!this.pictures.has(item.position)) {
       const image = new Image();
       image.src = item.image_url;
@@ -68,11 +68,11 @@ export class Queue {
     return this.pictures.get(item.position);
   }
 
-  similarTo(item) {
+  getSimilar(item) {
     if (!this.similar.has(item.position)) {
-      const found = get(`${this.path}/samples/${item.position}/similar`);
-      found.catch(() => this.similar.delete(item.position));
-      this.similar.set(item.position, found);
+      const similar = get(`${this.path}/samples/${item.position}/similar`);
+      similar.catch(() => this.similar.delete(item.position));
+      this.similar.set(item.position, similar);
     }
     return this.similar.get(item.position);
   }

@@ -1,25 +1,25 @@
-// What the review shows: one sample with all that is known of it, or many.
+// The display of the review: one sample with its details, or a grid of samples.
 
-import { find, make, meter } from "./dom.js";
-import { count, fixed, percent } from "./format.js";
+import { find, make, makeMeter } from "./dom.js";
+import { formatCount, formatFixed, formatPercent } from "./format.js";
 import { VIEWS } from "./sample_views.js";
 
 const ADVICE = {
-  begin: "Begin with the most suspicious; one key each.",
-  go_on: "Go on: the next samples are worth a look.",
-  nearly_done: "Nearly done: fewer than one in four of the next are worth a look.",
-  stop: "You can stop here: fewer than one in ten of the next are worth a look.",
+  begin: "Start with the most suspicious sample. Each verdict takes one key.",
+  go_on: "Continue: many of the next samples are probably wrong.",
+  nearly_done: "Nearly done: fewer than one in four of the next samples is probably wrong.",
+  stop: "You can stop here: fewer than one in ten of the next samples is probably wrong.",
 };
 
-const DONE = { keep: "kept", relabel: "relabelled", drop: "dropped", unsure: "unsure" };
+const VERDICT_WORDS = { keep: "kept", relabel: "relabelled", drop: "dropped", unsure: "unsure" };
 
-export function words(item, review) {
+export function describeVerdict(item, review) {
   if (!review) return "";
   if (review.verdict === "relabel") return review.label === item.suggested_label ? `Relabelled ${review.label}, as suggested` : `Relabelled ${review.label}`;
-  return DONE[review.verdict].replace(/^./, (letter) => letter.toUpperCase());
+  return VERDICT_WORDS[review.verdict].replace(/^./, (letter) => letter.toUpperCase());
 }
 
-const kind = (review) => ({ keep: "good", relabel: "busy", drop: "bad", unsure: "caution" })[review.verdict];
+const chooseChip = (review) => ({ keep: "good", relabel: "busy", drop: "bad", unsure: "caution" })[review.verdict];
 
 export class View {
   constructor(root) {
@@ -28,44 +28,44 @@ export class View {
     this.hasOriginals = root.dataset.originals === "1";
   }
 
-  one(item, { queue, place }) {
+  showSample(item, { queue, place }) {
     this.shown = item;
     this.sample.show(find("picture"), item, { queue, isPixels: this.isPixels });
     find("key").textContent = item.key;
-    find("place").textContent = `rank ${count(item.rank)}`;
+    find("place").textContent = `rank ${formatCount(item.rank)}`;
     find("given-label").textContent = item.given_label;
-    find("given-probability").textContent = percent(item.given_label_probability);
+    find("given-probability").textContent = formatPercent(item.given_label_probability);
     find("suggested-label").textContent = item.suggested_label;
-    find("suggested-probability").textContent = percent(item.suggested_confidence);
+    find("suggested-probability").textContent = formatPercent(item.suggested_confidence);
     find("spoken").textContent = `${item.key}: given ${item.given_label}, suggested ${item.suggested_label}`;
     this.showVerdict(item);
-    find("probabilities").replaceChildren(...rowsOfProbabilities(item));
-    find("facts").replaceChildren(...facts(item, this.hasOriginals));
+    find("probabilities").replaceChildren(...makeProbabilityRows(item));
+    find("facts").replaceChildren(...makeFacts(item, this.hasOriginals));
     this.showSimilar(item, queue);
     this.place = place;
   }
 
   showVerdict(item) {
     if (item !== this.shown) return;
-    const said = item.shownReview;
+    const review = item.shownReview;
     const place = find("verdict");
     place.replaceChildren();
-    if (said) place.append(make("span", { className: `chip ${kind(said)}` }, words(item, said)), said.reviewer ? ` by ${said.reviewer}` : "");
+    if (review) place.append(make("span", { className: `chip ${chooseChip(review)}` }, describeVerdict(item, review)), review.reviewer ? ` by ${review.reviewer}` : "");
     for (const button of document.querySelectorAll("[data-does]")) {
       const does = button.dataset.does === "accept" || button.dataset.does === "other" ? "relabel" : button.dataset.does;
-      const isSuggested = said?.label === item.suggested_label;
-      const fits = said?.verdict === does && (does !== "relabel" || (button.dataset.does === "accept") === isSuggested);
+      const isSuggested = review?.label === item.suggested_label;
+      const fits = review?.verdict === does && (does !== "relabel" || (button.dataset.does === "accept") === isSuggested);
       button.setAttribute("aria-pressed", String(Boolean(fits)));
     }
   }
 
   async showSimilar(item, queue) {
-    const found = await queue.similarTo(item).catch(() => null);
-    if (!found || item !== this.shown) return;
-    this.sample.compare(find("picture"), found);
-    for (const [id, group, className] of [["similar-given", found.given, "given"], ["similar-other", found.other, "suggested"]]) {
+    const similar = await queue.getSimilar(item).catch(() => null);
+    if (!similar || item !== this.shown) return;
+    this.sample.compare(find("picture"), similar);
+    for (const [id, group, className] of [["similar-given", similar.given, "given"], ["similar-other", similar.other, "suggested"]]) {
       find(id).replaceChildren(
-        make("h3", {}, "labelled ", make("span", { className }, group.label || "–")),
+        make("h3", {}, "Labelled ", make("span", { className }, group.label || "–")),
         make("ul", { className: "thumbs row" }, ...group.samples.map((sample) => make("li", { className: "thumb", title: sample.key },
           sample.image_url
             ? make("img", { src: sample.image_url, alt: `${group.label}: ${sample.key}`, className: this.isPixels ? "pixels" : "", width: 72, height: 72 })
@@ -74,9 +74,9 @@ export class View {
     }
   }
 
-  cells(items, current, onPick) {
+  showGrid(items, current, onPick) {
     find("cells").replaceChildren(...items.map((item, place) => {
-      const cell = make("button", { type: "button", className: "sample", onclick: () => onPick(place), title: `${item.key}, distance ${fixed(item.distance)}` },
+      const cell = make("button", { type: "button", className: "sample", onclick: () => onPick(place), title: `${item.key}, distance ${formatFixed(item.distance)}` },
         item.image_url
           ? make("img", { src: item.image_url, alt: `Sample ${item.key}`, className: this.isPixels ? "pixels" : "", width: 128, height: 128 })
           : make("span", { className: "cell" }, item.key),
@@ -84,19 +84,19 @@ export class View {
         make("span", { className: "words chip-place" }));
       return cell;
     }));
-    items.forEach((item, place) => this.cell(item, place));
-    this.frame(current);
+    items.forEach((item, place) => this.showCell(item, place));
+    this.moveFrame(current);
   }
 
-  cell(item, place) {
+  showCell(item, place) {
     const cell = find("cells").children[place];
     if (!cell) return;
-    const said = item.shownReview;
-    cell.dataset.verdict = said?.verdict ?? "";
-    cell.lastChild.replaceChildren(said ? make("span", { className: `chip ${kind(said)}` }, words(item, said)) : "\u00a0");
+    const review = item.shownReview;
+    cell.dataset.verdict = review?.verdict ?? "";
+    cell.lastChild.replaceChildren(review ? make("span", { className: `chip ${chooseChip(review)}` }, describeVerdict(item, review)) : "\u00a0");
   }
 
-  frame(place, { focus = false } = {}) {
+  moveFrame(place, { focus = false } = {}) {
     for (const [number, cell] of [...find("cells").children].entries()) {
       if (number === place) {
         cell.setAttribute("aria-current", "true");
@@ -106,42 +106,42 @@ export class View {
     }
   }
 
-  counts(progress) {
+  showCounts(progress) {
     const { verdicts } = progress;
-    find("count-reviewed").textContent = count(progress.reviewed);
-    find("count-kinds").textContent = Object.entries(DONE).filter(([verdict]) => verdicts[verdict])
-      .map(([verdict, said]) => `${count(verdicts[verdict])} ${said}`).join(", ");
-    find("count-precision").textContent = percent(progress.precision, 0);
-    find("count-recent").textContent = progress.recent_precision === null ? "" : `${percent(progress.recent_precision, 0)} of the latest 50`;
-    find("count-left").textContent = count(progress.expected_errors_left);
-    find("count-expected").textContent = `of ${count(progress.expected_errors)} expected`;
-    find("count-next").textContent = progress.next_precision === null ? "–" : percent(progress.next_precision, 0);
+    find("count-reviewed").textContent = formatCount(progress.reviewed);
+    find("count-kinds").textContent = Object.entries(VERDICT_WORDS).filter(([verdict]) => verdicts[verdict])
+      .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).join(", ");
+    find("count-precision").textContent = formatPercent(progress.precision, 0);
+    find("count-recent").textContent = progress.recent_precision === null ? "" : `${formatPercent(progress.recent_precision, 0)} of the latest 50`;
+    find("count-left").textContent = formatCount(progress.expected_errors_left);
+    find("count-expected").textContent = `of ${formatCount(progress.expected_errors)} expected`;
+    find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
     const advice = find("advice");
-    const text = progress.next_precision === null ? "Every sample has a verdict." : ADVICE[progress.advice];
+    const text = progress.next_precision === null ? "All samples have a verdict." : ADVICE[progress.advice];
     if (advice.textContent !== text) advice.textContent = text;
     advice.className = `advice ${progress.advice}`;
   }
 }
 
-function rowsOfProbabilities(item) {
+function makeProbabilityRows(item) {
   const known = [...item.suggestions];
   if (!known.some((one) => one.label === item.given_label)) known.push({ label: item.given_label, probability: item.given_label_probability });
   return known.map((one) => make("tr", {},
     make("th", { scope: "row", className: one.label === item.given_label ? "given" : one.label === item.suggested_label ? "suggested" : "" }, one.label),
-    make("td", {}, meter(one.probability, one.label === item.given_label ? "bad" : "good")),
-    make("td", { className: "num" }, percent(one.probability))));
+    make("td", {}, makeMeter(one.probability, one.label === item.given_label ? "bad" : "good")),
+    make("td", { className: "num" }, formatPercent(one.probability))));
 }
 
-function facts(item, hasOriginals) {
+function makeFacts(item, hasOriginals) {
   const rows = [
-    ["Probably wrong", percent(item.error_probability, 0)],
-    ["Distance", fixed(item.distance)],
-    item.neighbour_disagreement === null || item.neighbour_disagreement === undefined ? null : ["Neighbours that disagree", percent(item.neighbour_disagreement, 0)],
+    ["Error probability", formatPercent(item.error_probability, 0)],
+    ["Distance", formatFixed(item.distance)],
+    item.neighbour_disagreement === null || item.neighbour_disagreement === undefined ? null : ["Neighbours with another label", formatPercent(item.neighbour_disagreement, 0)],
     item.split ? ["Split", item.split] : null,
   ];
   const shown = rows.filter(Boolean).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
   if (hasOriginals) {
-    shown.push(make("dt", {}, "Picture"), make("dd", {}, make("a", { href: `${item.image_url}?variant=original`, target: "_blank", rel: "noopener" }, "as uploaded")));
+    shown.push(make("dt", {}, "Image"), make("dd", {}, make("a", { href: `${item.image_url}?variant=original`, target: "_blank", rel: "noopener" }, "as uploaded")));
   }
   return shown;
 }

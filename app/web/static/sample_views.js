@@ -1,6 +1,6 @@
-// How the review shows one sample, by the name that a kind of data gives as its `sample_view`.
-// `show(place, item, { queue, isPixels })` is called at once, `compare(place, found)` with the answer of
-// /similar when it comes.
+// The views of one sample in the review, by the `sample_view` of a data kind.
+// `show(place, item, { queue, isPixels })` is called at once, `compare(place, similar)` when the answer of /similar
+// arrives.
 
 import { featureView } from "./feature_view.js";
 import { pictureView } from "./picture_view.js";

@@ -1,10 +1,10 @@
-// Uploading by drag and drop or by the dialogues for files and for a folder.
+// Uploads by drag and drop, or by the dialogues for files and folders.
 
 import { get, send as sendJson } from "./api.js";
 import { find, make } from "./dom.js";
 import * as folders from "./folders.js";
-import { bytes, percent } from "./format.js";
-import { begin, forget, offsetOf, recall, remember, send } from "./resumable.js";
+import { formatBytes, formatPercent } from "./format.js";
+import { begin, forget, readOffset, recall, remember, send } from "./resumable.js";
 
 const ENDINGS = /\.(zip|tar|tgz|tar\.gz|npz|csv|parquet|gz)$/i;
 
@@ -15,7 +15,7 @@ const folderChooser = find("folder");
 find("choose").addEventListener("click", () => chooser.click());
 find("choose-folder").addEventListener("click", () => folderChooser.click());
 chooser.addEventListener("change", () => upload([...chooser.files]));
-folderChooser.addEventListener("change", () => uploadFolder(folders.chosen([...folderChooser.files])));
+folderChooser.addEventListener("change", () => uploadFolder(folders.readChosen([...folderChooser.files])));
 drop.addEventListener("dragover", (event) => {
   event.preventDefault();
   drop.classList.add("over");
@@ -24,13 +24,13 @@ drop.addEventListener("dragleave", () => drop.classList.remove("over"));
 drop.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  // The browser forgets what was dropped when this function has returned; so both are asked for at once.
+  // The browser forgets the dropped items when this function returns, so read files and folders at once.
   const files = [...event.dataTransfer.files];
-  const inFolders = folders.dropped(event.dataTransfer);
-  inFolders.then((found) => (found ? uploadFolder(found) : upload(files)), fail);
+  const inFolders = folders.readDropped(event.dataTransfer);
+  inFolders.then((entries) => (entries ? uploadFolder(entries) : upload(files)), fail);
 });
 
-function entry(name) {
+function addEntry(name) {
   const words = make("span", {}, "starting");
   const bar = make("progress", { max: 1, value: 0, ariaLabel: `Upload of ${name}` });
   const item = make("li", {}, make("span", { className: "line" }, make("strong", {}, name), words), bar);
@@ -51,11 +51,11 @@ function entry(name) {
   };
 }
 
-const fail = (error) => entry("What was dropped").fail(error.message);
+const fail = (error) => addEntry("Upload").fail(error.message);
 
-function uploadFolder(found) {
+function uploadFolder(entries) {
   try {
-    upload([folders.packed(found)]);
+    upload([folders.packFiles(entries)]);
   } catch (error) {
     fail(error);
   }
@@ -63,47 +63,47 @@ function uploadFolder(found) {
 
 async function upload(files) {
   if (!files.length) return;
-  const line = entry(files[0].name);
+  const line = addEntry(files[0].name);
   const most = Number(drop.dataset.maxBytes);
   try {
     const large = files.find((file) => file.size > most);
-    if (large) throw new Error(`${large.name} has ${bytes(large.size)}; a file may have at most ${bytes(most)}.`);
+    if (large) throw new Error(`${large.name} has ${formatBytes(large.size)}; a file can have at most ${formatBytes(most)}.`);
     const dataset = await sendAll(files, line);
     forget(files);
     location.assign(`/datasets/${dataset}`);
   } catch (error) {
-    line.fail(`${error.message} Drop the same files again to go on.`);
+    line.fail(`${error.message} Drop the same files again to continue.`);
   }
 }
 
 async function sendAll(files, line) {
   const total = files.reduce((sum, file) => sum + file.size, 0);
-  const begun = await resumed(files) ?? await started(files);
-  let before = 0;
+  const uploads = await resumeUpload(files) ?? await createDataset(files);
+  let sentBefore = 0;
   for (const [number, file] of files.entries()) {
-    const show = (sent) => line.show((before + sent) / total, `${percent((before + sent) / total, 0)} of ${bytes(total)}`);
-    begun.locations[number] ??= await begin(begun.dataset, file, { isLast: number === files.length - 1 });
-    remember(files, begun);
-    await send(begun.locations[number], file, { onSent: show, onTrouble: () => line.say("the connection broke, trying again") });
-    before += file.size;
+    const show = (sent) => line.show((sentBefore + sent) / total, `${formatPercent((sentBefore + sent) / total, 0)} of ${formatBytes(total)}`);
+    uploads.locations[number] ??= await begin(uploads.dataset, file, { isLast: number === files.length - 1 });
+    remember(files, uploads);
+    await send(uploads.locations[number], file, { onSent: show, onTrouble: () => line.say("connection lost, retrying") });
+    sentBefore += file.size;
   }
-  return begun.dataset;
+  return uploads.dataset;
 }
 
-async function started(files) {
+async function createDataset(files) {
   const name = files[0].name.replace(ENDINGS, "") || files[0].name;
   const dataset = await sendJson("POST", "/v1/datasets", { body: { name } });
   return { dataset: dataset.id, locations: [] };
 }
 
-// What an earlier page had begun, if the service still has all of it.
-async function resumed(files) {
-  const begun = recall(files);
-  if (!begun) return null;
+// Return the uploads that an earlier page started, if the service still has all of them.
+async function resumeUpload(files) {
+  const uploads = recall(files);
+  if (!uploads) return null;
   try {
-    if ((await get(`/v1/datasets/${begun.dataset}`)).status !== "uploading") return null;
-    await Promise.all(begun.locations.map(offsetOf));
-    return begun;
+    if ((await get(`/v1/datasets/${uploads.dataset}`)).status !== "uploading") return null;
+    await Promise.all(uploads.locations.map(readOffset));
+    return uploads;
   } catch {
     return null;
   }

@@ -19,9 +19,9 @@ STATISTICS = {
 
 def test_facts_are_in_words_and_what_says_nothing_is_left_out() -> None:
     assert describe(STATISTICS) == [
-        ("Sizes of pictures", "1x1: 9, 2x2: 8, 3x3: 7, 4x4: 6, 5x5: 5, 6x6: 4 and 5 more"),
+        ("Image sizes", "1x1: 9, 2x2: 8, 3x3: 7, 4x4: 6, 5x5: 5, 6x6: 4 and 5 more"),
         ("Colour modes", "RGB: 1,203"),
-        ("Correct labels known", "1,203"),
+        ("Known correct labels", "1,203"),
         ("Pixels", "resized"),
     ]
 
