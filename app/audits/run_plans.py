@@ -13,7 +13,7 @@ from typing import Any
 
 from app.audits.audit_configuration import AuditConfiguration, Compared, Grid
 from app.audits.configuration_errors import refuse
-from models.catalogue.methods import METHODS, PARENT_METHOD, knows_field, paper_grid
+from models.catalogue.methods import METHODS, PARENT_METHOD, get_paper_grid, has_field
 from models.catalogue.training_request import TrainingRequest
 
 # The paper holds out 20 % of the samples, with their given labels, for model selection.
@@ -109,7 +109,7 @@ def _choose_grid(configuration: AuditConfiguration, training: TrainingRequest) -
         return {name: values for name, values in search.items() if _uses_field(training, name)}
     if training.method is not None and training.method not in METHODS:
         return {}
-    return paper_grid(training.method, samples=bool(training.sample_gradients))
+    return get_paper_grid(training.method, samples=bool(training.sample_gradients))
 
 
 def list_settings(grid: Grid) -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ def list_settings(grid: Grid) -> list[dict[str, Any]]:
 
 
 def _uses_field(training: TrainingRequest, field: str) -> bool:
-    return training.method not in METHODS or knows_field(training.method, field)
+    return training.method not in METHODS or has_field(training.method, field)
 
 
 def _drop_unused_fields(request: TrainingRequest) -> TrainingRequest:

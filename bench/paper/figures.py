@@ -24,7 +24,7 @@ from app.figures.figure_data import (
 )
 from bench.paper import results
 from bench.paper.images import CLASS_NAMES, Pixels
-from models.paper.information import bound_training_error, label_entropy
+from models.paper.information import bound_training_error, compute_label_entropy
 
 BOUND_POINTS = 200
 DISTANCE_MAX = 2**0.5
@@ -32,7 +32,7 @@ DISTANCE_MAX = 2**0.5
 
 def draw_bound(path: Path, *, class_count: int = 10, rates: Sequence[float] = (0.2, 0.4, 0.6, 0.8)) -> None:
     """Draw figure A0: Theorem 1's least training error over the bits memorised per sample."""
-    most = max(label_entropy(noise_rate=rate, class_count=class_count) for rate in rates)
+    most = max(compute_label_entropy(noise_rate=rate, class_count=class_count) for rate in rates)
     lines = []
     for rate, colour in zip(rates, COLOURS, strict=False):
         points = [

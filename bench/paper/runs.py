@@ -18,7 +18,7 @@ from models.label_errors import detection_metrics
 from models.label_errors.label_error_model import gather_evidence
 from models.networks.architectures import Network, NetworkShape, build
 from models.training.loop import TrainingResult, train
-from models.training.prediction import class_probabilities
+from models.training.prediction import predict_probabilities
 from models.training.progress import Progress
 from models.training.signals import Signals
 
@@ -126,7 +126,7 @@ def run(
         initial_state=parent,
         on_progress=curve,
     )
-    probabilities = class_probabilities(
+    probabilities = predict_probabilities(
         images.test,
         model_state=result.model_state,
         input_mean=result.input_mean,
@@ -227,7 +227,7 @@ class _Curve:
         )
 
     def _accuracy(self, state: Mapping[str, Tensor], inputs: Any, labels: Any) -> float:  # noqa: ANN401  # arrays
-        probabilities = class_probabilities(
+        probabilities = predict_probabilities(
             inputs,
             model_state=state,
             input_mean=self._inputs.mean_C.cpu().numpy(),

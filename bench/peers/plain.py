@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.peers.tasks import Task
 from models.configuration.training_config import TrainingConfig
 from models.inputs import standardisation
-from models.inputs.batches import batch_bounds, place
+from models.inputs.batches import place, split_batches
 from models.inputs.shuffling import Shuffling
 from models.kinds.preparation import Preparation
 from models.kinds.trained_kinds import find_trained_kind
@@ -38,15 +38,15 @@ def train_plain(
         generator=generator,
     )
     shuffling = Shuffling(sample_count=len(index), validation_fraction=0.0, seed=config.seed)
-    bounds = batch_bounds(len(index), config.batch_size)
+    bounds = split_batches(len(index), config.batch_size)
     steps, step = config.epochs * (len(bounds) - 1), 0
     for epoch in range(config.epochs):
-        generator.manual_seed(shuffling.device_seed(epoch))
+        generator.manual_seed(shuffling.make_device_seed(epoch))
         for index_B, rows_B in rows.read(shuffling.order(epoch), bounds):
             labels_B = labels_N[index_B]
             rate = learning_rate(config, step=step, steps=steps)
             _, logits_BK = learner.step(
-                prepare.training(rows_B, generator), labels_B, rate=rate, trains_classifier=True
+                prepare.prepare_training(rows_B, generator), labels_B, rate=rate, trains_classifier=True
             )
             if on_batch is not None:
                 on_batch(index_B, logits_BK, labels_B)
@@ -61,7 +61,7 @@ def probabilities(
     device = next(learner.classifier.parameters()).device
     batches = [
         learner.compute_scoring_logits(
-            prepare.plain(torch.from_numpy(inputs[start : start + SCORING_BATCH]).to(device))
+            prepare.prepare_plain(torch.from_numpy(inputs[start : start + SCORING_BATCH]).to(device))
         )
         for start in range(0, len(inputs), SCORING_BATCH)
     ]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.acceleration.cuda_graphs import Replayed, can_replay
+from models.acceleration.cuda_graphs import StepGraphs, can_replay
 from models.configuration.training_config import TrainingConfig
 from models.networks import architectures
 from models.networks.memory_layout import choose_memory_format
@@ -43,7 +43,7 @@ class Floor:
         )
         self._labels_B = torch.randint(class_count, (config.batch_size,), device=device)
         self._targets_BK = limit.encode_one_hot(self._labels_B, class_count)
-        self._replayed = Replayed(device) if is_replayed else None
+        self._replayed = StepGraphs(device) if is_replayed else None
         self._inputs = self._batch(channels, layout)
 
     def _batch(self, channels: int, layout: torch.memory_format) -> Tensor:

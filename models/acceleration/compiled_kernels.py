@@ -24,7 +24,7 @@ MOST_VARIANTS = 64
 log = logging.getLogger(__name__)
 
 
-class Compiled:
+class CompiledForward:
     """A module's forward pass: compiled in training mode, unchanged in evaluation mode."""
 
     def __init__(self, module: nn.Module) -> None:
@@ -52,11 +52,11 @@ def compile_parts(network: Network, device: torch.device) -> None:
     if not can_compile(device):
         return
     torch._dynamo.config.recompile_limit = MOST_VARIANTS  # noqa: SLF001 - documented by torch
-    for part in _parts(network.trunk):
-        part.forward = Compiled(part)
+    for part in _split_parts(network.trunk):
+        part.forward = CompiledForward(part)
 
 
-def _parts(trunk: nn.Module) -> list[nn.Module]:
+def _split_parts(trunk: nn.Module) -> list[nn.Module]:
     """Return a residual network's stem and blocks, or any other trunk as one part."""
     children = list(trunk.children())
     if not any(isinstance(child, Residual) for child in children):

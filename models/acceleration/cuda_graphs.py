@@ -47,7 +47,7 @@ class _Recording:
         return self.result
 
 
-class Replayed:
+class StepGraphs:
     """The CUDA graphs of a training's step; the next step overwrites a step's result."""
 
     def __init__(self, device: torch.device) -> None:
@@ -74,13 +74,13 @@ class Replayed:
         if key not in self._recordings:
             self._eager_steps[key] += 1
             if self._eager_steps[key] <= EAGER_STEPS:
-                return self._eagerly(lambda: step(inputs, labels_B, trains_classifier))
+                return self._run_eagerly(lambda: step(inputs, labels_B, trains_classifier))
             inputs, labels_B = inputs.clone(), labels_B.clone()
             recorded = self._record(lambda: step(inputs, labels_B, trains_classifier))
             self._recordings[key] = _Recording(inputs, labels_B, *recorded)
         return self._recordings[key].replay(inputs, labels_B)
 
-    def _eagerly(self, step: Callable[[], StepResult]) -> StepResult:
+    def _run_eagerly(self, step: Callable[[], StepResult]) -> StepResult:
         """Do a step on the recording stream: autograd remembers the stream of the first step."""
         current = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(current)

@@ -17,7 +17,7 @@ from torch.distributed import Store  # type: ignore[attr-defined]
 
 from models.acceleration.synchronised_batch_norm import SynchronisedBatchNorm
 from models.configuration.training_config import TrainingConfig
-from models.inputs.batches import SCORING_BATCH, batch_bounds
+from models.inputs.batches import SCORING_BATCH, split_batches
 
 LEADER = 0
 TIMEOUT = timedelta(minutes=5)
@@ -25,12 +25,12 @@ BARRIER_SECONDS = 0.5
 _GO, _MERGE, _STOP = range(3)
 
 
-def processes_max(config: TrainingConfig, sample_count: int) -> int:
+def limit_processes(config: TrainingConfig, sample_count: int) -> int:
     """Return how many processes can share every batch: each needs at least one row of the smallest batch."""
     held_out = round(sample_count * config.validation_fraction)
     passes = [(sample_count - held_out, config.batch_size)]
     passes += [(held_out, SCORING_BATCH), (sample_count, SCORING_BATCH)]
-    bounds = [batch_bounds(count, size) for count, size in passes if count]
+    bounds = [split_batches(count, size) for count, size in passes if count]
     return min(stop - start for borders in bounds for start, stop in pairwise(borders))
 
 
@@ -51,7 +51,7 @@ class Group:
     def synchronise(self, network: nn.Module) -> None:
         """Make a network's batch statistics those of all processes' rows."""
 
-    def weighted(self, loss: Tensor, *, rows: int) -> Tensor:
+    def weigh_loss(self, loss: Tensor, *, rows: int) -> Tensor:
         """Return the loss for the backward pass, from the mean loss of this process's rows.
 
         Other processes' rows enter through the batch statistics, so shares of unequal size are weighted
@@ -69,7 +69,7 @@ class Group:
     def average(self, sums: Tensor) -> None:
         """Replace sums by their mean over the processes, which keeps the total."""
 
-    def total(self, value: float) -> float:
+    def sum_values(self, value: float) -> float:
         """Return the sum of the processes' values."""
         return value
 
@@ -118,7 +118,7 @@ class Ranks(Group):
         else:
             SynchronisedBatchNorm.convert(network)
 
-    def weighted(self, loss: Tensor, *, rows: int) -> Tensor:
+    def weigh_loss(self, loss: Tensor, *, rows: int) -> Tensor:
         """See Group."""
         return loss * rows
 
@@ -151,7 +151,7 @@ class Ranks(Group):
         distributed.all_reduce(sums)
         sums /= self.size
 
-    def total(self, value: float) -> float:
+    def sum_values(self, value: float) -> float:
         """See Group."""
         values = torch.tensor(value, dtype=torch.float64, device=self._device)
         distributed.all_reduce(values)
@@ -198,7 +198,7 @@ class Ranks(Group):
 
 
 @contextmanager
-def joined(
+def join_processes(
     device: torch.device, *, store: Store | None = None, rank: int = -1, size: int = -1
 ) -> Iterator[Ranks]:
     """Join the other processes through `store`, or through torchrun's environment variables without one."""

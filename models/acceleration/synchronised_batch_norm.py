@@ -58,13 +58,13 @@ class SynchronisedBatchNorm(nn.Module):
                 features, self.running_mean, self.running_var, self.weight, self.bias, eps=self._eps
             )
         values = features.float()
-        mean_C, variance_C = self._statistics(values)
+        mean_C, variance_C = self._measure_statistics(values)
         shape = [1, -1] + [1] * (features.dim() - 2)
         scale_C = self.weight * torch.rsqrt(variance_C + self._eps)
         normalised = (values - mean_C.view(shape)) * scale_C.view(shape) + self.bias.view(shape)
         return normalised.to(features.dtype)
 
-    def _statistics(self, values: Tensor) -> tuple[Tensor, Tensor]:
+    def _measure_statistics(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and variance [C] over all processes, and update the running statistics."""
         others = [0, *range(2, values.dim())]
         count = values.new_full((1,), values.numel() / values.shape[1])

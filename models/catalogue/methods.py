@@ -156,12 +156,12 @@ OWN_FIELDS = frozenset().union(*(method.own_fields for method in TRAINED))
 """Fields that only some methods use."""
 
 
-def knows_field(method: str | None, name: str) -> bool:
+def has_field(method: str | None, name: str) -> bool:
     """Return whether a method uses a field; True for None, a method that is not chosen yet."""
     return method is None or name not in OWN_FIELDS or name in METHODS[method].own_fields
 
 
-def paper_grid(method: str | None, *, samples: bool) -> Grid:
+def get_paper_grid(method: str | None, *, samples: bool) -> Grid:
     """Return the paper's grid for a method.
 
     Args:

@@ -37,7 +37,7 @@ class FieldFacts:
     hint: str = ""
     """The text below the field in that form."""
 
-    def allows(self, value: float) -> bool:
+    def is_allowed(self, value: float) -> bool:
         """Return whether a finite number lies in the range."""
         is_enough = self.least is None or value >= self.least
         is_more = self.above is None or value > self.above
@@ -50,7 +50,7 @@ class FieldFacts:
         return f"between {self.least:g} and {self.most:g}"
 
 
-def _field(**facts: Any) -> Any:  # noqa: ANN401 - FieldFacts checks the facts; dataclasses.field returns Any
+def _make_field(**facts: Any) -> Any:  # noqa: ANN401 - FieldFacts checks the facts; dataclasses.field returns Any
     return dataclass_field(default=None, metadata={_FACTS: FieldFacts(**facts)})
 
 
@@ -58,101 +58,101 @@ def _field(**facts: Any) -> Any:  # noqa: ANN401 - FieldFacts checks the facts; 
 class TrainingRequest:
     """The options of one training; None: chosen from the data and the device."""
 
-    method: str | None = _field(
+    method: str | None = _make_field(
         choices=tuple(ALL_METHODS),
         description="LIMIT with Gaussian or Laplace gradients, or a baseline of the paper; fw and dmi start"
         " from a cross-entropy run of the same audit; 'probabilities' trains nothing and ranks the"
         " probabilities attached to the dataset",
     )
-    network: str | None = _field(
+    network: str | None = _make_field(
         choices=tuple(NETWORKS),
         description="pretrained_...: fine-tune this torchvision network, both as classifier and as predictor",
         label="Network",
         hint="Chosen from the size of the pictures and the device. A larger network separates finer classes"
         " and takes longer.",
     )
-    backbone: str | None = _field(
+    backbone: str | None = _make_field(
         choices=tuple(BACKBONES),
         description="only for pictures: train the MLP on the features of this pretrained torchvision network",
     )
-    input_size: int | None = _field(
+    input_size: int | None = _make_field(
         least=8, most=512, description="pixels, at most the side of the stored images"
     )
-    beta: float | None = _field(
+    beta: float | None = _make_field(
         least=0,
         most=1000,
         description="weight of ||mu||^2, eq. (10) and (8)",
         label="β, weight of the gradient's norm",
         hint="Higher values keep the predictor from memorising labels. 0 to 1000; the paper: 0 to 100.",
     )
-    soft_lambda: float | None = _field(least=1e-9, most=1e6, description="lambda of eq. (8)")
-    noise_std: float | None = _field(
+    soft_lambda: float | None = _make_field(least=1e-9, most=1e6, description="lambda of eq. (8)")
+    noise_std: float | None = _make_field(
         least=1e-6, most=1e3, description="standard deviation of the gradient noise of ce_gn and ce_ln"
     )
-    dropout: float | None = _field(least=0, most=0.99)
-    weight_decay: float | None = _field(least=0, most=10)
-    folds: int | None = _field(
+    dropout: float | None = _make_field(least=0, most=0.99)
+    weight_decay: float | None = _make_field(least=0, most=10)
+    folds: int | None = _make_field(
         least=1,
         most=50,
         description="parts of the labels, to each of which one predictor is blind; 1: the paper's training",
     )
-    blind_fraction: float | None = _field(
+    blind_fraction: float | None = _make_field(
         least=0, most=0.5, description="with one fold: share of the labels that no loss sees"
     )
-    validation_fraction: float | None = _field(
+    validation_fraction: float | None = _make_field(
         least=0,
         most=0.95,
         description="share of the samples that is held out, with given labels, to choose the best network",
     )
-    patience: int | None = _field(
+    patience: int | None = _make_field(
         least=0,
         most=100_000,
         description="training ends after this many epochs without a better validation accuracy; 0: off",
     )
-    stable_correlation: float | None = _field(
+    stable_correlation: float | None = _make_field(
         least=0,
         most=1,
         description="training ends once the rankings of consecutive epochs have at least this correlation,"
         " twice in a row; 0: off",
     )
-    compiled: bool | None = _field(description="compile the networks' kernels (torch.compile); for GPUs")
-    sample_gradients: bool | None = _field(
+    compiled: bool | None = _make_field(description="compile the networks' kernels (torch.compile); for GPUs")
+    sample_gradients: bool | None = _make_field(
         description="+S: train on samples of the predicted gradients instead of their means"
     )
-    noise_lambda: float | None = _field(least=1e-6, most=1e6, description="lambda of +S")
-    warm_up_epochs: int | None = _field(
+    noise_lambda: float | None = _make_field(least=1e-6, most=1e6, description="lambda of +S")
+    warm_up_epochs: int | None = _make_field(
         least=0, most=10_000, description="first epochs, in which only the predictor learns"
     )
-    epochs: int | None = _field(
+    epochs: int | None = _make_field(
         least=1,
         most=10_000,
         label="Epochs",
         hint="Passes over the data. With too few, hard samples look wrong; with too many, wrong labels are"
         " learned.",
     )
-    batch_size: int | None = _field(
+    batch_size: int | None = _make_field(
         least=2, most=65_536, label="Batch size", hint="Samples per step. Larger ones use a GPU better."
     )
-    learning_rate: float | None = _field(
+    learning_rate: float | None = _make_field(
         above=0,
         most=10,
         label="Learning rate",
         hint="The optimiser's largest step. Chosen for the network.",
     )
-    schedule: str | None = _field(choices=tuple(SCHEDULES))
-    augmentation: str | None = _field(
+    schedule: str | None = _make_field(choices=tuple(SCHEDULES))
+    augmentation: str | None = _make_field(
         choices=tuple(AUGMENTATIONS),
         label="Augmentation",
         hint="Random changes to pictures in training. Choose none if a mirrored picture is another class, as"
         " with digits.",
     )
-    signal_decay: float | None = _field(
+    signal_decay: float | None = _make_field(
         least=0,
         most=1,
         description="weight that an epoch's signals keep in every later epoch; default: epochs are weighted"
         " by agreement with the labels",
     )
-    score: str | None = _field(
+    score: str | None = _make_field(
         choices=tuple(SCORES),
         description="orders the ranking: the averaged margin with the confusions of classes; the distance,"
         " averaged or last; or the share of the nearest neighbours with another label (ties, and trainings"
@@ -160,7 +160,7 @@ class TrainingRequest:
         label="Score that ranks",
         hint=" ".join(f"{name}: {does}." for name, does in SCORES.items()),
     )
-    precision: str | None = _field(choices=tuple(PRECISIONS))
+    precision: str | None = _make_field(choices=tuple(PRECISIONS))
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Self:

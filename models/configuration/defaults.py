@@ -66,7 +66,7 @@ LONG_TRAINING = 10**16
 """Multiplications of all forward passes: 7 minutes of an H200, of which compiling saves one."""
 
 
-def _network(situation: Situation, _: Chosen) -> str:
+def _choose_network(situation: Situation, _: Chosen) -> str:
     if not situation.is_image:
         return "mlp"
     if situation.side <= SIMPLE_SIDE and situation.shape[2] == 1:
@@ -76,7 +76,7 @@ def _network(situation: Situation, _: Chosen) -> str:
     return "resnet34_cifar" if situation.side <= 64 else "resnet50"  # noqa: PLR2004
 
 
-def _input_size(situation: Situation, chosen: Chosen) -> int | None:
+def _choose_input_size(situation: Situation, chosen: Chosen) -> int | None:
     network = NETWORKS.get(str(chosen["network"]))
     if not situation.is_image or network is None or network.takes == "vector":
         return None
@@ -92,7 +92,7 @@ def _choose_by_method(field: str, otherwise: float, chosen: Chosen) -> float:
     return otherwise if method is None else method.defaults.get(field, otherwise)
 
 
-def _beta(_: Situation, chosen: Chosen) -> float:
+def _choose_beta(_: Situation, chosen: Chosen) -> float:
     return _choose_by_method("beta", 1.0, chosen)
 
 
@@ -101,28 +101,28 @@ def _is_pretrained(chosen: Chosen) -> bool:
     return network is not None and network.backbone is not None
 
 
-def _batch_size(situation: Situation, chosen: Chosen) -> int:
+def _choose_batch_size(situation: Situation, chosen: Chosen) -> int:
     """Choose small batches for small data, which needs many steps, and for networks that fill a device."""
     if situation.sample_count < SMALL_SAMPLE_COUNT or chosen["network"] == "resnet50":
         return 64
     return 128 if situation.sample_count < LARGE_SAMPLE_COUNT else 256
 
 
-def _stable_correlation(_: Situation, chosen: Chosen) -> float:
+def _choose_stable_correlation(_: Situation, chosen: Chosen) -> float:
     """Choose an early end where it was measured, but never if the user set the number of epochs."""
     is_measured = chosen["network"] == "mnist_cnn" and chosen["method"] in STABLE_METHODS
     return STABLE_CORRELATION if is_measured and "epochs" not in chosen else 0.0
 
 
-def _epochs(situation: Situation, chosen: Chosen) -> int:
+def _choose_epochs(situation: Situation, chosen: Chosen) -> int:
     """Choose the number of epochs for a budget of gradient steps, within bounds."""
     budget = TUNING_STEPS if _is_pretrained(chosen) else STEPS_OF_NETWORK.get(str(chosen["network"]), STEPS)
     least = EPOCHS_MIN if situation.sample_count <= HUGE_SAMPLE_COUNT else EPOCHS_MIN // 2
-    epochs = round(budget * _whole(chosen, "batch_size") / situation.sample_count)
+    epochs = round(budget * _get_whole(chosen, "batch_size") / situation.sample_count)
     return min(EPOCHS_MAX, max(least, epochs))
 
 
-def _learning_rate(situation: Situation, chosen: Chosen) -> float:
+def _choose_learning_rate(situation: Situation, chosen: Chosen) -> float:
     if _is_pretrained(chosen):
         return _choose_by_method("learning_rate", TUNING_LEARNING_RATE, chosen)
     is_small = situation.sample_count < SMALL_SAMPLE_COUNT
@@ -130,37 +130,37 @@ def _learning_rate(situation: Situation, chosen: Chosen) -> float:
     return _choose_by_method("learning_rate", usual, chosen)
 
 
-def _whole(chosen: Chosen, field: str) -> int:
+def _get_whole(chosen: Chosen, field: str) -> int:
     """Return a positive whole number chosen before, or 1: `TrainingConfig` refuses other values later."""
     value = chosen[field]
     return value if isinstance(value, int) and value > 0 else 1
 
 
-def _augmentation(situation: Situation, chosen: Chosen) -> str:
+def _choose_augmentation(situation: Situation, chosen: Chosen) -> str:
     network = NETWORKS.get(str(chosen["network"]))
     if chosen["network"] == "mnist_cnn" or (network is not None and network.takes == "vector"):
         return "none"
     return "flip_crop" if situation.side <= 64 else "resize_crop_flip"  # noqa: PLR2004
 
 
-def _precision(situation: Situation, _: Chosen) -> str:
+def _choose_precision(situation: Situation, _: Chosen) -> str:
     return "bf16" if situation.device.has_fast_bfloat16 else "fp32"
 
 
-def _compiled(situation: Situation, chosen: Chosen) -> bool:
+def _choose_compiled(situation: Situation, chosen: Chosen) -> bool:
     """Choose compiled kernels for trainings of many minutes: compiling takes half a minute."""
     per_pixel = MULTIPLICATIONS_PER_PIXEL.get(str(chosen["network"]))
     if per_pixel is None or situation.device.kind != "cuda":
         return False
-    pictures = situation.sample_count * _whole(chosen, "epochs")
-    return pictures * _whole(chosen, "input_size") ** 2 * per_pixel >= LONG_TRAINING
+    pictures = situation.sample_count * _get_whole(chosen, "epochs")
+    return pictures * _get_whole(chosen, "input_size") ** 2 * per_pixel >= LONG_TRAINING
 
 
 CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
-    "network": _network,
-    "input_size": _input_size,
+    "network": _choose_network,
+    "input_size": _choose_input_size,
     "method": lambda *_: DEFAULT_METHOD,
-    "beta": _beta,
+    "beta": _choose_beta,
     "sample_gradients": lambda *_: False,
     "noise_lambda": lambda *_: 50.0,
     "noise_std": lambda *_: 0.1,
@@ -168,20 +168,20 @@ CHOICES: Mapping[str, Callable[[Situation, Chosen], object]] = {
     "dropout": lambda *_: 0.0,
     "weight_decay": lambda *_: 0.0,
     "warm_up_epochs": lambda *_: 0,
-    "batch_size": _batch_size,
-    "stable_correlation": _stable_correlation,  # before "epochs", so that only the user can have set epochs
-    "epochs": _epochs,
-    "learning_rate": _learning_rate,
+    "batch_size": _choose_batch_size,
+    "stable_correlation": _choose_stable_correlation,  # before "epochs": only the user can have set them
+    "epochs": _choose_epochs,
+    "learning_rate": _choose_learning_rate,
     "schedule": lambda *_: "one_cycle",
-    "augmentation": _augmentation,
+    "augmentation": _choose_augmentation,
     "signal_decay": lambda *_: None,
     "score": lambda *_: DEFAULT_SCORE,
     "folds": lambda *_: 1,
     "blind_fraction": lambda *_: 0.0,
     "validation_fraction": lambda *_: 0.0,
     "patience": lambda *_: 0,
-    "precision": _precision,
-    "compiled": _compiled,
+    "precision": _choose_precision,
+    "compiled": _choose_compiled,
     "seed": lambda *_: 0,
 }
 """One choice per field, in order: a choice can depend on the fields before it."""

@@ -229,7 +229,7 @@ def _check_numbers(config: TrainingConfig) -> None:
         value = getattr(config, field, None)
         if facts.most is None or value is None:
             continue
-        if not (math.isfinite(value) and facts.allows(value)):
+        if not (math.isfinite(value) and facts.is_allowed(value)):
             raise InvalidConfiguration(f"{field} must be {facts.describe_range()}, not {value!r}.", field)
     if not 0 <= config.seed <= SEED_MAX:
         raise InvalidConfiguration(f"seed must be between 0 and {SEED_MAX}, not {config.seed!r}.", "seed")

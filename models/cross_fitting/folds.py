@@ -33,7 +33,7 @@ def assign_folds(labels_N: Tensor, *, folds: int, blind_fraction: float, seed: i
         raise ValueError(f"{count} samples cannot be shared out among {folds} folds.")
     if folds == 1 and blind_fraction == 0:
         return None
-    order_N = _by_class(labels_N.cpu().numpy(), seed)
+    order_N = _order_by_class(labels_N.cpu().numpy(), seed)
     place_N = np.arange(count)
     if folds > 1:
         blind_N = place_N % folds
@@ -45,7 +45,7 @@ def assign_folds(labels_N: Tensor, *, folds: int, blind_fraction: float, seed: i
     return torch.from_numpy(membership_N)
 
 
-def _by_class(
+def _order_by_class(
     labels_N: np.ndarray[tuple[int], np.dtype[np.int64]], seed: int
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return the samples' positions, class by class, shuffled within each."""

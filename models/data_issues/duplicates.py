@@ -46,17 +46,17 @@ class Groups:
     """Likeness to the most similar compared sample of the group; 1 for copies."""
 
 
-def exact(fingerprints: Fingerprints) -> Groups:
+def find_exact_duplicates(fingerprints: Fingerprints) -> Groups:
     """Return the groups of samples with identical pixels or features."""
     copy_of_N = fingerprints.copy_of_N
     sizes_N = np.bincount(copy_of_N, minlength=len(copy_of_N))
     position = np.flatnonzero(sizes_N[copy_of_N] > 1)
-    return _ordered(copy_of_N[position], position, np.ones(len(position), dtype=np.float32))
+    return _order_groups(copy_of_N[position], position, np.ones(len(position), dtype=np.float32))
 
 
-def near(inputs: Inputs, fingerprints: Fingerprints, neighbours: Neighbours) -> Groups:
+def find_near_duplicates(inputs: Inputs, fingerprints: Fingerprints, neighbours: Neighbours) -> Groups:
     """Return the groups of samples that hardly differ; a copy is in the group of its original."""
-    first_P, second_P = _candidates(fingerprints, neighbours)
+    first_P, second_P = _list_candidates(fingerprints, neighbours)
     thumbnail_P = np.ones(len(first_P), dtype=np.float32)
     if fingerprints.thumbnails_NT is not None:
         thumbnail_P = _compare_thumbnails(inputs, fingerprints.thumbnails_NT, first_P, second_P)
@@ -65,24 +65,24 @@ def near(inputs: Inputs, fingerprints: Fingerprints, neighbours: Neighbours) -> 
     if fingerprints.thumbnails_NT is not None and len(compared) > COMPARED_MAX:
         compared = compared[np.argpartition(-thumbnail_P[compared], COMPARED_MAX)[:COMPARED_MAX]]
     likeness = _compare(inputs, first_P[compared], second_P[compared])
-    usual = _usual(inputs, first_P, second_P, is_alike_P)
+    usual = _measure_usual_likeness(inputs, first_P, second_P, is_alike_P)
     least = find_compared_kind(inputs).find_least_likeness(inputs)
     is_near = likeness >= max(least, 1 - UNUSUAL * (1 - usual))
     kept = compared[is_near]
-    return _linked(fingerprints.copy_of_N, first_P[kept], second_P[kept], likeness[is_near])
+    return _link_pairs(fingerprints.copy_of_N, first_P[kept], second_P[kept], likeness[is_near])
 
 
-def together(copies: Groups, near: Groups) -> Groups:
+def merge_groups(copies: Groups, near: Groups) -> Groups:
     """Return the groups of near duplicates, which include copies, and the other groups of copies."""
     is_other = ~np.isin(copies.position, near.position)
-    return _ordered(
+    return _order_groups(
         np.concatenate([near.group, copies.group[is_other] + near.group.max(initial=-1) + 1]),
         np.concatenate([near.position, copies.position[is_other]]),
         np.concatenate([near.likeness, copies.likeness[is_other]]),
     )
 
 
-def differing(groups: Groups, value: Index) -> tuple[Index, Index]:
+def find_differing(groups: Groups, value: Index) -> tuple[Index, Index]:
     """Return the members of all groups with differing values, and for each the first member that differs.
 
     Both are indices into the arrays of `groups`; `value` has one entry per member.
@@ -97,7 +97,7 @@ def differing(groups: Groups, value: Index) -> tuple[Index, Index]:
     return kept, partner[kept]
 
 
-def _candidates(fingerprints: Fingerprints, neighbours: Neighbours) -> tuple[Index, Index]:
+def _list_candidates(fingerprints: Fingerprints, neighbours: Neighbours) -> tuple[Index, Index]:
     """Return each pair of neighbours once, with originals for copies and without blank pictures."""
     copy_of_N, is_blank_N = fingerprints.copy_of_N, fingerprints.is_blank_N
     count = len(copy_of_N)
@@ -114,14 +114,16 @@ def _compare_thumbnails(inputs: Inputs, thumbnails_NT: Thumbnails, first_P: Inde
     """Return the likeness of each pair's thumbnails."""
     compare = find_compared_kind(inputs).compare_thumbnails
     likeness_P = np.empty(len(first_P), dtype=np.float32)
-    for block in _blocks(len(first_P), PAIR_BLOCK):
+    for block in _split_blocks(len(first_P), PAIR_BLOCK):
         one = thumbnails_NT[first_P[block]].astype(np.float32)
         other = thumbnails_NT[second_P[block]].astype(np.float32)
         likeness_P[block] = compare(one, other)
     return likeness_P
 
 
-def _usual(inputs: Inputs, first_P: Index, second_P: Index, is_alike_P: npt.NDArray[np.bool_]) -> float:
+def _measure_usual_likeness(
+    inputs: Inputs, first_P: Index, second_P: Index, is_alike_P: npt.NDArray[np.bool_]
+) -> float:
     """Return the median likeness, estimated from a part of the pairs; pairs that are not alike count as 0."""
     part = np.arange(len(first_P))[:: len(first_P) // USUAL_PAIRS + 1]
     likeness = np.zeros(len(part), dtype=np.float32)
@@ -134,12 +136,12 @@ def _compare(inputs: Inputs, first_P: Index, second_P: Index) -> Floats:
     """Return the likeness of every pair, by the definition of the samples' kind."""
     compare = find_compared_kind(inputs).make_comparison(inputs)
     likeness_P = np.empty(len(first_P), dtype=np.float32)
-    for block in _blocks(len(first_P), max(1, CACHED_BYTES // (8 * inputs[:1].nbytes))):
+    for block in _split_blocks(len(first_P), max(1, CACHED_BYTES // (8 * inputs[:1].nbytes))):
         likeness_P[block] = compare(inputs[first_P[block]], inputs[second_P[block]])
     return likeness_P
 
 
-def _linked(copy_of_N: Index, first_P: Index, second_P: Index, likeness_P: Floats) -> Groups:
+def _link_pairs(copy_of_N: Index, first_P: Index, second_P: Index, likeness_P: Floats) -> Groups:
     """Return the connected components of pairs of like samples, with the copies of their members."""
     count = len(copy_of_N)
     best_N = np.zeros(count, dtype=np.float32)
@@ -149,10 +151,10 @@ def _linked(copy_of_N: Index, first_P: Index, second_P: Index, likeness_P: Float
     _, component_N = connected_components(graph, directed=False)
     position = np.flatnonzero(best_N[copy_of_N] > 0)
     sources = copy_of_N[position]
-    return _ordered(component_N[sources].astype(np.int64), position, best_N[sources])
+    return _order_groups(component_N[sources].astype(np.int64), position, best_N[sources])
 
 
-def _ordered(label: Index, position: Index, likeness: Floats) -> Groups:
+def _order_groups(label: Index, position: Index, likeness: Floats) -> Groups:
     """Return the groups of equal labels, numbered in order of their first positions."""
     _, group = np.unique(label, return_inverse=True)
     first = np.full(int(group.max(initial=-1)) + 1, np.iinfo(np.int64).max)
@@ -163,6 +165,6 @@ def _ordered(label: Index, position: Index, likeness: Floats) -> Groups:
     return Groups(group=number[group][order], position=position[order], likeness=likeness[order])
 
 
-def _blocks(count: int, size: int) -> Iterator[slice]:
+def _split_blocks(count: int, size: int) -> Iterator[slice]:
     for start in range(0, count, size):
         yield slice(start, start + size)

@@ -28,7 +28,7 @@ SAMPLES_PER_CELL = 32
 """Samples per centre that k-means uses."""
 
 
-def nearest(
+def find_nearest(
     features_ND: npt.NDArray[np.float16],
     *,
     device: str = "cpu",
@@ -44,11 +44,11 @@ def nearest(
         on_block: called about every second; its exceptions stop the search and propagate.
 
     """
-    points_ND = _directions(features_ND, torch.device(device))
+    points_ND = _normalise(features_ND, torch.device(device))
     count = min(NEIGHBOURS, len(points_ND) - 1)
     index_Nk = torch.empty((len(points_ND), count), dtype=torch.int32)
     similarity_Nk = torch.empty((len(points_ND), count))
-    for query_Q, candidate_M in _searches(points_ND, seed):
+    for query_Q, candidate_M in _plan_searches(points_ND, seed):
         for block_Q in torch.split(query_Q, max(1, BLOCK_SIMILARITIES // len(candidate_M))):
             index, similarity = _search(points_ND, block_Q, candidate_M, count)
             rows = block_Q.cpu()
@@ -57,7 +57,7 @@ def nearest(
     return Neighbours(index_Nk=index_Nk.numpy(), similarity_Nk=similarity_Nk.numpy())
 
 
-def _directions(features_ND: npt.NDArray[np.float16], device: torch.device) -> Tensor:
+def _normalise(features_ND: npt.NDArray[np.float16], device: torch.device) -> Tensor:
     """Return centred features of length 1."""
     points_ND = torch.from_numpy(features_ND).to(device).float()
     points_ND -= points_ND.mean(0)
@@ -74,15 +74,15 @@ def _search(points_ND: Tensor, query_Q: Tensor, candidate_M: Tensor, count: int)
     return index.gather(1, order)[:, :count], similarity[:, :count]
 
 
-def _searches(points_ND: Tensor, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _plan_searches(points_ND: Tensor, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield queries and the candidates among which they are searched; every sample is a query once."""
     everything = torch.arange(len(points_ND), device=points_ND.device)
     if len(points_ND) <= EXACT_MAX:
         yield everything, everything
         return
     generator = torch.Generator().manual_seed(seed)
-    centres_CD = _centres(points_ND, generator)
-    cell_N = _nearest_centre(points_ND, centres_CD)
+    centres_CD = _find_centres(points_ND, generator)
+    cell_N = _find_nearest_centre(points_ND, centres_CD)
     count_C = torch.bincount(cell_N, minlength=len(centres_CD))
     stretches = torch.split(cell_N.argsort(stable=True), count_C[count_C > 0].tolist())
     between_CC = centres_CD[count_C > 0] @ centres_CD[count_C > 0].T
@@ -90,30 +90,33 @@ def _searches(points_ND: Tensor, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     surroundings = between_CC.topk(min(CELLS_SEARCHED, len(between_CC)), dim=1).indices.tolist()
     for query_Q, around in zip(stretches, surroundings, strict=True):
         candidate_M = torch.cat([stretches[cell] for cell in around])
-        yield query_Q, _drawn(candidate_M if len(candidate_M) > NEIGHBOURS else everything, generator)
+        yield (
+            query_Q,
+            _draw_candidates(candidate_M if len(candidate_M) > NEIGHBOURS else everything, generator),
+        )
 
 
-def _drawn(candidate_M: Tensor, generator: torch.Generator) -> Tensor:
+def _draw_candidates(candidate_M: Tensor, generator: torch.Generator) -> Tensor:
     """Return at most `CANDIDATES_MAX` of the candidates."""
     if len(candidate_M) <= CANDIDATES_MAX:
         return candidate_M
     return candidate_M[torch.randperm(len(candidate_M), generator=generator)[:CANDIDATES_MAX]]
 
 
-def _centres(points_ND: Tensor, generator: torch.Generator) -> Tensor:
+def _find_centres(points_ND: Tensor, generator: torch.Generator) -> Tensor:
     """Return twice the square root of N centres, by k-means."""
     count = 2 * math.isqrt(len(points_ND))
     drawn = torch.randperm(len(points_ND), generator=generator)[: SAMPLES_PER_CELL * count]
     sample_ND = points_ND[drawn.to(points_ND.device)]
     centres_CD = sample_ND[:count].clone()
     for _ in range(CENTRE_ROUNDS):
-        cell = _nearest_centre(sample_ND, centres_CD)
+        cell = _find_nearest_centre(sample_ND, centres_CD)
         sums_CD = torch.zeros_like(centres_CD).index_add_(0, cell, sample_ND)
         is_empty_C1 = (torch.bincount(cell, minlength=count) == 0)[:, None]
         centres_CD = functional.normalize(torch.where(is_empty_C1, centres_CD, sums_CD), dim=1)
     return centres_CD
 
 
-def _nearest_centre(points_ND: Tensor, centres_CD: Tensor) -> Tensor:
+def _find_nearest_centre(points_ND: Tensor, centres_CD: Tensor) -> Tensor:
     rows = max(1, BLOCK_SIMILARITIES // len(centres_CD))
     return torch.cat([(block_QD @ centres_CD.T).argmax(1) for block_QD in torch.split(points_ND, rows)])

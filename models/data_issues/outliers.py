@@ -14,7 +14,7 @@ NOTHING = 1e-4
 """Distances below this count as equal."""
 
 
-def isolation(neighbours: Neighbours) -> npt.NDArray[np.float32]:
+def measure_isolation(neighbours: Neighbours) -> npt.NDArray[np.float32]:
     """Return the mean cosine distance to the nearest neighbours [N], 0 to 2; high = isolated."""
     distance_N: npt.NDArray[np.float32] = (1 - neighbours.similarity_Nk).mean(axis=1)
     return distance_N.clip(0, 2)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.configuration.training_config import TrainingConfig
-from models.inputs.device_memory import resident_bytes_max
+from models.inputs.device_memory import limit_resident_bytes
 from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
 
@@ -58,9 +58,9 @@ class StreamedRows:
             for start, stop in pairwise(bounds):
                 ready, ahead = ahead, reader.submit(self._fetch, order_N[start:stop])
                 if ready is not None:
-                    yield self._on_device(ready)
+                    yield self._move_to_device(ready)
             if ahead is not None:
-                yield self._on_device(ahead)
+                yield self._move_to_device(ahead)
 
     def _fetch(self, index_B: Tensor) -> tuple[Tensor, Tensor]:
         """Read rows in the file's order, which suits the disk, and return them in the batch's order."""
@@ -70,7 +70,7 @@ class StreamedRows:
         batch = torch.from_numpy(rows)
         return index_B, batch.pin_memory() if self._device.type == "cuda" else batch
 
-    def _on_device(self, ready: "Future[tuple[Tensor, Tensor]]") -> tuple[Tensor, Tensor]:
+    def _move_to_device(self, ready: "Future[tuple[Tensor, Tensor]]") -> tuple[Tensor, Tensor]:
         index_B, rows_B = ready.result()
         return index_B.to(self._device), rows_B.to(self._device, non_blocking=True)
 
@@ -79,7 +79,7 @@ def place(inputs: Inputs, config: TrainingConfig, device: torch.device) -> Rows:
     """Return the samples as one tensor on the device, resized once; streamed if they need too much memory."""
     kind = find_trained_kind(inputs)
     shape = kind.find_placed_shape(inputs.shape, config)
-    if int(np.prod(shape, dtype=np.int64)) * inputs.itemsize > resident_bytes_max(device):
+    if int(np.prod(shape, dtype=np.int64)) * inputs.itemsize > limit_resident_bytes(device):
         return StreamedRows(inputs, device)
     stored_dtype = torch.from_numpy(np.empty(0, dtype=inputs.dtype)).dtype
     rows = torch.empty(shape, dtype=stored_dtype, device=device)
@@ -89,7 +89,7 @@ def place(inputs: Inputs, config: TrainingConfig, device: torch.device) -> Rows:
     return ResidentRows(rows)
 
 
-def batch_bounds(sample_count: int, batch_size: int) -> list[int]:
+def split_batches(sample_count: int, batch_size: int) -> list[int]:
     """Return the borders of an epoch's batches: sizes differ by at most one, and none is a single sample.
 
     Batch normalisation cannot learn from a batch of one sample.

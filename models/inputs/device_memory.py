@@ -10,15 +10,15 @@ RESIDENT_SHARE = 0.35
 CONTROL_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def resident_bytes_max(device: torch.device) -> int:
+def limit_resident_bytes(device: torch.device) -> int:
     """Return the most bytes that samples on the device can take."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free * RESIDENT_SHARE)
-    return int(main_memory_bytes() * RESIDENT_SHARE)
+    return int(measure_main_memory() * RESIDENT_SHARE)
 
 
-def main_memory_bytes() -> int:
+def measure_main_memory() -> int:
     """Return the machine's memory in bytes, or the container's limit if that is lower."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:

@@ -12,7 +12,7 @@ from models.configuration.planned_training import check_counts
 from models.kinds.sample_arrays import Inputs
 
 
-def checked_labels(inputs: Inputs, labels_N: npt.NDArray[np.integer[Any]], class_count: int) -> Tensor:
+def check_labels(inputs: Inputs, labels_N: npt.NDArray[np.integer[Any]], class_count: int) -> Tensor:
     """Return the labels as an int64 tensor; raise ValueError if samples or labels cannot be trained on."""
     find_kind(inputs.shape[1:], inputs.dtype)
     if labels_N.shape != (len(inputs),) or not np.issubdtype(labels_N.dtype, np.integer):

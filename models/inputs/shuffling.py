@@ -15,23 +15,23 @@ class Shuffling:
     def __init__(self, *, sample_count: int, validation_fraction: float, seed: int) -> None:
         self._seed = seed
         held_out_count = count_held_out(sample_count, validation_fraction)
-        shuffled = torch.randperm(sample_count, generator=self._generator(_SPLIT, epoch=0))
+        shuffled = torch.randperm(sample_count, generator=self._make_generator(_SPLIT, epoch=0))
         self.train_index = shuffled[held_out_count:].sort().values
         self.held_out_index = shuffled[:held_out_count].sort().values
 
     def order(self, epoch: int) -> Tensor:
         """Return the training indices in this epoch's order."""
-        shuffled = torch.randperm(len(self.train_index), generator=self._generator(_ORDER, epoch=epoch))
+        shuffled = torch.randperm(len(self.train_index), generator=self._make_generator(_ORDER, epoch=epoch))
         return self.train_index[shuffled]
 
-    def device_seed(self, epoch: int, *, rank: int = 0) -> int:
+    def make_device_seed(self, epoch: int, *, rank: int = 0) -> int:
         """Return the seed for this epoch's random numbers on a device: augmentation, noise, dropout."""
-        return self._seed_of(_DEVICE, epoch, *([rank] if rank else []))
+        return self._make_seed(_DEVICE, epoch, *([rank] if rank else []))
 
-    def _generator(self, stream: int, *, epoch: int) -> torch.Generator:
-        return torch.Generator().manual_seed(self._seed_of(stream, epoch))
+    def _make_generator(self, stream: int, *, epoch: int) -> torch.Generator:
+        return torch.Generator().manual_seed(self._make_seed(stream, epoch))
 
-    def _seed_of(self, stream: int, epoch: int, *more: int) -> int:
+    def _make_seed(self, stream: int, epoch: int, *more: int) -> int:
         """Return a separate seed for every purpose and epoch."""
         words = np.random.SeedSequence([self._seed, stream, epoch, *more]).generate_state(2)
         return int(words[0]) << 31 | int(words[1]) >> 1

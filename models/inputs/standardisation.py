@@ -29,10 +29,10 @@ def measure(inputs: Inputs, device: torch.device) -> Standardisation:
         square_C += np.square(difference).sum(0)
     mean_C = total_C / count
     deviation_C = np.sqrt(np.maximum(square_C / count - mean_C**2, 0.0))
-    return _checked(origin_C + mean_C, deviation_C, device)
+    return _make_standardisation(origin_C + mean_C, deviation_C, device)
 
 
-def _checked(
+def _make_standardisation(
     mean_C: npt.NDArray[np.float64], deviation_C: npt.NDArray[np.float64], device: torch.device
 ) -> Standardisation:
     not_finite = np.flatnonzero(~(np.isfinite(mean_C) & np.isfinite(deviation_C)))

@@ -18,11 +18,11 @@ class FeaturePreparation:
 
     standardisation: Standardisation
 
-    def training(self, rows_B: Tensor, _: torch.Generator) -> Tensor:
+    def prepare_training(self, rows_B: Tensor, _: torch.Generator) -> Tensor:
         """Return the batch [B, D]."""
         return self.standardisation(rows_B)
 
-    def plain(self, rows_B: Tensor) -> Tensor:
+    def prepare_plain(self, rows_B: Tensor) -> Tensor:
         """Return the batch [B, D]."""
         return self.standardisation(rows_B)
 

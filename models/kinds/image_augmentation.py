@@ -12,7 +12,7 @@ PAPER_CROP_SHARE = 28 / 32
 """CIFAR: the side of the random crop as a share of the image's."""
 
 
-def stored_size(augmentation: str, input_size: int) -> int:
+def compute_stored_size(augmentation: str, input_size: int) -> int:
     """Return the side in pixels of images before the crop."""
     if augmentation != "resize_crop_flip":
         return input_size
@@ -20,12 +20,12 @@ def stored_size(augmentation: str, input_size: int) -> int:
     return round(input_size * before / after)
 
 
-def crop_size(augmentation: str, input_size: int) -> int:
+def compute_crop_size(augmentation: str, input_size: int) -> int:
     """Return S, the side in pixels of a training crop."""
     return round(input_size * PAPER_CROP_SHARE) if augmentation == "flip_crop" else input_size
 
 
-def random_crops(images_BHWC: Tensor, size: int, generator: torch.Generator) -> Tensor:
+def take_random_crops(images_BHWC: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """Return a random window [B, S, S, C] of each image, mirrored left to right with probability 1/2."""
     count, height, width, _ = images_BHWC.shape
     device = images_BHWC.device
@@ -39,7 +39,7 @@ def random_crops(images_BHWC: Tensor, size: int, generator: torch.Generator) -> 
     return images_BHWC[image_B[:, None, None], row_BS[:, :, None], column_BS[:, None, :]]
 
 
-def centre_crop(images_BHWC: Tensor, size: int) -> Tensor:
+def take_centre_crop(images_BHWC: Tensor, size: int) -> Tensor:
     """Return the middle window [B, S, S, C] of each image."""
     top, left = (images_BHWC.shape[1] - size) // 2, (images_BHWC.shape[2] - size) // 2
     return images_BHWC[:, top : top + size, left : left + size]

@@ -26,18 +26,18 @@ class ImagePreparation:
     """A key of `AUGMENTATIONS`."""
     device: torch.device
 
-    def training(self, rows_B: Tensor, generator: torch.Generator) -> Tensor:
+    def prepare_training(self, rows_B: Tensor, generator: torch.Generator) -> Tensor:
         """Return the batch with random augmentation, [B, C, S, S]."""
         if self.augmentation == "none":
-            return self.plain(rows_B)
-        stored = resize(rows_B, image_augmentation.stored_size(self.augmentation, self.input_size))
-        size = image_augmentation.crop_size(self.augmentation, self.input_size)
-        return self._make_network_input(image_augmentation.random_crops(stored, size, generator))
+            return self.prepare_plain(rows_B)
+        stored = resize(rows_B, image_augmentation.compute_stored_size(self.augmentation, self.input_size))
+        size = image_augmentation.compute_crop_size(self.augmentation, self.input_size)
+        return self._make_network_input(image_augmentation.take_random_crops(stored, size, generator))
 
-    def plain(self, rows_B: Tensor) -> Tensor:
+    def prepare_plain(self, rows_B: Tensor) -> Tensor:
         """Return the batch without augmentation, [B, C, S, S]."""
-        stored = resize(rows_B, image_augmentation.stored_size(self.augmentation, self.input_size))
-        return self._make_network_input(image_augmentation.centre_crop(stored, self.input_size))
+        stored = resize(rows_B, image_augmentation.compute_stored_size(self.augmentation, self.input_size))
+        return self._make_network_input(image_augmentation.take_centre_crop(stored, self.input_size))
 
     def _make_network_input(self, images_BHWC: Tensor) -> Tensor:
         """Standardise, pad with the mean colour to S, and choose the memory layout for the device."""
@@ -57,7 +57,7 @@ class ImageInputs:
     def find_placed_shape(self, shape: tuple[int, ...], config: TrainingConfig) -> tuple[int, ...]:
         """Return the shape [N, S, S, C] before the crop, so that images are resized only once."""
         count, _, _, channels = shape
-        side = image_augmentation.stored_size(config.augmentation, _find_input_size(config))
+        side = image_augmentation.compute_stored_size(config.augmentation, _find_input_size(config))
         return count, side, side, channels
 
     def fit_rows(self, rows_B: Tensor, placed_shape: tuple[int, ...]) -> Tensor:

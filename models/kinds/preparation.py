@@ -26,10 +26,10 @@ class Standardisation:
 class Preparation(Protocol):
     """Converts raw rows into a network's input, as standardised float32."""
 
-    def training(self, rows_B: Tensor, generator: torch.Generator) -> Tensor:
+    def prepare_training(self, rows_B: Tensor, generator: torch.Generator) -> Tensor:
         """Return the batch with random augmentation, [B, C, S, S] or [B, D]."""
         ...
 
-    def plain(self, rows_B: Tensor) -> Tensor:
+    def prepare_plain(self, rows_B: Tensor) -> Tensor:
         """Return the batch without augmentation, [B, C, S, S] or [B, D]."""
         ...

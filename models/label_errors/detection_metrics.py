@@ -54,8 +54,8 @@ def measure_detection(scores_N: Scores, is_error_N: Mask) -> Detection:
     return Detection(
         roc_auc=float(roc_auc_score(is_error_N, scores_N)),
         average_precision=float(average_precision_score(is_error_N, scores_N)),
-        roc=_thin(false_P, true_P, threshold_P),
-        precision_recall=_thin(recall_P, precision_P, np.append(cut_P, np.inf)),
+        roc=_reduce_points(false_P, true_P, threshold_P),
+        precision_recall=_reduce_points(recall_P, precision_P, np.append(cut_P, np.inf)),
     )
 
 
@@ -91,7 +91,7 @@ def _check(scores_N: Scores, is_error_N: Mask) -> None:
         raise ValueError("Scores must be finite numbers.")
 
 
-def _thin(x: Floats, y: Floats, threshold: Floats) -> Curve:
+def _reduce_points(x: Floats, y: Floats, threshold: Floats) -> Curve:
     """Keep points at equal steps along the curve, so that steep and flat parts keep their shape."""
     if len(x) > POINTS_MAX:
         length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])

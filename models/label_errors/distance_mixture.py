@@ -57,7 +57,7 @@ def fit_distance_mixture(
     disputed_G = np.bincount(cell_N[disagrees_N], minlength=cells).astype(np.float64)
     probability_G = _fit_best(count_G, _bound_by_disagreement(count_G, disputed_G), constants)
     # Linear interpolation between the cells' middles, so that the probability changes with every distance.
-    return np.interp(share_N, _middles(cells), probability_G)
+    return np.interp(share_N, _compute_middles(cells), probability_G)
 
 
 def _check(distance_N: npt.NDArray[np.floating[Any]], disagrees_N: npt.NDArray[np.bool_]) -> None:
@@ -79,7 +79,7 @@ def _bound_by_disagreement(count_G: Floats, disputed_G: Floats) -> Floats:
     return share_G.clip(0, 1)
 
 
-def _middles(cells: int) -> Floats:
+def _compute_middles(cells: int) -> Floats:
     return (np.arange(cells) + 0.5) / cells
 
 
@@ -91,7 +91,7 @@ def _fit_best(count_G: Floats, ceiling_G: Floats, constants: LabelErrorConstants
 
 def _fit(count_G: Floats, ceiling_G: Floats, fit_right: Component, constants: LabelErrorConstants) -> _Fit:
     """Fit both components by expectation maximisation."""
-    share_G = _middles(len(count_G))
+    share_G = _compute_middles(len(count_G))
     wrong_G = np.minimum(compute_logistic(30.0 * (share_G - constants.disagreement_share)), ceiling_G)
     total = float(count_G.sum())
     prior_weight = constants.prior_share * total

@@ -31,18 +31,18 @@ class Confusion:
     count_P: Floats
     """Expected number of samples of this true class with this given class; sums to N."""
 
-    def by_true(self) -> Floats:
+    def count_true(self) -> Floats:
         """Return the expected number of samples of each true class [K]."""
-        return _sums(self.true_P, self.count_P, self.class_count)
+        return _sum_by_index(self.true_P, self.count_P, self.class_count)
 
-    def by_given(self) -> Floats:
+    def count_given(self) -> Floats:
         """Return the number of samples with each given class [K]."""
-        return _sums(self.given_P, self.count_P, self.class_count)
+        return _sum_by_index(self.given_P, self.count_P, self.class_count)
 
-    def right(self) -> Floats:
+    def count_right(self) -> Floats:
         """Return the expected number of right labels of each class [K]."""
         is_right_P = self.true_P == self.given_P
-        return _sums(self.true_P[is_right_P], self.count_P[is_right_P], self.class_count)
+        return _sum_by_index(self.true_P[is_right_P], self.count_P[is_right_P], self.class_count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Budget:
     """Expected number of all wrong labels."""
 
 
-def confusion(
+def count_confusion(
     given_N: Labels,
     error_probability_N: npt.NDArray[np.floating[Any]],
     candidates_NC: Labels,
@@ -100,36 +100,43 @@ def confusion(
     pair_P, place = np.unique(true * class_count + given, return_inverse=True)
     true_P, given_P = np.divmod(pair_P, class_count)
     return Confusion(
-        class_count=class_count, true_P=true_P, given_P=given_P, count_P=_sums(place, counts, len(pair_P))
+        class_count=class_count,
+        true_P=true_P,
+        given_P=given_P,
+        count_P=_sum_by_index(place, counts, len(pair_P)),
     )
 
 
-def class_health(found: Confusion) -> ClassHealth:
+def measure_class_health(confusion: Confusion) -> ClassHealth:
     """Return the health of every class's labels."""
-    right_K, true_K, given_K = found.right(), found.by_true(), found.by_given()
+    right_K, true_K, given_K = confusion.count_right(), confusion.count_true(), confusion.count_given()
     return ClassHealth(
-        noise_rate_K=1 - _share(right_K, given_K),
-        missed_rate_K=1 - _share(right_K, true_K),
-        health_K=_share(right_K, true_K + given_K - right_K),
+        noise_rate_K=1 - _divide(right_K, given_K),
+        missed_rate_K=1 - _divide(right_K, true_K),
+        health_K=_divide(right_K, true_K + given_K - right_K),
     )
 
 
-def transition_matrix(found: Confusion) -> Floats:
+def compute_transition_matrix(confusion: Confusion) -> Floats:
     """Return P(given class j | true class i) in row i, column j; not a number if class i has no samples."""
-    matrix_KK = np.zeros((found.class_count, found.class_count))
-    matrix_KK[found.true_P, found.given_P] = found.count_P
-    return _share(matrix_KK, found.by_true()[:, None])
+    matrix_KK = np.zeros((confusion.class_count, confusion.class_count))
+    matrix_KK[confusion.true_P, confusion.given_P] = confusion.count_P
+    return _divide(matrix_KK, confusion.count_true()[:, None])
 
 
-def confused_pairs(found: Confusion, *, limit: int) -> list[tuple[int, int, float]]:
+def list_confused_pairs(confusion: Confusion, *, limit: int) -> list[tuple[int, int, float]]:
     """Return (true class, given class, expected count) of wrong labels, the most frequent pairs first."""
-    wrong = np.flatnonzero((found.true_P != found.given_P) & (found.count_P > NOTHING))
-    best = wrong[np.argsort(-found.count_P[wrong], kind="stable")][:limit]
-    columns = (found.true_P[best].tolist(), found.given_P[best].tolist(), found.count_P[best].tolist())
+    wrong = np.flatnonzero((confusion.true_P != confusion.given_P) & (confusion.count_P > NOTHING))
+    best = wrong[np.argsort(-confusion.count_P[wrong], kind="stable")][:limit]
+    columns = (
+        confusion.true_P[best].tolist(),
+        confusion.given_P[best].tolist(),
+        confusion.count_P[best].tolist(),
+    )
     return list(zip(*columns, strict=True))
 
 
-def budget(error_probability_N: npt.NDArray[np.floating[Any]]) -> Budget:
+def compute_budget(error_probability_N: npt.NDArray[np.floating[Any]]) -> Budget:
     """Return the expected yield of a review, from the error probabilities in order of rank."""
     cumulated_N = np.cumsum(error_probability_N, dtype=np.float64)
     count = len(cumulated_N)
@@ -137,7 +144,7 @@ def budget(error_probability_N: npt.NDArray[np.floating[Any]]) -> Budget:
     return Budget(review_B=review_B, found_B=cumulated_N[review_B - 1], total=float(cumulated_N[-1]))
 
 
-def review_for(error_probability_N: npt.NDArray[np.floating[Any]], share: float) -> int:
+def count_reviews(error_probability_N: npt.NDArray[np.floating[Any]], share: float) -> int:
     """Return how many of the first samples contain this share of the expected errors.
 
     Args:
@@ -152,12 +159,12 @@ def review_for(error_probability_N: npt.NDArray[np.floating[Any]], share: float)
     return int(np.searchsorted(cumulated_N, target)) + 1
 
 
-def _sums(index_P: Index, count_P: Floats, length: int) -> Floats:
+def _sum_by_index(index_P: Index, count_P: Floats, length: int) -> Floats:
     """Return the sum of the counts at every index, 0 .. length - 1."""
     return np.bincount(index_P, count_P, length).astype(np.float64)
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
+def _divide(part: Floats, whole: Floats) -> Floats:
     """Return part / whole within [0, 1]; not a number if the whole is 0."""
     whole = np.broadcast_to(whole, part.shape)
     share: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > NOTHING)

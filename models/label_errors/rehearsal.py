@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rehearsed:
+class RehearsalEstimate:
     """Estimates for errors like the planted ones; None if nothing was planted or no other label is right."""
 
     planted_count: int
@@ -49,7 +49,7 @@ def choose_share(sample_count: int) -> float:
 
 def evaluate_rehearsal(
     *, is_planted_N: Mask, error_probability_N: Floats, is_label_issue_N: Mask, class_count: int | None
-) -> Rehearsed:
+) -> RehearsalEstimate:
     """Return the estimates from the planted errors; all lists are in order of rank, the worst first.
 
     Args:
@@ -64,51 +64,51 @@ def evaluate_rehearsal(
     right_N = 1.0 - error_N
     if len(planted) == 0 or right_N.sum() <= 0:
         names = ("roc_auc", "roc_auc_error", "roc_auc_uncorrected", "recall", "cut_recall", "cut_precision")
-        return Rehearsed(planted_count=len(planted), **dict.fromkeys(names))
+        return RehearsalEstimate(planted_count=len(planted), **dict.fromkeys(names))
     hits = 0.0 if class_count is None else 1 / max(class_count - 1, 1)
-    own_rate = _own_rate(float(error_N.sum()), len(error_N), len(planted), hits)
+    own_rate = _estimate_own_rate(float(error_N.sum()), len(error_N), len(planted), hits)
     wrong = 1.0 - own_rate * hits
 
-    def found(is_in_N: Mask) -> float:
+    def measure_recall(is_in_N: Mask) -> float:
         """Return the share of all errors inside this part of the ranking, from the planted errors inside."""
         inside = float(is_in_N[planted].mean())
-        return _capped((inside - (1 - wrong) * float(right_N[is_in_N].sum() / right_N.sum())) / wrong)
+        return _clip_share((inside - (1 - wrong) * float(right_N[is_in_N].sum() / right_N.sum())) / wrong)
 
-    roc_auc = _capped((_beaten(planted, right_N) - (1 - wrong) / 2) / wrong)
+    roc_auc = _clip_share((_measure_beaten_share(planted, right_N) - (1 - wrong) / 2) / wrong)
     rank_N = np.arange(len(error_N))
-    cut_recall = found(is_label_issue_N)
+    cut_recall = measure_recall(is_label_issue_N)
     flagged = int((is_label_issue_N & ~is_planted_N).sum())
     own_errors = own_rate * (len(error_N) - len(planted))
-    return Rehearsed(
+    return RehearsalEstimate(
         planted_count=len(planted),
         roc_auc=roc_auc,
-        roc_auc_error=_standard_error(roc_auc, len(planted)) / wrong,
-        roc_auc_uncorrected=_beaten(planted, (~is_planted_N).astype(np.float64)),
-        recall={share: found(rank_N < share * len(error_N)) for share in REVIEWED},
+        roc_auc_error=_compute_standard_error(roc_auc, len(planted)) / wrong,
+        roc_auc_uncorrected=_measure_beaten_share(planted, (~is_planted_N).astype(np.float64)),
+        recall={share: measure_recall(rank_N < share * len(error_N)) for share in REVIEWED},
         cut_recall=cut_recall,
-        cut_precision=_capped(cut_recall * own_errors / flagged) if flagged else None,
+        cut_precision=_clip_share(cut_recall * own_errors / flagged) if flagged else None,
     )
 
 
-def _own_rate(expected_errors: float, count: int, planted: int, hits: float) -> float:
+def _estimate_own_rate(expected_errors: float, count: int, planted: int, hits: float) -> float:
     """Return the share of wrong labels among the unchanged ones: all expected errors minus the planted ones.
 
     Of the planted labels, the share rate * hits is right by chance.
     """
-    return _capped((expected_errors - planted) / max(count - planted * (1 + hits), 1.0))
+    return _clip_share((expected_errors - planted) / max(count - planted * (1 + hits), 1.0))
 
 
-def _beaten(planted: npt.NDArray[np.intp], weight_N: npt.NDArray[np.float64]) -> float:
+def _measure_beaten_share(planted: npt.NDArray[np.intp], weight_N: npt.NDArray[np.float64]) -> float:
     """Return the mean share of the weight that ranks below a planted error."""
     below_N = weight_N.sum() - np.cumsum(weight_N)
     return float(below_N[planted].mean() / weight_N.sum())
 
 
-def _standard_error(roc_auc: float, planted_count: int) -> float:
+def _compute_standard_error(roc_auc: float, planted_count: int) -> float:
     """Return Hanley and McNeil's standard error for this many positives and many more negatives."""
     variance = roc_auc / (2 - roc_auc) - roc_auc**2
     return math.sqrt(max(variance, 0.0) / planted_count)
 
 
-def _capped(share: float) -> float:
+def _clip_share(share: float) -> float:
     return min(max(share, 0.0), 1.0)

@@ -17,7 +17,7 @@ def compute_binary_entropy(rate: float) -> float:
     return -sum(share * math.log2(share) for share in (rate, 1.0 - rate) if share > 0)
 
 
-def label_entropy(*, noise_rate: float, class_count: int) -> float:
+def compute_label_entropy(*, noise_rate: float, class_count: int) -> float:
     """Return H(y | x) = h(p) + p log2(K - 1) of uniform label noise, in bits per sample."""
     _check("The number of classes", class_count, 2, math.inf)
     return compute_binary_entropy(noise_rate) + noise_rate * math.log2(class_count - 1)
@@ -30,13 +30,13 @@ def bound_training_error(*, information_per_sample: float, noise_rate: float, cl
     the least r.
     """
     _check("Information per sample", information_per_sample, 0.0, math.inf)
-    missing = label_entropy(noise_rate=noise_rate, class_count=class_count) - information_per_sample
+    missing = compute_label_entropy(noise_rate=noise_rate, class_count=class_count) - information_per_sample
     if missing <= 0:
         return 0.0
     low, high = 0.0, (class_count - 1) / class_count
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        if label_entropy(noise_rate=middle, class_count=class_count) < missing:
+        if compute_label_entropy(noise_rate=middle, class_count=class_count) < missing:
             low = middle
         else:
             high = middle
@@ -48,8 +48,8 @@ def bound_information(*, training_error: float, noise_rate: float, class_count: 
 
     Theorem 1, solved for I / n: H(y | x) - h(r) - r log2(K - 1), or 0 if that is negative.
     """
-    left_over = label_entropy(noise_rate=training_error, class_count=class_count)
-    return max(0.0, label_entropy(noise_rate=noise_rate, class_count=class_count) - left_over)
+    left_over = compute_label_entropy(noise_rate=training_error, class_count=class_count)
+    return max(0.0, compute_label_entropy(noise_rate=noise_rate, class_count=class_count) - left_over)
 
 
 def bound_gradient_information(*, squared_norm: float, dimension: int, noise_variance: float) -> float:

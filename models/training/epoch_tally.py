@@ -57,19 +57,19 @@ class EpochTally:
         if self._predictor_N is not None:
             self._predictor_N.index_copy_(0, index_B, outcome.scoring_logits_BK.argmax(1))
 
-    def loss_sum(self) -> float:
+    def sum_losses(self) -> float:
         """Return the sum of all sums so far; it is finite only if all losses are."""
         return float(self.sums.sum())
 
-    def accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
+    def measure_accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
         """Return the share of the counted samples whose given label is the classifier's first choice."""
-        return _accuracy(self._classifier_N, labels_N, counted_index)
+        return _measure_accuracy(self._classifier_N, labels_N, counted_index)
 
-    def confident_accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
+    def measure_confident_accuracy(self, labels_N: Tensor, counted_index: Tensor) -> float:
         """Return the same share among the counted samples whose class the classifier is surest of."""
         count = max(1, round(CONFIDENT_SHARE * len(counted_index)))
         surest = self._confidence_N[counted_index].topk(count).indices
-        return _accuracy(self._classifier_N, labels_N, counted_index[surest])
+        return _measure_accuracy(self._classifier_N, labels_N, counted_index[surest])
 
     def record(
         self,
@@ -93,11 +93,11 @@ class EpochTally:
             predictor_loss=None if predictor_N is None else mean[_PREDICTOR_LOSS],
             gradient_norm=mean[_GRADIENT_NORM],
             squared_gradient_norm=mean[_SQUARED_NORM],
-            accuracy=self.accuracy(labels_N, counted_index),
-            confident_accuracy=self.confident_accuracy(labels_N, counted_index),
+            accuracy=self.measure_accuracy(labels_N, counted_index),
+            confident_accuracy=self.measure_confident_accuracy(labels_N, counted_index),
             predictor_accuracy=None
             if predictor_N is None
-            else _accuracy(predictor_N, labels_N, counted_index),
+            else _measure_accuracy(predictor_N, labels_N, counted_index),
             validation_accuracy=validation_accuracy,
             memorisation=memorisation,
             learning_rate=learning_rate,
@@ -107,23 +107,23 @@ class EpochTally:
             held_out_index=held_out_index.numpy(),
         )
 
-    def predictions(self) -> list[Tensor]:
+    def list_predictions(self) -> list[Tensor]:
         """Return the tensors with one row per sample, without copies."""
-        return [getattr(self, name) for name in self._counted() if name != "sums"]
+        return [getattr(self, name) for name in self._list_stored() if name != "sums"]
 
     def state(self) -> dict[str, Any]:
         """Return copies of all sums and predictions, on the CPU."""
-        return {name: getattr(self, name).cpu().clone() for name in self._counted()}
+        return {name: getattr(self, name).cpu().clone() for name in self._list_stored()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` returned."""
-        for name in self._counted():
+        for name in self._list_stored():
             getattr(self, name).copy_(state[name])
 
-    def _counted(self) -> list[str]:
+    def _list_stored(self) -> list[str]:
         names = ["sums", "_classifier_N", "_confidence_N"]
         return names if self._predictor_N is None else [*names, "_predictor_N"]
 
 
-def _accuracy(predictions_N: Tensor, labels_N: Tensor, counted_index: Tensor) -> float:
+def _measure_accuracy(predictions_N: Tensor, labels_N: Tensor, counted_index: Tensor) -> float:
     return float((predictions_N[counted_index] == labels_N[counted_index]).double().mean())

@@ -41,10 +41,10 @@ class FeatureRecorder:
             drawn_DW = torch.randn((width, kept), generator=self._generator) / kept**0.5
             self._projection_DW = drawn_DW.to(self._features_NW.device)
 
-    def tensors(self) -> list[Tensor]:
+    def list_tensors(self) -> list[Tensor]:
         """Return the tensors with one row per sample, without copies."""
         return [self._features_NW] if self._features_NW.shape[1] else []
 
-    def features(self) -> npt.NDArray[np.float16] | None:
+    def get_features(self) -> npt.NDArray[np.float16] | None:
         """Return the features [N, W]; None if none are kept."""
         return self._features_NW.cpu().numpy() if self._features_NW.shape[1] else None

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.acceleration.compiled_kernels import compile_parts
-from models.acceleration.cuda_graphs import Replayed, can_replay
+from models.acceleration.cuda_graphs import StepGraphs, can_replay
 from models.acceleration.data_parallel import Group
 from models.acceleration.side_by_side import SideBySide, TwoStreams, can_run
 from models.catalogue.methods import METHODS
@@ -22,7 +22,7 @@ from models.networks.architectures import Network, NetworkShape
 from models.networks.dropout import Dropout
 from models.networks.memory_layout import choose_memory_format
 from models.paper.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
-from models.paper.objectives.forward_correction import transition_matrix
+from models.paper.objectives.forward_correction import estimate_transition_matrix
 
 RISE_SHARE = 0.25
 """one_cycle: the share of all steps in which the learning rate rises."""
@@ -116,7 +116,7 @@ class Learner:
         self.classifier = self._build(shape, seed=2 * config.seed)
         self._scorers = self._build_scorers(shape)
         self._networks = nn.ModuleList([self.classifier, *self._scorers])
-        self._replayed = Replayed(device) if self._is_replayed() else None
+        self._replayed = StepGraphs(device) if self._is_replayed() else None
         self._pair = self._make_pair()
         # A recorded step reads the learning rate on the device.
         self._rate = None if self._replayed is None else torch.tensor(config.learning_rate, device=device)
@@ -182,7 +182,7 @@ class Learner:
 
     def estimate_transitions(self, probabilities_NK: Tensor) -> None:
         """Give the forward correction its matrix, from the CE model's softmax over the training samples."""
-        self._change_objective(transition_KK=transition_matrix(probabilities_NK))
+        self._change_objective(transition_KK=estimate_transition_matrix(probabilities_NK))
 
     @property
     def stage(self) -> Stage:
@@ -249,7 +249,7 @@ class Learner:
         self._go_back(losses, rows=len(labels_B))
         self._group.average_gradients(self._networks.parameters(), rows=len(labels_B))
         self._optimiser.step()
-        return outcome.detached(), said.classifier_logits_BK.detach()
+        return outcome.detach(), said.classifier_logits_BK.detach()
 
     def _go_back(self, losses: list[Tensor], *, rows: int) -> None:
         """Compute the gradients of all losses; each network's graph contains only its own loss."""
@@ -257,7 +257,7 @@ class Learner:
             of_predictor, of_classifier = losses
             self._pair.do(of_classifier.backward, of_predictor.backward)
             return
-        loss = self._group.weighted(torch.stack(losses).sum(), rows=rows)
+        loss = self._group.weigh_loss(torch.stack(losses).sum(), rows=rows)
         loss.backward()  # type: ignore[no-untyped-call]
 
     @torch.no_grad()

@@ -22,8 +22,8 @@ from models.cross_fitting import folds
 from models.cross_fitting.cross_fitted import CrossFitted
 from models.cross_fitting.memorisation import Memorisation, MemorisationTally
 from models.inputs import standardisation
-from models.inputs.batches import SCORING_BATCH, batch_bounds, place
-from models.inputs.input_checks import checked_labels
+from models.inputs.batches import SCORING_BATCH, place, split_batches
+from models.inputs.input_checks import check_labels
 from models.inputs.shuffling import Shuffling
 from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
@@ -123,7 +123,7 @@ def train(
         FloatingPointError: the loss is no longer a finite number.
 
     """
-    labels = checked_labels(inputs, labels_N, class_count)
+    labels = check_labels(inputs, labels_N, class_count)
     check_fits(config, shape=inputs.shape[1:])
     if resume is None:
         require_parent(config.method, has_parent=initial_state is not None)
@@ -169,11 +169,11 @@ class _Training:
         self._labels_N = labels_N.to(device)
         self._standardisation = standardisation.measure(inputs, device)
         self._rows = place(inputs, config, device)
-        self._prepare = find_trained_kind(inputs).make_preparation(config, self._standardisation, device)
+        self._preparation = find_trained_kind(inputs).make_preparation(config, self._standardisation, device)
         self._shuffling = Shuffling(
             sample_count=len(labels_N), validation_fraction=config.validation_fraction, seed=config.seed
         )
-        self._bounds = batch_bounds(len(self._shuffling.train_index), config.batch_size)
+        self._bounds = split_batches(len(self._shuffling.train_index), config.batch_size)
         self._generator = torch.Generator(device)
         self._blind_N = folds.assign_folds(
             labels_N, folds=config.folds, blind_fraction=config.blind_fraction, seed=config.seed
@@ -250,8 +250,11 @@ class _Training:
     def _classifier_probabilities(self) -> Tensor:
         """Return the softmax of f [N, K] over the samples trained on."""
         index = self._shuffling.train_index
-        batches = self._rows.read(index, batch_bounds(len(index), SCORING_BATCH))
-        logits = [self._learner.compute_scoring_logits(self._prepare.plain(rows_B)) for _, rows_B in batches]
+        batches = self._rows.read(index, split_batches(len(index), SCORING_BATCH))
+        logits = [
+            self._learner.compute_scoring_logits(self._preparation.prepare_plain(rows_B))
+            for _, rows_B in batches
+        ]
         return torch.cat(logits).softmax(1)
 
     def run(self) -> TrainingResult:
@@ -265,12 +268,12 @@ class _Training:
         transition_KK = self._learner.transition
         agreement_ratio = self._memorisation.agreement_ratio
         return TrainingResult(
-            signals=self._recorder.signals(classifier_share=weigh_classifier(agreement_ratio)),
+            signals=self._recorder.collect_signals(classifier_share=weigh_classifier(agreement_ratio)),
             agreement_ratio=agreement_ratio,
-            classifier_probabilities_NK=self._recorder.classifier_probabilities(),
+            classifier_probabilities_NK=self._recorder.get_classifier_probabilities(),
             cross_fitted=self._cross_fitted(),
             memorisation=self._measure_memorisation(),
-            features_NW=self._features.features(),
+            features_NW=self._features.get_features(),
             model_state=self._selection.state_of_best or self._model_state(),
             input_mean=self._standardisation.mean_C.cpu().numpy(),
             input_deviation=self._standardisation.deviation_C.cpu().numpy(),
@@ -286,12 +289,12 @@ class _Training:
         return None if self._blind_N is None else self._blind_tally.record()
 
     def _cross_fitted(self) -> CrossFitted | None:
-        probabilities_NK = self._recorder.scorer_probabilities()
+        probabilities_NK = self._recorder.get_scorer_probabilities()
         if self._blind_N is None or probabilities_NK is None:
             return None
         return CrossFitted(
             probabilities_NK=probabilities_NK,
-            in_sample_probabilities_NK=self._recorder.in_sample_probabilities(),
+            in_sample_probabilities_NK=self._recorder.get_in_sample_probabilities(),
             blind_N=self._blind_N.cpu().numpy(),
         )
 
@@ -301,7 +304,7 @@ class _Training:
         epoch, done = divmod(self._step, self._steps_per_epoch)
         self._recorder.weigh_pass(self._memorisation.agreements)
         if done == 0:
-            self._generator.manual_seed(self._shuffling.device_seed(epoch, rank=self._group.rank))
+            self._generator.manual_seed(self._shuffling.make_device_seed(epoch, rank=self._group.rank))
             self._tally.reset()
             self._blind_tally.reset()
         trains_classifier = epoch >= self._config.warm_up_epochs
@@ -328,7 +331,11 @@ class _Training:
 
     def _merge(self) -> None:
         """Exchange the rows that the processes wrote in this pass."""
-        recorded = [*self._recorder.tensors(), *self._tally.predictions(), *self._features.tensors()]
+        recorded = [
+            *self._recorder.list_tensors(),
+            *self._tally.list_predictions(),
+            *self._features.list_tensors(),
+        ]
         self._group.merge(recorded, self._own_index)
         self._group.average(self._tally.sums)
         self._group.average(self._blind_tally.sums)
@@ -336,7 +343,7 @@ class _Training:
     def _run_step(self, index_B: Tensor, rows_B: Tensor, *, trains_classifier: bool) -> None:
         labels_B, blind_B = self._labels_N[index_B], self._blind(index_B)
         outcome, classifier_logits_BK = self._learner.step(
-            self._prepare.training(rows_B, self._generator),
+            self._preparation.prepare_training(rows_B, self._generator),
             labels_B,
             rate=learning_rate(self._config, step=self._step, steps=self._steps),
             trains_classifier=trains_classifier,
@@ -381,28 +388,28 @@ class _Training:
         index = self._shuffling.held_out_index
         if len(index) == 0:
             return None
-        for index_B, rows_B in self._read(index, batch_bounds(len(index), SCORING_BATCH)):
+        for index_B, rows_B in self._read(index, split_batches(len(index), SCORING_BATCH)):
             labels_B = self._labels_N[index_B]
-            inputs_B = self._prepare.plain(rows_B)
+            inputs_B = self._preparation.prepare_plain(rows_B)
             outcome, classifier_logits_BK = self._learner.score_batch(
                 inputs_B, labels_B, self._blind(index_B)
             )
             self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
             self._tally.predict(index_B, outcome, classifier_logits_BK)
         self._merge()
-        return self._tally.accuracy(self._labels_N, index.to(self._device))
+        return self._tally.measure_accuracy(self._labels_N, index.to(self._device))
 
     def _score(self) -> None:
         """Score all samples in order with the trained networks."""
         # The last pass counts once, even if a training is resumed in the middle of it.
         self._recorded = self._recorder.state()
         self._recorder.weigh_pass(self._memorisation.agreements)
-        bounds = batch_bounds(len(self._labels_N), SCORING_BATCH)
+        bounds = split_batches(len(self._labels_N), SCORING_BATCH)
         pace = Pace(step=0, steps=len(bounds) - 1)
         batches = self._read(torch.arange(len(self._labels_N)), bounds)
         for step, (index_B, rows_B) in enumerate(batches, start=1):
             features_BD, logits_BK = self._learner.compute_last_layer(
-                self._prepare.plain(rows_B), self._blind(index_B)
+                self._preparation.prepare_plain(rows_B), self._blind(index_B)
             )
             self._features.record(index_B, features_BD)
             self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
@@ -413,7 +420,7 @@ class _Training:
 
     def _check_finite(self, epoch: int) -> None:
         """Raise FloatingPointError if a loss is not a finite number; this waits for the device."""
-        if not math.isfinite(self._group.total(self._tally.loss_sum())):
+        if not math.isfinite(self._group.sum_values(self._tally.sum_losses())):
             raise FloatingPointError(
                 f"Training diverged in epoch {epoch + 1}: the loss is no longer finite. "
                 f"Lower the learning rate (now {self._config.learning_rate:g})."
@@ -441,11 +448,11 @@ class _Training:
             if self._on_progress is not None:
                 self._on_progress(progress)
 
-        self._group.hold_barrier(report, self._merge, seconds_per_step=pace.seconds_per_step(step))
+        self._group.hold_barrier(report, self._merge, seconds_per_step=pace.measure_step_seconds(step))
 
     def _merged_signals(self) -> Signals:
         self._group.gather(self._merge)
-        return self._recorder.signals()
+        return self._recorder.collect_signals()
 
     def _merged_state(self) -> dict[str, Any]:
         self._group.gather(self._merge)
@@ -479,7 +486,7 @@ class _Training:
         self._step = state["step"]
         self._generator.set_state(state["generator"])
         if self._group.rank:  # the state has the leader's generator; the others start theirs again
-            self._generator.manual_seed(self._shuffling.device_seed(self._step, rank=self._group.rank))
+            self._generator.manual_seed(self._shuffling.make_device_seed(self._step, rank=self._group.rank))
         self._learner.load_state(state["learner"])
         self._recorder.load_state(state["recorder"])
         self._tally.load_state(state["tally"])

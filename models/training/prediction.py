@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.configuration.training_config import TrainingConfig, check_fits
-from models.inputs.batches import batch_bounds, place
+from models.inputs.batches import place, split_batches
 from models.kinds.preparation import Standardisation
 from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
@@ -19,7 +19,7 @@ BATCH = 1_024
 
 
 @torch.no_grad()
-def class_probabilities(
+def predict_probabilities(
     inputs: Inputs,
     *,
     model_state: Mapping[str, Tensor],
@@ -51,7 +51,7 @@ def class_probabilities(
         deviation_C=torch.from_numpy(input_deviation).to(target),
     )
     preparation = find_trained_kind(inputs).make_preparation(config, standardisation, target)
-    batches = place(inputs, config, target).read(torch.arange(len(inputs)), batch_bounds(len(inputs), BATCH))
-    softmax = [network(preparation.plain(rows_B)).softmax(1).cpu().numpy() for _, rows_B in batches]
+    batches = place(inputs, config, target).read(torch.arange(len(inputs)), split_batches(len(inputs), BATCH))
+    softmax = [network(preparation.prepare_plain(rows_B)).softmax(1).cpu().numpy() for _, rows_B in batches]
     probabilities_NK: npt.NDArray[np.float32] = np.concatenate(softmax)
     return probabilities_NK

@@ -94,7 +94,7 @@ class Pace:
         self._samples += samples
         return time.monotonic() - self._reported >= REPORT_INTERVAL_SECONDS
 
-    def seconds_per_step(self, step: int) -> float:
+    def measure_step_seconds(self, step: int) -> float:
         """Return the mean duration of a step so far in this stage."""
         return max(time.monotonic() - self._started, 1e-9) / max(step - self._first_step, 1)
 

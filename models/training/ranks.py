@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]
 
-from models.acceleration.data_parallel import LEADER, TIMEOUT, TrainingEnded, joined
+from models.acceleration.data_parallel import LEADER, TIMEOUT, TrainingEnded, join_processes
 from models.configuration.training_config import TrainingConfig
 from models.training.loop import TrainingResult, train
 from models.training.progress import OnProgress
@@ -79,9 +79,9 @@ def train_on(
         "on_progress": None,
         "threads": max(1, torch.get_num_threads() // len(devices)),
     }
-    with _quiet_threads(job["threads"]), _run_ranks(job) as store:
+    with _limit_threads(job["threads"]), _run_ranks(job) as store:
         device = torch.device(devices[LEADER])
-        with joined(device, store=store, rank=LEADER, size=len(devices)) as group:
+        with join_processes(device, store=store, rank=LEADER, size=len(devices)) as group:
             return train(inputs, labels_N, device=devices[LEADER], group=group, **arguments)
 
 
@@ -100,7 +100,7 @@ def _run_ranks(job: Mapping[str, Any]) -> Iterator[Store]:
             for process in processes:
                 process.wait(END_SECONDS)
         except RuntimeError as error:  # a broken connection raises it, among other causes
-            _raise_for(_failures(processes), error)
+            _raise_for(_collect_failures(processes), error)
             raise
         finally:
             for process in processes:
@@ -108,7 +108,7 @@ def _run_ranks(job: Mapping[str, Any]) -> Iterator[Store]:
                 process.wait()
 
 
-def _failures(processes: list[subprocess.Popen[bytes]]) -> set[int]:
+def _collect_failures(processes: list[subprocess.Popen[bytes]]) -> set[int]:
     """Wait a little, as a connection breaks before its process ends; return failed processes' exit codes."""
     deadline = time.monotonic() + LOST_SECONDS
     while time.monotonic() < deadline and any(process.poll() is None for process in processes):
@@ -138,11 +138,11 @@ def _start(job: Path, rank: int, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own program
         command,
         stdin=subprocess.DEVNULL,
-        preexec_fn=_belong_to_parent,  # noqa: PLW1509 - it only makes system calls and takes no lock
+        preexec_fn=_follow_parent,  # noqa: PLW1509 - it only makes system calls and takes no lock
     )
 
 
-def _belong_to_parent() -> None:
+def _follow_parent() -> None:
     """Ignore the signals that the leader handles; on Linux the kernel ends this process with the leader."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -151,7 +151,7 @@ def _belong_to_parent() -> None:
 
 
 @contextmanager
-def _quiet_threads(share: int) -> Iterator[None]:
+def _limit_threads(share: int) -> Iterator[None]:
     """Limit torch to `share` threads, so that the processes do not compete for this host's processors."""
     before = torch.get_num_threads()
     torch.set_num_threads(share)
@@ -172,7 +172,7 @@ def main(path: str, rank: str, port: str) -> None:
     store = TCPStore(HOST, int(port), len(devices), is_master=False, timeout=TIMEOUT)
     torch.empty(1, device=device)  # fails here if it cannot be used
     store.set(READY.format(rank), "yes")
-    with joined(torch.device(device), store=store, rank=int(rank), size=len(devices)) as group:
+    with join_processes(torch.device(device), store=store, rank=int(rank), size=len(devices)) as group:
         try:
             train(inputs, job.pop("labels").numpy(), device=device, group=group, **job)
         except TrainingEnded:

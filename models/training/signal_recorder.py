@@ -102,18 +102,18 @@ class SignalRecorder:
         if self._by_agreement or self._probability_totals_NK is None:
             self._record_classes(index_B, scoring_logits_BK.softmax(1))
 
-    def classifier_probabilities(self) -> npt.NDArray[np.float32] | None:
+    def get_classifier_probabilities(self) -> npt.NDArray[np.float32] | None:
         """Return the classifier's averaged softmax [N, K]; None if none is kept.
 
         For samples not seen yet, all classes have the same probability.
         """
         return _shares(self._classifier_totals_NK)
 
-    def scorer_probabilities(self) -> npt.NDArray[np.float32] | None:
+    def get_scorer_probabilities(self) -> npt.NDArray[np.float32] | None:
         """Return the same of the network that scores each label."""
         return _shares(self._probability_totals_NK)
 
-    def in_sample_probabilities(self) -> npt.NDArray[np.float32] | None:
+    def get_in_sample_probabilities(self) -> npt.NDArray[np.float32] | None:
         """Return the same of the networks that learn each label; None where only one network scores."""
         return _shares(self._in_sample_totals_NK)
 
@@ -128,7 +128,7 @@ class SignalRecorder:
             }
         )
 
-    def signals(self, *, classifier_share: float = 0.0) -> Signals:
+    def collect_signals(self, *, classifier_share: float = 0.0) -> Signals:
         """Return copies of everything recorded so far, as arrays.
 
         Args:
@@ -138,7 +138,7 @@ class SignalRecorder:
         weight_N1 = self._totals_NS[:, :1].clamp_min(TINY)
         average_NS = (self._totals_NS / weight_N1).cpu().numpy()
         top_labels_N3, top_probabilities_N3 = self._find_top(weight_N1, classifier_share)
-        found = {
+        arrays = {
             "distance_average": np.ascontiguousarray(average_NS[:, _DISTANCE]),
             "distance_last": self._distance_last_N.cpu().numpy().copy(),
             "predicted_gradient_norm": np.ascontiguousarray(average_NS[:, _GRADIENT_NORM]),
@@ -147,14 +147,14 @@ class SignalRecorder:
             "loss": np.ascontiguousarray(average_NS[:, _LOSS]),
         }
         return Signals(
-            score=self._ranking.compute(found),
-            distance=found[self._ranking.distance].copy(),
+            score=self._ranking.compute(arrays),
+            distance=arrays[self._ranking.distance].copy(),
             top_labels_N3=top_labels_N3,
             top_probabilities_N3=top_probabilities_N3,
-            **found,
+            **arrays,
         )
 
-    def tensors(self) -> list[Tensor]:
+    def list_tensors(self) -> list[Tensor]:
         """Return the tensors with one row per sample, without copies."""
         return [getattr(self, name) for name in self._list_recorded()]
 

@@ -15,7 +15,7 @@ from bench.paper.images import Images, noisy_samples
 from bench.paper.results import best_of_search, mean_and_deviation
 from bench.paper.rows import FIGURE_1, TABLE_1, TABLE_2, with_grid
 from bench.paper.tables import PUBLISHED
-from models.catalogue.methods import paper_grid
+from models.catalogue.methods import get_paper_grid
 from models.networks.architectures import NetworkShape, build
 
 SMALL = ["--n", "60", "--validation", "40", "--epochs", "2", "--splits", "2", "--device", "cpu"]
@@ -159,7 +159,7 @@ def test_rows_and_grids_are_the_papers() -> None:
     assert [row.name for row in TABLE_1] == list(PUBLISHED["table1"])
     assert [row.name for row in TABLE_2] == list(PUBLISHED["table2"])
     for row in TABLE_1:
-        expected = paper_grid(row.method, samples=False)
+        expected = get_paper_grid(row.method, samples=False)
         for field, values in expected.items():
             assert sorted({settings[field] for settings in row.grid}) == sorted(values), row.name  # type: ignore[type-var]
     assert {row.method for row in FIGURE_1} == {"ce", "limit_l"}

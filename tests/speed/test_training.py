@@ -12,7 +12,7 @@ from torch._dynamo.backends.registry import lookup_backend
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.acceleration import compiled_kernels
-from models.acceleration.compiled_kernels import Compiled
+from models.acceleration.compiled_kernels import CompiledForward
 from models.configuration.training_config import TrainingConfig, resolve
 from models.training.learner import Learner
 from models.training.loop import train
@@ -154,7 +154,7 @@ def test_a_module_whose_kernels_cannot_be_made_is_called_as_it_is(
 ) -> None:
     assert compiled_kernels.can_compile(CPU)
     monkeypatch.setattr(compiled_kernels, "BACKEND", _no_compiler)
-    doubled = Compiled(torch.nn.PReLU(init=2.0))
+    doubled = CompiledForward(torch.nn.PReLU(init=2.0))
     assert doubled(-torch.ones(2)).tolist() == [-2.0, -2.0]
     assert doubled(-torch.ones(3)).tolist() == [-2.0, -2.0, -2.0]
     assert len(compiler.graphs) == 1, "the trial"

@@ -58,7 +58,7 @@ def _build_histogram(values: npt.NDArray[np.float32]) -> Json:
 def _estimate_confusion(rows: pa.Table, class_count: int) -> Confusion:
     columns = [rows[f"{place}_label"].fill_null(-1).to_numpy() for place in ("suggested", "second", "third")]
     names = ("suggested_confidence", "second_probability", "third_probability")
-    return label_health.confusion(
+    return label_health.count_confusion(
         rows["given_label"].to_numpy(),
         rows["error_probability"].to_numpy(),
         np.stack(columns, axis=1),
@@ -72,14 +72,14 @@ def _summarise_classes(rows: pa.Table, class_names: list[str], confusion: Confus
     disagrees = given != rows["suggested_label"].to_numpy()
     samples_K = np.bincount(given, minlength=count)
     distance_K = np.bincount(given, rows["distance"].to_numpy(), count)
-    classes = label_health.class_health(confusion)
+    classes = label_health.measure_class_health(confusion)
     columns = {
         "samples": samples_K.tolist(),
         "disagreements": np.bincount(given[disagrees], minlength=count).tolist(),
         "expected_errors": np.bincount(given, rows["error_probability"].to_numpy(), count).tolist(),
         "label_issues": np.bincount(given[rows["is_label_issue"].to_numpy()], minlength=count).tolist(),
         "mean_distance": _replace_nan(distance_K / np.where(samples_K > 0, samples_K, np.nan)),
-        "expected_members": confusion.by_true().tolist(),
+        "expected_members": confusion.count_true().tolist(),
         "noise_rate": _replace_nan(classes.noise_rate_K),
         "missed_rate": _replace_nan(classes.missed_rate_K),
         "health": _replace_nan(classes.health_K),
@@ -99,12 +99,12 @@ def _build_transition_matrix(confusion: Confusion, class_names: list[str]) -> Js
     """Return the matrix by rows; None above MATRIX_CLASSES_MAX classes, too many to show."""
     if len(class_names) > MATRIX_CLASSES_MAX:
         return None
-    rows = [_replace_nan(row_K) for row_K in label_health.transition_matrix(confusion)]
+    rows = [_replace_nan(row_K) for row_K in label_health.compute_transition_matrix(confusion)]
     return {"rows": "true", "columns": "given", "classes": class_names, "matrix": rows}
 
 
 def _list_confused_pairs(confusion: Confusion, class_names: list[str]) -> list[Json]:
-    true_K, given_K = confusion.by_true(), confusion.by_given()
+    true_K, given_K = confusion.count_true(), confusion.count_given()
     return [
         {
             "true": class_names[true],
@@ -113,13 +113,13 @@ def _list_confused_pairs(confusion: Confusion, class_names: list[str]) -> list[J
             "share_of_true": count / true_K[true],
             "share_of_given": count / given_K[given],
         }
-        for true, given, count in label_health.confused_pairs(confusion, limit=PAIRS_MAX)
+        for true, given, count in label_health.list_confused_pairs(confusion, limit=PAIRS_MAX)
     ]
 
 
 def _estimate_budget(probability: npt.NDArray[np.float32]) -> Json:
     """Return how many of T expected errors a review of the first N finds, and N for round shares of T."""
-    curve = label_health.budget(probability)
+    curve = label_health.compute_budget(probability)
     return {
         "total": curve.total,
         "review": curve.review_B.tolist(),
@@ -127,7 +127,7 @@ def _estimate_budget(probability: npt.NDArray[np.float32]) -> Json:
         "to_find": [
             {
                 "share": share,
-                "review": label_health.review_for(probability, share),
+                "review": label_health.count_reviews(probability, share),
                 "found": share * curve.total,
             }
             for share in SHARES

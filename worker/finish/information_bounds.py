@@ -12,7 +12,7 @@ from models.paper.information import (
     bound_generalisation_gap,
     bound_information,
     bound_training_error,
-    label_entropy,
+    compute_label_entropy,
 )
 
 Json = dict[str, Any]
@@ -39,7 +39,7 @@ def compute_bounds(
         runs: every run with its epochs in order.
 
     """
-    entropy = label_entropy(noise_rate=noise_rate, class_count=class_count)
+    entropy = compute_label_entropy(noise_rate=noise_rate, class_count=class_count)
     return {
         "noise_rate": noise_rate,
         "noise_rate_is_known": is_known,

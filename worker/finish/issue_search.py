@@ -92,17 +92,17 @@ def _build_table(each: _IssueList) -> pa.Table:
 
 
 def _search_pack(data: AuditedData, fingerprints: Fingerprints) -> Iterator[_IssueList]:
-    copies = duplicates.exact(fingerprints)
+    copies = duplicates.find_exact_duplicates(fingerprints)
     yield _list_groups(
         data, IssueKind.EXACT_DUPLICATE, copies, copies.position, sentence="same content as {}"
     )
     together = copies
     if data.neighbours is not None:
-        near = duplicates.near(data.inputs, fingerprints, data.neighbours)
+        near = duplicates.find_near_duplicates(data.inputs, fingerprints, data.neighbours)
         yield _list_groups(
             data, IssueKind.NEAR_DUPLICATE, near, near.position, sentence="hardly differs from {}"
         )
-        together = duplicates.together(copies, near)
+        together = duplicates.merge_groups(copies, near)
         yield _list_outliers(data, data.neighbours)
     yield _list_groups(
         data,
@@ -145,7 +145,7 @@ def _list_groups(
         of_partner: by position.
 
     """
-    kept, partner = duplicates.differing(groups, value)
+    kept, partner = duplicates.find_differing(groups, value)
     position = groups.position[kept]
     listed = position[:LISTED_MAX]
     other = groups.position[partner][:LISTED_MAX]
@@ -166,7 +166,7 @@ def _list_groups(
 
 
 def _list_outliers(data: AuditedData, neighbours: Neighbours) -> _IssueList:
-    isolation_N = outliers.isolation(neighbours)
+    isolation_N = outliers.measure_isolation(neighbours)
     position = np.flatnonzero(outliers.is_outlier(isolation_N))
     position = position[np.argsort(-isolation_N[position], kind="stable")]
     issues = _list_samples(

@@ -2,7 +2,7 @@
 
 from app.audits import placement
 from app.infra.settings import Settings
-from models.inputs.device_memory import main_memory_bytes
+from models.inputs.device_memory import measure_main_memory
 from worker.processes import fleet
 
 GIGABYTE = 10**9
@@ -17,7 +17,7 @@ def choose_queues(settings: Settings) -> list[str]:
         return [queue.strip() for queue in settings.train_queues.split(",")]
     gpus = [] if settings.devices.startswith("cpu") else fleet.list_gpus()
     if not gpus:
-        return placement.list_served_queues("cpu", main_memory_bytes() / GIGABYTE, settings.memory_steps_gb)
+        return placement.list_served_queues("cpu", measure_main_memory() / GIGABYTE, settings.memory_steps_gb)
     named = [int(device.partition(":")[2] or 0) for device in settings.devices.split(",")]
     memory_gb = min(gpus[place].memory_mib for place in named) * 2**20 / GIGABYTE
     return placement.list_served_queues("gpu", memory_gb, settings.memory_steps_gb)

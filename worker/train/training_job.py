@@ -27,7 +27,7 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
-from models.acceleration.data_parallel import processes_max
+from models.acceleration.data_parallel import limit_processes
 from models.catalogue.methods import EXTERNAL
 from models.catalogue.networks import NETWORKS
 from models.catalogue.training_request import TrainingRequest
@@ -35,7 +35,7 @@ from models.configuration.defaults import Situation
 from models.configuration.device_traits import read_traits
 from models.configuration.planned_training import complete_request
 from models.configuration.training_config import TrainingConfig
-from models.data_issues.neighbour_search import nearest
+from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import Neighbours, measure_disagreement
 from models.kinds.sample_arrays import Inputs
 from models.label_errors.evidence import gather_evidence
@@ -155,7 +155,7 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
             device=read_traits(names[0]),
         )
         config = complete_request(request, situation, seed=run.seed, has_parent=run.parent_number is not None)
-        names = names[: processes_max(config, dataset.sample_count or 0)]
+        names = names[: limit_processes(config, dataset.sample_count or 0)]
         leases.update_held(
             session,
             Run,
@@ -285,7 +285,9 @@ def _extract_features(
 def _find_neighbours(result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]) -> Neighbours | None:
     if result.features_NW is None:
         return None
-    return nearest(result.features_NW, device=job.devices[0], seed=job.config.seed, on_block=heartbeat.check)
+    return find_nearest(
+        result.features_NW, device=job.devices[0], seed=job.config.seed, on_block=heartbeat.check
+    )
 
 
 def _store_results(

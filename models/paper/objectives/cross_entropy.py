@@ -32,7 +32,7 @@ class NoisyCrossEntropy(SingleNetwork):
     def __init__(self, config: ObjectiveConfig, noise_model: GradientModel) -> None:
         self._class_count = config.class_count
         self._noise_model = noise_model
-        self._noise_lambda = noise_lambda(config.noise_std, noise_model)
+        self._noise_lambda = compute_noise_lambda(config.noise_std, noise_model)
 
     def compute_scoring_loss(self, outputs: Outputs, generator: torch.Generator, /) -> Tensor:
         """Return a surrogate with a noisy g: LIMIT does more than add noise (sec. 4.1)."""
@@ -47,7 +47,7 @@ class NoisyCrossEntropy(SingleNetwork):
         return outputs.average(limit.compute_surrogate_losses(logits_BK, noisy_BK))
 
 
-def noise_lambda(deviation: float, noise_model: GradientModel) -> float:
+def compute_noise_lambda(deviation: float, noise_model: GradientModel) -> float:
     """Return the lambda with which `limit.sample_gradient` adds noise of this standard deviation.
 
     Gaussian: variance 1 / (2 lambda). Laplace: scale 1 / lambda, so variance 2 / lambda^2.
@@ -56,11 +56,11 @@ def noise_lambda(deviation: float, noise_model: GradientModel) -> float:
     return 0.5 / deviation**2 if is_gaussian else math.sqrt(2) / deviation
 
 
-def ce_gn(config: ObjectiveConfig) -> Objective:
+def make_ce_gn(config: ObjectiveConfig) -> Objective:
     """Return CE + GN: Gaussian noise."""
     return NoisyCrossEntropy(config, GradientModel.GAUSSIAN)
 
 
-def ce_ln(config: ObjectiveConfig) -> Objective:
+def make_ce_ln(config: ObjectiveConfig) -> Objective:
     """Return CE + LN: Laplace noise."""
     return NoisyCrossEntropy(config, GradientModel.LAPLACE)

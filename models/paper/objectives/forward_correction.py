@@ -17,7 +17,7 @@ LEAST_PROBABILITY = 1e-7
 """Lower limit of a given label's probability, so that a transition of probability 0 has a finite loss."""
 
 
-def transition_matrix(probabilities_NK: Tensor) -> Tensor:
+def estimate_transition_matrix(probabilities_NK: Tensor) -> Tensor:
     """Return T [K, K]: row i is the estimated distribution of the given labels among samples of class i.
 
     Row i is the normalised softmax of the sample at the 97th percentile of s(a)[i]: the least confident one

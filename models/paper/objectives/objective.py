@@ -77,7 +77,7 @@ class Outcome:
     """The logarithms of the mean probabilities of those networks whose loss the samples' labels enter, where
     `scoring_logits_BK` is of others; None where one network does both."""
 
-    def detached(self) -> "Outcome":
+    def detach(self) -> "Outcome":
         """Return the same numbers without the way back."""
         loss = self.predictor_loss
         return replace(

@@ -23,26 +23,28 @@ class Limit:
 
     def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
         """Return the loss of q, eq. 10: how badly it predicts gradients."""
-        return self._predictor_loss(outputs, self._predicted(outputs))
+        return self._compute_predictor_loss(outputs, self._predict_gradient(outputs))
 
     def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
         """Follow Alg. 1: predict the gradient, train f with it, and q to predict it better."""
         logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
         assert logits_b_BK is not None
-        predicted_BK = self._predicted(outputs)
+        predicted_BK = self._predict_gradient(outputs)
         return Outcome(
-            classifier_loss=limit.compute_surrogate_loss(logits_a_BK, self._used(predicted_BK, generator)),
-            predictor_loss=self._predictor_loss(outputs, predicted_BK),
+            classifier_loss=limit.compute_surrogate_loss(
+                logits_a_BK, self._choose_gradient(predicted_BK, generator)
+            ),
+            predictor_loss=self._compute_predictor_loss(outputs, predicted_BK),
             gradient_norm_B=torch.linalg.vector_norm(predicted_BK.detach(), dim=1),
             scoring_logits_BK=logits_b_BK.detach(),
         )
 
-    def _predicted(self, outputs: Outputs) -> Tensor:
+    def _predict_gradient(self, outputs: Outputs) -> Tensor:
         """Return mu [B, K]."""
         assert outputs.predictor_logits_BK is not None
         return limit.compute_predicted_gradient(outputs.classifier_logits_BK, outputs.predictor_logits_BK)
 
-    def _predictor_loss(self, outputs: Outputs, predicted_BK: Tensor) -> Tensor:
+    def _compute_predictor_loss(self, outputs: Outputs, predicted_BK: Tensor) -> Tensor:
         logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
         assert logits_b_BK is not None
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._config.class_count)
@@ -57,7 +59,7 @@ class Limit:
             )
         return outputs.average(loss_B)
 
-    def _used(self, predicted_BK: Tensor, generator: torch.Generator) -> Tensor:
+    def _choose_gradient(self, predicted_BK: Tensor, generator: torch.Generator) -> Tensor:
         """Return the gradient that trains f: the mean of q(g | x), or with "+S" a sample of it."""
         if not self._config.sample_gradients:
             return predicted_BK
@@ -69,22 +71,22 @@ class Limit:
         )
 
 
-def limit_g(config: ObjectiveConfig) -> Objective:
+def make_limit_g(config: ObjectiveConfig) -> Objective:
     """Return LIMIT with a Gaussian q(g | x)."""
     return Limit(config, limit.GradientModel.GAUSSIAN)
 
 
-def limit_l(config: ObjectiveConfig) -> Objective:
+def make_limit_l(config: ObjectiveConfig) -> Objective:
     """Return LIMIT with a Laplace q(g | x)."""
     return Limit(config, limit.GradientModel.LAPLACE)
 
 
-def limit_c(config: ObjectiveConfig) -> Objective:
+def make_limit_c(config: ObjectiveConfig) -> Objective:
     """Return LIMIT with a predictor fitted to the labels by cross-entropy; its "+S" noise is Gaussian."""
     return Limit(config, None)
 
 
-def limit_by_evidence(config: ObjectiveConfig) -> Objective:
+def make_limit_by_stage(config: ObjectiveConfig) -> Objective:
     """Return LIMIT_G for reliable classifiers, LIMIT_C for weak ones, LIMIT_L once memorisation begins.
 
     Gaussian gradients learn quickly, wrong labels too. Cross-entropy learns hard data sooner, and memorises
@@ -92,7 +94,7 @@ def limit_by_evidence(config: ObjectiveConfig) -> Objective:
     all labels (docs/detection.md).
     """
     if config.stage is Stage.WEAK:
-        return limit_c(config)
+        return make_limit_c(config)
     if config.stage is Stage.RELIABLE:
-        return limit_g(config)
-    return limit_l(replace(config, beta=MEMORISING_BETA * config.beta))
+        return make_limit_g(config)
+    return make_limit_l(replace(config, beta=MEMORISING_BETA * config.beta))

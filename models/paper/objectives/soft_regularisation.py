@@ -30,7 +30,7 @@ class SoftRegularisation:
     def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
         """Return the part of q: the penalty of the samples by their weights."""
         assert outputs.predictor_logits_BK is not None
-        penalty_B = self._penalty(
+        penalty_B = self._compute_penalty(
             outputs.features_BD.detach().float().square().sum(1),
             outputs.classifier_logits_BK.detach().softmax(1),
             outputs.predictor_logits_BK,
@@ -44,7 +44,7 @@ class SoftRegularisation:
         assert logits_b_BK is not None
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)
         squared_z_B = outputs.features_BD.float().square().sum(1)
-        penalty_of_f = self._penalty(
+        penalty_of_f = self._compute_penalty(
             squared_z_B, logits_a_BK.softmax(1), logits_b_BK.detach(), targets_BK
         ).mean()
         fixed_s_a_BK = logits_a_BK.detach().softmax(1)
@@ -55,7 +55,7 @@ class SoftRegularisation:
             scoring_logits_BK=logits_b_BK.detach(),
         )
 
-    def _penalty(
+    def _compute_penalty(
         self, squared_z_B: Tensor, s_a_BK: Tensor, logits_b_BK: Tensor, targets_BK: Tensor
     ) -> Tensor:
         """Return the penalty of every sample [B]."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from models.acceleration import cuda_graphs
-from models.acceleration.cuda_graphs import EAGER_STEPS, Replayed, can_replay
+from models.acceleration.cuda_graphs import EAGER_STEPS, StepGraphs, can_replay
 from models.configuration.training_config import TrainingConfig, resolve
 from models.training import learner
 from models.training.loop import TrainingResult, train
@@ -77,7 +77,7 @@ def test_each_size_is_recorded_by_itself_after_some_steps(recordings: list[_Grap
         done.append((len(labels_B), trains_classifier))
         return inputs, labels_B
 
-    replayed = Replayed(CPU)
+    replayed = StepGraphs(CPU)
     for number in range(2 * (EAGER_STEPS + 2)):
         size = 5 + number % 2
         batch = torch.full((size, 2), float(number)), torch.full((size,), number)

@@ -6,7 +6,7 @@ import torch
 
 from models.catalogue.networks import NETWORKS, Network
 from models.configuration import defaults
-from models.configuration.defaults import Situation, _augmentation
+from models.configuration.defaults import Situation, _choose_augmentation
 from models.configuration.device_traits import read_traits
 from models.configuration.training_config import TrainingConfig, resolve
 
@@ -161,4 +161,4 @@ def test_training_may_end_early_where_that_was_measured_and_no_number_of_epochs_
 def test_a_new_network_of_vectors_is_chosen_without_augmentation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(cast("dict[str, Network]", NETWORKS), "linear", Network(takes="vector"))
     situation = Situation(shape=(3,), sample_count=100, class_count=2, device=read_traits("cpu"))
-    assert _augmentation(situation, {"network": "linear"}) == "none"
+    assert _choose_augmentation(situation, {"network": "linear"}) == "none"

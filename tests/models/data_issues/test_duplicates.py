@@ -5,9 +5,9 @@ import pytest
 
 from models.data_issues import duplicates, fingerprints
 from models.data_issues.fingerprints import take_fingerprints
-from models.data_issues.neighbour_search import nearest
+from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import Neighbours
-from models.data_issues.outliers import is_outlier, isolation
+from models.data_issues.outliers import is_outlier, measure_isolation
 from models.kinds.image_likeness import LIKE, correlate
 
 
@@ -26,7 +26,7 @@ def all_neighbours(count: int) -> Neighbours:
 def test_copies_are_grouped_by_their_first_position() -> None:
     rows = pictures()
     rows[[7, 30]], rows[12] = rows[3], rows[1]
-    found = duplicates.exact(take_fingerprints(rows))
+    found = duplicates.find_exact_duplicates(take_fingerprints(rows))
     assert found.group.tolist() == [0, 0, 1, 1, 1]
     assert found.position.tolist() == [1, 12, 3, 7, 30]
     assert found.likeness.tolist() == [1.0] * 5
@@ -36,15 +36,15 @@ def test_a_single_level_makes_no_copy_and_equal_hashes_are_checked(monkeypatch: 
     rows = pictures()
     rows[5] = rows[4]
     rows[5, 10, 10, 2] ^= 1
-    assert len(duplicates.exact(take_fingerprints(rows)).position) == 0
+    assert len(duplicates.find_exact_duplicates(take_fingerprints(rows)).position) == 0
     monkeypatch.setattr(fingerprints, "_hash_rows", lambda block: np.zeros(len(block), dtype=np.uint64))
-    assert len(duplicates.exact(take_fingerprints(rows)).position) == 0
+    assert len(duplicates.find_exact_duplicates(take_fingerprints(rows)).position) == 0
 
 
 def test_rows_of_any_width_and_features_have_hashes() -> None:
     features = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
     features[8] = features[0]
-    assert duplicates.exact(take_fingerprints(features)).position.tolist() == [0, 8]
+    assert duplicates.find_exact_duplicates(take_fingerprints(features)).position.tolist() == [0, 8]
     assert not take_fingerprints(features).is_blank_N.any()
 
 
@@ -62,7 +62,7 @@ def test_near_duplicates_are_darker_noisier_or_mirrored_copies() -> None:
     rows[11] = (rows[2] + rng.normal(0, 5, rows[2].shape)).clip(0, 255)
     rows[12] = rows[5][:, ::-1]
     rows[13] = rows[12]
-    found = duplicates.near(rows, take_fingerprints(rows), all_neighbours(40))
+    found = duplicates.find_near_duplicates(rows, take_fingerprints(rows), all_neighbours(40))
     assert found.group.tolist() == [0, 0, 0, 1, 1, 1]
     assert found.position.tolist() == [2, 10, 11, 5, 12, 13]
     assert (found.likeness >= LIKE).all()
@@ -73,9 +73,13 @@ def test_where_everything_is_alike_near_ones_must_be_nearer() -> None:
     rows = (pictures(1)[0] + rng.normal(0, 12, (40, 24, 24, 3))).clip(0, 255).astype(np.uint8)
     likeness = correlate(rows[:1], rows[1:2])
     assert likeness > LIKE
-    assert len(duplicates.near(rows, take_fingerprints(rows), all_neighbours(40)).position) == 0
+    assert (
+        len(duplicates.find_near_duplicates(rows, take_fingerprints(rows), all_neighbours(40)).position) == 0
+    )
     rows[30] = rows[20] // 2
-    assert duplicates.near(rows, take_fingerprints(rows), all_neighbours(40)).position.tolist() == [20, 30]
+    assert duplicates.find_near_duplicates(
+        rows, take_fingerprints(rows), all_neighbours(40)
+    ).position.tolist() == [20, 30]
 
 
 def test_small_pictures_correlate_by_chance_and_must_be_nearer() -> None:
@@ -84,7 +88,9 @@ def test_small_pictures_correlate_by_chance_and_must_be_nearer() -> None:
     rows[30] = (rows[20] + rng.normal(0, 10, rows[20].shape)).clip(0, 255)
     rows[31] = rows[21] // 2 + 20
     assert correlate(rows[30:31], rows[20:21]) > LIKE
-    assert duplicates.near(rows, take_fingerprints(rows), all_neighbours(40)).position.tolist() == [21, 31]
+    assert duplicates.find_near_duplicates(
+        rows, take_fingerprints(rows), all_neighbours(40)
+    ).position.tolist() == [21, 31]
 
 
 def test_of_too_many_pairs_those_with_the_most_similar_thumbnails_are_compared(
@@ -104,7 +110,7 @@ def test_of_too_many_pairs_those_with_the_most_similar_thumbnails_are_compared(
     rows = np.clip(plain + rng.normal(0, 60, (30, 40, 40, 1)), 0, 255).astype(np.uint8)
     rows[17] = rows[4]
     rows[17, 0, 0] ^= 1
-    found = duplicates.near(rows, take_fingerprints(rows), all_neighbours(30))
+    found = duplicates.find_near_duplicates(rows, take_fingerprints(rows), all_neighbours(30))
     assert found.position.tolist() == [4, 17]
     assert compared[0] == 3
 
@@ -113,14 +119,16 @@ def test_copies_alone_are_no_near_duplicates() -> None:
     rows = pictures()
     rows[7] = rows[3]
     rows[8] = rows[9] = 50  # blank ones are like everything
-    assert len(duplicates.near(rows, take_fingerprints(rows), all_neighbours(40)).position) == 0
+    assert (
+        len(duplicates.find_near_duplicates(rows, take_fingerprints(rows), all_neighbours(40)).position) == 0
+    )
 
 
 def test_features_are_near_within_a_fiftieth_of_a_standard_deviation() -> None:
     features = (np.random.default_rng(0).normal(size=(50, 8)) * 1000).astype(np.float32)
     features[20] = features[10] + 10
     features[21] = features[11] + 100
-    found = duplicates.near(features, take_fingerprints(features), all_neighbours(50))
+    found = duplicates.find_near_duplicates(features, take_fingerprints(features), all_neighbours(50))
     assert found.position.tolist() == [10, 20]
 
 
@@ -129,10 +137,12 @@ def test_a_stranger_is_an_outlier_and_a_crowd_has_none() -> None:
     crowd = rng.normal(size=(300, 16)) * 0.3
     crowd[:150, 0] += 5
     crowd[150:, 1] += 5
-    assert not is_outlier(isolation(nearest(crowd.astype(np.float16)))).any()
+    assert not is_outlier(measure_isolation(find_nearest(crowd.astype(np.float16)))).any()
     crowd[7] = 0
     crowd[7, 5] = 8
-    assert np.flatnonzero(is_outlier(isolation(nearest(crowd.astype(np.float16))))).tolist() == [7]
+    assert np.flatnonzero(is_outlier(measure_isolation(find_nearest(crowd.astype(np.float16))))).tolist() == [
+        7
+    ]
 
 
 def test_identical_samples_are_no_outliers() -> None:

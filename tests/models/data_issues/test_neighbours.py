@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from models.data_issues import neighbour_search
-from models.data_issues.neighbour_search import nearest
+from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import Neighbours, measure_disagreement
 
 
 def test_the_nearest_are_others_in_order_of_their_cosine() -> None:
     # Centred at the origin: two rays right and left, each with a sample a little off.
     features = np.array([[4, 0], [4, 1], [-4, 0], [-4, -1]], dtype=np.float16)
-    found = nearest(features)
+    found = find_nearest(features)
     assert found.index_Nk.tolist() == [[1, 3, 2], [0, 2, 3], [3, 1, 0], [2, 0, 1]]
     cosine = 4 / np.sqrt(17)
     assert found.similarity_Nk[0] == pytest.approx([cosine, -cosine, -1], abs=1e-3)
@@ -19,7 +19,7 @@ def test_the_nearest_are_others_in_order_of_their_cosine() -> None:
 
 def test_exact_copies_are_each_others_neighbours_and_never_their_own() -> None:
     features = np.repeat(np.random.default_rng(0).normal(size=(4, 8)), 3, axis=0).astype(np.float16)
-    found = nearest(features)
+    found = find_nearest(features)
     for position, row in enumerate(found.index_Nk.tolist()):
         assert position not in row
         assert {other // 3 for other in row[:2]} == {position // 3}
@@ -33,9 +33,9 @@ def clustered(count: int) -> np.ndarray:
 
 def test_cells_find_nearly_what_a_full_comparison_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     features = clustered(3_000)
-    exact = nearest(features).index_Nk
+    exact = find_nearest(features).index_Nk
     monkeypatch.setattr(neighbour_search, "EXACT_MAX", 100)
-    by_cells = nearest(features).index_Nk
+    by_cells = find_nearest(features).index_Nk
     shared = [
         len(set(one) & set(other)) for one, other in zip(exact.tolist(), by_cells.tolist(), strict=True)
     ]
@@ -47,7 +47,7 @@ def test_crowds_of_copies_are_searched_in_bounds(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(neighbour_search, "EXACT_MAX", 100)
     monkeypatch.setattr(neighbour_search, "CANDIDATES_MAX", 64)
     features = np.concatenate([np.ones((900, 16)), clustered(100)]).astype(np.float16)
-    found = nearest(features)
+    found = find_nearest(features)
     assert found.index_Nk.shape == (1_000, neighbour_search.NEIGHBOURS)
     assert (found.similarity_Nk <= 1.001).all()
 
@@ -57,7 +57,7 @@ def test_what_the_caller_raises_ends_the_search() -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        nearest(clustered(50), on_block=stop)
+        find_nearest(clustered(50), on_block=stop)
 
 
 def test_disagreement_is_the_weighted_share_of_other_labels() -> None:

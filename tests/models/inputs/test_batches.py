@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.configuration.training_config import TrainingConfig
 from models.inputs import batches, standardisation
-from models.inputs.batches import ResidentRows, StreamedRows, batch_bounds
+from models.inputs.batches import ResidentRows, StreamedRows, split_batches
 from models.kinds import image_augmentation
 from models.kinds.image_inputs import resize
 from models.kinds.preparation import OUTLIER_LIMIT
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 @given(st.integers(2, 5_000), st.integers(2, 600))
 def test_batches_cover_everything_evenly_and_none_is_a_single_sample(count: int, size: int) -> None:
-    bounds = batch_bounds(count, size)
+    bounds = split_batches(count, size)
     sizes = np.diff(bounds)
     assert (bounds[0], bounds[-1]) == (0, count)
     assert sizes.min() >= 2
@@ -83,7 +83,7 @@ def test_features_that_are_not_finite_are_refused_by_column(value: float) -> Non
 
 def test_random_crops_are_windows_of_their_own_images_some_mirrored() -> None:
     images = torch.arange(200 * 6 * 6).reshape(200, 6, 6, 1)
-    crops = image_augmentation.random_crops(images, 4, torch.Generator().manual_seed(0))
+    crops = image_augmentation.take_random_crops(images, 4, torch.Generator().manual_seed(0))
     seen = set()
     for image, crop in zip(images, crops, strict=True):
         windows = {
@@ -105,17 +105,17 @@ def test_flip_crop_pads_with_the_mean_and_keeps_the_size(configure: Callable[...
     config = configure(images, 2, network="small_cnn", augmentation="flip_crop", input_size=32)
     scale = standardisation.measure(images, CPU)
     prepare = find_trained_kind(images).make_preparation(config, scale, CPU)
-    batch = prepare.training(torch.from_numpy(images), torch.Generator().manual_seed(0))
+    batch = prepare.prepare_training(torch.from_numpy(images), torch.Generator().manual_seed(0))
     assert batch.shape == (4, 3, 32, 32)
     assert (batch[:, :, :2] == 0).all()
     assert (batch[:2, :, 2:30, 2:30] == 1).all()
-    assert (prepare.plain(torch.from_numpy(images))[:2] == 1).all()
+    assert (prepare.prepare_plain(torch.from_numpy(images))[:2] == 1).all()
 
 
 def test_paper_sizes_of_photographs() -> None:
-    assert image_augmentation.stored_size("resize_crop_flip", 224) == 256
-    assert image_augmentation.crop_size("resize_crop_flip", 224) == 224
-    assert image_augmentation.crop_size("flip_crop", 32) == 28
+    assert image_augmentation.compute_stored_size("resize_crop_flip", 224) == 256
+    assert image_augmentation.compute_crop_size("resize_crop_flip", 224) == 224
+    assert image_augmentation.compute_crop_size("flip_crop", 32) == 28
 
 
 def test_resizing_keeps_a_flat_image_flat_and_halves_by_averaging() -> None:

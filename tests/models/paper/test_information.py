@@ -23,13 +23,13 @@ def test_the_papers_numbers() -> None:
 def test_label_entropy_is_that_of_the_distribution() -> None:
     shares = np.array([0.2, *[0.8 / 9] * 9])
     expected = -(shares * np.log2(shares)).sum()
-    assert information.label_entropy(noise_rate=0.8, class_count=10) == pytest.approx(expected)
-    assert information.label_entropy(noise_rate=0.5, class_count=2) == pytest.approx(1.0)
-    assert information.label_entropy(noise_rate=0.0, class_count=2) == 0.0
+    assert information.compute_label_entropy(noise_rate=0.8, class_count=10) == pytest.approx(expected)
+    assert information.compute_label_entropy(noise_rate=0.5, class_count=2) == pytest.approx(1.0)
+    assert information.compute_label_entropy(noise_rate=0.0, class_count=2) == 0.0
 
 
 def test_all_the_bits_of_the_labels_allow_no_error_at_all() -> None:
-    enough = information.label_entropy(noise_rate=0.8, class_count=10)
+    enough = information.compute_label_entropy(noise_rate=0.8, class_count=10)
     assert least_error(enough) == 0.0
     assert least_error(enough + 1) == 0.0
     assert least_error(enough - 0.01) > 0.0
@@ -38,7 +38,7 @@ def test_all_the_bits_of_the_labels_allow_no_error_at_all() -> None:
 @given(st.floats(0.0, 0.89), st.floats(0.0, 3.3), st.integers(2, 200))
 def test_least_error_is_where_fanos_inequality_becomes_an_equation(p: float, bits: float, k: int) -> None:
     p = min(p, 1 - 1 / k)
-    entropy = information.label_entropy(noise_rate=p, class_count=k)
+    entropy = information.compute_label_entropy(noise_rate=p, class_count=k)
     r = least_error(bits, noise_rate=p, class_count=k)
     if bits >= entropy:
         assert r == 0.0
@@ -51,7 +51,9 @@ def test_least_error_is_where_fanos_inequality_becomes_an_equation(p: float, bit
 def test_both_directions_are_one_bound(p: float, bits: float) -> None:
     r = least_error(bits, noise_rate=p)
     back = information.bound_information(training_error=r, noise_rate=p, class_count=10)
-    assert back == pytest.approx(min(bits, information.label_entropy(noise_rate=p, class_count=10)), abs=1e-6)
+    assert back == pytest.approx(
+        min(bits, information.compute_label_entropy(noise_rate=p, class_count=10)), abs=1e-6
+    )
 
 
 def test_learning_no_noise_needs_no_memory_and_fitting_it_all_needs_every_bit() -> None:

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from models.catalogue.methods import METHODS
 from models.paper.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
-from models.paper.objectives.forward_correction import transition_matrix
+from models.paper.objectives.forward_correction import estimate_transition_matrix
 
 LOGITS = torch.tensor([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0], [0.3, -0.2, 0.1], [1.0, 1.0, 1.0]])
 LABELS = torch.tensor([0, 1, 2, 0])
@@ -126,7 +126,7 @@ def test_transition_matrix_of_a_toy_case_by_hand() -> None:
     # 101 samples, whose probability of class 0 is 0.00, 0.01, .. 1.00 in a mixed order. The 97th percentile
     # is the sample with 0.97 for class 0; for class 1 it is the one with 1 - 0.03 = 0.97.
     first = torch.from_numpy(np.random.default_rng(0).permutation(101) / 100)
-    matrix = transition_matrix(torch.stack([first, 1 - first], dim=1))
+    matrix = estimate_transition_matrix(torch.stack([first, 1 - first], dim=1))
     np.testing.assert_allclose(matrix, [[0.97, 0.03], [0.03, 0.97]], atol=1e-12)
 
 
@@ -134,7 +134,7 @@ def test_transition_matrix_leaves_outliers_aside_and_normalises() -> None:
     probabilities = torch.tensor([[0.5, 0.3]] * 96 + [[0.6, 0.2]] * 2 + [[0.1, 0.9]] * 3)
     # Class 0: sorted, places 96 .. 98 of 0 .. 100: three 0.1, then 0.5 up to place 98, 0.6 at 99 and 100.
     # Place 97 is a (0.5, 0.3). Class 1: two 0.2, then 0.3 up to place 97, 0.9 from 98.
-    np.testing.assert_allclose(transition_matrix(probabilities), [[0.625, 0.375]] * 2, atol=1e-6)
+    np.testing.assert_allclose(estimate_transition_matrix(probabilities), [[0.625, 0.375]] * 2, atol=1e-6)
 
 
 def test_dmi_by_hand() -> None:

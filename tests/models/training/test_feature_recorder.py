@@ -11,7 +11,7 @@ def recorded(features: torch.Tensor, width_max: int) -> np.ndarray | None:
     )
     for index in torch.arange(len(features)).flip(0).split(7):
         recorder.record(index, features[index])
-    return recorder.features()
+    return recorder.get_features()
 
 
 def test_features_come_back_in_the_samples_order() -> None:

@@ -11,10 +11,10 @@ import torch
 from models.catalogue.methods import METHODS
 from models.configuration.training_config import TrainingConfig
 from models.paper import information
-from models.paper.objectives.forward_correction import transition_matrix
+from models.paper.objectives.forward_correction import estimate_transition_matrix
 from models.training import loop
 from models.training.loop import TrainingResult, train
-from models.training.prediction import class_probabilities
+from models.training.prediction import predict_probabilities
 from models.training.progress import EpochRecord, Progress
 from models.training.selection import Selection
 from models.training.signals import Signals
@@ -24,7 +24,7 @@ Configure = Callable[..., TrainingConfig]
 
 
 def predicted(result: TrainingResult, inputs: np.ndarray, class_count: int) -> np.ndarray:
-    return class_probabilities(
+    return predict_probabilities(
         inputs,
         model_state=result.model_state,
         input_mean=result.input_mean,
@@ -66,7 +66,7 @@ def test_the_transition_matrix_comes_from_the_parent_over_the_samples_trained_on
     points, labels = blobs
     config = configure(points, 3, method="fw", epochs=1)
     result = train(points, labels, class_count=3, config=config, initial_state=parent.model_state)
-    expected = transition_matrix(torch.from_numpy(predicted(parent, points, 3)))
+    expected = estimate_transition_matrix(torch.from_numpy(predicted(parent, points, 3)))
     assert result.transition_KK is not None
     np.testing.assert_allclose(result.transition_KK, expected, atol=1e-6)
     assert parent.transition_KK is None

@@ -47,7 +47,7 @@ def softmax(logits: torch.Tensor) -> np.ndarray:
 def test_one_judgement_is_reported_as_it_is() -> None:
     record = recorder()
     record.record(INDEX, LABELS, outcome(FIRST), SECOND)
-    result = record.signals()
+    result = record.collect_signals()
     p = softmax(FIRST)
     assert result.margin[[2, 0]].tolist() == [1.0, -3.0]
     np.testing.assert_allclose(result.given_label_probability[[2, 0]], [p[0, 0], p[1, 2]], rtol=1e-6)
@@ -65,7 +65,7 @@ def test_averages_weigh_later_epochs_more(decay: float, weights: tuple[float, fl
     record = recorder(decay=decay)
     record.record(INDEX, LABELS, outcome(FIRST), SECOND)
     record.record(INDEX, LABELS, outcome(SECOND), FIRST)
-    result = record.signals()
+    result = record.collect_signals()
     p = weights[0] * softmax(FIRST) + weights[1] * softmax(SECOND)
     np.testing.assert_allclose(result.given_label_probability[2], p[0, 0], rtol=1e-6)
     best = np.argsort(-p[1])[:3]
@@ -79,9 +79,9 @@ def test_averages_weigh_later_epochs_more(decay: float, weights: tuple[float, fl
 def test_the_last_pass_enters_no_average(score: str) -> None:
     record = recorder(score=score)
     record.record(INDEX, LABELS, outcome(FIRST), SECOND)
-    before = record.signals()
+    before = record.collect_signals()
     record.record_last(INDEX, LABELS, SECOND)
-    after = record.signals()
+    after = record.collect_signals()
     assert np.array_equal(before.distance_average, after.distance_average)
     assert not np.array_equal(before.distance_last, after.distance_last)
     assert np.array_equal(after.distance, getattr(after, f"distance_{score}"))
@@ -92,11 +92,11 @@ def test_without_room_for_probabilities_the_last_ones_are_reported(monkeypatch: 
     record = recorder(decay=1.0)
     record.record(INDEX, LABELS, outcome(FIRST), SECOND)
     record.record(INDEX, LABELS, outcome(SECOND), FIRST)
-    result = record.signals()
+    result = record.collect_signals()
     assert result.top_labels_N3[2].tolist() == [1, 2, 0]
     np.testing.assert_allclose(result.top_probabilities_N3[2], softmax(SECOND)[0, [1, 2, 0]], rtol=1e-6)
     record.record_last(INDEX, LABELS, FIRST)
-    assert record.signals().top_labels_N3[2].tolist() == [0, 1, 2]
+    assert record.collect_signals().top_labels_N3[2].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("score", ["margin", "average", "last", "neighbours"])
@@ -106,13 +106,16 @@ def test_samples_are_ordered_on_the_device_as_their_score_orders_them(score: str
     record.record(INDEX, LABELS, outcome(SECOND), FIRST)
     order = record.order_by()
     assert order.device == CPU
-    assert order.argsort(stable=True).tolist() == np.argsort(record.signals().score, kind="stable").tolist()
+    assert (
+        order.argsort(stable=True).tolist()
+        == np.argsort(record.collect_signals().score, kind="stable").tolist()
+    )
 
 
 def test_returned_signals_do_not_change_later() -> None:
     record = recorder()
     record.record(INDEX, LABELS, outcome(FIRST), SECOND)
-    kept = record.signals()
+    kept = record.collect_signals()
     copies = {name: getattr(kept, name).copy() for name in ("distance", "distance_last", "top_labels_N3")}
     record.record(INDEX, LABELS, outcome(SECOND), FIRST)
     assert all(np.array_equal(getattr(kept, name), copy) for name, copy in copies.items())
@@ -130,22 +133,22 @@ def test_without_a_decay_passes_weigh_by_the_eighth_power_of_the_agreement_befor
     # Before the first pass nothing is known: a quarter of four classes' labels agree by chance.
     weights = np.array([0.25**8, 0.5**8, 0.6**8]) / (0.25**8 + 0.5**8 + 0.6**8)
     expected = weights @ [1.0, -1.0, 1.0]  # the first sample's margins
-    assert record.signals().margin[2] == pytest.approx(expected, rel=1e-5)
+    assert record.collect_signals().margin[2] == pytest.approx(expected, rel=1e-5)
     # The gradient's norm has no value in the last pass.
-    assert record.signals().predicted_gradient_norm[2] == pytest.approx(0.1, rel=1e-5)
+    assert record.collect_signals().predicted_gradient_norm[2] == pytest.approx(0.1, rel=1e-5)
 
 
 def test_the_classifiers_probabilities_are_averaged_with_the_same_weights() -> None:
     record = recorder(decay=0.5)
     record.record(INDEX, LABELS, outcome(SECOND), FIRST)
     record.record(INDEX, LABELS, outcome(SECOND), SECOND)
-    found = record.classifier_probabilities()
+    found = record.get_classifier_probabilities()
     assert found is not None
     np.testing.assert_allclose(found[[2, 0]], softmax(FIRST) / 3 + softmax(SECOND) * 2 / 3, rtol=1e-5)
     np.testing.assert_allclose(found[1], np.full(4, 0.25))
     # Half of them and half of the scoring network's: whoever has the most is suggested.
     expected = (softmax(FIRST) / 3 + softmax(SECOND) * 5 / 3) / 2
-    mixed = record.signals(classifier_share=0.5)
+    mixed = record.collect_signals(classifier_share=0.5)
     assert mixed.top_labels_N3[0].tolist() == np.argsort(-expected[1])[:3].tolist()
     np.testing.assert_allclose(mixed.top_probabilities_N3[2], np.sort(expected[0])[::-1][:3], rtol=1e-5)
 
@@ -153,5 +156,5 @@ def test_the_classifiers_probabilities_are_averaged_with_the_same_weights() -> N
 def test_a_lone_classifier_has_no_probabilities_that_saw_no_label() -> None:
     record = recorder(has_predictor=False)
     record.record(INDEX, LABELS, outcome(FIRST), FIRST)
-    assert record.classifier_probabilities() is None
-    assert record.signals(classifier_share=1.0).top_labels_N3[2].tolist() == [0, 1, 2]
+    assert record.get_classifier_probabilities() is None
+    assert record.collect_signals(classifier_share=1.0).top_labels_N3[2].tolist() == [0, 1, 2]

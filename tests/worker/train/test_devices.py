@@ -14,7 +14,7 @@ from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Dataset, Run, RunStatus
-from models.acceleration.data_parallel import processes_max
+from models.acceleration.data_parallel import limit_processes
 from models.configuration.training_config import TrainingConfig, resolve
 from models.training.ranks import RankLost
 from tests.rank_processes import find_rank_processes
@@ -154,7 +154,7 @@ def test_cancelling_ends_all_processes(
 def test_no_process_is_without_a_row(samples: int, held_out: float, batch: int, most: int) -> None:
     asked = {"validation_fraction": held_out, "batch_size": batch, "epochs": 1}
     config: TrainingConfig = resolve(asked, shape=(4,), sample_count=samples, class_count=2, device="cpu")
-    assert processes_max(config, samples) == most
+    assert limit_processes(config, samples) == most
 
 
 def test_devices_are_those_named() -> None:

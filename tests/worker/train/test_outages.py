@@ -158,7 +158,7 @@ def test_an_audit_waits_for_space_to_be_finished(
 def test_a_loss_that_is_no_number_ends_the_run_with_its_epoch(
     database: Database, storage: Storage, chosen: Settings, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.training.epoch_tally.EpochTally.loss_sum", lambda _: float("nan"))
+    monkeypatch.setattr("models.training.epoch_tally.EpochTally.sum_losses", lambda _: float("nan"))
     training_job.execute(database, storage, chosen, run.id)
     failed = read(database, run)
     assert failed.status == RunStatus.FAILED
