@@ -6,6 +6,7 @@ seen the sample in the same batch as the one that is blind to it. It costs two s
 Shape suffixes: B samples of a batch, K classes.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,10 @@ from torch.nn import functional
 from models.cross_fitting.folds import NOBODY
 from models.paper.objectives import Outcome
 
-_COUNT, _AGREEMENT, _LOSS = range(3)
+_COLUMNS = 4
+"""Number of labels, agreements, losses and squared losses."""
+EPOCHS_ABOVE = 2
+"""One epoch may be worse than the best by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +40,43 @@ class Memorisation:
     """Mean -log probability of the given labels, in nats, by networks that learn them."""
     out_of_sample_loss: float
     """The same by networks that are blind to them."""
+    out_of_sample_error: float
+    """The standard error of `out_of_sample_loss`, of labels drawn by lot."""
+
+
+class RisingLoss:
+    """Watches the loss out of sample, which falls while networks learn and rises once they memorise."""
+
+    def __init__(self) -> None:
+        self._least = math.inf
+        self._epochs_above = 0
+
+    def observe(self, measured: Memorisation) -> bool:
+        """Add an epoch; return whether the loss has risen.
+
+        It has where it was not the least for two epochs in a row, and is now above the least by more than
+        its standard error.
+        """
+        loss = measured.out_of_sample_loss
+        self._epochs_above = 0 if loss < self._least else self._epochs_above + 1
+        self._least = min(self._least, loss)
+        is_above = loss > self._least + measured.out_of_sample_error
+        return is_above and self._epochs_above >= EPOCHS_ABOVE
+
+    def state(self) -> dict[str, Any]:
+        """Return all that `load_state` needs."""
+        return {"least": self._least, "epochs_above": self._epochs_above}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self._least, self._epochs_above = state["least"], state["epochs_above"]
 
 
 class MemorisationTally:
     """Sums over an epoch's batches, on the device."""
 
     def __init__(self, device: torch.device) -> None:
-        self.sums = torch.zeros((2, 3), dtype=torch.float64, device=device)
+        self.sums = torch.zeros((2, _COLUMNS), dtype=torch.float64, device=device)
 
     def reset(self) -> None:
         """Begin an epoch."""
@@ -58,15 +92,24 @@ class MemorisationTally:
             seen = self._sums(seen_logits_BK, labels_B, torch.ones_like(is_blind_B))
         self.sums += torch.stack([seen, self._sums(outcome.scoring_logits_BK, labels_B, is_blind_B)])
 
-    def record(self) -> Memorisation:
-        """Return the epoch's figures; 0 where no label was of that kind."""
-        means = (self.sums[:, 1:] / self.sums[:, :1].clamp_min(1)).tolist()
-        (in_agreement, in_loss), (out_agreement, out_loss) = means
+    def record(self, *, processes: int = 1) -> Memorisation:
+        """Return the epoch's figures; 0 where no label was of that kind.
+
+        Args:
+            processes: that share the labels, and over which the sums are averaged.
+
+        """
+        counts = self.sums[:, :1].clamp_min(1)
+        (in_agreement, in_loss, _), (out_agreement, out_loss, out_square) = (
+            self.sums[:, 1:] / counts
+        ).tolist()
+        variance = max(out_square - out_loss**2, 0.0)
         return Memorisation(
             in_sample_agreement=in_agreement,
             out_of_sample_agreement=out_agreement,
             in_sample_loss=in_loss,
             out_of_sample_loss=out_loss,
+            out_of_sample_error=math.sqrt(variance / (processes * float(counts[1]))),
         )
 
     def state(self) -> dict[str, Any]:
@@ -80,5 +123,5 @@ class MemorisationTally:
     def _sums(self, logits_BK: Tensor, labels_B: Tensor, counted_B: Tensor) -> Tensor:
         loss_B = functional.cross_entropy(logits_BK, labels_B, reduction="none")
         agrees_B = logits_BK.argmax(1) == labels_B
-        columns_B3 = torch.stack([torch.ones_like(loss_B), agrees_B.float(), loss_B], dim=1)
-        return (columns_B3 * counted_B[:, None]).double().sum(0)
+        columns = [torch.ones_like(loss_B), agrees_B.float(), loss_B, loss_B.square()]
+        return (torch.stack(columns, dim=1) * counted_B[:, None]).double().sum(0)

@@ -20,7 +20,7 @@ from models.configuration.planned_training import require_parent
 from models.configuration.training_config import TrainingConfig, check_fits
 from models.cross_fitting import folds
 from models.cross_fitting.cross_fitted import CrossFitted
-from models.cross_fitting.memorisation import Memorisation, MemorisationTally
+from models.cross_fitting.memorisation import Memorisation, MemorisationTally, RisingLoss
 from models.inputs import standardisation
 from models.inputs.batches import SCORING_BATCH, place, split_batches
 from models.inputs.input_checks import check_labels
@@ -40,7 +40,7 @@ from models.training.signal_recorder import SignalRecorder
 from models.training.signals import Signals
 from models.training.stability import Stability
 
-STATE_FORMAT = 7
+STATE_FORMAT = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +189,7 @@ class _Training:
         )
         self._blind_N = None if self._blind_N is None else self._blind_N.to(device)
         self._blind_tally = MemorisationTally(device)
+        self._rising_loss = RisingLoss()
         self._recorder = SignalRecorder(
             sample_count=len(labels_N),
             class_count=class_count,
@@ -286,7 +287,7 @@ class _Training:
         )
 
     def _measure_memorisation(self) -> Memorisation | None:
-        return None if self._blind_N is None else self._blind_tally.record()
+        return None if self._blind_N is None else self._blind_tally.record(processes=self._group.size)
 
     def _cross_fitted(self) -> CrossFitted | None:
         probabilities_NK = self._recorder.get_scorer_probabilities()
@@ -380,6 +381,8 @@ class _Training:
             predictor_agreement=seen if self._learner.has_predictor else None,
             confident_agreement=record.confident_accuracy,
         )
+        if record.memorisation is not None and self._rising_loss.observe(record.memorisation):
+            stage = self._memorisation.begin_memorising()
         if stage is not self._learner.stage:
             self._learner.advance(stage)
 
@@ -473,6 +476,7 @@ class _Training:
             "recorder": self._recorded or self._recorder.state(),
             "tally": self._tally.state(),
             "blind_tally": self._blind_tally.state(),
+            "rising_loss": self._rising_loss.state(),
             "selection": self._selection.state(),
             "memorisation": self._memorisation.state(),
             "stability": self._stability.state(),
@@ -491,6 +495,7 @@ class _Training:
         self._recorder.load_state(state["recorder"])
         self._tally.load_state(state["tally"])
         self._blind_tally.load_state(state["blind_tally"])
+        self._rising_loss.load_state(state["rising_loss"])
         self._selection.load_state(state["selection"])
         self._memorisation.load_state(state["memorisation"])
         self._stability.load_state(state["stability"], self._device)

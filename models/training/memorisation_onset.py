@@ -3,7 +3,8 @@
 The given labels reach LIMIT's classifier only through predicted gradients, so it learns what many labels have
 in common long before it follows a single label. While its agreement with the given labels grows, there is
 something left to learn, and the predictor's fast losses learn it. Once the growth has stopped and the
-predictor's agreement rises above the classifier's, the predictor has begun to memorise.
+predictor's agreement rises above the classifier's, the predictor has begun to memorise. Where some networks
+are blind to a label it is measured besides: see `cross_fitting.memorisation.RisingLoss`.
 """
 
 import math
@@ -73,6 +74,11 @@ class MemorisationWatch:
         # A reliable classifier stays reliable: memorisation makes it confident of memorised labels too.
         if self.stage is Stage.RELIABLE and lead > LEAST_LEAD * self._lead and self._has_stopped_growing():
             self.stage = Stage.MEMORISING
+        return self.stage
+
+    def begin_memorising(self) -> Stage:
+        """Note that memorisation was measured, whatever the agreements say; return the stage."""
+        self.stage = Stage.MEMORISING
         return self.stage
 
     def _has_stopped_growing(self) -> bool:

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from models.cross_fitting.memorisation import MemorisationTally
+from models.cross_fitting.memorisation import Memorisation, MemorisationTally, RisingLoss
 from models.paper.objectives import Outcome
 
 ZERO = torch.zeros(())
@@ -49,3 +49,42 @@ def test_an_epoch_begins_at_nothing_and_a_state_goes_on() -> None:
     assert first.record() == second.record()
     first.reset()
     assert first.record().in_sample_agreement == 0.0
+
+
+def measured(loss: float, error: float = 0.05) -> Memorisation:
+    return Memorisation(
+        in_sample_agreement=1.0,
+        out_of_sample_agreement=0.5,
+        in_sample_loss=0.0,
+        out_of_sample_loss=loss,
+        out_of_sample_error=error,
+    )
+
+
+@pytest.mark.parametrize(
+    ("losses", "risen"),
+    [
+        ([2.0, 1.8, 1.9, 1.7, 1.8], [False] * 5),  # one epoch may be worse by chance
+        ([2.0, 1.8, 1.81, 1.84, 1.86], [False, False, False, False, True]),  # by more than a standard error
+        ([2.0, 1.9, 2.3, 2.4], [False, False, False, True]),
+    ],
+)
+def test_a_loss_has_risen_after_two_epochs_and_a_standard_error(
+    losses: list[float], risen: list[bool]
+) -> None:
+    watch = RisingLoss()
+    found = []
+    for loss in losses:
+        resumed = RisingLoss()
+        resumed.load_state(watch.state())
+        found.append(watch.observe(measured(loss)))
+        assert resumed.observe(measured(loss)) == found[-1]
+    assert found == risen
+
+
+def test_the_standard_error_is_that_of_the_mean_loss() -> None:
+    logits = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
+    tally = MemorisationTally(torch.device("cpu"))
+    tally.add(LABELS, outcome(logits, SURE), torch.tensor([0, 1, 2, 3]))
+    losses = torch.nn.functional.cross_entropy(logits, LABELS, reduction="none")
+    assert tally.record().out_of_sample_error == pytest.approx(float(losses.std(correction=0)) / 2, rel=1e-5)
