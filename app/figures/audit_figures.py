@@ -25,8 +25,8 @@ COMPARED = {
     "test_accuracy": "Accuracy on correct labels, held out",
     "validation_accuracy": "Accuracy on held-out given labels",
     "training_accuracy": "Accuracy on given training labels",
-    "roc_auc": "ROC AUC of the distance",
-    "average_precision": "Average precision of the distance",
+    "roc_auc": "ROC AUC of the ranking",
+    "average_precision": "Average precision of the ranking",
 }
 START = "CE, initialises others"
 CLASSES_MAX = 100
@@ -230,7 +230,7 @@ MAKERS: Mapping[str, Maker] = {
             "norm_histogram", "The predictor should not know which labels are wrong", NORM
         ),
     ),
-    "roc": Maker("ROC curve of the distance", _make_roc),
+    "roc": Maker("ROC curve of the ranking", _make_roc),
     "confusing": Maker("the most confusing samples per class (Fig. 3, A4, A5)", _make_confusing),
     "bound": Maker("Theorem 1 (Fig. A0)", _build_theory_maker(paper_figures.make_bound)),
     "information": Maker(

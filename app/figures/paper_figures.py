@@ -1,7 +1,4 @@
-"""The paper's figures as data.
-
-In every figure a high distance means that the label is probably wrong.
-"""
+"""The paper's figures as data. A high distance means that the label is probably wrong."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -107,7 +104,7 @@ def make_roc(metrics: Json) -> Chart:
         panels=(Panel(x=x, y=y),),
         series=(
             Line(name="chance", points=[(0, 0), (1, 1)], colour=GREY, dash="dot"),
-            Line(name="distance", points=points, colour=WRONG),
+            Line(name="ranking", points=points, colour=WRONG),
         ),
     )
 
@@ -128,7 +125,7 @@ def make_bound(theory: Json, labels: Mapping[int, str]) -> Chart:
                 size=9,
             )
         )
-    x = Axis(title="I(w : y | x) / n, bits per sample (lower bound for runs)")
+    x = Axis(title="I(w : y | x) / n in bits (runs: lower bound)")
     y = Axis(title="training error on given labels", starts_at_zero=True)
     return Chart(
         title="Theorem 1: training error and memorised bits",

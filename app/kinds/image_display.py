@@ -27,7 +27,7 @@ class ImageDisplay:
         """Return what pages need."""
         is_pixelated = bool(shape) and shape[0] <= PIXELATED_SIDE
         return Appearance(
-            shape_title="One picture",
+            shape_title="Image shape",
             has_pictures=True,
             is_pixelated=is_pixelated,
             has_originals=not is_pixelated,

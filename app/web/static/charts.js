@@ -90,7 +90,7 @@ export function drawBudget(budget, progress) {
     ],
     layout: {
       showlegend: Boolean(progress), xaxis: { title: { text: "samples reviewed, worst first" }, rangemode: "tozero" },
-      yaxis: { title: { text: "errors found" }, rangemode: "tozero" },
+      yaxis: { title: { text: "wrong labels found" }, rangemode: "tozero" },
     },
   }));
 }

@@ -28,7 +28,7 @@ function makeTable(similar) {
   })).sort((one, next) => next.separation - one.separation);
   const cells = (row) => [row.value, row.given, row.other].map((value) => make("td", { className: "num" }, formatNumber(value)));
   return make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "Features" }, make("table", {},
-    make("caption", { className: "note" }, `Features that separate the two classes best come first${rows.length > FEATURES_SHOWN ? `; ${FEATURES_SHOWN} of ${rows.length}` : ""}`),
-    make("thead", {}, make("tr", {}, ...["Feature", "This", `like ${similar.given.label}`, `like ${similar.other.label}`].map((text, place) => make("th", { scope: "col", className: place ? "num" : "" }, text)))),
+    make("caption", { className: "note" }, `This sample, and medians of similar samples. Features that separate the two classes best come first${rows.length > FEATURES_SHOWN ? `; ${FEATURES_SHOWN} of ${rows.length}` : ""}`),
+    make("thead", {}, make("tr", {}, ...["Feature", "This sample", `Labelled ${similar.given.label}`, `Labelled ${similar.other.label}`].map((text, place) => make("th", { scope: "col", className: place ? "num" : "" }, text)))),
     make("tbody", {}, ...rows.slice(0, FEATURES_SHOWN).map((row) => make("tr", {}, make("th", { scope: "row" }, row.name), ...cells(row))))));
 }

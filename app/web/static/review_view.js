@@ -15,7 +15,7 @@ const VERDICT_WORDS = { keep: "kept", relabel: "relabelled", drop: "dropped", un
 
 export function describeVerdict(item, review) {
   if (!review) return "";
-  if (review.verdict === "relabel") return review.label === item.suggested_label ? `Relabelled ${review.label}, as suggested` : `Relabelled ${review.label}`;
+  if (review.verdict === "relabel") return review.label === item.suggested_label ? `Relabelled as ${review.label}, as suggested` : `Relabelled as ${review.label}`;
   return VERDICT_WORDS[review.verdict].replace(/^./, (letter) => letter.toUpperCase());
 }
 
@@ -112,7 +112,7 @@ export class View {
     find("count-kinds").textContent = Object.entries(VERDICT_WORDS).filter(([verdict]) => verdicts[verdict])
       .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).join(", ");
     find("count-precision").textContent = formatPercent(progress.precision, 0);
-    find("count-recent").textContent = progress.recent_precision === null ? "" : `${formatPercent(progress.recent_precision, 0)} of the latest 50`;
+    find("count-recent").textContent = progress.recent_precision === null ? "" : `${formatPercent(progress.recent_precision, 0)} of the latest ${Math.min(50, progress.reviewed)}`;
     find("count-left").textContent = formatCount(progress.expected_errors_left);
     find("count-expected").textContent = `of ${formatCount(progress.expected_errors)} expected`;
     find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
