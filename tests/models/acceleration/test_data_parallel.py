@@ -168,14 +168,14 @@ def _ranks(rank: int, size: int) -> Ranks:
 TORCHRUN = """
 import os, sys, numpy as np, torch
 from models.configuration.training_config import resolve
-from models.acceleration.data_parallel import joined
+from models.acceleration.data_parallel import join_processes
 from models.training.loop import train
 points = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
 chosen = {"epochs": 1, "seed": 1, "precision": "fp32"}
 config = resolve(chosen, shape=(4,), sample_count=40, class_count=2, device="cpu")
 place = os.environ["LOCAL_RANK"]
 device = f"cuda:{place}" if sys.argv[1] == "cuda" else "cpu"
-with joined(torch.device(device)) as group:
+with join_processes(torch.device(device)) as group:
     result = train(points, np.arange(40) % 2, class_count=2, config=config, device=device, group=group)
     mean = result.signals.distance.mean()
     sys.stdout.write(f"rank {group.rank} of {group.size}: {mean:.3f}\\n")  # at once: all write to one pipe

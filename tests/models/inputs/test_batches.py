@@ -49,7 +49,7 @@ def test_samples_beyond_the_share_of_memory_are_streamed(
 ) -> None:
     config = configure(blobs[0], 3)
     assert isinstance(batches.place(blobs[0], config, CPU), ResidentRows)
-    monkeypatch.setattr(batches, "resident_bytes_max", lambda _: blobs[0].nbytes - 1)
+    monkeypatch.setattr(batches, "limit_resident_bytes", lambda _: blobs[0].nbytes - 1)
     assert isinstance(batches.place(blobs[0], config, CPU), StreamedRows)
 
 

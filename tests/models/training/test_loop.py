@@ -214,7 +214,7 @@ def test_memory_mapped_and_streamed_samples_give_the_same_bits(
     np.save(tmp_path / "pixels.npy", pixels)
     mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
     assert_same(resident, train(mapped, labels, class_count=2, config=config))
-    monkeypatch.setattr(batches, "resident_bytes_max", lambda _: 0)
+    monkeypatch.setattr(batches, "limit_resident_bytes", lambda _: 0)
     assert_same(resident, train(mapped, labels, class_count=2, config=config))
 
 

@@ -15,7 +15,7 @@ CARDS = "#!/bin/sh\necho '0, GPU-aa, 81559'\necho '1, GPU-bb, 23034'\n"
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in for nvidia-smi: an H100 of 80 GB and an L4 of 24 GB."""
     program = write_nvidia_smi(tmp_path, monkeypatch, CARDS)
-    monkeypatch.setattr(queue_choice, "main_memory_bytes", lambda: 16 * 10**9)
+    monkeypatch.setattr(queue_choice, "measure_main_memory", lambda: 16 * 10**9)
     return program
 
 
