@@ -38,10 +38,10 @@ def make_accuracy(
         expected: training accuracy of a network that memorised no wrong label, 1 - p; None: unknown.
 
     """
-    shown = list(curves.items())[:LINES_MAX]
-    last = max((epoch for _, (left, _) in shown for epoch, _ in left), default=1)
+    entries = list(curves.items())[:LINES_MAX]
+    last = max((epoch for _, (left, _) in entries for epoch, _ in left), default=1)
     lines = []
-    for number, (name, (left, right)) in enumerate(shown):
+    for number, (name, (left, right)) in enumerate(entries):
         colour = COLOURS[number % len(COLOURS)]
         lines.append(Line(name=name, points=left, colour=colour, group=name))
         lines.append(Line(name=name, points=right, colour=colour, group=name, panel=1, is_in_legend=False))
@@ -170,9 +170,9 @@ def _number_epochs(values: Sequence[float] | None) -> list[tuple[float, float]]:
 
 def make_comparison(variants: Sequence[Json], *, figure: str, title: str) -> Chart:
     """Make mean and standard deviation of each variant over its runs, with the chosen variant in colour."""
-    shown = [variant for variant in variants if figure in variant["figures"]][:LINES_MAX]
-    others = [variant for variant in shown if not variant["is_chosen"]]
-    chosen = [variant for variant in shown if variant["is_chosen"]]
+    entries = [variant for variant in variants if figure in variant["figures"]][:LINES_MAX]
+    others = [variant for variant in entries if not variant["is_chosen"]]
+    chosen = [variant for variant in entries if variant["is_chosen"]]
     groups = (("other variants", RIGHT, others), ("chosen by held-out given labels", WRONG, chosen))
     series = [
         Markers(
@@ -186,7 +186,7 @@ def make_comparison(variants: Sequence[Json], *, figure: str, title: str) -> Cha
         for name, colour, members in groups
         if members
     ]
-    names = tuple(variant["label"] for variant in reversed(shown))
+    names = tuple(variant["label"] for variant in reversed(entries))
     return Chart(
         title=f"{title}: mean and standard deviation over runs",
         panels=(Panel(x=Axis(title=title.lower()), y=Axis(categories=names)),),

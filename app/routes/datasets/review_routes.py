@@ -197,9 +197,9 @@ def _read_row(rows: similar_samples.Rows | None, position: int) -> list[float | 
     return [None if math.isnan(value) else value for value in rows[position].tolist()]
 
 
-def _make_entry(dataset: Dataset, said: VerdictIn, *, position: int, seen: int | None) -> verdicts.Entry:
-    label = None if said.label is None else dataset_service.find_label(dataset.class_names, said.label)
-    return verdicts.Entry(position=position, verdict=said.verdict, label=label, seen=seen)
+def _make_entry(dataset: Dataset, verdict: VerdictIn, *, position: int, seen: int | None) -> verdicts.Entry:
+    label = None if verdict.label is None else dataset_service.find_label(dataset.class_names, verdict.label)
+    return verdicts.Entry(position=position, verdict=verdict.verdict, label=label, seen=seen)
 
 
 def _parse_version(etag: str) -> int:

@@ -31,9 +31,9 @@ def open_session(request: Request, database: CallerDatabase) -> Iterator[OrmSess
 
     With an Idempotency-Key, `IdempotentRoute` commits it together with the stored answer.
     """
-    held: HeldTransaction | None = getattr(request.state, HELD, None)
-    if held is not None:
-        yield held.begin(database)
+    transaction: HeldTransaction | None = getattr(request.state, HELD, None)
+    if transaction is not None:
+        yield transaction.begin(database)
         return
     with database.transaction() as session:
         yield session

@@ -93,16 +93,16 @@ class IdempotentRoute(APIRoute):
                 raise Invalid(
                     "the Idempotency-Key must be 1 to 255 printable ASCII characters without spaces"
                 )
-            held = HeldTransaction(key, _make_fingerprint(request, await request.body()))
-            setattr(request.state, HELD, held)
+            transaction = HeldTransaction(key, _make_fingerprint(request, await request.body()))
+            setattr(request.state, HELD, transaction)
             try:
                 response = await handle(request)
-                await run_in_threadpool(held.commit, response)
+                await run_in_threadpool(transaction.commit, response)
             except RepeatedRequest as replayed:
-                await run_in_threadpool(held.roll_back, replayed)
+                await run_in_threadpool(transaction.roll_back, replayed)
                 return _replay(replayed.stored)
             except BaseException as error:
-                await run_in_threadpool(held.roll_back, error)
+                await run_in_threadpool(transaction.roll_back, error)
                 raise
             return response
 
