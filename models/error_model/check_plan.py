@@ -67,7 +67,7 @@ def make_plan(error_probability_N: npt.NDArray[np.floating[Any]], *, seed: int =
 
 
 def draw_checks(plan: CheckPlan, verdicts: Verdicts, count: int = NUMBER_OF_CHECKS) -> Index:
-    """Return the positions to check, those of the first phase first, as far as they are settled.
+    """Return the positions to check, the first phase first, as far as they are fixed.
 
     While the first phase has samples without a verdict only that phase is returned. Ask again with more
     verdicts for the rest. Positions that have a verdict stay in the list.

@@ -15,7 +15,7 @@ from models.cross_fitting.ranking_evidence import compute_log_margins, find_riva
 from models.cross_fitting.ranking_evidence import measure_asymmetry as measure_counted_asymmetry
 from models.label_errors.label_error_constants import CONSTANTS, LabelErrorConstants
 from models.label_errors.transitions import compute_error_posterior, fit_transitions, measure_asymmetry
-from models.ranking.ranking_scores import ASYMMETRY, RANKING_SCORES
+from models.ranking.ranking_scores import ASYMMETRY, RANKING_SCORES, RankingScore
 from models.training.classifier_weight import weigh_classifier
 from models.training.signals import Signals
 
@@ -109,12 +109,29 @@ def gather_evidence(
             classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants
         )
         share = _shrink_asymmetry(signals, labels_N, asymmetry_KK, constants)
-        asymmetry_N = share * asymmetry_KK[_choose_rivals(signals, labels_N), labels_N]
-        arrays["score"] = ranking.compute({**arrays, ASYMMETRY: asymmetry_N})
-        if weight < 1:
-            factor_N3 = np.exp((1 - weight) * share * asymmetry_KK[signals.top_labels_N3, labels_N[:, None]])
-            arrays["top_labels_N3"], arrays["top_probabilities_N3"] = _reorder_classes(signals, factor_N3)
+        arrays |= _rank_by_asymmetry(
+            signals, labels_N, asymmetry_KK, ranking, share=share, classifier_weight=weight
+        )
     return Evidence(labels_N=labels_N, signals=arrays, agreement_ratio=ratio, error_posterior_N=posterior_N)
+
+
+def _rank_by_asymmetry(
+    signals: Signals,
+    labels_N: Labels,
+    asymmetry_KK: Floats,
+    ranking: RankingScore,
+    *,
+    share: float,
+    classifier_weight: float,
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the score less a share of the asymmetry; of a weak classifier also its classes reordered."""
+    asymmetry_N = share * asymmetry_KK[_choose_rivals(signals, labels_N), labels_N]
+    found = {"score": ranking.compute({**asdict(signals), ASYMMETRY: asymmetry_N})}
+    if classifier_weight < 1:
+        asymmetry_N3 = asymmetry_KK[signals.top_labels_N3, labels_N[:, None]]
+        factor_N3 = np.exp((1 - classifier_weight) * share * asymmetry_N3)
+        found["top_labels_N3"], found["top_probabilities_N3"] = _reorder_classes(signals, factor_N3)
+    return found
 
 
 def _rank_by_folds(cross_fitted: CrossFitted, labels_N: Labels) -> dict[str, npt.NDArray[Any]]:

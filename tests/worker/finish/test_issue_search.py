@@ -16,7 +16,7 @@ NAMES = ["ant", "bee", "cat"]
 
 
 @pytest.fixture
-def looked() -> AuditedData:
+def audited_data() -> AuditedData:
     """Return 60 pictures: 7 a copy of 3 (as labelled), 21 one of 11 (otherwise), 30 like 40, 50 blank."""
     coarse = np.random.default_rng(0).integers(0, 256, (60, 5, 5, 1))
     pixels = coarse.repeat(4, axis=1).repeat(4, axis=2).astype(np.uint8)
@@ -45,8 +45,8 @@ def by_kind(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_every_kind_is_listed_with_its_reason(looked: AuditedData) -> None:
-    rows, counts = issue_search.find_issues(looked)
+def test_every_kind_is_listed_with_its_reason(audited_data: AuditedData) -> None:
+    rows, counts = issue_search.find_issues(audited_data)
     found = by_kind(rows)
     seen = {
         kind: [(row["position"], row["group_number"], row["detail"]) for row in listed]
@@ -82,28 +82,28 @@ def test_every_kind_is_listed_with_its_reason(looked: AuditedData) -> None:
 
 
 def test_what_is_not_listed_is_counted_all_the_same(
-    looked: AuditedData, monkeypatch: pytest.MonkeyPatch
+    audited_data: AuditedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(issue_search, "LISTED_MAX", 3)
-    rows, counts = issue_search.find_issues(looked)
+    rows, counts = issue_search.find_issues(audited_data)
     assert len(by_kind(rows)["exact_duplicate"]) == 3
     assert counts["exact_duplicate"]["count"] == 4
 
 
-def test_without_neighbours_there_are_copies_alone(looked: AuditedData) -> None:
-    alone = AuditedData(**{**vars(looked), "neighbours": None})
+def test_without_neighbours_there_are_copies_alone(audited_data: AuditedData) -> None:
+    alone = AuditedData(**{**vars(audited_data), "neighbours": None})
     found = by_kind(issue_search.find_issues(alone)[0])
     assert "near_duplicate" not in found
     assert len(found["conflicting_duplicate"]) == 2
 
 
 def test_the_csv_names_classes_and_runs_no_formula(
-    looked: AuditedData, storage: Storage, tmp_path: Path
+    audited_data: AuditedData, storage: Storage, tmp_path: Path
 ) -> None:
     keys = pa.array(["=1+1", *[f"{position}.png" for position in range(1, 60)]])
-    samples = looked.samples.set_column(0, "key", keys)
-    looked.inputs[0] = 5
-    rows, _ = issue_search.find_issues(AuditedData(**{**vars(looked), "samples": samples}))
+    samples = audited_data.samples.set_column(0, "key", keys)
+    audited_data.inputs[0] = 5
+    rows, _ = issue_search.find_issues(AuditedData(**{**vars(audited_data), "samples": samples}))
     ranking_files.write_issues(rows, storage, tmp_path, class_names=NAMES)
     lines = (tmp_path / "issues.csv").read_text().splitlines()
     assert '"exact_duplicate",0,3,"3.png","bee",0,1,"same content as 7.png"' in lines
