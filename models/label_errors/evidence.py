@@ -126,7 +126,8 @@ def _rank_by_asymmetry(
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the score less a share of the asymmetry; of a weak classifier also its classes reordered."""
     asymmetry_N = share * asymmetry_KK[_choose_rivals(signals, labels_N), labels_N]
-    found = {"score": ranking.compute({**asdict(signals), ASYMMETRY: asymmetry_N})}
+    score_N = ranking.compute({**asdict(signals), ASYMMETRY: asymmetry_N})
+    found: dict[str, npt.NDArray[Any]] = {"score": score_N}
     if classifier_weight < 1:
         asymmetry_N3 = asymmetry_KK[signals.top_labels_N3, labels_N[:, None]]
         factor_N3 = np.exp((1 - classifier_weight) * share * asymmetry_N3)
