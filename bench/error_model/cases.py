@@ -1,6 +1,6 @@
 """The cases that the model of label errors is judged on: data, planted or human errors, a learner, a seed.
 
-Development cases were looked at while the model was built. Cases held back have other seeds, other rates and
+The model was built with the development cases. The cases held back have other seeds, other rates and
 other data; they were run once, at the end. Shape suffixes: N samples, D features, K classes.
 """
 
@@ -185,7 +185,7 @@ CIFAR_NOISE = ("worse", "random1", "uniform-40", "pair-30", "clean")
 
 
 def development() -> list[Case]:
-    """Return the cases that were looked at while the model was built."""
+    """Return the cases with which the model was built."""
     return _cases(SIZES, PLANTED, (0, 1), 0) + _cases(CIFAR, CIFAR_NOISE, (0, 1), 1)
 
 

@@ -14,7 +14,7 @@ from models.inputs.batches import place, split_batches
 from models.inputs.shuffling import Shuffling
 from models.kinds.preparation import Preparation
 from models.kinds.trained_kinds import find_trained_kind
-from models.training.learner import Learner, learning_rate
+from models.training.learner import Learner, compute_learning_rate
 
 OnBatch = Callable[[Tensor, Tensor, Tensor], None]
 """Called with index_B, logits_BK and labels_B of every batch, as scored before its update."""
@@ -44,7 +44,7 @@ def train_plain(
         generator.manual_seed(shuffling.make_device_seed(epoch))
         for index_B, rows_B in rows.read(shuffling.order(epoch), bounds):
             labels_B = labels_N[index_B]
-            rate = learning_rate(config, step=step, steps=steps)
+            rate = compute_learning_rate(config, step=step, steps=steps)
             _, logits_BK = learner.step(
                 prepare.prepare_training(rows_B, generator), labels_B, rate=rate, trains_classifier=True
             )

@@ -18,7 +18,7 @@ from models.configuration.training_config import TrainingConfig
 from models.networks import architectures
 from models.networks.memory_layout import choose_memory_format
 from models.paper import limit
-from models.training.learner import classifier_shape
+from models.training.learner import make_classifier_shape
 
 PRODUCT_SIDE = 2_048
 
@@ -29,7 +29,7 @@ class Floor:
     def __init__(
         self, config: TrainingConfig, *, channels: int, class_count: int, device: torch.device
     ) -> None:
-        shape = classifier_shape(config, channels=channels, class_count=class_count)
+        shape = make_classifier_shape(config, channels=channels, class_count=class_count)
         layout = choose_memory_format(device)
         self._device, self._config = device, config
         self._networks = [

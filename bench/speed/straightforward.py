@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from models.configuration.training_config import TrainingConfig
 from models.networks import architectures
-from models.training.learner import classifier_shape
+from models.training.learner import make_classifier_shape
 
 WORKERS = max(2, (os.cpu_count() or 2) // 2)
 
@@ -53,7 +53,7 @@ class Straightforward:
         self, config: TrainingConfig, pictures: Pictures, *, channels: int, class_count: int, device: str
     ) -> None:
         self._config, self._device, self._class_count = config, device, class_count
-        shape = classifier_shape(config, channels=channels, class_count=class_count)
+        shape = make_classifier_shape(config, channels=channels, class_count=class_count)
         self._networks = [architectures.build(config.network, shape, seed=seed).to(device) for seed in (0, 1)]
         self._optimisers = [
             torch.optim.Adam(network.parameters(), config.learning_rate) for network in self._networks

@@ -94,10 +94,11 @@ class TrainingRequest:
     folds: int | None = _make_field(
         least=1,
         most=50,
-        description="parts of the labels, to each of which one predictor is blind; 1: the paper's training",
+        description="number of parts of the labels; each part has one predictor that does not learn it;"
+        " 1: the paper's training",
     )
     blind_fraction: float | None = _make_field(
-        least=0, most=0.5, description="with one fold: share of the labels that no loss sees"
+        least=0, most=0.5, description="with one fold: share of the labels that no network learns"
     )
     validation_fraction: float | None = _make_field(
         least=0,

@@ -90,13 +90,13 @@ class TrainingConfig:
             )
         if self.folds > 1 and self.blind_fraction:
             raise InvalidConfiguration(
-                "blind_fraction is for one fold: with several, every label has a network blind to it.",
+                "blind_fraction needs folds = 1: with several folds every label has a network blind to it.",
                 "blind_fraction",
                 "folds",
             )
         if self.folds > 1 and METHODS[self.method].needs_parent:
             raise InvalidConfiguration(
-                f"Method {self.method!r} starts from a model that has seen all labels: folds is 1 with it.",
+                f"Method {self.method!r} needs folds = 1: its initial model has learned all labels.",
                 "folds",
                 "method",
             )

@@ -1,1 +1,1 @@
-"""Which labels a network is blind to, and what that tells: memorisation, out-of-sample evidence."""
+"""Cross-fitting: folds of labels to which a network is blind, and the evidence and memorisation they show."""

@@ -1,4 +1,4 @@
-"""What networks say about labels that they never learned: the evidence for everything claimed of labels.
+"""The class probabilities from networks that never learned a sample's label.
 
 Shape suffixes: N samples, K classes.
 """
@@ -13,19 +13,19 @@ import numpy.typing as npt
 class CrossFitted:
     """Class probabilities of every sample, by networks that are blind to its label and by those that are not.
 
-    Averages run over the epochs as those of `Signals`. Rows sum to 1; those of samples that were not seen yet
-    are uniform. Which rows are out of sample, `blind_N` says.
+    Averages over the epochs are those of `Signals`. Rows sum to 1; for samples not seen yet they are uniform.
+    `blind_N` says which rows are out of sample.
     """
 
     probabilities_NK: npt.NDArray[np.float32]
-    """Of the network that scores each label. Out of sample where `blind_N` is at least 0."""
+    """From the network that scores each label; out of sample if `blind_N` is at least 0."""
     in_sample_probabilities_NK: npt.NDArray[np.float32] | None
-    """The mean of the networks whose loss each label enters; None with one scoring network."""
+    """The mean of the networks that learn each label; None with one scoring network."""
     blind_N: npt.NDArray[np.int64]
-    """The fold of each sample: the number of the network that never learned its label, and scores it; -1
-    where none is blind, so that its row is in sample."""
+    """The fold of each sample: the number of the network that never learned its label and scores it; -1 if no
+    network is blind, so that the row is in sample."""
 
     @property
     def has_folds(self) -> bool:
-        """Whether several networks score, so that every label is known in sample and out of sample."""
+        """Whether several networks score, so that every label has probabilities in and out of sample."""
         return self.in_sample_probabilities_NK is not None

@@ -1,36 +1,36 @@
-"""Which scorer is blind to which label: a function of the given labels and the seed."""
+"""The assignment of labels to the scorers that are blind to them, by the given labels and the seed."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 _STREAM = 3
-"""Of the seed; `shuffling` has those before."""
+"""Stream of the seed; `shuffling` uses the streams before it."""
 NOBODY = -1
-"""In the place of a scorer: every scorer learns this label."""
+"""Instead of a scorer's number: every scorer learns this label."""
 
 
 def assign_folds(labels_N: Tensor, *, folds: int, blind_fraction: float, seed: int) -> Tensor | None:
-    """Return of every sample the number of the scorer that never learns its label [N].
+    """Return, for every sample, the number of the scorer that never learns its label [N].
 
-    Every class is shared out alike: the folds' numbers of samples of a class differ by one at most.
+    The assignment is stratified: the folds' numbers of samples of a class differ by at most one.
 
     Args:
         labels_N: the given labels.
-        folds: K, the number of scorers, each blind to one fold; 1: see `blind_fraction`.
-        blind_fraction: of one scorer, the share of labels that it never learns; the others have NOBODY.
-        seed: decides who is in which fold.
+        folds: the number of scorers, each blind to one fold; 1: see `blind_fraction`.
+        blind_fraction: with one scorer, the share of labels that it never learns; other labels get NOBODY.
+        seed: the seed of the assignment.
 
     Returns:
-        int64 [N] on the CPU; None where nobody is blind to any label.
+        int64 [N] on the CPU; None if no scorer is blind to any label.
 
     Raises:
-        ValueError: for more folds than samples.
+        ValueError: there are more folds than samples.
 
     """
     count = len(labels_N)
     if folds > count:
-        raise ValueError(f"{count} samples cannot be shared out among {folds} folds.")
+        raise ValueError(f"{count} samples cannot be split into {folds} folds.")
     if folds == 1 and blind_fraction == 0:
         return None
     order_N = _order_by_class(labels_N.cpu().numpy(), seed)
@@ -48,13 +48,13 @@ def assign_folds(labels_N: Tensor, *, folds: int, blind_fraction: float, seed: i
 def _order_by_class(
     labels_N: np.ndarray[tuple[int], np.dtype[np.int64]], seed: int
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the samples' positions, class by class, shuffled within each."""
+    """Return the samples' positions, class by class, shuffled within each class."""
     shuffled_N = np.random.default_rng([seed, _STREAM]).permutation(len(labels_N))
     return shuffled_N[np.argsort(labels_N[shuffled_N], kind="stable")]
 
 
 def measure_seen_shares(membership_N: Tensor | None, *, scorers: int) -> list[float]:
-    """Return of every scorer the share of these samples whose labels it learns."""
+    """Return, for every scorer, the share of these samples whose labels it learns."""
     if membership_N is None:
         return [1.0] * scorers
     return [float((membership_N != scorer).double().mean()) for scorer in range(scorers)]

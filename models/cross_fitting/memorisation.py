@@ -1,7 +1,7 @@
-"""Measured memorisation: how well networks know the labels that they learn, and those they are blind to.
+"""The measurement of memorisation: agreement and loss on labels that networks learn, and on blind ones.
 
-Every figure is taken from what a training step computes anyhow: the networks that learn a sample's label have
-seen the sample in the same batch as the one that is blind to it. It costs two softmax more a step.
+Every figure comes from outputs that a training step computes anyway: the networks that learn a sample's label
+see the sample in the same batch as the network that is blind to it. It costs two more softmax per step.
 
 Shape suffixes: B samples of a batch, K classes.
 """
@@ -21,31 +21,31 @@ from models.paper.objectives import Outcome
 _COLUMNS = 4
 """Number of labels, agreements, losses and squared losses."""
 EPOCHS_ABOVE = 2
-"""One epoch may be worse than the best by chance."""
+"""One epoch can be worse than the best by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memorisation:
     """One epoch of the scoring networks, on labels in and out of sample.
 
-    A label is in sample for a network whose loss it enters. What agreement is higher in sample than out of it
-    has been memorised, since both are of the same kind of samples, drawn by lot.
+    A label is in sample for a network that learns it. If agreement is higher in sample than out of sample,
+    the difference is memorisation, because both are measured on randomly drawn samples.
     """
 
     in_sample_agreement: float
     """Share of labels, in [0, 1], that are the first choice of networks that learn them."""
     out_of_sample_agreement: float
-    """The same of networks that are blind to them."""
+    """The same share for networks that are blind to the labels."""
     in_sample_loss: float
     """Mean -log probability of the given labels, in nats, by networks that learn them."""
     out_of_sample_loss: float
-    """The same by networks that are blind to them."""
+    """The same loss by networks that are blind to the labels."""
     out_of_sample_error: float
-    """The standard error of `out_of_sample_loss`, of labels drawn by lot."""
+    """The standard error of `out_of_sample_loss` for randomly drawn labels."""
 
 
 class RisingLoss:
-    """Watches the loss out of sample, which falls while networks learn and rises once they memorise."""
+    """Watches the out-of-sample loss, which falls while networks learn and rises once they memorise."""
 
     def __init__(self) -> None:
         self._least = math.inf
@@ -54,8 +54,8 @@ class RisingLoss:
     def observe(self, measured: Memorisation) -> bool:
         """Add an epoch; return whether the loss has risen.
 
-        It has where it was not the least for two epochs in a row, and is now above the least by more than
-        its standard error.
+        It has risen if it was above its minimum for two epochs in a row, and is now above the minimum by more
+        than its standard error.
         """
         loss = measured.out_of_sample_loss
         self._epochs_above = 0 if loss < self._least else self._epochs_above + 1
@@ -79,11 +79,11 @@ class MemorisationTally:
         self.sums = torch.zeros((2, _COLUMNS), dtype=torch.float64, device=device)
 
     def reset(self) -> None:
-        """Begin an epoch."""
+        """Set the sums to 0 for a new epoch."""
         self.sums.zero_()
 
     def add(self, labels_B: Tensor, outcome: Outcome, blind_B: Tensor) -> None:
-        """Count a training batch, as the networks stood before its update."""
+        """Add a training batch, with the outputs from before its update."""
         is_blind_B = blind_B != NOBODY
         seen_logits_BK = outcome.in_sample_logits_BK
         if seen_logits_BK is None:
@@ -93,10 +93,10 @@ class MemorisationTally:
         self.sums += torch.stack([seen, self._sums(outcome.scoring_logits_BK, labels_B, is_blind_B)])
 
     def record(self, *, processes: int = 1) -> Memorisation:
-        """Return the epoch's figures; 0 where no label was of that kind.
+        """Return the epoch's figures; 0 if there was no label of that kind.
 
         Args:
-            processes: that share the labels, and over which the sums are averaged.
+            processes: number of processes that share the labels; the sums are averages over them.
 
         """
         counts = self.sums[:, :1].clamp_min(1)

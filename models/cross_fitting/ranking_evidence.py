@@ -1,9 +1,9 @@
-"""What ranks the labels of a cross-fitted training: two logarithms of odds, of the label and of its classes.
+"""The evidence that ranks the labels of a cross-fitted training: log-odds of the label and of its classes.
 
-The margin is of the networks that learn a label, averaged over them and over training: it tells how well
-this label and the others go together, and ranks better than the margin out of sample wherever errors have a
-direction (bench/evidence/RESULTS.md). The asymmetry is counted out of sample, where no label speaks for
-itself.
+The margin comes from the networks that learn a label, averaged over them and over training: it measures how
+well this label and the others go together. If errors have a direction, it ranks better than the out-of-sample
+margin (bench/evidence/RESULTS.md). The asymmetry is counted out of sample, where no label influences its own
+prediction.
 
 Shape suffixes: N samples, K classes.
 """
@@ -17,16 +17,17 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
 
 LEAST_PROBABILITY = 1e-6
-"""Averages of float32 tell no more apart."""
+"""Averages of float32 do not resolve smaller probabilities."""
 STANDARD_ERRORS = 2.0
-"""An asymmetry below so many of its standard errors counts nothing: the usual 95 %. With 1, tasks with errors
-one way gain .0005 of the area and MNIST with errors both ways loses .007 of its average precision."""
+"""An asymmetry below this many of its standard errors counts as 0: the usual 95 %. With 1, tasks with errors
+in one direction gain .0005 of the area, and MNIST with errors in both directions loses .007 of its average
+precision."""
 PRIOR_COUNT = 1.0
-"""Labels of every kind more than there are (Laplace), so that every logarithm is finite."""
+"""Added to the count of labels of every kind (Laplace), so that every logarithm is finite."""
 
 
 def compute_log_margins(probabilities_NK: npt.NDArray[np.floating[Any]], labels_N: Labels) -> Floats:
-    """Return log p of each given label less log p of its best rival [N], in [-13.8, 13.8]; low = bad."""
+    """Return log p of each given label minus log p of its best rival [N], in [-13.8, 13.8]; low = bad."""
     log_NK = np.log(np.asarray(probabilities_NK, dtype=np.float64).clip(LEAST_PROBABILITY))
     given_N = _take(log_NK, labels_N)
     margin_N: Floats = given_N - _take(log_NK, find_rivals(probabilities_NK, labels_N))
@@ -42,14 +43,14 @@ def find_rivals(probabilities_NK: npt.NDArray[np.floating[Any]], labels_N: Label
 
 
 def measure_asymmetry(probabilities_NK: npt.NDArray[np.floating[Any]], labels_N: Labels) -> Floats:
-    """Return how much oftener class k is labelled y than class y is labelled k, as asymmetry_KK[k, y].
+    """Return how much more often class k is labelled y than class y is labelled k, as asymmetry_KK[k, y].
 
     log T_ky - log T_yk, where T_ky is the share of samples labelled y among those whose most probable class
-    is k. Where two classes are taken for each other alike it is 0. It is shrunk as James and Stein shrink a
-    mean, pair by pair, by the variance that binomial counts give it: what the counts do not carry is 0.
+    is k. It is 0 if errors between two classes are equally frequent in both directions. Every pair is shrunk
+    by its own variance under binomial counts (James-Stein): an asymmetry that the counts do not support is 0.
 
     Args:
-        probabilities_NK: out of sample; those in sample repeat the labels that they are held against.
+        probabilities_NK: out of sample; in-sample probabilities repeat the labels they are compared with.
         labels_N: the given labels.
 
     """

@@ -136,7 +136,7 @@ def _rank_by_asymmetry(
 
 
 def _rank_by_folds(cross_fitted: CrossFitted, labels_N: Labels) -> dict[str, npt.NDArray[Any]]:
-    """Return the margin in sample and the asymmetry counted out of sample, by the names they rank under."""
+    """Return the in-sample margin and the out-of-sample asymmetry, by their names in the ranking."""
     seen_NK = cross_fitted.in_sample_probabilities_NK
     assert seen_NK is not None
     asymmetry_KK = measure_counted_asymmetry(cross_fitted.probabilities_NK, labels_N)

@@ -102,7 +102,7 @@ def compute_surrogate_loss(classifier_logits_BK: Tensor, gradient_BK: Tensor) ->
 
 
 def compute_surrogate_losses(classifier_logits_BK: Tensor, gradient_BK: Tensor) -> Tensor:
-    """Return the surrogate of every sample [B], whose gradient at its logits is its row of `gradient_BK`."""
+    """Return every sample's surrogate [B]; its gradient at the sample's logits is its `gradient_BK` row."""
     losses_B: Tensor = (classifier_logits_BK * gradient_BK.detach()).sum(1)
     return losses_B
 

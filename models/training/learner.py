@@ -32,7 +32,7 @@ END_SHARE = 0.001
 """one_cycle: the last learning rate as a share of the peak."""
 
 
-def learning_rate(config: TrainingConfig, *, step: int, steps: int) -> float:
+def compute_learning_rate(config: TrainingConfig, *, step: int, steps: int) -> float:
     """Return the learning rate of one step, counted from 0, of a training of `steps`."""
     if config.schedule == "constant":
         return config.learning_rate
@@ -44,7 +44,7 @@ def learning_rate(config: TrainingConfig, *, step: int, steps: int) -> float:
     return config.learning_rate * (END_SHARE + (1 - END_SHARE) * cosine)
 
 
-def classifier_shape(config: TrainingConfig, *, channels: int, class_count: int) -> NetworkShape:
+def make_classifier_shape(config: TrainingConfig, *, channels: int, class_count: int) -> NetworkShape:
     """Return the shape of f; the classifier of eq. 8 has no bias in its last layer."""
     return NetworkShape(
         channels=channels,
@@ -56,21 +56,21 @@ def classifier_shape(config: TrainingConfig, *, channels: int, class_count: int)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """What the networks say about a batch: both networks as one graph."""
+class NetworkOutputs:
+    """The outputs of all networks for a batch, with one graph."""
 
     features_BD: Tensor
     """z, the input of the classifier's last layer."""
     classifier_logits_BK: Tensor
-    """a, in float32."""
+    """a = f(x) in float32."""
     scorer_logits: list[Tensor]
-    """b of every predictor [J] of [B, K], in float32; empty where the classifier scores by itself."""
+    """b = q(x) [B, K] of each of the J predictors, in float32; empty if the classifier scores the labels."""
 
 
 class Learner:
-    """Classifier f, gradient predictor q where the method has one, and Adam over both.
+    """Classifier f, gradient predictor q if the method has one, and Adam over both.
 
-    One network scores all labels: q, or a lone f. It may be blind to some of them.
+    One network scores all labels: q, or f without a predictor. It can be blind to some labels.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class Learner:
         """Build networks and optimiser.
 
         Args:
-            config: of the training.
+            config: the configuration of the training.
             channels: colour channels of images, or the number of features.
             class_count: K.
-            device: where the networks are.
-            generator: on the device; feeds dropout and noise.
+            device: the device of the networks.
+            generator: the generator of dropout and noise, on the device.
             group: the processes that train together.
-            seen_shares: of every network that scores labels the share of labels that it learns, above 0.
+            seen_shares: for every network that scores labels, the share of labels that it learns, above 0.
 
         """
         self._seen_shares = seen_shares
@@ -111,7 +111,7 @@ class Learner:
         )
         self._objective = OBJECTIVES[config.method](self._objective_config)
         self.has_predictor = self._objective.has_predictor
-        shape = classifier_shape(config, channels=channels, class_count=class_count)
+        shape = make_classifier_shape(config, channels=channels, class_count=class_count)
         # Seeds must not share networks: f of one seed must not be q of another.
         self.classifier = self._build(shape, seed=2 * config.seed)
         self._scorers = self._build_scorers(shape)
@@ -129,7 +129,7 @@ class Learner:
         )
 
     def _is_replayed(self) -> bool:
-        """Whether steps are recorded; those with blind labels are not: it was not tried on a GPU yet."""
+        """Return whether steps are recorded; steps with blind labels are not, as this is untested on GPUs."""
         is_alone = self._group.size == 1 and self._config.blind_fraction == 0
         return is_alone and can_replay(self._config, self._device)
 
@@ -142,10 +142,10 @@ class Learner:
         return None if self._replayed is None else TwoStreams(self._device)
 
     def _build_scorers(self, shape: NetworkShape) -> list[Network]:
-        """Return the networks that score labels in the classifier's place."""
+        """Return the networks that score labels instead of the classifier."""
         if not self.has_predictor:
             return []
-        return [self._build(predictor_shape(shape), seed=2 * self._config.seed + 1)]
+        return [self._build(make_predictor_shape(shape), seed=2 * self._config.seed + 1)]
 
     def _build(self, shape: NetworkShape, *, seed: int) -> Network:
         network = architectures.build(self._config.network, shape, seed=seed)
@@ -160,7 +160,7 @@ class Learner:
 
     @property
     def predictor(self) -> Network | None:
-        """The gradient predictor q, the first of several; None where the method has none."""
+        """The gradient predictor q, the first of several; None if the method has none."""
         return self._scorers[0] if self.has_predictor else None
 
     def initialise_classifier(self, state: Mapping[str, Tensor]) -> None:
@@ -216,8 +216,8 @@ class Learner:
             inputs_B: the samples.
             labels_B: their given labels.
             rate: the learning rate.
-            trains_classifier: whether f takes a step too.
-            blind_B: of each sample the number of the scorer that must not learn its label, -1 for none; see
+            trains_classifier: whether f learns too.
+            blind_B: for each sample the number of the scorer that must not learn its label, -1 for none; see
                 `folds.assign_folds`. None: all labels are learned.
 
         """
@@ -240,8 +240,8 @@ class Learner:
         trains_classifier: bool,  # noqa: FBT001
         blind_B: Tensor | None = None,
     ) -> tuple[Outcome, Tensor]:
-        said = self._trained_outputs(inputs_B)
-        outcome = self._score(said, labels_B, blind_B)
+        outputs = self._compute_training_outputs(inputs_B)
+        outcome = self._score(outputs, labels_B, blind_B)
         losses = [outcome.predictor_loss] if outcome.predictor_loss is not None else []
         if trains_classifier or not self.has_predictor:
             losses.append(outcome.classifier_loss)
@@ -249,7 +249,7 @@ class Learner:
         self._go_back(losses, rows=len(labels_B))
         self._group.average_gradients(self._networks.parameters(), rows=len(labels_B))
         self._optimiser.step()
-        return outcome.detach(), said.classifier_logits_BK.detach()
+        return outcome.detach(), outputs.classifier_logits_BK.detach()
 
     def _go_back(self, losses: list[Tensor], *, rows: int) -> None:
         """Compute the gradients of all losses; each network's graph contains only its own loss."""
@@ -266,61 +266,63 @@ class Learner:
     ) -> tuple[Outcome, Tensor]:
         """Return the same as `step`, with the networks in evaluation mode and without an update."""
         self._networks.eval()
-        said = self._outputs(inputs_B)
-        return self._score(said, labels_B, blind_B), said.classifier_logits_BK
+        outputs = self._compute_outputs(inputs_B)
+        return self._score(outputs, labels_B, blind_B), outputs.classifier_logits_BK
 
-    def _outputs(self, inputs_B: Tensor) -> Said:
-        """Return what all networks say."""
-        return _said(self._classifier_outputs(inputs_B), self._scorer_outputs(inputs_B))
+    def _compute_outputs(self, inputs_B: Tensor) -> NetworkOutputs:
+        """Return the outputs of all networks."""
+        return _combine_outputs(
+            self._compute_classifier_outputs(inputs_B), self._compute_scorer_outputs(inputs_B)
+        )
 
-    def _trained_outputs(self, inputs_B: Tensor) -> Said:
+    def _compute_training_outputs(self, inputs_B: Tensor) -> NetworkOutputs:
         """Return the same outputs with gradients; `torch.no_grad` would hold for only one of two threads."""
         if self._pair is None:
-            return self._outputs(inputs_B)
+            return self._compute_outputs(inputs_B)
         of_classifier, of_scorers = self._pair.do(
-            lambda: self._classifier_outputs(inputs_B), lambda: self._scorer_outputs(inputs_B)
+            lambda: self._compute_classifier_outputs(inputs_B), lambda: self._compute_scorer_outputs(inputs_B)
         )
-        return _said(of_classifier, of_scorers)
+        return _combine_outputs(of_classifier, of_scorers)
 
-    def _classifier_outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor]:
-        with self._precision():
+    def _compute_classifier_outputs(self, inputs_B: Tensor) -> tuple[Tensor, Tensor]:
+        with self._use_precision():
             features_BD = self.classifier.trunk(inputs_B)
             return features_BD, self.classifier.output(features_BD).float()
 
-    def _scorer_outputs(self, inputs_B: Tensor) -> list[Tensor]:
-        with self._precision():
+    def _compute_scorer_outputs(self, inputs_B: Tensor) -> list[Tensor]:
+        with self._use_precision():
             return [scorer(inputs_B).float() for scorer in self._scorers]
 
-    def _precision(self) -> torch.autocast:
+    def _use_precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16")
 
-    def _score(self, said: Said, labels_B: Tensor, blind_B: Tensor | None) -> Outcome:
-        outputs = Outputs(
-            classifier_logits_BK=said.classifier_logits_BK,
-            features_BD=said.features_BD,
-            predictor_logits_BK=said.scorer_logits[0] if said.scorer_logits else None,
+    def _score(self, outputs: NetworkOutputs, labels_B: Tensor, blind_B: Tensor | None) -> Outcome:
+        labelled = Outputs(
+            classifier_logits_BK=outputs.classifier_logits_BK,
+            features_BD=outputs.features_BD,
+            predictor_logits_BK=outputs.scorer_logits[0] if outputs.scorer_logits else None,
             labels_B=labels_B,
-            weight_B=self._weight(blind_B, scorer=0),
+            weight_B=self._weigh_labels(blind_B, scorer=0),
         )
-        return self._objective(outputs, self._generator)
+        return self._objective(labelled, self._generator)
 
-    def _weight(self, blind_B: Tensor | None, *, scorer: int) -> Tensor | None:
-        """Return what each sample's loss weighs for a scorer: 0 where it is blind, with a mean of about 1.
+    def _weigh_labels(self, blind_B: Tensor | None, *, scorer: int) -> Tensor | None:
+        """Return the weight of each sample's loss for a scorer: 0 if it is blind, with a mean of about 1.
 
-        By the share of all data and not of this batch, so that processes that share a batch do the same.
+        The share is that of all data, not of this batch, so that processes that share a batch use the same.
         """
         return None if blind_B is None else (blind_B != scorer).float() / self._seen_shares[scorer]
 
     @torch.no_grad()
     def compute_last_layer(self, inputs_B: Tensor, blind_B: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return what the last layer of the network that scores labels takes [B, D] and gives [B, K].
+        """Return the last layer's input [B, D] and output [B, K] of the network that scores labels.
 
-        Both float32, in evaluation mode. One network scores all labels, `blind_B` is for several.
+        Both are float32, in evaluation mode. `blind_B` is only for several scoring networks.
         """
         del blind_B
         scorer = self._scorers[0] if self._scorers else self.classifier
         scorer.eval()
-        with self._precision():
+        with self._use_precision():
             features_BD = scorer.trunk(inputs_B)
             logits_BK = scorer.output(features_BD)
         return features_BD.float(), logits_BK.float()
@@ -332,11 +334,11 @@ class Learner:
     def state(self) -> dict[str, Any]:
         """Return copies of all weights and of the optimiser's state, on the CPU."""
         optimiser = self._optimiser.state_dict()
-        optimiser["state"] = {key: on_cpu(value) for key, value in optimiser["state"].items()}
+        optimiser["state"] = {key: copy_to_cpu(value) for key, value in optimiser["state"].items()}
         for group in optimiser["param_groups"]:
             group["lr"] = float(group["lr"])
         return {
-            "networks": on_cpu(self._networks.state_dict()),
+            "networks": copy_to_cpu(self._networks.state_dict()),
             "optimiser": optimiser,
             "transition": None if self.transition is None else self.transition.cpu(),
             "stage": str(self.stage),
@@ -355,18 +357,18 @@ class Learner:
         )
 
 
-def predictor_shape(shape: NetworkShape) -> NetworkShape:
-    """Return the shape of q beside a classifier of this one."""
+def make_predictor_shape(shape: NetworkShape) -> NetworkShape:
+    """Return the shape of q for a classifier of this shape."""
     return replace(shape, is_predictor=True, has_output_bias=True)
 
 
-def _said(of_classifier: tuple[Tensor, Tensor], scorer_logits: list[Tensor]) -> Said:
+def _combine_outputs(of_classifier: tuple[Tensor, Tensor], scorer_logits: list[Tensor]) -> NetworkOutputs:
     features_BD, classifier_logits_BK = of_classifier
-    return Said(
+    return NetworkOutputs(
         features_BD=features_BD, classifier_logits_BK=classifier_logits_BK, scorer_logits=scorer_logits
     )
 
 
-def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def copy_to_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return copies of tensors on the CPU, which later steps do not change."""
     return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}

@@ -32,7 +32,7 @@ from models.training.classifier_weight import weigh_classifier
 from models.training.cross_fitted_learner import CrossFittedLearner
 from models.training.epoch_tally import EpochTally
 from models.training.feature_recorder import FeatureRecorder
-from models.training.learner import Learner, learning_rate, on_cpu
+from models.training.learner import Learner, compute_learning_rate, copy_to_cpu
 from models.training.memorisation_onset import MemorisationWatch
 from models.training.progress import EpochRecord, OnProgress, Pace, Progress
 from models.training.selection import Selection
@@ -185,7 +185,7 @@ class _Training:
             device=device,
             generator=self._generator,
             group=group,
-            seen_shares=self._seen_shares(),
+            seen_shares=self._measure_seen_shares(),
         )
         self._blind_N = None if self._blind_N is None else self._blind_N.to(device)
         self._blind_tally = MemorisationTally(device)
@@ -212,16 +212,16 @@ class _Training:
         self._own_index = torch.empty(0, dtype=torch.int64)
         self._recorded: dict[str, Any] = {}
 
-    def _seen_shares(self) -> list[float]:
-        """Return of every scoring network the share of training labels that it learns."""
+    def _measure_seen_shares(self) -> list[float]:
+        """Return, for every scoring network, the share of training labels that it learns."""
         if self._blind_N is None:
             return [1.0]
         return folds.measure_seen_shares(
             self._blind_N[self._shuffling.train_index], scorers=self._config.folds
         )
 
-    def _blind(self, index_B: Tensor) -> Tensor | None:
-        """Return which networks are blind to these labels."""
+    def _get_blind(self, index_B: Tensor) -> Tensor | None:
+        """Return the numbers of the networks that are blind to these labels."""
         return None if self._blind_N is None else self._blind_N[index_B]
 
     @property
@@ -246,9 +246,9 @@ class _Training:
         """Start the classifier from a trained one, and estimate T with that one if the method needs it."""
         self._learner.initialise_classifier(state)
         if METHODS[self._config.method].estimates_transitions:
-            self._learner.estimate_transitions(self._classifier_probabilities())
+            self._learner.estimate_transitions(self._compute_classifier_probabilities())
 
-    def _classifier_probabilities(self) -> Tensor:
+    def _compute_classifier_probabilities(self) -> Tensor:
         """Return the softmax of f [N, K] over the samples trained on."""
         index = self._shuffling.train_index
         batches = self._rows.read(index, split_batches(len(index), SCORING_BATCH))
@@ -272,10 +272,10 @@ class _Training:
             signals=self._recorder.collect_signals(classifier_share=weigh_classifier(agreement_ratio)),
             agreement_ratio=agreement_ratio,
             classifier_probabilities_NK=self._recorder.get_classifier_probabilities(),
-            cross_fitted=self._cross_fitted(),
+            cross_fitted=self._get_cross_fitted(),
             memorisation=self._measure_memorisation(),
             features_NW=self._features.get_features(),
-            model_state=self._selection.state_of_best or self._model_state(),
+            model_state=self._selection.state_of_best or self._copy_model_state(),
             input_mean=self._standardisation.mean_C.cpu().numpy(),
             input_deviation=self._standardisation.deviation_C.cpu().numpy(),
             seconds=time.monotonic() - started,
@@ -289,7 +289,7 @@ class _Training:
     def _measure_memorisation(self) -> Memorisation | None:
         return None if self._blind_N is None else self._blind_tally.record(processes=self._group.size)
 
-    def _cross_fitted(self) -> CrossFitted | None:
+    def _get_cross_fitted(self) -> CrossFitted | None:
         probabilities_NK = self._recorder.get_scorer_probabilities()
         if self._blind_N is None or probabilities_NK is None:
             return None
@@ -342,11 +342,11 @@ class _Training:
         self._group.average(self._blind_tally.sums)
 
     def _run_step(self, index_B: Tensor, rows_B: Tensor, *, trains_classifier: bool) -> None:
-        labels_B, blind_B = self._labels_N[index_B], self._blind(index_B)
+        labels_B, blind_B = self._labels_N[index_B], self._get_blind(index_B)
         outcome, classifier_logits_BK = self._learner.step(
             self._preparation.prepare_training(rows_B, self._generator),
             labels_B,
-            rate=learning_rate(self._config, step=self._step, steps=self._steps),
+            rate=compute_learning_rate(self._config, step=self._step, steps=self._steps),
             trains_classifier=trains_classifier,
             blind_B=blind_B,
         )
@@ -358,7 +358,7 @@ class _Training:
 
     def _finish_epoch(self, epoch: int, started: float) -> EpochRecord:
         validation_accuracy = self._validate()
-        self._selection.offer(epoch=epoch + 1, accuracy=validation_accuracy, state=self._model_state)
+        self._selection.offer(epoch=epoch + 1, accuracy=validation_accuracy, state=self._copy_model_state)
         self._stability.compare(self._recorder.order_by())
         record = self._tally.record(
             epoch=epoch + 1,
@@ -367,7 +367,7 @@ class _Training:
             held_out_index=self._shuffling.held_out_index,
             validation_accuracy=validation_accuracy,
             memorisation=self._measure_memorisation(),
-            learning_rate=learning_rate(self._config, step=self._step - 1, steps=self._steps),
+            learning_rate=compute_learning_rate(self._config, step=self._step - 1, steps=self._steps),
             seconds=time.monotonic() - started,
         )
         self._watch(record)
@@ -395,7 +395,7 @@ class _Training:
             labels_B = self._labels_N[index_B]
             inputs_B = self._preparation.prepare_plain(rows_B)
             outcome, classifier_logits_BK = self._learner.score_batch(
-                inputs_B, labels_B, self._blind(index_B)
+                inputs_B, labels_B, self._get_blind(index_B)
             )
             self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
             self._tally.predict(index_B, outcome, classifier_logits_BK)
@@ -412,7 +412,7 @@ class _Training:
         batches = self._read(torch.arange(len(self._labels_N)), bounds)
         for step, (index_B, rows_B) in enumerate(batches, start=1):
             features_BD, logits_BK = self._learner.compute_last_layer(
-                self._preparation.prepare_plain(rows_B), self._blind(index_B)
+                self._preparation.prepare_plain(rows_B), self._get_blind(index_B)
             )
             self._features.record(index_B, features_BD)
             self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
@@ -442,9 +442,9 @@ class _Training:
             samples_per_second=samples_per_second,
             eta_seconds=eta_seconds,
             finished=finished,
-            signals=self._merged_signals,
-            state=self._merged_state,
-            model_state=self._model_state,
+            signals=self._collect_signals,
+            state=self._collect_state,
+            model_state=self._copy_model_state,
         )
 
         def report() -> None:
@@ -453,16 +453,16 @@ class _Training:
 
         self._group.hold_barrier(report, self._merge, seconds_per_step=pace.measure_step_seconds(step))
 
-    def _merged_signals(self) -> Signals:
+    def _collect_signals(self) -> Signals:
         self._group.gather(self._merge)
         return self._recorder.collect_signals()
 
-    def _merged_state(self) -> dict[str, Any]:
+    def _collect_state(self) -> dict[str, Any]:
         self._group.gather(self._merge)
         return self.state()
 
-    def _model_state(self) -> dict[str, Tensor]:
-        return on_cpu(self._learner.classifier.state_dict())
+    def _copy_model_state(self) -> dict[str, Tensor]:
+        return copy_to_cpu(self._learner.classifier.state_dict())
 
     def state(self) -> dict[str, Any]:
         """Return copies of all that `load_state` needs; callable in the middle of an epoch too."""

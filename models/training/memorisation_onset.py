@@ -3,8 +3,8 @@
 The given labels reach LIMIT's classifier only through predicted gradients, so it learns what many labels have
 in common long before it follows a single label. While its agreement with the given labels grows, there is
 something left to learn, and the predictor's fast losses learn it. Once the growth has stopped and the
-predictor's agreement rises above the classifier's, the predictor has begun to memorise. Where some networks
-are blind to a label it is measured besides: see `cross_fitting.memorisation.RisingLoss`.
+predictor's agreement rises above the classifier's, the predictor has begun to memorise. If some networks are
+blind to labels, memorisation is also measured: see `cross_fitting.memorisation.RisingLoss`.
 """
 
 import math
@@ -77,7 +77,7 @@ class MemorisationWatch:
         return self.stage
 
     def begin_memorising(self) -> Stage:
-        """Note that memorisation was measured, whatever the agreements say; return the stage."""
+        """Record that memorisation was measured, whatever the agreements are; return the stage."""
         self.stage = Stage.MEMORISING
         return self.stage
 

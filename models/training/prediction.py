@@ -13,7 +13,7 @@ from models.kinds.preparation import Standardisation
 from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
 from models.networks import architectures
-from models.training.learner import classifier_shape
+from models.training.learner import make_classifier_shape
 
 BATCH = 1_024
 
@@ -43,7 +43,7 @@ def predict_probabilities(
     """
     check_fits(config, shape=inputs.shape[1:])
     target = torch.device(device)
-    shape = classifier_shape(config, channels=inputs.shape[-1], class_count=class_count)
+    shape = make_classifier_shape(config, channels=inputs.shape[-1], class_count=class_count)
     network = architectures.build(config.network, shape, seed=0).to(target).eval()
     network.load_state_dict(model_state)
     standardisation = Standardisation(

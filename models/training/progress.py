@@ -38,7 +38,7 @@ class EpochRecord:
     validation_accuracy: float | None
     """The classifier's accuracy on held-out given labels; None where nothing is held out."""
     memorisation: Memorisation | None
-    """In-sample against out-of-sample; None where no network is blind to any label."""
+    """Figures in sample and out of sample; None if no network is blind to any label."""
     learning_rate: float
     """The learning rate of the epoch's last step."""
     seconds: float

@@ -107,15 +107,15 @@ class SignalRecorder:
 
         For samples not seen yet, all classes have the same probability.
         """
-        return _shares(self._classifier_totals_NK)
+        return _scale_rows(self._classifier_totals_NK)
 
     def get_scorer_probabilities(self) -> npt.NDArray[np.float32] | None:
-        """Return the same of the network that scores each label."""
-        return _shares(self._probability_totals_NK)
+        """Return the same for the network that scores each label."""
+        return _scale_rows(self._probability_totals_NK)
 
     def get_in_sample_probabilities(self) -> npt.NDArray[np.float32] | None:
-        """Return the same of the networks that learn each label; None where only one network scores."""
-        return _shares(self._in_sample_totals_NK)
+        """Return the same for the networks that learn each label; None if only one network scores."""
+        return _scale_rows(self._in_sample_totals_NK)
 
     def order_by(self) -> Tensor:
         """Return the values that order the samples in the ranking so far [N], on the device; high = bad."""
@@ -221,8 +221,8 @@ class SignalRecorder:
         )
 
 
-def _shares(totals_NK: Tensor | None) -> npt.NDArray[np.float32] | None:
-    """Return rows of sum 1."""
+def _scale_rows(totals_NK: Tensor | None) -> npt.NDArray[np.float32] | None:
+    """Return the rows, scaled to a sum of 1."""
     if totals_NK is None:
         return None
     totals_NK = totals_NK + TINY

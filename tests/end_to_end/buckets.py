@@ -14,7 +14,7 @@ ASKED = re.compile(r"(GET|PUT|POST|HEAD|DELETE) (\S+) HTTP")
 
 
 class Bucket:
-    """A bucket, looked at without our own code."""
+    """A bucket, read without our own code."""
 
     def __init__(self, url: str) -> None:
         self.url, self.name = url, f"audits-{uuid4().hex}"

@@ -15,7 +15,7 @@ class MeanAbsoluteError(SingleNetwork):
         self._class_count = config.class_count
 
     def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
-        """Return the batch's mean."""
+        """Return the batch's mean absolute error."""
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)
         error_BK = targets_BK - outputs.classifier_logits_BK.softmax(1)
         return outputs.average(error_BK.abs().sum(1))

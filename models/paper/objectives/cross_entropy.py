@@ -19,7 +19,7 @@ class CrossEntropy(SingleNetwork):
         pass
 
     def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
-        """Return the cross-entropy, whose gradient is g = s(a) - y itself."""
+        """Return the cross-entropy; its gradient is g = s(a) - y."""
         logits_BK, labels_B = outputs.classifier_logits_BK, outputs.labels_B
         if outputs.weight_B is None:
             return functional.cross_entropy(logits_BK, labels_B)
@@ -35,7 +35,7 @@ class NoisyCrossEntropy(SingleNetwork):
         self._noise_lambda = compute_noise_lambda(config.noise_std, noise_model)
 
     def compute_scoring_loss(self, outputs: Outputs, generator: torch.Generator, /) -> Tensor:
-        """Return a surrogate with a noisy g: LIMIT does more than add noise (sec. 4.1)."""
+        """Return a surrogate with a noisy g; the comparison shows that LIMIT does more than add noise."""
         logits_BK = outputs.classifier_logits_BK
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)
         noisy_BK = limit.sample_gradient(

@@ -22,7 +22,7 @@ class DeterminantMutualInformation(SingleNetwork):
         self._class_count = config.class_count
 
     def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
-        """Return the logarithm of the batch's determinant."""
+        """Return the negative logarithm of the batch's determinant."""
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count).double()
         if outputs.weight_B is not None:
             targets_BK = targets_BK * (outputs.weight_B > 0)[:, None]

@@ -41,8 +41,8 @@ class ForwardCorrection(SingleNetwork):
         self._transition_KK = config.transition_KK
 
     def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
-        """Return how badly the prediction, passed through T, explains the given labels."""
-        assert self._transition_KK is not None, "the transition matrix is estimated before the first step"
+        """Return the cross-entropy of the given labels with the prediction passed through T."""
+        assert self._transition_KK is not None, "estimate the transition matrix before the first step"
         given_BK = outputs.classifier_logits_BK.softmax(1) @ self._transition_KK
         given_B = given_BK.gather(1, outputs.labels_B[:, None])[:, 0]
         return outputs.average(-given_B.clamp_min(LEAST_PROBABILITY).log())

@@ -48,12 +48,12 @@ class Outputs:
     features_BD: Tensor
     """z, the input of the classifier's last layer."""
     predictor_logits_BK: Tensor | None
-    """b = q(x); None where the method has no predictor."""
+    """b = q(x); None if the method has no predictor."""
     labels_B: Tensor
     """The given labels."""
     weight_B: Tensor | None = None
-    """What each sample's loss weighs, with a mean of 1 over the data; None: 1. The label of a sample of
-    weight 0 is never learned."""
+    """The weight of each sample's loss, with a mean of 1 over the data; None: 1. A label with weight 0 is
+    never learned."""
 
     def average(self, loss_B: Tensor) -> Tensor:
         """Return the weighted mean over the batch."""
@@ -67,18 +67,18 @@ class Outcome:
     classifier_loss: Tensor
     """Scalar with the gradient that trains the classifier; the value of a surrogate loss has no meaning."""
     predictor_loss: Tensor | None
-    """Scalar that trains the gradient predictor; None where the method has no predictor."""
+    """Scalar that trains the gradient predictor; None if the method has no predictor."""
     gradient_norm_B: Tensor
     """||mu||, the L2 norm of the predicted gradient; without a predictor ||g||, that of cross-entropy's."""
     scoring_logits_BK: Tensor
-    """Logits of the scoring network: the predictor, or the classifier where there is no predictor."""
+    """Logits of the scoring network: the predictor, or the classifier if there is no predictor."""
 
     in_sample_logits_BK: Tensor | None = None
-    """The logarithms of the mean probabilities of those networks whose loss the samples' labels enter, where
-    `scoring_logits_BK` is of others; None where one network does both."""
+    """Logarithms of the mean probabilities of the networks that learn the samples' labels, if other networks
+    score them; None if one network does both."""
 
     def detach(self) -> "Outcome":
-        """Return the same numbers without the way back."""
+        """Return the same numbers without their graphs."""
         loss = self.predictor_loss
         return replace(
             self,
@@ -93,9 +93,9 @@ class Objective(Protocol):
     has_predictor: bool
 
     def compute_scoring_loss(self, outputs: Outputs, generator: torch.Generator, /) -> Tensor:
-        """Return the scalar that trains the scoring network: the predictor, or a lone classifier.
+        """Return the scalar that trains the scoring network: the predictor, or else the classifier.
 
-        Every sample enters it by its weight.
+        Every sample's loss is multiplied by its weight.
         """
         ...
 

@@ -22,11 +22,11 @@ class Limit:
         self._gradient_model = gradient_model
 
     def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
-        """Return the loss of q, eq. 10: how badly it predicts gradients."""
+        """Return the loss of q, eq. 10."""
         return self._compute_predictor_loss(outputs, self._predict_gradient(outputs))
 
     def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
-        """Follow Alg. 1: predict the gradient, train f with it, and q to predict it better."""
+        """Return the losses of Alg. 1: f descends on the predicted gradient, q on its own loss."""
         logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
         assert logits_b_BK is not None
         predicted_BK = self._predict_gradient(outputs)

@@ -1,4 +1,4 @@
-"""What the methods without a predictor share: the classifier itself scores the labels."""
+"""The base of methods without a predictor: the classifier scores the labels."""
 
 from abc import ABC, abstractmethod
 
@@ -10,16 +10,16 @@ from models.paper.objectives.objective import Outcome, Outputs
 
 
 class SingleNetwork(ABC):
-    """A method whose one network, the classifier, is trained by the labels and scores them."""
+    """A method with one network, the classifier, which is trained with the labels and scores them."""
 
     has_predictor = False
 
     @abstractmethod
     def compute_scoring_loss(self, outputs: Outputs, generator: torch.Generator, /) -> Tensor:
-        """Return the method's loss over the batch."""
+        """Return the method's loss for the batch."""
 
     def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
-        """Train with the loss; the distance ||y - s(a)|| is also the norm of cross-entropy's gradient g."""
+        """Return the outcome; the distance ||y - s(a)|| is also the norm of cross-entropy's gradient g."""
         logits_BK = outputs.classifier_logits_BK.detach()
         targets_BK = limit.encode_one_hot(outputs.labels_B, logits_BK.shape[1])
         return Outcome(

@@ -28,7 +28,7 @@ class SoftRegularisation:
         self._beta = config.beta
 
     def compute_scoring_loss(self, outputs: Outputs, _: torch.Generator, /) -> Tensor:
-        """Return the part of q: the penalty of the samples by their weights."""
+        """Return q's part of the loss: the samples' weighted penalties."""
         assert outputs.predictor_logits_BK is not None
         penalty_B = self._compute_penalty(
             outputs.features_BD.detach().float().square().sum(1),
@@ -39,7 +39,7 @@ class SoftRegularisation:
         return outputs.average(penalty_B)
 
     def __call__(self, outputs: Outputs, generator: torch.Generator, /) -> Outcome:
-        """Train f with cross-entropy and penalty, and q with the penalty."""
+        """Return the losses of eq. 8: f descends on cross-entropy and penalties, q on the penalties."""
         logits_a_BK, logits_b_BK = outputs.classifier_logits_BK, outputs.predictor_logits_BK
         assert logits_b_BK is not None
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)

@@ -22,7 +22,7 @@ from models.catalogue.methods import METHODS
 from models.catalogue.networks import BACKBONES
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TrainingRequest
 from models.configuration.training_config import TrainingConfig, resolve
-from models.training.learner import classifier_shape
+from models.training.learner import make_classifier_shape
 from tests.builders.stored_rows import store_ready_dataset
 
 Json = dict[str, Any]
@@ -190,7 +190,7 @@ def is_trained(plan: RunPlan, plans: list[RunPlan], dataset: Dataset, device: st
         parent = configured(plans[plan.parent_number].request, dataset, device)
     except ValueError:
         return False
-    shapes = [classifier_shape(each, channels=3, class_count=3) for each in (config, parent)]
+    shapes = [make_classifier_shape(each, channels=3, class_count=3) for each in (config, parent)]
     return (
         parent.method == "ce"
         and config.network == parent.network

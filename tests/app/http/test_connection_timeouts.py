@@ -53,7 +53,7 @@ async def scenario() -> None:
     assert (await other.read(15)).startswith(b"HTTP/1.1 200")
     assert await closed_within(slow, 60)
     async with asyncio.timeout(60):
-        while "/large" not in ANSWERED:  # noqa: ASYNC110 - the server's own tasks are looked at from outside
+        while "/large" not in ANSWERED:  # noqa: ASYNC110 - the test observes the server's tasks from outside
             await asyncio.sleep(0.02)
     for writer in (slowly, deafly, others):
         writer.transport.abort()

@@ -44,5 +44,5 @@ def test_one_fold_without_a_blind_share_is_the_papers_training() -> None:
 
 
 def test_more_folds_than_samples_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 samples cannot be shared out among 4 folds"):
+    with pytest.raises(ValueError, match="3 samples cannot be split into 4 folds"):
         assign_folds(torch.tensor([0, 1, 1]), folds=4, blind_fraction=0.0, seed=0)

@@ -231,7 +231,7 @@ def test_in_sample_probabilities_leave_the_blind_network_out() -> None:
 
 
 def test_what_does_not_go_together_is_refused(blobs: Samples, configure: Configure) -> None:
-    with pytest.raises(ValueError, match="blind_fraction is for one fold"):
+    with pytest.raises(ValueError, match="blind_fraction needs folds = 1"):
         configure(blobs[0], 3, folds=2, blind_fraction=0.1)
-    with pytest.raises(ValueError, match="starts from a model that has seen all labels"):
+    with pytest.raises(ValueError, match="its initial model has learned all labels"):
         configure(blobs[0], 3, method="fw", folds=2)

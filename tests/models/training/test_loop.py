@@ -10,7 +10,7 @@ import torch
 
 from models.configuration.training_config import TrainingConfig
 from models.inputs import batches
-from models.training.learner import learning_rate
+from models.training.learner import compute_learning_rate
 from models.training.loop import TrainingResult, train
 from models.training.progress import Progress
 from models.training.signals import Signals
@@ -349,7 +349,7 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nearly_nothing(
     blobs: Samples, configure: Configure
 ) -> None:
     config = configure(blobs[0], 3, schedule="one_cycle", learning_rate=1.0)
-    rates = [learning_rate(config, step=step, steps=101) for step in range(101)]
+    rates = [compute_learning_rate(config, step=step, steps=101) for step in range(101)]
     assert rates[0] == pytest.approx(0.04)
     assert max(rates) == pytest.approx(1.0, abs=0.01)
     assert rates[-1] == pytest.approx(0.001)
@@ -357,7 +357,7 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nearly_nothing(
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     constant = replace(config, schedule="constant")
-    assert {learning_rate(constant, step=step, steps=9) for step in range(9)} == {1.0}
+    assert {compute_learning_rate(constant, step=step, steps=9) for step in range(9)} == {1.0}
 
 
 @pytest.mark.parametrize("network", ["resnet34_cifar", "resnet50"])
