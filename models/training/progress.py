@@ -36,7 +36,7 @@ class EpochRecord:
     predictor_accuracy: float | None
     """The same share of all samples for the predictor; None if the method has no predictor."""
     validation_accuracy: float | None
-    """The classifier's accuracy on held-out given labels; None where nothing is held out."""
+    """The classifier's accuracy on held-out given labels; None if nothing is held out."""
     memorisation: Memorisation | None
     """Figures in sample and out of sample; None if no network is blind to any label."""
     learning_rate: float
