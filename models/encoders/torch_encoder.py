@@ -1,0 +1,52 @@
+"""Encoders that are torch networks, whichever library built them.
+
+Shape suffixes: B pictures of a batch, H and W pixels, C channels, D features.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from models.encoders.picture_preparation import prepare_picture
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
+    from torch import Tensor, nn
+
+    from models.catalogue.encoders import EncoderFacts
+
+
+class TorchEncoder:
+    """An encoder whose network maps standardised pictures [B, 3, S, S] to features [B, D]."""
+
+    def __init__(self, facts: EncoderFacts, network: nn.Module, weights_sha256: str, device: str) -> None:
+        self.name = facts.name
+        self.width = facts.width
+        self.side = facts.side
+        self.licence = facts.licence
+        self.weights_sha256 = weights_sha256
+        self.sha256 = facts.compute_digest(weights_sha256)
+        self._facts = facts
+        self._device = torch.device(device)
+        self._network = network.eval().to(self._device).to(memory_format=torch.channels_last)
+        # The picture's bytes are standardised by one multiplication and one addition.
+        deviation_C = torch.tensor(facts.deviation, device=self._device)
+        mean_C = torch.tensor(facts.mean, device=self._device)
+        self._scale_C = 1 / (255 * deviation_C)
+        self._shift_C = -mean_C / deviation_C
+
+    def prepare(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
+        """Return one upright RGB picture as the network's input, uint8 [side, side, 3]."""
+        return prepare_picture(picture, self._facts)
+
+    @torch.inference_mode()
+    def encode(self, pictures_BHWC: Tensor) -> Tensor:
+        """Return the features of prepared pictures, float32 [B, D] on the CPU."""
+        values_BHWC = pictures_BHWC.to(self._device, non_blocking=True) * self._scale_C + self._shift_C
+        # The permuted view of [B, H, W, C] is what channels_last asks for, without a copy.
+        features_BD: Tensor = self._network(values_BHWC.permute(0, 3, 1, 2))
+        return features_BD.flatten(1).float().cpu()

