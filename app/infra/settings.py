@@ -153,10 +153,12 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(default=30, ge=0, description="least time between two checkpoints")
     provisional_seconds: float = Field(default=3, ge=0, description="least time between provisional rankings")
     provisional_size: int = Field(default=500, gt=0, description="samples in a provisional ranking")
-    backbones_dir: Path | None = Field(
+    encoders_dir: Path | None = Field(
         default=None,
-        description="folder with weights of torchvision networks, <name>.pth; missing weights are downloaded",
+        description="folder with the weights of encoders; None: backbones_dir, else `encoders` in"
+        " storage_dir",
     )
+    backbones_dir: Path | None = Field(default=None, description="the former name of encoders_dir")
     features_max_bytes: int = Field(
         default=512 * MEBIBYTE,
         ge=0,
@@ -165,6 +167,11 @@ class Settings(BaseSettings):
     visibility_timeout_seconds: int = Field(
         default=30 * 24 * 3600, gt=0, description="longer than any run, so that Redis never redelivers one"
     )
+
+    @property
+    def encoder_folder(self) -> Path:
+        """The folder with the weights of encoders on this host; it need not exist."""
+        return self.encoders_dir or self.backbones_dir or self.storage_dir / "encoders"
 
 
 def read_secret_files(environment: Mapping[str, str]) -> dict[str, str]:

@@ -114,16 +114,35 @@ def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uin
     if target.native and (header.width, header.height) != (target.width, target.height):
         raise WrongGuessError(coloured=False)
     try:
-        if header.encoding == "JPEG" and not target.native:
-            # The decoder can scale by 1/2 to 1/8; twice the target size keeps the quality of the resampling.
-            image.draft(None, (2 * target.width, 2 * target.height))
-        image = normalise_mode(image)
+        # Twice the target size keeps the quality of the resampling.
+        image = _load_upright(image, header, None if target.native else (2 * width, 2 * height))
         if target.channels == 1:
             image = convert_to_grey(image)
         elif image.mode == "L":
             image = image.convert("RGB")
         image = fit(image, target.width, target.height)
         return np.asarray(image).reshape(target.height, target.width, target.channels), header
+    except _DECODING_ERRORS as error:
+        raise _make_unreadable_error(header.encoding, error) from None
+
+
+def decode_rgb(data: bytes, max_pixels: int, *, least_side: int | None = None) -> Image.Image:
+    """Return an upright RGB picture, the same pixels as the reader of uploads sees before it resizes.
+
+    Args:
+        data: the bytes of a picture's file.
+        max_pixels: pictures with more are refused from their header.
+        least_side: a JPEG may be decoded at a half to an eighth of its size as long as both sides keep this
+            many pixels; None: its full size.
+
+    Raises:
+        SampleError: the picture cannot be decoded.
+
+    """
+    image, header = open_picture(data, max_pixels)
+    try:
+        image = _load_upright(image, header, None if least_side is None else (least_side, least_side))
+        return image if image.mode == "RGB" else image.convert("RGB")
     except _DECODING_ERRORS as error:
         raise _make_unreadable_error(header.encoding, error) from None
 
@@ -135,6 +154,13 @@ def inspect_picture(data: bytes, max_pixels: int, *, look_for_colour: bool) -> t
         return header, look_for_colour and is_coloured(normalise_mode(image))
     except _DECODING_ERRORS as error:
         raise _make_unreadable_error(header.encoding, error) from None
+
+
+def _load_upright(image: Image.Image, header: Header, least_size: tuple[int, int] | None) -> Image.Image:
+    """Decode to mode L or RGB; a JPEG at 1/2 to 1/8 of its size if that is at least `least_size`."""
+    if header.encoding == "JPEG" and least_size is not None:
+        image.draft(None, least_size)
+    return normalise_mode(image)
 
 
 def normalise_mode(image: Image.Image) -> Image.Image:
@@ -157,7 +183,7 @@ def normalise_mode(image: Image.Image) -> Image.Image:
 
 def _scale_to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Scale 16-bit, 32-bit or float grey to 0..255, from the smallest usual range that holds all values."""
-    if values.dtype == np.uint16:
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:  # noqa: PLR2004 - 16 bits, in any byte order
         scaled: NDArray[np.uint8] = (values >> 8).astype(np.uint8)
         return scaled
     low, high = float(values.min()), float(values.max())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worker.formats.pictures.picture_decoding import Target, WrongGuessError, decode
+from worker.formats.pictures.picture_decoding import Target, WrongGuessError, decode, decode_rgb
 from worker.formats.shared.problems import SampleError
 from worker.ingest.pack_building import IngestLimits
 
@@ -104,6 +104,58 @@ def test_exif_rotation_is_applied_and_the_upright_size_reported(
     pixels, header = decode(encoded(rgb, "PNG", exif=exif), native(5, 7), LIMIT)
     np.testing.assert_array_equal(pixels, np.rot90(rgb, -1))
     assert (header.width, header.height) == (5, 7)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_dark_16_bit_pictures_stay_dark_in_either_byte_order(
+    encoded: Callable[..., bytes], order: str
+) -> None:
+    values = np.array([[0, 200, 0x1234]], dtype=f"{order}u2")
+    mode = "I;16" if order == "<" else "I;16B"
+    image = Image.frombytes(mode, (3, 1), values.tobytes())
+    pixels, _ = decode(encoded(image, "TIFF"), native(3, 1, 1), LIMIT)
+    assert pixels.reshape(-1).tolist() == [0, 0, 0x12]
+
+
+def make_exif(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+@pytest.mark.parametrize(
+    ("image", "encoding", "options"),
+    [
+        (Image.new("RGBA", (6, 4), (200, 0, 0, 100)), "PNG", {}),
+        (Image.new("LA", (6, 4), (40, 100)), "PNG", {}),
+        (Image.new("P", (6, 4), 1), "PNG", {"transparency": 1}),
+        (Image.new("CMYK", (6, 4), (0, 200, 200, 0)), "JPEG", {}),
+        (Image.radial_gradient("L"), "PNG", {}),
+        (Image.radial_gradient("L"), "JPEG", {"exif": make_exif(6)}),
+        (Image.linear_gradient("L").convert("I;16"), "PNG", {}),
+        (Image.linear_gradient("L").convert("F"), "TIFF", {}),
+        *((Image.linear_gradient("L").convert("RGB"), "WEBP", {"exif": make_exif(n)}) for n in range(1, 9)),
+        (Image.linear_gradient("L").resize((40, 20)), "TIFF", {"exif": make_exif(8)}),
+    ],
+)
+def test_encoders_and_uploads_see_the_same_pixels(
+    encoded: Callable[..., bytes], image: Image.Image, encoding: str, options: dict[str, Any]
+) -> None:
+    data = encoded(image, encoding, **options)
+    picture = decode_rgb(data, LIMIT)
+    pixels, header = decode(data, native(*picture.size), LIMIT)
+    assert (picture.mode, picture.size) == ("RGB", (header.width, header.height))
+    np.testing.assert_array_equal(np.asarray(picture), pixels)
+
+
+def test_a_large_jpeg_may_be_decoded_at_a_fraction_of_its_size(encoded: Callable[..., bytes]) -> None:
+    data = encoded(Image.linear_gradient("L").resize((900, 400)), "JPEG", exif=make_exif(6))
+    sizes = [decode_rgb(data, LIMIT, least_side=side).size for side in (None, 400, 200, 100, 10)]
+    assert sizes == [(400, 900), (400, 900), (200, 450), (100, 225), (50, 113)]
+    with pytest.raises(SampleError, match="expected at most 359999 pixels; found 900 x 400"):
+        decode_rgb(data, 359_999)
+    with pytest.raises(SampleError, match="expected a complete JPEG picture"):
+        decode_rgb(data[: len(data) // 2], LIMIT)
 
 
 def test_animations_give_their_first_frame(encoded: Callable[..., bytes]) -> None:
