@@ -1,6 +1,7 @@
 """Operations on audits: create, change status, cancel, list, delete."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -39,15 +40,18 @@ def create(
     name: str | None,
     configuration: AuditConfiguration,
     queue: str = Queue.TRAIN,
+    encoders_dir: Path | None = None,
 ) -> Audit:
     """Create an audit with its runs and send those that can start to a queue.
+
+    Encoders that people added lie in `encoders_dir`.
 
     Raises:
         Invalid: no worker would train it, the rehearsal does not fit the dataset, or no runs can be planned.
 
     """
     plans = plan_runs(configuration)
-    check_configuration(dataset, configuration, plans, devices=list_devices(queue))
+    check_configuration(dataset, configuration, plans, devices=list_devices(queue), encoders_dir=encoders_dir)
     audit = Audit(
         workspace_id=dataset.workspace_id,
         dataset_id=dataset.id,

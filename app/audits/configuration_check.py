@@ -1,6 +1,7 @@
 """Check of an audit's configuration against its dataset and the worker's own check."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from app.audits.audit_configuration import AuditConfiguration, Rehearsal
 from app.audits.configuration_errors import refuse
@@ -17,7 +18,12 @@ MATRIX_TOLERANCE = 1e-5
 
 
 def check_configuration(
-    dataset: Dataset, configuration: AuditConfiguration, plans: Sequence[RunPlan], *, devices: Sequence[str]
+    dataset: Dataset,
+    configuration: AuditConfiguration,
+    plans: Sequence[RunPlan],
+    *,
+    devices: Sequence[str],
+    encoders_dir: Path | None = None,
 ) -> None:
     """Raise Invalid if a configuration does not fit its dataset, or a worker would refuse one of its runs.
 
@@ -30,6 +36,7 @@ def check_configuration(
         configuration: the requested configuration.
         plans: its runs.
         devices: the device classes that can train it, "cpu" and "gpu".
+        encoders_dir: the folder of encoders that people added; None: only those of the catalogue exist.
 
     """
     if configuration.rehearsal is not None:
@@ -37,11 +44,15 @@ def check_configuration(
     if configuration.is_external:
         _check_external(dataset, configuration)
     else:
-        _check_runs(dataset, configuration, plans, devices)
+        _check_runs(dataset, configuration, plans, devices, encoders_dir)
 
 
 def _check_runs(
-    dataset: Dataset, configuration: AuditConfiguration, plans: Sequence[RunPlan], devices: Sequence[str]
+    dataset: Dataset,
+    configuration: AuditConfiguration,
+    plans: Sequence[RunPlan],
+    devices: Sequence[str],
+    encoders_dir: Path | None,
 ) -> None:
     situations = [
         Situation(
@@ -49,6 +60,7 @@ def _check_runs(
             sample_count=dataset.sample_count or 0,
             class_count=len(dataset.class_names or ()),
             device=TYPICAL[device],
+            encoders_dir=encoders_dir,
         )
         for device in devices
     ]

@@ -20,7 +20,7 @@ from models.catalogue.training_request import TrainingRequest
 VALIDATION_FRACTION = 0.2
 RUNS_MAX = 500
 SHARED_WITH_PARENT = (
-    "backbone",
+    "encoder", "backbone",
     "network", "input_size", "batch_size", "augmentation", "precision", "epochs", "patience", "schedule",
     "learning_rate", "validation_fraction",
 )  # fmt: skip

@@ -122,7 +122,12 @@ def _make_request_field(name: str) -> Any:  # noqa: ANN401 - a computed type and
     if facts.choices:
         accepted = Annotated[str, OneOf(facts.choices)] | None
     return accepted, Field(
-        default=None, ge=facts.least, gt=facts.above, le=facts.most, description=facts.description
+        default=None,
+        ge=facts.least,
+        gt=facts.above,
+        le=facts.most,
+        pattern=facts.pattern,
+        description=facts.description,
     )
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.peers.data import cifar10, part_of
-from models.networks.pretrained import IMAGENET_DEVIATION, IMAGENET_MEAN
+from models.catalogue.encoders import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 COUNT, SEED, SIDE, BATCH = 12_000, 7, 112, 100
 

@@ -22,6 +22,10 @@ SIDE_STEP, SIDE_MIN, SIDE_MAX = 32, 64, 512
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of ImageNet's channels, on a scale from 0 to 1, as torchvision has them."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+REQUESTED = rf"^{NAME.pattern}(@[0-9]{{1,4}})?$"
+"""The form of an encoder in a request: `NAME`, or `NAME@SIDE`."""
+NO_ENCODER = "none"
+"""In a request: train on the pixels."""
 CARD_SUFFIX = ".json"
 
 

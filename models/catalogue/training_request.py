@@ -10,6 +10,7 @@ from dataclasses import field as dataclass_field
 from typing import Any, Self, get_type_hints
 
 from models.catalogue.choices import AUGMENTATIONS, PRECISIONS, SCHEDULES, SCORES
+from models.catalogue.encoders import REQUESTED
 from models.catalogue.methods import ALL_METHODS
 from models.catalogue.networks import BACKBONES, NETWORKS
 
@@ -22,6 +23,8 @@ class FieldFacts:
 
     choices: tuple[str, ...] = ()
     """The names allowed; empty: the field is not a choice of names."""
+    pattern: str | None = None
+    """The form of a name that is not one of fixed choices, a regular expression."""
     least: float | None = None
     """The smallest number allowed; None with `above`, and if the field is not a number."""
     above: float | None = None
@@ -71,9 +74,14 @@ class TrainingRequest:
         hint="Chosen from the size of the pictures and the device. A larger network separates finer classes"
         " and takes longer.",
     )
+    encoder: str | None = _make_field(
+        pattern=REQUESTED,
+        description="only for pictures: train the MLP on the features of this encoder, NAME or NAME@SIDE with"
+        " the side in pixels; none: train on the pixels. docs/photographs.md lists the encoders",
+    )
     backbone: str | None = _make_field(
         choices=tuple(BACKBONES),
-        description="only for pictures: train the MLP on the features of this pretrained torchvision network",
+        description="deprecated: the former name of encoder",
     )
     input_size: int | None = _make_field(
         least=8, most=512, description="pixels, at most the side of the stored images"
@@ -170,6 +178,11 @@ class TrainingRequest:
         The document can be from an older version: removed fields are ignored, new fields are None.
         """
         return cls(**{name: stored[name] for name in FIELDS if name in stored})
+
+    @property
+    def encoder_name(self) -> str | None:
+        """The encoder, also by its field's former name; None: not requested."""
+        return self.encoder if self.encoder is not None else self.backbone
 
     def list_given(self) -> dict[str, Any]:
         """Return the fields that are set, by name."""

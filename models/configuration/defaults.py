@@ -5,6 +5,7 @@ The numbers come from bench/defaults; RESULTS.md there says how each was measure
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from models.catalogue.choices import DEFAULT_SCORE
 from models.catalogue.kinds import find_kind
@@ -25,6 +26,8 @@ class Situation:
     """K, at least 2."""
     device: DeviceTraits
     """The traits of the device that trains; by default no CPU trains a large ResNet."""
+    encoders_dir: Path | None = None
+    """The folder of encoders that people added; None: only those of the catalogue exist."""
 
     @property
     def is_image(self) -> bool:

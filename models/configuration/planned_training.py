@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+from models.catalogue.encoders import NO_ENCODER, UnusableEncoder, find_encoder
 from models.catalogue.kinds import find_kind
 from models.catalogue.methods import METHODS, PARENT_METHOD
-from models.catalogue.networks import BACKBONES
 from models.catalogue.training_request import TrainingRequest
 from models.configuration.defaults import Situation
 from models.configuration.invalid_configuration import InvalidConfiguration
 from models.configuration.training_config import TrainingConfig, complete
+
+ENCODER_FIELDS = ("encoder", "backbone")
+"""The field that names an encoder, and its former name."""
 
 
 def complete_request(
@@ -30,9 +33,9 @@ def complete_request(
 
     """
     check_counts(situation.sample_count, situation.class_count)
-    given = {name: value for name, value in request.list_given().items() if name != "backbone"}
-    if request.backbone is not None:
-        situation = _encode(situation, request.backbone)
+    given = {name: value for name, value in request.list_given().items() if name not in ENCODER_FIELDS}
+    if find_requested_encoder(request) is not None:
+        situation = _encode(situation, str(request.encoder_name))
     config = complete(given | {"seed": seed}, situation)
     require_parent(config.method, has_parent=has_parent)
     if has_parent and not METHODS[config.method].has_output_bias:
@@ -61,13 +64,31 @@ def require_parent(method: str, *, has_parent: bool) -> None:
         )
 
 
-def _encode(situation: Situation, backbone: str) -> Situation:
-    """Return the situation of a training on a backbone's features of the samples."""
+def find_requested_encoder(request: TrainingRequest) -> str | None:
+    """Return the encoder whose features a request asks for; None: it asks for none.
+
+    Raises:
+        InvalidConfiguration: the field and its former name `backbone` name different encoders.
+
+    """
+    if request.backbone is not None and request.encoder not in {None, request.backbone}:
+        raise InvalidConfiguration(
+            f"backbone is the former name of encoder: expected one of them, found {request.backbone!r}"
+            f" and {request.encoder!r}.",
+            *reversed(ENCODER_FIELDS),
+        )
+    return None if request.encoder_name == NO_ENCODER else request.encoder_name
+
+
+def _encode(situation: Situation, encoder: str) -> Situation:
+    """Return the situation of a training on an encoder's features of the samples."""
     kind = find_kind(situation.shape)
     if kind.encoded_as is None:
         raise InvalidConfiguration(
-            f"A backbone makes features of images; this dataset holds {kind.name}.", "backbone"
+            f"An encoder makes features of images; this dataset holds {kind.name}.", *ENCODER_FIELDS
         )
-    if backbone not in BACKBONES:
-        raise InvalidConfiguration(f"backbone is one of {list(BACKBONES)}, not {backbone!r}.", "backbone")
-    return replace(situation, shape=(BACKBONES[backbone].width,))
+    try:
+        width = find_encoder(encoder, situation.encoders_dir).width
+    except UnusableEncoder as error:
+        raise InvalidConfiguration(str(error), *ENCODER_FIELDS) from error
+    return replace(situation, shape=(width,))

@@ -163,13 +163,14 @@ def check_fits(config: TrainingConfig, *, shape: Sequence[int]) -> None:
     kind, network = find_kind(shape), NETWORKS[config.network]
     if network.takes != kind.network_input:
         raise InvalidConfiguration(
-            f"Network {config.network!r} does not take {kind.name}.", "network", "backbone"
+            f"Network {config.network!r} does not take {kind.name}.", "network", "encoder", "backbone"
         )
     has_augmentation = config.augmentation != "none" and not kind.has_augmentation
     if has_augmentation or (config.input_size is not None and not kind.has_input_size):
         raise InvalidConfiguration(
             f"{kind.name.capitalize()} take neither an input_size nor an augmentation.",
             *(("augmentation", "input_size") if has_augmentation else ("input_size",)),
+            "encoder",
             "backbone",
         )
     if kind.has_input_size:

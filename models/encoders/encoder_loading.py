@@ -5,19 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from models.catalogue.encoders import EncoderFacts, UnusableEncoder, find_encoder, iterate_encoders
-from models.catalogue.networks import BACKBONES
+from models.encoders import torchvision_encoders
 from models.encoders.efficientnet_lite import load_lite0
 from models.encoders.encoder import Encoder
 from models.encoders.torch_encoder import TorchEncoder
 from models.encoders.weight_files import locate_weights, name_files, read_state, read_weights
-from models.networks.pretrained import build_headless
-
-EXTRAS = {"lite0": "lite0", "timm": "timm", "onnx": "onnx"}
-"""The extra of limit-audit that brings a library or its weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +24,18 @@ class EncoderState:
     """The file of its weights; None: not at hand."""
     problem: str | None
     """Why it cannot be used and what to do, in one sentence; None: it can."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderIdentity:
+    """What names an encoder's features for good."""
+
+    name: str
+    width: int
+    licence: str
+    weights_sha256: str
+    sha256: str
+    """Of weights and preparation."""
 
 
 def load_encoder(name: str, folder: Path | None, device: str) -> Encoder:
@@ -44,50 +51,93 @@ def load_encoder(name: str, folder: Path | None, device: str) -> Encoder:
 
     """
     facts = find_encoder(name, folder)
-    path = locate_weights(facts, folder)
-    if path is None:
-        raise UnusableEncoder(describe_missing(facts, folder))
+    path = require_weights(facts, folder)
     content, sha256 = read_weights(path, pinned=facts.weights_sha256)
-    try:
-        network = LOADERS[facts.library](facts, read_state(content, path))
-    except ValueError as error:
-        raise UnusableEncoder(f"{path} does not hold the weights of {facts.name}: {error}") from error
-    return TorchEncoder(facts, network, sha256, device)
+    return TorchEncoder(facts, _build_network(facts, path, content), sha256, device)
+
+
+def load_network(name: str, folder: Path | None) -> nn.Module:
+    """Return an encoder's network alone, to be fine-tuned; see `load_encoder`."""
+    facts = find_encoder(name, folder)
+    path = require_weights(facts, folder)
+    content, _ = read_weights(path, pinned=facts.weights_sha256)
+    return _build_network(facts, path, content)
+
+
+def identify_encoder(name: str, folder: Path | None) -> EncoderIdentity:
+    """Return the identity of an encoder without building its network; see `load_encoder`."""
+    facts = find_encoder(name, folder)
+    _, weights_sha256 = read_weights(require_weights(facts, folder), pinned=facts.weights_sha256)
+    return EncoderIdentity(
+        name=facts.name,
+        width=facts.width,
+        licence=facts.licence,
+        weights_sha256=weights_sha256,
+        sha256=facts.compute_digest(weights_sha256),
+    )
 
 
 def list_encoders(folder: Path | None) -> Iterator[EncoderState]:
     """Yield every encoder that this host knows, whether or not it can be used."""
     for facts in iterate_encoders(folder):
-        path = locate_weights(facts, folder)
+        path = find_weights(facts, folder)
         problem = describe_missing(facts, folder) if path is None else None
         yield EncoderState(facts=facts, weights=path, problem=problem)
 
 
+def find_weights(facts: EncoderFacts, folder: Path | None) -> Path | None:
+    """Return the file of an encoder's weights on this host; None: there is none."""
+    path = locate_weights(facts, folder)
+    if path is None and facts.library == "torchvision":
+        return torchvision_encoders.locate_cached(facts)
+    return path
+
+
+def require_weights(facts: EncoderFacts, folder: Path | None) -> Path:
+    """Return the file of an encoder's weights; torchvision's are downloaded if they are missing.
+
+    Raises:
+        UnusableEncoder: they are missing; the sentence says which file is expected where.
+
+    """
+    path = find_weights(facts, folder)
+    if path is not None:
+        return path
+    missing = describe_missing(facts, folder)
+    if facts.library != "torchvision" or facts.weights_sha256 is not None:
+        raise UnusableEncoder(missing)
+    try:
+        return torchvision_encoders.download(facts)
+    except UnusableEncoder as error:
+        raise UnusableEncoder(f"{missing} ({error})") from error
+
+
 def describe_missing(facts: EncoderFacts, folder: Path | None) -> str:
     """Return the sentence that says which file of weights is missing and where it is expected."""
-    if facts.library == "lite0":
-        way = "install limit-audit with the extra `lite0`, or put {file} into {folder}"
-    else:
-        way = "put {file} into {folder}, or run `limit-audit encoders fetch {name}` on a host with a network"
+    files = " or ".join(name_files(facts))
     place = "the folder LIMIT_AUDIT_ENCODERS_DIR" if folder is None else f"{folder}"
-    sentence = way.format(file=" or ".join(name_files(facts)), folder=place, name=facts.base_name)
-    return f"The weights of the encoder {facts.base_name} are not on this host: {sentence}."
+    sentence = f"The weights of the encoder {facts.base_name} are not on this host: put {files} into {place}"
+    if facts.library == "lite0":
+        return f"{sentence}, or install limit-audit with the extra `lite0`."
+    return f"{sentence}, or run `limit-audit encoders fetch {facts.base_name}` on a host with a network."
 
 
-def _load_lite0(_: EncoderFacts, state: dict[str, Any]) -> nn.Module:
+def _build_network(facts: EncoderFacts, path: Path, content: bytes) -> nn.Module:
+    try:
+        return BUILDERS[facts.library](facts, read_state(content, path))
+    except UnusableEncoder:
+        raise
+    except ValueError as error:
+        raise UnusableEncoder(f"{path} does not hold the weights of {facts.base_name}: {error}") from error
+
+
+def _build_lite0(_: EncoderFacts, state: dict[str, Any]) -> nn.Module:
     return load_lite0(state)
 
 
-def _load_torchvision(facts: EncoderFacts, state: dict[str, Any]) -> nn.Module:
-    head = BACKBONES[facts.model].head
-    network = build_headless(facts.model)
-    body = {name: value for name, value in state.items() if not name.startswith(f"{head}.")}
-    try:
-        network.load_state_dict(body)
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
-    return network
-
-
-Loader = Callable[[EncoderFacts, dict[str, torch.Tensor]], nn.Module]
-LOADERS: Mapping[str, Loader] = {"lite0": _load_lite0, "torchvision": _load_torchvision}
+Builder = Callable[[EncoderFacts, dict[str, Any]], nn.Module]
+BUILDERS: Mapping[str, Builder] = {
+    "lite0": _build_lite0,
+    "torchvision": torchvision_encoders.build_torchvision,
+}
+"""Builds the network of an encoder from its weights, by library."""

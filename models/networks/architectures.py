@@ -171,5 +171,5 @@ def build(name: str, shape: NetworkShape, *, seed: int) -> Network:
 
 
 def begin_pretrained(network: Network, state: Mapping[str, Tensor]) -> None:
-    """Load the pretrained weights from `pretrained.load` into a torchvision network."""
+    """Load the weights of a network without its head (models/encoders) into a torchvision network."""
     network.trunk.get_submodule("1").load_state_dict(state)

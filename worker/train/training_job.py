@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 import torch
+from PIL import Image
 from sqlalchemy import func, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
-from torch import nn
 
 from app.audits import audit_service
 from app.infra import leases
@@ -33,13 +33,13 @@ from models.catalogue.networks import NETWORKS
 from models.catalogue.training_request import TrainingRequest
 from models.configuration.defaults import Situation
 from models.configuration.device_traits import read_traits
-from models.configuration.planned_training import complete_request
+from models.configuration.planned_training import complete_request, find_requested_encoder
 from models.configuration.training_config import TrainingConfig
 from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import Neighbours, measure_disagreement
+from models.encoders.encoder_loading import identify_encoder, load_encoder, load_network
 from models.kinds.sample_arrays import Inputs
 from models.label_errors.evidence import gather_evidence
-from models.networks import pretrained
 from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
 from models.training.loop import STATE_FORMAT, TrainingResult
 from models.training.progress import EpochRecord, Progress
@@ -55,6 +55,8 @@ log = structlog.get_logger()
 ALL_SAMPLES = slice(None)
 OUT_OF_MEMORY = "out_of_memory"
 SMALLEST_HALVED = 4
+ENCODED_AT_ONCE = 64
+"""Pictures of one forward pass of an encoder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +155,7 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
             sample_count=dataset.sample_count or 0,
             class_count=len(dataset.class_names or ()),
             device=read_traits(names[0]),
+            encoders_dir=settings.encoder_folder,
         )
         config = complete_request(request, situation, seed=run.seed, has_parent=run.parent_number is not None)
         names = names[: limit_processes(config, dataset.sample_count or 0)]
@@ -161,7 +164,7 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
             Run,
             run.id,
             run.attempt,
-            configuration={**asdict(config), "backbone": request.backbone},
+            configuration={**asdict(config), **_describe_encoder(request, settings)},
             device=devices.name(names),
         )
         labels = audited_labels.load_labels(session, storage, audit, dataset)
@@ -176,6 +179,20 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
         labels=labels,
         updates_ranking=updates_ranking,
     )
+
+
+def _describe_encoder(request: TrainingRequest, settings: Settings) -> dict[str, str | None]:
+    """Return the encoder's part of the stored configuration: its name, digests and licence."""
+    name = find_requested_encoder(request)
+    if name is None:
+        return {"encoder": None}
+    identity = identify_encoder(name, settings.encoder_folder)
+    return {
+        "encoder": identity.name,
+        "encoder_sha256": identity.sha256,
+        "encoder_weights_sha256": identity.weights_sha256,
+        "encoder_licence": identity.licence,
+    }
 
 
 def _read_request(run: Run) -> TrainingRequest:
@@ -246,9 +263,9 @@ def _train(
 def _provide_pack(
     storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> Iterator[Path]:
-    """Yield the .npy file for training: the dataset's pack, or a backbone's features of it."""
+    """Yield the .npy file for training: the dataset's pack, or an encoder's features of it."""
     pack = storage.fetch_pack_file(job.dataset, PACK)
-    name = job.request.backbone
+    name = find_requested_encoder(job.request)
     if name is None:
         yield pack
         return
@@ -261,25 +278,24 @@ def _provide_pack(
 def _load_pretrained(settings: Settings, network: str) -> dict[str, torch.Tensor] | None:
     """Return the weights from which a network is fine-tuned, None if it starts from random ones."""
     backbone = NETWORKS[network].backbone
-    return None if backbone is None else _load_backbone(settings, backbone).state_dict()
-
-
-def _load_backbone(settings: Settings, name: str) -> nn.Module:
-    """Return a pretrained network with the weights of its local file, else of torchvision."""
-    file = None if settings.backbones_dir is None else settings.backbones_dir / f"{name}.pth"
-    return pretrained.load(name, file if file is not None and file.exists() else None)
+    return None if backbone is None else load_network(backbone, settings.encoder_folder).state_dict()
 
 
 def _extract_features(
     pack: Inputs, name: str, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> Inputs:
-    return pretrained.extract_features(
-        pack,
-        _load_backbone(settings, name),
-        side=pretrained.choose_side(name, device=job.devices[0]),
-        device=job.devices[0],
-        on_batch=lambda _: heartbeat.check(),
-    )
+    encoder = load_encoder(name, settings.encoder_folder, job.devices[0])
+    features: list[npt.NDArray[np.float32]] = []
+    for start in range(0, len(pack), ENCODED_AT_ONCE):
+        prepared = [encoder.prepare(_show(pixels)) for pixels in pack[start : start + ENCODED_AT_ONCE]]
+        features.append(encoder.encode(torch.from_numpy(np.stack(prepared))).numpy())
+        heartbeat.check()
+    return np.concatenate(features)
+
+
+def _show(pixels: Inputs) -> Image.Image:
+    """Return a picture of the pack, [H, W, C], in RGB."""
+    return Image.fromarray(np.asarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)).convert("RGB")
 
 
 def _find_neighbours(result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]) -> Neighbours | None:

@@ -53,7 +53,14 @@ def create_audit(
     queue = placement.choose_queue(
         configuration, device=settings.train_device, steps_gb=settings.memory_steps_gb
     )
-    audit = audit_service.create(session, dataset, name=body.name, configuration=configuration, queue=queue)
+    audit = audit_service.create(
+        session,
+        dataset,
+        name=body.name,
+        configuration=configuration,
+        queue=queue,
+        encoders_dir=settings.encoder_folder,
+    )
     response.headers["Location"] = f"/v1/audits/{audit.id}"
     response.headers["Retry-After"] = POLL_SECONDS
     return _render_audits(session, [audit])[0]

@@ -50,9 +50,29 @@ def dataset(database: Database, storage: Storage) -> Dataset:
             "Features take neither an input_size nor an augmentation.",
         ),
         (
+            {"network": "small_cnn", "compare": ["ce", {"encoder": "resnet18"}]},
+            "/compare/1/encoder",
+            "Network 'small_cnn' does not take features.",
+        ),
+        (
             {"network": "small_cnn", "compare": ["ce", {"backbone": "resnet18"}]},
             "/compare/1/backbone",
             "Network 'small_cnn' does not take features.",
+        ),
+        (
+            {"encoder": "resnet19"},
+            "/encoder",
+            "encoder is one of efficientnet_lite0, resnet18",
+        ),
+        (
+            {"encoder": "vit_b_16@96"},
+            "/encoder",
+            "vit_b_16 takes pictures of 224 pixels only, not 96.",
+        ),
+        (
+            {"encoder": "resnet18", "backbone": "resnet50"},
+            "/backbone",
+            "backbone is the former name of encoder: expected one of them",
         ),
         (
             {"epochs": 4, "compare": ["ce", {"method": "limit_l", "warm_up_epochs": 4}]},
@@ -93,6 +113,8 @@ def test_what_no_worker_would_train_is_refused_with_its_field(
     "configuration",
     [
         {"compare": ["ce", {"backbone": "resnet18", "network": "mlp"}]},
+        {"compare": ["ce", {"encoder": "efficientnet_lite0@96", "network": "mlp"}]},
+        {"encoder": "none", "network": "small_cnn"},
         {"patience": 3, "compare": ["ce", "mae"]},  # a comparison holds samples out by itself
         {"epochs": 5, "warm_up_epochs": 5, "compare": ["ce"]},  # which has no warm-up
         {"input_size": 12, "compare": [{"input_size": 28}]},
@@ -165,16 +187,24 @@ def planned(document: Json) -> list[RunPlan] | None:
         return None
 
 
+WIDTHS = {"resnet18": 512, "efficientnet_lite0@96": 1_280} | {
+    name: backbone.width for name, backbone in BACKBONES.items()
+}
+
+
 def configured(request: TrainingRequest, dataset: Dataset, device: str) -> TrainingConfig:
     """Return a run's configuration as a worker finds it; raise ValueError where there is none."""
     asked = request.list_given()
-    backbone = asked.pop("backbone", None)
+    named = {asked.pop(name) for name in ("encoder", "backbone") if name in asked}
+    if len(named) > 1:
+        raise ValueError(named)
+    encoders = named - {"none"}
     shape = tuple(dataset.shape or ())
-    if backbone is not None and len(shape) != 3:
-        raise ValueError(backbone)
+    if encoders and len(shape) != 3:
+        raise ValueError(encoders)
     return resolve(
         asked,
-        shape=shape if backbone is None else (BACKBONES[backbone].width,),
+        shape=(WIDTHS[encoders.pop()],) if encoders else shape,
         sample_count=dataset.sample_count or 0,
         class_count=len(dataset.class_names or ()),
         device=DEVICES[device],
@@ -213,6 +243,8 @@ def values(name: str) -> st.SearchStrategy[Any]:
     facts = FIELDS[name]
     if name == "method":
         return st.sampled_from(list(METHODS))
+    if name == "encoder":
+        return st.sampled_from([*WIDTHS, "none"])
     if facts.choices:
         return st.sampled_from(facts.choices)
     if facts.most is None:

@@ -1,4 +1,4 @@
-"""Features of torchvision's networks, with random weights from a local file."""
+"""Torchvision's networks, with random weights from a local file."""
 
 from pathlib import Path
 
@@ -9,34 +9,15 @@ from torchvision.models import get_model
 
 from models.catalogue.networks import BACKBONES
 from models.configuration.training_config import resolve
-from models.networks import pretrained
+from models.encoders.encoder_loading import load_network
 from models.training.loop import train
 from models.training.progress import Progress
-
-PICTURES = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
 
 
 def weights(tmp_path: Path, name: str) -> Path:
     torch.manual_seed(0)
     torch.save(get_model(name, weights=None).state_dict(), tmp_path / f"{name}.pth")
     return tmp_path / f"{name}.pth"
-
-
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "efficientnet_b0"])
-def test_features_are_what_the_head_would_take(name: str, tmp_path: Path) -> None:
-    file = weights(tmp_path, name)
-    network = pretrained.load(name, file)
-    done: list[int] = []
-    found = pretrained.extract_features(PICTURES, network, side=64, device="cpu", on_batch=done.append)
-    assert (found.shape, found.dtype, done) == ((3, BACKBONES[name].width), np.dtype(np.float32), [3])
-    whole = get_model(name, weights=None).eval()
-    whole.load_state_dict(torch.load(file, weights_only=True))
-    head = whole.get_submodule(BACKBONES[name].head)
-    taken: list[torch.Tensor] = []
-    head.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
-    with torch.no_grad():
-        whole(pretrained._prepare_pictures(torch.from_numpy(PICTURES), 64))  # noqa: SLF001
-    assert found == pytest.approx(taken[0].flatten(1).numpy(), abs=1e-4)
 
 
 def test_every_backbone_leaves_out_its_head_and_nothing_else() -> None:
@@ -48,22 +29,9 @@ def test_every_backbone_leaves_out_its_head_and_nothing_else() -> None:
             assert network.eval()(torch.empty(2, 3, side, side)).flatten(1).shape == (2, backbone.width)
 
 
-def test_grey_pictures_are_seen_in_three_colours() -> None:
-    prepared = pretrained._prepare_pictures(torch.full((1, 8, 8, 1), 255, dtype=torch.uint8), 16)  # noqa: SLF001
-    assert prepared.shape == (1, 3, 16, 16)
-    assert prepared[0, :, 0, 0].tolist() == pytest.approx(
-        [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225]
-    )
-
-
-def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is not a state dict of mobilenet_v3_small"):
-        pretrained.load("mobilenet_v3_small", weights(tmp_path, "resnet18"))
-
-
 @pytest.mark.parametrize("colours", [1, 3])
 def test_classifier_and_predictor_are_tuned_from_the_same_weights(colours: int, tmp_path: Path) -> None:
-    state = pretrained.load("resnet18", weights(tmp_path, "resnet18")).state_dict()
+    state = load_network("resnet18", weights(tmp_path, "resnet18").parent).state_dict()
     pictures = np.random.default_rng(0).integers(0, 256, (8, 16, 16, colours), dtype=np.uint8)
     labels = np.arange(8) % 2
     config = resolve(
@@ -87,7 +55,7 @@ def test_classifier_and_predictor_are_tuned_from_the_same_weights(colours: int, 
 
 
 def test_tuning_learns(tmp_path: Path) -> None:
-    state = pretrained.load("resnet18", weights(tmp_path, "resnet18")).state_dict()
+    state = load_network("resnet18", weights(tmp_path, "resnet18").parent).state_dict()
     labels = np.arange(24) % 2
     pictures = np.zeros((24, 16, 16, 3), dtype=np.uint8)
     pictures[labels == 1, :, :8] = 255

@@ -189,19 +189,3 @@ def test_an_audit_that_fine_tunes_a_pretrained_network(
     # With steps that small the weights are still those of the file.
     kept = checkpoints.load_network(storage, storage.locate_run(audit.id, 0))
     torch.testing.assert_close(kept["trunk.1.conv1.weight"], network.conv1.weight.data)
-
-
-def test_an_audit_by_the_features_of_a_pretrained_network(
-    database: Database, digits: Dataset, storage: Storage, chosen: Settings, tmp_path: Path
-) -> None:
-    network = get_model("resnet18", weights=None)
-    torch.save(network.state_dict(), tmp_path / "resnet18.pth")
-    settings = chosen.model_copy(update={"backbones_dir": tmp_path})
-    with database.transaction() as session:
-        asked = {"seed": 0, "initialise": "none", "backbone": "resnet18", "epochs": 5}
-        audit = audit_service.create(session, digits, name=None, configuration=AuditConfiguration.read(asked))
-        runs = audit_service.list_runs(session, [audit.id])[audit.id]
-    done = train_and_finish(database, storage, settings, audit, runs)
-    assert (done.status, count_rows(database, Score)) == (AuditStatus.SUCCEEDED, 120)
-    trained = read_row(database, Run, runs[0].id).configuration or {}
-    assert (trained["backbone"], trained["network"]) == ("resnet18", "mlp")
