@@ -138,6 +138,7 @@ def _finish_pack(
 def _collect_statistics(written: WrittenPack, labels: Labels, ingestion: Ingestion) -> dict[str, Any]:
     """Count classes, splits, true labels that differ, and problems by code."""
     counts = np.bincount(labels.given, minlength=len(labels.class_names)).tolist()
+    ingestion.layout["class_spellings"] = list(labels.spellings)
     statistics = written.statistics | {
         "class_counts": dict(zip(labels.class_names, counts, strict=True)),
         "split_counts": dict(Counter(split or "" for split in collect_splits(written) or ())),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from worker.formats.archives.member_names import SPLITS
+from worker.formats.archives.split_names import find_split
 from worker.formats.archives.uploaded_files import ACCEPTED
 from worker.formats.arrays.unpickling import load_plain
 from worker.formats.shared.array_checks import check_lengths
@@ -53,6 +53,7 @@ def open_cifar_pickles(uploads: Sequence[Upload], ingestion: Ingestion) -> Array
             class_names = [
                 name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names
             ]
+            ingestion.layout["names_key"] = next(key for key in _NAMES if content.get(key) is names)
         else:
             batches.append(_read_batch(content, upload.name, ingestion))
             ingestion.alive()
@@ -77,7 +78,9 @@ def _load_pickle(upload: Upload, ingestion: Ingestion) -> dict[str, Any]:
 def _read_batch(content: dict[str, Any], name: str, ingestion: Ingestion) -> _Batch:
     """Check one batch and move its pixels to disk, so that only one batch is in memory."""
     data = content.get("data")
-    labels = next((content[key] for key in _LABELS if key in content), None)
+    label_key = next((key for key in _LABELS if key in content), None)
+    labels = content[label_key] if label_key else None
+    ingestion.layout["labels_key"] = label_key
     if not isinstance(data, np.ndarray) or not isinstance(labels, list):
         raise IngestError(
             "bad_cifar",
@@ -167,6 +170,8 @@ def _join_batches(
     given = (
         vocabulary.encode_numbered(labels, class_names) if class_names else vocabulary.encode_array(labels)
     )
+    if class_names:
+        ingestion.layout["class_list"] = list(class_names)
     splits = [_find_split(batch.name) for batch in batches for _ in range(len(batch.labels))]
     columns = Columns(given=given, keys=keys, splits=splits if any(splits) else None)
     return read_image_array(
@@ -179,7 +184,7 @@ def _find_split(name: str) -> str | None:
     stem = name.rsplit("/", 1)[-1].lower()
     if stem.startswith("data_batch"):
         return "train"
-    return next((word for word in stem.replace(".", "_").split("_") if word in SPLITS), None)
+    return find_split(stem)
 
 
 def _join_on_disk(parts: Sequence[NDArray[np.uint8]], ingestion: Ingestion) -> NDArray[np.uint8]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from worker.formats.shared.sample import Ingestion
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_QMNIST_COLUMNS = 8
+"""Class, series, writer and five more numbers of each digit (Yadav and Bottou, 2019)."""
 _TRUTH_WORDS = ("true", "truth", "clean")
 _SPLIT_OF_PREFIX = {"t10k": "test"}
 
@@ -33,8 +35,8 @@ def open_idx(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
         upload.name: read_idx(upload)
         for upload in sorted(uploads, key=lambda upload: get_natural_key(upload.name))
     }
-    labels = {name: array for name, array in arrays.items() if array.ndim == 1}
-    pictures = {name: array for name, array in arrays.items() if array.ndim > 1}
+    labels = {name: labels for name, array in arrays.items() if (labels := _take_labels(array)) is not None}
+    pictures = {name: array for name, array in arrays.items() if name not in labels}
     if not pictures or not labels:
         raise IngestError(
             "incomplete_idx",
@@ -54,9 +56,19 @@ def open_idx(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
     return read_image_array("idx", _stack_sets([pictures[name] for name in ordered]), columns, ingestion)
 
 
+def _take_labels(array: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the labels of an array [N], or [N, 8] as QMNIST has them; None for pictures."""
+    if array.ndim == 1:
+        return array
+    is_table = array.ndim == 2 and array.shape[1] == _QMNIST_COLUMNS and array.dtype.itemsize == 4  # noqa: PLR2004 - [N, 8] of 32 bits
+    return array[:, 0] if is_table else None
+
+
 def _encode_truth(given: NDArray[Any], true: NDArray[Any] | None, ingestion: Ingestion) -> NDArray[np.int32]:
     return (
-        np.full(len(given), -1, dtype=np.int32) if true is None else ingestion.vocabulary.encode_array(true)
+        np.full(len(given), -1, dtype=np.int32)
+        if true is None
+        else ingestion.vocabulary.encode_array(true, is_truth=True)
     )
 
 

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from worker.formats.shared.array_checks import check_lengths
-from worker.formats.shared.columns import KEYS, LABELS, SPLIT_NAMES, TRUTHS, find_column, require_column
+from models.reading.column_names import list_by_name
+from worker.formats.shared.array_checks import check_lengths, split_blocks
+from worker.formats.shared.columns import (
+    KEYS,
+    LABELS,
+    SPLIT_NAMES,
+    TRUTHS,
+    find_column,
+    quote_names,
+    require_column,
+)
 from worker.formats.shared.label_codes import format_label
 from worker.formats.shared.problems import IngestError, make_printable
 from worker.formats.shared.sample import Columns
@@ -50,6 +59,13 @@ def open_npz(archive: ZipArchive, ingestion: Ingestion) -> Source:
     names, options = list(members), ingestion.options
     content_name = require_column(names, None, _CONTENT, "pictures or features")
     given_name = require_column(names, options.label_column, _GIVEN, "labels", option="label_column")
+    usual = list_by_name(names, _GIVEN)
+    if len(usual) > 1 and options.label_column is None:
+        ingestion.understood.note(
+            "label_chosen",
+            f"several arrays have names of labels ({quote_names(usual)}): {given_name!r} was taken",
+            option="label_column",
+        )
     class_names_name = find_column(names, None, _CLASS_NAMES)
     feature_names_name = find_column(names, None, _FEATURE_NAMES)
     ingestion.layout.update(
@@ -74,7 +90,9 @@ def open_npz(archive: ZipArchive, ingestion: Ingestion) -> Source:
         true=find_array(find_column(names, options.truth_column, TRUTHS)),
         keys=find_array(find_column(names, options.key_column, KEYS)),
         splits=find_array(find_column(names, options.split_column, SPLIT_NAMES)),
-        class_names=None if class_names is None else _read_texts(class_names, "class names", ingestion),
+        class_names=None
+        if class_names is None
+        else _flatten_column(class_names, "class names", ingestion).tolist(),
         ingestion=ingestion,
     )
     reader = find_array_reader(content_name, content)
@@ -88,12 +106,12 @@ def _make_columns(
     true: NDArray[Any] | None,
     keys: NDArray[Any] | None,
     splits: NDArray[Any] | None,
-    class_names: Sequence[str] | None,
+    class_names: Sequence[object] | None,
     ingestion: Ingestion,
 ) -> Columns:
     """Return label codes, keys and splits from the arrays beside the content."""
-    given = _flatten_column(given, "labels", ingestion)
-    true = None if true is None else _flatten_column(true, "true labels", ingestion)
+    given = _flatten_column(_find_ones(given, ingestion), "labels", ingestion)
+    true = None if true is None else _flatten_column(_find_ones(true, ingestion), "true labels", ingestion)
     key_texts = None if keys is None else _read_texts(keys, "ids", ingestion)
     split_texts = None if splits is None else _read_texts(splits, "splits", ingestion)
     check_lengths(
@@ -106,21 +124,44 @@ def _make_columns(
         },
     )
     return Columns(
-        given=_encode_labels(given, class_names, ingestion),
-        true=None if true is None else _encode_labels(true, class_names, ingestion),
+        given=_encode_labels(given, class_names, ingestion, is_truth=False),
+        true=None if true is None else _encode_labels(true, class_names, ingestion, is_truth=True),
         keys=key_texts,
         splits=split_texts,
     )
 
 
+def _find_ones(labels: NDArray[Any], ingestion: Ingestion) -> NDArray[Any]:
+    """Return the columns of the ones, if the labels are rows with a single one; else the labels."""
+    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "biuf":  # noqa: PLR2004 - [N, K]
+        return labels
+    for start, stop in split_blocks(labels):
+        block = labels[start:stop]
+        if not (((block == 0) | (block == 1)).all() and (block.sum(axis=1) == 1).all()):
+            return labels
+    ingestion.layout["one_hot"] = True
+    ingestion.understood.note(
+        "one_hot", f"labels are rows of {labels.shape[1]} numbers with a single 1; its column is the class"
+    )
+    return np.argmax(labels, axis=1)
+
+
 def _encode_labels(
-    labels: NDArray[Any], class_names: Sequence[str] | None, ingestion: Ingestion
+    labels: NDArray[Any], class_names: Sequence[object] | None, ingestion: Ingestion, *, is_truth: bool
 ) -> NDArray[np.int32]:
-    if class_names is not None and labels.dtype.kind in "iu":
-        return ingestion.vocabulary.encode_numbered(labels, class_names)
+    vocabulary = ingestion.vocabulary
+    if class_names is not None and _are_indices(labels):
+        return vocabulary.encode_numbered(labels.astype(np.int64), class_names)
     if class_names is not None:
-        ingestion.vocabulary.set_order(class_names)
-    return ingestion.vocabulary.encode_array(labels)
+        vocabulary.set_order([str(format_label(name)) for name in class_names])
+    return vocabulary.encode_array(labels, is_truth=is_truth)
+
+
+def _are_indices(labels: NDArray[Any]) -> bool:
+    """Return whether labels can number a list of class names: integers, truth values or whole floats."""
+    if labels.dtype.kind == "f":
+        return bool((np.isfinite(labels) & (labels == np.floor(labels))).all())
+    return labels.dtype.kind in "biu"
 
 
 def _flatten_column(array: NDArray[Any], what: str, ingestion: Ingestion) -> NDArray[Any]:

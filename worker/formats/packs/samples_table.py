@@ -50,6 +50,8 @@ class Labels:
     class_names: tuple[str, ...]
     given: NDArray[np.int32]
     true: NDArray[np.int32] | None
+    spellings: tuple[Any, ...] = ()
+    """Each class as the upload writes it, as JSON (`models.reading.label_texts.decode_spelling`)."""
 
     @property
     def has_truth(self) -> bool:
@@ -66,9 +68,12 @@ def assign_labels(written: WrittenPack, ingestion: Ingestion) -> Labels:
     for codes in (given, true):
         if codes is not None:
             used[codes[codes != MISSING]] = True
-    names, label_of_code = ingestion.vocabulary.order_used(used)
+    names, label_of_code, spellings = ingestion.vocabulary.order_used(used)
     return Labels(
-        class_names=names, given=label_of_code[given], true=None if true is None else label_of_code[true]
+        class_names=names,
+        given=label_of_code[given],
+        true=None if true is None else label_of_code[true],
+        spellings=spellings,
     )
 
 
@@ -113,7 +118,11 @@ def collect_keys(written: WrittenPack, ingestion: Ingestion) -> Texts:
     if written.columns.keys is None:
         return Texts(map(str, written.row_numbers))
     longest = ingestion.limits.max_text_length
-    keys = Texts(_clean_key(key, longest) for key in TextSelection(written.columns.keys, written.rows))
+    selected = TextSelection(written.columns.keys, written.rows)
+    keys = Texts(
+        _clean_key(key or str(number), longest)
+        for key, number in zip(selected, written.row_numbers, strict=True)
+    )
     return _make_unique(keys, ingestion) if count_repeated(keys) else keys
 
 

@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from models.reading.column_names import (
+    FILE_NAMES,
+    KEYS,
+    LABELS,
+    TRUTHS,
+    find_by_name,
+    find_chosen,
+    suggest_name,
+)
+from models.reading.column_names import SPLITS as SPLIT_NAMES
 from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FILE_NAMES = ("file_name", "filename", "file", "path", "image", "image_path", "file_path")
-LABELS = ("label", "labels", "class", "target", "targets", "y", "given_label", "category")
-TRUTHS = ("true_label", "true_labels", "y_true", "clean_label", "clean_labels", "truth", "ground_truth")
-KEYS = ("id", "ids", "key", "keys", "sample_id", "uid")
-SPLIT_NAMES = ("split", "splits", "subset")
+__all__ = ["FILE_NAMES", "KEYS", "LABELS", "SPLIT_NAMES", "TRUTHS"]
 _SHOWN = 20
 
 
 def find_column(names: Sequence[str], chosen: str | None, usual: Sequence[str]) -> str | None:
     """Return the chosen column (IngestError if absent), else the first usual one in any case, else None."""
-    if chosen is not None:
-        if chosen not in names:
-            raise IngestError("missing_column", f"expected a column {chosen!r}; found {quote_names(names)}")
-        return chosen
-    by_lower = {name.strip().lower(): name for name in reversed(names)}
-    return next((by_lower[name] for name in usual if name in by_lower), None)
+    if chosen is None:
+        return find_by_name(names, usual)
+    found = find_chosen(names, chosen)
+    if found is None:
+        close = suggest_name(names, chosen)
+        hint = f" (did you mean {make_printable(close)!r}?)" if close else ""
+        raise IngestError("missing_column", f"expected a column {chosen!r}; found {quote_names(names)}{hint}")
+    return found
 
 
 def require_column(
@@ -47,7 +55,9 @@ def check_distinct(names: Sequence[str]) -> None:
     """Refuse a table in which two columns have the same name."""
     name, count = Counter(names).most_common(1)[0] if names else ("", 0)
     if count > 1:
-        raise IngestError("duplicate_column", f"expected every column once; found {name!r} {count} times")
+        raise IngestError(
+            "duplicate_column", f"expected every column once; found {name!r} {count} times (rename one)"
+        )
 
 
 def quote_names(names: Sequence[str]) -> str:

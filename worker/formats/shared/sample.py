@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from models.catalogue.kinds import FEATURES, IMAGES, Kind
 from worker.formats.shared.label_codes import Vocabulary
+from worker.formats.shared.understanding import Understanding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,7 @@ class Ingestion:
     alive: Callable[[], None] = lambda: None
     """Called regularly during long preparations; can raise to stop."""
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    understood: Understanding = field(default_factory=Understanding)
     layout: dict[str, Any] = field(default_factory=dict)
     """How the files are laid out, for exports in the same format: label_column, parts, nested; for an npz
     also content, class_names and features."""

@@ -19,8 +19,18 @@ class IngestOptions:
     key_column: str | None = None
     truth_column: str | None = None
     split_column: str | None = None
+    include_columns: tuple[str, ...] = ()
+    """Columns of a table that are features although their names say otherwise."""
+    exclude_columns: tuple[str, ...] = ()
+    """Columns of a table that are not used."""
+    encoding: str | None = None
+    """Of the texts of tables and lists; None: UTF-8, or what their first bytes say."""
+    class_folder: int | None = None
+    """Which folder below the root is the class: 1 for the first; None: the first that is not a split."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "include_columns", tuple(self.include_columns))
+        object.__setattr__(self, "exclude_columns", tuple(self.exclude_columns))
         if self.format is not None and self.format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}; found {self.format!r}")
         if self.image_size is not None and not 8 <= self.image_size <= 512:  # noqa: PLR2004

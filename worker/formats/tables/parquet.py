@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from worker.formats.archives.archive import check_total
-from worker.formats.archives.member_names import SPLITS
+from worker.formats.archives.split_names import find_split
 from worker.formats.shared.array_checks import check_count
+from worker.formats.shared.column_roles import choose_roles, describe_values
 from worker.formats.shared.columns import (
     KEYS,
     LABELS,
@@ -22,14 +19,14 @@ from worker.formats.shared.columns import (
     TRUTHS,
     check_distinct,
     find_column,
-    quote_names,
     require_column,
 )
 from worker.formats.shared.compact_texts import Texts, count_repeated
-from worker.formats.shared.label_codes import get_natural_key
-from worker.formats.shared.problems import IngestError, SampleError, make_printable
+from worker.formats.shared.problems import IngestError, SampleError
 from worker.formats.shared.sample import Columns, EncodedChunk, EncodedImages, FeatureBatch, Features
-from worker.formats.tables.csv_features import TableColumns, read_columns, read_numbers
+from worker.formats.tables.csv_features import encode_distinct, read_columns
+from worker.formats.tables.number_texts import read_numbers
+from worker.formats.tables.parquet_shards import ERRORS, Shards, make_broken_error, name_classes, open_shards
 from worker.kinds.feature_arrays import check_width, convert_to_float32
 
 if TYPE_CHECKING:
@@ -38,60 +35,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.formats.archives.uploaded_files import Upload
+    from worker.formats.shared.column_roles import ColumnRoles, Peek
     from worker.formats.shared.sample import Ingestion
-    from worker.formats.shared.upload_limits import IngestLimits
 
 _PICTURES = ("image", "img", "picture", "jpg", "png")
 _EMBEDDINGS = ("embedding", "embeddings", "features", "feature", "x", "vector")
 _CHUNK_ROWS = 32
 _BATCH_ROWS = 8192
-_ERRORS = (pa.ArrowException, OSError, ValueError, KeyError, MemoryError, OverflowError)
-# Thrift strings and lists in a footer: far above real sizes, far below a memory problem.
-_FOOTER_LIMITS = {"thrift_string_size_limit": 64 << 20, "thrift_container_size_limit": 4 << 20}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shards:
-    """Parquet files of one schema, read in order."""
-
-    names: tuple[str, ...]
-    files: tuple[pq.ParquetFile, ...]
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Schema of every shard."""
-        return self.files[0].schema_arrow
-
-    @property
-    def rows(self) -> int:
-        """Rows of all shards."""
-        return sum(file.metadata.num_rows for file in self.files)
-
-    def read_batches(
-        self, columns: Sequence[str], size: int, limits: IngestLimits
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield rows of some columns in batches; IngestError if a file is broken or unpacks to too much."""
-        produced = 0
-        for name, file in zip(self.names, self.files, strict=True):
-            try:
-                for batch in file.iter_batches(size, columns=list(columns), use_threads=False):
-                    produced += batch.nbytes
-                    check_total(produced, limits)
-                    yield batch
-            except _ERRORS as error:
-                raise error if isinstance(error, IngestError) else _make_broken_error(name, error) from None
-
-
-def _make_broken_error(name: str, error: BaseException) -> IngestError:
-    text = make_printable(str(error))[:200]
-    return IngestError(
-        "broken_container", f"expected {make_printable(name)!r} to be a complete Parquet file; found: {text}"
-    )
+_PEEKED = 200
 
 
 def open_parquet(uploads: Sequence[Upload], ingestion: Ingestion) -> EncodedImages | Features:
     """Open the pictures or features of one or several shards."""
-    shards = _open_shards(uploads, ingestion)
+    shards = open_shards(uploads, ingestion)
     check_distinct(shards.schema.names)
     check_count(shards.rows, ingestion)
     ingestion.layout["parts"] = list(shards.names)
@@ -101,39 +57,9 @@ def open_parquet(uploads: Sequence[Upload], ingestion: Ingestion) -> EncodedImag
     )
 
 
-def _open_shards(uploads: Sequence[Upload], ingestion: Ingestion) -> Shards:
-    """Open the shards in the order train, others, test, each by natural order of its name."""
-    ordered = sorted(uploads, key=lambda upload: (_rank_split(upload.name), get_natural_key(upload.name)))
-    files = []
-    for upload in ordered:
-        try:
-            files.append(pq.ParquetFile(upload.path, **_FOOTER_LIMITS))
-            ingestion.resources.callback(files[-1].close)
-        except _ERRORS as error:
-            raise _make_broken_error(upload.name, error) from None
-        if not files[-1].schema_arrow.equals(files[0].schema_arrow):
-            raise IngestError(
-                "mixed_files",
-                f"expected shards of one schema; found {quote_names(files[0].schema_arrow.names)} and "
-                f"{quote_names(files[-1].schema_arrow.names)}",
-            )
-    return Shards(names=tuple(upload.name for upload in ordered), files=tuple(files))
-
-
-def _find_split(name: str) -> str | None:
-    """Return the split at the start of a shard's name, such as train-00000-of-00002.parquet."""
-    word = name.rsplit("/", 1)[-1].replace(".", "-").split("-", 1)[0].lower()
-    return word if word in SPLITS else None
-
-
-def _rank_split(name: str) -> int:
-    split = _find_split(name) or ""
-    return 0 if split.startswith("train") else 2 if split.startswith("test") else 1
-
-
 def _list_splits(shards: Shards) -> list[str | None] | None:
     """Return the split of every row, from the names of the shards."""
-    splits = [_find_split(name) for name in shards.names]
+    splits = [find_split(name) for name in shards.names]
     if not any(splits):
         return None
     counts = [file.metadata.num_rows for file in shards.files]
@@ -159,16 +85,6 @@ def _find_bytes_type(kind: pa.DataType) -> pa.DataType:
 
 def _is_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
-def read_class_names(schema: pa.Schema, column: str) -> list[str] | None:
-    """Return the class names that Hugging Face datasets stores in the schema's metadata."""
-    try:
-        info = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        names = info["info"]["features"][column]["names"]
-        return [str(name) for name in names] if isinstance(names, list) else None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
 
 
 def _open_pictures(shards: Shards, picture: str, ingestion: Ingestion) -> EncodedImages:
@@ -219,8 +135,8 @@ def _sample_pictures(shards: Shards, picture: str, count: int, ingestion: Ingest
             batch = next(
                 file.iter_batches(min(each, _CHUNK_ROWS), row_groups=[group], columns=[picture]), None
             )
-        except _ERRORS as error:
-            raise _make_broken_error(shards.names[shards.files.index(file)], error) from None
+        except ERRORS as error:
+            raise make_broken_error(shards.names[shards.files.index(file)], error) from None
         load = _make_loader(batch.column(0), ingestion) if batch else None
         for row in range(batch.num_rows if batch else 0):
             try:
@@ -231,52 +147,46 @@ def _sample_pictures(shards: Shards, picture: str, count: int, ingestion: Ingest
 
 def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) -> Columns:
     """Read labels, true labels, keys and splits of all rows."""
-    every, options = shards.schema.names, ingestion.options
-    names = {
-        "label": require_column(every, options.label_column, LABELS, "label", option="label_column"),
-        "truth": find_column(every, options.truth_column, TRUTHS),
-        "key": find_column(every, options.key_column, KEYS),
-        "split": find_column(every, options.split_column, SPLIT_NAMES),
-    }
-    used = sorted({name for name in names.values() if name})
-    ingestion.layout["label_column"] = names["label"]
-    batches = [batch for batch in shards.read_batches(used, _BATCH_ROWS, ingestion.limits) if batch.num_rows]
-
-    def join_column(what: str) -> pa.ChunkedArray | None:
-        name = names[what]
-        return (
-            None
-            if name is None
-            else pa.chunked_array([batch.column(name) for batch in batches], shards.schema.field(name).type)
-        )
-
-    label, truth, keys, splits = (join_column(what) for what in ("label", "truth", "key", "split"))
-    class_names = read_class_names(shards.schema, names["label"] or "")
+    every, options = [name for name in shards.schema.names if name != picture], ingestion.options
+    label = require_column(every, options.label_column, LABELS, "label", option="label_column")
+    others = [name for name in every if name != label]
+    truth = find_column(others, options.truth_column, TRUTHS)
+    key = find_column(others, options.key_column, KEYS)
+    split = find_column(others, options.split_column, SPLIT_NAMES)
+    ingestion.layout["label_column"] = label
+    ingestion.understood.facts["columns"] = {
+        "picture": picture, "label": label, "truth": truth, "key": key, "split": split,
+    }  # fmt: skip
+    name_classes(shards, label, truth, ingestion)
+    given: list[NDArray[np.int32]] = []
+    true: list[NDArray[np.int32]] = []
+    keys = Texts()
+    splits: list[str | None] = []
+    used = sorted({name for name in (label, truth, key, split) if name})
+    for batch in shards.read_batches(used, _BATCH_ROWS, ingestion.limits):
+        given.append(encode_labels(batch.column(label), ingestion, is_truth=False))
+        if truth is not None:
+            true.append(encode_labels(batch.column(truth), ingestion, is_truth=True))
+        for value in [] if key is None else batch.column(key).to_pylist():
+            keys.append("" if value is None else str(value))
+        for value in [] if split is None else batch.column(split).to_pylist():
+            splits.append(None if value in (None, "") else sys.intern(str(value)))
     return Columns(
-        given=encode_labels(label, class_names, ingestion),
-        true=None if truth is None else encode_labels(truth, class_names, ingestion),
-        keys=Texts(str(key) for chunk in keys.chunks for key in chunk.to_pylist())
-        if keys is not None
-        else _read_paths(shards, picture, ingestion),
-        splits=_list_splits(shards)
-        if splits is None
-        else [None if s is None else sys.intern(str(s)) for s in splits.to_pylist()],
+        given=np.concatenate([np.empty(0, dtype=np.int32), *given]),
+        true=None if truth is None else np.concatenate([np.empty(0, dtype=np.int32), *true]),
+        keys=_read_paths(shards, picture, ingestion) if key is None else keys,
+        splits=_list_splits(shards) if split is None else splits,
     )
 
 
-def encode_labels(
-    column: pa.Array, class_names: Sequence[str] | None, ingestion: Ingestion
-) -> NDArray[np.int32]:
-    """Return the codes of a label column: indices of the schema's class names, or other plain values."""
+def encode_labels(column: pa.Array, ingestion: Ingestion, *, is_truth: bool) -> NDArray[np.int32]:
+    """Return the codes of a label column of plain values."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_nested(kind) or _is_bytes(kind):
         raise IngestError("bad_dtype", f"expected labels as integers or strings; found {kind}")
-    if class_names and pa.types.is_integer(kind):
-        values = np.array([-1 if value is None else value for value in column.to_pylist()], dtype=np.int64)
-        return ingestion.vocabulary.encode_numbered(values, class_names)
-    return ingestion.vocabulary.encode(column.to_pylist())
+    return encode_distinct(column, ingestion, is_truth=is_truth)
 
 
 def _read_paths(shards: Shards, picture: str, ingestion: Ingestion) -> Texts | None:
@@ -295,7 +205,8 @@ def _read_paths(shards: Shards, picture: str, ingestion: Ingestion) -> Texts | N
 
 def _open_features(shards: Shards, ingestion: Ingestion) -> Features:
     """Open features: numeric columns, or one column of lists of one length."""
-    columns = TableColumns(shards.schema.names, ingestion)
+    columns = choose_roles(shards.schema.names, _peek_values(shards, ingestion), ingestion)
+    name_classes(shards, columns.label, columns.truth, ingestion)
     lists = [name for name in columns.features if _is_list(shards.schema.field(name).type)]
     embedding = find_column(lists, None, _EMBEDDINGS) or (lists[0] if len(lists) == 1 else None)
     if embedding is None:
@@ -312,20 +223,34 @@ def _open_features(shards: Shards, ingestion: Ingestion) -> Features:
     )
 
 
+def _peek_values(shards: Shards, ingestion: Ingestion) -> Peek:
+    """Return the first values of the columns that are not lists."""
+    plain = [field.name for field in shards.schema if not pa.types.is_nested(field.type)]
+    batch = next(shards.read_batches(plain, _PEEKED, ingestion.limits), None) if plain else None
+    rows = {name: batch.column(name).to_pylist() if batch else [] for name in plain}
+    return describe_values(rows)
+
+
 def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
-def _check_numeric(schema: pa.Schema, columns: TableColumns) -> None:
+def _check_numeric(schema: pa.Schema, columns: ColumnRoles) -> None:
     for name in columns.features:
         kind = schema.field(name).type
         if not (
             pa.types.is_integer(kind)
             or pa.types.is_floating(kind)
             or pa.types.is_boolean(kind)
+            or pa.types.is_decimal(kind)
             or pa.types.is_string(kind)
+            or pa.types.is_large_string(kind)
+            or pa.types.is_dictionary(kind)
         ):
-            raise IngestError("column_not_numeric", f"expected numbers in column {name!r}; found {kind}")
+            raise IngestError(
+                "column_not_numeric",
+                f"expected numbers in column {name!r}; found {kind} (exclude_columns leaves columns out)",
+            )
 
 
 def _find_list_length(shards: Shards, name: str, ingestion: Ingestion) -> int:
@@ -338,18 +263,22 @@ def _find_list_length(shards: Shards, name: str, ingestion: Ingestion) -> int:
 
 
 def _read_feature_batches(
-    shards: Shards, columns: TableColumns, embedding: str | None, width: int, ingestion: Ingestion
+    shards: Shards, columns: ColumnRoles, embedding: str | None, width: int, ingestion: Ingestion
 ) -> Iterator[FeatureBatch]:
     content = columns.features if embedding is None else [embedding]
     special = [name for name in (columns.label, columns.truth, columns.key, columns.split) if name]
     rows = max(1, min(_BATCH_ROWS, (8 << 20) // (4 * width)))
-    class_names = read_class_names(shards.schema, columns.label)
-    encode = partial(encode_labels, class_names=class_names, ingestion=ingestion)
+
+    def encode(column: pa.Array, *, is_truth: bool) -> NDArray[np.int32]:
+        return encode_labels(column, ingestion, is_truth=is_truth)
+
     splits = _list_splits(shards) if columns.split is None else None
     done = 0
     for batch in shards.read_batches(list(dict.fromkeys([*content, *special])), rows, ingestion.limits):
         if embedding is None:
-            features = np.stack([read_numbers(batch.column(name), name, done) for name in content], axis=1)
+            features = np.stack(
+                [read_numbers(batch.column(name), name, done, ingestion) for name in content], axis=1
+            )
         else:
             features = _read_list_rows(batch.column(embedding), width)
         batch_columns = read_columns(batch, columns, encode)

@@ -1,0 +1,66 @@
+"""What the columns of people's tables mean, by their names."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from models.reading.label_texts import make_comparable
+
+FILE_NAMES = (
+    *("file_name", "filename", "file", "path", "image", "image_path", "file_path", "image_name", "image_id"),
+    *("img", "img_path", "img_name", "filepath", "filenames", "images", "picture"),
+)
+LABELS = (
+    *("label", "labels", "class", "target", "targets", "given_label", "category", "class_name"),
+    *("class_label", "label_name", "target_name", "noisy_label", "label_id", "class_id", "category_id"),
+    *("species", "y"),
+)
+COORDINATES = ("x", "y")
+"""`y` beside `x` is more often a coordinate than a label."""
+TRUTHS = ("true_label", "true_labels", "y_true", "clean_label", "clean_labels", "truth", "ground_truth")
+KEYS = ("id", "ids", "key", "keys", "sample_id", "uid")
+SPLITS = ("split", "splits", "subset")
+POSITION = "position"
+INDEX_COLUMN = re.compile(r"(unnamed:?_\d+([._]\d+)*|__index_level_\d+__)?")
+"""What pandas calls an index that was written as a column; also a blank name."""
+COUNTED_COLUMN = re.compile(r"index|level_\d+|row|rownum|row_number")
+"""Names of an index only where the values count up by one."""
+
+
+def normalise_name(name: str) -> str:
+    """Return a column's name in lower case, with "_" for blanks and hyphens."""
+    return re.sub(r"[\s\-]+", "_", make_comparable(name).strip("\"' ").lower())
+
+
+def find_by_name(names: Sequence[str], usual: Sequence[str]) -> str | None:
+    """Return the first column with one of the usual names, in the order of these; None if there is none."""
+    by_normal = {normalise_name(name): name for name in reversed(names)}
+    return next((by_normal[name] for name in usual if name in by_normal), None)
+
+
+def list_by_name(names: Sequence[str], usual: Sequence[str]) -> list[str]:
+    """Return all columns with one of the usual names, in the order of these."""
+    return [name for wanted in usual for name in names if normalise_name(name) == wanted]
+
+
+def find_chosen(names: Sequence[str], chosen: str) -> str | None:
+    """Return the column that somebody chose: by its exact name, else by the only one like it."""
+    if chosen in names:
+        return chosen
+    alike = [name for name in names if normalise_name(name) == normalise_name(chosen)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def suggest_name(names: Sequence[str], chosen: str) -> str | None:
+    """Return the column whose name is closest to one that does not exist; None if none is close."""
+    return next(iter(difflib.get_close_matches(chosen, names, n=1)), None)
+
+
+def is_index_name(name: str) -> bool:
+    """Return whether pandas gave this name to an index."""
+    return INDEX_COLUMN.fullmatch(normalise_name(name)) is not None
+
+
+def may_be_counter(name: str) -> bool:
+    """Return whether a column of this name is an index if its values count up by one."""
+    return COUNTED_COLUMN.fullmatch(normalise_name(name)) is not None

@@ -1,0 +1,89 @@
+"""How an uploaded CSV file is written, and a regular copy of one that Arrow cannot read as it is."""
+
+from __future__ import annotations
+
+import csv
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from models.reading.text_tables import (
+    SAMPLE_BYTES,
+    TableError,
+    TableStyle,
+    check_encoding,
+    detect_encoding,
+    find_style,
+    open_lines,
+    read_records,
+)
+from worker.formats.shared.columns import check_distinct
+from worker.formats.shared.problems import IngestError, make_printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worker.formats.shared.column_roles import Peek
+    from worker.formats.shared.sample import Ingestion
+
+_PEEKED = 200
+
+
+def read_style(path: Path, ingestion: Ingestion) -> TableStyle:
+    """Return how a table is written; IngestError if it is not text or has no header."""
+    try:
+        with path.open("rb") as file:
+            codec = detect_encoding(file.read(SAMPLE_BYTES), chosen=ingestion.options.encoding)
+            file.seek(0)
+            check_encoding(file, codec)
+            file.seek(0)
+            style = find_style(open_lines(file, codec), encoding=codec)
+    except TableError as error:
+        code = "bad_csv" if "encoding" in str(error) or "text in" in str(error) else "bad_header"
+        raise IngestError(code, make_printable(str(error))) from None
+    check_distinct(style.columns)
+    note_style(style, ingestion)
+    return style
+
+
+def note_style(style: TableStyle, ingestion: Ingestion) -> None:
+    """Say how a table is written."""
+    ingestion.layout["table"] = {"encoding": style.encoding, "delimiter": style.delimiter}
+    ingestion.understood.facts |= {
+        "encoding": "utf-8" if style.encoding == "utf-8-sig" else style.encoding,
+        "delimiter": {"\t": "tab"}.get(style.delimiter, style.delimiter),
+    }
+    ingestion.understood.note_all("table_style", style.notes)
+
+
+def peek_values(path: Path, style: TableStyle) -> Peek:
+    """Return the first values of each column."""
+    with path.open("rb") as file:
+        try:
+            records = list(islice(read_records(open_lines(file, style.encoding), style), _PEEKED))
+        except TableError:
+            return {name: [] for name in style.columns}
+    rows = [record.cells for record in records if not record.is_comment and not record.is_ragged]
+    return {name: [cells[at] for cells in rows] for at, name in enumerate(style.columns)}
+
+
+def write_regular_copy(path: Path, style: TableStyle, target: Path) -> tuple[TableStyle, list[int]]:
+    """Copy a table with one record for each line of as many fields as there are columns.
+
+    Returns:
+        The style of the copy, and the record numbers that are not in it: comments and ragged records.
+
+    """
+    dropped: list[int] = []
+    with path.open("rb") as file, target.open("w", encoding="utf-8", newline="") as copy:
+        table = csv.writer(copy, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        table.writerow(style.columns)
+        try:
+            for record in read_records(open_lines(file, style.encoding), style):
+                if record.is_comment or record.is_ragged or record.is_short:
+                    dropped.append(record.number)
+                    continue
+                table.writerow(record.cells)
+        except TableError as error:
+            raise IngestError("bad_csv", make_printable(str(error))) from None
+    regular = TableStyle(encoding="utf-8", delimiter=",", columns=style.columns, lines_before=0)
+    return regular, dropped
