@@ -11,10 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OURS = {"app", "worker", "models", "migrations", "tests", "bench", "examples"}
-CATALOGUE, CONFIGURATION = "models.catalogue", "models.configuration"
-"""What exists, by name, and the check of a configuration, both without torch: app may know them, too."""
+CATALOGUE, CONFIGURATION, READING = "models.catalogue", "models.configuration", "models.reading"
+"""What exists, the check of a configuration, the reading of texts, all without torch: app may know them."""
 MAY_IMPORT = {
-    "app": {"app", CATALOGUE, CONFIGURATION},
+    "app": {"app", CATALOGUE, CONFIGURATION, READING},
     "models": {"models"},
     "worker": {"worker", "app", "models"},
     "migrations": {"migrations", "app"},
@@ -33,8 +33,8 @@ FLOORS = {
         "cli", "",
     ),
     "models": (
-        "catalogue", "configuration", "paper", "paper/objectives", "ranking", "networks", "encoders", "kinds",
-        "inputs", "acceleration", "cross_fitting", "training", "label_errors", "data_issues", "error_model",
+        "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks", "encoders",
+        "kinds", "inputs", "acceleration", "cross_fitting", "training", "label_errors", "data_issues", "error_model",
     ),
     "worker": (
         "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
@@ -60,7 +60,7 @@ def imported(file: Path) -> set[str]:
 
 
 def _package(module: str) -> str:
-    for part in (CATALOGUE, CONFIGURATION):
+    for part in (CATALOGUE, CONFIGURATION, READING):
         if module == part or module.startswith(f"{part}."):
             return part
     return module.partition(".")[0]
@@ -135,6 +135,12 @@ def test_no_file_name_has_two_meanings() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
+def test_the_reading_of_texts_needs_nothing_else() -> None:
+    for file in (ROOT / "models" / "reading").rglob("*.py"):
+        needed = imported(file) - sys.stdlib_module_names
+        assert needed <= {READING}, f"{file.relative_to(ROOT)} imports {sorted(needed)}"
+
+
 def test_the_catalogue_needs_nothing_else() -> None:
     for file in (ROOT / "models" / "catalogue").rglob("*.py"):
         needed = imported(file) - sys.stdlib_module_names
@@ -180,7 +186,7 @@ def test_the_api_process_never_loads_torch() -> None:
     assert "fastapi" in loaded
     assert not loaded & {"torch", "worker", "sklearn", "matplotlib"}
     of_models = {name for name in loaded if name.startswith("models.")}
-    assert {name for name in of_models if not name.startswith((CATALOGUE, CONFIGURATION))} == set()
+    assert {name for name in of_models if not name.startswith((CATALOGUE, CONFIGURATION, READING))} == set()
 
 
 def test_the_cpu_worker_does_not_load_torch() -> None:

@@ -12,6 +12,7 @@ from numpy.lib import format as npy
 from app.exports.files.npy_writer import write_npy, write_npz_members
 from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import Decisions
+from app.infra.errors import Invalid
 
 BLOCK_BYTES = 1 << 22
 Array = npt.NDArray[Any]
@@ -19,10 +20,15 @@ Rows = npt.NDArray[np.bool_]
 
 
 def write_original_npz(decisions: Decisions) -> Iterator[bytes]:
-    """Yield the uploaded npz with final labels and without dropped samples in arrays of N rows."""
-    archive = ZipStream()
+    """Return the uploaded npz with final labels and without dropped samples in arrays of N rows."""
     with decisions.open(decisions.files[0]) as file, zipfile.ZipFile(file) as upload:
         labels = _collect_final_labels(decisions, upload)
+    return _stream_npz(decisions, labels)
+
+
+def _stream_npz(decisions: Decisions, labels: Array) -> Iterator[bytes]:
+    archive = ZipStream()
+    with decisions.open(decisions.files[0]) as file, zipfile.ZipFile(file) as upload:
         given = decisions.layout["label_column"]
         kept = np.zeros(_read_length(upload, given), dtype=np.bool_)
         kept[[row.source_row for row in decisions.iterate_kept_rows()]] = True
@@ -105,30 +111,49 @@ def _read_array(upload: zipfile.ZipFile, name: str) -> Array:
 
 
 def _collect_final_labels(decisions: Decisions, upload: zipfile.ZipFile) -> Array:
-    """Return the final labels in the form of the upload: numbers, indices of class names, or text."""
-    given = _read_array(upload, decisions.layout["label_column"]).reshape(-1)
+    """Return the final labels in the type and shape of the upload.
+
+    Raises:
+        Invalid: the type cannot hold a class that samples are changed to.
+
+    """
+    given = _read_array(upload, decisions.layout["label_column"])
+    names = decisions.layout["class_names"]
+    class_names = None if names is None else [str(name) for name in _read_array(upload, names).tolist()]
+    converted = {
+        label: _convert_class(decisions, label, given, class_names) for label in decisions.new_labels
+    }
     source_rows: list[int] = []
-    changed: dict[int, str] = {}
+    changed: dict[int, int] = {}
     for at, row in enumerate(decisions.iterate_kept_rows()):
         source_rows.append(row.source_row)
         if decisions.is_changed(row):
-            changed[at] = decisions.get_final_name(row.position)
+            changed[at] = int(decisions.final_N[row.position])
     labels = given[source_rows].copy()
-    names = decisions.layout["class_names"]
-    class_names = None if names is None else [str(name) for name in _read_array(upload, names).tolist()]
-    try:
-        values = [_convert_name(name, labels.dtype, class_names) for name in changed.values()]
-    except ValueError:
-        labels, values = labels.astype(str), list(changed.values())
-    if labels.dtype.kind in "US":
-        labels = labels.astype(
-            np.result_type(labels.dtype, np.array(values or [""], dtype=labels.dtype.kind))
-        )
-    labels[list(changed)] = values
+    if labels.dtype.kind in "US" and converted:
+        widest = np.array(list(converted.values()), dtype=labels.dtype.kind)
+        labels = labels.astype(np.result_type(labels.dtype, widest))
+    for at, label in changed.items():
+        labels[at] = converted[label]
     return labels
 
 
-def _convert_name(name: str, dtype: np.dtype[Any], class_names: list[str] | None) -> object:
-    if dtype.kind in "iu":
-        return class_names.index(name) if class_names is not None else int(name)
-    return name if dtype.kind in "US" else dtype.type(name)
+def _convert_class(decisions: Decisions, label: int, given: Array, class_names: list[str] | None) -> object:
+    """Return a class as the label array holds it: number, index of class names, text, or row with a one."""
+    value, name = decisions.spellings[label], decisions.names[label]
+    if decisions.layout.get("one_hot"):
+        row = np.zeros(given.shape[1], dtype=given.dtype)
+        row[int(str(value))] = 1
+        return row
+    if given.dtype.kind in "US":
+        is_bytes = given.dtype.kind == "S"
+        return value.encode() if is_bytes and isinstance(value, str) else value if is_bytes else str(value)
+    if isinstance(value, str):  # an old dataset, or a class that only the correct labels have
+        try:
+            value = class_names.index(value) if class_names is not None else float(value)
+        except ValueError:
+            raise Invalid(
+                f"the label array {decisions.layout['label_column']!r} of type {given.dtype} cannot hold the"
+                f" class {name!r}, which no given label has; use format=npz"
+            ) from None
+    return given.dtype.type(value)

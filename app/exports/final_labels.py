@@ -20,6 +20,7 @@ from app.exports.registry import Issues
 from app.infra.errors import Invalid
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
+from models.reading.label_texts import decode_spelling
 
 DROPPED = -1
 BATCH_ROWS = 8192
@@ -119,6 +120,25 @@ class Decisions:
     def iterate_kept_rows(self) -> Iterator[SampleRow]:
         """Iterate over the samples that are not dropped."""
         return (row for row in self.iterate_rows() if self.final_N[row.position] != DROPPED)
+
+    @cached_property
+    def spellings(self) -> list[object]:
+        """Return each class as the upload writes it, index = label; its name where no spelling is stored."""
+        stored = self.layout.get("class_spellings") or [None] * len(self.names)
+        return [
+            name if spelled is None else decode_spelling(spelled)
+            for name, spelled in zip(self.names, stored, strict=True)
+        ]
+
+    @cached_property
+    def new_labels(self) -> frozenset[int]:
+        """Return the labels that samples are changed to."""
+        rows = (row for row in self.iterate_kept_rows() if self.is_changed(row))
+        return frozenset(int(self.final_N[row.position]) for row in rows)
+
+    def get_final_value(self, position: int) -> object:
+        """Return the final class of a kept sample as the upload writes it."""
+        return self.spellings[int(self.final_N[position])]
 
     def get_final_name(self, position: int) -> str:
         """Return the final class name of a kept sample."""

@@ -24,7 +24,7 @@ Pixels = npt.NDArray[np.uint8]
 def write_idx(decisions: Decisions) -> Iterator[bytes]:
     """Yield a zip of IDX files, one pair per split."""
     pack = _require_native_pack(decisions)
-    label_of = [_parse_byte(name) for name in decisions.names]
+    label_of = [_parse_byte(spelled) for spelled in decisions.spellings]
     archive = ZipStream()
     for split, rows in _group_by_split(decisions).items():
         prefix = IDX_PREFIXES.get(split, f"{split}-")
@@ -40,35 +40,54 @@ def write_idx(decisions: Decisions) -> Iterator[bytes]:
 
 def write_cifar_binary(decisions: Decisions) -> Iterator[bytes]:
     """Yield a zip of CIFAR-10's binary batches."""
-    pack = _require_native_pack(decisions)
-    if list(pack.shape[1:]) != BINARY_SHAPE or len(decisions.names) > CIFAR10_CLASSES:
+    pack, numbers = _require_native_pack(decisions), _number_classes(decisions)
+    if list(pack.shape[1:]) != BINARY_SHAPE or max(numbers) >= CIFAR10_CLASSES:
         raise Invalid("CIFAR-100's coarse labels cannot be derived from new fine labels; use format=npz")
     archive = ZipStream()
     for name, rows in _group_batches(decisions):
-        yield from archive.stream(f"{name}.bin", _write_records(decisions, pack, rows))
-    yield archive.add("batches.meta.txt", "\n".join(decisions.names).encode())
+        yield from archive.stream(f"{name}.bin", _write_records(decisions, pack, rows, numbers))
+    if names := _list_class_names(decisions):
+        yield archive.add("batches.meta.txt", "\n".join(names).encode())
     yield archive.finish()
 
 
 def write_cifar_python(decisions: Decisions) -> Iterator[bytes]:
     """Yield a zip of CIFAR's pickled batches with their list of class names."""
-    pack = _require_native_pack(decisions)
-    archive = ZipStream()
+    pack, numbers = _require_native_pack(decisions), _number_classes(decisions)
+    archive, layout = ZipStream(), decisions.layout
     for name, rows in _group_batches(decisions):
         positions = [row.position for row in rows]
         content = {
             "data": pack[positions].transpose(0, 3, 1, 2).reshape(len(rows), -1),
-            "labels": decisions.final_N[positions].tolist(),
+            layout.get("labels_key", "labels"): [numbers[label] for label in decisions.final_N[positions]],
             "filenames": [row.key for row in rows],
         }
         yield archive.add(name, pickle.dumps(content, protocol=2))
-    yield archive.add("batches.meta", pickle.dumps({"label_names": decisions.names}, protocol=2))
+    if names := _list_class_names(decisions):
+        meta = {layout.get("names_key", "label_names"): names}
+        yield archive.add("batches.meta", pickle.dumps(meta, protocol=2))
     yield archive.finish()
+
+
+def _number_classes(decisions: Decisions) -> list[int]:
+    """Return the number of each class in the upload, index = label."""
+    return [
+        spelled if isinstance(spelled, int) else label for label, spelled in enumerate(decisions.spellings)
+    ]
+
+
+def _list_class_names(decisions: Decisions) -> list[str]:
+    """Return the upload's list of class names, with those that no sample has; empty if it has none."""
+    if "class_spellings" not in decisions.layout:
+        return decisions.names  # read by an earlier version, which numbered the classes by their order
+    return list(decisions.layout.get("class_list", ()))
 
 
 def _require_native_pack(decisions: Decisions) -> Pixels:
     if not (decisions.dataset.statistics or {}).get("native_size"):
         raise Invalid("the images were resized for training; upload them again without image_size")
+    if decisions.layout.get("is_scaled"):
+        raise Invalid("the pixels were scaled to 8 bits for training; use labels.csv, or format=npz")
     pack: Pixels = decisions.pack
     return pack
 
@@ -89,10 +108,11 @@ def _write_idx_file(shape: tuple[int, ...], blocks: Iterator[bytes]) -> Iterator
     yield from blocks
 
 
-def _parse_byte(name: str) -> int:
-    if not name.isdecimal() or int(name) > LARGEST_BYTE:
-        raise Invalid(f"IDX holds labels from 0 to {LARGEST_BYTE}, found {name!r}; use format=npz")
-    return int(name)
+def _parse_byte(spelled: object) -> int:
+    text = str(spelled)
+    if not text.isdecimal() or int(text) > LARGEST_BYTE:
+        raise Invalid(f"IDX holds labels from 0 to {LARGEST_BYTE}, found {text!r}; use format=npz")
+    return int(text)
 
 
 def _group_batches(decisions: Decisions) -> Iterator[tuple[str, list[SampleRow]]]:
@@ -105,8 +125,10 @@ def _group_batches(decisions: Decisions) -> Iterator[tuple[str, list[SampleRow]]
         yield from ((f"data_batch_{number}", part) for number, part in enumerate(parts, start=1))
 
 
-def _write_records(decisions: Decisions, pack: Pixels, rows: list[SampleRow]) -> Iterator[bytes]:
+def _write_records(
+    decisions: Decisions, pack: Pixels, rows: list[SampleRow], numbers: list[int]
+) -> Iterator[bytes]:
     positions = [row.position for row in rows]
     planes = pack[positions].transpose(0, 3, 1, 2).reshape(len(rows), -1)
-    labels = decisions.final_N[positions].astype(np.uint8)[:, None]
+    labels = np.array(numbers, dtype=np.uint8)[decisions.final_N[positions]][:, None]
     yield np.concatenate([labels, planes], axis=1).tobytes()

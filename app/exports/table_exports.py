@@ -1,66 +1,120 @@
 """Cleaned tables: the uploaded CSV or Parquet with final labels and without dropped rows."""
 
 import bz2
-import csv
+import codecs
 import gzip
 import io
 import json
 import lzma
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
 from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import BATCH_ROWS, Decisions
+from app.infra.errors import Invalid
+from models.reading.label_texts import make_comparable
+from models.reading.text_tables import find_style, read_records, replace_cell
 
 COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ": lzma.LZMAFile,
 }
-DELIMITERS = ",;\t"
-Finals = dict[int, str | None]
+BLOCK_CHARACTERS = 1 << 16
+STYLE_LINES = 200
+Finals = dict[int, int | None]
 """By row of the upload: the new label of a kept sample, None if its label does not change."""
 
 
 def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
-    """Yield the uploaded CSV with final labels, without dropped rows."""
+    """Yield the uploaded CSV as it is but for final labels and dropped rows."""
     finals = _map_finals(decisions)
     with decisions.open(decisions.files[0]) as stored, _open_decompressed(stored) as file:
-        lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        first = lines.readline()
-        delimiter = max(DELIMITERS, key=first.count)
-        header = next(csv.reader([first], delimiter=delimiter))
-        label = header.index(decisions.layout["label_column"])
-        buffer = io.StringIO()
-        table = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
-        table.writerow(header)
-        for number, row in enumerate(filter(None, csv.reader(lines, delimiter=delimiter))):
-            if number in finals:
-                row[label] = finals[number] or row[label]
-                table.writerow(row)
-            if buffer.tell() > BATCH_ROWS:
-                yield buffer.getvalue().encode()
-                buffer.seek(0)
-                buffer.truncate()
-        yield buffer.getvalue().encode()
+        encoding = decisions.layout.get("table", {}).get("encoding", "utf-8-sig")
+        lines = io.TextIOWrapper(cast("BinaryIO", file), encoding=encoding, newline="")
+        yield from _encode_blocks(_rewrite_records(decisions, lines, finals, encoding), encoding)
+
+
+def _rewrite_records(
+    decisions: Decisions, lines: io.TextIOWrapper, finals: Finals, encoding: str
+) -> Iterator[str]:
+    """Yield the records as written; only the labels of changed samples are replaced."""
+    head = list(islice(lines, STYLE_LINES))
+    style = find_style(head, encoding=encoding)
+    above = style.lines_before + style.header_lines
+    label = decisions.layout.get("label_index", -1)
+    if label < 0:
+        label = style.columns.index(decisions.layout["label_column"])
+    yield from head[:above]
+    for record in read_records(chain(head, lines), style, strict=False):
+        if record.is_comment:
+            yield record.raw
+        elif record.number in finals:
+            final = finals[record.number]
+            yield (
+                record.raw
+                if final is None
+                else replace_cell(record.raw, style.delimiter, label, str(decisions.spellings[final]))
+            )
+
+
+def _encode_blocks(texts: Iterator[str], encoding: str) -> Iterator[bytes]:
+    """Yield texts as bytes in blocks, with a byte order mark where the encoding has one."""
+    encoder = codecs.getincrementalencoder("utf-8" if encoding == "utf-8-sig" else encoding)()
+    waiting, size = [], 0
+    for text in texts:
+        waiting.append(text)
+        size += len(text)
+        if size >= BLOCK_CHARACTERS:
+            yield encoder.encode("".join(waiting))
+            waiting, size = [], 0
+    yield encoder.encode("".join(waiting), final=True)
 
 
 def write_parquet(decisions: Decisions) -> Iterator[bytes]:
-    """Yield the uploaded Parquet file with final labels; several files become a zip."""
+    """Return the uploaded Parquet file with final labels; several files become a zip.
+
+    Raises:
+        Invalid: a file cannot hold a class that samples are changed to.
+
+    """
     finals, parts = _map_finals(decisions), decisions.layout["parts"]
     by_name = {file.name: file for file in decisions.files}
+    files = [by_name[name] if len(parts) > 1 else decisions.files[0] for name in parts]
+    _check_writable(decisions, files, finals)
     if len(parts) == 1:
-        yield from _write_file(decisions, decisions.files[0], finals, first_row=0)
-        return
+        return _write_file(decisions, files[0], finals, first_row=0)
+    return _write_shards(decisions, parts, files, finals)
+
+
+def _write_shards(
+    decisions: Decisions, parts: list[str], files: list[Path], finals: Finals
+) -> Iterator[bytes]:
     archive, first_row = ZipStream(), 0
-    for name in parts:
-        yield from archive.stream(name, _write_file(decisions, by_name[name], finals, first_row=first_row))
-        first_row += _count_rows(decisions, by_name[name])
+    for name, file in zip(parts, files, strict=True):
+        yield from archive.stream(name, _write_file(decisions, file, finals, first_row=first_row))
+        first_row += _count_rows(decisions, file)
     yield archive.finish()
+
+
+def _check_writable(decisions: Decisions, files: list[Path], finals: Finals) -> None:
+    """Raise Invalid unless each file can hold the labels that its own samples are changed to."""
+    first_row = 0
+    for file in files:
+        count = _count_rows(decisions, file)
+        with decisions.open(file) as stored:
+            schema = parquet.read_schema(stored)
+        column = schema.names.index(decisions.layout["label_column"])
+        for row in range(first_row, first_row + count):
+            if (label := finals.get(row)) is not None:
+                _convert_class(decisions, label, schema, column)
+        first_row += count
 
 
 def _count_rows(decisions: Decisions, path: Path) -> int:
@@ -70,7 +124,7 @@ def _count_rows(decisions: Decisions, path: Path) -> int:
 
 def _map_finals(decisions: Decisions) -> Finals:
     return {
-        row.source_row: decisions.get_final_name(row.position) if decisions.is_changed(row) else None
+        row.source_row: int(decisions.final_N[row.position]) if decisions.is_changed(row) else None
         for row in decisions.iterate_kept_rows()
     }
 
@@ -87,33 +141,52 @@ def _write_file(decisions: Decisions, path: Path, finals: Finals, *, first_row: 
     with decisions.open(path) as stored, parquet.ParquetFile(stored) as file:
         schema = file.schema_arrow
         column = schema.names.index(decisions.layout["label_column"])
-        names = _read_class_names(schema, schema.names[column])
         with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
             for batch in file.iter_batches(BATCH_ROWS):
                 rows = range(first_row, first_row + batch.num_rows)
-                writer.write_batch(_clean(batch, column, [*rows], finals, names))
+                writer.write_batch(_clean(decisions, batch, column, [*rows], finals))
                 first_row += batch.num_rows
                 yield sink.take()
     yield sink.take()
 
 
 def _clean(
-    batch: pa.RecordBatch, column: int, rows: list[int], finals: Finals, names: list[str] | None
+    decisions: Decisions, batch: pa.RecordBatch, column: int, rows: list[int], finals: Finals
 ) -> pa.RecordBatch:
     kind = batch.schema.field(column).type
-    labels = batch.column(column).to_pylist()
-    for at, row in enumerate(rows):
-        final = finals.get(row)
-        if final is not None:
-            labels[at] = _convert_name(final, kind, names)
-    replaced = batch.set_column(column, batch.schema.field(column), pa.array(labels, kind))
-    return replaced.filter(pa.array([row in finals for row in rows]))
+    new = {label for row in rows if (label := finals.get(row)) is not None}
+    if new:
+        values = {label: _convert_class(decisions, label, batch.schema, column) for label in new}
+        changed = [None if (label := finals.get(row)) is None else values[label] for row in rows]
+        replacing = pa.array(changed, kind.value_type if pa.types.is_dictionary(kind) else kind)
+        mask = pa.array([finals.get(row) is not None for row in rows])
+        labels = batch.column(column)
+        plain = labels.cast(replacing.type) if pa.types.is_dictionary(kind) else labels
+        merged = pc.if_else(mask, replacing, plain)
+        merged = merged.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else merged
+        batch = batch.set_column(column, batch.schema.field(column), merged)
+    return batch.filter(pa.array([row in finals for row in rows]))
 
 
-def _convert_name(name: str, kind: pa.DataType, names: list[str] | None) -> object:
-    if pa.types.is_integer(kind):
-        return names.index(name) if names is not None else int(name)
-    return float(name) if pa.types.is_floating(kind) else name
+def _convert_class(decisions: Decisions, label: int, schema: pa.Schema, column: int) -> object:
+    """Return a class as a label column holds it: an index of the file's own class names, or its own value."""
+    kind, value = schema.field(column).type, decisions.spellings[label]
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    names = _read_class_names(schema, schema.names[column])
+    try:
+        if names is not None and not pa.types.is_string(kind) and not pa.types.is_large_string(kind):
+            comparable = [make_comparable(name) or str(at) for at, name in enumerate(names)]
+            return (
+                pa.scalar(comparable.index(make_comparable(decisions.names[label])), pa.int64())
+                .cast(kind)
+                .as_py()
+            )
+        return pa.scalar(value, kind if not isinstance(value, str) else pa.string()).cast(kind).as_py()
+    except (pa.ArrowException, ValueError) as error:
+        raise Invalid(
+            f"the label column {schema.names[column]!r} of type {kind} cannot hold the class"
+            f" {decisions.names[label]!r} in every file: {error}; use format=npz"
+        ) from error
 
 
 def _read_class_names(schema: pa.Schema, column: str) -> list[str] | None:

@@ -4,6 +4,7 @@
 lines of JSON, first progress, at the end the outcome. A hostile file can crash only this process.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -89,8 +90,11 @@ def _start_reader(task: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own module
         try:
             assert process.stdin is not None
-            process.stdin.write(json.dumps(task).encode() + b"\n")
-            process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):  # it died at once; its exit code tells why
+                process.stdin.write(json.dumps(task).encode() + b"\n")
+                process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
             yield process
         finally:
             process.kill()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worker.formats.shared.array_checks import check_count, split_blocks
+from worker.formats.shared.pixel_range import BYTE, choose_range_top, describe_range, scale_to_bytes
 from worker.formats.shared.problems import IngestError
 from worker.formats.shared.sample import ArrayImages, Columns
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _CHANNELS = (1, 3, 4)
 _MAX_SIDE = 65_535
-_BYTE, _WORD = 255, 65_535
+_WORD = 65_535
 
 
 def read_image_array(
@@ -38,12 +39,14 @@ def read_image_array(
             "too_many_pixels",
             f"expected pictures of 1 to {ingestion.limits.max_pixels} pixels; found {width} x {height}",
         )
-    scale = _find_scale(images, ingestion)
+    top = _find_range_top(images, ingestion)
+    ingestion.understood.facts["scale"] = f"pixels {describe_range(top, is_float=images.dtype.kind == 'f')}"
+    ingestion.layout["is_scaled"] = images.dtype.kind != "b" and top != BYTE
     return ArrayImages(
         format=format_name,
         columns=columns,
         shape=(height, width, 1 if channels == 1 else 3),
-        read=partial(_read_pixels, images, scale),
+        read=partial(_read_pixels, images, top),
     )
 
 
@@ -62,26 +65,25 @@ def put_channels_last(array: NDArray[Any]) -> NDArray[Any]:
     )
 
 
-def _find_scale(images: NDArray[Any], ingestion: Ingestion) -> float:
-    """Return the factor that scales the values to 0..255, from the smallest usual range that holds all."""
+def _find_range_top(images: NDArray[Any], ingestion: Ingestion) -> float:
+    """Return the value that becomes 255: one for the whole array."""
     kind = images.dtype.kind
     if images.dtype == np.uint8:
-        return 1.0
+        return float(BYTE)
     if kind == "b":
-        return float(_BYTE)
+        return 1.0
     if kind not in "iuf":
         raise IngestError(
             "bad_dtype", f"expected pixels as integers, floats or booleans; found dtype {images.dtype}"
         )
     low, high = _find_range(images, ingestion)
-    if low < 0 or high > _WORD or (kind == "f" and high > _BYTE):
+    if low < 0 or high > _WORD or (kind == "f" and high > BYTE):
         raise IngestError(
             "pixel_range",
-            f"expected pixels in 0..1 or 0..255 (integers also 0..65535); found {low:g} to {high:g}",
+            f"expected pixels in 0..1 or 0..255 (integers also 0..65535); found {low:g} to {high:g}"
+            " (scale them, for example (x - x.min()) / (x.max() - x.min()))",
         )
-    if kind == "f" and high <= 1:
-        return float(_BYTE)
-    return 1.0 if high <= _BYTE else _BYTE / _WORD
+    return choose_range_top(high, is_float=kind == "f")
 
 
 def _find_range(images: NDArray[Any], ingestion: Ingestion) -> tuple[float, float]:
@@ -97,7 +99,7 @@ def _find_range(images: NDArray[Any], ingestion: Ingestion) -> tuple[float, floa
 
 
 def _read_pixels(
-    images: NDArray[Any], scale: float, start: int, stop: int
+    images: NDArray[Any], top: float, start: int, stop: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return rows as uint8 [n, H, W, 1 or 3], and which of them are finite."""
     block = np.asarray(images[start:stop])
@@ -106,13 +108,13 @@ def _read_pixels(
         usable = np.isfinite(block).all(axis=(1, 2, 3))
         block = np.where(usable[:, None, None, None], block, 0)
     if block.dtype != np.uint8:
-        block = np.rint(block.astype(np.float32) * scale).astype(np.uint8)
+        block = scale_to_bytes(block, top)
     return (_put_on_white(block) if block.shape[3] == 4 else block), usable  # noqa: PLR2004 - RGBA
 
 
 def _put_on_white(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
     alpha = block[..., 3:].astype(np.uint16)
-    mixed = (block[..., :3] * alpha + _BYTE * (_BYTE - alpha) + _BYTE // 2) // _BYTE
+    mixed = (block[..., :3] * alpha + BYTE * (BYTE - alpha) + BYTE // 2) // BYTE
     return mixed.astype(np.uint8)
 
 

@@ -14,6 +14,7 @@ from worker.formats.packs.npy import NpyWriter
 from worker.formats.packs.written_pack import WrittenPack, check_pack_bytes, find_labelled_rows, join_parts
 from worker.formats.pictures.decoding_pool import choose_target, decode_all
 from worker.formats.pictures.picture_decoding import WrongGuessError
+from worker.formats.shared.pixel_range import describe_range
 from worker.formats.shared.problems import ProblemLog
 from worker.formats.shared.sample import ArrayImages, EncodedImages
 
@@ -48,11 +49,17 @@ def write_images(
             target = _widen(target, wrong, ingestion)
             continue
         ingestion.problems.merge(problems)
+        if target.brightest:
+            scale = describe_range(target.brightest, is_float=False)
+            ingestion.understood.facts["scale"] = f"pictures of more than 8 bits: {scale}"
+            written.statistics["brightest"] = target.brightest
         return written
 
 
 def _widen(target: Target, wrong: WrongGuessError, ingestion: Ingestion) -> Target:
     """Return a target that also fits the picture that did not fit."""
+    if wrong.brightest is not None:
+        return replace(target, brightest=wrong.brightest)
     if wrong.coloured:
         return replace(target, channels=3)
     side = ingestion.limits.default_image_size

@@ -128,7 +128,8 @@ def open_cifar_binaries(
     """Open records of one label byte (CIFAR-10) or two (CIFAR-100: coarse, fine) and 3072 bytes of planes."""
     batches = [_read_binary_batch(upload, ingestion) for upload in sorted(uploads, key=_train_first)]
     lists = [upload for upload in side_files if "meta" in upload.name or "fine_label" in upload.name]
-    names = lists[0].path.read_text("utf-8", "replace").split() if len(lists) == 1 else []
+    lines = lists[0].path.read_text("utf-8", "replace").splitlines() if len(lists) == 1 else []
+    names = [line.strip() for line in lines if line.strip()]
     return _join_batches("cifar_binary", batches, names, ingestion)
 
 

@@ -143,7 +143,8 @@ def _find_ones(labels: NDArray[Any], ingestion: Ingestion) -> NDArray[Any]:
     ingestion.understood.note(
         "one_hot", f"labels are rows of {labels.shape[1]} numbers with a single 1; its column is the class"
     )
-    return np.argmax(labels, axis=1)
+    columns: NDArray[Any] = np.argmax(labels, axis=1)
+    return columns
 
 
 def _encode_labels(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from worker.formats.pictures.picture_decoding import Target, decode, fit, inspect_picture
+from worker.formats.pictures.picture_decoding import Target, decode, fit, inspect_picture, measure_brightest
 from worker.formats.shared.problems import SampleError
 from worker.formats.shared.sample import ArrayImages, EncodedImages
 
@@ -54,7 +54,7 @@ def choose_target(
     source: EncodedImages | ArrayImages, options: IngestOptions, limits: IngestLimits
 ) -> Target:
     """Choose the pack's size: the requested one, else the native one if uniform and small, else a square."""
-    sizes, channels = _inspect_source(source, limits)
+    sizes, channels, brightest = _inspect_source(source, limits)
     side = options.image_size or limits.default_image_size
     height, width = next(iter(sizes)) if len(sizes) == 1 else (side, side)
     native = (
@@ -62,25 +62,27 @@ def choose_target(
     )
     if not native:
         height = width = side
-    return Target(height=height, width=width, channels=channels, native=native)
+    return Target(height=height, width=width, channels=channels, native=native, brightest=brightest)
 
 
 def _inspect_source(
     source: EncodedImages | ArrayImages, limits: IngestLimits
-) -> tuple[set[tuple[int, int]], int]:
-    """Return sizes (height, width) and channels of an array, or of 64 pictures spread over the upload."""
+) -> tuple[set[tuple[int, int]], int, float]:
+    """Return sizes (height, width), channels and range of an array, or of 64 pictures of the upload."""
     if isinstance(source, ArrayImages):
-        return {source.shape[:2]}, source.shape[2]
+        return {source.shape[:2]}, source.shape[2], 0.0
     sizes: set[tuple[int, int]] = set()
     coloured = False
+    brightest = 0.0
     for data in source.probe(_PROBES):
         try:
             header, has_colour = inspect_picture(data, limits.max_pixels, look_for_colour=not coloured)
+            brightest = max(brightest, measure_brightest(data, limits.max_pixels) or 0.0)
         except SampleError:
             continue
         sizes.add((header.height, header.width))
         coloured |= has_colour
-    return sizes, 3 if coloured or not sizes else 1
+    return sizes, 3 if coloured or not sizes else 1, brightest
 
 
 def decode_all(

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from worker.formats.pictures.png import read_plain_png
+from worker.formats.shared.pixel_range import choose_range_top, scale_to_bytes
 from worker.formats.shared.problems import SampleError
 
 if TYPE_CHECKING:
@@ -30,15 +31,16 @@ _MAGIC = (
     *((b"P%d" % digit, "PPM") for digit in range(1, 7)),
 )
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, MemoryError)
-_BYTE, _WORD = 255, 65_535
+_WORD = 65_535
 
 
 class WrongGuessError(Exception):
-    """A picture is coloured or has another size, although the inspected pictures did not."""
+    """A picture is coloured, brighter or of another size, although the inspected pictures were not."""
 
-    def __init__(self, *, coloured: bool) -> None:
+    def __init__(self, *, coloured: bool = False, brightest: float | None = None) -> None:
         super().__init__()
         self.coloured = coloured
+        self.brightest = brightest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,8 @@ class Target:
     """1: every picture must be grey; 3: RGB."""
     native: bool
     """Every picture must have this size; otherwise pictures are resized and centre-cropped to it."""
+    brightest: float | None = None
+    """The value that becomes 255 in pictures of more than 8 bits; None: by each picture's type or range."""
 
 
 class Header(NamedTuple):
@@ -115,7 +119,8 @@ def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uin
         raise WrongGuessError(coloured=False)
     try:
         # Twice the target size keeps the quality of the resampling.
-        image = _load_upright(image, header, None if target.native else (2 * width, 2 * height))
+        least_size = None if target.native else (2 * width, 2 * height)
+        image = _load_upright(image, header, least_size, target.brightest)
         if target.channels == 1:
             image = convert_to_grey(image)
         elif image.mode == "L":
@@ -126,7 +131,9 @@ def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uin
         raise _make_unreadable_error(header.encoding, error) from None
 
 
-def decode_rgb(data: bytes, max_pixels: int, *, least_side: int | None = None) -> Image.Image:
+def decode_rgb(
+    data: bytes, max_pixels: int, *, least_side: int | None = None, brightest: float | None = None
+) -> Image.Image:
     """Return an upright RGB picture, the same pixels as the reader of uploads sees before it resizes.
 
     Args:
@@ -134,6 +141,7 @@ def decode_rgb(data: bytes, max_pixels: int, *, least_side: int | None = None) -
         max_pixels: pictures with more are refused from their header.
         least_side: a JPEG may be decoded at a half to an eighth of its size as long as both sides keep this
             many pixels; None: its full size.
+        brightest: as in `Target`; the dataset's statistics have it.
 
     Raises:
         SampleError: the picture cannot be decoded.
@@ -141,7 +149,8 @@ def decode_rgb(data: bytes, max_pixels: int, *, least_side: int | None = None) -
     """
     image, header = open_picture(data, max_pixels)
     try:
-        image = _load_upright(image, header, None if least_side is None else (least_side, least_side))
+        least_size = None if least_side is None else (least_side, least_side)
+        image = _load_upright(image, header, least_size, brightest)
         return image if image.mode == "RGB" else image.convert("RGB")
     except _DECODING_ERRORS as error:
         raise _make_unreadable_error(header.encoding, error) from None
@@ -150,21 +159,36 @@ def decode_rgb(data: bytes, max_pixels: int, *, least_side: int | None = None) -
 def inspect_picture(data: bytes, max_pixels: int, *, look_for_colour: bool) -> tuple[Header, bool]:
     """Return a picture's header and, with `look_for_colour`, whether it is coloured."""
     image, header = open_picture(data, max_pixels)
+    if image.mode[0] in "IF":
+        return header, False
     try:
         return header, look_for_colour and is_coloured(normalise_mode(image))
     except _DECODING_ERRORS as error:
         raise _make_unreadable_error(header.encoding, error) from None
 
 
-def _load_upright(image: Image.Image, header: Header, least_size: tuple[int, int] | None) -> Image.Image:
+def measure_brightest(data: bytes, max_pixels: int) -> float | None:
+    """Return the top of the range of a picture of more than 8 bits; None for any other picture."""
+    image, header = open_picture(data, max_pixels)
+    if image.mode[0] not in "IF":
+        return None
+    try:
+        return find_range_top(np.asarray(image))
+    except _DECODING_ERRORS as error:
+        raise _make_unreadable_error(header.encoding, error) from None
+
+
+def _load_upright(
+    image: Image.Image, header: Header, least_size: tuple[int, int] | None, brightest: float | None
+) -> Image.Image:
     """Decode to mode L or RGB; a JPEG at 1/2 to 1/8 of its size if that is at least `least_size`."""
     if header.encoding == "JPEG" and least_size is not None:
         image.draft(None, least_size)
-    return normalise_mode(image)
+    return normalise_mode(image, brightest)
 
 
-def normalise_mode(image: Image.Image) -> Image.Image:
-    """Decode to mode L or RGB: upright, transparency on white, 16 bits scaled to 8."""
+def normalise_mode(image: Image.Image, brightest: float | None = None) -> Image.Image:
+    """Decode to mode L or RGB: upright, transparency on white, more than 8 bits scaled to 8."""
     if "exif" in image.info:
         image = ImageOps.exif_transpose(image)
     image.load()
@@ -173,7 +197,7 @@ def normalise_mode(image: Image.Image) -> Image.Image:
     if image.mode == "1":
         return image.convert("L")
     if image.mode[0] in "IF":
-        return Image.fromarray(_scale_to_bytes(np.asarray(image)))
+        return Image.fromarray(_scale_to_bytes(np.asarray(image), brightest))
     if image.has_transparency_data:
         over = image.convert("RGBA")
         flat = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
@@ -181,22 +205,24 @@ def normalise_mode(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "LA" else "RGB")
 
 
-def _scale_to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale 16-bit, 32-bit or float grey to 0..255, from the smallest usual range that holds all values."""
-    if values.dtype.kind == "u" and values.dtype.itemsize == 2:  # noqa: PLR2004 - 16 bits, in any byte order
-        scaled: NDArray[np.uint8] = (values >> 8).astype(np.uint8)
-        return scaled
-    low, high = float(values.min()), float(values.max())
+def _scale_to_bytes(values: NDArray[Any], brightest: float | None) -> NDArray[np.uint8]:
+    """Scale grey of more than 8 bits to 0..255; WrongGuessError if a value is above `brightest`."""
+    top = find_range_top(values)
+    if brightest is None and values.dtype.kind == "u" and values.dtype.itemsize == 2:  # noqa: PLR2004 - 16 bits
+        top = float(_WORD)
+    if brightest is not None and top > brightest:
+        raise WrongGuessError(brightest=top)
+    return scale_to_bytes(values, top if brightest is None else brightest)
+
+
+def find_range_top(values: NDArray[Any]) -> float:
+    """Return the top of the smallest usual range that holds all values: 1 (floats), 255, or 2^bits - 1."""
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if not 0 <= low <= high <= _WORD:
         raise SampleError(
             "unsupported_pixels", f"expected grey values in 0..65535; found {low:g} to {high:g}"
         )
-    if values.dtype.kind == "f" and high <= 1:
-        scale = float(_BYTE)
-    else:
-        scale = 1.0 if high <= _BYTE else _BYTE / _WORD
-    scaled = np.rint(values.astype(np.float32) * scale).astype(np.uint8)
-    return np.asarray(scaled)
+    return choose_range_top(high, is_float=values.dtype.kind == "f")
 
 
 def is_coloured(image: Image.Image) -> bool:

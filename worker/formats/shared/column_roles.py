@@ -147,8 +147,8 @@ def _choose_key(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> str |
 def _choose_features(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> list[str]:
     """Return the feature columns; leftover indices, further labels and further keys are left out and said."""
     included = {_find_option(names, name) for name in ingestion.options.include_columns}
-    reasons = {name: _find_reason(name, names, peek) for name in names if name not in included}
-    reasons = {name: reason for name, reason in reasons.items() if reason}
+    found = {name: _find_reason(name, names, peek) for name in names if name not in included}
+    reasons = {name: reason for name, reason in found.items() if reason is not None}
     features = [name for name in names if name not in reasons]
     if not features and reasons:
         weak = [name for name in reasons if not is_index_name(name) and not is_text(peek.get(name, []))]

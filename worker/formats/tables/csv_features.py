@@ -130,7 +130,8 @@ def encode_distinct(column: pa.Array, ingestion: Ingestion, *, is_truth: bool) -
     encoded = column.dictionary_encode()
     codes = ingestion.vocabulary.encode(encoded.dictionary.to_pylist(), is_truth=is_truth)
     codes = np.append(codes, np.int32(MISSING))
-    return codes[encoded.indices.fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)]
+    rows: NDArray[np.int32] = codes[encoded.indices.fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)]
+    return rows
 
 
 def read_columns(batch: pa.RecordBatch, columns: ColumnRoles, encode: Encode) -> Columns:

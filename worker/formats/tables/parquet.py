@@ -169,8 +169,8 @@ def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) ->
             true.append(encode_labels(batch.column(truth), ingestion, is_truth=True))
         for value in [] if key is None else batch.column(key).to_pylist():
             keys.append("" if value is None else str(value))
-        for value in [] if split is None else batch.column(split).to_pylist():
-            splits.append(None if value in (None, "") else sys.intern(str(value)))
+        found = [] if split is None else batch.column(split).to_pylist()
+        splits += [None if value in (None, "") else sys.intern(str(value)) for value in found]
     return Columns(
         given=np.concatenate([np.empty(0, dtype=np.int32), *given]),
         true=None if truth is None else np.concatenate([np.empty(0, dtype=np.int32), *true]),
