@@ -33,8 +33,9 @@ FLOORS = {
         "cli", "",
     ),
     "models": (
-        "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks", "encoders",
-        "kinds", "inputs", "acceleration", "cross_fitting", "training", "label_errors", "data_issues", "error_model",
+        "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",
+        "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "training", "label_errors",
+        "data_issues", "error_model",
     ),
     "worker": (
         "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",

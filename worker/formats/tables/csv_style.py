@@ -6,16 +6,14 @@ import csv
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from models.reading.text_tables import (
+from models.reading.text_encodings import (
     SAMPLE_BYTES,
     TableError,
-    TableStyle,
     check_encoding,
     detect_encoding,
-    find_style,
     open_lines,
-    read_records,
 )
+from models.reading.text_tables import TableStyle, find_style, read_records
 from worker.formats.shared.columns import check_distinct
 from worker.formats.shared.problems import IngestError, make_printable
 

@@ -1,0 +1,102 @@
+"""The encoding of a text file: found from its first bytes, checked to its end, named where it is another."""
+
+import codecs
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+SAMPLE_BYTES = 1 << 16
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+LIKELY_ENCODINGS = (("cp1252", "Windows-1252"), ("latin-1", "ISO 8859-1"))
+
+
+class TableError(ValueError):
+    """A text is not a table that can be read; the message says what was found and what to do."""
+
+
+def detect_encoding(head: bytes, *, chosen: str | None = None) -> str:
+    """Return the codec of a text by its first bytes; TableError if none fits."""
+    if chosen is not None:
+        return check_codec(chosen)
+    for mark, codec in BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return codec
+    if len(head) >= 4 and not any(head[1:64:2]) and all(head[0:64:2]):  # noqa: PLR2004 - two characters
+        return "utf-16-le"
+    if len(head) >= 4 and not any(head[0:64:2]) and all(head[1:64:2]):  # noqa: PLR2004 - two characters
+        return "utf-16-be"
+    return "utf-8-sig"
+
+
+def check_codec(name: str) -> str:
+    """Return the codec of a name; TableError if Python has none that decodes text."""
+    try:
+        codec = codecs.lookup(name)
+        codecs.decode(b"", name)
+    except (LookupError, ValueError, TypeError) as error:
+        raise TableError(
+            f"expected an encoding such as utf-8, utf-16, cp1252 or latin-1; found {name!r}"
+        ) from error
+    return "utf-8-sig" if codec.name == "utf-8" else codec.name
+
+
+def explain_undecodable(raw: bytes, codec: str, error: UnicodeDecodeError) -> str:
+    """Return a sentence that says which encoding bytes that are not UTF-8 probably have."""
+    if codec != "utf-8-sig":
+        return f"expected text in {codec}; found bytes that are not: {error}"
+    around = raw[max(0, error.start - 20) : error.start + 20]
+    for likely, title in LIKELY_ENCODINGS:
+        try:
+            shown = around.decode(likely)
+        except UnicodeDecodeError:
+            continue
+        return (
+            f"expected text in UTF-8; found other bytes at {error.start}, which look like {title} "
+            f"({likely}): {shown!r} (save the file as UTF-8, or give encoding={likely} if this text is right)"
+        )
+    return f"expected text in UTF-8; found: {error}"
+
+
+def decode_text(raw: bytes, *, encoding: str | None = None) -> tuple[str, str]:
+    """Return a text and its codec; TableError says which encoding it probably has."""
+    codec = detect_encoding(raw[:SAMPLE_BYTES], chosen=encoding)
+    try:
+        return raw.decode(codec), codec
+    except UnicodeDecodeError as error:
+        raise TableError(explain_undecodable(raw, codec, error)) from None
+
+
+def check_encoding(file: BinaryIO, codec: str) -> None:
+    """Read a file to its end; TableError if it is not in this encoding."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    done = 0
+    block = b""
+    try:
+        while block := file.read(1 << 23):
+            decoder.decode(block)
+            done += len(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise TableError(explain_undecodable(error.object, codec, error)) from None
+
+
+def open_lines(file: BinaryIO, codec: str) -> Iterator[str]:
+    """Return the lines of a file with their line ends; a byte order mark is not part of the first."""
+    text = io.TextIOWrapper(file, encoding=codec, newline="")
+    try:
+        yield from text
+    finally:
+        with contextlib.suppress(ValueError):  # the file is closed already
+            text.detach()
+
+
+def split_lines(text: str) -> Iterator[str]:
+    """Return the lines of a text with their line ends, as `open_lines` does for a file."""
+    return iter(io.StringIO(text, newline=""))
