@@ -156,7 +156,9 @@ class AuditConfiguration(Training):
     """The trainings of an audit: one, or several by search, comparison and repetition."""
 
     initialise: Literal["none", "ce"] = Field(
-        default="none", description="'ce': start the classifier from a cross-entropy run of the same audit"
+        default="none",
+        description="'ce': start the network that is fitted to the labels from a cross-entropy run of the same"
+        " audit: the gradient predictor, or the classifier of methods without one",
     )
     seed: int = Field(default=0, ge=0, lt=2**31)
     repeats: int = Field(

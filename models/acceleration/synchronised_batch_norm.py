@@ -40,7 +40,7 @@ class SynchronisedBatchNorm(nn.Module):
         self.register_buffer("running_mean", layer.running_mean)
         self.register_buffer("running_var", layer.running_var)
         self.register_buffer("num_batches_tracked", layer.num_batches_tracked)
-        self._eps, self._momentum = layer.eps, layer.momentum or 0.0
+        self.eps, self._momentum = layer.eps, layer.momentum or 0.0
 
     @classmethod
     def convert(cls, network: nn.Module) -> None:
@@ -55,12 +55,12 @@ class SynchronisedBatchNorm(nn.Module):
         """Return normalised features of the same shape and type."""
         if not self.training:
             return functional.batch_norm(
-                features, self.running_mean, self.running_var, self.weight, self.bias, eps=self._eps
+                features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
         values = features.float()
         mean_C, variance_C = self._measure_statistics(values)
         shape = [1, -1] + [1] * (features.dim() - 2)
-        scale_C = self.weight * torch.rsqrt(variance_C + self._eps)
+        scale_C = self.weight * torch.rsqrt(variance_C + self.eps)
         normalised = (values - mean_C.view(shape)) * scale_C.view(shape) + self.bias.view(shape)
         return normalised.to(features.dtype)
 

@@ -36,7 +36,7 @@ class Method:
     estimates_transitions: bool = False
     """Whether it estimates the label transition matrix with its parent's model."""
     has_output_bias: bool = True
-    """Whether the classifier's last layer has a bias; without a bias it cannot start from a "ce" run."""
+    """Whether the classifier's last layer has a bias."""
     has_fixed_kernels: bool = False
     """Whether every step runs the same GPU kernels, so that they can be recorded: no step draws random
     numbers or reads a number back from the device."""

@@ -5,8 +5,9 @@ only in Table 3's network the predictor also normalises its 128 hidden units. Dr
 input, and in the MLP on every hidden layer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -173,3 +174,60 @@ def build(name: str, shape: NetworkShape, *, seed: int) -> Network:
 def begin_pretrained(network: Network, state: Mapping[str, Tensor]) -> None:
     """Load the weights of a network without its head (models/encoders) into a torchvision network."""
     network.trunk.get_submodule("1").load_state_dict(state)
+
+
+def begin_trained(network: Network, state: Mapping[str, Tensor]) -> list[nn.Module]:
+    """Load the weights of a trained classifier; return the batch normalisations that the classifier lacks.
+
+    In evaluation mode these are identities until they have seen a batch, so the network computes what the
+    classifier does; `keep_scale` makes it do so in training too.
+
+    Raises:
+        ValueError: the state is of another network.
+
+    """
+    own = {
+        name: module
+        for name, module in network.named_modules()
+        if hasattr(module, "running_mean") and f"{name}.running_mean" not in state
+    }
+    kept = {
+        f"{name}.{part}": value for name, module in own.items() for part, value in module.state_dict().items()
+    }
+    try:
+        network.load_state_dict({**kept, **state})
+    except RuntimeError as error:
+        raise ValueError(f"The initial state is not of this network: {error}") from error
+    return list(own.values())
+
+
+@torch.no_grad()
+def keep_scale(network: Network, own: Sequence[nn.Module], batches: Iterable[Tensor]) -> None:
+    """Give batch normalisations the statistics of their inputs, and the affine map that undoes them.
+
+    They are then identities in evaluation mode, and in training mode up to a batch's own statistics.
+
+    Args:
+        network: the network, in which these normalisations are still identities.
+        own: some of its normalisations of vectors [B, D].
+        batches: the network's inputs.
+
+    """
+    inputs: dict[nn.Module, list[Tensor]] = {norm: [] for norm in own}
+    hooks = [
+        norm.register_forward_pre_hook(lambda norm, given: inputs[norm].append(given[0])) for norm in own
+    ]
+    network.eval()
+    for inputs_B in batches:
+        network(inputs_B)
+    for hook in hooks:
+        hook.remove()
+    for norm in own:
+        _make_identity(norm, torch.cat(inputs[norm]).float())
+
+
+def _make_identity(norm: Any, inputs_ND: Tensor) -> None:  # noqa: ANN401 - batch normalisations share no type
+    norm.running_mean.copy_(inputs_ND.mean(0))
+    norm.running_var.copy_(inputs_ND.var(0, correction=0))
+    norm.weight.copy_((norm.running_var + norm.eps).sqrt())
+    norm.bias.copy_(norm.running_mean)

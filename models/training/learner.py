@@ -4,7 +4,7 @@ Shape suffixes: B samples of a batch, K classes, J networks that score labels be
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,6 +108,7 @@ class Learner:
             noise_lambda=config.noise_lambda,
             noise_std=config.noise_std,
             soft_lambda=config.soft_lambda,
+            processes=self._group.size,
         )
         self._objective = OBJECTIVES[config.method](self._objective_config)
         self.has_predictor = self._objective.has_predictor
@@ -163,12 +164,25 @@ class Learner:
         """The gradient predictor q, the first of several; None if the method has none."""
         return self._scorers[0] if self.has_predictor else None
 
-    def initialise_classifier(self, state: Mapping[str, Tensor]) -> None:
-        """Start f from a trained model, the paper's "+ init."; raise ValueError if it does not fit."""
-        try:
-            self.classifier.load_state_dict(state)
-        except RuntimeError as error:
-            raise ValueError(f"The initial state is not of this network: {error}") from error
+    def begin_from(self, state: Mapping[str, Tensor], batches: Iterable[Tensor]) -> None:
+        """Start the network that is fitted to the labels from a trained classifier, the paper's "+ init.".
+
+        It is the predictor q, or f if the method has none. The paper does not name the network; the authors'
+        code loads q. Started so, f would learn from an untrained q and lose what it knew at once.
+
+        Args:
+            state: the state of a "ce" run's classifier.
+            batches: the samples that are trained on, read only if q has layers that f lacks.
+
+        Raises:
+            ValueError: the state is of another network.
+
+        """
+        network = self.predictor or self.classifier
+        own = architectures.begin_trained(network, state)
+        if own:
+            with self._use_precision():
+                architectures.keep_scale(network, own, batches)
 
     def begin_pretrained(self, state: Mapping[str, Tensor]) -> None:
         """Start all networks from pretrained weights; their last layers keep their random weights."""

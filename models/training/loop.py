@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.acceleration.data_parallel import Group
 from models.catalogue.methods import METHODS
-from models.configuration.planned_training import require_parent
+from models.configuration.planned_training import check_parent
 from models.configuration.training_config import TrainingConfig, check_fits
 from models.cross_fitting import folds
 from models.cross_fitting.cross_fitted import CrossFitted
@@ -109,8 +109,9 @@ def train(
         device: the device that trains, such as "cpu" or "cuda:0".
         on_progress: called about five times a second and at the end of every epoch; its exceptions stop the
             training and propagate.
-        initial_state: a `model_state` to start the classifier from ("+ init."); ignored on `resume`. The
-            methods with `needs_parent` need that of a "ce" run.
+        initial_state: the `model_state` of a "ce" run, from which the network that is fitted to the labels
+            starts: the predictor ("+ init."), or the classifier if there is none. Ignored on `resume`; the
+            methods with `needs_parent` need it.
         pretrained_state: the state of a torchvision network without its head, from which both networks start
             if the configuration names one (`pretrained_...`); ignored on `resume`. None: from random weights.
         resume: the result of `Progress.state` in an earlier call with the same samples and configuration.
@@ -126,7 +127,7 @@ def train(
     labels = check_labels(inputs, labels_N, class_count)
     check_fits(config, shape=inputs.shape[1:])
     if resume is None:
-        require_parent(config.method, has_parent=initial_state is not None)
+        check_parent(config, has_parent=initial_state is not None)
     training = _Training(
         inputs,
         labels,
@@ -243,20 +244,17 @@ class _Training:
         self._learner.begin_pretrained(state)
 
     def begin_from(self, state: Mapping[str, Tensor]) -> None:
-        """Start the classifier from a trained one, and estimate T with that one if the method needs it."""
-        self._learner.initialise_classifier(state)
+        """Start the network that is fitted to the labels from a trained one, and estimate T if needed."""
+        self._learner.begin_from(state, self._read_plain())
         if METHODS[self._config.method].estimates_transitions:
-            self._learner.estimate_transitions(self._compute_classifier_probabilities())
+            logits = [self._learner.compute_scoring_logits(inputs_B) for inputs_B in self._read_plain()]
+            self._learner.estimate_transitions(torch.cat(logits).softmax(1))
 
-    def _compute_classifier_probabilities(self) -> Tensor:
-        """Return the softmax of f [N, K] over the samples trained on."""
+    def _read_plain(self) -> Iterator[Tensor]:
+        """Yield the samples that are trained on, in order and without augmentation."""
         index = self._shuffling.train_index
-        batches = self._rows.read(index, split_batches(len(index), SCORING_BATCH))
-        logits = [
-            self._learner.compute_scoring_logits(self._preparation.prepare_plain(rows_B))
-            for _, rows_B in batches
-        ]
-        return torch.cat(logits).softmax(1)
+        for _, rows_B in self._rows.read(index, split_batches(len(index), SCORING_BATCH)):
+            yield self._preparation.prepare_plain(rows_B)
 
     def run(self) -> TrainingResult:
         """Train from the current step, then score all samples once more."""

@@ -27,24 +27,37 @@ class CrossEntropy(SingleNetwork):
 
 
 class NoisyCrossEntropy(SingleNetwork):
-    """Cross-entropy with the gradient g + eps at the logits; E eps = 0, equal deviation in every entry."""
+    """Cross-entropy whose gradient at the logits gets noise; the noise has mean 0 and one deviation.
+
+    The paper adds the noise to the gradient that training uses, that of the *mean* cross-entropy of a batch:
+    row i of it is g_i / B, and the network descends on g_i / B + eps_i. The loss is therefore
+
+        mean_i <a_i, g_i> + sum_i <a_i, eps_i>,   with g and eps constant,
+
+    whose gradient at a_i is g_i / B + eps_i. The mean over both terms would give (g_i + eps_i) / B: noise that
+    is B times weaker. Processes that share a batch divide once more, by their number, so eps is multiplied by
+    it first.
+    """
 
     def __init__(self, config: ObjectiveConfig, noise_model: GradientModel) -> None:
         self._class_count = config.class_count
         self._noise_model = noise_model
         self._noise_lambda = compute_noise_lambda(config.noise_std, noise_model)
+        self._processes = config.processes
 
     def compute_scoring_loss(self, outputs: Outputs, generator: torch.Generator, /) -> Tensor:
-        """Return a surrogate with a noisy g; the comparison shows that LIMIT does more than add noise."""
+        """Return a surrogate with the noisy gradient; it shows that LIMIT does more than add noise."""
         logits_BK = outputs.classifier_logits_BK
         targets_BK = limit.encode_one_hot(outputs.labels_B, self._class_count)
-        noisy_BK = limit.sample_gradient(
-            limit.compute_cross_entropy_gradient(logits_BK.detach(), targets_BK),
+        gradient_BK = limit.compute_cross_entropy_gradient(logits_BK.detach(), targets_BK)
+        noise_BK = self._processes * limit.sample_gradient(
+            torch.zeros_like(gradient_BK),
             gradient_model=self._noise_model,
             noise_lambda=self._noise_lambda,
             generator=generator,
         )
-        return outputs.average(limit.compute_surrogate_losses(logits_BK, noisy_BK))
+        of_labels = outputs.average(limit.compute_surrogate_losses(logits_BK, gradient_BK))
+        return of_labels + limit.compute_surrogate_losses(logits_BK, noise_BK).sum()
 
 
 def compute_noise_lambda(deviation: float, noise_model: GradientModel) -> float:

@@ -37,6 +37,8 @@ class ObjectiveConfig:
     """The stage of the classifier, for the method that chooses its loss by stage."""
     transition_KK: Tensor | None = None
     """T of the forward correction: row i is the distribution of the given labels of class i."""
+    processes: int = 1
+    """Number of processes that share every batch; the mean of each process's loss is divided by it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from models.catalogue.methods import METHODS
 from models.catalogue.networks import BACKBONES
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TrainingRequest
 from models.configuration.training_config import TrainingConfig, resolve
-from models.training.learner import make_classifier_shape
+from models.training.learner import make_classifier_shape, make_predictor_shape
 from tests.builders.stored_rows import store_ready_dataset
 
 Json = dict[str, Any]
@@ -80,9 +80,9 @@ def dataset(database: Database, storage: Storage) -> Dataset:
             "warm_up_epochs must be between 0 and 3, not 4.",
         ),
         (
-            {"method": "soft_regularisation", "initialise": "ce"},
+            {"method": "limit_l", "folds": 3, "initialise": "ce"},
             "/initialise",
-            'cannot start from a "ce" run: the last layer of its classifier has no bias.',
+            'A start from a "ce" run needs folds = 1: that run has learned all labels.',
         ),
         (
             {"validation_fraction": 0.95},
@@ -220,11 +220,15 @@ def is_trained(plan: RunPlan, plans: list[RunPlan], dataset: Dataset, device: st
         parent = configured(plans[plan.parent_number].request, dataset, device)
     except ValueError:
         return False
-    shapes = [make_classifier_shape(each, channels=3, class_count=3) for each in (config, parent)]
+    shape, of_parent = (make_classifier_shape(each, channels=3, class_count=3) for each in (config, parent))
+    has_predictor = METHODS[config.method].own_fields & {"beta"}
+    starting = make_predictor_shape(shape) if has_predictor else shape
     return (
         parent.method == "ce"
         and config.network == parent.network
-        and shapes[0].has_output_bias == shapes[1].has_output_bias
+        and starting.has_output_bias == of_parent.has_output_bias
+        and config.folds == parent.folds == 1
+        and config.blind_fraction == parent.blind_fraction
     )
 
 

@@ -94,3 +94,27 @@ def test_weights_follow_the_seed_and_leave_the_global_generator_alone() -> None:
     weights = [next(network.parameters()) for network in (first, again, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+def test_a_predictor_that_starts_from_a_classifier_computes_what_it_does() -> None:
+    # In the network of Table 3 only the predictor normalises its hidden units.
+    classifier, predictor = (
+        architectures.build("mnist_cnn", NetworkShape(channels=1, class_count=4, is_predictor=each), seed=seed)
+        for seed, each in enumerate((False, True))
+    )
+    inputs = torch.randn((64, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for _ in range(200):  # the running statistics reach those of this batch
+            classifier.train()(inputs)
+        own = architectures.begin_trained(predictor, classifier.state_dict())
+        assert [type(norm) for norm in own] == [nn.BatchNorm1d]
+        expected = classifier.eval()(inputs)
+        unscaled = predictor.train()(inputs)
+        architectures.begin_trained(predictor, classifier.state_dict())
+        own[0].reset_running_stats()  # type: ignore[operator]
+        architectures.keep_scale(predictor, own, inputs.split(16))
+        torch.testing.assert_close(predictor.eval()(inputs), expected, rtol=0, atol=1e-4)
+        torch.testing.assert_close(predictor.train()(inputs), expected, rtol=0, atol=1e-2)
+        assert (unscaled - expected).abs().max() > 0.1
+    with pytest.raises(ValueError, match="not of this network"):
+        architectures.begin_trained(classifier, predictor.state_dict())

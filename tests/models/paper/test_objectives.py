@@ -91,11 +91,27 @@ def test_cross_entropy_gradient_is_g_over_the_batch_size() -> None:
 def test_noise_at_the_logits_has_the_stated_law(method: str, kurtosis: float) -> None:
     count = 60_000
     a, labels = torch.zeros(count, 3), torch.zeros(count, dtype=torch.int64)
-    given = gradient_at_logits(method, a, labels=labels) * count
-    noise = given.astype(np.float64) - (np.full(3, 1 / 3) - np.eye(3)[0])
+    given = gradient_at_logits(method, a, labels=labels)
+    noise = given.astype(np.float64) - (np.full(3, 1 / 3) - np.eye(3)[0]) / count
     assert noise.mean() == pytest.approx(0, abs=4 * 0.2 / math.sqrt(noise.size))
     assert noise.std() == pytest.approx(0.2, rel=0.02)
     assert (noise**4).mean() / 0.2**4 == pytest.approx(kurtosis, rel=0.06)
+
+
+@pytest.mark.parametrize("method", ["ce_gn", "ce_ln"])
+def test_noise_is_added_to_the_gradient_of_the_mean_not_of_each_sample(method: str) -> None:
+    # Autograd's gradient of the mean cross-entropy plus noise of the stated size, whatever the batch size.
+    leaf = LOGITS.clone().requires_grad_()
+    (of_the_mean,) = torch.autograd.grad(functional.cross_entropy(leaf, LABELS), leaf)
+    noise = gradient_at_logits(method) - of_the_mean.numpy()
+    few, many = gradient_at_logits(method, noise_std=1e-3), gradient_at_logits(method, noise_std=1e3)
+    np.testing.assert_allclose(few, of_the_mean, atol=0.01)
+    np.testing.assert_allclose(many / 1e3, noise / 0.2, atol=1e-3)  # the same draws, of deviation 1
+    repeated = gradient_at_logits(method, LOGITS.repeat(50, 1), labels=LABELS.repeat(50))
+    assert repeated.std() == pytest.approx(0.2, rel=0.15)
+    # Two processes: each one's gradient is halved, and so is its noise again.
+    shared = gradient_at_logits(method, processes=2) - of_the_mean.numpy()
+    np.testing.assert_allclose(shared, 2 * noise, atol=1e-6)
 
 
 def test_forward_correction_by_hand() -> None:

@@ -146,25 +146,51 @@ def test_state_of_another_training_is_refused(blobs: Samples, configure: Configu
         train(points[:59], labels[:59], class_count=3, config=config, resume=states[0])
 
 
-def test_initial_state_is_where_the_classifier_starts(blobs: Samples, configure: Configure) -> None:
-    points, labels = blobs
-    parent = train(points, labels, class_count=3, config=configure(points, 3, method="ce"))
-    # Warm-up leaves f as it started but for the normalisations' running statistics.
-    config = configure(points, 3, warm_up_epochs=1, epochs=2)
-    starts: list[dict[str, Any]] = []
+def last_networks(
+    samples: Samples, config: TrainingConfig, initial: dict[str, torch.Tensor] | None
+) -> dict[str, torch.Tensor]:
+    """Return all networks after a training."""
+    states: list[dict[str, Any]] = []
 
     def remember(progress: Progress) -> None:
-        if progress.step == 4:
-            starts.append(progress.state()["learner"]["networks"])
+        states.append(progress.state()["learner"]["networks"])
 
-    for initial in (parent.model_state, None):
-        train(points, labels, class_count=3, config=config, initial_state=initial, on_progress=remember)
-    weights = {name: value for name, value in parent.model_state.items() if "running" not in name}
-    weights = {name: value for name, value in weights.items() if "batches" not in name}
-    assert all(torch.equal(starts[0][f"0.{name}"], value) for name, value in weights.items())
-    first = "trunk.0.weight"
-    assert not torch.equal(starts[0][f"0.{first}"], starts[1][f"0.{first}"])
-    assert not torch.equal(starts[0][f"1.{first}"], parent.model_state[first])  # q is not touched
+    train(*samples, class_count=3, config=config, initial_state=initial, on_progress=remember)
+    return states[-1]
+
+
+def list_weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in state.items() if "running" not in name and "batches" not in name}
+
+
+@pytest.mark.parametrize(("method", "place"), [("limit_l", 1), ("limit", 1), ("mae", 0)])
+def test_initial_state_is_where_the_network_starts_that_is_fitted_to_the_labels(
+    method: str, place: int, blobs: Samples, configure: Configure
+) -> None:
+    points, labels = blobs
+    parent = train(points, labels, class_count=3, config=configure(points, 3, method="ce"))
+    # A single step with nearly no learning rate: the weights are those of the start.
+    config = configure(points, 3, method=method, epochs=1, batch_size=64, learning_rate=1e-12)
+    started = last_networks(blobs, config, parent.model_state)
+    plain = last_networks(blobs, config, None)
+    for name, value in list_weights(parent.model_state).items():
+        torch.testing.assert_close(started[f"{place}.{name}"], value, rtol=0, atol=1e-9)
+    first = f"{place}.trunk.0.weight"
+    assert not torch.allclose(started[first], plain[first], atol=1e-3)
+    others = [name for name in list_weights(plain) if not name.startswith(f"{place}.")]
+    assert all(torch.allclose(started[name], plain[name], atol=1e-9) for name in others)  # untouched
+    assert bool(others) == (place == 1)
+
+
+def test_a_predictor_with_a_layer_more_takes_a_classifiers_state(
+    images: Samples, configure: Configure
+) -> None:
+    pixels, labels = images
+    options = {"network": "mnist_cnn", "input_size": 28, "epochs": 1}
+    parent = train(pixels, labels, class_count=2, config=configure(pixels, 2, method="ce", **options))
+    config = configure(pixels, 2, method="limit_l", **options)
+    result = train(pixels, labels, class_count=2, config=config, initial_state=parent.model_state)
+    assert np.isfinite(result.signals.distance).all()
 
 
 def test_initial_state_of_another_network_is_refused(blobs: Samples, configure: Configure) -> None:
