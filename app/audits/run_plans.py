@@ -19,7 +19,7 @@ from models.catalogue.training_request import TrainingRequest
 # The paper holds out 20 % of the samples, with their given labels, for model selection.
 VALIDATION_FRACTION = 0.2
 RUNS_MAX = 500
-# What a child never learns, its parent must not have learned either: both have the same seed and blind labels.
+# Parent and child have the same seed and so the same blind labels: what is held back from one is from both.
 SHARED_WITH_PARENT = (
     "encoder", "backbone",
     "network", "input_size", "batch_size", "augmentation", "precision", "epochs", "patience", "schedule",

@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from app.exports.audit_source import AuditSource
 from app.exports.registry import HTML, ExportFile
-from app.figures import paper_figures, review_figures
+from app.figures import audit_figures, paper_figures, review_figures
+from app.figures.audit_figures import FigureSource
 from app.figures.figure_data import INK, RIGHT, WRONG, Chart
 from app.reviews.verdicts import count_reviews as count_verdicts
 from app.schemas.result_schemas import Suspect
@@ -43,12 +44,16 @@ def write_report(source: AuditSource) -> ExportFile:
     with source.database.transaction() as session:
         stored = session.get(AuditMetrics, source.audit.id)
         verdicts = count_verdicts(session, source.dataset)
+        memorisation = audit_figures.make_memorisation(
+            FigureSource(session=session, audit=source.audit, dataset=source.dataset)
+        )
     picture = source.embed_pictures() if source.has_pictures else None
     text = _render(
         source.dataset,
         source.audit,
         metrics=None if stored is None else stored.document,
         verdicts=verdicts,
+        memorisation=memorisation,
         suspects=[
             ReportSuspect(suspect=suspect, picture=None if picture is None else picture(suspect))
             for suspect in source.read_suspects(SUSPECTS_MAX)
@@ -63,6 +68,7 @@ def _render(
     *,
     metrics: Json | None,
     verdicts: dict[str, int],
+    memorisation: Chart | None,
     suspects: Sequence[ReportSuspect],
 ) -> str:
     summary: dict[str, Any] = audit.summary or {}
@@ -79,6 +85,7 @@ def _render(
         pairs=summary.get("confused_pairs", [])[:PAIRS_MAX],
         histogram=_draw_histogram(summary, metrics),
         budget=_draw_budget(summary),
+        memorisation=None if memorisation is None else _draw(memorisation),
         suspects=suspects,
         runs=(audit.provenance or {}).get("runs", []),
         versions=(audit.provenance or {}).get("versions", {}),

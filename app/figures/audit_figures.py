@@ -1,5 +1,6 @@
 """The list of the paper's figures, made from the stored results of an audit."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.audits import audit_service, variants
 from app.figures import paper_figures
-from app.figures.figure_data import Figure, Points
+from app.figures.figure_data import Chart, Figure, Points
 from app.infra.errors import NotFound
 from app.kinds.shown_kinds import find_picture_addresses, make_picture_address
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Json, RunEpoch, Sample, Score
@@ -49,7 +50,7 @@ class FigureSource:
     session: Session
     audit: Audit
     dataset: Dataset
-    options: FigureOptions
+    options: FigureOptions = FigureOptions()
 
 
 Make = Callable[[FigureSource], Figure | None]
@@ -153,6 +154,44 @@ def _build_theory_maker(make: Callable[[Json, Mapping[int, str]], Figure]) -> Ma
     return make_theory
 
 
+def make_memorisation(source: FigureSource) -> Chart | None:
+    """Return the figure of measured memorisation; None if no label was held back from a network."""
+    labels = _label_runs(source)
+    runs = audit_service.list_runs(source.session, [source.audit.id])[source.audit.id]
+    epochs = audit_service.list_epochs(source.session, [run.id for run in runs])
+    groups: dict[str, list[list[RunEpoch]]] = {}
+    for run in runs:
+        if _has_values([epochs[run.id]], "out_of_sample_loss"):
+            groups.setdefault(labels[run.number], []).append(epochs[run.id])
+    if not groups:
+        return None
+    measured = {
+        label: {
+            "in_sample": _average(members, "in_sample_agreement"),
+            "out_of_sample": _average(members, "out_of_sample_agreement"),
+            "bits": _measure_bits(members),
+        }
+        for label, members in groups.items()
+    }
+    return paper_figures.make_memorisation(measured, _read_least_bits(source.audit, labels))
+
+
+def _measure_bits(runs: Sequence[list[RunEpoch]]) -> Points:
+    """Return the bits by which labels are more probable in sample than out of sample, by epoch."""
+    unseen, seen = _average(runs, "out_of_sample_loss"), dict(_average(runs, "in_sample_loss"))
+    return [(epoch, (loss - seen[epoch]) / math.log(2)) for epoch, loss in unseen]
+
+
+def _read_least_bits(audit: Audit, labels: Mapping[int, str]) -> dict[str, Points]:
+    """Return Theorem 1's bound on the scoring networks, by label of the variant and epoch."""
+    groups: dict[str, list[Points]] = {}
+    for run in (audit.theory or {"runs": []})["runs"]:
+        bits = run.get("least_bits_of_scorers_by_epoch") or []
+        points = [(epoch, least) for epoch, least in enumerate(bits, start=1) if least is not None]
+        groups.setdefault(labels[run["run"]], []).append(points)
+    return {label: paper_figures.average_runs(members) for label, members in groups.items()}
+
+
 def _label_runs(source: FigureSource) -> dict[int, str]:
     """Return a label for each run: that of its variant, or START."""
     runs = audit_service.list_runs(source.session, [source.audit.id])[source.audit.id]
@@ -237,6 +276,7 @@ MAKERS: Mapping[str, Maker] = {
         "memorised bits: lower and upper bound (Theorem 1, Proposition 1)",
         _build_theory_maker(paper_figures.make_information),
     ),
+    "memorisation": Maker("measured memorisation, and at least how much by Theorem 1", make_memorisation),
     "comparison": Maker("comparison of variants (the paper's tables)", _make_comparison),
 }
 """All figures in the order of the API's list; a name is the last part of the figure's address."""

@@ -156,6 +156,38 @@ def make_information(theory: Json, labels: Mapping[int, str]) -> Chart:
     return Chart(title="Memorised bits about the labels", panels=(panel,), series=tuple(lines))
 
 
+def make_memorisation(measured: Mapping[str, Mapping[str, Points]], bounds: Mapping[str, Points]) -> Chart:
+    """Make measured memorisation: agreement and bits in sample and out of sample, beside Theorem 1's bound.
+
+    The bits of a label are log2 of its probability by networks that learn it over that by networks that do
+    not, the mean of which is the difference of their losses. Theorem 1 says how many the networks that learn
+    labels have memorised at least, if errors are uniform.
+
+    Args:
+        measured: by label of a variant, points by epoch: "in_sample", "out_of_sample" (shares), "bits".
+        bounds: by the same label, the least bits per sample by Theorem 1; empty until the audit has ended.
+
+    """
+    lines = []
+    for number, (name, points) in enumerate(list(measured.items())[:LINES_MAX]):
+        colour = COLOURS[number % len(COLOURS)]
+        title = f"{name}: " if len(measured) > 1 else ""
+        lines += [
+            Line(name=f"{title}labels that they learned", points=points["in_sample"], colour=colour),
+            Line(name=f"{title}labels held back", points=points["out_of_sample"], colour=colour, dash="dash"),
+            Line(name=f"{title}measured", points=points["bits"], colour=colour, panel=1),
+        ]
+        if bound := bounds.get(name):
+            lines.append(
+                Line(name=f"{title}at least, by Theorem 1", points=bound, colour=colour, dash="dot", panel=1)
+            )
+    panels = (
+        Panel(x=Axis(title="epoch"), y=Axis(title="agreement with given labels", is_share=True)),
+        Panel(x=Axis(title="epoch"), y=Axis(title="memorised bits per label")),
+    )
+    return Chart(title="Measured memorisation", panels=panels, series=tuple(lines))
+
+
 def _group_runs(theory: Json, labels: Mapping[int, str]) -> list[tuple[str, list[Json]]]:
     """Return the theory of the runs of each variant, by label."""
     groups: dict[str, list[Json]] = {}

@@ -104,7 +104,11 @@ class AuditOut(BaseModel):
 
 
 class EpochOut(BaseModel):
-    """One epoch of a run. Accuracies are shares in [0, 1]; those with `true` need correct labels."""
+    """One epoch of a run. Accuracies are shares in [0, 1]; those with `true` need correct labels.
+
+    The last five fields measure memorisation. They are null if no label was held back from a network, which
+    is so with one fold and a blind fraction of 0.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -121,6 +125,21 @@ class EpochOut(BaseModel):
     true_accuracy: float | None
     predictor_true_accuracy: float | None
     validation_true_accuracy: float | None
+    in_sample_agreement: float | None = Field(
+        default=None, description="share of the given labels that networks which learn them choose first"
+    )
+    out_of_sample_agreement: float | None = Field(
+        default=None, description="the same share for networks that never learned the labels"
+    )
+    in_sample_loss: float | None = Field(
+        default=None, description="cross-entropy of the given labels in nats, by networks that learn them"
+    )
+    out_of_sample_loss: float | None = Field(
+        default=None, description="the same loss by networks that never learned the labels"
+    )
+    out_of_sample_error: float | None = Field(
+        default=None, description="standard error of out_of_sample_loss"
+    )
 
 
 class RunEpochOut(EpochOut):

@@ -157,8 +157,8 @@ class AuditConfiguration(Training):
 
     initialise: Literal["none", "ce"] = Field(
         default="none",
-        description="'ce': start the network that is fitted to the labels from a cross-entropy run of the same"
-        " audit: the gradient predictor, or the classifier of methods without one",
+        description="'ce': start the network that is fitted to the labels from a cross-entropy run of the"
+        " same audit: the gradient predictor, or the classifier of methods without one",
     )
     seed: int = Field(default=0, ge=0, lt=2**31)
     repeats: int = Field(

@@ -146,6 +146,19 @@ class RunEpoch(Base):
     validation_true_accuracy: Mapped[float | None] = mapped_column(
         comment="classifier, on the truth of what is held out"
     )
+    in_sample_agreement: Mapped[float | None] = mapped_column(
+        comment="with given labels, of networks that learn them"
+    )
+    out_of_sample_agreement: Mapped[float | None] = mapped_column(
+        comment="with given labels, of networks blind to them"
+    )
+    in_sample_loss: Mapped[float | None] = mapped_column(
+        comment="of given labels in nats, by networks that learn them"
+    )
+    out_of_sample_loss: Mapped[float | None] = mapped_column(
+        comment="of given labels in nats, by networks blind to them"
+    )
+    out_of_sample_error: Mapped[float | None] = mapped_column(comment="standard error of out_of_sample_loss")
 
 
 class Ranked:

@@ -36,7 +36,7 @@ def list_options() -> tuple[Option, ...]:
             label="Initialise",
             kind="choice",
             choices=_label_choices("none", "ce"),
-            hint="ce: train a network with cross-entropy first, and start the gradient predictor from its weights.",
+            hint="ce: train a network with cross-entropy first, and start the gradient predictor from it.",
         ),
         Option(
             name="seed",

@@ -98,6 +98,16 @@ class ScoreFigures(TypedDict):
             is_probability=True,
         ),
     ]
+    memorisation: Annotated[
+        float | None,
+        ColumnFacts(
+            comment="given label's probability in sample minus out of sample",
+            description="the given label's probability by the networks that learned it minus that by the"
+            " network that did not, in [-1, 1]; null: not measured, no label was held back",
+            example=0.42,
+            is_signal=True,
+        ),
+    ]
     suggested_confidence: Annotated[float, ColumnFacts(example=0.9973)]
 
 
@@ -148,7 +158,7 @@ TABLE_COLUMNS: tuple[str, ...] = (
 FILE_COLUMNS: tuple[str, ...] = (
     "rank", "key", "position", "split", "given_label", "suggested_label", "suggested_confidence", "score",
     "distance", "error_probability", "is_label_issue", "given_label_probability", "predicted_gradient_norm",
-    "margin", "neighbour_disagreement",
+    "margin", "neighbour_disagreement", "memorisation",
 )  # fmt: skip
 """The columns of ranking.csv and ranking.parquet, in order, without those that an audit does not have. If
 the correct labels are known, `true_label` and `is_error` follow."""
@@ -156,7 +166,7 @@ SUSPECT_FIELDS: tuple[str, ...] = (
     "rank", "position", "key", "split", "given_label", "given_label_probability", "suggested_label",
     "suggested_confidence", "suggestions", "score", "distance", "error_probability", "is_label_issue",
     "distance_average", "distance_last", "predicted_gradient_norm", "margin", "loss",
-    "neighbour_disagreement", "true_label", "is_error", "image_url", "review",
+    "neighbour_disagreement", "memorisation", "true_label", "is_error", "image_url", "review",
 )  # fmt: skip
 """The fields of a suspect in the API, in order."""
 SIGNALS: tuple[str, ...] = tuple(name for name, column in FIGURES.items() if column.facts.is_signal)

@@ -4,9 +4,13 @@ Shape suffixes: N samples, K classes.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+MEMORISATION = "memorisation"
+"""Name of `CrossFitted.measure_memorisation` [N] among the signals."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +33,18 @@ class CrossFitted:
     def has_folds(self) -> bool:
         """Whether several networks score, so that every label has probabilities in and out of sample."""
         return self.in_sample_probabilities_NK is not None
+
+    def measure_memorisation(self, labels_N: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32] | None:
+        """Return how much more probable each label is to networks that learn it [N], in [-1, 1]; high = bad.
+
+        Its probability in sample minus that out of sample, the memorisation of Feldman and Zhang (2020) in
+        probabilities instead of first choices. A label that only its own learning supports is wrong, or its
+        sample is like no other. None with one scoring network: nobody both learns a label and does not.
+        """
+        if self.in_sample_probabilities_NK is None:
+            return None
+        rows_N = np.arange(len(labels_N))
+        difference_N: npt.NDArray[np.float32] = (
+            self.in_sample_probabilities_NK[rows_N, labels_N] - self.probabilities_NK[rows_N, labels_N]
+        )
+        return difference_N

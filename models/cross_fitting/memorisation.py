@@ -29,7 +29,9 @@ class Memorisation:
     """One epoch of the scoring networks, on labels in and out of sample.
 
     A label is in sample for a network that learns it. If agreement is higher in sample than out of sample,
-    the difference is memorisation, because both are measured on randomly drawn samples.
+    the difference is memorisation, because both are measured on randomly drawn samples: it is the mean over
+    samples of Feldman and Zhang's (2020) memorisation score. The figures are those of the training steps,
+    each batch before its update, so they lag behind the network at the epoch's end.
     """
 
     in_sample_agreement: float
@@ -92,14 +94,16 @@ class MemorisationTally:
             seen = self._sums(seen_logits_BK, labels_B, torch.ones_like(is_blind_B))
         self.sums += torch.stack([seen, self._sums(outcome.scoring_logits_BK, labels_B, is_blind_B)])
 
-    def record(self, *, processes: int = 1) -> Memorisation:
-        """Return the epoch's figures; 0 if there was no label of that kind.
+    def record(self, *, processes: int = 1) -> Memorisation | None:
+        """Return the epoch's figures; None if no label was counted in sample, or none out of sample.
 
         Args:
             processes: number of processes that share the labels; the sums are averages over them.
 
         """
-        counts = self.sums[:, :1].clamp_min(1)
+        counts = self.sums[:, :1]
+        if not bool((counts > 0).all()):
+            return None
         (in_agreement, in_loss, _), (out_agreement, out_loss, out_square) = (
             self.sums[:, 1:] / counts
         ).tolist()

@@ -71,26 +71,34 @@ def _bound_run(
 ) -> Json:
     """Return the two bounds on the label information in a run's network, and eq. (2) for each.
 
+    The least bits are those of the classifier. Where labels were held back, also those of the networks that
+    score labels, which memorise sooner; their agreement is that with the labels they learn.
+
     Eq. (2) needs I(w : S), and I(w : y | x) is the part of it that label noise increases. So the least bits
     give a lower limit of eq. (2)'s bound on the gap between training and test error, and the most bits give
     an upper limit of what the labels add to it.
     """
-    least = [
-        bound_information(
-            training_error=1.0 - (epoch.accuracy or 0.0), noise_rate=noise_rate, class_count=class_count
-        )
-        for epoch in epochs
-    ]
+    least = [_bound_bits(epoch.accuracy or 0.0, noise_rate, class_count) for epoch in epochs]
+    measured = [epoch.in_sample_agreement for epoch in epochs]
     most = _bound_bits_by_epoch(run, epochs, class_count)
     return {
         "run": run.number,
         "training_error": 1.0 - (epochs[-1].accuracy or 0.0),
         "least_bits_memorised_per_sample": least[-1],
         "least_bits_by_epoch": least,
+        "least_bits_of_scorers_by_epoch": [
+            None if agreement is None else _bound_bits(agreement, noise_rate, class_count)
+            for agreement in measured
+        ],
         "most_bits_per_sample_by_epoch": most,
         "generalisation_bound_at_least": _bound_gap(least[-1], sample_count),
         "label_part_of_generalisation_bound": None if most is None else _bound_gap(most[-1], sample_count),
     }
+
+
+def _bound_bits(agreement: float, noise_rate: float, class_count: int) -> float:
+    """Return Theorem 1's least bits per sample of networks with this agreement with the labels they learn."""
+    return bound_information(training_error=1.0 - agreement, noise_rate=noise_rate, class_count=class_count)
 
 
 def _bound_bits_by_epoch(run: Run, epochs: Sequence[RunEpoch], class_count: int) -> list[float] | None:

@@ -35,6 +35,7 @@ from models.configuration.defaults import Situation
 from models.configuration.device_traits import read_traits
 from models.configuration.planned_training import complete_request, find_requested_encoder
 from models.configuration.training_config import TrainingConfig
+from models.cross_fitting.cross_fitted import MEMORISATION
 from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import Neighbours, measure_disagreement
 from models.encoders.encoder_loading import identify_encoder, load_encoder, load_network
@@ -323,6 +324,9 @@ def _store_results(
         classifier_probabilities_NK=result.classifier_probabilities_NK,
         cross_fitted=result.cross_fitted,
     ).to_arrays()
+    memorisation_N = result.cross_fitted and result.cross_fitted.measure_memorisation(labels_N)
+    if memorisation_N is not None:
+        signals[MEMORISATION] = memorisation_N
     if result.features_NW is not None and neighbours is not None:
         neighbour_files.save(storage, folder, result.features_NW, neighbours)
         signals[NEIGHBOUR_DISAGREEMENT] = measure_disagreement(neighbours, labels_N)
@@ -417,6 +421,7 @@ def make_epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
                 "accuracy", "predictor_accuracy", "validation_accuracy",
             )
         },
+        **(asdict(record.memorisation) if record.memorisation is not None else {}),
         "true_accuracy": _measure_true_accuracy(record.classifier_predictions_N, job.labels.truth),
         "predictor_true_accuracy": _measure_true_accuracy(record.predictor_predictions_N, job.labels.truth),
         "validation_true_accuracy": _measure_true_accuracy(

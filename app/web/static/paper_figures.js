@@ -28,8 +28,13 @@ function makeFileCard(links) {
     ...links.map((link) => make("p", {}, `${capitalise(link.title)}: `, ...makeFileLinks(link))));
 }
 
+// With one fold and no blind fraction every network has learned every label.
+const notMeasured = () => make("section", { className: "card", id: "memorisation-not-measured" },
+  make("h2", {}, "Measured memorisation"), make("p", { className: "note" }, "Not measured: no label was held back."));
+
 const links = await get(`${path}/figures`);
 const drawn = links.filter((link) => !SHOWN_ELSEWHERE.has(link.name));
 const others = links.filter((link) => SHOWN_ELSEWHERE.has(link.name));
-find("paper-figures").replaceChildren(...drawn.map(makeCard), ...(others.length ? [makeFileCard(others)] : []));
+const isMeasured = links.some((link) => link.name === "memorisation");
+find("paper-figures").replaceChildren(...drawn.map(makeCard), ...(isMeasured ? [] : [notMeasured()]), ...(others.length ? [makeFileCard(others)] : []));
 await Promise.all(drawn.map((link) => drawFigure(`figure-${link.name}`, link.plotly_url)));

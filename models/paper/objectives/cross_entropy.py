@@ -34,9 +34,9 @@ class NoisyCrossEntropy(SingleNetwork):
 
         mean_i <a_i, g_i> + sum_i <a_i, eps_i>,   with g and eps constant,
 
-    whose gradient at a_i is g_i / B + eps_i. The mean over both terms would give (g_i + eps_i) / B: noise that
-    is B times weaker. Processes that share a batch divide once more, by their number, so eps is multiplied by
-    it first.
+    whose gradient at a_i is g_i / B + eps_i. The mean over both terms would give (g_i + eps_i) / B: noise
+    that is B times weaker. Processes that share a batch divide once more, by their number, so eps is
+    multiplied by it first.
     """
 
     def __init__(self, config: ObjectiveConfig, noise_model: GradientModel) -> None:

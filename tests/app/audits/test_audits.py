@@ -151,6 +151,7 @@ def test_suspects_come_worst_first_over_all_pages(
         "distance_average": 1.0,
         "distance_last": 1.0,
         "neighbour_disagreement": None,
+        "memorisation": None,
         "predicted_gradient_norm": pytest.approx(0.1),
         "margin": -1.0,
         "loss": 1.0,

@@ -1,8 +1,11 @@
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from models.cross_fitting.cross_fitted import CrossFitted
 from models.cross_fitting.memorisation import Memorisation, MemorisationTally, RisingLoss
 from models.paper.objectives import Outcome
 
@@ -27,6 +30,7 @@ def test_with_folds_every_label_counts_in_sample_and_out_of_sample() -> None:
     tally = MemorisationTally(torch.device("cpu"))
     tally.add(LABELS, outcome(HALF, SURE), torch.tensor([0, 1, 2, 3]))
     record = tally.record()
+    assert record is not None
     assert record.in_sample_agreement == 0.75
     assert record.out_of_sample_agreement == 0.5, "of equal classes the first is chosen"
     wrong = math.log1p(math.exp(9.0))
@@ -39,6 +43,7 @@ def test_with_a_blind_share_one_network_tells_both() -> None:
     tally = MemorisationTally(torch.device("cpu"))
     tally.add(LABELS, outcome(SURE, None), torch.tensor([-1, -1, 0, 0]))
     record = tally.record()
+    assert record is not None
     assert (record.in_sample_agreement, record.out_of_sample_agreement) == (1.0, 0.5)
 
 
@@ -48,7 +53,25 @@ def test_an_epoch_begins_at_nothing_and_a_state_goes_on() -> None:
     second.load_state(first.state())
     assert first.record() == second.record()
     first.reset()
-    assert first.record().in_sample_agreement == 0.0
+    assert first.record() is None
+
+
+def test_without_labels_of_one_kind_nothing_is_measured() -> None:
+    tally = MemorisationTally(torch.device("cpu"))
+    tally.add(LABELS, outcome(SURE, None), torch.tensor([-1, -1, -1, -1]))
+    assert tally.record() is None, "no label was held back"
+
+
+def test_a_sample_memorises_by_how_much_more_probable_its_label_is_where_it_was_learned() -> None:
+    fitted = CrossFitted(
+        probabilities_NK=np.array([[0.75, 0.25], [0.5, 0.5]], np.float32),
+        in_sample_probabilities_NK=np.array([[0.25, 0.75], [0.75, 0.25]], np.float32),
+        blind_N=np.array([0, 1]),
+    )
+    measured = fitted.measure_memorisation(np.array([1, 1]))
+    assert measured is not None
+    assert measured.tolist() == [0.5, -0.25]
+    assert replace(fitted, in_sample_probabilities_NK=None).measure_memorisation(np.array([1, 1])) is None
 
 
 def measured(loss: float, error: float = 0.05) -> Memorisation:
@@ -87,4 +110,6 @@ def test_the_standard_error_is_that_of_the_mean_loss() -> None:
     tally = MemorisationTally(torch.device("cpu"))
     tally.add(LABELS, outcome(logits, SURE), torch.tensor([0, 1, 2, 3]))
     losses = torch.nn.functional.cross_entropy(logits, LABELS, reduction="none")
-    assert tally.record().out_of_sample_error == pytest.approx(float(losses.std(correction=0)) / 2, rel=1e-5)
+    record = tally.record()
+    assert record is not None
+    assert record.out_of_sample_error == pytest.approx(float(losses.std(correction=0)) / 2, rel=1e-5)

@@ -99,7 +99,9 @@ def test_weights_follow_the_seed_and_leave_the_global_generator_alone() -> None:
 def test_a_predictor_that_starts_from_a_classifier_computes_what_it_does() -> None:
     # In the network of Table 3 only the predictor normalises its hidden units.
     classifier, predictor = (
-        architectures.build("mnist_cnn", NetworkShape(channels=1, class_count=4, is_predictor=each), seed=seed)
+        architectures.build(
+            "mnist_cnn", NetworkShape(channels=1, class_count=4, is_predictor=each), seed=seed
+        )
         for seed, each in enumerate((False, True))
     )
     inputs = torch.randn((64, 1, 28, 28), generator=torch.Generator().manual_seed(0))

@@ -1,6 +1,7 @@
 """The paper's figures over HTTP, of an audit that was trained for real."""
 
 import io
+import math
 from xml.etree import ElementTree as ET
 
 import plotly.graph_objects as go
@@ -12,19 +13,21 @@ from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset
+from models.paper.information import bound_information
 from tests.builders.stored_rows import store_audit, store_finished_audit
 from tests.worker.job_steps import plan_audit, train_and_finish
 from tests.worker.train.test_several_runs import REHEARSAL
 
 EVERY_FIGURE = [
-    "accuracy", "distances", "gradient_norms", "roc", "confusing", "bound", "information", "comparison",
+    "accuracy", "distances", "gradient_norms", "roc", "confusing", "bound", "information",
+    "memorisation", "comparison",
 ]  # fmt: skip
 
 
 @pytest.fixture
 def compared(database: Database, digits: Dataset, storage: Storage, chosen: Settings) -> Audit:
     compare = ["ce", {"method": "limit_g", "sample_gradients": True}]
-    audit, runs = plan_audit(database, digits, compare=compare, rehearsal=REHEARSAL, epochs=4)
+    audit, runs = plan_audit(database, digits, compare=compare, rehearsal=REHEARSAL, epochs=4, folds=2)
     return train_and_finish(database, storage, chosen, audit, runs)
 
 
@@ -63,6 +66,37 @@ def test_figures_show_what_is_stored(api: TestClient, compared: Audit) -> None:
     assert means == {
         variant["label"]: variant["figures"]["roc_auc"]["mean"] for variant in answer["variants"]
     }
+
+
+def test_memorisation_is_drawn_as_it_was_measured(api: TestClient, compared: Audit) -> None:
+    base = f"/v1/audits/{compared.id}"
+    runs = [run["epochs"] for run in api.get(f"{base}/epochs").json()]
+    lines = {trace["name"]: trace["y"] for trace in api.get(f"{base}/figures/memorisation").json()["data"]}
+    assert lines["CE: labels that they learned"] == [epoch["in_sample_agreement"] for epoch in runs[0]]
+    assert lines["CE: labels held back"] == [epoch["out_of_sample_agreement"] for epoch in runs[0]]
+    bits = [(each["out_of_sample_loss"] - each["in_sample_loss"]) / math.log(2) for each in runs[0]]
+    assert lines["CE: measured"] == pytest.approx(bits)
+    theory = api.get(base).json()["theory"]
+    least = bound_information(
+        training_error=1 - runs[0][-1]["in_sample_agreement"], noise_rate=theory["noise_rate"], class_count=3
+    )
+    assert lines["CE: at least, by Theorem 1"][-1] == pytest.approx(least)
+    suspects = api.get(f"{base}/suspects?limit=120").json()["items"]
+    assert all(-1 <= suspect["memorisation"] <= 1 for suspect in suspects)
+    report = api.get(f"{base}/exports/report.html").text
+    assert 'aria-label="Measured memorisation"' in report
+    assert "no label was held back" not in report
+
+
+def test_memorisation_is_not_measured_where_no_label_was_held_back(
+    api: TestClient, database: Database, digits: Dataset, storage: Storage, chosen: Settings
+) -> None:
+    audit = train_and_finish(database, storage, chosen, *plan_audit(database, digits, epochs=1))
+    base = f"/v1/audits/{audit.id}"
+    assert "memorisation" not in [link["name"] for link in api.get(f"{base}/figures").json()]
+    assert api.get(f"{base}/suspects?limit=1").json()["items"][0]["memorisation"] is None
+    assert api.get(f"{base}/epochs").json()[0]["epochs"][0]["out_of_sample_loss"] is None
+    assert "Not measured: no label was held back." in api.get(f"{base}/exports/report.html").text
 
 
 def test_the_montage_has_the_head_of_every_class(api: TestClient, compared: Audit) -> None:
