@@ -1,7 +1,7 @@
 """An audit's report as one HTML file that loads nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -85,7 +85,7 @@ def _render(
         pairs=summary.get("confused_pairs", [])[:PAIRS_MAX],
         histogram=_draw_histogram(summary, metrics),
         budget=_draw_budget(summary),
-        memorisation=None if memorisation is None else _draw(memorisation),
+        memorisation=None if memorisation is None else _draw(replace(memorisation, columns=1)),
         suspects=suspects,
         runs=(audit.provenance or {}).get("runs", []),
         versions=(audit.provenance or {}).get("versions", {}),

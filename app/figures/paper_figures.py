@@ -173,13 +173,24 @@ def make_memorisation(measured: Mapping[str, Mapping[str, Points]], bounds: Mapp
         colour = COLOURS[number % len(COLOURS)]
         title = f"{name}: " if len(measured) > 1 else ""
         lines += [
-            Line(name=f"{title}labels that they learned", points=points["in_sample"], colour=colour),
-            Line(name=f"{title}labels held back", points=points["out_of_sample"], colour=colour, dash="dash"),
-            Line(name=f"{title}measured", points=points["bits"], colour=colour, panel=1),
+            Line(name=f"{title}agreement, labels learned", points=points["in_sample"], colour=colour),
+            Line(
+                name=f"{title}agreement, labels held back",
+                points=points["out_of_sample"],
+                colour=colour,
+                dash="dash",
+            ),
+            Line(name=f"{title}bits, measured", points=points["bits"], colour=colour, panel=1),
         ]
         if bound := bounds.get(name):
             lines.append(
-                Line(name=f"{title}at least, by Theorem 1", points=bound, colour=colour, dash="dot", panel=1)
+                Line(
+                    name=f"{title}bits, at least (Theorem 1)",
+                    points=bound,
+                    colour=colour,
+                    dash="dot",
+                    panel=1,
+                )
             )
     panels = (
         Panel(x=Axis(title="epoch"), y=Axis(title="agreement with given labels", is_share=True)),

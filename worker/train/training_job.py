@@ -324,7 +324,8 @@ def _store_results(
         classifier_probabilities_NK=result.classifier_probabilities_NK,
         cross_fitted=result.cross_fitted,
     ).to_arrays()
-    memorisation_N = result.cross_fitted and result.cross_fitted.measure_memorisation(labels_N)
+    fitted = result.cross_fitted
+    memorisation_N = None if fitted is None else fitted.measure_memorisation(labels_N)
     if memorisation_N is not None:
         signals[MEMORISATION] = memorisation_N
     if result.features_NW is not None and neighbours is not None:

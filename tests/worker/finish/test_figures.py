@@ -72,15 +72,15 @@ def test_memorisation_is_drawn_as_it_was_measured(api: TestClient, compared: Aud
     base = f"/v1/audits/{compared.id}"
     runs = [run["epochs"] for run in api.get(f"{base}/epochs").json()]
     lines = {trace["name"]: trace["y"] for trace in api.get(f"{base}/figures/memorisation").json()["data"]}
-    assert lines["CE: labels that they learned"] == [epoch["in_sample_agreement"] for epoch in runs[0]]
-    assert lines["CE: labels held back"] == [epoch["out_of_sample_agreement"] for epoch in runs[0]]
+    assert lines["CE: agreement, labels learned"] == [epoch["in_sample_agreement"] for epoch in runs[0]]
+    assert lines["CE: agreement, labels held back"] == [epoch["out_of_sample_agreement"] for epoch in runs[0]]
     bits = [(each["out_of_sample_loss"] - each["in_sample_loss"]) / math.log(2) for each in runs[0]]
-    assert lines["CE: measured"] == pytest.approx(bits)
+    assert lines["CE: bits, measured"] == pytest.approx(bits)
     theory = api.get(base).json()["theory"]
     least = bound_information(
         training_error=1 - runs[0][-1]["in_sample_agreement"], noise_rate=theory["noise_rate"], class_count=3
     )
-    assert lines["CE: at least, by Theorem 1"][-1] == pytest.approx(least)
+    assert lines["CE: bits, at least (Theorem 1)"][-1] == pytest.approx(least)
     suspects = api.get(f"{base}/suspects?limit=120").json()["items"]
     assert all(-1 <= suspect["memorisation"] <= 1 for suspect in suspects)
     report = api.get(f"{base}/exports/report.html").text
