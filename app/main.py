@@ -26,7 +26,14 @@ from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError
 from app.infra.logs import configure_logging
 from app.infra.settings import get_settings
-from app.routes.audits import audit_routes, event_routes, export_routes, figure_routes, suspect_routes
+from app.routes.audits import (
+    audit_routes,
+    check_routes,
+    event_routes,
+    export_routes,
+    figure_routes,
+    suspect_routes,
+)
 from app.routes.datasets import dataset_routes, review_routes, upload_routes
 from app.routes.service import (
     activity_routes,
@@ -53,6 +60,7 @@ ROUTERS = (
     export_routes,
     webhook_routes,
     review_routes,
+    check_routes,
     audit_routes,  # after its parts: the downloads of an audit take any name
     activity_routes,
     login_routes,

@@ -11,10 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OURS = {"app", "worker", "models", "migrations", "tests", "bench", "examples"}
-CATALOGUE, CONFIGURATION, READING = "models.catalogue", "models.configuration", "models.reading"
-"""What exists, the check of a configuration, the reading of texts, all without torch: app may know them."""
+CATALOGUE, READING = "models.catalogue", "models.reading"
+FREE = (CATALOGUE, READING, "models.configuration", "models.checks")
+"""What exists, the check of a configuration, the reading of texts, random checks, all without torch: app may
+know them."""
 MAY_IMPORT = {
-    "app": {"app", CATALOGUE, CONFIGURATION, READING},
+    "app": {"app", *FREE},
     "models": {"models"},
     "worker": {"worker", "app", "models"},
     "migrations": {"migrations", "app"},
@@ -35,7 +37,7 @@ FLOORS = {
     "models": (
         "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",
         "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "training", "label_errors",
-        "data_issues", "error_model",
+        "data_issues", "checks", "error_model",
     ),
     "worker": (
         "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
@@ -61,7 +63,7 @@ def imported(file: Path) -> set[str]:
 
 
 def _package(module: str) -> str:
-    for part in (CATALOGUE, CONFIGURATION, READING):
+    for part in FREE:
         if module == part or module.startswith(f"{part}."):
             return part
     return module.partition(".")[0]
@@ -185,9 +187,9 @@ def modules_after(statement: str) -> set[str]:
 def test_the_api_process_never_loads_torch() -> None:
     loaded = modules_after("from app.main import create_app; create_app()")
     assert "fastapi" in loaded
-    assert not loaded & {"torch", "worker", "sklearn", "matplotlib"}
+    assert not loaded & {"torch", "worker", "scipy", "sklearn", "matplotlib"}
     of_models = {name for name in loaded if name.startswith("models.")}
-    assert {name for name in of_models if not name.startswith((CATALOGUE, CONFIGURATION, READING))} == set()
+    assert {name for name in of_models if not name.startswith(FREE)} == set()
 
 
 def test_the_cpu_worker_does_not_load_torch() -> None:
@@ -203,6 +205,6 @@ def test_the_client_needs_none_of_the_servers_packages() -> None:
 
 
 def test_the_model_of_label_errors_does_not_load_torch() -> None:
-    loaded = modules_after("import models.error_model.estimate, models.error_model.recalibration")
+    loaded = modules_after("import models.error_model.estimate, models.checks.settled_figures")
     assert "scipy.optimize" in loaded
     assert not loaded & {"torch", "sqlalchemy", "fastapi"}

@@ -35,7 +35,7 @@ from app.tables.dataset_tables import (
     Truth,
     Upload,
 )
-from app.tables.review_tables import Review, Verdict
+from app.tables.review_tables import Check, CheckPlan, Review, Verdict
 from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
 from app.tables.webhook_tables import DeliveryStatus, Webhook, WebhookDelivery
 
@@ -47,6 +47,8 @@ __all__ = [
     "AuditMetrics",
     "AuditStatus",
     "Base",
+    "Check",
+    "CheckPlan",
     "Dataset",
     "DatasetFile",
     "DatasetStatus",

@@ -4,7 +4,17 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Sequence, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Sequence,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.audit_tables import Audit
@@ -47,3 +57,28 @@ class Review(Base):
     version: Mapped[int] = mapped_column(
         BigInteger, server_default=versions.next_value(), comment="new with every write, never used twice"
     )
+
+
+class CheckPlan(Base):
+    """The random checks of an audit: the strata of its ranking, and how many samples are to be checked."""
+
+    __tablename__ = "check_plans"
+
+    audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"), primary_key=True)
+    wanted: Mapped[int] = mapped_column(comment="samples to check in all; it only grows")
+    stratum_ends: Mapped[list[int]] = mapped_column(JSONB, comment="the last rank of each stratum")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Check(Base):
+    """A sample that was drawn at random; its verdict is its review."""
+
+    __tablename__ = "checks"
+    __table_args__ = (UniqueConstraint("audit_id", "position"),)
+
+    audit_id: Mapped[UUID] = mapped_column(
+        ForeignKey(CheckPlan.audit_id, ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, comment="0, 1, ... in the order of checking")
+    position: Mapped[int]
+    rank: Mapped[int] = mapped_column(comment="copied from the score; tells the stratum")

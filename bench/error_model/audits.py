@@ -3,7 +3,9 @@
     python -m bench.error_model --audits
 
 A ranking is good, bad (it tells nothing), inverted (right labels come first), miscounted (a fifth, or three
-times the errors) or misshapen (far too sure, or far too unsure). Shape suffixes: N samples.
+times the errors), misshapen (far too sure, or far too unsure), withheld (no probability above 0.5) or not the
+order of the probabilities. The functions that the service calls draw the checks and make their figures.
+Shape suffixes: N samples in order of rank, C checks.
 """
 
 from collections import defaultdict
@@ -17,13 +19,16 @@ from scipy.optimize import isotonic_regression
 from scipy.special import expit, logit
 
 from bench.error_model.measure import calibration_error
-from models.error_model.check_plan import CheckPlan, draw_checks, make_plan
-from models.error_model.checked_counts import count_errors, find_weights, jeffreys
-from models.error_model.recalibration import recalibrate
+from models.checks.check_plan import Checks, cut_strata, draw_checks
+from models.checks.checked_counts import NOTHING_KNOWN, Known, jeffreys
+from models.checks.recalibration import recalibrate
+from models.checks.settled_figures import SettledFigures, settle
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 CHECKS, RECALIBRATED_WITH = 100, 200
+HEAD_SHARE = 0.1
+"""Of the samples: what was reviewed from the top on, in the column "head"."""
 COUNTS = (300, 2_000, 20_000)
 RATES = (0.01, 0.05, 0.2, 0.45)
 REPEATS = 12
@@ -39,14 +44,27 @@ class World:
     """Claimed rate over true rate."""
     slope: float = 1.0
     """Of the log-odds: above 1 too sure."""
+    cap: float = 1.0
+    """Largest probability."""
+    is_ranked_otherwise: bool = False
+    """Whether another score, as good as the probabilities and independent of them, ranks."""
 
     def draw(self, count: int, rate: float, random: np.random.Generator) -> tuple[Floats, Mask]:
-        """Return error probabilities and errors."""
+        """Return error probabilities and errors, in order of rank."""
         is_error_N = random.random(count) < rate
-        score_N = random.normal(size=count) + abs(self.separation) * (is_error_N ^ (self.separation < 0))
-        evidence_N = abs(self.separation) * score_N - self.separation**2 / 2
+        evidence_N = self._weigh(is_error_N, random)
         claimed = float(np.clip(rate * self.factor, 1e-4, 0.95))
-        return expit(self.slope * (evidence_N + logit(claimed))), is_error_N
+        probability_N = np.minimum(expit(self.slope * (evidence_N + logit(claimed))), self.cap)
+        ranking_N = self._weigh(is_error_N, random) if self.is_ranked_otherwise else evidence_N
+        order_N = np.argsort(-ranking_N, kind="stable")
+        return probability_N[order_N], is_error_N[order_N]
+
+    def _weigh(self, is_error_N: Mask, random: np.random.Generator) -> Floats:
+        """Return the log-likelihood ratio of each label's being wrong."""
+        distance = abs(self.separation)
+        score_N = random.normal(size=len(is_error_N)) + distance * (is_error_N ^ (self.separation < 0))
+        evidence_N: Floats = distance * score_N - distance**2 / 2
+        return evidence_N
 
 
 WORLDS: Mapping[str, World] = {
@@ -59,6 +77,8 @@ WORLDS: Mapping[str, World] = {
     "three times": World(separation=2.5, factor=3.0),
     "too sure": World(separation=2.5, slope=3.0),
     "too unsure": World(separation=2.5, slope=0.3),
+    "withheld": World(separation=2.5, factor=3.0, cap=0.5),
+    "ranked otherwise": World(separation=2.5, is_ranked_otherwise=True),
 }
 
 
@@ -77,29 +97,50 @@ def simulate() -> str:
 def _audit(
     probability_N: Floats, is_error_N: Mask, seed: int, random: np.random.Generator
 ) -> dict[str, float]:
-    plan, truth = make_plan(probability_N, seed=seed), float(is_error_N.mean())
-    drawn, decided = _check(plan, is_error_N, CHECKS)
-    counted = count_errors(plan, drawn, decided)
-    plain = _plain(is_error_N, random)
-    low, high = jeffreys(counted.centre, _as_plain(len(is_error_N)))
-    drawn, decided = _check(plan, is_error_N, min(RECALIBRATED_WITH, len(is_error_N) // 2))
+    truth, count = float(is_error_N.mean()), len(is_error_N)
+    half = _check(Checks(strata=cut_strata(probability_N)), is_error_N, CHECKS, seed)
+    settled = _settle(half, probability_N)
+    low, high = jeffreys(settled.count.centre, _as_plain(count))
+    with_head = _settle(half, probability_N, _review_head(is_error_N, half))
+    full = _check(half, is_error_N, min(RECALIBRATED_WITH, count // 2), seed)
     return {
-        "covers": float(counted.low <= truth <= counted.high),
-        "half_width": (counted.high - counted.low) / 2,
-        "squared_error": (counted.centre - truth) ** 2,
-        "wider_than_plain": float(counted.high - counted.low > high - low + 1e-9),
-        **plain,
-        **_calibrations(probability_N, is_error_N, plan, drawn, decided),
+        "covers": float(settled.count.low <= truth <= settled.count.high),
+        "half_width": (settled.count.high - settled.count.low) / 2,
+        "squared_error": (settled.count.centre - truth) ** 2,
+        "wider_than_plain": float(settled.count.high - settled.count.low > high - low + 1e-9),
+        "head_covers": float(with_head.count.low <= truth <= with_head.count.high),
+        "head_bias": with_head.count.centre - truth,
+        **_plain(is_error_N, random),
+        **_calibrations(probability_N, is_error_N, full),
     }
 
 
-def _check(plan: CheckPlan, is_error_N: Mask, count: int) -> tuple[list[int], dict[int, bool]]:
-    """Return the drawn positions and their verdicts, both phases."""
-    decided: dict[int, bool] = {}
-    for _ in range(2):
-        drawn = draw_checks(plan, decided, count).tolist()
-        decided = {position: bool(is_error_N[position]) for position in drawn}
-    return drawn, decided
+def _check(checks: Checks, is_error_N: Mask, wanted: int, seed: int) -> Checks:
+    """Return the checks after as many as are wanted have their verdicts, phase by phase."""
+    while len(rank_C := draw_checks(checks, wanted, seed=seed)):
+        all_C = np.concatenate([checks.rank_C, rank_C])
+        checks = Checks(strata=checks.strata, rank_C=all_C, is_error_C=is_error_N[all_C - 1].astype(float))
+    return checks
+
+
+def _settle(checks: Checks, probability_N: Floats, known: Known = NOTHING_KNOWN) -> SettledFigures:
+    settled = settle(checks, probability_N, known)
+    assert settled is not None, "some check lies below the head"
+    return settled
+
+
+def _review_head(is_error_N: Mask, checks: Checks) -> Known:
+    """Return what is known after a tenth of the ranking, and the checks, were reviewed."""
+    head = int(HEAD_SHARE * len(is_error_N))
+    is_known_N = np.arange(len(is_error_N)) < head
+    is_known_N[checks.rank_C - 1] = True
+    return Known(
+        head=head,
+        head_errors=int(is_error_N[:head].sum()),
+        head_decided=head,
+        errors=int(is_error_N[is_known_N].sum()),
+        right=int((~is_error_N[is_known_N]).sum()),
+    )
 
 
 def _plain(is_error_N: Mask, random: np.random.Generator) -> dict[str, float]:
@@ -117,28 +158,24 @@ def _as_plain(sample_count: int) -> float:
     return CHECKS / (1 - CHECKS / sample_count)
 
 
-def _calibrations(
-    probability_N: Floats, is_error_N: Mask, plan: CheckPlan, drawn: list[int], decided: dict[int, bool]
-) -> dict[str, float]:
-    moved_N = recalibrate(probability_N, plan, drawn, decided)
-    isotonic_N = recalibrate_isotonically(probability_N, plan, drawn, decided)
+def _calibrations(probability_N: Floats, is_error_N: Mask, checks: Checks) -> dict[str, float]:
+    moved_N = _settle(checks, probability_N).recalibration.apply(probability_N)
+    free_N = recalibrate(checks, probability_N[checks.rank_C - 1]).apply(probability_N)
+    isotonic_N = recalibrate_isotonically(probability_N, checks)
     return {
         "before": calibration_error(probability_N, is_error_N),
         "after": calibration_error(moved_N, is_error_N),
+        "after_free": calibration_error(free_N, is_error_N),
         "after_isotonic": calibration_error(isotonic_N, is_error_N),
     }
 
 
-def recalibrate_isotonically(
-    probability_N: Floats, plan: CheckPlan, drawn: list[int], decided: dict[int, bool]
-) -> Floats:
+def recalibrate_isotonically(probability_N: Floats, checks: Checks) -> Floats:
     """Return the probabilities by weighted isotonic regression on the checks: what was not chosen."""
-    drawn_C = np.array(drawn)
-    order_C = drawn_C[np.argsort(probability_N[drawn_C], kind="stable")]
-    weight_C = find_weights(plan, drawn, decided)[order_C]
-    seen_C = np.array([decided[position] for position in order_C.tolist()], dtype=np.float64)
-    rising_C = isotonic_regression(seen_C, weights=weight_C).x
-    moved_N: Floats = np.interp(probability_N, probability_N[order_C], rising_C)
+    probability_C = probability_N[checks.rank_C - 1]
+    order_C = np.argsort(probability_C, kind="stable")
+    rising_C = isotonic_regression(checks.is_error_C[order_C], weights=checks.weight_C[order_C]).x
+    moved_N: Floats = np.interp(probability_N, probability_C[order_C], rising_C)
     return moved_N
 
 
@@ -151,8 +188,11 @@ COLUMNS: Mapping[str, Callable[[dict[str, Floats]], str]] = {
     "plain: half-width": lambda got: f"{got['plain_half_width'].mean():.4f}",
     "plain: RMSE": lambda got: f"{np.sqrt(got['plain_squared_error'].mean()):.4f}",
     "wider than plain of the same centre": lambda got: f"{got['wider_than_plain'].sum():.0f}",
+    "head reviewed: covers": lambda got: f"{got['head_covers'].mean():.3f}",
+    "head reviewed: bias": lambda got: f"{got['head_bias'].mean():+.4f}",
     "calibration error before": lambda got: f"{got['before'].mean():.3f}",
     "after 200": lambda got: f"{got['after'].mean():.3f} (95 %: {np.quantile(got['after'], 0.95):.3f})",
+    "without the counted mean": lambda got: f"{got['after_free'].mean():.3f}",
     "isotonic": lambda got: (
         f"{got['after_isotonic'].mean():.3f} (95 %: {np.quantile(got['after_isotonic'], 0.95):.3f})"
     ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.checks.label_cut import choose_cut
 from models.error_model import other_views
 from models.error_model.assumptions import CONSTANTS, Constants
 from models.error_model.claims import Claim, Views, explain, make_claim
@@ -32,7 +33,7 @@ class Estimate:
     claim: Claim
     views: Views
     ranking_probability_N: Floats
-    """Probability in [0, 1] that each label is wrong, never capped: for the ranking and `check_plan`."""
+    """Probability in [0, 1] that each label is wrong, never capped: for the ranking and the checks."""
     suggested_N: Index
     """The likeliest class other than the given one."""
     is_flagged_N: Mask
@@ -99,21 +100,6 @@ def fit(evidence: Evidence, *, seed: int = 0, constants: Constants = CONSTANTS) 
     fitted = fit_models(evidence, seed=seed, constants=constants)
     views = compare_views(fitted, seed=seed)
     return _apply(fitted, views, make_claim(views, constants))
-
-
-def choose_cut(error_probability_N: Floats) -> Mask:
-    """Return the samples to flag so that the expected F1 is best; none where less than one error is expected.
-
-    Flagging the m likeliest finds the sum of their probabilities; F1 = 2 found / (m + all errors).
-    """
-    total = float(error_probability_N.sum())
-    order_N = np.argsort(-error_probability_N, kind="stable")
-    found_N = np.cumsum(error_probability_N[order_N])
-    flagged = int(np.argmax(found_N / (np.arange(1, len(order_N) + 1) + total))) + 1
-    is_flagged_N = np.zeros(len(order_N), dtype=np.bool_)
-    if total >= 1:
-        is_flagged_N[order_N[:flagged]] = True
-    return is_flagged_N
 
 
 def _apply(fitted: FittedModels, views: Views, claim: Claim) -> Estimate:

@@ -7,6 +7,7 @@ from app.audits import audit_service
 from app.datasets import dataset_service
 from app.infra.database import Database
 from app.infra.storage import Storage
+from app.reviews import random_checks
 from app.tables import AuditMetrics, Review, Upload, Verdict
 from app.webhooks import webhook_service
 from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
@@ -55,6 +56,7 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         dataset_service.put_file(
             session, dataset_service.get(session, dataset.id), name="made.npz", size=5, sha256="0" * 64
         )
+        random_checks.want_checks(session, audit, 12)
         session.add(Review(dataset_id=dataset.id, position=3, verdict=Verdict.KEEP, reviewer="somebody"))
         upload = Upload(dataset_id=dataset.id, expires_at=datetime.now(UTC) + timedelta(days=1), **UPLOAD)
         session.add(upload)

@@ -12,7 +12,7 @@ from app.datasets import dataset_service
 from app.http import cursors
 from app.infra.errors import Invalid, StaleVersion
 from app.kinds.shown_kinds import find_shown_kind
-from app.reviews import review_progress, verdicts
+from app.reviews import random_checks, review_progress, verdicts
 from app.routes.shared.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_review, render_sample
@@ -85,6 +85,7 @@ def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: 
                     current=None if current is None else render_review(dataset, current),
                 )
             )
+    random_checks.continue_checks(session, dataset, [review.position for review in answer.saved])
     return answer
 
 
@@ -114,7 +115,9 @@ def put_review(
     seen = None if if_match is None else _parse_version(if_match)
     author = verdicts.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
     entry = _make_entry(dataset, body, position=position, seen=seen)
-    return _set_etag(response, render_review(dataset, verdicts.put(session, dataset, entry, author)))
+    saved = verdicts.put(session, dataset, entry, author)
+    random_checks.continue_checks(session, dataset, [position])
+    return _set_etag(response, render_review(dataset, saved))
 
 
 @router.delete("/datasets/{dataset_id}/samples/{position}/review", status_code=204, dependencies=[Writes])

@@ -5,7 +5,8 @@ import numpy.typing as npt
 import pytest
 from sklearn.datasets import make_blobs
 
-from models.error_model.estimate import Estimate, choose_cut, fit
+from models.checks.label_cut import choose_cut
+from models.error_model.estimate import Estimate, fit
 from models.error_model.sample_evidence import Evidence, count_votes, find_neighbours
 
 Array = npt.NDArray[Any]

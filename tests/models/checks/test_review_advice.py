@@ -1,6 +1,6 @@
 import pytest
 
-from models.error_model.review_advice import Advice, ReviewState, advise, expect_next
+from models.checks.review_advice import Advice, ReviewState, advise, expect_next
 
 
 def state(upcoming: float | None, errors: int, decided: int, *, sound: bool = True) -> ReviewState:

@@ -1,0 +1,145 @@
+"""The figures of an audit that rest on its random checks, made when they are asked for.
+
+Shape suffixes: N samples in order of rank, C checks.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, func, select
+
+from app.reviews.random_checks import DrawnChecks, find_checks
+from app.reviews.ranked_scores import RankedScores, read_ranked_scores
+from app.tables import Review, Score, Verdict
+from models.checks.checked_counts import Known, Share, Suggestions, count_errors, judge_suggestions, share_of
+from models.checks.settled_figures import SettledFigures, settle
+
+AUDITS_MAX = 16
+Fingerprint = tuple[int, int, int]
+"""The number of a dataset's verdicts, the sum of their versions, and the number of checks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedFigures:
+    """What random checks and other verdicts make of an audit's figures."""
+
+    drawn: DrawnChecks
+    count: Share | None
+    """The share of wrong labels; None: nothing can be said yet."""
+    settled: SettledFigures | None
+    """The figures of all samples; None: too few checks are decided."""
+    flagged: Share | None
+    """The share of wrong labels among the flagged samples; None: no flagged sample is checked."""
+    suggestions: Suggestions | None
+    """What relabelling every flagged sample would do; None: no flagged sample is checked."""
+
+    @property
+    def words(self) -> str:
+        """Return what the figures rest on."""
+        return describe_checks(int(self.drawn.checks.is_decided_C.sum()))
+
+
+_kept: "OrderedDict[UUID, tuple[Fingerprint, CheckedFigures]]" = OrderedDict()
+_lock = Lock()
+
+
+def describe_checks(decided: int) -> str:
+    """Return what figures after random checks rest on."""
+    return f"checked: {decided:,} samples at random"
+
+
+def find_figures(connection: Connection, audit_id: UUID, dataset_id: UUID) -> CheckedFigures | None:
+    """Return the figures that rest on an audit's random checks; None: none were begun.
+
+    They are kept until a verdict of the dataset changes.
+    """
+    drawn = find_checks(connection, audit_id)
+    if drawn is None:
+        return None
+    fingerprint = (*_sum_versions(connection, dataset_id), len(drawn.verdict_C))
+    with _lock:
+        kept = _kept.get(audit_id)
+    if kept is not None and kept[0] == fingerprint:
+        return kept[1]
+    figures = _make_figures(
+        drawn, read_ranked_scores(connection, audit_id), _read_known(connection, audit_id, dataset_id)
+    )
+    with _lock:
+        _kept[audit_id] = (fingerprint, figures)
+        _kept.move_to_end(audit_id)
+        while len(_kept) > AUDITS_MAX:
+            _kept.popitem(last=False)
+    return figures
+
+
+def find_settled(connection: Connection, audit_id: UUID, dataset_id: UUID) -> CheckedFigures | None:
+    """Return an audit's figures where they follow from its random checks; None: they do not."""
+    figures = find_figures(connection, audit_id, dataset_id)
+    return figures if figures is not None and figures.settled is not None else None
+
+
+def mark_flagged(scores: RankedScores, settled: SettledFigures) -> npt.NDArray[np.bool_]:
+    """Return which samples the cut flags [N]."""
+    return (scores.error_probability_N > settled.cut) & scores.has_other_N
+
+
+def _make_figures(drawn: DrawnChecks, scores: RankedScores, known: Known) -> CheckedFigures:
+    settled = settle(drawn.checks, scores.error_probability_N, known)
+    if settled is None:
+        count = count_errors(drawn.checks, known)
+        return CheckedFigures(drawn=drawn, count=count, settled=None, flagged=None, suggestions=None)
+    at_C = drawn.checks.rank_C - 1
+    is_flagged_C = mark_flagged(scores, settled)[at_C]
+    return CheckedFigures(
+        drawn=drawn,
+        count=settled.count,
+        settled=settled,
+        flagged=share_of(drawn.checks, drawn.checks.is_error_C == 1, is_flagged_C),
+        suggestions=judge_suggestions(
+            drawn.checks,
+            is_right_suggestion_C=drawn.label_C == scores.suggested_N[at_C],
+            is_flagged_C=is_flagged_C,
+        ),
+    )
+
+
+def _sum_versions(connection: Connection, dataset_id: UUID) -> tuple[int, int]:
+    """Return the number of verdicts and the sum of their versions.
+
+    They tell all states apart: a verdict that is new or changed has a higher version than any before it.
+    """
+    statement = select(func.count(), func.coalesce(func.sum(Review.version), 0))
+    count, total = connection.execute(statement.where(Review.dataset_id == dataset_id)).one()
+    return count, int(total)
+
+
+def _read_known(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Known:
+    """Return what verdicts tell: those from the top of the ranking on without a gap, and all of them."""
+    joined = (Review.dataset_id == dataset_id) & (Review.position == Score.position)
+    gap = (
+        select(Score.rank)
+        .where(Score.audit_id == audit_id, ~select(Review.position).where(joined).exists())
+        .order_by(Score.rank)
+        .limit(1)
+    )
+    first_gap = connection.scalar(gap)
+    is_error, is_right = Review.verdict.in_((Verdict.RELABEL, Verdict.DROP)), Review.verdict == Verdict.KEEP
+    is_head = Score.rank < first_gap if first_gap is not None else Score.rank >= 1
+    head, head_errors, head_right, errors, right = connection.execute(
+        select(
+            func.count().filter(is_head),
+            func.count().filter(is_head, is_error),
+            func.count().filter(is_head, is_right),
+            func.count().filter(is_error),
+            func.count().filter(is_right),
+        )
+        .join_from(Review, Score, joined)
+        .where(Score.audit_id == audit_id, Review.dataset_id == dataset_id)
+    ).one()
+    return Known(
+        head=head, head_errors=head_errors, head_decided=head_errors + head_right, errors=errors, right=right
+    )
