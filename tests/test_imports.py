@@ -40,7 +40,7 @@ FLOORS = {
         "data_issues", "checks", "error_model",
     ),
     "worker": (
-        "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
+        "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
         "formats/archives", "formats/arrays", "formats/tables", "formats", "ingest", "train", "finish",
         "maintenance", "processes",
     ),

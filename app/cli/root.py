@@ -20,7 +20,7 @@ cli.add_typer(export_commands.app, name="export")
 cli.add_typer(webhook_commands.app, name="webhook")
 if find_spec("sqlalchemy") is not None:
     # Running a service needs the server's packages; an installation of only the client lacks them.
-    from app.cli import backup_commands, probe_commands, service_commands
+    from app.cli import backup_commands, encoder_commands, probe_commands, service_commands
 
     cli.command("up")(service_commands.up)
     cli.command("migrate")(service_commands.migrate)
@@ -28,6 +28,7 @@ if find_spec("sqlalchemy") is not None:
     cli.command("restore")(backup_commands.restore_backup)
     cli.command("activity")(service_commands.list_activity)
     cli.add_typer(service_commands.app, name="keys")
+    cli.add_typer(encoder_commands.app, name="encoders")
     cli.add_typer(probe_commands.app, name="probe")
 
 

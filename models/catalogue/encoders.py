@@ -1,7 +1,7 @@
 """The encoders by name: pretrained networks that turn a picture into features, and what each needs.
 
-The encoders of a host are those listed here and those added to its folder, each with a card: `NAME.json`
-beside the weights. `models/encoders` loads them.
+The encoders of a host are those listed here and those added to its folder, each with a card:
+`NAME.encoder.json` beside the weights. `models/encoders` loads them.
 """
 
 import hashlib
@@ -17,8 +17,10 @@ Fit = Literal["crop", "squash"]
 
 FEATURES_VERSION = 1
 """Part of every digest; raised whenever a change of our code changes an encoder's features."""
-SIDE_STEP, SIDE_MIN, SIDE_MAX = 32, 64, 512
-"""The sides, in pixels, of resizable encoders: convolutional networks halve their maps five times."""
+CONVOLUTION_STEP = 32
+"""Convolutional networks halve their maps five times, so their sides are multiples of 32 pixels."""
+SIDE_MIN, SIDE_MAX = 64, 512
+"""The sides, in pixels, of encoders that take others than their usual one."""
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of ImageNet's channels, on a scale from 0 to 1, as torchvision has them."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -26,11 +28,15 @@ REQUESTED = rf"^{NAME.pattern}(@[0-9]{{1,4}})?$"
 """The form of an encoder in a request: `NAME`, or `NAME@SIDE`."""
 NO_ENCODER = "none"
 """In a request: train on the pixels."""
-CARD_SUFFIX = ".json"
+CARD_SUFFIX = ".encoder.json"
 
 
 class UnusableEncoder(ValueError):
     """An encoder is unknown, or its weights or its library are missing, damaged or changed."""
+
+
+class DownloadFailed(UnusableEncoder):
+    """Weights could not be downloaded; the sentence names their address."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +53,8 @@ class EncoderFacts:
     """D, the number of features of one picture."""
     side: int
     """Height and width of its input, in pixels."""
-    resizable: bool
-    """Whether it takes other sides: multiples of 32 from 64 to 512."""
+    step: int | None
+    """Other sides that it takes are multiples of this, from 64 to 512 pixels; None: only `side`."""
     crop: float
     """`side` as a share of the picture's shorter side ("crop") or of both sides ("squash") after scaling."""
     fit: Fit
@@ -78,7 +84,7 @@ class EncoderFacts:
         decisive = {
             name: value
             for name, value in asdict(self).items()
-            if name not in {"name", "licence", "source", "file", "resizable", "weights_sha256"}
+            if name not in {"name", "licence", "source", "file", "step", "weights_sha256"}
         }
         text = json.dumps([FEATURES_VERSION, weights_sha256, decisive], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -87,11 +93,11 @@ class EncoderFacts:
         """Return the encoder for another side in pixels; UnusableEncoder if it does not take that side."""
         if side == self.side:
             return self
-        if not self.resizable:
+        if self.step is None:
             raise UnusableEncoder(f"{self.name} takes pictures of {self.side} pixels only, not {side}.")
-        if not SIDE_MIN <= side <= SIDE_MAX or side % SIDE_STEP:
+        if not SIDE_MIN <= side <= SIDE_MAX or side % self.step:
             raise UnusableEncoder(
-                f"{self.name} takes a multiple of {SIDE_STEP} pixels from {SIDE_MIN} to {SIDE_MAX},"
+                f"{self.name} takes a multiple of {self.step} pixels from {SIDE_MIN} to {SIDE_MAX},"
                 f" not {side}."
             )
         return replace(self, name=f"{self.base_name}@{side}", side=side)
@@ -118,7 +124,12 @@ def _to_tuple(value: Any) -> Any:  # noqa: ANN401 - a JSON value
 
 
 def _make_torchvision(
-    name: str, width: int, *, crop: float = 0.875, interpolation: str = "bilinear", resizable: bool = True
+    name: str,
+    width: int,
+    *,
+    crop: float = 0.875,
+    interpolation: str = "bilinear",
+    step: int | None = CONVOLUTION_STEP,
 ) -> EncoderFacts:
     return EncoderFacts(
         name=name,
@@ -126,7 +137,7 @@ def _make_torchvision(
         model=name,
         width=width,
         side=224,
-        resizable=resizable,
+        step=step,
         crop=crop,
         fit="crop",
         interpolation=interpolation,
@@ -143,7 +154,7 @@ LITE0 = EncoderFacts(
     model="efficientnet_lite0",
     width=1_280,
     side=128,
-    resizable=True,
+    step=CONVOLUTION_STEP,
     crop=0.875,
     fit="crop",
     interpolation="bicubic",
@@ -163,7 +174,7 @@ ENCODERS: Mapping[str, EncoderFacts] = {
         _make_torchvision("mobilenet_v3_small", 576),
         _make_torchvision("efficientnet_b0", 1_280, interpolation="bicubic"),
         _make_torchvision("convnext_tiny", 768, crop=0.949),  # 224 of 236 pixels
-        _make_torchvision("vit_b_16", 768, resizable=False),
+        _make_torchvision("vit_b_16", 768, step=None),
     )
 }
 """The encoders that exist without being added; the rest is `find_encoder`'s folder."""

