@@ -49,7 +49,10 @@ class RunOut(BaseModel):
     waiting: Failure | None = Field(
         description="why a queued run does not start: no worker that answers has the device it needs"
     )
-    remarks: list[Failure] = Field(description="changes that the run needed, such as half the batch size")
+    remarks: list[Failure] = Field(
+        description="changes that the run needed, such as half the batch size, and what its method could not do"
+        " with these samples"
+    )
     error: Failure | None
     started_at: datetime | None
     finished_at: datetime | None

@@ -16,6 +16,7 @@ from torch import Tensor, distributed, nn
 from torch.distributed import Store  # type: ignore[attr-defined]
 
 from models.acceleration.synchronised_batch_norm import SynchronisedBatchNorm
+from models.catalogue.methods import METHODS
 from models.configuration.training_config import TrainingConfig
 from models.inputs.batches import SCORING_BATCH, split_batches
 
@@ -27,6 +28,8 @@ _GO, _MERGE, _STOP = range(3)
 
 def limit_processes(config: TrainingConfig, sample_count: int) -> int:
     """Return how many processes can share every batch: each needs at least one row of the smallest batch."""
+    if METHODS[config.method].needs_whole_batch:
+        return 1
     held_out = round(sample_count * config.validation_fraction)
     passes = [(sample_count - held_out, config.batch_size)]
     passes += [(held_out, SCORING_BATCH), (sample_count, SCORING_BATCH)]

@@ -37,6 +37,9 @@ class Method:
     """Whether it estimates the label transition matrix with its parent's model."""
     has_output_bias: bool = True
     """Whether the classifier's last layer has a bias."""
+    needs_whole_batch: bool = False
+    """Whether its loss is not a mean over samples: every batch needs every class, and devices cannot share
+    it."""
     has_fixed_kernels: bool = False
     """Whether every step runs the same GPU kernels, so that they can be recorded: no step draws random
     numbers or reads a number back from the device."""
@@ -126,6 +129,7 @@ TRAINED = (
         defaults={"learning_rate": 1e-4},
         grid={"learning_rate": (1e-3, 1e-4, 1e-5, 1e-6)},
         needs_parent=True,
+        needs_whole_batch=True,
     ),
     Method(
         name="soft_regularisation",

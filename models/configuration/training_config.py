@@ -154,6 +154,13 @@ def complete(requested: Mapping[str, object], situation: Situation) -> TrainingC
             chosen[name] = choose(situation, chosen)
     config = TrainingConfig(**chosen)  # type: ignore[arg-type]  # __post_init__ checks every type
     check_fits(config, shape=situation.shape)
+    if METHODS[config.method].needs_whole_batch and config.batch_size < situation.class_count:
+        raise InvalidConfiguration(
+            f"Method {config.method!r} needs every class in every batch: expected a batch_size of at least"
+            f" {situation.class_count}, found {config.batch_size}.",
+            "batch_size",
+            "method",
+        )
     count_held_out(situation.sample_count, config.validation_fraction)
     return config
 

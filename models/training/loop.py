@@ -25,8 +25,10 @@ from models.inputs import standardisation
 from models.inputs.batches import SCORING_BATCH, place, split_batches
 from models.inputs.input_checks import check_labels
 from models.inputs.shuffling import Shuffling
+from models.inputs.stratification import stratify
 from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
+from models.paper.objectives.forward_correction import find_unknown_classes
 from models.ranking.ranking_scores import RANKING_SCORES
 from models.training.classifier_weight import weigh_classifier
 from models.training.cross_fitted_learner import CrossFittedLearner
@@ -35,12 +37,13 @@ from models.training.feature_recorder import FeatureRecorder
 from models.training.learner import Learner, compute_learning_rate, copy_to_cpu
 from models.training.memorisation_onset import MemorisationWatch
 from models.training.progress import EpochRecord, OnProgress, Pace, Progress
+from models.training.remarks import Remark, check_batches, describe_unknown_transitions
 from models.training.selection import Selection
 from models.training.signal_recorder import SignalRecorder
 from models.training.signals import Signals
 from models.training.stability import Stability
 
-STATE_FORMAT = 8
+STATE_FORMAT = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,8 @@ class TrainingResult:
     """The highest of any epoch, that of `model_state`; None if nothing is held out."""
     transition_KK: npt.NDArray[np.float32] | None
     """The forward correction's T: row i, how class i was labelled; None with all other methods."""
+    remarks: tuple[Remark, ...]
+    """What the method could not do with these samples."""
     config: TrainingConfig
 
 
@@ -171,9 +176,11 @@ class _Training:
         self._standardisation = standardisation.measure(inputs, device)
         self._rows = place(inputs, config, device)
         self._preparation = find_trained_kind(inputs).make_preparation(config, self._standardisation, device)
+        self._unknown_classes: list[int] = []
         self._shuffling = Shuffling(
             sample_count=len(labels_N), validation_fraction=config.validation_fraction, seed=config.seed
         )
+        self._groups_N: Tensor | None = None
         self._bounds = split_batches(len(self._shuffling.train_index), config.batch_size)
         self._generator = torch.Generator(device)
         self._blind_N = folds.assign_folds(
@@ -188,6 +195,7 @@ class _Training:
             group=group,
             seen_shares=self._measure_seen_shares(),
         )
+        self._batch_remark = self._check_batches(labels_N, class_count)
         self._blind_N = None if self._blind_N is None else self._blind_N.to(device)
         self._blind_tally = MemorisationTally(device)
         self._rising_loss = RisingLoss()
@@ -221,6 +229,26 @@ class _Training:
             self._blind_N[self._shuffling.train_index], scorers=self._config.folds
         )
 
+    def _check_batches(self, labels_N: Tensor, class_count: int) -> Remark | None:
+        """Return a remark if batches lack classes that the method needs, and stratify them if it needs all."""
+        if not METHODS[self._config.method].needs_whole_batch:
+            return None
+        blind_N = torch.full_like(labels_N, folds.NOBODY) if self._blind_N is None else self._blind_N
+        # Labels that are held back are dealt out after those that are learned.
+        self._groups_N = labels_N + class_count * (blind_N != folds.NOBODY)
+        index = self._shuffling.train_index
+        learned = labels_N[index][blind_N[index] == folds.NOBODY]
+        return check_batches(learned, self._bounds, class_count=class_count)
+
+    def _order(self, epoch: int) -> Tensor:
+        """Return the samples of an epoch in the order of its batches."""
+        order = self._shuffling.order(epoch)
+        return order if self._groups_N is None else stratify(order, self._groups_N, self._bounds)
+
+    def _list_remarks(self) -> tuple[Remark, ...]:
+        found = (self._batch_remark, describe_unknown_transitions(self._unknown_classes))
+        return tuple(remark for remark in found if remark is not None)
+
     def _get_blind(self, index_B: Tensor) -> Tensor | None:
         """Return the numbers of the networks that are blind to these labels."""
         return None if self._blind_N is None else self._blind_N[index_B]
@@ -248,7 +276,9 @@ class _Training:
         self._learner.begin_from(state, self._read_plain())
         if METHODS[self._config.method].estimates_transitions:
             logits = [self._learner.compute_scoring_logits(inputs_B) for inputs_B in self._read_plain()]
-            self._learner.estimate_transitions(torch.cat(logits).softmax(1))
+            probabilities_NK = torch.cat(logits).softmax(1)
+            self._learner.estimate_transitions(probabilities_NK)
+            self._unknown_classes = find_unknown_classes(probabilities_NK)
 
     def _read_plain(self) -> Iterator[Tensor]:
         """Yield the samples that are trained on, in order and without augmentation."""
@@ -281,6 +311,7 @@ class _Training:
             epochs=self._step // self._steps_per_epoch,
             validation_accuracy=self._selection.accuracy,
             transition_KK=None if transition_KK is None else transition_KK.cpu().numpy(),
+            remarks=self._list_remarks(),
             config=self._config,
         )
 
@@ -307,7 +338,7 @@ class _Training:
             self._tally.reset()
             self._blind_tally.reset()
         trains_classifier = epoch >= self._config.warm_up_epochs
-        for index_B, rows_B in self._read(self._shuffling.order(epoch), self._bounds[done:]):
+        for index_B, rows_B in self._read(self._order(epoch), self._bounds[done:]):
             self._run_step(index_B, rows_B, trains_classifier=trains_classifier)
             is_due = self._is_due(pace, index_B, self._step)
             if is_due and self._step % self._steps_per_epoch:
@@ -470,6 +501,7 @@ class _Training:
             "sample_count": len(self._labels_N),
             "step": self._step,
             "generator": self._generator.get_state().clone(),
+            "unknown_classes": self._unknown_classes,
             "learner": self._learner.state(),
             "recorder": self._recorded or self._recorder.state(),
             "tally": self._tally.state(),
@@ -486,6 +518,7 @@ class _Training:
         if (state.get("format"), state.get("config"), state.get("sample_count")) != expected:
             raise ValueError("The state to resume belongs to another configuration or dataset.")
         self._step = state["step"]
+        self._unknown_classes = state["unknown_classes"]
         self._generator.set_state(state["generator"])
         if self._group.rank:  # the state has the leader's generator; the others start theirs again
             self._generator.manual_seed(self._shuffling.make_device_seed(self._step, rank=self._group.rank))

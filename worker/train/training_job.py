@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -45,6 +45,7 @@ from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
 from models.training.loop import STATE_FORMAT, TrainingResult
 from models.training.progress import EpochRecord, Progress
 from models.training.ranks import RankLost, train_on
+from models.training.remarks import Remark
 from worker.jobs import audited_labels, clean_labels, neighbour_files, signal_files
 from worker.jobs.audited_labels import AuditLabels
 from worker.jobs.clean_labels import Labels
@@ -140,6 +141,7 @@ def _train_and_store(
     neighbours = _find_neighbours(result, job, heartbeat)
     folder = storage.locate_run(run.audit_id, run.number)
     retry_during_outage(heartbeat.renew, heartbeat)
+    retry_during_outage(lambda: _add_remarks(database, run, result.remarks), heartbeat)
     retry_during_outage(
         lambda: _store_results(storage, folder, result, job.labels.given, neighbours), heartbeat
     )
@@ -223,6 +225,17 @@ def _train_in_memory(
     _record_halved_batch(database, job)
     checkpoints.discard(storage, storage.locate_run(job.run.audit_id, job.run.number))
     return _train(database, storage, settings, _prepare(database, storage, settings, job.run), heartbeat)
+
+
+def _add_remarks(database: Database, run: Run, remarks: Sequence[Remark]) -> None:
+    """Store what the method could not do, beside earlier remarks of the run."""
+    if not remarks:
+        return
+    added = [asdict(remark) for remark in remarks]
+    run.remarks = [*(each for each in run.remarks if each not in added), *added]
+    with database.transaction() as session:
+        if not leases.update_held(session, Run, run.id, run.attempt, remarks=run.remarks):
+            raise LeaseLost
 
 
 def _record_halved_batch(database: Database, job: Job) -> None:

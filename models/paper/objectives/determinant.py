@@ -15,7 +15,8 @@ class DeterminantMutualInformation(SingleNetwork):
     """-log(|det U| + 0.001), where U = Y^T s(A) is the batch's unnormalised K x K confusion matrix.
 
     Every permutation of the classes has the same loss, so training must start from a CE model. The
-    determinant is computed in float64: with 100 classes it leaves float32's range.
+    determinant is computed in float64: with 100 classes it leaves float32's range. A batch that lacks a class
+    has determinant and gradient 0, so batches are stratified (`Method.needs_whole_batch`).
     """
 
     def __init__(self, config: ObjectiveConfig) -> None:

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from models.catalogue.methods import METHODS
 from models.paper.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
-from models.paper.objectives.forward_correction import estimate_transition_matrix
+from models.paper.objectives.forward_correction import estimate_transition_matrix, find_unknown_classes
 
 LOGITS = torch.tensor([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0], [0.3, -0.2, 0.1], [1.0, 1.0, 1.0]])
 LABELS = torch.tensor([0, 1, 2, 0])
@@ -147,10 +147,34 @@ def test_transition_matrix_of_a_toy_case_by_hand() -> None:
 
 
 def test_transition_matrix_leaves_outliers_aside_and_normalises() -> None:
-    probabilities = torch.tensor([[0.5, 0.3]] * 96 + [[0.6, 0.2]] * 2 + [[0.1, 0.9]] * 3)
-    # Class 0: sorted, places 96 .. 98 of 0 .. 100: three 0.1, then 0.5 up to place 98, 0.6 at 99 and 100.
-    # Place 97 is a (0.5, 0.3). Class 1: two 0.2, then 0.3 up to place 97, 0.9 from 98.
-    np.testing.assert_allclose(estimate_transition_matrix(probabilities), [[0.625, 0.375]] * 2, atol=1e-6)
+    probabilities = torch.tensor([[0.5, 0.3]] * 76 + [[0.6, 0.2]] * 2 + [[0.3, 0.6]] * 20 + [[0.1, 0.9]] * 3)
+    # Class 0, sorted: three 0.1, twenty 0.3, then 0.5 up to place 98 of 0 .. 100, 0.6 at 99 and 100.
+    # Place 97 is a (0.5, 0.3). Class 1: two 0.2, then 0.3 up to place 77, 0.6 up to 97, 0.9 from 98.
+    expected = [[0.625, 0.375], [1 / 3, 2 / 3]]
+    np.testing.assert_allclose(estimate_transition_matrix(probabilities), expected, atol=1e-6)
+
+
+def test_no_class_of_forty_takes_the_row_of_another() -> None:
+    # Class i has 25 samples, with 60 to 84 % for their own class and some for the next:
+    # 3 % of all 1,000 samples are more than the 25 of a class.
+    classes = 40
+    labels = torch.arange(1_000) % classes
+    probabilities = torch.full((1_000, classes), 1e-4)
+    own = 0.6 + 0.01 * (torch.arange(1_000) // classes)
+    probabilities[torch.arange(1_000), labels] = own
+    probabilities[torch.arange(1_000), (labels + 1) % classes] = 0.4 * (1 - own)
+    matrix = estimate_transition_matrix(probabilities)
+    assert matrix.argmax(1).tolist() == list(range(classes))
+    # The sample at place 17 of 0 .. 24: 0.77 and 0.092.
+    expected = (0.77 / (0.77 + 0.092 + 38e-4), 0.092 / (0.77 + 0.092 + 38e-4))
+    assert (float(matrix[39, 39]), float(matrix[39, 0])) == pytest.approx(expected, rel=1e-5)
+    assert find_unknown_classes(probabilities) == []
+
+
+def test_of_a_class_that_is_never_chosen_no_row_is_known() -> None:
+    probabilities = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]] * 20)
+    assert find_unknown_classes(probabilities) == [2]
+    np.testing.assert_allclose(estimate_transition_matrix(probabilities)[2], [0, 0, 1])
 
 
 def test_dmi_by_hand() -> None:
