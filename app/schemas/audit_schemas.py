@@ -50,8 +50,8 @@ class RunOut(BaseModel):
         description="why a queued run does not start: no worker that answers has the device it needs"
     )
     remarks: list[Failure] = Field(
-        description="changes that the run needed, such as half the batch size, and what its method could not do"
-        " with these samples"
+        description="changes that the run needed, such as half the batch size, and what its method could not"
+        " do with these samples"
     )
     error: Failure | None
     started_at: datetime | None

@@ -103,7 +103,7 @@ def gather_evidence(
     )
     ranking = RANKING_SCORES[score]
     if ranking.uses_asymmetry and cross_fitted is not None and cross_fitted.has_folds:
-        arrays["score"] = ranking.compute({**arrays, **_rank_by_folds(cross_fitted, labels_N)})
+        arrays |= ranking.compute_arrays({**arrays, **_rank_by_folds(cross_fitted, labels_N)})
     elif ranking.uses_asymmetry:
         asymmetry_KK = measure_asymmetry(
             classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants
@@ -126,8 +126,7 @@ def _rank_by_asymmetry(
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the score less a share of the asymmetry; of a weak classifier also its classes reordered."""
     asymmetry_N = share * asymmetry_KK[_choose_rivals(signals, labels_N), labels_N]
-    score_N = ranking.compute({**asdict(signals), ASYMMETRY: asymmetry_N})
-    found: dict[str, npt.NDArray[Any]] = {"score": score_N}
+    found = ranking.compute_arrays({**asdict(signals), ASYMMETRY: asymmetry_N})
     if classifier_weight < 1:
         asymmetry_N3 = asymmetry_KK[signals.top_labels_N3, labels_N[:, None]]
         factor_N3 = np.exp((1 - classifier_weight) * share * asymmetry_N3)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from models.paper.score_scale import MAXIMUM_DISTANCE
 
 Floats32 = npt.NDArray[np.float32]
+Floats64 = npt.NDArray[np.float64]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 MARGIN_SCALE = 4.0
@@ -23,6 +24,8 @@ MARGIN_SHARE = 0.01
 """Share of the margin's score in the neighbours' score: it orders samples with equal disagreement."""
 ASYMMETRY = "label_asymmetry"
 """Name of the log-odds asymmetry [N] among the signals, in units of the margin: `label_errors.evidence`."""
+TIE_BREAK = "tie_break"
+"""Name of `RankingScore.break_ties` [N] among the signals."""
 NEIGHBOUR_DISAGREEMENT = "neighbour_disagreement"
 """Name of `data_issues.neighbours.measure_disagreement` [N] among the signals."""
 
@@ -57,6 +60,19 @@ class RankingScore(ABC):
     @abstractmethod
     def compute(self, signals: Arrays) -> Floats32:
         """Return the score [N] in [0, 1] from the available signals."""
+
+    def break_ties(self, signals: Arrays) -> Floats64:
+        """Return what orders samples of equal score [N], unbounded; high = bad.
+
+        Near 1, scores in single precision are equal: the score of a margin from about -70 on, the distance of
+        one from about -17 on. The margin itself, the score's log-odds, still tells those labels apart.
+        """
+        ties_N: Floats64 = -signals["margin"].astype(np.float64)
+        return ties_N
+
+    def compute_arrays(self, signals: Arrays) -> dict[str, npt.NDArray[Any]]:
+        """Return the score and what orders samples of equal score, by their names among the signals."""
+        return {"score": self.compute(signals), TIE_BREAK: self.break_ties(signals)}
 
 
 class _Distance(RankingScore):
@@ -96,10 +112,12 @@ class Margin(RankingScore):
 
     def compute(self, signals: Arrays) -> Floats32:
         """Return `compute_margin_score` of the margin, minus the asymmetry if it is known."""
-        margin_N = signals["margin"]
-        if ASYMMETRY in signals:
-            margin_N = (margin_N - signals[ASYMMETRY]).astype(np.float32)
-        return compute_margin_score(margin_N)
+        return compute_margin_score((-self.break_ties(signals)).astype(np.float32))
+
+    def break_ties(self, signals: Arrays) -> Floats64:
+        """Return the asymmetry, if it is known, minus the margin."""
+        asymmetry_N = signals.get(ASYMMETRY, np.float64(0))
+        return super().break_ties(signals) + asymmetry_N
 
 
 class Neighbours(RankingScore):
@@ -143,6 +161,16 @@ def read_score(signals: Arrays) -> Floats32:
     return (signals["distance"] / np.float32(MAXIMUM_DISTANCE)).astype(np.float32)
 
 
+def rank_by_signals(signals: Arrays) -> npt.NDArray[np.int64]:
+    """Return positions by a run's score descending, then by what breaks its ties, then by position.
+
+    Without an array of its own, the margin breaks the ties: the score has no asymmetry then.
+    """
+    score_N = np.asarray(read_score(signals), dtype=np.float32)
+    ties_N = signals[TIE_BREAK] if TIE_BREAK in signals else -signals["margin"].astype(np.float64)
+    return np.lexsort((-ties_N, -score_N))
+
+
 def rank_samples(score_N: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
-    """Return positions in the order of every ranking: score descending, then position."""
+    """Return positions by score descending, then position."""
     return np.argsort(-np.asarray(score_N, dtype=np.float64), kind="stable")

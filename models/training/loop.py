@@ -230,7 +230,7 @@ class _Training:
         )
 
     def _check_batches(self, labels_N: Tensor, class_count: int) -> Remark | None:
-        """Return a remark if batches lack classes that the method needs, and stratify them if it needs all."""
+        """Return a remark if batches lack a class that the method needs; stratify them if it needs all."""
         if not METHODS[self._config.method].needs_whole_batch:
             return None
         blind_N = torch.full_like(labels_N, folds.NOBODY) if self._blind_N is None else self._blind_N

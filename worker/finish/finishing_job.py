@@ -23,7 +23,7 @@ from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
 from models.label_errors.ensemble import average_signals
 from models.label_errors.label_error_model import Evidence, LabelErrorEstimate, fit
-from models.ranking.ranking_scores import rank_samples, read_score
+from models.ranking.ranking_scores import rank_by_signals
 from worker.finish import (
     audit_summary,
     information_bounds,
@@ -160,7 +160,7 @@ def _build_score_rows(
         ]
     )
     estimate = fit(Evidence.from_arrays(signals, labels.given))
-    order = rank_samples(read_score(signals))
+    order = rank_by_signals(signals)
     return score_rows.build_rows(audit.id, signals, labels.given, order, estimate), estimate
 
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ def test_every_batch_gets_its_share_of_every_group(count: int, size: int) -> Non
     bounds = split_batches(count, size)
     order = stratify(shuffled, groups, bounds)
     assert sorted(order.tolist()) == list(range(count)), "every sample once"
-    batches = [groups[order[start:stop]] for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+    batches = [groups[order[start:stop]] for start, stop in pairwise(bounds)]
     counts = torch.stack([batch.bincount(minlength=4) for batch in batches])
     assert (counts.amax(0) - counts.amin(0)).max() <= 1
     assert not torch.equal(order, stratify(shuffled.flip(0), groups, bounds)), "the epoch's order counts"

@@ -6,6 +6,8 @@ from models.ranking.ranking_scores import (
     ASYMMETRY,
     NEIGHBOUR_DISAGREEMENT,
     RANKING_SCORES,
+    TIE_BREAK,
+    rank_by_signals,
     rank_samples,
     read_score,
 )
@@ -69,6 +71,30 @@ def test_among_samples_with_the_same_neighbours_the_margin_ranks() -> None:
     )
     assert rank_samples(found).tolist() == [1, 0, 2, 3]
     assert found == pytest.approx([0.992, 0.999, 0.901, 0.005])
+
+
+@pytest.mark.parametrize("name", ["margin", "average", "neighbours"])
+def test_labels_are_told_apart_where_the_score_in_single_precision_is_one(name: str) -> None:
+    signals = {
+        "margin": np.array([-75, -400, -90, 20, -80], np.float32),
+        "distance_average": np.array([ROOT, ROOT, ROOT, 0, ROOT], np.float32),
+        NEIGHBOUR_DISAGREEMENT: np.array([1, 1, 1, 0, 1], np.float32),
+    }
+    found = RANKING_SCORES[name].compute_arrays(signals)
+    assert len(set(found["score"].tolist())) == 2, "four equal scores"
+    assert rank_by_signals(found).tolist() == [1, 2, 4, 0, 3]
+    assert rank_by_signals({"score": found["score"], "margin": signals["margin"]}).tolist() == [1, 2, 4, 0, 3]
+    if name == "margin":  # an asymmetry of 20 moves the last above the third
+        moved = {**signals, ASYMMETRY: np.array([0, 0, 0, 0, 20.0])}
+        assert rank_by_signals(RANKING_SCORES[name].compute_arrays(moved)).tolist() == [1, 4, 2, 0, 3]
+
+
+def test_the_stored_score_ranks_before_what_breaks_its_ties() -> None:
+    signals = {
+        "score": np.array([0.5, 0.75, 0.5, 0.5], np.float32),
+        TIE_BREAK: np.array([0.0, -9.0, 1.0, 0.0]),
+    }
+    assert rank_by_signals(signals).tolist() == [1, 2, 0, 3]
 
 
 def test_a_run_of_an_old_version_is_ranked_by_its_distance() -> None:

@@ -1,10 +1,12 @@
 """Training as a job: real training of small data, handed back, cancelled, failed."""
 
+from dataclasses import asdict
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 import torch
+from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 from torchvision.models import get_model
 
@@ -23,6 +25,8 @@ from app.tables import (
     RunStatus,
     Score,
 )
+from models.training import loop
+from models.training.remarks import Remark
 from tests.worker.job_steps import count_rows, plan_audit, read_row, train_and_finish
 from worker.finish.finishing_job import finish
 from worker.jobs import heartbeat, signal_files
@@ -44,6 +48,24 @@ def test_initialisation_trains_the_parent_first(
     done = read_row(database, Audit, audit.id)
     assert done.status == AuditStatus.SUCCEEDED
     assert [run["configuration"]["method"] for run in (done.provenance or {})["runs"]] == ["ce", "limit_g"]
+
+
+def test_what_a_method_could_not_do_is_stored_with_its_run(
+    database: Database,
+    digits: Dataset,
+    storage: Storage,
+    *,
+    chosen: Settings,
+    api: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remark = Remark(code="classes_missing_from_batches", detail="a class is rare")
+    monkeypatch.setattr(loop, "check_batches", lambda *_, **__: remark)
+    audit, runs = plan_audit(database, digits, method="dmi", epochs=1)
+    train_and_finish(database, storage, chosen, audit, runs)
+    answer = api.get(f"/v1/audits/{audit.id}").json()
+    assert [run["remarks"] for run in answer["runs"]] == [[], [asdict(remark)]]
+    assert '<p class="note">Run 1: a class is rare.</p>' in api.get(f"/audits/{audit.id}").text
 
 
 def test_a_cancelled_training_ends_as_cancelled(
