@@ -2,21 +2,30 @@
 
 import hashlib
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv, parquet
 from sqlalchemy.orm import Session
 
 from app.infra.errors import Invalid
 from app.infra.storage import Storage
 from app.tables import Dataset
+from models.reading.column_names import KEYS, POSITION, find_by_name, normalise_name
+from models.reading.label_texts import format_label, make_comparable, strip_guard
+from models.reading.text_encodings import (
+    SAMPLE_BYTES,
+    TableError,
+    check_encoding,
+    detect_encoding,
+    open_lines,
+)
+from models.reading.text_tables import TableStyle, find_style, read_records
 
 NAMES = ("probabilities", "pred_probs", "predicted_probabilities")
-IDENTIFIERS = ("key", "keys", "id", "ids", "position")
 SHOWN = 5
 HEADER_BYTES = 2**16
 NAME_BYTES = 4 * 1_000
@@ -65,20 +74,74 @@ def read(file: Path, *, keys: pa.ChunkedArray, class_names: list[str]) -> Floats
         if magic == b"PK\x03\x04":
             rows, identifiers = _read_npz(file, class_names, len(keys))
         else:
-            table = _read_parquet(file, class_names, len(keys)) if magic == b"PAR1" else csv.read_csv(file)
+            table = _read_parquet(file, class_names, len(keys)) if magic == b"PAR1" else _read_csv(file)
             rows, identifiers = _read_table(table, class_names)
+    except TableError as error:
+        raise Invalid(str(error)) from error
     except (pa.ArrowException, zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
         raise Invalid(f"probabilities must be npz, Parquet or CSV with numbers: {error}") from error
     return _normalise_rows(_order_by_position(rows, identifiers, keys))
 
 
-def _read_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, pa.Array | None]:
+@dataclass(frozen=True, kw_only=True)
+class Identifiers:
+    """What names the sample of each row."""
+
+    column: str
+    values: list[str]
+
+    @property
+    def are_positions(self) -> bool:
+        """Return whether they are positions: the column's name says so, not its values."""
+        return normalise_name(self.column) == POSITION
+
+
+def _read_csv(file: Path) -> pa.Table:
+    """Read all columns as text, so that an identifier such as 030 stays as it is."""
+    with file.open("rb") as opened:
+        codec = detect_encoding(opened.read(SAMPLE_BYTES))
+        opened.seek(0)
+        check_encoding(opened, codec)
+        opened.seek(0)
+        style = find_style(open_lines(opened, codec), encoding=codec)
+    if style.is_plain:
+        return csv.read_csv(
+            file,
+            read_options=csv.ReadOptions(
+                column_names=list(style.columns),
+                skip_rows=style.lines_before + style.header_lines,
+                encoding=codec,
+            ),
+            parse_options=csv.ParseOptions(delimiter=style.delimiter, newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(style.columns, pa.string()), strings_can_be_null=False
+            ),
+        )
+    return _read_unusual_csv(file, style)
+
+
+def _read_unusual_csv(file: Path, style: TableStyle) -> pa.Table:
+    with file.open("rb") as opened:
+        records = list(read_records(open_lines(opened, style.encoding), style))
+    ragged = next(
+        (record for record in records if record.is_ragged or record.width < len(style.columns)), None
+    )
+    if ragged is not None:
+        raise Invalid(
+            f"expected {len(style.columns)} cells in row {ragged.number}, found {ragged.raw[:80]!r}"
+        )
+    columns = {name: [record.cells[at] for record in records] for at, name in enumerate(style.columns)}
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+
+
+def _read_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, Identifiers | None]:
     with zipfile.ZipFile(file) as archive:
         sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
     name = next((name for name in NAMES if name in sizes), None)
     if name is None:
         raise Invalid(f"the npz needs an array named one of {list(NAMES)}, found {sorted(sizes)[:SHOWN]}")
-    read_names = [other for other in ("class_names", *IDENTIFIERS) if other in sizes]
+    identifier_name = find_by_name(list(sizes), (*KEYS, POSITION))
+    read_names = [other for other in ("class_names", identifier_name) if other in sizes]
     if sizes[name] > count * len(class_names) * 8 + HEADER_BYTES:
         raise Invalid(f"expected at most {count} rows of {len(class_names)} probabilities, found more")
     if any(sizes[other] > count * NAME_BYTES + HEADER_BYTES for other in read_names):
@@ -90,8 +153,9 @@ def _read_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, p
         raise Invalid(f"expected {len(class_names)} probabilities in each row, found {list(rows.shape)}")
     if "class_names" in others:
         rows = rows[:, _find_columns(others["class_names"].astype(str).tolist(), class_names)]
-    identifier = next((others[other] for other in IDENTIFIERS if other in others), None)
-    return rows, None if identifier is None else pa.array(identifier.astype(str))
+    if identifier_name is None:
+        return rows, None
+    return rows, Identifiers(column=identifier_name, values=others[identifier_name].astype(str).tolist())
 
 
 def _read_parquet(file: Path, class_names: list[str], count: int) -> pa.Table:
@@ -99,44 +163,77 @@ def _read_parquet(file: Path, class_names: list[str], count: int) -> pa.Table:
     row_count = parquet.read_metadata(file).num_rows
     if row_count != count:
         raise Invalid(f"expected one row for each of {count} samples, found {row_count}")
-    needed = {*class_names, *IDENTIFIERS}
+    names = parquet.read_schema(file).names
+    needed = {names[column] for column in _find_columns(names, class_names)}
     return parquet.read_table(
-        file, columns=[name for name in parquet.read_schema(file).names if name in needed]
+        file,
+        columns=[name for name in names if name in needed or name == find_by_name(names, (*KEYS, POSITION))],
     )
 
 
-def _read_table(table: pa.Table, class_names: list[str]) -> tuple[Floats, pa.Array | None]:
-    columns = [table.column(index) for index in _find_columns(table.column_names, class_names)]
+def _read_table(table: pa.Table, class_names: list[str]) -> tuple[Floats, Identifiers | None]:
+    indices = _find_columns(table.column_names, class_names)
+    columns = [table.column(index) for index in indices]
     rows = np.stack([column.cast(pa.float32()).to_numpy() for column in columns], axis=1)
-    name = next((name for name in IDENTIFIERS if name in table.column_names), None)
-    return rows, None if name is None else table[name].cast(pa.string()).combine_chunks()
+    others = [name for index, name in enumerate(table.column_names) if index not in indices]
+    name = find_by_name(others, (*KEYS, POSITION))
+    if name is None:
+        return rows, None
+    return rows, Identifiers(
+        column=name, values=["" if v is None else str(v) for v in table[name].to_pylist()]
+    )
 
 
 def _find_columns(columns: list[str], class_names: list[str]) -> list[int]:
-    missing = [name for name in class_names if name not in columns]
+    by_name = {make_comparable(strip_guard(name)): at for at, name in reversed(list(enumerate(columns)))}
+    by_label = {format_label(strip_guard(name)): at for at, name in reversed(list(enumerate(columns)))}
+    found = [by_name.get(make_comparable(name), by_label.get(name)) for name in class_names]
+    missing = [name for name, at in zip(class_names, found, strict=True) if at is None]
     if missing:
-        raise Invalid(f"expected a column for every class, found none for {missing[:SHOWN]}")
-    return [columns.index(name) for name in class_names]
+        raise Invalid(
+            f"expected a column for every class, found none for {missing[:SHOWN]} among {columns[:SHOWN]}"
+        )
+    return [at for at in found if at is not None]
 
 
-def _order_by_position(rows: Floats, identifiers: pa.Array | None, keys: pa.ChunkedArray) -> Floats:
+def _order_by_position(rows: Floats, identifiers: Identifiers | None, keys: pa.ChunkedArray) -> Floats:
     """Return the rows in order of position."""
     if len(rows) != len(keys):
         raise Invalid(f"expected one row for each of {len(keys)} samples, found {len(rows)}")
     if identifiers is None:
         return rows
-    position = pc.index_in(identifiers, value_set=keys.combine_chunks())
-    if position.null_count == len(position):
-        position = pc.index_in(identifiers, value_set=pa.array([str(each) for each in range(len(keys))]))
-    if position.null_count:
-        unknown = identifiers.filter(pc.is_null(position)).to_pylist()[:SHOWN]
-        raise Invalid(f"no sample has this key or position: {unknown}")
-    order = position.to_numpy(zero_copy_only=False)
+    position_of = _list_positions(identifiers, keys)
+    comparable = _comparable_position if identifiers.are_positions else _comparable_key
+    found = [position_of.get(comparable(value)) for value in identifiers.values]
+    unknown = [value for value, at in zip(identifiers.values, found, strict=True) if at is None]
+    if unknown:
+        what = "position" if identifiers.are_positions else "key"
+        raise Invalid(
+            f"no sample has this {what}: {unknown[:SHOWN]} (the column {identifiers.column!r} was read as "
+            f"the samples' {what}; a column named 'key' or 'id' holds keys, one named 'position' positions)"
+        )
+    order = np.array(found, dtype=np.int64)
     if len(np.unique(order)) != len(order):
         raise Invalid("the probabilities have more than one row for a sample")
     ordered = np.empty_like(rows)
     ordered[order] = rows
     return ordered
+
+
+def _list_positions(identifiers: Identifiers, keys: pa.ChunkedArray) -> dict[str, int]:
+    """Return the position of each identifier that a sample has."""
+    if identifiers.are_positions:
+        return {str(position): position for position in range(len(keys))}
+    return {make_comparable(key): position for position, key in enumerate(keys.to_pylist())}
+
+
+def _comparable_position(value: str) -> str:
+    text = value.strip()
+    return str(int(text)) if text.isascii() and text.isdigit() else text
+
+
+def _comparable_key(value: str) -> str:
+    return make_comparable(strip_guard(value))
 
 
 def _normalise_rows(rows: Floats) -> Floats:

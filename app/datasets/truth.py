@@ -1,7 +1,7 @@
 """Correct labels attached after the upload, from a CSV of any length in constant memory."""
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
@@ -13,6 +13,26 @@ from app.infra.database import send_after_commit
 from app.infra.errors import Invalid
 from app.infra.queue import Task
 from app.tables import Audit, AuditStatus, Dataset, Sample, Truth
+from models.reading.class_lookup import ClassLookup, is_unknown
+from models.reading.column_names import (
+    FILE_NAMES,
+    KEYS,
+    LABELS,
+    POSITION,
+    TRUTHS,
+    find_by_name,
+    list_by_name,
+    normalise_name,
+)
+from models.reading.label_texts import decode_spelling, strip_guard
+from models.reading.text_encodings import (
+    SAMPLE_BYTES,
+    TableError,
+    check_encoding,
+    detect_encoding,
+    open_lines,
+)
+from models.reading.text_tables import Record, find_style, read_records
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,7 +44,8 @@ MATCHING = "FROM incoming LEFT JOIN samples s ON s.dataset_id = :dataset AND {on
 def attach(session: Session, dataset: Dataset, file: Path) -> tuple[int, int]:
     """Replace a dataset's truth with a CSV and report every finished audit again.
 
-    The CSV has a header with ``true_label`` (blank: unknown) and one of ``key`` and ``position``.
+    The CSV has a header with ``true_label`` or ``label`` (blank: unknown), and with ``key``, ``id``, a file
+    name or ``position``. Labels may be spelled as in the upload.
 
     Returns:
         How many samples have truth now, and how many of them have another given label.
@@ -33,8 +54,8 @@ def attach(session: Session, dataset: Dataset, file: Path) -> tuple[int, int]:
         Invalid: a column is missing, or a row names an unknown sample or class, or a sample twice.
 
     """
-    identifier = _copy_into_incoming(session, file)
-    on = "s.key = incoming.id" if identifier == "key" else "s.position::text = incoming.id"
+    found = _copy_into_incoming(session, dataset, file)
+    identifier, on = found.kind, found.condition
     _refuse_unknown(session, dataset, on, identifier)
     session.execute(text("DELETE FROM truths WHERE dataset_id = :dataset"), {"dataset": dataset.id})
     session.execute(
@@ -49,42 +70,89 @@ def attach(session: Session, dataset: Dataset, file: Path) -> tuple[int, int]:
     return _count_known(session, dataset.id)
 
 
-def _copy_into_incoming(session: Session, file: Path) -> str:
+@dataclass(kw_only=True)
+class Columns:
+    """The columns of a table of correct labels."""
+
+    identifier: int
+    label: int
+    are_positions: bool
+    has_unicode: bool = False
+    """Whether an identifier needs to be compared in its composed form."""
+
+    @property
+    def kind(self) -> str:
+        """Return what identifies the samples."""
+        return "position" if self.are_positions else "key"
+
+    @property
+    def condition(self) -> str:
+        """Return the condition that joins samples."""
+        if self.are_positions:
+            return "s.position::text = incoming.id"
+        return "normalize(s.key) = normalize(incoming.id)" if self.has_unicode else "s.key = incoming.id"
+
+
+def _copy_into_incoming(session: Session, dataset: Dataset, file: Path) -> Columns:
     session.execute(text("CREATE TEMP TABLE incoming (id text, label text) ON COMMIT DROP"))
     connection = cast("psycopg.Connection", session.connection().connection.driver_connection)
-    with file.open(encoding="utf-8-sig", newline="", errors="strict") as lines:
-        rows = csv.reader(lines)
-        try:
-            identifier, columns = _find_columns(next(rows, []))
+    try:
+        with file.open("rb") as opened:
+            codec = detect_encoding(opened.read(SAMPLE_BYTES))
+            opened.seek(0)
+            check_encoding(opened, codec)
+            opened.seek(0)
+            style = find_style(open_lines(opened, codec), encoding=codec)
+            columns = _find_columns(style.columns, dataset)
+            opened.seek(0)
+            records = read_records(open_lines(opened, codec), style)
             with connection.cursor().copy("COPY incoming FROM STDIN") as copy:
-                for row in _read_cells(rows, columns):
+                for row in _read_cells(records, columns, dataset):
                     copy.write_row(row)
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise Invalid(f"truth must be a UTF-8 CSV: {error}") from error
+    except TableError as error:
+        raise Invalid(f"truth must be a CSV table in UTF-8: {error}") from error
     session.execute(text("ANALYZE incoming"))
-    return identifier
+    return columns
 
 
-def _find_columns(header: list[str]) -> tuple[str, tuple[int, int]]:
-    header = [name.strip().lower() for name in header]
-    identifier = next((name for name in ("key", "position") if name in header), None)
-    if identifier is None or "true_label" not in header:
-        raise Invalid(f"truth needs the columns 'true_label' and 'key' or 'position', found {header[:20]}")
-    return identifier, (header.index(identifier), header.index("true_label"))
+def _find_columns(header: Sequence[str], dataset: Dataset) -> Columns:
+    label = find_by_name(header, (*TRUTHS, *LABELS))
+    understood = (dataset.statistics or {}).get("understood", {}).get("columns") or {}
+    own = [name for name in (understood.get("key"), understood.get("picture")) if name in header]
+    keys = [*own, *list_by_name(header, (*KEYS, *FILE_NAMES))]
+    identifier = next(iter(keys), None) or find_by_name(header, (POSITION,))
+    if identifier is None or label is None or identifier == label:
+        raise Invalid(
+            "truth needs the columns 'true_label' and 'key' or 'position' (or 'id', or a file name),"
+            f" found {list(header[:20])}"
+        )
+    return Columns(
+        identifier=header.index(identifier),
+        label=header.index(label),
+        are_positions=normalise_name(identifier) == POSITION,
+    )
 
 
-def _read_cells(rows: Iterator[list[str]], columns: tuple[int, int]) -> Iterator[tuple[str, str]]:
-    for number, row in enumerate(rows, start=2):
-        if not row:
+def _read_cells(records: Iterator[Record], columns: Columns, dataset: Dataset) -> Iterator[tuple[str, str]]:
+    names = dataset.class_names or []
+    stored = (dataset.statistics or {}).get("layout", {}).get("class_spellings") or []
+    lookup = ClassLookup(names, [decode_spelling(spelled) for spelled in stored])
+    for record in records:
+        if record.is_comment:
             continue
-        if len(row) <= max(columns):
-            raise Invalid(f"line {number} of the truth has {len(row)} columns, expected {max(columns) + 1}")
-        cells = row[columns[0]], row[columns[1]].strip()
-        if not cells[1]:
+        if record.is_ragged or record.width <= max(columns.identifier, columns.label):
+            raise Invalid(
+                f"line {record.line} of the truth has {record.width} columns, expected {len(record.cells)}"
+            )
+        identifier, label = record.cells[columns.identifier], record.cells[columns.label].strip()
+        found = lookup.find(label) if label else None
+        if found is None and is_unknown(label):
             continue  # blank: unknown, as in an upload
-        if "\x00" in cells[0] or "\x00" in cells[1]:
-            raise Invalid(f"line {number} of the truth contains a NUL character")
-        yield cells
+        if "\x00" in identifier or "\x00" in label:
+            raise Invalid(f"line {record.line} of the truth contains a NUL character")
+        identifier = strip_guard(identifier)
+        columns.has_unicode |= not identifier.isascii()
+        yield identifier, label if found is None else names[found]
 
 
 def _refuse_unknown(session: Session, dataset: Dataset, on: str, identifier: str) -> None:

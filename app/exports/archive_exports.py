@@ -4,12 +4,14 @@ import csv
 import io
 import tarfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from app.exports.files.zip_writer import STORED, ZipStream
 from app.exports.final_labels import Decisions, SampleRow
+from app.exports.listed_exports import rewrite_lists, rewrite_tables
 from app.infra.errors import Invalid
+from models.reading.archive_names import decode_name, tidy_name
 
 Stored = tuple[SampleRow, bytes, int]
 """A sample, its image's stored bytes, and their compression method in a zip."""
@@ -22,23 +24,33 @@ def write_class_folders(decisions: Decisions) -> Iterator[bytes]:
 
 
 def write_manifest(decisions: Decisions) -> Iterator[bytes]:
-    """Yield a zip of the images at their old paths, with the final labels in metadata.csv."""
-    return _write_zip(decisions, {"metadata.csv": _write_metadata(decisions)}, _get_member_name)
+    """Return a zip of the images at their old paths, with the final labels in the uploaded tables."""
+    if "tables" not in decisions.layout:  # read by an earlier version
+        return _write_zip(decisions, {"metadata.csv": _write_metadata(decisions)}, _get_member_name)
+    tables = {name: [content] for name, content in rewrite_tables(decisions).items()}
+    return _write_zip(decisions, tables, _get_member_name)
 
 
 def write_list_files(decisions: Decisions) -> Iterator[bytes]:
-    """Yield a zip of the images at their old paths, with a list of labels for each split."""
-    return _write_zip(decisions, _list_labels(decisions), _get_member_name)
+    """Return a zip of the images at their old paths, with the final labels in the uploaded lists."""
+    if "tables" not in decisions.layout:  # read by an earlier version
+        return _write_zip(decisions, _list_labels(decisions), _get_member_name)
+    lists = {name: [content] for name, content in rewrite_lists(decisions).items()}
+    return _write_zip(decisions, lists, _get_member_name)
 
 
 def _write_zip(
-    decisions: Decisions, tables: dict[str, Iterable[bytes]], name_of: Callable[[SampleRow], str]
+    decisions: Decisions, tables: Mapping[str, Iterable[bytes]], name_of: Callable[[SampleRow], str]
 ) -> Iterator[bytes]:
-    archive = ZipStream()
+    archive, written = ZipStream(), 0
     for name, lines in tables.items():
         yield from archive.stream(name, lines)
     for row, stored, method in _read_images(decisions):
         yield archive.add(name_of(row), stored, method=method)
+        written += 1
+    expected = sum(1 for _ in decisions.iterate_kept_rows())
+    if written != expected:
+        raise RuntimeError(f"expected {expected} images in the upload, found {written}; nothing is exported")
     yield archive.finish()
 
 
@@ -65,14 +77,22 @@ def _read_by_offset(decisions: Decisions, upload: Path) -> Iterator[Stored]:
 def _read_tar(decisions: Decisions, upload: Path) -> Iterator[Stored]:
     row_of = {row.source_name: row for row in decisions.iterate_kept_rows()}
     try:
-        with decisions.open(upload) as file, tarfile.open(fileobj=file, mode="r|*") as archive:
+        with (
+            decisions.open(upload) as file,
+            tarfile.open(fileobj=file, mode="r|*", encoding="utf-8", errors="surrogateescape") as archive,
+        ):
             for member in archive:
-                row = row_of.get("/".join(part for part in member.name.split("/") if part not in {"", "."}))
+                row = row_of.get(_read_member_name(member.name))
                 content = archive.extractfile(member) if row and member.isfile() else None
                 if row is not None and content is not None:
                     yield row, content.read(), STORED
     except tarfile.ReadError as error:
         raise Invalid("this archive cannot be exported in its own format; use format=npz") from error
+
+
+def _read_member_name(name: str) -> str:
+    """Return a member's name as ingestion stored it, whatever its encoding."""
+    return tidy_name(decode_name(name.encode("utf-8", "surrogateescape")))
 
 
 def _get_member_name(row: SampleRow) -> str:
@@ -89,7 +109,7 @@ def _strip_root(row: SampleRow) -> str:
 def _assign_paths(decisions: Decisions) -> dict[int, str]:
     """Return the new paths of the images with a new label; no path is used twice."""
     new_paths = {
-        row.position: _build_class_path(row, decisions.get_final_name(row.position))
+        row.position: _build_class_path(decisions, row)
         for row in decisions.iterate_kept_rows()
         if decisions.is_changed(row)
     }
@@ -101,9 +121,10 @@ def _assign_paths(decisions: Decisions) -> dict[int, str]:
     return new_paths
 
 
-def _build_class_path(row: SampleRow, label: str) -> str:
+def _build_class_path(decisions: Decisions, row: SampleRow) -> str:
     folders = _strip_root(row).split("/")
-    folders[0 if row.split is None else 1] = label
+    level = decisions.layout.get("class_level", 0 if row.split is None else 1)
+    folders[level] = str(decisions.get_final_value(row.position))
     return "/".join(folders)
 
 

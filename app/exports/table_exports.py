@@ -19,6 +19,7 @@ from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import BATCH_ROWS, Decisions
 from app.infra.errors import Invalid
 from models.reading.label_texts import make_comparable
+from models.reading.text_encodings import find_mark
 from models.reading.text_tables import find_style, read_records, replace_cell
 
 COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
@@ -37,8 +38,12 @@ def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
     finals = _map_finals(decisions)
     with decisions.open(decisions.files[0]) as stored, _open_decompressed(stored) as file:
         encoding = decisions.layout.get("table", {}).get("encoding", "utf-8-sig")
-        lines = io.TextIOWrapper(cast("BinaryIO", file), encoding=encoding, newline="")
-        yield from _encode_blocks(_rewrite_records(decisions, lines, finals, encoding), encoding)
+        buffered = io.BufferedReader(cast("io.RawIOBase", file))
+        mark, plain = find_mark(buffered.peek(4)[:4], encoding)
+        lines = io.TextIOWrapper(buffered, encoding=encoding, newline="")
+        blocks = _encode_blocks(_rewrite_records(decisions, lines, finals, encoding), plain)
+        yield mark + next(blocks, b"")
+        yield from blocks
 
 
 def _rewrite_records(
@@ -65,8 +70,8 @@ def _rewrite_records(
 
 
 def _encode_blocks(texts: Iterator[str], encoding: str) -> Iterator[bytes]:
-    """Yield texts as bytes in blocks, with a byte order mark where the encoding has one."""
-    encoder = codecs.getincrementalencoder("utf-8" if encoding == "utf-8-sig" else encoding)()
+    """Yield texts as bytes in blocks."""
+    encoder = codecs.getincrementalencoder(encoding)()
     waiting, size = [], 0
     for text in texts:
         waiting.append(text)

@@ -73,6 +73,27 @@ def decode_text(raw: bytes, *, encoding: str | None = None) -> tuple[str, str]:
         raise TableError(explain_undecodable(raw, codec, error)) from None
 
 
+def encode_like(text: str, raw: bytes, codec: str) -> bytes:
+    """Return a text in the encoding of other bytes, with their byte order mark."""
+    mark, plain = find_mark(raw, codec)
+    return mark + text.encode(plain)
+
+
+def find_mark(raw: bytes, codec: str) -> tuple[bytes, str]:
+    """Return the byte order mark at the start of bytes, and the codec that writes none."""
+    mark = next((mark for mark, _ in BYTE_ORDER_MARKS if raw.startswith(mark)), b"")
+    plain = {
+        codecs.BOM_UTF8: "utf-8",
+        codecs.BOM_UTF32_LE: "utf-32-le",
+        codecs.BOM_UTF32_BE: "utf-32-be",
+        codecs.BOM_UTF16_LE: "utf-16-le",
+        codecs.BOM_UTF16_BE: "utf-16-be",
+    }
+    if not mark:
+        return b"", "utf-8" if codec == "utf-8-sig" else codec
+    return (mark, plain[mark]) if codec in ("utf-8-sig", "utf-16", "utf-32") else (b"", codec)
+
+
 def check_encoding(file: BinaryIO, codec: str) -> None:
     """Read a file to its end; TableError if it is not in this encoding."""
     decoder = codecs.getincrementaldecoder(codec)()

@@ -46,14 +46,16 @@ class Record:
 
     number: int
     """Counts records from 0; blank lines do not count."""
+    line: int
+    """Line of the file in which it begins, counted from 1."""
+    width: int
+    """Cells as written."""
     raw: str
     """As written, with its line end."""
     cells: list[str]
     """One for each column; blank cells at the end are cut off or filled up."""
     is_ragged: bool
     """More cells than columns, not only blank ones."""
-    is_short: bool
-    """Fewer cells than columns."""
     is_comment: bool
 
 
@@ -203,6 +205,7 @@ def _parse_records(lines: Iterable[str], style: TableStyle, *, strict: bool) -> 
             yield line
 
     width, number = len(style.columns), 0
+    above = style.lines_before + style.header_lines
     reader = csv.reader(keep(lines), delimiter=style.delimiter, strict=strict)
     while True:
         try:
@@ -221,10 +224,11 @@ def _parse_records(lines: Iterable[str], style: TableStyle, *, strict: bool) -> 
         is_comment = raw.startswith("#") and len(cells) < width
         yield Record(
             number=number,
+            line=above + reader.line_num - raw.count("\n", 0, -1),
+            width=len(cells),
             raw=raw,
             cells=_fit(cells, width),
             is_ragged=any(cell.strip() for cell in cells[width:]),
-            is_short=len(cells) < width,
             is_comment=is_comment,
         )
         number += 1
@@ -241,6 +245,21 @@ def replace_cell(raw: str, delimiter: str, column: int, text: str) -> str:
     needs_quotes = any(mark in text for mark in (delimiter, '"', "\n", "\r"))
     new = '"' + text.replace('"', '""') + '"' if was_quoted or needs_quotes else text
     return raw[:start] + new + raw[stop:]
+
+
+def append_cell(raw: str, delimiter: str, text: str) -> str:
+    """Return a record as written with one more cell at its end."""
+    body = raw.rstrip("\r\n")
+    return (
+        replace_cell(f"{body}{delimiter}", delimiter, _count_cells(body, delimiter), text) + raw[len(body) :]
+    )
+
+
+def _count_cells(raw: str, delimiter: str) -> int:
+    at, count = _skip_cell(raw, delimiter, 0), 1
+    while at < len(raw):
+        at, count = _skip_cell(raw, delimiter, at + 1), count + 1
+    return count
 
 
 def _find_cell(raw: str, delimiter: str, column: int) -> tuple[int, int]:

@@ -95,11 +95,12 @@ def _write_pass(
                     ingestion.problems.add(_find_key(columns, row), code, detail)
             report(int(rows[-1]) + 1, len(labelled))
     rows = join_parts(kept, np.int64)
+    records = source.records if isinstance(source, EncodedImages) else None
     return WrittenPack(
         kind=IMAGES,
         shape=shape,
         rows=rows,
-        row_numbers=rows,
+        row_numbers=rows if records is None else records[rows],
         columns=columns,
         statistics=pictures.summarise() | {"native_size": target.native or _is_unchanged(source, target)},
         widths=join_parts(pictures.widths, np.int32),

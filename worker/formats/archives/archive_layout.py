@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from worker.formats.archives.manifests import (
-    ListedPictures,
-    find_lists,
-    find_manifests,
-    read_lists,
-    read_manifests,
-)
+from worker.formats.archives.class_level import find_class_level
+from worker.formats.archives.listed_pictures import ListedPictures
+from worker.formats.archives.manifests import read_manifests
+from worker.formats.archives.member_index import MemberIndex
 from worker.formats.archives.member_names import (
     OTHER_SUFFIXES,
     PICTURE_SUFFIXES,
     find_common_root,
     get_suffix,
-    is_split_level,
     select_nested,
 )
+from worker.formats.archives.picture_lists import find_lists, read_lists
+from worker.formats.archives.picture_tables import find_manifests
 from worker.formats.pictures.picture_decoding import detect_encoding
 from worker.formats.shared.compact_texts import TextSelection
 from worker.formats.shared.problems import SampleError
@@ -46,10 +44,11 @@ def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: b
     if not _has_pictures(archive):
         return None
     requested = ingestion.options.format
-    if requested in (None, "manifest") and (manifests := find_manifests(archive.names)):
-        pictures = read_manifests(archive, manifests, ingestion)
-    elif requested in (None, "list_files") and (lists := find_lists(archive)):
-        pictures = read_lists(archive, lists, ingestion)
+    index = MemberIndex(archive)
+    if requested in (None, "manifest") and (manifests := find_manifests(index, ingestion)):
+        pictures = read_manifests(index, manifests, ingestion, original=original)
+    elif requested in (None, "list_files") and (lists := find_lists(index, ingestion)):
+        pictures = read_lists(index, lists, ingestion, original=original)
     else:
         pictures = label_by_folder(archive, ingestion)
     return _make_source(archive, pictures, original=original)
@@ -76,9 +75,12 @@ def label_by_folder(archive: Archive, ingestion: Ingestion) -> ListedPictures:
     )
     pictures = TextSelection(names, candidates)
     root = find_common_root(pictures)
-    level = int(
-        is_split_level({name[len(root) :].split("/", 1)[0] for name in select_nested(pictures, root)})
-    )
+    nested = (name[len(root) :] for name in select_nested(pictures, root))
+    found = find_class_level(nested, ingestion)
+    level = found.level
+    ingestion.vocabulary.is_literal = True
+    ingestion.layout["class_level"] = level
+    ingestion.understood.facts["label_from"] = f"the folder at level {level + 1} below {root or 'the top'!r}"
     labelled = array("q")
     splits: list[str] = []
 
@@ -86,11 +88,11 @@ def label_by_folder(archive: Archive, ingestion: Ingestion) -> ListedPictures:
         for member, name in enumerate(names):
             is_candidate = name.startswith(root) and get_suffix(name) not in OTHER_SUFFIXES
             folders = name[len(root) :].split("/") if is_candidate else []
-            if len(folders) < level + 2:
+            if len(folders) < level + 2 or folders[0] in found.ignored:
                 _log_stray(name, ingestion, is_candidate=is_candidate)
                 continue
             labelled.append(member)
-            if level:
+            if found.has_splits:
                 splits.append(sys.intern(folders[0]))
             yield folders[level]
 
@@ -100,7 +102,9 @@ def label_by_folder(archive: Archive, ingestion: Ingestion) -> ListedPictures:
         format="class_folders",
         members=members,
         columns=Columns(
-            given=given, keys=TextSelection(names, members, start=len(root)), splits=splits if level else None
+            given=given,
+            keys=TextSelection(names, members, start=len(root)),
+            splits=splits if found.has_splits else None,
         ),
     )
 
@@ -127,6 +131,7 @@ def _make_source(archive: Archive, pictures: ListedPictures, *, original: bool) 
         probe=lambda count: _sample_pictures(archive, members, count),
         names=TextSelection(archive.names, members),
         locations=find_locations,
+        records=pictures.records,
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from models.reading.archive_names import is_litter, tidy_name
+from worker.formats.archives.split_names import SPLITS, is_split_name
 from worker.formats.shared.compact_texts import count_repeated
 from worker.formats.shared.problems import IngestError, make_printable
+
+__all__ = ["SPLITS", "is_litter"]
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"))
 PICTURE_SUFFIXES = frozenset(
     ("jpg", "jpeg", "jpe", "png", "gif", "bmp", "webp", "tif", "tiff", "ppm", "pgm", "pbm", "avif", "jp2")
 )
@@ -43,6 +45,11 @@ OTHER_SUFFIXES = frozenset(
             "db",
             "ini",
             "cfg",
+            "tsv",
+            "ndjson",
+            "xlsx",
+            "xls",
+            "cls",
             "sh",
             "ipynb",
             "zip",
@@ -53,28 +60,18 @@ OTHER_SUFFIXES = frozenset(
         ),
     )
 )
-_UNSAFE = re.compile(r"^/|^[A-Za-z]:|\\|\x00|(?:^|/)\.\.(?:/|$)")
-_UNTIDY = re.compile(r"(?:^|/)\.?/|/\.$")
-_LITTER = re.compile(r"(?:^|/)(?:\.|__MACOSX(?:/|$)|(?i:Thumbs\.db|desktop\.ini)$)")
 
 
 def clean_name(name: str) -> str:
     """Return a member's name without "./" and "//"; IngestError if it points outside the archive."""
-    if _UNSAFE.search(name):
+    try:
+        return tidy_name(name)
+    except ValueError:
         raise IngestError(
             "unsafe_member_name",
             "expected member names that are relative, with forward slashes and without '..'; "
-            f"found {make_printable(name)[:200]!r}",
-        )
-    if _UNTIDY.search(name):
-        folder = "/" if name.endswith("/") else ""
-        name = "/".join(part for part in name.split("/") if part not in ("", ".")) + folder
-    return name
-
-
-def is_litter(name: str) -> bool:
-    """Return whether an operating system added this file: hidden files, __MACOSX, Thumbs.db."""
-    return _LITTER.search(name) is not None
+            f"found {make_printable(name)[:200]!r} (pack the folder again)",
+        ) from None
 
 
 def get_suffix(name: str) -> str:
@@ -103,9 +100,7 @@ def find_common_root(names: Collection[str]) -> str:
     while (name := next(select_nested(names, root), None)) is not None:
         folder = name[len(root) :].split("/", 1)[0]
         deeper = f"{root}{folder}/"
-        if folder.lower() in SPLITS or not all(
-            name.startswith(deeper) for name in select_nested(names, root)
-        ):
+        if is_split_name(folder) or not all(name.startswith(deeper) for name in select_nested(names, root)):
             break
         if next(select_nested(names, deeper), None) is None:
             break
@@ -120,5 +115,5 @@ def select_nested(names: Collection[str], root: str) -> Iterator[str]:
 
 def is_split_level(folders: Iterable[str]) -> bool:
     """Return whether there are top-level folders and all are named as splits."""
-    names = {folder.lower() for folder in folders}
-    return bool(names) and names <= SPLITS
+    names = set(folders)
+    return bool(names) and all(map(is_split_name, names))

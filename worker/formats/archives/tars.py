@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.reading.archive_names import decode_name
 from worker.formats.archives.archive import OpenFile, check_members, check_total, make_broken_error
 from worker.formats.archives.member_names import check_unique, clean_name, is_litter
 from worker.formats.shared.compact_texts import Texts
@@ -101,7 +102,7 @@ def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, i
     for kind, name, offset, size in _read_entries(file):
         entries += 1
         check_members(entries, ingestion.limits)
-        if name:
+        if name and kind != _FOLDER and not name.endswith("/"):
             names.append(name)
         total += size
         if kind == _FOLDER or name.endswith("/") or is_litter(name):
@@ -130,7 +131,7 @@ def _read_entries(file: OpenFile) -> Iterator[tuple[bytes, str, int, int]]:
         if data + size > file.size:
             raise make_broken_error("tar", "a last member that is cut off")
         if kind == _LONG_NAME:
-            long_name = _decode_text(_read_extension(file, data, size).split(b"\0", 1)[0])
+            long_name = decode_name(_read_extension(file, data, size).split(b"\0", 1)[0])
         elif kind == _PAX:
             attributes = _parse_pax(_read_extension(file, data, size))
             long_name = attributes.get("path", long_name)
@@ -167,14 +168,7 @@ def _read_name(header: bytes) -> str:
     """Return the name in the header, with the prefix of the POSIX layout."""
     name = header[:100].split(b"\0", 1)[0]
     prefix = header[345:500].split(b"\0", 1)[0] if header[257:263] == b"ustar\0" else b""
-    return _decode_text(prefix + b"/" + name if prefix else name)
-
-
-def _decode_text(raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+    return decode_name(prefix + b"/" + name if prefix else name)
 
 
 def _parse_pax(records: bytes) -> dict[str, str]:
@@ -186,7 +180,7 @@ def _parse_pax(records: bytes) -> dict[str, str]:
             raise make_broken_error("tar", "a malformed extension header")
         record = records[len(length) + 1 : int(length) - 1]
         key, _, value = record.partition(b"=")
-        attributes[_decode_text(key)] = _decode_text(value)
+        attributes[decode_name(key)] = decode_name(value)
         records = records[int(length) :]
     if any(key.startswith("GNU.sparse") for key in attributes):
         raise IngestError(

@@ -18,6 +18,7 @@ from worker.formats.archives.archive import (
     make_broken_error,
 )
 from worker.formats.archives.member_names import check_unique, clean_name, is_litter
+from worker.formats.archives.zip_names import Slashes, read_name
 from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.problems import IngestError, SampleError, make_printable
 from worker.formats.shared.sample import Locations
@@ -202,11 +203,13 @@ def _decompress(stored: bytes, method: int, size: int) -> bytes:
 def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
     """Yield ordinary members in the directory's order, without links and litter."""
     start, size, count, shift = _find_directory(file, ingestion)
-    names = Texts()
+    names, slashes = Texts(), Slashes()
     total = 0
-    for member, mode in _read_entries(file, start, size, count):
+    for entry, mode in _read_entries(file, start, size, count):
+        member = entry._replace(name=clean_name(slashes.straighten(entry.name)))
         total += member.size
-        names.append(member.name)
+        if not member.name.endswith("/"):
+            names.append(member.name)
         if member.name.endswith("/") or is_litter(member.name):
             continue
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
@@ -217,6 +220,8 @@ def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
         yield member._replace(header_offset=member.header_offset + shift)
     check_unique(names)
     check_total(total, ingestion.limits)
+    if slashes.are_back:
+        ingestion.understood.note("backslashes", "the names in the zip have backslashes; they were read as /")
 
 
 def _find_directory(file: OpenFile, ingestion: Ingestion) -> tuple[int, int, int, int]:
@@ -270,7 +275,8 @@ def _parse_entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
     )
     name_at = position + _ENTRY.size
     extra_at = name_at + name_length
-    name = clean_name(_decode_name(directory[name_at:extra_at]))
+    extra = directory[extra_at : extra_at + extra_length]
+    name = read_name(directory[name_at:extra_at], extra)
     if flags & _ENCRYPTED:
         raise IngestError(
             "encrypted_member",
@@ -278,7 +284,6 @@ def _parse_entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
         )
     offset = fields[-1]
     if _UNKNOWN_32 in (size, stored, offset):
-        extra = directory[extra_at : extra_at + extra_length]
         size, stored, offset = _read_wide_fields(extra, (size, stored, offset))
     member = _Member(name, offset, stored, size, method, crc)
     return member, fields[-2] >> 16, extra_at + extra_length + comment_length
@@ -299,11 +304,3 @@ def _read_wide_fields(extra: bytes, narrow: tuple[int, int, int]) -> tuple[int, 
             break
         position += 4 + length
     raise make_broken_error("zip", "a zip64 entry without its sizes")
-
-
-def _decode_name(raw: bytes) -> str:
-    """Decode a name: UTF-8, as nearly all programs write it, else the code page of the zip standard."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("cp437")

@@ -59,6 +59,7 @@ class Vocabulary:
         self._given: list[Any] = []
         self._true: list[Any] = []
         self._code_of_text: dict[str, int] = {}
+        self._name_of_label: dict[str, str] = {}
         self._code_of_value: dict[tuple[type, Any, bool], int] = {}
 
     def set_order(self, names: Sequence[str]) -> None:
@@ -111,11 +112,16 @@ class Vocabulary:
             text = format_label(name) or text
         return make_printable(clean_text(text)) or str(index)
 
+    def add_alias(self, label: str, name: str) -> None:
+        """Let a label be a class of another name; its own spelling stays as the labels write it."""
+        self._name_of_label[label] = name
+
     def _add_value(self, value: object, *, is_truth: bool) -> int:
         is_folder = self.is_literal and isinstance(value, str)
         text = clean_text(str(value)) or str(value) if is_folder else format_label(value)
         code = MISSING
         if text:
+            text = self._name_of_label.get(text, text)
             name = make_printable(text) if "\x00" in text or not text.isascii() else text
             code = self._register(name, value, is_truth=is_truth)
         self._code_of_value[type(value), value, is_truth] = code

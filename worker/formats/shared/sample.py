@@ -85,6 +85,8 @@ class EncodedImages:
     """Members of an archive [N]."""
     locations: Callable[[], Locations | None] = lambda: None
     """Only complete after the last chunk has been loaded."""
+    records: NDArray[np.int64] | None = None
+    """Record of a table or list that names each [N]; None: the samples count their rows."""
 
 
 @dataclass(frozen=True, kw_only=True)

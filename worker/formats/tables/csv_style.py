@@ -77,7 +77,7 @@ def write_regular_copy(path: Path, style: TableStyle, target: Path) -> tuple[Tab
         table.writerow(style.columns)
         try:
             for record in read_records(open_lines(file, style.encoding), style):
-                if record.is_comment or record.is_ragged or record.is_short:
+                if record.is_comment or record.is_ragged or record.width < len(style.columns):
                     dropped.append(record.number)
                     continue
                 table.writerow(record.cells)

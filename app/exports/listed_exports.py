@@ -1,0 +1,123 @@
+"""Cleaned archives whose labels stand in tables or lists: these are written again as they came."""
+
+import json
+import tarfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from app.exports.files.zip_writer import STORED
+from app.exports.final_labels import Decisions
+from app.infra.errors import Invalid
+from models.reading.archive_names import decode_name, tidy_name
+from models.reading.record_tables import NamedRecord, TextTable, parse_table
+from models.reading.text_encodings import decode_text, encode_like, split_lines
+from models.reading.text_lists import format_line, parse_line
+from models.reading.text_tables import append_cell, replace_cell
+
+Finals = dict[int, tuple[object, bool]]
+"""By record of a kept sample: its final label as the upload writes it, and whether it changed."""
+Place = dict[str, Any]
+"""Where a table or list stands in the upload, as ingestion stored it."""
+
+
+def rewrite_tables(decisions: Decisions) -> dict[str, bytes]:
+    """Return the uploaded tables with final labels and without dropped samples, by name."""
+    finals = _map_finals(decisions)
+    return {
+        place["name"]: _rewrite_table(place, _read_member(decisions, place), finals)
+        for place in decisions.layout["tables"]
+    }
+
+
+def rewrite_lists(decisions: Decisions) -> dict[str, bytes]:
+    """Return the uploaded lists with final labels and without dropped samples, by name."""
+    finals, places = _map_finals(decisions), decisions.layout["tables"]
+    raw = {place["name"]: _read_member(decisions, place) for place in places}
+    given = [place for place in places if not place["is_truth"]]
+    gone = {
+        path
+        for place in given
+        for number, _, path in _read_list(raw[place["name"]], place)
+        if place["start"] + number not in finals
+    }
+    return {place["name"]: _rewrite_list(place, raw[place["name"]], finals, gone) for place in places}
+
+
+def _map_finals(decisions: Decisions) -> Finals:
+    return {
+        row.source_row: (decisions.get_final_value(row.position), decisions.is_changed(row))
+        for row in decisions.iterate_kept_rows()
+    }
+
+
+def _read_member(decisions: Decisions, place: Place) -> bytes:
+    """Return a table's bytes: by offset, or from a compressed tar."""
+    upload = decisions.files[0]
+    if "offset" in place:
+        with decisions.open(upload) as file:
+            file.seek(place["offset"])
+            stored = file.read(place["length"])
+        return stored if place["method"] == STORED else zlib.decompress(stored, -zlib.MAX_WBITS)
+    with (
+        decisions.open(upload) as file,
+        tarfile.open(fileobj=file, mode="r|*", encoding="utf-8", errors="surrogateescape") as archive,
+    ):
+        for member in archive:
+            name = tidy_name(decode_name(member.name.encode("utf-8", "surrogateescape")))
+            content = archive.extractfile(member) if member.isfile() and name == place["name"] else None
+            if content is not None:
+                return content.read()
+    raise Invalid(f"the table {place['name']!r} is no longer in the upload; use format=npz")
+
+
+def _rewrite_table(place: Place, raw: bytes, finals: Finals) -> bytes:
+    table = parse_table(raw, place["name"], encoding=place["encoding"])
+    start, label = place["start"], place["label"]
+    records = ((record, finals.get(start + record.number)) for record in table.read())
+    kept = [(record, final) for record, final in records if final is not None]
+    adds_column = label is None and any(is_changed for _, (_, is_changed) in kept)
+    head = table.read_head()
+    if adds_column and table.style is not None:
+        head = append_cell(head, table.style.delimiter, "label")
+    texts = [head]
+    for record, (value, is_changed) in kept:
+        if is_changed or adds_column:
+            texts.append(_relabel(table, record, label, value))
+        else:
+            texts.append(record.raw)
+    return encode_like("".join(texts), raw, table.encoding)
+
+
+def _relabel(table: TextTable, record: NamedRecord, label: int | str | None, value: object) -> str:
+    """Return a record as written, with another label or one more cell for it."""
+    if table.style is None:
+        end = record.raw[len(record.raw.rstrip("\r\n")) :]
+        content = json.loads(record.raw) | {str(label or "label"): value}
+        return json.dumps(content, ensure_ascii=record.raw.isascii()) + end
+    if label is None:
+        return append_cell(record.raw, table.style.delimiter, str(value))
+    return replace_cell(record.raw, table.style.delimiter, int(label), str(value))
+
+
+def _read_list(raw: bytes, place: Place) -> Iterator[tuple[int, str, str]]:
+    """Yield number, line and path of every line that is not blank."""
+    text, _ = decode_text(raw, encoding=place["encoding"])
+    lines = (line for line in split_lines(text) if line.strip())
+    for number, line in enumerate(lines):
+        yield number, line, parse_line(line)[0] if place["has_labels"] else line.strip()
+
+
+def _rewrite_list(place: Place, raw: bytes, finals: Finals, gone: set[str]) -> bytes:
+    lines = list(_read_list(raw, place))
+    if place["is_truth"]:
+        kept = [line for _, line, path in lines if path not in gone]
+        return encode_like("".join(kept), raw, place["encoding"])
+    found = [(line, path, finals[place["start"] + number]) for number, line, path in lines
+             if place["start"] + number in finals]  # fmt: skip
+    adds_labels = not place["has_labels"] and any(is_changed for _, _, (_, is_changed) in found)
+    texts = [
+        format_line(path, str(value), like=line) if is_changed or adds_labels else line
+        for line, path, (value, is_changed) in found
+    ]
+    return encode_like("".join(texts), raw, place["encoding"])

@@ -1,0 +1,205 @@
+"""Which tables of an archive name its pictures, and what their columns mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from models.reading.column_names import COORDINATES, list_by_name, normalise_name
+from models.reading.record_tables import TABLE_SUFFIXES, TextTable, parse_table
+from models.reading.text_encodings import TableError
+from worker.formats.archives.folder_labels import FolderLabels
+from worker.formats.archives.member_index import MemberIndex, find_folder
+from worker.formats.archives.split_names import is_split_name
+from worker.formats.shared.columns import (
+    FILE_NAMES,
+    KEYS,
+    LABELS,
+    SPLIT_NAMES,
+    TRUTHS,
+    check_distinct,
+    find_column,
+    quote_names,
+    require_column,
+)
+from worker.formats.shared.problems import IngestError, SampleError, make_printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.formats.archives.archive import Archive
+    from worker.formats.shared.sample import Ingestion
+
+TABLE_NAMES = ("metadata.csv", "metadata.jsonl", "labels.csv", "labels.jsonl")
+_PEEKED = 100
+_GUESSED_REPEATS = 2
+"""A column is a label without being named so only if its values repeat this often on average."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureTable:
+    """A table that names pictures."""
+
+    member: int
+    name: str
+    table: TextTable
+    file_name: str
+    label: str | None
+    key: str | None
+    truth: str | None
+    split: str | None
+
+    @property
+    def label_place(self) -> int | str | None:
+        """Return the index of the label column, or its key in JSON lines."""
+        if self.label is None or self.table.style is None:
+            return self.label
+        return self.table.columns.index(self.label)
+
+
+def read_table_text(archive: Archive, member: int, ingestion: Ingestion) -> TextTable:
+    """Return a table; IngestError if it is unreadable."""
+    name = make_printable(archive.names[member])
+    try:
+        return parse_table(archive.read(member), name, encoding=ingestion.options.encoding)
+    except (SampleError, TableError) as error:
+        found = error.detail if isinstance(error, SampleError) else error
+        raise IngestError(
+            "bad_metadata", make_printable(f"expected {name!r} to be a table of text; {found}")
+        ) from None
+
+
+def find_manifests(index: MemberIndex, ingestion: Ingestion) -> list[PictureTable]:
+    """Find the tables that name pictures: by their usual names, or because their values are pictures."""
+    names = index.archive.names
+    candidates = [member for member, name in enumerate(names) if name.lower().endswith(TABLE_SUFFIXES)]
+    usual = [member for member in candidates if has_usual_name(names[member])]
+    found = [table for member in usual if (table := _open_usual(index, member, ingestion)) is not None]
+    found += [
+        table
+        for member in candidates
+        if member not in usual and (table := _open_named_pictures(index, member, ingestion)) is not None
+    ]
+    return _choose_tables(found, ingestion)
+
+
+def has_usual_name(name: str) -> bool:
+    """Return whether a table has a name that Hugging Face or this service gives to tables of labels."""
+    return name.rsplit("/", 1)[-1].lower() in TABLE_NAMES
+
+
+def _open_usual(index: MemberIndex, member: int, ingestion: Ingestion) -> PictureTable | None:
+    """Open a table with a usual name; elsewhere than at the root or in a split it must name pictures."""
+    folder = find_folder(index.archive.names[member])
+    inside = folder[len(index.root) : -1]
+    at_root = folder in ("", index.root)
+    if not at_root and not (folder.startswith(index.root) and is_split_name(inside)):
+        return _open_named_pictures(index, member, ingestion)
+    table = read_table_text(index.archive, member, ingestion)
+    return _choose_columns(index, member, table, _find_file_column(index, member, table), ingestion)
+
+
+def _open_named_pictures(index: MemberIndex, member: int, ingestion: Ingestion) -> PictureTable | None:
+    """Open a table if most of the values of one of its columns name pictures; None otherwise."""
+    name = index.archive.names[member]
+    try:
+        table = read_table_text(index.archive, member, ingestion)
+        column = _find_file_column(index, member, table)
+    except IngestError:
+        return None
+    if column is None:
+        return None
+    if "submission" in name.lower():
+        ingestion.understood.note(
+            "table_ignored", f"{name!r} was not read: its name says that its labels are a submission"
+        )
+        return None
+    return _choose_columns(index, member, table, column, ingestion)
+
+
+def _find_file_column(index: MemberIndex, member: int, table: TextTable) -> str | None:
+    """Return the column whose values are pictures of the archive, most of the first 100."""
+    folder = find_folder(index.archive.names[member])
+    try:
+        records = [record.cells for record in islice(table.read(), _PEEKED) if record.cells]
+    except TableError:
+        return None
+    usual = list_by_name(table.columns, FILE_NAMES)
+    for column in [*usual, *(name for name in table.columns if name not in usual)]:
+        values = [str(cells.get(column) or "") for cells in records]
+        hits = sum(index.find(value, folder) is not None for value in values if value)
+        if hits and 2 * hits > len(values):
+            return column
+    return None
+
+
+def _choose_columns(
+    index: MemberIndex, member: int, table: TextTable, found: str | None, ingestion: Ingestion
+) -> PictureTable:
+    options, names = ingestion.options, table.columns
+    check_distinct(names)
+    file_name = found or require_column(names, None, FILE_NAMES, "file name")
+    others = [name for name in names if name != file_name and name not in options.exclude_columns]
+    label = find_column(others, options.label_column, _list_label_names(others))
+    if label is None and options.label_column is None:
+        label = _guess_label(others, table, FolderLabels(index, ingestion), ingestion)
+    _note_labels(others, label, ingestion)
+    rest = [name for name in others if name != label]
+    return PictureTable(
+        member=member,
+        name=index.archive.names[member],
+        table=table,
+        file_name=file_name,
+        label=label,
+        key=find_column(rest, options.key_column, KEYS),
+        truth=find_column(rest, options.truth_column, TRUTHS),
+        split=find_column(rest, options.split_column, SPLIT_NAMES),
+    )
+
+
+def _list_label_names(names: Sequence[str]) -> Sequence[str]:
+    """Return the usual names of labels; without `y` beside `x`."""
+    has_axes = set(COORDINATES) <= {normalise_name(name) for name in names}
+    return [name for name in LABELS if not (has_axes and name in COORDINATES)]
+
+
+def _guess_label(
+    others: Sequence[str], table: TextTable, folders: FolderLabels, ingestion: Ingestion
+) -> str | None:
+    """Return the only other column, if its values repeat and no folders give the classes."""
+    known = {name for usual in (KEYS, TRUTHS, SPLIT_NAMES) for name in list_by_name(others, usual)}
+    rest = [name for name in others if name not in known]
+    if len(rest) != 1 or folders.count > 1:
+        return None
+    values = [record.cells.get(rest[0]) for record in islice(table.read(), _PEEKED) if record.cells]
+    if not values or len(set(map(str, values))) * _GUESSED_REPEATS > len(values):
+        return None
+    ingestion.understood.note(
+        "label_guessed",
+        f"no column is named as a label; {rest[0]!r} was taken, the only one left",
+        option="label_column",
+    )
+    return rest[0]
+
+
+def _note_labels(others: Sequence[str], label: str | None, ingestion: Ingestion) -> None:
+    usual = list_by_name(others, _list_label_names(others))
+    if label is not None and len(usual) > 1 and ingestion.options.label_column is None:
+        ingestion.understood.note(
+            "label_chosen",
+            f"several columns have names of labels ({quote_names(usual)}): {label!r} was taken",
+            option="label_column",
+        )
+
+
+def _choose_tables(found: list[PictureTable], ingestion: Ingestion) -> list[PictureTable]:
+    """Leave out tables without labels beside tables with labels."""
+    if not any(table.label for table in found):
+        return found
+    for table in found:
+        if table.label is None:
+            ingestion.understood.note(
+                "table_ignored", f"{table.name!r} was not read: another table has labels, this one has none"
+            )
+    return [table for table in found if table.label is not None]
