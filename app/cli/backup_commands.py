@@ -69,20 +69,23 @@ def _open_installation(data_dir: Path, *, exists: bool) -> Iterator[Installation
         storage_dir = None if settings.storage_url else settings.storage_dir
         yield Installation(settings.database_url, storage_dir, settings.storage_dir)
         return
-    from app.embedded import embedded_postgres  # noqa: PLC0415 - its packages come with limit-audit[local]
+    from app.embedded import data_folder, embedded_postgres  # noqa: PLC0415 - they come with limit-audit[local]
 
     data_dir = data_dir.absolute()
-    if exists and not (data_dir / embedded_postgres.DATABASE).exists():
+    if exists and not (data_dir / data_folder.DATABASE).exists():
         raise backup.BackupError(
             f"there is no embedded service in {data_dir}, and the settings name no other service"
         )
-    data_dir.mkdir(parents=True, exist_ok=True)
+    note = data_folder.ServiceNote.read(data_dir)
+    if exists and note is not None and note.database_url and note.owner.is_alive():
+        yield Installation(note.database_url, data_dir / "files", data_dir)
+        return
+    data_folder.make_data_folder(data_dir)
     with ExitStack() as closing:
         try:
-            if not exists:
-                closing.enter_context(embedded_postgres.lock_folder(data_dir))
+            closing.enter_context(data_folder.lock_folder(data_dir))
             url = closing.enter_context(embedded_postgres.run_postgres(data_dir))
-        except embedded_postgres.StartError as error:
+        except data_folder.StartError as error:
             fail(f"{error}; stop it first", code=UNREACHABLE, cause=error)
         yield Installation(url, data_dir / "files", data_dir)
 

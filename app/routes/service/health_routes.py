@@ -1,12 +1,14 @@
 """Health probes: liveness and readiness."""
 
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import text
 
-from app.infra import queue, schema_upgrade
+from app.infra import instance_proof, queue, schema_upgrade
 from app.infra.database import Database
+from app.infra.errors import NotFound
 from app.infra.settings import Settings
 from app.routes.shared.callers import ServiceDatabase
 from app.routes.shared.dependencies import Files, ServiceSettings
@@ -35,6 +37,16 @@ def ready(settings: ServiceSettings, database: ServiceDatabase, files: Files, re
     if failing:
         response.status_code = 503
     return Health(status="failing" if failing else "ok", checks=checks)
+
+
+@router.get("/instance", include_in_schema=False)
+def prove_instance(
+    settings: ServiceSettings, challenge: Annotated[str, Query(pattern=instance_proof.CHALLENGE)]
+) -> dict[str, str]:
+    """Prove that this is the embedded service whose token the caller knows; 404 for any other service."""
+    if settings.instance_token is None:
+        raise NotFound("this is no embedded service")
+    return {"proof": instance_proof.prove(settings.instance_token, challenge)}
 
 
 def _check_database(database: Database) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded.embedded_postgres import StartError
+from app.embedded.data_folder import StartError
 from app.embedded.local_stack import LocalStack
 
 

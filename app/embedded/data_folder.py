@@ -1,0 +1,116 @@
+"""The data folder of the embedded service: its lock, and the note of the service that runs in it."""
+
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Self
+
+from app.embedded.process_identity import ProcessIdentity
+
+LOCK, NOTE, DATABASE = "lock", "service.json", "postgres"
+PRIVATE = 0o700
+REAP_SECONDS = 40
+"""How long a start waits while what a killed service left is stopped; the parts get 20 seconds to end."""
+LOOK_SECONDS = 0.1
+PREFIX = "limit-audit-"
+SOCKET_PATH_BYTES = 107
+"""Longest path of a Unix socket on Linux: `sun_path` has 108 bytes, the last of them a NUL."""
+LONGEST_NAME = ".s.PGSQL.5432.lock"
+MANY = 8
+"""Characters that `mkdtemp` adds."""
+
+
+class StartError(RuntimeError):
+    """A part of the service did not start; the message names the part and its log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceNote:
+    """What others must know of the service that runs in a folder; readable by its user alone."""
+
+    owner: ProcessIdentity
+    """The process that started everything."""
+    token: str
+    url: str
+    database_url: str
+    folders: tuple[str, ...] = ()
+    """Temporary folders, which go with the service."""
+
+    def write(self, data_dir: Path) -> None:
+        """Store the note in a data folder, whole or not at all."""
+        descriptor, name = tempfile.mkstemp(dir=data_dir, prefix=f".{NOTE}.")  # its mode is 0600
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file)
+        Path(name).replace(data_dir / NOTE)
+
+    @classmethod
+    def read(cls, data_dir: Path) -> Self | None:
+        """Return the note of a data folder; None: there is none, or none that can be read."""
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            found = json.loads((data_dir / NOTE).read_text(encoding="utf-8"))
+            return cls(
+                owner=ProcessIdentity(**found.pop("owner")), folders=tuple(found.pop("folders")), **found
+            )
+        return None
+
+
+def make_data_folder(data_dir: Path) -> None:
+    """Make a data folder that only its owner can enter; an existing folder keeps its permissions."""
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=PRIVATE, exist_ok=True)
+    (data_dir / "logs").mkdir(mode=PRIVATE, exist_ok=True)
+
+
+@contextmanager
+def lock_folder(data_dir: Path) -> Iterator[None]:
+    """Lock a folder, so that only one service uses it; the lock ends with this process.
+
+    Where the owner is dead, its keeper may still be stopping what it left: this waits for that.
+
+    Raises:
+        StartError: another service uses the folder.
+
+    """
+    with (data_dir / LOCK).open("a") as lock:
+        deadline = time.monotonic() + REAP_SECONDS
+        while not _lock(lock):
+            note = ServiceNote.read(data_dir)
+            if note is None or note.owner.is_alive() or time.monotonic() > deadline:
+                raise StartError(f"another service already uses {data_dir}")
+            time.sleep(LOOK_SECONDS)
+        yield
+
+
+def _lock(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def make_socket_folder(kind: str) -> Path:
+    """Make an empty folder for a socket that only this user can enter, with a path short enough for it.
+
+    Raises:
+        StartError: no folder for temporary files can be written.
+
+    """
+    reasons = []
+    for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")):  # noqa: S108 - mkdtemp
+        prefix = f"{PREFIX}{kind}-"
+        length = len(os.fsencode(f"{parent}/{prefix}/{LONGEST_NAME}")) + MANY
+        if length > SOCKET_PATH_BYTES:
+            reasons.append(f"{parent} is too long a path for a socket")
+            continue
+        try:
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        except OSError as error:
+            reasons.append(str(error))
+    raise StartError(f"there is no folder for a socket: {'; '.join(reasons)}")
