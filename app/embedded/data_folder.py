@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ class ServiceNote:
     @classmethod
     def read(cls, data_dir: Path) -> Self | None:
         """Return the note of a data folder; None: there is none, or none that can be read."""
-        with suppress(OSError, ValueError, TypeError, KeyError):
+        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
             found = json.loads((data_dir / NOTE).read_text(encoding="utf-8"))
             return cls(
                 owner=ProcessIdentity(**found.pop("owner")), folders=tuple(found.pop("folders")), **found
@@ -95,8 +95,10 @@ def _lock(lock: IO[str]) -> bool:
     return True
 
 
-def make_socket_folder(kind: str) -> Path:
+def make_socket_folder(kind: str, *, can_use: Callable[[Path], bool] = lambda _: True) -> Path:
     """Make an empty folder for a socket that only this user can enter, with a path short enough for it.
+
+    `can_use` says whether who will use it can enter the folder above it.
 
     Raises:
         StartError: no folder for temporary files can be written.
@@ -108,6 +110,9 @@ def make_socket_folder(kind: str) -> Path:
         length = len(os.fsencode(f"{parent}/{prefix}/{LONGEST_NAME}")) + MANY
         if length > SOCKET_PATH_BYTES:
             reasons.append(f"{parent} is too long a path for a socket")
+            continue
+        if not can_use(Path(parent)):
+            reasons.append(f"{parent} is closed")
             continue
         try:
             return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))

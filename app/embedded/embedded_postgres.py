@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def prepare(data_dir: Path) -> PostgresProgram:
     try:
         leftovers.stop_postgres(database)
         _make_database(data_dir, programs, account)
-        sockets = make_socket_folder("db")
+        sockets = make_socket_folder("db", can_use=partial(server_account.can_enter, account))
         folders = (*folders, sockets)
         server_account.give(sockets, account)
     except BaseException:
@@ -96,7 +97,7 @@ def prepare(data_dir: Path) -> PostgresProgram:
 
 def _find_readable_programs(account: ServerAccount | None) -> tuple[Path, tuple[Path, ...]]:
     programs = server_account.find_programs()
-    if account is None or server_account.can_enter(account, programs / "bin"):
+    if server_account.can_enter(account, programs / "bin"):
         return programs, ()
     copy = server_account.copy_programs(programs, account)
     return copy / programs.parent.name / programs.name, (copy,)

@@ -97,9 +97,10 @@ def find_programs() -> Path:
     return Path(package.origin).parent / f"pginstall{VERSION}"
 
 
-def can_enter(account: ServerAccount, folder: Path) -> bool:
-    """Return whether a user can use a folder: it and those above it are open to that user."""
-    return all(_is_open(account, parent) for parent in (folder.resolve(), *folder.resolve().parents))
+def can_enter(account: ServerAccount | None, folder: Path) -> bool:
+    """Return whether a user can enter a folder: it and those above it are open to that user."""
+    above = (folder.resolve(), *folder.resolve().parents)
+    return account is None or all(_is_open(account, parent) for parent in above)
 
 
 def _is_open(account: ServerAccount, folder: Path) -> bool:
@@ -111,7 +112,7 @@ def _is_open(account: ServerAccount, folder: Path) -> bool:
     return bool(found.st_mode & stat.S_IXOTH)
 
 
-def copy_programs(programs: Path, account: ServerAccount) -> Path:
+def copy_programs(programs: Path, account: ServerAccount | None) -> Path:
     """Copy the programs to a temporary folder of the account's own (31 MB), and return the copy's folder.
 
     For an installation below a folder such as /root, which no other user can enter. The libraries lie beside

@@ -65,7 +65,6 @@ def main() -> None:
     parser.add_argument("--listed", type=int, default=LISTED, help="samples of the long ranking")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder)) as stack:
-        Path(folder).chmod(0o755)
         storage = Storage(Path(folder) / "files")
         database = Database(stack.environment[f"{PREFIX}DATABASE_URL"], lambda *_: None)
         _say(f"making {arguments.reviewed} and {arguments.listed} samples")

@@ -56,7 +56,6 @@ def alone(samples: int, classes: int) -> None:
     """Print the CPU seconds of one epoch and of finishing, the database's too, and the highest memory."""
     epoch = _epoch(samples, classes)
     with made.scratch() as folder, made.service_state(folder) as (_, database, storage):
-        folder.chmod(0o755)
         source = made.dataset(database, storage, samples=samples, classes=classes)
         audit = made.trained_audit(database, storage, source)
         postgres = postmaster(folder)

@@ -35,7 +35,6 @@ COPY_OUT = "COPY (SELECT * FROM scores WHERE audit_id = '{}' ORDER BY rank) TO S
 def measured(options: argparse.Namespace) -> list[Figure]:
     """Finish, read and upload; see the module."""
     with made.scratch() as folder, made.service_state(folder) as (url, database, storage):
-        folder.chmod(0o755)
         source = made.dataset(database, storage, samples=options.samples, classes=CLASSES)
         audit = made.trained_audit(database, storage, source)
         postgres = postmaster(folder)

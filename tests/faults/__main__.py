@@ -13,10 +13,10 @@ from app.client import Client
 from app.embedded.local_stack import LocalStack
 from tests import run_folder
 from tests.case_runner import interrupt_on_sigterm, print_outcome, print_report, run_cases, select_cases
-from tests.faults import invariants, services, workers
+from tests.faults import embedded, invariants, services, workers
 from tests.faults.world import OVERRIDES, World, create_service_engine, write_small_csv
 
-CASES = [*workers.CASES, *services.CASES]
+CASES = [*workers.CASES, *services.CASES, *embedded.CASES]
 DISK_BYTES = 192 * 2**20
 
 
@@ -62,7 +62,6 @@ def main() -> int:
     run_folder.join_or_open()
     with contextlib.ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="limit-audit-faults-")))
-        folder.chmod(0o755)  # PostgreSQL of a root user drops to one who must be able to enter
         disk = closing.enter_context(small_disk(folder / "disk"))
         cases = [
             case for case in select_cases(CASES, asked.only) if disk or not case.name.startswith("disk full")

@@ -187,7 +187,6 @@ def main() -> int:
     ]
     with tempfile.TemporaryDirectory(prefix="limit-audit-hostile-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL of a root user drops to one who must be able to enter
         with world_of(folder) as world:
             outcomes = run_cases(
                 select_cases(cases, asked.only), world, afterwards=unharmed, on_outcome=print_outcome
