@@ -1,1 +1,1 @@
-"""The complete service on one machine: PostgreSQL and Redis from wheels, backups, health probes."""
+"""The complete service on one machine: PostgreSQL and Valkey from wheels, backups, health probes."""

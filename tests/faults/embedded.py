@@ -23,7 +23,7 @@ from app.embedded.process_identity import ProcessIdentity, find_postgres
 from app.embedded.service_address import find_running_service
 from tests import patience
 from tests.case_runner import Case
-from tests.faults.installations import Installation, installed
+from tests.faults.installations import OTHERS, Installation, installed
 from tests.faults.world import World
 
 Strike = Callable[[World], str]
@@ -238,9 +238,12 @@ def second_user(_: World) -> str:
     if os.geteuid() != 0:
         return "needs root"
     other = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
+    # The interpreter may lie in a closed folder, as root's own does: this lets the other user read it.
+    reading = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
     with installed() as mine, installed("other") as theirs:
         os.chown(theirs.folder, 65534, 65534)
-        theirs.user, theirs.environment = other, {"HOME": str(theirs.folder)}
+        theirs.user = [*other, *reading]
+        theirs.environment = {"HOME": str(theirs.folder)}
         mine.start()
         mine.until_ready()
         theirs.start()
@@ -248,7 +251,7 @@ def second_user(_: World) -> str:
         theirs.note_token()
         note = ServiceNote.read(mine.data_dir)
         assert note is not None
-        for target in (*note.folders, mine.data_dir):
+        for target in (*note.folders, str(mine.data_dir)):
             listed = subprocess.run([*other, "ls", target], check=False, capture_output=True)
             assert listed.returncode != 0, f"{target} is open to others"
         theirs.end(signal.SIGTERM)
@@ -319,6 +322,7 @@ def database_of_a_dead_owner(_: World) -> str:
         made.make_dataset(made.until_ready(), "kept")
         made.end(signal.SIGTERM)
         program = embedded_postgres.prepare(made.data_dir)
+        OTHERS.update(program.folders)  # they are this case's
         process = subprocess.Popen(program.command, stderr=subprocess.DEVNULL, **program.options)
         while not program.is_ready():
             assert process.poll() is None

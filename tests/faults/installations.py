@@ -79,14 +79,8 @@ class Installation:
         assert self.process is not None
         self.note_token()
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self._find_up(), number)
+            os.kill(self.process.pid, number)
         return self.process.wait(END_SECONDS)
-
-    def _find_up(self) -> int:
-        """Return the process of `up`, not that of the program that changes the user."""
-        assert self.process is not None
-        children = psutil.Process(self.process.pid).children() if self.user else []
-        return children[0].pid if children else self.process.pid
 
     def find_left(self) -> list[str]:
         """Return what is left of the service: processes, temporary folders, its note."""
