@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from app.cli.output import print_table, show_audit, show_dataset, show_progress_bar, stderr
+from app.cli.output import describe_count, print_table, show_audit, show_dataset, show_progress_bar, stderr
 from app.client import Audit, Client
 from app.embedded.local_stack import LocalStack
 from app.figures import matplotlib_drawer, paper_figures, review_figures
@@ -81,7 +81,7 @@ def report(finished: Audit, folder: Path) -> None:
         (folder / f"{name}.png").write_bytes(matplotlib_drawer.draw(figure, "png", pictures))
     print(  # noqa: T201 - the demo's own output
         f"\n{metrics['error_count']} of {metrics['sample_count']} labels are wrong;"
-        f" {finished.summary['expected_error_count']:.0f} were expected without the correct labels."
+        f" {describe_count(finished.summary)}"
         f" ROC AUC {metrics['roc_auc']:.4f},"
         f" precision at the noise rate {metrics['precision_at_noise_rate']:.4f}"
     )

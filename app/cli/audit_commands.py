@@ -19,6 +19,7 @@ from app.cli.output import (
     Key,
     Server,
     connect,
+    describe_count,
     print_json,
     print_table,
     show_audit,
@@ -97,6 +98,7 @@ def audit_file(
         audit = start_and_wait(dataset, name=name, **configuration)
         audit.download(out)
         suspects = audit.suspects().first(10)
+    stderr.print(Text(describe_count(audit.summary)))
     stderr.print(Text(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:"))
     result = {"dataset": dataset.document, "audit": audit.document}
     print_json(result) if json else print_table(suspects, SUSPECT_COLUMNS)
@@ -200,7 +202,7 @@ def suspects(
 
 @app.command()
 def summary(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
-    """Print an audit's results as JSON: expected errors, classes, confused pairs, review budget."""
+    """Print an audit's results as JSON: how many labels are wrong, classes, confused pairs, review budget."""
     with connect(server, key) as client:
         print_json(client.get(f"/v1/audits/{audit_id}/summary"))
 

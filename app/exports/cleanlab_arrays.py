@@ -18,10 +18,11 @@ from app.exports.registry import BINARY, ExportFile
 from app.tables import Score
 
 BLOCK_ROWS = 8192
+LARGEST_DISTANCE = 2**0.5
 COLUMNS = (
     "position", "given_label", "given_label_probability", "suggested_label", "suggested_confidence",
     "second_label", "second_probability", "third_label", "third_probability", "error_probability",
-    "is_label_issue",
+    "is_label_issue", "score", "distance",
 )  # fmt: skip
 Floats = npt.NDArray[np.float32]
 
@@ -71,13 +72,25 @@ def _read_scores(session: Session, audit_id: UUID) -> Scores:
         given_N=column["given_label"].astype(np.int64),
         labels_N4=np.nan_to_num(labels, nan=-1).astype(np.int64),
         probabilities_N4=np.nan_to_num(np.stack(likely, axis=1)).astype(np.float32),
-        error_N=column["error_probability"].astype(np.float32),
+        error_N=_choose_badness(column).astype(np.float32),
         is_issue_N=column["is_label_issue"].astype(np.bool_),
     )
 
 
+def _choose_badness(column: dict[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    """Return the error probability of every sample or, where there is none, what ranks; high = bad."""
+    error_N = column["error_probability"]
+    if not np.isnan(error_N).any():
+        return error_N
+    score_N = column["score"]
+    ranked_N = np.where(np.isnan(score_N), column["distance"] / LARGEST_DISTANCE, score_N)
+    return ranked_N
+
+
 def _write_npz(scores: Scores, class_names: list[str], keys: list[str]) -> Iterator[bytes]:
     """Yield an npz of labels [N], pred_probs [N, K], label_quality [N] (low = bad), ids and class_names.
+
+    Where nothing could be estimated, label_quality is 1 minus the score that ranks.
 
     An audit stores the probabilities of the given label and of the three most likely labels; the remainder is
     spread evenly over the other classes. Rows are exact for up to four classes.

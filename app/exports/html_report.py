@@ -72,7 +72,9 @@ def _render(
     suspects: Sequence[ReportSuspect],
 ) -> str:
     summary: dict[str, Any] = audit.summary or {}
-    classes = sorted(summary["per_class"], key=lambda one: -one["expected_errors"])
+    is_claimed = summary["expected_error_count"] is not None
+    figure = "expected_errors" if is_claimed else "label_issues"
+    classes = sorted(summary["per_class"], key=lambda one: -one[figure])
     return environment.get_template("report.html").render(
         dataset=dataset,
         audit=audit,
@@ -81,7 +83,9 @@ def _render(
         verdicts={verdict: number for verdict, number in verdicts.items() if number},
         classes=classes[:CLASSES_MAX],
         more_classes=max(0, len(classes) - CLASSES_MAX),
-        most_errors=max([1e-9, *(one["expected_errors"] for one in classes)]),
+        is_claimed=is_claimed,
+        estimate=summary.get("estimate"),
+        most_errors=max([1e-9, *(one[figure] for one in classes)]),
         pairs=summary.get("confused_pairs", [])[:PAIRS_MAX],
         histogram=_draw_histogram(summary, metrics),
         budget=_draw_budget(summary),

@@ -126,11 +126,12 @@ class ReviewProgress(BaseModel):
         description="share of errors among the samples kept, relabelled or dropped"
     )
     recent_precision: Probability | None = Field(description="the same among the latest 50 verdicts")
-    expected_errors: float = Field(
-        description="errors in all samples, estimated by the audit without correct labels"
+    expected_errors: float | None = Field(
+        description="errors in all samples, estimated by the audit without correct labels; null: cannot tell"
     )
-    expected_errors_left: float = Field(
-        description="errors among samples without a verdict, corrected by the verdicts so far"
+    expected_errors_left: float | None = Field(
+        description="errors among samples without a verdict, corrected by the verdicts so far; null: cannot"
+        " tell"
     )
     calibration: float = Field(
         description="(errors found + 1) / (errors expected among the same samples + 1)"

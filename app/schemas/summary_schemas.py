@@ -1,4 +1,7 @@
-"""The summary of an audit. All numbers follow from the error probabilities, without correct labels."""
+"""The summary of an audit, without correct labels.
+
+What follows from the estimated label errors is null where the estimate may not be claimed.
+"""
 
 from pydantic import BaseModel, Field
 
@@ -12,8 +15,9 @@ class ClassSummary(BaseModel):
     name: str = Field(alias="class")
     samples: int = Field(description="samples with this given label")
     disagreements: int
-    expected_errors: float = Field(
-        description="expected number of samples with this given label that are of another class"
+    expected_errors: float | None = Field(
+        description="expected number of samples with this given label that are of another class; null: the"
+        " estimate may not be claimed"
     )
     label_issues: int
     mean_distance: float | None
@@ -91,18 +95,50 @@ class RehearsalOut(BaseModel):
 
     noise: str
     planted_count: int
-    roc_auc: Probability | None = Field(description="estimated; null if no errors were planted")
+    roc_auc: Probability | None = Field(
+        description="estimated; null if no errors were planted, or if the other labels' errors may not be"
+        " claimed"
+    )
     roc_auc_error: float | None = Field(
         description="standard error of roc_auc, by the number of planted errors"
     )
     roc_auc_uncorrected: Probability | None = Field(
         description="ROC AUC of planted errors against all other samples, as if all other labels were right"
     )
-    recall: list[Recall] | None
+    recall: list[Recall] | None = Field(
+        description="share of the errors found; of the planted errors alone where roc_auc is null"
+    )
     cut_recall: Probability | None = Field(
         description="share of the planted errors that the automatic cut flags"
     )
     cut_precision: Probability | None = Field(description="share of the flagged labels that are wrong")
+
+
+class Reason(BaseModel):
+    """Why the number of wrong labels cannot be told yet."""
+
+    code: str = Field(
+        description="too_few_samples, knows_too_little, views_disagree, not_out_of_sample, too_large or"
+        " too_many_classes"
+    )
+    detail: str = Field(description="a sentence for people")
+
+
+class EstimateOut(BaseModel):
+    """The number of wrong labels by the audit's own evidence; nobody has checked it."""
+
+    may_claim: bool = Field(
+        description="false: cannot tell yet; then `count` is null, no error probability is above 0.5, and the"
+        " ranking and the cut only suggest what to look at first"
+    )
+    reasons: list[Reason] = Field(description="why nothing may be claimed; empty if it may")
+    count: float | None = Field(description="expected number of wrong labels; null: cannot tell yet")
+    interval: list[float] | None = Field(
+        min_length=2,
+        max_length=2,
+        description="95 % interval of the number of wrong labels; null: nothing could be estimated",
+    )
+    sample_count: int
 
 
 class SummaryOut(BaseModel):
@@ -110,17 +146,22 @@ class SummaryOut(BaseModel):
 
     sample_count: int
     disagreement_count: int = Field(description="samples whose suggested label is not the given label")
-    expected_error_count: float = Field(
-        description="expected number of wrong labels: the sum of the error probabilities"
+    estimate: EstimateOut | None = Field(
+        default=None, description="null: an audit of an older version, whose counts can be far off"
+    )
+    expected_error_count: float | None = Field(
+        description="`estimate.count`: expected number of wrong labels; null: cannot tell yet"
     )
     expected_error_interval: list[float] | None = Field(
         default=None,
         min_length=2,
         max_length=2,
-        description="least and largest estimate of the number of wrong labels",
+        description="95 % interval of the number of wrong labels; null: cannot tell yet",
     )
     label_issue_count: int = Field(description="samples that the automatic cut flags")
-    noise_rate: Probability | None = Field(default=None, description="expected share of wrong labels")
+    noise_rate: Probability | None = Field(
+        default=None, description="expected share of wrong labels; null: cannot tell yet"
+    )
     health: Probability | None = Field(default=None, description="1 - noise_rate; low = bad")
     histogram: dict[str, list[float]] = Field(description="bin edges and counts of the distance")
     norm_histogram: dict[str, list[float]] | None = Field(
@@ -129,10 +170,11 @@ class SummaryOut(BaseModel):
     per_class: list[ClassSummary]
     transition_matrix: TransitionMatrix | None = Field(
         default=None,
-        description="null for more than 100 classes; confused_pairs then lists the largest cells",
+        description="null for more than 100 classes, where confused_pairs lists the largest cells, and where"
+        " the estimate may not be claimed",
     )
     confused_pairs: list[ConfusedPair] = Field(default=[], description="the most frequent pairs, at most 50")
-    budget: Budget | None = None
+    budget: Budget | None = Field(default=None, description="null: the estimate may not be claimed")
     rehearsal: RehearsalOut | None = Field(default=None, description="null if no errors were planted")
     issues: dict[IssueKind, IssueCount] = Field(
         default={},

@@ -22,7 +22,7 @@ SECRET_PREFIX, SECRET_BYTES = "whsec_", 32
 MOST_WEBHOOKS = 50
 # Seconds from one attempt to the next: nine attempts over almost two days.
 PAUSES = (5, 30, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 24 * 3600)
-SUMMARY_FIELDS = ("sample_count", "expected_error_count", "label_issue_count")
+SUMMARY_FIELDS = ("sample_count", "estimate", "expected_error_count", "label_issue_count")
 
 
 class Event(StrEnum):

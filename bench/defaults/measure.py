@@ -22,9 +22,11 @@ import torch
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from bench.defaults.cases import CASES, Case
+from bench.peers.counting import estimate_errors
+from bench.peers.tasks import Task
 from models.configuration.training_config import resolve
 from models.label_errors import detection_metrics
-from models.label_errors.label_error_model import fit, gather_evidence
+from models.label_errors.evidence import gather_signals
 from models.training.loop import TrainingResult, train
 from models.training.signals import Signals
 
@@ -78,7 +80,7 @@ def _detection(signals: Signals, case: Case) -> dict[str, float]:
 def _estimates(result: TrainingResult, case: Case) -> dict[str, float]:
     signals = result.signals
     disagrees_N = signals.top_labels_N3[:, 0] != case.given_N
-    evidence = gather_evidence(
+    ranked = gather_signals(
         signals,
         case.given_N,
         score=result.config.score,
@@ -86,18 +88,21 @@ def _estimates(result: TrainingResult, case: Case) -> dict[str, float]:
         classifier_probabilities_NK=result.classifier_probabilities_NK,
         cross_fitted=result.cross_fitted,
     )
-    estimate = fit(evidence)
-    figures = {
-        "error_rate": float(case.is_error_N.mean()),
-        "error_rate_estimated": estimate.error_count / len(case.given_N),
-        "disagreement": float(disagrees_N.mean()),
-        "flagged": float(estimate.is_label_issue_N.mean()),
-        "calibration_error": calibration_error(estimate.error_probability_N, case.is_error_N),
-    }
+    figures = {"error_rate": float(case.is_error_N.mean()), "disagreement": float(disagrees_N.mean())}
+    task = Task(inputs=case.inputs, given_N=case.given_N, true_N=case.true_N, class_count=case.class_count)
+    estimate = estimate_errors(task, result.cross_fitted, ranked["score"])
+    if estimate is not None:
+        figures |= {
+            "error_rate_estimated": estimate.claim.centre,
+            "may_claim": float(estimate.may_claim),
+            "flagged": float(estimate.is_flagged_N.mean()),
+            "calibration_error": calibration_error(estimate.error_probability_N, case.is_error_N),
+        }
     if case.is_error_N.any():
         precision_P, recall_P, _ = precision_recall_curve(case.is_error_N, signals.distance_average)
         attainable_P = 2 * precision_P * recall_P / np.maximum(precision_P + recall_P, 1e-12)
-        figures["f1"] = f1_score(case.is_error_N, estimate.is_label_issue_N)
+        if estimate is not None:
+            figures["f1"] = f1_score(case.is_error_N, estimate.is_flagged_N)
         figures["f1_disagreement"] = f1_score(case.is_error_N, disagrees_N)
         figures["f1_attainable"] = attainable_P.max()
     return {name: round(float(value), 4) for name, value in figures.items()}

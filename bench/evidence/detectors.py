@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from bench.peers import detectors as peers
 from bench.peers.tasks import Task
 from models.configuration.training_config import TrainingConfig
-from models.label_errors.label_error_model import gather_evidence
+from models.label_errors.evidence import gather_signals
 from models.training.loop import TrainingResult, train
 from models.training.progress import Progress
 
@@ -58,7 +58,7 @@ def cross_fitted(task: Task, config: TrainingConfig, kept: Path | None = None) -
     seen_NK = fitted.in_sample_probabilities_NK
     if kept is not None:
         _keep(kept, task, result, classifier_NK)
-    evidence = gather_evidence(
+    ranked = gather_signals(
         result.signals,
         task.given_N,
         score=config.score,
@@ -67,7 +67,7 @@ def cross_fitted(task: Task, config: TrainingConfig, kept: Path | None = None) -
         cross_fitted=fitted,
     )
     scores: Scores = {
-        "cross-fitted, score": evidence.signals["score"],
+        "cross-fitted, score": ranked["score"],
         "cross-fitted, out of sample": -result.signals.margin,
         "cross-fitted, classifier": -log_margin(classifier_NK, task.given_N),
         "cross-fitted, both": -log_margin((fitted.probabilities_NK + classifier_NK) / 2, task.given_N),

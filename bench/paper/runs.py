@@ -15,7 +15,7 @@ from bench.paper.rows import Row, Settings
 from models.configuration.training_config import TrainingConfig, resolve
 from models.inputs import standardisation
 from models.label_errors import detection_metrics
-from models.label_errors.label_error_model import gather_evidence
+from models.label_errors.evidence import gather_signals
 from models.networks.architectures import Network, NetworkShape, build
 from models.training.loop import TrainingResult, train
 from models.training.prediction import predict_probabilities
@@ -251,7 +251,7 @@ def _detection(result: TrainingResult, samples: Samples) -> dict[str, float]:
     if not samples.is_error.any():
         return {}
     signals = result.signals
-    evidence = gather_evidence(
+    ranked = gather_signals(
         signals,
         samples.given,
         score=result.config.score,
@@ -262,7 +262,7 @@ def _detection(result: TrainingResult, samples: Samples) -> dict[str, float]:
     orders = {
         "average": signals.distance_average,
         "last": signals.distance_last,
-        "score": evidence.signals["score"],
+        "score": ranked["score"],
     }
     return {
         f"auc_{name}": round(100 * detection_metrics.measure_detection(score, samples.is_error).roc_auc, 3)

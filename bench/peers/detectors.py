@@ -18,11 +18,14 @@ from cleanlab.count import compute_confident_joint
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 
+from bench.peers.counting import estimate_errors
 from bench.peers.plain import probabilities, train_plain
 from bench.peers.tasks import Task
 from bench.peers.trained import Trained
 from models.configuration.training_config import TrainingConfig
-from models.label_errors.label_error_model import CONSTANTS, LabelErrorConstants, fit, gather_evidence
+from models.error_model.estimate import Estimate
+from models.label_errors.evidence import gather_signals
+from models.label_errors.label_asymmetry import CONSTANTS, AsymmetryConstants
 from models.training.loop import train
 
 FOLDS = 5
@@ -53,7 +56,8 @@ class Finding:
     seconds: float
     error_probability_N: npt.NDArray[Any] | None = None
     noise_rate_interval: tuple[float, float] | None = None
-    agreement_ratio: float | None = None
+    reasons: tuple[str, ...] = ()
+    """Why the count may not be claimed; empty: it may, or this detector does not ask."""
 
 
 def limit(
@@ -61,7 +65,7 @@ def limit(
     config: TrainingConfig,
     device: str = "cpu",
     kept: Path | None = None,
-    constants: LabelErrorConstants = CONSTANTS,
+    constants: AsymmetryConstants = CONSTANTS,
 ) -> Finding:
     """Train LIMIT once: both networks see every sample in every epoch.
 
@@ -71,7 +75,7 @@ def limit(
         device: where to train.
         kept: file that holds the results of a training of this task, or is to hold them: the estimate of its
             label errors can be computed anew without training. Its seconds are those of the training.
-        constants: of the model of label errors.
+        constants: of the asymmetry with one fold.
 
     """
     if kept is None or not kept.exists():
@@ -83,32 +87,43 @@ def limit(
         trained = Trained.load(kept, config)
     signals = trained.signals
     started = time.monotonic()
-    evidence = gather_evidence(
+    ranked = gather_signals(
         signals,
         task.given_N,
         score=config.score,
         agreement_ratio=trained.agreement_ratio,
         classifier_probabilities_NK=trained.classifier_probabilities_NK,
+        cross_fitted=trained.cross_fitted,
         constants=constants,
     )
-    estimate = fit(evidence, constants)
-    low, high = estimate.error_count_interval
-    return Finding(
+    disagrees_N = ranked["top_labels_N3"][:, 0] != task.given_N
+    finding = Finding(
         scores={
-            "limit score (default)": evidence.signals["score"],
+            "limit score (default)": ranked["score"],
             "limit distance": signals.distance_average,
             "limit distance, last": signals.distance_last,
         },
-        cuts={
-            "limit cut": estimate.is_label_issue_N,
-            "limit suggested != given": evidence.signals["top_labels_N3"][:, 0] != task.given_N,
-        },
-        noise_rates={"limit": estimate.error_count / len(task.given_N)},
-        network_samples=2 * trained.epochs * len(task.given_N),
+        cuts={"limit suggested != given": disagrees_N},
+        noise_rates={},
+        network_samples=max(2, config.folds + 1) * trained.epochs * len(task.given_N),
         seconds=trained.seconds + time.monotonic() - started,
+        reasons=("not_out_of_sample",),
+    )
+    estimate = estimate_errors(task, trained.cross_fitted, ranked["score"])
+    return finding if estimate is None else _count(finding, estimate, time.monotonic() - started)
+
+
+def _count(finding: Finding, estimate: Estimate, seconds: float) -> Finding:
+    """Return the finding with the estimate's count."""
+    claim = estimate.claim
+    return replace(
+        finding,
+        cuts={"limit cut": estimate.is_flagged_N, **finding.cuts},
+        noise_rates={} if claim.reasons else {"limit": claim.centre},
         error_probability_N=estimate.error_probability_N,
-        agreement_ratio=trained.agreement_ratio,
-        noise_rate_interval=(low / len(task.given_N), high / len(task.given_N)),
+        noise_rate_interval=(claim.low, claim.high),
+        reasons=tuple(str(reason) for reason in claim.reasons),
+        seconds=finding.seconds + seconds,
     )
 
 

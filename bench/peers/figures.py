@@ -27,8 +27,8 @@ def figures(task: Task, finding: Finding) -> dict[str, Any]:
     }
     if finding.error_probability_N is not None:
         found["calibration_error"] = calibration_error(finding.error_probability_N, is_error_N)
-    if finding.agreement_ratio is not None:
-        found["agreement_ratio"] = round(finding.agreement_ratio, DIGITS)
+    if finding.reasons:
+        found["cannot_tell"] = list(finding.reasons)
     if finding.noise_rate_interval is not None:
         low, high = finding.noise_rate_interval
         found["noise_rate_interval"] = [round(low, DIGITS), round(high, DIGITS)]

@@ -39,9 +39,9 @@ def planted(task: Task, seed: int) -> Task:
 def figures(task: Task, rehearsed: Task, finding: Finding) -> dict[str, Any]:
     """Return the estimates and, of the labels that were left alone, what is really so."""
     order_N = np.argsort(-finding.scores["limit score (default)"], kind="stable")
+    if finding.error_probability_N is None or finding.reasons:
+        raise ValueError(f"a rehearsal needs error probabilities that may be claimed: {finding.reasons}")
     flagged_N = finding.cuts["limit cut"]
-    if finding.error_probability_N is None:
-        raise ValueError("a rehearsal needs error probabilities")
     told = rehearsal.evaluate_rehearsal(
         is_planted_N=rehearsed.is_error[order_N],
         error_probability_N=finding.error_probability_N[order_N],

@@ -9,8 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.configuration.training_config import TrainingConfig
+from models.cross_fitting.cross_fitted import CrossFitted
 from models.training.loop import TrainingResult
 from models.training.signals import Signals
+
+PREFIX = "cross_fitted_"
+"""Before the names of the arrays of `CrossFitted` in a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +23,7 @@ class Trained:
 
     signals: Signals
     classifier_probabilities_NK: npt.NDArray[Any] | None
+    cross_fitted: CrossFitted | None
     agreement_ratio: float
     epochs: int
     seconds: float
@@ -35,6 +40,9 @@ class Trained:
         arrays: dict[str, Any] = asdict(self.signals)
         if self.classifier_probabilities_NK is not None:
             arrays["classifier_probabilities_NK"] = self.classifier_probabilities_NK
+        if self.cross_fitted is not None:
+            fitted = asdict(self.cross_fitted).items()
+            arrays |= {PREFIX + name: array for name, array in fitted if array is not None}
         np.savez_compressed(path, **arrays, about=json.dumps({**numbers, "config": asdict(config)}))
 
     @classmethod
@@ -46,4 +54,15 @@ class Trained:
         if about.pop("config") != asdict(config):
             raise ValueError(f"{path} was trained with another configuration: delete it.")
         probabilities_NK = arrays.pop("classifier_probabilities_NK", None)
-        return cls(signals=Signals(**arrays), classifier_probabilities_NK=probabilities_NK, **about)
+        fitted = {name: arrays.pop(name) for name in list(arrays) if name.startswith(PREFIX)}
+        return cls(
+            signals=Signals(**arrays),
+            classifier_probabilities_NK=probabilities_NK,
+            cross_fitted=_read_fitted(fitted) if fitted else None,
+            **about,
+        )
+
+
+def _read_fitted(arrays: dict[str, npt.NDArray[Any]]) -> CrossFitted:
+    names = {field.name for field in fields(CrossFitted)}
+    return CrossFitted(**{name: arrays.get(PREFIX + name) for name in names})  # type: ignore[arg-type]  # by name

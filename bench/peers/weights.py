@@ -17,7 +17,7 @@ from statistics import fmean
 from bench.peers.__main__ import EVERY_TASK, configuration
 from bench.peers.detectors import limit
 from bench.peers.figures import ranking
-from models.label_errors.label_error_model import CONSTANTS
+from models.label_errors.label_asymmetry import CONSTANTS
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 
@@ -30,7 +30,7 @@ def measured(data: Path, kept: Path) -> list[dict[str, float]]:
     config = configuration(task, seed=int(seed), epochs=planned)
     found = []
     for weight in WEIGHTS:
-        constants = replace(CONSTANTS, asymmetry_weight=weight)
+        constants = replace(CONSTANTS, weight=weight)
         scores = limit(task, config, kept=kept, constants=constants).scores
         found.append(ranking(scores["limit score (default)"], task.is_error))
     return found

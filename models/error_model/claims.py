@@ -14,6 +14,25 @@ class Reason(StrEnum):
     TOO_FEW_SAMPLES = "too_few_samples"
     KNOWS_TOO_LITTLE = "knows_too_little"
     VIEWS_DISAGREE = "views_disagree"
+    NOT_OUT_OF_SAMPLE = "not_out_of_sample"
+    """There is no evidence: every network learned every label, or there was none."""
+    TOO_LARGE = "too_large"
+    """There is no evidence: so many class probabilities are not kept."""
+    TOO_MANY_CLASSES = "too_many_classes"
+    """There are more parameters than the samples of the fit could explain."""
+
+
+EXPLANATIONS = {
+    Reason.NOT_OUT_OF_SAMPLE: (
+        "No network was blind to any label in this training, so nothing that it says about a label is "
+        "independent of that label."
+    ),
+    Reason.TOO_LARGE: "There are too many samples and classes: their class probabilities are not kept.",
+    Reason.TOO_MANY_CLASSES: (
+        "There are too many classes: how they are taken for each other cannot be estimated from the samples."
+    ),
+}
+"""Sentences of the reasons that need no figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +54,8 @@ class Views:
     nats_per_parameter: float
     """What the evidence explains of all labels, over the parameters that were fitted to do so."""
     sample_count: int
+    evidence_count: int
+    """Samples that are out of sample; the others follow from them."""
     class_count: int
 
     @property
@@ -98,7 +119,7 @@ def make_claim(views: Views, constants: Constants = CONSTANTS) -> Claim:
     low, high = _bound(views, claim, constants)
     if reasons:
         low, high = min(low, claim.noise_share / 2), max(high, 2 * views.upper)
-    if views.sample_count < constants.least_samples:
+    if views.evidence_count < constants.least_samples:
         low, high = 0.0, 1.0
     return replace(claim, low=max(0.0, low), high=min(1.0, high), reasons=reasons)
 
@@ -115,9 +136,9 @@ def _bound(views: Views, claim: Claim, constants: Constants) -> tuple[float, flo
 
 
 def _find_reasons(views: Views, claim: Claim, constants: Constants) -> tuple[Reason, ...]:
-    per_class = views.sample_count / views.class_count
+    per_class = views.evidence_count / views.class_count
     few = (
-        views.sample_count < constants.least_samples
+        views.evidence_count < constants.least_samples
         or per_class < constants.least_per_class
         or views.nats_per_parameter < constants.least_nats_per_parameter
     )
@@ -133,10 +154,12 @@ def _find_reasons(views: Views, claim: Claim, constants: Constants) -> tuple[Rea
 
 def explain(reason: Reason, views: Views) -> str:
     """Return the reason as a sentence for people."""
+    if reason in EXPLANATIONS:
+        return EXPLANATIONS[reason]
     if reason is Reason.TOO_FEW_SAMPLES:
         return (
-            f"{views.sample_count} samples of {views.class_count} classes are too few to count wrong labels: "
-            f"the estimate is {views.forward:.0%}, give or take {2 * views.standard_error:.0%}."
+            f"{views.evidence_count} samples of {views.class_count} classes are too few to count wrong "
+            f"labels: the estimate is {views.forward:.0%}, give or take {2 * views.standard_error:.0%}."
         )
     if reason is Reason.KNOWS_TOO_LITTLE:
         return (

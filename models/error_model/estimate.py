@@ -12,8 +12,9 @@ from models.checks.label_cut import choose_cut
 from models.error_model import other_views
 from models.error_model.assumptions import CONSTANTS, Constants
 from models.error_model.claims import Claim, Views, explain, make_claim
-from models.error_model.fitted_models import FittedModels, compare_views, fit_models
+from models.error_model.fitted_models import BLOCK_ELEMENTS, FittedModels, compare_views, fit_models
 from models.error_model.forward_model import TrueClassProbabilities, error_probability
+from models.error_model.rank_transfer import transfer_by_rank
 from models.error_model.sample_evidence import Evidence
 
 Floats = npt.NDArray[np.float64]
@@ -67,51 +68,60 @@ class Estimate:
         """Return the 95 % interval of that number."""
         return self.claim.low * self.views.sample_count, self.claim.high * self.views.sample_count
 
-    def count_by_given_class(self) -> Floats:
-        """Return the expected number of wrong labels among those given as each class [K]."""
-        errors_K: Floats = self.joint_KK.sum(0) - np.diag(self.joint_KK)
-        return errors_K
 
-    def find_transitions(self) -> Floats:
-        """Return P(label y | class k) in row k [K, K]; not a number where no sample is of the class."""
-        total_K1 = self.joint_KK.sum(1, keepdims=True)
-        blank_KK = np.full_like(self.joint_KK, np.nan)
-        shares_KK: Floats = np.divide(self.joint_KK, total_K1, out=blank_KK, where=total_K1 > TINY)
-        return shares_KK
-
-    def find_confused_pairs(self, limit: int) -> list[tuple[int, int, float]]:
-        """Return (true class, given class, expected count), the most frequent first."""
-        off_KK = self.joint_KK * (1 - np.eye(len(self.joint_KK)))
-        order = np.argsort(-off_KK, axis=None, kind="stable")[:limit]
-        true_P, given_P = np.divmod(order, len(off_KK))
-        rows = zip(true_P.tolist(), given_P.tolist(), off_KK[true_P, given_P].tolist(), strict=True)
-        return [row for row in rows if row[2] > TINY]
+def find_transitions(joint_KK: Floats) -> Floats:
+    """Return P(label y | class k) in row k [K, K]; not a number where no sample is of the class."""
+    total_K1 = joint_KK.sum(1, keepdims=True)
+    blank_KK = np.full_like(joint_KK, np.nan)
+    shares_KK: Floats = np.divide(joint_KK, total_K1, out=blank_KK, where=total_K1 > TINY)
+    return shares_KK
 
 
-def fit(evidence: Evidence, *, seed: int = 0, constants: Constants = CONSTANTS) -> Estimate:
+def find_confused_pairs(joint_KK: Floats, *, limit: int) -> list[tuple[int, int, float]]:
+    """Return (true class, given class, expected count), the most frequent first."""
+    off_KK = joint_KK * (1 - np.eye(len(joint_KK)))
+    order = np.argsort(-off_KK, axis=None, kind="stable")[:limit]
+    true_P, given_P = np.divmod(order, len(off_KK))
+    rows = zip(true_P.tolist(), given_P.tolist(), off_KK[true_P, given_P].tolist(), strict=True)
+    return [row for row in rows if row[2] > TINY]
+
+
+def fit(
+    evidence: Evidence,
+    *,
+    seed: int = 0,
+    constants: Constants = CONSTANTS,
+    counted_N: Mask | None = None,
+) -> Estimate:
     """Return what the evidence says about the given labels.
 
     Args:
         evidence: labels and what was found out without them.
         seed: draws the samples of the fit and of the bootstrap.
         constants: of the model; only benchmarks change them.
+        counted_N: the samples that enter `joint_KK`; None: all of them.
 
     """
     fitted = fit_models(evidence, seed=seed, constants=constants)
     views = compare_views(fitted, seed=seed)
-    return _apply(fitted, views, make_claim(views, constants))
+    return _apply(fitted, views, make_claim(views, constants), counted_N)
 
 
-def _apply(fitted: FittedModels, views: Views, claim: Claim) -> Estimate:
+def _apply(fitted: FittedModels, views: Views, claim: Claim, counted_N: Mask | None) -> Estimate:
     """Return the estimate of all samples, those of the fit and the others."""
-    labels_N = fitted.evidence.labels_N
+    evidence = fitted.evidence
+    labels_N = evidence.labels_N
     probability_N = _find_probabilities(fitted, views, claim)
     suggested_N = np.empty(len(labels_N), dtype=np.int64)
-    joint_KK = np.zeros((fitted.evidence.class_count,) * 2)
-    for block, true_class in fitted.infer_blocks():
-        other_BK = _share_others(true_class, labels_N[block])
-        suggested_N[block] = other_BK.argmax(1)
-        joint_KK += _count_joint(other_BK, probability_N[block], labels_N[block])
+    joint_KK = np.zeros((evidence.class_count,) * 2)
+    for block_B, true_class in fitted.infer_blocks():
+        other_BK = _share_others(true_class, labels_N[block_B])
+        suggested_N[block_B] = other_BK.argmax(1)
+        weight_B = np.ones(len(block_B)) if counted_N is None else counted_N[block_B].astype(np.float64)
+        joint_KK += _count_joint(other_BK, probability_N[block_B], labels_N[block_B], weight_B)
+    if evidence.is_out_of_sample_N is not None:
+        _complete(evidence, probability_N, suggested_N)
+        joint_KK *= len(labels_N) / len(evidence.out_of_sample)
     return Estimate(
         claim=claim,
         views=views,
@@ -125,20 +135,21 @@ def _apply(fitted: FittedModels, views: Views, claim: Claim) -> Estimate:
 def _find_probabilities(fitted: FittedModels, views: Views, claim: Claim) -> Floats:
     """Return the error probabilities: those of forward models, and hidden errors where labels disagree.
 
-    What the neighbours alone see beyond all evidence enters as a mean of both models' probabilities.
+    They are 0 where samples are in sample. What the neighbours alone see beyond all evidence enters as a mean
+    of both models' probabilities.
     """
-    labels_N = fitted.evidence.labels_N
-    noise_N, hidden_N = np.empty(len(labels_N)), np.empty(len(labels_N))
+    labels_N, known = fitted.evidence.labels_N, fitted.evidence.out_of_sample
+    noise_N, hidden_N = np.zeros(len(labels_N)), np.zeros(len(labels_N))
     share = _weigh_neighbours(views, claim)
-    for block, true_class in fitted.infer_blocks():
-        labels_B = labels_N[block]
-        noise_N[block] = error_probability(true_class, labels_B)
+    for block_B, true_class in fitted.infer_blocks():
+        labels_B = labels_N[block_B]
+        noise_B = error_probability(true_class, labels_B)
         own_B = true_class.prior_NK[np.arange(len(labels_B)), labels_B]
-        hidden_N[block] = (1 - noise_N[block]) * (1 - own_B)
+        hidden_N[block_B] = (1 - noise_B) * (1 - own_B)
         if share > 0:
-            by_neighbours_B = error_probability(fitted.infer_by_neighbours(block), labels_B)
-            noise_N[block] += share * (by_neighbours_B - noise_N[block])
-    hidden_N *= claim.hidden_share / max(float(hidden_N.mean()), TINY)
+            noise_B += share * (error_probability(fitted.infer_by_neighbours(block_B), labels_B) - noise_B)
+        noise_N[block_B] = noise_B
+    hidden_N *= claim.hidden_share / max(float(hidden_N[known].mean()), TINY)
     probability_N: Floats = (claim.credibility * noise_N + hidden_N).clip(0, 1)
     return probability_N
 
@@ -159,11 +170,29 @@ def _share_others(true_class: TrueClassProbabilities, labels_B: npt.NDArray[np.i
     return shares_BK
 
 
-def _count_joint(other_BK: Floats, wrong_B: Floats, labels_B: npt.NDArray[np.integer]) -> Floats:
+def _count_joint(
+    other_BK: Floats, wrong_B: Floats, labels_B: npt.NDArray[np.integer], weight_B: Floats
+) -> Floats:
     """Return the expected counts of (true class, label) [K, K] of a block."""
     class_count = other_BK.shape[1]
-    joint_KK = other_views.count_labels(other_BK * wrong_B[:, None], labels_B)
+    joint_KK = other_views.count_labels(other_BK * (weight_B * wrong_B)[:, None], labels_B)
     joint_KK[np.arange(class_count), np.arange(class_count)] += np.bincount(
-        labels_B, 1 - wrong_B, class_count
+        labels_B, weight_B * (1 - wrong_B), class_count
     )
     return joint_KK
+
+
+def _complete(evidence: Evidence, probability_N: Floats, suggested_N: Index) -> None:
+    """Fill in what is said of the samples in sample: by their place in the ranking, and by their network."""
+    assert evidence.is_out_of_sample_N is not None
+    assert evidence.score_N is not None
+    known, rest = evidence.out_of_sample, np.flatnonzero(~evidence.is_out_of_sample_N)
+    probability_N[rest] = transfer_by_rank(
+        probability_N[known], evidence.score_N[known], evidence.score_N[rest]
+    )
+    rows = max(1, BLOCK_ELEMENTS // evidence.class_count)
+    for start in range(0, len(rest), rows):
+        block_B = rest[start : start + rows]
+        other_BK = evidence.probabilities_NK[block_B].astype(np.float32)
+        other_BK[np.arange(len(block_B)), evidence.labels_N[block_B]] = -1
+        suggested_N[block_B] = other_BK.argmax(1)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.error_model import other_views
-from models.error_model.assumptions import Constants
+from models.error_model.assumptions import CONSTANTS, Constants
 from models.error_model.claims import Views
 from models.error_model.forward_model import (
     ForwardModel,
@@ -44,19 +44,19 @@ class FittedModels:
     """Of each source; empty where there is one."""
     constants: Constants
 
-    def infer_blocks(self) -> Iterator[tuple[slice, TrueClassProbabilities]]:
-        """Yield what the model of all sources says of all samples, block by block."""
-        labels_N = self.evidence.labels_N
+    def infer_blocks(self) -> Iterator[tuple[Index, TrueClassProbabilities]]:
+        """Yield what the model of all sources says of the samples out of sample, block by block."""
+        labels_N, known = self.evidence.labels_N, self.evidence.out_of_sample
         rows = max(1, BLOCK_ELEMENTS // self.evidence.class_count)
-        for start in range(0, len(labels_N), rows):
-            block = slice(start, start + rows)
-            logs_MBK = take_logs([source_NK[block] for source_NK in self.sources], self.constants)
-            yield block, infer_true_class(self.model, logs_MBK, labels_N[block])
+        for start in range(0, len(known), rows):
+            block_B = known[start : start + rows]
+            logs_MBK = take_logs([source_NK[block_B] for source_NK in self.sources], self.constants)
+            yield block_B, infer_true_class(self.model, logs_MBK, labels_N[block_B])
 
-    def infer_by_neighbours(self, block: slice) -> TrueClassProbabilities:
+    def infer_by_neighbours(self, block_B: Index) -> TrueClassProbabilities:
         """Return what the neighbours' model alone says of a block."""
-        logs_1BK = take_logs([self.sources[1][block]], self.constants)
-        return infer_true_class(self.alone[1], logs_1BK, self.evidence.labels_N[block])
+        logs_1BK = take_logs([self.sources[1][block_B]], self.constants)
+        return infer_true_class(self.alone[1], logs_1BK, self.evidence.labels_N[block_B])
 
 
 def fit_models(evidence: Evidence, *, seed: int, constants: Constants) -> FittedModels:
@@ -75,6 +75,14 @@ def fit_models(evidence: Evidence, *, seed: int, constants: Constants) -> Fitted
         alone=tuple(fit_forward(logs_1FK, labels_F, constants) for logs_1FK in parts),
         constants=constants,
     )
+
+
+def has_too_many_classes(evidence: Evidence, constants: Constants = CONSTANTS) -> bool:
+    """Return whether even perfect evidence explains too little for so many parameters; a fit takes hours."""
+    classes = evidence.class_count
+    most = min(len(evidence.out_of_sample), constants.fitted_max, constants.fitted_elements // classes)
+    entropy = _find_entropy(evidence.labels_N)
+    return most * entropy < constants.least_nats_per_parameter * classes * (classes - 1)
 
 
 def compare_views(fitted: FittedModels, *, seed: int) -> Views:
@@ -100,17 +108,18 @@ def compare_views(fitted: FittedModels, *, seed: int) -> Views:
         * (entropy + fitted.model.log_likelihood)
         / _count_parameters(fitted),
         sample_count=len(evidence.labels_N),
+        evidence_count=len(evidence.out_of_sample),
         class_count=evidence.class_count,
     )
 
 
 def _draw_fitted(evidence: Evidence, seed: int, constants: Constants) -> Index:
     """Return the samples that the model is fitted to: all of them, or as many as time allows."""
-    count = len(evidence.labels_N)
+    known = evidence.out_of_sample
     most = min(constants.fitted_max, constants.fitted_elements // evidence.class_count)
-    if count <= most:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+    if len(known) <= most:
+        return known
+    return np.sort(np.random.default_rng(seed).choice(known, most, replace=False))
 
 
 def _count_parameters(fitted: FittedModels) -> int:

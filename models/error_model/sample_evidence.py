@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from models.error_model.assumptions import CONSTANTS, Constants
 
-Floats = npt.NDArray[np.float64]
+Votes = npt.NDArray[np.float32]
 Index = npt.NDArray[np.int64]
 SUM_TOLERANCE = 1e-2
 """Of probabilities that went through float16."""
@@ -28,6 +28,10 @@ class Evidence:
     """Class probabilities from networks that never saw the sample's label; rows sum to 1."""
     neighbours_Nk: npt.NDArray[np.integer[Any]] | None = None
     """Nearest other samples of each, the nearest first, two or more, none of them the sample itself."""
+    is_out_of_sample_N: npt.NDArray[np.bool_] | None = None
+    """Which rows of the probabilities are out of sample: a random part of the samples. None: all are."""
+    score_N: npt.NDArray[np.floating[Any]] | None = None
+    """What ranks the samples, high = bad; needed if some are in sample."""
 
     def __post_init__(self) -> None:
         """Raise ValueError that says what was expected and what was found."""
@@ -35,6 +39,15 @@ class Evidence:
         _check_probabilities(self.probabilities_NK)
         if self.neighbours_Nk is not None:
             _check_neighbours(self.neighbours_Nk, len(self.labels_N))
+        if self.is_out_of_sample_N is not None:
+            _check_part(self.is_out_of_sample_N, self.score_N, len(self.labels_N))
+
+    @property
+    def out_of_sample(self) -> Index:
+        """Return the positions of the samples that are out of sample."""
+        if self.is_out_of_sample_N is None:
+            return np.arange(len(self.labels_N))
+        return np.flatnonzero(self.is_out_of_sample_N)
 
     @property
     def class_count(self) -> int:
@@ -56,7 +69,7 @@ def find_neighbours(features_ND: npt.NDArray[np.floating[Any]]) -> Index:
     return np.take_along_axis(found_Nk, order_Nk, axis=1)[:, :count]
 
 
-def count_votes(evidence: Evidence, constants: Constants = CONSTANTS) -> Floats | None:
+def count_votes(evidence: Evidence, constants: Constants = CONSTANTS) -> Votes | None:
     """Return the share of each sample's neighbours with each label [N, K]; None without them.
 
     One vote more than there are is spread by the labels' frequency, half of it.
@@ -64,15 +77,16 @@ def count_votes(evidence: Evidence, constants: Constants = CONSTANTS) -> Floats 
     if evidence.neighbours_Nk is None:
         return None
     labels_N, class_count = evidence.labels_N, evidence.class_count
-    votes_NK = np.zeros((len(labels_N), class_count))
+    votes_NK = np.zeros((len(labels_N), class_count), dtype=np.float32)
     rows_N = np.arange(len(labels_N))
     near_Nk = evidence.neighbours_Nk[:, : constants.neighbours]
     for column_N in near_Nk.T:
         votes_NK[rows_N, labels_N[column_N]] += 1  # a row has one vote a column, so none is lost
     frequency_K = np.bincount(labels_N, minlength=class_count) / len(labels_N)
     half = 0.5
-    smooth_NK: Floats = (votes_NK + half * frequency_K) / (near_Nk.shape[1] + half)
-    return smooth_NK
+    votes_NK += (half * frequency_K).astype(np.float32)
+    votes_NK /= near_Nk.shape[1] + half
+    return votes_NK
 
 
 def _check_labels(labels_N: npt.NDArray[Any], probabilities_NK: npt.NDArray[Any]) -> None:
@@ -101,3 +115,14 @@ def _check_neighbours(neighbours_Nk: npt.NDArray[Any], sample_count: int) -> Non
         raise ValueError(f"Neighbours are places 0 .. {sample_count - 1}; some are not.")
     if (neighbours_Nk == np.arange(sample_count)[:, None]).any():
         raise ValueError("No sample is its own neighbour: its own label would count as evidence.")
+
+
+def _check_part(
+    is_out_of_sample_N: npt.NDArray[Any], score_N: npt.NDArray[Any] | None, sample_count: int
+) -> None:
+    if is_out_of_sample_N.shape != (sample_count,) or is_out_of_sample_N.dtype != np.bool_:
+        raise ValueError(f"What is out of sample is {sample_count} truth values.")
+    if not is_out_of_sample_N.any():
+        raise ValueError("No sample is out of sample: nothing can be estimated.")
+    if score_N is None or score_N.shape != (sample_count,):
+        raise ValueError(f"Samples in sample are estimated by {sample_count} scores; there are none.")

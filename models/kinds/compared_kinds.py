@@ -41,6 +41,13 @@ class ComparedKind(Protocol):
         """Return the function that compares rows of these samples [N, ...]."""
         ...
 
+    def make_points(self, inputs: Inputs, *, width: int) -> npt.NDArray[np.float16]:
+        """Return vectors [N, at most `width`] whose Euclidean distance compares samples.
+
+        They are made from the inputs alone: no label and no network enters.
+        """
+        ...
+
     def find_least_likeness(self, inputs: Inputs) -> float:
         """Return the lowest likeness of near duplicates, whatever the likeness of other pairs."""
         ...

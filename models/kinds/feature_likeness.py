@@ -15,6 +15,8 @@ LIKE = 0.95
 """Near duplicates have at least this likeness."""
 ROWS_MEASURED = 100_000
 NOTHING = 1e-12
+BLOCK_ROWS = 16_384
+HIGHEST = float(np.finfo(np.float16).max)
 
 Rows = npt.NDArray[Any]
 Likeness = npt.NDArray[np.float32]
@@ -48,6 +50,24 @@ class FeatureLikeness:
             return likeness_P
 
         return compare
+
+    def make_points(self, inputs: Inputs, *, width: int) -> npt.NDArray[np.float16]:
+        """Return standardised features; if there are more than `width`, random combinations of them.
+
+        Distances between random projections are nearly those before (Johnson and Lindenstrauss, 1984).
+        """
+        measured_MD = np.asarray(inputs[:: len(inputs) // ROWS_MEASURED + 1], dtype=np.float64)
+        mean_D, deviation_D = measured_MD.mean(0), measured_MD.std(0)
+        scale_D = np.where(deviation_D > NOTHING, 1 / np.maximum(deviation_D, NOTHING), 0.0)
+        count, features = inputs.shape
+        is_wide = features > width
+        projection_DW = np.random.default_rng(0).normal(size=(features, width)) / width**0.5
+        points_NW = np.empty((count, min(width, features)), dtype=np.float16)
+        for start in range(0, count, BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            rows_BD = (inputs[block] - mean_D) * scale_D
+            points_NW[block] = (rows_BD @ projection_DW if is_wide else rows_BD).clip(-HIGHEST, HIGHEST)
+        return points_NW
 
     def find_least_likeness(self, _: Inputs) -> float:
         """Return the same value for all data."""

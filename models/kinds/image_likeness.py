@@ -6,7 +6,7 @@ Shape suffixes: N samples, B of a block, P pairs, H x W pixels, C channels, T va
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ ENOUGH_PIXELS = 32 * 32
 BLANK_RANGE = 8
 """An image is blank if every channel spans at most this many of 255 levels."""
 THUMBNAIL_SIDE = 8
+BLOCK_ROWS = 1_024
+WHITE = 255
 NOTHING = 1e-12
 
 Rows = npt.NDArray[Any]
@@ -69,10 +71,41 @@ class ImageLikeness:
         """Return the function that correlates pixels."""
         return correlate
 
+    def make_points(self, inputs: Inputs, *, width: int) -> npt.NDArray[np.float16]:
+        """Return pixels in [0, 1], averaged over squares so large that at most `width` values are left."""
+        side = 1
+        while math.prod(_count_squares(inputs.shape[1:], side)) > width:
+            side += 1
+        squares = _count_squares(inputs.shape[1:], side)
+        points_NW = np.empty((len(inputs), math.prod(squares)), dtype=np.float16)
+        for start in range(0, len(inputs), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            pixels: Likeness = np.asarray(inputs[block], dtype=np.float32) / np.float32(WHITE)
+            for axis in (1, 2):
+                pixels = _average_squares(pixels, side, axis=axis)
+            points_NW[block] = pixels.reshape(len(pixels), -1)
+        return points_NW
+
     def find_least_likeness(self, inputs: Inputs) -> float:
         """Return `LIKE`, or a higher likeness for images of few pixels."""
         pixels = math.prod(inputs.shape[1:3])
         return 1 - (1 - LIKE) * min(1.0, pixels / ENOUGH_PIXELS)
+
+
+def _count_squares(shape: Sequence[int], side: int) -> tuple[int, int, int]:
+    """Return height, width and channels of pictures [H, W, C] after averages over squares."""
+    height, width, channels = shape
+    return math.ceil(height / side), math.ceil(width / side), channels
+
+
+def _average_squares(values: Likeness, side: int, *, axis: int) -> Likeness:
+    """Return the means of every `side` values of an axis; the last ones may be fewer."""
+    starts = np.arange(0, values.shape[axis], side)
+    shape = [1] * values.ndim
+    shape[axis] = len(starts)
+    lengths = np.diff(starts, append=values.shape[axis]).astype(np.float32).reshape(shape)
+    means: Likeness = (np.add.reduceat(values, starts, axis=axis) / lengths).astype(np.float32)
+    return means
 
 
 def _average(values: Rows, *, axis: int) -> Likeness:

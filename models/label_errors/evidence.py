@@ -1,11 +1,11 @@
-"""The evidence about the labels, from one or several trainings of the same samples.
+"""The signals that rank the labels of one training.
 
 Shape suffixes: N samples, K classes, 3 best classes.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,7 @@ import numpy.typing as npt
 from models.cross_fitting.cross_fitted import CrossFitted
 from models.cross_fitting.ranking_evidence import compute_log_margins, find_rivals
 from models.cross_fitting.ranking_evidence import measure_asymmetry as measure_counted_asymmetry
-from models.label_errors.label_error_constants import CONSTANTS, LabelErrorConstants
-from models.label_errors.transitions import compute_error_posterior, fit_transitions, measure_asymmetry
+from models.label_errors.label_asymmetry import CONSTANTS, AsymmetryConstants, measure_asymmetry
 from models.ranking.ranking_scores import ASYMMETRY, RANKING_SCORES, RankingScore
 from models.training.classifier_weight import weigh_classifier
 from models.training.signals import Signals
@@ -23,47 +22,8 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
 
-AGREEMENT_RATIO, ERROR_POSTERIOR = "agreement_ratio", "error_posterior"
-"""The names under which both are stored with the signals."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """The given labels and the signals about them. For several trainings every array is a mean."""
-
-    labels_N: Labels
-    """The given labels, in 0 .. K - 1."""
-    signals: Arrays
-    """The fields of `training.signals.Signals` by name, and signals that were added later."""
-    agreement_ratio: float | None = None
-    """`TrainingResult.agreement_ratio`; None if nothing was trained."""
-    error_posterior_N: npt.NDArray[np.float32] | None = None
-    """`transitions.compute_error_posterior` from LIMIT's classifier; None without a predictor."""
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays, labels_N: Labels) -> Self:
-        """Return the evidence in the arrays of `to_arrays`."""
-        signals = dict(arrays)
-        ratio = signals.pop(AGREEMENT_RATIO, None)
-        posterior_N = signals.pop(ERROR_POSTERIOR, None)
-        return cls(
-            labels_N=labels_N,
-            signals=signals,
-            agreement_ratio=None if ratio is None else float(ratio),
-            error_posterior_N=posterior_N,
-        )
-
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return everything except the labels by name, in the stored form."""
-        arrays = dict(self.signals)
-        if self.agreement_ratio is not None:
-            arrays[AGREEMENT_RATIO] = np.array(self.agreement_ratio, np.float32)
-        if self.error_posterior_N is not None:
-            arrays[ERROR_POSTERIOR] = self.error_posterior_N
-        return arrays
-
-
-def gather_evidence(
+def gather_signals(
     signals: Signals,
     labels_N: Labels,
     *,
@@ -71,9 +31,9 @@ def gather_evidence(
     agreement_ratio: float,
     classifier_probabilities_NK: npt.NDArray[np.floating[Any]] | None,
     cross_fitted: CrossFitted | None = None,
-    constants: LabelErrorConstants = CONSTANTS,
-) -> Evidence:
-    """Return a training's evidence about its labels.
+    constants: AsymmetryConstants = CONSTANTS,
+) -> dict[str, npt.NDArray[Any]]:
+    """Return a training's signals by name, the score among them.
 
     If the margin ranks, the asymmetry of labels between two classes changes its score. A label is a likelier
     error if samples of the best other class often get it, and its own class's samples rarely get the other
@@ -86,33 +46,23 @@ def gather_evidence(
         agreement_ratio: `TrainingResult.agreement_ratio`.
         classifier_probabilities_NK: `TrainingResult.classifier_probabilities_NK`; None: there are none.
         cross_fitted: `TrainingResult.cross_fitted`; with several folds it ranks, see `ranking_evidence`.
-        constants: the constants of the model of label errors.
+        constants: of the asymmetry with one fold.
 
     """
-    # Single precision, as in the stored file, so that a run's estimate and that from its file are equal.
-    ratio = float(np.float32(agreement_ratio))
     arrays: dict[str, npt.NDArray[Any]] = asdict(signals)
-    if classifier_probabilities_NK is None:
-        return Evidence(labels_N=labels_N, signals=arrays, agreement_ratio=ratio)
+    ranking = RANKING_SCORES[score]
+    if classifier_probabilities_NK is None or not ranking.uses_asymmetry:
+        return arrays
+    if cross_fitted is not None and cross_fitted.has_folds:
+        return arrays | ranking.compute_arrays({**arrays, **_rank_by_folds(cross_fitted, labels_N)})
     weight = weigh_classifier(agreement_ratio)
-    transition_KK = fit_transitions(
+    asymmetry_KK = measure_asymmetry(
         classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants
     )
-    posterior_N = compute_error_posterior(
-        classifier_probabilities_NK, labels_N, transition_KK, classifier_weight=weight, constants=constants
+    share = _shrink_asymmetry(signals, labels_N, asymmetry_KK, constants)
+    return arrays | _rank_by_asymmetry(
+        signals, labels_N, asymmetry_KK, ranking, share=share, classifier_weight=weight
     )
-    ranking = RANKING_SCORES[score]
-    if ranking.uses_asymmetry and cross_fitted is not None and cross_fitted.has_folds:
-        arrays |= ranking.compute_arrays({**arrays, **_rank_by_folds(cross_fitted, labels_N)})
-    elif ranking.uses_asymmetry:
-        asymmetry_KK = measure_asymmetry(
-            classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants
-        )
-        share = _shrink_asymmetry(signals, labels_N, asymmetry_KK, constants)
-        arrays |= _rank_by_asymmetry(
-            signals, labels_N, asymmetry_KK, ranking, share=share, classifier_weight=weight
-        )
-    return Evidence(labels_N=labels_N, signals=arrays, agreement_ratio=ratio, error_posterior_N=posterior_N)
 
 
 def _rank_by_asymmetry(
@@ -152,14 +102,12 @@ def _choose_rivals(signals: Signals, labels_N: Labels) -> npt.NDArray[np.int64]:
 
 
 def _shrink_asymmetry(
-    signals: Signals, labels_N: Labels, asymmetry_KK: Floats, constants: LabelErrorConstants
+    signals: Signals, labels_N: Labels, asymmetry_KK: Floats, constants: AsymmetryConstants
 ) -> float:
     """Return the weight of the asymmetry by James-Stein shrinkage: 0 if it does not exceed chance."""
     asymmetry_N = asymmetry_KK[_choose_rivals(signals, labels_N), labels_N]
-    chance = constants.asymmetry_by_chance
-    return constants.asymmetry_weight * max(
-        0.0, 1 - chance / max(float(np.square(asymmetry_N).mean()), chance)
-    )
+    chance = constants.by_chance
+    return constants.weight * max(0.0, 1 - chance / max(float(np.square(asymmetry_N).mean()), chance))
 
 
 def _reorder_classes(

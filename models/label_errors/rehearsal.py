@@ -48,18 +48,25 @@ def choose_share(sample_count: int) -> float:
 
 
 def evaluate_rehearsal(
-    *, is_planted_N: Mask, error_probability_N: Floats, is_label_issue_N: Mask, class_count: int | None
+    *,
+    is_planted_N: Mask,
+    error_probability_N: Floats | None,
+    is_label_issue_N: Mask,
+    class_count: int | None,
 ) -> RehearsalEstimate:
     """Return the estimates from the planted errors; all lists are in order of rank, the worst first.
 
     Args:
         is_planted_N: whether the label was made wrong on purpose.
-        error_probability_N: the audit's estimates.
+        error_probability_N: the audit's estimates; None: nothing may be claimed about the other labels. Then
+            nothing is corrected, and what needs the corrections is None.
         is_label_issue_N: the automatic cut.
         class_count: K if uniform noise was planted, else None: then there is no second correction.
 
     """
     planted = np.flatnonzero(is_planted_N)
+    if error_probability_N is None:
+        return _measure_planted(is_planted_N, is_label_issue_N)
     error_N = np.asarray(error_probability_N, dtype=np.float64)
     right_N = 1.0 - error_N
     if len(planted) == 0 or right_N.sum() <= 0:
@@ -87,6 +94,24 @@ def evaluate_rehearsal(
         recall={share: measure_recall(rank_N < share * len(error_N)) for share in REVIEWED},
         cut_recall=cut_recall,
         cut_precision=_clip_share(cut_recall * own_errors / flagged) if flagged else None,
+    )
+
+
+def _measure_planted(is_planted_N: Mask, is_label_issue_N: Mask) -> RehearsalEstimate:
+    """Return how many of the planted errors are found, whatever the other labels are."""
+    planted = np.flatnonzero(is_planted_N)
+    place = planted / len(is_planted_N)
+    has_both = 0 < len(planted) < len(is_planted_N)
+    return RehearsalEstimate(
+        planted_count=len(planted),
+        roc_auc=None,
+        roc_auc_error=None,
+        roc_auc_uncorrected=_measure_beaten_share(planted, (~is_planted_N).astype(np.float64))
+        if has_both
+        else None,
+        recall={share: float((place < share).mean()) for share in REVIEWED} if len(planted) else None,
+        cut_recall=float(is_label_issue_N[planted].mean()) if len(planted) else None,
+        cut_precision=None,
     )
 
 

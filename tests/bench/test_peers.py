@@ -11,7 +11,7 @@ from bench.peers.figures import calibration_error, cut, figures, ranking
 from bench.peers.tasks import NEXT_DIGIT, TASKS, Task, class_dependent, pair, planted, uniform
 from bench.peers.unseen import UNSEEN
 from models.configuration.training_config import resolve
-from models.label_errors.label_error_model import CONSTANTS
+from models.label_errors.label_asymmetry import CONSTANTS
 
 NOWHERE = Path()
 
@@ -102,7 +102,7 @@ def test_other_weights_of_the_asymmetry_are_measured_on_a_kept_training(
     (kept,) = tmp_path.glob("*.npz")
     found = weights.measured(NOWHERE, kept)
     assert len(found) == len(weights.WEIGHTS)
-    as_it_is = found[weights.WEIGHTS.index(CONSTANTS.asymmetry_weight)]
+    as_it_is = found[weights.WEIGHTS.index(CONSTANTS.weight)]
     expected = line["scores"]["limit score (default)"]
     assert as_it_is == {name: expected[name] for name in as_it_is}
     assert found[0] != as_it_is, "without the asymmetry another ranking"

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import structlog
 from pyarrow import parquet
@@ -22,7 +21,6 @@ from app.infra.database import Database
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
 from models.label_errors.ensemble import average_signals
-from models.label_errors.label_error_model import Evidence, LabelErrorEstimate, fit
 from models.ranking.ranking_scores import rank_by_signals
 from worker.finish import (
     audit_summary,
@@ -30,12 +28,16 @@ from worker.finish import (
     issue_search,
     ranking_files,
     rehearsal_results,
+    stored_findings,
     truth_metrics,
     variant_choice,
 )
+from worker.finish.label_error_estimate import estimate_label_errors
 from worker.jobs import audited_labels, clean_labels, neighbour_files, score_rows, signal_files
 from worker.jobs.audited_labels import AuditLabels
 from worker.jobs.bulk_copy import copy_into, update_statistics
+from worker.jobs.score_rows import Findings
+from worker.jobs.signal_files import Signals
 from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full
 
 log = structlog.get_logger()
@@ -77,9 +79,13 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         dataset = session.get_one(Dataset, audit.dataset_id)
         labels = audited_labels.load_labels(session, storage, audit, dataset)
         _store_results(session, storage, audit, runs, labels)
-        for run in variant_choice.choose_runs(runs):
+        chosen = variant_choice.choose_runs(runs)
+        for run in chosen:
             run.is_chosen = True
-        rows, estimate = _build_score_rows(storage, audit, runs, labels)
+        signals = _average_signals(storage, audit, runs)
+        names = dataset.class_names or []
+        errors = estimate_label_errors(storage, audit, chosen, signals, labels)
+        rows = _build_score_rows(audit, signals, labels, errors.findings)
         ranked = score_rows.drop_samples(rows, labels.planted)
         with ThreadPoolExecutor(1, thread_name_prefix="issues") as background:
             # This runs while PostgreSQL writes the scores and their indexes.
@@ -88,7 +94,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             )
             session.execute(delete(Score).where(Score.audit_id == audit_id))
             copy_into(session, Score, ranked)
-            _report(session, storage, audit, rows, labels)
+            _report(session, storage, audit, rows, labels, noise_rate=errors.counted.claimed_share)
             listed, counts = search.result()
             _list_issues(session, storage, audit, listed)
         audit_service.change_status(
@@ -97,15 +103,14 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             AuditStatus.SUCCEEDED,
             error=None,
             summary={
-                **audit_summary.summarise_ranking(
-                    ranked, dataset.class_names or [], _bound_errors(estimate, labels.planted)
-                ),
+                **audit_summary.summarise_ranking(ranked, names, errors.counted),
                 "issues": counts,
                 "rehearsal": rehearsal_results.summarise_rehearsal(
                     rows,
                     AuditConfiguration.read(audit.configuration).rehearsal,
                     labels,
-                    class_count=len(dataset.class_names or []),
+                    class_count=len(names),
+                    may_claim=errors.counted.may_claim,
                 ),
             },
             provenance=_collect_provenance(dataset, audit, runs),
@@ -126,8 +131,11 @@ def report_again(database: Database, storage: Storage, audit_id: UUID) -> None:
         labels = audited_labels.load_labels(session, storage, audit, dataset)
         runs = audit_service.list_runs(session, [audit_id])[audit_id]
         _store_results(session, storage, audit, runs, labels)
-        rows, _ = _build_score_rows(storage, audit, runs, labels)
-        _report(session, storage, audit, rows, labels)
+        signals = _average_signals(storage, audit, runs)
+        findings = stored_findings.read_findings(session, audit, signals, sample_count=len(labels.given))
+        rows = _build_score_rows(audit, signals, labels, findings)
+        noise_rate = (audit.summary or {}).get("noise_rate")
+        _report(session, storage, audit, rows, labels, noise_rate=noise_rate)
     log.info("audit reported again", audit=str(audit_id))
 
 
@@ -148,27 +156,15 @@ def _store_results(
             run.result = variant_choice.summarise_run(epochs[run.id], signals, labels)
 
 
-def _build_score_rows(
-    storage: Storage, audit: Audit, runs: list[Run], labels: AuditLabels
-) -> tuple[pa.Table, LabelErrorEstimate]:
-    """Return score rows in order of rank from the averaged signals of the chosen runs, and the estimate."""
-    signals = average_signals(
-        [
-            signal_files.load(storage, storage.locate_run(audit.id, run.number))
-            for run in runs
-            if run.is_chosen
-        ]
-    )
-    estimate = fit(Evidence.from_arrays(signals, labels.given))
-    order = rank_by_signals(signals)
-    return score_rows.build_rows(audit.id, signals, labels.given, order, estimate), estimate
+def _average_signals(storage: Storage, audit: Audit, runs: list[Run]) -> Signals:
+    """Return the averaged signals of the chosen runs."""
+    folders = [storage.locate_run(audit.id, run.number) for run in runs if run.is_chosen]
+    return average_signals([signal_files.load(storage, folder) for folder in folders])
 
 
-def _bound_errors(estimate: LabelErrorEstimate, planted: npt.NDArray[np.bool_] | None) -> tuple[float, float]:
-    """Return the interval of the number of wrong labels, without those that a rehearsal planted."""
-    count = 0 if planted is None else int(planted.sum())
-    low, high = estimate.error_count_interval
-    return max(0.0, low - count), max(0.0, high - count)
+def _build_score_rows(audit: Audit, signals: Signals, labels: AuditLabels, findings: Findings) -> pa.Table:
+    """Return score rows in order of rank."""
+    return score_rows.build_rows(audit.id, signals, labels.given, rank_by_signals(signals), findings)
 
 
 def _load_audited_data(
@@ -199,7 +195,16 @@ def _list_issues(session: Session, storage: Storage, audit: Audit, rows: pa.Tabl
     )
 
 
-def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, labels: AuditLabels) -> None:
+def _report(
+    session: Session,
+    storage: Storage,
+    audit: Audit,
+    rows: pa.Table,
+    labels: AuditLabels,
+    *,
+    noise_rate: float | None,
+) -> None:
+    """Write the files, and the figures that depend on true labels or else on a claimed noise rate."""
     dataset = session.get_one(Dataset, audit.dataset_id)
     truth = labels.truth
     samples = parquet.read_table(
@@ -216,7 +221,15 @@ def _report(session: Session, storage: Storage, audit: Audit, rows: pa.Table, la
     _schedule_removals(session, storage, audit, written)
     audit.files = (audit.files or {}) | written
     audit.reported_truth_version = dataset.truth_version
-    audit.theory = _compute_bounds(session, audit, rows, truth, class_count=len(names))
+    if truth is not None:
+        noise_rate = truth_metrics.measure_noise_rate(rows, truth)
+    audit.theory = (
+        None
+        if noise_rate is None
+        else _compute_bounds(
+            session, audit, noise_rate, is_known=truth is not None, sizes=(len(names), len(rows))
+        )
+    )
     if truth is not None:
         document = truth_metrics.measure_ranking(rows, truth, names)
         statement = insert(AuditMetrics).values(audit_id=audit.id, document=document)
@@ -235,17 +248,18 @@ def _schedule_removals(session: Session, storage: Storage, audit: Audit, written
 
 
 def _compute_bounds(
-    session: Session, audit: Audit, rows: pa.Table, truth: clean_labels.Labels | None, *, class_count: int
+    session: Session, audit: Audit, noise_rate: float, *, is_known: bool, sizes: tuple[int, int]
 ) -> dict[str, Any]:
     runs = audit_service.list_runs(session, [audit.id])[audit.id]
     if len(runs) > THEORY_RUNS_MAX:
         runs = [run for run in runs if run.is_chosen]
     epochs = audit_service.list_epochs(session, [run.id for run in runs])
+    class_count, sample_count = sizes
     return information_bounds.compute_bounds(
-        noise_rate=truth_metrics.measure_noise_rate(rows, truth),
-        is_known=truth is not None,
+        noise_rate=noise_rate,
+        is_known=is_known,
         class_count=class_count,
-        sample_count=len(rows),
+        sample_count=sample_count,
         runs=[(run, epochs[run.id]) for run in runs],
     )
 

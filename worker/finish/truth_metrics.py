@@ -17,10 +17,8 @@ Json = dict[str, Any]
 BINS = 50
 
 
-def measure_noise_rate(rows: pa.Table, truth_N: Labels | None) -> float:
-    """Return the share of wrong labels: counted if true labels are known, else the audit's estimate."""
-    if truth_N is None:
-        return float(rows["error_probability"].to_numpy().mean())
+def measure_noise_rate(rows: pa.Table, truth_N: Labels) -> float:
+    """Return the share of wrong labels among those whose true label is known."""
     truth = truth_N[rows["position"].to_numpy()]
     has_truth = truth != UNKNOWN
     return float((truth != rows["given_label"].to_numpy())[has_truth].mean())

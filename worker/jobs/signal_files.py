@@ -8,14 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from app.infra.storage import Storage
-from models.label_errors.evidence import AGREEMENT_RATIO, ERROR_POSTERIOR
 from worker.jobs.atomic_files import write_atomically
 
 SIGNALS = "signals.npz"
 Signals = Mapping[str, npt.NDArray[Any]]
-"""The arrays of `models.label_errors.evidence.Evidence.to_arrays`, and signals that are computed later."""
-NAMES_BEFORE_0_2: Mapping[str, str] = {"competence": AGREEMENT_RATIO, "doubt": ERROR_POSTERIOR}
-"""Names in files that versions before 0.2 wrote, and today's names."""
+"""The arrays of `models.label_errors.evidence.gather_signals`, and signals that are computed later."""
+FORMER = frozenset({"competence", "agreement_ratio", "doubt", "error_posterior"})
+"""Arrays in files of older versions that nothing reads any more."""
 
 
 def save(storage: Storage, folder: Path, signals: Signals) -> None:
@@ -25,6 +24,6 @@ def save(storage: Storage, folder: Path, signals: Signals) -> None:
 
 
 def load(storage: Storage, folder: Path) -> Signals:
-    """Return the signals of a finished run, under today's names."""
+    """Return the signals of a finished run."""
     with storage.open(folder / SIGNALS) as file, np.load(file) as stored:
-        return {NAMES_BEFORE_0_2.get(name, name): array for name, array in stored.items()}
+        return {name: array for name, array in stored.items() if name not in FORMER}

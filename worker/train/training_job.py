@@ -40,18 +40,20 @@ from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import Neighbours, measure_disagreement
 from models.encoders.encoder_loading import identify_encoder, load_encoder, load_network
 from models.kinds.sample_arrays import Inputs
-from models.label_errors.evidence import gather_evidence
+from models.label_errors.evidence import gather_signals
 from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
 from models.training.loop import STATE_FORMAT, TrainingResult
 from models.training.progress import EpochRecord, Progress
 from models.training.ranks import RankLost, train_on
 from models.training.remarks import Remark
-from worker.jobs import audited_labels, clean_labels, neighbour_files, signal_files
+from worker.jobs import audited_labels, clean_labels, evidence_files, neighbour_files, signal_files
 from worker.jobs.audited_labels import AuditLabels
 from worker.jobs.clean_labels import Labels
+from worker.jobs.evidence_files import RunEvidence
 from worker.jobs.heartbeat import Cancelled, Heartbeat, LeaseLost, WorkerStopping
 from worker.jobs.waiting import DATABASE_DOWN, is_disk_full, retry_during_outage
 from worker.train import checkpoints, devices, external_run, provisional_ranking
+from worker.train.input_neighbours import find_input_neighbours
 
 log = structlog.get_logger()
 ALL_SAMPLES = slice(None)
@@ -59,6 +61,14 @@ OUT_OF_MEMORY = "out_of_memory"
 SMALLEST_HALVED = 4
 ENCODED_AT_ONCE = 64
 """Pictures of one forward pass of an encoder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A training's result, and its evidence by networks that are blind to labels, if there are any."""
+
+    result: TrainingResult
+    evidence: RunEvidence | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +99,7 @@ def execute(database: Database, storage: Storage, settings: Settings, run_id: UU
             database, Run, run.id, run.attempt, settings=settings, is_cancelled=_is_cancelled(run)
         ) as heartbeat:
             if run.method == EXTERNAL.name:
-                external_run.store_signals(database, storage, run)
+                external_run.store_signals(database, storage, settings, run, heartbeat)
             else:
                 _train_and_store(database, storage, settings, run, heartbeat)
             retry_during_outage(lambda: _end(database, run, RunStatus.SUCCEEDED), heartbeat)
@@ -137,13 +147,13 @@ def _train_and_store(
     database: Database, storage: Storage, settings: Settings, run: Run, heartbeat: Heartbeat[Run]
 ) -> None:
     job = _prepare(database, storage, settings, run)
-    result = _train_in_memory(database, storage, settings, job, heartbeat)
-    neighbours = _find_neighbours(result, job, heartbeat)
+    trained = _train_in_memory(database, storage, settings, job, heartbeat)
+    neighbours = _find_neighbours(trained.result, job, heartbeat)
     folder = storage.locate_run(run.audit_id, run.number)
     retry_during_outage(heartbeat.renew, heartbeat)
-    retry_during_outage(lambda: _add_remarks(database, run, result.remarks), heartbeat)
+    retry_during_outage(lambda: _add_remarks(database, run, trained.result.remarks), heartbeat)
     retry_during_outage(
-        lambda: _store_results(storage, folder, result, job.labels.given, neighbours), heartbeat
+        lambda: _store_results(storage, folder, trained, job.labels.given, neighbours), heartbeat
     )
 
 
@@ -213,7 +223,7 @@ def _has_halved_batch(run: Run) -> bool:
 
 def _train_in_memory(
     database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
-) -> TrainingResult:
+) -> Trained:
     """Train; if the device runs out of memory, train once more from the start with half the batch."""
     try:
         return _train(database, storage, settings, job, heartbeat)
@@ -253,11 +263,11 @@ def _record_halved_batch(database: Database, job: Job) -> None:
 
 def _train(
     database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
-) -> TrainingResult:
+) -> Trained:
     folder = storage.locate_run(job.run.audit_id, job.run.number)
     reporter = _ProgressReporter(database, storage, settings, job, heartbeat)
     with _provide_pack(storage, settings, job, heartbeat) as pack:
-        return train_on(
+        result = train_on(
             job.devices,
             pack,
             job.labels.given,
@@ -271,6 +281,26 @@ def _train(
                 len(job.labels.given), bytes_max=settings.features_max_bytes
             ),
         )
+        return Trained(result=result, evidence=_gather_evidence(result, pack, settings, job, heartbeat))
+
+
+def _gather_evidence(
+    result: TrainingResult, pack: Path, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
+) -> RunEvidence | None:
+    if result.cross_fitted is None:
+        return None
+    neighbours_Nk = find_input_neighbours(
+        np.load(pack, mmap_mode="r"),
+        device=job.devices[0],
+        seed=job.config.seed,
+        bytes_max=settings.features_max_bytes,
+        on_block=heartbeat.check,
+    )
+    return RunEvidence(
+        probabilities_NK=result.cross_fitted.probabilities_NK,
+        is_out_of_sample_N=result.cross_fitted.blind_N >= 0,
+        neighbours_Nk=neighbours_Nk,
+    )
 
 
 @contextmanager
@@ -323,24 +353,27 @@ def _find_neighbours(result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]
 def _store_results(
     storage: Storage,
     folder: Path,
-    result: TrainingResult,
+    trained: Trained,
     labels_N: npt.NDArray[np.int32],
     neighbours: Neighbours | None,
 ) -> None:
+    result = trained.result
     checkpoints.save_network(storage, folder, result.model_state)
     ranking = RANKING_SCORES[result.config.score]
-    signals = gather_evidence(
+    signals = gather_signals(
         result.signals,
         labels_N,
         score=ranking.name,
         agreement_ratio=result.agreement_ratio,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
         cross_fitted=result.cross_fitted,
-    ).to_arrays()
+    )
     fitted = result.cross_fitted
     memorisation_N = None if fitted is None else fitted.measure_memorisation(labels_N)
     if memorisation_N is not None:
         signals[MEMORISATION] = memorisation_N
+    if trained.evidence is not None:
+        evidence_files.save(storage, folder, trained.evidence)
     if result.features_NW is not None and neighbours is not None:
         neighbour_files.save(storage, folder, result.features_NW, neighbours)
         signals[NEIGHBOUR_DISAGREEMENT] = measure_disagreement(neighbours, labels_N)

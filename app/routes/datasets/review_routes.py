@@ -136,8 +136,10 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
     summary = audit.summary or {}
     counted = review_progress.count_verdicts(session, audit)
     upcoming = review_progress.estimate_next_share(session, audit, counted)
-    expected = float(summary["expected_error_count"])
-    left = max(0.0, expected - counted.expected_reviewed) * counted.calibration
+    expected = summary["expected_error_count"]
+    left = None
+    if expected is not None:
+        left = max(0.0, expected - counted.expected_reviewed) * counted.calibration
     return ReviewProgress(
         sample_count=summary["sample_count"],
         verdicts=counted.verdicts,

@@ -31,14 +31,22 @@ async function showMontage() {
 }
 
 function showClasses(summary) {
-  const rows = [...summary.per_class].sort((one, other) => other.expected_errors - one.expected_errors);
+  const isClaimed = summary.expected_error_count !== null;
+  const order = (row) => (isClaimed ? row.expected_errors : row.disagreements);
+  const rows = [...summary.per_class].sort((one, other) => order(other) - order(one));
   find("classes").tBodies[0].append(...rows.map((row) => make("tr", {},
     make("th", { scope: "row" }, canReview ? make("a", { href: reviewLink({ given: row.class }) }, row.class) : row.class),
     make("td", { className: "num" }, formatCount(row.samples)),
+    ...(isClaimed ? makeClaims(row) : [make("td", { className: "num" }, formatCount(row.disagreements))]))));
+}
+
+function makeClaims(row) {
+  const share = row.noise_rate ?? row.expected_errors / (row.samples || 1);
+  return [
     make("td", { className: "num" }, formatCount(row.expected_errors)),
-    make("td", {}, makeMeter(row.noise_rate ?? row.expected_errors / (row.samples || 1), "bad"),
-      make("small", { className: "note" }, formatPercent(row.noise_rate ?? row.expected_errors / (row.samples || 1)))),
-    make("td", { className: "num" }, formatPercent(row.missed_rate)))));
+    make("td", {}, makeMeter(share, "bad"), make("small", { className: "note" }, formatPercent(share))),
+    make("td", { className: "num" }, formatPercent(row.missed_rate)),
+  ];
 }
 
 function showPairs(summary) {
@@ -58,7 +66,7 @@ function showBudget(summary, progress) {
   find("budget-card").hidden = false;
   const goal = summary.budget.to_find.find((one) => one.share >= 0.9);
   if (goal) {
-    find("budget-words").textContent = `Review the first ${formatCount(goal.review)} and expect to find about ${formatCount(goal.found)} of about ${formatCount(summary.budget.total)} wrong labels.`;
+    find("budget-words").textContent = `By this estimate, a review of the first ${formatCount(goal.review)} finds about ${formatCount(goal.found)} of about ${formatCount(summary.budget.total)} wrong labels.`;
   }
   drawBudget(summary.budget, progress?.reviewed ? progress : null);
 }

@@ -113,8 +113,9 @@ export class View {
       .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).join(", ");
     find("count-precision").textContent = formatPercent(progress.precision, 0);
     find("count-recent").textContent = progress.recent_precision === null ? "" : `${formatPercent(progress.recent_precision, 0)} of the latest ${Math.min(50, progress.reviewed)}`;
-    find("count-left").textContent = formatCount(progress.expected_errors_left);
-    find("count-expected").textContent = `of ${formatCount(progress.expected_errors)} expected`;
+    const isKnown = progress.expected_errors !== null;
+    find("count-left").textContent = isKnown ? formatCount(progress.expected_errors_left) : "–";
+    find("count-expected").textContent = isKnown ? `of ${formatCount(progress.expected_errors)} estimated` : "cannot tell yet";
     find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
     const advice = find("advice");
     const text = progress.next_precision === null ? "All samples have a verdict." : ADVICE[progress.advice];
@@ -134,7 +135,7 @@ function makeProbabilityRows(item) {
 
 function makeFacts(item, hasOriginals) {
   const rows = [
-    ["Error probability", formatPercent(item.error_probability, 0)],
+    item.error_probability === null ? null : ["Error probability", formatPercent(item.error_probability, 0)],
     ["Distance", formatFixed(item.distance)],
     item.neighbour_disagreement === null || item.neighbour_disagreement === undefined ? null : ["Neighbours with another label", formatPercent(item.neighbour_disagreement, 0)],
     item.split ? ["Split", item.split] : null,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.data_issues import neighbour_search
-from models.data_issues.neighbour_search import find_nearest
+from models.data_issues.neighbour_search import find_nearest, find_nearest_inputs
 from models.data_issues.neighbours import Neighbours, measure_disagreement
 
 
@@ -66,3 +66,26 @@ def test_disagreement_is_the_weighted_share_of_other_labels() -> None:
         similarity_Nk=np.array([[0.9, 0.3], [0.9, 0.6], [0.6, 0.3]], dtype=np.float32),
     )
     assert measure_disagreement(found, np.array([0, 0, 1])) == pytest.approx([0.25, 0.4, 1.0])
+
+
+@pytest.mark.parametrize("exact_max", [10_000, 100])
+def test_inputs_are_compared_by_their_euclidean_distance(
+    exact_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbour_search, "EXACT_MAX", exact_max)
+    points = clustered(1_500) * np.float16(3) + np.float16(2)
+    found = find_nearest_inputs(points, count=20)
+    distance = np.linalg.norm(points.astype(float)[:, None] - points.astype(float)[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    wanted = np.argsort(distance, axis=1)[:, :20]
+    shared = [
+        len(set(one) & set(other)) / 20 for one, other in zip(found.tolist(), wanted.tolist(), strict=True)
+    ]
+    assert np.mean(shared) > (0.99 if exact_max > len(points) else 0.9)
+    assert (found != np.arange(1_500)[:, None]).all()
+    assert found.shape == (1_500, 20)
+
+
+def test_few_inputs_have_all_others_as_neighbours() -> None:
+    found = find_nearest_inputs(np.array([[0.0], [1.0], [3.0]], np.float16), count=20)
+    assert found.tolist() == [[1, 2], [0, 2], [1, 0]]

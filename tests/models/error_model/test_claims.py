@@ -14,6 +14,7 @@ SOUND = Views(
     information=0.6,
     nats_per_parameter=10.0,
     sample_count=1_000,
+    evidence_count=1_000,
     class_count=10,
 )
 
@@ -58,8 +59,8 @@ def test_little_beside_much_left_over_is_shrunk_towards_nothing() -> None:
         ({"disagreement": 0.5, "consensus": 0.45}, Reason.VIEWS_DISAGREE),
         ({"standard_error": 0.08}, Reason.TOO_FEW_SAMPLES),
         ({"nats_per_parameter": 0.6}, Reason.TOO_FEW_SAMPLES),
-        ({"sample_count": 40, "class_count": 2}, Reason.TOO_FEW_SAMPLES),
-        ({"sample_count": 400, "class_count": 100}, Reason.TOO_FEW_SAMPLES),
+        ({"evidence_count": 40, "class_count": 2}, Reason.TOO_FEW_SAMPLES),
+        ({"evidence_count": 400, "class_count": 100}, Reason.TOO_FEW_SAMPLES),
     ],
 )
 def test_what_may_not_be_claimed_has_its_reason(changes: dict[str, Any], reason: Reason) -> None:

@@ -66,6 +66,21 @@ def test_the_estimate_is_the_truth_where_the_noise_is_alike(rate: float, classes
     assert found.cut_recall == pytest.approx(flagged[wrong].mean(), abs=0.03)
 
 
+def test_where_nothing_may_be_claimed_only_the_planted_errors_are_counted() -> None:
+    found = rehearsal.evaluate_rehearsal(
+        is_planted_N=np.array([True, False, True, False, False]),
+        error_probability_N=None,
+        is_label_issue_N=np.array([True, True, False, False, False]),
+        class_count=2,
+    )
+    # The planted ones, at ranks 1 and 3, beat 3 and 2 of the 3 others.
+    assert found.roc_auc_uncorrected == pytest.approx(5 / 6)
+    assert (found.roc_auc, found.roc_auc_error, found.cut_precision) == (None, None, None)
+    assert found.recall is not None
+    assert (found.recall[0.2], found.recall[0.3], found.recall[0.5]) == (0.5, 0.5, 1.0)
+    assert found.cut_recall == 0.5
+
+
 def test_nothing_planted_tells_nothing() -> None:
     found = rehearsal.evaluate_rehearsal(
         is_planted_N=np.zeros(3, dtype=bool),

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,11 +15,12 @@ from app.infra.database import Database
 from app.infra.storage import Storage
 from app.schemas.summary_schemas import SummaryOut
 from app.tables import Problem, Run, RunEpoch
-from models.label_errors.label_error_model import LabelErrorEstimate
 from tests.builders.stored_rows import store_ready_dataset
 from worker.finish import audit_summary, information_bounds, ranking_files, truth_metrics
+from worker.finish.label_error_estimate import CountedErrors
 from worker.jobs import score_rows
 from worker.jobs.bulk_copy import copy_into
+from worker.jobs.score_rows import Findings
 
 NAMES = ["a", "b", "c"]
 DISTANCE = np.array([0.2, 1.4, 0.2, 0.9], dtype=np.float32)
@@ -42,13 +44,25 @@ def signals() -> dict[str, np.ndarray]:
 @pytest.fixture
 def rows() -> pa.Table:
     order = np.array([1, 3, 0, 2])
-    estimate = LabelErrorEstimate(
+    findings = Findings(
         error_probability_N=np.array([0.25, 1.0, 0.0, 0.75], dtype=np.float32),
         is_label_issue_N=np.array([False, True, False, True]),
-        error_count=2.0,
-        error_count_interval=(1.0, 3.0),
+        top_labels_N3=signals()["top_labels_N3"],
+        top_probabilities_N3=signals()["top_probabilities_N3"],
     )
-    return score_rows.build_rows(uuid4(), signals(), np.array([0, 0, 1, 1], dtype=np.int32), order, estimate)
+    return score_rows.build_rows(uuid4(), signals(), np.array([0, 0, 1, 1], dtype=np.int32), order, findings)
+
+
+# Position 0 is an "a", or by 1/4 a "b"; 1 was given "a" and is surely a "c"; 2 is a "b";
+# 3 is a "b", or by 3/4 something else: nine tenths of it an "a", one a "c".
+COUNTED = CountedErrors(
+    sample_count=4,
+    reasons=(),
+    count=2.0,
+    interval=(1.0, 3.0),
+    joint_KK=np.array([[0.75, 0.675, 0], [0.25, 1.25, 0], [1, 0.075, 0]]),
+)
+UNKNOWN_COUNT = replace(COUNTED, reasons=(("views_disagree", "Two views disagree."),))
 
 
 SAMPLES = pa.table({"key": ["=1+1", "-2", "+x", 'say "hi", you'], "split": ["train", None, None, None]})
@@ -111,7 +125,7 @@ def test_metrics_without_an_error_have_no_roc(rows: pa.Table) -> None:
 
 
 def test_the_summary_counts_disagreements_and_expected_errors(rows: pa.Table) -> None:
-    found = audit_summary.summarise_ranking(rows, NAMES, (1.0, 3.0))
+    found = audit_summary.summarise_ranking(rows, NAMES, COUNTED)
     assert (found["sample_count"], found["disagreement_count"]) == (4, 2)
     assert (found["expected_error_count"], found["label_issue_count"]) == (2.0, 2)
     assert found["expected_error_interval"] == [1.0, 3.0]
@@ -123,9 +137,7 @@ def test_the_summary_counts_disagreements_and_expected_errors(rows: pa.Table) ->
 
 
 def test_the_summary_says_what_is_confused_with_what(rows: pa.Table) -> None:
-    # Position 0 is an "a", or by 1/4 a "b"; 1 was given "a" and is surely a "c"; 2 is a "b";
-    # 3 is a "b", or by 3/4 something else: nine tenths of it an "a", one a "c".
-    found = audit_summary.summarise_ranking(rows, NAMES, (1.0, 3.0))
+    found = audit_summary.summarise_ranking(rows, NAMES, COUNTED)
     pairs = {(item["true"], item["given"]): item["expected_count"] for item in found["confused_pairs"]}
     assert pairs == pytest.approx(
         {("c", "a"): 1.0, ("a", "b"): 0.675, ("b", "a"): 0.25, ("c", "b"): 0.075}, abs=1e-6
@@ -141,16 +153,56 @@ def test_the_summary_says_what_is_confused_with_what(rows: pa.Table) -> None:
 
 
 def test_the_summary_has_no_matrix_that_nobody_could_look_at(rows: pa.Table) -> None:
-    found = audit_summary.summarise_ranking(rows, [*NAMES, *map(str, range(98))], (1.0, 3.0))
+    joint = np.zeros((101, 101))
+    joint[:3, :3] = COUNTED.joint_KK
+    many = [*NAMES, *map(str, range(98))]
+    found = audit_summary.summarise_ranking(rows, many, replace(COUNTED, joint_KK=joint))
     assert found["transition_matrix"] is None
     assert len(found["confused_pairs"]) == 4
 
 
 def test_the_summary_says_what_a_review_finds(rows: pa.Table) -> None:
-    budget = audit_summary.summarise_ranking(rows, NAMES, (1.0, 3.0))["budget"]
+    budget = audit_summary.summarise_ranking(rows, NAMES, COUNTED)["budget"]
     assert (budget["total"], budget["review"]) == (2.0, [1, 2, 3, 4])
     assert budget["expected_found"] == [1.0, 1.75, 2.0, 2.0]
     assert budget["to_find"][2] == {"share": 0.9, "review": 3, "found": 1.8}
+
+
+def test_the_summary_claims_nothing_where_it_cannot_tell(rows: pa.Table) -> None:
+    found = audit_summary.summarise_ranking(rows, NAMES, UNKNOWN_COUNT)
+    assert found["estimate"] == {
+        "may_claim": False,
+        "reasons": [{"code": "views_disagree", "detail": "Two views disagree."}],
+        "count": None,
+        "interval": [1.0, 3.0],
+        "sample_count": 4,
+    }
+    names = ("expected_error_count", "expected_error_interval", "noise_rate", "health", "budget")
+    assert [found[name] for name in (*names, "transition_matrix")] == [None] * 6
+    assert found["confused_pairs"] == []
+    assert [item["disagreements"] for item in found["per_class"]] == [1, 1, 0]
+    assert {item["expected_errors"] for item in found["per_class"]} == {None}
+    assert found["label_issue_count"] == 2
+    assert SummaryOut.model_validate(found).model_dump(by_alias=True)["estimate"] == found["estimate"]
+
+
+def test_rows_and_summary_without_any_estimate(tmp_path: Path) -> None:
+    findings = Findings(
+        error_probability_N=None,
+        is_label_issue_N=np.array([False, True, False, True]),
+        top_labels_N3=signals()["top_labels_N3"],
+        top_probabilities_N3=signals()["top_probabilities_N3"],
+    )
+    labels = np.array([0, 0, 1, 1], dtype=np.int32)
+    rows = score_rows.build_rows(uuid4(), signals(), labels, np.array([1, 3, 0, 2]), findings)
+    assert score_rows.read_probabilities(rows) is None
+    nothing = replace(UNKNOWN_COUNT, count=None, interval=None, joint_KK=None)
+    found = audit_summary.summarise_ranking(rows, NAMES, nothing)
+    assert (found["estimate"]["interval"], found["expected_error_count"]) == (None, None)
+    table = ranking_files.build_ranking_table(rows, SAMPLES, NAMES, None)
+    files = ranking_files.write(table, Storage(tmp_path), tmp_path, version=0)
+    lines = (tmp_path / files["ranking.csv"]["path"]).read_text().splitlines()
+    assert [row["error_probability"] for row in csv.DictReader(lines)] == [""] * 4
 
 
 def test_copy_keeps_quotes_empty_strings_nulls_and_newlines(database: Database, storage: Storage) -> None:

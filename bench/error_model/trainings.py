@@ -1,0 +1,87 @@
+"""The count of cross-fitted LIMIT's own evidence, on trainings that `bench.evidence --keep` kept.
+
+    python -m bench.error_model.trainings FOLDER
+
+Nothing is trained. Each file is one training: labels and truth, out-of-sample probabilities, the score, and
+the nearest samples by the inputs. Shape suffixes: N samples, K classes.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.error_model.measure import measure
+from models.error_model.assumptions import CONSTANTS
+from models.error_model.sample_evidence import Evidence
+
+HEAD = (
+    "| training | truth | centre | interval | all evidence / neighbours alone | calibration error "
+    "| at .9 or more, wrong of these |\n|---|---|---|---|---|---|---|\n"
+)
+Line = Mapping[str, Any]
+
+
+def read(file: Path) -> tuple[Evidence, npt.NDArray[np.int64]]:
+    """Return the evidence of a kept training, and the true classes."""
+    with np.load(file) as kept:
+        arrays = dict(kept)
+    is_out_of_sample_N = arrays["blind_N"] >= 0
+    evidence = Evidence(
+        labels_N=arrays["labels_N"],
+        probabilities_NK=arrays["probabilities_NK"],
+        neighbours_Nk=arrays["neighbours_Nk"],
+        is_out_of_sample_N=None if is_out_of_sample_N.all() else is_out_of_sample_N,
+        score_N=arrays["score_N"],
+    )
+    return evidence, arrays["truth_N"]
+
+
+def write_row(name: str, line: Line) -> str:
+    """Return one row of the table."""
+    alone = line["views"]["forward_of_sources"]
+    claim = f"{line['centre']:.3f}" if not line["reasons"] else f"cannot tell ({', '.join(line['reasons'])})"
+    views = " / ".join(f"{rate:.3f}" for rate in (line["views"]["forward"], alone[-1]))
+    certain = f"{line['certain_share']:.3f}, {line['certain_wrong']:.2f}"
+    return (
+        f"| {name} | {line['truth']:.3f} | {claim} | {line['low']:.3f} to {line['high']:.3f} | {views} "
+        f"| {line['calibration_error']:.3f} | {certain} |\n"
+    )
+
+
+def sum_up(lines: Sequence[Line]) -> str:
+    """Return what the bars are about."""
+    claimed = [line for line in lines if not line["reasons"]]
+    noisy = [line for line in claimed if line["truth"] > 0]
+    near = [abs(line["centre"] / line["truth"] - 1) <= 0.2 for line in noisy]  # noqa: PLR2004 - the bar
+    holds = [line["low"] <= line["truth"] <= line["high"] for line in lines]
+    errors = [line["calibration_error"] for line in claimed]
+    return (
+        f"{len(lines)} trainings, {len(lines) - len(claimed)} cannot tell; "
+        f"of {len(noisy)} claims with errors {sum(near)} within 20 %; {sum(holds)} intervals hold the truth, "
+        f"mean width {fmean(line['high'] - line['low'] for line in lines):.3f}; "
+        f"calibration error of claims {fmean(errors):.3f}, at most {max(errors):.3f}\n"
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the table of all files of a folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    files = sorted(parser.parse_args(arguments).folder.glob("*.npz"))
+    lines = []
+    sys.stdout.write(HEAD)
+    for file in files:
+        lines.append(measure(read(file), CONSTANTS))
+        sys.stdout.write(write_row(file.stem, lines[-1]))
+        sys.stdout.flush()
+    sys.stdout.write(sum_up(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
