@@ -114,7 +114,7 @@ def show_audit(bar: Bar, audit: Json) -> None:
     bar.show(*progress_bars.describe_training(audit))
 
 
-def describe_count(summary: dict[str, Any]) -> str:
+def describe_count(summary: Json) -> str:
     """Return how many labels are wrong, in words."""
     estimate = summary.get("estimate")
     if estimate is None:
@@ -122,8 +122,8 @@ def describe_count(summary: dict[str, Any]) -> str:
     if estimate["may_claim"]:
         low, high = estimate["interval"]
         return (
-            f"About {low:,.0f} to {high:,.0f} of {estimate['sample_count']:,} labels are probably wrong, by this"
-            " audit's own evidence; nobody has checked it."
+            f"About {low:,.0f} to {high:,.0f} of {estimate['sample_count']:,} labels are probably wrong, by"
+            " this audit's own evidence; nobody has checked it."
         )
     reasons = " ".join(reason["detail"] for reason in estimate["reasons"])
     return f"Cannot tell yet how many labels are wrong. {reasons} Check 100 samples at random."

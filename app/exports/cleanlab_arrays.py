@@ -83,8 +83,7 @@ def _choose_badness(column: dict[str, npt.NDArray[np.float64]]) -> npt.NDArray[n
     if not np.isnan(error_N).any():
         return error_N
     score_N = column["score"]
-    ranked_N = np.where(np.isnan(score_N), column["distance"] / LARGEST_DISTANCE, score_N)
-    return ranked_N
+    return np.where(np.isnan(score_N), column["distance"] / LARGEST_DISTANCE, score_N)
 
 
 def _write_npz(scores: Scores, class_names: list[str], keys: list[str]) -> Iterator[bytes]:

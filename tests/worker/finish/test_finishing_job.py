@@ -1,7 +1,9 @@
 """Audits as jobs: from training to the files and what is served of them."""
 
 import csv
+import io
 import json
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -27,9 +29,10 @@ from app.tables import (
     Sample,
     Score,
 )
-from tests.worker.job_steps import count_rows, plan_audit, read_row, train_and_finish
+from tests.worker.job_steps import count_rows, plan_audit, read_row, store_upload, train_and_finish
 from worker.finish.finishing_job import finish, report_again
-from worker.jobs import neighbour_files, signal_files
+from worker.ingest.ingestion_job import ingest
+from worker.jobs import evidence_files, neighbour_files, signal_files
 from worker.train.training_job import execute
 
 
@@ -108,7 +111,7 @@ def test_the_same_seed_gives_the_same_file(
 def test_truth_attached_later_brings_metrics_and_columns(
     database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
 ) -> None:
-    audit, runs = plan_audit(database, digits, epochs=20)
+    audit, runs = plan_audit(database, digits, epochs=20, folds=4)
     train_and_finish(database, storage, chosen, audit, runs)
     before = api.get(f"/v1/audits/{audit.id}/ranking.csv")
     with database.transaction() as session:
@@ -120,9 +123,8 @@ def test_truth_attached_later_brings_metrics_and_columns(
     }
     report_again(database, storage, audit.id)
     summary = api.get(f"/v1/audits/{audit.id}/summary").json()
-    assert summary["budget"]["total"] == pytest.approx(summary["expected_error_count"])
-    assert [sum(row) for row in summary["transition_matrix"]["matrix"]] == pytest.approx([1, 1, 1])
-    assert all(item["health"] > 0.6 for item in summary["per_class"])
+    low, high = summary["estimate"]["interval"]
+    assert low <= 12 <= high
     shown = api.get(f"/v1/audits/{audit.id}").json()["summary"]
     assert shown["per_class"] == summary["per_class"]
     assert "budget" not in shown
@@ -150,16 +152,109 @@ def test_signals_that_an_older_version_stored_are_still_read(
     train_and_finish(database, storage, chosen, audit, runs)
     before = list(csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines()))
     folder = storage.locate_run(audit.id, 0)
-    now = signal_files.load(storage, folder)
-    former = {"agreement_ratio": "competence", "error_posterior": "doubt"}
-    assert set(former) <= set(now)
-    arrays: dict[str, Any] = {former.get(name, name): now[name] for name in now}
+    arrays: dict[str, Any] = {**signal_files.load(storage, folder), "competence": 0.9, "doubt": np.ones(120)}
     np.savez(folder / signal_files.SIGNALS, **arrays)
     api.put(f"/v1/datasets/{digits.id}/truth", content=f"key,true_label\n{before[0]['key']},0\n")
     report_again(database, storage, audit.id)
     after = list(csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines()))
     assert set(after[0]) - set(before[0]) == {"true_label", "is_error"}
     assert [{name: row[name] for name in before[0]} for row in after] == before
+
+
+def test_attached_probabilities_are_counted_as_out_of_sample(
+    database: Database, storage: Storage, chosen: Settings, api: TestClient, tmp_path: Path
+) -> None:
+    # Three groups of rows, a third of the labels wrong, and a model that knows the groups.
+    random = np.random.default_rng(0)
+    true = np.arange(300) % 3
+    given = np.where(np.arange(300) % 9 < 3, (true + random.integers(1, 3, 300)) % 3, true)
+    rows = 6 * np.eye(3)[true] + random.normal(size=(300, 3))
+    np.savez(tmp_path / "rows.npz", features=rows.astype(np.float32), labels=given)
+    dataset = store_upload(database, storage, tmp_path / "rows.npz")
+    ingest(database, storage, chosen, dataset.id)
+    body = io.BytesIO()
+    np.savez(body, probabilities=(np.eye(3)[true] * 0.94 + 0.02).astype(np.float32))
+    assert api.put(f"/v1/datasets/{dataset.id}/probabilities", content=body.getvalue()).status_code == 200
+    with database.transaction() as session:
+        asked = AuditConfiguration.read({"method": "probabilities"})
+        dataset = session.get_one(Dataset, dataset.id)
+        audit = audit_service.create(session, dataset, name=None, configuration=asked)
+        runs = audit_service.list_runs(session, [audit.id])[audit.id]
+    train_and_finish(database, storage, chosen, audit, runs)
+    summary = api.get(f"/v1/audits/{audit.id}/summary").json()
+    estimate = summary["estimate"]
+    assert estimate["may_claim"], estimate["reasons"]
+    assert estimate["count"] == summary["expected_error_count"] == pytest.approx(100, rel=0.1)
+    low, high = estimate["interval"]
+    assert low <= 100 <= high
+    assert summary["noise_rate"] == pytest.approx(estimate["count"] / 300)
+    assert summary["health"] == pytest.approx(1 - summary["noise_rate"])
+    assert summary["budget"]["total"] == pytest.approx(estimate["count"], rel=0.05)
+    assert [sum(row) for row in summary["transition_matrix"]["matrix"]] == pytest.approx([1, 1, 1])
+    assert sum(item["expected_errors"] for item in summary["per_class"]) == pytest.approx(
+        summary["budget"]["total"], rel=1e-3
+    )
+    with database.transaction() as session:
+        scores: list[Any] = list(session.scalars(select(Score).order_by(Score.position)))
+    assert [score.is_label_issue for score in scores] == (given != true).tolist()
+    assert [score.suggested_label for score in scores] == true.tolist()
+    assert api.get(f"/v1/audits/{audit.id}").json()["theory"]["noise_rate_is_known"] is False
+    assert f"{low:.0f} to {high:.0f}" in api.get(f"/audits/{audit.id}").text
+    check_that_it_is_reported_alike(database, storage, api, audit)
+
+
+def check_that_it_is_reported_alike(
+    database: Database, storage: Storage, api: TestClient, audit: Audit
+) -> None:
+    """Check that the files, made again by newer true labels, say the same of every label."""
+    before = list(csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines()))
+    truth = f"key,true_label\n{before[0]['key']},0\n"
+    assert api.put(f"/v1/datasets/{audit.dataset_id}/truth", content=truth).status_code == 200
+    report_again(database, storage, audit.id)
+    after = csv.DictReader(api.get(f"/v1/audits/{audit.id}/ranking.csv").text.splitlines())
+    for row, former in zip(after, before, strict=True):
+        assert {name: row[name] for name in former} == former
+
+
+def test_without_evidence_the_audit_ranks_and_claims_nothing(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings, api: TestClient
+) -> None:
+    audit, runs = plan_audit(database, digits, folds=1, blind_fraction=0.0)
+    train_and_finish(database, storage, chosen, audit, runs)
+    assert evidence_files.load(storage, storage.locate_run(audit.id, 0)) is None
+    summary = api.get(f"/v1/audits/{audit.id}/summary").json()
+    assert not summary["estimate"]["may_claim"]
+    assert [reason["code"] for reason in summary["estimate"]["reasons"]] == ["not_out_of_sample"]
+    assert (summary["expected_error_count"], summary["noise_rate"], summary["budget"]) == (None, None, None)
+    assert summary["label_issue_count"] == summary["disagreement_count"]
+    assert api.get(f"/v1/audits/{audit.id}").json()["theory"] is None
+    suspects = api.get(f"/v1/audits/{audit.id}/suspects").json()["items"]
+    assert {item["error_probability"] for item in suspects} == {None}
+    for name in ("report.html", "cleanlab.npz", "label-studio.json"):
+        assert api.get(f"/v1/audits/{audit.id}/exports/{name}").status_code == 200, name
+    report = api.get(f"/v1/audits/{audit.id}/exports/report.html").text
+    assert "Cannot tell yet how many labels are wrong." in report
+    assert api.get(f"/audits/{audit.id}").text.count("cannot tell yet") == 1
+
+
+def test_an_ensemble_averages_its_evidence_over_the_networks_that_are_blind(
+    database: Database, digits: Dataset, storage: Storage, chosen: Settings
+) -> None:
+    audit, runs = plan_audit(database, digits, folds=1, blind_fraction=0.5, repeats=2)
+    done = train_and_finish(database, storage, chosen, audit, runs)
+    found = [evidence_files.load(storage, storage.locate_run(audit.id, number)) for number in (0, 1)]
+    parts = [each for each in found if each is not None]
+    assert [each.probabilities_NK.dtype for each in parts] == [np.float16] * 2
+    assert all(each.neighbours_Nk is not None and each.neighbours_Nk.shape == (120, 20) for each in parts)
+    blind = [each.is_out_of_sample_N for each in parts]
+    assert all(0.4 < each.mean() < 0.6 for each in blind)
+    only = np.flatnonzero(blind[0] & ~blind[1])[0]
+    with database.transaction() as session:
+        score = session.scalars(select(Score).where(Score.position == int(only))).one()
+    expected = parts[0].probabilities_NK[only, score.suggested_label]
+    assert score.suggested_confidence == pytest.approx(float(expected), abs=1e-3)
+    assert done.summary is not None
+    assert done.summary["estimate"]["interval"] is not None
 
 
 def test_downloads_answer_conditions_ranges_and_heads(
