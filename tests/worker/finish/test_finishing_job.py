@@ -250,7 +250,7 @@ def test_an_ensemble_averages_its_evidence_over_the_networks_that_are_blind(
     assert all(0.4 < each.mean() < 0.6 for each in blind)
     only = np.flatnonzero(blind[0] & ~blind[1])[0]
     with database.transaction() as session:
-        score = session.scalars(select(Score).where(Score.position == int(only))).one()
+        score: Any = session.scalars(select(Score).where(Score.position == int(only))).one()
     expected = parts[0].probabilities_NK[only, score.suggested_label]
     assert score.suggested_confidence == pytest.approx(float(expected), abs=1e-3)
     assert done.summary is not None
