@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from models.encoders.memory_allocator import keep_freed_memory
 from models.encoders.picture_preparation import prepare_picture
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from models.catalogue.encoders import EncoderFacts
+
+
+CPU_BATCH = 16
+"""Pictures that a CPU takes at once. Fewer are slower, 64 need more memory and are as fast
+(docs/photographs.md)."""
 
 
 class TorchEncoder:
@@ -32,6 +38,8 @@ class TorchEncoder:
         self.sha256 = facts.compute_digest(weights_sha256)
         self._facts = facts
         self._device = torch.device(device)
+        if self._device.type == "cpu":
+            keep_freed_memory()
         self._network = network.eval().to(self._device).to(memory_format=torch.channels_last)
         # The picture's bytes are standardised by one multiplication and one addition.
         deviation_C = torch.tensor(facts.deviation, device=self._device)
@@ -46,6 +54,12 @@ class TorchEncoder:
     @torch.inference_mode()
     def encode(self, pictures_BHWC: Tensor) -> Tensor:
         """Return the features of prepared pictures, float32 [B, D] on the CPU."""
+        if self._device.type != "cpu":
+            return self._encode_at_once(pictures_BHWC)
+        parts = torch.split(pictures_BHWC, CPU_BATCH)
+        return torch.cat([self._encode_at_once(part_BHWC) for part_BHWC in parts])
+
+    def _encode_at_once(self, pictures_BHWC: Tensor) -> Tensor:
         values_BHWC = pictures_BHWC.to(self._device, non_blocking=True) * self._scale_C + self._shift_C
         # The permuted view of [B, H, W, C] is what channels_last asks for, without a copy.
         features_BD: Tensor = self._network(values_BHWC.permute(0, 3, 1, 2))
