@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from app.cli import audit_commands, dataset_commands, export_commands, review_commands, webhook_commands
+from app.cli import (
+    audit_commands,
+    check_commands,
+    dataset_commands,
+    export_commands,
+    review_commands,
+    webhook_commands,
+)
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -16,6 +23,7 @@ cli = typer.Typer(
 cli.add_typer(audit_commands.app, name="audit")
 cli.add_typer(dataset_commands.app, name="dataset")
 cli.add_typer(review_commands.app, name="review")
+cli.command("check")(check_commands.check)
 cli.add_typer(export_commands.app, name="export")
 cli.add_typer(webhook_commands.app, name="webhook")
 if find_spec("sqlalchemy") is not None:

@@ -219,6 +219,34 @@ class Audit(Handle):
         """Return the progress of the review, and whether more reviewing is worth it."""
         return dict(self._service.get(f"/v1/audits/{self.id}/review-progress"))
 
+    def check(self, samples: int | None = None) -> Json:
+        """Return how far the random checks of the audit have come.
+
+        Args:
+            samples: begin them, or extend them to this many in all; None: only return their state.
+
+        Raises:
+            ClientError: they were not begun.
+
+        """
+        address = f"/v1/audits/{self.id}/check"
+        if samples is None:
+            return dict(self._service.get(address))
+        return dict(self._service.request("PUT", address, json={"samples": samples}).json())
+
+    def samples_to_check(self, limit: int = PAGE) -> list[Json]:
+        """Return the samples to check next, in random order; give the verdicts on them by `review`."""
+        return list(self._service.get(f"/v1/audits/{self.id}/check/samples", limit=limit)["items"])
+
+    def check_result(self) -> Json:
+        """Return what the random checks say, by the verdicts that there are now.
+
+        Raises:
+            ClientError: too few of them are decided.
+
+        """
+        return dict(self._service.get(f"/v1/audits/{self.id}/check/result"))
+
     def cancel(self) -> Self:
         """Cancel the audit."""
         self.document = self._service.post(f"/v1/audits/{self.id}/cancel")

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from app.reviews.random_checks import DrawnChecks, find_checks
 from app.reviews.ranked_scores import RankedScores, read_ranked_scores
+from app.reviews.verdicts import ERRORS
 from app.tables import Review, Score, Verdict
 from models.checks.checked_counts import Known, Share, Suggestions, count_errors, judge_suggestions, share_of
 from models.checks.settled_figures import SettledFigures, settle
@@ -127,7 +128,7 @@ def _read_known(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Kno
         .limit(1)
     )
     first_gap = connection.scalar(gap)
-    is_error, is_right = Review.verdict.in_((Verdict.RELABEL, Verdict.DROP)), Review.verdict == Verdict.KEEP
+    is_error, is_right = Review.verdict.in_(ERRORS), Review.verdict == Verdict.KEEP
     is_head = Score.rank < first_gap if first_gap is not None else Score.rank >= 1
     head, head_errors, head_right, errors, right = connection.execute(
         select(

@@ -12,13 +12,12 @@ from sqlalchemy.orm import Session
 
 from app.infra.errors import Invalid, NotFound
 from app.reviews.ranked_scores import read_ranked_scores
-from app.reviews.verdicts import require_own_labels
+from app.reviews.verdicts import ERRORS, require_own_labels
 from app.tables import Audit, Check, CheckPlan, Dataset, Review, Sample, Score, Verdict
 from models.checks.check_plan import Checks, Strata, cut_strata, draw_checks
 from models.checks.settled_figures import LEAST_DECIDED
 
-OLD_AUDIT = "this audit was made by a version without error probabilities; audit the dataset again"
-IS_ERROR: Mapping[str | None, float] = {Verdict.KEEP: 0.0, Verdict.RELABEL: 1.0, Verdict.DROP: 1.0}
+IS_ERROR: Mapping[str | None, float] = {Verdict.KEEP: 0.0, **dict.fromkeys(ERRORS, 1.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ def want_checks(session: Session, audit: Audit, wanted: int) -> None:
     """Have this many samples of an audit checked in all; what is drawn already stays.
 
     Raises:
-        Invalid: the audit is a rehearsal or of an old version, or the number is too small.
+        Invalid: the audit is a rehearsal or ranks nothing, or the number is too small.
 
     """
     require_own_labels(audit)
@@ -135,8 +134,8 @@ def _get_or_make_plan(session: Session, audit: Audit) -> CheckPlan:
     if plan is not None:
         return plan
     probability_N = read_ranked_scores(session.connection(), audit.id).error_probability_N
-    if not len(probability_N) or np.isnan(probability_N).any():
-        raise Invalid(OLD_AUDIT)
+    if not len(probability_N):
+        raise Invalid("this audit ranks no samples, so there is nothing to check")
     values = {"audit_id": audit.id, "wanted": 0, "stratum_ends": cut_strata(probability_N).ends_S.tolist()}
     session.execute(upsert(CheckPlan).values(values).on_conflict_do_nothing())
     return session.get_one(CheckPlan, audit.id, with_for_update=True)

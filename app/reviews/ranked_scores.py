@@ -10,7 +10,7 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, cast, func, literal, literal_column, select
+from sqlalchemy import Connection, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import REAL, aggregate_order_by
 
 from app.tables import Score
@@ -19,6 +19,8 @@ AUDITS_MAX = 4
 """Audits in memory: a million samples take 12 MB and, where they are not in memory, 1.4 s (docs/speed.md)."""
 READ_AT_ONCE = 100_000
 """Samples a query: PostgreSQL joins them into one value."""
+STORED_PROBABILITY = func.coalesce(Score.error_probability, Score.score, Score.distance / 2**0.5)
+"""The error probability before any check; where an audit has none, what ranks, in [0, 1]."""
 RECORD = np.dtype([("probability", ">f4"), ("given", ">i4"), ("suggested", ">i4")])
 _kept: "OrderedDict[UUID, RankedScores]" = OrderedDict()
 _lock = Lock()
@@ -29,7 +31,7 @@ class RankedScores:
     """The scores of an audit."""
 
     error_probability_N: npt.NDArray[np.float32]
-    """Not a number where an audit of an old version has none."""
+    """`STORED_PROBABILITY`: random checks make probabilities of what ranks, too."""
     given_N: npt.NDArray[np.int32]
     suggested_N: npt.NDArray[np.int32]
 
@@ -69,8 +71,7 @@ def _read_scores(connection: Connection, audit_id: UUID) -> RankedScores:
 
 def _read_part(connection: Connection, audit_id: UUID, *, after_rank: int) -> npt.NDArray[np.void]:
     """Read the scores of the ranks after the given one, at most READ_AT_ONCE."""
-    probability = func.coalesce(Score.error_probability, cast(literal("NaN"), REAL))
-    record = func.float4send(probability).op("||")(func.int4send(Score.given_label))
+    record = func.float4send(cast(STORED_PROBABILITY, REAL)).op("||")(func.int4send(Score.given_label))
     record = record.op("||")(func.int4send(Score.suggested_label))
     joined = func.string_agg(record, aggregate_order_by(literal_column("''::bytea"), Score.rank))
     statement = select(joined).where(

@@ -1,19 +1,21 @@
 """Progress of a review of an audit, and whether to continue."""
 
 from dataclasses import dataclass
-from typing import Literal
 
+import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.tables import Audit, Review, Score, Verdict
+from app.reviews.checked_figures import CheckedFigures, find_settled
+from app.reviews.ranked_scores import STORED_PROBABILITY
+from app.reviews.verdicts import ERRORS
+from app.tables import Audit, Check, Review, Score, Verdict
+from models.checks.recalibration import Recalibration
+from models.checks.review_advice import ReviewState
 
-Advice = Literal["begin", "go_on", "nearly_done", "stop"]
-ERRORS = (Verdict.RELABEL, Verdict.DROP)
-LEAST_DECIDED = 20
 WINDOW = 50
-NEARLY_DONE = 0.25
-STOP = 0.1
+BY_ESTIMATE = "estimated by the audit; nobody has checked it"
+BY_NOTHING = "nothing yet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +24,6 @@ class Tally:
 
     verdicts: dict[str, int]
     """Samples by verdict."""
-    expected_decided: float
-    """Expected errors among the samples with a verdict other than unsure."""
-    expected_reviewed: float
-    """Expected errors among the samples with any verdict."""
 
     @property
     def errors(self) -> int:
@@ -42,63 +40,99 @@ class Tally:
         """Return the share of wrong labels among the decided."""
         return self.errors / self.decided if self.decided else None
 
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """How many labels are wrong, as far as anybody may say."""
+
+    rests_on: str
+    count: float | None
+    """Wrong labels in all; None: unknown."""
+    interval: tuple[float, float] | None
+    recalibration: Recalibration
+
     @property
-    def calibration(self) -> float:
-        """Return (errors + 1) / (expected errors + 1) among the decided; near 1 while there are few."""
-        return (self.errors + 1) / (self.expected_decided + 1)
+    def is_sound(self) -> bool:
+        """Return whether the count and the error probabilities may be used."""
+        return self.count is not None
 
 
 def count_verdicts(session: Session, audit: Audit) -> Tally:
     """Count the verdicts on an audit's samples."""
     statement = (
-        select(Review.verdict, func.count(), func.sum(Score.error_probability))
+        select(Review.verdict, func.count())
         .join(Score, (Score.audit_id == audit.id) & (Score.position == Review.position))
         .where(Review.dataset_id == audit.dataset_id)
         .group_by(Review.verdict)
     )
-    rows = [(verdict, count, float(expected or 0)) for verdict, count, expected in session.execute(statement)]
-    counts = {verdict: count for verdict, count, _ in rows}
-    return Tally(
-        verdicts={str(verdict): counts.get(verdict, 0) for verdict in Verdict},
-        expected_decided=sum(expected for verdict, _, expected in rows if verdict != Verdict.UNSURE),
-        expected_reviewed=sum(expected for _, _, expected in rows),
+    counts: dict[str, int] = dict(session.execute(statement).all())
+    return Tally(verdicts={str(verdict): counts.get(verdict, 0) for verdict in Verdict})
+
+
+def find_expectation(session: Session, audit: Audit) -> Expectation:
+    """Return what random checks say or, without them, the audit's own estimate where it may be claimed."""
+    figures = find_settled(session.connection(), audit.id, audit.dataset_id)
+    if figures is not None:
+        return _expect_by_checks(figures)
+    summary = audit.summary or {}
+    if not (summary.get("estimate") or {}).get("may_claim"):
+        return Expectation(rests_on=BY_NOTHING, count=None, interval=None, recalibration=Recalibration())
+    low, high = summary["expected_error_interval"]
+    return Expectation(
+        rests_on=BY_ESTIMATE,
+        count=summary["expected_error_count"],
+        interval=(low, high),
+        recalibration=Recalibration(),
     )
 
 
-def estimate_next_share(session: Session, audit: Audit, counted: Tally) -> float | None:
-    """Return the expected share of errors among the next samples without a verdict; None: there are none."""
+def _expect_by_checks(figures: CheckedFigures) -> Expectation:
+    assert figures.settled is not None, "find_settled returns no other"
+    count, samples = figures.settled.count, figures.drawn.checks.strata.sample_count
+    return Expectation(
+        rests_on=figures.words,
+        count=count.centre * samples,
+        interval=(count.low * samples, count.high * samples),
+        recalibration=figures.settled.recalibration,
+    )
+
+
+def read_state(session: Session, audit: Audit, expectation: Expectation) -> ReviewState:
+    """Return what is known about the next samples of the ranking."""
+    errors, decided = _count_recent(session, audit)
+    return ReviewState(
+        upcoming=_find_upcoming(session, audit, expectation.recalibration),
+        is_upcoming_sound=expectation.is_sound,
+        recent_errors=errors,
+        recent_decided=decided,
+    )
+
+
+def _find_upcoming(session: Session, audit: Audit, recalibration: Recalibration) -> float | None:
+    """Return the mean error probability of the next samples without a verdict; None: there are none."""
     reviewed = select(Review.position).where(
         Review.dataset_id == audit.dataset_id, Review.position == Score.position
     )
-    upcoming = (
-        select(Score.error_probability)
+    upcoming = session.scalars(
+        select(STORED_PROBABILITY)
         .where(Score.audit_id == audit.id, ~reviewed.exists())
         .order_by(Score.rank)
         .limit(WINDOW)
-        .subquery()
-    )
-    mean = session.scalar(select(func.avg(upcoming.c.error_probability)))
-    return None if mean is None else min(1.0, float(mean) * counted.calibration)
+    ).all()
+    return float(recalibration.apply(np.array(upcoming)).mean()) if upcoming else None
 
 
-def measure_recent_share(session: Session, audit: Audit) -> float | None:
-    """Return the share of errors among the latest verdicts other than unsure; None: there are none."""
+def _count_recent(session: Session, audit: Audit) -> tuple[int, int]:
+    """Return the errors among the latest decided verdicts, and their number.
+
+    Samples that were drawn at random are left out: they do not tell what the next of the ranking are like.
+    """
+    drawn = select(Check.position).where(Check.audit_id == audit.id, Check.position == Review.position)
     latest = (
         select(Review.verdict)
-        .where(Review.dataset_id == audit.dataset_id, Review.verdict != Verdict.UNSURE)
+        .where(Review.dataset_id == audit.dataset_id, Review.verdict != Verdict.UNSURE, ~drawn.exists())
         .order_by(Review.version.desc())
         .limit(WINDOW)
     )
     verdicts = session.scalars(latest).all()
-    return sum(verdict in ERRORS for verdict in verdicts) / len(verdicts) if verdicts else None
-
-
-def advise(counted: Tally, upcoming: float | None) -> Advice:
-    """Return whether to continue, by the expected share of errors among the next samples."""
-    if upcoming is None:
-        return "stop"
-    if counted.decided < LEAST_DECIDED:
-        return "begin" if counted.decided == 0 else "go_on"
-    if upcoming < STOP:
-        return "stop"
-    return "nearly_done" if upcoming < NEARLY_DONE else "go_on"
+    return sum(verdict in ERRORS for verdict in verdicts), len(verdicts)

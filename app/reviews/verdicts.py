@@ -11,6 +11,9 @@ from sqlalchemy.orm import Session
 from app.infra.errors import Invalid, NotFound, StaleVersion
 from app.tables import Audit, Dataset, Review, Sample, Verdict
 
+ERRORS = (Verdict.RELABEL, Verdict.DROP)
+"""Verdicts that say that the given label is wrong."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:

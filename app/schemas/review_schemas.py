@@ -10,6 +10,7 @@ from app.schemas.dataset_schemas import SampleOut
 from app.schemas.request_schemas import Name, Request
 from app.schemas.shared_schemas import Page, Probability
 from app.tables import Verdict
+from models.checks.review_advice import Advice
 
 REVIEWS_MAX = 500
 Reviewer = Annotated[
@@ -125,20 +126,24 @@ class ReviewProgress(BaseModel):
     precision: Probability | None = Field(
         description="share of errors among the samples kept, relabelled or dropped"
     )
-    recent_precision: Probability | None = Field(description="the same among the latest 50 verdicts")
-    expected_errors: float | None = Field(
-        description="errors in all samples, estimated by the audit without correct labels; null: cannot tell"
+    recent_precision: Probability | None = Field(
+        description="the same among the latest 50 decided verdicts on samples that no random check drew"
+    )
+    rests_on: str = Field(
+        description="what the expected errors rest on: random checks, the audit's estimate, or nothing yet"
+    )
+    expected_errors: float | None = Field(description="wrong labels in all samples; null: unknown")
+    expected_errors_interval: list[float] | None = Field(
+        min_length=2, max_length=2, description="95 % interval of that number; null: unknown"
     )
     expected_errors_left: float | None = Field(
-        description="errors among samples without a verdict, corrected by the verdicts so far; null: cannot"
-        " tell"
-    )
-    calibration: float = Field(
-        description="(errors found + 1) / (errors expected among the same samples + 1)"
+        description="wrong labels that nobody has found yet; null: unknown"
     )
     next_precision: Probability | None = Field(
-        description="expected share of errors among the next 50 samples; null: all samples are reviewed"
+        description="expected share of errors among the next 50 samples of the ranking, by their"
+        " probabilities and the latest verdicts; null: unknown, or all samples are reviewed"
     )
-    advice: Literal["begin", "go_on", "nearly_done", "stop"] = Field(
-        description="stop: fewer than one in ten of the next samples is expected to be wrong, or none is left"
+    advice: Advice = Field(
+        description="check: nothing can be said before samples are checked at random; stop: fewer than one in"
+        " ten of the next samples is expected to be wrong, or none is left"
     )

@@ -170,6 +170,7 @@ class Ranked:
         distance: Mapped[float]
         suggested_label: Mapped[int]
         second_label: Mapped[int | None]
+        score: Mapped[float | None]
         error_probability: Mapped[float | None]
         is_label_issue: Mapped[bool | None]
 

@@ -26,6 +26,7 @@ PAGES = {
     "audit": "/audits/{audit}",
     "review": "/audits/{audit}/review",
     "review-grid": "/audits/{audit}/review?mode=grid",
+    "check": "/audits/{audit}/check",
     "login": "/login",
     "missing": "/audits/00000000-0000-7000-8000-000000000000",
 }

@@ -30,6 +30,7 @@ from app.schemas.review_schemas import (
     VerdictIn,
 )
 from app.tables import Dataset, Verdict
+from models.checks.review_advice import advise, expect_next
 
 router = APIRouter(prefix="/v1", tags=["reviews"], route_class=IdempotentRoute)
 WITHOUT_KEY = "local"
@@ -133,25 +134,24 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
     """Count the verdicts on an audit's samples, and advise whether more reviewing is worth it."""
     audit = audit_service.get_succeeded(session, audit_id)
     verdicts.require_own_labels(audit)
-    summary = audit.summary or {}
     counted = review_progress.count_verdicts(session, audit)
-    upcoming = review_progress.estimate_next_share(session, audit, counted)
-    expected = summary["expected_error_count"]
-    left = None
-    if expected is not None:
-        left = max(0.0, expected - counted.expected_reviewed) * counted.calibration
+    expectation = review_progress.find_expectation(session, audit)
+    state = review_progress.read_state(session, audit, expectation)
     return ReviewProgress(
-        sample_count=summary["sample_count"],
+        sample_count=(audit.summary or {})["sample_count"],
         verdicts=counted.verdicts,
         reviewed=sum(counted.verdicts.values()),
         errors=counted.errors,
         precision=counted.precision,
-        recent_precision=review_progress.measure_recent_share(session, audit),
-        expected_errors=expected,
-        expected_errors_left=left,
-        calibration=counted.calibration,
-        next_precision=upcoming,
-        advice=review_progress.advise(counted, upcoming),
+        recent_precision=state.recent_errors / state.recent_decided if state.recent_decided else None,
+        rests_on=expectation.rests_on,
+        expected_errors=expectation.count,
+        expected_errors_interval=expectation.interval,
+        expected_errors_left=None
+        if expectation.count is None
+        else max(0.0, expectation.count - counted.errors),
+        next_precision=expect_next(state),
+        advice=advise(state),
     )
 
 

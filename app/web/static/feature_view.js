@@ -9,6 +9,10 @@ export const featureView = {
   compare(place, similar) {
     place.replaceChildren(makeTable(similar));
   },
+  // Without similar samples, as a random check shows it: in the order of the upload.
+  showAlone(place, item) {
+    place.replaceChildren(makePlainTable(item));
+  },
 };
 
 const findMedian = (values) => {
@@ -31,4 +35,11 @@ function makeTable(similar) {
     make("caption", { className: "note" }, `This sample, and medians of similar samples. Features that separate the two classes best come first${rows.length > FEATURES_SHOWN ? `; ${FEATURES_SHOWN} of ${rows.length}` : ""}`),
     make("thead", {}, make("tr", {}, ...["Feature", "This sample", `Labelled ${similar.given.label}`, `Labelled ${similar.other.label}`].map((text, place) => make("th", { scope: "col", className: place ? "num" : "" }, text)))),
     make("tbody", {}, ...rows.slice(0, FEATURES_SHOWN).map((row) => make("tr", {}, make("th", { scope: "row" }, row.name), ...cells(row))))));
+}
+
+function makePlainTable(item) {
+  const name = (place) => item.feature_names?.[place] ?? `feature ${place + 1}`;
+  return make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "Features" }, make("table", {},
+    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Feature"), make("th", { scope: "col", className: "num" }, "This sample"))),
+    make("tbody", {}, ...item.features.map((value, place) => make("tr", {}, make("th", { scope: "row" }, name(place)), make("td", { className: "num" }, formatNumber(value)))))));
 }

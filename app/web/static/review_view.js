@@ -5,7 +5,7 @@ import { formatCount, formatFixed, formatPercent } from "./format.js";
 import { VIEWS } from "./sample_views.js";
 
 const ADVICE = {
-  begin: "Start with the most suspicious sample. Each verdict takes one key.",
+  check: "How many labels are wrong is not known yet: check samples at random, or review 20 first.",
   go_on: "Continue: many of the next samples are probably wrong.",
   nearly_done: "Nearly done: fewer than one in four of the next samples is probably wrong.",
   stop: "You can stop here: fewer than one in ten of the next samples is probably wrong.",
@@ -113,15 +113,21 @@ export class View {
       .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).join(", ");
     find("count-precision").textContent = formatPercent(progress.precision, 0);
     find("count-recent").textContent = progress.recent_precision === null ? "" : `${formatPercent(progress.recent_precision, 0)} of the latest ${Math.min(50, progress.reviewed)}`;
-    const isKnown = progress.expected_errors !== null;
-    find("count-left").textContent = isKnown ? formatCount(progress.expected_errors_left) : "–";
-    find("count-expected").textContent = isKnown ? `of ${formatCount(progress.expected_errors)} estimated` : "cannot tell yet";
+    find("count-left").textContent = formatCount(progress.expected_errors_left);
+    find("count-expected").textContent = describeExpected(progress);
     find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
     const advice = find("advice");
-    const text = progress.next_precision === null ? "All samples have a verdict." : ADVICE[progress.advice];
+    const isOver = progress.reviewed >= progress.sample_count;
+    const text = isOver ? "All samples have a verdict." : ADVICE[progress.advice];
     if (advice.textContent !== text) advice.textContent = text;
     advice.className = `advice ${progress.advice}`;
   }
+}
+
+function describeExpected(progress) {
+  if (progress.expected_errors === null) return "unknown";
+  const [low, high] = progress.expected_errors_interval;
+  return `of ${formatCount(low)} to ${formatCount(high)} (${progress.rests_on})`;
 }
 
 function makeProbabilityRows(item) {

@@ -1,6 +1,6 @@
 // The views of one sample in the review, by the `sample_view` of a data kind.
 // `show(place, item, { queue, isPixels })` is called at once, `compare(place, similar)` when the answer of /similar
-// arrives.
+// arrives; a random check calls `showAlone(place, item)` instead, if the view has it.
 
 import { featureView } from "./feature_view.js";
 import { pictureView } from "./picture_view.js";

@@ -203,3 +203,27 @@ def test_checks_go_with_their_audit_and_verdicts_stay(api: TestClient, audit: Au
     check_all(api, audit)
     assert api.delete(f"/v1/audits/{audit.id}").status_code == 204
     assert api.get(f"/v1/datasets/{audit.dataset_id}/reviews").json()["counts"]["keep"] > 0
+
+
+def test_the_advice_and_the_errors_left_follow_the_checks(api: TestClient, audit: Audit) -> None:
+    progress = f"/v1/audits/{audit.id}/review-progress"
+    assert api.get(progress).json()["advice"] == "check"
+    api.put(address(audit), json={})
+    check_all(api, audit)
+    checked = api.get(progress).json()
+    assert checked["rests_on"] == "checked: 100 samples at random"
+    assert checked["recent_precision"] is None, "checks tell nothing about the next of the ranking"
+    result = api.get(address(audit, "/result")).json()
+    assert checked["expected_errors"] == pytest.approx(result["error_count"])
+    assert checked["expected_errors_left"] == pytest.approx(result["error_count"] - checked["errors"])
+    assert checked["advice"] == "go_on"
+    judge(
+        api, audit, [each for each in range(SAMPLES) if is_wrong(each) and not _has_verdict(api, audit, each)]
+    )
+    right = [each for each in range(SAMPLES - ERRORS - 1, 0, -1) if not _has_verdict(api, audit, each)]
+    judge(api, audit, right[:80])
+    assert api.get(progress).json()["advice"] == "stop"
+
+
+def _has_verdict(api: TestClient, audit: Audit, position: int) -> bool:
+    return api.get(f"/v1/datasets/{audit.dataset_id}/samples/{position}/review").status_code == 200

@@ -1,11 +1,13 @@
 """Verdicts of people over HTTP."""
 
 import threading
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from app.access import keys
 from app.infra.database import Database
@@ -13,9 +15,8 @@ from app.infra.errors import StaleVersion
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.reviews import verdicts as reviews
-from app.reviews.review_progress import Tally, advise
 from app.routes.shared.callers import provide_settings as get_settings
-from app.tables import Audit, Dataset, Run, Scope, Verdict
+from app.tables import Audit, Dataset, Run, Scope, Score, Verdict
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
 SUMMARY = {"sample_count": 12, "expected_error_count": 3.0}
@@ -164,21 +165,82 @@ def test_suspects_carry_their_verdicts_and_can_be_filtered_by_them(
     assert [item["rank"] for item in cut] == [1]
 
 
-def test_the_progress_of_a_review(api: TestClient, dataset: Dataset, audit: Audit) -> None:
-    begun = api.get(f"/v1/audits/{audit.id}/review-progress").json()
-    assert (begun["reviewed"], begun["precision"], begun["advice"]) == (0, None, "begin")
-    assert begun["expected_errors_left"] == pytest.approx(3.0)
-    # The probabilities of ranks 1 and 2 are 1 and 1/2; rank 4, 1/4, is unsure.
+def claim(database: Database, audit: Audit) -> None:
+    """Have the audit's own estimate claimed: 3 wrong labels, 2 to 5."""
+    claimed = {"estimate": {"may_claim": True}, "expected_error_interval": [2.0, 5.0]}
+    with database.transaction() as session:
+        session.get_one(Audit, audit.id).summary = SUMMARY | claimed
+
+
+def read_progress(api: TestClient, audit: Audit) -> dict[str, Any]:
+    progress: dict[str, Any] = api.get(f"/v1/audits/{audit.id}/review-progress").json()
+    return progress
+
+
+def test_the_progress_of_a_review(
+    api: TestClient, database: Database, dataset: Dataset, audit: Audit
+) -> None:
+    claim(database, audit)
+    begun = read_progress(api, audit)
+    assert (begun["reviewed"], begun["precision"], begun["recent_precision"]) == (0, None, None)
+    assert (begun["expected_errors"], begun["expected_errors_interval"]) == (3.0, [2.0, 5.0])
+    assert begun["rests_on"] == "estimated by the audit; nobody has checked it"
     for position, verdict in ((11, "drop"), (10, "keep"), (8, "unsure")):
         api.put(url(dataset, position), json={"verdict": verdict})
-    progress = api.get(f"/v1/audits/{audit.id}/review-progress").json()
+    progress = read_progress(api, audit)
     assert (progress["reviewed"], progress["errors"]) == (3, 1)
     assert (progress["precision"], progress["recent_precision"]) == (0.5, 0.5)
-    assert progress["calibration"] == pytest.approx(2 / 2.5)
-    assert progress["expected_errors_left"] == pytest.approx((3 - 1.75) * 2 / 2.5)
-    upcoming = [1 / rank for rank in (3, 5, 6, 7, 8, 9, 10, 11, 12)]
-    assert progress["next_precision"] == pytest.approx(sum(upcoming) / 9 * 2 / 2.5)
+    assert progress["expected_errors_left"] == 2.0
+    # The probabilities of the next nine samples count as 10 verdicts beside the two decided ones.
+    upcoming = sum(1 / rank for rank in (3, 5, 6, 7, 8, 9, 10, 11, 12)) / 9
+    assert progress["next_precision"] == pytest.approx((10 * upcoming + 1) / 12, abs=1e-3)
+    assert progress["advice"] == "nearly_done"
+
+
+def test_without_evidence_nothing_is_expected_and_samples_are_to_be_checked(
+    api: TestClient, dataset: Dataset, audit: Audit
+) -> None:
+    for position in (11, 10, 9, 8):
+        api.put(url(dataset, position), json={"verdict": "keep"})
+    progress = read_progress(api, audit)
+    assert (progress["rests_on"], progress["advice"]) == ("nothing yet", "check")
+    assert progress["expected_errors"] is progress["expected_errors_left"] is None
+
+
+def test_four_verdicts_and_no_error_left_do_not_go_on(
+    api: TestClient, database: Database, dataset: Dataset, audit: Audit
+) -> None:
+    claim(database, audit)
+    with database.transaction() as session:
+        session.execute(update(Score).where(Score.audit_id == audit.id).values(error_probability=0.001))
+    for position in (11, 10, 9, 8):
+        api.put(url(dataset, position), json={"verdict": "keep"})
+    assert read_progress(api, audit)["advice"] == "stop"
+
+
+def test_errors_among_the_latest_verdicts_outweigh_low_probabilities(
+    api: TestClient, database: Database, storage: Storage
+) -> None:
+    dataset = store_ready_dataset(database, storage, samples=40)
+    audit = store_finished_audit(database, dataset)
+    claim(database, audit)
+    with database.transaction() as session:
+        session.execute(update(Score).where(Score.audit_id == audit.id).values(error_probability=0.01))
+    for position in range(39, 19, -1):
+        api.put(url(dataset, position), json={"verdict": "drop"})
+    progress = read_progress(api, audit)
+    assert (progress["reviewed"], progress["errors"]) == (20, 20)
+    assert progress["next_precision"] == pytest.approx((10 * 0.01 + 20) / 30, abs=1e-3)
     assert progress["advice"] == "go_on"
+
+
+def test_when_all_samples_are_reviewed_the_review_is_over(
+    api: TestClient, dataset: Dataset, audit: Audit
+) -> None:
+    for position in range(12):
+        api.put(url(dataset, position), json={"verdict": "drop"})
+    progress = read_progress(api, audit)
+    assert (progress["next_precision"], progress["advice"]) == (None, "stop")
 
 
 def test_a_suspect_is_shown_beside_what_looks_like_it_in_both_classes(
@@ -219,18 +281,6 @@ def test_a_row_of_features_is_shown_beside_similar_rows(
     assert [(sample["position"], sample["features"]) for sample in found["given"]["samples"]] == [
         (8, [16.0, 17.0])
     ]
-
-
-@pytest.mark.parametrize(
-    ("decided", "upcoming", "expected"),
-    [(0, 0.9, "begin"), (5, 0.01, "go_on"), (30, 0.5, "go_on"), (30, 0.2, "nearly_done"),
-     (30, 0.05, "stop"), (0, None, "stop")],
-)  # fmt: skip
-def test_advice_follows_what_the_next_samples_are_worth(
-    decided: int, upcoming: float | None, expected: str
-) -> None:
-    verdicts = {"keep": decided, "relabel": 0, "drop": 0, "unsure": 3}
-    assert advise(Tally(verdicts=verdicts, expected_decided=1, expected_reviewed=1), upcoming) == expected
 
 
 def test_a_rehearsal_cannot_be_reviewed(api: TestClient, database: Database, dataset: Dataset) -> None:

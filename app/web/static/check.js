@@ -1,0 +1,229 @@
+// Checks at random: one drawn sample after the other, without score and suggestion, then what the verdicts say.
+
+import { get, send } from "./api.js";
+import { find, make, makeMeter, showProblem } from "./dom.js";
+import { formatCount, formatPercent } from "./format.js";
+import { Chooser } from "./review_choose.js";
+import { Outbox } from "./review_outbox.js";
+import { VIEWS } from "./sample_views.js";
+
+const root = find("check");
+const { audit, dataset } = root.dataset;
+const path = `/v1/audits/${audit}/check`;
+const sampleCount = Number(root.dataset.samples);
+const MORE = 100;
+const MOST = 2000;
+const READ = 500;
+const PICTURES_AHEAD = 8;
+const REVIEWER = "limit-audit.reviewer";
+const KEYS = { k: "keep", o: "other", d: "drop", u: "unsure", z: "undo" };
+const WORDS = { keep: "Right", drop: "Dropped", unsure: "Unsure" };
+
+const view = VIEWS[root.dataset.view];
+const chooser = new Chooser([...find("class-names").options].map((option) => option.value));
+const outbox = new Outbox({
+  dataset, audit,
+  reviewer: () => find("reviewer")?.value.trim() ?? "",
+  onSaved: handleSaved, onRefused: handleRefused, onTrouble: showProblem,
+});
+// `items` are the samples of this page's visit in the order of checking; `place` is the one that is shown.
+const page = { state: null, items: [], place: 0, featureNames: null, pictures: new Map(), deliveries: new Set(), reading: false };
+
+// ---- what is to be checked -----------------------------------------------------------------------------------
+
+async function start() {
+  try {
+    page.state = await get(path);
+  } catch (error) {
+    if (error.status !== 404) showProblem(error);
+    else find("begin").hidden = false;
+    return;
+  }
+  await readOpen();
+}
+
+async function want(samples) {
+  try {
+    page.state = await send("PUT", path, { body: { samples } });
+  } catch (error) {
+    showProblem(error);
+    return;
+  }
+  find("begin").hidden = true;
+  await readOpen();
+}
+
+// Read the samples without a verdict. The second half is drawn when the first one has its verdicts, so wait for them.
+async function readOpen() {
+  page.reading = true;
+  try {
+    await Promise.all(page.deliveries);
+    const open = await get(`${path}/samples?limit=${READ}`);
+    page.featureNames = open.feature_names;
+    const known = new Set(page.items.map((item) => item.position));
+    page.items.push(...open.items.filter((item) => !known.has(item.position)).map(prepare));
+    page.state = await get(path);
+  } catch (error) {
+    showProblem(error);
+  }
+  page.reading = false;
+  render();
+}
+
+const prepare = (item) => ({ ...item, review: null, shownReview: null, suggestions: [], feature_names: page.featureNames });
+
+// ---- showing -------------------------------------------------------------------------------------------------
+
+const getCurrent = () => page.items[page.place];
+
+function getPicture(item) {
+  if (!page.pictures.has(item.position)) {
+    const image = new Image();
+    image.src = item.image_url;
+    page.pictures.set(item.position, image);
+  }
+  return page.pictures.get(item.position);
+}
+
+function render() {
+  const item = getCurrent();
+  showProgress();
+  find("one").hidden = !item;
+  if (item) showSample(item);
+  showResult().catch(showProblem);
+}
+
+function showSample(item) {
+  view.show(find("picture"), item, { queue: { getPicture }, isPixels: root.dataset.pixels === "1" });
+  view.showAlone?.(find("picture"), item);
+  for (const next of page.items.slice(page.place, page.place + PICTURES_AHEAD)) if (next.image_url) getPicture(next);
+  find("key").textContent = item.key;
+  find("given-label").textContent = item.given_label;
+  find("spoken").textContent = `${item.key}: given ${item.given_label}`;
+  showVerdict(item);
+}
+
+function showVerdict(item) {
+  if (item !== getCurrent()) return;
+  const review = item.shownReview;
+  find("verdict").textContent = review ? WORDS[review.verdict] ?? `Relabelled as ${review.label}` : "";
+}
+
+function showProgress() {
+  const { state } = page;
+  if (!state) return;
+  const waiting = page.items.filter((item) => item.shownReview && !item.review).length;
+  const answered = Math.min(state.wanted, state.answered + waiting);
+  find("progress").hidden = false;
+  find("progress-words").textContent = `${formatCount(answered)} of ${formatCount(state.wanted)} checked`
+    + (state.unsure ? `, ${formatCount(state.unsure)} of them unsure` : "");
+  const share = state.error_share;
+  find("progress-share").textContent = share
+    ? `wrong so far: ${formatPercent(share.low)} to ${formatPercent(share.high)} of all labels` : "";
+  find("progress-meter").replaceChildren(makeMeter(answered / state.wanted, "good"));
+}
+
+async function showResult() {
+  const isOver = page.state?.is_finished && !getCurrent();
+  find("result").hidden = !isOver;
+  if (!isOver) return;
+  find("more").hidden = page.state.wanted >= Math.min(MOST, sampleCount);
+  if (!page.state.follows) {
+    find("result-count").textContent = "Too few of the checks could be decided to say more. Check more samples.";
+    return;
+  }
+  const result = await get(`${path}/result`);
+  const [low, high] = result.error_count_interval;
+  find("result-count").replaceChildren(
+    "About ", make("strong", {}, formatCount(result.error_count)), ` of ${formatCount(result.sample_count)} labels are wrong (95 % interval: ${formatCount(low)} to ${formatCount(high)}).`);
+  find("result-facts").replaceChildren(...[
+    ["Flagged by the cut", formatCount(result.flagged_count)],
+    ["of them labelled wrong", formatShare(result.flagged_precision)],
+    ["improved by relabelling them as suggested", formatShare(result.suggestion_improves)],
+    ["made worse by that", formatShare(result.suggestion_worsens)],
+  ].flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  find("result-note").textContent = `${result.rests_on}. The figures of the audit, its ranking and its exports follow these checks.`;
+}
+
+const formatShare = (share) =>
+  (share ? `${formatPercent(share.centre, 0)} (${formatPercent(share.low, 0)} to ${formatPercent(share.high, 0)})` : "unknown: none is checked");
+
+// ---- verdicts ------------------------------------------------------------------------------------------------
+
+function decide(verdict) {
+  record(getCurrent(), verdict);
+  page.place += 1;
+  if (getCurrent()) render();
+  else readOpen();
+}
+
+function record(item, verdict) {
+  item.shownReview = verdict;
+  const delivery = outbox.put(item, verdict);
+  page.deliveries.add(delivery);
+  delivery.finally(() => page.deliveries.delete(delivery));
+}
+
+function undo() {
+  if (page.place === 0) return;
+  page.place -= 1;
+  record(getCurrent(), null);
+  render();
+}
+
+async function handleSaved(item) {
+  find("problem").hidden = true;
+  showVerdict(item);
+  page.state = await get(path).catch(() => page.state);
+  showProgress();
+}
+
+function handleRefused(item, error) {
+  item.shownReview = item.review;
+  find("conflict").textContent = `${error.message}. That verdict stays.`;
+  find("conflict").hidden = false;
+  showVerdict(item);
+}
+
+// ---- keys and buttons ----------------------------------------------------------------------------------------
+
+const ACTIONS = {
+  keep: () => decide({ verdict: "keep" }),
+  other: () => chooser.open(getCurrent(), (label) =>
+    decide(label === getCurrent().given_label ? { verdict: "keep" } : { verdict: "relabel", label })),
+  drop: () => decide({ verdict: "drop" }),
+  unsure: () => decide({ verdict: "unsure" }),
+  undo,
+};
+
+function act(name) {
+  if (page.reading || (!getCurrent() && name !== "undo")) return;
+  find("conflict").hidden = true;
+  ACTIONS[name]();
+}
+
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest("input, select, textarea, dialog");
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
+  const name = KEYS[event.key.toLowerCase()];
+  if (!name) return;
+  event.preventDefault();
+  act(name);
+});
+for (const button of document.querySelectorAll("[data-does]")) button.addEventListener("click", () => act(button.dataset.does));
+find("begin-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  want(Number(find("wanted").value));
+});
+find("more").addEventListener("click", () => want(Math.min(page.state.wanted + MORE, MOST, sampleCount)));
+addEventListener("beforeunload", (event) => {
+  if (outbox.size && !outbox.loggedOut) event.preventDefault();
+});
+
+const reviewer = find("reviewer");
+if (reviewer) {
+  reviewer.value = localStorage.getItem(REVIEWER) ?? "";
+  reviewer.addEventListener("change", () => localStorage.setItem(REVIEWER, reviewer.value.trim()));
+}
+await outbox.resume();
+start();
