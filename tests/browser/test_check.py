@@ -29,6 +29,7 @@ def test_samples_are_checked_at_random_by_keyboard(
     page.keyboard.press("d")
     page.keyboard.press("z")
     assert page.locator("#key").text_content() == open_now[0]["key"]
+    page.wait_for_function(NOTHING_WAITS)
     page.reload()
     page.locator("#one").wait_for()
     assert page.locator("#key").text_content() == open_now[0]["key"], "it goes on where it was"

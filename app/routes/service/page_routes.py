@@ -17,6 +17,7 @@ from app.http.outages import describe_outage
 from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError, Unauthorised
 from app.kinds.shown_kinds import describe_dataset
+from app.reviews import random_checks
 from app.routes.shared.dependencies import Caller, Reads, ServiceSettings, Session
 from app.routes.shared.rendering import render_audit, render_dataset
 from app.tables import Audit, AuditStatus
@@ -175,6 +176,7 @@ def check_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
     return pages.render_page(
         "check.html",
         caller=caller,
+        is_begun=random_checks.find_checks(session.connection(), audit_id) is not None,
         audit=audit,
         dataset=render_dataset(dataset, []),
         appearance=describe_dataset(dataset),

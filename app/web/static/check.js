@@ -32,14 +32,8 @@ const page = { state: null, items: [], place: 0, featureNames: null, pictures: n
 // ---- what is to be checked -----------------------------------------------------------------------------------
 
 async function start() {
-  try {
-    page.state = await get(path);
-  } catch (error) {
-    if (error.status !== 404) showProblem(error);
-    else find("begin").hidden = false;
-    return;
-  }
-  await readOpen();
+  if (root.dataset.begun === "1") await readOpen();
+  else find("begin").hidden = false;
 }
 
 async function want(samples) {
