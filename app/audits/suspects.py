@@ -10,9 +10,12 @@ from functools import cache, cached_property, lru_cache
 from typing import Any, Literal, cast
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
+    Double,
     Float,
     FromClause,
     Integer,
@@ -27,15 +30,16 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import Subquery
 
 from app.fast_paths.raw_rows import compile_statement, fetch_rows
-from app.fast_paths.suspect_documents import PLAIN, REVIEWED, TRANSLATED, Document, build_documents
+from app.fast_paths.suspect_documents import PLAIN, REVIEWED, TRANSLATED, Document, Row, build_documents
 from app.infra.errors import NotFound
 from app.kinds.shown_kinds import find_picture_addresses
-from app.tables import Audit, AuditStatus, Dataset, ProvisionalScore, Review, Sample, Score, Truth
+from app.tables import Audit, AuditStatus, CheckPlan, Dataset, ProvisionalScore, Review, Sample, Score, Truth
+from models.checks.settled_figures import SettledFigures
 
 ReviewState = Literal["none", "any", "keep", "relabel", "drop", "unsure"]
 
-AUDITS, DATASETS, SAMPLES, TRUTHS, REVIEWS = (
-    cast("Table", each.__table__) for each in (Audit, Dataset, Sample, Truth, Review)
+AUDITS, DATASETS, SAMPLES, TRUTHS, REVIEWS, PLANS = (
+    cast("Table", each.__table__) for each in (Audit, Dataset, Sample, Truth, Review, CheckPlan)
 )
 FINAL, PROVISIONAL = cast("Table", Score.__table__), cast("Table", ProvisionalScore.__table__)
 MOST_STATEMENTS = 256
@@ -63,6 +67,10 @@ class Ranking:
     status: str
     kind: str | None
     class_names: Sequence[str]
+    may_have_checks: bool = True
+    """False: no random checks were begun."""
+    settled: SettledFigures | None = None
+    """The figures of its random checks, which probabilities and cut then follow."""
 
     @cached_property
     def pictures_at(self) -> str | None:
@@ -102,21 +110,25 @@ def find_ranking(connection: Connection, audit_id: UUID, *, workspace_id: UUID |
     rows = fetch_rows(connection, _select_audit(), parameters)
     if not rows:
         raise NotFound(f"there is no audit {audit_id}")
-    dataset_id, status, kind, class_names = rows[0]
+    dataset_id, status, kind, class_names, has_checks = rows[0]
     return Ranking(
         audit_id=audit_id,
         dataset_id=dataset_id,
         status=status,
         kind=kind,
         class_names=class_names or [],
+        may_have_checks=has_checks,
     )
 
 
 @cache
 def _select_audit() -> str:
     owner = func.coalesce(bindparam("workspace_id", type_=Uuid), AUDITS.c.workspace_id)
+    has_checks = select(PLANS.c.audit_id).where(PLANS.c.audit_id == AUDITS.c.id)
     return compile_statement(
-        select(AUDITS.c.dataset_id, AUDITS.c.status, DATASETS.c.kind, DATASETS.c.class_names)
+        select(
+            AUDITS.c.dataset_id, AUDITS.c.status, DATASETS.c.kind, DATASETS.c.class_names, has_checks.exists()
+        )
         .join_from(AUDITS, DATASETS, AUDITS.c.dataset_id == DATASETS.c.id)
         .where(AUDITS.c.id == bindparam("audit_id"), AUDITS.c.workspace_id == owner)
     )
@@ -129,9 +141,13 @@ def list_suspects(
     chosen = {
         field.name: value for field in fields(filters) if (value := getattr(filters, field.name)) is not None
     }
+    parameters: dict[str, Any] = {**ranking.parameters, **chosen, "after_rank": after_rank}
+    if ranking.settled is not None and "is_label_issue" in chosen:
+        chosen["is_label_issue_after_checks"] = chosen.pop("is_label_issue")
+        parameters["cut"] = ranking.settled.cut
     statement = _select_page(ranking.table, frozenset(chosen), chosen.get("review"), limit)
-    rows = fetch_rows(connection, statement, {**ranking.parameters, **chosen, "after_rank": after_rank})
-    return list(build_documents(rows, ranking.class_names, ranking.pictures_at))
+    rows = fetch_rows(connection, statement, parameters)
+    return _build_documents(ranking, rows)
 
 
 def read_suspect(connection: Connection, ranking: Ranking, position: int) -> Document:
@@ -144,7 +160,32 @@ def read_suspect(connection: Connection, ranking: Ranking, position: int) -> Doc
     rows = fetch_rows(connection, _select_one(ranking.table), {**ranking.parameters, "position": position})
     if not rows:
         raise NotFound(f"audit {ranking.audit_id} has no score for position {position}")
-    return next(build_documents(rows, ranking.class_names, ranking.pictures_at))
+    return _build_documents(ranking, rows)[0]
+
+
+def _build_documents(ranking: Ranking, rows: Sequence[Row]) -> list[Document]:
+    documents = list(build_documents(rows, ranking.class_names, ranking.pictures_at))
+    if ranking.settled is not None and documents:
+        _follow_checks(documents, ranking.settled)
+    return documents
+
+
+def _follow_checks(documents: Sequence[Document], settled: SettledFigures) -> None:
+    """Put the figures that rest on random checks in the place of the audit's own."""
+    stored = np.array([_find_stored(document) for document in documents])
+    corrected = settled.recalibration.apply(stored)
+    for document, before, probability in zip(documents, stored.tolist(), corrected.tolist(), strict=True):
+        document["error_probability"] = probability
+        has_other = document["suggested_label"] != document["given_label"]
+        document["is_label_issue"] = before > settled.cut and has_other
+
+
+def _find_stored(document: Document) -> float:
+    """Return `STORED_PROBABILITY` of a document."""
+    probability, score = document["error_probability"], document["score"]
+    if probability is not None:
+        return float(probability)
+    return float(document["distance"] / DISTANCE_MAX if score is None else score)
 
 
 def find_neighbours(connection: Connection, ranking: Ranking, rank: int) -> tuple[int | None, int | None]:
@@ -195,14 +236,26 @@ def _join_samples(head: Subquery) -> Select[Any]:
     return select(*columns, *(REVIEWS.c[name] for name in REVIEWED)).select_from(joined)
 
 
+DISTANCE_MAX = 2**0.5
+STORED_PROBABILITY = func.coalesce(FINAL.c.error_probability, FINAL.c.score, FINAL.c.distance / DISTANCE_MAX)
+"""The error probability before any check; where an audit has none, what ranks, in [0, 1]."""
 CONDITIONS: Mapping[str, Callable[[Table], ColumnElement[bool]]] = {
     "given_label": lambda table: table.c.given_label == bindparam("given_label"),
     "suggested_label": lambda table: table.c.suggested_label == bindparam("suggested_label"),
     "is_label_issue": lambda table: table.c.is_label_issue == bindparam("is_label_issue"),
+    "is_label_issue_after_checks": lambda _: (
+        is_flagged_after_checks() == bindparam("is_label_issue", type_=Boolean)
+    ),
     "min_distance": lambda table: table.c.distance >= bindparam("min_distance", type_=Float),
     "max_distance": lambda table: table.c.distance <= bindparam("max_distance", type_=Float),
 }
 """Condition on a score for each filter other than `review`."""
+
+
+def is_flagged_after_checks() -> ColumnElement[bool]:
+    """Return the condition on a final score that the cut of random checks, `:cut`, flags it."""
+    above: ColumnElement[bool] = bindparam("cut", type_=Double) < STORED_PROBABILITY
+    return above & (FINAL.c.suggested_label != FINAL.c.given_label)
 
 
 def _check_review(table: Table, state: ReviewState) -> ColumnElement[bool]:

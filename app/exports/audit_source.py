@@ -11,6 +11,7 @@ from app.infra.database import Database
 from app.infra.errors import WrongState
 from app.infra.storage import Storage
 from app.kinds.shown_kinds import find_shown_kind
+from app.reviews.checked_figures import follow_checks
 from app.schemas.result_schemas import Suspect
 from app.tables import Audit, AuditStatus, Dataset
 from models.catalogue.kinds import KINDS
@@ -39,7 +40,8 @@ class AuditSource:
         """Return the `count` most suspicious samples with their reviews, or all if there are fewer."""
         ranked: list[Suspect] = []
         with self.database.transaction() as session:
-            connection, ranking = session.connection(), suspects.make_ranking(self.audit, self.dataset)
+            connection = session.connection()
+            ranking = follow_checks(connection, suspects.make_ranking(self.audit, self.dataset))
             while len(ranked) < count:
                 limit = min(PAGE, count - len(ranked))
                 after = ranked[-1].rank if ranked else 0

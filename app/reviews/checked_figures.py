@@ -4,7 +4,7 @@ Shape suffixes: N samples in order of rank, C checks.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, func, select
 
+from app.audits.suspects import Ranking
 from app.reviews.random_checks import DrawnChecks, find_checks
 from app.reviews.ranked_scores import RankedScores, read_ranked_scores
 from app.reviews.verdicts import ERRORS
@@ -81,6 +82,14 @@ def find_settled(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Ch
     """Return an audit's figures where they follow from its random checks; None: they do not."""
     figures = find_figures(connection, audit_id, dataset_id)
     return figures if figures is not None and figures.settled is not None else None
+
+
+def follow_checks(connection: Connection, ranking: Ranking) -> Ranking:
+    """Return a ranking whose probabilities and cut follow its random checks, as far as they say anything."""
+    if not ranking.may_have_checks:
+        return ranking
+    figures = find_settled(connection, ranking.audit_id, ranking.dataset_id)
+    return ranking if figures is None else replace(ranking, settled=figures.settled)
 
 
 def mark_flagged(scores: RankedScores, settled: SettledFigures) -> npt.NDArray[np.bool_]:

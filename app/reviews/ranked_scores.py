@@ -13,14 +13,13 @@ import numpy.typing as npt
 from sqlalchemy import Connection, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import REAL, aggregate_order_by
 
+from app.audits.suspects import STORED_PROBABILITY
 from app.tables import Score
 
 AUDITS_MAX = 4
 """Audits in memory: a million samples take 12 MB and, where they are not in memory, 1.4 s (docs/speed.md)."""
 READ_AT_ONCE = 100_000
 """Samples a query: PostgreSQL joins them into one value."""
-STORED_PROBABILITY = func.coalesce(Score.error_probability, Score.score, Score.distance / 2**0.5)
-"""The error probability before any check; where an audit has none, what ranks, in [0, 1]."""
 RECORD = np.dtype([("probability", ">f4"), ("given", ">i4"), ("suggested", ">i4")])
 _kept: "OrderedDict[UUID, RankedScores]" = OrderedDict()
 _lock = Lock()

@@ -6,8 +6,8 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.audits.suspects import STORED_PROBABILITY
 from app.reviews.checked_figures import CheckedFigures, find_settled
-from app.reviews.ranked_scores import STORED_PROBABILITY
 from app.reviews.verdicts import ERRORS
 from app.tables import Audit, Check, Review, Score, Verdict
 from models.checks.recalibration import Recalibration

@@ -22,7 +22,7 @@ def test_samples_are_checked_at_random_by_keyboard(
     page.get_by_role("link", name="Check at random").click()
     page.get_by_role("button", name="Begin").click()
     page.locator("#one").wait_for()
-    count = get(stack, f"/v1/datasets/{dataset}")["sample_count"]
+    count = get(stack, f"/v1/audits/{audit}/check")["wanted"]
     open_now = get(stack, f"/v1/audits/{audit}/check/samples?limit=500")["items"]
     assert page.locator("#key").text_content() == open_now[0]["key"]
     assert "uggested" not in page.locator("#one .labels").inner_text()

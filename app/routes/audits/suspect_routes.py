@@ -14,6 +14,7 @@ from app.fast_paths import query_models
 from app.fast_paths.short_reads import run_in_turn
 from app.fast_paths.suspect_documents import Document
 from app.http import cursors
+from app.reviews.checked_figures import follow_checks
 from app.routes.shared.dependencies import CallerDatabase, Position, Reads, link_next
 from app.routes.shared.rendering import respond_json
 from app.schemas.result_schemas import SuspectDetail, SuspectPage
@@ -49,6 +50,7 @@ async def list_suspects(audit_id: UUID, database: CallerDatabase, request: Reque
     def read() -> Response:
         with database.connect_for_reading() as connection:
             ranked = suspects.find_ranking(connection, audit_id, workspace_id=database.workspace_id)
+            ranked = follow_checks(connection, ranked)
             filters = suspects.Filters(
                 given_label=_find_label(ranked, query.given_label),
                 suggested_label=_find_label(ranked, query.suggested_label),
@@ -85,6 +87,7 @@ def read_suspect(audit_id: UUID, position: Position, database: CallerDatabase) -
     """Return one sample with its scores and the positions of its neighbours in the ranking."""
     with database.connect_for_reading() as connection:
         ranked = suspects.find_ranking(connection, audit_id, workspace_id=database.workspace_id)
+        ranked = follow_checks(connection, ranked)
         suspect = suspects.read_suspect(connection, ranked, position)
         before, after = suspects.find_neighbours(connection, ranked, suspect["rank"])
     return respond_json({**suspect, "previous_position": before, "next_position": after})

@@ -218,9 +218,32 @@ def test_the_advice_and_the_errors_left_follow_the_checks(api: TestClient, audit
     assert checked["expected_errors_left"] == pytest.approx(result["error_count"] - checked["errors"])
     assert checked["advice"] == "go_on"
     in_order = [each for each in range(SAMPLES - 1, 0, -1) if not _has_verdict(api, audit, each)]
-    judge(api, audit, in_order[: ERRORS + 60])
+    judge(api, audit, [position for position in in_order if is_wrong(position)])
+    judge(api, audit, [position for position in in_order if not is_wrong(position)][:60])
     assert api.get(progress).json()["advice"] == "stop"
 
 
 def _has_verdict(api: TestClient, audit: Audit, position: int) -> bool:
     return api.get(f"/v1/datasets/{audit.dataset_id}/samples/{position}/review").status_code == 200
+
+
+def test_the_ranking_follows_the_checks(api: TestClient, audit: Audit) -> None:
+    suspects = f"/v1/audits/{audit.id}/suspects"
+    before = api.get(suspects, params={"limit": 500}).json()["items"]
+    assert [item["is_label_issue"] for item in before[:2]] == [True, False]
+    api.put(address(audit), json={})
+    assert api.get(suspects, params={"limit": 500}).json()["items"] == before, "nothing is decided yet"
+    check_all(api, audit)
+    result = api.get(address(audit, "/result")).json()
+    after = api.get(suspects, params={"limit": 500}).json()["items"]
+    assert [item["position"] for item in after] == [item["position"] for item in before]
+    probabilities = [item["error_probability"] for item in after]
+    assert sum(probabilities) == pytest.approx(result["error_count"], rel=1e-3)
+    assert probabilities == sorted(probabilities, reverse=True)
+    flagged = api.get(suspects, params={"limit": 500, "is_label_issue": True}).json()["items"]
+    assert len(flagged) == result["flagged_count"] > 1
+    assert [item["rank"] for item in flagged] == [item["rank"] for item in after if item["is_label_issue"]]
+    others = api.get(suspects, params={"limit": 500, "is_label_issue": False}).json()["items"]
+    assert len(others) == SAMPLES - len(flagged)
+    one = api.get(f"/v1/audits/{audit.id}/samples/{flagged[0]['position']}").json()
+    assert one["error_probability"] == flagged[0]["error_probability"]
