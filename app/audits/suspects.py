@@ -237,7 +237,9 @@ def _join_samples(head: Subquery) -> Select[Any]:
 
 
 DISTANCE_MAX = 2**0.5
-STORED_PROBABILITY = func.coalesce(FINAL.c.error_probability, FINAL.c.score, FINAL.c.distance / DISTANCE_MAX)
+STORED_PROBABILITY = func.coalesce(
+    FINAL.c.error_probability, FINAL.c.score, FINAL.c.distance / literal_column(str(DISTANCE_MAX), Double)
+)
 """The error probability before any check; where an audit has none, what ranks, in [0, 1]."""
 CONDITIONS: Mapping[str, Callable[[Table], ColumnElement[bool]]] = {
     "given_label": lambda table: table.c.given_label == bindparam("given_label"),
