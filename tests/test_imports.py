@@ -29,7 +29,7 @@ NEVER = {
 
 FLOORS = {
     "app": (
-        "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds",
+        "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds", "features",
         "audits", "reviews", "schemas", "figures", "exports/files", "exports", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
         "cli", "",
@@ -41,8 +41,8 @@ FLOORS = {
     ),
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
-        "formats/archives", "formats/arrays", "formats/tables", "formats", "ingest", "train", "finish",
-        "maintenance", "processes",
+        "formats/archives", "formats/arrays", "formats/tables", "formats", "ingest", "features", "train",
+        "finish", "maintenance", "processes",
     ),
 }  # fmt: skip
 """The folders of each package from the ground up: a module imports from its own and from those below."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, delete, func, select, update
@@ -30,7 +29,6 @@ from app.webhooks import webhook_service
 
 TERMINAL = frozenset({AuditStatus.SUCCEEDED, AuditStatus.FAILED, AuditStatus.CANCELLED})
 UNFINISHED = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
-TRAINING_SHARE = 0.98
 
 
 def create(
@@ -272,25 +270,3 @@ def remove(session: Session, audit_id: UUID) -> None:
             f"only an audit that has ended can be deleted, this one is {audit.status}; cancel it"
         )
     session.execute(delete(Audit).where(Audit.id == audit_id))
-
-
-def measure_fraction(audit: Audit, audit_runs: Sequence[Run]) -> float:
-    """Return the progress of an audit, in [0, 1]."""
-    if audit.status == AuditStatus.SUCCEEDED:
-        return 1.0
-    done = sum(_measure_run_fraction(run.progress) if run.status in UNFINISHED else 1.0 for run in audit_runs)
-    return TRAINING_SHARE * done / len(audit_runs)
-
-
-def estimate_seconds(audit_runs: Sequence[Run]) -> float | None:
-    """Return the remaining seconds of the runs that are training; None: unknown."""
-    estimates = [
-        run.progress["eta_seconds"] for run in audit_runs if run.status == RunStatus.RUNNING and run.progress
-    ]
-    return max((eta for eta in estimates if eta is not None), default=None)
-
-
-def _measure_run_fraction(progress: dict[str, Any] | None) -> float:
-    if not progress or not progress["steps"]:
-        return 0.0
-    return 1.0 if progress["stage"] == "scoring" else float(progress["step"] / progress["steps"])

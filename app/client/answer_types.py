@@ -54,6 +54,7 @@ class AuditAnswer(TypedDict):
     configuration: Json
     fraction: float
     eta_seconds: float | None
+    features: Json | None
     runs: list[Json]
     provisional_available: bool
     summary: Json | None

@@ -53,6 +53,8 @@ def describe_ingestion(dataset: Json) -> tuple[float, str]:
 
 def describe_training(audit: Json) -> tuple[float, str]:
     """Return the completed share of an audit, and a note."""
+    if audit.get("features"):
+        return audit["fraction"], _describe_features(audit["features"])
     run = next((run for run in audit["runs"] if run["status"] == "running"), None)
     waiting = next((run["waiting"]["detail"] for run in audit["runs"] if run.get("waiting")), None)
     note = waiting or audit["status"]
@@ -62,3 +64,10 @@ def describe_training(audit: Json) -> tuple[float, str]:
         if progress["samples_per_second"]:
             note += f", {progress['samples_per_second']:,.0f} samples/s, {progress['eta_seconds']:.0f} s left"
     return audit["fraction"], note
+
+
+def _describe_features(features: Json) -> str:
+    note = f"features by {features['encoder']}, {features['done']} of {features['total']}"
+    if features["samples_per_second"]:
+        note += f", {features['samples_per_second']:,.0f} samples/s, {features['eta_seconds']:.0f} s left"
+    return note

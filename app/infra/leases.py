@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.tables import Dataset, DatasetStatus, Run, RunStatus
+from app.tables import Dataset, DatasetStatus, FeatureShard, Run, RunStatus
 
-Work = TypeVar("Work", Dataset, Run)
+Work = TypeVar("Work", Dataset, Run, FeatureShard)
 
 
 def claim(

@@ -26,6 +26,7 @@ class Task(StrEnum):
     """Names of tasks in messages."""
 
     INGEST = "limit_audit.ingest"
+    FEATURES = "limit_audit.features"
     TRAIN = "limit_audit.train"
     FINISH = "limit_audit.finish"
     REPORT = "limit_audit.report"
@@ -36,6 +37,7 @@ class Task(StrEnum):
 
 QUEUE_OF = {
     Task.INGEST: Queue.CPU,
+    Task.FEATURES: Queue.TRAIN,
     Task.TRAIN: Queue.TRAIN,
     Task.FINISH: Queue.CPU,
     Task.REPORT: Queue.CPU,

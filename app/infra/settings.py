@@ -162,6 +162,9 @@ class Settings(BaseSettings):
         " storage_dir",
     )
     backbones_dir: Path | None = Field(default=None, description="the former name of encoders_dir")
+    feature_shard_size: int = Field(
+        default=4096, gt=0, description="samples whose features one task computes"
+    )
     features_max_bytes: int = Field(
         default=512 * MEBIBYTE,
         ge=0,

@@ -50,6 +50,14 @@ class Storage:
         """Return the folder of a dataset's pack."""
         return self.root / "datasets" / str(dataset_id) / "pack"
 
+    def locate_features(self, dataset_id: UUID) -> Path:
+        """Return the folder of a dataset's features."""
+        return self.root / "datasets" / str(dataset_id) / "features"
+
+    def locate_feature_set(self, dataset_id: UUID, set_id: UUID) -> Path:
+        """Return the folder of what was derived from one set of features."""
+        return self.locate_features(dataset_id) / str(set_id)
+
     def locate_probabilities(self, dataset_id: UUID) -> Path:
         """Return the path of attached probabilities."""
         return self.root / "datasets" / str(dataset_id) / "probabilities" / "probabilities.npy"

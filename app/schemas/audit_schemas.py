@@ -22,6 +22,30 @@ class Progress(BaseModel):
     waiting: str | None = Field(default=None, description="what the run waits for; null while it works")
 
 
+class EncoderChoiceOut(BaseModel):
+    """The encoder whose features a run trains on, and why."""
+
+    name: str | None = Field(description="null: it trains on its samples themselves")
+    sha256: str | None = Field(
+        default=None, description="digest of the encoder's weights and preparation of pictures"
+    )
+    width: int | None = Field(default=None, description="features of one sample")
+    reason: str
+
+
+class AwaitedFeatures(BaseModel):
+    """The features that an audit waits for."""
+
+    id: UUID
+    encoder: str
+    done: int = Field(description="samples")
+    total: int = Field(description="samples")
+    shards: int = Field(description="tasks, which all workers share")
+    shards_done: int
+    samples_per_second: float | None = Field(description="of all workers together")
+    eta_seconds: float | None
+
+
 class RunOut(BaseModel):
     """One training inside an audit."""
 
@@ -45,6 +69,7 @@ class RunOut(BaseModel):
     attempt: int
     device: str | None
     configuration: dict[str, Any] | None
+    encoder: EncoderChoiceOut | None = Field(description="null: not chosen yet, or nothing is trained")
     progress: Progress | None
     waiting: Failure | None = Field(
         description="why a queued run does not start: no worker that answers has the device it needs"
@@ -93,6 +118,9 @@ class AuditOut(BaseModel):
     configuration: dict[str, Any]
     fraction: Probability = Field(description="completed share of the audit")
     eta_seconds: float | None
+    features: AwaitedFeatures | None = Field(
+        description="features that the audit's runs wait for; null: none"
+    )
     runs: list[RunOut]
     variants: list[VariantOut]
     provisional_available: bool

@@ -35,6 +35,7 @@ from app.tables.dataset_tables import (
     Truth,
     Upload,
 )
+from app.tables.feature_tables import FeatureSet, FeatureShard, FeatureStatus, ShardStatus
 from app.tables.review_tables import Check, CheckPlan, Review, Verdict
 from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
 from app.tables.webhook_tables import DeliveryStatus, Webhook, WebhookDelivery
@@ -53,6 +54,9 @@ __all__ = [
     "DatasetFile",
     "DatasetStatus",
     "DeliveryStatus",
+    "FeatureSet",
+    "FeatureShard",
+    "FeatureStatus",
     "IdempotentAnswer",
     "Identified",
     "Issue",
@@ -72,6 +76,7 @@ __all__ = [
     "Sample",
     "Scope",
     "Score",
+    "ShardStatus",
     "Total",
     "TotalName",
     "Truth",

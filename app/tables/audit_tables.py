@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from app.tables.access_tables import Owned
 from app.tables.dataset_tables import Dataset
+from app.tables.feature_tables import FeatureSet
 from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
 from models.catalogue.score_columns import FIGURES, LABELS, TABLE_COLUMNS
 
@@ -99,6 +100,12 @@ class Run(Identified, Leased, Base):
     status: Mapped[str] = mapped_column(server_default=RunStatus.QUEUED)
     queue: Mapped[str] = mapped_column(server_default="train", comment="that its messages go to")
     waiting: Mapped[Json | None] = mapped_column(comment="code and detail of why no worker takes it")
+    encoder: Mapped[Json | None] = mapped_column(
+        comment="name and digest of what makes its features, and why; null: not chosen yet"
+    )
+    feature_set_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey(FeatureSet.id), index=True, comment="features that it trains on, and waits for"
+    )
     request: Mapped[Json] = mapped_column(comment="what was asked of this run")
     configuration: Mapped[Json | None] = mapped_column(comment="what was chosen, every field")
     seed: Mapped[int] = mapped_column(BigInteger)

@@ -12,7 +12,8 @@ from app.datasets import dataset_service
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.tables import Audit, Dataset, Run
+from app.tables import Audit, Dataset, FeatureShard, Run, ShardStatus
+from worker.features import shard_job
 from worker.finish.finishing_job import finish
 from worker.train.training_job import execute
 
@@ -53,10 +54,23 @@ def plan_audit(database: Database, dataset: Dataset, **configuration: object) ->
         return audit, audit_service.list_runs(session, [audit.id])[audit.id]
 
 
+def compute_features(database: Database, storage: Storage, chosen: Settings) -> int:
+    """Compute every shard that waits, and return how many there were."""
+    with database.transaction() as session:
+        queued = list(
+            session.scalars(select(FeatureShard.id).where(FeatureShard.status == ShardStatus.QUEUED))
+        )
+    for shard_id in queued:
+        shard_job.execute(database, storage, chosen, shard_id)
+    return len(queued)
+
+
 def train_and_finish(
     database: Database, storage: Storage, chosen: Settings, audit: Audit, runs: list[Run]
 ) -> Audit:
     for run in runs:
         execute(database, storage, chosen, run.id)
+        if compute_features(database, storage, chosen):
+            execute(database, storage, chosen, run.id)
     finish(database, storage, audit.id)
     return read_row(database, Audit, audit.id)

@@ -90,7 +90,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="issues") as background:
             # This runs while PostgreSQL writes the scores and their indexes.
             search = background.submit(
-                issue_search.find_issues, _load_audited_data(session, storage, audit, dataset, runs)
+                issue_search.find_issues, _load_audited_data(session, storage, dataset, runs)
             )
             session.execute(delete(Score).where(Score.audit_id == audit_id))
             copy_into(session, Score, ranked)
@@ -168,7 +168,7 @@ def _build_score_rows(audit: Audit, signals: Signals, labels: AuditLabels, findi
 
 
 def _load_audited_data(
-    session: Session, storage: Storage, audit: Audit, dataset: Dataset, runs: list[Run]
+    session: Session, storage: Storage, dataset: Dataset, runs: list[Run]
 ) -> issue_search.AuditedData:
     """Load the data in which issues are searched."""
     statement = select(Problem.key, Problem.code, Problem.detail).where(Problem.dataset_id == dataset.id)
@@ -181,7 +181,7 @@ def _load_audited_data(
         ),
         class_names=dataset.class_names or [],
         problems=[(key, code, detail) for key, code, detail in session.execute(statement)],
-        neighbours=neighbour_files.load(storage, storage.locate_run(audit.id, chosen.number)),
+        neighbours=neighbour_files.load(storage, neighbour_files.locate(storage, chosen, dataset.id)),
     )
 
 

@@ -17,6 +17,7 @@ app = queue.make_celery_app(
 stopping = multiprocessing.get_context("fork").Event()
 ABOUT = {
     queue.Task.INGEST: "dataset",
+    queue.Task.FEATURES: "shard",
     queue.Task.TRAIN: "run",
     queue.Task.FINISH: "audit",
     queue.Task.REPORT: "audit",

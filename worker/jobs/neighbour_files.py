@@ -1,11 +1,16 @@
-"""A run's features and every sample's neighbours on disk, N rows each; runs on large data may have none."""
+"""A run's features and every sample's neighbours on disk, N rows each; runs on large data may have none.
+
+A run on an encoder's features has neither: all audits of the dataset share those of the feature set.
+"""
 
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
 from app.infra.storage import Storage
+from app.tables import Run
 from models.data_issues.neighbours import Neighbours
 from worker.jobs.atomic_files import write_atomically
 
@@ -25,16 +30,28 @@ def save(
 ) -> None:
     """Store features and neighbours."""
     write_atomically(folder / FEATURES, lambda file: np.save(file, features_NW))
+    storage.publish(folder / FEATURES)
+    save_neighbours(storage, folder, neighbours)
+
+
+def save_neighbours(storage: Storage, folder: Path, neighbours: Neighbours) -> None:
+    """Store neighbours alone."""
     index_Nk, similarity_Nk = neighbours.index_Nk, neighbours.similarity_Nk
     write_atomically(
         folder / NEIGHBOURS, lambda file: np.savez(file, index_Nk=index_Nk, similarity_Nk=similarity_Nk)
     )
-    for name in (FEATURES, NEIGHBOURS):
-        storage.publish(folder / name)
+    storage.publish(folder / NEIGHBOURS)
+
+
+def locate(storage: Storage, run: Run, dataset_id: UUID) -> Path:
+    """Return the folder with a run's neighbours: its feature set's, or its own."""
+    if run.feature_set_id is None:
+        return storage.locate_run(run.audit_id, run.number)
+    return storage.locate_feature_set(dataset_id, run.feature_set_id)
 
 
 def load(storage: Storage, folder: Path) -> Neighbours | None:
-    """Return the neighbours of a finished run, None if it stored none."""
+    """Return the neighbours in a folder, None if there are none."""
     if not storage.exists(folder / NEIGHBOURS):
         return None
     with storage.open(folder / NEIGHBOURS) as file, np.load(file) as stored:

@@ -9,12 +9,26 @@ from sqlalchemy.orm import Session, aliased
 
 from app.audits import audit_service, placement
 from app.datasets import dataset_service
+from app.features import feature_service
 from app.infra import counters, leases
 from app.infra.database import Database, send_after_commit
 from app.infra.leases import Work
 from app.infra.queue import Queue, Task
 from app.infra.settings import Settings
-from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, TotalName
+from app.tables import (
+    Audit,
+    AuditStatus,
+    Dataset,
+    DatasetStatus,
+    FeatureSet,
+    FeatureShard,
+    FeatureStatus,
+    Json,
+    Run,
+    RunStatus,
+    ShardStatus,
+    TotalName,
+)
 from app.webhooks import webhook_service
 
 log = structlog.get_logger()
@@ -27,22 +41,45 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[str], int])
     is lost, so nothing is sent again.
     """
     with database.transaction() as session:
-        for dataset in _free_lapsed(session, Dataset, settings):
-            error = {"code": "worker_lost", "detail": _explain_loss(dataset)}
-            dataset_service.change_status(session, dataset.id, DatasetStatus.REJECTED, error=error)
-        for run in _free_lapsed(session, Run, settings):
-            error = {"code": "worker_lost", "detail": _explain_loss(run)}
-            audit_service.end_run(session, run, RunStatus.FAILED, error)
+        _end_lost_work(session, settings)
         session.flush()
         if waiting(Queue.CPU) == 0:
             _resend(session, Dataset, DatasetStatus.INGESTING, Task.INGEST, settings)
             _finish(session)
             for delivery_id in webhook_service.list_due_deliveries(session):
                 send_after_commit(session, Task.DELIVER, delivery_id)
-        for queue in session.scalars(select(Run.queue).where(_require_parent()).distinct()).all():
+        for queue in _list_queues(session):
             if waiting(queue) == 0:
-                due = _require_parent() & (Run.queue == queue)
+                due = _can_start() & (Run.queue == queue)
                 _resend(session, Run, RunStatus.QUEUED, Task.TRAIN, settings, due)
+                wanted = feature_service.is_wanted() & (FeatureShard.queue == queue)
+                _resend(session, FeatureShard, ShardStatus.QUEUED, Task.FEATURES, settings, wanted)
+
+
+def _end_lost_work(session: Session, settings: Settings) -> None:
+    """Free lapsed leases and end what lapsed too often."""
+    for dataset in _free_lapsed(session, Dataset, settings):
+        dataset_service.change_status(
+            session, dataset.id, DatasetStatus.REJECTED, error=_explain_loss(dataset)
+        )
+    for run in _free_lapsed(session, Run, settings):
+        audit_service.end_run(session, run, RunStatus.FAILED, _explain_loss(run))
+    for shard in _free_lapsed(session, FeatureShard, settings):
+        feature_service.fail_shard(session, shard, _explain_loss(shard))
+    session.flush()
+    for run, error in feature_service.list_lost_runs(session):
+        audit_service.end_run(session, run, RunStatus.FAILED, error)
+
+
+def _list_queues(session: Session) -> set[str]:
+    """Return the queues of all work of training workers that waits."""
+    shards = select(FeatureShard.queue).where(
+        FeatureShard.status == ShardStatus.QUEUED, feature_service.is_wanted()
+    )
+    return {
+        *session.scalars(select(Run.queue).where(_can_start()).distinct()),
+        *session.scalars(shards.distinct()),
+    }
 
 
 def note_unserved(database: Database, settings: Settings, served: Callable[[], set[str]]) -> None:
@@ -73,9 +110,10 @@ def _free_lapsed(session: Session, table: type[Work], settings: Settings) -> lis
     return [row for row in freed if row.lapses >= settings.max_attempts]
 
 
-def _explain_loss(row: Dataset | Run) -> str:
+def _explain_loss(row: Dataset | Run | FeatureShard) -> Json:
     causes = "memory, a crash or a host that went away"
-    return f"the worker was lost {row.lapses} times without progress ({causes}); see its log"
+    detail = f"the worker was lost {row.lapses} times without progress ({causes}); see its log"
+    return {"code": "worker_lost", "detail": detail}
 
 
 def _resend(
@@ -100,7 +138,15 @@ def _resend(
     )
     for row in session.scalars(waiting):
         log.info("sent again", task=task, id=str(row.id))
-        send_after_commit(session, task, row.id, row.queue if isinstance(row, Run) else None)
+        send_after_commit(session, task, row.id, None if isinstance(row, Dataset) else row.queue)
+
+
+def _can_start() -> ColumnElement[bool]:
+    """Return the condition that a run is queued and that what it waits for is there."""
+    ready = select(FeatureSet.id).where(
+        FeatureSet.id == Run.feature_set_id, FeatureSet.status == FeatureStatus.READY
+    )
+    return _require_parent() & (Run.feature_set_id.is_(None) | ready.exists())
 
 
 def _require_parent() -> ColumnElement[bool]:

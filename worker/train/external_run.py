@@ -12,10 +12,9 @@ from app.infra.storage import PACK, Storage
 from app.tables import Dataset, Run
 from models.catalogue.methods import EXTERNAL
 from models.label_errors import external_signals
-from worker.jobs import audited_labels, evidence_files, signal_files
+from worker.jobs import audited_labels, devices, evidence_files, signal_files
 from worker.jobs.evidence_files import RunEvidence
 from worker.jobs.heartbeat import Heartbeat
-from worker.train import devices
 from worker.train.input_neighbours import find_input_neighbours
 
 PROBABILITIES_MAX = 64_000_000

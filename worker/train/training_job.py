@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -15,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 import torch
-from PIL import Image
 from sqlalchemy import func, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -31,36 +29,39 @@ from models.acceleration.data_parallel import limit_processes
 from models.catalogue.methods import EXTERNAL
 from models.catalogue.networks import NETWORKS
 from models.catalogue.training_request import TrainingRequest
-from models.configuration.defaults import Situation
-from models.configuration.device_traits import read_traits
-from models.configuration.planned_training import complete_request, find_requested_encoder
+from models.configuration.planned_training import complete_request
 from models.configuration.training_config import TrainingConfig
 from models.cross_fitting.cross_fitted import MEMORISATION
 from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import Neighbours, measure_disagreement
-from models.encoders.encoder_loading import identify_encoder, load_encoder, load_network
-from models.kinds.sample_arrays import Inputs
+from models.encoders.encoder_loading import load_network
 from models.label_errors.evidence import gather_signals
 from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
 from models.training.loop import STATE_FORMAT, TrainingResult
 from models.training.progress import EpochRecord, Progress
 from models.training.ranks import RankLost, train_on
 from models.training.remarks import Remark
-from worker.jobs import audited_labels, clean_labels, evidence_files, neighbour_files, signal_files
+from worker.features import encoded_inputs, feature_waiting
+from worker.jobs import (
+    audited_labels,
+    clean_labels,
+    devices,
+    evidence_files,
+    neighbour_files,
+    signal_files,
+)
 from worker.jobs.audited_labels import AuditLabels
 from worker.jobs.clean_labels import Labels
 from worker.jobs.evidence_files import RunEvidence
 from worker.jobs.heartbeat import Cancelled, Heartbeat, LeaseLost, WorkerStopping
 from worker.jobs.waiting import DATABASE_DOWN, is_disk_full, retry_during_outage
-from worker.train import checkpoints, devices, external_run, provisional_ranking
+from worker.train import checkpoints, external_run, provisional_ranking
 from worker.train.input_neighbours import find_input_neighbours
 
 log = structlog.get_logger()
 ALL_SAMPLES = slice(None)
 OUT_OF_MEMORY = "out_of_memory"
 SMALLEST_HALVED = 4
-ENCODED_AT_ONCE = 64
-"""Pictures of one forward pass of an encoder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,9 @@ class Job:
 
 
 def execute(database: Database, storage: Storage, settings: Settings, run_id: UUID) -> None:
-    """Claim and train a run, and store how it ended."""
+    """Claim and train a run, and store how it ended; a run whose features are not ready is not claimed."""
+    if not feature_waiting.request_features(database, settings, run_id):
+        return
     with database.transaction() as session:
         run = _claim(session, settings, run_id)
     if run is None:
@@ -148,7 +151,7 @@ def _train_and_store(
 ) -> None:
     job = _prepare(database, storage, settings, run)
     trained = _train_in_memory(database, storage, settings, job, heartbeat)
-    neighbours = _find_neighbours(trained.result, job, heartbeat)
+    neighbours = _find_neighbours(database, storage, trained.result, job, heartbeat)
     folder = storage.locate_run(run.audit_id, run.number)
     retry_during_outage(heartbeat.renew, heartbeat)
     retry_during_outage(lambda: _add_remarks(database, run, trained.result.remarks), heartbeat)
@@ -163,13 +166,7 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
         audit = audit_service.get(session, run.audit_id)
         dataset = session.get_one(Dataset, audit.dataset_id)
         request = _read_request(run)
-        situation = Situation(
-            shape=tuple(dataset.shape or ()),
-            sample_count=dataset.sample_count or 0,
-            class_count=len(dataset.class_names or ()),
-            device=read_traits(names[0]),
-            encoders_dir=settings.encoder_folder,
-        )
+        situation = feature_waiting.describe_situation(dataset, settings)
         config = complete_request(request, situation, seed=run.seed, has_parent=run.parent_number is not None)
         names = names[: limit_processes(config, dataset.sample_count or 0)]
         leases.update_held(
@@ -177,7 +174,7 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
             Run,
             run.id,
             run.attempt,
-            configuration={**asdict(config), **_describe_encoder(request, settings)},
+            configuration={**asdict(config), **_describe_encoder(run)},
             device=devices.name(names),
         )
         labels = audited_labels.load_labels(session, storage, audit, dataset)
@@ -194,23 +191,23 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
     )
 
 
-def _describe_encoder(request: TrainingRequest, settings: Settings) -> dict[str, str | None]:
+def _describe_encoder(run: Run) -> dict[str, str | None]:
     """Return the encoder's part of the stored configuration: its name, digests and licence."""
-    name = find_requested_encoder(request)
-    if name is None:
+    encoder = run.encoder or {}
+    if encoder.get("name") is None:
         return {"encoder": None}
-    identity = identify_encoder(name, settings.encoder_folder)
     return {
-        "encoder": identity.name,
-        "encoder_sha256": identity.sha256,
-        "encoder_weights_sha256": identity.weights_sha256,
-        "encoder_licence": identity.licence,
+        "encoder": encoder["name"],
+        "encoder_sha256": encoder["sha256"],
+        "encoder_weights_sha256": encoder["weights_sha256"],
+        "encoder_licence": encoder["licence"],
     }
 
 
 def _read_request(run: Run) -> TrainingRequest:
-    """Return the run's request; its batch size is the halved one, if it was halved."""
-    request = TrainingRequest.read(run.request)
+    """Return the run's request with its chosen encoder, and the halved batch size if it was halved."""
+    encoder = feature_waiting.read_choice(run)
+    request = replace(TrainingRequest.read(run.request), encoder=encoder, backbone=None)
     if not _has_halved_batch(run):
         return request
     return replace(request, batch_size=TrainingRequest.read(run.configuration or {}).batch_size)
@@ -266,7 +263,7 @@ def _train(
 ) -> Trained:
     folder = storage.locate_run(job.run.audit_id, job.run.number)
     reporter = _ProgressReporter(database, storage, settings, job, heartbeat)
-    with _provide_pack(storage, settings, job, heartbeat) as pack:
+    with _provide_pack(database, storage, job) as pack:
         result = train_on(
             job.devices,
             pack,
@@ -277,9 +274,7 @@ def _train(
             initial_state=_load_parent_network(storage, job.run),
             pretrained_state=_load_pretrained(settings, job.config.network),
             resume=_load_checkpoint(storage, folder),
-            feature_width=neighbour_files.choose_width(
-                len(job.labels.given), bytes_max=settings.features_max_bytes
-            ),
+            feature_width=_choose_feature_width(job, settings),
         )
         return Trained(result=result, evidence=_gather_evidence(result, pack, settings, job, heartbeat))
 
@@ -304,19 +299,21 @@ def _gather_evidence(
 
 
 @contextmanager
-def _provide_pack(
-    storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
-) -> Iterator[Path]:
-    """Yield the .npy file for training: the dataset's pack, or an encoder's features of it."""
-    pack = storage.fetch_pack_file(job.dataset, PACK)
-    name = find_requested_encoder(job.request)
-    if name is None:
-        yield pack
+def _provide_pack(database: Database, storage: Storage, job: Job) -> Iterator[Path]:
+    """Yield the .npy file for training: the dataset's pack, or its features by an encoder."""
+    if job.run.feature_set_id is None:
+        yield storage.fetch_pack_file(job.dataset, PACK)
         return
-    with TemporaryDirectory(prefix="limit-audit-") as folder:
-        path = Path(folder) / PACK
-        np.save(path, _extract_features(np.load(pack, mmap_mode="r"), name, settings, job, heartbeat))
-        yield path
+    rows = encoded_inputs.open_set(database, storage, job.run.feature_set_id)
+    with encoded_inputs.provide_pack(rows) as pack:
+        yield pack
+
+
+def _choose_feature_width(job: Job, settings: Settings) -> int:
+    """Return how many of the network's own features are kept; none if it trains on an encoder's."""
+    if job.run.feature_set_id is not None:
+        return 0
+    return neighbour_files.choose_width(len(job.labels.given), bytes_max=settings.features_max_bytes)
 
 
 def _load_pretrained(settings: Settings, network: str) -> dict[str, torch.Tensor] | None:
@@ -325,24 +322,15 @@ def _load_pretrained(settings: Settings, network: str) -> dict[str, torch.Tensor
     return None if backbone is None else load_network(backbone, settings.encoder_folder).state_dict()
 
 
-def _extract_features(
-    pack: Inputs, name: str, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
-) -> Inputs:
-    encoder = load_encoder(name, settings.encoder_folder, job.devices[0])
-    features: list[npt.NDArray[np.float32]] = []
-    for start in range(0, len(pack), ENCODED_AT_ONCE):
-        prepared = [encoder.prepare(_show(pixels)) for pixels in pack[start : start + ENCODED_AT_ONCE]]
-        features.append(encoder.encode(torch.from_numpy(np.stack(prepared))).numpy())
-        heartbeat.check()
-    return np.concatenate(features)
-
-
-def _show(pixels: Inputs) -> Image.Image:
-    """Return a picture of the pack, [H, W, C], in RGB."""
-    return Image.fromarray(np.asarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)).convert("RGB")
-
-
-def _find_neighbours(result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]) -> Neighbours | None:
+def _find_neighbours(
+    database: Database, storage: Storage, result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]
+) -> Neighbours | None:
+    if job.run.feature_set_id is not None:
+        rows = encoded_inputs.open_set(database, storage, job.run.feature_set_id)
+        folder = neighbour_files.locate(storage, job.run, job.dataset.id)
+        return encoded_inputs.load_neighbours(
+            storage, folder, rows, device=job.devices[0], on_block=heartbeat.check
+        )
     if result.features_NW is None:
         return None
     return find_nearest(
@@ -376,6 +364,7 @@ def _store_results(
         evidence_files.save(storage, folder, trained.evidence)
     if result.features_NW is not None and neighbours is not None:
         neighbour_files.save(storage, folder, result.features_NW, neighbours)
+    if neighbours is not None:
         signals[NEIGHBOUR_DISAGREEMENT] = measure_disagreement(neighbours, labels_N)
         if ranking.uses_neighbours:
             signals["score"] = ranking.compute(signals)

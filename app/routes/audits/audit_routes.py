@@ -27,13 +27,13 @@ from app.routes.shared.dependencies import (
 )
 from app.routes.shared.file_responses import describe_download, serve_file
 from app.routes.shared.idempotent_routes import IdempotentRoute
-from app.routes.shared.rendering import render_audit
+from app.routes.shared.rendering import render_audits
 from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochsOut
 from app.schemas.request_schemas import AuditRequest
 from app.schemas.result_schemas import MetricsOut
 from app.schemas.shared_schemas import Page
 from app.schemas.summary_schemas import SummaryOut
-from app.tables import Audit, AuditMetrics
+from app.tables import AuditMetrics
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"], route_class=IdempotentRoute)
 router.include_router(issue_routes.router)
@@ -63,7 +63,7 @@ def create_audit(
     )
     response.headers["Location"] = f"/v1/audits/{audit.id}"
     response.headers["Retry-After"] = POLL_SECONDS
-    return _render_audits(session, [audit])[0]
+    return render_audits(session, [audit])[0]
 
 
 @router.get("", dependencies=[Reads])
@@ -82,7 +82,7 @@ def list_audits(
     page = rows[: paging.limit]
     cursor = cursors.encode(page[-1].id) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=_render_audits(session, page), next_cursor=cursor)
+    return Page(items=render_audits(session, page), next_cursor=cursor)
 
 
 @router.get("/{audit_id}", dependencies=[Reads])
@@ -91,13 +91,13 @@ def read_audit(audit_id: UUID, session: Session, response: Response) -> AuditOut
     audit = audit_service.get(session, audit_id)
     if audit.status not in audit_service.TERMINAL:
         response.headers["Retry-After"] = POLL_SECONDS
-    return _render_audits(session, [audit])[0]
+    return render_audits(session, [audit])[0]
 
 
 @router.post("/{audit_id}/cancel", status_code=202, dependencies=[Writes])
 def cancel_audit(audit_id: UUID, session: Session) -> AuditOut:
     """Cancel an audit. Queued runs end at once, running ones within about a second."""
-    return _render_audits(session, [audit_service.cancel(session, audit_id)])[0]
+    return render_audits(session, [audit_service.cancel(session, audit_id)])[0]
 
 
 @router.delete("/{audit_id}", status_code=204, dependencies=[Writes])
@@ -187,9 +187,3 @@ def _serve_file(
             "Content-Disposition": f'attachment; filename="{name}"',
         },
     )
-
-
-def _render_audits(session: Session, audits: list[Audit]) -> list[AuditOut]:
-    ids = [audit.id for audit in audits]
-    runs, provisional = audit_service.list_runs(session, ids), audit_service.find_provisional(session, ids)
-    return [render_audit(audit, runs[audit.id], provisional) for audit in audits]

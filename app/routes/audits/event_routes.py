@@ -16,7 +16,7 @@ from app.audits import audit_service
 from app.infra.database import UNAVAILABLE, Database
 from app.infra.errors import NotFound
 from app.routes.shared.dependencies import CallerDatabase, Reads
-from app.routes.shared.rendering import render_audit
+from app.routes.shared.rendering import render_audits
 from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochOut
 from app.tables import Run, RunEpoch
 
@@ -98,8 +98,7 @@ def _read_state(database: Database, audit_id: UUID, seen: Seen) -> tuple[AuditOu
     with database.transaction() as session:
         audit = audit_service.get(session, audit_id)
         runs = audit_service.list_runs(session, [audit_id])[audit_id]
-        answer = render_audit(audit, runs, audit_service.find_provisional(session, [audit_id]))
-        return answer, _read_epochs_after(session, runs, seen)
+        return render_audits(session, [audit])[0], _read_epochs_after(session, runs, seen)
 
 
 def _read_epochs_after(session: Session, runs: list[Run], seen: Seen) -> list[RunEpochOut]:

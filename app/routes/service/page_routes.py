@@ -19,7 +19,7 @@ from app.infra.errors import ApiError, Unauthorised
 from app.kinds.shown_kinds import describe_dataset
 from app.reviews import random_checks
 from app.routes.shared.dependencies import Caller, Reads, ServiceSettings, Session
-from app.routes.shared.rendering import render_audit, render_dataset
+from app.routes.shared.rendering import render_audits, render_dataset
 from app.tables import Audit, AuditStatus
 from app.web import audit_form as forms
 from app.web import pages
@@ -83,14 +83,13 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
     """Show a dataset: its detected properties, problems, classes, samples and audits."""
     dataset = dataset_service.get(session, dataset_id)
     audits = audit_service.list_audits(session, before=None, limit=PAGE_ROWS, dataset_id=dataset_id)
-    runs = audit_service.list_runs(session, [audit.id for audit in audits])
     return pages.render_page(
         "dataset.html",
         caller=caller,
         dataset=render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id]),
         appearance=describe_dataset(dataset),
         problems=dataset_service.list_problems(session, dataset_id, after=-1, limit=PROBLEMS_MAX),
-        audits=[render_audit(audit, runs[audit.id], set()) for audit in audits],
+        audits=render_audits(session, audits),
         rehearsals=_list_rehearsals(audits),
     )
 
@@ -103,11 +102,10 @@ def audits_page(session: Session, caller: Caller, cursor: Cursor = None) -> HTML
         session, before=before[0] if before else None, limit=PAGE_ROWS + 1, dataset_id=None
     )
     page = rows[:PAGE_ROWS]
-    runs = audit_service.list_runs(session, [audit.id for audit in page])
     return pages.render_page(
         "audits.html",
         caller=caller,
-        audits=[render_audit(audit, runs[audit.id], set()) for audit in page],
+        audits=render_audits(session, page),
         rehearsals=_list_rehearsals(page),
         next_cursor=cursors.encode(page[-1].id) if len(rows) > PAGE_ROWS else None,
     )
@@ -136,7 +134,7 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
     """Show an audit: its progress, and its results after it has succeeded."""
     audit = audit_service.get(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
-    answer = render_audit(audit, audit_service.list_runs(session, [audit_id])[audit_id], set())
+    (answer,) = render_audits(session, [audit])
     template = "audit_result.html" if audit.status == AuditStatus.SUCCEEDED else "audit_live.html"
     return pages.render_page(
         template,
@@ -156,7 +154,7 @@ def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
     if audit.status != AuditStatus.SUCCEEDED or audit.is_rehearsal:
         return RedirectResponse(f"/audits/{audit_id}", status_code=303)
     dataset = dataset_service.get(session, audit.dataset_id)
-    answer = render_audit(audit, audit_service.list_runs(session, [audit_id])[audit_id], set())
+    (answer,) = render_audits(session, [audit])
     return pages.render_page(
         "review.html",
         caller=caller,

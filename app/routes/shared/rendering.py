@@ -1,14 +1,22 @@
 """Turns rows into answers: labels become class names, ids become addresses."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from fastapi import Response
 from pydantic_core import to_json
+from sqlalchemy.orm import Session
 
-from app.audits import audit_service, variants
+from app.audits import audit_progress, audit_service, variants
+from app.features.feature_service import FeatureProgress
 from app.kinds.shown_kinds import find_picture_address
-from app.schemas.audit_schemas import AuditOut, Progress, RunOut, VariantOut
+from app.schemas.audit_schemas import (
+    AuditOut,
+    AwaitedFeatures,
+    EncoderChoiceOut,
+    Progress,
+    RunOut,
+    VariantOut,
+)
 from app.schemas.dataset_schemas import DatasetOut, FileOut, SampleOut
 from app.schemas.review_schemas import ReviewOut
 from app.schemas.shared_schemas import Failure
@@ -67,6 +75,7 @@ def render_run(run: Run) -> RunOut:
         attempt=run.attempt,
         device=run.device,
         configuration=run.configuration,
+        encoder=EncoderChoiceOut(**run.encoder) if run.encoder else None,
         progress=Progress(**run.progress) if run.progress else None,
         waiting=Failure(**run.waiting) if run.waiting and run.status == RunStatus.QUEUED else None,
         remarks=[Failure(**remark) for remark in run.remarks],
@@ -76,8 +85,25 @@ def render_run(run: Run) -> RunOut:
     )
 
 
-def render_audit(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> AuditOut:
-    """Return an audit's answer."""
+def render_audits(session: Session, audits: Sequence[Audit]) -> list[AuditOut]:
+    """Return the answers of audits."""
+    ids = [audit.id for audit in audits]
+    runs, provisional = audit_service.list_runs(session, ids), audit_service.find_provisional(session, ids)
+    features = audit_progress.follow_features(session, runs)
+    return [
+        _render_audit(
+            audit,
+            runs[audit.id],
+            is_provisional=audit.id in provisional,
+            features=features.get(audit.id),
+        )
+        for audit in audits
+    ]
+
+
+def _render_audit(
+    audit: Audit, runs: Sequence[Run], *, is_provisional: bool, features: FeatureProgress | None
+) -> AuditOut:
     return AuditOut(
         **{
             name: getattr(audit, name)
@@ -88,13 +114,19 @@ def render_audit(audit: Audit, runs: Sequence[Run], provisional: set[UUID]) -> A
         },
         summary=_select_headlines(audit.summary),
         cancel_requested=audit.cancel_requested_at is not None,
-        fraction=audit_service.measure_fraction(audit, runs),
-        eta_seconds=audit_service.estimate_seconds(runs),
+        fraction=audit_progress.measure_fraction(audit, runs, features),
+        eta_seconds=audit_progress.estimate_seconds(runs, features),
+        features=None if features is None else _render_features(features),
         runs=[render_run(run) for run in runs],
         variants=[VariantOut.model_validate(each) for each in variants.list_variants(runs)],
-        provisional_available=audit.id in provisional,
+        provisional_available=is_provisional,
         error=Failure(**audit.error) if audit.error else None,
     )  # fmt: skip
+
+
+def _render_features(progress: FeatureProgress) -> AwaitedFeatures:
+    names = (*AwaitedFeatures.model_fields.keys() - {"id"},)
+    return AwaitedFeatures(id=progress.set_id, **{name: getattr(progress, name) for name in names})
 
 
 def _select_headlines(summary: Json | None) -> Json | None:

@@ -44,15 +44,27 @@ function showAudit(audit) {
       `step ${formatCount(progress.step)} of ${formatCount(progress.steps)}`,
       run.device,
     ].filter(Boolean).join(" · ");
-  } else if (audit.runs.some((one) => one.waiting)) {
+  } else if (audit.features) showFeatures(audit);
+  else if (audit.runs.some((one) => one.waiting)) {
     find("stage").textContent = "Waiting for a worker";
     find("speed").textContent = audit.runs.find((one) => one.waiting).waiting.detail;
   } else if (audit.runs.every((one) => one.status === "succeeded")) find("stage").textContent = "Ranking the samples";
+  const reasons = new Set(audit.runs.map((one) => one.encoder?.reason).filter(Boolean));
+  find("encoder").textContent = [...reasons].map((reason) => `How the samples are seen: ${reason}.`).join(" ");
   const left = audit.eta_seconds === null ? "" : ` · about ${formatDuration(audit.eta_seconds)} left`;
   find("eta").textContent = `${formatPercent(audit.fraction, 0)}${left}`;
   document.title = `${formatPercent(audit.fraction, 0)} · ${audit.name}`;
   announce(audit);
   if (audit.provisional_available) refreshSuspects();
+}
+
+function showFeatures({ features, runs: queued }) {
+  find("stage").textContent = `Computing features with ${features.encoder}: ${formatCount(features.done)} of ${formatCount(features.total)} pictures`;
+  find("speed").textContent = [
+    features.samples_per_second ? `${formatCount(features.samples_per_second)} pictures/s` : null,
+    `${formatCount(features.shards_done)} of ${formatCount(features.shards)} shards`,
+    queued.find((one) => one.waiting)?.waiting.detail,
+  ].filter(Boolean).join(" · ");
 }
 
 function announce(audit) {

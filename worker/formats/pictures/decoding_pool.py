@@ -7,7 +7,7 @@ from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from worker.formats.shared.sample import EncodedChunk
     from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
 
+Result = TypeVar("Result")
 _PROBES = 64
 _CHUNKS_AHEAD = 3
 _ARRAY_CHUNK_BYTES = 4 << 20
@@ -97,10 +98,10 @@ def decode_all(
     return run_in_order(jobs)
 
 
-def run_in_order(jobs: Iterator[Callable[[], DecodedChunk]]) -> Generator[DecodedChunk]:
+def run_in_order(jobs: Iterator[Callable[[], Result]]) -> Generator[Result]:
     """Run jobs in threads and yield their results in order, at most three chunks for each core ahead."""
     workers = count_cores()
-    pending: deque[Future[DecodedChunk]] = deque()
+    pending: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     try:
         for job in jobs:

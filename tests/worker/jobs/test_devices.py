@@ -20,8 +20,8 @@ from models.training.ranks import RankLost
 from tests.rank_processes import find_rank_processes
 from tests.worker.job_steps import plan_audit, read_row
 from worker.jobs import heartbeat, signal_files
+from worker.jobs.devices import choose
 from worker.maintenance.sweep import sweep
-from worker.train.devices import choose
 from worker.train.training_job import execute
 
 TOLERANCE = 1e-4

@@ -1,0 +1,62 @@
+"""How far an audit is: its features, its trainings, and the time that is left."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.audits.audit_service import UNFINISHED
+from app.features import feature_service
+from app.features.feature_service import FeatureProgress
+from app.tables import Audit, AuditStatus, FeatureStatus, Run, RunStatus
+
+TRAINING_SHARE = 0.98
+FEATURES_SHARE = 0.8
+"""The part of an audit's time that its features take, where it has any: .86 of 1,500 photographs on two cores
+(docs/photographs.md)."""
+
+
+def follow_features(session: Session, runs: Mapping[UUID, Sequence[Run]]) -> Mapping[UUID, FeatureProgress]:
+    """Return the features that audits wait for, by audit; audits that wait for none are missing."""
+    awaited = {
+        audit_id: run.feature_set_id
+        for audit_id, of_audit in runs.items()
+        for run in of_audit
+        if run.status == RunStatus.QUEUED and run.feature_set_id is not None
+    }
+    progress = feature_service.follow(session, set(awaited.values()))
+    return {
+        audit_id: progress[set_id]
+        for audit_id, set_id in awaited.items()
+        if set_id in progress and progress[set_id].status != FeatureStatus.READY
+    }
+
+
+def measure_fraction(
+    audit: Audit, audit_runs: Sequence[Run], features: FeatureProgress | None = None
+) -> float:
+    """Return the progress of an audit, in [0, 1]; `features` are those that it waits for."""
+    if audit.status == AuditStatus.SUCCEEDED:
+        return 1.0
+    if features is not None:
+        return TRAINING_SHARE * FEATURES_SHARE * features.fraction
+    done = sum(_measure_run_fraction(run.progress) if run.status in UNFINISHED else 1.0 for run in audit_runs)
+    before = FEATURES_SHARE if any(run.feature_set_id for run in audit_runs) else 0.0
+    return TRAINING_SHARE * (before + (1 - before) * done / len(audit_runs))
+
+
+def estimate_seconds(audit_runs: Sequence[Run], features: FeatureProgress | None = None) -> float | None:
+    """Return the remaining seconds of the features or runs that are being computed; None: unknown."""
+    if features is not None:
+        return features.eta_seconds
+    estimates = [
+        run.progress["eta_seconds"] for run in audit_runs if run.status == RunStatus.RUNNING and run.progress
+    ]
+    return max((eta for eta in estimates if eta is not None), default=None)
+
+
+def _measure_run_fraction(progress: dict[str, Any] | None) -> float:
+    if not progress or not progress["steps"]:
+        return 0.0
+    return 1.0 if progress["stage"] == "scoring" else float(progress["step"] / progress["steps"])

@@ -1,0 +1,138 @@
+"""The pictures of a range of samples: the uploaded originals, or the pack where there are none."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from worker.formats.pictures.picture_decoding import decode_rgb
+from worker.formats.shared.problems import SampleError
+from worker.jobs.bulk_copy import copy_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from uuid import UUID
+
+    import numpy.typing as npt
+    import pyarrow as pa
+    from sqlalchemy.orm import Session
+
+DEFLATED = 8
+GAP_BYTES = 1 << 20
+"""Bytes between two originals that are read and thrown away rather than asked for one by one: a request to a
+bucket takes as long as about a mebibyte."""
+READ_BYTES_MAX = 64 << 20
+LOCATIONS = (
+    "SELECT source_offset, source_length, source_method FROM samples"
+    " WHERE dataset_id = %s AND position >= %s AND position < %s ORDER BY position"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable:
+    """An original that could not be decoded."""
+
+    position: int
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Originals:
+    """The pictures of the samples from `start` on; methods are safe in threads."""
+
+    start: int
+    samples: pa.Table
+    """The location of each in the uploaded file."""
+    read_upload: Callable[[int, int], bytes]
+    """Returns a range (start, length) of the uploaded file."""
+    pack: npt.NDArray[np.uint8]
+    """All samples [N, H, W, C], memory-mapped."""
+    max_pixels: int
+    max_bytes: int
+    """Of one original after decompression."""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def count_originals(self) -> int:
+        """Return how many samples have an original."""
+        return len(self.samples) - int(self.samples["source_offset"].null_count)
+
+    def load(self, first: int, last: int, side: int) -> Iterator[tuple[Image.Image, Unreadable | None]]:
+        """Yield the upright RGB pictures of the rows first to last - 1.
+
+        Where an original cannot be decoded, the picture is the pack's, and it is named. JPEGs may
+        come smaller than they are, but no side shorter than twice `side` pixels, the encoder's.
+        """
+        part = self.samples.slice(first, last - first)
+        stored = read_stored(part, self.read_upload)
+        for row, data in enumerate(stored):
+            position = self.start + first + row
+            if data is None:
+                yield self._show_pack(position), None
+                continue
+            try:
+                method = part["source_method"][row].as_py()
+                yield self._decode(data, method, side), None
+            except SampleError as error:
+                detail = f"{error.code}: {error.detail}"
+                yield self._show_pack(position), Unreadable(position=position, detail=detail)
+
+    def _decode(self, data: bytes, method: int | None, side: int) -> Image.Image:
+        if method == DEFLATED:
+            data = _inflate(data, self.max_bytes)
+        return decode_rgb(data, self.max_pixels, least_side=2 * side)
+
+    def _show_pack(self, position: int) -> Image.Image:
+        pixels = np.asarray(self.pack[position])
+        return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+
+
+def _inflate(data: bytes, max_bytes: int) -> bytes:
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, max_bytes)
+    except zlib.error as error:
+        raise SampleError("bad_member", f"expected a compressed file; found: {error}") from None
+
+
+def select_samples(session: Session, dataset_id: UUID, start: int, stop: int) -> pa.Table:
+    """Return the locations of the originals of the positions start to stop - 1, in order."""
+    return copy_from(session, LOCATIONS, dataset_id, start, stop)
+
+
+def read_stored(samples: pa.Table, read_upload: Callable[[int, int], bytes]) -> list[bytes | None]:
+    """Return the stored bytes of samples; None for those without an original.
+
+    Originals that lie close together are read at once.
+    """
+    stored: list[bytes | None] = [None] * len(samples)
+    offsets: Any = samples["source_offset"].to_pylist()
+    lengths: Any = samples["source_length"].to_pylist()
+    rows = [row for row in range(len(samples)) if offsets[row] is not None and lengths[row] is not None]
+    rows.sort(key=lambda row: offsets[row])
+    for run in _group(rows, offsets, lengths):
+        first = offsets[run[0]]
+        block = read_upload(first, offsets[run[-1]] + lengths[run[-1]] - first)
+        for row in run:
+            at = offsets[row] - first
+            stored[row] = block[at : at + lengths[row]]
+    return stored
+
+
+def _group(rows: list[int], offsets: list[int], lengths: list[int]) -> Iterator[list[int]]:
+    """Yield rows whose bytes are read together, in order of offset."""
+    run: list[int] = []
+    for row in rows:
+        end = offsets[run[-1]] + lengths[run[-1]] if run else 0
+        is_far = run and offsets[row] - end > GAP_BYTES
+        is_large = run and offsets[row] + lengths[row] - offsets[run[0]] > READ_BYTES_MAX
+        if is_far or is_large:
+            yield run
+            run = []
+        run.append(row)
+    if run:
+        yield run
