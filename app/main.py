@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import version
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -50,6 +51,8 @@ log = structlog.get_logger()
 DESCRIPTION = """Finds wrong labels. Create a dataset, upload its file, audit it, read the suspects.
 A high score or distance always means: the label is probably wrong. Every error is problem+json (RFC 9457)."""
 LONGEST_ECHO = 200
+MOST_ERRORS = 50
+"""Listed in one answer; the count says how many there are."""
 STARTUP_FAILURE = 3
 ROUTERS = (
     suspect_routes,
@@ -131,7 +134,12 @@ def create_app() -> FastAPI:
         burst=settings.requests_burst,
         concurrent=settings.requests_concurrent,
     )
-    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes, seconds=settings.body_seconds)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.body_max_bytes,
+        list_max_bytes=settings.list_body_max_bytes,
+        seconds=settings.body_seconds,
+    )
     app.add_middleware(RequestLog)
     return app
 
@@ -166,16 +174,17 @@ async def _handle_outage(request: Request, error: Exception) -> JSONResponse:
 
 async def _handle_invalid_request(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    faults = error.errors()
     errors = [
         {
             "pointer": _make_printable("".join(f"/{_escape_pointer(str(part))}" for part in fault["loc"])),
             "detail": _make_printable(fault["msg"]),
             "found": _make_printable(repr(fault.get("input"))[:LONGEST_ECHO]),
         }
-        for fault in error.errors()
+        for fault in islice(faults, MOST_ERRORS)
     ]
     first = f"{errors[0]['pointer']}: {errors[0]['detail']}" if errors else "the request is not valid"
-    return _render_problem(ApiValidation(first, errors=errors).build_document())
+    return _render_problem(ApiValidation(first, errors=errors, error_count=len(faults)).build_document())
 
 
 def _escape_pointer(part: str) -> str:

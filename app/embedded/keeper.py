@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,9 @@ from pathlib import Path
 from app.embedded import data_folder, leftovers
 from app.embedded.data_folder import DATABASE, ServiceNote, StartError
 from app.embedded.process_identity import ProcessIdentity
+
+LOOK_SECONDS = 0.05
+END_SECONDS = 10.0
 
 
 @contextlib.contextmanager
@@ -34,7 +38,10 @@ def keep(data_dir: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        process.communicate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=END_SECONDS)
+        process.kill()
+        process.wait()
 
 
 def main() -> None:
@@ -46,6 +53,8 @@ def main() -> None:
     note = ServiceNote.read(data_dir)
     if note is None or note.owner != owner:
         return
+    while owner.is_alive():  # a process that is being killed closes its pipes before it gives up its locks
+        time.sleep(LOOK_SECONDS)
     # Where the lock is taken, the next start does this itself.
     with contextlib.suppress(StartError, OSError), data_folder.lock_folder(data_dir):
         if ServiceNote.read(data_dir) == note:

@@ -1,7 +1,8 @@
-"""Timeouts of connections: `uvicorn --http app.http.connection_timeouts:TimeoutProtocol`.
+"""Timeouts and a limit of connections: `uvicorn --http app.http.connection_timeouts:TimeoutProtocol`.
 
 uvicorn waits without a limit for the headers of a request, and for a client that does not read its answer.
-An idle connection costs little, but uvicorn never closes it.
+An idle connection costs little, but uvicorn never closes it. Its parser
+keeps every header, however many come.
 """
 
 import asyncio
@@ -10,6 +11,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 20.0
 UNREAD_SECONDS = 60.0
+HEAD_BYTES = 65_536
+"""Of a request line and its headers: eight times what proxies such as nginx take by default."""
+TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class TimeoutProtocol(HttpToolsProtocol):
@@ -17,11 +21,26 @@ class TimeoutProtocol(HttpToolsProtocol):
 
     _head: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
+    _uncounted: int = 0
+    """Bytes since the last one of a body: of a head, or of a chunked body's trailers or extensions."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timer for the first request's headers."""
         super().connection_made(transport)
         self._head = self._restart_timer(self._head, HEAD_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        """Close the connection where a head, or what else is no body, does not end."""
+        self._uncounted += len(data)
+        super().data_received(data)
+        if self._uncounted > HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(TOO_LARGE)
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        """Count anew: a body has its own limits."""
+        self._uncounted = 0
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         """Start the timer for the rest of a later request's headers."""
@@ -31,7 +50,13 @@ class TimeoutProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stop the timer: the body has its own limits."""
         _cancel_timer(self._head)
+        self._uncounted = 0
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Count anew for the next request's head."""
+        super().on_message_complete()
+        self._uncounted = 0
 
     def pause_writing(self) -> None:
         """Start the timer for the client to read."""

@@ -86,7 +86,14 @@ class Settings(BaseSettings):
         description="bytes of a resumable upload between two saves: most that a crash can lose",
     )
     truth_max_bytes: int = Field(default=2 * GIBIBYTE, gt=0)
-    body_max_bytes: int = Field(default=MEBIBYTE, gt=0, description="largest body other than a file")
+    body_max_bytes: int = Field(
+        default=64 * 1024, gt=0, description="largest body other than a file, reviews or an audit's request"
+    )
+    list_body_max_bytes: int = Field(
+        default=MEBIBYTE,
+        gt=0,
+        description="largest body of reviews, or of an audit's request, which can hold a confusion matrix",
+    )
     body_seconds: float = Field(default=30, gt=0, description="time limit for receiving such a body")
     image_max_pixels: int = Field(default=64 * MEBIBYTE, gt=0, description="largest image decoded on request")
 

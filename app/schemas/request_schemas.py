@@ -39,6 +39,11 @@ def _check_printable(text: str) -> str:
     return text
 
 
+CLASSES_MAX = 100_000
+"""Of a matrix or a mapping; the size of the body is the narrower limit."""
+FIELDS_MAX = 200
+"""Of any request; the largest has fewer than a hundred."""
+Row = Annotated[list[float], Field(max_length=CLASSES_MAX, fail_fast=True)]
 CIFAR10_PAIRS = {"truck": "automobile", "bird": "airplane", "deer": "horse", "cat": "dog"}
 Format = Annotated[str, OneOf(FORMATS)]
 Method = Annotated[str, OneOf(tuple(ALL_METHODS))]
@@ -53,6 +58,14 @@ class Request(BaseModel):
     """A request body; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_field_count(cls, fields: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Refuse a body of very many fields at once: each unknown one would be an error of its own."""
+        if isinstance(fields, dict) and len(fields) > FIELDS_MAX:
+            raise ValueError(f"expected at most {FIELDS_MAX} fields; found {len(fields)}")
+        return fields
 
 
 class DatasetOptions(Request):
@@ -92,11 +105,21 @@ class Rehearsal(Request):
         default=None,
         description="for pair noise: class name to wrong class name; 'cifar10': the paper's four pairs",
     )
-    matrix: list[list[float]] | None = Field(
+    matrix: list[Row] | None = Field(
         default=None,
+        max_length=CLASSES_MAX,
+        fail_fast=True,
         description="for confusion noise: row i holds the probabilities of the labels of class i",
     )
     seed: int = Field(default=0, ge=0, lt=2**31)
+
+    @field_validator("mapping", mode="before")
+    @classmethod
+    def _check_mapping(cls, mapping: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Refuse a wrong mapping with one error, however many wrong values it has."""
+        if isinstance(mapping, dict) and not all(isinstance(value, str) for value in mapping.values()):
+            raise ValueError("expected class names as values")
+        return mapping
 
     @field_validator("mapping")
     @classmethod
@@ -145,7 +168,7 @@ def _make_values_field(name: str) -> Any:  # noqa: ANN401 - a computed type and 
     """Return the type of a list of values for a training field."""
     facts = FIELDS[name]
     value = Annotated[float, Field(ge=facts.least, gt=facts.above, le=facts.most)]
-    return list[value] | None, Field(default=None, min_length=1, max_length=20)
+    return list[value] | None, Field(default=None, min_length=1, max_length=20, fail_fast=True)
 
 
 Grid = create_model("Grid", __base__=Request, **{name: _make_values_field(name) for name in SEARCHED_FIELDS})
@@ -177,6 +200,7 @@ class AuditConfiguration(Training):
         default=None,
         min_length=1,
         max_length=50,
+        fail_fast=True,
         description="methods or configurations to train and compare; the scores come from the one with"
         " the best accuracy on held-out given labels",
     )

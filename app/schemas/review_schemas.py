@@ -56,7 +56,7 @@ class ReviewEntry(VerdictIn):
 class ReviewsRequest(Request):
     """Verdicts on several samples. A verdict whose version is out of date is not saved but reported."""
 
-    reviews: list[ReviewEntry] = Field(min_length=1, max_length=REVIEWS_MAX)
+    reviews: list[ReviewEntry] = Field(min_length=1, max_length=REVIEWS_MAX, fail_fast=True)
     audit_id: UUID | None = None
     reviewer: Reviewer = None
 

@@ -46,8 +46,10 @@ class ProblemDocument(BaseModel):
     detail: str
     errors: list[dict[str, Any]] | None = Field(
         default=None,
-        description="for validation errors: JSON pointers to the wrong fields, and what is wrong with them",
+        description="for validation errors: JSON pointers to the wrong fields, and what is wrong with them;"
+        " at most 50",
     )
+    error_count: int | None = Field(default=None, description="of validation errors, listed or not")
 
 
 class Health(BaseModel):

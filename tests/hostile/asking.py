@@ -78,6 +78,18 @@ ASKED |= {
     "request: an audit of infinite beta": configuration(beta=float("inf")),
     "request: an audit of 10^9 epochs": configuration(epochs=10**9),
     "request: an audit with an unknown field": configuration(__class__="os"),
+    "request: a matrix of 150,000 texts": configuration(
+        rehearsal={"noise": "confusion", "matrix": [["x"]] * 150_000}
+    ),
+    "request: a mapping to 90,000 numbers": configuration(
+        rehearsal={"noise": "pair", "mapping": {str(number): 1 for number in range(90_000)}}
+    ),
+    "request: an audit with 80,000 unknown fields": configuration(
+        **{f"x{number}": 1 for number in range(80_000)}
+    ),
+    "request: reviews that are 250,000 numbers": lambda client, dataset: client.post(
+        f"/v1/datasets/{dataset}/reviews", json={"reviews": [1] * 250_000}
+    ),
     "request: an audit of a matrix of text": configuration(
         rehearsal={"noise": "confusion", "matrix": [["x"]]}
     ),

@@ -24,6 +24,8 @@ from app.tables import DEFAULT_WORKSPACE, ApiKey, Scope
 
 PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LONGEST_NAME = 255
+"""Characters of a file's name, the longest part of a path that can be right."""
 OWN_PAGES = frozenset({"none", "same-origin"})
 bearer = HTTPBearer(auto_error=False, description="a key created by `limit-audit keys create`")
 
@@ -74,7 +76,7 @@ async def admit_caller(
     """
     caller = await _identify(request, settings, database, credentials)
     request.state.caller, request.state.confined = caller.name, database.confine(caller.workspace_id)
-    structlog.contextvars.bind_contextvars(caller=caller.name, **request.path_params)
+    structlog.contextvars.bind_contextvars(caller=caller.name, **_shorten_path(request))
     with _apply_limits(request, settings, caller):
         if request.method not in SAFE_METHODS:
             await _record(request, database, caller)
@@ -153,12 +155,17 @@ async def _record(request: Request, database: Database, caller: Caller) -> None:
         key_id=caller.key_id,
         action=f"{request.method} {request.scope['route'].path}",
         # PostgreSQL text has no NUL. The route refuses such a name, but the attempt is recorded.
-        objects={name: str(value).replace("\0", "\ufffd") for name, value in request.path_params.items()},
+        objects={name: value.replace("\0", "\ufffd") for name, value in _shorten_path(request).items()},
         client=request.client.host if request.client else None,
         request_id=request.state.request_id,
     )
     activity_id = await run_in_threadpool(_begin, database, caller.workspace_id, act)
     request_log.run_after_answer(request.state, partial(activity_log.complete, database, activity_id))
+
+
+def _shorten_path(request: Request) -> dict[str, str]:
+    """Return the parts of the path, each cut to a length that no name or id of an object exceeds."""
+    return {name: str(value)[:LONGEST_NAME] for name, value in request.path_params.items()}
 
 
 def _begin(database: Database, workspace_id: UUID, act: activity_log.Act) -> UUID:

@@ -33,6 +33,7 @@ PUBLIC = {
     ("GET", "/openapi.json"),
     ("HEAD", "/openapi.json"),
     ("GET", "/v1/health/live"),
+    ("GET", "/v1/health/instance"),
     ("GET", "/v1/health/ready"),
     ("GET", "/static"),
     ("GET", "/login"),

@@ -1,6 +1,7 @@
 """A client that sends half a head, and one that never reads, lose their connection; others do not."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -61,6 +62,47 @@ async def scenario() -> None:
     server.should_exit = True
     async with asyncio.timeout(60):
         await serving
+
+
+async def endless(head: bytes, more: bytes) -> bytes:
+    """Send a beginning and then the same again and again; return what the server answered."""
+    config = uvicorn.Config(
+        application, http=connection_timeouts.TimeoutProtocol, lifespan="off", log_config=None
+    )
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    reader, writer = await asyncio.open_connection("127.0.0.1", listening.getsockname()[1], limit=2**22)
+    writer.write(head)
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        while sent < 2**24 and not reader.at_eof():
+            writer.write(more)
+            await writer.drain()
+            await asyncio.sleep(0)
+            sent += len(more)
+    answer = b""
+    with contextlib.suppress(ConnectionError):
+        answer = await reader.read()
+    writer.transport.abort()
+    server.should_exit = True
+    async with asyncio.timeout(60):
+        await serving
+    assert sent < 2**24, "the server took 16 MiB that are no body"
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("head", "more"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", b"X-Name: value\r\n" * 1000),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"y" * 10_000),
+        (b"GET /", b"y" * 10_000),
+    ],
+)
+def test_a_head_without_end_is_refused(head: bytes, more: bytes) -> None:
+    answer = asyncio.run(endless(head, more))
+    assert answer in {b"", connection_timeouts.TOO_LARGE}  # nothing is read after a reset
 
 
 def test_others_are_served_while_slow_clients_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,8 +114,8 @@ def limited(messages: list[Message], *, length: int | None = None, seconds: floa
         raise AssertionError
 
     headers = [] if length is None else [(b"content-length", str(length).encode())]
-    limit = BodyLimit(application, max_bytes=10, seconds=seconds)
-    asyncio.run(limit({"type": "http", "headers": headers}, receive, send))
+    limit = BodyLimit(application, max_bytes=10, list_max_bytes=10, seconds=seconds)
+    asyncio.run(limit({"type": "http", "path": "/", "headers": headers}, receive, send))
     return received
 
 

@@ -8,7 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 from structlog.testing import capture_logs
 
-from app.access import keys
+from app.access import activity_log, keys
+from app.infra import instance_proof
 from app.infra.database import Database
 from app.infra.errors import NotFound
 from app.infra.settings import Settings
@@ -16,6 +17,8 @@ from app.infra.storage import Storage
 from app.routes.shared.callers import provide_settings as get_settings
 from app.tables import Scope
 from tests.builders.stored_rows import store_ready_dataset
+
+RAW = {"Content-Type": "application/json"}
 
 
 def client_of(api: TestClient, *, host: str = "127.0.0.1", base_url: str = "http://127.0.0.1") -> TestClient:
@@ -135,6 +138,49 @@ def test_a_large_json_body_is_refused(api: TestClient) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_an_endless_number_of_errors_is_counted_and_fifty_are_listed(api: TestClient) -> None:
+    document = api.post("/v1/datasets", json={f"x{number}": 1 for number in range(150)}).json()
+    assert (len(document["errors"]), document["error_count"]) == (50, 151)
+    document = api.post("/v1/datasets", json={f"x{number}": 1 for number in range(5000)}).json()
+    assert "at most 200 fields; found 5000" in document["detail"]
+
+
+def test_a_list_of_wrong_values_is_one_error(api: TestClient) -> None:
+    rehearsal = {"noise": "confusion", "matrix": [["x"] * 20_000]}
+    configuration = {"rehearsal": rehearsal, "search": {"beta": ["x"] * 20_000}}
+    answer = api.post("/v1/audits", json={"dataset_id": str(uuid4()), "configuration": configuration})
+    assert answer.status_code == 422
+    assert answer.json()["error_count"] < 10
+    reviews = api.post(f"/v1/datasets/{uuid4()}/reviews", json={"reviews": [1] * 20_000})
+    assert (reviews.status_code, reviews.json()["error_count"]) == (422, 1)
+
+
+def test_bodies_other_than_lists_are_small(api: TestClient) -> None:
+    assert api.post("/v1/datasets", content=b'{"name": "' + b"x" * 70_000 + b'"}').status_code == 413
+    larger = api.post("/v1/audits", content=b'{"name": "' + b"x" * 70_000 + b'"}', headers=RAW)
+    assert larger.status_code == 422
+
+
+def test_a_long_name_is_recorded_shortened(api: TestClient, database: Database) -> None:
+    assert api.delete(f"/v1/datasets/{'x' * 20_000}").status_code == 422
+    with database.transaction() as session:
+        (row,) = activity_log.list_activities(session, before=None, limit=5)
+    assert row.objects == {"dataset_id": "x" * 255}
+
+
+def test_only_the_embedded_service_proves_itself(api: TestClient, chosen: Settings) -> None:
+    challenge = {"challenge": "0" * 64}
+    assert api.get("/v1/health/instance", params=challenge).status_code == 404
+    token = instance_proof.make_token()
+    told = chosen.model_copy(update={"instance_token": token})
+    api.app.dependency_overrides[get_settings] = lambda: told  # type: ignore[attr-defined]
+    proof = api.get("/v1/health/instance", params=challenge).json()["proof"]
+    assert instance_proof.is_proof(token, "0" * 64, proof)
+    assert not instance_proof.is_proof(instance_proof.make_token(), "0" * 64, proof)
+    assert token not in proof
+    assert api.get("/v1/health/instance", params={"challenge": "x"}).status_code == 422
+
+
 def test_the_description_names_every_error_and_the_key(api: TestClient) -> None:
     description = api.get("/openapi.json").json()
     create = description["paths"]["/v1/audits"]["post"]
@@ -142,9 +188,6 @@ def test_the_description_names_every_error_and_the_key(api: TestClient) -> None:
     assert create["security"] == [{"HTTPBearer": []}]
     put = description["paths"]["/v1/datasets/{dataset_id}/files/{file_name}"]["put"]
     assert put["requestBody"]["content"]["application/octet-stream"]["schema"]["format"] == "binary"
-
-
-RAW = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize(
