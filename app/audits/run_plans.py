@@ -23,7 +23,7 @@ RUNS_MAX = 500
 SHARED_WITH_PARENT = (
     "encoder", "backbone",
     "network", "input_size", "batch_size", "augmentation", "precision", "epochs", "patience", "schedule",
-    "learning_rate", "validation_fraction", "blind_fraction",
+    "learning_rate", "validation_fraction", "folds", "blind_fraction",
 )  # fmt: skip
 
 

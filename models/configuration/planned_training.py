@@ -37,7 +37,7 @@ def complete_request(
     if find_requested_encoder(request) is not None:
         situation = _encode(situation, str(request.encoder_name))
     config = complete(given | {"seed": seed}, situation)
-    check_parent(config, has_parent=has_parent)
+    require_parent(config.method, has_parent=has_parent)
     return config
 
 
@@ -49,18 +49,12 @@ def check_counts(sample_count: int, class_count: int) -> None:
         )
 
 
-def check_parent(config: TrainingConfig, *, has_parent: bool) -> None:
-    """Raise InvalidConfiguration if a training needs the model of a "ce" run, or may not start from one."""
-    if METHODS[config.method].needs_parent and not has_parent:
+def require_parent(method: str, *, has_parent: bool) -> None:
+    """Raise InvalidConfiguration if a method needs the model of a "ce" run and there is none."""
+    if METHODS[method].needs_parent and not has_parent:
         raise InvalidConfiguration(
-            f'Method {config.method!r} needs an initial_state: the model_state of a "{PARENT_METHOD}" run.',
+            f'Method {method!r} needs an initial_state: the start_state of a "{PARENT_METHOD}" run.',
             "method",
-        )
-    if has_parent and config.folds > 1:
-        raise InvalidConfiguration(
-            f'A start from a "{PARENT_METHOD}" run needs folds = 1: that run has learned all labels.',
-            "initialise",
-            "folds",
         )
 
 

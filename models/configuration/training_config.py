@@ -94,12 +94,6 @@ class TrainingConfig:
                 "blind_fraction",
                 "folds",
             )
-        if self.folds > 1 and METHODS[self.method].needs_parent:
-            raise InvalidConfiguration(
-                f"Method {self.method!r} needs folds = 1: its initial model has learned all labels.",
-                "folds",
-                "method",
-            )
         if self.patience and not self.validation_fraction:
             raise InvalidConfiguration(
                 "patience needs a validation_fraction above 0.",

@@ -13,7 +13,8 @@ def stratify(order_n: Tensor, groups_N: Tensor, bounds: Sequence[int]) -> Tensor
     """Return the same samples, dealt out so that every batch gets its share of every group.
 
     A group's numbers in two batches differ by at most one, so a group with as many samples as there are
-    batches is in every batch. Which of its samples is where follows from `order_n`.
+    batches is in every batch. Which of its samples is where follows from `order_n`. Like stratified folds,
+    the batches depend on all labels, also on those that a network does not learn.
 
     Args:
         order_n: the samples of an epoch, shuffled.

@@ -3,15 +3,19 @@
 Shape suffixes: B samples of a batch, K classes, J scorers.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from models.cross_fitting.start_states import StartState
 from models.networks.architectures import Network, NetworkShape
-from models.paper.objectives import Outcome, Outputs
-from models.training.learner import Learner, NetworkOutputs, make_predictor_shape
+from models.paper.objectives import OBJECTIVES, Objective, Outcome, Outputs
+from models.paper.objectives.forward_correction import estimate_transition_matrix, find_unknown_classes
+from models.training.learner import Learner, NetworkOutputs, copy_to_cpu, make_predictor_shape
 
 
 class CrossFittedLearner(Learner):
@@ -31,6 +35,9 @@ class CrossFittedLearner(Learner):
     a second thread and a second stream are not used: they serve two networks.
     """
 
+    _transitions_JKK: Tensor | None = None
+    """The forward correction's T of every scorer."""
+
     def _is_replayed(self) -> bool:
         return False
 
@@ -49,6 +56,63 @@ class CrossFittedLearner(Learner):
         if scorer == 0:
             return 2 * self._config.seed + 1
         return int(np.random.SeedSequence([self._config.seed, scorer]).generate_state(1, np.uint64)[0] >> 1)
+
+    def begin_from(self, start: StartState, read: Callable[[], Iterable[Tensor]]) -> None:
+        """Start every scorer from the network that is blind to the same fold; without a predictor also f."""
+        if len(start.scorers) != len(self._scorers):
+            raise ValueError(
+                f"The initial state is of a training with {max(1, len(start.scorers))} folds, not"
+                f" {len(self._scorers)}."
+            )
+        for scorer, state in zip(self._scorers, start.scorers, strict=True):
+            self._begin_network(scorer, state, read)
+        if not self.has_predictor:
+            self._begin_network(self.classifier, start.classifier, read)
+
+    def copy_start_state(self) -> StartState:
+        """Return copies of f and, without a predictor, of all scorers."""
+        scorers = [] if self.has_predictor else self._scorers
+        states = [copy_to_cpu(scorer.state_dict()) for scorer in scorers]
+        return replace(super().copy_start_state(), scorers=states)
+
+    def estimate_transitions(
+        self, read: Callable[[], Iterable[Tensor]], blind_n: Tensor | None = None
+    ) -> list[int]:
+        """Give f its matrix, and every scorer its own from the samples to whose labels it is blind.
+
+        A scorer's matrix is out of sample: that of the network which it starts from, over its own fold.
+        """
+        assert blind_n is not None
+        unknown = set(super().estimate_transitions(read))
+        matrices = []
+        for number, scorer in enumerate(self._scorers):
+            logits_nK = torch.cat([self._score_plain(scorer, inputs_B) for inputs_B in read()])
+            probabilities_nK = logits_nK[blind_n == number].softmax(1)
+            matrices.append(estimate_transition_matrix(probabilities_nK))
+            unknown |= set(find_unknown_classes(probabilities_nK))
+        self._transitions_JKK = torch.stack(matrices)
+        return sorted(unknown)
+
+    @torch.no_grad()
+    def _score_plain(self, scorer: Network, inputs_B: Tensor) -> Tensor:
+        scorer.eval()
+        with self._use_precision():
+            logits_BK: Tensor = scorer(inputs_B)
+        return logits_BK.float()
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of all weights, of the optimiser's state and of the scorers' transitions."""
+        transitions_JKK = self._transitions_JKK
+        return {
+            **super().state(),
+            "transitions": None if transitions_JKK is None else transitions_JKK.cpu(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        super().load_state(state)
+        transitions_JKK = state["transitions"]
+        self._transitions_JKK = None if transitions_JKK is None else transitions_JKK.to(self._device)
 
     def _step(
         self,
@@ -74,7 +138,7 @@ class CrossFittedLearner(Learner):
         outcome = self._objective(self._select_outputs(outputs, labels_B, blind_logits_BK), self._generator)
         losses = [
             self._compute_scoring_loss(
-                outputs, logits_BK, labels_B, self._weigh_labels(blind_B, scorer=scorer)
+                outputs, logits_BK, labels_B, self._weigh_labels(blind_B, scorer=scorer), scorer=scorer
             )
             for scorer, logits_BK in enumerate(outputs.scorer_logits)
         ]
@@ -97,13 +161,26 @@ class CrossFittedLearner(Learner):
         )
 
     def _compute_scoring_loss(
-        self, outputs: NetworkOutputs, logits_BK: Tensor, labels_B: Tensor, weight_B: Tensor | None
+        self,
+        outputs: NetworkOutputs,
+        logits_BK: Tensor,
+        labels_B: Tensor,
+        weight_B: Tensor | None,
+        *,
+        scorer: int,
     ) -> Tensor:
         """Return the loss of one scorer: a predictor's, or that of a network like f."""
         labelled = replace(self._select_outputs(outputs, labels_B, logits_BK), weight_B=weight_B)
         if not self.has_predictor:
             labelled = replace(labelled, classifier_logits_BK=logits_BK)
-        return self._objective.compute_scoring_loss(labelled, self._generator)
+        return self._get_objective(scorer).compute_scoring_loss(labelled, self._generator)
+
+    def _get_objective(self, scorer: int) -> Objective:
+        """Return the objective of one scorer: with its own transitions, if it has any."""
+        if self._transitions_JKK is None:
+            return self._objective
+        own = replace(self._objective_config, transition_KK=self._transitions_JKK[scorer])
+        return OBJECTIVES[self._config.method](own)
 
     @torch.no_grad()
     def compute_last_layer(self, inputs_B: Tensor, blind_B: Tensor | None = None) -> tuple[Tensor, Tensor]:

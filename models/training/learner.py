@@ -4,7 +4,7 @@ Shape suffixes: B samples of a batch, K classes, J networks that score labels be
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,12 +17,13 @@ from models.acceleration.data_parallel import Group
 from models.acceleration.side_by_side import SideBySide, TwoStreams, can_run
 from models.catalogue.methods import METHODS
 from models.configuration.training_config import TrainingConfig
+from models.cross_fitting.start_states import StartState
 from models.networks import architectures
 from models.networks.architectures import Network, NetworkShape
 from models.networks.dropout import Dropout
 from models.networks.memory_layout import choose_memory_format
 from models.paper.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
-from models.paper.objectives.forward_correction import estimate_transition_matrix
+from models.paper.objectives.forward_correction import estimate_transition_matrix, find_unknown_classes
 
 RISE_SHARE = 0.25
 """one_cycle: the share of all steps in which the learning rate rises."""
@@ -164,25 +165,37 @@ class Learner:
         """The gradient predictor q, the first of several; None if the method has none."""
         return self._scorers[0] if self.has_predictor else None
 
-    def begin_from(self, state: Mapping[str, Tensor], batches: Iterable[Tensor]) -> None:
+    def begin_from(self, start: StartState, read: Callable[[], Iterable[Tensor]]) -> None:
         """Start the network that is fitted to the labels from a trained classifier, the paper's "+ init.".
 
         It is the predictor q, or f if the method has none. The paper does not name the network; the authors'
         code loads q. Started so, f would learn from an untrained q and lose what it knew at once.
 
         Args:
-            state: the state of a "ce" run's classifier.
-            batches: the samples that are trained on, read only if q has layers that f lacks.
+            start: the networks of a "ce" run.
+            read: reads the samples that are trained on; called if q has layers that f lacks.
 
         Raises:
-            ValueError: the state is of another network.
+            ValueError: the state is of other networks.
 
         """
-        network = self.predictor or self.classifier
+        if start.scorers:
+            raise ValueError(
+                f"The initial state is of a training with {len(start.scorers)} folds, not of one."
+            )
+        self._begin_network(self.predictor or self.classifier, start.classifier, read)
+
+    def _begin_network(
+        self, network: Network, state: Mapping[str, Tensor], read: Callable[[], Iterable[Tensor]]
+    ) -> None:
         own = architectures.begin_trained(network, state)
         if own:
             with self._use_precision():
-                architectures.keep_scale(network, own, batches)
+                architectures.keep_scale(network, own, read())
+
+    def copy_start_state(self) -> StartState:
+        """Return copies of the networks from which another training can start, on the CPU."""
+        return StartState(classifier=copy_to_cpu(self.classifier.state_dict()))
 
     def begin_pretrained(self, state: Mapping[str, Tensor]) -> None:
         """Start all networks from pretrained weights; their last layers keep their random weights."""
@@ -194,9 +207,23 @@ class Learner:
         """T [K, K] of the forward correction, after its estimate; None with all other methods."""
         return self._objective_config.transition_KK
 
-    def estimate_transitions(self, probabilities_NK: Tensor) -> None:
-        """Give the forward correction its matrix, from the CE model's softmax over the training samples."""
-        self._change_objective(transition_KK=estimate_transition_matrix(probabilities_NK))
+    def estimate_transitions(
+        self, read: Callable[[], Iterable[Tensor]], blind_n: Tensor | None = None
+    ) -> list[int]:
+        """Give the forward correction its matrix, from the CE model's softmax over the samples trained on.
+
+        Args:
+            read: reads these samples.
+            blind_n: for each of them the number of the scorer that is blind to its label.
+
+        Returns:
+            The classes about which nothing is known: see `find_unknown_classes`.
+
+        """
+        del blind_n
+        probabilities_nK = torch.cat([self.compute_scoring_logits(each) for each in read()]).softmax(1)
+        self._change_objective(transition_KK=estimate_transition_matrix(probabilities_nK))
+        return find_unknown_classes(probabilities_nK)
 
     @property
     def stage(self) -> Stage:

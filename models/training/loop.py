@@ -6,7 +6,7 @@ Shape suffixes: N samples, B samples of a batch, K classes.
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,12 @@ from torch import Tensor
 
 from models.acceleration.data_parallel import Group
 from models.catalogue.methods import METHODS
-from models.configuration.planned_training import check_parent
+from models.configuration.planned_training import require_parent
 from models.configuration.training_config import TrainingConfig, check_fits
 from models.cross_fitting import folds
 from models.cross_fitting.cross_fitted import CrossFitted
 from models.cross_fitting.memorisation import Memorisation, MemorisationTally, RisingLoss
+from models.cross_fitting.start_states import StartState
 from models.inputs import standardisation
 from models.inputs.batches import SCORING_BATCH, place, split_batches
 from models.inputs.input_checks import check_labels
@@ -28,7 +29,6 @@ from models.inputs.shuffling import Shuffling
 from models.inputs.stratification import stratify
 from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
-from models.paper.objectives.forward_correction import find_unknown_classes
 from models.ranking.ranking_scores import RANKING_SCORES
 from models.training.classifier_weight import weigh_classifier
 from models.training.cross_fitted_learner import CrossFittedLearner
@@ -43,7 +43,7 @@ from models.training.signal_recorder import SignalRecorder
 from models.training.signals import Signals
 from models.training.stability import Stability
 
-STATE_FORMAT = 9
+STATE_FORMAT = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,9 @@ class TrainingResult:
     kept."""
     model_state: dict[str, Tensor]
     """The classifier's state dict on the CPU: the best on held-out samples if any, else the last."""
+    start_state: dict[str, Tensor]
+    """All that another training can start from: the same classifier, with folds also the networks that score
+    labels in the same epoch, and which labels were held back."""
     input_mean: npt.NDArray[np.float32]
     """The mean that was subtracted from the classifier's inputs, per channel or feature."""
     input_deviation: npt.NDArray[np.float32]
@@ -114,9 +117,10 @@ def train(
         device: the device that trains, such as "cpu" or "cuda:0".
         on_progress: called about five times a second and at the end of every epoch; its exceptions stop the
             training and propagate.
-        initial_state: the `model_state` of a "ce" run, from which the network that is fitted to the labels
-            starts: the predictor ("+ init."), or the classifier if there is none. Ignored on `resume`; the
-            methods with `needs_parent` need it.
+        initial_state: the `start_state` of a "ce" run, from which the network that is fitted to the labels
+            starts: the predictor ("+ init."), or the classifier if there is none. With folds each scoring
+            network starts from the one that is blind to the same labels. Ignored on `resume`; the methods
+            with `needs_parent` need it.
         pretrained_state: the state of a torchvision network without its head, from which both networks start
             if the configuration names one (`pretrained_...`); ignored on `resume`. None: from random weights.
         resume: the result of `Progress.state` in an earlier call with the same samples and configuration.
@@ -132,7 +136,7 @@ def train(
     labels = check_labels(inputs, labels_N, class_count)
     check_fits(config, shape=inputs.shape[1:])
     if resume is None:
-        check_parent(config, has_parent=initial_state is not None)
+        require_parent(config.method, has_parent=initial_state is not None)
     training = _Training(
         inputs,
         labels,
@@ -234,11 +238,10 @@ class _Training:
         if not METHODS[self._config.method].needs_whole_batch:
             return None
         blind_N = torch.full_like(labels_N, folds.NOBODY) if self._blind_N is None else self._blind_N
-        # Labels that are held back are dealt out after those that are learned.
-        self._groups_N = labels_N + class_count * (blind_N != folds.NOBODY)
-        index = self._shuffling.train_index
-        learned = labels_N[index][blind_N[index] == folds.NOBODY]
-        return check_batches(learned, self._bounds, class_count=class_count)
+        # Labels that are held back from one network are dealt out after each other.
+        self._groups_N = labels_N * (self._config.folds + 1) + blind_N
+        index = stratify(self._shuffling.train_index, self._groups_N, self._bounds)
+        return check_batches(labels_N[index], blind_N[index], self._bounds, class_count=class_count)
 
     def _order(self, epoch: int) -> Tensor:
         """Return the samples of an epoch in the order of its batches."""
@@ -272,13 +275,14 @@ class _Training:
         self._learner.begin_pretrained(state)
 
     def begin_from(self, state: Mapping[str, Tensor]) -> None:
-        """Start the network that is fitted to the labels from a trained one, and estimate T if needed."""
-        self._learner.begin_from(state, self._read_plain())
+        """Start the networks that are fitted to the labels from trained ones, and estimate T if needed."""
+        start = StartState.from_tensors(state)
+        start.check_held_back(self._blind_N)
+        self._learner.begin_from(start, self._read_plain)
         if METHODS[self._config.method].estimates_transitions:
-            logits = [self._learner.compute_scoring_logits(inputs_B) for inputs_B in self._read_plain()]
-            probabilities_NK = torch.cat(logits).softmax(1)
-            self._learner.estimate_transitions(probabilities_NK)
-            self._unknown_classes = find_unknown_classes(probabilities_NK)
+            self._unknown_classes = self._learner.estimate_transitions(
+                self._read_plain, self._get_blind(self._shuffling.train_index.to(self._device))
+            )
 
     def _read_plain(self) -> Iterator[Tensor]:
         """Yield the samples that are trained on, in order and without augmentation."""
@@ -295,6 +299,7 @@ class _Training:
         samples_per_second, _ = pace.report(self._step)
         self._score()
         transition_KK = self._learner.transition
+        start_state = self._selection.state_of_best or self._copy_start_state()
         agreement_ratio = self._memorisation.agreement_ratio
         return TrainingResult(
             signals=self._recorder.collect_signals(classifier_share=weigh_classifier(agreement_ratio)),
@@ -303,7 +308,8 @@ class _Training:
             cross_fitted=self._get_cross_fitted(),
             memorisation=self._measure_memorisation(),
             features_NW=self._features.get_features(),
-            model_state=self._selection.state_of_best or self._copy_model_state(),
+            model_state=dict(StartState.from_tensors(start_state).classifier),
+            start_state=start_state,
             input_mean=self._standardisation.mean_C.cpu().numpy(),
             input_deviation=self._standardisation.deviation_C.cpu().numpy(),
             seconds=time.monotonic() - started,
@@ -387,7 +393,7 @@ class _Training:
 
     def _finish_epoch(self, epoch: int, started: float) -> EpochRecord:
         validation_accuracy = self._validate()
-        self._selection.offer(epoch=epoch + 1, accuracy=validation_accuracy, state=self._copy_model_state)
+        self._selection.offer(epoch=epoch + 1, accuracy=validation_accuracy, state=self._copy_start_state)
         self._stability.compare(self._recorder.order_by())
         record = self._tally.record(
             epoch=epoch + 1,
@@ -489,6 +495,10 @@ class _Training:
     def _collect_state(self) -> dict[str, Any]:
         self._group.gather(self._merge)
         return self.state()
+
+    def _copy_start_state(self) -> dict[str, Tensor]:
+        blind_N = None if self._blind_N is None else self._blind_N.cpu()
+        return replace(self._learner.copy_start_state(), blind_N=blind_N).to_tensors()
 
     def _copy_model_state(self) -> dict[str, Tensor]:
         return copy_to_cpu(self._learner.classifier.state_dict())

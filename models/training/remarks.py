@@ -1,4 +1,7 @@
-"""Remarks about a training that a user should know: what a method could not do with these samples."""
+"""Remarks about a training that a user should know: what a method could not do with these samples.
+
+Shape suffixes: n samples of an epoch, S steps, J networks that score labels, K classes.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +22,17 @@ class Remark:
     detail: str
 
 
-def check_batches(labels_n: Tensor, bounds: Sequence[int], *, class_count: int) -> Remark | None:
-    """Return a remark if some batches of an epoch cannot hold every class; for stratified batches.
+def check_batches(
+    labels_n: Tensor, blind_n: Tensor, bounds: Sequence[int], *, class_count: int
+) -> Remark | None:
+    """Return a remark if some batches of an epoch do not hold every class, for stratified batches.
 
     With fewer labels than batches, a class is missing from the rest of them, and a determinant over all
     classes is 0 there, with a gradient of 0.
 
     Args:
-        labels_n: the labels that are learned.
+        labels_n: the labels in the order of an epoch; in every epoch the same batches lack the same classes.
+        blind_n: for each the number of the network that does not learn it; see `folds.assign_folds`.
         bounds: the borders of an epoch's batches.
         class_count: K.
 
@@ -34,26 +40,35 @@ def check_batches(labels_n: Tensor, bounds: Sequence[int], *, class_count: int) 
         ValueError: no step could learn anything: a class has no label, or a batch fewer samples than classes.
 
     """
-    steps, counts_K = len(bounds) - 1, labels_n.cpu().bincount(minlength=class_count)
-    smallest = int(torch.tensor(bounds).diff().min())
+    sizes = torch.tensor(bounds).diff()
+    steps, smallest = len(sizes), int(sizes.min())
     if smallest < class_count:
         raise ValueError(
             f"DMI needs every class in every batch: expected batches of at least {class_count} samples,"
             f" found one of {smallest}; raise batch_size."
         )
-    least = int(counts_K.min())
-    if least == 0:
+    cells_n = torch.arange(steps).repeat_interleave(sizes) * class_count + labels_n
+    scorers = range(max(1, int(blind_n.max()) + 1))
+    counts_JSK = torch.stack(
+        [
+            cells_n[blind_n != scorer].bincount(minlength=steps * class_count).view(steps, class_count)
+            for scorer in scorers
+        ]
+    )
+    absent_K = (counts_JSK.sum(1) == 0).any(0)
+    if absent_K.any():
         raise ValueError(
-            "DMI needs labels of every class to learn from; there are none of"
-            f" {_name((counts_K == 0).nonzero()[:, 0].tolist())}."
+            f"DMI needs labels of every class to learn from; there are none of {_name(absent_K)}."
         )
-    if least >= steps:
+    lacks_JSK = counts_JSK == 0
+    lost = int(lacks_JSK.any(2).sum(1).max())
+    if lost == 0:
         return None
-    rare = (counts_K < steps).nonzero()[:, 0].tolist()
+    rare = _name(lacks_JSK.any(0).any(0))
     detail = (
-        f"in at least {steps - least} of the {steps} steps of every epoch nothing was learned: the"
-        f" determinant of DMI is 0 where a class is missing from the batch, and of {_name(rare)} there are"
-        " fewer labels than steps; a larger batch_size avoids it"
+        f"in {lost} of the {steps} steps of every epoch nothing was learned: the determinant of DMI is 0"
+        f" where a class is missing from the batch, and there are too few labels of {rare}; a larger"
+        " batch_size avoids it"
     )
     return Remark(code=MISSING_CLASS, detail=detail)
 
@@ -69,7 +84,10 @@ def describe_unknown_transitions(classes: Sequence[int]) -> Remark | None:
     return Remark(code=UNKNOWN_CLASS, detail=detail)
 
 
-def _name(classes: Sequence[int]) -> str:
+def _name(classes: Sequence[int] | Tensor) -> str:
+    """Name classes by their numbers, or those where a boolean [K] is true."""
+    if isinstance(classes, Tensor):
+        classes = classes.nonzero()[:, 0].tolist()
     more = len(classes) - NAMED_MAX
     listed = ", ".join(map(str, classes[:NAMED_MAX]))
     return f"class number {listed} (from 0)" + (f" and {more} more" if more > 0 else "")

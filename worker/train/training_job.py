@@ -346,7 +346,7 @@ def _store_results(
     neighbours: Neighbours | None,
 ) -> None:
     result = trained.result
-    checkpoints.save_network(storage, folder, result.model_state)
+    checkpoints.save_network(storage, folder, result.start_state)
     ranking = RANKING_SCORES[result.config.score]
     signals = gather_signals(
         result.signals,

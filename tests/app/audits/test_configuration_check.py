@@ -80,9 +80,9 @@ def dataset(database: Database, storage: Storage) -> Dataset:
             "warm_up_epochs must be between 0 and 3, not 4.",
         ),
         (
-            {"method": "limit_l", "folds": 3, "initialise": "ce"},
-            "/initialise",
-            'A start from a "ce" run needs folds = 1: that run has learned all labels.',
+            {"method": "dmi", "batch_size": 2},
+            "/batch_size",
+            "needs every class in every batch: expected a batch_size of at least 3, found 2.",
         ),
         (
             {"validation_fraction": 0.95},
@@ -227,8 +227,7 @@ def is_trained(plan: RunPlan, plans: list[RunPlan], dataset: Dataset, device: st
         parent.method == "ce"
         and config.network == parent.network
         and starting.has_output_bias == of_parent.has_output_bias
-        and config.folds == parent.folds == 1
-        and config.blind_fraction == parent.blind_fraction
+        and (config.folds, config.blind_fraction) == (parent.folds, parent.blind_fraction)
     )
 
 

@@ -11,8 +11,12 @@ import torch
 from models.catalogue.methods import METHODS
 from models.configuration.training_config import TrainingConfig
 from models.cross_fitting import folds
+from models.cross_fitting.start_states import StartState
+from models.paper.objectives.forward_correction import estimate_transition_matrix
+from models.training import loop
 from models.training.cross_fitted_learner import CrossFittedLearner, average_in_sample
 from models.training.loop import TrainingResult, train
+from models.training.prediction import predict_probabilities
 from models.training.progress import EpochRecord, Progress
 
 Samples = tuple[np.ndarray, np.ndarray]
@@ -32,14 +36,19 @@ def fixed_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folds, "assign_folds", lambda *_, **__: FIXED)
 
 
-def last_networks(points: np.ndarray, given: np.ndarray, config: TrainingConfig) -> dict[str, torch.Tensor]:
+def last_networks(
+    points: np.ndarray,
+    given: np.ndarray,
+    config: TrainingConfig,
+    initial: dict[str, torch.Tensor] | None = None,
+) -> dict[str, torch.Tensor]:
     states: list[dict[str, torch.Tensor]] = []
 
     def remember(progress: Progress) -> None:
         if progress.stage == "scoring":
             states.append(progress.state()["learner"]["networks"])
 
-    train(points, given, class_count=3, config=config, on_progress=remember)
+    train(points, given, class_count=3, config=config, initial_state=initial, on_progress=remember)
     return states[-1]
 
 
@@ -230,8 +239,98 @@ def test_in_sample_probabilities_leave_the_blind_network_out() -> None:
     torch.testing.assert_close(average_in_sample(logits, logits[1]).softmax(1), expected)
 
 
+STARTED = ["fw", "dmi", "limit_l"]
+
+
+@pytest.mark.usefixtures("fixed_folds")
+@pytest.mark.parametrize("method", STARTED)
+def test_a_start_leaves_no_trace_of_a_fold_in_its_scorer(
+    method: str, blobs: Samples, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Stratified batches, like stratified folds, are dealt out by the labels.
+    monkeypatch.setattr(loop, "stratify", lambda order, *_: order)
+    points, labels = blobs
+
+    def train_both(given: np.ndarray) -> dict[str, torch.Tensor]:
+        parent = train(points, given, class_count=3, config=configure(points, 3, method="ce", folds=3))
+        config = configure(points, 3, method=method, folds=3, beta=0.0)
+        return last_networks(points, given, config, parent.start_state)
+
+    before = train_both(labels)
+    given = labels.copy()
+    given[4] = (given[4] + 1) % 3
+    after = train_both(given)
+    scorer = int(FIXED[4]) + 1
+    if method == "limit_l":  # s(a) cancels but for rounding
+        names = [name for name in before if name.startswith(f"{scorer}.")]
+        assert all(torch.allclose(before[name], after[name], atol=1e-5) for name in names)
+        assert changed(before, after) >= {1, 2, 3} - {scorer}
+    else:
+        assert changed(before, after) == {0, 1, 2, 3} - {scorer}
+
+
+@pytest.mark.parametrize("method", STARTED)
+def test_cross_fitted_trainings_start_from_the_same_folds(
+    method: str, blobs: Samples, configure: Configure
+) -> None:
+    points, labels = blobs
+    given = labels.copy()
+    wrong = [7, 20, 41]
+    given[wrong] = (given[wrong] + 1) % 3
+    parent = train(points, given, class_count=3, config=configure(points, 3, method="ce", folds=3, epochs=20))
+    config = configure(points, 3, method=method, folds=3, epochs=10)
+    states: list[dict[str, Any]] = []
+    whole = train(
+        points,
+        given,
+        class_count=3,
+        config=config,
+        initial_state=parent.start_state,
+        on_progress=lambda progress: states.append(progress.state()),
+    )
+    assert set(np.argsort(-whole.signals.distance)[:3]) == set(wrong)
+    resumed = train(points, given, class_count=3, config=config, resume=states[len(states) // 2])
+    assert np.array_equal(whole.signals.distance, resumed.signals.distance)
+    one = train(points, given, class_count=3, config=configure(points, 3, method="ce"))
+    for state, words in [
+        (one.start_state, "has learned labels that this training holds back"),
+        ({**one.start_state, "held_back": parent.start_state["held_back"]}, "a training with 1 folds, not 3"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            train(points, given, class_count=3, config=config, initial_state=state)
+    single = configure(points, 3, method=method)
+    with pytest.raises(ValueError, match="a training with 3 folds, not of one"):
+        train(points, given, class_count=3, config=single, initial_state=parent.start_state)
+
+
+def test_every_scorer_has_the_transitions_of_its_own_fold(blobs: Samples, configure: Configure) -> None:
+    points, labels = blobs
+    parent = train(points, labels, class_count=3, config=configure(points, 3, method="ce", folds=3, epochs=6))
+    states: list[dict[str, Any]] = []
+    train(
+        points,
+        labels,
+        class_count=3,
+        config=configure(points, 3, method="fw", folds=3, epochs=1),
+        initial_state=parent.start_state,
+        on_progress=lambda progress: states.append(progress.state()),
+    )
+    transitions = states[0]["learner"]["transitions"]
+    start = StartState.from_tensors(parent.start_state)
+    assert start.blind_N is not None
+    for scorer, state in enumerate(start.scorers):
+        probabilities = predict_probabilities(
+            points[start.blind_N == scorer],
+            model_state=state,
+            input_mean=parent.input_mean,
+            input_deviation=parent.input_deviation,
+            config=parent.config,
+            class_count=3,
+        )
+        expected = estimate_transition_matrix(torch.from_numpy(probabilities))
+        torch.testing.assert_close(transitions[scorer], expected, rtol=0, atol=1e-5)
+
+
 def test_what_does_not_go_together_is_refused(blobs: Samples, configure: Configure) -> None:
     with pytest.raises(ValueError, match="blind_fraction needs folds = 1"):
         configure(blobs[0], 3, folds=2, blind_fraction=0.1)
-    with pytest.raises(ValueError, match="its initial model has learned all labels"):
-        configure(blobs[0], 3, method="fw", folds=2)
