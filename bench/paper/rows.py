@@ -16,7 +16,7 @@ class Row:
     settings: Settings
     grid: tuple[Settings, ...] = ({},)
     starts_from_ce: bool = False
-    """Whether the classifier starts from the best CE model of the same split."""
+    """Whether the network that is fitted to the labels starts from the best CE model of the same split."""
 
 
 def _each(field: str, *values: float) -> tuple[Settings, ...]:
@@ -44,7 +44,7 @@ def with_grid(row: Row, values: Mapping[str, tuple[float, ...]]) -> Row:
     return replace(row, grid=tuple(dict(zip(fields, each, strict=True)) for each in combinations))
 
 
-_NOISE = _each("noise_std", 0.1, 0.01, 0.03, 0.3)
+_NOISE = _each("noise_std", 0.01, 0.03, 0.1, 0.3)
 _SOFT = tuple(
     {"soft_lambda": soft_lambda, "beta": beta}
     for soft_lambda in (0.01, 0.001, 0.03, 0.1)

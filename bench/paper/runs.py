@@ -48,7 +48,8 @@ class Setup:
     """Seed of split, noise, weights and order."""
     has_curves: bool = False
     warmed: bool = False
-    """Whether the classifier's batch normalisation begins with statistics of random inputs; see `warmed`."""
+    """Whether the batch normalisation of the network that is fitted to the labels begins with statistics of
+    random inputs; see `warmed`."""
     test: int | None = None
     """Test samples; None: all."""
     schedule: str | None = None

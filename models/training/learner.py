@@ -179,10 +179,6 @@ class Learner:
             ValueError: the state is of other networks.
 
         """
-        if start.scorers:
-            raise ValueError(
-                f"The initial state is of a training with {len(start.scorers)} folds, not of one."
-            )
         self._begin_network(self.predictor or self.classifier, start.classifier, read)
 
     def _begin_network(
