@@ -11,9 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.audits import audit_service
+from app.features import feature_files, feature_service
+from app.features.feature_files import FeatureRows
 from app.infra.storage import PACK, Storage
 from app.kinds.shown_kinds import find_shown_kind
-from app.tables import Audit, Dataset, Sample, Score
+from app.tables import Audit, Dataset, FeatureSet, Sample, Score
 
 FEATURES = "features.npy"
 """Features of a run's network, float16 [N, W]; runs on huge datasets keep none."""
@@ -27,16 +29,16 @@ Rows = npt.NDArray[Any]
 class Comparison:
     """Rows on disk, one per sample, by which an audit's samples are compared."""
 
-    rows: Rows
+    rows: Rows | FeatureRows
     by_network: bool
-    """True: compare directions of network features; False: compare the stored samples."""
+    """True: compare directions of features, an encoder's or the network's; False: the stored samples."""
     make_vectors: Callable[[Rows], npt.NDArray[np.float32]]
     """Turns rows [n, ...] into vectors [n, D]."""
 
     @property
     def candidates(self) -> int:
         """Return the number of rows to read for one answer."""
-        fitting = MOST_BYTES // max(1, int(self.rows[0].nbytes))
+        fitting = MOST_BYTES // max(1, int(self.rows[[0]].nbytes))
         return min(MOST_CANDIDATES, max(fitting, 20))
 
     def read(self, positions: list[int]) -> npt.NDArray[np.float32]:
@@ -55,18 +57,25 @@ def _fill_missing(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def open_comparison(session: Session, files: Storage, audit: Audit, dataset: Dataset) -> Comparison:
-    """Open the features of an audit's network if kept, else its pack."""
+    """Open an audit's features, of its encoder or of its network, if kept, else its pack."""
     for run in audit_service.list_runs(session, [audit.id])[audit.id]:
+        if run.is_chosen and run.feature_set_id is not None:
+            found = session.get_one(FeatureSet, run.feature_set_id)
+            shards = feature_service.list_shards(session, found.id)
+            rows_of_set = feature_files.open_rows(files, found, shards)
+            return Comparison(rows=rows_of_set, by_network=True, make_vectors=_widen)
         if run.is_chosen:
             path = files.locate_run(audit.id, run.number) / FEATURES
             with suppress(FileNotFoundError):
                 path_here = files.fetch_cached(path, name=f"{audit.id}.{run.number}.{FEATURES}")
                 rows = np.load(path_here, mmap_mode="r")
-                return Comparison(
-                    rows=rows, by_network=True, make_vectors=lambda rows: rows.astype(np.float32)
-                )
+                return Comparison(rows=rows, by_network=True, make_vectors=_widen)
     make_vectors = find_shown_kind(dataset).make_vectors
     return Comparison(rows=open_pack(files, dataset), by_network=False, make_vectors=make_vectors)
+
+
+def _widen(rows: Rows) -> npt.NDArray[np.float32]:
+    return rows.astype(np.float32)
 
 
 def open_pack(files: Storage, dataset: Dataset) -> Rows:

@@ -78,6 +78,8 @@ class Export:
     """Its own parameters; the writer receives them as keyword arguments."""
     has_rehearsals: bool = False
     """Whether the page offers it for a rehearsal."""
+    needs_encoder: bool = False
+    """Whether the page offers it only for an audit that used an encoder's features."""
 
     @property
     def operation(self) -> str:
@@ -203,6 +205,29 @@ EXPORTS = (
         media_types=(BINARY,),
         command="cleanlab",
         write="app.exports.cleanlab_arrays:write_arrays",
+    ),
+    Export(
+        name="features.npy",
+        scope="audit",
+        title="Features, npy",
+        description="Download the encoder's features [N, D] by position, float16.",
+        media_types=(BINARY,),
+        command="features",
+        write="app.exports.encoder_features:write_features",
+        has_rehearsals=True,
+        needs_encoder=True,
+    ),
+    Export(
+        name="features.parquet",
+        scope="audit",
+        title="Features, Parquet",
+        description="Download position, key and the encoder's features of every sample.",
+        media_types=(PARQUET,),
+        command="features",
+        flag="parquet",
+        write="app.exports.encoder_features:write_feature_table",
+        has_rehearsals=True,
+        needs_encoder=True,
     ),
 )
 """The page and the command line keep this order."""

@@ -24,6 +24,7 @@ from models.label_errors.ensemble import average_signals
 from models.ranking.ranking_scores import rank_by_signals
 from worker.finish import (
     audit_summary,
+    feature_provenance,
     information_bounds,
     issue_search,
     ranking_files,
@@ -113,7 +114,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
                     may_claim=errors.counted.may_claim,
                 ),
             },
-            provenance=_collect_provenance(dataset, audit, runs),
+            provenance=_collect_provenance(session, dataset, audit, runs),
         )
         update_statistics(session, Score)
     log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
@@ -264,10 +265,11 @@ def _compute_bounds(
     )
 
 
-def _collect_provenance(dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, Any]:
+def _collect_provenance(session: Session, dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, Any]:
     return {
         "dataset_pack_sha256": dataset.pack_sha256,
         "requested_configuration": audit.configuration,
+        "features": feature_provenance.describe_features(session, runs),
         "runs": [
             {
                 "number": run.number,

@@ -141,6 +141,7 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
         caller=caller,
         audit=answer,
         is_rehearsal=audit.is_rehearsal,
+        has_features=any(run.is_chosen and run.encoder and run.encoder.name for run in answer.runs),
         dataset=render_dataset(dataset, []),
         appearance=describe_dataset(dataset),
         exports=EXPORTS,

@@ -67,7 +67,8 @@ def test_the_page_links_to_those_that_fit_the_audit(
 ) -> None:
     ids = store_full_workspace(database, storage)
     page = api.get(f"/audits/{ids['audit']}").text
-    assert [address(export, ids) in page for export in EXPORTS] == [True] * len(EXPORTS)
+    linked = [export.name for export in EXPORTS if address(export, ids) in page]
+    assert linked == [export.name for export in EXPORTS if not export.needs_encoder]
 
 
 def test_a_cleaned_dataset_has_a_media_type_of_its_line() -> None:

@@ -10,7 +10,9 @@ from uuid import UUID
 import numpy as np
 import pytest
 import torch
+from fastapi.testclient import TestClient
 from PIL import Image
+from pyarrow import parquet
 from sqlalchemy import func, select, update
 
 from app.audits import audit_service
@@ -175,6 +177,40 @@ def test_the_features_are_those_of_the_uploaded_pictures_and_later_audits_take_t
     assert jobs.train(second).status == RunStatus.SUCCEEDED
     assert Task.FEATURES not in [task for task, _ in sent]
     assert count_rows(jobs.database, FeatureSet) == 1
+
+
+def test_a_finished_audit_names_its_features_and_they_can_be_downloaded(
+    jobs: Jobs, photographs: Dataset, api: TestClient
+) -> None:
+    audit, run = jobs.plan(photographs)
+    jobs.train(run)
+    answer = api.get(f"/v1/audits/{audit.id}").json()
+    assert (answer["features"]["done"], answer["features"]["total"]) == (0, 24)
+    first, *others = jobs.list_shards()
+    jobs.compute(first)
+    answer = api.get(f"/v1/audits/{audit.id}").json()
+    assert (answer["features"]["done"], answer["features"]["shards_done"]) == (10, 1)
+    assert 0.3 < answer["fraction"] < 0.4
+    for shard in others:
+        jobs.compute(shard)
+    jobs.train(run)
+    finish(jobs.database, jobs.storage, audit.id)
+    answer = api.get(f"/v1/audits/{audit.id}").json()
+    (described,) = answer["provenance"]["features"]
+    assert (described["encoder"], described["originals"], described["unreadable"]) == (ENCODER, 24, [])
+    assert {"torch", "pillow", "limit-audit"} <= described["versions"].keys()
+    assert "taken for photographs" in api.get(f"/audits/{audit.id}").text
+    rows = jobs.open_rows()[list(range(24))]
+    downloaded = np.load(io.BytesIO(api.get(f"/v1/audits/{audit.id}/exports/features.npy").content))
+    np.testing.assert_array_equal(downloaded, rows)
+    content = api.get(f"/v1/audits/{audit.id}/exports/features.parquet").content
+    table = parquet.read_table(io.BytesIO(content))
+    assert table["position"].to_pylist() == list(range(24))
+    assert table.schema.metadata[b"encoder"] == ENCODER.encode()
+    np.testing.assert_array_equal(np.stack(table["features"].to_numpy()), rows.astype(np.float32))
+    position = api.get(f"/v1/audits/{audit.id}/suspects?limit=1").json()["items"][0]["position"]
+    similar = api.get(f"/v1/audits/{audit.id}/samples/{position}/similar")
+    assert similar.status_code == 200, similar.text
 
 
 def test_a_picture_that_cannot_be_decoded_is_named_and_taken_from_the_pack(
