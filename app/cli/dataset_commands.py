@@ -14,6 +14,7 @@ from app.cli.output import (
     connect,
     print_json,
     print_table,
+    print_understood,
     show_dataset,
     show_progress_bar,
 )
@@ -25,6 +26,7 @@ Uploads = Annotated[
     list[Path],
     typer.Argument(exists=True, help="one or more archive, table or array files, or a folder"),
 ]
+Columns = Annotated[list[str] | None, typer.Option(help="names of columns; give the option once for each")]
 SAMPLE_COLUMNS = ("position", "key", "split", "given_label", "true_label")
 COLUMNS = ("id", "name", "status", "format", "sample_count", "has_truth")
 
@@ -54,6 +56,12 @@ def upload(
     key_column: str | None = None,
     truth_column: str | None = None,
     split_column: str | None = None,
+    include_columns: Columns = None,
+    exclude_columns: Columns = None,
+    encoding: Annotated[str | None, typer.Option(help="of texts that are not UTF-8: cp1252, utf-16")] = None,
+    class_folder: Annotated[
+        int | None, typer.Option(min=1, max=8, help="which folder below the root is the class")
+    ] = None,
     server: Server = None,
     key: Key = None,
     json: AsJson = False,
@@ -70,8 +78,62 @@ def upload(
             key_column=key_column,
             truth_column=truth_column,
             split_column=split_column,
+            include_columns=include_columns or None,
+            exclude_columns=exclude_columns or None,
+            encoding=encoding,
+            class_folder=class_folder,
         )
-    print_json(dataset.document) if json else print_table([dataset.document], COLUMNS)
+    if json:
+        print_json(dataset.document)
+        return
+    print_table([dataset.document], COLUMNS)
+    print_understood(dataset.document)
+
+
+@app.command("read-again")
+def read_again(
+    dataset_id: DatasetId,
+    *,
+    label_column: str | None = None,
+    key_column: str | None = None,
+    truth_column: str | None = None,
+    split_column: str | None = None,
+    include_columns: Columns = None,
+    exclude_columns: Columns = None,
+    encoding: str | None = None,
+    class_folder: Annotated[int | None, typer.Option(min=1, max=8)] = None,
+    image_size: Annotated[int | None, typer.Option(min=8, max=512)] = None,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Read the files of a dataset again with other options, as a new dataset."""
+    options = {
+        "label_column": label_column, "key_column": key_column, "truth_column": truth_column,
+        "split_column": split_column, "include_columns": include_columns or None,
+        "exclude_columns": exclude_columns or None, "encoding": encoding, "class_folder": class_folder,
+        "image_size": image_size,
+    }  # fmt: skip
+    chosen = {name: value for name, value in options.items() if value is not None}
+    with connect(server, key) as client:
+        dataset = client.dataset(dataset_id).read_again(**chosen)
+        with show_progress_bar("ingest") as bar:
+            dataset.wait(on_answer=lambda answer: show_dataset(bar, answer))
+    if json:
+        print_json(dataset.document)
+        return
+    print_table([dataset.document], COLUMNS)
+    print_understood(dataset.document)
+
+
+@app.command()
+def understood(
+    dataset_id: DatasetId, *, server: Server = None, key: Key = None, json: AsJson = False
+) -> None:
+    """Print how an upload was read, and what was guessed."""
+    with connect(server, key) as client:
+        document = client.get(f"/v1/datasets/{dataset_id}")
+    print_json(document["understood"]) if json else print_understood(document)
 
 
 @app.command("list")

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from app.client import Client, ClientError, Json, progress_bars
 from app.client.client import DEFAULT_SERVER, KEY_VARIABLE, SERVER_VARIABLE
+from app.web.understood_facts import describe_notes, describe_understanding
 
 UNAUTHORISED = 401
 NO_KEY = f"; give a key with --key or {KEY_VARIABLE}"
@@ -70,6 +71,18 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) ->
     for row in rows:
         table.add_row(*(_render_cell(row[column]) for column in columns))
     stdout.print(table)
+
+
+def print_understood(dataset: Json) -> None:
+    """Print how an upload was read, and what was guessed."""
+    document = dataset.get("understood") or {}
+    table = Table("understood", "", box=None, pad_edge=False)
+    for label, text in describe_understanding(document):
+        table.add_row(Text(label), Text(text))
+    stdout.print(table)
+    for text, option in describe_notes(document):
+        change = f" (to change it: --{option.replace('_', '-')})" if option else ""
+        stdout.print(Text(f"note: {text}{change}"))
 
 
 def _render_cell(value: object) -> Text:

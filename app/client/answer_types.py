@@ -33,6 +33,7 @@ class DatasetAnswer(TypedDict):
     class_names: list[str] | None
     shape: list[int] | None
     statistics: Json | None
+    understood: Json | None
     problem_count: int | None
     has_truth: bool
     progress: Json | None

@@ -117,6 +117,15 @@ class Dataset(Handle):
             self.wait()
         return Audit(self._service, self._service.start_audit(self.id, name=name, **configuration))
 
+    def read_again(self, **options: object) -> "Dataset":
+        """Read the uploaded files again with other options, as a new dataset; this one stays as it is."""
+        return Dataset(self._service, self._service.post(f"/v1/datasets/{self.id}/readings", dict(options)))
+
+    @property
+    def understood(self) -> Json:
+        """Return how the upload was read and what was guessed; empty before it is ready."""
+        return dict(self.document.get("understood") or {})
+
     def delete(self) -> None:
         """Delete the dataset; delete its audits first."""
         self._service.delete(f"/v1/datasets/{self.id}")

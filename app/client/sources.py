@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.client.client_errors import ClientError
+from models.reading.archive_names import decode_name, is_litter
 
 PathLike = str | os.PathLike[str]
 Source = PathLike | Sequence[PathLike] | Any
@@ -33,7 +34,16 @@ def prepare_files(source: Source, arrays: Mapping[str, object]) -> Iterator[tupl
             )
         paths = [Path(path) for path in ([source] if isinstance(source, str | os.PathLike) else source)]
         name = paths[0].resolve().name if paths else ""
-        yield name, _check_files([_pack_folder(paths[0], Path(folder))] if _is_folder(paths) else paths)
+        yield name, _check_files(_open_folder(paths[0], Path(folder)) if _is_folder(paths) else paths)
+
+
+def _open_folder(folder: Path, target: Path) -> list[Path]:
+    """Return the files of a folder of Parquet shards, else the folder as a zip."""
+    files = list(_list_visible_files(folder))
+    shards = [file for file in files if file.suffix.lower() == ".parquet"]
+    if shards and len(shards) == len(files) == len({file.name for file in files}):
+        return shards
+    return [_pack_folder(folder, target)]
 
 
 def _is_folder(paths: list[Path]) -> bool:
@@ -67,13 +77,41 @@ def _pack_folder(folder: Path, target: Path) -> Path:
     archive = target / f"{folder.resolve().name or 'folder'}.zip"
     with zipfile.ZipFile(archive, "w", strict_timestamps=False) as opened:
         for file in _list_visible_files(folder):
-            opened.write(file, file.relative_to(folder))
+            _check_readable(file)
+            opened.write(file, _make_member_name(file.relative_to(folder)))
         if not opened.namelist():
             raise ClientError(f"there is no file in the folder {folder}")
     return archive
 
 
+def _check_readable(file: Path) -> None:
+    shown = os.fsencode(file).decode("utf-8", "replace")
+    if not file.exists():
+        raise ClientError(
+            f"expected a file at {shown}; found a link that points nowhere (remove it, or restore its target)"
+        )
+    if not file.is_file():
+        raise ClientError(f"expected a file at {shown}; found a device or pipe (move it out of the folder)")
+    if not os.access(file, os.R_OK):
+        raise ClientError(f"expected to read {shown}; this user may not")
+
+
+def _make_member_name(path: Path) -> str:
+    """Return a path as the zip names it; a name that is not UTF-8 is read as those in a tar."""
+    return "/".join(decode_name(os.fsencode(part)) for part in path.parts)
+
+
 def _list_visible_files(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))
+    """Yield the files of a folder, also of linked folders, but not of a link to a folder around it."""
+    around = {str(folder): frozenset({_identify(folder)})}
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        above = around.pop(parent)
+        found = {name: _identify(Path(parent, name)) for name in folders if not is_litter(name + "/")}
+        folders[:] = sorted(name for name, identity in found.items() if identity not in above)
+        around |= {f"{parent}{os.sep}{name}": above | {found[name]} for name in folders}
+        yield from (Path(parent) / name for name in sorted(names) if not is_litter(name))
+
+
+def _identify(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino

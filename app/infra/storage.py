@@ -89,6 +89,21 @@ class Storage:
         target.parent.mkdir(parents=True, exist_ok=True)
         finished.replace(target)
 
+    def copy(self, path: Path, target: Path) -> None:
+        """Publish a published file under another name as well; on disk both share their bytes.
+
+        Raises:
+            FileNotFoundError: the file was not published.
+
+        """
+        if self._bucket is None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, target)
+            return
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.root) as folder:
+            self._bucket.put(self._make_key(target), self.fetch(path, Path(folder)))
+
     def fetch(self, path: Path, folder: Path) -> Path:
         """Return a local path of a published file; with a bucket, a copy in `folder`.
 

@@ -34,6 +34,9 @@ class DatasetOut(BaseModel):
     class_names: list[str] | None
     shape: list[int] | None = Field(description="shape of one sample in training: [H, W, C] or [D]")
     statistics: dict[str, Any] | None
+    understood: dict[str, Any] | None = Field(
+        description="how the upload was read: columns, classes as spelled, scale, what was guessed"
+    )
     problem_count: int | None
     has_truth: bool
     has_probabilities: bool

@@ -19,6 +19,7 @@ from pydantic_core import core_schema
 from models.catalogue.methods import ALL_METHODS
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TYPES
 from models.catalogue.upload_formats import FORMATS
+from models.reading.text_encodings import check_codec
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,25 @@ class DatasetOptions(Request):
     key_column: Name | None = None
     truth_column: Name | None = None
     split_column: Name | None = None
+    include_columns: list[Name] = Field(
+        default=[],
+        max_length=1000,
+        description="columns that are features although their names say otherwise",
+    )
+    exclude_columns: list[Name] = Field(
+        default=[], max_length=1000, description="columns of a table that are not used"
+    )
+    encoding: Name | None = Field(
+        default=None, description="of texts that are not UTF-8, such as cp1252 or utf-16"
+    )
+    class_folder: int | None = Field(
+        default=None, ge=1, le=8, description="which folder below the root is the class: 1 for the first"
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _check_encoding(cls, name: str | None) -> str | None:
+        return None if name is None else check_codec(name)
 
 
 class DatasetRequest(DatasetOptions):

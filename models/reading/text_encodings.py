@@ -94,18 +94,17 @@ def find_mark(raw: bytes, codec: str) -> tuple[bytes, str]:
     return (mark, plain[mark]) if codec in ("utf-8-sig", "utf-16", "utf-32") else (b"", codec)
 
 
-def check_encoding(file: BinaryIO, codec: str) -> None:
-    """Read a file to its end; TableError if it is not in this encoding."""
+def check_encoding(file: BinaryIO, codec: str) -> int:
+    """Read a file to its end and return its number of quotes; TableError if it is not in this encoding."""
     decoder = codecs.getincrementaldecoder(codec)()
-    done = 0
-    block = b""
+    quotes = 0
     try:
         while block := file.read(1 << 23):
-            decoder.decode(block)
-            done += len(block)
+            quotes += decoder.decode(block).count('"')
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise TableError(explain_undecodable(error.object, codec, error)) from None
+    return quotes
 
 
 def open_lines(file: BinaryIO, codec: str) -> Iterator[str]:

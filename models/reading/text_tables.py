@@ -106,7 +106,7 @@ def _parse(line: str, delimiter: str) -> list[str]:
 
 def _choose_delimiter(sample: Sequence[str], chosen: str | None) -> tuple[str, int]:
     """Return the delimiter that splits most records alike, and the number of title lines above them."""
-    best = (0, 0, DELIMITERS[0], 0)
+    best = (False, 0, 0, DELIMITERS[0], 0)
     for delimiter in [chosen] if chosen else DELIMITERS:
         widths = _measure_widths(sample, delimiter)
         if not widths:
@@ -116,10 +116,11 @@ def _choose_delimiter(sample: Sequence[str], chosen: str | None) -> tuple[str, i
         if width > 1 and widths[0] == 1 and count > 2:  # noqa: PLR2004 - title lines need a table below
             above = next(at for at, line in enumerate(sample) if len(_parse(line, delimiter)) > 1)
         own = next(each for each in widths if each > 1) if above else widths[0]
-        score = (count if own > 1 and width > 1 else 0, min(own, width), delimiter, above)
-        if score[:2] > best[:2]:
+        fits = own > 1 and width > 1
+        score = (fits and not above, count if fits else 0, min(own, width), delimiter, above)
+        if score[:3] > best[:3]:
             best = score
-    return (chosen or best[2]), best[3]
+    return (chosen or best[3]), best[4]
 
 
 def _measure_widths(sample: Sequence[str], delimiter: str) -> list[int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.formats.archives.archive_layout import open_archive_pictures
+from worker.formats.archives.foreign_files import name_zip
 from worker.formats.archives.tars import TarArchive
-from worker.formats.archives.uploaded_files import Upload, prepare_upload
+from worker.formats.archives.uploaded_files import ACCEPTED, Upload, prepare_upload
 from worker.formats.archives.zips import ZipArchive
 from worker.formats.arrays.cifar import open_cifar_binaries, open_cifar_pickles
 from worker.formats.arrays.idx import open_idx
@@ -85,6 +86,8 @@ def _open_archive(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Sour
     """Open a zip or tar: an npz, an archive of pictures, or an archive of a dataset's files."""
     archive = (ZipArchive if upload.kind == "zip" else TarArchive)(upload.path, ingestion)
     ingestion.resources.callback(archive.close)
+    if isinstance(archive, ZipArchive) and (document := name_zip(archive.names)) is not None:
+        raise IngestError("unsupported_format", f"expected {ACCEPTED}; found {document}")
     if (
         isinstance(archive, ZipArchive)
         and archive.names

@@ -17,8 +17,9 @@ from worker.formats.detect import open_source
 from worker.formats.packs.samples_table import assign_labels, collect_keys, collect_splits, write_samples
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, Problem, ProblemLog
-from worker.formats.shared.sample import Ingestion
+from worker.formats.shared.sample import Features, Ingestion
 from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
+from worker.ingest.understanding_summary import summarise
 from worker.kinds.pack_writers import write_pack
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["IngestError", "IngestLimits", "IngestOptions", "IngestResult", "Problem", "build_pack"]
 
 _PROGRESS_SECONDS = 0.2
+_NAMES_KEPT = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,8 @@ def build_pack(
         )
         try:
             source = open_source(files, ingestion)
+            if isinstance(source, Features):
+                ingestion.layout["feature_names"] = list(source.names[:_NAMES_KEPT])
             written = write_pack(source, ingestion, pack_path, report)
             return _finish_pack(source.format, written, ingestion, pack_path)
         except BaseException:
@@ -130,7 +134,8 @@ def _finish_pack(
         samples_path=samples_path,
         problems=tuple(ingestion.problems.listed),
         problem_count=ingestion.problems.count,
-        statistics=_collect_statistics(written, labels, ingestion),
+        statistics=_collect_statistics(written, labels, ingestion)
+        | {"understood": summarise(written, labels, ingestion, format_name=format_name, pack_path=pack_path)},
         has_truth=labels.has_truth,
     )
 

@@ -35,7 +35,7 @@ from app.routes.shared.dependencies import (
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_dataset, render_sample
 from app.schemas.dataset_schemas import DatasetOut, ProbabilitiesOut, ProblemOut, SampleOut, TruthOut
-from app.schemas.request_schemas import DatasetRequest
+from app.schemas.request_schemas import DatasetOptions, DatasetRequest
 from app.schemas.shared_schemas import Page
 from app.tables import Dataset
 
@@ -54,7 +54,9 @@ RAW_BODY = {
 def create_dataset(body: DatasetRequest, session: Session, response: Response) -> DatasetOut:
     """Create an empty dataset. Upload its files next."""
     dataset = dataset_service.create(
-        session, name=body.name, options=body.model_dump(exclude={"name"}, exclude_none=True)
+        session,
+        name=body.name,
+        options=body.model_dump(exclude={"name"}, exclude_none=True, exclude_defaults=True),
     )
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return render_dataset(dataset, [])
@@ -130,6 +132,20 @@ def start_ingestion(dataset_id: UUID, session: Session, response: Response) -> D
     response.headers["Location"] = f"/v1/datasets/{dataset_id}"
     response.headers["Retry-After"] = POLL_SECONDS
     return render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id])
+
+
+@router.post("/{dataset_id}/readings", status_code=202, dependencies=[Writes])
+def read_again(
+    dataset_id: UUID, body: DatasetOptions, session: Session, files: Files, response: Response
+) -> DatasetOut:
+    """Read the files of a dataset again with other options, as a new dataset. The old one stays as it is."""
+    source = dataset_service.get(session, dataset_id, keep=True)
+    options = body.model_dump(exclude_none=True, exclude_defaults=True)
+    dataset = dataset_service.create(session, name=source.name, options=options)
+    dataset_service.copy_files(session, files, source, dataset)
+    response.headers["Location"] = f"/v1/datasets/{dataset.id}"
+    response.headers["Retry-After"] = POLL_SECONDS
+    return render_dataset(dataset, dataset_service.list_files(session, [dataset.id])[dataset.id])
 
 
 @router.get("", dependencies=[Reads])

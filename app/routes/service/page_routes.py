@@ -23,6 +23,7 @@ from app.routes.shared.rendering import render_audits, render_dataset
 from app.tables import Audit, AuditStatus
 from app.web import audit_form as forms
 from app.web import pages
+from app.web.understood_facts import READING_OPTIONS, describe_notes, describe_understanding
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 PAGE_ROWS = 50
@@ -88,6 +89,9 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
         caller=caller,
         dataset=render_dataset(dataset, dataset_service.list_files(session, [dataset_id])[dataset_id]),
         appearance=describe_dataset(dataset),
+        understanding=describe_understanding((dataset.statistics or {}).get("understood", {})),
+        notes=describe_notes((dataset.statistics or {}).get("understood", {})),
+        options=[(name, label, dataset.options.get(name, "")) for name, label in READING_OPTIONS.items()],
         problems=dataset_service.list_problems(session, dataset_id, after=-1, limit=PROBLEMS_MAX),
         audits=render_audits(session, audits),
         rehearsals=_list_rehearsals(audits),

@@ -36,8 +36,9 @@ def render_dataset(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut
         **{
             name: getattr(dataset, name)
             for name in DatasetOut.model_fields
-            if name not in {"files", "has_truth", "has_probabilities", "error"}
+            if name not in {"files", "has_truth", "has_probabilities", "error", "understood"}
         },
+        understood=(dataset.statistics or {}).get("understood"),
         has_truth=dataset.truth_version > 0,
         has_probabilities=dataset.probabilities is not None,
         error=Failure(**dataset.error) if dataset.error else None,

@@ -1,6 +1,6 @@
 // One dataset: the progress of its ingestion, and its samples.
 
-import { get, query } from "./api.js";
+import { get, query, send } from "./api.js";
 import { confirmAndDelete, find, make, makePicture } from "./dom.js";
 import { formatCount, formatPercent } from "./format.js";
 
@@ -39,6 +39,27 @@ async function loadMore() {
     make("span", { className: "words" }, item.given_label))));
 }
 
+const LISTS = ["include_columns", "exclude_columns"];
+
+async function readAgain(event) {
+  event.preventDefault();
+  const body = {};
+  for (const [name, text] of new FormData(event.target)) {
+    const value = text.trim();
+    if (!value) continue;
+    if (LISTS.includes(name)) body[name] = value.split(",").map((part) => part.trim()).filter(Boolean);
+    else body[name] = name === "class_folder" ? Number(value) : value;
+  }
+  try {
+    const dataset = await send("POST", `${path}/readings`, { body });
+    location.assign(`/datasets/${dataset.id}`);
+  } catch (error) {
+    find("problem").textContent = error.message;
+    find("problem").hidden = false;
+  }
+}
+
+if (status === "ready" || status === "rejected") find("read-again").addEventListener("submit", readAgain);
 if (status === "ingesting") followIngestion();
 if (status === "ready") {
   find("more").addEventListener("click", loadMore);

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from worker.formats.archives.class_level import find_class_level
+from worker.formats.archives.folder_labels import find_class_level
+from worker.formats.archives.foreign_files import check_foreign_labels
 from worker.formats.archives.listed_pictures import ListedPictures
 from worker.formats.archives.manifests import read_manifests
 from worker.formats.archives.member_index import MemberIndex
@@ -51,6 +52,8 @@ def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: b
         pictures = read_lists(index, lists, ingestion, original=original)
     else:
         pictures = label_by_folder(archive, ingestion)
+        if len(ingestion.vocabulary.names) < 2:  # noqa: PLR2004 - two classes
+            check_foreign_labels(archive)
     return _make_source(archive, pictures, original=original)
 
 

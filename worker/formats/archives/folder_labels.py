@@ -1,19 +1,156 @@
-"""The classes that folders give to pictures, beside a table or list."""
+"""Which level of folders holds the classes, which folders are splits, and the class of each picture."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from worker.formats.archives.class_level import ClassLevel, find_class_level
 from worker.formats.archives.member_names import OTHER_SUFFIXES, get_suffix
+from worker.formats.archives.split_names import is_split_name, is_unlabelled_name
+from worker.formats.shared.columns import quote_names
 from worker.formats.shared.problems import IngestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from worker.formats.archives.member_index import MemberIndex
     from worker.formats.shared.sample import Ingestion
+
+_LEAST_SHARED = 2
+"""Folders of the same names that make the level above them look like splits."""
+_LEVELS_MAX = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassLevel:
+    """Where a path below the root has its class."""
+
+    level: int
+    """Index of the class folder among the folders below the root."""
+    has_splits: bool
+    """The first folder is a split."""
+    ignored: frozenset[str] = frozenset()
+    """First folders whose pictures have no class."""
+
+
+@dataclass(kw_only=True)
+class _Folder:
+    """What lies in one of the first folders."""
+
+    below: set[str]
+    """Names of its folders."""
+    has_pictures: bool = False
+    """Directly in it."""
+
+
+def find_class_level(paths: Iterable[str], ingestion: Ingestion) -> ClassLevel:
+    """Find the class folder in paths below the root; what is guessed is noted.
+
+    Raises:
+        IngestError: the folders are named as splits and have no class folders.
+
+    """
+    chosen = ingestion.options.class_folder
+    if chosen is not None:
+        return ClassLevel(level=chosen - 1, has_splits=chosen > 1)
+    every = [path.split("/") for path in paths]
+    folders = _list_folders(every)
+    found = _choose_level(folders, ingestion)
+    if found.has_splits:
+        splits = ", ".join(sorted(set(folders) - found.ignored))
+        ingestion.understood.note(
+            "splits_found",
+            f"the folders {splits} were taken as splits, the folders in them as classes",
+            option="class_folder",
+        )
+        return _skip_repeated(every, found)
+    return found
+
+
+def _list_folders(every: Iterable[list[str]]) -> dict[str, _Folder]:
+    folders: dict[str, _Folder] = defaultdict(lambda: _Folder(below=set()))
+    for parts in every:
+        if len(parts) == 2:  # noqa: PLR2004 - folder and picture
+            folders[parts[0]].has_pictures = True
+        elif len(parts) > 2:  # noqa: PLR2004 - a folder in the folder
+            folders[parts[0]].below.add(parts[1])
+    return folders
+
+
+def _choose_level(folders: dict[str, _Folder], ingestion: Ingestion) -> ClassLevel:
+    named = {name for name in folders if is_split_name(name)}
+    deep = {name for name in named if folders[name].below}
+    others = set(folders) - named
+    if named and not deep:
+        if not others:
+            raise IngestError(
+                "splits_without_classes",
+                f"expected class folders; found that {quote_names(sorted(named))} look like splits "
+                "and hold pictures directly (put the pictures into class folders, or add a table of labels; "
+                "if these are the classes, upload with class_folder=1)",
+            )
+        return _note_class_names(sorted(named), ingestion)
+    if not named:
+        _note_repeated(folders, ingestion)
+        return ClassLevel(level=0, has_splits=False)
+    below = set().union(*(folders[name].below for name in deep))
+    alike = {name for name in others if folders[name].below & below}
+    rest = others - alike
+    if any(not _has_no_classes(name, folders[name], len(rest)) for name in rest):
+        return _note_class_names(sorted(named), ingestion)
+    ignored = rest | {name for name in named if not folders[name].below}
+    for name in sorted(ignored):
+        ingestion.understood.note(
+            "folder_ignored",
+            f"the pictures in {name!r} were left out: the folder lies beside splits and has no class folders",
+            option="class_folder",
+        )
+    return ClassLevel(level=1, has_splits=True, ignored=frozenset(rest))
+
+
+def _has_no_classes(name: str, folder: _Folder, count: int) -> bool:
+    """Return whether a folder beside splits holds pictures without labels."""
+    return is_unlabelled_name(name) or (count == 1 and not folder.below)
+
+
+def _note_class_names(named: list[str], ingestion: Ingestion) -> ClassLevel:
+    ingestion.understood.note(
+        "split_as_class",
+        f"{quote_names(named)} could be a split, but lies beside class folders and was taken as a class",
+        option="class_folder",
+    )
+    return ClassLevel(level=0, has_splits=False)
+
+
+def _note_repeated(folders: dict[str, _Folder], ingestion: Ingestion) -> None:
+    """Note that all classes hold folders of the same names: these may be the classes."""
+    if len(folders) < _LEAST_SHARED or any(folder.has_pictures for folder in folders.values()):
+        return
+    shared = set.intersection(*(folder.below for folder in folders.values()))
+    if len(shared) >= _LEAST_SHARED:
+        ingestion.understood.note(
+            "classes_look_like_splits",
+            "your classes look like splits: all pictures lie one level deeper, in folders that each has "
+            f"({quote_names(sorted(shared)[:5])}); if those are the classes, upload with class_folder=2",
+            option="class_folder",
+        )
+
+
+def _skip_repeated(every: list[list[str]], found: ClassLevel) -> ClassLevel:
+    """Go deeper while each split holds a single folder named as a split, such as seg_train/seg_train."""
+    level = found.level
+    while level < _LEVELS_MAX:
+        below: dict[str, set[str]] = defaultdict(set)
+        for parts in every:
+            if parts[0] not in found.ignored:
+                below[parts[0]].add(parts[level] if len(parts) > level + 1 else "")
+        single = all(len(names) == 1 and is_split_name(next(iter(names))) for names in below.values())
+        if not single:
+            break
+        level += 1
+    return ClassLevel(level=level, has_splits=True, ignored=found.ignored)
 
 
 class FolderLabels:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.reading.text_encodings import detect_encoding as detect_codec
 from worker.formats.archives.archive import check_ratio, check_total
+from worker.formats.archives.foreign_files import name_foreign
 from worker.formats.archives.tars import RECORD, is_tar_header
 from worker.formats.pictures.picture_decoding import detect_encoding
 from worker.formats.shared.problems import IngestError, make_printable
@@ -24,15 +26,6 @@ if TYPE_CHECKING:
 _COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"))
 _COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz")
 _TARRED_SUFFIXES = {".tgz": ".tar", ".tbz2": ".tar", ".txz": ".tar"}
-_FOREIGN = (
-    (b"Rar!", "a RAR archive"),
-    (b"7z\xbc\xaf", "a 7-Zip archive"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"MATLAB", "a MATLAB file"),
-    (b"\x93NUMPY", "a single .npy array (use np.savez(x=..., y=...))"),
-    (b"%PDF", "a PDF document"),
-    (b"SQLite", "an SQLite database"),
-)
 ACCEPTED = "a zip or tar archive, npz, IDX, CIFAR, Parquet or CSV file"
 _IDX_HEAD = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x04].{4}", re.DOTALL)
 _PICKLE_HEAD = re.compile(rb"\x80[\x02-\x05]")
@@ -119,7 +112,7 @@ def detect_kind(path: Path, name: str) -> str:
         return "idx"
     if _PICKLE_HEAD.match(head):
         return "pickle"
-    foreign = next((text for magic, text in _FOREIGN if head.startswith(magic)), None)
+    foreign = name_foreign(head, name)
     if foreign or (detect_encoding(head) and not _is_text(head)):
         raise IngestError(
             "unsupported_format",
@@ -129,11 +122,11 @@ def detect_kind(path: Path, name: str) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    """Return whether bytes are the beginning of UTF-8 text."""
+    """Return whether bytes are the beginning of text, in whatever encoding; the reader of tables names it."""
+    codec = detect_codec(head)
     try:
-        text = head.decode("utf-8-sig")
+        text = head.decode(codec, "ignore" if codec != "utf-8-sig" else "strict")
     except UnicodeDecodeError as error:
-        if error.start <= len(head) - _LONGEST_CHARACTER:
-            return False
-        text = head[: error.start].decode("utf-8-sig")
+        is_cut_off = error.start > len(head) - _LONGEST_CHARACTER
+        text = head[: error.start].decode(codec) if is_cut_off else head.decode("latin-1")
     return not _CONTROL.search(text)

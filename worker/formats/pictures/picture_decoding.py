@@ -73,7 +73,7 @@ def detect_encoding(data: bytes) -> str | None:
             return name
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1"):
+    if data[4:8] == b"ftyp" and (data[8:12] in (b"avif", b"avis") or b"avif" in data[16:64]):
         return "AVIF"
     return None
 
@@ -82,7 +82,7 @@ def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
     """Read a picture's header; SampleError if it is not a picture or has too many pixels."""
     encoding = detect_encoding(data)
     if encoding is None:
-        found = "an empty file" if not data else f"bytes that begin with {data[:8]!r}"
+        found = _name_unsupported(data)
         raise SampleError(
             "not_an_image", f"expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF, ...); found {found}"
         )
@@ -99,6 +99,16 @@ def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
     if turned:
         width, height = height, width
     return image, Header(width=width, height=height, mode=image.mode, encoding=encoding)
+
+
+def _name_unsupported(data: bytes) -> str:
+    if not data:
+        return "an empty file"
+    if data[:4] in (b"II+\x00", b"MM\x00+"):
+        return "a BigTIFF picture (save it as PNG or TIFF)"
+    if data[4:8] == b"ftyp" and data[8:11] in (b"hei", b"hev", b"mif", b"msf"):
+        return "a HEIC picture (save it as JPEG)"
+    return f"bytes that begin with {data[:8]!r}"
 
 
 def decode(data: bytes, target: Target, max_pixels: int) -> tuple[NDArray[np.uint8], Header]:

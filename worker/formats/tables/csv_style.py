@@ -18,6 +18,7 @@ from worker.formats.shared.columns import check_distinct
 from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from worker.formats.shared.column_roles import Peek
@@ -32,15 +33,30 @@ def read_style(path: Path, ingestion: Ingestion) -> TableStyle:
         with path.open("rb") as file:
             codec = detect_encoding(file.read(SAMPLE_BYTES), chosen=ingestion.options.encoding)
             file.seek(0)
-            check_encoding(file, codec)
+            quotes = check_encoding(file, codec)
             file.seek(0)
             style = find_style(open_lines(file, codec), encoding=codec)
+            if quotes % 2:
+                file.seek(0)
+                _check_last_quote(open_lines(file, codec), style)
     except TableError as error:
-        code = "bad_csv" if "encoding" in str(error) or "text in" in str(error) else "bad_header"
+        code = "bad_header" if "with a header" in str(error) else "bad_csv"
         raise IngestError(code, make_printable(str(error))) from None
     check_distinct(style.columns)
     note_style(style, ingestion)
     return style
+
+
+def _check_last_quote(lines: Iterator[str], style: TableStyle) -> None:
+    """Refuse a table whose last record is everything behind a quote that is not closed."""
+    last = None
+    for record in read_records(lines, style, strict=False):
+        last = record
+    if last is not None and last.raw.count('"') % 2 and "\n" in last.raw.strip():
+        raise TableError(
+            f"expected every quote to be closed; found none that closes the one in line {last.line}: "
+            f"{last.raw.strip()[:60]!r}"
+        )
 
 
 def note_style(style: TableStyle, ingestion: Ingestion) -> None:

@@ -24,7 +24,7 @@ _MISSING = pa.array(
 )
 """What pandas and spreadsheets write for a number that does not exist."""
 _DECIMAL_COMMA = r"^[+-]?\d+,\d+([eE][+-]?\d+)?$"
-_MAYBE_THOUSANDS = r"^[+-]?\d{1,3},\d{3}$"
+_MAYBE_THOUSANDS = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 
 
 def read_numbers(column: pa.Array, name: str, first_row: int, ingestion: Ingestion) -> NDArray[np.float32]:

@@ -1,0 +1,119 @@
+"""Files of other kinds and programs: refused in words that help."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+
+from tests.files.shapes import (
+    COUNT,
+    NAMES,
+    Expected,
+    add,
+    features,
+    flat,
+    foldered,
+    png,
+    table,
+    tarred,
+    zipped,
+)
+
+
+def refused(code: str, *says: str) -> Expected:
+    """Return the expectation of a refusal."""
+    return Expected(refused=code, says=says)
+
+
+for title, head, word in (
+    ("RAR", b"Rar!\x1a\x07\x00", "RAR"),
+    ("7-Zip", b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+    ("Zstandard", b"\x28\xb5\x2f\xfd", "zstd -d"),
+    ("HDF5", b"\x89HDF\r\n", "np.savez"),
+    ("a split zip", b"PK\x07\x08PK\x03\x04", "join the parts"),
+    ("old Excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "CSV UTF-8"),
+    ("HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "JPEG"),
+    ("BigTIFF", b"II+\x00\x08\x00", "BigTIFF"),
+    ("Feather", b"ARROW1\0\0", "Parquet"),
+):
+    add(f"foreign: {title}", {"data.bin.x": head + bytes(600)}, refused("unsupported_format", word))
+add(
+    "foreign: an Excel workbook",
+    {"d.xlsx": zipped({"[Content_Types].xml": b"x", "xl/workbook.xml": b"x"})},
+    refused("unsupported_format", "Excel", "CSV UTF-8"),
+)
+add(
+    "foreign: a PyTorch file",
+    {"d.pt": zipped({"archive/data.pkl": b"x", "archive/data/0": b"x"})},
+    refused("unsupported_format", "PyTorch", "np.savez"),
+)
+COCO = json.dumps({"images": [], "annotations": [], "categories": []}).encode()
+add(
+    "foreign: COCO",
+    {"d.zip": zipped({**flat(), "annotations.json": COCO})},
+    refused("unsupported_labels", "COCO"),
+)
+add(
+    "foreign: YOLO of Roboflow",
+    {
+        "d.zip": zipped(
+            {
+                **flat("train/images/"),
+                **{f"train/labels/{row}.txt": b"0 0.5 0.5 0.1 0.1" for row in range(COUNT)},
+                "data.yaml": b"nc: 2",
+            }
+        )
+    },
+    refused("unsupported_labels", "YOLO"),
+)
+add(
+    "foreign: Pascal VOC",
+    {"d.zip": zipped({**flat(), **{f"Annotations/{row}.xml": b"<a/>" for row in range(COUNT)}})},
+    refused("unsupported_labels", "VOC"),
+)
+add(
+    "foreign: a WebDataset shard",
+    {
+        "d.tar": tarred(
+            [
+                pair
+                for row in range(COUNT)
+                for pair in ((f"{row:05d}.png".encode(), png(row)), (f"{row:05d}.cls".encode(), b"1"))
+            ]
+        )
+    },
+    refused("unsupported_labels", "WebDataset"),
+)
+add(
+    "foreign: a dataset of texts",
+    {"d.csv": table("text,label", [[f"a word {row}", NAMES[row]] for row in range(COUNT)]).encode()},
+    refused("column_not_numeric", "texts", "embedding"),
+)
+add("foreign: one picture", {"a.png": png(0)}, refused("unsupported_format", "zip"))
+add("foreign: pictures without folders or table", {"d.zip": zipped(flat(""))}, refused("too_few_samples"))
+add(
+    "foreign: two tables",
+    {"a.csv": features().encode(), "b.csv": features().encode()},
+    refused("several_datasets"),
+)
+add("foreign: an empty file", {"a.csv": b""}, refused("empty_file"))
+add(
+    "foreign: HEIC among pictures",
+    {"d.zip": zipped({**foldered(), "cat/x.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"})},
+    Expected(given=NAMES),
+)
+
+
+def objects() -> bytes:
+    """Return an npz with an array of Python objects."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name, array in (("x", np.zeros((COUNT, 4))), ("y", np.array(NAMES, dtype=object))):
+            member = io.BytesIO()
+            np.save(member, array, allow_pickle=True)
+            archive.writestr(f"{name}.npy", member.getvalue())
+    return sink.getvalue()
+
+
+add("foreign: labels as Python objects", {"d.npz": objects()}, refused("object_array", "dtype=str"))

@@ -1,0 +1,105 @@
+"""Files of other kinds, named as what they are with the way out."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from worker.formats.archives.member_names import PICTURE_SUFFIXES, get_suffix
+from worker.formats.shared.problems import IngestError, SampleError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.formats.archives.archive import Archive
+
+_HEADS = (
+    (b"Rar!", "a RAR archive (pack the files as zip)"),
+    (b"7z\xbc\xaf", "a 7-Zip archive (pack the files as zip)"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file (unpack it with zstd -d, or compress with gzip)"),
+    (b"\x04\x22\x4d\x18", "an LZ4 file (unpack it, or compress with gzip)"),
+    (b"PK\x07\x08", "a part of a split zip (join the parts: zip -s 0 parts.zip --out whole.zip)"),
+    (b"\x89HDF", "an HDF5 file (save the arrays with np.savez(x=..., y=...))"),
+    (b"MATLAB", "a MATLAB file (save the arrays with np.savez(x=..., y=...))"),
+    (b"\x93NUMPY", "a single .npy array (use np.savez(x=..., y=...))"),
+    (b"%PDF", "a PDF document"),
+    (b"SQLite", "an SQLite database (export the table as CSV)"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file (save the table as CSV UTF-8)"),
+    (b"ARROW1", "an Arrow or Feather file (save it as Parquet)"),
+    (b"ORC", "an ORC file (save it as Parquet)"),
+    (b"@relation", "an ARFF file (save the table as CSV)"),
+    (b"II+\x00", "a BigTIFF picture (save it as PNG or TIFF)"),
+    (b"MM\x00+", "a BigTIFF picture (save it as PNG or TIFF)"),
+)
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_HEIC = "a HEIC picture (save it as JPEG: on an iPhone, Settings > Camera > Formats > Most Compatible)"
+_PARTS = re.compile(r"\.(z\d\d|(zip|7z|rar|tar|gz)\.\d{3}|part\d+\.rar|0\d\d)$", re.IGNORECASE)
+_COCO_WORDS = (b'"annotations"', b'"categories"')
+_YOLO_FILES = ("data.yaml", "data.yml", "dataset.yaml", "obj.names", "classes.txt")
+_HEAD_BYTES = 1 << 16
+
+
+def name_foreign(head: bytes, name: str) -> str | None:
+    """Return what a file is, if its first bytes or its name say that it is none that is read."""
+    if _PARTS.search(name) and not head.startswith((b"PK\x03\x04", b"PAR1")):
+        return "a part of a split archive (join the parts first)"
+    if is_heic(head):
+        return _HEIC
+    lower = head[:64].lower()
+    return next((text for magic, text in _HEADS if head.startswith(magic) or lower.startswith(magic)), None)
+
+
+def is_heic(head: bytes) -> bool:
+    """Return whether bytes begin a HEIC picture; an AVIF picture names its own brand among others."""
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and b"avif" not in head[8:64]
+
+
+def name_zip(names: Sequence[str]) -> str | None:
+    """Return what a zip is, if it is a document of another program."""
+    first = set(names[:200])
+    if "xl/workbook.xml" in first:
+        return "an Excel workbook (save the sheet as 'CSV UTF-8' and upload that)"
+    if "word/document.xml" in first or "ppt/presentation.xml" in first:
+        return "a Word or PowerPoint document"
+    if any(name.endswith("/data.pkl") or name == "data.pkl" for name in first):
+        return "a PyTorch file (save the arrays: np.savez('d.npz', x=images.numpy(), y=labels.numpy()))"
+    if "META-INF/MANIFEST.MF" in first:
+        return "a Java archive"
+    if "model.weights.h5" in first:
+        return "a Keras model"
+    return None
+
+
+def check_foreign_labels(archive: Archive) -> None:
+    """Refuse pictures whose labels stand in files of other programs, named as what they are."""
+    found = _find_foreign_labels(archive)
+    if found is not None:
+        raise IngestError(
+            "unsupported_labels",
+            f"expected class folders, or a table with a picture and a label in each row; found {found}",
+        )
+
+
+def _find_foreign_labels(archive: Archive) -> str | None:
+    suffixes = Counter(get_suffix(name) for name in archive.names)
+    pictures = sum(count for suffix, count in suffixes.items() if suffix in PICTURE_SUFFIXES)
+    bases = {name.rsplit("/", 1)[-1].lower() for name in archive.names}
+    if suffixes["cls"] * 2 > pictures:
+        return "a WebDataset shard with .cls files (unpack it into class folders, or add a table of labels)"
+    if suffixes["xml"] * 2 > pictures:
+        return "one XML file for each picture, as Pascal VOC has them: boxes, not classes of pictures"
+    if suffixes["txt"] * 2 > pictures or bases & set(_YOLO_FILES):
+        return "one text file for each picture, as YOLO has them: boxes, not classes of pictures"
+    for member, name in enumerate(archive.names):
+        if get_suffix(name) == "json" and _is_coco(archive, member):
+            return "COCO annotations in JSON: boxes or masks, not classes of pictures"
+    return None
+
+
+def _is_coco(archive: Archive, member: int) -> bool:
+    try:
+        content = archive.read(member)
+    except SampleError:
+        return False
+    return any(word in content for word in _COCO_WORDS)

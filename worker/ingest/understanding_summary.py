@@ -1,0 +1,108 @@
+"""What was understood of an upload as a whole: classes, splits, columns that give the label away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.catalogue.kinds import FEATURES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worker.formats.packs.samples_table import Labels
+    from worker.formats.packs.written_pack import WrittenPack
+    from worker.formats.shared.sample import Ingestion
+
+_CLASSES_SHOWN = 100
+_ROWS_TRIED, _ROWS_CHECKED = 256, 20_000
+_COLUMNS_SHOWN = 5
+
+
+def summarise(
+    written: WrittenPack, labels: Labels, ingestion: Ingestion, *, format_name: str, pack_path: Path
+) -> dict[str, Any]:
+    """Return the document "what I understood" as JSON."""
+    understood, vocabulary = ingestion.understood, ingestion.vocabulary
+    understood.note_all("spellings_merged", vocabulary.describe_variants())
+    _note_doubtful(labels, ingestion)
+    _note_case(labels, ingestion)
+    if written.kind is FEATURES:
+        _note_giveaways(labels, ingestion, pack_path)
+    counts = np.bincount(labels.given, minlength=len(labels.class_names)).tolist()
+    shown = zip(labels.class_names, labels.spellings, counts, strict=True)
+    return {
+        "format": format_name,
+        "kind": written.kind.name,
+        "samples": len(written.rows),
+        "left_out_samples": len(written.columns.given) - len(written.rows),
+        "class_count": len(labels.class_names),
+        "classes": [
+            {"name": name, "spelled": spelled, "samples": count}
+            for name, spelled, count in list(shown)[:_CLASSES_SHOWN]
+        ],
+        **understood.describe(),
+    }
+
+
+def _note_doubtful(labels: Labels, ingestion: Ingestion) -> None:
+    for name in ingestion.vocabulary.list_doubtful():
+        if name in labels.class_names:
+            ingestion.understood.note(
+                "class_may_be_missing",
+                f"{name!r} was read as a class; if it means that there is no label, clear these cells",
+            )
+    numbers = [int(name) for name in labels.class_names if name.lstrip("-").isdecimal()]
+    others = [number for number in numbers if number >= 0]
+    if numbers.count(-1) and len(others) > 1 and len(numbers) == len(labels.class_names):
+        ingestion.understood.note(
+            "class_may_be_missing",
+            "'-1' was read as a class; if it means that there is no label, leave it out",
+        )
+
+
+def _note_case(labels: Labels, ingestion: Ingestion) -> None:
+    folded = Counter(name.casefold() for name in labels.class_names)
+    for name in labels.class_names:
+        if folded[name.casefold()] > 1:
+            alike = [other for other in labels.class_names if other.casefold() == name.casefold()]
+            ingestion.understood.note(
+                "classes_differ_in_case", f"{', '.join(map(repr, alike))} are different classes here"
+            )
+
+
+def _note_giveaways(labels: Labels, ingestion: Ingestion, pack_path: Path) -> None:
+    """Note the feature columns in which every value belongs to one class: they may be the label again."""
+    pack = np.load(pack_path, mmap_mode="r")
+    tried = np.unique(np.linspace(0, len(pack) - 1, _ROWS_TRIED).astype(np.int64))
+    checked = np.unique(np.linspace(0, len(pack) - 1, _ROWS_CHECKED).astype(np.int64))
+    first, most = np.asarray(pack[tried]), len(labels.class_names)
+    names = ingestion.layout.get("feature_names") or []
+    found = [
+        names[column] if column < len(names) else f"column {column}"
+        for column in range(pack.shape[1])
+        if _determines(first[:, column], labels.given[tried], most)
+        and _determines(np.asarray(pack[checked, column]), labels.given[checked], most)
+    ]
+    if found:
+        more = f" and {len(found) - _COLUMNS_SHOWN} more" if len(found) > _COLUMNS_SHOWN else ""
+        ingestion.understood.note(
+            "column_gives_label_away",
+            f"each value of {', '.join(map(repr, found[:_COLUMNS_SHOWN]))}{more} belongs to one class: if it "
+            "was made from the label, no wrong label can be found; leave it out",
+            option="exclude_columns",
+        )
+
+
+def _determines(values: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], most: int) -> bool:
+    """Return whether there are 2 to `most` different values, each with a single label."""
+    distinct, inverse = np.unique(values, return_inverse=True)
+    if not 2 <= len(distinct) <= most:  # noqa: PLR2004 - a constant tells nothing
+        return False
+    lowest = np.full(len(distinct), np.iinfo(np.int64).max)
+    highest = np.full(len(distinct), -1)
+    np.minimum.at(lowest, inverse, labels)
+    np.maximum.at(highest, inverse, labels)
+    return bool((lowest == highest).all()) and len(np.unique(lowest)) > 1
