@@ -1,13 +1,14 @@
 """`limit-audit review ...`: save and list reviewers' verdicts."""
 
-import csv
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, fail, print_json, print_table
+from app.cli.review_files import parse_reviews
 from app.client import ClientError
+from models.reading.text_encodings import TableError
 
 app = typer.Typer(no_args_is_help=True, help="Save and list reviewers' verdicts on labels.")
 AuditId = Annotated[str, typer.Argument(help="id of the audit whose ranking is reviewed")]
@@ -16,7 +17,7 @@ Reviewer = Annotated[
     str | None, typer.Option(help="name of the reviewer; with a key, the key's name is used")
 ]
 COLUMNS = ("position", "verdict", "label", "reviewer", "reviewed_at")
-VERDICT_COLUMNS = {"position", "verdict"}
+PAGE = 500
 CONFLICTS = 1
 
 
@@ -49,21 +50,31 @@ def import_file(
     audit_id: AuditId,
     file: Annotated[
         Path,
-        typer.Argument(exists=True, dir_okay=False, help="CSV: position, verdict, and label for relabel"),
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="CSV: position or key, verdict, and label for relabel; or labels.csv",
+        ),
     ],
     *,
+    encoding: Annotated[str | None, typer.Option(help="of a file that is not UTF-8: cp1252, utf-16")] = None,
     reviewer: Reviewer = None,
     server: Server = None,
     key: Key = None,
 ) -> None:
     """Save the verdicts of a CSV table."""
-    with file.open(newline="", encoding="utf-8-sig") as opened:
-        table = csv.DictReader(opened)
-        if not {*(table.fieldnames or ())} >= VERDICT_COLUMNS:
-            raise typer.BadParameter(
-                f"expected columns position, verdict and label, found {table.fieldnames}"
+    with connect(server, key) as client:
+        dataset = client.get_audit(audit_id)["dataset_id"]
+        samples = client.pages(f"/v1/datasets/{dataset}/samples", limit=PAGE)
+        try:
+            entries = parse_reviews(
+                file.read_bytes(),
+                file.name,
+                read_keys=lambda: {sample["key"]: sample["position"] for sample in samples},
+                encoding=encoding,
             )
-        entries = [_parse_row(row, table.line_num) for row in table]
+        except TableError as error:
+            raise typer.BadParameter(str(error)) from error
     _save(audit_id, entries, reviewer=reviewer, server=server, key=key)
 
 
@@ -72,16 +83,6 @@ def progress(audit_id: AuditId, *, server: Server = None, key: Key = None, _json
     """Print the progress of an audit's review as JSON."""
     with connect(server, key) as client:
         print_json(client.get_audit(audit_id).review_progress())
-
-
-def _parse_row(row: dict[str, Any], line: int) -> dict[str, Any]:
-    if not row["position"].isdecimal():
-        raise typer.BadParameter(f"line {line}: expected a position, found {row['position']!r}")
-    return {
-        "position": int(row["position"]),
-        "verdict": row["verdict"],
-        "label": row.get("label") or None,
-    }
 
 
 def _save(

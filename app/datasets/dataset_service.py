@@ -105,13 +105,18 @@ def copy_files(session: Session, storage: Storage, source: Dataset, target: Data
     """Give a new dataset the files of another, and start its ingestion.
 
     Raises:
-        WrongState: the other dataset is not read yet.
+        WrongState: the other dataset is not read yet, or a file of it is no longer stored.
 
     """
     if source.status not in {DatasetStatus.READY, DatasetStatus.REJECTED}:
         raise WrongState(f"only a dataset that was read can be read again, this one is {source.status}")
     for file in list_files(session, [source.id])[source.id]:
-        storage.copy(storage.locate_upload(source.id, file.name), storage.locate_upload(target.id, file.name))
+        try:
+            storage.copy(
+                storage.locate_upload(source.id, file.name), storage.locate_upload(target.id, file.name)
+            )
+        except FileNotFoundError as error:
+            raise WrongState(f"{file.name!r} is no longer stored; upload it again") from error
         put_file(session, target, name=file.name, size=file.bytes, sha256=file.sha256)
     session.flush()
     start_ingestion(session, target)
