@@ -7,7 +7,7 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help peers install demo up browser screenshots quick test lint types format clean faults hostile load
+.PHONY: help peers install demo up browser screenshots quick test lint types format clean faults hostile files load
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ load: $(INSTALLED) ## fifty clients for two minutes, with hostile connections be
 
 hostile: $(INSTALLED) ## send hostile files and requests, and generated ones, to the running service (20 minutes)
 	$(BIN)/python -m tests.hostile $(ARGS)
+
+files: $(INSTALLED) ## read files of every shape that people have, and print what was understood (a minute)
+	$(BIN)/python -m tests.files $(ARGS)
 
 lint: $(INSTALLED) ## check style and formatting
 	$(BIN)/ruff check .

@@ -63,18 +63,17 @@ def import_file(
     key: Key = None,
 ) -> None:
     """Save the verdicts of a CSV table."""
-    with connect(server, key) as client:
-        dataset = client.get_audit(audit_id)["dataset_id"]
-        samples = client.pages(f"/v1/datasets/{dataset}/samples", limit=PAGE)
-        try:
-            entries = parse_reviews(
-                file.read_bytes(),
-                file.name,
-                read_keys=lambda: {sample["key"]: sample["position"] for sample in samples},
-                encoding=encoding,
-            )
-        except TableError as error:
-            raise typer.BadParameter(str(error)) from error
+
+    def read_keys() -> dict[str, int]:
+        with connect(server, key) as client:
+            dataset = client.get_audit(audit_id)["dataset_id"]
+            samples = client.pages(f"/v1/datasets/{dataset}/samples", limit=PAGE)
+            return {sample["key"]: sample["position"] for sample in samples}
+
+    try:
+        entries = parse_reviews(file.read_bytes(), file.name, read_keys=read_keys, encoding=encoding)
+    except TableError as error:
+        raise typer.BadParameter(str(error)) from error
     _save(audit_id, entries, reviewer=reviewer, server=server, key=key)
 
 

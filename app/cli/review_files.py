@@ -36,9 +36,9 @@ def parse_reviews(
     identifier = position or find_by_name(table.columns, (*KEYS, *FILE_NAMES))
     verdict = find_by_name(table.columns, VERDICTS)
     label = find_by_name(table.columns, LABELS)
-    if identifier is None or verdict is None:
+    if identifier is None or verdict is None or (position is None and label is None):
         raise TableError(
-            "expected columns position (or key), verdict and label, or a labels.csv of this service; "
+            "expected the columns position or key, verdict and label, or a labels.csv of this service; "
             f"found {list(table.columns)}"
         )
     keys = {} if position else {make_comparable(key): at for key, at in read_keys().items()}
@@ -50,7 +50,7 @@ def parse_reviews(
         text = strip_guard(str(cells.get(identifier) or ""))
         entries.append(
             {
-                "position": _parse_position(text, record.number) if position else _find(keys, text),
+                "position": _parse_position(text, record.line) if position else _find(keys, text),
                 "verdict": str(cells[verdict]).strip(),
                 "label": _find_label(cells, verdict, label),
             }
@@ -58,9 +58,9 @@ def parse_reviews(
     return entries
 
 
-def _parse_position(text: str, number: int) -> int:
+def _parse_position(text: str, line: int) -> int:
     if not text.strip().isdecimal():
-        raise TableError(f"record {number}: expected a position, found {text!r}")
+        raise TableError(f"line {line}: expected a position, found {text!r}")
     return int(text)
 
 

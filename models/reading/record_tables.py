@@ -18,6 +18,8 @@ class NamedRecord:
 
     number: int
     """Counts records from 0."""
+    line: int
+    """Line of the file in which it begins, counted from 1; in JSON lines, blank lines do not count."""
     raw: str
     """As written, with its line end."""
     cells: dict[str, Any] | None
@@ -51,6 +53,7 @@ class TextTable:
             usable = not record.is_ragged and not record.is_comment
             yield NamedRecord(
                 number=record.number,
+                line=record.line,
                 raw=record.raw,
                 cells=dict(zip(style.columns, record.cells, strict=True)) if usable else None,
                 is_comment=record.is_comment,
@@ -59,7 +62,7 @@ class TextTable:
     def _read_lines(self) -> Iterator[NamedRecord]:
         lines = (line for line in split_lines(self.text) if line.strip())
         for number, line in enumerate(lines):
-            yield NamedRecord(number=number, raw=line, cells=parse_object(line))
+            yield NamedRecord(number=number, line=number + 1, raw=line, cells=parse_object(line))
 
 
 def parse_table(raw: bytes, name: str, *, encoding: str | None = None) -> TextTable:

@@ -1,5 +1,6 @@
 """What people have, as files that can be uploaded."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -57,3 +58,37 @@ def test_what_cannot_be_uploaded_is_refused_with_a_sentence(
     source, arrays = make(tmp_path)  # type: ignore[operator]
     with pytest.raises(ClientError, match=sentence), prepare_files(source, arrays):
         pass
+
+
+def test_linked_folders_are_followed_and_thumbnails_left_out(tmp_path: Path) -> None:
+    outside, pets = tmp_path / "elsewhere", tmp_path / "pets"
+    for file in (outside / "1.png", pets / "dog/1.png", pets / "dog/@eaDir/1.png/SYNOFILE_THUMB_M.png"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x")
+    (pets / "cat").symlink_to(outside)
+    (pets / "dog/around").symlink_to(pets)
+    with prepare_files(pets, {}) as (_, files), zipfile.ZipFile(files[0]) as archive:
+        assert archive.namelist() == ["cat/1.png", "dog/1.png"]
+
+
+def test_a_broken_link_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pets/cat").mkdir(parents=True)
+    (tmp_path / "pets/cat/1.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(ClientError, match=r"1\.png.*points nowhere"), prepare_files(tmp_path / "pets", {}):
+        pass
+
+
+def test_a_name_that_is_not_utf_8_is_packed(tmp_path: Path) -> None:
+    folder = tmp_path / "pets"
+    (folder / "cat").mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(folder / "cat") + b"/b\xe4r.png")).write_bytes(b"x")
+    with prepare_files(folder, {}) as (_, files), zipfile.ZipFile(files[0]) as archive:
+        assert archive.namelist() == ["cat/b\u00e4r.png"]
+
+
+def test_a_folder_of_parquet_shards_goes_as_files(tmp_path: Path) -> None:
+    for name in ("data/train-0.parquet", "data/train-1.parquet"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"PAR1")
+    with prepare_files(tmp_path / "set", {}) as (name, files):
+        assert (name, [file.name for file in files]) == ("set", ["train-0.parquet", "train-1.parquet"])

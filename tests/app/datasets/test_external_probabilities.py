@@ -128,3 +128,31 @@ def test_probabilities_must_be_there_and_alone(api: TestClient, dataset: Dataset
     api.put(f"/v1/datasets/{dataset.id}/probabilities", content=npz(pred_probs=ROWS))
     assert "nothing is trained" in refused(rehearsal={"rate": 0.1})
     assert "nothing is trained" in refused(compare=["ce", "limit_g"])
+
+
+def read_csv(tmp_path: Path, text: str, keys: list[str]) -> np.ndarray:
+    file = tmp_path / "p.csv"
+    file.write_text(text)
+    return external_probabilities.read(file, keys=pa.chunked_array([keys]), class_names=["cat", "dog"])
+
+
+def test_identifiers_are_texts(tmp_path: Path) -> None:
+    keys = [f"{number:03d}" for number in (30, 3, 0, 21)]
+    shuffled = [2, 0, 3, 1]
+    lines = ["key,cat,dog", *(f"{keys[at]},{at / 4},{1 - at / 4}" for at in shuffled)]
+    assert read_csv(tmp_path, "\n".join(lines), keys)[:, 0].tolist() == [0, 0.25, 0.5, 0.75]
+
+
+def test_the_columns_name_says_whether_identifiers_are_positions(tmp_path: Path) -> None:
+    keys = ["1", "0"]
+    by_position = "position,cat,dog\n0,1,0\n1,0,1\n"
+    assert read_csv(tmp_path, by_position, keys)[:, 0].tolist() == [1, 0]
+    assert read_csv(tmp_path, by_position.replace("position", "id"), keys)[:, 0].tolist() == [0, 1]
+    with pytest.raises(Invalid, match=r"no sample has this key.*'id' was read as the samples' key"):
+        read_csv(tmp_path, by_position.replace("position", "id"), ["a", "b"])
+
+
+def test_semicolons_guards_and_other_unicode_forms_are_read(tmp_path: Path) -> None:
+    keys = ["=a", "caf\u00e9"]
+    text = "sep=;\nkey;cat;dog\ncafe\u0301;1;0\n'=a;0;1\n"
+    assert read_csv(tmp_path, text, keys)[:, 0].tolist() == [0, 1]

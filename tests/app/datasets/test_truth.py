@@ -83,3 +83,21 @@ def test_bytes_that_are_no_text_are_refused(api: TestClient, dataset: Dataset) -
     answer = api.put(f"/v1/datasets/{dataset.id}/truth", content=b"key,true_label\n\xff\xfe,ant\n")
     assert answer.status_code == 422
     assert "UTF-8" in answer.json()["detail"]
+
+
+def test_the_uploads_own_names_and_spellings_are_read(
+    api: TestClient, database: Database, dataset: Dataset
+) -> None:
+    with database.transaction() as session:
+        session.get_one(Dataset, dataset.id).class_names = ["0", "1", "2"]
+    text = "sep=;\n# checked by hand\nid;label\nkey-0;1.0\nkey-1;nan\n\nkey-2;2\n"
+    assert put(api, dataset, text)[1]["attached"] == 2
+    assert api.get(f"/v1/datasets/{dataset.id}/samples/0").json()["true_label"] == "1"
+
+
+def test_another_encoding_is_named(api: TestClient, dataset: Dataset) -> None:
+    answer = api.put(
+        f"/v1/datasets/{dataset.id}/truth", content="key,true_label\nB\u00e4r,ant\n".encode("cp1252")
+    )
+    assert answer.status_code == 422
+    assert "cp1252" in answer.json()["detail"]
