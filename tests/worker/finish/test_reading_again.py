@@ -40,18 +40,18 @@ def test_another_label_column_makes_another_dataset(service: Service, tmp_path: 
     assert "several columns have names of labels" in page
 
 
-def test_a_rejected_upload_can_be_read_again(service: Service, tmp_path: Path) -> None:
-    text = FACTS.replace("label,target", "kind,sort")
+def test_what_cannot_be_read_again_says_so(service: Service) -> None:
     with service.database.transaction() as session:
         dataset = Dataset(name="data.csv", status="rejected", options={}, error={"code": "x", "detail": "x"})
         session.add(dataset)
         session.flush()
-        identifier = dataset.id
-    answer = service.api.post(f"/v1/datasets/{identifier}/readings", json={"encoding": "nonsense"})
+        path = f"/v1/datasets/{dataset.id}/readings"
+    answer = service.api.post(path, json={"encoding": "nonsense"})
     assert answer.status_code == 422
-    assert text.startswith("x,y,kind")
-    answer = service.api.post(f"/v1/datasets/{identifier}/readings", json={"label_column": "kind"})
+    assert "utf-16" in str(answer.json())
+    answer = service.api.post(path, json={"label_column": "kind"})
     assert answer.status_code == 409
+    assert "at least one file" in answer.json()["detail"]
 
 
 def test_corrected_labels_come_out_as_they_were_written(service: Service, tmp_path: Path) -> None:
