@@ -1,5 +1,7 @@
 """Tables: CSV and Parquet of features as spreadsheets, pandas, R and Hugging Face write them."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -23,6 +25,8 @@ def csv(text: str | bytes) -> dict[str, bytes]:
     return {"data.csv": text.encode() if isinstance(text, str) else text}
 
 
+INDICES: dict[str, Any] = {"Unnamed: 0": range(COUNT), "Unnamed: 0.1": range(COUNT)}
+TRUE_LABELS: dict[str, Any] = {"True Label": NAMES}
 BASE = features()
 SEMICOLON = BASE.replace(",", ";")
 add("csv: plain", csv(BASE), PLAIN)
@@ -106,7 +110,7 @@ add(
 )
 add(
     "csv: Unnamed: 0 and Unnamed: 0.1",
-    csv(features(**{"Unnamed: 0": range(COUNT), "Unnamed: 0.1": range(COUNT)})),
+    csv(features(**INDICES)),
     Expected(features=["a", "b", "c"], given=NAMES),
 )
 add(
@@ -181,7 +185,7 @@ add(
 add("csv: Label in capitals with blanks", csv(features(label=" Label ")), Expected(given=NAMES))
 add(
     "csv: True Label",
-    csv(features(**{"True Label": NAMES})),
+    csv(features(**TRUE_LABELS)),
     Expected(given=NAMES, true=NAMES, features=["a", "b", "c"]),
 )
 add(
