@@ -36,7 +36,7 @@ FLOORS = {
     ),
     "models": (
         "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",
-        "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "training", "label_errors",
+        "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "training", "label_errors",
         "data_issues", "checks", "error_model",
     ),
     "worker": (

@@ -8,6 +8,7 @@ Shape suffixes: N samples, D features, k neighbours, Q queries, M candidates, C 
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,16 +31,18 @@ SAMPLES_PER_CELL = 32
 
 
 def find_nearest(
-    features_ND: npt.NDArray[np.float16],
+    features_ND: npt.NDArray[np.floating[Any]],
     *,
+    count: int = NEIGHBOURS,
     device: str = "cpu",
     seed: int = 0,
     on_block: Callable[[], None] = lambda: None,
 ) -> Neighbours:
-    """Return the `NEIGHBOURS` nearest samples of each sample, or all others if there are fewer.
+    """Return the nearest samples of each sample, or all others if there are fewer than asked for.
 
     Args:
         features_ND: at least 2 rows.
+        count: neighbours of each sample.
         device: the torch device that computes.
         seed: the seed of the first centres and of drawn candidates.
         on_block: called about every second; its exceptions stop the search and propagate.
@@ -47,7 +50,7 @@ def find_nearest(
     """
     index_Nk, closeness_Nk = _find_closest(
         _Points(_normalise(features_ND, torch.device(device)), has_length_1=True),
-        count=NEIGHBOURS,
+        count=count,
         seed=seed,
         on_block=on_block,
     )
@@ -125,10 +128,10 @@ def _find_closest(
     return index_Nk, closeness_Nk
 
 
-def _normalise(features_ND: npt.NDArray[np.float16], device: torch.device) -> Tensor:
+def _normalise(features_ND: npt.NDArray[np.floating[Any]], device: torch.device) -> Tensor:
     """Return centred features of length 1."""
     points_ND = torch.from_numpy(features_ND).to(device).float()
-    points_ND -= points_ND.mean(0)
+    points_ND = points_ND - points_ND.mean(0)  # not in place: float32 would not be copied
     return functional.normalize(points_ND, dim=1, out=points_ND)
 
 

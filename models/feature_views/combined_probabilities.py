@@ -1,0 +1,35 @@
+"""One opinion from several: the geometric mean of class probabilities.
+
+Shape suffixes: N samples, K classes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+LEAST_PROBABILITY = 1e-6
+"""As in `cross_fitting.ranking_evidence`: no opinion may rule a class out."""
+
+
+def combine_probabilities(
+    opinions: Sequence[npt.NDArray[np.floating[Any]]],
+) -> npt.NDArray[np.float32]:
+    """Return the geometric mean of class probabilities, alike in weight, scaled to sum to 1 [N, K].
+
+    Log-odds are averaged, as a logarithmic opinion pool does (Genest and Zidek 1986): what all doubt is
+    doubted, and the ranking by log-odds is the mean of theirs.
+
+    Args:
+        opinions: one or more arrays [N, K] whose rows sum to 1.
+
+    """
+    if not opinions:
+        raise ValueError("One or more arrays of probabilities are needed, not 0.")
+    log_NK = np.zeros(opinions[0].shape, dtype=np.float32)
+    for opinion_NK in opinions:
+        log_NK += np.log(np.asarray(opinion_NK, dtype=np.float32).clip(LEAST_PROBABILITY)) / len(opinions)
+    log_NK -= log_NK.max(1, keepdims=True)
+    mean_NK: npt.NDArray[np.float32] = np.exp(log_NK)
+    return mean_NK / mean_NK.sum(1, keepdims=True)
