@@ -31,5 +31,6 @@ def combine_probabilities(
     for opinion_NK in opinions:
         log_NK += np.log(np.asarray(opinion_NK, dtype=np.float32).clip(LEAST_PROBABILITY)) / len(opinions)
     log_NK -= log_NK.max(1, keepdims=True)
-    mean_NK: npt.NDArray[np.float32] = np.exp(log_NK)
-    return mean_NK / mean_NK.sum(1, keepdims=True)
+    product_NK = np.exp(log_NK)
+    mean_NK: npt.NDArray[np.float32] = product_NK / product_NK.sum(1, keepdims=True)
+    return mean_NK

@@ -149,8 +149,9 @@ def _leave_one_out(ridge: _Ridge, features_BD: Tensor, labels_BK: Tensor, penalt
     predicted_BK = along_BD @ (shrunk_D[:, None] * ridge.projections_DK)
     leverage_B1 = (along_BD.square() @ shrunk_D)[:, None] + 1 / ridge.sample_count
     own_BK = labels_BK - ridge.frequency_K
-    others_BK: Floats = ((predicted_BK - leverage_B1 * own_BK) / (1 - leverage_B1)).cpu().numpy()
-    return others_BK + ridge.frequency_K.cpu().numpy()
+    others_BK = (predicted_BK - leverage_B1 * own_BK) / (1 - leverage_B1)
+    found_BK: Floats = (others_BK + ridge.frequency_K).cpu().numpy()
+    return found_BK
 
 
 def _calibrate(predicted_NK: Floats, labels_N: Labels) -> npt.NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""What ranks, and what counts, on the features of a pretrained encoder."""

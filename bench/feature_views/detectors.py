@@ -1,0 +1,100 @@
+"""LIMIT, a linear probe and neighbours on the same features, alone and together."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.peers.figures import calibration_error, ranking
+from bench.peers.tasks import Task
+from models.configuration.training_config import resolve
+from models.cross_fitting.ranking_evidence import compute_log_margins, find_rivals, measure_asymmetry
+from models.data_issues.neighbour_search import find_nearest
+from models.error_model.estimate import fit
+from models.error_model.sample_evidence import Evidence, find_neighbours
+from models.feature_views.combined_probabilities import combine_probabilities
+from models.feature_views.neighbour_votes import NEIGHBOURS, count_weighted_votes
+from models.feature_views.ridge_probe import predict_out_of_sample
+from models.training.loop import train
+
+SURE = 0.9
+Opinions = dict[str, npt.NDArray[Any]]
+
+
+def rank(task: Task, *, seed: int, epochs: int) -> tuple[dict[str, dict[str, float]], Opinions]:
+    """Return the figures of every ranking, and the probabilities [N, K] by source."""
+    opinions = _collect(task, seed=seed, epochs=epochs)
+    if not task.is_error.any():
+        return {}, opinions
+    limit, probe, votes = "LIMIT in sample", "probe", f"{NEIGHBOURS} neighbours"
+    together = {
+        limit: [limit],
+        "LIMIT out of sample": ["LIMIT out of sample"],
+        **{name: [name] for name in opinions if name not in {limit, "LIMIT out of sample"}},
+        "LIMIT and probe": [limit, probe],
+        f"LIMIT and {votes}": [limit, votes],
+        f"probe and {votes}": [probe, votes],
+        "LIMIT, probe and 10 neighbours": [limit, probe, "10 neighbours"],
+        f"**LIMIT, probe and {votes}**": [limit, probe, votes],
+        "LIMIT, probe and 100 neighbours": [limit, probe, "100 neighbours"],
+    }
+    asymmetry_KK = measure_asymmetry(opinions["LIMIT out of sample"], task.given_N)
+    found = {}
+    for name, parts in together.items():
+        mean_NK = combine_probabilities([opinions[part] for part in parts])
+        margin_N = compute_log_margins(mean_NK, task.given_N)
+        asymmetry_N = asymmetry_KK[find_rivals(mean_NK, task.given_N), task.given_N]
+        found[name] = ranking(asymmetry_N - margin_N, task.is_error)
+        if len(parts) > 2:  # noqa: PLR2004
+            found[f"{name}, without asymmetry"] = ranking(-margin_N, task.is_error)
+    return found, opinions
+
+
+def count(task: Task, opinions: Opinions) -> dict[str, dict[str, Any]]:
+    """Return the estimate of the number of errors by different evidence, with neighbours of the features."""
+    neighbours_Nk = find_neighbours(task.inputs / np.linalg.norm(task.inputs, axis=1, keepdims=True))
+    limit_NK, probe_NK = opinions["LIMIT out of sample"], opinions["probe"]
+    sources = {"LIMIT": limit_NK, "probe": probe_NK, "both": combine_probabilities([limit_NK, probe_NK])}
+    return {
+        name: _count(
+            Evidence(labels_N=task.given_N, probabilities_NK=found_NK, neighbours_Nk=neighbours_Nk), task
+        )
+        for name, found_NK in sources.items()
+    }
+
+
+def _collect(task: Task, *, seed: int, epochs: int) -> Opinions:
+    config = resolve(
+        {"seed": seed, "folds": 4, "epochs": epochs},
+        shape=task.inputs.shape[1:],
+        sample_count=len(task.inputs),
+        class_count=task.class_count,
+        device="cpu",
+    )
+    fitted = train(task.inputs, task.given_N, class_count=task.class_count, config=config).cross_fitted
+    assert fitted is not None
+    assert fitted.in_sample_probabilities_NK is not None
+    opinions: Opinions = {
+        "LIMIT in sample": fitted.in_sample_probabilities_NK,
+        "LIMIT out of sample": fitted.probabilities_NK,
+        "probe": predict_out_of_sample(task.inputs, task.given_N, class_count=task.class_count),
+    }
+    near = find_nearest(task.inputs, count=100)
+    for kept in (10, NEIGHBOURS, 100):
+        opinions[f"{kept} neighbours"] = count_weighted_votes(
+            near.index_Nk[:, :kept], near.similarity_Nk[:, :kept], task.given_N, class_count=task.class_count
+        )
+    return opinions
+
+
+def _count(evidence: Evidence, task: Task) -> dict[str, Any]:
+    estimate, total = fit(evidence), len(task.given_N)
+    is_sure_N = estimate.error_probability_N >= SURE
+    return {
+        "share": round(estimate.error_count / total, 5),
+        "interval": [round(end / total, 5) for end in estimate.error_count_interval],
+        "may_claim": estimate.may_claim,
+        "calibration_error": calibration_error(estimate.error_probability_N, task.is_error),
+        "sure": float(is_sure_N.mean()),
+        "sure_wrong": float(task.is_error[is_sure_N].mean()) if is_sure_N.any() else None,
+    }
