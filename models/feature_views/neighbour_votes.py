@@ -38,5 +38,5 @@ def count_weighted_votes(
     rows_N = np.arange(len(labels_N))
     for near_N, weight_N in zip(index_Nk.T, weight_Nk.T, strict=True):
         votes_NK[rows_N, labels_N[near_N]] += weight_N  # a row has one vote a column, so none is lost
-    shares_NK = votes_NK / votes_NK.sum(1, keepdims=True)
-    return shares_NK.astype(np.float32)
+    shares_NK: npt.NDArray[np.float32] = (votes_NK / votes_NK.sum(1, keepdims=True)).astype(np.float32)
+    return shares_NK
