@@ -62,7 +62,12 @@ def predict_out_of_sample(
     blocks = _Blocks(features_ND, labels_N, class_count, torch.device(device), on_block)
     ridge = _decompose(blocks)
     penalty = PENALTIES[int(np.argmin(_measure_errors(blocks, ridge)))]
-    predicted_NK = np.concatenate([_leave_one_out(ridge, *block, penalty) for block in blocks.read()])
+    predicted_NK = np.concatenate(
+        [
+            _leave_one_out(ridge, _project(ridge, features_BD), labels_BK, penalty)
+            for features_BD, labels_BK in blocks.read()
+        ]
+    )
     return _calibrate(predicted_NK, labels_N)
 
 
@@ -136,15 +141,20 @@ def _measure_errors(blocks: _Blocks, ridge: _Ridge) -> Floats:
     """Return the squared error of the leave-one-out predictions for each penalty [R]."""
     errors_R = np.zeros(len(PENALTIES))
     for features_BD, labels_BK in blocks.read():
+        along_BD = _project(ridge, features_BD)
         for place, penalty in enumerate(PENALTIES):
-            predicted_BK = _leave_one_out(ridge, features_BD, labels_BK, penalty)
+            predicted_BK = _leave_one_out(ridge, along_BD, labels_BK, penalty)
             errors_R[place] += np.square(predicted_BK - labels_BK.cpu().numpy()).sum()
     return errors_R
 
 
-def _leave_one_out(ridge: _Ridge, features_BD: Tensor, labels_BK: Tensor, penalty: float) -> Floats:
+def _project(ridge: _Ridge, features_BD: Tensor) -> Tensor:
+    """Return centred features along the axes [B, D]."""
+    return (features_BD - ridge.mean_D) @ ridge.axes_DD
+
+
+def _leave_one_out(ridge: _Ridge, along_BD: Tensor, labels_BK: Tensor, penalty: float) -> Floats:
     """Return each sample's prediction by the others [B, K]."""
-    along_BD = (features_BD - ridge.mean_D) @ ridge.axes_DD
     shrunk_D = 1 / (ridge.variances_D + penalty * ridge.sample_count)
     predicted_BK = along_BD @ (shrunk_D[:, None] * ridge.projections_DK)
     leverage_B1 = (along_BD.square() @ shrunk_D)[:, None] + 1 / ridge.sample_count

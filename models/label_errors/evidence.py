@@ -3,7 +3,7 @@
 Shape suffixes: N samples, K classes, 3 best classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from models.cross_fitting.cross_fitted import CrossFitted
 from models.cross_fitting.ranking_evidence import compute_log_margins, find_rivals
 from models.cross_fitting.ranking_evidence import measure_asymmetry as measure_counted_asymmetry
+from models.feature_views.combined_probabilities import combine_probabilities
 from models.label_errors.label_asymmetry import CONSTANTS, AsymmetryConstants, measure_asymmetry
 from models.ranking.ranking_scores import ASYMMETRY, RANKING_SCORES, RankingScore
 from models.training.classifier_weight import weigh_classifier
@@ -31,6 +32,7 @@ def gather_signals(
     agreement_ratio: float,
     classifier_probabilities_NK: npt.NDArray[np.floating[Any]] | None,
     cross_fitted: CrossFitted | None = None,
+    opinions: Sequence[npt.NDArray[np.floating[Any]]] = (),
     constants: AsymmetryConstants = CONSTANTS,
 ) -> dict[str, npt.NDArray[Any]]:
     """Return a training's signals by name, the score among them.
@@ -46,6 +48,8 @@ def gather_signals(
         agreement_ratio: `TrainingResult.agreement_ratio`.
         classifier_probabilities_NK: `TrainingResult.classifier_probabilities_NK`; None: there are none.
         cross_fitted: `TrainingResult.cross_fitted`; with several folds it ranks, see `ranking_evidence`.
+        opinions: class probabilities [N, K] from the same features by other means; with several folds the
+            geometric mean of them and of the training's own ranks (bench/feature_views/RESULTS.md).
         constants: of the asymmetry with one fold.
 
     """
@@ -54,7 +58,7 @@ def gather_signals(
     if classifier_probabilities_NK is None or not ranking.uses_asymmetry:
         return arrays
     if cross_fitted is not None and cross_fitted.has_folds:
-        return arrays | ranking.compute_arrays({**arrays, **_rank_by_folds(cross_fitted, labels_N)})
+        return arrays | ranking.compute_arrays({**arrays, **_rank_by_folds(cross_fitted, opinions, labels_N)})
     weight = weigh_classifier(agreement_ratio)
     asymmetry_KK = measure_asymmetry(
         classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants
@@ -84,10 +88,14 @@ def _rank_by_asymmetry(
     return found
 
 
-def _rank_by_folds(cross_fitted: CrossFitted, labels_N: Labels) -> dict[str, npt.NDArray[Any]]:
+def _rank_by_folds(
+    cross_fitted: CrossFitted, opinions: Sequence[npt.NDArray[np.floating[Any]]], labels_N: Labels
+) -> dict[str, npt.NDArray[Any]]:
     """Return the in-sample margin and the out-of-sample asymmetry, by their names in the ranking."""
     seen_NK = cross_fitted.in_sample_probabilities_NK
     assert seen_NK is not None
+    if opinions:
+        seen_NK = combine_probabilities([seen_NK, *opinions])
     asymmetry_KK = measure_counted_asymmetry(cross_fitted.probabilities_NK, labels_N)
     return {
         "margin": compute_log_margins(seen_NK, labels_N).astype(np.float32),

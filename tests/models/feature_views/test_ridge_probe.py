@@ -8,7 +8,9 @@ from models.feature_views import ridge_probe
 from models.feature_views.ridge_probe import predict_out_of_sample
 
 
-def draw_classes(count: int = 300, width: int = 12, seed: int = 0) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+def draw_classes(
+    count: int = 300, width: int = 12, seed: int = 0
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Return features and labels of three classes around centres of their own."""
     generator = np.random.default_rng(seed)
     centres_KD = 3 * generator.normal(size=(3, width))
