@@ -79,7 +79,7 @@ def _collect(task: Task, *, seed: int, epochs: int) -> Opinions:
         "LIMIT out of sample": fitted.probabilities_NK,
         "probe": predict_out_of_sample(task.inputs, task.given_N, class_count=task.class_count),
     }
-    near = find_nearest(task.inputs, count=100)
+    near = find_nearest(task.inputs.astype(np.float16), count=100)
     for kept in (10, NEIGHBOURS, 100):
         opinions[f"{kept} neighbours"] = count_weighted_votes(
             near.index_Nk[:, :kept], near.similarity_Nk[:, :kept], task.given_N, class_count=task.class_count

@@ -8,7 +8,6 @@ Shape suffixes: N samples, D features, k neighbours, Q queries, M candidates, C 
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +30,7 @@ SAMPLES_PER_CELL = 32
 
 
 def find_nearest(
-    features_ND: npt.NDArray[np.floating[Any]],
+    features_ND: npt.NDArray[np.float16],
     *,
     count: int = NEIGHBOURS,
     device: str = "cpu",
@@ -128,10 +127,10 @@ def _find_closest(
     return index_Nk, closeness_Nk
 
 
-def _normalise(features_ND: npt.NDArray[np.floating[Any]], device: torch.device) -> Tensor:
+def _normalise(features_ND: npt.NDArray[np.float16], device: torch.device) -> Tensor:
     """Return centred features of length 1."""
     points_ND = torch.from_numpy(features_ND).to(device).float()
-    points_ND = points_ND - points_ND.mean(0)  # not in place: float32 would not be copied
+    points_ND -= points_ND.mean(0)
     return functional.normalize(points_ND, dim=1, out=points_ND)
 
 

@@ -97,7 +97,7 @@ class _Blocks:
         """Yield features of length 1 [B, D] and one-hot labels [B, K], float64."""
         rows = max(1, BLOCK_VALUES // self.features_ND.shape[1])
         for start in range(0, len(self.labels_N), rows):
-            part_BD = np.asarray(self.features_ND[start : start + rows], dtype=np.float64)
+            part_BD = np.array(self.features_ND[start : start + rows], dtype=np.float64)
             labels_B = torch.from_numpy(self.labels_N[start : start + rows].astype(np.int64))
             yield (
                 functional.normalize(torch.from_numpy(part_BD).to(self.device), dim=1),

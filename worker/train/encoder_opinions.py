@@ -49,7 +49,7 @@ def gather_opinions(
         features_ND, labels_N, class_count=class_count, device=device, on_block=on_block
     )
     near = find_nearest(
-        np.asarray(features_ND), count=NEIGHBOURS, device=device, seed=seed, on_block=on_block
+        features_ND.astype(np.float16), count=NEIGHBOURS, device=device, seed=seed, on_block=on_block
     )
     votes_NK = count_weighted_votes(near.index_Nk, near.similarity_Nk, labels_N, class_count=class_count)
     return EncoderOpinions(probe_NK=probe_NK, votes_NK=votes_NK)

@@ -52,24 +52,15 @@ from worker.jobs import (
 )
 from worker.jobs.audited_labels import AuditLabels
 from worker.jobs.clean_labels import Labels
-from worker.jobs.evidence_files import RunEvidence
 from worker.jobs.heartbeat import Cancelled, Heartbeat, LeaseLost, WorkerStopping
 from worker.jobs.waiting import DATABASE_DOWN, is_disk_full, retry_during_outage
 from worker.train import checkpoints, external_run, provisional_ranking
-from worker.train.input_neighbours import find_input_neighbours
+from worker.train.training_evidence import EvidenceSearch, Trained
 
 log = structlog.get_logger()
 ALL_SAMPLES = slice(None)
 OUT_OF_MEMORY = "out_of_memory"
 SMALLEST_HALVED = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A training's result, and its evidence by networks that are blind to labels, if there are any."""
-
-    result: TrainingResult
-    evidence: RunEvidence | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,25 +267,17 @@ def _train(
             resume=_load_checkpoint(storage, folder),
             feature_width=_choose_feature_width(job, settings),
         )
-        return Trained(result=result, evidence=_gather_evidence(result, pack, settings, job, heartbeat))
+        return _plan_evidence(settings, job, heartbeat).complete(result, pack, job.labels.given)
 
 
-def _gather_evidence(
-    result: TrainingResult, pack: Path, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
-) -> RunEvidence | None:
-    if result.cross_fitted is None:
-        return None
-    neighbours_Nk = find_input_neighbours(
-        np.load(pack, mmap_mode="r"),
+def _plan_evidence(settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> EvidenceSearch:
+    return EvidenceSearch(
+        is_encoded=job.run.feature_set_id is not None,
+        class_count=len(job.dataset.class_names or ()),
         device=job.devices[0],
         seed=job.config.seed,
         bytes_max=settings.features_max_bytes,
         on_block=heartbeat.check,
-    )
-    return RunEvidence(
-        probabilities_NK=result.cross_fitted.probabilities_NK,
-        is_out_of_sample_N=result.cross_fitted.blind_N >= 0,
-        neighbours_Nk=neighbours_Nk,
     )
 
 
@@ -345,7 +328,7 @@ def _store_results(
     labels_N: npt.NDArray[np.int32],
     neighbours: Neighbours | None,
 ) -> None:
-    result = trained.result
+    result, opinions = trained.result, trained.opinions
     checkpoints.save_network(storage, folder, result.start_state)
     ranking = RANKING_SCORES[result.config.score]
     signals = gather_signals(
@@ -355,6 +338,7 @@ def _store_results(
         agreement_ratio=result.agreement_ratio,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
         cross_fitted=result.cross_fitted,
+        opinions=[] if opinions is None else [opinions.probe_NK, opinions.votes_NK],
     )
     fitted = result.cross_fitted
     memorisation_N = None if fitted is None else fitted.measure_memorisation(labels_N)

@@ -1,0 +1,102 @@
+"""The evidence beside a training: an encoder's features judge the labels, too."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from models.configuration.training_config import resolve
+from models.label_errors.evidence import gather_signals
+from models.training.loop import TrainingResult, train
+from worker.train.training_evidence import EvidenceSearch, Trained
+
+CLASSES, COUNT = 3, 180
+
+
+@pytest.fixture(scope="module")
+def samples() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return features, given labels of which a fifth is wrong, and correct labels."""
+    generator = np.random.default_rng(0)
+    correct_N = generator.integers(0, CLASSES, COUNT)
+    given_N = np.where(generator.random(COUNT) < 0.2, (correct_N + 1) % CLASSES, correct_N)
+    centres_KD = 1.2 * generator.normal(size=(CLASSES, 16))
+    features_ND = centres_KD[correct_N] + generator.normal(size=(COUNT, 16))
+    return features_ND.astype(np.float32), given_N, correct_N
+
+
+@pytest.fixture(scope="module")
+def result(samples: tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], object]) -> TrainingResult:
+    features_ND, given_N, _ = samples
+    config = resolve(
+        {"folds": 2, "epochs": 3, "network": "mlp"},
+        shape=(16,),
+        sample_count=COUNT,
+        class_count=CLASSES,
+        device="cpu",
+    )
+    return train(features_ND, given_N, class_count=CLASSES, config=config)
+
+
+def complete(
+    tmp_path: Path,
+    result: TrainingResult,
+    features_ND: npt.NDArray[np.float32],
+    given_N: npt.NDArray[np.int64],
+    *,
+    is_encoded: bool,
+) -> Trained:
+    """Store features as a pack, and search for evidence."""
+    np.save(tmp_path / "pack.npy", features_ND)
+    search = EvidenceSearch(
+        is_encoded=is_encoded,
+        class_count=CLASSES,
+        device="cpu",
+        seed=0,
+        bytes_max=10**9,
+        on_block=lambda: None,
+    )
+    return search.complete(result, tmp_path / "pack.npy", given_N)
+
+
+def test_features_of_an_encoder_are_the_evidence_and_rank(
+    tmp_path: Path,
+    samples: tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    result: TrainingResult,
+) -> None:
+    features_ND, given_N, correct_N = samples
+    trained = complete(tmp_path, result, features_ND, given_N, is_encoded=True)
+    assert trained.opinions is not None
+    assert trained.evidence is not None
+    np.testing.assert_array_equal(trained.evidence.probabilities_NK, trained.opinions.probe_NK)
+    assert trained.evidence.is_out_of_sample_N.all()
+
+    def rank(opinions: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+        signals = gather_signals(
+            result.signals,
+            given_N,
+            score="margin",
+            agreement_ratio=result.agreement_ratio,
+            classifier_probabilities_NK=result.classifier_probabilities_NK,
+            cross_fitted=result.cross_fitted,
+            opinions=opinions,
+        )
+        return np.asarray(signals["score"])
+
+    together = rank([trained.opinions.probe_NK, trained.opinions.votes_NK])
+    assert not np.array_equal(together, rank([]))
+    assert roc_auc_score(given_N != correct_N, together) > 0.9
+
+
+def test_without_an_encoder_the_blind_networks_are_the_evidence(
+    tmp_path: Path,
+    samples: tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], object],
+    result: TrainingResult,
+) -> None:
+    features_ND, given_N, _ = samples
+    trained = complete(tmp_path, result, features_ND, given_N, is_encoded=False)
+    assert trained.opinions is None
+    assert trained.evidence is not None
+    assert result.cross_fitted is not None
+    np.testing.assert_array_equal(trained.evidence.probabilities_NK, result.cross_fitted.probabilities_NK)

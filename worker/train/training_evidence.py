@@ -1,0 +1,88 @@
+"""What a training leaves: its result, and the evidence about its labels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.training.loop import TrainingResult
+from worker.jobs.evidence_files import RunEvidence
+from worker.train.encoder_opinions import EncoderOpinions, gather_opinions
+from worker.train.input_neighbours import find_input_neighbours
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A training's result and its evidence."""
+
+    result: TrainingResult
+    evidence: RunEvidence | None
+    """None: every label was learned."""
+    opinions: EncoderOpinions | None
+    """What the features say themselves; None: no encoder made them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceSearch:
+    """The search for evidence beside a training."""
+
+    is_encoded: bool
+    """Whether a pretrained encoder made the inputs: then they judge the labels, too."""
+    class_count: int
+    device: str
+    seed: int
+    bytes_max: int
+    """The most bytes of the values by which neighbours are found."""
+    on_block: Callable[[], None]
+    """Called about every second; its exceptions propagate."""
+
+    def complete(self, result: TrainingResult, pack: Path, labels_N: npt.NDArray[np.integer[Any]]) -> Trained:
+        """Return the result with the evidence about the labels.
+
+        Args:
+            result: of the training.
+            pack: the .npy file that it was trained on.
+            labels_N: the given labels.
+
+        """
+        inputs = np.load(pack, mmap_mode="r")
+        if self.is_encoded:
+            opinions = gather_opinions(
+                inputs,
+                labels_N,
+                class_count=self.class_count,
+                device=self.device,
+                seed=self.seed,
+                on_block=self.on_block,
+            )
+            everything_N = np.ones(len(labels_N), dtype=np.bool_)
+            return Trained(
+                result=result,
+                evidence=self._make_evidence(inputs, opinions.probe_NK, everything_N),
+                opinions=opinions,
+            )
+        fitted = result.cross_fitted
+        evidence = (
+            None
+            if fitted is None
+            else self._make_evidence(inputs, fitted.probabilities_NK, fitted.blind_N >= 0)
+        )
+        return Trained(result=result, evidence=evidence, opinions=None)
+
+    def _make_evidence(
+        self,
+        inputs: npt.NDArray[Any],
+        probabilities_NK: npt.NDArray[np.float32],
+        is_out_of_sample_N: npt.NDArray[np.bool_],
+    ) -> RunEvidence:
+        neighbours_Nk = find_input_neighbours(
+            inputs, device=self.device, seed=self.seed, bytes_max=self.bytes_max, on_block=self.on_block
+        )
+        return RunEvidence(
+            probabilities_NK=probabilities_NK,
+            is_out_of_sample_N=is_out_of_sample_N,
+            neighbours_Nk=neighbours_Nk,
+        )
