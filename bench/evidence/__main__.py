@@ -12,6 +12,7 @@ import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,19 @@ import torch
 import yaml
 
 from bench.evidence.detectors import DETECTORS
-from bench.evidence.tasks import EVIDENCE
+from bench.evidence.tasks import AT_10000, EVIDENCE, NOTHING_WRONG
 from bench.paper.results import Line, Results
 from bench.peers.__main__ import machine
 from bench.peers.figures import ranking
 from models.configuration.training_config import resolve
 
+EVERY_TASK = {**EVIDENCE, **NOTHING_WRONG, **AT_10000}
 FOLDER = Path(__file__).with_name("results")
 
 
 def measured(data: Path, key: dict[str, Any], keep: Path | None) -> dict[str, Any]:
     """Run one detector on one task; return its figures."""
-    task = EVIDENCE[key["task"]](data, key["seed"], None)
+    task = EVERY_TASK[key["task"]](data, key["seed"], None)
     config = resolve(
         {"seed": key["seed"], **key["settings"]},
         shape=task.inputs.shape[1:],
@@ -48,13 +50,14 @@ def measured(data: Path, key: dict[str, Any], keep: Path | None) -> dict[str, An
         "scores": {name: ranking(score_N, task.is_error) for name, score_N in scores.items()}
         if has_errors
         else {},
+        "config": asdict(config),
         "machine": machine(),
     }
 
 
 def _name_file(key: dict[str, Any]) -> str:
-    settings = "_".join(f"{name}{value}" for name, value in key["settings"].items())
-    return f"{key['task']}_{key['seed']}_{settings}.npz"
+    settings = "".join(f"_{name}{value}" for name, value in key["settings"].items())
+    return f"{key['task']}_{key['seed']}{settings}.npz"
 
 
 def table(lines: Iterable[Line]) -> str:
@@ -83,7 +86,7 @@ def main(arguments: Sequence[str]) -> None:
     """Measure what has no line yet, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with mnist/ and letter/")
-    parser.add_argument("--tasks", nargs="+", choices=EVIDENCE, default=list(EVIDENCE)[:7])
+    parser.add_argument("--tasks", nargs="+", choices=EVERY_TASK, default=list(EVIDENCE)[:7])
     parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--settings", nargs="*", default=[], help="of the configuration, such as folds=4")

@@ -19,11 +19,13 @@ from sklearn.preprocessing import StandardScaler
 from bench.peers import detectors as peers
 from bench.peers.tasks import Task
 from models.configuration.training_config import TrainingConfig
+from models.error_model.sample_evidence import find_neighbours
 from models.label_errors.evidence import gather_signals
 from models.training.loop import TrainingResult, train
 from models.training.progress import Progress
 
 FOLDS, NEIGHBOURS = 5, 10
+FEATURE_DIMENSIONS = 2
 LEAST = 1e-6
 Scores = dict[str, npt.NDArray[Any]]
 Found = tuple[Scores, dict[str, Any]]
@@ -56,8 +58,6 @@ def cross_fitted(task: Task, config: TrainingConfig, kept: Path | None = None) -
     assert fitted is not None
     assert classifier_NK is not None
     seen_NK = fitted.in_sample_probabilities_NK
-    if kept is not None:
-        _keep(kept, task, result, classifier_NK)
     ranked = gather_signals(
         result.signals,
         task.given_N,
@@ -66,6 +66,8 @@ def cross_fitted(task: Task, config: TrainingConfig, kept: Path | None = None) -
         classifier_probabilities_NK=classifier_NK,
         cross_fitted=fitted,
     )
+    if kept is not None:
+        _keep(kept, task, result, ranked["score"])
     scores: Scores = {
         "cross-fitted, score": ranked["score"],
         "cross-fitted, out of sample": -result.signals.margin,
@@ -94,24 +96,31 @@ def log_margin(
     return margin_N
 
 
-def _keep(path: Path, task: Task, result: TrainingResult, classifier_NK: npt.NDArray[np.float32]) -> None:
-    """Write what a training told, for rankings that are tried later."""
+def _keep(path: Path, task: Task, result: TrainingResult, score_N: npt.NDArray[Any]) -> None:
+    """Write what a training told, so that rankings and counts can be computed again without it."""
     assert result.cross_fitted is not None
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {name: value for name, value in vars(result.cross_fitted).items() if value is not None}
-    np.savez_compressed(
-        path,
-        given_N=task.given_N,
-        true_N=task.true_N,
-        classifier_NK=classifier_NK,
-        margin_N=result.signals.margin,
-        **arrays,
-    )
+    found = {name: value for name, value in vars(result.cross_fitted).items() if value is not None}
+    rows_ND = task.inputs.reshape(len(task.inputs), -1).astype(np.float32)
+    if task.inputs.ndim == FEATURE_DIMENSIONS:
+        rows_ND = StandardScaler().fit_transform(rows_ND)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "labels_N": task.given_N,
+        "truth_N": task.true_N,
+        "score_N": score_N,
+        "margin_N": result.signals.margin,
+        "agreement_ratio": np.array(result.agreement_ratio),
+        "neighbours_Nk": find_neighbours(rows_ND).astype(np.int32),
+        **found,
+    }
+    if result.classifier_probabilities_NK is not None:
+        arrays["classifier_probabilities_NK"] = result.classifier_probabilities_NK
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # arrays only
 
 
 def cleanlab(task: Task, config: TrainingConfig, _: Path | None = None) -> Found:
     """Train five networks by cross-entropy, and rank by cleanlab."""
-    finding = peers.cleanlab(task, peers.as_cross_entropy(replace(config, folds=1, blind_fraction=0.0)))
+    finding = peers.cleanlab(task, peers.as_cross_entropy(config))
     return {name: score for name, score in finding.scores.items() if "entropy" not in name}, {
         "seconds": finding.seconds
     }

@@ -15,6 +15,10 @@ BLOB_CLASSES, BLOB_FEATURES, BLOB_SPREAD = 5, 16, 1.25
 """Spread: logistic regression out of sample finds their errors with an area of about .98."""
 PAIRS: Sequence[tuple[int, int]] = ((4, 9), (3, 8), (1, 7))
 """Digits that are taken for each other."""
+CIFAR10_PAIRS: Sequence[tuple[int, int]] = ((3, 5), (1, 9), (4, 7))
+"""Cat and dog, automobile and truck, deer and horse."""
+LARGE = 10_000
+SIZES = (300, 700, 1_000, 2_000)
 
 
 def _flat_digits(folder: Path) -> Samples:
@@ -34,8 +38,8 @@ def _tumours(_: Path) -> Samples:
     return Samples(inputs=loaded.data.astype(np.float32), labels_N=loaded.target.astype(np.int64))
 
 
-def _blobs(count: int) -> Make:
-    """Return points around centres that the seed draws, 40 % of them with another label."""
+def _blobs(count: int, rate: float = 0.4) -> Make:
+    """Return points around centres that the seed draws, a share of them with another label."""
 
     def make(folder: Path, seed: int, _: int | None) -> Task:
         random = np.random.default_rng(seed)
@@ -43,7 +47,7 @@ def _blobs(count: int) -> Make:
         labels_N = random.integers(0, BLOB_CLASSES, count)
         points = centres[labels_N] + BLOB_SPREAD * random.normal(size=(count, BLOB_FEATURES))
         samples = Samples(inputs=points.astype(np.float32), labels_N=labels_N)
-        return planted(lambda _: samples, uniform(0.4))(folder, seed, None)
+        return planted(lambda _: samples, uniform(rate))(folder, seed, None)
 
     return make
 
@@ -60,12 +64,16 @@ def _first(load: Load, count: int) -> Load:
 
 def _drawn(load: Load, count: int, plant: Plant) -> Make:
     """Return a task of so many rows, drawn by the seed."""
-    return lambda folder, seed, _: planted(load, plant)(folder, seed, count)
+    return _of_size(planted(load, plant), count)
 
 
-def _both_ways(rate: float) -> Plant:
+def _of_size(make: Make, count: int) -> Make:
+    return lambda folder, seed, _: make(folder, seed, count)
+
+
+def _both_ways(pairs: Sequence[tuple[int, int]], rate: float) -> Plant:
     """Return noise that takes the classes of every pair for each other."""
-    return _confused({**dict(PAIRS), **{second: first for first, second in PAIRS}}, rate)
+    return _confused({**dict(pairs), **{second: first for first, second in pairs}}, rate)
 
 
 def _one_way(rate: float) -> Plant:
@@ -79,6 +87,8 @@ def _confused(mapping: Mapping[int, int], rate: float) -> Plant:
     )[0]
 
 
+CLEAN = uniform(0.0)
+
 EVIDENCE: Mapping[str, Make] = {
     "digits-700": planted(_first(_flat_digits, 700), uniform(0.45)),
     "wine": planted(_wine, uniform(0.25)),
@@ -87,14 +97,31 @@ EVIDENCE: Mapping[str, Make] = {
     "digits-300": planted(_first(_flat_digits, 300), uniform(0.45)),
     "tumours-300": planted(_first(_tumours, 300), uniform(0.25)),
     "blobs-300": _blobs(300),
-    "letter-2000": _drawn(datasets.letter, 2_000, uniform(0.3)),
-    "digits-both-ways": planted(_flat_digits, _both_ways(0.3)),
+    "digits-1000": planted(_first(_flat_digits, 1_000), uniform(0.45)),
+    "digits-1797": planted(_flat_digits, uniform(0.45)),
+    **{f"letter-{size}": _drawn(datasets.letter, size, uniform(0.3)) for size in SIZES},
+    "digits-both-ways": planted(_flat_digits, _both_ways(PAIRS, 0.3)),
     "digits-one-way": planted(_flat_digits, _one_way(0.4)),
-    "digits-clean": planted(_flat_digits, uniform(0.0)),
-    "mnist-both-ways": _drawn(datasets.mnist, 10_000, _both_ways(0.3)),
-    "mnist-uniform-80": lambda folder, seed, _: TASKS["mnist-uniform-80"](folder, seed, 10_000),
-    "mnist-pair-40": lambda folder, seed, _: TASKS["mnist-pair-40"](folder, seed, 10_000),
-    "letter-class-dependent": lambda folder, seed, _: TASKS["letter-class-dependent"](folder, seed, 10_000),
-    "cifar10-worse-2500": lambda folder, seed, _: TASKS["cifar10-worse"](folder, seed, 2_500),
+    "mnist-both-ways": _drawn(datasets.mnist, LARGE, _both_ways(PAIRS, 0.3)),
+    "cifar10-both-ways": _drawn(datasets.cifar10, LARGE, _both_ways(CIFAR10_PAIRS, 0.3)),
+    "cifar10-worse-2500": _of_size(TASKS["cifar10-worse"], 2_500),
 }
-"""Every task by its name: (data folder, seed, anything) to samples and labels."""
+"""Every task with wrong labels by its name: (data folder, seed, anything) to samples and labels."""
+NOTHING_WRONG: Mapping[str, Make] = {
+    "digits-clean": planted(_flat_digits, CLEAN),
+    "wine-clean": planted(_wine, CLEAN),
+    "tumours-clean": planted(_tumours, CLEAN),
+    "blobs-clean": _blobs(1_000, rate=0.0),
+    "letter-2000-clean": _drawn(datasets.letter, 2_000, CLEAN),
+    "letter-clean": _drawn(datasets.letter, LARGE, CLEAN),
+    "mnist-clean": _drawn(datasets.mnist, LARGE, CLEAN),
+    "flowers-clean": planted(datasets.flowers, CLEAN),
+    "cifar10-clean": _drawn(datasets.cifar10, LARGE, CLEAN),
+}
+"""The same with nothing planted; the data's own errors count as right."""
+TEN = (
+    "mnist-uniform-20", "mnist-uniform-50", "mnist-uniform-80", "mnist-pair-40", "letter-uniform-20",
+    "letter-class-dependent", "cifar10-uniform-40", "cifar10-pair-40", "cifar10-random1", "cifar10-worse",
+)  # fmt: skip
+AT_10000: Mapping[str, Make] = {name: _of_size(TASKS[name], LARGE) for name in TEN}
+"""The tasks of docs/detection.md at their size."""

@@ -82,6 +82,7 @@ def configuration(
         "batch_size": 256,
         "learning_rate": 1e-3,
         "schedule": setup.schedule or "constant",
+        "folds": 1,
         "validation_fraction": setup.validation / len(samples.given),
         "precision": "fp32" if setup.dataset == "mnist" else "auto",
         "seed": setup.split,

@@ -83,7 +83,7 @@ def problem(folder: Path, network: str, work: Work, *, epochs: int, device: str)
     asked = {
         "network": network, "method": "limit_g", "epochs": epochs, "batch_size": work.batch_size, "seed": 0,
         "dropout": 0.0, "augmentation": "none", "precision": "fp32", "compiled": False,
-        "validation_fraction": 0.0, "stable_correlation": 0.0,
+        "validation_fraction": 0.0, "stable_correlation": 0.0, "folds": 1,
     }  # fmt: skip
     config = resolve(
         asked, shape=inputs.shape[1:], sample_count=len(inputs), class_count=CLASSES, device=device

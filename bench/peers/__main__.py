@@ -5,7 +5,8 @@
     python -m bench.peers --data DATA --unseen --name unseen --count 10000
 
 Every finished detector adds a line to bench/peers/results/NAME.jsonl and is not run again. The table and the
-plot are made from all lines of that file.
+plot are made from all lines of that file. LIMIT is the paper's, with one fold: bench.evidence measures the
+default, which is cross-fitted.
 """
 
 import argparse
@@ -36,9 +37,9 @@ PACKAGES = ("torch", "numpy", "scikit-learn", "cleanlab", "aum")
 
 
 def configuration(task: Task, *, seed: int, epochs: int | None, device: str = "cpu") -> TrainingConfig:
-    """Return what the service would choose for this data on this device, with nothing set by task."""
+    """Return what the service would choose for one fold of this data on this device, nothing set by task."""
     return resolve(
-        {"seed": seed, "epochs": epochs},
+        {"seed": seed, "epochs": epochs, "folds": 1},
         shape=task.inputs.shape[1:],
         sample_count=len(task.inputs),
         class_count=task.class_count,

@@ -70,7 +70,7 @@ def _epoch(samples: int, classes: int) -> float:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(samples, FEATURES)).astype(np.float32)
     labels_N = rng.integers(0, classes, samples)
-    requested = {"method": "limit_l", "epochs": 1, "batch_size": 512}
+    requested = {"method": "limit_l", "epochs": 1, "batch_size": 512, "folds": 1}
     config = resolve(requested, shape=(FEATURES,), sample_count=samples, class_count=classes, device="cpu")
     return timed(lambda: train(inputs, labels_N, class_count=classes, config=config)).cpu
 

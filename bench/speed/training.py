@@ -85,6 +85,7 @@ def _of_work(name: str, work: Work, options: argparse.Namespace) -> list[Figure]
             "batch_size": batch_size,
             "epochs": rounds + 1,
             "seed": 0,
+            "folds": 1,
             "compiled": options.compiled,
         },
         shape=inputs.shape[1:],

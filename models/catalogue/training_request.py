@@ -103,10 +103,13 @@ class TrainingRequest:
         least=1,
         most=50,
         description="number of parts of the labels; each part has one predictor that does not learn it;"
-        " 1: the paper's training",
+        " 1: the paper's training; by default 4, or 1 with large networks",
     )
     blind_fraction: float | None = _make_field(
-        least=0, most=0.5, description="with one fold: share of the labels that no network learns"
+        least=0,
+        most=0.5,
+        description="with one fold: share of the labels that no network learns; by default 0.1, but 0 if"
+        " folds are set",
     )
     validation_fraction: float | None = _make_field(
         least=0,

@@ -155,6 +155,7 @@ def complete(requested: Mapping[str, object], situation: Situation) -> TrainingC
             "batch_size",
             "method",
         )
+    _check_folds(config, situation.sample_count)
     count_held_out(situation.sample_count, config.validation_fraction)
     return config
 
@@ -187,6 +188,13 @@ def count_held_out(sample_count: int, validation_fraction: float) -> int:
             "validation_fraction",
         )
     return held_out_count
+
+
+def _check_folds(config: TrainingConfig, sample_count: int) -> None:
+    if config.folds > sample_count:
+        raise InvalidConfiguration(
+            f"folds can be at most the number of samples, {sample_count}, not {config.folds}.", "folds"
+        )
 
 
 def _check_input_size(config: TrainingConfig, sides: tuple[int, ...]) -> None:

@@ -94,7 +94,7 @@ class Learner:
             device: the device of the networks.
             generator: the generator of dropout and noise, on the device.
             group: the processes that train together.
-            seen_shares: for every network that scores labels, the share of labels that it learns, above 0.
+            seen_shares: for every network that scores labels, the share of labels that it learns.
 
         """
         self._seen_shares = seen_shares
@@ -346,9 +346,12 @@ class Learner:
     def _weigh_labels(self, blind_B: Tensor | None, *, scorer: int) -> Tensor | None:
         """Return the weight of each sample's loss for a scorer: 0 if it is blind, with a mean of about 1.
 
-        The share is that of all data, not of this batch, so that processes that share a batch use the same.
+        The share is that of all data, not of this batch, so that processes that share a batch use the same. A
+        scorer that learns no label has weights of 0.
         """
-        return None if blind_B is None else (blind_B != scorer).float() / self._seen_shares[scorer]
+        if blind_B is None:
+            return None
+        return (blind_B != scorer).float() / (self._seen_shares[scorer] or 1.0)
 
     @torch.no_grad()
     def compute_last_layer(self, inputs_B: Tensor, blind_B: Tensor | None = None) -> tuple[Tensor, Tensor]:

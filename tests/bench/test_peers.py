@@ -81,7 +81,7 @@ def test_every_detector_answers_on_few_samples(detector: str) -> None:
     given = uniform(0.2)(samples.labels_N, 10, 0)
     task = Task(inputs=samples.inputs, given_N=given, true_N=samples.labels_N, class_count=10)
     config = resolve(
-        {"seed": 0, "epochs": 4}, shape=(8, 8, 1), sample_count=200, class_count=10, device="cpu"
+        {"seed": 0, "epochs": 4, "folds": 1}, shape=(8, 8, 1), sample_count=200, class_count=10, device="cpu"
     )
     finding = DETECTORS[detector](task, config if detector == "limit" else as_cross_entropy(config), "cpu")
     line = {"key": {"task": "digits", "detector": detector, "seed": 0}, **figures(task, finding)}

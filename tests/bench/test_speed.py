@@ -44,7 +44,7 @@ def test_the_way_to_an_area_is_told_epoch_by_epoch(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_floor_steps_and_judges() -> None:
-    requested = {"method": "limit_l", "batch_size": 8, "precision": "fp32"}
+    requested = {"method": "limit_l", "batch_size": 8, "precision": "fp32", "folds": 1}
     config = resolve(requested, shape=(4,), sample_count=32, class_count=3, device="cpu")
     floor = Floor(config, channels=4, class_count=3, device=torch.device("cpu"))
     before = [parameter.clone() for parameter in floor.parameters]

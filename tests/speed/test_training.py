@@ -29,8 +29,10 @@ def _one_thread() -> None:
 
 
 def configuration(points: np.ndarray, **requested: object) -> TrainingConfig:
-    chosen = {"method": "limit_l", "epochs": 3, "batch_size": 8, "precision": "fp32", **requested}
-    return resolve(chosen, shape=points.shape[1:], sample_count=len(points), class_count=3, device="cpu")
+    chosen = {"method": "limit_l", "epochs": 3, "batch_size": 8, "precision": "fp32", "folds": 1}
+    return resolve(
+        chosen | requested, shape=points.shape[1:], sample_count=len(points), class_count=3, device="cpu"
+    )
 
 
 class Waits(TorchDispatchMode):

@@ -24,7 +24,14 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA gra
 
 
 def _config(**requested: object) -> TrainingConfig:
-    asked = {"network": "mnist_cnn", "batch_size": 64, "epochs": 4, "precision": "fp32", **requested}
+    asked = {
+        "network": "mnist_cnn",
+        "batch_size": 64,
+        "epochs": 4,
+        "precision": "fp32",
+        "folds": 1,
+        **requested,
+    }
     return resolve(asked, shape=(28, 28, 1), sample_count=SAMPLES, class_count=CLASSES, device="cpu")
 
 

@@ -14,8 +14,8 @@ CPU = torch.device("cpu")
 
 
 def configuration(**requested: object) -> Any:  # noqa: ANN401
-    chosen = {"method": "limit", "epochs": 3, "batch_size": 16, "network": "mnist_cnn", **requested}
-    return resolve(chosen, shape=(28, 28, 1), sample_count=48, class_count=3, device="cpu")
+    chosen = {"method": "limit", "epochs": 3, "batch_size": 16, "network": "mnist_cnn", "folds": 1}
+    return resolve(chosen | requested, shape=(28, 28, 1), sample_count=48, class_count=3, device="cpu")
 
 
 def threads(count: int, monkeypatch: pytest.MonkeyPatch, *, cores: int) -> None:

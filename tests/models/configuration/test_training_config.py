@@ -4,10 +4,13 @@ from typing import Any, cast
 import pytest
 import torch
 
+from models.catalogue.methods import METHODS
 from models.catalogue.networks import NETWORKS, Network
+from models.catalogue.training_request import TrainingRequest
 from models.configuration import defaults
 from models.configuration.defaults import Situation, _choose_augmentation
 from models.configuration.device_traits import read_traits
+from models.configuration.planned_training import complete_request
 from models.configuration.training_config import TrainingConfig, resolve
 
 DIGITS: dict[str, Any] = {"shape": (8, 8, 1), "sample_count": 1_797, "class_count": 10, "device": "cpu"}
@@ -156,6 +159,53 @@ def test_training_may_end_early_where_that_was_measured_and_no_number_of_epochs_
     assert digits(method="limit_l").stable_correlation == 0.998
     assert digits(method="limit_l", epochs=20).stable_correlation == 0
     assert digits(method="limit_g").stable_correlation == 0
+
+
+def photos(device: str = "cuda", **requested: object) -> TrainingConfig:
+    return resolve(requested, shape=(32, 32, 3), sample_count=10_000, class_count=10, device=device)
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_every_label_has_a_network_that_is_blind_to_it_or_with_large_networks_a_tenth_of_them() -> None:
+    assert (digits().folds, digits().blind_fraction) == (4, 0)
+    assert (photos("cpu").folds, photos("cpu").blind_fraction) == (4, 0)
+    assert (photos().folds, photos().blind_fraction) == (1, 0.1)
+    assert (photos(network="pretrained_resnet18").folds, photos(network="small_cnn").folds) == (1, 4)
+    assert [digits(method=method).folds for method in METHODS] == [4] * len(METHODS)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_who_sets_folds_or_the_blind_fraction_gets_just_that() -> None:
+    assert (digits(folds=1).folds, digits(folds=1).blind_fraction) == (1, 0)
+    assert (photos(folds=1).folds, photos(folds=1).blind_fraction) == (1, 0)
+    assert (photos(folds=3).folds, photos(folds=3).blind_fraction) == (3, 0)
+    assert (digits(blind_fraction=0.2).folds, digits(blind_fraction=0.2).blind_fraction) == (1, 0.2)
+    assert (photos(blind_fraction=0.0).folds, photos(blind_fraction=0.0).blind_fraction) == (1, 0)
+
+
+def test_with_folds_small_data_gets_a_third_of_the_epochs() -> None:
+    small: dict[str, Any] = {"shape": (16,), "sample_count": 300, "class_count": 3, "device": "cpu"}
+    assert [resolve(asked, **small).epochs for asked in ({}, {"folds": 1}, {"epochs": 45})] == [20, 60, 45]
+
+
+def test_folds_need_samples() -> None:
+    three: dict[str, Any] = {"shape": (16,), "sample_count": 3, "class_count": 2, "device": "cpu"}
+    assert resolve({}, **three).folds == 1
+    assert resolve({"folds": 3}, **three).folds == 3
+    with pytest.raises(ValueError, match="folds can be at most the number of samples, 3, not 4"):
+        resolve({"folds": 4}, **three)
+
+
+def test_a_parent_run_is_blind_to_the_folds_of_its_child() -> None:
+    situation = Situation(shape=(16,), sample_count=300, class_count=3, device=read_traits("cpu"))
+    for method, has_parent in (("ce", False), ("fw", True), ("limit", True)):
+        config = complete_request(TrainingRequest(method=method), situation, seed=0, has_parent=has_parent)
+        assert (config.folds, config.blind_fraction) == (4, 0)
 
 
 def test_a_new_network_of_vectors_is_chosen_without_augmentation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.catalogue.methods import METHODS
-from models.configuration.training_config import TrainingConfig
+from models.configuration.training_config import TrainingConfig, resolve
 from models.cross_fitting import folds
 from models.cross_fitting.start_states import StartState
 from models.paper.objectives.forward_correction import estimate_transition_matrix
@@ -338,3 +338,21 @@ def test_every_scorer_has_the_transitions_of_its_own_fold(blobs: Samples, config
 def test_what_does_not_go_together_is_refused(blobs: Samples, configure: Configure) -> None:
     with pytest.raises(ValueError, match="blind_fraction needs folds = 1"):
         configure(blobs[0], 3, folds=2, blind_fraction=0.1)
+
+
+@pytest.mark.parametrize(("samples", "classes", "held_out"), [(20, 10, 0.0), (20, 3, 0.9), (4, 2, 0.0)])
+def test_few_samples_a_class_train_by_default_and_every_label_keeps_a_blind_network(
+    samples: int, classes: int, held_out: float
+) -> None:
+    points = np.random.default_rng(0).normal(size=(samples, 4)).astype(np.float32)
+    labels = np.arange(samples) % classes
+    asked = {"epochs": 3, "validation_fraction": held_out, "precision": "fp32"}
+    config = resolve(asked, shape=(4,), sample_count=samples, class_count=classes, device="cpu")
+    result = train(points, labels, class_count=classes, config=config)
+    assert config.folds == 4
+    assert result.cross_fitted is not None
+    np.testing.assert_allclose(result.cross_fitted.probabilities_NK.sum(1), 1, rtol=1e-5)
+    assert all(np.isfinite(value).all() for value in vars(result.signals).values())
+    for label in range(classes):
+        blind = result.cross_fitted.blind_N[labels == label]
+        assert len(set(blind)) >= min(len(blind), 2), "each is scored by a network that learns the other"
