@@ -1,0 +1,1 @@
+"""What an encoder costs and what plain detectors find on its features."""
