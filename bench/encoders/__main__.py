@@ -54,12 +54,12 @@ def main(arguments: Sequence[str]) -> None:
     if options.only_rates:
         files = files[:: len(files) // TIMED]
     pictures, decoding = _time(lambda: [decode_rgb(file, PIXELS_MAX) for file in files])
+    print(f"decoded a second: {len(files) / decoding:.0f} of 128 pixels")  # noqa: T201 - the command's output
     large = _encode_large()
-    _, decoding_large = _time(lambda: [decode_rgb(large, PIXELS_MAX, least_side=256) for _ in range(TIMED)])
-    rates = f"{len(files) / decoding:.0f} of 128 pixels, {TIMED / decoding_large:.0f} of 1,280 x 854 pixels"
-    print(f"decoded a second: {rates}")  # noqa: T201 - the command's output
     for side in options.sides:
-        features_ND = _compute(load_encoder(f"{options.encoder}@{side}", options.folder, "cpu"), pictures)
+        encoder = load_encoder(f"{options.encoder}@{side}", options.folder, "cpu")
+        features_ND = _compute(encoder, pictures)
+        _time_large(encoder, large)
         if not options.only_rates:
             _judge(features_ND, labels_N)
 
@@ -81,6 +81,17 @@ def _compute(encoder: Encoder, pictures: list[Image.Image]) -> npt.NDArray[np.fl
     rates = f"prepared {len(pictures) / preparing:.0f}, encoded {len(pictures) / encoding:.0f}"
     print(f"{encoder.name}, a second: {rates}")  # noqa: T201 - the command's output
     return np.asarray(features.numpy())
+
+
+def _time_large(encoder: Encoder, large: bytes) -> None:
+    """Print the rates at which a large photograph is decoded, as the service does it, and prepared."""
+    count = TIMED // 10
+    pictures, decoding = _time(
+        lambda: [decode_rgb(large, PIXELS_MAX, least_side=2 * encoder.side) for _ in range(count)]
+    )
+    _, preparing = _time(lambda: [encoder.prepare(picture) for picture in pictures])
+    rates = f"decoded {count / decoding:.0f}, prepared {count / preparing:.0f}"
+    print(f"    of 1,280 x 854 pixels: {rates}")  # noqa: T201 - the command's output
 
 
 def _judge(features_ND: npt.NDArray[np.float32], labels_N: npt.NDArray[np.int64]) -> None:
