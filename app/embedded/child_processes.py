@@ -23,6 +23,9 @@ BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Pauses before a part is started again, by the deaths in a row. It is never given up."""
 LOG_BYTES = 10 * 2**20
 """Above this size a log becomes `NAME.log.1`, and that `NAME.log.2`: what people read is the end of a log."""
+GONE_SECONDS = 5.0
+"""How long a process that was killed can take to be gone on a busy machine."""
+GONE_LOOK_SECONDS = 0.01
 _LIBC = ctypes.CDLL(None)
 
 
@@ -64,8 +67,12 @@ def stop_group(process: subprocess.Popen[bytes], *, seconds: float = 0.0) -> Non
     """Wait for a process that was told to end, then kill what is left of its group."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(max(0.0, seconds))
+    deadline = time.monotonic() + GONE_SECONDS
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+        while time.monotonic() < deadline:  # until the last of the group is gone
+            os.killpg(process.pid, signal.SIGKILL)
+            process.poll()
+            time.sleep(GONE_LOOK_SECONDS)
     process.wait()
 
 

@@ -5,7 +5,12 @@ from pathlib import Path
 
 GRACE_SECONDS = 3
 CELERY = (sys.executable, "-m", "celery", "-A")
-WORKER = ("worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle", "--concurrency", "1")
+WORKER = ("worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
+ONE = ("--concurrency", "1")
+READERS = ("--concurrency", "2")
+"""Two uploads at a time, of different workspaces, so that a long one does not keep the others waiting."""
+DELIVERIES = ("-P", "threads", "--concurrency", "8")
+"""Threads that mostly wait for receivers of webhooks."""
 
 
 def build_api(host: str, port: int) -> list[str]:
@@ -25,8 +30,30 @@ def build_workers(schedule: Path) -> dict[str, list[str]]:
     """Return the commands of the workers by name; beat keeps its schedule in a file."""
     train = ("-n", "train@%h", "--max-tasks-per-child", "1")
     beat = ("-P", "solo", "-B", "--schedule", str(schedule))
+    cpu = "worker.processes.cpu"
     return {
-        "worker-cpu": [*CELERY, "worker.processes.cpu", *WORKER, "-Q", "cpu", "-n", "cpu@%h"],
-        "worker-train": [*CELERY, "worker.processes.gpu", *WORKER, *train],
-        "beat": [*CELERY, "worker.processes.control", *WORKER, "-Q", "control", "-n", "control@%h", *beat],
+        "worker-cpu": [*CELERY, cpu, *WORKER, *READERS, "-Q", "cpu", "-n", "cpu@%h"],
+        "worker-finish": [*CELERY, cpu, *WORKER, *ONE, "-Q", "finish", "-n", "finish@%h"],
+        "worker-light": [
+            *CELERY,
+            "worker.processes.light",
+            *WORKER,
+            *DELIVERIES,
+            "-Q",
+            "light",
+            "-n",
+            "light@%h",
+        ],
+        "worker-train": [*CELERY, "worker.processes.gpu", *WORKER, *ONE, *train],
+        "beat": [
+            *CELERY,
+            "worker.processes.control",
+            *WORKER,
+            *ONE,
+            "-Q",
+            "control",
+            "-n",
+            "control@%h",
+            *beat,
+        ],
     }

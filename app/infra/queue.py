@@ -18,6 +18,10 @@ class Queue(StrEnum):
 
     CONTROL = "control"
     CPU = "cpu"
+    """For ingestion alone, which can take hours."""
+    FINISH = "finish"
+    LIGHT = "light"
+    """For what waits more than it works: webhooks and tidying."""
     TRAIN = "train"
     """For runs that any training worker can take; `placement` has the other training queues."""
 
@@ -39,11 +43,11 @@ QUEUE_OF = {
     Task.INGEST: Queue.CPU,
     Task.FEATURES: Queue.TRAIN,
     Task.TRAIN: Queue.TRAIN,
-    Task.FINISH: Queue.CPU,
-    Task.REPORT: Queue.CPU,
+    Task.FINISH: Queue.FINISH,
+    Task.REPORT: Queue.FINISH,
     Task.SWEEP: Queue.CONTROL,  # must not wait behind an ingestion that takes hours
-    Task.TIDY: Queue.CPU,
-    Task.DELIVER: Queue.CPU,
+    Task.TIDY: Queue.LIGHT,
+    Task.DELIVER: Queue.LIGHT,
 }
 
 REQUEST_ID = "request_id"

@@ -86,6 +86,9 @@ class Settings(BaseSettings):
         description="bytes of a resumable upload between two saves: most that a crash can lose",
     )
     truth_max_bytes: int = Field(default=2 * GIBIBYTE, gt=0)
+    ingestions_per_workspace: int = Field(
+        default=1, ge=1, description="most uploads of one workspace that are read at a time"
+    )
     body_max_bytes: int = Field(
         default=64 * 1024, gt=0, description="largest body other than a file, reviews or an audit's request"
     )

@@ -22,7 +22,16 @@ from deploy.verify.report import Report
 
 CLONE_NEWNET = 0x40000000
 PROGRAMS = ("buildah", "debootstrap", "docker-compose", "ip")
-START_ORDER = ("postgres", "redis", "api", "worker-cpu", "worker-train-cpu", "beat")
+START_ORDER = (
+    "postgres",
+    "redis",
+    "api",
+    "worker-cpu",
+    "worker-finish",
+    "worker-light",
+    "worker-train-cpu",
+    "beat",
+)
 SERVERS_UID, SERVICE_UID = "999", "10001"
 # Replaces the official image's entry point; the variables come from the compose file, PGDATA from the image.
 POSTGRES = f"""

@@ -123,7 +123,7 @@ def killed_while_finishing(world: World) -> str:
     with world.locked("scores"):
         audit = world.audit()
         world.until_waiting_for("scores")
-        world.kill_and_restart("worker-cpu")
+        world.kill_and_restart("worker-finish")
     world.succeeded(audit)
     return "rolled back, finished by the next worker, one set of scores"
 

@@ -43,7 +43,7 @@ OVERRIDES = {
 SMALL: Json = {"method": "limit_g", "network": "mlp", "batch_size": 64, "seed": 7}
 EPOCHS = 60
 WAIT_SECONDS = patience.scale(150)
-PARTS = ("postgres", "redis", "api", "worker-cpu", "worker-train", "beat")
+PARTS = ("postgres", "redis", "api", "worker-cpu", "worker-finish", "worker-light", "worker-train", "beat")
 ENDED = {"succeeded", "failed", "cancelled"}
 
 

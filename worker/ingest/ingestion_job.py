@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
 from app.infra import leases
-from app.infra.database import Database
+from app.infra.database import Database, send_after_commit
+from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus, Problem, Sample, Truth
+from worker.ingest import ingestion_turns
 from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, IngestResult
 from worker.ingest.reading_process import Bounds, read_in_child
 from worker.jobs.bulk_copy import WRITE_ROWS, copy_into, update_statistics
@@ -29,11 +31,33 @@ log = structlog.get_logger()
 
 
 def ingest(database: Database, storage: Storage, settings: Settings, dataset_id: UUID) -> None:
-    """Claim and read a dataset, then mark it as ready, or as rejected with the reason."""
+    """Claim and read a dataset, whoever's turn it is."""
     with database.transaction() as session:
         dataset = leases.claim(session, Dataset, dataset_id, lease_seconds=settings.lease_seconds)
+    if dataset is not None:
+        _read(database, storage, settings, dataset)
+
+
+def ingest_next(database: Database, storage: Storage, settings: Settings) -> bool:
+    """Claim and read the dataset whose turn it is; False: there was none.
+
+    While it was read, others of its workspace may have been passed over: a message is sent for them.
+    """
+    with database.transaction() as session:
+        dataset = ingestion_turns.claim_next(session, settings)
     if dataset is None:
-        return
+        return False
+    _read(database, storage, settings, dataset)
+    with database.transaction() as session:
+        waiting = ingestion_turns.find_waiting(session, dataset.workspace_id)
+        if waiting is not None:
+            send_after_commit(session, Task.INGEST, waiting)
+    return True
+
+
+def _read(database: Database, storage: Storage, settings: Settings, dataset: Dataset) -> None:
+    """Read a claimed dataset, then mark it as ready, or as rejected with the reason."""
+    dataset_id = dataset.id
     try:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
             ingested = _build(database, storage, settings, dataset, heartbeat)

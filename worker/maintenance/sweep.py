@@ -45,7 +45,9 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[str], int])
         session.flush()
         if waiting(Queue.CPU) == 0:
             _resend(session, Dataset, DatasetStatus.INGESTING, Task.INGEST, settings)
+        if waiting(Queue.FINISH) == 0:
             _finish(session)
+        if waiting(Queue.LIGHT) == 0:
             for delivery_id in webhook_service.list_due_deliveries(session):
                 send_after_commit(session, Task.DELIVER, delivery_id)
         for queue in _list_queues(session):

@@ -21,7 +21,7 @@ app.conf.beat_schedule = {
     "tidy": {
         "task": str(Task.TIDY),
         "schedule": get_settings().tidy_seconds,
-        "options": {"queue": str(Queue.CPU), "expires": get_settings().tidy_seconds},
+        "options": {"queue": str(Queue.LIGHT), "expires": get_settings().tidy_seconds},
     },
 }
 

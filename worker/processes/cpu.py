@@ -1,4 +1,8 @@
-"""The worker without a GPU: ingestion, finishing, tidying. `celery -A worker.processes.cpu worker -Q cpu`."""
+"""The worker without a GPU, for ingestion (`-Q cpu`) and for finishing (`-Q finish`): a process for each.
+
+Started as `celery -A worker.processes.cpu worker -Q cpu`. Messages of earlier versions may ask it for what
+the light worker does now, so it can do that too.
+"""
 
 from uuid import UUID
 
@@ -9,15 +13,15 @@ from app.infra.storage import get_storage
 from worker.finish import finishing_job
 from worker.ingest import ingestion_job
 from worker.jobs.celery_app import app
-from worker.maintenance import tidy, webhook_delivery
+from worker.processes.light import deliver_message, tidy_all
 
-__all__ = ["app"]
+__all__ = ["app", "deliver_message", "tidy_all"]
 
 
 @app.task(name=str(Task.INGEST))  # type: ignore[untyped-decorator]
-def ingest_dataset(dataset_id: str) -> None:
-    """Read an uploaded dataset."""
-    ingestion_job.ingest(get_database(), get_storage(), get_settings(), UUID(dataset_id))
+def ingest_dataset(_: str) -> None:
+    """Read the uploaded dataset whose turn it is; the message says only that there is one more."""
+    ingestion_job.ingest_next(get_database(), get_storage(), get_settings())
 
 
 @app.task(name=str(Task.FINISH))  # type: ignore[untyped-decorator]
@@ -30,15 +34,3 @@ def finish_audit(audit_id: str) -> None:
 def report_audit(audit_id: str) -> None:
     """Compute an audit's metrics and files again, after true labels were attached."""
     finishing_job.report_again(get_database(), get_storage(), UUID(audit_id))
-
-
-@app.task(name=str(Task.DELIVER))  # type: ignore[untyped-decorator]
-def deliver_message(delivery_id: str) -> None:
-    """Send one message of a webhook."""
-    webhook_delivery.deliver(get_database(), get_settings(), UUID(delivery_id))
-
-
-@app.task(name=str(Task.TIDY))  # type: ignore[untyped-decorator]
-def tidy_all() -> None:
-    """Delete expired uploads and finish interrupted ones."""
-    tidy.tidy(get_database(), get_storage(), get_settings())

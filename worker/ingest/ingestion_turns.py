@@ -1,0 +1,55 @@
+"""Whose upload is read next: every workspace has its turn, however many uploads another one has waiting."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from app.infra import leases
+from app.infra.settings import Settings
+from app.tables import Dataset, DatasetStatus
+
+TURN = 0x6C69_6D69
+"""The number of the lock under which a turn is chosen and taken."""
+READ = (DatasetStatus.READY, DatasetStatus.REJECTED)
+
+
+def claim_next(session: Session, settings: Settings) -> Dataset | None:
+    """Claim the dataset whose turn it is; None: there is none, or each workspace that waits has its share.
+
+    First come the workspaces of which fewest uploads are being read, then those whose newest upload that was
+    read is oldest, then the older upload.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(TURN)))
+    other = aliased(Dataset)
+    of_workspace = select(func.count()).where(
+        other.workspace_id == Dataset.workspace_id, other.lease_until.is_not(None)
+    )
+    under_way = of_workspace.correlate(Dataset).scalar_subquery()
+    last_read = (
+        select(func.max(other.created_at))
+        .where(other.workspace_id == Dataset.workspace_id, other.status.in_(READ))
+        .correlate(Dataset)
+        .scalar_subquery()
+    )
+    waiting = (
+        select(Dataset.id)
+        .where(
+            Dataset.status == DatasetStatus.INGESTING,
+            Dataset.lease_until.is_(None),
+            under_way < settings.ingestions_per_workspace,
+        )
+        .order_by(under_way, last_read.nulls_first(), Dataset.id)
+        .limit(1)
+    )
+    chosen = session.scalar(waiting)
+    if chosen is None:
+        return None
+    return leases.claim(session, Dataset, chosen, lease_seconds=settings.lease_seconds)
+
+
+def find_waiting(session: Session, workspace_id: UUID) -> UUID | None:
+    """Return an upload of a workspace that waits to be read."""
+    waits = (Dataset.status == DatasetStatus.INGESTING) & Dataset.lease_until.is_(None)
+    oldest = select(Dataset.id).where(waits, Dataset.workspace_id == workspace_id).order_by(Dataset.id)
+    return session.scalar(oldest.limit(1))

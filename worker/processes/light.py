@@ -1,0 +1,34 @@
+"""The worker for what waits more than it works: webhooks and tidying.
+
+Started as `celery -A worker.processes.light worker -Q light -P threads`. In a queue of its own, because a
+receiver that does not answer keeps a thread for seconds, and must keep nobody else.
+"""
+
+import threading
+from uuid import UUID
+
+from app.infra.database import get_database
+from app.infra.queue import Task
+from app.infra.settings import get_settings
+from app.infra.storage import get_storage
+from worker.jobs.celery_app import app
+from worker.maintenance import tidy, webhook_delivery
+
+__all__ = ["app"]
+TIDYING = threading.Lock()
+
+
+@app.task(name=str(Task.DELIVER))  # type: ignore[untyped-decorator]
+def deliver_message(delivery_id: str) -> None:
+    """Send one message of a webhook."""
+    webhook_delivery.deliver(get_database(), get_settings(), UUID(delivery_id))
+
+
+@app.task(name=str(Task.TIDY))  # type: ignore[untyped-decorator]
+def tidy_all() -> None:
+    """Delete expired uploads and finish interrupted ones; not twice at a time."""
+    if TIDYING.acquire(blocking=False):
+        try:
+            tidy.tidy(get_database(), get_storage(), get_settings())
+        finally:
+            TIDYING.release()
