@@ -62,5 +62,7 @@ class TorchEncoder:
     def _encode_at_once(self, pictures_BHWC: Tensor) -> Tensor:
         values_BHWC = pictures_BHWC.to(self._device, non_blocking=True) * self._scale_C + self._shift_C
         # The permuted view of [B, H, W, C] is what channels_last asks for, without a copy.
-        features_BD: Tensor = self._network(values_BHWC.permute(0, 3, 1, 2))
+        # By default cuDNN rounds to the ten bits of TF32, and a GPU's features would differ from a CPU's.
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            features_BD: Tensor = self._network(values_BHWC.permute(0, 3, 1, 2))
         return features_BD.flatten(1).float().cpu()
