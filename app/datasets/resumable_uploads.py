@@ -12,7 +12,7 @@ from app.datasets import dataset_service
 from app.infra.database import Database
 from app.infra.errors import DigestMismatch, Gone, Invalid, NotFound, WrongState
 from app.infra.storage import Storage
-from app.tables import Dataset, Upload
+from app.tables import Dataset, DatasetFile, Upload
 
 
 def create(
@@ -162,12 +162,33 @@ def _hash_file(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def measure_room(session: Session, files: Storage, *, reserve_bytes: int) -> int:
-    """Return the bytes free for one more upload: without the reserve and the rest of open uploads."""
+def measure_room(
+    session: Session, files: Storage, *, reserve_bytes: int, workspace_max_bytes: int | None
+) -> int:
+    """Return the bytes free for one more upload: without the reserve and the rest of open uploads.
+
+    It is at most what is left of the quota of the session's workspace.
+    """
     open_uploads = select(func.coalesce(func.sum(Upload.size - Upload.offset), 0)).where(
         Upload.finished_at.is_(None), Upload.expires_at > func.now()
     )
-    return files.measure_free_bytes() - reserve_bytes - int(session.scalar(open_uploads) or 0)
+    room = files.measure_free_bytes() - reserve_bytes - int(session.scalar(open_uploads) or 0)
+    if workspace_max_bytes is None:
+        return room
+    return min(room, workspace_max_bytes - _count_workspace_bytes(session))
+
+
+def _count_workspace_bytes(session: Session) -> int:
+    """Return the bytes of all uploads of the session's workspace, complete or promised."""
+    stored = select(func.coalesce(func.sum(DatasetFile.bytes), 0)).join(
+        Dataset, Dataset.id == DatasetFile.dataset_id
+    )
+    promised = (
+        select(func.coalesce(func.sum(Upload.size), 0))
+        .join(Dataset, Dataset.id == Upload.dataset_id)
+        .where(Upload.finished_at.is_(None), Upload.expires_at > func.now())
+    )
+    return int(session.scalar(stored) or 0) + int(session.scalar(promised) or 0)
 
 
 def remove(session: Session, upload_id: UUID) -> None:

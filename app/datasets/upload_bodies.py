@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from app.infra.settings import MEBIBYTE
 
 WRITE_BYTES = MEBIBYTE // 2
 """Small enough to stay in the processor's cache while it is hashed and written."""
+LOOK_BYTES = 32 * WRITE_BYTES
+"""Written between two looks at the free space: uploads that were admitted together share it."""
 SHA256_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
 
 
@@ -42,6 +45,8 @@ class BodyLimits:
     max_bytes: int
     idle_seconds: float
     free_bytes: int
+    reserve_bytes: int = 0
+    """Of the disk, which stay free whatever else is written meanwhile."""
 
 
 def check_announced(headers: Mapping[str, str], limits: BodyLimits) -> None:
@@ -92,6 +97,7 @@ async def receive_body(request: Request, path: Path, limits: BodyLimits) -> Asyn
 
 async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple[int, bytes]:
     hasher, size = hashlib.sha256(), 0
+    reserve = Reserve(Path(file.name).parent, limits.reserve_bytes)
 
     def put(block: memoryview) -> None:
         _write_block(file, block)
@@ -103,6 +109,7 @@ async def _write(request: Request, file: IO[bytes], limits: BodyLimits) -> tuple
             raise TooLarge(f"a body can have at most {limits.max_bytes} bytes", max_bytes=limits.max_bytes)
         if size > limits.free_bytes:
             raise NoSpace(f"there was room for {max(limits.free_bytes, 0)} bytes, this body has more")
+        reserve.check(len(block))
         await run_in_threadpool(put, block)
     if size == 0:
         raise Invalid("the body is empty; send the file's bytes as the raw body (curl --upload-file)")
@@ -163,6 +170,30 @@ async def _gather_chunks(request: Request, idle_seconds: float) -> AsyncGenerato
         raise failure
 
 
+class Reserve:
+    """The part of a disk that uploads leave free, looked at again while they are written."""
+
+    def __init__(self, folder: Path, reserve_bytes: int) -> None:
+        self._folder, self._reserve_bytes, self._unseen = folder, reserve_bytes, LOOK_BYTES
+
+    def check(self, size: int) -> None:
+        """Count bytes that are about to be written, and look at the disk once they are many.
+
+        Raises:
+            NoSpace: less than the reserve is free.
+
+        """
+        self._unseen += size
+        if self._unseen <= LOOK_BYTES:
+            return
+        self._unseen = 0
+        free = shutil.disk_usage(self._folder).free
+        if self._reserve_bytes and free < self._reserve_bytes:
+            raise NoSpace(
+                f"expected {self._reserve_bytes} free bytes on the disk besides this body; found {free}"
+            )
+
+
 @dataclass(frozen=True, kw_only=True)
 class UploadPart:
     """The place of one request's body in a resumable upload."""
@@ -173,6 +204,8 @@ class UploadPart:
     """Of the complete upload, which the body must not exceed."""
     save_bytes: int
     """Bytes to receive between two saves."""
+    reserve_bytes: int = 0
+    """Of the disk, which stay free."""
 
     async def receive(
         self,
@@ -196,10 +229,12 @@ class UploadPart:
         file = await run_in_threadpool(self._open)
         reached = saved = self.offset
         failure: TooLarge | Incomplete | NoSpace | None = None
+        reserve = Reserve(self.path.parent, self.reserve_bytes)
         with file:
             try:
                 async for block in stream_blocks(request, idle_seconds):
                     self._check_end(reached + len(block))
+                    reserve.check(len(block))
                     await run_in_threadpool(_write_block, file, block)
                     if checksum is not None:
                         await run_in_threadpool(checksum.hasher.update, block)

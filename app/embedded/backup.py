@@ -67,6 +67,7 @@ def make_backup(archive: Path, *, database_url: str, storage_dir: Path | None) -
             str(dump),
             url=database_url,
         )
+        partial.touch(mode=0o600)  # it holds secrets
         with partial.open("wb") as target, tarfile.open(fileobj=target, mode="w") as tar:
             contents["database_sha256"] = _add(tar, dump, DATABASE)
             for path, name in _list_files(storage_dir):

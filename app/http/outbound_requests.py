@@ -17,6 +17,8 @@ Resolve = Callable[[str, int], list[str]]
 SCHEMES = frozenset({"http", "https"})
 # IPv6 networks that embed an IPv4 address, to which a gateway forwards: RFC 6052, RFC 8215.
 TRANSLATED = [ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48")]
+SITE_LOCAL = ipaddress.IPv6Network("fec0::/10")
+"""Private addresses of former times (RFC 3879), which Python counts as global."""
 
 
 class ForbiddenAddress(Invalid):
@@ -77,6 +79,8 @@ def is_allowed(address: IpAddress, *, allow_private: bool) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_allowed(address.ipv4_mapped, allow_private=allow_private)
+        if address in SITE_LOCAL:
+            return allow_private
         if address.sixtofour or address.teredo or any(address in network for network in TRANSLATED):
             return False
     if address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = "json"
 
     upload_max_bytes: int = Field(default=200 * GIBIBYTE, gt=0)
+    workspace_max_bytes: int | None = Field(
+        default=None, gt=0, description="most bytes of uploads of one workspace; None: what the disk holds"
+    )
     upload_reserve_bytes: int = Field(
         default=GIBIBYTE, ge=0, description="disk space that uploads leave free"
     )

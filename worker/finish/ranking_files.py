@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from app.exports.files.spreadsheet_csv import FORMULA, NUMBER
+from app.exports.files.spreadsheet_csv import FORMULA, INNER_FORMULA, NUMBER
 from app.infra.storage import Storage
 from models.catalogue.score_columns import FILE_COLUMNS
 from worker.jobs.atomic_files import write_atomically
@@ -104,8 +104,9 @@ def _escape_formulas(table: pa.Table) -> pa.Table:
             risky = pc.and_(
                 pc.match_substring_regex(text, FORMULA), pc.invert(pc.match_substring_regex(text, NUMBER))
             )
-            quoted = pc.binary_join_element_wise(pa.scalar("'"), text, pa.scalar(""))
-            table = table.set_column(index, field.name, pc.if_else(risky, quoted, text))
+            inner = pc.replace_substring_regex(text, INNER_FORMULA, r"\1'\2")
+            quoted = pc.binary_join_element_wise(pa.scalar("'"), inner, pa.scalar(""))
+            table = table.set_column(index, field.name, pc.if_else(risky, quoted, inner))
     return table
 
 

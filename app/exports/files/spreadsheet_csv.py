@@ -6,13 +6,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-FORMULA = r"^[=+\-@\t\r]"
+FULL_WIDTH = "".join(chr(ord(sign) + 0xFEE0) for sign in "=+-@")
+"""The same signs as East Asian keyboards type them; Unicode has them at this distance."""
+SIGNS = rf"=+\-@{FULL_WIDTH}"
+FORMULA = rf"^[{SIGNS}\t\r]"
+INNER_FORMULA = rf"([;\t\r\n][\s\"]*)([{SIGNS}])"
+"""Behind what a spreadsheet of another language takes for a delimiter."""
 BLOCK_LINES = 1000
 
 
 def guard_formula(text: str) -> str:
-    """Return the text, with an apostrophe if a spreadsheet would run it as a formula."""
-    return f"'{text}" if re.search(FORMULA, text) and not re.search(NUMBER, text) else text
+    """Return the text, with an apostrophe wherever a spreadsheet would run what follows as a formula."""
+    guarded = re.sub(INNER_FORMULA, r"\1'\2", text)
+    return f"'{guarded}" if re.search(FORMULA, text) and not re.search(NUMBER, text) else guarded
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[bytes]:

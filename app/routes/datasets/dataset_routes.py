@@ -115,12 +115,18 @@ async def _measure_upload_limits(
 ) -> upload_bodies.BodyLimits:
     def measure_room() -> int:
         with database.transaction() as session:
-            return resumable_uploads.measure_room(session, files, reserve_bytes=settings.upload_reserve_bytes)
+            return resumable_uploads.measure_room(
+                session,
+                files,
+                reserve_bytes=settings.upload_reserve_bytes,
+                workspace_max_bytes=settings.workspace_max_bytes,
+            )
 
     return upload_bodies.BodyLimits(
         max_bytes=settings.upload_max_bytes,
         idle_seconds=settings.upload_idle_seconds,
         free_bytes=await run_in_threadpool(measure_room),
+        reserve_bytes=settings.upload_reserve_bytes,
     )
 
 

@@ -89,7 +89,12 @@ def begin_upload(
             f"an upload can have at most {settings.upload_max_bytes} bytes, this one has {length}",
             max_bytes=settings.upload_max_bytes,
         )
-    room = resumable_uploads.measure_room(session, files, reserve_bytes=settings.upload_reserve_bytes)
+    room = resumable_uploads.measure_room(
+        session,
+        files,
+        reserve_bytes=settings.upload_reserve_bytes,
+        workspace_max_bytes=settings.workspace_max_bytes,
+    )
     if length > room:
         raise NoSpace(f"there is room for {max(room, 0)} bytes, this upload has {length}")
     upload = resumable_uploads.create(
@@ -157,6 +162,7 @@ async def continue_upload(
             offset=offset,
             size=upload.size,
             save_bytes=settings.upload_save_bytes,
+            reserve_bytes=settings.upload_reserve_bytes,
         )
         new_offset = await part.receive(
             request, idle_seconds=settings.upload_idle_seconds, save=save, checksum=checksum

@@ -1,0 +1,42 @@
+"""How much more may be uploaded: the disk's reserve and a workspace's quota."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.datasets import upload_bodies
+from app.infra.errors import NoSpace
+from app.infra.settings import Settings
+from app.routes.shared.callers import provide_settings
+
+TUS = {"Tus-Resumable": "1.0.0", "Upload-Metadata": "filename Yi5jc3Y="}
+
+
+def test_the_free_space_is_looked_at_again_while_a_body_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = iter([2000, 999])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    reserve = upload_bodies.Reserve(tmp_path, 1000)
+    for _ in range(2):
+        reserve.check(upload_bodies.LOOK_BYTES)
+    reserve.check(0)
+    with pytest.raises(NoSpace, match="expected 1000 free bytes on the disk besides this body; found 999"):
+        reserve.check(upload_bodies.WRITE_BYTES)
+
+
+def test_a_workspace_cannot_store_or_promise_more_than_its_quota(api: TestClient, chosen: Settings) -> None:
+    told = chosen.model_copy(update={"workspace_max_bytes": 100})
+    api.app.dependency_overrides[provide_settings] = lambda: told  # type: ignore[attr-defined]
+    dataset = api.post("/v1/datasets", json={"name": "x"}).json()["id"]
+    put = f"/v1/datasets/{dataset}/files/a.csv?complete=false"
+    assert api.put(put, content=b"x" * 60).status_code == 201
+    begin = f"/v1/datasets/{dataset}/uploads"
+    assert api.post(begin, headers=TUS | {"Upload-Length": "30"}).status_code == 201
+    refused = api.post(begin, headers=TUS | {"Upload-Length": "30"})
+    assert (refused.status_code, refused.json()["code"]) == (507, "no_space")
+    assert "room for 10 bytes" in refused.json()["detail"]
+    assert api.put(put.replace("a.csv", "c.csv"), content=b"x" * 11).status_code == 507
