@@ -7,10 +7,10 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help peers install demo up browser screenshots quick test lint types format clean faults hostile files load
+.PHONY: help peers install demo demo-photographs up browser screenshots quick test lint types format clean faults hostile files load
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## build the environment (quick when nothing changed)
 
@@ -21,6 +21,9 @@ $(INSTALLED): constraints.txt pyproject.toml
 
 demo: $(INSTALLED) ## audit real digits with planted label errors, from nothing to plots, in DEMO_DIR
 	$(BIN)/python -m examples.digits --out $(DEMO_DIR)
+
+demo-photographs: $(INSTALLED) ## audit cuttings of photographs with an encoder's features, without any download
+	$(BIN)/python -m examples.photographs --out $(DEMO_DIR)-photographs
 
 up: $(INSTALLED) ## run the service on loopback until Ctrl-C
 	@exec $(BIN)/limit-audit up
@@ -69,4 +72,4 @@ format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format .
 
 clean: ## delete the environment and what the demo wrote
-	rm -rf $(VENV) $(DEMO_DIR)
+	rm -rf $(VENV) $(DEMO_DIR) $(DEMO_DIR)-photographs
