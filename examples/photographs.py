@@ -70,7 +70,7 @@ def main() -> None:
     demo_steps.run(
         write_dataset,
         description=__doc__,
-        name="cuttings of photographs with 10 % wrong labels",
+        name="cuttings of photographs with wrong labels",
         folder="demo-photographs",
     )
 

@@ -111,7 +111,9 @@ def open_lines(file: BinaryIO, codec: str) -> Iterator[str]:
     """Return the lines of a file with their line ends; a byte order mark is not part of the first."""
     text = io.TextIOWrapper(file, encoding=codec, newline="")
     try:
-        yield from text
+        # `yield from` would close the file of a caller who takes only the first lines.
+        for line in text:  # noqa: UP028
+            yield line
     finally:
         with contextlib.suppress(ValueError):  # the file is closed already
             text.detach()

@@ -101,3 +101,11 @@ def test_another_encoding_is_named(api: TestClient, dataset: Dataset) -> None:
     )
     assert answer.status_code == 422
     assert "cp1252" in answer.json()["detail"]
+
+
+def test_a_table_longer_than_what_is_read_to_recognise_it(
+    api: TestClient, database: Database, storage: Storage
+) -> None:
+    dataset = store_ready_dataset(database, storage, samples=600)
+    rows = "".join(f"key-{number},ant\n" for number in range(600))
+    assert put(api, dataset, f"key,true_label\n{rows}") == (200, {"attached": 600, "differing": 400})
