@@ -118,9 +118,10 @@ def check_encoders(
 
 
 def _show_weights(row: dict[str, Any]) -> dict[str, Any]:
-    if row["weights"] is not None:
-        return row
-    return row | {"weights": f"missing: {' or '.join(row['expected_files'])}"}
+    """Return a row with the file's name alone: JSON has its path."""
+    if row["weights"] is None:
+        return row | {"weights": f"missing: {' or '.join(row['expected_files'])}"}
+    return row | {"weights": Path(row["weights"]).name}
 
 
 def _report_added(rows: list[dict[str, Any]], *, as_json: bool) -> None:
