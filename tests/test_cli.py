@@ -2,6 +2,8 @@
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 import typer
@@ -9,10 +11,12 @@ from typer.testing import CliRunner
 
 from app.cli.output import _render_cell, fail
 from app.cli.root import cli
+from app.client import Client, Dataset
 from app.infra.database import get_database
 from app.infra.settings import get_settings
 
 runner = CliRunner()
+RELABEL = ("export", "labels", "D", "--audit", str(uuid4()), "--issues", "relabel")
 
 
 @pytest.mark.parametrize(
@@ -111,3 +115,29 @@ def test_the_version_is_that_of_the_installed_package() -> None:
     answer = runner.invoke(cli, ["--version"])
     assert answer.exit_code == 0
     assert answer.output == f"limit-audit {version('limit-audit')}\n"
+
+
+@pytest.mark.parametrize(
+    ("worsens", "answer", "asks"),
+    [(None, "", False), ({"centre": 0.1}, "n\n", True), ({"centre": 0.1}, "y\n", True)],
+)
+def test_relabelling_what_nobody_looked_at_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, worsens: dict[str, float] | None, answer: str, *, asks: bool
+) -> None:
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(Client, "get", lambda *_: {"detail": "312 labels would change.", "worsens": worsens})
+    monkeypatch.setattr(Dataset, "export", lambda *_, **parameters: sent.append(parameters))
+    monkeypatch.setattr(Client, "dataset", lambda self, _: Dataset(self, {}))
+    said = runner.invoke(cli, [*RELABEL], input=answer)
+    assert ("312 labels would change. Go on?" in said.output) == asks
+    assert said.exit_code == int(answer == "n\n")
+    # What is unknown is left to the service, which refuses it unless --yes says otherwise.
+    assert [parameters["confirmed"] for parameters in sent] == ([] if answer == "n\n" else [asks])
+
+
+def test_yes_relabels_without_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(Dataset, "export", lambda *_, **parameters: sent.append(parameters))
+    monkeypatch.setattr(Client, "dataset", lambda self, _: Dataset(self, {}))
+    said = runner.invoke(cli, [*RELABEL, "--yes"])
+    assert (said.exit_code, sent[0]["confirmed"]) == (0, True)

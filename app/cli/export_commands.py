@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.output import Key, Server, connect
-from app.exports.registry import EXPORTS, Export, Parameter
+from app.client import Client
+from app.exports.registry import EXPORTS, Export, Issues, Parameter
 
 app = typer.Typer(no_args_is_help=True, help="Download corrected labels, cleaned datasets and reports.")
 IDS = {
@@ -28,11 +29,24 @@ def _add_command(name: str, exports: list[Export]) -> None:
         flagged = [export for export in others if export.flag and values.pop(export.flag)]
         parameters = {} if flagged else {name: value for name, value in values.items() if value is not None}
         with connect(server, key) as client:
+            if parameters.get("issues") == Issues.RELABEL and not parameters["confirmed"]:
+                parameters["confirmed"] = _ask_consent(client, parameters.get("audit_id"))
             handle = client.dataset(object_id) if first.scope == "dataset" else client.get_audit(object_id)
             typer.echo(handle.export(flagged[0].name if flagged else first.name, out, **parameters))
 
     download.__signature__ = _build_signature(first, others)  # type: ignore[attr-defined]  # Typer reads it
     app.command(name, help=first.description)(download)
+
+
+def _ask_consent(client: Client, audit_id: str | None) -> bool:
+    """Say what relabelling would do and ask; the service refuses if that is unknown."""
+    if audit_id is None:
+        return False
+    preview = client.get(f"/v1/audits/{audit_id}/relabelling")
+    if preview["worsens"] is None:
+        return False
+    typer.confirm(f"{preview['detail']} Go on?", abort=True, err=True)
+    return True
 
 
 def _build_signature(first: Export, others: list[Export]) -> Signature:

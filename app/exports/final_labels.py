@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
-from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,8 @@ from app.exports.files.stored_files import open_stored_file
 from app.exports.registry import Issues
 from app.infra.errors import Invalid
 from app.infra.storage import PACK, Storage
+from app.reviews import relabelling
+from app.reviews.checked_figures import find_settled
 from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
 from models.reading.label_texts import decode_spelling
 
@@ -146,12 +147,19 @@ class Decisions:
 
 
 def decide_labels(
-    session: Session, storage: Storage, dataset: Dataset, *, audit: Audit | None, issues: Issues
+    session: Session,
+    storage: Storage,
+    dataset: Dataset,
+    *,
+    audit: Audit | None,
+    issues: Issues,
+    confirmed: bool = False,
 ) -> Decisions:
     """Decide the final labels of a dataset: by reviews and, for unreviewed samples, by `issues`.
 
     Raises:
         Invalid: `issues` needs a finished audit of this dataset's own labels, and none is given.
+        WrongState: nobody knows how many labels relabelling would make worse, and it is not confirmed.
 
     """
     dataset_service.require_ready(dataset)
@@ -159,7 +167,10 @@ def decide_labels(
     final_N = given_N.astype(np.int32)
     sources: dict[int, LabelSource] = {}
     if issues != Issues.KEEP:
-        _apply_issues(session, final_N, sources, _require_usable(dataset, audit), issues)
+        usable = _require_usable(dataset, audit)
+        if issues == Issues.RELABEL:
+            relabelling.require_consent(session, usable, confirmed=confirmed)
+        _apply_issues(session, final_N, sources, usable, issues)
     for review in session.scalars(select(Review).where(Review.dataset_id == dataset.id)):
         final_N[review.position] = _choose_final_label(review, int(given_N[review.position]))
         sources[review.position] = LabelSource(
@@ -172,23 +183,25 @@ def decide_labels(
     return Decisions(dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources)
 
 
-def _require_usable(dataset: Dataset, audit: Audit | None) -> UUID:
+def _require_usable(dataset: Dataset, audit: Audit | None) -> Audit:
     if audit is None:
         raise Invalid("to change unreviewed issues, give the audit that flags them: audit_id=...")
     if audit.dataset_id != dataset.id or audit.is_rehearsal:
         raise Invalid(f"audit {audit.id} does not rank this dataset's own labels")
     if audit.status != AuditStatus.SUCCEEDED:
         raise Invalid(f"this needs an audit that has succeeded, this audit is {audit.status}")
-    return audit.id
+    return audit
 
 
 def _apply_issues(
-    session: Session, final_N: Labels, sources: dict[int, LabelSource], audit_id: UUID, issues: Issues
+    session: Session, final_N: Labels, sources: dict[int, LabelSource], audit: Audit, issues: Issues
 ) -> None:
+    figures = find_settled(session.connection(), audit.id, audit.dataset_id)
+    settled = None if figures is None else figures.settled
     flagged = select(Score.position, Score.suggested_label).where(
-        Score.audit_id == audit_id, Score.is_label_issue.is_(True)
+        Score.audit_id == audit.id, relabelling.flag(settled)
     )
-    for position, suggested in session.execute(flagged):
+    for position, suggested in session.execute(flagged, {} if settled is None else {"cut": settled.cut}):
         final_N[position] = suggested if issues == Issues.RELABEL else DROPPED
         sources[position] = LabelSource(name="audit")
 

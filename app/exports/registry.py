@@ -111,6 +111,13 @@ SCOPE_PARAMETERS: dict[Scope, tuple[Parameter, ...]] = {
             default=Issues.KEEP,
             description="what to do with samples that the audit flags and nobody has reviewed",
         ),
+        Parameter(
+            name="confirmed",
+            type=bool,
+            default=False,
+            description="relabel even if nobody knows how many labels that makes worse",
+            option="yes",
+        ),
     ),
     "audit": (),
 }

@@ -82,3 +82,14 @@ class CheckResult(BaseModel):
         description="share of the flagged samples whose given label is right, so that the suggested label"
         " would be worse; null: unknown"
     )
+
+
+class RelabellingOut(BaseModel):
+    """What it would do to relabel the flagged samples that nobody has reviewed, as suggested."""
+
+    labels: int = Field(description="labels that would change")
+    improves: ShareOut | None = Field(description="share of them that becomes right; null: unknown")
+    worsens: ShareOut | None = Field(
+        description="share of them that was right and becomes wrong; null: unknown"
+    )
+    detail: str = Field(description="a sentence for people")

@@ -12,7 +12,7 @@ from app.audits import audit_service, similar_samples
 from app.datasets import dataset_service
 from app.infra.errors import WrongState
 from app.kinds.shown_kinds import find_shown_kind
-from app.reviews import checked_figures, random_checks
+from app.reviews import checked_figures, random_checks, relabelling
 from app.reviews.ranked_scores import read_ranked_scores
 from app.routes.shared.dependencies import Files, Reads, Session, Writes
 from app.routes.shared.idempotent_routes import IdempotentRoute
@@ -23,6 +23,7 @@ from app.schemas.check_schemas import (
     CheckSample,
     CheckSamples,
     CheckState,
+    RelabellingOut,
     ShareOut,
 )
 from app.tables import Audit
@@ -99,6 +100,19 @@ def read_check_result(audit_id: UUID, session: Session) -> CheckResult:
         shift=settled.recalibration.shift,
         suggestion_improves=None if suggestions is None else _render_share(suggestions.improved),
         suggestion_worsens=None if suggestions is None else _render_share(suggestions.made_worse),
+    )
+
+
+@router.get("/{audit_id}/relabelling", dependencies=[Reads])
+def preview_relabelling(audit_id: UUID, session: Session) -> RelabellingOut:
+    """Return what it would do to relabel the flagged samples that nobody has reviewed, as suggested."""
+    found = relabelling.preview(session, audit_service.get_succeeded(session, audit_id))
+    suggestions = found.suggestions
+    return RelabellingOut(
+        labels=found.labels,
+        improves=None if suggestions is None else _render_share(suggestions.improved),
+        worsens=None if suggestions is None else _render_share(suggestions.made_worse),
+        detail=found.detail,
     )
 
 

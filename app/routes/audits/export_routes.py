@@ -68,19 +68,26 @@ def _export_dataset(
     request: Request,  # noqa: ARG001 - only exports of an audit use the service's address
     audit_id: UUID | None,
     issues: Issues,
+    confirmed: bool,
     **parameters: Any,  # noqa: ANN401 - the registry has the types
 ) -> StreamingResponse:
-    decisions = _load_decisions(database, files, dataset_id, audit_id, issues)
+    decisions = _load_decisions(database, files, dataset_id, audit_id, issues, confirmed=confirmed)
     return respond_download(export.load_writer()(decisions, **parameters))
 
 
 def _load_decisions(
-    database: Database, files: Storage, dataset_id: UUID, audit_id: UUID | None, issues: Issues
+    database: Database,
+    files: Storage,
+    dataset_id: UUID,
+    audit_id: UUID | None,
+    issues: Issues,
+    *,
+    confirmed: bool,
 ) -> Decisions:
     with database.transaction() as session:
         dataset = dataset_service.get(session, dataset_id)
         audit = None if audit_id is None else audit_service.get(session, audit_id)
-        return decide_labels(session, files, dataset, audit=audit, issues=issues)
+        return decide_labels(session, files, dataset, audit=audit, issues=issues, confirmed=confirmed)
 
 
 def _export_audit(

@@ -2,10 +2,10 @@
 
 import { get, query } from "./api.js";
 import { drawBudget, drawFigure, drawMatrix, drawPrecisionRecall, drawTrainingCurves } from "./charts.js";
-import { confirmAndDelete, find, make, makeMeter, makePicture } from "./dom.js";
+import { confirmAndDelete, find, make, makeMeter, makePicture, showProblem } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
 
-const { id, pixels, reviewable, truth } = find("audit").dataset;
+const { dataset, id, pixels, reviewable, truth } = find("audit").dataset;
 const path = `/v1/audits/${id}`;
 const MONTAGE = 48;
 const PAIRS = 12;
@@ -14,6 +14,15 @@ const reviewLink = (values) => `/audits/${id}/review${query(values)}`;
 
 find("delete").addEventListener("click", () => confirmAndDelete(path, "Delete this audit and its ranking?", "/audits"));
 find("class").addEventListener("change", showMontage);
+find("relabel")?.addEventListener("click", downloadRelabelled);
+
+// Changes labels that nobody has looked at, so it says first what that does.
+async function downloadRelabelled() {
+  const preview = await get(`${path}/relabelling`).catch(showProblem);
+  if (!preview || !window.confirm(`${preview.detail} Go on?`)) return;
+  const chosen = query({ audit_id: id, issues: "relabel", confirmed: true });
+  location.assign(`/v1/datasets/${dataset}/exports/dataset${chosen}`);
+}
 
 async function showMontage() {
   const page = await get(`${path}/suspects${query({ limit: MONTAGE, given_label: find("class").value })}`);

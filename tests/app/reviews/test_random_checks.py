@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.exports.final_labels import decide_labels
+from app.exports.registry import Issues
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.reviews import random_checks
@@ -247,3 +249,40 @@ def test_the_ranking_follows_the_checks(api: TestClient, audit: Audit) -> None:
     assert len(others) == SAMPLES - len(flagged)
     one = api.get(f"/v1/audits/{audit.id}/samples/{flagged[0]['position']}").json()
     assert one["error_probability"] == flagged[0]["error_probability"]
+
+
+def test_what_relabelling_would_do_is_unknown_until_flagged_samples_are_checked(
+    api: TestClient, audit: Audit
+) -> None:
+    preview = f"/v1/audits/{audit.id}/relabelling"
+    unknown = api.get(preview).json()
+    assert (unknown["labels"], unknown["worsens"]) == (1, None)
+    assert unknown["detail"].endswith("How many of them would be made worse is unknown.")
+    labels = f"/v1/datasets/{audit.dataset_id}/exports/labels.csv"
+    chosen = {"audit_id": str(audit.id), "issues": "relabel"}
+    refused = api.get(labels, params=chosen)
+    assert refused.status_code == 409
+    assert "check samples at random first, or confirm it" in refused.json()["detail"]
+    api.put(address(audit), json={})
+    check_all(api, audit)
+    known = api.get(preview).json()
+    assert known["worsens"]["checked"] == known["improves"]["checked"] >= 10
+    flagged = api.get(f"/v1/audits/{audit.id}/suspects", params={"is_label_issue": True, "limit": 500}).json()
+    open_flagged = [item for item in flagged["items"] if item["review"] is None]
+    assert known["labels"] == len(open_flagged) > 1
+    assert f"About {known['worsens']['centre']:.0%} of them" in known["detail"]
+
+
+def test_what_the_cut_of_the_checks_flags_is_dropped(
+    api: TestClient, database: Database, storage: Storage, audit: Audit, dataset: Dataset
+) -> None:
+    api.put(address(audit), json={})
+    check_all(api, audit)
+    open_labels = api.get(f"/v1/audits/{audit.id}/relabelling").json()["labels"]
+    with database.transaction() as session:
+        decided = decide_labels(
+            session, storage, session.get_one(Dataset, dataset.id),
+            audit=session.get_one(Audit, audit.id), issues=Issues.DROP,
+        )  # fmt: skip
+    by_audit = [position for position, source in decided.sources.items() if source.name == "audit"]
+    assert len(by_audit) == open_labels > 1

@@ -337,9 +337,8 @@ def test_issues_of_an_audit_are_changed_where_nobody_has_said_otherwise(
     keys = service.content(dataset)[0]
 
     def last(issues: str) -> tuple[str, str]:
-        row = lines(service.export(dataset, tmp_path, "labels.csv", audit_id=str(audit.id), issues=issues))[
-            -1
-        ]
+        chosen = {"audit_id": str(audit.id), "issues": issues, "confirmed": str(issues == "relabel")}
+        row = lines(service.export(dataset, tmp_path, "labels.csv", **chosen))[-1]
         assert row["key"] == keys[-1]
         return row["final"], row["source"]
 
