@@ -134,6 +134,9 @@ def describe_count(summary: Json) -> str:
         return "This server says nothing about how many labels are wrong."
     if estimate["may_claim"]:
         low, high = estimate["interval"]
+        if summary.get("checked"):
+            share = f"{low:,.0f} to {high:,.0f} of {estimate['sample_count']:,} labels"
+            return f"{share} are wrong ({summary['rests_on']})."
         return (
             f"About {low:,.0f} to {high:,.0f} of {estimate['sample_count']:,} labels are probably wrong, by"
             " this audit's own evidence; nobody has checked it."

@@ -12,6 +12,7 @@ from app.exports.registry import HTML, ExportFile
 from app.figures import audit_figures, paper_figures, review_figures
 from app.figures.audit_figures import FigureSource
 from app.figures.figure_data import INK, RIGHT, WRONG, Chart
+from app.reviews.checked_summary import read_summary
 from app.reviews.verdicts import count_reviews as count_verdicts
 from app.schemas.result_schemas import Suspect
 from app.tables import Audit, AuditMetrics, Dataset, Json
@@ -44,6 +45,7 @@ def write_report(source: AuditSource) -> ExportFile:
     with source.database.transaction() as session:
         stored = session.get(AuditMetrics, source.audit.id)
         verdicts = count_verdicts(session, source.dataset)
+        summary = read_summary(session, source.audit) or {}
         memorisation = audit_figures.make_memorisation(
             FigureSource(session=session, audit=source.audit, dataset=source.dataset)
         )
@@ -51,6 +53,7 @@ def write_report(source: AuditSource) -> ExportFile:
     text = _render(
         source.dataset,
         source.audit,
+        summary=summary,
         metrics=None if stored is None else stored.document,
         verdicts=verdicts,
         memorisation=memorisation,
@@ -66,12 +69,12 @@ def _render(
     dataset: Dataset,
     audit: Audit,
     *,
+    summary: dict[str, Any],
     metrics: Json | None,
     verdicts: dict[str, int],
     memorisation: Chart | None,
     suspects: Sequence[ReportSuspect],
 ) -> str:
-    summary: dict[str, Any] = audit.summary or {}
     is_claimed = summary["expected_error_count"] is not None
     figure = "expected_errors" if is_claimed else "label_issues"
     classes = sorted(summary["per_class"], key=lambda one: -one[figure])

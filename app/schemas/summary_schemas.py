@@ -125,7 +125,7 @@ class Reason(BaseModel):
 
 
 class EstimateOut(BaseModel):
-    """The number of wrong labels by the audit's own evidence; nobody has checked it."""
+    """The number of wrong labels, by the audit's own evidence or by random checks (`checked`)."""
 
     may_claim: bool = Field(
         description="false: cannot tell yet; then `count` is null, no error probability is above 0.5, and the"
@@ -145,6 +145,11 @@ class SummaryOut(BaseModel):
     """The summary of an audit that has succeeded. Fields that an older version did not compute are null."""
 
     sample_count: int
+    checked: int | None = Field(
+        default=None,
+        description="random checks that all figures follow; null: they rest on the audit's estimate alone",
+    )
+    rests_on: str | None = Field(default=None, description="the random checks in words")
     disagreement_count: int = Field(description="samples whose suggested label is not the given label")
     estimate: EstimateOut | None = Field(
         default=None, description="null: an audit of an older version, whose counts can be far off"

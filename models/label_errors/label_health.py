@@ -1,20 +1,17 @@
-"""The health of every class's labels, and the expected yield of a review.
+"""The health of every class's labels.
 
-Shape suffixes: N samples, K classes, B points of a curve.
+Shape suffix: K classes.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-CURVE_POINTS = 100
 NOTHING = 1e-9
 """Expected counts below this are rounding errors; a class with less has no figures."""
 
 Floats = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,18 +24,6 @@ class ClassHealth:
     """Share of samples with another given class among the samples of this true class; high = bad."""
     health_K: Floats
     """Right labels of the class over the samples of which it is the true or the given class; 1 = good."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """The expected yield of a review of the ranking's first samples."""
-
-    review_B: Index
-    """Number of samples reviewed, the worst first; rises from 1 to N."""
-    found_B: Floats
-    """Expected number of wrong labels among them."""
-    total: float
-    """Expected number of all wrong labels."""
 
 
 def measure_class_health(joint_KK: Floats) -> ClassHealth:
@@ -54,29 +39,6 @@ def measure_class_health(joint_KK: Floats) -> ClassHealth:
         missed_rate_K=1 - _divide(right_K, true_K),
         health_K=_divide(right_K, true_K + given_K - right_K),
     )
-
-
-def compute_budget(error_probability_N: npt.NDArray[np.floating[Any]]) -> Budget:
-    """Return the expected yield of a review, from the error probabilities in order of rank."""
-    cumulated_N = np.cumsum(error_probability_N, dtype=np.float64)
-    count = len(cumulated_N)
-    review_B = np.unique(np.geomspace(1, count, CURVE_POINTS).round().astype(np.int64))
-    return Budget(review_B=review_B, found_B=cumulated_N[review_B - 1], total=float(cumulated_N[-1]))
-
-
-def count_reviews(error_probability_N: npt.NDArray[np.floating[Any]], share: float) -> int:
-    """Return how many of the first samples contain this share of the expected errors.
-
-    Args:
-        error_probability_N: probabilities in order of rank.
-        share: share of all expected errors, in [0, 1].
-
-    """
-    cumulated_N = np.cumsum(error_probability_N, dtype=np.float64)
-    if cumulated_N[-1] <= NOTHING:
-        return 0
-    target = share * cumulated_N[-1] * (1 - NOTHING)  # sums of the same numbers differ in their last bits
-    return int(np.searchsorted(cumulated_N, target)) + 1
 
 
 def _divide(part: Floats, whole: Floats) -> Floats:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from models.catalogue.score_columns import HISTOGRAMS
+from models.checks.review_budget import describe_budget
 from models.error_model.estimate import find_confused_pairs, find_transitions
 from models.label_errors import label_health
 from models.paper.score_scale import MAXIMUM_DISTANCE
@@ -22,7 +23,6 @@ Floats = npt.NDArray[np.float64]
 BINS = 50
 MATRIX_CLASSES_MAX = 100
 PAIRS_MAX = 50
-SHARES = (0.5, 0.8, 0.9, 0.95, 0.99)
 CLAIMED = ("expected_errors", "expected_members", "noise_rate", "missed_rate", "health")
 """The figures of a class that follow from the estimate."""
 
@@ -123,17 +123,4 @@ def _estimate_budget(rows: pa.Table) -> Json | None:
     probability = read_probabilities(rows)
     if probability is None or not len(probability):
         return None
-    curve = label_health.compute_budget(probability)
-    return {
-        "total": curve.total,
-        "review": curve.review_B.tolist(),
-        "expected_found": curve.found_B.tolist(),
-        "to_find": [
-            {
-                "share": share,
-                "review": label_health.count_reviews(probability, share),
-                "found": share * curve.total,
-            }
-            for share in SHARES
-        ],
-    }
+    return describe_budget(probability)

@@ -14,6 +14,7 @@ from app.http import cursors
 from app.infra import removals
 from app.infra.errors import NotFound, WrongState
 from app.infra.storage import Storage
+from app.reviews.checked_summary import read_summary as read_summary_of
 from app.routes.audits import issue_routes
 from app.routes.shared.dependencies import (
     CallerDatabase,
@@ -127,7 +128,7 @@ def list_epochs(audit_id: UUID, session: Session) -> list[RunEpochsOut]:
 @router.get("/{audit_id}/summary", dependencies=[Reads])
 def read_summary(audit_id: UUID, session: Session) -> SummaryOut:
     """Return the results that need no correct labels: noise rates, confusions, health, review budget."""
-    return SummaryOut.model_validate(audit_service.get_succeeded(session, audit_id).summary)
+    return SummaryOut.model_validate(read_summary_of(session, audit_service.get_succeeded(session, audit_id)))
 
 
 @router.get("/{audit_id}/metrics", dependencies=[Reads])

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.audits import audit_progress, audit_service, variants
 from app.features.feature_service import FeatureProgress
 from app.kinds.shown_kinds import find_picture_address
+from app.reviews.checked_summary import read_summaries
 from app.schemas.audit_schemas import (
     AuditOut,
     AwaitedFeatures,
@@ -91,10 +92,12 @@ def render_audits(session: Session, audits: Sequence[Audit]) -> list[AuditOut]:
     ids = [audit.id for audit in audits]
     runs, provisional = audit_service.list_runs(session, ids), audit_service.find_provisional(session, ids)
     features = audit_progress.follow_features(session, runs)
+    summaries = read_summaries(session, audits)
     return [
         _render_audit(
             audit,
             runs[audit.id],
+            summary=summaries[audit.id],
             is_provisional=audit.id in provisional,
             features=features.get(audit.id),
         )
@@ -103,7 +106,12 @@ def render_audits(session: Session, audits: Sequence[Audit]) -> list[AuditOut]:
 
 
 def _render_audit(
-    audit: Audit, runs: Sequence[Run], *, is_provisional: bool, features: FeatureProgress | None
+    audit: Audit,
+    runs: Sequence[Run],
+    *,
+    summary: Json | None,
+    is_provisional: bool,
+    features: FeatureProgress | None,
 ) -> AuditOut:
     return AuditOut(
         **{
@@ -113,7 +121,7 @@ def _render_audit(
                 "configuration", "theory", "provenance",
             )
         },
-        summary=_select_headlines(audit.summary),
+        summary=_select_headlines(summary),
         cancel_requested=audit.cancel_requested_at is not None,
         fraction=audit_progress.measure_fraction(audit, runs, features),
         eta_seconds=audit_progress.estimate_seconds(runs, features),

@@ -75,7 +75,7 @@ function showBudget(summary, progress) {
   find("budget-card").hidden = false;
   const goal = summary.budget.to_find.find((one) => one.share >= 0.9);
   if (goal) {
-    find("budget-words").textContent = `By this estimate, a review of the first ${formatCount(goal.review)} finds about ${formatCount(goal.found)} of about ${formatCount(summary.budget.total)} wrong labels.`;
+    find("budget-words").textContent = `${summary.checked ? `By ${summary.checked} random checks` : "By this estimate"}, a review of the first ${formatCount(goal.review)} finds about ${formatCount(goal.found)} of about ${formatCount(summary.budget.total)} wrong labels.`;
   }
   drawBudget(summary.budget, progress?.reviewed ? progress : null);
 }

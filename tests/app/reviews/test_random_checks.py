@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from app.exports.final_labels import decide_labels
 from app.exports.registry import Issues
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.reviews import random_checks
-from app.tables import Audit, Dataset
+from app.tables import Audit, Dataset, Score
 from tests.builders.stored_rows import NAMES, store_audit, store_finished_audit, store_ready_dataset
 
 SAMPLES, ERRORS = 300, 60
@@ -286,3 +287,76 @@ def test_what_the_cut_of_the_checks_flags_is_dropped(
         )  # fmt: skip
     by_audit = [position for position, source in decided.sources.items() if source.name == "audit"]
     assert len(by_audit) == open_labels > 1
+
+
+def store_summary(database: Database, audit: Audit) -> None:
+    """Store what an audit would say: 30 labels of each class are wrong, all of them of the class before."""
+    members = {"expected_members": 100.0, "missed_rate": 0.3, "health": 0.5}
+    per_class = [
+        {"class": name, "samples": 100, "disagreements": 100, "expected_errors": 30.0, "label_issues": 1,
+         "mean_distance": 0.1, "noise_rate": 0.3, **members}
+        for name in NAMES
+    ]  # fmt: skip
+    matrix = [[0.7, 0.3, 0.0], [0.0, 0.7, 0.3], [0.3, 0.0, 0.7]]
+    shares = {"share_of_true": 0.3, "share_of_given": 0.3}
+    estimate = {
+        "may_claim": True, "reasons": [], "count": 90.0, "interval": [80.0, 100.0], "sample_count": SAMPLES,
+    }  # fmt: skip
+    summary = {
+        "sample_count": SAMPLES, "disagreement_count": SAMPLES, "expected_error_count": 90.0,
+        "expected_error_interval": [80.0, 100.0], "label_issue_count": 1, "noise_rate": 0.3, "health": 0.7,
+        "histogram": {"edges": [0.0, 1.0], "counts": [300.0]}, "per_class": per_class,
+        "transition_matrix": {"rows": "true", "columns": "given", "classes": NAMES, "matrix": matrix},
+        "confused_pairs": [{"true": "ant", "given": "bee", "expected_count": 30.0, **shares}],
+        "budget": None, "estimate": estimate,
+    }  # fmt: skip
+    with database.transaction() as session:
+        session.get_one(Audit, audit.id).summary = summary
+
+
+def test_every_figure_of_the_summary_follows_the_checks(
+    api: TestClient, database: Database, audit: Audit
+) -> None:
+    store_summary(database, audit)
+    assert api.get(f"/v1/audits/{audit.id}/summary").json()["checked"] is None
+    api.put(address(audit), json={})
+    check_all(api, audit)
+    result = api.get(address(audit, "/result")).json()
+    summary = api.get(f"/v1/audits/{audit.id}/summary").json()
+    assert (summary["checked"], summary["rests_on"]) == (100, "checked: 100 samples at random")
+    count = result["error_count"]
+    assert summary["expected_error_count"] == summary["estimate"]["count"] == count
+    assert summary["expected_error_interval"] == result["error_count_interval"]
+    assert summary["label_issue_count"] == result["flagged_count"]
+    assert sum(each["label_issues"] for each in summary["per_class"]) == result["flagged_count"]
+    assert sum(each["expected_errors"] for each in summary["per_class"]) == pytest.approx(count, rel=1e-3)
+    assert summary["budget"]["total"] == pytest.approx(count, rel=1e-3)
+    # Wrong labels given "bee" are of "ant", as before; only their number follows the checks.
+    bee = summary["per_class"][1]
+    (pair,) = summary["confused_pairs"]
+    assert pair["expected_count"] == pytest.approx(bee["expected_errors"])
+    assert bee["noise_rate"] == pytest.approx(bee["expected_errors"] / 100)
+    assert all(sum(row) == pytest.approx(1) for row in summary["transition_matrix"]["matrix"])
+    listed = api.get("/v1/audits").json()["items"][0]["summary"]
+    assert listed["expected_error_count"] == count
+    assert "checked: 100 samples at random" in api.get(f"/audits/{audit.id}").text
+
+
+def test_an_audit_that_could_tell_nothing_gets_its_figures_by_checks(
+    api: TestClient, database: Database, audit: Audit
+) -> None:
+    store_summary(database, audit)
+    nothing: dict[str, Any] = {"expected_error_count": None, "transition_matrix": None, "confused_pairs": []}
+    with database.transaction() as session:
+        stored = session.get_one(Audit, audit.id)
+        stored.summary = (stored.summary or {}) | nothing | {"estimate": None}
+        session.execute(update(Score).where(Score.audit_id == audit.id).values(error_probability=None))
+    api.put(address(audit), json={})
+    check_all(api, audit)
+    summary = api.get(f"/v1/audits/{audit.id}/summary").json()
+    low, high = summary["expected_error_interval"]
+    assert low < ERRORS < high
+    assert (summary["transition_matrix"], summary["confused_pairs"]) == (None, [])
+    assert summary["per_class"][0]["missed_rate"] is None
+    suspect = api.get(f"/v1/audits/{audit.id}/suspects").json()["items"][0]
+    assert suspect["error_probability"] > 0.5
