@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,8 @@ from app.exports.audit_source import AuditSource
 from app.exports.files.npy_writer import write_npy, write_npz_members
 from app.exports.files.zip_writer import ZipStream
 from app.exports.registry import BINARY, ExportFile
-from app.tables import Score
+from app.reviews.checked_figures import find_settled
+from app.tables import Audit, Score
 
 BLOCK_ROWS = 8192
 LARGEST_DISTANCE = 2**0.5
@@ -42,16 +42,16 @@ class Scores:
 def write_arrays(source: AuditSource) -> ExportFile:
     """Write the arrays of an audit, by position."""
     with source.database.transaction() as session:
-        scores = _read_scores(session, source.audit.id)
+        scores = _read_scores(session, source.audit)
     samples = source.storage.fetch_pack_file(source.dataset, "samples.parquet")
     keys = parquet.read_table(samples, columns=["key"])["key"].to_pylist()
     blocks = _write_npz(scores, source.dataset.class_names or [], keys)
     return ExportFile(name="cleanlab.npz", media_type=BINARY, blocks=blocks)
 
 
-def _read_scores(session: Session, audit_id: UUID) -> Scores:
-    """Read an audit's scores."""
-    statement = select(*(getattr(Score, name) for name in COLUMNS)).where(Score.audit_id == audit_id)
+def _read_scores(session: Session, audit: Audit) -> Scores:
+    """Read an audit's scores; probabilities and cut follow its random checks."""
+    statement = select(*(getattr(Score, name) for name in COLUMNS)).where(Score.audit_id == audit.id)
     rows = session.execute(statement.order_by(Score.position).execution_options(yield_per=BLOCK_ROWS))
     blocks = [np.array(block, dtype=np.float64) for block in rows.partitions()]
     table = np.concatenate(blocks) if blocks else np.empty((0, len(COLUMNS)))
@@ -68,12 +68,18 @@ def _read_scores(session: Session, audit_id: UUID) -> Scores:
             "third_probability",
         )
     ]
+    error_N, is_issue_N = _choose_badness(column), column["is_label_issue"].astype(np.bool_)
+    figures = find_settled(session.connection(), audit.id, audit.dataset_id)
+    if figures is not None and figures.settled is not None:
+        has_other_N = column["suggested_label"] != column["given_label"]
+        is_issue_N = (error_N > figures.settled.cut) & has_other_N
+        error_N = figures.settled.recalibration.apply(error_N)
     return Scores(
         given_N=column["given_label"].astype(np.int64),
         labels_N4=np.nan_to_num(labels, nan=-1).astype(np.int64),
         probabilities_N4=np.nan_to_num(np.stack(likely, axis=1)).astype(np.float32),
-        error_N=_choose_badness(column).astype(np.float32),
-        is_issue_N=column["is_label_issue"].astype(np.bool_),
+        error_N=error_N.astype(np.float32),
+        is_issue_N=is_issue_N,
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from app.exports.files.spreadsheet_csv import FORMULA, INNER_FORMULA, NUMBER
+from app.exports.files.arrow_csv import escape_formulas
 from app.infra.storage import Storage
 from models.catalogue.score_columns import FILE_COLUMNS
 from worker.jobs.atomic_files import write_atomically
@@ -70,7 +69,7 @@ def write(table: pa.Table, storage: Storage, folder: Path, *, version: int) -> d
         for name in ("ranking.csv", "ranking.parquet")
     }
     options = csv.WriteOptions(eol="\r\n")
-    write_atomically(paths["ranking.csv"], lambda file: csv.write_csv(_escape_formulas(table), file, options))
+    write_atomically(paths["ranking.csv"], lambda file: csv.write_csv(escape_formulas(table), file, options))
     write_atomically(
         paths["ranking.parquet"], lambda file: parquet.write_table(table, file, compression="zstd")
     )
@@ -89,25 +88,11 @@ def write_issues(rows: pa.Table, storage: Storage, folder: Path, *, class_names:
     table = table.append_column("score", rows["score"]).append_column("detail", rows["detail"])
     path = folder / "issues.csv"
     write_atomically(
-        path, lambda file: csv.write_csv(_escape_formulas(table), file, csv.WriteOptions(eol="\r\n"))
+        path, lambda file: csv.write_csv(escape_formulas(table), file, csv.WriteOptions(eol="\r\n"))
     )
     descriptions = {path.name: _describe_file(path)}
     storage.publish(path)
     return descriptions
-
-
-def _escape_formulas(table: pa.Table) -> pa.Table:
-    """Put an apostrophe before text that looks like a formula, so that no spreadsheet runs it."""
-    for index, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            text = table.column(index)
-            risky = pc.and_(
-                pc.match_substring_regex(text, FORMULA), pc.invert(pc.match_substring_regex(text, NUMBER))
-            )
-            inner = pc.replace_substring_regex(text, INNER_FORMULA, r"\1'\2")
-            quoted = pc.binary_join_element_wise(pa.scalar("'"), inner, pa.scalar(""))
-            table = table.set_column(index, field.name, pc.if_else(risky, quoted, inner))
-    return table
 
 
 def _describe_file(path: Path) -> dict[str, Any]:

@@ -4,16 +4,18 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from sqlalchemy.orm import Session as OrmSession
 
 from app.audits import audit_service, placement
 from app.audits.audit_configuration import AuditConfiguration
 from app.datasets import dataset_service
+from app.exports import checked_ranking
 from app.http import cursors
 from app.infra import removals
 from app.infra.errors import NotFound, WrongState
 from app.infra.storage import Storage
+from app.reviews.checked_figures import find_settled
 from app.reviews.checked_summary import read_summary as read_summary_of
 from app.routes.audits import issue_routes
 from app.routes.shared.dependencies import (
@@ -41,6 +43,7 @@ router.include_router(issue_routes.router)
 POLL_SECONDS = "1"
 CSV = "text/csv; charset=utf-8; header=present"
 PARQUET = "application/vnd.apache.parquet"
+RANKING_WRITERS = {"csv": checked_ranking.write_csv, "parquet": checked_ranking.write_parquet}
 
 
 @router.post("", status_code=202, dependencies=[Writes])
@@ -154,8 +157,17 @@ def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
 def read_ranking(
     audit_id: UUID, kind: Literal["csv", "parquet"], session: Session, files: Files, request: Request
 ) -> Response:
-    """Download the complete ranking; docs/ranking.md describes its columns."""
+    """Download the complete ranking; docs/ranking.md describes its columns. It follows random checks."""
     media_type = {"csv": CSV, "parquet": PARQUET}[kind]
+    audit = audit_service.get_succeeded(session, audit_id)
+    figures = find_settled(session.connection(), audit.id, audit.dataset_id)
+    if figures is not None and figures.settled is not None:
+        stored = files.locate_audit(audit.id) / (audit.files or {})["ranking.parquet"]["path"]
+        blocks = RANKING_WRITERS[kind](files, stored, figures.settled, figures.words)
+        headers = {"Content-Disposition": f'attachment; filename="ranking.{kind}"'}
+        return StreamingResponse(
+            iter(()) if request.method == "HEAD" else blocks, media_type=media_type, headers=headers
+        )
     return _serve_file(session, files, request, audit_id, name=f"ranking.{kind}", media_type=media_type)
 
 
