@@ -132,11 +132,11 @@ async function showResult() {
     "About ", make("strong", {}, formatCount(result.error_count)), ` of ${formatCount(result.sample_count)} labels are wrong (95 % interval: ${formatCount(low)} to ${formatCount(high)}).`);
   find("result-facts").replaceChildren(...[
     ["Flagged by the cut", formatCount(result.flagged_count)],
-    ["of them labelled wrong", formatShare(result.flagged_precision)],
-    ["improved by relabelling them as suggested", formatShare(result.suggestion_improves)],
-    ["made worse by that", formatShare(result.suggestion_worsens)],
+    ["Wrong labels among them", formatShare(result.flagged_precision)],
+    ["Put right by the suggestion", formatShare(result.suggestion_improves)],
+    ["Made worse by the suggestion", formatShare(result.suggestion_worsens)],
   ].flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-  find("result-note").textContent = `${result.rests_on}. The figures of the audit, its ranking and its exports follow these checks.`;
+  find("result-note").textContent = `${result.rests_on.replace(/^c/, "C")}. The figures of the audit, its ranking and its exports follow these checks.`;
 }
 
 const formatShare = (share) =>
