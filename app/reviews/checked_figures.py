@@ -78,6 +78,11 @@ def find_figures(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Ch
     return figures
 
 
+def count_wrong(connection: Connection, drawn: DrawnChecks, audit_id: UUID, dataset_id: UUID) -> Share | None:
+    """Return the share of wrong labels by an audit's checks; quick, since it looks at no other sample."""
+    return count_errors(drawn.checks, _read_known(connection, audit_id, dataset_id))
+
+
 def find_settled(connection: Connection, audit_id: UUID, dataset_id: UUID) -> CheckedFigures | None:
     """Return an audit's figures where they follow from its random checks; None: they do not."""
     figures = find_figures(connection, audit_id, dataset_id)

@@ -17,7 +17,7 @@ from app.audits.suspects import STORED_PROBABILITY
 from app.tables import Score
 
 AUDITS_MAX = 4
-"""Audits in memory: a million samples take 12 MB and, where they are not in memory, 1.4 s (docs/speed.md)."""
+"""Audits in memory: a million samples take 12 MB and, where they are not in memory, 2 s (docs/speed.md)."""
 READ_AT_ONCE = 100_000
 """Samples a query: PostgreSQL joins them into one value."""
 RECORD = np.dtype([("probability", ">f4"), ("given", ">i4"), ("suggested", ">i4")])

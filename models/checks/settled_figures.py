@@ -47,11 +47,16 @@ def settle(
 
     """
     count = count_errors(checks, known)
-    if count is None or count.checked < min(LEAST_DECIDED, checks.strata.sample_count):
+    if count is None or not are_enough(checks):
         return None
     line = recalibrate(checks, error_probability_N[checks.rank_C - 1])
     line = anchor(line, error_probability_N, count.centre)
     return SettledFigures(count=count, recalibration=line, cut=_find_cut(error_probability_N, line))
+
+
+def are_enough(checks: Checks) -> bool:
+    """Return whether an audit's figures follow its checks."""
+    return int(checks.is_decided_C.sum()) >= min(LEAST_DECIDED, checks.strata.sample_count)
 
 
 def _find_cut(error_probability_N: npt.NDArray[np.floating[Any]], line: Recalibration) -> float:

@@ -28,7 +28,7 @@ from app.schemas.check_schemas import (
 )
 from app.tables import Audit
 from models.checks.checked_counts import Share
-from models.checks.settled_figures import LEAST_DECIDED
+from models.checks.settled_figures import LEAST_DECIDED, are_enough
 
 router = APIRouter(prefix="/v1/audits", tags=["checks"], route_class=IdempotentRoute)
 
@@ -118,14 +118,14 @@ def preview_relabelling(audit_id: UUID, session: Session) -> RelabellingOut:
 
 def _render_state(session: OrmSession, audit: Audit) -> CheckState:
     drawn = random_checks.get_checks(session, audit)
-    figures = checked_figures.find_figures(session.connection(), audit.id, audit.dataset_id)
+    count = checked_figures.count_wrong(session.connection(), drawn, audit.id, audit.dataset_id)
     return CheckState(
         wanted=drawn.wanted,
         answered=drawn.answered,
         unsure=drawn.unsure,
         is_finished=drawn.answered >= drawn.wanted,
-        follows=figures is not None and figures.settled is not None,
-        error_share=None if figures is None else _render_share(figures.count),
+        follows=count is not None and are_enough(drawn.checks),
+        error_share=_render_share(count),
     )
 
 
