@@ -3,6 +3,7 @@
 import gzip
 import io
 import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -100,6 +101,31 @@ add("depth: 16-bit PNG up to 255", deep(1, np.uint16), Expected(levels=200))
 add("depth: 16-bit PNG up to 4095", deep(16, np.uint16), Expected(levels=200))
 add("depth: 16-bit PNG up to 65535", deep(257, np.uint16), Expected(levels=200))
 add("depth: 32-bit TIFF, one picture brighter", deep(1, np.int32, "TIFF", last=2), Expected(levels=100))
+
+
+def deep_colour() -> bytes:
+    """Return a PNG of 16 bits a channel, which Pillow cannot write."""
+    rows = b"".join(b"\0" + np.repeat(PIXELS[0, row], 3).astype(">u2").tobytes() for row in range(6))
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    header = struct.pack(">IIBBBBB", 6, 6, 16, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+add(
+    "depth: 16-bit colour PNG, said",
+    {"d.zip": zipped({f"{NAMES[row]}/{row}.png": deep_colour() for row in range(COUNT)})},
+    Expected(given=NAMES, notes=["deep_colour"]),
+)
 
 
 def idx(array: np.ndarray, kind: int = 8) -> bytes:

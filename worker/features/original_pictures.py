@@ -54,6 +54,8 @@ class Originals:
     max_pixels: int
     max_bytes: int
     """Of one original after decompression."""
+    brightest: float | None = None
+    """The value that becomes 255 in originals of more than 8 bits, one for the dataset."""
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -85,7 +87,7 @@ class Originals:
     def _decode(self, data: bytes, method: int | None, side: int) -> Image.Image:
         if method == DEFLATED:
             data = _inflate(data, self.max_bytes)
-        return decode_rgb(data, self.max_pixels, least_side=2 * side)
+        return decode_rgb(data, self.max_pixels, least_side=2 * side, brightest=self.brightest)
 
     def _show_pack(self, position: int) -> Image.Image:
         pixels = np.asarray(self.pack[position])

@@ -156,6 +156,7 @@ def _open_originals(database: Database, storage: Storage, settings: Settings, jo
         pack=np.load(storage.fetch_pack_file(dataset, PACK), mmap_mode="r"),
         max_pixels=limits.max_pixels,
         max_bytes=limits.max_member_bytes,
+        brightest=(dataset.statistics or {}).get("brightest"),
     )
 
 

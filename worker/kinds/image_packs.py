@@ -49,6 +49,12 @@ def write_images(
             target = _widen(target, wrong, ingestion)
             continue
         ingestion.problems.merge(problems)
+        if any(mode.endswith(";16") for mode in written.statistics["modes"]):
+            ingestion.understood.note(
+                "deep_colour",
+                "colour pictures of 16 bits a channel keep their upper 8 bits: those with values below 256 alone "
+                "are black here (save them with 8 bits)",
+            )
         if target.brightest:
             scale = describe_range(target.brightest, is_float=False)
             ingestion.understood.facts["scale"] = f"pictures of more than 8 bits: {scale}"

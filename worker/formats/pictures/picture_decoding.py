@@ -32,6 +32,7 @@ _MAGIC = (
 )
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, MemoryError)
 _WORD = 65_535
+_PNG_COLOUR_AT = 25
 
 
 class WrongGuessError(Exception):
@@ -98,7 +99,13 @@ def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
         )
     if turned:
         width, height = height, width
-    return image, Header(width=width, height=height, mode=image.mode, encoding=encoding)
+    mode = f"{image.mode};16" if _is_deep_colour(data, encoding) else image.mode
+    return image, Header(width=width, height=height, mode=mode, encoding=encoding)
+
+
+def _is_deep_colour(data: bytes, encoding: str) -> bool:
+    """Return whether a PNG has 16 bits a channel and several channels: Pillow keeps the upper 8 of these."""
+    return encoding == "PNG" and len(data) > _PNG_COLOUR_AT and data[24] == 16 and data[25] in (2, 4, 6)  # noqa: PLR2004 - IHDR
 
 
 def _name_unsupported(data: bytes) -> str:
