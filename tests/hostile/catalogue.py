@@ -15,6 +15,9 @@ CATALOGUE: dict[str, Make] = {}
 HARMLESS = {
     "picture: png whose data are a bomb": "the decoder stops at the last pixel",
     "picture: gif of ten thousand frames": "the first frame is taken",
+    "csv: UTF-16": "it is read in its own encoding",
+    "csv: no label column": "the only column of words is taken, and this is noted",
+    "manifest: no column of files": "the column whose values are pictures is taken, and this is noted",
 }
 COUNT = 12
 MEBIBYTE = 2**20

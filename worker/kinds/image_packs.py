@@ -52,8 +52,7 @@ def write_images(
         if any(mode.endswith(";16") for mode in written.statistics["modes"]):
             ingestion.understood.note(
                 "deep_colour",
-                "colour pictures of 16 bits a channel keep their upper 8 bits: those with values below 256 alone "
-                "are black here (save them with 8 bits)",
+                "16-bit colour keeps its upper 8 bits: with values below 256 it is black (save as 8 bits)",
             )
         if target.brightest:
             scale = describe_range(target.brightest, is_float=False)

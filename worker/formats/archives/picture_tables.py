@@ -140,6 +140,11 @@ def _choose_columns(
     options, names = ingestion.options, table.columns
     check_distinct(names)
     file_name = found or require_column(names, None, FILE_NAMES, "file name")
+    if normalise_name(file_name) not in FILE_NAMES:
+        ingestion.understood.note(
+            "file_column_guessed",
+            f"the values of {file_name!r} in {index.archive.names[member]!r} name pictures",
+        )
     others = [name for name in names if name != file_name and name not in options.exclude_columns]
     label = find_column(others, options.label_column, _list_label_names(others))
     if label is None and options.label_column is None:
