@@ -13,7 +13,7 @@ FILE_NAMES = (
 LABELS = (
     *("label", "labels", "class", "target", "targets", "given_label", "category", "class_name"),
     *("class_label", "label_name", "target_name", "noisy_label", "label_id", "class_id", "category_id"),
-    *("species", "y"),
+    *("choice", "species", "y"),
 )
 COORDINATES = ("x", "y")
 """`y` beside `x` is more often a coordinate than a label."""

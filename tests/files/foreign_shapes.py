@@ -117,3 +117,44 @@ def objects() -> bytes:
 
 
 add("foreign: labels as Python objects", {"d.npz": objects()}, refused("object_array", "dtype=str"))
+add(
+    "foreign: JSON lines of features",
+    {"a.jsonl": b'{"a": 1.5, "label": "x"}\n' * COUNT},
+    refused("bad_csv", "JSON", "Parquet"),
+)
+add("foreign: COCO alone", {"a.json": COCO}, refused("bad_csv", "COCO"))
+add("foreign: LIBSVM", {"a.txt": b"1 1:0.5 2:0.25\n" * COUNT}, refused("bad_csv", "LIBSVM"))
+add(
+    "csv: no header",
+    {"a.csv": features().split("\n", 1)[1].encode()},
+    refused("bad_header", "names of columns"),
+)
+add(
+    "table: names of classes beside class folders",
+    {"d.zip": zipped({**foldered(), "labels.csv": b"class_id,name\n0,cat\n1,dog\n"})},
+    Expected(given=NAMES, notes=["table_ignored"]),
+)
+STUDIO = [[f"/data/upload/1/{row}.png", row, NAMES[row], 1, row + 7] for row in range(COUNT)]
+add(
+    "table: Label Studio's CSV",
+    {
+        "d.zip": zipped(
+            {"project.csv": table("image,id,choice,annotator,annotation_id", STUDIO).encode(), **flat("")}
+        )
+    },
+    Expected(given=NAMES),
+)
+add(
+    "table: one column for each class, as Roboflow writes",
+    {
+        "d.zip": zipped(
+            {
+                "_classes.csv": table(
+                    "filename,cat,dog", [[f"{row}.png", row % 2, 1 - row % 2] for row in range(COUNT)]
+                ).encode(),
+                **flat(""),
+            }
+        )
+    },
+    refused("missing_column", "label_column"),
+)

@@ -17,6 +17,7 @@ from app.datasets import (
 from app.http import cursors
 from app.infra import removals
 from app.infra.database import Database
+from app.infra.errors import NoSpace
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.kinds.sample_display import PictureChoice, StoredSample
@@ -142,10 +143,24 @@ def start_ingestion(dataset_id: UUID, session: Session, response: Response) -> D
 
 @router.post("/{dataset_id}/readings", status_code=202, dependencies=[Writes])
 def read_again(
-    dataset_id: UUID, body: DatasetOptions, session: Session, files: Files, response: Response
+    dataset_id: UUID,
+    body: DatasetOptions,
+    session: Session,
+    settings: ServiceSettings,
+    files: Files,
+    response: Response,
 ) -> DatasetOut:
     """Read the files of a dataset again with other options, as a new dataset. The old one stays as it is."""
     source = dataset_service.get(session, dataset_id, keep=True)
+    needed = sum(file.bytes for file in dataset_service.list_files(session, [dataset_id])[dataset_id])
+    room = resumable_uploads.measure_room(
+        session,
+        files,
+        reserve_bytes=settings.upload_reserve_bytes,
+        workspace_max_bytes=settings.workspace_max_bytes,
+    )
+    if needed > room:
+        raise NoSpace(f"there is room for {max(room, 0)} bytes, these files have {needed}")
     options = body.model_dump(exclude_none=True, exclude_defaults=True)
     dataset = dataset_service.create(session, name=source.name, options=options)
     dataset_service.copy_files(session, files, source, dataset)

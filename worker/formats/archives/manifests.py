@@ -19,6 +19,7 @@ from worker.formats.archives.listed_pictures import (
 from worker.formats.archives.member_index import MemberIndex, find_folder
 from worker.formats.archives.picture_tables import PictureTable, has_usual_name
 from worker.formats.archives.split_names import find_split, is_split_name
+from worker.formats.shared.columns import LABELS, quote_names
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, make_printable
 
@@ -34,6 +35,13 @@ def read_manifests(
     """Read the samples of all tables, in the tables' order."""
     folders = FolderLabels(index, ingestion)
     first = tables[0]
+    if not any(table.label for table in tables) and folders.count < 2:  # noqa: PLR2004 - two classes
+        raise IngestError(
+            "missing_column",
+            f"expected a column for the label in {make_printable(first.name)!r}, named one of "
+            f"{', '.join(LABELS)}, or class folders; found {quote_names(first.table.columns)} "
+            "(name it in label_column)",
+        )
     ingestion.vocabulary.is_literal = all(table.label is None for table in tables)
     ingestion.understood.facts["columns"] = {
         "picture": first.file_name,

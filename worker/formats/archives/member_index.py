@@ -21,6 +21,7 @@ class MemberIndex:
         self.archive = archive
         self.root = find_common_root(archive.names)
         self._finder = Finder(archive.names)
+        self._noted: set[str] = set()
 
     def find(self, path: str, folder: str, ingestion: Ingestion | None = None) -> int | None:
         """Find a member: relative to the table's folder, the root or the top; else by its look or file name.
@@ -47,7 +48,8 @@ class MemberIndex:
             ("found_by_stem", "names without an ending were matched to pictures", self._find_stem(path)),
         ):
             if member is not None:
-                if ingestion is not None:
+                if ingestion is not None and code not in self._noted:
+                    self._noted.add(code)
                     ingestion.understood.note(code, f"{text}, such as {path!r}")
                 return member
         return None

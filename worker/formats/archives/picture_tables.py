@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 TABLE_NAMES = ("metadata.csv", "metadata.jsonl", "labels.csv", "labels.jsonl")
 _PEEKED = 100
+_LEAST_VALUES = 10
+"""Fewer values than samples are needed may be pictures by chance, such as 0 and 1 beside 0.png and 1.png."""
 _GUESSED_REPEATS = 2
 """A column is a label without being named so only if its values repeat this often on average."""
 
@@ -97,7 +99,14 @@ def _open_usual(index: MemberIndex, member: int, ingestion: Ingestion) -> Pictur
     if not at_root and not (folder.startswith(index.root) and is_split_name(inside)):
         return _open_named_pictures(index, member, ingestion)
     table = read_table_text(index.archive, member, ingestion)
-    return _choose_columns(index, member, table, _find_file_column(index, member, table), ingestion)
+    column = _find_file_column(index, member, table)
+    has_names = column is not None or bool(list_by_name(table.columns, FILE_NAMES))
+    if not has_names and FolderLabels(index, ingestion).count > 1:
+        ingestion.understood.note(
+            "table_ignored", f"{index.archive.names[member]!r} was not read: it names no pictures"
+        )
+        return None
+    return _choose_columns(index, member, table, column, ingestion)
 
 
 def _open_named_pictures(index: MemberIndex, member: int, ingestion: Ingestion) -> PictureTable | None:
@@ -129,7 +138,8 @@ def _find_file_column(index: MemberIndex, member: int, table: TextTable) -> str 
     for column in [*usual, *(name for name in table.columns if name not in usual)]:
         values = [str(cells.get(column) or "") for cells in records]
         hits = sum(index.find(value, folder) is not None for value in values if value)
-        if hits and 2 * hits > len(values):
+        is_enough = column in usual or len(values) >= _LEAST_VALUES
+        if hits and 2 * hits > len(values) and is_enough:
             return column
     return None
 

@@ -99,6 +99,7 @@ def _choose_label(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> str
                 option="label_column",
             )
         return usual[0]
+    _check_header(names)
     texts = [name for name in names if _may_be_label(name, peek)]
     if len(texts) == 1 and len(names) > 1:
         ingestion.understood.note(
@@ -116,6 +117,18 @@ def _choose_label(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> str
         f"expected a column for the label, named one of {', '.join(LABELS)}; "
         f"found {quote_names(names)}{coordinate}{candidates} (name it in label_column)",
     )
+
+
+def _check_header(names: Sequence[str]) -> None:
+    """Refuse a first line of values: without a header it would be lost as one."""
+    numbers = [name for name in names if _NUMBER.fullmatch(name.strip())]
+    counted = [str(start + at) for start in (0, 1) for at in range(len(numbers))]
+    if numbers and numbers not in (counted[: len(numbers)], counted[len(numbers) :]):
+        raise IngestError(
+            "bad_header",
+            f"expected names of columns in the first line; found values: {quote_names(names)} (add a line of "
+            "names, one of them 'label')",
+        )
 
 
 def _is_coordinate(name: str, names: Sequence[str], peek: Peek) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
     from worker.formats.shared.sample import Ingestion
 
 _PEEKED = 200
+_LIBSVM = re.compile(rb"[+-]?[\d.]+ +\d+:[+-]?[\d.]")
 
 
 def read_style(path: Path, ingestion: Ingestion) -> TableStyle:
     """Return how a table is written; IngestError if it is not text or has no header."""
     try:
         with path.open("rb") as file:
-            codec = detect_encoding(file.read(SAMPLE_BYTES), chosen=ingestion.options.encoding)
+            head = file.read(SAMPLE_BYTES)
+            _check_kind(head)
+            codec = detect_encoding(head, chosen=ingestion.options.encoding)
             file.seek(0)
             quotes = check_encoding(file, codec)
             file.seek(0)
@@ -45,6 +49,21 @@ def read_style(path: Path, ingestion: Ingestion) -> TableStyle:
     check_distinct(style.columns)
     note_style(style, ingestion)
     return style
+
+
+def _check_kind(head: bytes) -> None:
+    """Refuse texts that are no tables, named as what they are."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    found = None
+    if start.startswith((b"{", b"[{", b"[\n")):
+        is_coco = b'"annotations"' in head or b'"categories"' in head
+        found = "COCO annotations" if is_coco else "JSON, which is read only as a table beside pictures"
+    elif _LIBSVM.match(start):
+        found = "a LIBSVM file"
+    if found is not None:
+        raise IngestError(
+            "bad_csv", f"expected a CSV table; found {found} (save the table as CSV or Parquet)"
+        )
 
 
 def _check_last_quote(lines: Iterator[str], style: TableStyle) -> None:
