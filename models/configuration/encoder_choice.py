@@ -35,7 +35,7 @@ def choose_encoder(
     """Return the encoder of a training.
 
     Photographs, in colour and larger than `SIMPLE_SIDE` pixels, get the best encoder at hand. Drawings and
-    small pictures are trained from scratch, which is at least as good there (docs/photographs.md).
+    small pictures are trained from scratch, as all figures of bench/defaults/RESULTS.md are.
 
     Args:
         request: the user's options.
@@ -55,8 +55,8 @@ def choose_encoder(
     if not _is_photograph(situation):
         return EncoderChoice(
             name=None,
-            reason=f"trained on pixels: pictures up to {SIMPLE_SIDE} pixels or without colour, such as"
-            " drawings, gain nothing from features of photographs",
+            reason=f"trained on pixels: pictures up to {SIMPLE_SIDE} pixels or without colour are not taken"
+            " for photographs",
         )
     return _prefer(situation, at_hand, added)
 

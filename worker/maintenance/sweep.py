@@ -40,6 +40,9 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[str], int])
     `waiting` returns how many messages a queue holds. While it holds any, the workers are busy and no message
     is lost, so nothing is sent again.
     """
+    with database.transaction() as session:  # before shards are locked: a run is locked before its features
+        for run, error in feature_service.list_lost_runs(session):
+            audit_service.end_run(session, run, RunStatus.FAILED, error)
     with database.transaction() as session:
         _end_lost_work(session, settings)
         session.flush()
@@ -59,7 +62,7 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[str], int])
 
 
 def _end_lost_work(session: Session, settings: Settings) -> None:
-    """Free lapsed leases and end what lapsed too often."""
+    """Free lapsed leases and end what lapsed too often; runs whose features failed end in the next sweep."""
     for dataset in _free_lapsed(session, Dataset, settings):
         dataset_service.change_status(
             session, dataset.id, DatasetStatus.REJECTED, error=_explain_loss(dataset)
@@ -68,9 +71,6 @@ def _end_lost_work(session: Session, settings: Settings) -> None:
         audit_service.end_run(session, run, RunStatus.FAILED, _explain_loss(run))
     for shard in _free_lapsed(session, FeatureShard, settings):
         feature_service.fail_shard(session, shard, _explain_loss(shard))
-    session.flush()
-    for run, error in feature_service.list_lost_runs(session):
-        audit_service.end_run(session, run, RunStatus.FAILED, error)
 
 
 def _list_queues(session: Session) -> set[str]:

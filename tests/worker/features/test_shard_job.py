@@ -300,7 +300,8 @@ def test_a_shard_that_is_lost_too_often_ends_the_audit(jobs: Jobs, photographs: 
                 status=ShardStatus.RUNNING, lapses=2, lease_until=func.now() - timedelta(seconds=1), attempt=3
             )
         )
-    sweep(jobs.database, jobs.settings, lambda _: 0)
+    for _ in range(2):
+        sweep(jobs.database, jobs.settings, lambda _: 0)
     ended = read_row(jobs.database, Audit, audit.id)
     assert (ended.status, (ended.error or {})["code"]) == (AuditStatus.FAILED, "worker_lost")
     assert jobs.read_set().status == FeatureStatus.FAILED
