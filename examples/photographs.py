@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from matplotlib import cbook
+from matplotlib import get_data_path
 from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
@@ -31,7 +31,7 @@ SEED = 1
 
 def load_photographs() -> dict[str, Image.Image]:
     """Return the photographs by class."""
-    with cbook.get_sample_data("grace_hopper.jpg") as file, Image.open(file) as portrait:
+    with Image.open(Path(get_data_path()) / "sample_data" / "grace_hopper.jpg") as portrait:
         return {
             "flower": Image.fromarray(load_sample_image("flower.jpg")),
             "portrait": portrait.convert("RGB"),

@@ -1,5 +1,7 @@
 """Which encoder a training gets when the user names none, and the reason that is shown."""
 
+from typing import Any
+
 import pytest
 
 from models.catalogue.training_request import TrainingRequest
@@ -15,7 +17,10 @@ def make_situation(*shape: int, device: str = "cpu") -> Situation:
 
 
 def choose(
-    situation: Situation, *, at_hand: tuple[str, ...] = ALL, **asked: object
+    situation: Situation,
+    *,
+    at_hand: tuple[str, ...] = ALL,
+    **asked: Any,  # noqa: ANN401 - fields of a request
 ) -> tuple[str | None, str]:
     choice = choose_encoder(TrainingRequest.read(asked), situation, at_hand=at_hand)
     return choice.name, choice.reason
@@ -41,7 +46,7 @@ def test_features_that_were_uploaded_are_trained_on_themselves() -> None:
 @pytest.mark.parametrize(
     "asked", [{"network": "photo_cnn"}, {"input_size": 64}, {"augmentation": "none"}, {"encoder": "none"}]
 )
-def test_who_asks_for_pixels_gets_them(asked: dict[str, object]) -> None:
+def test_who_asks_for_pixels_gets_them(asked: dict[str, Any]) -> None:
     assert choose(make_situation(64, 64, 3), **asked)[0] is None
 
 
