@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import pickle
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from app.exports.cleaned_dataset import write_dataset
 from app.exports.final_labels import Decisions
 from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus
+from tests.files.array_shapes import idx
 from tests.files.shapes import COUNT, PIXELS, VALUES, npz, parquet, png, tarred, zipped
 from worker.ingest.pack_building import IngestLimits, IngestOptions, IngestResult, build_pack
 
@@ -170,6 +172,34 @@ def make_shards(labels: Labels) -> dict[str, bytes]:
     }
 
 
+@form("idx", 3)
+def make_idx(labels: Labels) -> dict[str, bytes]:
+    numbers = np.array([0, 5, 200], dtype=np.uint8)[list(labels)]
+    return {"images-idx3-ubyte": idx(PIXELS), "labels-idx1-ubyte": idx(numbers)}
+
+
+COLOURS = np.random.default_rng(7).integers(0, 256, (COUNT, 3 * 32 * 32), dtype=np.uint8)
+
+
+@form("cifar in binary, with a class that nothing has", 3)
+def make_cifar_binary(labels: Labels) -> dict[str, bytes]:
+    numbers = np.array([1, 4, 9], dtype=np.uint8)[list(labels)][:, None]
+    names = "\n".join(f"class {number}" for number in range(10))
+    records = np.concatenate([numbers, COLOURS], axis=1).tobytes()
+    return {"data_batch_1.bin": records, "batches.meta.txt": names.encode()}
+
+
+@form("cifar in python, with a class that nothing has", 2)
+def make_cifar_python(labels: Labels) -> dict[str, bytes]:
+    batch = {
+        "data": COLOURS,
+        "fine_labels": [2 * label + 1 for label in labels],
+        "filenames": [f"{row}.png" for row in range(COUNT)],
+    }
+    meta = {"fine_label_names": ["a", "b b", "c", "d"]}
+    return {"train": pickle.dumps(batch, protocol=2), "meta": pickle.dumps(meta, protocol=2)}
+
+
 def read(files: dict[str, bytes], storage: Storage) -> tuple[IngestResult, Dataset]:
     """Read an upload, and return the dataset as the service stores it."""
     dataset = Dataset(id=uuid4(), name="d.zip", status=DatasetStatus.READY, options={})
@@ -247,7 +277,10 @@ def test_only_the_changed_labels_change(name: str, data: st.DataObject) -> None:
         assert sorted(entry[1:] for entry in again) == sorted(entry[1:] for entry in expected)
     else:
         assert again == expected
-    if not any(before[at][2] != found.class_names[label] for at, label in changed.items()):
+    is_published = name.startswith(("idx", "cifar"))  # written anew, as a zip of files of the usual names
+    if not is_published and not any(
+        before[at][2] != found.class_names[label] for at, label in changed.items()
+    ):
         compare_bytes(upload, after)
 
 
