@@ -31,6 +31,7 @@ class DatasetAnswer(TypedDict):
     kind: str | None
     sample_count: int | None
     class_names: list[str] | None
+    class_count: int | None
     shape: list[int] | None
     statistics: Json | None
     understood: Json | None

@@ -31,7 +31,8 @@ class DatasetOut(BaseModel):
     format: str | None
     kind: KindName | None
     sample_count: int | None
-    class_names: list[str] | None
+    class_names: list[str] | None = Field(description="in a list of datasets: the first 100")
+    class_count: int | None
     shape: list[int] | None = Field(description="shape of one sample in training: [H, W, C] or [D]")
     statistics: dict[str, Any] | None
     understood: dict[str, Any] | None = Field(

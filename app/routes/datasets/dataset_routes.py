@@ -34,7 +34,7 @@ from app.routes.shared.dependencies import (
     link_next,
 )
 from app.routes.shared.idempotent_routes import IdempotentRoute
-from app.routes.shared.rendering import render_dataset, render_sample
+from app.routes.shared.rendering import render_dataset, render_datasets, render_sample
 from app.schemas.dataset_schemas import DatasetOut, ProbabilitiesOut, ProblemOut, SampleOut, TruthOut
 from app.schemas.request_schemas import DatasetOptions, DatasetRequest
 from app.schemas.shared_schemas import Page
@@ -171,16 +171,15 @@ def read_again(
 
 @router.get("", dependencies=[Reads])
 def list_datasets(session: Session, paging: Paged, request: Request, response: Response) -> Page[DatasetOut]:
-    """List datasets, newest first."""
+    """List datasets, newest first; with the first 100 class names of each."""
     before = cursors.decode(paging.cursor, UUID)
     rows = dataset_service.list_datasets(
         session, before=before[0] if before else None, limit=paging.limit + 1
     )
     page = rows[: paging.limit]
-    files = dataset_service.list_files(session, [dataset.id for dataset in page])
     cursor = cursors.encode(page[-1].id) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=[render_dataset(dataset, files[dataset.id]) for dataset in page], next_cursor=cursor)
+    return Page(items=render_datasets(session, page), next_cursor=cursor)
 
 
 @router.get("/{dataset_id}", dependencies=[Reads])

@@ -19,7 +19,7 @@ from app.infra.errors import ApiError, Unauthorised
 from app.kinds.shown_kinds import describe_dataset
 from app.reviews import random_checks
 from app.routes.shared.dependencies import Caller, Reads, ServiceSettings, Session
-from app.routes.shared.rendering import render_audits, render_dataset
+from app.routes.shared.rendering import render_audits, render_dataset, render_datasets
 from app.tables import Audit, AuditStatus
 from app.web import audit_form as forms
 from app.web import pages
@@ -69,11 +69,10 @@ def datasets_page(
     before = cursors.decode(cursor, UUID)
     rows = dataset_service.list_datasets(session, before=before[0] if before else None, limit=PAGE_ROWS + 1)
     page = rows[:PAGE_ROWS]
-    files = dataset_service.list_files(session, [dataset.id for dataset in page])
     return pages.render_page(
         "datasets.html",
         caller=caller,
-        datasets=[render_dataset(dataset, files[dataset.id]) for dataset in page],
+        datasets=render_datasets(session, page),
         next_cursor=cursors.encode(page[-1].id) if len(rows) > PAGE_ROWS else None,
         upload_max_bytes=settings.upload_max_bytes,
     )

@@ -7,6 +7,7 @@ from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from app.audits import audit_progress, audit_service, variants
+from app.datasets import dataset_service
 from app.features.feature_service import FeatureProgress
 from app.kinds.shown_kinds import find_picture_address
 from app.reviews.checked_summary import read_summaries
@@ -31,15 +32,28 @@ def respond_json(document: object) -> Response:
     return Response(to_json(document, inf_nan_mode="null"), media_type="application/json")
 
 
+def render_datasets(session: Session, datasets: Sequence[Dataset]) -> list[DatasetOut]:
+    """Return the answers of listed datasets, whose class names may not be complete."""
+    identifiers = [dataset.id for dataset in datasets]
+    files = dataset_service.list_files(session, identifiers)
+    counts = dataset_service.count_classes(session, identifiers)
+    return [
+        render_dataset(dataset, files[dataset.id]).model_copy(update={"class_count": counts[dataset.id]})
+        for dataset in datasets
+    ]
+
+
 def render_dataset(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut:
     """Return a dataset's answer."""
+    names = dataset.class_names
     return DatasetOut(
         **{
             name: getattr(dataset, name)
             for name in DatasetOut.model_fields
-            if name not in {"files", "has_truth", "has_probabilities", "error", "understood"}
+            if name not in {"files", "has_truth", "has_probabilities", "error", "understood", "class_count"}
         },
         understood=(dataset.statistics or {}).get("understood"),
+        class_count=None if names is None else len(names),
         has_truth=dataset.truth_version > 0,
         has_probabilities=dataset.probabilities is not None,
         error=Failure(**dataset.error) if dataset.error else None,
