@@ -16,6 +16,7 @@ from models.error_model.forward_model import (
     ForwardModel,
     TrueClassProbabilities,
     bootstrap_rates,
+    choose_evenness,
     error_probability,
     fit_forward,
     infer_true_class,
@@ -67,12 +68,13 @@ def fit_models(evidence: Evidence, *, seed: int, constants: Constants) -> Fitted
     logs_MFK = take_logs([source_NK[fitted_F] for source_NK in sources], constants)
     labels_F = evidence.labels_N[fitted_F]
     parts = [] if votes_NK is None else [logs_FK[None] for logs_FK in logs_MFK]
+    evenness = choose_evenness(logs_MFK, labels_F, seed=seed, constants=constants)
     return FittedModels(
         evidence=evidence,
         sources=sources,
         fitted_F=fitted_F,
-        model=fit_forward(logs_MFK, labels_F, constants),
-        alone=tuple(fit_forward(logs_1FK, labels_F, constants) for logs_1FK in parts),
+        model=fit_forward(logs_MFK, labels_F, constants, evenness=evenness),
+        alone=tuple(fit_forward(logs_1FK, labels_F, constants, evenness=evenness) for logs_1FK in parts),
         constants=constants,
     )
 

@@ -35,6 +35,8 @@ class ForwardModel:
     bias_K: Floats
     transition_KK: Floats
     """P(label y | class k) in row k, column y."""
+    evenness: float
+    """How strongly the wrong labels of a class were drawn to be spread evenly over the other classes."""
     log_likelihood: float
     """Mean over the samples it was fitted to, in nats."""
 
@@ -57,6 +59,7 @@ class Problem:
     labels_N: npt.NDArray[np.int64]
     is_label_NK: Floats
     weight_N: Floats
+    evenness: float
     constants: Constants
 
     @property
@@ -73,7 +76,11 @@ def take_logs(sources: Sequence[npt.NDArray[np.floating[Any]]], constants: Const
 
 
 def fit_forward(
-    logs_MNK: Floats, labels_N: npt.NDArray[np.integer[Any]], constants: Constants = CONSTANTS
+    logs_MNK: Floats,
+    labels_N: npt.NDArray[np.integer[Any]],
+    constants: Constants = CONSTANTS,
+    *,
+    evenness: float = 0.0,
 ) -> ForwardModel:
     """Return the likeliest model of the given labels.
 
@@ -81,12 +88,50 @@ def fit_forward(
         logs_MNK: `take_logs`.
         labels_N: the given labels.
         constants: of the model.
+        evenness: `choose_evenness`.
 
     """
-    problem = pose_problem(logs_MNK, labels_N, np.ones(len(labels_N)), constants)
-    starts = [_start(problem, *start) for start in STARTS]
-    ends = [_minimise(problem, start, constants.rounds) for start in starts]
-    return _model(problem, min(ends, key=lambda end: float(end.fun)).x)
+    problem = pose_problem(logs_MNK, labels_N, np.ones(len(labels_N)), constants, evenness)
+    return _model(problem, _find_best(problem).x)
+
+
+def choose_evenness(
+    logs_MNK: Floats,
+    labels_N: npt.NDArray[np.integer[Any]],
+    *,
+    seed: int = 0,
+    constants: Constants = CONSTANTS,
+) -> float:
+    """Return the evenness of wrong labels under which labels that were held out are likeliest.
+
+    With many classes and few samples, a free transition matrix takes a network's own confusions for noise.
+    Whether the labels have a structure that is worth so many parameters, only labels that were not fitted
+    can say.
+    """
+    fold_N = np.random.default_rng(seed).permutation(len(labels_N)) % constants.evenness_folds
+    total = np.zeros(len(constants.evenness))
+    for fold in range(constants.evenness_folds):
+        kept_N = fold_N != fold
+        total += _score_held_out(logs_MNK, labels_N, kept_N, constants)
+    return constants.evenness[int(total.argmax())]
+
+
+def _score_held_out(
+    logs_MNK: Floats,
+    labels_N: npt.NDArray[np.integer[Any]],
+    kept_N: npt.NDArray[np.bool_],
+    constants: Constants,
+) -> Floats:
+    """Return the log likelihood of the other labels for every evenness."""
+    weight_N = np.ones(int(kept_N.sum()))
+    found = []
+    for evenness in constants.evenness:
+        problem = pose_problem(logs_MNK[:, kept_N], labels_N[kept_N], weight_N, constants, evenness)
+        model = _model(problem, _find_best(problem).x)
+        prior_NK = _prior(model.scale_M, model.bias_K, logs_MNK[:, ~kept_N])
+        likelihood_N = (prior_NK * model.transition_KK[:, labels_N[~kept_N]].T).sum(1)
+        found.append(float(np.log(likelihood_N).sum()))
+    return np.array(found)
 
 
 def bootstrap_rates(
@@ -103,7 +148,7 @@ def bootstrap_rates(
     rates = []
     for _ in range(constants.bootstrap_samples):
         weight_N = np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64)
-        problem = pose_problem(logs_MNK, labels_N, weight_N, constants)
+        problem = pose_problem(logs_MNK, labels_N, weight_N, constants, model.evenness)
         end = _minimise(problem, _vector(model), constants.bootstrap_rounds)
         error_N = error_probability(infer_true_class(_model(problem, end.x), logs_MNK, labels_N), labels_N)
         rates.append(float((weight_N * error_N).sum() / count))
@@ -126,7 +171,11 @@ def error_probability(true_class: TrueClassProbabilities, labels_N: npt.NDArray[
 
 
 def pose_problem(
-    logs_MNK: Floats, labels_N: npt.NDArray[np.integer[Any]], weight_N: Floats, constants: Constants
+    logs_MNK: Floats,
+    labels_N: npt.NDArray[np.integer[Any]],
+    weight_N: Floats,
+    constants: Constants,
+    evenness: float = 0.0,
 ) -> Problem:
     """Return the problem of labels and weights of samples."""
     is_label_NK = np.zeros(logs_MNK.shape[1:])
@@ -136,6 +185,7 @@ def pose_problem(
         labels_N=labels_N.astype(np.int64),
         is_label_NK=is_label_NK,
         weight_N=weight_N,
+        evenness=evenness,
         constants=constants,
     )
 
@@ -152,6 +202,13 @@ def _start(problem: Problem, noise: float, first: float, others: float) -> Float
 def _vector(model: ForwardModel) -> Floats:
     logit_KK = np.log(model.transition_KK).clip(*LOGIT_BOUNDS)
     return np.concatenate([model.scale_M, model.bias_K, logit_KK.ravel()])
+
+
+def _find_best(problem: Problem) -> Any:  # noqa: ANN401 - scipy has no types
+    """Return the likelier one of the ends of the maximisation from every start."""
+    starts = [_start(problem, *start) for start in STARTS]
+    ends = [_minimise(problem, start, problem.constants.rounds) for start in starts]
+    return min(ends, key=lambda end: float(end.fun))
 
 
 def _minimise(problem: Problem, start: Floats, rounds: int) -> Any:  # noqa: ANN401 - scipy has no types
@@ -199,8 +256,20 @@ def penalised_loss(vector: Floats, problem: Problem) -> tuple[float, Floats]:
         -pull_NK.sum(0),
         -(count_KK - count_KK.sum(1, keepdims=True) * transition_KK),
     )
+    if problem.evenness:
+        uneven_KK = _measure_unevenness(vector[-(problem.class_count**2) :].reshape(transition_KK.shape))
+        penalty += problem.evenness * float((uneven_KK**2).sum())
+        gradients[2][:] += 2 * problem.evenness * uneven_KK
     both = [(mine + other).ravel() for mine, other in zip(gradients, penalty_gradients, strict=True)]
     return loss, np.concatenate(both)
+
+
+def _measure_unevenness(logit_KK: Floats) -> Floats:
+    """Return how far the logits of each class's wrong labels lie from their mean; 0 on the diagonal."""
+    is_wrong_KK = ~np.eye(len(logit_KK), dtype=np.bool_)
+    mean_K1 = (logit_KK * is_wrong_KK).sum(1, keepdims=True) / max(len(logit_KK) - 1, 1)
+    uneven_KK: Floats = np.where(is_wrong_KK, logit_KK - mean_K1, 0)
+    return uneven_KK
 
 
 def _penalty(
@@ -226,7 +295,11 @@ def _penalty(
 def _model(problem: Problem, vector: Floats) -> ForwardModel:
     scale_M, bias_K, transition_KK = _split(vector, problem)
     model = ForwardModel(
-        scale_M=scale_M, bias_K=bias_K, transition_KK=transition_KK, log_likelihood=float("nan")
+        scale_M=scale_M,
+        bias_K=bias_K,
+        transition_KK=transition_KK,
+        evenness=problem.evenness,
+        log_likelihood=float("nan"),
     )
     joint_NK = _prior(scale_M, bias_K, problem.logs_MNK) * transition_KK[:, problem.labels_N].T
     mean = np.average(np.log(joint_NK.sum(1)), weights=problem.weight_N)
