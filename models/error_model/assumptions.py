@@ -10,8 +10,9 @@ The assumptions, all of them:
 2. **Labels go wrong by class.** A sample of true class k is labelled y with probability T_ky, whatever it
    looks like. The true class has the probabilities softmax(sum of a_m log p_m + b), where p_1 are the
    given probabilities and p_2 the labels of the nearest neighbours. T, a and b are those under which the
-   given labels are likeliest, so no truth is needed: errors at random leave a share of disagreement that does
-   not vanish where the evidence is surest, and a network's own ignorance does.
+   given labels are likeliest, so no truth is needed, and T is as uneven as held-out labels bear out. Errors
+   at random leave a share of disagreement that does not vanish where the evidence is surest, and a network's
+   own ignorance does.
 3. **A small part of people's errors is hidden** where samples are hard and cannot be told from a network's
    ignorance: `hidden_share` of the disagreement that assumption 2 leaves over.
 4. **Neighbours are mostly of one class** (Zhu, Song, Liu 2021, "clusterability"), and a network is mostly
@@ -48,8 +49,10 @@ class Constants:
     5 claims errors on hard samples, and intervals hold the truth in .88."""
     evenness: tuple[float, ...] = (0.0, 0.3, 3.0, 30.0)
     """Weights of the squared differences among the logits of a class's wrong labels: none, or normal priors
-    with standard deviations of 1.3, .4 and .13. The one is taken under which held-out labels are likeliest."""
+    with standard deviations of 1.3, .4 and .13. That one is taken under which held-out labels are likeliest.
+    Ablation: without it 26 letters are overcounted by 20 to 45 %."""
     evenness_folds: int = 2
+    """Parts of which one is held out in turn; time."""
     fitted_elements: int = 1_000_000
     """Samples times classes that the likelihood is maximised on; time, not statistics."""
     fitted_max: int = 5_000

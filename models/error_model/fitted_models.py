@@ -16,12 +16,12 @@ from models.error_model.forward_model import (
     ForwardModel,
     TrueClassProbabilities,
     bootstrap_rates,
-    choose_evenness,
     error_probability,
     fit_forward,
     infer_true_class,
     take_logs,
 )
+from models.error_model.noise_evenness import choose_evenness
 from models.error_model.sample_evidence import Evidence, count_votes
 
 Floats = npt.NDArray[np.float64]

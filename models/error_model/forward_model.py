@@ -88,50 +88,13 @@ def fit_forward(
         logs_MNK: `take_logs`.
         labels_N: the given labels.
         constants: of the model.
-        evenness: `choose_evenness`.
+        evenness: `noise_evenness.choose_evenness`.
 
     """
     problem = pose_problem(logs_MNK, labels_N, np.ones(len(labels_N)), constants, evenness)
-    return _model(problem, _find_best(problem).x)
-
-
-def choose_evenness(
-    logs_MNK: Floats,
-    labels_N: npt.NDArray[np.integer[Any]],
-    *,
-    seed: int = 0,
-    constants: Constants = CONSTANTS,
-) -> float:
-    """Return the evenness of wrong labels under which labels that were held out are likeliest.
-
-    With many classes and few samples, a free transition matrix takes a network's own confusions for noise.
-    Whether the labels have a structure that is worth so many parameters, only labels that were not fitted
-    can say.
-    """
-    fold_N = np.random.default_rng(seed).permutation(len(labels_N)) % constants.evenness_folds
-    total = np.zeros(len(constants.evenness))
-    for fold in range(constants.evenness_folds):
-        kept_N = fold_N != fold
-        total += _score_held_out(logs_MNK, labels_N, kept_N, constants)
-    return constants.evenness[int(total.argmax())]
-
-
-def _score_held_out(
-    logs_MNK: Floats,
-    labels_N: npt.NDArray[np.integer[Any]],
-    kept_N: npt.NDArray[np.bool_],
-    constants: Constants,
-) -> Floats:
-    """Return the log likelihood of the other labels for every evenness."""
-    weight_N = np.ones(int(kept_N.sum()))
-    found = []
-    for evenness in constants.evenness:
-        problem = pose_problem(logs_MNK[:, kept_N], labels_N[kept_N], weight_N, constants, evenness)
-        model = _model(problem, _find_best(problem).x)
-        prior_NK = _prior(model.scale_M, model.bias_K, logs_MNK[:, ~kept_N])
-        likelihood_N = (prior_NK * model.transition_KK[:, labels_N[~kept_N]].T).sum(1)
-        found.append(float(np.log(likelihood_N).sum()))
-    return np.array(found)
+    starts = [_start(problem, *start) for start in STARTS]
+    ends = [_minimise(problem, start, constants.rounds) for start in starts]
+    return _model(problem, min(ends, key=lambda end: float(end.fun)).x)
 
 
 def bootstrap_rates(
@@ -204,13 +167,6 @@ def _vector(model: ForwardModel) -> Floats:
     return np.concatenate([model.scale_M, model.bias_K, logit_KK.ravel()])
 
 
-def _find_best(problem: Problem) -> Any:  # noqa: ANN401 - scipy has no types
-    """Return the likelier one of the ends of the maximisation from every start."""
-    starts = [_start(problem, *start) for start in STARTS]
-    ends = [_minimise(problem, start, problem.constants.rounds) for start in starts]
-    return min(ends, key=lambda end: float(end.fun))
-
-
 def _minimise(problem: Problem, start: Floats, rounds: int) -> Any:  # noqa: ANN401 - scipy has no types
     source_count, class_count = len(problem.logs_MNK), problem.class_count
     bounds = [SCALE_BOUNDS] * source_count + [BIAS_BOUNDS] * class_count + [LOGIT_BOUNDS] * class_count**2
@@ -258,7 +214,7 @@ def penalised_loss(vector: Floats, problem: Problem) -> tuple[float, Floats]:
     )
     if problem.evenness:
         uneven_KK = _measure_unevenness(vector[-(problem.class_count**2) :].reshape(transition_KK.shape))
-        penalty += problem.evenness * float((uneven_KK**2).sum())
+        loss += problem.evenness * float((uneven_KK**2).sum())
         gradients[2][:] += 2 * problem.evenness * uneven_KK
     both = [(mine + other).ravel() for mine, other in zip(gradients, penalty_gradients, strict=True)]
     return loss, np.concatenate(both)

@@ -56,11 +56,12 @@ def test_too_flat_probabilities_are_sharpened_without_any_truth() -> None:
     assert wrong_N.mean() == pytest.approx((labels_N != true_N).mean(), abs=0.02)
 
 
-def test_the_gradient_is_that_of_the_loss() -> None:
+@pytest.mark.parametrize("evenness", [0.0, 3.0])
+def test_the_gradient_is_that_of_the_loss(evenness: float) -> None:
     probabilities_NK, labels_N, _ = drawn(40, UNEVEN, 2)
     logs_MNK = take_logs([probabilities_NK, np.roll(probabilities_NK, 1, axis=0)])
     weight_N = np.random.default_rng(0).integers(0, 3, 40).astype(float)
-    problem = pose_problem(logs_MNK, labels_N, weight_N, CONSTANTS)
+    problem = pose_problem(logs_MNK, labels_N, weight_N, CONSTANTS, evenness)
     point = np.random.default_rng(1).uniform(0.2, 1.2, 2 + CLASSES + CLASSES**2)
     _, gradient = penalised_loss(point, problem)
     numeric = approx_fprime(point, lambda vector: penalised_loss(vector, problem)[0], 1e-6)
@@ -72,6 +73,7 @@ def test_the_posterior_is_bayes_rule() -> None:
         scale_M=np.array([1.0]),
         bias_K=np.zeros(2),
         transition_KK=np.array([[0.9, 0.1], [0.4, 0.6]]),
+        evenness=0.0,
         log_likelihood=0.0,
     )
     logs_MNK = take_logs([np.array([[0.25, 0.75]])])
