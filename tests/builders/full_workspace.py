@@ -1,14 +1,32 @@
 """A workspace with one of everything, so that every route has something to answer with."""
 
+import hashlib
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.audits import audit_service
 from app.datasets import dataset_service
+from app.features import feature_files
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.reviews import random_checks
-from app.tables import AuditMetrics, Review, Upload, Verdict
+from app.tables import (
+    AuditMetrics,
+    FeatureSet,
+    FeatureShard,
+    FeatureStatus,
+    Review,
+    Run,
+    ShardStatus,
+    Upload,
+    Verdict,
+)
 from app.webhooks import webhook_service
 from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
 
@@ -57,6 +75,7 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
             session, dataset_service.get(session, dataset.id), name="made.npz", size=5, sha256="0" * 64
         )
         random_checks.want_checks(session, audit, 12)
+        _store_features(session, storage, dataset.id, audit.id)
         session.add(Review(dataset_id=dataset.id, position=3, verdict=Verdict.KEEP, reviewer="somebody"))
         upload = Upload(dataset_id=dataset.id, expires_at=datetime.now(UTC) + timedelta(days=1), **UPLOAD)
         session.add(upload)
@@ -74,3 +93,32 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         "delivery": delivery.id,
     }
     return {name: str(identifier) for name, identifier in ids.items()}
+
+
+def _store_features(session: Session, storage: Storage, dataset_id: UUID, audit_id: UUID) -> None:
+    """Store two features of each sample, and say that the audit's run was trained on them."""
+    content = io.BytesIO()
+    np.save(content, np.zeros((12, 2), dtype=feature_files.STORED))
+    sha256 = hashlib.sha256(content.getvalue()).hexdigest()
+    path = feature_files.locate_shard(storage, dataset_id, sha256)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content.getvalue())
+    found = FeatureSet(
+        dataset_id=dataset_id, encoder="made", encoder_sha256="0", width=2, status=FeatureStatus.READY
+    )
+    session.add(found)
+    session.flush()
+    session.add(
+        FeatureShard(
+            set_id=found.id,
+            number=0,
+            start=0,
+            stop=12,
+            status=ShardStatus.SUCCEEDED,
+            queue="train",
+            sha256=sha256,
+            bytes=len(content.getvalue()),
+        )
+    )
+    run = session.scalars(select(Run).where(Run.audit_id == audit_id)).one()
+    run.is_chosen, run.feature_set_id = True, found.id

@@ -58,6 +58,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/datasets/{dataset_id}/reviews"): {"reviews": [{"position": 3, "verdict": "keep"}]},
     ("PUT", "/v1/datasets/{dataset_id}/samples/{position}/review"): {"verdict": "keep"},
     ("PUT", "/v1/audits/{audit_id}/check"): {"samples": 12},
+    ("POST", "/v1/datasets/{dataset_id}/readings"): {},
     ("POST", "/v1/webhooks"): {"url": "http://93.184.216.34/"},
     ("PUT", "/v1/datasets/{dataset_id}/files/{file_name}"): "bytes",
     ("PATCH", "/v1/datasets/{dataset_id}/uploads/{upload_id}"): "bytes",
