@@ -14,6 +14,8 @@ from app.infra.storage import Storage
 from worker.jobs.atomic_files import write_atomically
 
 EVIDENCE = "out_of_sample.npz"
+EXACT_MAX = 1_000_000
+"""Values up to which four bytes each cost nothing: people see the probabilities that they attached."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +23,8 @@ class RunEvidence:
     """The evidence of one run about all labels."""
 
     probabilities_NK: npt.NDArray[np.floating[Any]]
-    """Stored as float16: 20 MB for a million samples of ten classes. The model of label errors needs no more
-    digits: it bounds probabilities by 1e-4."""
+    """Stored as float32, above `EXACT_MAX` values as float16: 20 MB for a million samples of ten classes. The
+    model of label errors needs no more digits: it bounds probabilities by 1e-4."""
     is_out_of_sample_N: npt.NDArray[np.bool_]
     neighbours_Nk: npt.NDArray[np.int32] | None
     """The nearest samples by the inputs, or by a pretrained network's features if the run was trained on
@@ -31,8 +33,9 @@ class RunEvidence:
 
 def save(storage: Storage, folder: Path, evidence: RunEvidence) -> None:
     """Store the evidence of a run."""
+    stored = np.float32 if evidence.probabilities_NK.size <= EXACT_MAX else np.float16
     arrays: dict[str, Any] = {
-        "probabilities_NK": evidence.probabilities_NK.astype(np.float16, copy=False),
+        "probabilities_NK": evidence.probabilities_NK.astype(stored, copy=False),
         "is_out_of_sample_N": evidence.is_out_of_sample_N,
     }
     if evidence.neighbours_Nk is not None:

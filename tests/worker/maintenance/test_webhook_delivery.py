@@ -131,8 +131,13 @@ def make_due(database: Database) -> None:
 
 
 def test_the_end_of_an_audit_arrives_signed(scene: Scene, receiver: Receiver) -> None:
-    summary = {"sample_count": 12, "expected_error_count": 2.5, "label_issue_count": 2, "more": "left out"}
-    end(scene.database, scene.audit, AuditStatus.SUCCEEDED, summary=summary)
+    summary = {
+        "sample_count": 12,
+        "estimate": {"may_claim": True, "count": 2.5},
+        "expected_error_count": 2.5,
+        "label_issue_count": 2,
+    }
+    end(scene.database, scene.audit, AuditStatus.SUCCEEDED, summary={**summary, "more": "left out"})
     message = scene.message()
     scene.deliver(message)
     ((headers, body),) = receiver.received
@@ -145,7 +150,7 @@ def test_the_end_of_an_audit_arrives_signed(scene: Scene, receiver: Receiver) ->
         "status": "succeeded",
         "finished_at": None,
         "error": None,
-        "summary": {"sample_count": 12, "expected_error_count": 2.5, "label_issue_count": 2},
+        "summary": summary,
     }
     # The receiver's side of Standard Webhooks, worked out anew.
     assert headers["webhook-id"] == str(message)
