@@ -26,6 +26,8 @@ PLUG_INS = (
 OTHER_ARRAYS = {
     "app/datasets/external_probabilities.py": "probabilities [N, K]",
     "app/exports/array_exports.py": "whatever arrays an uploaded npz has",
+    "models/encoders/onnx_encoders.py": "the input of a network in an ONNX file",
+    "models/feature_views/": "an encoder's features [N, D] and probabilities [N, K]",
     "models/error_model/": "probabilities [N, K] and neighbours [N, k]",
     "models/label_errors/": "signals about labels [N] and [N, K]",
     "models/paper/": "labels, logits and matrices [K, K]",

@@ -15,7 +15,9 @@ from worker.formats.packs import samples_table
 from worker.ingest.pack_building import IngestLimits, IngestOptions, build_pack
 
 MOST_BYTES = 220
-"""Of a zip 146 were measured, of a tar 112, with a table, whose text is held too, 196."""
+"""Of a zip 146 were measured, of a tar 112."""
+MOST_LISTED_BYTES = 450
+"""With a table 413 were measured: its text and the numbers of its rows are held, too."""
 FEW, MANY = 500, 3_000
 
 
@@ -64,11 +66,13 @@ def most_held(write: Callable[[Path, int], None], folder: Path, count: int) -> i
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("write", [zipped, tarred, listed])
+@pytest.mark.parametrize(
+    ("write", "most"), [(zipped, MOST_BYTES), (tarred, MOST_BYTES), (listed, MOST_LISTED_BYTES)]
+)
 def test_a_picture_more_takes_little_memory_more(
-    write: Callable[[Path, int], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    write: Callable[[Path, int], None], most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(samples_table, "ROWS_AT_ONCE", 200)
     most_held(write, tmp_path / "first", FEW)  # what is made once is made here
     few, many = (most_held(write, tmp_path / str(count), count) for count in (FEW, MANY))
-    assert (many - few) / (MANY - FEW) < MOST_BYTES
+    assert (many - few) / (MANY - FEW) < most

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.catalogue.kinds import FEATURES
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,7 +27,7 @@ def summarise(
     understood.note_all("spellings_merged", vocabulary.describe_variants())
     _note_doubtful(labels, ingestion)
     _note_case(labels, ingestion)
-    if written.kind is FEATURES:
+    if not written.kind.has_pictures:  # a column can give the label away
         _note_giveaways(labels, ingestion, pack_path)
     counts = np.bincount(labels.given, minlength=len(labels.class_names)).tolist()
     shown = zip(labels.class_names, labels.spellings, counts, strict=True)

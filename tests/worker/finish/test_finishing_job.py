@@ -244,7 +244,7 @@ def test_an_ensemble_averages_its_evidence_over_the_networks_that_are_blind(
     done = train_and_finish(database, storage, chosen, audit, runs)
     found = [evidence_files.load(storage, storage.locate_run(audit.id, number)) for number in (0, 1)]
     parts = [each for each in found if each is not None]
-    assert [each.probabilities_NK.dtype for each in parts] == [np.float16] * 2
+    assert [each.probabilities_NK.dtype for each in parts] == [np.float32] * 2
     assert all(each.neighbours_Nk is not None and each.neighbours_Nk.shape == (120, 20) for each in parts)
     blind = [each.is_out_of_sample_N for each in parts]
     assert all(0.4 < each.mean() < 0.6 for each in blind)
