@@ -91,7 +91,7 @@ def test_memorisation_is_drawn_as_it_was_measured(api: TestClient, compared: Aud
 def test_memorisation_is_not_measured_where_no_label_was_held_back(
     api: TestClient, database: Database, digits: Dataset, storage: Storage, chosen: Settings
 ) -> None:
-    audit = train_and_finish(database, storage, chosen, *plan_audit(database, digits, epochs=1))
+    audit = train_and_finish(database, storage, chosen, *plan_audit(database, digits, epochs=1, folds=1))
     base = f"/v1/audits/{audit.id}"
     assert "memorisation" not in [link["name"] for link in api.get(f"{base}/figures").json()]
     assert api.get(f"{base}/suspects?limit=1").json()["items"][0]["memorisation"] is None
