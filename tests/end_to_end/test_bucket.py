@@ -22,7 +22,7 @@ from tests.end_to_end import buckets
 from tests.end_to_end.buckets import Bucket
 
 PREFIX = "some/prefix"
-OTHER_HOSTS = ("worker-cpu", "worker-train")
+OTHER_HOSTS = ("worker-cpu", "worker-finish", "worker-light", "worker-train")
 CLASSES, PER_CLASS = 4, 40
 ROWS, COLUMNS = 12_000, 2_000
 PACK_BYTES, PIECE_BYTES = ROWS * COLUMNS * 4, 2**23

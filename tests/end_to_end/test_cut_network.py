@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import make_url
@@ -71,11 +72,11 @@ def hosts() -> Iterator[tuple[Remote, Remote]]:
 def told(stack: LocalStack, bucket: Bucket, host: Remote, disk: Path, *, queues: str) -> dict[str, str]:
     """Return what the worker of a host is told: where database, broker and bucket are, seen from there."""
     database = make_url(stack.environment["LIMIT_AUDIT_DATABASE_URL"])
-    broker = stack.environment["LIMIT_AUDIT_BROKER_URL"].removeprefix("redis+socket://")
+    broker = urlsplit(stack.environment["LIMIT_AUDIT_BROKER_URL"])
     s3 = bucket.url.removeprefix("http://").partition(":")
     ports = [
         host.forward(f"{database.query['host']}/.s.PGSQL.{database.port or 5432}"),
-        host.forward(broker),
+        host.forward(broker.path),
         host.forward((s3[0], int(s3[2]))),
     ]
     there = database.set(host=host.gateway, port=ports[0]).difference_update_query(["host"])
@@ -85,7 +86,7 @@ def told(stack: LocalStack, bucket: Bucket, host: Remote, disk: Path, *, queues:
     ours = {name: value for name, value in stack.environment.items() if name.startswith("LIMIT_AUDIT_")}
     return plain | ours | {
         "LIMIT_AUDIT_DATABASE_URL": there.render_as_string(hide_password=False),
-        "LIMIT_AUDIT_BROKER_URL": f"redis://{host.gateway}:{ports[1]}/0",
+        "LIMIT_AUDIT_BROKER_URL": f"redis://:{broker.password}@{host.gateway}:{ports[1]}/0",
         "LIMIT_AUDIT_STORAGE_ENDPOINT": f"http://{host.gateway}:{ports[2]}",
         "LIMIT_AUDIT_STORAGE_DIR": str(disk / host.name),
         "LIMIT_AUDIT_TRAIN_QUEUES": queues,
