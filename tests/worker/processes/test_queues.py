@@ -81,7 +81,7 @@ def test_every_message_of_a_run_goes_to_its_queue(
         return 0
 
     sweep(database, chosen, count)
-    assert asked == ["cpu", "train.gpu.80"]
+    assert asked == ["cpu", "finish", "light", "train.gpu.80"]
     assert messages == 2 * [(Task.TRAIN, "train.gpu.80")], "sent again to the same queue"
     with database.transaction() as session:
         audit_service.end_run(session, run_of(database, audit_id, 0), RunStatus.SUCCEEDED)
