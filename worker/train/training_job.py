@@ -4,9 +4,8 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +14,6 @@ import numpy.typing as npt
 import structlog
 import torch
 from sqlalchemy import func, null, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.audits import audit_service
@@ -24,13 +22,12 @@ from app.infra.database import Database, send_after_commit
 from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import PACK, Storage
-from app.tables import Audit, AuditStatus, Dataset, Run, RunEpoch, RunStatus
+from app.tables import Audit, AuditStatus, Dataset, Run, RunStatus
 from models.acceleration.data_parallel import limit_processes
 from models.catalogue.methods import EXTERNAL
 from models.catalogue.networks import NETWORKS
 from models.catalogue.training_request import TrainingRequest
 from models.configuration.planned_training import complete_request
-from models.configuration.training_config import TrainingConfig
 from models.cross_fitting.cross_fitted import MEMORISATION
 from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import Neighbours, measure_disagreement
@@ -38,44 +35,26 @@ from models.encoders.encoder_loading import load_network
 from models.label_errors.evidence import gather_signals
 from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
 from models.training.loop import STATE_FORMAT, TrainingResult
-from models.training.progress import EpochRecord, Progress
 from models.training.ranks import RankLost, train_on
 from models.training.remarks import Remark
 from worker.features import encoded_inputs, feature_waiting
 from worker.jobs import (
     audited_labels,
-    clean_labels,
     devices,
     evidence_files,
     neighbour_files,
     signal_files,
 )
-from worker.jobs.audited_labels import AuditLabels
-from worker.jobs.clean_labels import Labels
 from worker.jobs.heartbeat import Cancelled, Heartbeat, LeaseLost, WorkerStopping
-from worker.jobs.waiting import DATABASE_DOWN, is_disk_full, retry_during_outage
-from worker.train import checkpoints, external_run, provisional_ranking
+from worker.jobs.waiting import DATABASE_DOWN, retry_during_outage
+from worker.train import checkpoints, external_run
+from worker.train.claimed_run import Job
+from worker.train.progress_reporter import ProgressReporter
 from worker.train.training_evidence import EvidenceSearch, Trained
 
 log = structlog.get_logger()
-ALL_SAMPLES = slice(None)
 OUT_OF_MEMORY = "out_of_memory"
 SMALLEST_HALVED = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A claimed run with everything that its training needs."""
-
-    run: Run
-    dataset: Dataset
-    request: TrainingRequest
-    config: TrainingConfig
-    devices: list[str]
-    """Torch devices that train it together; the first one does the steps that need only one device."""
-    labels: AuditLabels
-    updates_ranking: bool
-    """Whether this run updates the audit's provisional ranking: the first run of a variant does."""
 
 
 def execute(database: Database, storage: Storage, settings: Settings, run_id: UUID) -> None:
@@ -253,7 +232,7 @@ def _train(
     database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> Trained:
     folder = storage.locate_run(job.run.audit_id, job.run.number)
-    reporter = _ProgressReporter(database, storage, settings, job, heartbeat)
+    reporter = ProgressReporter(database, storage, settings, job, heartbeat)
     with _provide_pack(database, storage, job) as pack:
         result = train_on(
             job.devices,
@@ -368,101 +347,6 @@ def _load_parent_network(storage: Storage, run: Run) -> dict[str, torch.Tensor] 
     if run.parent_number is None:
         return None
     return checkpoints.load_network(storage, storage.locate_run(run.audit_id, run.parent_number))
-
-
-class _ProgressReporter:
-    """The progress callback of the training loop: it stores progress, epochs and checkpoints, or raises."""
-
-    def __init__(
-        self,
-        database: Database,
-        storage: Storage,
-        settings: Settings,
-        job: Job,
-        heartbeat: Heartbeat[Run],
-    ) -> None:
-        self._database, self._storage, self._settings = database, storage, settings
-        self._job, self._heartbeat = job, heartbeat
-        self._folder = storage.locate_run(job.run.audit_id, job.run.number)
-        self._checkpointed = self._ranked = monotonic()
-
-    def __call__(self, progress: Progress) -> None:
-        self._heartbeat.progress = {
-            name: getattr(progress, name)
-            for name in ("stage", "epoch", "epochs", "step", "steps", "samples_per_second", "eta_seconds")
-        } | {"gpu_memory_bytes": devices.measure_memory(self._job.devices[0])}
-        try:
-            self._heartbeat.check()
-        except WorkerStopping:
-            # A checkpoint at the end of an epoch is after it: the next worker does not report this epoch.
-            if progress.finished is not None:
-                self._store(progress.finished, progress)
-            self._save_checkpoint(progress)
-            raise
-        if progress.finished is not None:
-            finished = progress.finished
-            retry_during_outage(lambda: self._store(finished, progress), self._heartbeat)
-        if monotonic() - self._checkpointed >= self._settings.checkpoint_seconds:
-            self._save_checkpoint(progress)
-
-    def _save_checkpoint(self, progress: Progress) -> None:
-        """Store a checkpoint; on a full disk keep the last one and continue training."""
-        try:
-            checkpoints.save(self._storage, self._folder, progress.state())
-        except OSError as error:
-            if not is_disk_full(error):
-                raise
-            log.warning("no checkpoint, the disk is full", run=str(self._job.run.id))
-        self._checkpointed = monotonic()
-
-    def _store(self, record: EpochRecord, progress: Progress) -> None:
-        run = self._job.run
-        with self._database.transaction() as session:
-            # The run made progress: lapses are counted from zero again.
-            if not leases.update_held(session, Run, run.id, run.attempt, lapses=0):
-                raise LeaseLost
-            _put_epoch(session, run.id, make_epoch_row(record, self._job))
-            if self._job.updates_ranking and monotonic() - self._ranked >= self._settings.provisional_seconds:
-                size = self._settings.provisional_size
-                provisional_ranking.replace(
-                    session, run.audit_id, asdict(progress.signals()), self._job.labels, size=size
-                )
-                self._ranked = monotonic()
-
-
-def make_epoch_row(record: EpochRecord, job: Job) -> dict[str, Any]:
-    """Return an epoch's figures, with the accuracies on true labels, which training never uses."""
-    return {
-        **{
-            name: getattr(record, name)
-            for name in (
-                "epoch", "seconds", "learning_rate", "classifier_loss", "predictor_loss", "gradient_norm",
-                "squared_gradient_norm",
-                "accuracy", "predictor_accuracy", "validation_accuracy",
-            )
-        },
-        **(asdict(record.memorisation) if record.memorisation is not None else {}),
-        "true_accuracy": _measure_true_accuracy(record.classifier_predictions_N, job.labels.truth),
-        "predictor_true_accuracy": _measure_true_accuracy(record.predictor_predictions_N, job.labels.truth),
-        "validation_true_accuracy": _measure_true_accuracy(
-            record.classifier_predictions_N, job.labels.truth, record.held_out_index
-        ),
-    }  # fmt: skip
-
-
-def _measure_true_accuracy(
-    predictions: Labels | None, truth: Labels | None, index: Labels | slice = ALL_SAMPLES
-) -> float | None:
-    """Return the accuracy on the true labels of the indexed samples; None if none is known."""
-    if predictions is None or truth is None:
-        return None
-    has_truth = truth[index] != clean_labels.UNKNOWN
-    return float((predictions == truth)[index][has_truth].mean()) if has_truth.any() else None
-
-
-def _put_epoch(session: Session, run_id: UUID, values: dict[str, Any]) -> None:
-    statement = insert(RunEpoch).values(run_id=run_id, **values)
-    session.execute(statement.on_conflict_do_update(index_elements=["run_id", "epoch"], set_=values))
 
 
 def _is_cancelled(run: Run) -> Any:  # noqa: ANN401 - a predicate over sessions

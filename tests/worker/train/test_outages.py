@@ -22,7 +22,7 @@ from worker.finish import finishing_job, ranking_files
 from worker.ingest.ingestion_job import ingest
 from worker.jobs.waiting import PAUSE_SECONDS, is_disk_full
 from worker.maintenance.sweep import sweep
-from worker.train import checkpoints, training_job
+from worker.train import checkpoints, progress_reporter, training_job
 
 SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 2, "batch_size": 8, "method": "limit_g"}
 
@@ -109,7 +109,8 @@ def test_a_database_that_restarts_costs_no_run(
     assert PAUSE_SECONDS <= 2
     monkeypatch.setattr("worker.jobs.waiting.PAUSE_SECONDS", 0.01)
     away = OperationalError("UPDATE runs", {}, ConnectionError("terminating connection"))
-    monkeypatch.setattr("worker.train.training_job._put_epoch", failing(training_job._put_epoch, away, away))  # noqa: SLF001
+    put_epoch = failing(progress_reporter._put_epoch, away, away)  # noqa: SLF001
+    monkeypatch.setattr("worker.train.progress_reporter._put_epoch", put_epoch)
     monkeypatch.setattr("worker.train.training_job._end", failing(training_job._end, away))  # noqa: SLF001
     training_job.execute(database, storage, chosen, run.id)
     assert read(database, run).status == RunStatus.SUCCEEDED
