@@ -47,7 +47,7 @@ def report(finished: Audit, folder: Path) -> None:
     for name, figure in figures.items():
         (folder / f"{name}.png").write_bytes(matplotlib_drawer.draw(figure, "png", pictures))
     print(  # noqa: T201 - the demo's own output
-        f"\n{metrics['error_count']} of {metrics['sample_count']} labels are wrong;"
+        f"\n{metrics['error_count']} of {metrics['sample_count']} labels are wrong."
         f" {describe_count(finished.summary)}"
         f" ROC AUC {metrics['roc_auc']:.4f},"
         f" precision at the noise rate {metrics['precision_at_noise_rate']:.4f}"

@@ -11,13 +11,16 @@ from models.configuration.training_config import resolve
 from models.cross_fitting.ranking_evidence import compute_log_margins, find_rivals, measure_asymmetry
 from models.data_issues.neighbour_search import find_nearest
 from models.error_model.estimate import fit
-from models.error_model.sample_evidence import Evidence, find_neighbours
+from models.error_model.sample_evidence import Evidence
 from models.feature_views.combined_probabilities import combine_probabilities
 from models.feature_views.neighbour_votes import NEIGHBOURS, count_weighted_votes
 from models.feature_views.ridge_probe import predict_out_of_sample
 from models.training.loop import train
+from worker.train.input_neighbours import find_input_neighbours
 
 SURE = 0.9
+BYTES_MAX = 2**29
+"""As the setting `features_max_bytes` has it by default."""
 Opinions = dict[str, npt.NDArray[Any]]
 
 
@@ -51,8 +54,10 @@ def rank(task: Task, *, seed: int, epochs: int) -> tuple[dict[str, dict[str, flo
 
 
 def count(task: Task, opinions: Opinions) -> dict[str, dict[str, Any]]:
-    """Return the estimate of the number of errors by different evidence, with neighbours of the features."""
-    neighbours_Nk = find_neighbours(task.inputs / np.linalg.norm(task.inputs, axis=1, keepdims=True))
+    """Return the estimate of the number of errors by different evidence, with a worker's neighbours."""
+    neighbours_Nk = find_input_neighbours(
+        task.inputs, device="cpu", seed=0, bytes_max=BYTES_MAX, on_block=lambda: None
+    )
     limit_NK, probe_NK = opinions["LIMIT out of sample"], opinions["probe"]
     sources = {"LIMIT": limit_NK, "probe": probe_NK, "both": combine_probabilities([limit_NK, probe_NK])}
     return {

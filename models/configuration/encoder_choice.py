@@ -13,7 +13,7 @@ COLOURS = 3
 PIXEL_FIELDS = ("input_size", "augmentation")
 """Fields that only a training on pixels has; who sets one asks for it."""
 CPU_PREFERENCE = ("efficientnet_lite0", "mobilenet_v3_small", "resnet18", "efficientnet_b0")
-"""The encoders that compute some ten pictures a second on one core, the best first (docs/photographs.md)."""
+"""Encoders that are small enough for a CPU, the best first by their published accuracy on ImageNet."""
 GPU_PREFERENCE = (
     "convnext_tiny", "vit_b_16", "resnet50", "efficientnet_b0", "efficientnet_lite0", "resnet18",
     "mobilenet_v3_small",
