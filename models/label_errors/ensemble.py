@@ -15,9 +15,10 @@ TOP = 3
 
 
 def average_signals(trainings: Sequence[Signals]) -> Signals:
-    """Return the mean of every signal over the trainings; the signals of a single training are unchanged.
+    """Return the mean of every signal that all trainings have; the signals of a single one are unchanged.
 
-    A class's probability is averaged over all trainings; it is 0 if it is not among a training's three best.
+    A signal that a training did not measure, such as memorisation without folds, is left out. A class's
+    probability is averaged over all trainings; it is 0 if it is not among a training's three best.
     """
     if len(trainings) == 1:
         return trainings[0]
@@ -25,11 +26,11 @@ def average_signals(trainings: Sequence[Signals]) -> Signals:
         np.concatenate([signals["top_labels_N3"] for signals in trainings], axis=1),
         np.concatenate([signals["top_probabilities_N3"] for signals in trainings], axis=1),
     )
-    means = {
-        name: np.stack([signals[name] for signals in trainings]).mean(axis=0)
-        for name in trainings[0]
-        if name not in {"top_labels_N3", "top_probabilities_N3"}
+    shared = set.intersection(*(set(signals) for signals in trainings)) - {
+        "top_labels_N3",
+        "top_probabilities_N3",
     }
+    means = {name: np.stack([signals[name] for signals in trainings]).mean(axis=0) for name in sorted(shared)}
     return {
         **means,
         "top_labels_N3": labels_N3,

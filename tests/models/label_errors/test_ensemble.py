@@ -30,3 +30,12 @@ def test_signals_are_average_signals_and_classes_vote_with_their_probability() -
 def test_one_training_stays_as_it_is() -> None:
     only = signals([0.2], [[4, 1, 2]], [[0.5, 0.3, 0.2]])
     assert average_signals([only]) is only
+
+
+def test_a_signal_that_a_training_did_not_measure_is_left_out_in_either_order() -> None:
+    plain = signals([0.2], [[0, 1, -1]], [[0.6, 0.4, 0.0]])
+    folded = signals([0.4], [[0, 1, -1]], [[0.8, 0.2, 0.0]]) | {"memorisation": np.array([0.5], np.float32)}
+    for trainings in ([plain, folded], [folded, plain], [folded, plain, folded]):
+        found = average_signals(trainings)
+        assert set(found) == {"distance", "top_labels_N3", "top_probabilities_N3"}
+    assert average_signals([folded, folded])["memorisation"] == pytest.approx([0.5])
