@@ -6,9 +6,10 @@ The encoders of a host are those listed here and those added to its folder, each
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -29,6 +30,8 @@ REQUESTED = rf"^{NAME.pattern}(@[0-9]{{1,4}})?$"
 NO_ENCODER = "none"
 """In a request: train on the pixels."""
 CARD_SUFFIX = ".encoder.json"
+
+log = logging.getLogger(__name__)
 
 
 class UnusableEncoder(ValueError):
@@ -108,10 +111,16 @@ class EncoderFacts:
 
     @classmethod
     def read_card(cls, path: Path) -> Self:
-        """Read a card; UnusableEncoder if it is not one."""
+        """Read a card; UnusableEncoder if it is not one. Fields with a default may be missing."""
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{field.name: _to_tuple(stored[field.name]) for field in fields(cls)})
+            return cls(
+                **{
+                    field.name: _to_tuple(stored[field.name])
+                    for field in fields(cls)
+                    if field.name in stored or field.default is MISSING
+                }
+            )
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UnusableEncoder(
                 f"{path} is not the card of an encoder ({type(error).__name__}: {error});"
@@ -210,8 +219,17 @@ def find_encoder(name: str, folder: Path | None) -> EncoderFacts:
 
 
 def iterate_encoders(folder: Path | None) -> Iterator[EncoderFacts]:
-    """Yield the facts of every encoder by name: those of `ENCODERS`, then those added to the folder."""
+    """Yield the facts of every encoder by name: those of `ENCODERS`, then those added to the folder.
+
+    An encoder whose card cannot be read is left out, with a warning in the log.
+    """
     cards = sorted(folder.glob(f"*{CARD_SUFFIX}")) if folder is not None and folder.is_dir() else []
-    added = {facts.name: facts for facts in map(EncoderFacts.read_card, cards)}
-    yield from (added.pop(name, facts) for name, facts in ENCODERS.items())
-    yield from added.values()
+    known: dict[str, EncoderFacts] = dict(ENCODERS)
+    for card in cards:
+        try:
+            facts = EncoderFacts.read_card(card)
+            known[facts.name] = facts
+        except UnusableEncoder as error:
+            known.pop(card.name.removesuffix(CARD_SUFFIX), None)
+            log.warning("encoder left out: %s", error)
+    yield from known.values()
