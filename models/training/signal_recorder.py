@@ -20,7 +20,8 @@ from models.training.signals import TOP, Signals
 AGREEMENT_POWER = 8
 """See `SignalRecorder.weigh_pass`."""
 PROBABILITY_CELLS_MAX = 64_000_000
-"""Class probabilities are averaged if N * K is at most this (256 MB); else the last ones are used."""
+"""Class probabilities are averaged, and are evidence about the labels, if N * K is at most this (256 MB);
+else the last ones are used, and there is no such evidence."""
 
 TINY = torch.finfo(torch.float32).tiny
 """Replaces a weight of 0 in divisions."""

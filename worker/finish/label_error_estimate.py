@@ -90,11 +90,11 @@ def estimate_label_errors(
 
 
 def _explain_absence(chosen: Sequence[Run]) -> Reason:
-    """Return why no run left evidence."""
+    """Return why no run left evidence: an encoder's features always judge the labels, if they can be kept."""
     requests = [TrainingRequest.read(run.configuration or {}) for run in chosen]
     wanted = any((request.folds or 1) > 1 or request.blind_fraction for request in requests)
-    is_external = any(run.method == EXTERNAL.name for run in chosen)
-    return Reason.TOO_LARGE if wanted or is_external else Reason.NOT_OUT_OF_SAMPLE
+    is_certain = any(run.method == EXTERNAL.name or run.feature_set_id is not None for run in chosen)
+    return Reason.TOO_LARGE if wanted or is_certain else Reason.NOT_OUT_OF_SAMPLE
 
 
 def _estimate_nothing(

@@ -12,13 +12,11 @@ from app.infra.storage import PACK, Storage
 from app.tables import Dataset, Run
 from models.catalogue.methods import EXTERNAL
 from models.label_errors import external_signals
+from models.training.signal_recorder import PROBABILITY_CELLS_MAX
 from worker.jobs import audited_labels, devices, evidence_files, signal_files
 from worker.jobs.evidence_files import RunEvidence
 from worker.jobs.heartbeat import Heartbeat
 from worker.train.input_neighbours import find_input_neighbours
-
-PROBABILITIES_MAX = 64_000_000
-"""Samples times classes up to which the probabilities are evidence, as in a training."""
 
 
 def store_signals(
@@ -42,7 +40,7 @@ def store_signals(
     signals = external_signals.derive_signals(probabilities_NK, labels.given)
     folder = storage.locate_run(run.audit_id, run.number)
     folder.mkdir(parents=True, exist_ok=True)
-    if probabilities_NK.size <= PROBABILITIES_MAX:
+    if probabilities_NK.size <= PROBABILITY_CELLS_MAX:
         neighbours_Nk = find_input_neighbours(
             inputs,
             device=devices.choose(settings.devices)[0],

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.training.loop import TrainingResult
+from models.training.signal_recorder import PROBABILITY_CELLS_MAX
 from worker.jobs.evidence_files import RunEvidence
 from worker.train.encoder_opinions import EncoderOpinions, gather_opinions
 from worker.train.input_neighbours import find_input_neighbours
@@ -20,9 +21,10 @@ class Trained:
 
     result: TrainingResult
     evidence: RunEvidence | None
-    """None: every label was learned."""
+    """None: every label was learned, or there are too many samples and classes."""
     opinions: EncoderOpinions | None
-    """What the features say themselves; None: no encoder made them."""
+    """What the features say themselves; None: no encoder made them, or there are too many samples and
+    classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +44,16 @@ class EvidenceSearch:
     def complete(self, result: TrainingResult, pack: Path, labels_N: npt.NDArray[np.integer[Any]]) -> Trained:
         """Return the result with the evidence about the labels.
 
+        There is none if N * K is above `PROBABILITY_CELLS_MAX`.
+
         Args:
             result: of the training.
             pack: the .npy file that it was trained on.
             labels_N: the given labels.
 
         """
+        if len(labels_N) * self.class_count > PROBABILITY_CELLS_MAX:
+            return Trained(result=result, evidence=None, opinions=None)
         inputs = np.load(pack, mmap_mode="r")
         if self.is_encoded:
             opinions = gather_opinions(

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from models.configuration.training_config import resolve
 from models.label_errors.evidence import gather_signals
 from models.training.loop import TrainingResult, train
+from worker.train import training_evidence
 from worker.train.training_evidence import EvidenceSearch, Trained
 
 CLASSES, COUNT = 3, 180
@@ -100,3 +101,22 @@ def test_without_an_encoder_the_blind_networks_are_the_evidence(
     assert trained.evidence is not None
     assert result.cross_fitted is not None
     np.testing.assert_array_equal(trained.evidence.probabilities_NK, result.cross_fitted.probabilities_NK)
+
+
+@pytest.mark.parametrize("is_encoded", [False, True])
+def test_above_the_limit_of_samples_and_classes_there_is_no_evidence_and_none_is_searched(
+    tmp_path: Path,
+    samples: tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], object],
+    result: TrainingResult,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_encoded: bool,
+) -> None:
+    features_ND, given_N, _ = samples
+    monkeypatch.setattr(training_evidence, "PROBABILITY_CELLS_MAX", COUNT * CLASSES - 1)
+    trained = complete(tmp_path, result, features_ND, given_N, is_encoded=is_encoded)
+    assert (trained.evidence, trained.opinions) == (None, None)
+    monkeypatch.setattr(training_evidence, "PROBABILITY_CELLS_MAX", COUNT * CLASSES)
+    trained = complete(tmp_path, result, features_ND, given_N, is_encoded=is_encoded)
+    assert trained.evidence is not None
+    assert (trained.opinions is not None) == is_encoded
