@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from worker.formats.archives.zips import decompress
 from worker.formats.pictures.picture_decoding import decode_rgb
 from worker.formats.shared.problems import SampleError
 from worker.jobs.bulk_copy import copy_from
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy.orm import Session
 
-DEFLATED = 8
 GAP_BYTES = 1 << 20
 """Bytes between two originals that are read and thrown away rather than asked for one by one: a request to a
 bucket takes as long as about a mebibyte."""
@@ -85,20 +84,17 @@ class Originals:
                 yield self._show_pack(position), Unreadable(position=position, detail=detail)
 
     def _decode(self, data: bytes, method: int | None, side: int) -> Image.Image:
-        if method == DEFLATED:
-            data = _inflate(data, self.max_bytes)
+        if method is not None:
+            data = decompress(data, method, self.max_bytes)
+        if len(data) > self.max_bytes:
+            raise SampleError(
+                "member_too_large", f"expected at most {self.max_bytes} bytes; found a larger picture"
+            )
         return decode_rgb(data, self.max_pixels, least_side=2 * side, brightest=self.brightest)
 
     def _show_pack(self, position: int) -> Image.Image:
         pixels = np.asarray(self.pack[position])
         return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
-
-
-def _inflate(data: bytes, max_bytes: int) -> bytes:
-    try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, max_bytes)
-    except zlib.error as error:
-        raise SampleError("bad_member", f"expected a compressed file; found: {error}") from None
 
 
 def select_samples(session: Session, dataset_id: UUID, start: int, stop: int) -> pa.Table:

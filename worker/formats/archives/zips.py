@@ -93,7 +93,7 @@ class ZipArchive:
             check_ratio(size, stored, self.limits)
         except IngestError as error:
             raise SampleError(error.code, error.message) from None
-        data = _decompress(self._read_stored(member, stored), int(self._methods[member]), size)
+        data = decompress(self._read_stored(member, stored), int(self._methods[member]), size)
         if len(data) != size or zlib.crc32(data) != self._crcs[member]:
             raise SampleError(
                 "bad_member", f"expected {size} bytes with the directory's CRC; found other data"
@@ -186,8 +186,13 @@ def _find_data_start(local: bytes) -> int:
     return _LOCAL.size + int(name_length) + int(extra_length)
 
 
-def _decompress(stored: bytes, method: int, size: int) -> bytes:
-    """Decompress at most `size` + 1 bytes."""
+def decompress(stored: bytes, method: int, size: int) -> bytes:
+    """Return the bytes of a member, of a deflated one at most `size` + 1: more than `size` is too much.
+
+    Raises:
+        SampleError: it is neither stored nor deflated, or damaged.
+
+    """
     if method == _STORED:
         return stored
     if method != _DEFLATED:
