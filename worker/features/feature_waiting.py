@@ -88,9 +88,7 @@ def _find_sibling_choice(session: Session, run: Run) -> Json | None:
 
 def _list_wishes(run: Run) -> list[object]:
     """Return the requested fields on which the choice of an encoder depends."""
-    return [
-        run.request.get(name) for name in ("encoder", "backbone", "network", "input_size", "augmentation")
-    ]
+    return [run.request.get(name) for name in DECISIVE_FIELDS]
 
 
 def _decide(run: Run, dataset: Dataset, settings: Settings) -> _Decision:

@@ -16,7 +16,6 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.audits import audit_service
 from app.datasets import dataset_service
 from app.features import feature_files, feature_service
 from app.infra import leases
@@ -24,11 +23,12 @@ from app.infra.database import Database, send_after_commit
 from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import PACK, Storage
-from app.tables import Dataset, FeatureSet, FeatureShard, Json, RunStatus, Sample, ShardStatus
+from app.tables import Dataset, FeatureSet, FeatureShard, Json, Sample, ShardStatus
 from models.catalogue.encoders import UnusableEncoder
 from models.encoders.encoder import Encoder
 from models.encoders.encoder_loading import load_encoder
 from worker.features import original_pictures
+from worker.features.lost_runs import end_lost_runs
 from worker.features.original_pictures import Originals, Unreadable
 from worker.features.shard_computation import Computed, compute_features
 from worker.formats.shared.upload_limits import IngestLimits
@@ -248,9 +248,3 @@ def _fail(database: Database, shard: FeatureShard, error: Json) -> None:
         feature_service.fail_shard(session, shard, error)
     with database.transaction() as session:
         end_lost_runs(session)
-
-
-def end_lost_runs(session: Session) -> None:
-    """End the runs whose features have failed."""
-    for run, error in feature_service.list_lost_runs(session):
-        audit_service.end_run(session, run, RunStatus.FAILED, error)

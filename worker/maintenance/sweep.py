@@ -30,6 +30,7 @@ from app.tables import (
     TotalName,
 )
 from app.webhooks import webhook_service
+from worker.features.lost_runs import end_lost_runs
 
 log = structlog.get_logger()
 
@@ -41,8 +42,7 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[str], int])
     is lost, so nothing is sent again.
     """
     with database.transaction() as session:  # before shards are locked: a run is locked before its features
-        for run, error in feature_service.list_lost_runs(session):
-            audit_service.end_run(session, run, RunStatus.FAILED, error)
+        end_lost_runs(session)
     with database.transaction() as session:
         _end_lost_work(session, settings)
         session.flush()
