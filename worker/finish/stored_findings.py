@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.tables import Audit
 from worker.jobs.bulk_copy import copy_from
-from worker.jobs.score_rows import Findings
+from worker.jobs.score_rows import Findings, read_probabilities
 from worker.jobs.signal_files import Signals
 
 PLACES = ("suggested", "second", "third")
@@ -37,20 +37,21 @@ def read_findings(session: Session, audit: Audit, signals: Signals, *, sample_co
         labels_N3[position, place] = _read(rows[f"{name}_label"], -1)
         probabilities_N3[position, place] = _read(rows[confidence], 0)
     return Findings(
-        error_probability_N=_read_probabilities(rows, position, sample_count),
+        error_probability_N=_spread(read_probabilities(rows), position, sample_count),
         is_label_issue_N=is_issue_N,
         top_labels_N3=labels_N3,
         top_probabilities_N3=probabilities_N3,
     )
 
 
-def _read_probabilities(
-    rows: pa.Table, position: npt.NDArray[np.int64], sample_count: int
+def _spread(
+    probabilities: npt.NDArray[np.float64] | None, position: npt.NDArray[np.int64], sample_count: int
 ) -> npt.NDArray[np.float32] | None:
-    if rows["error_probability"].null_count:
+    """Return the probabilities of all positions, 0 where there is no score; None if there are none."""
+    if probabilities is None:
         return None
     error_N = np.zeros(sample_count, dtype=np.float32)
-    error_N[position] = rows["error_probability"].to_numpy()
+    error_N[position] = probabilities
     return error_N
 
 
