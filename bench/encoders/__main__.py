@@ -11,7 +11,6 @@ figures: ROC AUC / average precision.
 import argparse
 import io
 import sys
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -28,6 +27,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from bench.peers.data import flower_files
 from models.encoders.encoder import Encoder
 from models.encoders.encoder_loading import load_encoder
 from models.paper.label_noise import add_pair_noise, add_uniform_noise
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--only-rates", action="store_true")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    files, labels_N = _read(options.data / "flowers5/flowers5.zip")
+    files, labels_N = flower_files(options.data)
     if options.only_rates:
         files = files[:: len(files) // TIMED]
     pictures, decoding = _time(lambda: [decode_rgb(file, PIXELS_MAX) for file in files])
@@ -124,14 +124,6 @@ def _detect(
         "nearest neighbours": np.asarray((weights_NK * others_NK).sum(1) / weights_NK.sum(1), np.float64),
         "linear probe": 1 - probabilities_NK[np.arange(len(labels_N)), labels_N],
     }
-
-
-def _read(path: Path) -> tuple[list[bytes], npt.NDArray[np.int64]]:
-    """Return the files of an archive of class folders and their classes."""
-    with zipfile.ZipFile(path) as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
-        _, labels_N = np.unique([name.split("/")[-2] for name in names], return_inverse=True)
-        return [archive.read(name) for name in names], labels_N.astype(np.int64)
 
 
 def _time(function: Callable[[], Result]) -> tuple[Result, float]:

@@ -4,8 +4,8 @@ The features are EfficientNet-Lite0's: flowers at 128 pixels, CIFAR-10 at 96.
 """
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
-from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -43,24 +43,14 @@ def load(name: str, folder: Path, cache: Path, seed: int) -> Task:
         given_N = FLOWERS[noise](true_N, FLOWER_CLASSES, seed)
     else:
         features_ND, rows = _read_cifar(folder, cache)
-        people = np.load(folder / "cifar10/human_labels.npz")
-        true_N, given_N = (people[which][rows].astype(np.int64) for which in ("clean", noise))
+        true_N, given_N = (data.cifar10_labels(folder, which)[rows] for which in ("clean", noise))
     return Task(inputs=features_ND, given_N=given_N, true_N=true_N, class_count=int(true_N.max()) + 1)
 
 
 def _read_flowers(folder: Path, cache: Path) -> tuple[npt.NDArray[np.float32], Labels]:
-    with ZipFile(folder / "flowers5/flowers5.zip") as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
-        classes = sorted({name.split("/")[-2] for name in names})
-        labels_N = np.array([classes.index(name.split("/")[-2]) for name in names])
-
-        def read(place: int) -> Image.Image:
-            with archive.open(names[place]) as file:
-                return Image.open(file).convert("RGB")
-
-        return _encode(
-            cache / "flowers.npy", "efficientnet_lite0@128", [read(place) for place in range(len(names))]
-        ), labels_N
+    files, labels_N = data.flower_files(folder)
+    pictures = [Image.open(BytesIO(encoded)).convert("RGB") for encoded in files]
+    return _encode(cache / "flowers.npy", "efficientnet_lite0@128", pictures), labels_N
 
 
 def _read_cifar(folder: Path, cache: Path) -> tuple[npt.NDArray[np.float32], Labels]:

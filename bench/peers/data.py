@@ -77,11 +77,18 @@ def letter(data: Path) -> Samples:
 @cache
 def flowers(data: Path) -> Samples:
     """Return 4,317 photographs of five flowers, resized to 64x64x3; their own errors count as right."""
+    files, labels_N = flower_files(data)
+    return Samples(
+        inputs=np.stack([_pixels(encoded, PHOTOGRAPH_SIDE) for encoded in files]), labels_N=labels_N
+    )
+
+
+def flower_files(data: Path) -> tuple[list[bytes], npt.NDArray[np.int64]]:
+    """Return the JPEGs of the five flowers and their classes, in order of their names."""
     with zipfile.ZipFile(data / "flowers5/flowers5.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
-        pixels = np.stack([_pixels(archive.read(name), PHOTOGRAPH_SIDE) for name in names])
-    _, labels_N = np.unique([name.split("/")[-2] for name in names], return_inverse=True)
-    return Samples(inputs=pixels, labels_N=labels_N.astype(np.int64))
+        _, labels_N = np.unique([name.split("/")[-2] for name in names], return_inverse=True)
+        return [archive.read(name) for name in names], labels_N.astype(np.int64)
 
 
 @cache
