@@ -35,7 +35,7 @@ Detector = Callable[[Task, TrainingConfig, Path | None], Found]
 
 
 def one_fold(task: Task, config: TrainingConfig, _: Path | None = None) -> Found:
-    """Train LIMIT as it is by default, its score with the log-odds asymmetry and without."""
+    """Train LIMIT with one fold, the default until 0.2.0: its score with the asymmetry, and its distance."""
     finding = peers.limit(task, replace(config, folds=1, blind_fraction=0.0))
     names = {"limit score (default)": "one fold, score", "limit distance": "one fold, distance"}
     return {names[name]: score for name, score in finding.scores.items() if name in names}, {
