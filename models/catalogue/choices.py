@@ -12,7 +12,8 @@ SCHEDULES: Mapping[str, str] = {
     "one_cycle": "a linear rise, then a cosine fall to nearly 0",
 }
 SCORES: Mapping[str, str] = {
-    "margin": "the predictor's margin, averaged over epochs (the default)",
+    "margin": "the given label against its best rival, averaged over epochs and the networks that learn it"
+    " (the default)",
     "average": "LIMIT's distance, averaged over epochs",
     "last": "LIMIT's distance after the last epoch",
     "neighbours": "the share of the nearest neighbours that have another label",

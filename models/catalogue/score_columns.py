@@ -91,8 +91,8 @@ class ScoreFigures(TypedDict):
         float | None,
         ColumnFacts(
             comment="share of the nearest samples by the network's features with another given label",
-            description="share of the nearest samples by the network's features with another given label;"
-            " null while provisional",
+            description="share of the nearest samples with another given label, by the network's features, or"
+            " the encoder's where the audit uses one; null while provisional",
             example=1.0,
             is_signal=True,
             is_probability=True,

@@ -166,9 +166,10 @@ class TrainingRequest:
     )
     score: str | None = _make_field(
         choices=tuple(SCORES),
-        description="orders the ranking: the averaged margin with the confusions of classes; the distance,"
-        " averaged or last; or the share of the nearest neighbours with another label (ties, and trainings"
-        " that keep no features, are ordered by the margin)",
+        description="orders the ranking: the given label against its best rival, averaged over epochs and the"
+        " networks that learn it, with the confusions of classes; the distance, averaged or last; or the"
+        " share of the nearest neighbours with another label (ties, and trainings that keep no features, are"
+        " ordered by the margin)",
         label="Score that ranks",
         hint=" ".join(f"{name}: {does}." for name, does in SCORES.items()),
     )

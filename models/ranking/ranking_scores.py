@@ -101,7 +101,11 @@ class LastDistance(_Distance):
 
 
 class Margin(RankingScore):
-    """The averaged margin, minus the asymmetry of labels between two classes if it is known."""
+    """The given label against its best rival, less the asymmetry of the two classes if it is known.
+
+    Cross-fitted, as by default, these are the log-odds by the mean probability of the networks that learn the
+    label; with one fold it is the predictor's margin. Both are averaged over epochs.
+    """
 
     name = "margin"
     uses_asymmetry = True
