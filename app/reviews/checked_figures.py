@@ -59,10 +59,13 @@ def find_figures(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Ch
 
     They are kept until a verdict of the dataset changes.
     """
+    # Before anything else is read: what commits in between may be in the figures, but not in what tells them
+    # apart, so that the next caller makes them again.
+    versions = _sum_versions(connection, dataset_id)
     drawn = find_checks(connection, audit_id)
     if drawn is None:
         return None
-    fingerprint = (*_sum_versions(connection, dataset_id), len(drawn.verdict_C))
+    fingerprint = (*versions, len(drawn.verdict_C))
     with _lock:
         kept = _kept.get(audit_id)
     if kept is not None and kept[0] == fingerprint:

@@ -3,19 +3,21 @@
 import io
 import threading
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 from pyarrow import csv, parquet
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from app.exports.final_labels import decide_labels
 from app.exports.registry import Issues
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.reviews import random_checks
+from app.reviews import checked_figures, random_checks
+from app.reviews.random_checks import DrawnChecks
 from app.tables import Audit, Dataset, Score
 from tests.builders.stored_rows import NAMES, store_audit, store_finished_audit, store_ready_dataset
 
@@ -154,6 +156,32 @@ def test_verdicts_in_the_rankings_order_are_known_and_no_sample(api: TestClient,
     assert result["error_count"] == ERRORS
     low, high = result["error_count_interval"]
     assert (low, high > ERRORS) == (ERRORS, True)
+
+
+def test_a_verdict_that_is_saved_while_figures_are_made_is_in_the_next_ones(
+    api: TestClient, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.put(address(audit), json={"samples": 50})
+    check_all(api, audit)
+    api.put(address(audit), json={"samples": 60})
+    find_checks, open_checks = random_checks.find_checks, list_open(api, audit)
+
+    def be_overtaken(connection: Connection, audit_id: UUID) -> DrawnChecks | None:
+        drawn = find_checks(connection, audit_id)
+        judge(api, audit, open_checks)
+        return drawn
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checked_figures, "find_checks", be_overtaken)
+        assert api.get(address(audit, "/result")).json()["decided"] == 50
+    assert api.get(address(audit, "/result")).json()["decided"] == 60
+
+
+def test_checks_of_samples_that_have_a_verdict_count_at_once(api: TestClient, audit: Audit) -> None:
+    judge(api, audit, list(range(SAMPLES)))
+    for wanted in (50, 60):
+        api.put(address(audit), json={"samples": wanted})
+        assert api.get(address(audit, "/result")).json()["decided"] == wanted
 
 
 def test_unsure_counts_for_nothing(api: TestClient, audit: Audit) -> None:
