@@ -3,6 +3,7 @@
 Shape suffixes: N samples, C checks.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ SLOPE_PENALTY, SHIFT_PENALTY = 1.0, 0.1
 """Weights of (slope - 1)^2 and of shift^2, in checks: without verdicts the probabilities stay as they are."""
 SLOPE_BOUNDS, SHIFT_BOUNDS = (0.0, 10.0), (-15.0, 15.0)
 TOLERANCE = 1e-6
+REACH = 10
+"""Shifts are sought where the probabilities sum to a tenth of a label up to all labels but a tenth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +99,8 @@ def anchor(
     def miss(shift: float) -> float:
         return float(_expit(steep_N + shift).mean()) - share
 
-    low, high = -steep_N.max() + SHIFT_BOUNDS[0], -steep_N.min() + SHIFT_BOUNDS[1]
+    reach = math.log(REACH * len(steep_N))  # at both ends of it less than 1 / REACH of a label is left
+    low, high = -steep_N.max() - reach, -steep_N.min() + reach
     if miss(low) >= 0 or miss(high) <= 0:
         return recalibration
     return Recalibration(slope=recalibration.slope, shift=float(brentq(miss, low, high, xtol=TOLERANCE)))

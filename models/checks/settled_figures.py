@@ -28,7 +28,9 @@ class SettledFigures:
     count: Share
     """The share of wrong labels."""
     recalibration: Recalibration
-    """From the audit's error probabilities to those that rest on the checks; their mean is the count."""
+    """From the audit's error probabilities to those that rest on the checks.
+
+    They sum to the counted errors; where all checks agree, to within half a label, since none is 0 or 1."""
     cut: float
     """Error probability, before recalibration, above which a label is flagged."""
 
@@ -50,7 +52,9 @@ def settle(
     if count is None or not are_enough(checks):
         return None
     line = recalibrate(checks, error_probability_N[checks.rank_C - 1])
-    line = anchor(line, error_probability_N, count.centre)
+    half_a_label = 0.5 / (len(error_probability_N) + 1)
+    share = min(max(count.centre, half_a_label), 1 - half_a_label)
+    line = anchor(line, error_probability_N, share)
     return SettledFigures(count=count, recalibration=line, cut=_find_cut(error_probability_N, line))
 
 

@@ -208,6 +208,18 @@ def test_settled_figures_agree_with_one_another() -> None:
     assert is_error_N[is_flagged_N].mean() > 0.7
 
 
+@pytest.mark.parametrize(("count", "are_wrong"), [(2_000, False), (2_000, True), (3_000_000, False)])
+def test_settled_figures_agree_where_all_checks_do(count: int, are_wrong: bool) -> None:
+    probability_N = np.sort(np.random.default_rng(0).beta(0.3, 1.2, count))[::-1]
+    drawn = checked(begin(probability_N), np.full(count, are_wrong))
+    settled = settle(drawn, probability_N)
+    assert settled is not None
+    moved_N = settled.recalibration.apply(probability_N)
+    assert settled.count.centre == are_wrong
+    assert moved_N.sum() == pytest.approx(count * are_wrong, abs=0.6)
+    assert (probability_N > settled.cut).sum() == count * are_wrong
+
+
 def test_relabelling_is_judged_by_the_checked_among_the_flagged() -> None:
     # Ranks 1 to 20 are flagged: the suggestion is right for 15 of them, 3 are right, 2 are of a third class.
     place_C = np.arange(40)
