@@ -118,14 +118,20 @@ def test_the_version_is_that_of_the_installed_package() -> None:
 
 
 @pytest.mark.parametrize(
-    ("worsens", "answer", "asks"),
-    [(None, "", False), ({"centre": 0.1}, "n\n", True), ({"centre": 0.1}, "y\n", True)],
+    ("labels", "worsens", "answer", "asks"),
+    [
+        (312, None, "", False),
+        (0, {"centre": 0.1}, "", False),
+        (312, {"centre": 0.1}, "n\n", True),
+        (312, {"centre": 0.1}, "y\n", True),
+    ],
 )
 def test_relabelling_what_nobody_looked_at_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch, worsens: dict[str, float] | None, answer: str, *, asks: bool
+    monkeypatch: pytest.MonkeyPatch, labels: int, worsens: dict[str, float] | None, answer: str, *, asks: bool
 ) -> None:
     sent: list[dict[str, Any]] = []
-    monkeypatch.setattr(Client, "get", lambda *_: {"detail": "312 labels would change.", "worsens": worsens})
+    preview = {"labels": labels, "detail": "312 labels would change.", "worsens": worsens}
+    monkeypatch.setattr(Client, "get", lambda *_: preview)
     monkeypatch.setattr(Dataset, "export", lambda *_, **parameters: sent.append(parameters))
     monkeypatch.setattr(Client, "dataset", lambda self, _: Dataset(self, {}))
     said = runner.invoke(cli, [*RELABEL], input=answer)

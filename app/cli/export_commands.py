@@ -39,11 +39,11 @@ def _add_command(name: str, exports: list[Export]) -> None:
 
 
 def _ask_consent(client: Client, audit_id: str | None) -> bool:
-    """Say what relabelling would do and ask; the service refuses if that is unknown."""
+    """Say what relabelling would do and ask where labels would change; if it is unknown the service refuses."""
     if audit_id is None:
         return False
     preview = client.get(f"/v1/audits/{audit_id}/relabelling")
-    if preview["worsens"] is None:
+    if not preview["labels"] or preview["worsens"] is None:
         return False
     typer.confirm(f"{preview['detail']} Go on?", abort=True, err=True)
     return True

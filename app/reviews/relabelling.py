@@ -29,6 +29,8 @@ class Relabelling:
     @property
     def detail(self) -> str:
         """Return it as a sentence for people."""
+        if not self.labels:
+            return "No label that nobody has looked at would change."
         changed = f"{self.labels:,} labels that nobody has looked at would change to the suggested label."
         if self.suggestions is None:
             return f"{changed} How many of them would be made worse is unknown."
@@ -68,9 +70,9 @@ def require_consent(session: Session, audit: Audit, *, confirmed: bool) -> None:
     """Refuse to relabel samples that nobody looked at while nobody knows what that does.
 
     Raises:
-        WrongState: it is unknown and not confirmed.
+        WrongState: labels would change, it is unknown what that does, and it is not confirmed.
 
     """
     found = preview(session, audit)
-    if found.suggestions is None and not confirmed:
+    if found.labels and found.suggestions is None and not confirmed:
         raise WrongState(f"{found.detail} To go on, {HOW_TO_CONFIRM}.")

@@ -19,7 +19,7 @@ find("relabel")?.addEventListener("click", downloadRelabelled);
 // Changes labels that nobody has looked at, so it says first what that does.
 async function downloadRelabelled() {
   const preview = await get(`${path}/relabelling`).catch(showProblem);
-  if (!preview || !window.confirm(`${preview.detail} Go on?`)) return;
+  if (!preview || (preview.labels && !window.confirm(`${preview.detail} Go on?`))) return;
   const chosen = query({ audit_id: id, issues: "relabel", confirmed: true });
   location.assign(`/v1/datasets/${dataset}/exports/dataset${chosen}`);
 }

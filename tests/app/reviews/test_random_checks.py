@@ -16,7 +16,7 @@ from app.exports.final_labels import decide_labels
 from app.exports.registry import Issues
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.reviews import checked_figures, random_checks
+from app.reviews import checked_figures, random_checks, relabelling
 from app.reviews.random_checks import DrawnChecks
 from app.tables import Audit, Dataset, Score
 from tests.builders.stored_rows import NAMES, store_audit, store_finished_audit, store_ready_dataset
@@ -304,6 +304,30 @@ def test_what_relabelling_would_do_is_unknown_until_flagged_samples_are_checked(
     open_flagged = [item for item in flagged["items"] if item["review"] is None]
     assert known["labels"] == len(open_flagged) > 1
     assert f"About {known['worsens']['centre']:.0%} of them" in known["detail"]
+
+
+def test_where_all_checks_are_right_nothing_is_flagged_and_nothing_to_consent_to(
+    api: TestClient, database: Database, storage: Storage, audit: Audit, dataset: Dataset
+) -> None:
+    store_summary(database, audit)
+    api.put(address(audit), json={})
+    while positions := list_open(api, audit):
+        entries = [{"position": position, "verdict": "keep"} for position in positions]
+        api.post(f"/v1/datasets/{audit.dataset_id}/reviews", json={"reviews": entries})
+    summary = api.get(f"/v1/audits/{audit.id}/summary").json()
+    assert (summary["expected_error_count"], summary["label_issue_count"]) == (0, 0)
+    assert summary["budget"]["total"] < 1
+    assert sum(each["expected_errors"] for each in summary["per_class"]) < 1
+    preview = api.get(f"/v1/audits/{audit.id}/relabelling").json()
+    assert (preview["labels"], preview["worsens"]) == (0, None)
+    assert preview["detail"] == "No label that nobody has looked at would change."
+    with database.transaction() as session:
+        stored = session.get_one(Audit, audit.id)
+        relabelling.require_consent(session, stored, confirmed=False)
+        decided = decide_labels(
+            session, storage, session.get_one(Dataset, dataset.id), audit=stored, issues=Issues.RELABEL
+        )
+    assert "audit" not in {source.name for source in decided.sources.values()}
 
 
 def test_what_the_cut_of_the_checks_flags_is_dropped(
