@@ -129,6 +129,7 @@ class ReviewProgress(BaseModel):
     recent_precision: Probability | None = Field(
         description="the same among the latest 50 decided verdicts on samples that no random check drew"
     )
+    recent_decided: int = Field(description="number of those verdicts, 50 at most")
     rests_on: str = Field(
         description="what the expected errors rest on: random checks, the audit's estimate, or nothing yet"
     )

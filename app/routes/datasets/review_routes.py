@@ -144,6 +144,7 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
         errors=counted.errors,
         precision=counted.precision,
         recent_precision=state.recent_errors / state.recent_decided if state.recent_decided else None,
+        recent_decided=state.recent_decided,
         rests_on=expectation.rests_on,
         expected_errors=expectation.count,
         expected_errors_interval=expectation.interval,

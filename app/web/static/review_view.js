@@ -26,6 +26,7 @@ export class View {
     this.sample = VIEWS[root.dataset.view];
     this.isPixels = root.dataset.pixels === "1";
     this.hasOriginals = root.dataset.originals === "1";
+    this.mayClaim = root.dataset.claims === "1";
   }
 
   showSample(item, { queue, place }) {
@@ -40,7 +41,7 @@ export class View {
     find("spoken").textContent = `${item.key}: given ${item.given_label}, suggested ${item.suggested_label}`;
     this.showVerdict(item);
     find("probabilities").replaceChildren(...makeProbabilityRows(item));
-    find("facts").replaceChildren(...makeFacts(item, this.hasOriginals));
+    find("facts").replaceChildren(...makeFacts(item, this));
     this.showSimilar(item, queue);
     this.place = place;
   }
@@ -112,7 +113,7 @@ export class View {
     find("count-kinds").textContent = Object.entries(VERDICT_WORDS).filter(([verdict]) => verdicts[verdict])
       .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).join(", ");
     find("count-precision").textContent = formatPercent(progress.precision, 0);
-    find("count-recent").textContent = progress.recent_precision === null ? "" : `${formatPercent(progress.recent_precision, 0)} of the latest ${Math.min(50, progress.reviewed)}`;
+    find("count-recent").textContent = progress.recent_precision === null ? "" : `${formatPercent(progress.recent_precision, 0)} of the latest ${formatCount(progress.recent_decided)} decided`;
     find("count-left").textContent = formatCount(progress.expected_errors_left);
     find("count-expected").textContent = describeExpected(progress);
     find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
@@ -139,9 +140,9 @@ function makeProbabilityRows(item) {
     make("td", { className: "num" }, formatPercent(one.probability))));
 }
 
-function makeFacts(item, hasOriginals) {
+function makeFacts(item, { hasOriginals, mayClaim }) {
   const rows = [
-    item.error_probability === null ? null : ["Error probability", formatPercent(item.error_probability, 0)],
+    item.error_probability === null || !mayClaim ? null : ["Error probability", formatPercent(item.error_probability, 0)],
     ["Distance", formatFixed(item.distance)],
     item.neighbour_disagreement === null || item.neighbour_disagreement === undefined ? null : ["Neighbours with another label", formatPercent(item.neighbour_disagreement, 0)],
     item.split ? ["Split", item.split] : null,

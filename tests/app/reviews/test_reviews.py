@@ -183,6 +183,7 @@ def test_the_progress_of_a_review(
     claim(database, audit)
     begun = read_progress(api, audit)
     assert (begun["reviewed"], begun["precision"], begun["recent_precision"]) == (0, None, None)
+    assert begun["recent_decided"] == 0
     assert (begun["expected_errors"], begun["expected_errors_interval"]) == (3.0, [2.0, 5.0])
     assert begun["rests_on"] == "estimated by the audit; nobody has checked it"
     for position, verdict in ((11, "drop"), (10, "keep"), (8, "unsure")):
@@ -190,6 +191,7 @@ def test_the_progress_of_a_review(
     progress = read_progress(api, audit)
     assert (progress["reviewed"], progress["errors"]) == (3, 1)
     assert (progress["precision"], progress["recent_precision"]) == (0.5, 0.5)
+    assert progress["recent_decided"] == 2, "unsure decides nothing"
     assert progress["expected_errors_left"] == 2.0
     # The probabilities of the next nine samples count as 10 verdicts beside the two decided ones.
     upcoming = sum(1 / rank for rank in (3, 5, 6, 7, 8, 9, 10, 11, 12)) / 9
