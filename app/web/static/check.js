@@ -136,7 +136,7 @@ async function showResult() {
     ["Put right by the suggestion", formatShare(result.suggestion_improves)],
     ["Made worse by the suggestion", formatShare(result.suggestion_worsens)],
   ].flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-  find("result-note").textContent = `${result.rests_on.replace(/^c/, "C")}. The figures of the audit, its ranking and its exports follow these checks.`;
+  find("result-note").textContent = `${result.rests_on.replace(/^c/, "C")}. Probabilities, the cut, classes, pairs and the review budget follow these checks; the order of the ranking stays.`;
 }
 
 const formatShare = (share) =>

@@ -248,6 +248,7 @@ def test_the_advice_and_the_errors_left_follow_the_checks(api: TestClient, audit
     checked = api.get(progress).json()
     assert checked["rests_on"] == "checked: 100 samples at random"
     assert checked["recent_precision"] is None, "checks tell nothing about the next of the ranking"
+    assert checked["recent_decided"] == 0
     result = api.get(address(audit, "/result")).json()
     assert checked["expected_errors"] == pytest.approx(result["error_count"])
     assert checked["expected_errors_left"] == pytest.approx(result["error_count"] - checked["errors"])
@@ -395,7 +396,12 @@ def test_every_figure_of_the_summary_follows_the_checks(
     assert all(sum(row) == pytest.approx(1) for row in summary["transition_matrix"]["matrix"])
     listed = api.get("/v1/audits").json()["items"][0]["summary"]
     assert listed["expected_error_count"] == count
-    assert "checked: 100 samples at random" in api.get(f"/audits/{audit.id}").text
+    assert "Wrong labels, estimated" not in api.get("/audits").text
+    report = api.get(f"/v1/audits/{audit.id}/exports/report.html").text
+    assert "is an estimate without correct labels" not in report
+    for text in (report, api.get(f"/audits/{audit.id}").text):
+        assert "checked: 100 samples at random" in text
+        assert "the order of the ranking stays" in text
 
 
 def test_an_audit_that_could_tell_nothing_gets_its_figures_by_checks(

@@ -84,6 +84,31 @@ def test_what_a_page_links_to_is_there(api: TestClient, pages: list[str]) -> Non
         assert "immutable" in answer.headers["cache-control"]
 
 
+@pytest.mark.parametrize("is_rehearsal", [False, True])
+def test_who_cannot_tell_is_told_to_check_at_random_unless_it_is_a_rehearsal(
+    api: TestClient, database: Database, audit: Audit, *, is_rehearsal: bool
+) -> None:
+    with database.transaction() as session:
+        found = session.get_one(Audit, audit.id)
+        estimate = {"may_claim": False, "reasons": [], "sample_count": 12}
+        found.summary = SUMMARY | {"expected_error_count": None, "per_class": [], "estimate": estimate}
+        found.summary |= {"histogram": {"edges": [0.0, 1.0], "counts": [12]}, "budget": None}
+        found.configuration = audit.configuration | ({"rehearsal": {"rate": 0.1}} if is_rehearsal else {})
+    for page in (f"/audits/{audit.id}", f"/v1/audits/{audit.id}/exports/report.html"):
+        text = api.get(page).text
+        assert "Cannot tell yet how many" in text
+        assert ("at random" in text) != is_rehearsal
+
+
+@pytest.mark.parametrize("may_claim", [False, True])
+def test_a_review_shows_error_probabilities_where_they_may_be_claimed(
+    api: TestClient, database: Database, audit: Audit, *, may_claim: bool
+) -> None:
+    with database.transaction() as session:
+        session.get_one(Audit, audit.id).summary = SUMMARY | {"estimate": {"may_claim": may_claim}}
+    assert f'data-claims="{may_claim:d}"' in api.get(f"/audits/{audit.id}/review").text
+
+
 def test_the_form_of_an_audit_explains_every_score_that_can_rank(api: TestClient, dataset: Dataset) -> None:
     (option,) = (option for option in audit_form.list_options() if option.name == "score")
     assert option.label == "Score that ranks"
