@@ -237,6 +237,7 @@ def _join_samples(head: Subquery) -> Select[Any]:
 
 
 DISTANCE_MAX = 2**0.5
+"""The largest distance of two probability vectors: both are sure, of different classes."""
 STORED_PROBABILITY = func.coalesce(
     FINAL.c.error_probability, FINAL.c.score, FINAL.c.distance / literal_column(str(DISTANCE_MAX), Double)
 )

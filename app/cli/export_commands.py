@@ -39,7 +39,7 @@ def _add_command(name: str, exports: list[Export]) -> None:
 
 
 def _ask_consent(client: Client, audit_id: str | None) -> bool:
-    """Say what relabelling would do and ask where labels would change; if it is unknown the service refuses."""
+    """Say what relabelling would do and ask, if labels would change; the service refuses what is unknown."""
     if audit_id is None:
         return False
     preview = client.get(f"/v1/audits/{audit_id}/relabelling")

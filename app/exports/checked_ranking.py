@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
+from app.audits.suspects import DISTANCE_MAX
 from app.exports.files.arrow_csv import escape_formulas
 from app.exports.files.stored_files import open_stored_file
 from app.infra.storage import Storage
 from models.checks.settled_figures import SettledFigures
 
 BATCH_ROWS = 65_536
-DISTANCE_MAX = 2**0.5
 
 
 def write_csv(storage: Storage, stored: Path, settled: SettledFigures, rests_on: str) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from pyarrow import parquet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.audits.suspects import DISTANCE_MAX
 from app.exports.audit_source import AuditSource
 from app.exports.files.npy_writer import write_npy, write_npz_members
 from app.exports.files.zip_writer import ZipStream
@@ -18,7 +19,6 @@ from app.reviews.checked_figures import find_settled
 from app.tables import Audit, Score
 
 BLOCK_ROWS = 8192
-LARGEST_DISTANCE = 2**0.5
 COLUMNS = (
     "position", "given_label", "given_label_probability", "suggested_label", "suggested_confidence",
     "second_label", "second_probability", "third_label", "third_probability", "error_probability",
@@ -70,7 +70,7 @@ def _read_scores(session: Session, audit: Audit) -> Scores:
     ]
     error_N, is_issue_N = _choose_badness(column), column["is_label_issue"].astype(np.bool_)
     figures = find_settled(session.connection(), audit.id, audit.dataset_id)
-    if figures is not None and figures.settled is not None:
+    if figures is not None:
         has_other_N = column["suggested_label"] != column["given_label"]
         is_issue_N = (error_N > figures.settled.cut) & has_other_N
         error_N = figures.settled.recalibration.apply(error_N)
@@ -89,7 +89,7 @@ def _choose_badness(column: dict[str, npt.NDArray[np.float64]]) -> npt.NDArray[n
     if not np.isnan(error_N).any():
         return error_N
     score_N = column["score"]
-    return np.where(np.isnan(score_N), column["distance"] / LARGEST_DISTANCE, score_N)
+    return np.where(np.isnan(score_N), column["distance"] / DISTANCE_MAX, score_N)
 
 
 def _write_npz(scores: Scores, class_names: list[str], keys: list[str]) -> Iterator[bytes]:

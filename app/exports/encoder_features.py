@@ -8,6 +8,7 @@ from pyarrow import parquet
 
 from app.audits import audit_service
 from app.exports.audit_source import AuditSource
+from app.exports.files.block_sink import BlockSink
 from app.exports.files.npy_writer import write_npy
 from app.exports.registry import BINARY, PARQUET, ExportFile
 from app.features import feature_files, feature_service
@@ -48,7 +49,7 @@ def _write_parquet(rows: FeatureRows, keys: pa.ChunkedArray, facts: dict[str, st
     """Yield a Parquet file, one row group for each block of rows."""
     features = pa.list_(pa.float32(), rows.shape[1])
     fields = [("position", pa.int64()), ("key", pa.string()), ("features", features)]
-    sink = _Sink()
+    sink = BlockSink()
     with parquet.ParquetWriter(sink, pa.schema(fields, metadata=facts), compression="none") as writer:
         start = 0
         for block in rows.blocks():
@@ -59,30 +60,3 @@ def _write_parquet(rows: FeatureRows, keys: pa.ChunkedArray, facts: dict[str, st
             start += len(block)
             yield sink.take()
     yield sink.take()
-
-
-class _Sink:
-    """A file that keeps what was written until it is taken."""
-
-    def __init__(self) -> None:
-        self._blocks: list[bytes] = []
-        self._at = 0
-        self.closed = False
-
-    def write(self, block: bytes) -> int:
-        self._blocks.append(bytes(block))
-        self._at += len(block)
-        return len(block)
-
-    def tell(self) -> int:
-        return self._at
-
-    def flush(self) -> None:
-        """Nothing waits: `take` has all that was written."""
-
-    def close(self) -> None:
-        self.closed = True
-
-    def take(self) -> bytes:
-        taken, self._blocks = b"".join(self._blocks), []
-        return taken

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
+from app.exports.files.block_sink import BlockSink
 from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import BATCH_ROWS, Decisions
 from app.infra.errors import Invalid
@@ -142,7 +143,7 @@ def _open_decompressed(file: BinaryIO) -> IO[bytes]:
 
 
 def _write_file(decisions: Decisions, path: Path, finals: Finals, *, first_row: int) -> Iterator[bytes]:
-    sink = _Sink()
+    sink = BlockSink()
     with decisions.open(path) as stored, parquet.ParquetFile(stored) as file:
         schema = file.schema_arrow
         column = schema.names.index(decisions.layout["label_column"])
@@ -201,27 +202,3 @@ def _read_class_names(schema: pa.Schema, column: str) -> list[str] | None:
     except (ValueError, KeyError, TypeError):
         return None
     return [str(name) for name in names]
-
-
-class _Sink(io.RawIOBase):
-    """Collects what a writer writes, to return it block by block."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._blocks: list[bytes] = []
-        self._at = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
-        self._blocks.append(bytes(data))
-        self._at += len(self._blocks[-1])
-        return len(self._blocks[-1])
-
-    def tell(self) -> int:
-        return self._at
-
-    def take(self) -> bytes:
-        blocks, self._blocks = self._blocks, []
-        return b"".join(blocks)

@@ -10,7 +10,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.infra.database import send_after_commit
-from app.infra.errors import NotFound
 from app.infra.queue import Task
 from app.tables import (
     Dataset,
@@ -171,25 +170,6 @@ def list_lost_runs(session: Session) -> list[tuple[Run, Json]]:
 
 def _select_waiting(set_id: UUID) -> Any:  # noqa: ANN401 - SQLAlchemy's select of runs
     return select(Run).where(Run.feature_set_id == set_id, Run.status == RunStatus.QUEUED)
-
-
-def list_sets(session: Session, dataset_id: UUID) -> list[FeatureSet]:
-    """Return a dataset's feature sets, oldest first."""
-    statement = select(FeatureSet).where(FeatureSet.dataset_id == dataset_id)
-    return list(session.scalars(statement.order_by(FeatureSet.id)))
-
-
-def get(session: Session, dataset_id: UUID, set_id: UUID) -> FeatureSet:
-    """Return a feature set of a dataset.
-
-    Raises:
-        NotFound: the dataset has no such features.
-
-    """
-    found = session.get(FeatureSet, set_id)
-    if found is None or found.dataset_id != dataset_id:
-        raise NotFound(f"dataset {dataset_id} has no features {set_id}")
-    return found
 
 
 def list_shards(session: Session, set_id: UUID) -> list[FeatureShard]:

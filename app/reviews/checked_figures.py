@@ -17,7 +17,14 @@ from app.reviews.random_checks import DrawnChecks, find_checks
 from app.reviews.ranked_scores import RankedScores, read_ranked_scores
 from app.reviews.verdicts import ERRORS
 from app.tables import Review, Score, Verdict
-from models.checks.checked_counts import Known, Share, Suggestions, count_errors, judge_suggestions, share_of
+from models.checks.checked_counts import (
+    Known,
+    Share,
+    Suggestions,
+    count_errors,
+    judge_suggestions,
+    measure_share,
+)
 from models.checks.settled_figures import SettledFigures, settle
 
 AUDITS_MAX = 16
@@ -29,11 +36,9 @@ Fingerprint = tuple[int, int, int]
 class CheckedFigures:
     """What random checks and other verdicts make of an audit's figures."""
 
-    drawn: DrawnChecks
-    count: Share | None
-    """The share of wrong labels; None: nothing can be said yet."""
-    settled: SettledFigures | None
-    """The figures of all samples; None: too few checks are decided."""
+    settled: SettledFigures
+    """The figures of all samples."""
+    sample_count: int
     flagged: Share | None
     """The share of wrong labels among the flagged samples; None: no flagged sample is checked."""
     suggestions: Suggestions | None
@@ -42,20 +47,15 @@ class CheckedFigures:
     @property
     def words(self) -> str:
         """Return what the figures rest on."""
-        return describe_checks(int(self.drawn.checks.is_decided_C.sum()))
+        return f"checked: {self.settled.count.checked:,} samples at random"
 
 
-_kept: "OrderedDict[UUID, tuple[Fingerprint, CheckedFigures]]" = OrderedDict()
+_kept: "OrderedDict[UUID, tuple[Fingerprint, CheckedFigures | None]]" = OrderedDict()
 _lock = Lock()
 
 
-def describe_checks(decided: int) -> str:
-    """Return what figures after random checks rest on."""
-    return f"checked: {decided:,} samples at random"
-
-
-def find_figures(connection: Connection, audit_id: UUID, dataset_id: UUID) -> CheckedFigures | None:
-    """Return the figures that rest on an audit's random checks; None: none were begun.
+def find_settled(connection: Connection, audit_id: UUID, dataset_id: UUID) -> CheckedFigures | None:
+    """Return an audit's figures that follow from its random checks; None: too few are decided, or none begun.
 
     They are kept until a verdict of the dataset changes.
     """
@@ -86,12 +86,6 @@ def count_wrong(connection: Connection, drawn: DrawnChecks, audit_id: UUID, data
     return count_errors(drawn.checks, _read_known(connection, audit_id, dataset_id))
 
 
-def find_settled(connection: Connection, audit_id: UUID, dataset_id: UUID) -> CheckedFigures | None:
-    """Return an audit's figures where they follow from its random checks; None: they do not."""
-    figures = find_figures(connection, audit_id, dataset_id)
-    return figures if figures is not None and figures.settled is not None else None
-
-
 def follow_checks(connection: Connection, ranking: Ranking) -> Ranking:
     """Return a ranking whose probabilities and cut follow its random checks, as far as they say anything."""
     if not ranking.may_have_checks:
@@ -105,18 +99,16 @@ def mark_flagged(scores: RankedScores, settled: SettledFigures) -> npt.NDArray[n
     return (scores.error_probability_N > settled.cut) & scores.has_other_N
 
 
-def _make_figures(drawn: DrawnChecks, scores: RankedScores, known: Known) -> CheckedFigures:
+def _make_figures(drawn: DrawnChecks, scores: RankedScores, known: Known) -> CheckedFigures | None:
     settled = settle(drawn.checks, scores.error_probability_N, known)
     if settled is None:
-        count = count_errors(drawn.checks, known)
-        return CheckedFigures(drawn=drawn, count=count, settled=None, flagged=None, suggestions=None)
+        return None
     at_C = drawn.checks.rank_C - 1
     is_flagged_C = mark_flagged(scores, settled)[at_C]
     return CheckedFigures(
-        drawn=drawn,
-        count=settled.count,
         settled=settled,
-        flagged=share_of(drawn.checks, drawn.checks.is_error_C == 1, is_flagged_C),
+        sample_count=drawn.checks.strata.sample_count,
+        flagged=measure_share(drawn.checks, drawn.checks.is_error_C == 1, is_flagged_C),
         suggestions=judge_suggestions(
             drawn.checks,
             is_right_suggestion_C=drawn.label_C == scores.suggested_N[at_C],

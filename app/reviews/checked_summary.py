@@ -43,7 +43,6 @@ def read_summary(session: Session, audit: Audit) -> Json | None:
 
 def correct_summary(summary: Json, figures: CheckedFigures, scores: RankedScores) -> Json:
     """Return a summary whose figures follow random checks."""
-    assert figures.settled is not None, "else nothing follows"
     count, samples = figures.settled.count, len(scores.given_N)
     is_flagged_N = mark_flagged(scores, figures.settled)
     probability_N = figures.settled.recalibration.apply(scores.error_probability_N)

@@ -15,7 +15,7 @@ from app.reviews.ranked_scores import read_ranked_scores
 from app.reviews.verdicts import ERRORS, require_own_labels
 from app.tables import Audit, Check, CheckPlan, Dataset, Review, Sample, Score, Verdict
 from models.checks.check_plan import Checks, Strata, cut_strata, draw_checks
-from models.checks.settled_figures import LEAST_DECIDED
+from models.checks.settled_figures import find_least
 
 IS_ERROR: Mapping[str | None, float] = {Verdict.KEEP: 0.0, **dict.fromkeys(ERRORS, 1.0)}
 
@@ -53,7 +53,7 @@ def want_checks(session: Session, audit: Audit, wanted: int) -> None:
     require_own_labels(audit)
     plan = _get_or_make_plan(session, audit)
     sample_count = plan.stratum_ends[-1]
-    least = max(plan.wanted, min(LEAST_DECIDED, sample_count))
+    least = max(plan.wanted, find_least(sample_count))
     if wanted < least:
         raise Invalid(f"expected {least} checks or more in all, found {wanted}")
     plan.wanted = min(wanted, sample_count)

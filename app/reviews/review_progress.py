@@ -87,8 +87,7 @@ def find_expectation(session: Session, audit: Audit) -> Expectation:
 
 
 def _expect_by_checks(figures: CheckedFigures) -> Expectation:
-    assert figures.settled is not None, "find_settled returns no other"
-    count, samples = figures.settled.count, figures.drawn.checks.strata.sample_count
+    count, samples = figures.settled.count, figures.sample_count
     return Expectation(
         rests_on=figures.words,
         count=count.centre * samples,

@@ -20,7 +20,7 @@ from scipy.special import expit, logit
 
 from bench.error_model.measure import calibration_error
 from models.checks.check_plan import Checks, cut_strata, draw_checks
-from models.checks.checked_counts import NOTHING_KNOWN, Known, jeffreys
+from models.checks.checked_counts import NOTHING_KNOWN, Known, find_jeffreys_interval
 from models.checks.recalibration import recalibrate
 from models.checks.settled_figures import SettledFigures, settle
 
@@ -100,7 +100,7 @@ def _audit(
     truth, count = float(is_error_N.mean()), len(is_error_N)
     half = _check(Checks(strata=cut_strata(probability_N)), is_error_N, CHECKS, seed)
     settled = _settle(half, probability_N)
-    low, high = jeffreys(settled.count.centre, _as_plain(count))
+    low, high = find_jeffreys_interval(settled.count.centre, _as_plain(count))
     with_head = _settle(half, probability_N, _review_head(is_error_N, half))
     full = _check(half, is_error_N, min(RECALIBRATED_WITH, count // 2), seed)
     return {
@@ -146,7 +146,7 @@ def _review_head(is_error_N: Mask, checks: Checks) -> Known:
 def _plain(is_error_N: Mask, random: np.random.Generator) -> dict[str, float]:
     """Return the same of a plain random sample with Jeffreys' interval."""
     centre = float(is_error_N[random.choice(len(is_error_N), CHECKS, replace=False)].mean())
-    low, high = jeffreys(centre, _as_plain(len(is_error_N)))
+    low, high = find_jeffreys_interval(centre, _as_plain(len(is_error_N)))
     return {
         "plain_covers": float(low <= is_error_N.mean() <= high),
         "plain_half_width": (high - low) / 2,

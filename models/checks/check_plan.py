@@ -138,7 +138,7 @@ def draw_checks(checks: Checks, wanted: int, *, seed: int) -> Index:
     return random.permutation(_draw_in_strata(checks, all_S - drawn_S, random))
 
 
-def error_variances(checks: Checks) -> Floats:
+def compute_error_variances(checks: Checks) -> Floats:
     """Return p (1 - p) of each stratum, by its verdicts and Jeffreys' prior."""
     errors_S, decided_S = tally_strata(checks)
     rate_S = (errors_S + PSEUDO_COUNT) / (decided_S + 2 * PSEUDO_COUNT)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.checks.check_plan import PSEUDO_COUNT, Checks, Floats, error_variances, tally_strata
+from models.checks.check_plan import PSEUDO_COUNT, Checks, Floats, compute_error_variances, tally_strata
 
 Mask = npt.NDArray[np.bool_]
 TAIL = 0.025
@@ -75,7 +75,7 @@ def count_errors(checks: Checks, known: Known = NOTHING_KNOWN) -> Share | None:
     return Share(centre=centre, low=low, high=high, checked=int(checks.is_decided_C.sum()))
 
 
-def share_of(checks: Checks, holds_C: npt.NDArray[Any], is_inside_C: Mask) -> Share | None:
+def measure_share(checks: Checks, holds_C: npt.NDArray[Any], is_inside_C: Mask) -> Share | None:
     """Return how often something holds within a part of the samples; None: no decided check falls into it.
 
     Args:
@@ -90,7 +90,7 @@ def share_of(checks: Checks, holds_C: npt.NDArray[Any], is_inside_C: Mask) -> Sh
     weight_C = checks.weight_C[inside_C]
     centre = float(np.average(holds_C[inside_C], weights=weight_C))
     effective = float(weight_C.sum() ** 2 / (weight_C**2).sum())
-    low, high = jeffreys(centre, effective)
+    low, high = find_jeffreys_interval(centre, effective)
     return Share(centre=centre, low=low, high=high, checked=int(inside_C.sum()))
 
 
@@ -105,14 +105,14 @@ def judge_suggestions(
         is_flagged_C: whether the sample would be relabelled.
 
     """
-    improved = share_of(checks, is_right_suggestion_C, is_flagged_C)
-    worse = share_of(checks, checks.is_error_C == 0, is_flagged_C)
+    improved = measure_share(checks, is_right_suggestion_C, is_flagged_C)
+    worse = measure_share(checks, checks.is_error_C == 0, is_flagged_C)
     if improved is None or worse is None:
         return None
     return Suggestions(improved=improved, made_worse=worse)
 
 
-def jeffreys(centre: float, count: float) -> tuple[float, float]:
+def find_jeffreys_interval(centre: float, count: float) -> tuple[float, float]:
     """Return the ends of Jeffreys' interval of a share seen in so many checks; it holds its centre."""
     from scipy.special import betaincinv  # noqa: PLC0415 - half a second and 30 MB; not every process counts
 
@@ -130,13 +130,13 @@ def _estimate_rest(below: Checks, head: int) -> Share:
     rate_S = errors_S / np.maximum(decided_S, 1)
     centre = float((weight_S * rate_S).sum())
     open_S = (1 - decided_S / np.maximum(left_S, 1)).clip(0, 1)
-    variance = float((weight_S**2 * error_variances(below) / np.maximum(decided_S, 1) * open_S).sum())
+    variance = float((weight_S**2 * compute_error_variances(below) / np.maximum(decided_S, 1) * open_S).sum())
     count, left = float(decided_S.sum()), float(left_S.sum())
     if count >= left:
         return Share(centre=centre, low=centre, high=centre, checked=int(count))
     plain = count / (1 - count / left)
     smooth = (centre * count + PSEUDO_COUNT) / (count + 2 * PSEUDO_COUNT)
-    low, high = jeffreys(centre, max(smooth * (1 - smooth) / max(variance, 1e-12), plain))
+    low, high = find_jeffreys_interval(centre, max(smooth * (1 - smooth) / max(variance, 1e-12), plain))
     return Share(centre=centre, low=low, high=high, checked=int(count))
 
 

@@ -46,7 +46,7 @@ def recalibrate(checks: Checks, error_probability_C: npt.NDArray[np.floating[Any
 
     Each check weighs as many samples as it speaks for. A slope of 0 is possible: probabilities that tell
     nothing become the error rate. Isotonic regression has more freedom than some hundred verdicts carry:
-    it was worse on average and much worse at worst (bench/error_model/results/audits.md).
+    it was worse on average and much worse at worst (bench/error_model/RESULTS.md).
 
     Args:
         checks: the checks.

@@ -60,7 +60,12 @@ def settle(
 
 def are_enough(checks: Checks) -> bool:
     """Return whether an audit's figures follow its checks."""
-    return int(checks.is_decided_C.sum()) >= min(LEAST_DECIDED, checks.strata.sample_count)
+    return int(checks.is_decided_C.sum()) >= find_least(checks.strata.sample_count)
+
+
+def find_least(sample_count: int) -> int:
+    """Return how many checks have to be decided before the figures of so many samples follow them."""
+    return min(LEAST_DECIDED, sample_count)
 
 
 def _find_cut(error_probability_N: npt.NDArray[np.floating[Any]], line: Recalibration) -> float:

@@ -161,7 +161,7 @@ def read_ranking(
     media_type = {"csv": CSV, "parquet": PARQUET}[kind]
     audit = audit_service.get_succeeded(session, audit_id)
     figures = find_settled(session.connection(), audit.id, audit.dataset_id)
-    if figures is not None and figures.settled is not None:
+    if figures is not None:
         stored = files.locate_audit(audit.id) / (audit.files or {})["ranking.parquet"]["path"]
         blocks = RANKING_WRITERS[kind](files, stored, figures.settled, figures.words)
         headers = {"Content-Disposition": f'attachment; filename="ranking.{kind}"'}

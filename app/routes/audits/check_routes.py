@@ -1,6 +1,5 @@
 """Routes of random checks: begin or extend them, their state, the samples to check next, the result."""
 
-import math
 from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
@@ -28,7 +27,7 @@ from app.schemas.check_schemas import (
 )
 from app.tables import Audit
 from models.checks.checked_counts import Share
-from models.checks.settled_figures import LEAST_DECIDED, are_enough
+from models.checks.settled_figures import are_enough, find_least
 
 router = APIRouter(prefix="/v1/audits", tags=["checks"], route_class=IdempotentRoute)
 
@@ -64,9 +63,7 @@ def list_open_checks(
         items=[
             CheckSample(
                 **render_sample(dataset, sample, None).model_dump(),
-                features=None
-                if rows is None
-                else [None if math.isnan(value) else value for value in rows[sample.position].tolist()],
+                features=similar_samples.read_values(rows, sample.position),
             )
             for sample in random_checks.list_open(session, audit, limit)
         ],
@@ -79,9 +76,9 @@ def read_check_result(audit_id: UUID, session: Session) -> CheckResult:
     audit = audit_service.get_succeeded(session, audit_id)
     drawn = random_checks.get_checks(session, audit)
     figures = checked_figures.find_settled(session.connection(), audit.id, audit.dataset_id)
-    if figures is None or figures.settled is None:
+    if figures is None:
         decided = int(drawn.checks.is_decided_C.sum())
-        least = min(LEAST_DECIDED, drawn.checks.strata.sample_count)
+        least = find_least(drawn.checks.strata.sample_count)
         raise WrongState(f"this needs {least} decided random checks; found {decided}")
     settled, count = figures.settled, figures.settled.count
     scores = read_ranked_scores(session.connection(), audit.id)

@@ -1,6 +1,5 @@
 """Routes of reviews. A write names the version it replaces, so nobody overwrites a verdict unseen."""
 
-import math
 import re
 from typing import Annotated
 from uuid import UUID
@@ -183,7 +182,7 @@ def read_similar(
             samples=[
                 SimilarSample(
                     **render_sample(dataset, sample, None).model_dump(),
-                    features=_read_row(rows, sample.position),
+                    features=similar_samples.read_values(rows, sample.position),
                 )
                 for sample in similar
             ],
@@ -191,16 +190,10 @@ def read_similar(
 
     return SimilarOut(
         feature_names=(dataset.statistics or {}).get("feature_names"),
-        features=_read_row(rows, position),
+        features=similar_samples.read_values(rows, position),
         given=find_class(score.given_label),
         other=find_class(other),
     )
-
-
-def _read_row(rows: similar_samples.Rows | None, position: int) -> list[float | None] | None:
-    if rows is None:
-        return None
-    return [None if math.isnan(value) else value for value in rows[position].tolist()]
 
 
 def _make_entry(dataset: Dataset, verdict: VerdictIn, *, position: int, seen: int | None) -> verdicts.Entry:

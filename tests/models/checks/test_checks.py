@@ -5,7 +5,13 @@ import numpy.typing as npt
 import pytest
 
 from models.checks.check_plan import Checks, Strata, cut_strata, draw_checks
-from models.checks.checked_counts import Known, count_errors, jeffreys, judge_suggestions, share_of
+from models.checks.checked_counts import (
+    Known,
+    count_errors,
+    find_jeffreys_interval,
+    judge_suggestions,
+    measure_share,
+)
 from models.checks.label_cut import choose_cut
 from models.checks.recalibration import Recalibration, anchor, recalibrate
 from models.checks.settled_figures import LEAST_DECIDED, settle
@@ -112,7 +118,7 @@ def test_the_interval_is_never_wider_than_that_of_plain_random_checks(kind: str)
     for seed in range(20):
         count = count_errors(checked(begin(told_N), wrong_N, seed=seed))
         assert count is not None
-        low, high = jeffreys(count.centre, 100 / (1 - 100 / len(told_N)))
+        low, high = find_jeffreys_interval(count.centre, 100 / (1 - 100 / len(told_N)))
         assert count.high - count.low <= high - low + 1e-9
 
 
@@ -209,7 +215,7 @@ def test_settled_figures_agree_with_one_another() -> None:
 
 
 @pytest.mark.parametrize(("count", "are_wrong"), [(2_000, False), (2_000, True), (3_000_000, False)])
-def test_settled_figures_agree_where_all_checks_do(count: int, are_wrong: bool) -> None:
+def test_settled_figures_agree_where_all_checks_do(count: int, *, are_wrong: bool) -> None:
     probability_N = np.sort(np.random.default_rng(0).beta(0.3, 1.2, count))[::-1]
     drawn = checked(begin(probability_N), np.full(count, are_wrong))
     settled = settle(drawn, probability_N)
@@ -233,4 +239,4 @@ def test_relabelling_is_judged_by_the_checked_among_the_flagged() -> None:
     assert found.improved.centre == pytest.approx(15 / 20)
     assert found.made_worse.centre == pytest.approx(3 / 20)
     assert found.made_worse.low < 3 / 20 < found.made_worse.high
-    assert share_of(checks, place_C < 15, np.zeros(40, dtype=bool)) is None
+    assert measure_share(checks, place_C < 15, np.zeros(40, dtype=bool)) is None
