@@ -32,9 +32,9 @@ Fingerprint = tuple[int, int, int]
 """The number of a dataset's verdicts, the sum of their versions, and the number of checks."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CheckedFigures:
-    """What random checks and other verdicts make of an audit's figures."""
+    """What random checks and other verdicts make of an audit's figures; the same object until they change."""
 
     settled: SettledFigures
     """The figures of all samples."""

@@ -8,6 +8,7 @@ Shape suffixes: N samples in order of rank, K classes.
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ from models.checks.review_budget import describe_budget
 Floats = npt.NDArray[np.float64]
 NOTHING = 1e-9
 """Expected counts below this are rounding errors."""
+_kept: "WeakKeyDictionary[CheckedFigures, Json]" = WeakKeyDictionary()
+"""Corrected summaries, as long as the figures that they follow are kept: lists of audits ask for many."""
 
 
 def read_summaries(session: Session, audits: Sequence[Audit]) -> dict[UUID, Json | None]:
@@ -38,7 +41,11 @@ def read_summary(session: Session, audit: Audit) -> Json | None:
     figures = find_settled(session.connection(), audit.id, audit.dataset_id)
     if figures is None or audit.summary is None:
         return audit.summary
-    return correct_summary(audit.summary, figures, read_ranked_scores(session.connection(), audit.id))
+    kept = _kept.get(figures)
+    if kept is None:
+        scores = read_ranked_scores(session.connection(), audit.id)
+        kept = _kept[figures] = correct_summary(audit.summary, figures, scores)
+    return kept
 
 
 def correct_summary(summary: Json, figures: CheckedFigures, scores: RankedScores) -> Json:

@@ -16,7 +16,8 @@ from app.exports.final_labels import decide_labels
 from app.exports.registry import Issues
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.reviews import checked_figures, random_checks, relabelling
+from app.reviews import checked_figures, checked_summary, random_checks, relabelling
+from app.reviews.checked_summary import correct_summary
 from app.reviews.random_checks import DrawnChecks
 from app.tables import Audit, Dataset, Score
 from tests.builders.stored_rows import NAMES, store_audit, store_finished_audit, store_ready_dataset
@@ -402,6 +403,30 @@ def test_every_figure_of_the_summary_follows_the_checks(
     for text in (report, api.get(f"/audits/{audit.id}").text):
         assert "checked: 100 samples at random" in text
         assert "the order of the ranking stays" in text
+
+
+def test_a_corrected_summary_is_made_once_until_a_verdict_changes(
+    api: TestClient, database: Database, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_summary(database, audit)
+    api.put(address(audit), json={})
+    positions = check_all(api, audit)
+    made = []
+
+    def correct(*arguments: Any) -> Any:  # noqa: ANN401 - passes on what the function takes and returns
+        made.append(arguments)
+        return correct_summary(*arguments)
+
+    monkeypatch.setattr(checked_summary, "correct_summary", correct)
+    first, again = (api.get("/v1/audits").json()["items"][0]["summary"] for _ in range(2))
+    assert (len(made), first) == (1, again)
+    right = next(position for position in positions if not is_wrong(position))
+    path = f"/v1/datasets/{audit.dataset_id}/samples/{right}/review"
+    version = api.get(path).json()["version"]
+    api.put(path, json={"verdict": "drop"}, headers={"If-Match": f'"{version}"'}).raise_for_status()
+    changed = api.get("/v1/audits").json()["items"][0]["summary"]
+    assert len(made) == 2
+    assert changed["expected_error_count"] > first["expected_error_count"]
 
 
 def test_an_audit_that_could_tell_nothing_gets_its_figures_by_checks(
