@@ -164,24 +164,28 @@ def _read_parquet(file: Path, class_names: list[str], count: int) -> pa.Table:
     if row_count != count:
         raise Invalid(f"expected one row for each of {count} samples, found {row_count}")
     names = parquet.read_schema(file).names
-    needed = {names[column] for column in _find_columns(names, class_names)}
-    return parquet.read_table(
-        file,
-        columns=[name for name in names if name in needed or name == find_by_name(names, (*KEYS, POSITION))],
-    )
+    indices = _find_columns(names, class_names)
+    needed = {*(names[index] for index in indices), _find_identifier(names, indices)}
+    return parquet.read_table(file, columns=[name for name in names if name in needed])
 
 
 def _read_table(table: pa.Table, class_names: list[str]) -> tuple[Floats, Identifiers | None]:
     indices = _find_columns(table.column_names, class_names)
     columns = [table.column(index) for index in indices]
     rows = np.stack([column.cast(pa.float32()).to_numpy() for column in columns], axis=1)
-    others = [name for index, name in enumerate(table.column_names) if index not in indices]
-    name = find_by_name(others, (*KEYS, POSITION))
+    name = _find_identifier(table.column_names, indices)
     if name is None:
         return rows, None
     return rows, Identifiers(
         column=name, values=["" if v is None else str(v) for v in table[name].to_pylist()]
     )
+
+
+def _find_identifier(columns: list[str], class_columns: list[int]) -> str | None:
+    """Return the column that names the samples; one of a class, such as a class "id", does not."""
+    used = set(class_columns)
+    others = [name for index, name in enumerate(columns) if index not in used]
+    return find_by_name(others, (*KEYS, POSITION))
 
 
 def _find_columns(columns: list[str], class_names: list[str]) -> list[int]:

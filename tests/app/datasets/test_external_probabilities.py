@@ -152,6 +152,22 @@ def test_the_columns_name_says_whether_identifiers_are_positions(tmp_path: Path)
         read_csv(tmp_path, by_position.replace("position", "id"), ["a", "b"])
 
 
+@pytest.mark.parametrize("name", ["id", "ids", "key", "uid"])
+def test_the_column_of_a_class_names_no_samples(tmp_path: Path, name: str) -> None:
+    rows = pa.table({name: ["0.9", "0.1"], "b": ["0.1", "0.9"], "position": ["1", "0"]})
+    lines = [",".join(rows.column_names), *(",".join(row.values()) for row in rows.to_pylist())]
+    (tmp_path / "p.csv").write_text("\n".join(lines))
+    numbers = [rows[at].cast(pa.float64()) for at in range(2)]
+    parquet.write_table(pa.table([*numbers, rows[2]], names=rows.column_names), tmp_path / "p.parquet")
+    named = {"class_names": np.array([name, "b"]), "position": np.array([1, 0])}
+    (tmp_path / "p.npz").write_bytes(npz(pred_probs=np.array([[0.9, 0.1], [0.1, 0.9]]), **named))
+    for file in ("p.csv", "p.parquet", "p.npz"):
+        found = external_probabilities.read(
+            tmp_path / file, keys=pa.chunked_array([["x", "y"]]), class_names=[name, "b"]
+        )
+        assert found[:, 0] == pytest.approx([0.1, 0.9]), file
+
+
 def test_semicolons_guards_and_other_unicode_forms_are_read(tmp_path: Path) -> None:
     keys = ["=a", "caf\u00e9"]
     text = "sep=;\nkey;cat;dog\ncafe\u0301;1;0\n'=a;0;1\n"
