@@ -17,7 +17,6 @@ from models.reading.class_lookup import ClassLookup, is_unknown
 from models.reading.column_names import (
     FILE_NAMES,
     KEYS,
-    LABELS,
     POSITION,
     TRUTHS,
     find_by_name,
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
     import psycopg
 
 SHOWN = 5
+LABEL_COLUMNS = (*TRUTHS, "label", "labels")
+"""Other usual names, such as given_label of our own ranking.csv, say that the labels may be wrong."""
 MATCHING = "FROM incoming LEFT JOIN samples s ON s.dataset_id = :dataset AND {on}"
 
 
@@ -116,7 +117,7 @@ def _copy_into_incoming(session: Session, dataset: Dataset, file: Path) -> Colum
 
 
 def _find_columns(header: Sequence[str], dataset: Dataset) -> Columns:
-    label = find_by_name(header, (*TRUTHS, *LABELS))
+    label = find_by_name(header, LABEL_COLUMNS)
     understood = (dataset.statistics or {}).get("understood", {}).get("columns") or {}
     own = [name for name in (understood.get("key"), understood.get("picture")) if name in header]
     keys = [*own, *list_by_name(header, (*KEYS, *FILE_NAMES))]

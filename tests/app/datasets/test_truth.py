@@ -61,6 +61,8 @@ def test_finished_audits_are_reported_anew(
     ("text", "sentence"),
     [
         ("name,true_label\na,ant\n", "needs the columns 'true_label' and 'key' or 'position'"),
+        ("key,given_label\nkey-0,ant\n", "needs the columns 'true_label'"),
+        ("key,noisy_label\nkey-0,ant\n", "needs the columns 'true_label'"),
         ("key,true_label\n", "has no row with a true label"),
         ("key,true_label\nkey-9,ant\n", "no sample has this key: 'key-9'"),
         ("key,true_label\nkey-0,dog\n", "no class has this name: 'dog'"),
