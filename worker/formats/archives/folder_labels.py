@@ -104,10 +104,10 @@ def _choose_level(folders: dict[str, _Folder], ingestion: Ingestion) -> ClassLev
     for name in sorted(ignored):
         ingestion.understood.note(
             "folder_ignored",
-            f"the pictures in {name!r} were left out: the folder lies beside splits and has no class folders",
+            f"the pictures in {name!r} were left out: the folder has no class folders beside splits that do",
             option="class_folder",
         )
-    return ClassLevel(level=1, has_splits=True, ignored=frozenset(rest))
+    return ClassLevel(level=1, has_splits=True, ignored=frozenset(ignored))
 
 
 def _has_no_classes(name: str, folder: _Folder, count: int) -> bool:

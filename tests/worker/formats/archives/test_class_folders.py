@@ -86,6 +86,19 @@ def test_root_and_split_level_are_recognised_and_litter_ignored(
     assert built.given == ["cat", "dog"] * 6
 
 
+@pytest.mark.parametrize("split", ["train", "seg_train/seg_train"])
+def test_a_split_without_class_folders_hides_no_classes(
+    build: Callable[..., Any], zip_of: Callable[..., Path], folders: dict[str, bytes], split: str
+) -> None:
+    bare = {f"test/{at}.png": data for at, data in enumerate(folders.values())}
+    built = build(zip_of({f"{split}/{name}": data for name, data in folders.items()} | bare))
+    assert built.given == ["cat", "dog"] * 6
+    assert set(built.problems) == {(name, "not_in_class_folder") for name in bare}
+    texts = {note["code"]: note["text"] for note in built.ingested.statistics["understood"]["notes"]}
+    assert texts["folder_ignored"].startswith("the pictures in 'test' were left out")
+    assert texts["splits_found"].startswith(f"the folders {split.split('/')[0]} were taken as splits")
+
+
 def test_class_is_the_first_folder_below_root_and_split(
     build: Callable[..., Any], zip_of: Callable[..., Path], folders: dict[str, bytes]
 ) -> None:
