@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from worker.formats.archives.member_names import OTHER_SUFFIXES, get_suffix
 from worker.formats.archives.split_names import is_split_name, is_unlabelled_name
 from worker.formats.shared.columns import quote_names
 from worker.formats.shared.problems import IngestError
+from worker.formats.shared.understanding import Understanding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -154,10 +155,14 @@ def _skip_repeated(every: list[list[str]], found: ClassLevel) -> ClassLevel:
 
 
 class FolderLabels:
-    """The class folder of each picture below the root; None where there is none."""
+    """The class folder of each picture below the root; None where there is none.
+
+    Nothing is noted of folders before `note_level`: a table may give the labels instead.
+    """
 
     def __init__(self, index: MemberIndex, ingestion: Ingestion) -> None:
-        self.index, self.ingestion = index, ingestion
+        self.index, self.understood = index, ingestion.understood
+        self.ingestion = replace(ingestion, understood=Understanding())
 
     @cached_property
     def level(self) -> ClassLevel | None:
@@ -166,6 +171,11 @@ class FolderLabels:
             return find_class_level(self._list_paths(), self.ingestion)
         except IngestError:
             return None
+
+    def note_level(self) -> None:
+        """Note how the folders were read, as they give the labels."""
+        if self.level is not None:
+            self.understood.take_notes(self.ingestion.understood)
 
     def _list_paths(self) -> list[str]:
         names = self.index.archive.names

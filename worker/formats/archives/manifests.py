@@ -43,6 +43,8 @@ def read_manifests(
             "(name it in label_column)",
         )
     ingestion.vocabulary.is_literal = all(table.label is None for table in tables)
+    if any(table.label is None for table in tables):
+        folders.note_level()
     ingestion.understood.facts["columns"] = {
         "picture": first.file_name,
         **{name: getattr(first, name) for name in ("label", "truth", "key", "split")},

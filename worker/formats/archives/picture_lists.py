@@ -104,6 +104,7 @@ def read_lists(
         )
     if any(not each.has_labels for each in given):
         ingestion.vocabulary.is_literal = True
+        folders.note_level()
         ingestion.understood.note(
             "list_of_paths", "lists have paths alone: they give the splits, the folders give the classes"
         )

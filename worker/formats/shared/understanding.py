@@ -36,6 +36,11 @@ class Understanding:
         for text in texts:
             self.note(code, text, option=option)
 
+    def take_notes(self, other: Understanding) -> None:
+        """Add the notes of another understanding."""
+        for entry in other.notes:
+            self.note(str(entry["code"]), str(entry["text"]), option=entry["option"])
+
     def leave_out(self, column: str, reason: str) -> None:
         """Say that a column is not used."""
         entry = {"column": make_printable(column)[:_TEXT_LENGTH], "reason": reason}

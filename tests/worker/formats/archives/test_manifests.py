@@ -151,3 +151,25 @@ def test_list_files_named_as_splits(
     test = "\n".join(f"./{name} {at % 2}" for at, name in enumerate(list(flat)[8:]))
     built = build(zip_of(flat | {"train.txt": train.encode(), "test.txt": test.encode()}))
     assert sorted(built.splits) == ["test"] * 4 + ["train"] * 8
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "pets.txt"])
+def test_folders_are_noted_only_where_they_give_the_labels(
+    build: Callable[..., Any], zip_of: Callable[..., Path], folders: dict[str, bytes], name: str
+) -> None:
+    nested = {f"train/{path}": data for path, data in folders.items()} | {
+        f"test/{at}.png": data for at, data in enumerate(folders.values())
+    }
+    labelled = [[path, "ab"[at % 2]] for at, path in enumerate(nested)]
+    header = [["file_name", "label"]]
+
+    def find_codes(rows: list[list[str]], columns: int) -> set[str]:
+        cut = [row[:columns] for row in (header + rows if name == "metadata.csv" else rows)]
+        listing = "\n".join((" " if name == "pets.txt" else ",").join(row) for row in cut)
+        built = build(zip_of({name: listing.encode()} | nested))
+        assert built.ingested.sample_count == (12 if columns == 1 else 24)
+        return {note["code"] for note in built.ingested.statistics["understood"]["notes"]}
+
+    told = {"splits_found", "folder_ignored"}
+    assert not told & find_codes(labelled, 2)
+    assert told <= find_codes(labelled, 1)
