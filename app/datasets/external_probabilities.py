@@ -16,14 +16,9 @@ from app.infra.storage import Storage
 from app.tables import Dataset
 from models.reading.column_names import KEYS, POSITION, find_by_name, normalise_name
 from models.reading.label_texts import format_label, make_comparable, strip_guard
-from models.reading.text_encodings import (
-    SAMPLE_BYTES,
-    TableError,
-    check_encoding,
-    detect_encoding,
-    open_lines,
-)
-from models.reading.text_tables import TableStyle, find_style, read_records
+from models.reading.table_files import inspect_table
+from models.reading.text_encodings import TableError, open_lines
+from models.reading.text_tables import TableStyle, read_records
 
 NAMES = ("probabilities", "pred_probs", "predicted_probabilities")
 SHOWN = 5
@@ -99,18 +94,14 @@ class Identifiers:
 def _read_csv(file: Path) -> pa.Table:
     """Read all columns as text, so that an identifier such as 030 stays as it is."""
     with file.open("rb") as opened:
-        codec = detect_encoding(opened.read(SAMPLE_BYTES))
-        opened.seek(0)
-        check_encoding(opened, codec)
-        opened.seek(0)
-        style = find_style(open_lines(opened, codec), encoding=codec)
+        style, _ = inspect_table(opened)
     if style.is_plain:
         return csv.read_csv(
             file,
             read_options=csv.ReadOptions(
                 column_names=list(style.columns),
                 skip_rows=style.lines_before + style.header_lines,
-                encoding=codec,
+                encoding=style.encoding,
             ),
             parse_options=csv.ParseOptions(delimiter=style.delimiter, newlines_in_values=True),
             convert_options=csv.ConvertOptions(

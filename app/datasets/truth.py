@@ -24,14 +24,9 @@ from models.reading.column_names import (
     normalise_name,
 )
 from models.reading.label_texts import decode_spelling, strip_guard
-from models.reading.text_encodings import (
-    SAMPLE_BYTES,
-    TableError,
-    check_encoding,
-    detect_encoding,
-    open_lines,
-)
-from models.reading.text_tables import Record, find_style, read_records
+from models.reading.table_files import inspect_table
+from models.reading.text_encodings import TableError, open_lines
+from models.reading.text_tables import Record, read_records
 
 if TYPE_CHECKING:
     import psycopg
@@ -99,19 +94,14 @@ def _copy_into_incoming(session: Session, dataset: Dataset, file: Path) -> Colum
     connection = cast("psycopg.Connection", session.connection().connection.driver_connection)
     try:
         with file.open("rb") as opened:
-            codec = detect_encoding(opened.read(SAMPLE_BYTES))
-            opened.seek(0)
-            check_encoding(opened, codec)
-            opened.seek(0)
-            style = find_style(open_lines(opened, codec), encoding=codec)
+            style, _ = inspect_table(opened)
             columns = _find_columns(style.columns, dataset)
-            opened.seek(0)
-            records = read_records(open_lines(opened, codec), style)
+            records = read_records(open_lines(opened, style.encoding), style)
             with connection.cursor().copy("COPY incoming FROM STDIN") as copy:
                 for row in _read_cells(records, columns, dataset):
                     copy.write_row(row)
     except TableError as error:
-        raise Invalid(f"truth must be a CSV table in UTF-8: {error}") from error
+        raise Invalid(f"the truth cannot be read: {error}") from error
     session.execute(text("ANALYZE incoming"))
     return columns
 

@@ -47,8 +47,16 @@ def check_codec(name: str) -> str:
     return "utf-8-sig" if codec.name == "utf-8" else codec.name
 
 
-def explain_undecodable(raw: bytes, codec: str, error: UnicodeDecodeError) -> str:
-    """Return a sentence that says which encoding bytes that are not UTF-8 probably have."""
+def explain_undecodable(raw: bytes, codec: str, error: UnicodeDecodeError, *, has_option: bool) -> str:
+    """Return a sentence that says which encoding bytes that are not UTF-8 probably have.
+
+    Args:
+        raw: bytes around the error.
+        codec: in which they cannot be read.
+        error: of the decoder; its positions count from the start of `raw`.
+        has_option: an option `encoding` can be given instead.
+
+    """
     if codec != "utf-8-sig":
         return f"expected text in {codec}; found bytes that are not: {error}"
     around = raw[max(0, error.start - 20) : error.start + 20]
@@ -57,9 +65,10 @@ def explain_undecodable(raw: bytes, codec: str, error: UnicodeDecodeError) -> st
             shown = around.decode(likely)
         except UnicodeDecodeError:
             continue
+        other = f", or give encoding={likely} if this text is right" if has_option else ""
         return (
             f"expected text in UTF-8; found other bytes at {error.start}, which look like {title} "
-            f"({likely}): {shown!r} (save the file as UTF-8, or give encoding={likely} if this text is right)"
+            f"({likely}): {shown!r} (save the file as UTF-8{other})"
         )
     return f"expected text in UTF-8; found: {error}"
 
@@ -70,7 +79,7 @@ def decode_text(raw: bytes, *, encoding: str | None = None) -> tuple[str, str]:
     try:
         return raw.decode(codec), codec
     except UnicodeDecodeError as error:
-        raise TableError(explain_undecodable(raw, codec, error)) from None
+        raise TableError(explain_undecodable(raw, codec, error, has_option=True)) from None
 
 
 def encode_like(text: str, raw: bytes, codec: str) -> bytes:
@@ -94,8 +103,11 @@ def find_mark(raw: bytes, codec: str) -> tuple[bytes, str]:
     return (mark, plain[mark]) if codec in ("utf-8-sig", "utf-16", "utf-32") else (b"", codec)
 
 
-def check_encoding(file: BinaryIO, codec: str) -> int:
-    """Read a file to its end and return its number of quotes; TableError if it is not in this encoding."""
+def check_encoding(file: BinaryIO, codec: str, *, has_option: bool) -> int:
+    """Read a file to its end and return its number of quotes; TableError if it is not in this encoding.
+
+    `has_option` says that an option `encoding` can be given instead.
+    """
     decoder = codecs.getincrementaldecoder(codec)()
     quotes = 0
     try:
@@ -103,7 +115,7 @@ def check_encoding(file: BinaryIO, codec: str) -> int:
             quotes += decoder.decode(block).count('"')
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise TableError(explain_undecodable(error.object, codec, error)) from None
+        raise TableError(explain_undecodable(error.object, codec, error, has_option=has_option)) from None
     return quotes
 
 

@@ -32,8 +32,6 @@ class TableStyle:
     lines_before: int
     """Lines above the header."""
     header_lines: int = 1
-    has_unnamed_first: bool = False
-    """The header has one name too few: the first column has none, as R and pandas write row names."""
     is_plain: bool = True
     """No record of the sample has more fields than the header has names."""
     notes: tuple[str, ...] = ()
@@ -161,7 +159,6 @@ def _read_header(
         columns=tuple(columns),
         lines_before=start,
         header_lines=header_lines,
-        has_unnamed_first=unnamed,
         is_plain=not surplus and not unnamed and max(widths, default=0) <= len(columns),
         notes=tuple(notes),
     )

@@ -172,3 +172,12 @@ def test_semicolons_guards_and_other_unicode_forms_are_read(tmp_path: Path) -> N
     keys = ["=a", "caf\u00e9"]
     text = "sep=;\nkey;cat;dog\ncafe\u0301;1;0\n'=a;0;1\n"
     assert read_csv(tmp_path, text, keys)[:, 0].tolist() == [0, 1]
+
+
+def test_another_encoding_is_named_without_an_option_that_does_not_exist(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_bytes("key,cat,dog\nB\u00e4r,1,0\n".encode("cp1252"))
+    with pytest.raises(Invalid, match="cp1252") as refused:
+        external_probabilities.read(
+            tmp_path / "p.csv", keys=pa.chunked_array([["B\u00e4r"]]), class_names=["cat", "dog"]
+        )
+    assert "encoding=" not in str(refused.value)

@@ -102,7 +102,16 @@ def test_another_encoding_is_named(api: TestClient, dataset: Dataset) -> None:
         f"/v1/datasets/{dataset.id}/truth", content="key,true_label\nB\u00e4r,ant\n".encode("cp1252")
     )
     assert answer.status_code == 422
-    assert "cp1252" in answer.json()["detail"]
+    detail = answer.json()["detail"]
+    assert "cp1252" in detail
+    assert "encoding=" not in detail, "there is no such option"
+
+
+def test_an_error_of_the_table_blames_no_encoding(api: TestClient, dataset: Dataset) -> None:
+    status, document = put(api, dataset, 'key,true_label\nkey-0,"ant\n')
+    assert status == 422
+    assert "is a quote not closed?" in str(document["detail"])
+    assert "UTF-8" not in str(document["detail"])
 
 
 def test_a_table_longer_than_what_is_read_to_recognise_it(

@@ -7,14 +7,9 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from models.reading.text_encodings import (
-    SAMPLE_BYTES,
-    TableError,
-    check_encoding,
-    detect_encoding,
-    open_lines,
-)
-from models.reading.text_tables import TableStyle, find_style, read_records
+from models.reading.table_files import inspect_table
+from models.reading.text_encodings import SAMPLE_BYTES, TableError, open_lines
+from models.reading.text_tables import TableStyle, read_records
 from worker.formats.shared.columns import check_distinct
 from worker.formats.shared.problems import IngestError, make_printable
 
@@ -33,16 +28,11 @@ def read_style(path: Path, ingestion: Ingestion) -> TableStyle:
     """Return how a table is written; IngestError if it is not text or has no header."""
     try:
         with path.open("rb") as file:
-            head = file.read(SAMPLE_BYTES)
-            _check_kind(head)
-            codec = detect_encoding(head, chosen=ingestion.options.encoding)
+            _check_kind(file.read(SAMPLE_BYTES))
             file.seek(0)
-            quotes = check_encoding(file, codec)
-            file.seek(0)
-            style = find_style(open_lines(file, codec), encoding=codec)
+            style, quotes = inspect_table(file, encoding=ingestion.options.encoding, has_option=True)
             if quotes % 2:
-                file.seek(0)
-                _check_last_quote(open_lines(file, codec), style)
+                _check_last_quote(open_lines(file, style.encoding), style)
     except TableError as error:
         code = "bad_header" if "with a header" in str(error) else "bad_csv"
         raise IngestError(code, make_printable(str(error))) from None
