@@ -16,6 +16,14 @@ MISSING_TEXTS = frozenset(("nan", "#n/a", "#n/a n/a", "#na", "<na>", "-nan", "1.
 DOUBTFUL_TEXTS = frozenset(("na", "n/a", "null", "none", "?", "missing", "unknown"))
 """What may mean "nothing" and may be a class; kept as a class and said."""
 
+MISSING_NUMBERS = frozenset(
+    (
+        *("", "na", "n/a", "nan", "-nan", "null", "none", "?", "<na>", "#n/a", "#n/a n/a", "#na", "nil"),
+        *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "#div/0!", "#value!", "#ref!", "#num!", "#name?"),
+    )
+)
+"""What pandas and spreadsheets write for a number that does not exist."""
+
 Json = Any
 
 

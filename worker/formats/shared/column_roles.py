@@ -14,7 +14,7 @@ from models.reading.column_names import (
     may_be_counter,
     normalise_name,
 )
-from models.reading.label_texts import DOUBTFUL_TEXTS, format_label
+from models.reading.label_texts import DOUBTFUL_TEXTS, MISSING_NUMBERS, format_label
 from worker.formats.shared.columns import (
     FILE_NAMES,
     KEYS,
@@ -149,9 +149,12 @@ def _has_words_alone(values: Sequence[str]) -> bool:
 
 
 def _is_word(text: str) -> bool:
-    if format_label(text) is None or text.lower() in DOUBTFUL_TEXTS or text.lower() in _TRUTH_VALUES:
+    lower = text.lower()
+    if format_label(text) is None or any(
+        lower in usual for usual in (MISSING_NUMBERS, DOUBTFUL_TEXTS, _TRUTH_VALUES)
+    ):
         return False
-    return _NUMBER.fullmatch(text) is None and text.lower().lstrip("+-") not in ("inf", "infinity")
+    return _NUMBER.fullmatch(text) is None and lower.lstrip("+-") not in ("inf", "infinity")
 
 
 def _may_be_label(name: str, peek: Peek) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.reading.label_texts import MISSING_NUMBERS
 from worker.formats.shared.problems import IngestError, make_printable
 from worker.kinds.feature_arrays import convert_to_float32
 
@@ -16,13 +17,7 @@ if TYPE_CHECKING:
 
     from worker.formats.shared.sample import Ingestion
 
-_MISSING = pa.array(
-    [
-        *("", "na", "n/a", "nan", "-nan", "null", "none", "?", "<na>", "#n/a", "#n/a n/a", "#na", "nil"),
-        *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "#div/0!", "#value!", "#ref!", "#num!", "#name?"),
-    ]
-)
-"""What pandas and spreadsheets write for a number that does not exist."""
+_MISSING = pa.array(sorted(MISSING_NUMBERS))
 _DECIMAL_COMMA = r"^[+-]?\d+,\d+([eE][+-]?\d+)?$"
 _MAYBE_THOUSANDS = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 

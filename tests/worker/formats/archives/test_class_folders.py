@@ -96,7 +96,7 @@ def test_a_split_without_class_folders_hides_no_classes(
     assert set(built.problems) == {(name, "not_in_class_folder") for name in bare}
     texts = {note["code"]: note["text"] for note in built.ingested.statistics["understood"]["notes"]}
     assert texts["folder_ignored"].startswith("the pictures in 'test' were left out")
-    assert texts["splits_found"].startswith(f"the folders {split.split('/')[0]} were taken as splits")
+    assert texts["splits_found"].startswith(f"the folders {split.partition('/')[0]} were taken as splits")
 
 
 def test_class_is_the_first_folder_below_root_and_split(

@@ -46,6 +46,16 @@ def test_usual_label_names(build: Callable[..., Any], table: Callable[..., Path]
     assert build(table("\n".join(rows(header=f"a,b,{label}")))).given == ["x", "y"] * 6
 
 
+@pytest.mark.parametrize("missing", ["#DIV/0!", "#VALUE!", "-1.#QNAN", "nil"])
+def test_numbers_with_missing_ones_may_not_be_the_label(
+    build: Callable[..., Any], table: Callable[..., Path], missing: str
+) -> None:
+    lines = ["ratio,kind", *(f"{row % 5 if row % 4 else missing},{'xy'[row % 2]}" for row in range(24))]
+    built = build(table("\n".join(lines)))
+    assert built.ingested.class_names == ("x", "y")
+    assert len(built.problems) == 6
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_special_columns_and_delimiters(
     build: Callable[..., Any], table: Callable[..., Path], delimiter: str
