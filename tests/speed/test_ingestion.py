@@ -15,9 +15,7 @@ from worker.formats.packs import samples_table
 from worker.ingest.pack_building import IngestLimits, IngestOptions, build_pack
 
 MOST_BYTES = 260
-"""Of a zip 146 to 222 were measured, of a tar 112."""
-MOST_LISTED_BYTES = 450
-"""With a table 413 were measured: its text and the numbers of its rows are held, too."""
+"""Of a zip 130 to 222 were measured, of a tar 114, of a zip with a table 195."""
 FEW, MANY = 500, 3_000
 
 
@@ -66,13 +64,11 @@ def most_held(write: Callable[[Path, int], None], folder: Path, count: int) -> i
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize(
-    ("write", "most"), [(zipped, MOST_BYTES), (tarred, MOST_BYTES), (listed, MOST_LISTED_BYTES)]
-)
+@pytest.mark.parametrize("write", [zipped, tarred, listed])
 def test_a_picture_more_takes_little_memory_more(
-    write: Callable[[Path, int], None], most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    write: Callable[[Path, int], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(samples_table, "ROWS_AT_ONCE", 200)
     most_held(write, tmp_path / "first", FEW)  # what is made once is made here
     few, many = (most_held(write, tmp_path / str(count), count) for count in (FEW, MANY))
-    assert (many - few) / (MANY - FEW) < most
+    assert (many - few) / (MANY - FEW) < MOST_BYTES

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from worker.formats.archives.folder_labels import find_class_level
+from worker.formats.archives.folder_labels import find_class_level, select_paths
 from worker.formats.archives.foreign_files import check_foreign_labels
 from worker.formats.archives.listed_pictures import ListedPictures
 from worker.formats.archives.manifests import read_manifests
@@ -18,7 +18,6 @@ from worker.formats.archives.member_names import (
     PICTURE_SUFFIXES,
     find_common_root,
     get_suffix,
-    select_nested,
 )
 from worker.formats.archives.picture_lists import find_lists, read_lists
 from worker.formats.archives.picture_tables import find_manifests
@@ -78,8 +77,7 @@ def label_by_folder(archive: Archive, ingestion: Ingestion) -> ListedPictures:
     )
     pictures = TextSelection(names, candidates)
     root = find_common_root(pictures)
-    nested = (name[len(root) :] for name in select_nested(pictures, root))
-    found = find_class_level(nested, ingestion)
+    found = find_class_level(select_paths(names, root), ingestion)
     level = found.level
     ingestion.vocabulary.is_literal = True
     ingestion.layout["class_level"] = level

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from worker.formats.archives.member_names import OTHER_SUFFIXES, get_suffix
 from worker.formats.archives.split_names import is_split_name, is_unlabelled_name
 from worker.formats.shared.columns import quote_names
+from worker.formats.shared.compact_texts import TextSelection
 from worker.formats.shared.problems import IngestError
 from worker.formats.shared.understanding import Understanding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from worker.formats.archives.member_index import MemberIndex
     from worker.formats.shared.sample import Ingestion
@@ -46,8 +49,10 @@ class _Folder:
     """Directly in it."""
 
 
-def find_class_level(paths: Iterable[str], ingestion: Ingestion) -> ClassLevel:
+def find_class_level(paths: Sequence[str], ingestion: Ingestion) -> ClassLevel:
     """Find the class folder in paths below the root; what is guessed is noted.
+
+    The paths are split again in each walk: as lists, those of a million pictures would take 180 MB.
 
     Raises:
         IngestError: the folders are named as splits and have no class folders.
@@ -56,8 +61,7 @@ def find_class_level(paths: Iterable[str], ingestion: Ingestion) -> ClassLevel:
     chosen = ingestion.options.class_folder
     if chosen is not None:
         return ClassLevel(level=chosen - 1, has_splits=chosen > 1)
-    every = [path.split("/") for path in paths]
-    folders = _list_folders(every)
+    folders = _list_folders(paths)
     found = _choose_level(folders, ingestion)
     if found.has_splits:
         splits = ", ".join(sorted(set(folders) - found.ignored))
@@ -66,13 +70,13 @@ def find_class_level(paths: Iterable[str], ingestion: Ingestion) -> ClassLevel:
             f"the folders {splits} were taken as splits, the folders in them as classes",
             option="class_folder",
         )
-        return _skip_repeated(every, found)
+        return _skip_repeated(paths, found)
     return found
 
 
-def _list_folders(every: Iterable[list[str]]) -> dict[str, _Folder]:
+def _list_folders(paths: Iterable[str]) -> dict[str, _Folder]:
     folders: dict[str, _Folder] = defaultdict(lambda: _Folder(below=set()))
-    for parts in every:
+    for parts in (path.split("/") for path in paths):
         if len(parts) == 2:  # noqa: PLR2004 - folder and picture
             folders[parts[0]].has_pictures = True
         elif len(parts) > 2:  # noqa: PLR2004 - a folder in the folder
@@ -139,12 +143,12 @@ def _note_repeated(folders: dict[str, _Folder], ingestion: Ingestion) -> None:
         )
 
 
-def _skip_repeated(every: list[list[str]], found: ClassLevel) -> ClassLevel:
+def _skip_repeated(paths: Sequence[str], found: ClassLevel) -> ClassLevel:
     """Go deeper while each split holds a single folder named as a split, such as seg_train/seg_train."""
     level = found.level
     while level < _LEVELS_MAX:
         below: dict[str, set[str]] = defaultdict(set)
-        for parts in every:
+        for parts in (path.split("/") for path in paths):
             if parts[0] not in found.ignored:
                 below[parts[0]].add(parts[level] if len(parts) > level + 1 else "")
         single = all(len(names) == 1 and is_split_name(next(iter(names))) for names in below.values())
@@ -168,7 +172,7 @@ class FolderLabels:
     def level(self) -> ClassLevel | None:
         """Return where paths have their class; None if the folders hold no classes."""
         try:
-            return find_class_level(self._list_paths(), self.ingestion)
+            return find_class_level(self._paths, self.ingestion)
         except IngestError:
             return None
 
@@ -177,12 +181,10 @@ class FolderLabels:
         if self.level is not None:
             self.understood.take_notes(self.ingestion.understood)
 
-    def _list_paths(self) -> list[str]:
-        names = self.index.archive.names
-        keys = (
-            self.index.get_key(at) for at, name in enumerate(names) if get_suffix(name) not in OTHER_SUFFIXES
-        )
-        return [key for key in keys if "/" in key]
+    @cached_property
+    def _paths(self) -> Sequence[str]:
+        """Return the paths of pictures in folders below the root."""
+        return select_paths(self.index.archive.names, self.index.root)
 
     def find(self, path: str) -> str | None:
         """Return the class folder of a picture."""
@@ -199,7 +201,17 @@ class FolderLabels:
     @cached_property
     def count(self) -> int:
         """Return the number of class folders."""
-        return len({folder for path in self._list_paths() if (folder := self.find(path)) is not None})
+        return len({folder for path in self._paths if (folder := self.find(path)) is not None})
+
+
+def select_paths(names: Sequence[str], root: str) -> TextSelection:
+    """Return the paths of pictures in folders below a root, counted from it."""
+    rows = (
+        row
+        for row, name in enumerate(names)
+        if get_suffix(name) not in OTHER_SUFFIXES and name.startswith(root) and "/" in name[len(root) :]
+    )
+    return TextSelection(names, np.fromiter(rows, np.int64), start=len(root))
 
 
 def match_folders(pairs: Mapping[tuple[str, str], int]) -> dict[str, str] | None:
