@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,10 +62,11 @@ def _note_doubtful(labels: Labels, ingestion: Ingestion) -> None:
 
 
 def _note_case(labels: Labels, ingestion: Ingestion) -> None:
-    folded = Counter(name.casefold() for name in labels.class_names)
+    folded: dict[str, list[str]] = defaultdict(list)
     for name in labels.class_names:
-        if folded[name.casefold()] > 1:
-            alike = [other for other in labels.class_names if other.casefold() == name.casefold()]
+        folded[name.casefold()].append(name)
+    for alike in folded.values():
+        if len(alike) > 1:
             ingestion.understood.note(
                 "classes_differ_in_case", f"{', '.join(map(repr, alike))} are different classes here"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from models.reading.label_texts import make_comparable
@@ -34,20 +34,24 @@ class MemberIndex:
         found = self._finder.find(folder + path, self.root + path, path)
         if found is not None:
             return found
-        for code, text, member in (
+        for code, text, find in (
             (
                 "names_compared",
                 "paths match file names only in another Unicode form",
-                self._find_alike(path, folder),
+                partial(self._find_alike, path, folder),
             ),
             (
                 "found_by_name",
                 "paths of other folders were matched by file name alone",
-                self._find_base(path),
+                partial(self._find_base, path),
             ),
-            ("found_by_stem", "names without an ending were matched to pictures", self._find_stem(path)),
+            (
+                "found_by_stem",
+                "names without an ending were matched to pictures",
+                partial(self._find_stem, path),
+            ),
         ):
-            if member is not None:
+            if (member := find()) is not None:
                 if ingestion is not None and code not in self._noted:
                     self._noted.add(code)
                     ingestion.understood.note(code, f"{text}, such as {path!r}")

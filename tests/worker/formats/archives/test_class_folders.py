@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from worker.formats.archives.member_names import find_common_root, is_litter, is_split_level
+from models.reading.archive_names import is_litter
+from worker.formats.archives.member_names import find_common_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,12 +199,6 @@ def test_pictures_without_extension_are_found(
 )
 def test_common_root(names: list[str], root: str) -> None:
     assert find_common_root(names) == root
-
-
-def test_splits_need_every_top_folder_to_be_one() -> None:
-    assert is_split_level({"train", "VAL"})
-    assert not is_split_level({"train", "cats"})
-    assert not is_split_level(set())
 
 
 def test_litter_is_told_from_names_that_only_look_like_it() -> None:
