@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Text, case, delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import JSONPATH, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONPATH, insert
 from sqlalchemy.orm import Session, defer
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -20,6 +21,8 @@ from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Json, Problem
 LONGEST_FILE_NAME_BYTES = 255
 LISTED_CLASSES = 100
 """Class names of a dataset in a list of datasets; the dataset itself has all."""
+LONG_STATISTICS = (("class_counts",), ("layout", "class_spellings"), ("layout", "class_list"))
+"""Paths in a dataset's statistics to what has an entry for each class."""
 FIRST_NAMES = f"$[0 to {LISTED_CLASSES - 1}]"
 FILE_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f\ufffd]{1,200}")
 
@@ -47,36 +50,43 @@ def get(session: Session, dataset_id: UUID, *, lock: bool = False, keep: bool = 
     return dataset
 
 
-def list_datasets(session: Session, *, before: UUID | None, limit: int) -> list[Dataset]:
+@dataclass(frozen=True, kw_only=True)
+class ListedDataset:
+    """A dataset of a list: of many classes, it has only the first names."""
+
+    dataset: Dataset
+    class_count: int | None
+    """All classes; None: it was not read yet."""
+
+
+def list_datasets(session: Session, *, before: UUID | None, limit: int) -> list[ListedDataset]:
     """Return datasets, newest first, created before the given one.
 
-    Of a dataset with more than LISTED_CLASSES classes they have the first names, and no counts of classes: a
-    list of 50 datasets with 90,000 names each would be over a gigabyte. `count_classes` has all numbers.
+    Of a dataset with more than LISTED_CLASSES classes they have the first names, and no counts and spellings
+    of classes: a list of 50 datasets with 90,000 names each would be over a gigabyte.
     """
-    is_long = func.jsonb_array_length(Dataset.class_names) > LISTED_CLASSES
+    class_count = func.jsonb_array_length(Dataset.class_names)
+    is_long = class_count > LISTED_CLASSES
     first_names = func.jsonb_path_query_array(Dataset.class_names, literal(FIRST_NAMES, JSONPATH))
-    without_counts = Dataset.statistics.op("-")(literal("class_counts", Text))
+    without_classes = Dataset.statistics
+    for path in LONG_STATISTICS:
+        without_classes = without_classes.op("#-")(literal(path, ARRAY(Text)))
     statement = (
         select(
             Dataset,
+            class_count,
             case((is_long, first_names), else_=Dataset.class_names),
-            case((is_long, without_counts), else_=Dataset.statistics),
+            case((is_long, without_classes), else_=Dataset.statistics),
         )
         .options(defer(Dataset.class_names), defer(Dataset.statistics))
         .order_by(Dataset.id.desc())
         .limit(limit)
     )
     rows = session.execute(statement if before is None else statement.where(Dataset.id < before)).all()
-    for dataset, class_names, statistics in rows:
+    for dataset, _, class_names, statistics in rows:
         set_committed_value(dataset, "class_names", class_names)
         set_committed_value(dataset, "statistics", statistics)
-    return [dataset for dataset, *_ in rows]
-
-
-def count_classes(session: Session, dataset_ids: list[UUID]) -> dict[UUID, int | None]:
-    """Return the number of classes of each dataset; None: it was not read yet."""
-    statement = select(Dataset.id, func.jsonb_array_length(Dataset.class_names))
-    return {row[0]: row[1] for row in session.execute(statement.where(Dataset.id.in_(dataset_ids)))}
+    return [ListedDataset(dataset=dataset, class_count=count) for dataset, count, *_ in rows]
 
 
 def list_files(session: Session, dataset_ids: list[UUID]) -> dict[UUID, list[DatasetFile]]:

@@ -177,7 +177,7 @@ def list_datasets(session: Session, paging: Paged, request: Request, response: R
         session, before=before[0] if before else None, limit=paging.limit + 1
     )
     page = rows[: paging.limit]
-    cursor = cursors.encode(page[-1].id) if len(rows) > paging.limit else None
+    cursor = cursors.encode(page[-1].dataset.id) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
     return Page(items=render_datasets(session, page), next_cursor=cursor)
 

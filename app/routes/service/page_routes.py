@@ -73,7 +73,7 @@ def datasets_page(
         "datasets.html",
         caller=caller,
         datasets=render_datasets(session, page),
-        next_cursor=cursors.encode(page[-1].id) if len(rows) > PAGE_ROWS else None,
+        next_cursor=cursors.encode(page[-1].dataset.id) if len(rows) > PAGE_ROWS else None,
         upload_max_bytes=settings.upload_max_bytes,
     )
 

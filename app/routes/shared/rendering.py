@@ -32,14 +32,14 @@ def respond_json(document: object) -> Response:
     return Response(to_json(document, inf_nan_mode="null"), media_type="application/json")
 
 
-def render_datasets(session: Session, datasets: Sequence[Dataset]) -> list[DatasetOut]:
+def render_datasets(session: Session, listed: Sequence[dataset_service.ListedDataset]) -> list[DatasetOut]:
     """Return the answers of listed datasets, whose class names may not be complete."""
-    identifiers = [dataset.id for dataset in datasets]
-    files = dataset_service.list_files(session, identifiers)
-    counts = dataset_service.count_classes(session, identifiers)
+    files = dataset_service.list_files(session, [each.dataset.id for each in listed])
     return [
-        render_dataset(dataset, files[dataset.id]).model_copy(update={"class_count": counts[dataset.id]})
-        for dataset in datasets
+        render_dataset(each.dataset, files[each.dataset.id]).model_copy(
+            update={"class_count": each.class_count}
+        )
+        for each in listed
     ]
 
 
