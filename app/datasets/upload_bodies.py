@@ -188,7 +188,7 @@ class Reserve:
             return
         self._unseen = 0
         free = shutil.disk_usage(self._folder).free
-        if self._reserve_bytes and free < self._reserve_bytes:
+        if free < self._reserve_bytes:
             raise NoSpace(
                 f"expected {self._reserve_bytes} free bytes on the disk besides this body; found {free}"
             )

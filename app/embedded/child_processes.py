@@ -23,6 +23,8 @@ BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Pauses before a part is started again, by the deaths in a row. It is never given up."""
 LOG_BYTES = 10 * 2**20
 """Above this size a log becomes `NAME.log.1`, and that `NAME.log.2`: what people read is the end of a log."""
+QUOTED = 2_000
+"""Characters of a log that fit a message in a terminal."""
 GONE_SECONDS = 5.0
 """How long a process that was killed can take to be gone on a busy machine."""
 GONE_LOOK_SECONDS = 0.01
@@ -61,6 +63,11 @@ def start_process(
             start_new_session=True,  # Ctrl-C reaches only this process, which stops the parts in order
             **{"umask": PRIVATE_MASK, **(options or {})},
         )
+
+
+def read_end(log: Path) -> str:
+    """Return the last lines of a log: what a message about its process quotes."""
+    return log.read_text(encoding="utf-8", errors="replace")[-QUOTED:]
 
 
 def stop_group(process: subprocess.Popen[bytes], *, seconds: float = 0.0) -> None:

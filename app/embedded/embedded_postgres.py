@@ -18,7 +18,7 @@ import psycopg
 from sqlalchemy import URL
 
 from app.embedded import leftovers, server_account
-from app.embedded.child_processes import start_process, stop_group
+from app.embedded.child_processes import read_end, start_process, stop_group
 from app.embedded.data_folder import DATABASE, StartError, make_socket_folder
 from app.embedded.server_account import ServerAccount
 
@@ -142,7 +142,7 @@ def _run_initdb(folder: Path, programs: Path, account: ServerAccount | None, *, 
     finally:
         stop_group(process)
     if code != 0:
-        raise StartError(f"initdb failed:\n{log.read_text(errors='replace')[-2000:]}")
+        raise StartError(f"initdb failed:\n{read_end(log)}")
 
 
 def _check_version(database: Path) -> None:
@@ -188,7 +188,7 @@ def _wait_until_ready(program: PostgresProgram, process: subprocess.Popen[bytes]
     deadline = time.monotonic() + START_SECONDS
     while not program.is_ready():
         if process.poll() is not None:
-            raise StartError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')[-2000:]}")
+            raise StartError(f"PostgreSQL did not start:\n{read_end(log)}")
         if time.monotonic() > deadline:
             raise StartError(f"PostgreSQL: no answer within {START_SECONDS} seconds; its log is {log}")
         time.sleep(LOOK_SECONDS)

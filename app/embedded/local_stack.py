@@ -22,7 +22,7 @@ from app.embedded import (
     part_commands,
     service_address,
 )
-from app.embedded.child_processes import Part
+from app.embedded.child_processes import Part, read_end
 from app.embedded.data_folder import NOTE, ServiceNote, StartError
 from app.embedded.process_identity import ProcessIdentity
 from app.embedded.service_address import HOST
@@ -184,7 +184,7 @@ class LocalStack:
         self._parts.remove(part)
         part.end()
         if part.process.returncode != 0:
-            raise StartError(f"{name} failed:\n{_read_end(part.log)}")
+            raise StartError(f"{name} failed:\n{read_end(part.log)}")
 
     def _spawn(
         self,
@@ -258,7 +258,7 @@ class LocalStack:
         while not until():
             for part in parts:
                 if part.process.poll() is not None:
-                    raise StartError(f"{part.name} did not start:\n{_read_end(part.log)}")
+                    raise StartError(f"{part.name} did not start:\n{read_end(part.log)}")
             waited = time.monotonic() - started
             if waited > START_SECONDS:
                 names = ", ".join(part.name for part in self._parts)
@@ -285,7 +285,3 @@ def _ignore_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _read_end(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")[-2000:]

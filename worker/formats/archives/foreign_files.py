@@ -37,7 +37,6 @@ _HEIC = "a HEIC picture (save it as JPEG: on an iPhone, Settings > Camera > Form
 _PARTS = re.compile(r"\.(z\d\d|(zip|7z|rar|tar|gz)\.\d{3}|part\d+\.rar|0\d\d)$", re.IGNORECASE)
 _COCO_WORDS = (b'"annotations"', b'"categories"')
 _YOLO_FILES = ("data.yaml", "data.yml", "dataset.yaml", "obj.names", "classes.txt")
-_HEAD_BYTES = 1 << 16
 
 
 def name_foreign(head: bytes, name: str) -> str | None:

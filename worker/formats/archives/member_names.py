@@ -1,18 +1,16 @@
-"""Names of an archive's members: hostile names, litter, splits, pictures."""
+"""Names of an archive's members: hostile names, pictures, common folders."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.reading.archive_names import is_litter, tidy_name
-from worker.formats.archives.split_names import SPLITS, is_split_name
+from models.reading.archive_names import tidy_name
+from worker.formats.archives.split_names import is_split_name
 from worker.formats.shared.compact_texts import count_repeated
 from worker.formats.shared.problems import IngestError, make_printable
 
-__all__ = ["SPLITS", "is_litter"]
-
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 PICTURE_SUFFIXES = frozenset(
     ("jpg", "jpeg", "jpe", "png", "gif", "bmp", "webp", "tif", "tiff", "ppm", "pgm", "pbm", "avif", "jp2")
@@ -45,7 +43,6 @@ OTHER_SUFFIXES = frozenset(
             "db",
             "ini",
             "cfg",
-            "tsv",
             "ndjson",
             "xlsx",
             "xls",
@@ -111,9 +108,3 @@ def find_common_root(names: Collection[str]) -> str:
 def select_nested(names: Collection[str], root: str) -> Iterator[str]:
     """Yield the names in folders below the root."""
     return (name for name in names if name.startswith(root) and "/" in name[len(root) :])
-
-
-def is_split_level(folders: Iterable[str]) -> bool:
-    """Return whether there are top-level folders and all are named as splits."""
-    names = set(folders)
-    return bool(names) and all(map(is_split_name, names))

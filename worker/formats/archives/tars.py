@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.reading.archive_names import decode_name
+from models.reading.archive_names import decode_name, is_litter
 from worker.formats.archives.archive import OpenFile, check_members, check_total, make_broken_error
-from worker.formats.archives.member_names import check_unique, clean_name, is_litter
+from worker.formats.archives.member_names import check_unique, clean_name
 from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.problems import IngestError, SampleError, make_printable
 from worker.formats.shared.sample import Locations

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from models.reading.archive_names import is_litter
 from worker.formats.archives.archive import (
     OpenFile,
     check_members,
@@ -17,7 +18,7 @@ from worker.formats.archives.archive import (
     check_total,
     make_broken_error,
 )
-from worker.formats.archives.member_names import check_unique, clean_name, is_litter
+from worker.formats.archives.member_names import check_unique, clean_name
 from worker.formats.archives.zip_names import Slashes, read_name
 from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.problems import IngestError, SampleError, make_printable
