@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, case, delete, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    Text,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONPATH, insert
 from sqlalchemy.orm import Session, defer
 from sqlalchemy.orm.attributes import set_committed_value
@@ -68,7 +79,7 @@ def list_datasets(session: Session, *, before: UUID | None, limit: int) -> list[
     class_count = func.jsonb_array_length(Dataset.class_names)
     is_long = class_count > LISTED_CLASSES
     first_names = func.jsonb_path_query_array(Dataset.class_names, literal(FIRST_NAMES, JSONPATH))
-    without_classes = Dataset.statistics
+    without_classes: SQLColumnExpression[Json | None] = Dataset.statistics
     for path in LONG_STATISTICS:
         without_classes = without_classes.op("#-")(literal(path, ARRAY(Text)))
     statement = (
