@@ -36,8 +36,8 @@ FLOORS = {
     ),
     "models": (
         "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",
-        "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "training",
-        "label_errors", "data_issues", "checks", "error_model",
+        "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "stopping",
+        "training", "label_errors", "data_issues", "checks", "error_model",
     ),
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",

@@ -27,8 +27,9 @@ from bench.peers.tasks import Task
 from models.configuration.training_config import resolve
 from models.label_errors import detection_metrics
 from models.label_errors.evidence import gather_signals
-from models.training.loop import TrainingResult, train
+from models.training.loop import train
 from models.training.signals import Signals
+from models.training.training_result import TrainingResult
 
 RESULTS = Path(__file__).with_name("results.jsonl")
 BINS = 15

@@ -21,8 +21,9 @@ from bench.peers.tasks import Task
 from models.configuration.training_config import TrainingConfig
 from models.error_model.sample_evidence import find_neighbours
 from models.label_errors.evidence import gather_signals
-from models.training.loop import TrainingResult, train
+from models.training.loop import train
 from models.training.progress import Progress
+from models.training.training_result import TrainingResult
 
 FOLDS, NEIGHBOURS = 5, 10
 FEATURE_DIMENSIONS = 2

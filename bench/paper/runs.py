@@ -17,10 +17,11 @@ from models.inputs import standardisation
 from models.label_errors import detection_metrics
 from models.label_errors.evidence import gather_signals
 from models.networks.architectures import Network, NetworkShape, build
-from models.training.loop import TrainingResult, train
+from models.training.loop import train
 from models.training.prediction import predict_probabilities
 from models.training.progress import Progress
 from models.training.signals import Signals
+from models.training.training_result import TrainingResult
 
 CLASSES = 10
 CURVE_POINTS = 60

@@ -27,8 +27,8 @@ from sklearn.metrics import roc_auc_score
 from bench.parallel import exchange
 from bench.scale.__main__ import CLASSES, WRONG_EVERY, patterns
 from models.configuration.training_config import TrainingConfig, resolve
-from models.training.loop import TrainingResult
 from models.training.ranks import train_on
+from models.training.training_result import TrainingResult
 
 STILL = 1e-7
 """A learning rate at which rounding stays rounding: at a usual one Adam takes a whole step where rounding

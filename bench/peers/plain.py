@@ -14,7 +14,8 @@ from models.inputs.batches import place, split_batches
 from models.inputs.shuffling import Shuffling
 from models.kinds.preparation import Preparation
 from models.kinds.trained_kinds import find_trained_kind
-from models.training.learner import Learner, compute_learning_rate
+from models.training.learner import Learner
+from models.training.learning_rate import compute_learning_rate
 
 OnBatch = Callable[[Tensor, Tensor, Tensor], None]
 """Called with index_B, logits_BK and labels_B of every batch, as scored before its update."""

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from models.configuration.training_config import TrainingConfig
 from models.cross_fitting.cross_fitted import CrossFitted
-from models.training.loop import TrainingResult
 from models.training.signals import Signals
+from models.training.training_result import TrainingResult
 
 PREFIX = "cross_fitted_"
 """Before the names of the arrays of `CrossFitted` in a file."""

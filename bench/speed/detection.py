@@ -20,10 +20,10 @@ from bench.peers import data
 from bench.speed.figures import Figure
 from models.configuration.training_config import resolve
 from models.paper.label_noise import add_uniform_noise
+from models.stopping.stability import compute_ranks, correlate_ranks
 from models.training.loop import train
 from models.training.progress import Progress
 from models.training.signals import Signals
-from models.training.stability import compute_ranks, correlate_ranks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from models.configuration.training_config import TrainingConfig
 from models.networks import architectures
 from models.networks.memory_layout import choose_memory_format
 from models.paper import limit
-from models.training.learner import make_classifier_shape
+from models.training.network_shapes import make_classifier_shape
 
 PRODUCT_SIDE = 2_048
 

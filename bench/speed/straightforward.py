@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from models.configuration.training_config import TrainingConfig
 from models.networks import architectures
-from models.training.learner import make_classifier_shape
+from models.training.network_shapes import make_classifier_shape
 
 WORKERS = max(2, (os.cpu_count() or 2) // 2)
 

@@ -16,7 +16,7 @@ from models.cross_fitting.ranking_evidence import measure_asymmetry as measure_c
 from models.feature_views.combined_probabilities import combine_probabilities
 from models.label_errors.label_asymmetry import CONSTANTS, AsymmetryConstants, measure_asymmetry
 from models.ranking.ranking_scores import ASYMMETRY, RANKING_SCORES, RankingScore
-from models.training.classifier_weight import weigh_classifier
+from models.stopping.classifier_weight import weigh_classifier
 from models.training.signals import Signals
 
 Arrays = Mapping[str, npt.NDArray[Any]]

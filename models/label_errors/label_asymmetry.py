@@ -57,7 +57,7 @@ def measure_asymmetry(
     Args:
         probabilities_NK: the classifier's.
         labels_N: the given labels.
-        classifier_weight: the result of `training.classifier_weight.weigh_classifier`, in [0, 1]. Averages
+        classifier_weight: the result of `stopping.classifier_weight.weigh_classifier`, in [0, 1]. Averages
             over epochs are flatter than what the network knows, so a reliable one's are sharpened.
         constants: the constants.
 

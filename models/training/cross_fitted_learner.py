@@ -15,7 +15,8 @@ from models.cross_fitting.start_states import StartState
 from models.networks.architectures import Network, NetworkShape
 from models.paper.objectives import OBJECTIVES, Objective, Outcome, Outputs
 from models.paper.objectives.forward_correction import estimate_transition_matrix, find_unknown_classes
-from models.training.learner import Learner, NetworkOutputs, copy_to_cpu, make_predictor_shape
+from models.training.learner import Learner, NetworkOutputs, copy_to_cpu
+from models.training.network_shapes import make_predictor_shape
 
 
 class CrossFittedLearner(Learner):

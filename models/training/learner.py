@@ -3,7 +3,6 @@
 Shape suffixes: B samples of a batch, K classes, J networks that score labels beside the classifier.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,6 @@ from models.acceleration.compiled_kernels import compile_parts
 from models.acceleration.cuda_graphs import StepGraphs, can_replay
 from models.acceleration.data_parallel import Group
 from models.acceleration.side_by_side import SideBySide, TwoStreams, can_run
-from models.catalogue.methods import METHODS
 from models.configuration.training_config import TrainingConfig
 from models.cross_fitting.start_states import StartState
 from models.networks import architectures
@@ -24,36 +22,7 @@ from models.networks.dropout import Dropout
 from models.networks.memory_layout import choose_memory_format
 from models.paper.objectives import OBJECTIVES, ObjectiveConfig, Outcome, Outputs, Stage
 from models.paper.objectives.forward_correction import estimate_transition_matrix, find_unknown_classes
-
-RISE_SHARE = 0.25
-"""one_cycle: the share of all steps in which the learning rate rises."""
-START_SHARE = 0.04
-"""one_cycle: the first learning rate as a share of the peak."""
-END_SHARE = 0.001
-"""one_cycle: the last learning rate as a share of the peak."""
-
-
-def compute_learning_rate(config: TrainingConfig, *, step: int, steps: int) -> float:
-    """Return the learning rate of one step, counted from 0, of a training of `steps`."""
-    if config.schedule == "constant":
-        return config.learning_rate
-    rise = RISE_SHARE * steps
-    if step < rise:
-        return config.learning_rate * (START_SHARE + (1 - START_SHARE) * step / rise)
-    fall = (step - rise) / max(steps - 1 - rise, 1.0)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(fall, 1.0)))
-    return config.learning_rate * (END_SHARE + (1 - END_SHARE) * cosine)
-
-
-def make_classifier_shape(config: TrainingConfig, *, channels: int, class_count: int) -> NetworkShape:
-    """Return the shape of f; the classifier of eq. 8 has no bias in its last layer."""
-    return NetworkShape(
-        channels=channels,
-        class_count=class_count,
-        is_predictor=False,
-        dropout=config.dropout,
-        has_output_bias=METHODS[config.method].has_output_bias,
-    )
+from models.training.network_shapes import make_classifier_shape, make_predictor_shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -395,11 +364,6 @@ class Learner:
             transition_KK=None if transition_KK is None else transition_KK.to(self._device),
             stage=Stage(state["stage"]),
         )
-
-
-def make_predictor_shape(shape: NetworkShape) -> NetworkShape:
-    """Return the shape of q for a classifier of this shape."""
-    return replace(shape, is_predictor=True, has_output_bias=True)
 
 
 def _combine_outputs(of_classifier: tuple[Tensor, Tensor], scorer_logits: list[Tensor]) -> NetworkOutputs:

@@ -6,7 +6,7 @@ Shape suffixes: N samples, B samples of a batch, K classes.
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,8 @@ from models.acceleration.data_parallel import Group
 from models.catalogue.methods import METHODS
 from models.configuration.planned_training import require_parent
 from models.configuration.training_config import TrainingConfig, check_fits
-from models.cross_fitting import folds
+from models.cross_fitting.blind_labels import BlindLabels
 from models.cross_fitting.cross_fitted import CrossFitted
-from models.cross_fitting.memorisation import Memorisation, MemorisationTally, RisingLoss
 from models.cross_fitting.start_states import StartState
 from models.inputs import standardisation
 from models.inputs.batches import SCORING_BATCH, place, split_batches
@@ -30,64 +29,22 @@ from models.inputs.stratification import stratify
 from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
 from models.ranking.ranking_scores import RANKING_SCORES
-from models.training.classifier_weight import weigh_classifier
+from models.stopping.classifier_weight import weigh_classifier
+from models.stopping.memorisation_onset import MemorisationWatch
+from models.stopping.selection import Selection
+from models.stopping.stability import Stability
 from models.training.cross_fitted_learner import CrossFittedLearner
 from models.training.epoch_tally import EpochTally
 from models.training.feature_recorder import FeatureRecorder
-from models.training.learner import Learner, compute_learning_rate, copy_to_cpu
-from models.training.memorisation_onset import MemorisationWatch
+from models.training.learner import Learner, copy_to_cpu
+from models.training.learning_rate import compute_learning_rate
 from models.training.progress import EpochRecord, OnProgress, Pace, Progress
 from models.training.remarks import Remark, check_batches, describe_unknown_transitions
-from models.training.selection import Selection
 from models.training.signal_recorder import SignalRecorder
 from models.training.signals import Signals
-from models.training.stability import Stability
+from models.training.training_result import TrainingResult
 
 STATE_FORMAT = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingResult:
-    """The result of a finished training."""
-
-    signals: Signals
-    agreement_ratio: float
-    """The classifier's agreement with the given labels over that of its most confident tenth, about 0 to 1.
-
-    See `memorisation_onset`."""
-    classifier_probabilities_NK: npt.NDArray[np.float32] | None
-    """The classifier's softmax, averaged like the signals; None without a predictor or if N * K is large. The
-    given labels reach the classifier only through predicted gradients."""
-    cross_fitted: CrossFitted | None
-    """Class probabilities by networks that never learned the label; None if no network is blind to any label
-    or if N * K is large."""
-    memorisation: Memorisation | None
-    """Memorisation in the last epoch; an `EpochRecord` has that of its epoch. None in the same cases."""
-    features_NW: npt.NDArray[np.float16] | None
-    """The inputs of the scoring network's last layer, at most `feature_width` of them; None if none are
-    kept."""
-    model_state: dict[str, Tensor]
-    """The classifier's state dict on the CPU: the best on held-out samples if any, else the last."""
-    start_state: dict[str, Tensor]
-    """All that another training can start from: the same classifier, with folds also the networks that score
-    labels in the same epoch, and which labels were held back."""
-    input_mean: npt.NDArray[np.float32]
-    """The mean that was subtracted from the classifier's inputs, per channel or feature."""
-    input_deviation: npt.NDArray[np.float32]
-    """The deviation by which the difference was divided."""
-    seconds: float
-    """Duration of this call, without the time before a resume."""
-    samples_per_second: float
-    """Speed of the training stage of this call."""
-    epochs: int
-    """Epochs trained; fewer than `config.epochs` if `patience` or `stable_correlation` ended the training."""
-    validation_accuracy: float | None
-    """The highest of any epoch, that of `model_state`; None if nothing is held out."""
-    transition_KK: npt.NDArray[np.float32] | None
-    """The forward correction's T: row i, how class i was labelled; None with all other methods."""
-    remarks: tuple[Remark, ...]
-    """What the method could not do with these samples."""
-    config: TrainingConfig
 
 
 def train(
@@ -184,12 +141,9 @@ class _Training:
         self._shuffling = Shuffling(
             sample_count=len(labels_N), validation_fraction=config.validation_fraction, seed=config.seed
         )
-        self._groups_N: Tensor | None = None
         self._bounds = split_batches(len(self._shuffling.train_index), config.batch_size)
         self._generator = torch.Generator(device)
-        self._blind_N = folds.assign_folds(
-            labels_N, folds=config.folds, blind_fraction=config.blind_fraction, seed=config.seed
-        )
+        self._blind = BlindLabels(labels_N, config, device)
         self._learner = (CrossFittedLearner if config.folds > 1 else Learner)(
             config,
             channels=inputs.shape[-1],
@@ -197,12 +151,10 @@ class _Training:
             device=device,
             generator=self._generator,
             group=group,
-            seen_shares=self._measure_seen_shares(),
+            seen_shares=self._blind.measure_seen_shares(self._shuffling.train_index),
         )
-        self._batch_remark = self._check_batches(labels_N, class_count)
-        self._blind_N = None if self._blind_N is None else self._blind_N.to(device)
-        self._blind_tally = MemorisationTally(device)
-        self._rising_loss = RisingLoss()
+        self._groups_N = self._blind.group() if METHODS[config.method].needs_whole_batch else None
+        self._batch_remark = self._check_batches(class_count)
         self._recorder = SignalRecorder(
             sample_count=len(labels_N),
             class_count=class_count,
@@ -225,23 +177,13 @@ class _Training:
         self._own_index = torch.empty(0, dtype=torch.int64)
         self._recorded: dict[str, Any] = {}
 
-    def _measure_seen_shares(self) -> list[float]:
-        """Return, for every scoring network, the share of training labels that it learns."""
-        if self._blind_N is None:
-            return [1.0]
-        return folds.measure_seen_shares(
-            self._blind_N[self._shuffling.train_index], scorers=self._config.folds
-        )
-
-    def _check_batches(self, labels_N: Tensor, class_count: int) -> Remark | None:
-        """Return a remark if batches lack a class that the method needs; stratify them if it needs all."""
-        if not METHODS[self._config.method].needs_whole_batch:
+    def _check_batches(self, class_count: int) -> Remark | None:
+        """Return a remark if the method needs every class in every batch and batches lack one."""
+        if self._groups_N is None:
             return None
-        blind_N = torch.full_like(labels_N, folds.NOBODY) if self._blind_N is None else self._blind_N
-        # Labels that are held back from one network are dealt out after each other.
-        self._groups_N = labels_N * (self._config.folds + 1) + blind_N
         index = stratify(self._shuffling.train_index, self._groups_N, self._bounds)
-        return check_batches(labels_N[index], blind_N[index], self._bounds, class_count=class_count)
+        labels_n = self._labels_N[index.to(self._device)].cpu()
+        return check_batches(labels_n, self._blind.number(index), self._bounds, class_count=class_count)
 
     def _order(self, epoch: int) -> Tensor:
         """Return the samples of an epoch in the order of its batches."""
@@ -251,10 +193,6 @@ class _Training:
     def _list_remarks(self) -> tuple[Remark, ...]:
         found = (self._batch_remark, describe_unknown_transitions(self._unknown_classes))
         return tuple(remark for remark in found if remark is not None)
-
-    def _get_blind(self, index_B: Tensor) -> Tensor | None:
-        """Return the numbers of the networks that are blind to these labels."""
-        return None if self._blind_N is None else self._blind_N[index_B]
 
     @property
     def _steps_per_epoch(self) -> int:
@@ -277,11 +215,11 @@ class _Training:
     def begin_from(self, state: Mapping[str, Tensor]) -> None:
         """Start the networks that are fitted to the labels from trained ones, and estimate T if needed."""
         start = StartState.from_tensors(state)
-        start.check_held_back(self._blind_N)
+        start.check_held_back(self._blind.membership_N)
         self._learner.begin_from(start, self._read_plain)
         if METHODS[self._config.method].estimates_transitions:
             self._unknown_classes = self._learner.estimate_transitions(
-                self._read_plain, self._get_blind(self._shuffling.train_index.to(self._device))
+                self._read_plain, self._blind.select(self._shuffling.train_index.to(self._device))
             )
 
     def _read_plain(self) -> Iterator[Tensor]:
@@ -306,7 +244,7 @@ class _Training:
             agreement_ratio=agreement_ratio,
             classifier_probabilities_NK=self._recorder.get_classifier_probabilities(),
             cross_fitted=self._get_cross_fitted(),
-            memorisation=self._measure_memorisation(),
+            memorisation=self._blind.measure_memorisation(processes=self._group.size),
             features_NW=self._features.get_features(),
             model_state=dict(StartState.from_tensors(start_state).classifier),
             start_state=start_state,
@@ -321,17 +259,14 @@ class _Training:
             config=self._config,
         )
 
-    def _measure_memorisation(self) -> Memorisation | None:
-        return None if self._blind_N is None else self._blind_tally.record(processes=self._group.size)
-
     def _get_cross_fitted(self) -> CrossFitted | None:
         probabilities_NK = self._recorder.get_scorer_probabilities()
-        if self._blind_N is None or probabilities_NK is None:
+        if self._blind.membership_N is None or probabilities_NK is None:
             return None
         return CrossFitted(
             probabilities_NK=probabilities_NK,
             in_sample_probabilities_NK=self._recorder.get_in_sample_probabilities(),
-            blind_N=self._blind_N.cpu().numpy(),
+            blind_N=self._blind.membership_N.cpu().numpy(),
         )
 
     def _run_epoch(self, pace: Pace) -> None:
@@ -342,7 +277,7 @@ class _Training:
         if done == 0:
             self._generator.manual_seed(self._shuffling.make_device_seed(epoch, rank=self._group.rank))
             self._tally.reset()
-            self._blind_tally.reset()
+            self._blind.begin_epoch()
         trains_classifier = epoch >= self._config.warm_up_epochs
         for index_B, rows_B in self._read(self._order(epoch), self._bounds[done:]):
             self._run_step(index_B, rows_B, trains_classifier=trains_classifier)
@@ -374,10 +309,10 @@ class _Training:
         ]
         self._group.merge(recorded, self._own_index)
         self._group.average(self._tally.sums)
-        self._group.average(self._blind_tally.sums)
+        self._group.average(self._blind.sums)
 
     def _run_step(self, index_B: Tensor, rows_B: Tensor, *, trains_classifier: bool) -> None:
-        labels_B, blind_B = self._labels_N[index_B], self._get_blind(index_B)
+        labels_B, blind_B = self._labels_N[index_B], self._blind.select(index_B)
         outcome, classifier_logits_BK = self._learner.step(
             self._preparation.prepare_training(rows_B, self._generator),
             labels_B,
@@ -385,8 +320,7 @@ class _Training:
             trains_classifier=trains_classifier,
             blind_B=blind_B,
         )
-        if blind_B is not None:
-            self._blind_tally.add(labels_B, outcome, blind_B)
+        self._blind.tally(labels_B, outcome, blind_B)
         self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
         self._tally.add(index_B, labels_B, outcome, classifier_logits_BK)
         self._step += 1
@@ -401,7 +335,7 @@ class _Training:
             counted_index=self._shuffling.train_index.to(self._device),
             held_out_index=self._shuffling.held_out_index,
             validation_accuracy=validation_accuracy,
-            memorisation=self._measure_memorisation(),
+            memorisation=self._blind.measure_memorisation(processes=self._group.size),
             learning_rate=compute_learning_rate(self._config, step=self._step - 1, steps=self._steps),
             seconds=time.monotonic() - started,
         )
@@ -416,7 +350,7 @@ class _Training:
             predictor_agreement=seen if self._learner.has_predictor else None,
             confident_agreement=record.confident_accuracy,
         )
-        if record.memorisation is not None and self._rising_loss.observe(record.memorisation):
+        if self._blind.has_rising_loss(record.memorisation):
             stage = self._memorisation.begin_memorising()
         if stage is not self._learner.stage:
             self._learner.advance(stage)
@@ -430,7 +364,7 @@ class _Training:
             labels_B = self._labels_N[index_B]
             inputs_B = self._preparation.prepare_plain(rows_B)
             outcome, classifier_logits_BK = self._learner.score_batch(
-                inputs_B, labels_B, self._get_blind(index_B)
+                inputs_B, labels_B, self._blind.select(index_B)
             )
             self._recorder.record(index_B, labels_B, outcome, classifier_logits_BK)
             self._tally.predict(index_B, outcome, classifier_logits_BK)
@@ -447,7 +381,7 @@ class _Training:
         batches = self._read(torch.arange(len(self._labels_N)), bounds)
         for step, (index_B, rows_B) in enumerate(batches, start=1):
             features_BD, logits_BK = self._learner.compute_last_layer(
-                self._preparation.prepare_plain(rows_B), self._get_blind(index_B)
+                self._preparation.prepare_plain(rows_B), self._blind.select(index_B)
             )
             self._features.record(index_B, features_BD)
             self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
@@ -497,7 +431,8 @@ class _Training:
         return self.state()
 
     def _copy_start_state(self) -> dict[str, Tensor]:
-        blind_N = None if self._blind_N is None else self._blind_N.cpu()
+        membership_N = self._blind.membership_N
+        blind_N = None if membership_N is None else membership_N.cpu()
         return replace(self._learner.copy_start_state(), blind_N=blind_N).to_tensors()
 
     def _copy_model_state(self) -> dict[str, Tensor]:
@@ -515,8 +450,7 @@ class _Training:
             "learner": self._learner.state(),
             "recorder": self._recorded or self._recorder.state(),
             "tally": self._tally.state(),
-            "blind_tally": self._blind_tally.state(),
-            "rising_loss": self._rising_loss.state(),
+            **self._blind.state(),
             "selection": self._selection.state(),
             "memorisation": self._memorisation.state(),
             "stability": self._stability.state(),
@@ -535,8 +469,7 @@ class _Training:
         self._learner.load_state(state["learner"])
         self._recorder.load_state(state["recorder"])
         self._tally.load_state(state["tally"])
-        self._blind_tally.load_state(state["blind_tally"])
-        self._rising_loss.load_state(state["rising_loss"])
+        self._blind.load_state(state)
         self._selection.load_state(state["selection"])
         self._memorisation.load_state(state["memorisation"])
         self._stability.load_state(state["stability"], self._device)

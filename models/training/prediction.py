@@ -13,7 +13,7 @@ from models.kinds.preparation import Standardisation
 from models.kinds.sample_arrays import Inputs
 from models.kinds.trained_kinds import find_trained_kind
 from models.networks import architectures
-from models.training.learner import make_classifier_shape
+from models.training.network_shapes import make_classifier_shape
 
 BATCH = 1_024
 

@@ -24,8 +24,9 @@ from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]
 
 from models.acceleration.data_parallel import LEADER, TIMEOUT, TrainingEnded, join_processes
 from models.configuration.training_config import TrainingConfig
-from models.training.loop import TrainingResult, train
+from models.training.loop import train
 from models.training.progress import OnProgress
+from models.training.training_result import TrainingResult
 
 HOST = "127.0.0.1"
 PR_SET_PDEATHSIG = 1

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.training.loop import TrainingResult
 from models.training.signal_recorder import PROBABILITY_CELLS_MAX
+from models.training.training_result import TrainingResult
 from worker.jobs.evidence_files import RunEvidence
 from worker.train.encoder_opinions import EncoderOpinions, gather_opinions
 from worker.train.input_neighbours import find_input_neighbours

@@ -34,9 +34,10 @@ from models.data_issues.neighbours import Neighbours, measure_disagreement
 from models.encoders.encoder_loading import load_network
 from models.label_errors.evidence import gather_signals
 from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
-from models.training.loop import STATE_FORMAT, TrainingResult
+from models.training.loop import STATE_FORMAT
 from models.training.ranks import RankLost, train_on
 from models.training.remarks import Remark
+from models.training.training_result import TrainingResult
 from worker.features import encoded_inputs, feature_waiting
 from worker.jobs import (
     audited_labels,

@@ -24,7 +24,7 @@ from models.catalogue.methods import METHODS
 from models.catalogue.networks import BACKBONES
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TrainingRequest
 from models.configuration.training_config import TrainingConfig, resolve
-from models.training.learner import make_classifier_shape, make_predictor_shape
+from models.training.network_shapes import make_classifier_shape, make_predictor_shape
 from tests.builders.stored_rows import store_ready_dataset
 
 Json = dict[str, Any]

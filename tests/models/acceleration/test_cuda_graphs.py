@@ -15,8 +15,9 @@ from models.acceleration import cuda_graphs
 from models.acceleration.cuda_graphs import EAGER_STEPS, StepGraphs, can_replay
 from models.configuration.training_config import TrainingConfig, resolve
 from models.training import learner
-from models.training.loop import TrainingResult, train
+from models.training.loop import train
 from models.training.progress import Progress
+from models.training.training_result import TrainingResult
 
 CLASSES, SAMPLES = 3, 350
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

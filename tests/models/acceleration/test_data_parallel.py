@@ -17,10 +17,10 @@ import torch
 
 from models.acceleration.data_parallel import Group, Ranks
 from models.configuration.training_config import TrainingConfig
-from models.training.loop import TrainingResult
 from models.training.progress import EpochRecord, Progress
 from models.training.ranks import RankLost, train_on
 from models.training.signals import Signals
+from models.training.training_result import TrainingResult
 from tests.rank_processes import find_rank_processes
 
 Configure = Callable[..., TrainingConfig]

@@ -15,9 +15,10 @@ from models.cross_fitting.start_states import StartState
 from models.paper.objectives.forward_correction import estimate_transition_matrix
 from models.training import loop
 from models.training.cross_fitted_learner import CrossFittedLearner, average_in_sample
-from models.training.loop import TrainingResult, train
+from models.training.loop import train
 from models.training.prediction import predict_probabilities
 from models.training.progress import EpochRecord, Progress
+from models.training.training_result import TrainingResult
 
 Samples = tuple[np.ndarray, np.ndarray]
 Configure = Callable[..., TrainingConfig]

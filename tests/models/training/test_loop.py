@@ -10,10 +10,11 @@ import torch
 
 from models.configuration.training_config import TrainingConfig
 from models.inputs import batches
-from models.training.learner import compute_learning_rate
-from models.training.loop import TrainingResult, train
+from models.training.learning_rate import compute_learning_rate
+from models.training.loop import train
 from models.training.progress import Progress
 from models.training.signals import Signals
+from models.training.training_result import TrainingResult
 
 Samples = tuple[np.ndarray, np.ndarray]
 Configure = Callable[..., TrainingConfig]

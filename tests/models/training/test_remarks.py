@@ -10,8 +10,9 @@ from models.acceleration.data_parallel import limit_processes
 from models.configuration.training_config import TrainingConfig
 from models.inputs.batches import split_batches
 from models.training.learner import Learner
-from models.training.loop import TrainingResult, train
+from models.training.loop import train
 from models.training.remarks import MISSING_CLASS, UNKNOWN_CLASS, check_batches
+from models.training.training_result import TrainingResult
 
 Samples = tuple[np.ndarray, np.ndarray]
 Configure = Callable[..., TrainingConfig]

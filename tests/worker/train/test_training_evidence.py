@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from models.configuration.training_config import resolve
 from models.label_errors.evidence import gather_signals
-from models.training.loop import TrainingResult, train
+from models.training.loop import train
+from models.training.training_result import TrainingResult
 from worker.train import training_evidence
 from worker.train.training_evidence import EvidenceSearch, Trained
 

@@ -1,5 +1,5 @@
 from models.paper.objectives import Stage
-from models.training.memorisation_onset import MemorisationWatch
+from models.stopping.memorisation_onset import MemorisationWatch
 
 LEADS = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7]
 """Of a predictor that pulls away from its classifier in every epoch."""

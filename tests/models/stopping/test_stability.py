@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from models.configuration.training_config import TrainingConfig
+from models.stopping.stability import Stability, compute_ranks, correlate_ranks
 from models.training.loop import train
 from models.training.progress import Progress
-from models.training.stability import Stability, compute_ranks, correlate_ranks
 
 Samples = tuple[np.ndarray, np.ndarray]
 Configure = Callable[..., TrainingConfig]

@@ -12,12 +12,13 @@ from models.catalogue.methods import METHODS
 from models.configuration.training_config import TrainingConfig
 from models.paper import information
 from models.paper.objectives.forward_correction import estimate_transition_matrix
+from models.stopping.selection import Selection
 from models.training import loop
-from models.training.loop import TrainingResult, train
+from models.training.loop import train
 from models.training.prediction import predict_probabilities
 from models.training.progress import EpochRecord, Progress
-from models.training.selection import Selection
 from models.training.signals import Signals
+from models.training.training_result import TrainingResult
 
 Samples = tuple[np.ndarray, np.ndarray]
 Configure = Callable[..., TrainingConfig]
