@@ -10,7 +10,18 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Total, TotalName
+from app.tables import (
+    Audit,
+    AuditStatus,
+    Dataset,
+    DatasetStatus,
+    FeatureShard,
+    Run,
+    RunStatus,
+    ShardStatus,
+    Total,
+    TotalName,
+)
 
 MEDIA_TYPE = prometheus.CONTENT_TYPE_LATEST
 REQUESTS = prometheus.Counter("limit_audit_requests", "Requests answered", ["method", "route", "status"])
@@ -65,14 +76,21 @@ class _Stored:
 
 
 def _count_tables(session: Session) -> Iterator[Metric]:
-    for table, statuses in ((Dataset, DatasetStatus), (Audit, AuditStatus), (Run, RunStatus)):
+    for table, statuses in (
+        (Dataset, DatasetStatus),
+        (Audit, AuditStatus),
+        (Run, RunStatus),
+        (FeatureShard, ShardStatus),
+    ):
         name = table.__tablename__
-        family = GaugeMetricFamily(f"limit_audit_{name}", f"{name.capitalize()} by status", labels=["status"])
+        words = name.replace("_", " ").capitalize()
+        family = GaugeMetricFamily(f"limit_audit_{name}", f"{words} by status", labels=["status"])
         counts = dict(session.execute(select(table.status, func.count()).group_by(table.status)).all())
         for status in statuses:
             family.add_metric([status], counts.get(status, 0))
         yield family
     yield from _measure_training(session)
+    yield _measure_shards(session)
     yield from _read_totals(session)
 
 
@@ -91,6 +109,23 @@ def _measure_training(session: Session) -> Iterator[Metric]:
             if progress and progress.get(name) is not None:
                 family.add_metric([worker or "", device or ""], progress[name])
     yield from (speed, memory)
+
+
+def _measure_shards(session: Session) -> Metric:
+    speed = GaugeMetricFamily(
+        "limit_audit_feature_pictures_per_second",
+        "Of shards whose features are computed now",
+        labels=["worker"],
+    )
+    statement = select(FeatureShard.worker, FeatureShard.progress).where(
+        FeatureShard.status == ShardStatus.RUNNING,
+        FeatureShard.progress.is_not(None),
+        FeatureShard.lease_until > func.now(),
+    )
+    for worker, progress in session.execute(statement):
+        if progress and progress.get("samples_per_second") is not None:
+            speed.add_metric([worker or ""], progress["samples_per_second"])
+    return speed
 
 
 def _read_totals(session: Session) -> Iterator[Metric]:

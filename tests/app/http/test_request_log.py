@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import structlog
 from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
@@ -22,7 +23,18 @@ from app.infra.logs import configure_logging, remove_secrets
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.shared.callers import provide_settings as get_settings
-from app.tables import Dataset, DatasetStatus, Run, RunStatus, Scope, Total, TotalName
+from app.tables import (
+    Dataset,
+    DatasetStatus,
+    FeatureSet,
+    FeatureShard,
+    Run,
+    RunStatus,
+    Scope,
+    ShardStatus,
+    Total,
+    TotalName,
+)
 from tests.builders.stored_rows import store_audit, store_ready_dataset
 
 
@@ -183,6 +195,7 @@ def test_metrics_tell_of_requests_runs_and_losses(
             session, Run, run.id, lease_seconds=60, status=RunStatus.RUNNING, worker="w", device="gpu"
         )
         run.progress = progress
+        _add_shards(session, dataset)
         counters.add(session, TotalName.LEASE_LOSSES, "runs")
         counters.add(session, TotalName.LEASE_LOSSES, "runs", by=2)
         dataset_service.change_status(
@@ -196,12 +209,41 @@ def test_metrics_tell_of_requests_runs_and_losses(
         'limit_audit_datasets{status="rejected"} 1.0',
         'limit_audit_training_samples_per_second{device="gpu",worker="w"} 125.5',
         'limit_audit_gpu_memory_bytes{device="gpu",worker="w"} 1.073741824e+09',
+        'limit_audit_feature_shards{status="queued"} 1.0',
+        'limit_audit_feature_shards{status="running"} 1.0',
+        'limit_audit_feature_shards{status="succeeded"} 1.0',
+        'limit_audit_feature_shards{status="failed"} 0.0',
+        'limit_audit_feature_pictures_per_second{worker="f"} 31.5',
         'limit_audit_lease_losses_total{work="runs"} 3.0',
         'limit_audit_ingest_failures_total{code="not_an_archive"} 1.0',
     ):
         assert line in lines
     counted = 'limit_audit_requests_total{method="GET",route="/v1/datasets/{dataset_id}",status="200"}'
     assert any(line.startswith(counted) for line in lines)
+
+
+def _add_shards(session: Session, dataset: Dataset) -> None:
+    """Add three shards: one that is done, one that a worker computes, and one that waits."""
+    found = FeatureSet(dataset_id=dataset.id, encoder="e", encoder_sha256="0" * 64, width=8)
+    session.add(found)
+    session.flush()
+    statuses = (ShardStatus.SUCCEEDED, ShardStatus.QUEUED, ShardStatus.QUEUED)
+    shards = [
+        FeatureShard(set_id=found.id, number=at, start=at, stop=at + 1, status=status, queue="train")
+        for at, status in enumerate(statuses)
+    ]
+    session.add_all(shards)
+    session.flush()
+    progress = {"done": 0, "total": 1, "samples_per_second": 31.5}
+    leases.claim(
+        session,
+        FeatureShard,
+        shards[1].id,
+        lease_seconds=60,
+        status=ShardStatus.RUNNING,
+        worker="f",
+        progress=progress,
+    )
 
 
 def test_totals_outlive_what_they_counted(database: Database) -> None:
