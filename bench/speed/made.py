@@ -21,8 +21,7 @@ from app.infra.database import Database
 from app.infra.schema_upgrade import make_configuration
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Run, RunStatus, Sample
-from models.data_issues.neighbour_search import NEIGHBOURS
-from models.data_issues.neighbours import Neighbours
+from models.data_issues.neighbours import NEIGHBOURS, Neighbours
 from models.paper.score_scale import MAXIMUM_DISTANCE
 from worker.finish.finishing_job import finish
 from worker.jobs import neighbour_files, signal_files

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.data_issues.neighbours import Neighbours
+from models.data_issues.neighbours import NEIGHBOURS, Neighbours
 
-NEIGHBOURS = 10
 EXACT_MAX = 10_000
 """Up to this many samples, all pairs are compared."""
 CELLS_SEARCHED = 6

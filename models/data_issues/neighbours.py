@@ -3,11 +3,14 @@
 Shape suffixes: N samples, k neighbours.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+
+NEIGHBOURS = 10
+"""Neighbours by which duplicates, outliers and the disagreement of labels are found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +20,10 @@ class Neighbours:
     index_Nk: npt.NDArray[np.int32]
     similarity_Nk: npt.NDArray[np.float32]
     """Cosine, -1 to 1."""
+
+    def take(self, count: int) -> Self:
+        """Return the nearest `count` of each."""
+        return replace(self, index_Nk=self.index_Nk[:, :count], similarity_Nk=self.similarity_Nk[:, :count])
 
 
 def measure_disagreement(

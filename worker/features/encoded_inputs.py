@@ -16,6 +16,7 @@ from app.infra.storage import PACK, Storage
 from app.tables import FeatureSet
 from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import Neighbours
+from models.feature_views.neighbour_votes import NEIGHBOURS
 from worker.jobs import neighbour_files
 
 SEED = 0
@@ -44,11 +45,15 @@ def provide_pack(rows: FeatureRows) -> Iterator[Path]:
 def load_neighbours(
     storage: Storage, folder: Path, rows: FeatureRows, *, device: str, on_block: Callable[[], None]
 ) -> Neighbours:
-    """Return the nearest samples by a set's features, from the set's folder or searched and stored there."""
-    stored = neighbour_files.load(storage, folder)
-    if stored is not None:
+    """Return the nearest samples by a set's features, from the set's folder or searched and stored there.
+
+    Versions up to 0.2.0 stored too few for the votes on the labels; these are searched again.
+    """
+    count = min(NEIGHBOURS, len(rows) - 1)
+    stored = neighbour_files.load(storage, folder, count=count)
+    if stored is not None and stored.index_Nk.shape[1] == count:
         return stored
     features_ND = np.concatenate(list(rows.blocks()))
-    found = find_nearest(features_ND, device=device, seed=SEED, on_block=on_block)
+    found = find_nearest(features_ND, count=count, device=device, seed=SEED, on_block=on_block)
     neighbour_files.save_neighbours(storage, folder, found)
     return found

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from app.infra.storage import Storage
 from app.tables import Run
-from models.data_issues.neighbours import Neighbours
+from models.data_issues.neighbours import NEIGHBOURS, Neighbours
 from worker.jobs.atomic_files import write_atomically
 
-FEATURES, NEIGHBOURS = "features.npy", "neighbours.npz"
+FEATURES, NEAREST = "features.npy", "neighbours.npz"
 WIDTH_MIN = 16
 """With fewer features for each sample, none are stored."""
 
@@ -38,9 +38,9 @@ def save_neighbours(storage: Storage, folder: Path, neighbours: Neighbours) -> N
     """Store neighbours alone."""
     index_Nk, similarity_Nk = neighbours.index_Nk, neighbours.similarity_Nk
     write_atomically(
-        folder / NEIGHBOURS, lambda file: np.savez(file, index_Nk=index_Nk, similarity_Nk=similarity_Nk)
+        folder / NEAREST, lambda file: np.savez(file, index_Nk=index_Nk, similarity_Nk=similarity_Nk)
     )
-    storage.publish(folder / NEIGHBOURS)
+    storage.publish(folder / NEAREST)
 
 
 def locate(storage: Storage, run: Run, dataset_id: UUID) -> Path:
@@ -50,9 +50,10 @@ def locate(storage: Storage, run: Run, dataset_id: UUID) -> Path:
     return storage.locate_feature_set(dataset_id, run.feature_set_id)
 
 
-def load(storage: Storage, folder: Path) -> Neighbours | None:
-    """Return the neighbours in a folder, None if there are none."""
-    if not storage.exists(folder / NEIGHBOURS):
+def load(storage: Storage, folder: Path, *, count: int = NEIGHBOURS) -> Neighbours | None:
+    """Return the nearest `count` of the neighbours in a folder, or fewer; None: there are none."""
+    if not storage.exists(folder / NEAREST):
         return None
-    with storage.open(folder / NEIGHBOURS) as file, np.load(file) as stored:
-        return Neighbours(index_Nk=stored["index_Nk"], similarity_Nk=stored["similarity_Nk"])
+    with storage.open(folder / NEAREST) as file, np.load(file) as stored:
+        found = Neighbours(index_Nk=stored["index_Nk"], similarity_Nk=stored["similarity_Nk"])
+        return found.take(count)

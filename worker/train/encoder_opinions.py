@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.data_issues.neighbour_search import find_nearest
+from models.data_issues.neighbours import Neighbours
 from models.feature_views.neighbour_votes import NEIGHBOURS, count_weighted_votes
 from models.feature_views.ridge_probe import predict_out_of_sample
 
@@ -28,10 +28,10 @@ class EncoderOpinions:
 def gather_opinions(
     features_ND: npt.NDArray[np.floating[Any]],
     labels_N: npt.NDArray[np.integer[Any]],
+    near: Neighbours,
     *,
     class_count: int,
     device: str,
-    seed: int,
     on_block: Callable[[], None],
 ) -> EncoderOpinions:
     """Return what the features say.
@@ -39,17 +39,15 @@ def gather_opinions(
     Args:
         features_ND: of an encoder; at least 2 rows.
         labels_N: the given labels, in 0 .. class_count - 1.
+        near: the nearest samples by the features, `neighbour_votes.NEIGHBOURS` of each or more.
         class_count: K.
         device: the torch device that computes.
-        seed: of the search for neighbours among many samples.
         on_block: called about every second; its exceptions propagate.
 
     """
     probe_NK = predict_out_of_sample(
         features_ND, labels_N, class_count=class_count, device=device, on_block=on_block
     )
-    near = find_nearest(
-        features_ND.astype(np.float16), count=NEIGHBOURS, device=device, seed=seed, on_block=on_block
-    )
-    votes_NK = count_weighted_votes(near.index_Nk, near.similarity_Nk, labels_N, class_count=class_count)
+    voting = near.take(NEIGHBOURS)
+    votes_NK = count_weighted_votes(voting.index_Nk, voting.similarity_Nk, labels_N, class_count=class_count)
     return EncoderOpinions(probe_NK=probe_NK, votes_NK=votes_NK)

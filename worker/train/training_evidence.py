@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.data_issues.neighbours import Neighbours
 from models.training.signal_recorder import PROBABILITY_CELLS_MAX
 from models.training.training_result import TrainingResult
 from worker.jobs.evidence_files import RunEvidence
@@ -25,14 +26,17 @@ class Trained:
     opinions: EncoderOpinions | None
     """What the features say themselves; None: no encoder made them, or there are too many samples and
     classes."""
+    near: Neighbours | None
+    """The nearest samples by an encoder's features; None: no encoder made them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceSearch:
     """The search for evidence beside a training."""
 
-    is_encoded: bool
-    """Whether a pretrained encoder made the inputs: then they judge the labels, too."""
+    find_near: Callable[[], Neighbours] | None
+    """Returns the nearest samples by a pretrained encoder's features, which judge the labels, too; None: no
+    encoder made the inputs."""
     class_count: int
     device: str
     seed: int
@@ -52,16 +56,17 @@ class EvidenceSearch:
             labels_N: the given labels.
 
         """
+        near = None if self.find_near is None else self.find_near()
         if len(labels_N) * self.class_count > PROBABILITY_CELLS_MAX:
-            return Trained(result=result, evidence=None, opinions=None)
+            return Trained(result=result, evidence=None, opinions=None, near=near)
         inputs = np.load(pack, mmap_mode="r")
-        if self.is_encoded:
+        if near is not None:
             opinions = gather_opinions(
                 inputs,
                 labels_N,
+                near,
                 class_count=self.class_count,
                 device=self.device,
-                seed=self.seed,
                 on_block=self.on_block,
             )
             everything_N = np.ones(len(labels_N), dtype=np.bool_)
@@ -69,6 +74,7 @@ class EvidenceSearch:
                 result=result,
                 evidence=self._make_evidence(inputs, opinions.probe_NK, everything_N),
                 opinions=opinions,
+                near=near,
             )
         fitted = result.cross_fitted
         evidence = (
@@ -76,7 +82,7 @@ class EvidenceSearch:
             if fitted is None
             else self._make_evidence(inputs, fitted.probabilities_NK, fitted.blind_N >= 0)
         )
-        return Trained(result=result, evidence=evidence, opinions=None)
+        return Trained(result=result, evidence=evidence, opinions=None, near=None)
 
     def _make_evidence(
         self,

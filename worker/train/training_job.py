@@ -5,8 +5,9 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
@@ -30,7 +31,7 @@ from models.catalogue.training_request import TrainingRequest
 from models.configuration.planned_training import complete_request
 from models.cross_fitting.cross_fitted import MEMORISATION
 from models.data_issues.neighbour_search import find_nearest
-from models.data_issues.neighbours import Neighbours, measure_disagreement
+from models.data_issues.neighbours import NEIGHBOURS, Neighbours, measure_disagreement
 from models.encoders.encoder_loading import load_network
 from models.label_errors.evidence import gather_signals
 from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
@@ -122,7 +123,7 @@ def _train_and_store(
 ) -> None:
     job = _prepare(database, storage, settings, run)
     trained = _train_in_memory(database, storage, settings, job, heartbeat)
-    neighbours = _find_neighbours(database, storage, trained.result, job, heartbeat)
+    neighbours = _find_neighbours(trained, job, heartbeat)
     folder = storage.locate_run(run.audit_id, run.number)
     retry_during_outage(heartbeat.renew, heartbeat)
     retry_during_outage(lambda: _add_remarks(database, run, trained.result.remarks), heartbeat)
@@ -247,12 +248,16 @@ def _train(
             resume=_load_checkpoint(storage, folder),
             feature_width=_choose_feature_width(job, settings),
         )
-        return _plan_evidence(settings, job, heartbeat).complete(result, pack, job.labels.given)
+        search = _plan_evidence(database, storage, settings, job, heartbeat)
+        return search.complete(result, pack, job.labels.given)
 
 
-def _plan_evidence(settings: Settings, job: Job, heartbeat: Heartbeat[Run]) -> EvidenceSearch:
+def _plan_evidence(
+    database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
+) -> EvidenceSearch:
+    find_near = partial(_load_neighbours, database, storage, job, heartbeat)
     return EvidenceSearch(
-        is_encoded=job.run.feature_set_id is not None,
+        find_near=None if job.run.feature_set_id is None else find_near,
         class_count=len(job.dataset.class_names or ()),
         device=job.devices[0],
         seed=job.config.seed,
@@ -285,20 +290,23 @@ def _load_pretrained(settings: Settings, network: str) -> dict[str, torch.Tensor
     return None if backbone is None else load_network(backbone, settings.encoder_folder).state_dict()
 
 
-def _find_neighbours(
-    database: Database, storage: Storage, result: TrainingResult, job: Job, heartbeat: Heartbeat[Run]
-) -> Neighbours | None:
-    if job.run.feature_set_id is not None:
-        rows = encoded_inputs.open_set(database, storage, job.run.feature_set_id)
-        folder = neighbour_files.locate(storage, job.run, job.dataset.id)
-        return encoded_inputs.load_neighbours(
-            storage, folder, rows, device=job.devices[0], on_block=heartbeat.check
-        )
-    if result.features_NW is None:
-        return None
-    return find_nearest(
-        result.features_NW, device=job.devices[0], seed=job.config.seed, on_block=heartbeat.check
+def _load_neighbours(database: Database, storage: Storage, job: Job, heartbeat: Heartbeat[Run]) -> Neighbours:
+    """Return the nearest samples by the features of the run's encoder."""
+    rows = encoded_inputs.open_set(database, storage, cast("UUID", job.run.feature_set_id))
+    folder = neighbour_files.locate(storage, job.run, job.dataset.id)
+    return encoded_inputs.load_neighbours(
+        storage, folder, rows, device=job.devices[0], on_block=heartbeat.check
     )
+
+
+def _find_neighbours(trained: Trained, job: Job, heartbeat: Heartbeat[Run]) -> Neighbours | None:
+    """Return the nearest samples by the encoder's features, or the network's; None if none are kept."""
+    if trained.near is not None:
+        return trained.near.take(NEIGHBOURS)
+    features_NW = trained.result.features_NW
+    if features_NW is None:
+        return None
+    return find_nearest(features_NW, device=job.devices[0], seed=job.config.seed, on_block=heartbeat.check)
 
 
 def _store_results(

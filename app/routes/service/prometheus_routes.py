@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 2
     responses={200: {"content": {prometheus.MEDIA_TYPE: {}}}},
 )
 def read_metrics(settings: ServiceSettings, database: ServiceDatabase, files: Files) -> Response:
-    """Return metrics of requests, queues, runs, features, speed, GPU memory, lost leases and failed ingestions."""
+    """Return metrics of requests, queues, runs, features, speed, GPU memory, lost leases and failures."""
     names = [*map(str, queue.Queue), *placement.list_queues(settings.memory_steps_gb)[1:]]
     waiting = queue.count_messages(settings.broker_url, names, timeout_seconds=TIMEOUT_SECONDS)
     with database.transaction() as session:

@@ -5,7 +5,7 @@ import pytest
 
 from models.data_issues import neighbour_search
 from models.data_issues.neighbour_search import find_nearest, find_nearest_inputs
-from models.data_issues.neighbours import Neighbours, measure_disagreement
+from models.data_issues.neighbours import NEIGHBOURS, Neighbours, measure_disagreement
 
 
 def test_the_nearest_are_others_in_order_of_their_cosine() -> None:
@@ -48,7 +48,7 @@ def test_crowds_of_copies_are_searched_in_bounds(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(neighbour_search, "CANDIDATES_MAX", 64)
     features = np.concatenate([np.ones((900, 16)), clustered(100)]).astype(np.float16)
     found = find_nearest(features)
-    assert found.index_Nk.shape == (1_000, neighbour_search.NEIGHBOURS)
+    assert found.index_Nk.shape == (1_000, NEIGHBOURS)
     assert (found.similarity_Nk <= 1.001).all()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from fastapi.testclient import TestClient
@@ -34,12 +35,15 @@ from app.tables import (
     RunStatus,
     ShardStatus,
 )
+from models.data_issues.neighbour_search import find_nearest
+from models.data_issues.neighbours import Neighbours
 from models.encoders.encoder_loading import load_encoder
 from tests.worker.job_steps import count_rows, read_row, store_upload
-from worker.features import shard_job
+from worker.features import encoded_inputs, shard_job
 from worker.features.shard_computation import compute_features
 from worker.finish.finishing_job import finish
 from worker.ingest.ingestion_job import ingest
+from worker.jobs import neighbour_files
 from worker.jobs.heartbeat import Cancelled
 from worker.maintenance.sweep import sweep
 from worker.train.training_job import execute
@@ -177,6 +181,32 @@ def test_the_features_are_those_of_the_uploaded_pictures_and_later_audits_take_t
     assert jobs.train(second).status == RunStatus.SUCCEEDED
     assert Task.FEATURES not in [task for task, _ in sent]
     assert count_rows(jobs.database, FeatureSet) == 1
+
+
+def test_neighbours_are_searched_once_for_all_audits_and_again_where_too_few_are_stored(
+    jobs: Jobs, photographs: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    def search(features_ND: npt.NDArray[np.float16], *, count: int, **_: object) -> Neighbours:
+        counts.append(count)
+        return find_nearest(features_ND, count=count)
+
+    monkeypatch.setattr(encoded_inputs, "find_nearest", search)
+    _, run = jobs.plan(photographs)
+    jobs.train(run)
+    for shard in jobs.list_shards():
+        jobs.compute(shard)
+    assert jobs.train(run).status == RunStatus.SUCCEEDED
+    assert jobs.train(jobs.plan(photographs, seed=1)[1]).status == RunStatus.SUCCEEDED
+    assert counts == [23], "all others, as there are fewer than asked for"
+    folder = jobs.storage.locate_feature_set(photographs.id, jobs.read_set().id)
+    stored = neighbour_files.load(jobs.storage, folder)
+    assert stored is not None
+    assert stored.index_Nk.shape == (24, 10), "duplicates and outliers take the nearest ten"
+    neighbour_files.save_neighbours(jobs.storage, folder, stored)
+    assert jobs.train(jobs.plan(photographs, seed=2)[1]).status == RunStatus.SUCCEEDED
+    assert counts == [23, 23]
 
 
 def test_a_finished_audit_names_its_features_and_they_can_be_downloaded(

@@ -8,6 +8,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from models.configuration.training_config import resolve
+from models.data_issues.neighbour_search import find_nearest
+from models.data_issues.neighbours import Neighbours
+from models.feature_views.neighbour_votes import NEIGHBOURS
 from models.label_errors.evidence import gather_signals
 from models.training.loop import train
 from models.training.training_result import TrainingResult
@@ -51,8 +54,12 @@ def complete(
 ) -> Trained:
     """Store features as a pack, and search for evidence."""
     np.save(tmp_path / "pack.npy", features_ND)
+
+    def find_near() -> Neighbours:
+        return find_nearest(features_ND.astype(np.float16), count=NEIGHBOURS)
+
     search = EvidenceSearch(
-        is_encoded=is_encoded,
+        find_near=find_near if is_encoded else None,
         class_count=CLASSES,
         device="cpu",
         seed=0,
