@@ -60,12 +60,7 @@ def count(task: Task, opinions: Opinions) -> dict[str, dict[str, Any]]:
     )
     limit_NK, probe_NK = opinions["LIMIT out of sample"], opinions["probe"]
     sources = {"LIMIT": limit_NK, "probe": probe_NK, "both": combine_probabilities([limit_NK, probe_NK])}
-    return {
-        name: _count(
-            Evidence(labels_N=task.given_N, probabilities_NK=found_NK, neighbours_Nk=neighbours_Nk), task
-        )
-        for name, found_NK in sources.items()
-    }
+    return {name: count_by(task, found_NK, neighbours_Nk) for name, found_NK in sources.items()}
 
 
 def _collect(task: Task, *, seed: int, epochs: int) -> Opinions:
@@ -92,7 +87,11 @@ def _collect(task: Task, *, seed: int, epochs: int) -> Opinions:
     return opinions
 
 
-def _count(evidence: Evidence, task: Task) -> dict[str, Any]:
+def count_by(
+    task: Task, probabilities_NK: npt.NDArray[np.float32], neighbours_Nk: npt.NDArray[np.int32] | None
+) -> dict[str, Any]:
+    """Return the estimate of the number of errors by this evidence, and how it compares with the truth."""
+    evidence = Evidence(labels_N=task.given_N, probabilities_NK=probabilities_NK, neighbours_Nk=neighbours_Nk)
     estimate, total = fit(evidence), len(task.given_N)
     is_sure_N = estimate.error_probability_N >= SURE
     return {
