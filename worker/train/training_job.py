@@ -38,7 +38,6 @@ from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
 from models.training.loop import STATE_FORMAT
 from models.training.ranks import RankLost, train_on
 from models.training.remarks import Remark
-from models.training.training_result import TrainingResult
 from worker.features import encoded_inputs, feature_waiting
 from worker.jobs import (
     audited_labels,
