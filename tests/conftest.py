@@ -39,6 +39,7 @@ for name in ("LIMIT_AUDIT_SERVER", "LIMIT_AUDIT_KEY", "LIMIT_AUDIT_HOME"):
     os.environ.pop(name, None)
 
 FOLDER = run_folder.join_or_open()  # before anything is imported that asks for a temporary folder
+os.environ["XDG_STATE_HOME"] = str(FOLDER / "state")  # services of tests are announced there
 from app.embedded import embedded_postgres  # noqa: E402 - after the folder is made
 
 END_TO_END = Path(__file__).with_name("end_to_end")

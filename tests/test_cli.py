@@ -1,5 +1,7 @@
 """The command line without a service: help, arguments and the one-shot form."""
 
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,14 @@ import typer
 from typer.testing import CliRunner
 
 from app.cli.output import _render_cell, fail
-from app.cli.root import cli
+from app.cli.root import INSTALLED, cli, load_command
 from app.client import Client, Dataset
 from app.infra.database import get_database
 from app.infra.settings import get_settings
 
 runner = CliRunner()
-RELABEL = ("export", "labels", "D", "--audit", str(uuid4()), "--issues", "relabel")
+NOWHERE = ("--server", "http://127.0.0.1:9")
+RELABEL = ("export", "labels", "D", "--audit", str(uuid4()), "--issues", "relabel", *NOWHERE)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,27 @@ def test_a_field_needs_a_value() -> None:
 
 def test_an_address_that_is_none_is_named() -> None:
     assert runner.invoke(cli, ["dataset", "list", "--server", "http://[::1"]).exit_code == 3
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_the_help_of_a_command_that_is_not_loaded_is_its_own(name: str) -> None:
+    assert INSTALLED[name][1] == load_command(name).help
+
+
+def test_help_loads_neither_the_client_nor_the_server() -> None:
+    code = "import sys, app.cli.root as root\ntry: root.cli(['--help'])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"httpx", "sqlalchemy", "pydantic", "celery", "numpy"} & set(done.stdout.split())
+
+
+def test_without_a_service_of_this_user_none_is_guessed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LIMIT_AUDIT_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    answer = runner.invoke(cli, ["dataset", "list"])
+    assert answer.exit_code == 3
+    assert "no service of this user runs" in answer.output.replace("\n", " ")
 
 
 def test_without_a_service_the_way_to_one_is_named() -> None:

@@ -11,6 +11,7 @@ from app.audits.audit_configuration import AuditConfiguration
 from app.audits.configuration_check import check_configuration
 from app.audits.placement import list_devices
 from app.audits.run_plans import RunPlan, plan_runs
+from app.datasets import dataset_service
 from app.infra.database import send_after_commit
 from app.infra.errors import NotFound, WrongState
 from app.infra.queue import Queue, Task
@@ -120,13 +121,22 @@ def get_score(session: Session, audit: Audit, position: int) -> Score:
     return score
 
 
-def list_audits(session: Session, *, before: UUID | None, limit: int, dataset_id: UUID | None) -> list[Audit]:
-    """Return audits, newest first, created before the given one."""
+def list_audits(
+    session: Session,
+    *,
+    before: UUID | None,
+    limit: int,
+    dataset_id: UUID | None,
+    match: str | None = None,
+) -> list[Audit]:
+    """Return audits, newest first, created before the given one; of them those that begin with `match`."""
     statement = select(Audit).order_by(Audit.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(Audit.id < before)
     if dataset_id is not None:
         statement = statement.where(Audit.dataset_id == dataset_id)
+    if match is not None:
+        statement = statement.where(dataset_service.begins_with(Audit, match))
     return list(session.scalars(statement))
 
 

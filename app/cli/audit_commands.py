@@ -26,7 +26,7 @@ from app.cli.output import (
     show_progress_bar,
     stderr,
 )
-from app.client import Audit, Dataset, Suspects
+from app.client import Audit, Dataset
 
 ONE_SHOT = "file"
 
@@ -44,7 +44,7 @@ Target = Annotated[
     Path,
     typer.Option(dir_okay=False, callback=_check_target, help="file to write: .csv or .parquet"),
 ]
-AuditId = Annotated[str, typer.Argument(help="id of the audit")]
+AuditId = Annotated[str, typer.Argument(help="id or name of the audit, a beginning of either, or @last")]
 Count = Annotated[int, typer.Option("--count", "-n", min=1, help="how many")]
 COLUMNS = ("id", "name", "status", "fraction", "dataset_id")
 SUSPECT_COLUMNS = ("rank", "key", "given_label", "suggested_label", "suggested_confidence", "distance")
@@ -128,7 +128,7 @@ def _open_service(server: str | None) -> Iterator[str]:
 
 @app.command()
 def start(
-    dataset_id: Annotated[str, typer.Argument(help="id of a ready dataset")],
+    dataset_id: Annotated[str, typer.Argument(help="id or name of a ready dataset, or @last")],
     *,
     name: str | None = None,
     set_: Annotated[
@@ -139,13 +139,9 @@ def start(
     _json: AlwaysJson = True,
 ) -> None:
     """Start an audit and print it without waiting for its end."""
-    body = {
-        "dataset_id": dataset_id,
-        "name": name,
-        "configuration": dict(_parse_field(pair) for pair in set_ or []),
-    }
+    configuration = dict(_parse_field(pair) for pair in set_ or [])
     with connect(server, key) as client:
-        print_json(client.post("/v1/audits", body))
+        print_json(client.start_audit(client.find_id("dataset", dataset_id), name=name, **configuration))
 
 
 def _parse_field(text: str) -> tuple[str, Any]:
@@ -171,14 +167,14 @@ def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) ->
 def show(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print an audit with all its fields as JSON."""
     with connect(server, key) as client:
-        print_json(client.get(f"/v1/audits/{audit_id}"))
+        print_json(client.get_audit(audit_id).document)
 
 
 @app.command()
 def wait(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """Wait until an audit ends."""
     with connect(server, key) as client, show_progress_bar("audit") as bar:
-        audit = client.wait_for_audit(audit_id, on_answer=lambda answer: show_audit(bar, answer))
+        audit = client.get_audit(audit_id).wait(on_answer=partial(show_audit, bar)).document
     print_json(audit) if json else print_table([audit], COLUMNS)
 
 
@@ -186,7 +182,7 @@ def wait(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJ
 def cancel(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """Cancel an audit."""
     with connect(server, key) as client:
-        audit = client.post(f"/v1/audits/{audit_id}/cancel")
+        audit = client.get_audit(audit_id).cancel().document
     print_json(audit) if json else print_table([audit], COLUMNS)
 
 
@@ -196,7 +192,7 @@ def suspects(
 ) -> None:
     """List the most suspicious samples; during training, those of the provisional ranking."""
     with connect(server, key) as client:
-        ranked = Suspects(client, audit_id, {}).first(count)
+        ranked = client.get_audit(audit_id).suspects().first(count)
     print_json(ranked) if json else print_table(ranked, SUSPECT_COLUMNS)
 
 
@@ -204,21 +200,21 @@ def suspects(
 def summary(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print an audit's results as JSON: how many labels are wrong, classes, confused pairs, review budget."""
     with connect(server, key) as client:
-        print_json(client.get(f"/v1/audits/{audit_id}/summary"))
+        print_json(client.get(f"/v1/audits/{client.find_id('audit', audit_id)}/summary"))
 
 
 @app.command()
 def epochs(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print the losses and accuracies of every run and epoch as JSON."""
     with connect(server, key) as client:
-        print_json(client.get(f"/v1/audits/{audit_id}/epochs"))
+        print_json(client.get_audit(audit_id).epochs())
 
 
 @app.command()
 def metrics(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print ROC, PR and precision at k as JSON; needs attached correct labels."""
     with connect(server, key) as client:
-        print_json(client.get(f"/v1/audits/{audit_id}/metrics"))
+        print_json(client.get_audit(audit_id).metrics())
 
 
 @app.command()
@@ -231,11 +227,11 @@ def download(
 ) -> None:
     """Download the complete ranking."""
     with connect(server, key) as client:
-        client.download(f"/v1/audits/{audit_id}/ranking{out.suffix}", out)
+        client.get_audit(audit_id).download(out)
 
 
 @app.command()
 def delete(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
     """Delete an audit that has ended."""
     with connect(server, key) as client:
-        client.delete(f"/v1/audits/{audit_id}")
+        client.get_audit(audit_id).delete()

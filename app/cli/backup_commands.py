@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from app.cli.embedded_service import DEFAULT_HOME, HOME_VARIABLE, say
+from app.cli.embedded_service import say
 from app.cli.output import FAILED, UNREACHABLE, fail
 from app.embedded import backup
+from app.embedded.running_services import DEFAULT_HOME, HOME_VARIABLE
 from app.infra.settings import PREFIX, get_settings
 
 DataDir = Annotated[

@@ -7,7 +7,6 @@ import typer
 
 from app.cli.output import AsJson, Key, Server, connect, print_json
 from app.client import Audit, ClientError, Dataset, Json
-from app.client.client import DEFAULT_SERVER
 
 NOT_FOUND, WRONG_STATE = 404, 409
 NUMBER_OF_CHECKS = 100
@@ -15,7 +14,7 @@ QUESTION = "Is the label right? [k]eep, [o]ther label, [d]rop, [u]nsure, [q]uit"
 VERDICTS = {"k": "keep", "o": "relabel", "d": "drop", "u": "unsure"}
 VALUES_MAX = 12
 
-AuditId = Annotated[str, typer.Argument(help="id of an audit that has succeeded")]
+AuditId = Annotated[str, typer.Argument(help="id or name of an audit that has succeeded, or @last")]
 Samples = Annotated[
     int | None,
     typer.Option("--samples", "-n", min=1, help="samples to check in all; more adds to those drawn already"),
@@ -44,12 +43,13 @@ def check(
             _ask_for_verdicts(client.dataset(audit["dataset_id"]), audit, reviewer)
             state = audit.check()
         result = _find_result(audit)
+        address = f"{client.url}/audits/{audit.id}/check"
     if json:
         print_json({"state": state, "result": result})
         return
     typer.echo(f"{state['answered']} of {state['wanted']} samples drawn at random have a verdict.")
     if not state["is_finished"]:
-        typer.echo(f"Check them here with --ask, or at {server or DEFAULT_SERVER}/audits/{audit_id}/check")
+        typer.echo(f"Check them here with --ask, or at {address}")
     typer.echo("\n".join(describe_result(result) if result else describe_count(state)))
 
 

@@ -21,7 +21,7 @@ from app.cli.output import (
 from app.client import Client, Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Upload and inspect datasets.")
-DatasetId = Annotated[str, typer.Argument(help="id of the dataset")]
+DatasetId = Annotated[str, typer.Argument(help="id or name of the dataset, a beginning of either, or @last")]
 Uploads = Annotated[
     list[Path],
     typer.Argument(exists=True, help="one or more archive, table or array files, or a folder"),
@@ -132,7 +132,7 @@ def understood(
 ) -> None:
     """Print how an upload was read, and what was guessed."""
     with connect(server, key) as client:
-        document = client.get(f"/v1/datasets/{dataset_id}")
+        document = client.dataset(dataset_id).document
     print_json(document["understood"]) if json else print_understood(document)
 
 
@@ -148,14 +148,14 @@ def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) ->
 def show(dataset_id: DatasetId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print a dataset with all its fields as JSON."""
     with connect(server, key) as client:
-        print_json(client.get(f"/v1/datasets/{dataset_id}"))
+        print_json(client.dataset(dataset_id).document)
 
 
 @app.command()
 def problems(dataset_id: DatasetId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List the problems that ingestion met: files left out, and warnings."""
     with connect(server, key) as client:
-        rows = list(client.pages(f"/v1/datasets/{dataset_id}/problems"))
+        rows = list(client.dataset(dataset_id).problems())
     print_json(rows) if json else print_table(rows, ("key", "code", "detail"))
 
 
@@ -172,7 +172,8 @@ def samples(
     """List samples by position."""
     with connect(server, key) as client:
         filters = {} if label is None else {"given_label": label}
-        pages = client.pages(f"/v1/datasets/{dataset_id}/samples", limit=min(count, 500), **filters)
+        address = f"/v1/datasets/{client.find_id('dataset', dataset_id)}/samples"
+        pages = client.pages(address, limit=min(count, 500), **filters)
         rows = list(islice(pages, count))
     print_json(rows) if json else print_table(rows, SAMPLE_COLUMNS)
 
@@ -190,11 +191,11 @@ def truth(
 ) -> None:
     """Attach the correct labels of the samples."""
     with connect(server, key) as client:
-        print_json(client.attach_truth(dataset_id, file))
+        print_json(client.dataset(dataset_id).attach_truth(file))
 
 
 @app.command()
 def delete(dataset_id: DatasetId, *, server: Server = None, key: Key = None) -> None:
     """Delete a dataset that has no audits."""
     with connect(server, key) as client:
-        client.delete(f"/v1/datasets/{dataset_id}")
+        client.dataset(dataset_id).delete()

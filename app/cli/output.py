@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from app.client import Client, ClientError, Json, progress_bars
-from app.client.client import DEFAULT_SERVER, KEY_VARIABLE, SERVER_VARIABLE
+from app.client.client_errors import NoServiceError
+from app.client.local_service import KEY_VARIABLE, SERVER_VARIABLE, find_address
 from app.web.understood_facts import describe_notes, describe_understanding
 
 UNAUTHORISED = 401
@@ -25,7 +26,12 @@ stdout = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
 stderr = Console(stderr=True)
 
 Server = Annotated[
-    str | None, typer.Option("--server", envvar=SERVER_VARIABLE, help="URL of a running service")
+    str | None,
+    typer.Option(
+        "--server",
+        envvar=SERVER_VARIABLE,
+        help="URL of a service; else yours on this machine",
+    ),
 ]
 Key = Annotated[str | None, typer.Option("--key", envvar=KEY_VARIABLE, help="bearer key", show_envvar=True)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -35,9 +41,17 @@ AlwaysJson = Annotated[bool, typer.Option("--json", help="print JSON (this comma
 @contextmanager
 def connect(server: str | None, key: str | None) -> Iterator[Client]:
     """Open a client; report failures as a sentence and an exit code."""
-    url = server or DEFAULT_SERVER
+    url = server or find_url()
     with report_failures(url), Client(url, key=key) as client:
         yield client
+
+
+def find_url() -> str:
+    """Return the address of this user's running service; end the command if it is not clear which."""
+    try:
+        return find_address()
+    except NoServiceError as error:
+        fail(str(error), code=UNREACHABLE, cause=error)
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from app.cli.output import FAILED, fail
-from app.client.client import DEFAULT_SERVER
 from app.embedded import health_probes
 from app.infra.settings import get_settings
 
+DEFAULT_SERVER = "http://127.0.0.1:8000"
+"""The API in its own container."""
 app = typer.Typer(no_args_is_help=True, help="Check the health of a part of the service on this host.")
 
 

@@ -11,12 +11,12 @@ from app.client import ClientError
 from models.reading.text_encodings import TableError
 
 app = typer.Typer(no_args_is_help=True, help="Save and list reviewers' verdicts on labels.")
-AuditId = Annotated[str, typer.Argument(help="id of the audit whose ranking is reviewed")]
-DatasetId = Annotated[str, typer.Argument(help="id of the dataset")]
+AuditId = Annotated[str, typer.Argument(help="id or name of the audit whose ranking is reviewed, or @last")]
+DatasetId = Annotated[str, typer.Argument(help="id or name of the dataset, or @last")]
 Reviewer = Annotated[
     str | None, typer.Option(help="name of the reviewer; with a key, the key's name is used")
 ]
-COLUMNS = ("position", "verdict", "label", "reviewer", "reviewed_at")
+COLUMNS = ("position", "key", "verdict", "label", "reviewer", "reviewed_at")
 PAGE = 500
 CONFLICTS = 1
 

@@ -1,10 +1,6 @@
-"""`limit-audit up`, `migrate`, `activity` and `keys`: run and administer the service."""
+"""`limit-audit migrate`, `activity` and `keys`: administer the service."""
 
-import os
-import shlex
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -13,56 +9,18 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from app.access import activity_log, keys
-from app.cli.embedded_service import DEFAULT_HOME, HOME_VARIABLE, say, stop_on_termination
-from app.cli.output import FAILED, UNREACHABLE, AsJson, fail, print_json, print_table
+from app.cli.embedded_service import say
+from app.cli.output import FAILED, AsJson, fail, print_json, print_table
 from app.infra import schema_upgrade, workspace_scope
 from app.infra.database import Database, get_database
 from app.infra.errors import NotFound
 from app.infra.settings import PREFIX
 from app.tables import ApiKey, Scope, Workspace
 
-DataDir = Annotated[
-    Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
-]
 OPERATOR = "command line"
-AUTHENTICATION = f"{PREFIX}AUTHENTICATION"
 app = typer.Typer(
     no_args_is_help=True, help="Create, list and revoke bearer keys (needs the service's settings)."
 )
-
-
-def up(
-    *,
-    data_dir: DataDir = DEFAULT_HOME,
-    port: Annotated[int, typer.Option(help="0: any free port")] = 8000,
-    host: Annotated[
-        str,
-        typer.Option(help="address to listen on; an address other than loopback requires keys"),
-    ] = "127.0.0.1",
-) -> None:
-    """Run the complete service on this machine until Ctrl-C."""
-    from app.embedded.data_folder import StartError  # noqa: PLC0415 - its packages come with limit-audit[local]
-    from app.embedded.local_stack import LocalStack  # noqa: PLC0415 - the same
-
-    stop_on_termination()
-    overrides = {name: value for name, value in os.environ.items() if name == AUTHENTICATION}
-    try:
-        with LocalStack(data_dir, port=port, host=host, on_step=say, overrides=overrides) as stack:
-            typer.echo(f"API   {stack.url}\ndata  {stack.data_dir}")
-            if overrides:
-                typer.echo(f"keys  {_explain_keys(stack.environment)}")
-            say("Ctrl-C stops everything")
-            stack.watch()
-    except StartError as error:
-        fail(str(error), code=UNREACHABLE, cause=error)
-    except KeyboardInterrupt:
-        say("stopped")
-
-
-def _explain_keys(environment: Mapping[str, str]) -> str:
-    names = (f"{PREFIX}{name}" for name in ("DATABASE_URL", "BROKER_URL", "STORAGE_DIR"))
-    settings = " ".join(f"{name}={shlex.quote(environment[name])}" for name in names)
-    return f"{settings} limit-audit keys create NAME"
 
 
 def migrate() -> None:

@@ -6,23 +6,30 @@ from typing import Any
 
 from app.client.answer_types import OnBytes
 from app.client.handles import PAGE, Audit, Dataset
+from app.client.local_service import KEY_VARIABLE, SERVER_VARIABLE, find_address
 from app.client.operations import Service
 from app.client.progress_bars import show_text_bar
+from app.client.references import Noun, resolve
 from app.client.sources import Source, prepare_files
-
-DEFAULT_SERVER = "http://127.0.0.1:8000"
-SERVER_VARIABLE, KEY_VARIABLE = "LIMIT_AUDIT_SERVER", "LIMIT_AUDIT_KEY"
 
 
 class Client(Service):
-    """Connects to one service: by default to the environment's, or else to the one on this machine."""
+    """Connects to one service: by default to the environment's, or else to the user's own on this machine.
+
+    Raises:
+        NoServiceError: no service is named, and none or several run for this user.
+
+    """
 
     def __init__(self, url: str | None = None, *, key: str | None = None, patience: float = 60) -> None:
         super().__init__(
-            url or os.environ.get(SERVER_VARIABLE) or DEFAULT_SERVER,
+            url or os.environ.get(SERVER_VARIABLE) or find_address(),
             key=key or os.environ.get(KEY_VARIABLE),
             patience=patience,
         )
+
+    def __repr__(self) -> str:
+        return f"<Client of {self.url}>"
 
     def upload(
         self,
@@ -65,24 +72,33 @@ class Client(Service):
             )
 
     def audit(self, dataset: Dataset | str, *, name: str | None = None, **configuration: object) -> Audit:
-        """Start an audit of a dataset, given as an object or an id, after waiting until it is ready.
+        """Start an audit of a dataset, given as an object, id or name, after waiting until it is ready.
 
         The service chooses every field that the configuration omits.
         """
         handle = self.dataset(dataset) if isinstance(dataset, str) else dataset
         return handle.audit(name=name, **configuration)
 
-    def dataset(self, dataset_id: str) -> Dataset:
-        """Return the dataset with this id."""
-        return Dataset(self, self.get(f"/v1/datasets/{dataset_id}"))
+    def find_id(self, noun: Noun, reference: str) -> str:
+        """Return the id that a name, the beginning of a name or an id, or `@last` stands for.
+
+        Raises:
+            ClientError: nothing is called so, or several are; the message lists them.
+
+        """
+        return resolve(self, noun, reference)
+
+    def dataset(self, reference: str) -> Dataset:
+        """Return a dataset by id, name, a beginning of either that only it has, or `@last`."""
+        return Dataset(self, self.get(f"/v1/datasets/{self.find_id('dataset', reference)}"))
 
     def datasets(self) -> Iterator[Dataset]:
         """Iterate over all datasets, newest first."""
         return (Dataset(self, answer) for answer in self.pages("/v1/datasets", limit=PAGE))
 
-    def get_audit(self, audit_id: str) -> Audit:
-        """Return the audit with this id."""
-        return Audit(self, self.get(f"/v1/audits/{audit_id}"))
+    def get_audit(self, reference: str) -> Audit:
+        """Return an audit by id, name, a beginning of either that only it has, or `@last`."""
+        return Audit(self, self.get(f"/v1/audits/{self.find_id('audit', reference)}"))
 
     def audits(self, **filters: object) -> Iterator[Audit]:
         """Iterate over audits, newest first; `dataset_id` selects the audits of one dataset."""

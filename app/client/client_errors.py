@@ -1,4 +1,4 @@
-"""The error that the client raises."""
+"""The errors that the client raises."""
 
 from app.client.answer_types import Json
 
@@ -9,3 +9,7 @@ class ClientError(RuntimeError):
     def __init__(self, message: str, *, status: int | None = None, document: Json | None = None) -> None:
         super().__init__(message)
         self.status, self.document = status, document or {}
+
+
+class NoServiceError(ClientError):
+    """No address was named, and none or several services run for this user."""

@@ -45,17 +45,36 @@ class Handle:
         return str(self.document["status"])
 
     def _export(self, scope: Scope, name: str, target: str | Path, params: Json) -> Path:
-        if name not in (names := [export.name for export in EXPORTS if export.scope == scope]):
-            raise ClientError(f"expected an export of {scope} among {', '.join(names)}; found {name!r}")
-        return self._service.download(f"/v1/{scope}s/{self.id}/exports/{name}", Path(target), **params)
+        found = _find_export(scope, name)
+        return self._service.download(f"/v1/{scope}s/{self.id}/exports/{found}", Path(target), **params)
+
+
+def _find_export(scope: Scope, name: str) -> str:
+    """Return the name of an export, whose ending may be left out where one export alone has this beginning.
+
+    Raises:
+        ClientError: there is no such export of this scope.
+
+    """
+    names = [export.name for export in EXPORTS if export.scope == scope]
+    found = [each for each in names if name in (each, each.rpartition(".")[0])]
+    if len(found) == 1:
+        return found[0]
+    elsewhere = [export.scope for export in EXPORTS if export.scope != scope and export.name == name]
+    hint = f"; {name!r} is an export of the {elsewhere[0]}" if elsewhere else ""
+    raise ClientError(
+        f"the first argument of {scope}.export says what to export: one of {', '.join(names)}; found"
+        f" {name!r}{hint}. The second one is the file or folder to write"
+    )
 
 
 class Dataset(Handle):
     """An uploaded dataset."""
 
     def __repr__(self) -> str:
-        size = "" if self["sample_count"] is None else f", {self['sample_count']} samples"
-        return f"<Dataset {self.name!r}, {self.status}{size}, {self.id}>"
+        size = "" if self["sample_count"] is None else f", {self['sample_count']:,} samples"
+        classes = f" of {self['class_count']:,} classes" if self.document.get("class_count") else ""
+        return f"<Dataset {self.name!r}, {self.status}{size}{classes}, {self.id}>"
 
     @property
     def answer(self) -> DatasetAnswer:
@@ -99,8 +118,8 @@ class Dataset(Handle):
         """Download an export of the reviewed dataset to a file or into a folder.
 
         Args:
-            what: a name in `app.exports.registry`: `labels.csv`, `drops.csv`, or `dataset`, the cleaned
-                dataset in the format of its upload.
+            what: a name in `app.exports.registry`: `labels.csv` (or `labels`), `drops.csv`, or `dataset`,
+                the cleaned dataset in the format of its upload.
             target: a file, or a folder in which the service chooses the file name.
             **params: the export's parameters: `audit_id` and `issues` (keep, relabel or drop the samples
                 that this audit flags and nobody has reviewed); for `dataset` also `format="npz"`.
@@ -135,7 +154,19 @@ class Audit(Handle):
     """One audit of one dataset."""
 
     def __repr__(self) -> str:
-        return f"<Audit {self.name!r}, {self.status}, {self['fraction']:.0%}, {self.id}>"
+        return f"<Audit {self.name!r}, {self._describe_state()}, {self.id}>"
+
+    def _describe_state(self) -> str:
+        """Return how far it is; at its end how many labels are wrong, where that may be claimed."""
+        if self.status != "succeeded":
+            return f"{self.status}, {self['fraction']:.0%}"
+        summary = self.document["summary"] or {}
+        estimate = summary.get("estimate") or {}
+        if not estimate.get("may_claim"):
+            return "succeeded, cannot tell yet how many labels are wrong"
+        low, high = estimate["interval"]
+        by_whom = f"; {summary['rests_on']}" if summary.get("checked") else ", not checked"
+        return f"succeeded, {low:,.0f} to {high:,.0f} of {estimate['sample_count']:,} labels wrong{by_whom}"
 
     @property
     def answer(self) -> AuditAnswer:
@@ -198,7 +229,7 @@ class Audit(Handle):
         """Download an export of the audit to a file or into a folder.
 
         Args:
-            what: a name in `app.exports.registry`: `report.html`, `cleanlab.npz`, ...
+            what: a name in `app.exports.registry`: `report.html` (or `report`), `cleanlab.npz`, ...
             target: a file, or a folder in which the service chooses the file name.
             **params: the export's parameters.
 
@@ -271,6 +302,10 @@ class Suspects:
 
     def __init__(self, service: Service, audit_id: str, filters: Json) -> None:
         self._service, self._audit_id, self._filters = service, audit_id, filters
+
+    def __repr__(self) -> str:
+        chosen = "".join(f", {name}={value!r}" for name, value in self._filters.items())
+        return f"<Suspects of the audit {self._audit_id}, the most suspicious first{chosen}>"
 
     def __iter__(self) -> Iterator[Suspect]:
         """Iterate over all suspects, the most suspicious first."""

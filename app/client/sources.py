@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.client.client_errors import ClientError
+from app.client.upload_checks import check_arrays, is_array, list_paths
 from models.reading.archive_names import decode_name, is_litter
 
 PathLike = str | os.PathLike[str]
@@ -21,18 +22,19 @@ def prepare_files(source: Source, arrays: Mapping[str, object]) -> Iterator[tupl
     """Yield a name and the files to upload; generated files are in a temporary folder while the block runs.
 
     Raises:
-        ClientError: there is nothing to upload, or two files have the same name.
+        ClientError: there is nothing to upload, it is of no known kind, lengths differ, or two files have the
+            same name.
 
     """
     with tempfile.TemporaryDirectory(prefix="limit-audit-") as folder:
-        if hasattr(source, "__array__"):
+        if is_array(source):
             yield "arrays", [_save_arrays(source, arrays, Path(folder) / "arrays.npz")]
             return
+        paths = list_paths(source)
         if arrays:
             raise ClientError(
                 f"{', '.join(arrays)} can only be sent with an array of images or features, not with files"
             )
-        paths = [Path(path) for path in ([source] if isinstance(source, str | os.PathLike) else source)]
         name = paths[0].resolve().name if paths else ""
         yield name, _check_files(_open_folder(paths[0], Path(folder)) if _is_folder(paths) else paths)
 
@@ -68,7 +70,9 @@ def _save_arrays(source: Any, arrays: Mapping[str, object], target: Path) -> Pat
     if "y" not in arrays:
         raise ClientError("an array needs labels: upload(images, labels)")
     columns: dict[str, Any] = {name: np.asarray(value) for name, value in arrays.items()}
-    np.savez(target, x=np.asarray(source), **columns)
+    samples = np.asarray(source)
+    check_arrays(samples, columns)
+    np.savez(target, x=samples, **columns)
     return target
 
 

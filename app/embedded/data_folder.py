@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO, Self
 
 from app.embedded.process_identity import ProcessIdentity
+from app.embedded.running_services import NOTE, PRIVATE
 
-LOCK, NOTE, DATABASE = "lock", "service.json", "postgres"
-PRIVATE = 0o700
+LOCK, DATABASE = "lock", "postgres"
 REAP_SECONDS = 40
 """How long a start waits while what a killed service left is stopped; the parts get 20 seconds to end."""
 LOOK_SECONDS = 0.1

@@ -5,8 +5,9 @@ import signal
 from functools import partial
 from pathlib import Path
 
-from app.embedded.data_folder import NOTE, PREFIX, ServiceNote, StartError
+from app.embedded.data_folder import PREFIX, ServiceNote, StartError
 from app.embedded.process_identity import find_marked, find_postgres, stop_all
+from app.embedded.running_services import NOTE
 
 MARK = "LIMIT_AUDIT_INSTANCE_TOKEN"
 """The variable of a setting. Every part has its service's token in its environment, and nothing else has."""

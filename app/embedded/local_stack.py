@@ -20,11 +20,13 @@ from app.embedded import (
     keeper,
     leftovers,
     part_commands,
+    running_services,
     service_address,
 )
 from app.embedded.child_processes import Part, read_end
-from app.embedded.data_folder import NOTE, ServiceNote, StartError
+from app.embedded.data_folder import ServiceNote, StartError
 from app.embedded.process_identity import ProcessIdentity
+from app.embedded.running_services import NOTE
 from app.embedded.service_address import HOST
 from app.infra import instance_proof
 from app.infra.settings import PREFIX
@@ -127,8 +129,9 @@ class LocalStack:
         self._run("migrate", "-m", "app.cli.root", "migrate")
         self.on_step("API, workers and beat")
         self._start_parts()
-        self._wait(lambda: service_address.is_ours(self.url, self._token, "ready"), *self._parts)
+        self._wait(lambda: running_services.is_ours(self.url, self._token, "ready"), *self._parts)
         self._write_note(database_url)
+        running_services.announce(self.data_dir)
 
     def _write_note(self, database_url: str) -> None:
         ServiceNote(
@@ -250,6 +253,7 @@ class LocalStack:
         note = ServiceNote.read(self.data_dir)
         if note is not None and note.token == self._token:
             (self.data_dir / NOTE).unlink(missing_ok=True)
+            running_services.withdraw(self.data_dir)
         self._closing.close()
 
     def _wait(self, until: Callable[[], bool], *parts: Part) -> None:

@@ -1,17 +1,12 @@
-"""Where the embedded service answers, and whether what answers there is this service."""
+"""Where the embedded service of a data folder answers, and ports of this machine."""
 
-import contextlib
-import secrets
 import socket
 from pathlib import Path
 
-import httpx
-
 from app.embedded.data_folder import ServiceNote, StartError
-from app.infra import instance_proof
+from app.embedded.running_services import is_ours
 
 HOST = "127.0.0.1"
-ANSWER_SECONDS = 10.0
 
 
 def find_running_service(data_dir: Path) -> str | None:
@@ -23,19 +18,6 @@ def find_running_service(data_dir: Path) -> str | None:
     if note is not None and note.owner.is_alive() and is_ours(note.url, note.token, "live"):
         return note.url
     return None
-
-
-def is_ours(url: str, token: str, probe: str) -> bool:
-    """Return whether the service at an address has this token, and its health probe is well."""
-    challenge = secrets.token_hex(instance_proof.TOKEN_BYTES)
-    with (
-        contextlib.suppress(httpx.HTTPError, ValueError, KeyError, TypeError),
-        httpx.Client(trust_env=False, timeout=ANSWER_SECONDS) as client,
-    ):
-        proof = client.get(f"{url}/v1/health/instance", params={"challenge": challenge}).json()["proof"]
-        is_well = client.get(f"{url}/v1/health/{probe}").status_code == httpx.codes.OK
-        return is_well and instance_proof.is_proof(token, challenge, str(proof))
-    return False
 
 
 def check_port(host: str, port: int) -> None:

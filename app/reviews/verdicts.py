@@ -101,6 +101,12 @@ def find_reviews(session: Session, dataset_id: UUID, positions: Collection[int])
     return {review.position: review for review in session.scalars(fresh)}
 
 
+def find_keys(session: Session, dataset_id: UUID, positions: Collection[int]) -> dict[int, str]:
+    """Return the keys of these samples, by position."""
+    statement = select(Sample.position, Sample.key).where(Sample.dataset_id == dataset_id)
+    return {row[0]: row[1] for row in session.execute(statement.where(Sample.position.in_(positions)))}
+
+
 def list_reviews(
     session: Session, dataset: Dataset, *, after: int, limit: int, verdict: Verdict | None
 ) -> Sequence[Review]:

@@ -73,6 +73,12 @@ class ReviewOut(BaseModel):
     version: int = Field(description="changes with every write; also the ETag")
 
 
+class ListedReview(ReviewOut):
+    """A verdict in a list, with the sample's name."""
+
+    key: str = Field(description="the sample's file name or row id")
+
+
 class Conflict(BaseModel):
     """A verdict that was not saved because the sample's review has another version."""
 
@@ -88,7 +94,7 @@ class ReviewsOut(BaseModel):
     conflicts: list[Conflict]
 
 
-class ReviewPage(Page[ReviewOut]):
+class ReviewPage(Page[ListedReview]):
     """A page of reviews by position."""
 
     counts: dict[str, int] = Field(description="number of reviews in the complete dataset, by verdict")

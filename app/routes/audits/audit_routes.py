@@ -32,7 +32,7 @@ from app.routes.shared.file_responses import describe_download, serve_file
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_audits
 from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochsOut
-from app.schemas.request_schemas import AuditRequest
+from app.schemas.request_schemas import AuditRequest, Name
 from app.schemas.result_schemas import MetricsOut
 from app.schemas.shared_schemas import Page
 from app.schemas.summary_schemas import SummaryOut
@@ -77,11 +77,16 @@ def list_audits(
     request: Request,
     response: Response,
     dataset_id: Annotated[UUID | None, Query(description="only audits of this dataset")] = None,
+    match: Annotated[Name | None, Query(description="only those whose name or id begins so")] = None,
 ) -> Page[AuditOut]:
     """List audits, newest first."""
     before = cursors.decode(paging.cursor, UUID)
     rows = audit_service.list_audits(
-        session, before=before[0] if before else None, limit=paging.limit + 1, dataset_id=dataset_id
+        session,
+        before=before[0] if before else None,
+        limit=paging.limit + 1,
+        dataset_id=dataset_id,
+        match=match,
     )
     page = rows[: paging.limit]
     cursor = cursors.encode(page[-1].id) if len(rows) > paging.limit else None

@@ -36,7 +36,7 @@ from app.routes.shared.dependencies import (
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_dataset, render_datasets, render_sample
 from app.schemas.dataset_schemas import DatasetOut, ProbabilitiesOut, ProblemOut, SampleOut, TruthOut
-from app.schemas.request_schemas import DatasetOptions, DatasetRequest
+from app.schemas.request_schemas import DatasetOptions, DatasetRequest, Name
 from app.schemas.shared_schemas import Page
 from app.tables import Dataset
 
@@ -170,11 +170,17 @@ def read_again(
 
 
 @router.get("", dependencies=[Reads])
-def list_datasets(session: Session, paging: Paged, request: Request, response: Response) -> Page[DatasetOut]:
+def list_datasets(
+    session: Session,
+    paging: Paged,
+    request: Request,
+    response: Response,
+    match: Annotated[Name | None, Query(description="only those whose name or id begins so")] = None,
+) -> Page[DatasetOut]:
     """List datasets, newest first; with the first 100 class names of each."""
     before = cursors.decode(paging.cursor, UUID)
     rows = dataset_service.list_datasets(
-        session, before=before[0] if before else None, limit=paging.limit + 1
+        session, before=before[0] if before else None, limit=paging.limit + 1, match=match
     )
     page = rows[: paging.limit]
     cursor = cursors.encode(page[-1].dataset.id) if len(rows) > paging.limit else None

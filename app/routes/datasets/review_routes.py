@@ -14,7 +14,7 @@ from app.kinds.shown_kinds import find_shown_kind
 from app.reviews import random_checks, review_progress, verdicts
 from app.routes.shared.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.shared.idempotent_routes import IdempotentRoute
-from app.routes.shared.rendering import render_review, render_sample
+from app.routes.shared.rendering import render_listed_review, render_review, render_sample
 from app.schemas.review_schemas import (
     Conflict,
     ReviewOut,
@@ -58,8 +58,9 @@ def list_reviews(
     page = rows[: paging.limit]
     cursor = cursors.encode(page[-1].position) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
+    keys = verdicts.find_keys(session, dataset.id, [review.position for review in page])
     return ReviewPage(
-        items=[render_review(dataset, review) for review in page],
+        items=[render_listed_review(dataset, review, keys[review.position]) for review in page],
         next_cursor=cursor,
         counts=verdicts.count_reviews(session, dataset),
     )

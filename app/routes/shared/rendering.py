@@ -20,7 +20,7 @@ from app.schemas.audit_schemas import (
     VariantOut,
 )
 from app.schemas.dataset_schemas import DatasetOut, FileOut, SampleOut
-from app.schemas.review_schemas import ReviewOut
+from app.schemas.review_schemas import ListedReview, ReviewOut
 from app.schemas.shared_schemas import Failure
 from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, RunStatus, Sample
 
@@ -167,3 +167,8 @@ def render_review(dataset: Dataset, review: Review) -> ReviewOut:
         },
         label=None if review.label is None else names[review.label],
     )
+
+
+def render_listed_review(dataset: Dataset, review: Review, key: str) -> ListedReview:
+    """Return a verdict's answer in a list."""
+    return ListedReview(**render_review(dataset, review).model_dump(), key=key)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
-from app.cli.root import cli
+from app.cli.root import INSTALLED, load_command
 from app.exports.registry import EXPORTS
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ PRINT_NO_DATA = {
 
 
 def test_every_command_that_prints_data_takes_json() -> None:
-    commands = dict(_leaves(typer.main.get_command(cli), ()))
+    commands = dict(leaf for name in INSTALLED for leaf in _leaves(load_command(name), (name,)))
     without = {name for name, command in commands.items() if not _has_option(command, "--json")}
     assert without == PRINT_NO_DATA
 

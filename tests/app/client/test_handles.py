@@ -55,8 +55,10 @@ def test_a_notebook_shows_pictures_with_both_labels(audit: Audit) -> None:
 
 def test_handles_speak_of_themselves(audit: Audit, client: Client) -> None:
     dataset = client.dataset(audit["dataset_id"])
-    assert repr(dataset) == f"<Dataset 'made', ready, 12 samples, {dataset.id}>"
-    assert repr(audit) == f"<Audit 'audit of made', succeeded, 100%, {audit.id}>"
+    assert repr(dataset) == f"<Dataset 'made', ready, 12 samples of 3 classes, {dataset.id}>"
+    said = "succeeded, cannot tell yet how many labels are wrong"
+    assert repr(audit) == f"<Audit 'audit of made', {said}, {audit.id}>"
+    assert repr(audit.suspects(given_label="cat")).endswith("the most suspicious first, given_label='cat'>")
     assert [found.id for found in client.datasets()] == [dataset.id]
     assert [found.id for found in client.audits(dataset_id=dataset.id)] == [audit.id]
     assert dataset.wait().answer["class_names"] == ["ant", "bee", "cat"]
@@ -97,7 +99,17 @@ def test_verdicts_are_saved_and_carried_away(client: Client, audit: Audit, tmp_p
     (conflict,) = audit.review([{"position": 1, "verdict": "keep"}], reviewer="bob")
     assert conflict["current"]["reviewer"] == "ada"
     dataset = client.dataset(audit["dataset_id"])
+    assert [review["key"] for review in dataset.reviews()] == ["key-1", "key-2"]
     assert [review["label"] for review in dataset.reviews(verdict="relabel")] == ["cat"]
     assert audit.export("cleanlab.npz", tmp_path) == tmp_path / "cleanlab.npz"
     report = audit.export("label-studio.xml", tmp_path / "view.xml")
     assert '<Choice value="cat"/>' in report.read_text()
+
+
+def test_an_export_may_be_named_without_its_ending(audit: Audit, tmp_path: Path) -> None:
+    assert audit.export("cleanlab", tmp_path) == tmp_path / "cleanlab.npz"
+    for name in ("label-studio", "out/report.html", "labels.csv"):
+        with pytest.raises(ClientError, match=r"the first argument of audit\.export says what to export"):
+            audit.export(name, tmp_path)
+    with pytest.raises(ClientError, match=r"'labels\.csv' is an export of the dataset"):
+        audit.export("labels.csv", tmp_path)

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from app.client import ClientError
@@ -49,6 +50,13 @@ def test_files_go_as_they_are(tmp_path: Path) -> None:
         (lambda folder: (folder, {}), "no file in the folder"),
         (lambda folder: (folder, {"y": [1]}), "y can only be sent with an array"),
         (lambda _: (np.zeros(3), {}), "needs labels"),
+        (lambda _: (np.zeros((5, 2)), {"y": [1, 2], "ids": range(4)}), "5 entries.*y has 2, ids has 4"),
+        (lambda _: (np.zeros((5, 2)), {"y": [1] * 5, "feature_names": ["a"]}), "2 feature_names.*found 1"),
+        (lambda _: (np.zeros(3), {"y": [1] * 3}), r"array of the shape \[3\]"),
+        (lambda _: (pd.DataFrame({"a": [1]}), {}), "found pandas.DataFrame: .*to_parquet"),
+        (lambda _: ({"x": 1}, {}), "found dict"),
+        (lambda _: ([np.zeros((2, 2))], {}), "a list of numpy.ndarray: stack"),
+        (lambda _: (7, {}), "found int: write it to a file"),
         (lambda _: ([Path(__file__), __file__], {}), "different names"),
     ],
 )

@@ -1,0 +1,77 @@
+"""What people write for a dataset or an audit: its id, its name, a beginning of either, or `@last`."""
+
+from typing import Literal
+from uuid import UUID
+
+from app.client.answer_types import Json
+from app.client.client_errors import ClientError
+from app.client.connection import Connection
+
+Noun = Literal["dataset", "audit"]
+LAST = "@last"
+PAGE = 500
+SHOWN = 10
+NAME_MAX = 200
+"""Characters of a name, as the service has it."""
+
+
+def resolve(connection: Connection, noun: Noun, reference: str) -> str:
+    """Return the id that a reference stands for; one whole name comes before beginnings of names and ids.
+
+    Raises:
+        ClientError: nothing is called so, or several are; the message lists them.
+
+    """
+    if _is_id(reference):
+        return reference
+    if reference == LAST:
+        return _find_last(connection, noun)
+    text = reference.strip()
+    found = [each for each in _list_beginning(connection, noun, text) if _begins(each, text)]
+    named = [each for each in found if each["name"] == text]
+    candidates = named or found
+    if len(candidates) == 1:
+        return str(candidates[0]["id"])
+    if candidates:
+        raise ClientError(_describe_several(noun, text, candidates))
+    raise ClientError(
+        f"there is no {noun} whose name or id begins with {text!r}; `limit-audit {noun} list` shows all"
+    )
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _find_last(connection: Connection, noun: Noun) -> str:
+    newest = connection.get(f"/v1/{noun}s", limit=1)["items"]
+    if not newest:
+        raise ClientError(f"there is no {noun} yet, so {LAST} stands for none")
+    return str(newest[0]["id"])
+
+
+def _list_beginning(connection: Connection, noun: Noun, text: str) -> list[Json]:
+    if not text.isprintable() or not 0 < len(text) <= NAME_MAX:
+        raise ClientError(
+            f"expected the id or name of one {noun}, 1 to {NAME_MAX} printable characters, or {LAST};"
+            f" found {text!r}"
+        )
+    return list(connection.pages(f"/v1/{noun}s", match=text, limit=PAGE))
+
+
+def _begins(answer: Json, text: str) -> bool:
+    """Return whether an answer fits; a service of an earlier version lists all."""
+    return str(answer["name"]).startswith(text) or str(answer["id"]).startswith(text.lower())
+
+
+def _describe_several(noun: Noun, text: str, candidates: list[Json]) -> str:
+    listed = "; ".join(
+        f"{each['name']!r} of {each['created_at'][:16].replace('T', ' ')}, {each['id']}"
+        for each in candidates[:SHOWN]
+    )
+    more = f"; and {len(candidates) - SHOWN} more" if len(candidates) > SHOWN else ""
+    return f"{text!r} may be any of {len(candidates)} {noun}s: {listed}{more}. Give more of an id, or {LAST}."

@@ -1,0 +1,62 @@
+"""Names, beginnings of names and ids, and `@last`, where an id is asked for."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.client import Client, ClientError
+from app.infra.database import Database
+from app.infra.storage import Storage
+from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
+
+
+@pytest.fixture
+def client(api: TestClient) -> Client:
+    opened = Client("http://127.0.0.1")
+    opened._http.close()  # noqa: SLF001
+    opened._http = api  # type: ignore[assignment]  # noqa: SLF001
+    return opened
+
+
+def create(client: Client, *names: str) -> list[str]:
+    return [str(client.post("/v1/datasets", {"name": name})["id"]) for name in names]
+
+
+def test_a_dataset_is_found_by_name_beginning_id_and_order(client: Client) -> None:
+    flowers, birds = create(client, "flowers", "birds 100%_")
+    for reference in ("flowers", "flo", flowers, flowers.upper()[:-1]):
+        assert client.find_id("dataset", reference) == flowers, reference
+    assert client.find_id("dataset", "@last") == birds
+    assert client.dataset("birds 100%").id == birds
+    assert client.dataset("birds 100%").name == "birds 100%_"
+
+
+def test_a_whole_name_comes_before_beginnings(client: Client) -> None:
+    _, short = create(client, "digits of 2024", "digits")
+    assert client.find_id("dataset", "digits") == short
+
+
+def test_what_could_be_several_is_an_error_that_lists_them(client: Client) -> None:
+    first, second = create(client, "digits", "digits")
+    with pytest.raises(ClientError) as refusal:
+        client.dataset("digits")
+    assert first in str(refusal.value)
+    assert second in str(refusal.value)
+    assert "may be any of 2 datasets" in str(refusal.value)
+
+
+@pytest.mark.parametrize("reference", ["nothing", "%", "_", "@first", "", "a\x00b"])
+def test_what_is_not_there_is_named(client: Client, reference: str) -> None:
+    create(client, "digits")
+    with pytest.raises(ClientError, match="dataset"):
+        client.dataset(reference)
+
+
+def test_the_last_of_nothing_is_nothing(client: Client) -> None:
+    with pytest.raises(ClientError, match="no audit yet"):
+        client.get_audit("@last")
+
+
+def test_an_audit_is_found_in_the_same_ways(client: Client, database: Database, storage: Storage) -> None:
+    made = store_finished_audit(database, store_ready_dataset(database, storage))
+    for reference in ("audit of made", "audit", "@last", str(made.id)):
+        assert client.get_audit(reference).id == str(made.id)
