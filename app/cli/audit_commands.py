@@ -22,10 +22,12 @@ from app.cli.output import (
     describe_count,
     print_json,
     print_table,
+    print_understood,
     show_audit,
     show_progress_bar,
     stderr,
 )
+from app.cli.reading_options import take_reading_options
 from app.client import Audit, Dataset
 
 ONE_SHOT = "file"
@@ -68,6 +70,7 @@ app = typer.Typer(
 
 
 @app.command(ONE_SHOT)
+@take_reading_options
 def audit_file(
     files: Uploads,
     *,
@@ -79,9 +82,7 @@ def audit_file(
     network: str | None = None,
     initialise: Annotated[str | None, typer.Option(help="none or ce")] = None,
     seed: int | None = None,
-    label_column: str | None = None,
-    key_column: str | None = None,
-    image_size: int | None = None,
+    reading: dict[str, Any],
     server: Server = None,
     key: Key = None,
     json: AsJson = False,
@@ -92,9 +93,8 @@ def audit_file(
         "initialise": initialise, "seed": seed,
     }  # fmt: skip
     with _open_service(server) as url, connect(url, key) as client:
-        dataset = upload_and_wait(
-            client, files, name=name, label_column=label_column, key_column=key_column, image_size=image_size
-        )
+        dataset = upload_and_wait(client, files, name=name, **reading)
+        print_understood(dataset.document, console=stderr)
         audit = start_and_wait(dataset, name=name, **configuration)
         audit.download(out)
         suspects = audit.suspects().first(10)

@@ -18,6 +18,7 @@ from app.cli.output import (
     show_dataset,
     show_progress_bar,
 )
+from app.cli.reading_options import take_reading_options
 from app.client import Client, Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Upload and inspect datasets.")
@@ -26,99 +27,55 @@ Uploads = Annotated[
     list[Path],
     typer.Argument(exists=True, help="one or more archive, table or array files, or a folder"),
 ]
-Columns = Annotated[list[str] | None, typer.Option(help="names of columns; give the option once for each")]
 SAMPLE_COLUMNS = ("position", "key", "split", "given_label", "true_label")
 COLUMNS = ("id", "name", "status", "format", "sample_count", "has_truth")
+Json = dict[str, Any]
 
 
 def upload_and_wait(client: Client, files: list[Path], *, name: str | None, **options: Any) -> Dataset:  # noqa: ANN401
     """Upload files or a folder as one dataset and wait until it is ready, with progress bars on stderr."""
-    set_options = {key: value for key, value in options.items() if value is not None}
     with show_progress_bar("upload") as bar:
         dataset = client.upload(
             files,
             name=name,
             on_bytes=lambda sent, total: bar.show(sent / total, f"{total / 1e6:.1f} MB"),
-            **set_options,
+            **options,
         )
     with show_progress_bar("ingest") as bar:
         return dataset.wait(on_answer=lambda answer: show_dataset(bar, answer))
 
 
 @app.command()
+@take_reading_options
 def upload(
     files: Uploads,
     *,
     name: str | None = None,
-    format: Annotated[str | None, typer.Option(help="one of docs/formats.md; else detected")] = None,  # noqa: A002
-    image_size: Annotated[int | None, typer.Option(min=8, max=512)] = None,
-    label_column: str | None = None,
-    key_column: str | None = None,
-    truth_column: str | None = None,
-    split_column: str | None = None,
-    include_columns: Columns = None,
-    exclude_columns: Columns = None,
-    encoding: Annotated[str | None, typer.Option(help="of texts that are not UTF-8: cp1252, utf-16")] = None,
-    class_folder: Annotated[
-        int | None, typer.Option(min=1, max=8, help="which folder below the root is the class")
-    ] = None,
+    reading: Json,
     server: Server = None,
     key: Key = None,
     json: AsJson = False,
 ) -> None:
     """Upload a dataset and wait until it is ready."""
     with connect(server, key) as client:
-        dataset = upload_and_wait(
-            client,
-            files,
-            name=name,
-            format=format,
-            image_size=image_size,
-            label_column=label_column,
-            key_column=key_column,
-            truth_column=truth_column,
-            split_column=split_column,
-            include_columns=include_columns or None,
-            exclude_columns=exclude_columns or None,
-            encoding=encoding,
-            class_folder=class_folder,
-        )
-    if json:
-        print_json(dataset.document)
-        return
-    print_table([dataset.document], COLUMNS)
-    print_understood(dataset.document)
+        dataset = upload_and_wait(client, files, name=name, **reading)
+    _print_read(dataset, json=json)
 
 
 @app.command("read-again")
+@take_reading_options
 def read_again(
-    dataset_id: DatasetId,
-    *,
-    label_column: str | None = None,
-    key_column: str | None = None,
-    truth_column: str | None = None,
-    split_column: str | None = None,
-    include_columns: Columns = None,
-    exclude_columns: Columns = None,
-    encoding: str | None = None,
-    class_folder: Annotated[int | None, typer.Option(min=1, max=8)] = None,
-    image_size: Annotated[int | None, typer.Option(min=8, max=512)] = None,
-    server: Server = None,
-    key: Key = None,
-    json: AsJson = False,
+    dataset_id: DatasetId, *, reading: Json, server: Server = None, key: Key = None, json: AsJson = False
 ) -> None:
     """Read the files of a dataset again with other options, as a new dataset."""
-    options = {
-        "label_column": label_column, "key_column": key_column, "truth_column": truth_column,
-        "split_column": split_column, "include_columns": include_columns or None,
-        "exclude_columns": exclude_columns or None, "encoding": encoding, "class_folder": class_folder,
-        "image_size": image_size,
-    }  # fmt: skip
-    chosen = {name: value for name, value in options.items() if value is not None}
     with connect(server, key) as client:
-        dataset = client.dataset(dataset_id).read_again(**chosen)
+        dataset = client.dataset(dataset_id).read_again(**reading)
         with show_progress_bar("ingest") as bar:
             dataset.wait(on_answer=lambda answer: show_dataset(bar, answer))
+    _print_read(dataset, json=json)
+
+
+def _print_read(dataset: Dataset, *, json: bool) -> None:
     if json:
         print_json(dataset.document)
         return

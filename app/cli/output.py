@@ -87,16 +87,16 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) ->
     stdout.print(table)
 
 
-def print_understood(dataset: Json) -> None:
+def print_understood(dataset: Json, *, console: Console = stdout) -> None:
     """Print how an upload was read, and what was guessed."""
     document = dataset.get("understood") or {}
     table = Table("understood", "", box=None, pad_edge=False)
     for label, text in describe_understanding(document):
         table.add_row(Text(label), Text(text))
-    stdout.print(table)
+    console.print(table)
     for text, option in describe_notes(document):
         change = f" (to change it: --{option.replace('_', '-')})" if option else ""
-        stdout.print(Text(f"note: {text}{change}"))
+        console.print(Text(f"note: {text}{change}"))
 
 
 def _render_cell(value: object) -> Text:

@@ -22,6 +22,7 @@ from app.reviews import relabelling
 from app.reviews.checked_figures import find_settled
 from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
 from models.reading.label_texts import decode_spelling
+from models.reading.table_files import parse_delimiter
 
 DROPPED = -1
 BATCH_ROWS = 8192
@@ -93,6 +94,11 @@ class Decisions:
     def layout(self) -> Json:
         """Return the layout of the upload, as ingestion stored it."""
         return dict((self.dataset.statistics or {}).get("layout", {}))
+
+    @property
+    def chosen_delimiter(self) -> str | None:
+        """Return the delimiter that was chosen for the reading of tables; None: it was found."""
+        return parse_delimiter(self.dataset.options.get("delimiter"))
 
     def require_original(self) -> None:
         """Raise Invalid if the dataset cannot be exported in the format of its upload."""

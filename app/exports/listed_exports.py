@@ -25,7 +25,9 @@ def rewrite_tables(decisions: Decisions) -> dict[str, bytes]:
     """Return the uploaded tables with final labels and without dropped samples, by name."""
     finals = _map_finals(decisions)
     return {
-        place["name"]: _rewrite_table(place, _read_member(decisions, place), finals)
+        place["name"]: _rewrite_table(
+            place, _read_member(decisions, place), finals, decisions.chosen_delimiter
+        )
         for place in decisions.layout["tables"]
     }
 
@@ -71,8 +73,8 @@ def _read_member(decisions: Decisions, place: Place) -> bytes:
     raise Invalid(f"the table {place['name']!r} is no longer in the upload; use format=npz")
 
 
-def _rewrite_table(place: Place, raw: bytes, finals: Finals) -> bytes:
-    table = parse_table(raw, place["name"], encoding=place["encoding"])
+def _rewrite_table(place: Place, raw: bytes, finals: Finals, delimiter: str | None) -> bytes:
+    table = parse_table(raw, place["name"], encoding=place["encoding"], delimiter=delimiter)
     start, label = place["start"], place["label"]
     records = ((record, finals.get(start + record.number)) for record in table.read())
     kept = [(record, final) for record, final in records if final is not None]

@@ -52,7 +52,7 @@ def _rewrite_records(
 ) -> Iterator[str]:
     """Yield the records as written; only the labels of changed samples are replaced."""
     head = list(islice(lines, STYLE_LINES))
-    style = find_style(head, encoding=encoding)
+    style = find_style(head, encoding=encoding, delimiter=decisions.chosen_delimiter)
     above = style.lines_before + style.header_lines
     label = decisions.layout.get("label_index", -1)
     if label < 0:

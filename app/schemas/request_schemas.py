@@ -19,6 +19,7 @@ from pydantic_core import core_schema
 from models.catalogue.methods import ALL_METHODS
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TYPES
 from models.catalogue.upload_formats import FORMATS
+from models.reading.table_files import TAB, parse_delimiter
 from models.reading.text_encodings import check_codec
 
 
@@ -91,6 +92,9 @@ class DatasetOptions(Request):
     encoding: Name | None = Field(
         default=None, description="of texts that are not UTF-8, such as cp1252 or utf-16"
     )
+    delimiter: Name | None = Field(
+        default=None, description="of tables of text: one character such as ; or |, or the word tab"
+    )
     class_folder: int | None = Field(
         default=None, ge=1, le=8, description="which folder below the root is the class: 1 for the first"
     )
@@ -99,6 +103,11 @@ class DatasetOptions(Request):
     @classmethod
     def _check_encoding(cls, name: str | None) -> str | None:
         return None if name is None else check_codec(name)
+
+    @field_validator("delimiter", mode="before")
+    @classmethod
+    def _check_delimiter(cls, text: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+        return TAB if isinstance(text, str) and parse_delimiter(text) == "\t" else text
 
 
 class DatasetRequest(DatasetOptions):

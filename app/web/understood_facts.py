@@ -1,5 +1,6 @@
 """How an upload was read, as labels and texts: for the command line and the page of a dataset."""
 
+from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
@@ -16,23 +17,47 @@ LABELS = {
 
 
 READING_OPTIONS = {
-    "label_column": "Label column",
-    "key_column": "Id column",
-    "split_column": "Split column",
-    "truth_column": "Correct labels column",
-    "include_columns": "Columns to include",
-    "exclude_columns": "Columns to leave out",
-    "encoding": "Encoding",
-    "class_folder": "Class folder (1: first)",
+    "label_column": ("Label column", ""),
+    "key_column": ("Id column", ""),
+    "split_column": ("Split column", ""),
+    "truth_column": ("Correct labels column", "Labels known to be right: they measure the result."),
+    "include_columns": ("Columns to include", "Names, separated by commas."),
+    "exclude_columns": ("Columns to leave out", "Names, separated by commas."),
+    "encoding": ("Encoding", "Of texts that are not UTF-8, such as cp1252."),
+    "delimiter": ("Delimiter", "One character, or the word tab."),
+    "class_folder": ("Class folder", "1: the first below the top; 2: the folder in it."),
+    "image_size": ("Side of the pictures in pixels", "8 to 512; for training."),
 }
-"""Labels of the options that change how an upload is read; the page of a dataset has a field for each."""
+"""Label and hint of the options that change how files are read; the pages have a field for each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingOption:
+    """A field of the form."""
+
+    name: str
+    label: str
+    hint: str
+    value: str
+
+
+def list_reading_options(chosen: Json) -> list[ReadingOption]:
+    """Return the fields of the form, filled with the options that were chosen."""
+    return [
+        ReadingOption(name=name, label=label, hint=hint, value=_format(chosen.get(name, "")))
+        for name, (label, hint) in READING_OPTIONS.items()
+    ]
 
 
 def describe_understanding(understood: Json) -> list[tuple[str, str]]:
     """Return a label and a text for each fact about how an upload was read."""
     columns = {name: value for name, value in (understood.get("columns") or {}).items() if value is not None}
-    facts = [(f"Column: {name}", _format(value)) for name, value in columns.items()]
-    facts += [(label, _format(understood[name])) for name, label in LABELS.items() if understood.get(name)]
+    facts = [(f"Column: {name}", _format(value, most=SHOWN)) for name, value in columns.items()]
+    facts += [
+        (label, _format(understood[name], most=SHOWN))
+        for name, label in LABELS.items()
+        if understood.get(name)
+    ]
     spelled = [_show_class(entry) for entry in understood.get("classes", [])]
     if spelled:
         more = understood["class_count"] - SHOWN
@@ -54,5 +79,5 @@ def _show_class(entry: Json) -> str:
     return name if spelled is None or str(spelled) == name else f"{name} (written {spelled!r})"
 
 
-def _format(value: object) -> str:
-    return ", ".join(map(str, value[:SHOWN])) if isinstance(value, list) else str(value)
+def _format(value: object, *, most: int | None = None) -> str:
+    return ", ".join(map(str, value[:most])) if isinstance(value, list) else str(value)

@@ -65,7 +65,9 @@ class TextTable:
             yield NamedRecord(number=number, line=number + 1, raw=line, cells=parse_object(line))
 
 
-def parse_table(raw: bytes, name: str, *, encoding: str | None = None) -> TextTable:
+def parse_table(
+    raw: bytes, name: str, *, encoding: str | None = None, delimiter: str | None = None
+) -> TextTable:
     """Parse the header of a table, or the keys of all its JSON lines.
 
     Raises:
@@ -74,7 +76,7 @@ def parse_table(raw: bytes, name: str, *, encoding: str | None = None) -> TextTa
     """
     text, codec = decode_text(raw, encoding=encoding)
     if not name.lower().endswith(JSON_SUFFIXES):
-        style = find_style(split_lines(text), encoding=codec)
+        style = find_style(split_lines(text), encoding=codec, delimiter=delimiter)
         return TextTable(text=text, encoding=codec, columns=style.columns, style=style)
     keys = (key for line in split_lines(text) if line.strip() for key in parse_object(line))
     return TextTable(text=text, encoding=codec, columns=tuple(dict.fromkeys(keys)), style=None)

@@ -57,21 +57,24 @@ class Record:
     is_comment: bool
 
 
-def find_style(lines: Iterable[str], *, encoding: str) -> TableStyle:
-    """Find how a table is written from its first lines; TableError if it has no header."""
+def find_style(lines: Iterable[str], *, encoding: str, delimiter: str | None = None) -> TableStyle:
+    """Find how a table is written from its first lines; TableError if it has no header.
+
+    `delimiter` is the one that somebody chose, or that is stored; None: find it.
+    """
     sample = list(islice(lines, 200))
     notes: list[str] = []
-    start, chosen = 0, None
+    start, chosen = 0, delimiter
     if sample and (match := SEPARATOR_LINE.fullmatch(sample[0])):
-        start, chosen = 1, match[1]
-        notes.append(f"the first line names the delimiter {chosen!r}")
+        start, chosen = 1, delimiter or match[1]
+        notes.append(f"the first line names the delimiter {match[1]!r}")
     start += _count_blank(sample[start:])
     start += _count_comments(sample[start:], chosen)
-    delimiter, above = _choose_delimiter(sample[start:], chosen)
+    found, above = _choose_delimiter(sample[start:], chosen)
     if above:
         notes.append(f"{above} lines above the header were skipped, such as {sample[start].strip()[:60]!r}")
     start += above
-    return _read_header(sample, start, delimiter, encoding, notes)
+    return _read_header(sample, start, found, encoding, notes)
 
 
 def _count_blank(sample: Sequence[str]) -> int:

@@ -34,6 +34,8 @@ add("csv: UTF-8 with a byte order mark", csv(b"\xef\xbb\xbf" + BASE.encode()), P
 add("csv: UTF-16 of Excel, tabs", csv(BASE.replace(",", "\t").encode("utf-16")), PLAIN)
 add("csv: UTF-16 big-endian without a mark", csv(BASE.encode("utf-16-be")), PLAIN)
 add("csv: semicolons", csv(SEMICOLON), PLAIN)
+add("csv: carets, as the user says", csv(BASE.replace(",", "^")), PLAIN, delimiter="^")
+add("csv: tabs among semicolons, as the user says", csv(BASE.replace(",", "\t")), PLAIN, delimiter="tab")
 add("csv: pipes", csv(BASE.replace(",", "|")), PLAIN)
 add(
     "csv: sep=; of Excel",

@@ -23,7 +23,7 @@ from app.routes.shared.rendering import render_audits, render_dataset, render_da
 from app.tables import Audit, AuditStatus
 from app.web import audit_form as forms
 from app.web import pages
-from app.web.understood_facts import READING_OPTIONS, describe_notes, describe_understanding
+from app.web.understood_facts import describe_notes, describe_understanding, list_reading_options
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 PAGE_ROWS = 50
@@ -75,6 +75,7 @@ def datasets_page(
         datasets=render_datasets(session, page),
         next_cursor=cursors.encode(page[-1].dataset.id) if len(rows) > PAGE_ROWS else None,
         upload_max_bytes=settings.upload_max_bytes,
+        options=list_reading_options({}),
     )
 
 
@@ -90,7 +91,7 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
         appearance=describe_dataset(dataset),
         understanding=describe_understanding((dataset.statistics or {}).get("understood", {})),
         notes=describe_notes((dataset.statistics or {}).get("understood", {})),
-        options=[(name, label, dataset.options.get(name, "")) for name, label in READING_OPTIONS.items()],
+        options=list_reading_options(dataset.options),
         problems=dataset_service.list_problems(session, dataset_id, after=-1, limit=PROBLEMS_MAX),
         audits=render_audits(session, audits),
         rehearsals=_list_rehearsals(audits),
@@ -127,6 +128,7 @@ def audit_form(dataset: UUID, session: Session, caller: Caller) -> HTMLResponse:
         "audit_new.html",
         caller=caller,
         dataset=render_dataset(ready_dataset, []),
+        notes=describe_notes((ready_dataset.statistics or {}).get("understood", {})),
         methods=forms.list_methods(has_probabilities=ready_dataset.probabilities is not None),
         options=forms.list_options(),
     )

@@ -3,6 +3,7 @@
 import { get, query, send } from "./api.js";
 import { confirmAndDelete, find, make, makePicture } from "./dom.js";
 import { formatCount, formatPercent } from "./format.js";
+import { readOptions } from "./reading_form.js";
 
 const { id, status } = find("dataset").dataset;
 const path = `/v1/datasets/${id}`;
@@ -39,19 +40,10 @@ async function loadMore() {
     make("span", { className: "words" }, item.given_label))));
 }
 
-const LISTS = ["include_columns", "exclude_columns"];
-
 async function readAgain(event) {
   event.preventDefault();
-  const body = {};
-  for (const [name, text] of new FormData(event.target)) {
-    const value = text.trim();
-    if (!value) continue;
-    if (LISTS.includes(name)) body[name] = value.split(",").map((part) => part.trim()).filter(Boolean);
-    else body[name] = name === "class_folder" ? Number(value) : value;
-  }
   try {
-    const dataset = await send("POST", `${path}/readings`, { body });
+    const dataset = await send("POST", `${path}/readings`, { body: readOptions(event.target) });
     location.assign(`/datasets/${dataset.id}`);
   } catch (error) {
     find("problem").textContent = error.message;

@@ -11,19 +11,24 @@ const PATIENCE_MILLISECONDS = 120_000;
 const STORE = "limit-audit.uploads";
 
 const encodeBase64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
-const makeFingerprint = (files) => files.map((file) => `${file.name} ${file.size} ${file.lastModified}`).join("; ");
 const readStored = () => JSON.parse(localStorage.getItem(STORE) ?? "{}");
 
-export function recall(files) {
-  return readStored()[makeFingerprint(files)] ?? null;
+// Name an upload: the same files with the same options continue it.
+export function makeFingerprint(files, options) {
+  const names = files.map((file) => `${file.name} ${file.size} ${file.lastModified}`).join("; ");
+  return Object.keys(options).length ? `${names} ${JSON.stringify(options)}` : names;
 }
 
-export function remember(files, uploads) {
-  localStorage.setItem(STORE, JSON.stringify({ ...readStored(), [makeFingerprint(files)]: uploads }));
+export function recall(fingerprint) {
+  return readStored()[fingerprint] ?? null;
 }
 
-export function forget(files) {
-  const { [makeFingerprint(files)]: _, ...others } = readStored();
+export function remember(fingerprint, uploads) {
+  localStorage.setItem(STORE, JSON.stringify({ ...readStored(), [fingerprint]: uploads }));
+}
+
+export function forget(fingerprint) {
+  const { [fingerprint]: _, ...others } = readStored();
   localStorage.setItem(STORE, JSON.stringify(others));
 }
 

@@ -4,7 +4,8 @@ import { get, send as sendJson } from "./api.js";
 import { find, make } from "./dom.js";
 import * as folders from "./folders.js";
 import { formatBytes, formatPercent } from "./format.js";
-import { begin, forget, readOffset, recall, remember, send } from "./resumable.js";
+import { readOptions } from "./reading_form.js";
+import { begin, forget, makeFingerprint, readOffset, recall, remember, send } from "./resumable.js";
 
 const ENDINGS = /\.(zip|tar|tgz|tar\.gz|npz|csv|parquet|gz)$/i;
 
@@ -65,40 +66,42 @@ async function upload(files) {
   if (!files.length) return;
   const line = addEntry(files[0].name);
   const most = Number(drop.dataset.maxBytes);
+  const options = readOptions(find("reading"));
   try {
     const large = files.find((file) => file.size > most);
     if (large) throw new Error(`${large.name} has ${formatBytes(large.size)}; a file can have at most ${formatBytes(most)}.`);
-    const dataset = await sendAll(files, line);
-    forget(files);
+    const dataset = await sendAll(files, options, line);
+    forget(makeFingerprint(files, options));
     location.assign(`/datasets/${dataset}`);
   } catch (error) {
     line.fail(`${error.message} Drop the same files again to continue.`);
   }
 }
 
-async function sendAll(files, line) {
+async function sendAll(files, options, line) {
+  const fingerprint = makeFingerprint(files, options);
   const total = files.reduce((sum, file) => sum + file.size, 0);
-  const uploads = await resumeUpload(files) ?? await createDataset(files);
+  const uploads = await resumeUpload(fingerprint) ?? await createDataset(files, options);
   let sentBefore = 0;
   for (const [number, file] of files.entries()) {
     const show = (sent) => line.show((sentBefore + sent) / total, `${formatPercent((sentBefore + sent) / total, 0)} of ${formatBytes(total)}`);
     uploads.locations[number] ??= await begin(uploads.dataset, file, { isLast: number === files.length - 1 });
-    remember(files, uploads);
+    remember(fingerprint, uploads);
     await send(uploads.locations[number], file, { onSent: show, onTrouble: () => line.say("connection lost, retrying") });
     sentBefore += file.size;
   }
   return uploads.dataset;
 }
 
-async function createDataset(files) {
+async function createDataset(files, options) {
   const name = files[0].name.replace(ENDINGS, "") || files[0].name;
-  const dataset = await sendJson("POST", "/v1/datasets", { body: { name } });
+  const dataset = await sendJson("POST", "/v1/datasets", { body: { name, ...options } });
   return { dataset: dataset.id, locations: [] };
 }
 
 // Return the uploads that an earlier page started, if the service still has all of them.
-async function resumeUpload(files) {
-  const uploads = recall(files);
+async function resumeUpload(fingerprint) {
+  const uploads = recall(fingerprint);
   if (!uploads) return null;
   try {
     if ((await get(`/v1/datasets/${uploads.dataset}`)).status !== "uploading") return null;

@@ -174,9 +174,9 @@ class Service:
     def __init__(self, api: TestClient, database: Database, storage: Storage, chosen: Settings) -> None:
         self.api, self.database, self.storage, self.chosen = api, database, storage, chosen
 
-    def read(self, files: list[Path]) -> Dataset:
+    def read(self, files: list[Path], **options: str) -> Dataset:
         with self.database.transaction() as session:
-            dataset = dataset_service.create(session, name="data.zip", options={})
+            dataset = dataset_service.create(session, name="data.zip", options=options)
             for file in files:
                 dataset_service.put_file(
                     session, dataset, name=file.name, size=file.stat().st_size, sha256=""

@@ -54,6 +54,17 @@ def test_what_cannot_be_read_again_says_so(service: Service) -> None:
     assert "at least one file" in answer.json()["detail"]
 
 
+def test_a_table_with_a_delimiter_of_its_own_is_read_and_comes_back(service: Service, tmp_path: Path) -> None:
+    text = "id^kind^a\n" + "".join(f"r{row}^{'xy'[row % 2]}^{row}\n" for row in range(12))
+    (tmp_path / "data.csv").write_text(text)
+    answer = service.api.post("/v1/datasets", json={"name": "x", "delimiter": "many"})
+    assert answer.status_code == 422
+    assert "the word tab" in str(answer.json())
+    dataset = service.read([tmp_path / "data.csv"], delimiter="^", label_column="kind")
+    service.review(dataset, 1, "relabel", "x")
+    assert service.export(dataset, tmp_path).read_text() == text.replace("r1^y^1", "r1^x^1")
+
+
 def test_corrected_labels_come_out_as_they_were_written(service: Service, tmp_path: Path) -> None:
     text = 'id;label;a\r\nr0;"2.0";1\r\n' + "".join(f"r{row};{2 + row % 2};{row}\r\n" for row in range(1, 12))
     (tmp_path / "data.csv").write_bytes(text.encode())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from models.reading.column_names import COORDINATES, list_by_name, normalise_name
 from models.reading.record_tables import TABLE_SUFFIXES, TextTable, parse_table
+from models.reading.table_files import parse_delimiter
 from models.reading.text_encodings import TableError
 from worker.formats.archives.folder_labels import FolderLabels
 from worker.formats.archives.member_index import MemberIndex, find_folder
@@ -64,7 +65,12 @@ def read_table_text(archive: Archive, member: int, ingestion: Ingestion) -> Text
     """Return a table; IngestError if it is unreadable."""
     name = make_printable(archive.names[member])
     try:
-        return parse_table(archive.read(member), name, encoding=ingestion.options.encoding)
+        return parse_table(
+            archive.read(member),
+            name,
+            encoding=ingestion.options.encoding,
+            delimiter=parse_delimiter(ingestion.options.delimiter),
+        )
     except (SampleError, TableError) as error:
         found = error.detail if isinstance(error, SampleError) else error
         raise IngestError(

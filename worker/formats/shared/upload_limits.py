@@ -25,6 +25,8 @@ class IngestOptions:
     """Columns of a table that are not used."""
     encoding: str | None = None
     """Of the texts of tables and lists; None: UTF-8, or what their first bytes say."""
+    delimiter: str | None = None
+    """Of tables of text, `tab` for a tab; None: find it."""
     class_folder: int | None = None
     """Which folder below the root is the class: 1 for the first; None: the first that is not a split."""
 

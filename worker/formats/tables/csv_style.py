@@ -7,7 +7,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from models.reading.table_files import inspect_table
+from models.reading.table_files import inspect_table, parse_delimiter
 from models.reading.text_encodings import SAMPLE_BYTES, TableError, open_lines
 from models.reading.text_tables import TableStyle, read_records
 from worker.formats.shared.columns import check_distinct
@@ -30,7 +30,13 @@ def read_style(path: Path, ingestion: Ingestion) -> TableStyle:
         with path.open("rb") as file:
             _check_kind(file.read(SAMPLE_BYTES))
             file.seek(0)
-            style, quotes = inspect_table(file, encoding=ingestion.options.encoding, has_option=True)
+            options = ingestion.options
+            style, quotes = inspect_table(
+                file,
+                encoding=options.encoding,
+                delimiter=parse_delimiter(options.delimiter),
+                has_option=True,
+            )
             if quotes % 2:
                 _check_last_quote(open_lines(file, style.encoding), style)
     except TableError as error:
