@@ -41,5 +41,5 @@ def take_reading_options(command: Callable[..., None]) -> Callable[..., None]:
         reading = {name: value for name, value in chosen.items() if value not in (None, [])}
         command(*args, reading=reading, **given)
 
-    run.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined] - typer reads it
+    run.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]  # typer reads it
     return run
