@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, fail, print_json, print_table
-from app.cli.review_files import parse_reviews
 from app.client import ClientError
+from app.client.review_files import parse_reviews
 from models.reading.text_encodings import TableError
 
 app = typer.Typer(no_args_is_help=True, help="Save and list reviewers' verdicts on labels.")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.cli.review_files import parse_reviews
+from app.client.review_files import parse_reviews
 from models.reading.text_encodings import TableError
 
 KEYS = {"a.png": 4, "caf\u00e9.png": 7, "=x": 9}
