@@ -17,16 +17,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bench.peers import detectors as peers
+from bench.peers.counting import find_neighbours
 from bench.peers.tasks import Task
 from models.configuration.training_config import TrainingConfig
-from models.error_model.sample_evidence import find_neighbours
 from models.label_errors.evidence import gather_signals
 from models.training.loop import train
 from models.training.progress import Progress
 from models.training.training_result import TrainingResult
 
 FOLDS, NEIGHBOURS = 5, 10
-FEATURE_DIMENSIONS = 2
 LEAST = 1e-6
 Scores = dict[str, npt.NDArray[Any]]
 Found = tuple[Scores, dict[str, Any]]
@@ -102,16 +101,13 @@ def _keep(path: Path, task: Task, result: TrainingResult, score_N: npt.NDArray[A
     assert result.cross_fitted is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     found = {name: value for name, value in vars(result.cross_fitted).items() if value is not None}
-    rows_ND = task.inputs.reshape(len(task.inputs), -1).astype(np.float32)
-    if task.inputs.ndim == FEATURE_DIMENSIONS:
-        rows_ND = StandardScaler().fit_transform(rows_ND)
     arrays: dict[str, npt.NDArray[Any]] = {
         "labels_N": task.given_N,
         "truth_N": task.true_N,
         "score_N": score_N,
         "margin_N": result.signals.margin,
         "agreement_ratio": np.array(result.agreement_ratio),
-        "neighbours_Nk": find_neighbours(rows_ND).astype(np.int32),
+        "neighbours_Nk": find_neighbours(task),
         **found,
     }
     if result.classifier_probabilities_NK is not None:
@@ -125,6 +121,12 @@ def cleanlab(task: Task, config: TrainingConfig, _: Path | None = None) -> Found
     return {name: score for name, score in finding.scores.items() if "entropy" not in name}, {
         "seconds": finding.seconds
     }
+
+
+def aum(task: Task, config: TrainingConfig, _: Path | None = None) -> Found:
+    """Train one network by cross-entropy, and rank by its averaged margin."""
+    finding = peers.aum(task, peers.as_cross_entropy(config))
+    return {"AUM": finding.scores["aum"]}, {"seconds": finding.seconds}
 
 
 def _out_of_sample(name: str, make: Callable[[], ClassifierMixin]) -> Detector:
@@ -147,6 +149,7 @@ DETECTORS: Mapping[str, Detector] = {
     "one fold": one_fold,
     "cross-fitted": cross_fitted,
     "cleanlab": cleanlab,
+    "AUM": aum,
     "logistic regression": _out_of_sample("logistic regression", lambda: LogisticRegression(max_iter=2_000)),
     "nearest neighbours": _out_of_sample("nearest neighbours", lambda: KNeighborsClassifier(NEIGHBOURS)),
 }

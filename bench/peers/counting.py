@@ -29,13 +29,18 @@ def estimate_errors(
     """
     if fitted is None:
         return None
-    points_NW = find_compared_kind(task.inputs).make_points(task.inputs, width=WIDTH)
     is_out_of_sample_N = fitted.blind_N >= 0
     evidence = Evidence(
         labels_N=task.given_N,
         probabilities_NK=fitted.probabilities_NK,
-        neighbours_Nk=find_nearest_inputs(points_NW, count=CONSTANTS.neighbours),
+        neighbours_Nk=find_neighbours(task),
         is_out_of_sample_N=None if is_out_of_sample_N.all() else is_out_of_sample_N,
         score_N=score_N,
     )
     return None if has_too_many_classes(evidence) else fit(evidence)
+
+
+def find_neighbours(task: Task) -> npt.NDArray[np.int32]:
+    """Return the nearest other samples of each by the inputs [N, k], as `worker` finds them."""
+    points_NW = find_compared_kind(task.inputs).make_points(task.inputs, width=WIDTH)
+    return find_nearest_inputs(points_NW, count=CONSTANTS.neighbours)
