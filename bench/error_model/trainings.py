@@ -3,7 +3,7 @@
     python -m bench.error_model.trainings FOLDER
 
 Nothing is trained. Each file is one training: labels and truth, out-of-sample probabilities, the score, and
-the nearest samples by the inputs. Shape suffixes: N samples, K classes.
+the nearest samples by the inputs.
 """
 
 import argparse
@@ -13,33 +13,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from bench.error_model.measure import measure
+from bench.peers.kept import read
 from models.error_model.assumptions import CONSTANTS
-from models.error_model.sample_evidence import Evidence
 
 HEAD = (
     "| training | truth | centre | interval | all evidence / neighbours alone | calibration error "
     "| at .9 or more, wrong of these |\n|---|---|---|---|---|---|---|\n"
 )
 Line = Mapping[str, Any]
-
-
-def read(file: Path) -> tuple[Evidence, npt.NDArray[np.int64]]:
-    """Return the evidence of a kept training, and the true classes."""
-    with np.load(file) as kept:
-        arrays = dict(kept)
-    is_out_of_sample_N = arrays["blind_N"] >= 0
-    evidence = Evidence(
-        labels_N=arrays["labels_N"],
-        probabilities_NK=arrays["probabilities_NK"],
-        neighbours_Nk=arrays["neighbours_Nk"],
-        is_out_of_sample_N=None if is_out_of_sample_N.all() else is_out_of_sample_N,
-        score_N=arrays["score_N"],
-    )
-    return evidence, arrays["truth_N"]
 
 
 def write_row(name: str, line: Line) -> str:
@@ -77,7 +59,8 @@ def main(arguments: Sequence[str]) -> None:
     lines = []
     sys.stdout.write(HEAD)
     for file in files:
-        lines.append(measure(read(file), CONSTANTS))
+        told = read(file)
+        lines.append(measure((told.evidence, told.truth_N), CONSTANTS))
         sys.stdout.write(write_row(file.stem, lines[-1]))
         sys.stdout.flush()
     sys.stdout.write(sum_up(lines))

@@ -20,13 +20,14 @@ import torch
 import yaml
 
 from bench.evidence.detectors import DETECTORS
-from bench.evidence.tasks import AT_10000, EVIDENCE, NOTHING_WRONG
 from bench.paper.results import Line, Results
 from bench.peers.__main__ import machine
 from bench.peers.figures import ranking
+from bench.peers.kept import name_file
+from bench.peers.small_tasks import AT_10000, NOTHING_WRONG, SMALL
 from models.configuration.training_config import resolve
 
-EVERY_TASK = {**EVIDENCE, **NOTHING_WRONG, **AT_10000}
+EVERY_TASK = {**SMALL, **NOTHING_WRONG, **AT_10000}
 FOLDER = Path(__file__).with_name("results")
 
 
@@ -41,7 +42,7 @@ def measured(data: Path, key: dict[str, Any], keep: Path | None) -> dict[str, An
         device="cpu",
     )
     scores, figures = DETECTORS[key["detector"]](
-        task, config, None if keep is None else keep / _name_file(key)
+        task, config, None if keep is None else keep / name_file(key["task"], key["seed"], key["settings"])
     )
     has_errors = bool(task.is_error.any())
     return {
@@ -53,11 +54,6 @@ def measured(data: Path, key: dict[str, Any], keep: Path | None) -> dict[str, An
         "config": asdict(config),
         "machine": machine(),
     }
-
-
-def _name_file(key: dict[str, Any]) -> str:
-    settings = "".join(f"_{name}{value}" for name, value in key["settings"].items())
-    return f"{key['task']}_{key['seed']}{settings}.npz"
 
 
 def table(lines: Iterable[Line]) -> str:
@@ -86,7 +82,7 @@ def main(arguments: Sequence[str]) -> None:
     """Measure what has no line yet, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with mnist/ and letter/")
-    parser.add_argument("--tasks", nargs="+", choices=EVERY_TASK, default=list(EVIDENCE)[:7])
+    parser.add_argument("--tasks", nargs="+", choices=EVERY_TASK, default=list(SMALL)[:7])
     parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--settings", nargs="*", default=[], help="of the configuration, such as folds=4")

@@ -1,6 +1,5 @@
 """Who ranks: LIMIT with one fold and with several, and peers that judge out of sample."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,24 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cleanlab.rank import get_label_quality_scores
-from sklearn.base import ClassifierMixin
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from bench.peers import detectors as peers
-from bench.peers.counting import find_neighbours
+from bench.peers.kept import keep
 from bench.peers.tasks import Task
 from models.configuration.training_config import TrainingConfig
 from models.label_errors.evidence import gather_signals
 from models.training.loop import train
 from models.training.progress import Progress
-from models.training.training_result import TrainingResult
 
-FOLDS, NEIGHBOURS = 5, 10
 LEAST = 1e-6
 Scores = dict[str, npt.NDArray[Any]]
 Found = tuple[Scores, dict[str, Any]]
@@ -67,7 +57,7 @@ def cross_fitted(task: Task, config: TrainingConfig, kept: Path | None = None) -
         cross_fitted=fitted,
     )
     if kept is not None:
-        _keep(kept, task, result, ranked["score"])
+        keep(kept, task, result, ranked["score"])
     scores: Scores = {
         "cross-fitted, score": ranked["score"],
         "cross-fitted, out of sample": -result.signals.margin,
@@ -96,25 +86,6 @@ def log_margin(
     return margin_N
 
 
-def _keep(path: Path, task: Task, result: TrainingResult, score_N: npt.NDArray[Any]) -> None:
-    """Write what a training told, so that rankings and counts can be computed again without it."""
-    assert result.cross_fitted is not None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    found = {name: value for name, value in vars(result.cross_fitted).items() if value is not None}
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "labels_N": task.given_N,
-        "truth_N": task.true_N,
-        "score_N": score_N,
-        "margin_N": result.signals.margin,
-        "agreement_ratio": np.array(result.agreement_ratio),
-        "neighbours_Nk": find_neighbours(task),
-        **found,
-    }
-    if result.classifier_probabilities_NK is not None:
-        arrays["classifier_probabilities_NK"] = result.classifier_probabilities_NK
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # arrays only
-
-
 def cleanlab(task: Task, config: TrainingConfig, _: Path | None = None) -> Found:
     """Train five networks by cross-entropy, and rank by cleanlab."""
     finding = peers.cleanlab(task, peers.as_cross_entropy(config))
@@ -129,18 +100,12 @@ def aum(task: Task, config: TrainingConfig, _: Path | None = None) -> Found:
     return {"AUM": finding.scores["aum"]}, {"seconds": finding.seconds}
 
 
-def _out_of_sample(name: str, make: Callable[[], ClassifierMixin]) -> Detector:
-    """Return a peer of scikit-learn, each sample judged by a model of the other four folds."""
+def _as_is(detect: Callable[[Task, TrainingConfig, str], peers.Finding]) -> Detector:
+    """Return a peer whose rankings keep their names."""
 
     def rank(task: Task, config: TrainingConfig, _: Path | None = None) -> Found:
-        started = time.monotonic()
-        rows_ND = task.inputs.reshape(len(task.inputs), -1).astype(np.float64)
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=config.seed)
-        probabilities_NK = cross_val_predict(
-            make_pipeline(StandardScaler(), make()), rows_ND, task.given_N, cv=folds, method="predict_proba"
-        )
-        quality_N = get_label_quality_scores(task.given_N, probabilities_NK, method="self_confidence")
-        return {name: -quality_N}, {"seconds": time.monotonic() - started}
+        finding = detect(task, config, "cpu")
+        return dict(finding.scores), {"seconds": finding.seconds}
 
     return rank
 
@@ -150,7 +115,7 @@ DETECTORS: Mapping[str, Detector] = {
     "cross-fitted": cross_fitted,
     "cleanlab": cleanlab,
     "AUM": aum,
-    "logistic regression": _out_of_sample("logistic regression", lambda: LogisticRegression(max_iter=2_000)),
-    "nearest neighbours": _out_of_sample("nearest neighbours", lambda: KNeighborsClassifier(NEIGHBOURS)),
+    "logistic regression": _as_is(peers.logistic_regression),
+    "nearest neighbours": _as_is(peers.nearest_neighbours),
 }
 """Every detector by name."""

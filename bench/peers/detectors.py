@@ -17,6 +17,12 @@ from aum import AUMCalculator
 from cleanlab.count import compute_confident_joint
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from bench.peers.counting import estimate_errors
 from bench.peers.plain import probabilities, train_plain
@@ -29,6 +35,7 @@ from models.label_errors.label_asymmetry import CONSTANTS, AsymmetryConstants
 from models.training.loop import train
 
 FOLDS = 5
+NEIGHBOURS = 10
 CHANCE_STREAM = 1
 CLEANLAB_RANKINGS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 CLEANLAB_FILTERS = (
@@ -190,6 +197,35 @@ def _confident_noise_rate(labels_N: npt.NDArray[np.int64], probabilities_NK: npt
     return float(1 - np.trace(joint_KK) / joint_KK.sum())
 
 
+def logistic_regression(task: Task, config: TrainingConfig, _: str = "cpu") -> Finding:
+    """Judge each label by a linear model of the other folds, and count by confident learning."""
+    return _judge_by_folds("logistic regression", LogisticRegression(max_iter=2_000), task, config)
+
+
+def nearest_neighbours(task: Task, config: TrainingConfig, _: str = "cpu") -> Finding:
+    """Judge each label by its ten nearest samples in the other folds, and count by confident learning."""
+    return _judge_by_folds("nearest neighbours", KNeighborsClassifier(NEIGHBOURS), task, config)
+
+
+def _judge_by_folds(name: str, model: ClassifierMixin, task: Task, config: TrainingConfig) -> Finding:
+    """Return what a model of scikit-learn says; its probability that a label is wrong is not calibrated."""
+    started = time.monotonic()
+    rows_ND = task.inputs.reshape(len(task.inputs), -1).astype(np.float64)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=config.seed)
+    probabilities_NK = cross_val_predict(
+        make_pipeline(StandardScaler(), model), rows_ND, task.given_N, cv=folds, method="predict_proba"
+    )
+    quality_N = get_label_quality_scores(task.given_N, probabilities_NK, method="self_confidence")
+    return Finding(
+        scores={name: -quality_N},
+        cuts={},
+        noise_rates={name: _confident_noise_rate(task.given_N, probabilities_NK)},
+        network_samples=0,
+        seconds=time.monotonic() - started,
+        error_probability_N=1 - quality_N,
+    )
+
+
 def chance(task: Task, config: TrainingConfig, _: str = "cpu") -> Finding:
     """Rank by lot."""
     # A stream of its own: the draws of the seed alone are those that planted the noise.
@@ -206,5 +242,7 @@ DETECTORS: Mapping[str, Callable[[Task, TrainingConfig, str], Finding]] = {
     "limit": limit,
     "aum": aum,
     "cleanlab": cleanlab,
+    "logistic regression": logistic_regression,
+    "nearest neighbours": nearest_neighbours,
     "random": chance,
 }

@@ -10,6 +10,7 @@ from bench.peers.detectors import Finding
 from bench.peers.tasks import Task
 
 BINS = 15
+CERTAIN = 0.9
 DIGITS = 5
 
 
@@ -21,12 +22,15 @@ def figures(task: Task, finding: Finding) -> dict[str, Any]:
         "noise_rate": rate,
         "network_samples": finding.network_samples,
         "seconds": round(finding.seconds, 1),
-        "scores": {name: ranking(score_N, is_error_N) for name, score_N in finding.scores.items()},
+        "scores": {
+            name: ranking(score_N, is_error_N) for name, score_N in finding.scores.items() if is_error_N.any()
+        },
         "cuts": {name: cut(flagged_N, is_error_N) for name, flagged_N in finding.cuts.items()},
         "noise_rates": {name: round(value, DIGITS) for name, value in finding.noise_rates.items()},
     }
     if finding.error_probability_N is not None:
         found["calibration_error"] = calibration_error(finding.error_probability_N, is_error_N)
+        found |= certain(finding.error_probability_N, is_error_N)
     if finding.reasons:
         found["cannot_tell"] = list(finding.reasons)
     if finding.noise_rate_interval is not None:
@@ -53,6 +57,15 @@ def cut(flagged_N: npt.NDArray[np.bool_], is_error_N: npt.NDArray[np.bool_]) -> 
         "f1": round(float(f1_score(is_error_N, flagged_N)), DIGITS),
         "flagged": round(float(flagged_N.mean()), DIGITS),
     }
+
+
+def certain(probability_N: npt.NDArray[Any], is_error_N: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """Return the share of samples at `CERTAIN` or more and, if there are any, how many of these are wrong."""
+    certain_N = probability_N >= CERTAIN
+    found = {"certain_share": round(float(certain_N.mean()), DIGITS)}
+    if certain_N.any():
+        found["certain_wrong"] = round(float(is_error_N[certain_N].mean()), DIGITS)
+    return found
 
 
 def calibration_error(probability_N: npt.NDArray[Any], is_error_N: npt.NDArray[np.bool_]) -> float:

@@ -14,7 +14,6 @@ from matplotlib import pyplot as plt
 Line = Mapping[str, Any]
 Cells = dict[str, dict[str, list[float]]]
 """Row name, then task, to one value per seed."""
-OURS = "limit"
 
 
 def table(lines: Iterable[Line]) -> str:
@@ -26,8 +25,16 @@ def table(lines: Iterable[Line]) -> str:
         ("Precision at the noise rate", _scores(lines, "precision_at_noise_rate")),
         ("F1 of automatic cuts", _gathered(lines, lambda line: _field(line["cuts"], "f1"))),
         ("Estimated share of wrong labels over the true one", _gathered(lines, _relative_rates)),
-        ("Calibration error of the error probability", _gathered(lines, _calibration)),
-        ("Truth within the interval of the number of errors (1 = yes)", _gathered(lines, _held)),
+        ("Estimated share of wrong labels where none are", _gathered(lines, _shares_of_clean)),
+        ('"Cannot tell" (1 = yes)', _gathered(lines, _withheld)),
+        ("Calibration error of the error probability", _gathered(lines, _of("calibration_error"))),
+        ("Share of samples at 0.9 or more", _gathered(lines, _of("certain_share"))),
+        ("How many of these are wrong", _gathered(lines, _of("certain_wrong"))),
+        (
+            "Truth within the interval of the number of errors (1 = yes)",
+            _gathered(lines, _of("interval_holds")),
+        ),
+        ("Width of that interval, as a share of all labels", _gathered(lines, _widths)),
         ("Samples through a network", _gathered(lines, lambda line: _cost(line, "network_samples"))),
         ("Seconds", _gathered(lines, lambda line: _cost(line, "seconds"))),
     ]
@@ -43,15 +50,29 @@ def _field(rows: Mapping[str, Mapping[str, float]], figure: str) -> dict[str, fl
 
 
 def _relative_rates(line: Line) -> dict[str, float]:
-    return {name: rate / line["noise_rate"] for name, rate in line["noise_rates"].items()}
+    rate = line["noise_rate"]
+    return {name: found / rate for name, found in line["noise_rates"].items()} if rate else {}
 
 
-def _calibration(line: Line) -> dict[str, float]:
-    return {OURS: line["calibration_error"]} if "calibration_error" in line else {}
+def _shares_of_clean(line: Line) -> dict[str, float]:
+    return {} if line["noise_rate"] else dict(line["noise_rates"])
 
 
-def _held(line: Line) -> dict[str, float]:
-    return {OURS: float(line["interval_holds"])} if "interval_holds" in line else {}
+def _withheld(line: Line) -> dict[str, float]:
+    """Return whether a count that has an interval was withheld."""
+    if "noise_rate_interval" not in line:
+        return {}
+    return {line["key"]["detector"]: float("cannot_tell" in line)}
+
+
+def _of(figure: str) -> Callable[[Line], dict[str, float]]:
+    """Return what takes one figure of a detector, where it has it."""
+    return lambda line: {line["key"]["detector"]: float(line[figure])} if figure in line else {}
+
+
+def _widths(line: Line) -> dict[str, float]:
+    low, high = line.get("noise_rate_interval", (None, None))
+    return {} if low is None else {line["key"]["detector"]: high - low}
 
 
 def _cost(line: Line, figure: str) -> dict[str, float]:

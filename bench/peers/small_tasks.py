@@ -89,7 +89,7 @@ def _confused(mapping: Mapping[int, int], rate: float) -> Plant:
 
 CLEAN = uniform(0.0)
 
-EVIDENCE: Mapping[str, Make] = {
+SMALL: Mapping[str, Make] = {
     "digits-700": planted(_first(_flat_digits, 700), uniform(0.45)),
     "wine": planted(_wine, uniform(0.25)),
     "tumours": planted(_tumours, uniform(0.25)),
