@@ -8,7 +8,7 @@ import numpy.typing as npt
 from bench.peers.figures import calibration_error, ranking
 from bench.peers.tasks import Task
 from models.configuration.training_config import resolve
-from models.cross_fitting.ranking_evidence import compute_log_margins, find_rivals, measure_asymmetry
+from models.cross_fitting.ranking_evidence import compute_log_odds, measure_confusion
 from models.data_issues.neighbour_search import find_nearest
 from models.error_model.estimate import fit
 from models.error_model.sample_evidence import Evidence
@@ -29,11 +29,9 @@ def rank(task: Task, *, seed: int, epochs: int) -> tuple[dict[str, dict[str, flo
     opinions = _collect(task, seed=seed, epochs=epochs)
     if not task.is_error.any():
         return {}, opinions
-    limit, probe, votes = "LIMIT in sample", "probe", f"{NEIGHBOURS} neighbours"
+    limit, probe, votes = "LIMIT", "probe", f"{NEIGHBOURS} neighbours"
     together = {
-        limit: [limit],
-        "LIMIT out of sample": ["LIMIT out of sample"],
-        **{name: [name] for name in opinions if name not in {limit, "LIMIT out of sample"}},
+        **{name: [name] for name in opinions},
         "LIMIT and probe": [limit, probe],
         f"LIMIT and {votes}": [limit, votes],
         f"probe and {votes}": [probe, votes],
@@ -41,15 +39,14 @@ def rank(task: Task, *, seed: int, epochs: int) -> tuple[dict[str, dict[str, flo
         f"**LIMIT, probe and {votes}**": [limit, probe, votes],
         "LIMIT, probe and 100 neighbours": [limit, probe, "100 neighbours"],
     }
-    asymmetry_KK = measure_asymmetry(opinions["LIMIT out of sample"], task.given_N)
+    confusion_KK = measure_confusion(opinions["LIMIT out of sample"], task.given_N)
     found = {}
     for name, parts in together.items():
         mean_NK = combine_probabilities([opinions[part] for part in parts])
-        margin_N = compute_log_margins(mean_NK, task.given_N)
-        asymmetry_N = asymmetry_KK[find_rivals(mean_NK, task.given_N), task.given_N]
-        found[name] = ranking(asymmetry_N - margin_N, task.is_error)
+        found[name] = ranking(compute_log_odds(mean_NK, task.given_N, confusion_KK), task.is_error)
         if len(parts) > 2:  # noqa: PLR2004
-            found[f"{name}, without asymmetry"] = ranking(-margin_N, task.is_error)
+            plain_N = compute_log_odds(mean_NK, task.given_N, np.zeros_like(confusion_KK))
+            found[f"{name}, without confusions"] = ranking(plain_N, task.is_error)
     return found, opinions
 
 
@@ -74,9 +71,12 @@ def _collect(task: Task, *, seed: int, epochs: int) -> Opinions:
     fitted = train(task.inputs, task.given_N, class_count=task.class_count, config=config).cross_fitted
     assert fitted is not None
     assert fitted.in_sample_probabilities_NK is not None
+    blind_share = 1 / config.folds
+    seen_NK, blind_NK = fitted.in_sample_probabilities_NK, fitted.probabilities_NK
     opinions: Opinions = {
-        "LIMIT in sample": fitted.in_sample_probabilities_NK,
-        "LIMIT out of sample": fitted.probabilities_NK,
+        "LIMIT": combine_probabilities([seen_NK, blind_NK], [1 - blind_share, blind_share]),
+        "LIMIT in sample": seen_NK,
+        "LIMIT out of sample": blind_NK,
         "probe": predict_out_of_sample(task.inputs, task.given_N, class_count=task.class_count),
     }
     near = find_nearest(task.inputs.astype(np.float16), count=100)

@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from bench.peers.counting import find_neighbours
 from bench.peers.tasks import Task
+from models.cross_fitting.cross_fitted import CrossFitted
 from models.error_model.sample_evidence import Evidence
+from models.label_errors.evidence import compute_log_odds_of_folds
 from models.training.training_result import TrainingResult
 
 Labels = npt.NDArray[np.int64]
@@ -55,15 +57,23 @@ def keep(path: Path, task: Task, result: TrainingResult, score_N: npt.NDArray[An
 
 
 def read(path: Path) -> Kept:
-    """Return what `keep` wrote."""
+    """Return what `keep` wrote; with folds the ranking is computed anew, by the rule of today."""
     with np.load(path) as stored:
         arrays = dict(stored)
-    is_out_of_sample_N = arrays["blind_N"] >= 0
+    fitted = CrossFitted(
+        probabilities_NK=arrays["probabilities_NK"],
+        in_sample_probabilities_NK=arrays.get("in_sample_probabilities_NK"),
+        blind_N=arrays["blind_N"],
+    )
+    score_N = arrays["score_N"]
+    if fitted.has_folds:
+        score_N = compute_log_odds_of_folds(fitted, arrays["labels_N"])
+    is_out_of_sample_N = fitted.blind_N >= 0
     evidence = Evidence(
         labels_N=arrays["labels_N"],
-        probabilities_NK=arrays["probabilities_NK"],
+        probabilities_NK=fitted.probabilities_NK,
         neighbours_Nk=arrays["neighbours_Nk"],
         is_out_of_sample_N=None if is_out_of_sample_N.all() else is_out_of_sample_N,
-        score_N=arrays["score_N"],
+        score_N=score_N,
     )
-    return Kept(evidence=evidence, truth_N=arrays["truth_N"], score_N=arrays["score_N"])
+    return Kept(evidence=evidence, truth_N=arrays["truth_N"], score_N=score_N)

@@ -1,53 +1,41 @@
-"""The evidence that ranks the labels of a cross-fitted training: log-odds of the label and of its classes.
+"""The evidence that ranks the labels of a cross-fitted training: the log-odds that each label is wrong.
 
-The margin comes from the networks that learn a label, averaged over them and over training: it measures how
-well this label and the others go together. If errors have a direction, it ranks better than the out-of-sample
-margin (bench/evidence/RESULTS.md). The asymmetry is counted out of sample, where no label influences its own
-prediction.
+By Bayes' rule, with the transition matrix T of the given labels, P(label y | class k) = T_ky, and the class
+probabilities p_k of a sample, the odds that its label y is wrong are sum over k other than y of p_k T_ky,
+over p_y T_yy. Classes that are taken for each other make that label a likelier error, in one direction or in
+both. T is counted out of sample, where no label influences its own prediction, at sure samples, and only as
+far as the counts carry it.
 
-Shape suffixes: N samples, K classes.
+Shape suffixes: N samples, B samples of a block, K classes.
 """
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logsumexp
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
+Probabilities = npt.NDArray[np.floating[Any]]
 
 LEAST_PROBABILITY = 1e-6
 """Averages of float32 do not resolve smaller probabilities."""
-STANDARD_ERRORS = 2.0
-"""An asymmetry below this many of its standard errors counts as 0: the usual 95 %. With 1, tasks with errors
-in one direction gain .0005 of the area, and MNIST with errors in both directions loses .007 of its average
-precision."""
 PRIOR_COUNT = 1.0
 """Added to the count of labels of every kind (Laplace), so that every logarithm is finite."""
+BLOCK_ELEMENTS = 4_000_000
+"""Samples times classes that are computed at once; memory."""
 
 
-def compute_log_margins(probabilities_NK: npt.NDArray[np.floating[Any]], labels_N: Labels) -> Floats:
-    """Return log p of each given label minus log p of its best rival [N], in [-13.8, 13.8]; low = bad."""
-    log_NK = np.log(np.asarray(probabilities_NK, dtype=np.float64).clip(LEAST_PROBABILITY))
-    given_N = _take(log_NK, labels_N)
-    margin_N: Floats = given_N - _take(log_NK, find_rivals(probabilities_NK, labels_N))
-    return margin_N
+def measure_confusion(probabilities_NK: Probabilities, labels_N: Labels) -> Floats:
+    """Return how readily class k is labelled y, compared with y itself, as confusion_KK[k, y].
 
-
-def find_rivals(probabilities_NK: npt.NDArray[np.floating[Any]], labels_N: Labels) -> npt.NDArray[np.int64]:
-    """Return the most probable class other than the given label [N]."""
-    others_NK = np.array(probabilities_NK, dtype=np.float64)
-    others_NK[np.arange(len(labels_N)), labels_N] = -1
-    rivals_N: npt.NDArray[np.int64] = others_NK.argmax(1)
-    return rivals_N
-
-
-def measure_asymmetry(probabilities_NK: npt.NDArray[np.floating[Any]], labels_N: Labels) -> Floats:
-    """Return how much more often class k is labelled y than class y is labelled k, as asymmetry_KK[k, y].
-
-    log T_ky - log T_yk, where T_ky is the share of samples labelled y among those whose most probable class
-    is k. It is 0 if errors between two classes are equally frequent in both directions. Every pair is shrunk
-    by its own variance under binomial counts (James-Stein): an asymmetry that the counts do not support is 0.
+    log T_ky - log T_yy, where T_ky is the share of samples labelled y among the surest half of those whose
+    most probable class is k: there the network's own confusions are rare, and wrong labels are not. 0 on the
+    diagonal. Every pair of classes is drawn to the median of all pairs, by its own variance under binomial
+    counts (James-Stein): the median is what uniform noise, or none, would make of all pairs. A pair stays
+    there unless it stands out more than the largest of so many would by chance, sqrt(2 log m) standard errors
+    of m pairs (Donoho and Johnstone 1994). What half and limit are worth: bench/evidence/RESULTS.md.
 
     Args:
         probabilities_NK: out of sample; in-sample probabilities repeat the labels they are compared with.
@@ -56,18 +44,59 @@ def measure_asymmetry(probabilities_NK: npt.NDArray[np.floating[Any]], labels_N:
     """
     class_count = probabilities_NK.shape[1]
     counts_KK = np.full((class_count, class_count), PRIOR_COUNT)
-    np.add.at(counts_KK, (probabilities_NK.argmax(1), labels_N), 1)
+    best_N, surest = _find_surest(probabilities_NK)
+    np.add.at(counts_KK, (best_N[surest], labels_N[surest]), 1)
     totals_K1 = counts_KK.sum(1, keepdims=True)
-    log_shares_KK = np.log(counts_KK / totals_K1)
-    asymmetry_KK = log_shares_KK - log_shares_KK.T
+    log_share_KK = np.log(counts_KK / totals_K1)
     variance_KK = 1 / counts_KK - 1 / totals_K1
-    variance_KK = variance_KK + variance_KK.T
-    square_KK = np.square(asymmetry_KK)
-    carried_KK = (square_KK - STANDARD_ERRORS**2 * variance_KK).clip(0)
-    shrunk_KK: Floats = asymmetry_KK * carried_KK / square_KK.clip(np.finfo(np.float64).tiny)
+    confusion_KK = log_share_KK - np.diag(log_share_KK)
+    variance_KK = variance_KK + np.diag(variance_KK)
+    is_pair_KK = ~np.eye(class_count, dtype=np.bool_)
+    median = float(np.median(confusion_KK[is_pair_KK]))
+    beyond_KK = confusion_KK - median
+    by_chance_KK = 2 * np.log(is_pair_KK.sum()) * variance_KK
+    square_KK = np.square(beyond_KK)
+    kept_KK = (square_KK - by_chance_KK).clip(0) / square_KK.clip(np.finfo(np.float64).tiny)
+    shrunk_KK: Floats = np.where(is_pair_KK, median + beyond_KK * kept_KK, 0)
     return shrunk_KK
 
 
-def _take(rows_NK: Floats, classes_N: Labels) -> Floats:
-    taken_N: Floats = rows_NK[np.arange(len(classes_N)), classes_N]
-    return taken_N
+def compute_log_odds(probabilities_NK: Probabilities, labels_N: Labels, confusion_KK: Floats) -> Floats:
+    """Return the log-odds that each given label is wrong [N]; high = bad.
+
+    Args:
+        probabilities_NK: class probabilities, of any scale.
+        labels_N: the given labels.
+        confusion_KK: `measure_confusion`.
+
+    """
+    odds_N = np.empty(len(labels_N))
+    rows = max(1, BLOCK_ELEMENTS // probabilities_NK.shape[1])
+    for start in range(0, len(labels_N), rows):
+        block = slice(start, start + rows)
+        odds_N[block] = _compute_block(probabilities_NK[block], labels_N[block], confusion_KK)
+    return odds_N
+
+
+def _find_surest(probabilities_NK: Probabilities) -> tuple[Labels, Labels]:
+    """Return the most probable class of every sample [N], and the places of the surest half of each class."""
+    best_N = probabilities_NK.argmax(1)
+    order_N = np.lexsort((-probabilities_NK.max(1), best_N))
+    size_K = np.bincount(best_N, minlength=probabilities_NK.shape[1])
+    place_N = np.arange(len(best_N)) - np.repeat(size_K.cumsum() - size_K, size_K)
+    return best_N, order_N[2 * place_N < np.repeat(size_K, size_K)]
+
+
+def _compute_block(probabilities_BK: Probabilities, labels_B: Labels, confusion_KK: Floats) -> Floats:
+    log_BK = _take_logs(probabilities_BK)
+    rows_B = np.arange(len(labels_B))
+    given_B = log_BK[rows_B, labels_B]
+    joint_BK = log_BK + confusion_KK.T[labels_B]
+    joint_BK[rows_B, labels_B] = -np.inf
+    odds_B: Floats = logsumexp(joint_BK, axis=1) - given_B
+    return odds_B
+
+
+def _take_logs(probabilities: Probabilities) -> Floats:
+    log: Floats = np.log(np.asarray(probabilities, dtype=np.float64).clip(LEAST_PROBABILITY))
+    return log

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.cross_fitting.cross_fitted import CrossFitted
-from models.cross_fitting.ranking_evidence import compute_log_margins, find_rivals
-from models.cross_fitting.ranking_evidence import measure_asymmetry as measure_counted_asymmetry
+from models.cross_fitting.ranking_evidence import compute_log_odds, measure_confusion
 from models.feature_views.combined_probabilities import combine_probabilities
 from models.label_errors.label_asymmetry import CONSTANTS, AsymmetryConstants, measure_asymmetry
 from models.ranking.ranking_scores import ASYMMETRY, RANKING_SCORES, RankingScore
@@ -37,9 +36,9 @@ def gather_signals(
 ) -> dict[str, npt.NDArray[Any]]:
     """Return a training's signals by name, the score among them.
 
-    If the margin ranks, the asymmetry of labels between two classes changes its score. A label is a likelier
-    error if samples of the best other class often get it, and its own class's samples rarely get the other
-    one.
+    If the margin ranks, how classes are taken for each other changes its score. With several folds the
+    log-odds by Bayes' rule take its place, see `ranking_evidence`. With one fold a label is a likelier error
+    if samples of the best other class often get it, and its own class's samples rarely get the other one.
 
     Args:
         signals: the signals of the training.
@@ -47,7 +46,7 @@ def gather_signals(
         score: the name of the score that ranks, `TrainingConfig.score`.
         agreement_ratio: `TrainingResult.agreement_ratio`.
         classifier_probabilities_NK: `TrainingResult.classifier_probabilities_NK`; None: there are none.
-        cross_fitted: `TrainingResult.cross_fitted`; with several folds it ranks, see `ranking_evidence`.
+        cross_fitted: `TrainingResult.cross_fitted`; with several folds it ranks.
         opinions: class probabilities [N, K] from the same features by other means; with several folds the
             geometric mean of them and of the training's own ranks (bench/feature_views/RESULTS.md).
         constants: of the asymmetry with one fold.
@@ -58,7 +57,8 @@ def gather_signals(
     if classifier_probabilities_NK is None or not ranking.uses_asymmetry:
         return arrays
     if cross_fitted is not None and cross_fitted.has_folds:
-        return arrays | ranking.compute_arrays({**arrays, **_rank_by_folds(cross_fitted, opinions, labels_N)})
+        log_odds_N = compute_log_odds_of_folds(cross_fitted, labels_N, opinions=opinions)
+        return arrays | ranking.compute_arrays({**arrays, "margin": -log_odds_N.astype(np.float32)})
     weight = weigh_classifier(agreement_ratio)
     asymmetry_KK = measure_asymmetry(
         classifier_probabilities_NK, labels_N, classifier_weight=weight, constants=constants
@@ -67,6 +67,32 @@ def gather_signals(
     return arrays | _rank_by_asymmetry(
         signals, labels_N, asymmetry_KK, ranking, share=share, classifier_weight=weight
     )
+
+
+def compute_log_odds_of_folds(
+    cross_fitted: CrossFitted,
+    labels_N: Labels,
+    *,
+    opinions: Sequence[npt.NDArray[np.floating[Any]]] = (),
+) -> Floats:
+    """Return the log-odds that each label is wrong, by all networks of several folds [N]; high = bad.
+
+    All networks weigh alike: those that learn a label tell how well it and the others go together, the one
+    that is blind to it what they say without it. Each opinion weighs as much as all of them.
+
+    Args:
+        cross_fitted: of a training with folds.
+        labels_N: the given labels.
+        opinions: see `gather_signals`.
+
+    """
+    seen_NK, blind_NK = cross_fitted.in_sample_probabilities_NK, cross_fitted.probabilities_NK
+    assert seen_NK is not None
+    blind_share = 1 / (int(cross_fitted.blind_N.max()) + 1)
+    together_NK = combine_probabilities(
+        [seen_NK, blind_NK, *opinions], [1 - blind_share, blind_share, *[1.0] * len(opinions)]
+    )
+    return compute_log_odds(together_NK, labels_N, measure_confusion(blind_NK, labels_N))
 
 
 def _rank_by_asymmetry(
@@ -86,21 +112,6 @@ def _rank_by_asymmetry(
         factor_N3 = np.exp((1 - classifier_weight) * share * asymmetry_N3)
         found["top_labels_N3"], found["top_probabilities_N3"] = _reorder_classes(signals, factor_N3)
     return found
-
-
-def _rank_by_folds(
-    cross_fitted: CrossFitted, opinions: Sequence[npt.NDArray[np.floating[Any]]], labels_N: Labels
-) -> dict[str, npt.NDArray[Any]]:
-    """Return the in-sample margin and the out-of-sample asymmetry, by their names in the ranking."""
-    seen_NK = cross_fitted.in_sample_probabilities_NK
-    assert seen_NK is not None
-    if opinions:
-        seen_NK = combine_probabilities([seen_NK, *opinions])
-    asymmetry_KK = measure_counted_asymmetry(cross_fitted.probabilities_NK, labels_N)
-    return {
-        "margin": compute_log_margins(seen_NK, labels_N).astype(np.float32),
-        ASYMMETRY: asymmetry_KK[find_rivals(seen_NK, labels_N), labels_N],
-    }
 
 
 def _choose_rivals(signals: Signals, labels_N: Labels) -> npt.NDArray[np.int64]:

@@ -67,7 +67,7 @@ def test_a_weak_networks_choice_follows_the_asymmetry_and_a_strong_ones_stays() 
         assert (np.diff(found["top_probabilities_N3"], axis=1) <= 0).all()
 
 
-def test_several_folds_rank_by_the_margin_of_networks_that_learn_the_label() -> None:
+def test_several_folds_rank_by_the_odds_of_all_networks_alike() -> None:
     labels = np.array([0, 1, 1, 0])
     even = np.full((4, 3), 1 / 3, dtype=np.float32)
     seen = np.array([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]], dtype=np.float32)
@@ -94,6 +94,12 @@ def test_several_folds_rank_by_the_margin_of_networks_that_learn_the_label() -> 
             probabilities_NK=even, in_sample_probabilities_NK=seen, blind_N=np.arange(4) % 2
         ),
     )
-    odds = np.array([0.6 / 0.3, 0.6 / 0.3, 0.1 / 0.8, 0.1 / 0.8])
+    # Two networks: the geometric mean of both. Too few labels to see any confusion but the median one.
+    mean = np.sqrt(seen / 3)
+    given = mean[np.arange(4), labels]
+    odds = given / (mean.sum(1) - given)
+    log_share = np.log(np.array([[2, 2, 1], [1, 1, 1], [1, 1, 1]]) / np.array([[5], [3], [3]]))
+    apart = (log_share - np.diag(log_share))[~np.eye(3, dtype=bool)]
+    odds /= np.exp(np.median(apart))
     assert found["score"] == pytest.approx(1 / (1 + odds**0.25), rel=1e-5)
     assert (found["margin"] == 0).all(), "what is kept of it stays out of sample"
