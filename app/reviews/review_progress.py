@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.audits.suspects import STORED_PROBABILITY
 from app.reviews.checked_figures import CheckedFigures, find_settled
 from app.reviews.verdicts import ERRORS
-from app.tables import Audit, Check, Review, Score, Verdict
+from app.tables import Audit, Check, Issue, IssueKind, Review, Score, Verdict
 from models.checks.recalibration import Recalibration
 from models.checks.review_advice import ReviewState
 
@@ -124,12 +124,23 @@ def _find_upcoming(session: Session, audit: Audit, recalibration: Recalibration)
 def _count_recent(session: Session, audit: Audit) -> tuple[int, int]:
     """Return the errors among the latest decided verdicts, and their number.
 
-    Samples that were drawn at random are left out: they do not tell what the next of the ranking are like.
+    Samples that were drawn at random and duplicates with different labels are left out: they do not tell what
+    the next of the ranking are like.
     """
     drawn = select(Check.position).where(Check.audit_id == audit.id, Check.position == Review.position)
+    conflicting = select(Issue.position).where(
+        Issue.audit_id == audit.id,
+        Issue.kind == IssueKind.CONFLICTING_DUPLICATE,
+        Issue.position == Review.position,
+    )
     latest = (
         select(Review.verdict)
-        .where(Review.dataset_id == audit.dataset_id, Review.verdict != Verdict.UNSURE, ~drawn.exists())
+        .where(
+            Review.dataset_id == audit.dataset_id,
+            Review.verdict != Verdict.UNSURE,
+            ~drawn.exists(),
+            ~conflicting.exists(),
+        )
         .order_by(Review.version.desc())
         .limit(WINDOW)
     )

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.schemas.review_schemas import ReviewOut
 from app.tables import IssueKind
 
 
@@ -21,6 +22,7 @@ class IssueOut(BaseModel):
                     "score": 1.0,
                     "detail": "duplicate of tulip/2535466143.jpg, which is given as tulip",
                     "image_url": "/v1/datasets/01a203c1-e847-712f-bcc3-2f4681fd3091/samples/2810/image",
+                    "review": None,
                 }
             ]
         }
@@ -40,3 +42,6 @@ class IssueOut(BaseModel):
     )
     detail: str
     image_url: str | None
+    review: ReviewOut | None = Field(
+        default=None, description="the sample's verdict; null: nobody has reviewed it"
+    )

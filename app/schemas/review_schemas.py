@@ -133,7 +133,8 @@ class ReviewProgress(BaseModel):
         description="share of errors among the samples kept, relabelled or dropped"
     )
     recent_precision: Probability | None = Field(
-        description="the same among the latest 50 decided verdicts on samples that no random check drew"
+        description="the same among the latest 50 decided verdicts on samples that no random check drew and"
+        " that are no duplicates with different labels"
     )
     recent_decided: int = Field(description="number of those verdicts, 50 at most")
     rests_on: str = Field(

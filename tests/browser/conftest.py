@@ -16,7 +16,7 @@ from tests import patience
 from tests.builders.pictures import write_digits_zip
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 VARIABLE = "LIMIT_AUDIT_CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -31,7 +31,8 @@ FLAGS = (
     "--disable-sync",
 )
 WAIT_MILLISECONDS = patience.scale(90_000)
-WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+NARROW: ViewportSize = {"width": 390, "height": 844}
 # Where documentation keeps its pictures. For these the audit is a real one; else a few digits do.
 FOLDER = "LIMIT_AUDIT_SCREENSHOTS"
 PER_CLASS, CLASSES, EPOCHS = (150, 10, 30) if FOLDER in os.environ else (16, 3, 2)

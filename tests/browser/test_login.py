@@ -56,8 +56,9 @@ def test_a_key_opens_the_service_and_its_cookie_is_out_of_reach_of_scripts(
     (cookie,) = context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
     page.goto("/")
-    table = {"name": "t.csv", "mimeType": "text/csv", "buffer": b"x,label\n" + b"1,a\n2,b\n" * 20}
-    page.set_input_files("#files", [table])
+    page.set_input_files(
+        "#files", [{"name": "t.csv", "mimeType": "text/csv", "buffer": b"x,label\n" + b"1,a\n2,b\n" * 20}]
+    )
     page.get_by_role("link", name="Start an audit").wait_for()
     page.get_by_role("button", name="Log out").click()
     page.wait_for_url("**/login**")

@@ -24,6 +24,7 @@ PAGES = {
     "audits": "/audits",
     "audit-new": "/audits/new?dataset={dataset}",
     "audit": "/audits/{audit}",
+    "audit-technical": "/audits/{audit}#technical",
     "review": "/audits/{audit}/review",
     "review-grid": "/audits/{audit}/review?mode=grid",
     "check": "/audits/{audit}/check",
@@ -32,7 +33,8 @@ PAGES = {
 }
 READY = {
     "dataset": "#samples img",
-    "audit": "#accuracy .main-svg",
+    "audit": "#montage img",
+    "audit-technical": "#accuracy .main-svg",
     "review": "#similar-other img",
     "review-grid": ".sample img",
 }

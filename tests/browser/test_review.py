@@ -60,7 +60,7 @@ def test_upload_audit_and_review_thirty_samples_by_keyboard(
 
 def _say(page: Page, number: int) -> dict[str, tuple[str, str | None]]:
     """Give the next sample one of the verdicts by its key; return it by the sample's own key."""
-    key, place = page.locator("#key").text_content(), page.locator("#place").text_content()
+    key, place = page.locator("#key").text_content() or "", page.locator("#place").text_content()
     pressed = "akduo"[number % 5]
     suggested = page.locator("#suggested-label").text_content()
     page.keyboard.press(pressed)

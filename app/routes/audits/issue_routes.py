@@ -9,10 +9,12 @@ from app.audits import audit_service, data_issues
 from app.datasets import dataset_service
 from app.http import cursors
 from app.kinds.shown_kinds import find_picture_address
+from app.reviews.verdicts import find_reviews
 from app.routes.shared.dependencies import Paged, Reads, Session, link_next
+from app.routes.shared.rendering import render_review
 from app.schemas.issue_schemas import IssueOut
 from app.schemas.shared_schemas import Page
-from app.tables import Dataset, Issue, IssueKind
+from app.tables import Dataset, Issue, IssueKind, Review
 
 router = APIRouter()
 
@@ -36,10 +38,18 @@ def list_issues(
     page = rows[: paging.limit]
     cursor = cursors.encode(page[-1].kind, page[-1].number) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=[_render_issue(dataset, issue) for issue in page], next_cursor=cursor)
+    positions = [issue.position for issue in page if issue.position is not None]
+    reviews = find_reviews(session, dataset.id, positions)
+    return Page(
+        items=[
+            _render_issue(dataset, issue, None if issue.position is None else reviews.get(issue.position))
+            for issue in page
+        ],
+        next_cursor=cursor,
+    )
 
 
-def _render_issue(dataset: Dataset, issue: Issue) -> IssueOut:
+def _render_issue(dataset: Dataset, issue: Issue, review: Review | None) -> IssueOut:
     return IssueOut(
         kind=IssueKind(issue.kind),
         number=issue.number,
@@ -50,4 +60,5 @@ def _render_issue(dataset: Dataset, issue: Issue) -> IssueOut:
         score=issue.score,
         detail=issue.detail,
         image_url=None if issue.position is None else find_picture_address(dataset, issue.position),
+        review=None if review is None else render_review(dataset, review),
     )

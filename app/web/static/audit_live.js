@@ -2,8 +2,10 @@
 
 import { get, send } from "./api.js";
 import { drawTrainingCurves } from "./charts.js";
-import { confirmAndDelete, find, make, makePicture, showProblem } from "./dom.js";
+import { confirmAndDelete } from "./dialogs.js";
+import { find, showProblem } from "./dom.js";
 import { formatCount, formatDuration, formatPercent } from "./format.js";
+import { makeSuspect } from "./suspect_tiles.js";
 
 const { id, status, pixels } = find("audit").dataset;
 const path = `/v1/audits/${id}`;
@@ -79,11 +81,7 @@ async function refreshSuspects() {
   const page = await get(`${path}/suspects?limit=${SUSPECTS}`).catch(() => null);
   if (!page?.items.length) return;
   find("provisional").hidden = false;
-  find("suspects").replaceChildren(...page.items.map((item) => make("li", { className: "thumb", title: item.key },
-    makePicture(item, { pixels: pixels === "1", alt: `Sample ${item.key}` }),
-    make("span", { className: "words" },
-      make("span", { className: "given" }, item.given_label), " → ",
-      make("span", { className: "suggested" }, item.suggested_label)))));
+  find("suspects").replaceChildren(...page.items.map((item) => makeSuspect(item, { pixels: pixels === "1" })));
 }
 
 function follow() {
@@ -107,7 +105,9 @@ async function loadCurves() {
 
 find("cancel")?.addEventListener("click", () =>
   send("POST", `${path}/cancel`).then(showAudit).catch(showProblem));
-find("delete")?.addEventListener("click", () => confirmAndDelete(path, "Delete this audit?", "/audits"));
+find("delete")?.addEventListener("click", () => confirmAndDelete(path, {
+  title: "Delete this audit?", question: "The dataset and all verdicts stay.", then: "/audits",
+}));
 
 if (status === "queued" || status === "running") follow();
 else loadCurves();

@@ -1,42 +1,40 @@
 // A finished audit: its results as charts and tables, and its most suspicious samples.
 
 import { get, query } from "./api.js";
-import { drawBudget, drawFigure, drawMatrix, drawPrecisionRecall, drawTrainingCurves } from "./charts.js";
-import { confirmAndDelete, find, make, makeMeter, makePicture, showProblem } from "./dom.js";
+import { drawBudget, drawFigure, drawMatrix, drawPrecisionRecall } from "./charts.js";
+import { confirm, confirmAndDelete } from "./dialogs.js";
+import { find, make, makeMeter, showProblem } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
+import { makeSuspect } from "./suspect_tiles.js";
+import { showTechnicalDetails } from "./technical.js";
 
 const { dataset, id, pixels, reviewable, truth } = find("audit").dataset;
 const path = `/v1/audits/${id}`;
-const MONTAGE = 48;
+const MONTAGE = 30;
 const PAIRS = 12;
 const canReview = reviewable === "1";
 const reviewLink = (values) => `/audits/${id}/review${query(values)}`;
 
-find("delete").addEventListener("click", () => confirmAndDelete(path, "Delete this audit and its ranking?", "/audits"));
+find("delete").addEventListener("click", () => confirmAndDelete(path, {
+  title: "Delete this audit?", question: "Its ranking and figures are deleted. The dataset and all verdicts stay.", then: "/audits",
+}));
 find("class").addEventListener("change", showMontage);
 find("relabel")?.addEventListener("click", downloadRelabelled);
 
 // Changes labels that nobody has looked at, so it says first what that does.
 async function downloadRelabelled() {
   const preview = await get(`${path}/relabelling`).catch(showProblem);
-  if (!preview || (preview.labels && !window.confirm(`${preview.detail} Go on?`))) return;
+  if (!preview) return;
+  if (preview.labels && !await confirm(preview.detail, { title: "Change labels that nobody has looked at?", yes: "Download" })) return;
   const chosen = query({ audit_id: id, issues: "relabel", confirmed: true });
   location.assign(`/v1/datasets/${dataset}/exports/dataset${chosen}`);
 }
 
 async function showMontage() {
   const page = await get(`${path}/suspects${query({ limit: MONTAGE, given_label: find("class").value })}`);
-  find("montage").replaceChildren(...page.items.map((item) => {
-    const inside = [
-      makePicture(item, { pixels: pixels === "1", alt: `Sample ${item.key}` }),
-      make("span", { className: "words" },
-        make("span", { className: "given" }, item.given_label), " → ",
-        make("span", { className: "suggested" }, item.suggested_label)),
-    ];
-    const link = canReview ? make("a", { className: "thumb", href: reviewLink({ at: item.position, state: "all" }) }, ...inside)
-      : make("div", { className: "thumb" }, ...inside);
-    return make("li", { title: `${item.key}, distance ${formatFixed(item.distance)}` }, link);
-  }));
+  find("montage").replaceChildren(...page.items.map((item) => makeSuspect(item, {
+    pixels: pixels === "1", link: canReview ? reviewLink({ at: item.position, state: "all" }) : null,
+  })));
 }
 
 function showClasses(summary) {
@@ -72,7 +70,6 @@ function showPairs(summary) {
 
 function showBudget(summary, progress) {
   if (!summary.budget) return;
-  find("budget-card").hidden = false;
   const goal = summary.budget.to_find.find((one) => one.share >= 0.9);
   if (goal) {
     find("budget-words").textContent = `${summary.checked ? `By ${summary.checked} random checks` : "By this estimate"}, a review of the first ${formatCount(goal.review)} finds about ${formatCount(goal.found)} of about ${formatCount(summary.budget.total)} wrong labels.`;
@@ -84,6 +81,7 @@ function showDetection(metrics) {
   find("auc").textContent = formatFixed(metrics.roc_auc, 4);
   find("auc-stat").hidden = false;
   if (!metrics.roc) return;
+  find("detection").hidden = false;
   find("roc-card").hidden = false;
   find("pr-card").hidden = false;
   find("roc-words").textContent = `Area ${formatFixed(metrics.roc_auc, 4)}: the chance that a wrong label ranks above a right one. ${formatCount(metrics.error_count)} of ${formatCount(metrics.sample_count)} labels are wrong.`;
@@ -93,10 +91,9 @@ function showDetection(metrics) {
 }
 
 async function showResults() {
-  const [summary, metrics, runs, progress] = await Promise.all([
+  const [summary, metrics, progress] = await Promise.all([
     get(`${path}/summary`),
     truth === "1" ? get(`${path}/metrics`).catch(() => null) : null,
-    get(`${path}/epochs`),
     canReview ? get(`${path}/review-progress`) : null,
   ]);
   showClasses(summary);
@@ -106,15 +103,14 @@ async function showResults() {
     find("reviewed").append(make("small", {}, ` ${formatCount(progress.errors)} wrong`));
     find("reviewed-stat").hidden = false;
   }
-  drawFigure("histogram", `${path}/figures/distances`, { xaxis: "distance" });
+  // Both cards are in one row, so both have their width before a chart is drawn.
+  find("budget-card").hidden = !summary.budget;
+  find("matrix-card").hidden = !summary.transition_matrix;
   showBudget(summary, progress);
-  if (summary.transition_matrix) {
-    find("matrix-card").hidden = false;
-    drawMatrix(summary.transition_matrix);
-  }
+  if (summary.transition_matrix) drawMatrix(summary.transition_matrix);
   if (metrics) showDetection(metrics);
-  drawTrainingCurves(runs);
 }
 
 showMontage();
 showResults();
+showTechnicalDetails(path);

@@ -1,7 +1,8 @@
 // One dataset: the progress of its ingestion, and its samples.
 
 import { get, query, send } from "./api.js";
-import { confirmAndDelete, find, make, makePicture } from "./dom.js";
+import { confirmAndDelete } from "./dialogs.js";
+import { find, make, makePicture } from "./dom.js";
 import { formatCount, formatPercent } from "./format.js";
 import { readOptions } from "./reading_form.js";
 
@@ -12,7 +13,7 @@ const POLL_MILLISECONDS = 700;
 let cursor = null;
 
 find("delete").addEventListener("click", () =>
-  confirmAndDelete(path, "Delete this dataset with its files and verdicts?", "/"));
+  confirmAndDelete(path, { title: "Delete this dataset?", question: "Its files and all verdicts on its samples are deleted, for ever.", then: "/" }));
 
 async function followIngestion() {
   const answer = await get(path);

@@ -41,14 +41,3 @@ export function makePicture(item, { pixels, alt }) {
     className: pixels ? "pixels" : "",
   });
 }
-
-export async function confirmAndDelete(path, question, then) {
-  if (!window.confirm(question)) return;
-  const { send } = await import("./api.js");
-  try {
-    await send("DELETE", path);
-    location.assign(then);
-  } catch (error) {
-    showProblem(error);
-  }
-}

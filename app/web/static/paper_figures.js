@@ -4,7 +4,6 @@ import { get } from "./api.js";
 import { drawFigure } from "./charts.js";
 import { find, make } from "./dom.js";
 
-const path = `/v1/audits/${find("audit").dataset.id}`;
 // Other cards of the page show these figures.
 const SHOWN_ELSEWHERE = new Set(["distances", "roc", "confusing"]);
 
@@ -32,9 +31,11 @@ function makeFileCard(links) {
 const notMeasured = () => make("section", { className: "card", id: "memorisation-not-measured" },
   make("h2", {}, "Measured memorisation"), make("p", { className: "note" }, "Not measured: no label was held back."));
 
-const links = await get(`${path}/figures`);
-const drawn = links.filter((link) => !SHOWN_ELSEWHERE.has(link.name));
-const others = links.filter((link) => SHOWN_ELSEWHERE.has(link.name));
-const isMeasured = links.some((link) => link.name === "memorisation");
-find("paper-figures").replaceChildren(...drawn.map(makeCard), ...(isMeasured ? [] : [notMeasured()]), ...(others.length ? [makeFileCard(others)] : []));
-await Promise.all(drawn.map((link) => drawFigure(`figure-${link.name}`, link.plotly_url)));
+export async function drawPaperFigures(path) {
+  const links = await get(`${path}/figures`);
+  const drawn = links.filter((link) => !SHOWN_ELSEWHERE.has(link.name));
+  const others = links.filter((link) => SHOWN_ELSEWHERE.has(link.name));
+  const isMeasured = links.some((link) => link.name === "memorisation");
+  find("paper-figures").replaceChildren(...drawn.map(makeCard), ...(isMeasured ? [] : [notMeasured()]), ...(others.length ? [makeFileCard(others)] : []));
+  await Promise.all(drawn.map((link) => drawFigure(`figure-${link.name}`, link.plotly_url)));
+}

@@ -50,6 +50,12 @@ def test_issues_of_one_kind(api: TestClient, audit: Audit) -> None:
     assert api.get(url, params={"kind": "ugly"}).status_code == 422
 
 
+def test_an_issue_has_the_verdict_of_its_sample(api: TestClient, audit: Audit, dataset: Dataset) -> None:
+    put = api.put(f"/v1/datasets/{dataset.id}/samples/2/review", json={"verdict": "drop"})
+    items = api.get(f"/v1/audits/{audit.id}/issues").json()["items"]
+    assert [item["review"] for item in items] == [None, put.json(), None]
+
+
 def test_issues_need_an_audit_that_has_succeeded(
     api: TestClient, database: Database, dataset: Dataset
 ) -> None:

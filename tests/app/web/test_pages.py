@@ -100,6 +100,26 @@ def test_who_cannot_tell_is_told_to_check_at_random_unless_it_is_a_rehearsal(
         assert ("at random" in text) != is_rehearsal
 
 
+def test_a_result_says_first_what_was_found_then_what_is_surest(
+    api: TestClient, database: Database, audit: Audit
+) -> None:
+    estimate = {"may_claim": True, "reasons": [], "count": 3.0, "interval": [2.0, 5.0], "sample_count": 12}
+    counts = {"count": 2, "groups": 1}
+    issues = {"outlier": {"count": 1}, "conflicting_duplicate": counts}
+    with database.transaction() as session:
+        found = session.get_one(Audit, audit.id)
+        found.summary = SUMMARY | {"estimate": estimate, "issues": issues}
+    text = api.get(f"/audits/{audit.id}").text
+    parts = (
+        "2 to 5</b> of 12 labels are probably wrong", "Review the suspects", "Check 12 at random",
+        "Duplicates with different labels", "Confused pairs", "Most suspicious samples", "Other data issues",
+        "Technical details", "Loss", "Theory", "Provenance",
+    )  # fmt: skip
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert not re.search(r"<details[^>]* open", text)
+
+
 @pytest.mark.parametrize("may_claim", [False, True])
 def test_a_review_shows_error_probabilities_where_they_may_be_claimed(
     api: TestClient, database: Database, audit: Audit, *, may_claim: bool

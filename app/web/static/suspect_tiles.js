@@ -1,0 +1,18 @@
+// Tiles of suspects: the picture, the given label, and what is suggested below it, whole.
+
+import { make, makePicture } from "./dom.js";
+import { formatFixed } from "./format.js";
+
+// Return the two labels; a suggestion that is the given label agrees with it.
+export function makeLabels(item) {
+  const agrees = item.suggested_label === item.given_label;
+  return make("span", { className: "pair" },
+    make("span", { className: agrees ? "agreed" : "given" }, item.given_label),
+    agrees ? make("span", { className: "note" }, "agrees") : make("span", { className: "suggested" }, `→ ${item.suggested_label}`));
+}
+
+export function makeSuspect(item, { pixels, link = null }) {
+  const inside = [makePicture(item, { pixels, alt: `Sample ${item.key}` }), makeLabels(item)];
+  return make("li", { title: `${item.key}, distance ${formatFixed(item.distance)}` },
+    link ? make("a", { className: "thumb", href: link }, ...inside) : make("div", { className: "thumb" }, ...inside));
+}
