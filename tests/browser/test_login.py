@@ -17,7 +17,7 @@ from app.tables import Scope
 from tests.browser.conftest import WIDE, watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, FilePayload
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +56,9 @@ def test_a_key_opens_the_service_and_its_cookie_is_out_of_reach_of_scripts(
     (cookie,) = context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
     page.goto("/")
-    page.set_input_files(
-        "#files", [{"name": "t.csv", "mimeType": "text/csv", "buffer": b"x,label\n" + b"1,a\n2,b\n" * 20}]
-    )
+    content = b"x,label\n" + b"1,a\n2,b\n" * 20
+    table: FilePayload = {"name": "t.csv", "mimeType": "text/csv", "buffer": content}
+    page.set_input_files("#files", [table])
     page.get_by_role("link", name="Start an audit").wait_for()
     page.get_by_role("button", name="Log out").click()
     page.wait_for_url("**/login**")
