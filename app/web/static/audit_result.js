@@ -12,6 +12,7 @@ const { dataset, id, pixels, reviewable, truth } = find("audit").dataset;
 const path = `/v1/audits/${id}`;
 const MONTAGE = 30;
 const PAIRS = 12;
+const PAIR_MIN = 0.5; // fewer expected labels would be shown as 0
 const canReview = reviewable === "1";
 const reviewLink = (values) => `/audits/${id}/review${query(values)}`;
 
@@ -57,9 +58,9 @@ function makeClaims(row) {
 }
 
 function showPairs(summary) {
-  if (!summary.confused_pairs?.length) return;
-  find("pairs-card").hidden = false;
-  find("pairs").tBodies[0].append(...summary.confused_pairs.slice(0, PAIRS).map((pair) => make("tr", {},
+  const pairs = (summary.confused_pairs ?? []).filter((pair) => pair.expected_count >= PAIR_MIN).slice(0, PAIRS);
+  find("pairs-card").hidden = !pairs.length;
+  find("pairs").tBodies[0].append(...pairs.map((pair) => make("tr", {},
     make("td", {}, pair.true),
     make("td", {}, pair.given),
     make("td", { className: "num" }, formatCount(pair.expected_count)),
