@@ -12,6 +12,7 @@ from app.features.feature_service import FeatureProgress
 from app.tables import Audit, AuditStatus, FeatureStatus, Run, RunStatus
 
 TRAINING_SHARE = 0.98
+ENDED = frozenset({AuditStatus.FAILED, AuditStatus.CANCELLED})
 FEATURES_SHARE = 0.15
 """The part of an audit's time that its features take, where it has any: 14.4 of 101 seconds of 1,500
 photographs with one fold, 32.2 of 204 with four, on two busy cores (docs/photographs.md)."""
@@ -41,8 +42,11 @@ def measure_fraction(
         return 1.0
     if features is not None:
         return TRAINING_SHARE * FEATURES_SHARE * features.fraction
-    done = sum(_measure_run_fraction(run.progress) if run.status in UNFINISHED else 1.0 for run in audit_runs)
-    before = FEATURES_SHARE if any(run.feature_set_id for run in audit_runs) else 0.0
+    # Of an audit that goes on nothing is left to do in a failed run; in one that ended this is no progress.
+    complete = {RunStatus.SUCCEEDED} if audit.status in ENDED else frozenset(RunStatus) - UNFINISHED
+    done = sum(1.0 if run.status in complete else _measure_run_fraction(run.progress) for run in audit_runs)
+    has_begun = done > 0 or audit.status not in ENDED
+    before = FEATURES_SHARE if has_begun and any(run.feature_set_id for run in audit_runs) else 0.0
     return TRAINING_SHARE * (before + (1 - before) * done / len(audit_runs))
 
 

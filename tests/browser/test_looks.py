@@ -29,6 +29,7 @@ PAGES = {
     "review-grid": "/audits/{audit}/review?mode=grid",
     "check": "/audits/{audit}/check",
     "login": "/login",
+    "api": "/docs",
     "missing": "/audits/00000000-0000-7000-8000-000000000000",
 }
 READY = {

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
@@ -15,7 +16,7 @@ from app.exports.registry import EXPORTS
 from app.http import cursors
 from app.http.outages import describe_outage
 from app.infra.database import UNAVAILABLE
-from app.infra.errors import ApiError, Unauthorised
+from app.infra.errors import ApiError, NotFound, Unauthorised
 from app.kinds.shown_kinds import describe_dataset
 from app.reviews import random_checks
 from app.routes.shared.dependencies import Caller, Reads, ServiceSettings, Session
@@ -23,10 +24,12 @@ from app.routes.shared.rendering import render_audits, render_dataset, render_da
 from app.tables import Audit, AuditStatus
 from app.web import audit_form as forms
 from app.web import pages
+from app.web.api_operations import list_operations
 from app.web.understood_facts import describe_notes, describe_understanding, list_reading_options
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 PAGE_ROWS = 50
+OTHER_THAN_PAGES = ("/v1/", "/static/", "/openapi.json")
 PROBLEMS_MAX = 100
 
 
@@ -43,6 +46,8 @@ class PageRoute(APIRoute):
             except Unauthorised:
                 address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse(f"/login?next={quote(address, safe='')}", status_code=303)
+            except RequestValidationError:
+                return render_missing_page()
             except ApiError as error:
                 return _render_error(error)
             except UNAVAILABLE as error:
@@ -51,10 +56,21 @@ class PageRoute(APIRoute):
         return render_errors
 
 
-def _render_error(error: ApiError) -> Response:
+def _render_error(error: ApiError) -> HTMLResponse:
     page = pages.render_page("error.html", status=error.status, error=error.build_document(), caller=None)
     page.headers.update(error.headers)
     return page
+
+
+def is_for_a_browser(request: Request) -> bool:
+    """Return whether a person asks for a page: a browser says so, and the API's answers are never pages."""
+    is_page = not request.url.path.startswith(OTHER_THAN_PAGES)
+    return is_page and request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+def render_missing_page() -> HTMLResponse:
+    """Return the page that says that there is no such page."""
+    return _render_error(NotFound("there is no such page"))
 
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -184,6 +200,15 @@ def check_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
         audit=audit,
         dataset=render_dataset(dataset, []),
         appearance=describe_dataset(dataset),
+    )
+
+
+@router.get("/docs", dependencies=[Reads])
+def api_page(request: Request, caller: Caller) -> HTMLResponse:
+    """Show the operations of the API."""
+    document = request.app.openapi()
+    return pages.render_page(
+        "api.html", caller=caller, api=document["info"], groups=list_operations(document)
     )
 
 

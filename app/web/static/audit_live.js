@@ -2,6 +2,7 @@
 
 import { get, send } from "./api.js";
 import { drawTrainingCurves } from "./charts.js";
+import { makeChip } from "./chips.js";
 import { confirmAndDelete } from "./dialogs.js";
 import { find, showProblem } from "./dom.js";
 import { formatCount, formatDuration, formatPercent } from "./format.js";
@@ -28,13 +29,15 @@ function scheduleDraw() {
   scheduled = true;
   requestAnimationFrame(() => {
     scheduled = false;
-    drawTrainingCurves([...runs.values()]);
+    const drawn = [...runs.values()].filter((curve) => curve.epochs.length);
+    find("curves").hidden = !drawn.length;
+    if (drawn.length) drawTrainingCurves(drawn);
   });
 }
 
 function showAudit(audit) {
   find("fraction").value = audit.fraction;
-  find("status").firstElementChild.textContent = audit.status;
+  find("status").replaceChildren(makeChip(audit.status));
   const run = audit.runs.find((one) => one.status === "running");
   const progress = run?.progress;
   if (audit.cancel_requested) find("stage").textContent = "Cancelling";

@@ -259,6 +259,25 @@ def test_progress_is_the_share_of_steps(api: TestClient, database: Database, dat
     assert answer["runs"][0]["progress"]["epoch"] == 2
 
 
+def test_an_audit_that_was_cancelled_keeps_the_progress_that_it_had(
+    api: TestClient, database: Database, dataset: Dataset
+) -> None:
+    begun, untouched = store_audit(database, dataset), store_audit(database, dataset)
+    progress = {
+        "stage": "training", "epoch": 2, "epochs": 4, "step": 30, "steps": 100,
+        "samples_per_second": 10.0, "eta_seconds": 7.0,
+    }  # fmt: skip
+    with database.transaction() as session:
+        for audit in (begun, untouched):
+            session.get_one(Audit, audit.id).status = AuditStatus.CANCELLED
+        session.execute(update(Run).values(status=RunStatus.CANCELLED))
+        session.execute(update(Run).where(Run.audit_id == begun.id).values(progress=progress))
+    assert api.get(f"/v1/audits/{begun.id}").json()["fraction"] == pytest.approx(0.98 * 0.3)
+    assert api.get(f"/v1/audits/{untouched.id}").json()["fraction"] == 0
+    assert "cancelled after 29\u202f% of its work" in api.get(f"/audits/{begun.id}").text
+    assert "was cancelled and has no results" in api.get(f"/audits/{untouched.id}").text
+
+
 def test_epochs_are_served_run_by_run(api: TestClient, database: Database, dataset: Dataset) -> None:
     audit = store_audit(database, dataset)
     with database.transaction() as session:

@@ -51,6 +51,7 @@ def pages(dataset: Dataset, audit: Audit) -> list[str]:
     return [
         "/",
         "/audits",
+        "/docs",
         "/login",
         f"/datasets/{dataset.id}",
         f"/audits/new?dataset={dataset.id}",
@@ -164,6 +165,32 @@ def test_what_does_not_exist_is_a_page_that_says_so(api: TestClient, path: str) 
     answer = api.get(path.format(uuid4()))
     assert answer.status_code == 404
     assert "<h1>Not Found</h1>" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/audits/not-an-id", "/docs/nothing", "/datasets/x/y"])
+def test_a_browser_gets_a_page_for_every_address_that_does_not_exist(api: TestClient, path: str) -> None:
+    answer = api.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "there is no such page" in answer.text
+
+
+def test_programs_get_problem_documents_for_addresses_that_do_not_exist(api: TestClient) -> None:
+    for path, accept in (
+        ("/nothing", "*/*"),
+        ("/v1/nothing", "text/html"),
+        ("/static/x/nothing.js", "text/html"),
+    ):
+        answer = api.get(path, headers={"Accept": accept})
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_api_has_a_page_with_every_operation(api: TestClient) -> None:
+    text = html.unescape(api.get("/docs").text)
+    for path, methods in api.get("/openapi.json").json()["paths"].items():
+        for method in methods:
+            assert f"{method.upper()} {path}<" in text
+    assert "Delete an audit that has ended" in text
 
 
 @pytest.mark.parametrize("status", list(DatasetStatus))
