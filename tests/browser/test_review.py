@@ -41,6 +41,7 @@ def test_upload_audit_and_review_thirty_samples_by_keyboard(
     page.get_by_text("Options").click()
     page.get_by_label("Epochs").fill(str(EPOCHS))
     page.get_by_role("button", name="Start the audit").click()
+    page.get_by_text("Technical details").click()
     page.locator("#loss .scatterlayer .trace").first.wait_for(state="attached")
     page.get_by_role("link", name="Review the suspects").click()
     audit = page.url.split("/")[-2]

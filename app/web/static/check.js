@@ -148,7 +148,10 @@ function decide(verdict) {
   record(getCurrent(), verdict);
   page.place += 1;
   if (getCurrent()) render();
-  else readOpen();
+  else {
+    find("one").hidden = true; // no key is taken for a sample that has its verdict
+    readOpen();
+  }
 }
 
 function record(item, verdict) {
