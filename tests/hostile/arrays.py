@@ -122,6 +122,22 @@ hostile("pickle: nested ten thousand times")(
 hostile("pickle: doubled thirty times")(
     lambda: {"data_batch_1": b"\x80\x02]q\0" + b"(h\0h\0tq\0" * 30 + b"."}
 )
+
+
+def colliding(count: int) -> list[bytes]:
+    """Return pickled integers of one hash: Python's is the remainder by 2^61 - 1."""
+    return [pickle.dumps((2**61 - 1) * n, 2)[2:-1] for n in range(count)]
+
+
+hostile("pickle: keys that collide in a hash table")(
+    lambda: {"data_batch_1": b"\x80\x02}(" + b"K\x01".join(colliding(20_000)) + b"K\x01u."}
+)
+hostile("pickle: members of a set that collide")(
+    lambda: {"data_batch_1": b"\x80\x04\x8f(" + b"".join(colliding(20_000)) + b"\x90."}
+)
+hostile("pickle: places in the memo that collide")(
+    lambda: {"data_batch_1": b"I1\n" + b"".join(b"p%d\n" % ((2**61 - 1) * n) for n in range(20_000)) + b"."}
+)
 hostile("pickle: refers to something outside")(lambda: {"data_batch_1": b"\x80\x02X\x01\0\0\0aQ."})
 hostile("pickle: extension code")(lambda: {"data_batch_1": b"\x80\x02\x82\x01."})
 hostile("pickle: shape of a tebibyte")(

@@ -15,6 +15,8 @@ CATALOGUE: dict[str, Make] = {}
 HARMLESS = {
     "picture: png whose data are a bomb": "the decoder stops at the last pixel",
     "picture: gif of ten thousand frames": "the first frame is taken",
+    "csv: class names that differ in case alone": "they are different classes, and this is noted",
+    "csv: labels that are long numbers": "they are names, sorted in linear time",
     "csv: UTF-16": "it is read in its own encoding",
     "csv: no label column": "the only column of words is taken, and this is noted",
     "manifest: no column of files": "the column whose values are pictures is taken, and this is noted",

@@ -69,6 +69,32 @@ def frames() -> Files:
     return with_picture(data[:-1] + data[-12:-1] * 10_000, "cat/hostile.gif") | {}
 
 
+def progressive_jpeg(scans: int, side: int = 10_000) -> bytes:
+    """Return a grey JPEG in which every scan goes over all blocks and changes nothing, in 120 bytes."""
+    head = b"\xff\xd8\xff\xdb\0\x43\0" + bytes([1] * 64)
+    head += b"\xff\xc2" + struct.pack(">HBHHB", 11, 8, side, side, 1) + b"\x01\x11\0"
+    for table, symbol in ((0x00, 0x00), (0x10, 0xE0)):  # each has one code, of one bit
+        head += b"\xff\xc4" + struct.pack(">HBB", 20, table, 1) + bytes(15) + bytes([symbol])
+    start = b"\xff\xda" + struct.pack(">H", 8) + b"\x01\x01\0"
+    runs = ("0" + "1" * 14) * ((side // 8 + 1) ** 2 // 32_767 + 1)  # each skips 32,767 blocks
+    runs += "1" * (-len(runs) % 8)
+    body = int(runs, 2).to_bytes(len(runs) // 8, "big").replace(b"\xff", b"\xff\0")
+    first = start + b"\0\0\x01" + bytes(4)
+    return head + first + (start + b"\x01\x3f\x10" + body) * scans + b"\xff\xd9"
+
+
+for count in (60, 21_000):
+    hostile(f"picture: jpeg of {count:,} scans")(
+        lambda count=count: with_picture(progressive_jpeg(count), "cat/hostile.jpg")
+    )
+hostile("picture: jpeg of a million segments")(
+    lambda: with_picture(b"\xff\xd8" + b"\xff\xfe\0\x04\xff\xda" * 1_000_000 + b"\xff\xd9", "cat/hostile.jpg")
+)
+hostile("picture: ppm of fifty megabytes in plain text")(
+    lambda: with_picture(b"P3 3000 2500 255\n" + b"1 " * (3 * 3000 * 2500), "cat/hostile.ppm")
+)
+
+
 @hostile("picture: nothing else than broken ones")
 def all_broken() -> Files:
     return {"a.zip": zipped({f"{'ab'[n % 2]}/{n}.png": png()[:40] for n in range(30)})}

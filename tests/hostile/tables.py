@@ -117,6 +117,10 @@ for name, text in {
     "rows of other lengths": HEAD + ROWS + b"1\n1,2,3,4,5\n",
     "a header alone": HEAD,
     "line ends alone": b"\n" * 10_000,
+    "class names that differ in case alone": HEAD
+    + b"".join(b"%d,2,%06d%s\n" % (n % 7, n // 4, b"xX"[n % 2 : n % 2 + 1] * 394) for n in range(80_000)),
+    "labels that are long numbers": HEAD
+    + b"".join(b"%d,2,%s%06d\n" % (n % 7, b"1a" * 190, n // 2) for n in range(40_000)),
     "class names of a megabyte": HEAD
     + b"".join(b"1,2,%s\n" % (b"xy"[n % 2 : n % 2 + 1] * MEBIBYTE) for n in range(12)),
 }.items():

@@ -1,14 +1,12 @@
-"""Reading of an upload in a child process with limits on memory and time.
+"""Reading of an upload in a child process with limits on memory and time (`worker.ingest.process_limits`).
 
 `python -m worker.ingest.reading_process` is the child: it reads a task from its standard input and answers in
 lines of JSON, first progress, at the end the outcome. A hostile file can crash only this process.
 """
 
 import contextlib
-import ctypes
 import json
 import os
-import resource
 import selectors
 import signal
 import subprocess
@@ -17,9 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from worker.ingest import process_limits
 from worker.ingest.pack_building import (
     IngestError,
     IngestLimits,
@@ -30,9 +30,8 @@ from worker.ingest.pack_building import (
 )
 
 TICK_SECONDS = 0.2
-KIBIBYTE = 1024
 PIPE_BYTES = 65_536
-PR_SET_PDEATHSIG = 1
+TOO_SLOW = "too_slow"
 TOO_MUCH_MEMORY = "too_much_memory"
 
 
@@ -75,7 +74,8 @@ def read_in_child(
         outcome = _follow_reader(process, bounds, on_progress)
         process.wait()
     if outcome is None:
-        raise IngestError(*_explain_end(process.returncode))
+        seconds = process_limits.count_cpu_seconds(sum(file.stat().st_size for file in files), limits)
+        raise IngestError(*_explain_end(process.returncode, seconds))
     if "errno" in outcome:
         raise OSError(outcome["errno"], outcome["detail"])
     if "code" in outcome:
@@ -116,7 +116,7 @@ def _follow_reader(
             done = tuple(message["progress"])
         if now - started > bounds.seconds or now - last_line > bounds.silent_seconds:
             raise IngestError(
-                "too_slow",
+                TOO_SLOW,
                 f"expected to read the upload within {bounds.seconds:g} seconds and with progress every "
                 f"{bounds.silent_seconds:g} seconds; it was at sample {done[0]} after {now - started:.0f} "
                 "seconds (split the upload, or send smaller pictures)",
@@ -142,8 +142,13 @@ def _read_lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
             yield from lines
 
 
-def _explain_end(returncode: int) -> tuple[str, str]:
+def _explain_end(returncode: int, cpu_seconds: int) -> tuple[str, str]:
     """Return a code and a sentence for a reader that ended without an outcome."""
+    if returncode == -signal.SIGXCPU:
+        return TOO_SLOW, (
+            f"expected to read an upload of this size in {cpu_seconds} seconds of processor time "
+            "(max_cpu_seconds and cpu_seconds_per_mebibyte of LIMIT_AUDIT_INGEST_LIMITS); it needs more"
+        )
     if returncode == -signal.SIGKILL:
         return TOO_MUCH_MEMORY, (
             "expected to read the upload within the memory of this host; the system killed the reader, most "
@@ -164,31 +169,40 @@ def _parse_outcome(outcome: dict[str, Any]) -> IngestResult:
 
 def main() -> None:
     """Read the upload that the standard input names, and write the outcome to the standard output."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # if the worker is killed, so is the reader
+    process_limits.die_with_parent()  # if the worker is killed, so is the reader
     task = json.loads(sys.stdin.buffer.readline())
-    bound = _measure_reserved() + task["memory_bytes"]
-    resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
-    answer = _read_upload(task)
-    sys.stdout.write(json.dumps(answer, default=str) + "\n")
+    limits = IngestLimits(**task["limits"])
+    files = [Path(file) for file in task["files"]]
+    process_limits.limit_process(task["memory_bytes"], files, limits, partial(_end_slow_picture, limits))
+    _answer(_read_upload(task, files, limits))
 
 
-def _measure_reserved() -> int:
-    """Return the bytes that the libraries have reserved at the start: over 1 GiB, most of it never used."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmData:")[2].split()[0]) * KIBIBYTE
+def _answer(outcome: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(outcome, default=str) + "\n")
+    sys.stdout.flush()
 
 
-def _read_upload(task: dict[str, Any]) -> dict[str, Any]:
+def _end_slow_picture(limits: IngestLimits) -> None:
+    """Refuse the upload and end: a thread that decodes cannot be stopped."""
+    detail = (
+        f"expected to decode each picture in {limits.max_picture_seconds} seconds of processor time "
+        "(max_picture_seconds of LIMIT_AUDIT_INGEST_LIMITS); found one that takes longer (save it as PNG or "
+        "JPEG, or smaller)"
+    )
+    _answer({"code": TOO_SLOW, "detail": detail})
+    os._exit(0)
+
+
+def _read_upload(task: dict[str, Any], files: list[Path], limits: IngestLimits) -> dict[str, Any]:
     def report(done: int, total: int | None) -> None:
         sys.stdout.write(json.dumps({"progress": [done, total]}) + "\n")
         sys.stdout.flush()
 
     try:
         ingested = build_pack(
-            [Path(file) for file in task["files"]],
+            files,
             options=IngestOptions(**task["options"]),
-            limits=IngestLimits(**task["limits"]),
+            limits=limits,
             destination=Path(task["destination"]),
             on_progress=report,
         )

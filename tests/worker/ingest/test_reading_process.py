@@ -15,9 +15,11 @@ import pytest
 from tests import patience
 from tests.builders.pictures import write_digits_zip
 from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, IngestResult
+from worker.ingest.process_limits import count_cpu_seconds
 from worker.ingest.reading_process import Bounds, read_in_child
 
 GIBIBYTE = 2**30
+NO_LIMITS = IngestLimits()
 
 
 def read(
@@ -27,6 +29,7 @@ def read(
     memory_bytes: int = GIBIBYTE,
     seconds: float = 100,
     silent_seconds: float = 100,
+    limits: IngestLimits = NO_LIMITS,
     on_progress: Callable[[int, int | None], None] = lambda *_: None,
 ) -> IngestResult:
     destination = tmp_path / "out"
@@ -34,7 +37,7 @@ def read(
     return read_in_child(
         [file],
         options=IngestOptions(),
-        limits=IngestLimits(),
+        limits=limits,
         destination=destination,
         bounds=Bounds(memory_bytes=memory_bytes, seconds=seconds, silent_seconds=silent_seconds),
         on_progress=on_progress,
@@ -95,6 +98,59 @@ def test_time_is_bounded(
         read(digits, tmp_path, **bounds)
     assert refused.value.code == "too_slow"
     assert time.monotonic() - started < patience.scale(30)
+
+
+def working(block: str) -> str:
+    """Return the code of a reader that works in a block without an end."""
+    return (
+        "from contextlib import nullcontext\n"
+        "import worker.ingest.reading_process as r, worker.formats.pictures.decoding_clock as clock\n"
+        f"def work(*_, **__):\n with {block}:\n  while True: pass\n"
+        "r.build_pack = work\nr.main()"
+    )
+
+
+@pytest.mark.parametrize(
+    ("block", "limits", "named"),
+    [
+        ("nullcontext()", {"max_cpu_seconds": 3, "cpu_seconds_per_mebibyte": 1}, "in 3 seconds"),
+        ("clock.measure()", {"max_picture_seconds": 1}, "each picture in 1 seconds"),
+    ],
+)
+def test_processor_time_is_bounded(  # noqa: PLR0917 - fixtures
+    digits: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    block: str,
+    limits: dict[str, int],
+    named: str,
+) -> None:
+    in_child(monkeypatch, working(block))
+    with pytest.raises(IngestError, match=named) as refused:
+        read(digits, tmp_path, seconds=patience.scale(60), limits=IngestLimits(**limits))
+    assert refused.value.code == "too_slow"
+
+
+def test_larger_uploads_get_more_time() -> None:
+    limits = IngestLimits(max_cpu_seconds=600, cpu_seconds_per_mebibyte=10)
+    assert [count_cpu_seconds(size, limits) for size in (0, 10 << 20, 1 << 30)] == [600, 700, 10_840]
+
+
+def test_a_long_upload_steps_behind_others(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nice = tmp_path / "nice"
+    code = (
+        "import os, time, threading, worker.ingest.reading_process as r, worker.ingest.process_limits as p\n"
+        "p.LONG_SECONDS = p.LOOK_SECONDS = 0.05\n"
+        "def work(*_, **__):\n while not os.getpriority(os.PRIO_PROCESS, threading.get_native_id()): pass\n"
+        f" open({str(nice)!r}, 'w').write(str(os.getpriority(os.PRIO_PROCESS, 0))); raise MemoryError\n"
+        "r.build_pack = work\nr.main()"
+    )
+    in_child(monkeypatch, code)
+    with pytest.raises(IngestError):
+        read(digits, tmp_path, seconds=patience.scale(60))
+    assert nice.read_text() == "10"
 
 
 @pytest.mark.parametrize(("number", "code"), [("SIGSEGV", "reader_crashed"), ("SIGKILL", "too_much_memory")])

@@ -2,20 +2,22 @@
 
 NumPy's constructors are never called: stand-ins store the fields of a pickled array, and the array is built
 only if its dtype is plain bytes. The interpreter is the standard library's in Python: the one in C allocates
-memory for any index that a hostile pickle contains.
+memory for any index that a hostile pickle contains. Keys of dictionaries and members of sets must be texts:
+numbers can be chosen so that they collide in a hash table, and then each costs as much as all before it.
 """
 
 from __future__ import annotations
 
 import pickle
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import BinaryIO
 
     from numpy.typing import NDArray
@@ -33,6 +35,8 @@ _ERRORS = (
     ),
     *(struct.error, OverflowError, MemoryError, RecursionError, ImportError, NameError),
 )
+_MOST_PLACES = 2**32
+"""Of the memo, as the binary opcodes count them; the one in text could name any number, to collide."""
 
 
 class _Dtype:
@@ -101,7 +105,42 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
+def _guard(opcode: bytes, choose_keys: Callable[[list[object]], list[object]]) -> Callable[[Any], None]:
+    """Return the interpreter's function for an opcode, which refuses keys that are no texts."""
+    load = pickle._Unpickler.dispatch[opcode[0]]  # noqa: SLF001 - see the module's docstring
+
+    def load_guarded(unpickler: Any) -> None:  # noqa: ANN401 - its fields have no types
+        for key in choose_keys(unpickler.stack):
+            if not isinstance(key, str | bytes):
+                raise TypeError(f"a {type(key).__name__} as a key, where a text belongs")
+        load(unpickler)
+
+    return load_guarded
+
+
+def _load_put(unpickler: Any) -> None:  # noqa: ANN401 - its fields have no types
+    place = int(unpickler.readline()[:-1])
+    if not 0 <= place < _MOST_PLACES:
+        raise ValueError("a memo with a place beyond 32 bits")
+    unpickler.memo[place] = unpickler.stack[-1]
+
+
+_GUARDED = {  # the stack holds what is above the last mark
+    pickle.SETITEM: lambda stack: stack[-2:-1],
+    pickle.SETITEMS: lambda stack: stack[::2],
+    pickle.DICT: lambda stack: stack[::2],
+    pickle.ADDITEMS: lambda stack: stack,
+    pickle.FROZENSET: lambda stack: stack,
+}
+
+
 class _Unpickler(pickle._Unpickler):  # noqa: SLF001 - see the module's docstring
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
+        **pickle._Unpickler.dispatch,  # noqa: SLF001
+        **{opcode[0]: _guard(opcode, choose) for opcode, choose in _GUARDED.items()},
+        pickle.PUT[0]: _load_put,
+    }
+
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
         try:
             return _ALLOWED[module, name]
@@ -133,8 +172,8 @@ def load_plain(file: BinaryIO, name: str) -> dict[str, Any]:
         ) from None
 
 
-def _decode_key(key: object) -> str:
-    return key.decode("latin1") if isinstance(key, bytes) else str(key)
+def _decode_key(key: str | bytes) -> str:
+    return key.decode("latin1") if isinstance(key, bytes) else key
 
 
 def _build_plain(value: object) -> object:

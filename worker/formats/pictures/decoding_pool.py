@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from PIL import Image
 
+from worker.formats.pictures import decoding_clock
 from worker.formats.pictures.picture_decoding import Target, decode, fit, inspect_picture, measure_brightest
 from worker.formats.shared.problems import SampleError
 from worker.formats.shared.sample import ArrayImages, EncodedImages
@@ -77,8 +78,9 @@ def _inspect_source(
     brightest = 0.0
     for data in source.probe(_PROBES):
         try:
-            header, has_colour = inspect_picture(data, limits.max_pixels, look_for_colour=not coloured)
-            brightest = max(brightest, measure_brightest(data, limits.max_pixels) or 0.0)
+            with decoding_clock.measure():
+                header, has_colour = inspect_picture(data, limits.max_pixels, look_for_colour=not coloured)
+                brightest = max(brightest, measure_brightest(data, limits.max_pixels) or 0.0)
         except SampleError:
             continue
         sizes.add((header.height, header.width))
@@ -125,7 +127,9 @@ def _decode_pictures(chunk: EncodedChunk, target: Target, max_pixels: int) -> De
     result = _make_empty_chunk(chunk.start, chunk.count, target)
     for row in range(chunk.count):
         try:
-            pixels, header = decode(chunk.load(row), target, max_pixels)
+            data = chunk.load(row)
+            with decoding_clock.measure():
+                pixels, header = decode(data, target, max_pixels)
         except SampleError as error:
             result.kept[row] = False
             result.failures.append((chunk.start + row, error.code, error.detail))

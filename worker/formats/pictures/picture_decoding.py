@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from worker.formats.pictures.decoding_cost import check_cost
 from worker.formats.pictures.png import read_plain_png
 from worker.formats.shared.pixel_range import choose_range_top, scale_to_bytes
 from worker.formats.shared.problems import SampleError
@@ -87,6 +88,7 @@ def open_picture(data: bytes, max_pixels: int) -> tuple[Image.Image, Header]:
         raise SampleError(
             "not_an_image", f"expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF, ...); found {found}"
         )
+    check_cost(data, encoding)
     try:
         image = Image.open(io.BytesIO(data), formats=(encoding,))
         turned = "exif" in image.info and image.getexif().get(0x0112, 1) >= 5  # noqa: PLR2004 - 5 to 8 swap width and height

@@ -66,6 +66,14 @@ class IngestLimits:
     """Characters of one key or class name."""
     max_problems_listed: int = 1_000
     """Problems that are listed; all are counted."""
+    max_cpu_seconds: int = 600
+    """Processor time for reading an upload, besides that for its size."""
+    cpu_seconds_per_mebibyte: int = 10
+    """Further processor time for each MiB of the uploaded files: a hundred times what photographs take, since
+    compressed tables unpack to many times their size."""
+    max_picture_seconds: int = 120
+    """Processor time for decoding one picture. Of 100,000,000 noisy pixels a JPEG takes 1, a PNG 1.1, an AVIF
+    2.6 and a JPEG 2000, the slowest, 33 (EPYC, Pillow 12); a picture can be decoded more than once."""
     min_samples: int = 10
     """Fewest usable samples."""
     default_image_size: int = 64
