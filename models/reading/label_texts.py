@@ -9,6 +9,8 @@ INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 """Soft hyphen, zero-width characters, direction marks and byte order marks: they show nothing."""
 NOT_JOINERS = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
 """The same without the two joiners, which some scripts need between letters."""
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What neither PostgreSQL nor UTF-8 can hold."""
 WHITESPACE = re.compile(r"\s")
 WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0+")
 MISSING_TEXTS = frozenset(("nan", "#n/a", "#n/a n/a", "#na", "<na>", "-nan", "1.#ind", "-1.#ind", "1.#qnan"))
@@ -65,7 +67,7 @@ def encode_spelling(value: object) -> Json:
     if isinstance(value, bytes):
         return {"bytes": base64.b64encode(value).decode("ascii")}
     text = str(value)
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if UNSTORABLE.search(text):
         return {"text": base64.b64encode(text.encode("utf-8", "surrogatepass")).decode("ascii")}
     return text
 

@@ -30,7 +30,7 @@ from app.routes.shared.dependencies import (
 )
 from app.routes.shared.file_responses import describe_download, serve_file
 from app.routes.shared.idempotent_routes import IdempotentRoute
-from app.routes.shared.rendering import render_audits
+from app.routes.shared.rendering import render_audits, shorten_summary
 from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochsOut
 from app.schemas.request_schemas import AuditRequest, Name
 from app.schemas.result_schemas import MetricsOut
@@ -79,7 +79,7 @@ def list_audits(
     dataset_id: Annotated[UUID | None, Query(description="only audits of this dataset")] = None,
     match: Annotated[Name | None, Query(description="only those whose name or id begins so")] = None,
 ) -> Page[AuditOut]:
-    """List audits, newest first."""
+    """List audits, newest first; with the figures of the first 100 classes of each."""
     before = cursors.decode(paging.cursor, UUID)
     rows = audit_service.list_audits(
         session,
@@ -91,7 +91,8 @@ def list_audits(
     page = rows[: paging.limit]
     cursor = cursors.encode(page[-1].id) if len(rows) > paging.limit else None
     link_next(request, response, cursor)
-    return Page(items=render_audits(session, page), next_cursor=cursor)
+    answers = [shorten_summary(answer) for answer in render_audits(session, page)]
+    return Page(items=answers, next_cursor=cursor)
 
 
 @router.get("/{audit_id}", dependencies=[Reads])

@@ -157,6 +157,15 @@ def _select_headlines(summary: Json | None) -> Json | None:
     return summary and {name: value for name, value in summary.items() if name not in LARGE_PARTS}
 
 
+def shorten_summary(answer: AuditOut) -> AuditOut:
+    """Return a listed audit's answer with the figures of the first classes alone."""
+    summary = answer.summary
+    if summary is None or len(summary.get("per_class", ())) <= audit_service.LISTED_CLASSES:
+        return answer
+    first = summary["per_class"][: audit_service.LISTED_CLASSES]
+    return answer.model_copy(update={"summary": {**summary, "per_class": first}})
+
+
 def render_review(dataset: Dataset, review: Review) -> ReviewOut:
     """Return a verdict's answer."""
     names = dataset.class_names or []

@@ -104,6 +104,14 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
         raise IngestError(
             "too_many_classes", f"expected at most {limits.max_classes} classes; found {len(codes)}"
         )
+    size = sum(len(names[code].encode(errors="replace")) for code in codes)
+    if size > limits.max_class_bytes:
+        raise IngestError(
+            "class_names_too_long",
+            f"expected at most {limits.max_class_bytes} bytes of class names; found {size} "
+            f"in {len(codes)} classes ({examples[:200]}, ...): was a wrong column taken as the label? "
+            "(label_column names another)",
+        )
     longest = max((names[code] for code in codes), key=len)
     if len(longest) > limits.max_text_length:
         raise IngestError(

@@ -60,6 +60,8 @@ class IngestLimits:
     max_features: int = 65_536
     """Columns of a feature table."""
     max_classes: int = 100_000
+    max_class_bytes: int = 4 << 20
+    """Bytes of all class names together, which go with the dataset everywhere: 42 for each of 100,000."""
     max_pack_bytes: int = 256 << 30
     """Bytes of the finished pack."""
     max_text_length: int = 1_000
