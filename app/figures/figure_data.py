@@ -102,7 +102,7 @@ class Picture:
     """Key of the image: Plotly loads it by HTTP, matplotlib looks it up in the bytes it receives."""
     caption: str
     details: str = ""
-    """Tooltip in a browser; <br> separates lines."""
+    """Tooltip in a browser, of one line or several."""
     colour: str | None = None
 
 

@@ -90,10 +90,16 @@ def _draw(figure: Figure, kind: Kind, pictures: Mapping[str, bytes], more: Any) 
     with drawing, mpl.rc_context({**STYLE, **more}):
         canvas = _draw_montage(figure, pictures) if isinstance(figure, Montage) else _draw_chart(figure)
         if figure.title:
-            canvas.suptitle(figure.title, fontsize=11)
+            canvas.suptitle(write_plainly(figure.title), fontsize=11)
         buffer = io.BytesIO()
         canvas.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
+
+
+def write_plainly(text: str) -> str:
+    """Return a text that is shown as it is: no formula between dollars, no character that XML cannot hold."""
+    shown = [each if each.isprintable() or each == "\n" else "\ufffd" for each in text]
+    return "".join(shown).replace("$", r"\$")
 
 
 def _make_canvas(width: float, height: float) -> Canvas:
@@ -119,7 +125,8 @@ def _draw_chart(chart: Chart) -> Canvas:
 
 def _prepare_axes(axes: Axes, panel: Panel) -> None:
     """Set scales and titles, before anything is drawn."""
-    axes.set(xlabel=panel.x.title, ylabel=panel.y.title, title=panel.title)
+    titles = {"xlabel": panel.x.title, "ylabel": panel.y.title, "title": panel.title}
+    axes.set(**{name: write_plainly(title) for name, title in titles.items()})
     for set_scale, axis in ((axes.set_xscale, panel.x), (axes.set_yscale, panel.y)):
         if axis.scale == "square root":
             set_scale("function", functions=(lambda value: abs(value) ** 0.5, lambda root: root**2))
@@ -137,7 +144,7 @@ def _limit_axes(axes: Axes, panel: Panel) -> None:
         elif axis.starts_at_zero or axis.scale == "square root":
             set_limits(0)
     if names := panel.y.categories:
-        axes.set_yticks(range(len(names)), names)
+        axes.set_yticks(range(len(names)), [write_plainly(name) for name in names])
         axes.set_ylim(-0.5, len(names) - 0.5)
         axes.grid(visible=True, axis="x", alpha=0.3)
         axes.spines["left"].set_visible(False)
@@ -154,7 +161,7 @@ def _draw_series(axes: Axes, series: Series, panel: Panel) -> None:
 
 
 def _draw_line(axes: Axes, line: Line) -> None:
-    name = line.name if line.is_in_legend else "_hidden"
+    name = write_plainly(line.name) if line.is_in_legend else "_hidden"
     marker = "o" if line.has_markers or len(line.points) == 1 else None
     x, y = [x for x, _ in line.points], [y for _, y in line.points]
     style = DASHES[line.dash]
@@ -162,7 +169,8 @@ def _draw_line(axes: Axes, line: Line) -> None:
 
 
 def _draw_bars(axes: Axes, bars: Bars) -> None:
-    axes.stairs(bars.counts, bars.edges, fill=True, color=bars.colour, alpha=0.65, label=bars.name)
+    name = write_plainly(bars.name)
+    axes.stairs(bars.counts, bars.edges, fill=True, color=bars.colour, alpha=0.65, label=name)
 
 
 def _draw_markers(axes: Axes, markers: Markers, axis: Axis) -> None:
@@ -175,7 +183,7 @@ def _draw_markers(axes: Axes, markers: Markers, axis: Axis) -> None:
         capsize=3,
         markersize=markers.size * POINTS_PER_PIXEL,
         color=markers.colour,
-        label=markers.name,
+        label=write_plainly(markers.name),
     )
 
 
@@ -189,7 +197,7 @@ def _draw_montage(montage: Montage, pictures: Mapping[str, bytes]) -> Canvas:
     canvas = _make_canvas(montage.width, montage.height)
     axes = canvas.subplots()
     axes.set(xlim=(-0.6, montage.columns - 0.4), ylim=(len(montage.rows) - 0.4, -0.6), xticks=[])
-    axes.set_yticks(range(len(montage.rows)), [name for name, _ in montage.rows])
+    axes.set_yticks(range(len(montage.rows)), [write_plainly(name) for name, _ in montage.rows])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for row, (_, cells) in enumerate(montage.rows):
@@ -206,5 +214,5 @@ def _draw_cell(axes: Axes, column: int, row: int, cell: Picture, picture: bytes)
     inset.imshow(pixels, interpolation="nearest")
     inset.set_anchor("C")
     inset.axis("off")
-    colour = cell.colour or INK
-    axes.text(column, row + 0.41, cell.caption, ha="center", va="top", fontsize=7.5, color=colour)
+    colour, caption = cell.colour or INK, write_plainly(cell.caption)
+    axes.text(column, row + 0.41, caption, ha="center", va="top", fontsize=7.5, color=colour)

@@ -255,5 +255,5 @@ def make_class_montage(rows: Sequence[tuple[str, Sequence[Json]]]) -> Montage:
 
 def _make_cell(name: str, suspect: Json) -> Picture:
     caption = suspect["suggested_label"]
-    details = f"{suspect['key']}<br>{name} → {caption}<br>{suspect['distance']:.3f}"
+    details = f"{suspect['key']}\n{name} → {caption}\n{suspect['distance']:.3f}"
     return Picture(address=suspect["image_url"], caption=caption, details=details)

@@ -1,5 +1,6 @@
 """Turns figures into Plotly JSON (data and layout), which browsers draw with Plotly's script."""
 
+from html import escape
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +26,7 @@ def draw(figure: Figure) -> Json:
 def _draw_chart(chart: Chart) -> Json:
     if len(chart.panels) > len(DOMAINS):
         raise ValueError(f"expected at most {len(DOMAINS)} panels, found {len(chart.panels)}")
-    layout: Json = {"title": {"text": chart.title}, "margin": MARGIN}
+    layout: Json = {"title": {"text": write_plainly(chart.title)}, "margin": MARGIN}
     for number, panel in enumerate(chart.panels):
         suffix = _get_axis_suffix(number)
         x, y = _describe_axis(panel.x), _describe_axis(panel.y)
@@ -43,6 +44,11 @@ def _draw_chart(chart: Chart) -> Json:
     return {"data": [_trace(series) for series in chart.series], "layout": layout}
 
 
+def write_plainly(text: str) -> str:
+    """Return a text that Plotly shows as it is: it would follow links and tags in the names of classes."""
+    return escape(text, quote=False)
+
+
 def _get_axis_suffix(panel: int) -> str:
     return "" if panel == 0 else str(panel + 1)
 
@@ -58,7 +64,7 @@ def _describe_axis(axis: Axis) -> Json:
     if axis.is_share:
         fields["tickformat"] = ".0%"
     if axis.categories:
-        order = list(axis.categories)
+        order = [write_plainly(name) for name in axis.categories]
         fields |= {"categoryorder": "array", "categoryarray": order, "type": "category"}
     return fields
 
@@ -83,7 +89,7 @@ def _trace_line(line: Line) -> Json:
     trace: Json = {
         "type": "scatter",
         "mode": "lines+markers" if has_markers else "lines",
-        "name": line.name,
+        "name": write_plainly(line.name),
         "x": [x for x, _ in line.points],
         "y": [y for _, y in line.points],
         "line": style,
@@ -99,7 +105,7 @@ def _trace_bars(bars: Bars) -> Json:
     edges = bars.edges
     return {
         "type": "bar",
-        "name": bars.name,
+        "name": write_plainly(bars.name),
         "x": [(low + high) / 2 for low, high in pairwise(edges)],
         "y": bars.counts,
         "width": edges[1] - edges[0],
@@ -112,9 +118,9 @@ def _trace_markers(markers: Markers) -> Json:
     trace: Json = {
         "type": "scatter",
         "mode": "markers",
-        "name": markers.name,
+        "name": write_plainly(markers.name),
         "x": list(markers.x),
-        "y": list(markers.y),
+        "y": [write_plainly(y) if isinstance(y, str) else y for y in markers.y],
         "marker": {"color": markers.colour, "size": markers.size},
     }
     if markers.spread is not None:
@@ -133,17 +139,17 @@ def _draw_montage(montage: Montage) -> Json:
         "mode": "text",
         "x": [column for column, _, _ in cells],
         "y": [row + 0.47 for _, row, _ in cells],
-        "text": [picture.caption for _, _, picture in cells],
-        "hovertext": [picture.details for _, _, picture in cells],
+        "text": [write_plainly(picture.caption) for _, _, picture in cells],
+        "hovertext": [write_plainly(picture.details).replace("\n", "<br>") for _, _, picture in cells],
         "hoverinfo": "text",
         "textfont": {"size": 10},
         "showlegend": False,
     }
     place = {"xref": "x", "yref": "y", "sizex": 0.9, "sizey": 0.8, "xanchor": "center", "yanchor": "middle"}
-    names = [name for name, _ in montage.rows]
+    names = [write_plainly(name) for name, _ in montage.rows]
     ticks = {"tickvals": list(range(len(names))), "ticktext": names}
     layout = {
-        "title": {"text": montage.title},
+        "title": {"text": write_plainly(montage.title)},
         "margin": MARGIN,
         "images": [{"source": picture.address, "x": x, "y": y, **place} for x, y, picture in cells],
         "width": montage.width,

@@ -27,7 +27,7 @@ def decode(cursor: str | None, *parsers: Callable[[str], Any]) -> list[Any] | No
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return [parse("" + value) for parse, value in zip(parsers, values, strict=True)]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise Invalid(f"cursor must be a next_cursor of this list, found {cursor!r}") from error
 
 

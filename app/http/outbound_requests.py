@@ -14,6 +14,8 @@ from app.infra.errors import Invalid
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
+LAST_PORT = 65_535
+"""The system's resolver takes larger ones, and connects to what is left of them in 16 bits."""
 SCHEMES = frozenset({"http", "https"})
 # IPv6 networks that embed an IPv4 address, to which a gateway forwards: RFC 6052, RFC 8215.
 TRANSLATED = [ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48")]
@@ -49,7 +51,8 @@ def check_url(url: str, *, allow_private: bool) -> None:
     """
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError) as error:
+        parsed.host  # noqa: B018 - decodes an international name, which may be none
+    except (httpx.InvalidURL, TypeError, ValueError) as error:
         raise ForbiddenAddress(f"this is not a valid URL: {error}") from error
     resolve_allowed(parsed, allow_private=allow_private, resolve=_resolve)
 
@@ -65,6 +68,8 @@ def resolve_allowed(url: httpx.URL, *, allow_private: bool, resolve: Resolve) ->
         raise ForbiddenAddress(f"expected an http or https address with a host, found {url.scheme!r}")
     if url.userinfo:
         raise ForbiddenAddress("an address must not contain a user or a password")
+    if not 0 < (url.port or 1) <= LAST_PORT:
+        raise ForbiddenAddress(f"expected a port from 1 to {LAST_PORT}, found {url.port}")
     addresses = resolve(url.host, url.port or (443 if url.scheme == "https" else 80))
     if not addresses:
         raise ForbiddenAddress(f"the host {url.host!r} has no DNS entry")

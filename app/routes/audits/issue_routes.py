@@ -31,7 +31,7 @@ def list_issues(
     """List duplicates, outliers, blank or unreadable images and rare classes; also as issues.csv."""
     audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
-    after = cursors.decode(paging.cursor, str, cursors.parse_number)
+    after = cursors.decode(paging.cursor, IssueKind, cursors.parse_number)
     rows = data_issues.list_issues(
         session, audit_id, kind=kind, after=(after[0], after[1]) if after else None, limit=paging.limit + 1
     )

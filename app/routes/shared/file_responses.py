@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
+from app.infra.errors import Gone
 from app.infra.storage import Storage
 
 ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -37,11 +38,18 @@ def describe_download(*media_types: str) -> dict[int | str, dict[str, Any]]:
 def serve_file(
     request: Request, files: Storage, path: Path, *, etag: str, media_type: str, headers: dict[str, str]
 ) -> Response:
-    """Return the response for a file, or 304 if the client has this version; `headers` are added to it."""
+    """Return the response for a file, or 304 if the client has this version; `headers` are added to it.
+
+    Raises:
+        Gone: the file is no longer there.
+
+    """
     headers = {"ETag": etag, **headers}
     known = request.headers.get("if-none-match", "")
     if etag in known or known.strip() == "*":
         return Response(status_code=304, headers=headers)
+    if not files.exists(path):
+        raise Gone(f"{path.name} is no longer stored; restore it from a backup, or audit the dataset again")
     if files.is_local:
         return LocalFile(path, media_type=media_type, headers=headers)
     size = files.measure_size(path)

@@ -1,6 +1,7 @@
 """Every kind of figure through both drawers."""
 
 import io
+import json
 import re
 from xml.etree import ElementTree as ET
 
@@ -52,6 +53,27 @@ def test_both_drawers_draw_it(name: str) -> None:
     svg = matplotlib_drawer.draw(figure, "svg", {"/1": PICTURE})
     assert ET.fromstring(svg).tag.endswith("svg")  # noqa: S314 - our own
     assert svg == matplotlib_drawer.draw(figure, "svg", {"/1": PICTURE})
+
+
+HOSTILE = ("$a^{$", "$x$ \\$", "<a href=e>b</a>", "a\x01b", "_hidden")
+
+
+def test_names_of_classes_are_shown_as_they_are() -> None:
+    panel = Panel(x=Axis(title=HOSTILE[0]), y=Axis(categories=HOSTILE), title=HOSTILE[1])
+    dots = Markers(name=HOSTILE[0], x=range(5), y=HOSTILE, colour=WRONG, size=9)
+    cell = Picture(address="/1", caption=HOSTILE[0], details=f"key\n{HOSTILE[2]}")
+    chart: Figure = Chart(title=HOSTILE[0], panels=(panel,), series=(dots, LINE))
+    montage: Figure = Montage(title=HOSTILE[2], rows=tuple((name, (cell,)) for name in HOSTILE))
+    for figure in (chart, montage):
+        svg = ET.fromstring(matplotlib_drawer.draw(figure, "svg", {"/1": PICTURE}))  # noqa: S314 - our own
+        assert svg.tag.endswith("svg")
+        assert "<a" not in json.dumps(plotly_drawer.draw(figure))
+    drawn = plotly_drawer.draw(chart)
+    assert drawn["data"][0]["y"] == drawn["layout"]["yaxis"]["categoryarray"]
+    (captions,) = plotly_drawer.draw(montage)["data"]
+    assert captions["hovertext"][0].startswith("key<br>&lt;a href")
+    inline = matplotlib_drawer.draw_inline(chart, colours={})
+    assert HOSTILE[0] in inline
 
 
 def test_plotly_gets_points_names_and_places() -> None:

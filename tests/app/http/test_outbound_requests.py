@@ -42,7 +42,8 @@ def test_the_setting_never_opens_link_local(address: str) -> None:
 BAD_URLS = """
 ftp://example.com/x file:///etc/passwd gopher://127.0.0.1 //example.com http:// nonsense http://[/ http://0/
 http://user:secret@93.184.216.34/ http://127.0.0.1:8000/ http://[::1]/ http://2130706433/ http://0x7f.1/
-http://localhost/ http://nowhere.invalid/
+http://localhost/ http://nowhere.invalid/ http://xn--/ http://xn--zzzzzz-/ http://1.1.1.1:65536/
+http://1.1.1.1:99999/
 """
 
 
