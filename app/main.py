@@ -71,6 +71,8 @@ ROUTERS = (
     prometheus_routes,
     page_routes,
 )
+LOGINS_PER_SECOND, LOGINS_BURST = 0.2, 20
+"""From one address: twenty people behind one proxy can log in at once, and nobody can try keys quickly."""
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {
         "description": description,
@@ -133,6 +135,9 @@ def create_app() -> FastAPI:
         per_second=settings.requests_per_second,
         burst=settings.requests_burst,
         concurrent=settings.requests_concurrent,
+    )
+    app.state.login_limiter = Limiter(
+        per_second=LOGINS_PER_SECOND, burst=LOGINS_BURST, concurrent=LOGINS_BURST, caller="this address"
     )
     app.add_middleware(
         BodyLimit,

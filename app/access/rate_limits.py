@@ -25,7 +25,8 @@ class _Bucket:
 class Limiter:
     """Counts requests by caller. It has no lock: use it in one event loop only."""
 
-    def __init__(self, *, per_second: float, burst: int, concurrent: int) -> None:
+    def __init__(self, *, per_second: float, burst: int, concurrent: int, caller: str = "this key") -> None:
+        self._caller = caller
         self._per_second, self._burst, self._concurrent = per_second, burst, concurrent
         self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
 
@@ -39,10 +40,10 @@ class Limiter:
         """
         bucket = self._refill(caller, time.monotonic() if now is None else now)
         if bucket.open >= self._concurrent:
-            raise TooManyRequests(f"this key has {bucket.open} open requests, the maximum", seconds=1)
+            raise TooManyRequests(f"{self._caller} has {bucket.open} open requests, the maximum", seconds=1)
         if bucket.tokens < 1:
             raise TooManyRequests(
-                f"this key can send {self._per_second:g} requests a second, {self._burst} at once",
+                f"{self._caller} can send {self._per_second:g} requests a second, {self._burst} at once",
                 seconds=(1 - bucket.tokens) / self._per_second,
             )
         bucket.tokens -= 1

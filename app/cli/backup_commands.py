@@ -20,6 +20,7 @@ DataDir = Annotated[
 ]
 Archive = Annotated[Path, typer.Argument(help="the archive file", dir_okay=False)]
 MEBIBYTE = 2**20
+DELETED_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ def make_backup(file: Archive, *, data_dir: DataDir = DEFAULT_HOME) -> None:
         contents = backup.make_backup(file, database_url=source.database_url, storage_dir=source.storage_dir)
     size = file.stat().st_size / MEBIBYTE
     say(f"{file} holds the database and {contents['files']} files, {size:.1f} MiB")
+    if deleted := contents["deleted"]:
+        shown = ", ".join(deleted[:DELETED_SHOWN]) + (", ..." if len(deleted) > DELETED_SHOWN else "")
+        say(f"{len(deleted)} files were deleted while it was made and are not in it: {shown}")
 
 
 def restore_backup(

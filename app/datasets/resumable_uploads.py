@@ -10,9 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
 from app.infra.database import Database
-from app.infra.errors import DigestMismatch, Gone, Invalid, NotFound, WrongState
+from app.infra.errors import DigestMismatch, Gone, Invalid, NoSpace, NotFound, WrongState
 from app.infra.storage import Storage
-from app.tables import Dataset, DatasetFile, Upload
+from app.tables import Dataset, DatasetFile, Upload, Workspace
+
+COUNTING = 0x6C69_7175
+"""The number of the lock under which a workspace's bytes are counted before a file is taken."""
 
 
 def create(
@@ -167,15 +170,44 @@ def measure_room(
 ) -> int:
     """Return the bytes free for one more upload: without the reserve and the rest of open uploads.
 
-    It is at most what is left of the quota of the session's workspace.
+    It is at most what is left of the quota of the session's workspace. One of several workspaces can promise
+    itself at most half of the room: the promise of an upload that never comes lasts for days.
     """
     open_uploads = select(func.coalesce(func.sum(Upload.size - Upload.offset), 0)).where(
         Upload.finished_at.is_(None), Upload.expires_at > func.now()
     )
-    room = files.measure_free_bytes() - reserve_bytes - int(session.scalar(open_uploads) or 0)
+    promised = int(session.scalar(open_uploads) or 0)
+    room = files.measure_free_bytes() - reserve_bytes - promised
+    if (session.scalar(select(func.count()).select_from(Workspace)) or 0) > 1:
+        room = min(room, (room + promised) // 2 - _count_promised(session))
     if workspace_max_bytes is None:
         return room
     return min(room, workspace_max_bytes - _count_workspace_bytes(session))
+
+
+def check_quota(session: Session, *, workspace_max_bytes: int | None) -> None:
+    """Check a workspace's bytes after a file was registered, since several may have been admitted at once.
+
+    Raises:
+        NoSpace: they are above the quota.
+
+    """
+    if workspace_max_bytes is None:
+        return
+    session.execute(select(func.pg_advisory_xact_lock(COUNTING)))
+    used = _count_workspace_bytes(session)
+    if used > workspace_max_bytes:
+        raise NoSpace(f"this workspace may store {workspace_max_bytes} bytes; with this file it has {used}")
+
+
+def _count_promised(session: Session) -> int:
+    """Return the bytes that open uploads of the session's workspace have still to send."""
+    rest = (
+        select(func.coalesce(func.sum(Upload.size - Upload.offset), 0))
+        .join(Dataset, Dataset.id == Upload.dataset_id)
+        .where(Upload.finished_at.is_(None), Upload.expires_at > func.now())
+    )
+    return int(session.scalar(rest) or 0)
 
 
 def _count_workspace_bytes(session: Session) -> int:

@@ -47,7 +47,8 @@ def make_backup(archive: Path, *, database_url: str, storage_dir: Path | None) -
 
     Without a `storage_dir` the backup has only the database: copy a bucket with its own tools.
 
-    The archive appears under its name when it is complete.
+    The archive appears under its name when it is complete. Its contents name the files in "deleted" that were
+    deleted while it was made: the database in it may still name them.
 
     Raises:
         BackupError: `pg_dump` is missing or failed; the archive already exists.
@@ -59,6 +60,10 @@ def make_backup(archive: Path, *, database_url: str, storage_dir: Path | None) -
     dump, partial = (archive.with_name(f".{archive.name}.{kind}.partial") for kind in ("dump", "tar"))
     contents: Contents = {"format": FORMAT, "made_at": time.time(), "files": 0, "bytes": 0}
     try:
+        for file in (dump, partial):  # they hold secrets
+            file.unlink(missing_ok=True)
+            file.touch(mode=0o600)
+        named = {name for _, name in _list_files(storage_dir)}
         _run(
             "pg_dump",
             "--format=custom",
@@ -67,15 +72,17 @@ def make_backup(archive: Path, *, database_url: str, storage_dir: Path | None) -
             str(dump),
             url=database_url,
         )
-        partial.touch(mode=0o600)  # it holds secrets
         with partial.open("wb") as target, tarfile.open(fileobj=target, mode="w") as tar:
             contents["database_sha256"] = _add(tar, dump, DATABASE)
             for path, name in _list_files(storage_dir):
                 try:
                     _add(tar, path, f"{FILES}/{name}")
                 except FileNotFoundError:
-                    continue  # deleted meanwhile
+                    named.add(name)
+                    continue
+                named.discard(name)
                 contents["files"] += 1
+            contents["deleted"] = sorted(named)
             contents["bytes"] = tar.offset
             _add_text(tar, CONTENTS, json.dumps(contents, indent=1))
             target.flush()
@@ -104,7 +111,7 @@ def restore_backup(
         _check_target(database_url, storage_dir, overwrite=overwrite)
         staged, before = folder / ".restored", folder / ".before"
         shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir(parents=True)
+        staged.mkdir(parents=True, mode=0o700)
         try:
             _unpack(tar, staged)
             if _hash_file(staged / DATABASE) != contents["database_sha256"]:

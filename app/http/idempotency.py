@@ -11,6 +11,11 @@ from sqlalchemy.orm import Session
 from app.infra.errors import Invalid
 from app.tables import IdempotentAnswer
 
+SECRET_SECONDS = 600
+"""How long an answer with a secret is kept for retries: longer than any client of ours tries."""
+NO_STORE = "no-store"
+"""Cache-Control of an answer with a secret."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class IdempotentRequest:
@@ -48,6 +53,14 @@ def store_answer(
     """Store the answer for a claimed key, in the same transaction."""
     values = {"status": status, "headers": headers, "body": body}
     session.execute(update(IdempotentAnswer).where(_match_key(request)).values(**values))
+
+
+def forget_secrets(session: Session) -> None:
+    """Delete the bodies of answers with a secret that are older than SECRET_SECONDS."""
+    old = IdempotentAnswer.created_at < func.now() - timedelta(seconds=SECRET_SECONDS)
+    has_secret = IdempotentAnswer.headers["cache-control"].astext == NO_STORE
+    has_body = IdempotentAnswer.body.is_not(None)
+    session.execute(update(IdempotentAnswer).where(old, has_secret, has_body).values(body=None))
 
 
 def delete_old_answers(session: Session, *, older_than_seconds: float) -> int:

@@ -14,12 +14,20 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.infra.database import send_after_commit
-from app.infra.errors import Invalid, NotFound
+from app.infra.errors import Invalid, NotFound, WrongState
 from app.infra.queue import Task
 from app.tables import Audit, DeliveryStatus, Webhook, WebhookDelivery
 
 SECRET_PREFIX, SECRET_BYTES = "whsec_", 32
 MOST_WEBHOOKS = 50
+MOST_WAITING_TESTS = 5
+"""Test messages of one webhook that wait; an address that does not answer keeps each for minutes."""
+MOST_UNDER_WAY, TURN_SECONDS = 2, 5
+"""Messages of one workspace that are sent at once, of 8, and the pause of one that is too many."""
+ATTEMPT_SECONDS = 30
+"""Longer than an attempt can take."""
+CLAIMING = 0x6C69_7768
+"""The number of the lock under which messages are claimed."""
 # Seconds from one attempt to the next: nine attempts over almost two days.
 PAUSES = (5, 30, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 24 * 3600)
 SUMMARY_FIELDS = ("sample_count", "estimate", "expected_error_count", "label_issue_count")
@@ -98,7 +106,19 @@ def announce_end(session: Session, audit_id: UUID) -> None:
 
 
 def send_test(session: Session, webhook: Webhook) -> WebhookDelivery:
-    """Send a test message; a disabled webhook is enabled again."""
+    """Send a test message; a disabled webhook is enabled again.
+
+    Raises:
+        WrongState: too many of them wait already.
+
+    """
+    waiting = select(func.count()).where(
+        WebhookDelivery.webhook_id == webhook.id,
+        WebhookDelivery.event == Event.TEST,
+        WebhookDelivery.status == DeliveryStatus.PENDING,
+    )
+    if (session.scalar(waiting) or 0) >= MOST_WAITING_TESTS:
+        raise WrongState(f"{MOST_WAITING_TESTS} test messages of this webhook still wait for its receiver")
     webhook.disabled_at = None
     return _enqueue(session, webhook, Event.TEST, {"webhook_id": str(webhook.id)})
 
@@ -122,17 +142,38 @@ def send_again(session: Session, webhook: Webhook, delivery_id: UUID) -> Webhook
 
 
 def claim(session: Session, delivery_id: UUID) -> tuple[WebhookDelivery, Webhook] | None:
-    """Claim a due delivery and set the time of its next attempt; None: nothing to send."""
+    """Claim a due delivery and set the time of its next attempt; None: nothing to send.
+
+    A delivery whose workspace has MOST_UNDER_WAY others under way is put off, for the others' sake.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(CLAIMING)))
     delivery = session.get(WebhookDelivery, delivery_id, with_for_update={"skip_locked": True})
     if delivery is None or delivery.status != DeliveryStatus.PENDING:
         return None
     now = session.scalars(select(func.now())).one()
     if delivery.next_attempt_at > now:
         return None
+    webhook = session.get_one(Webhook, delivery.webhook_id)
+    if _count_under_way(session, webhook.workspace_id) >= MOST_UNDER_WAY:
+        delivery.next_attempt_at = now + timedelta(seconds=TURN_SECONDS)
+        return None
     pause = PAUSES[min(delivery.attempts, len(PAUSES) - 1)]
     delivery.attempts += 1
     delivery.attempted_at, delivery.next_attempt_at = now, now + timedelta(seconds=pause)
-    return delivery, session.get_one(Webhook, delivery.webhook_id)
+    delivery.error = delivery.response_status = None
+    return delivery, webhook
+
+
+def _count_under_way(session: Session, workspace_id: UUID) -> int:
+    """Return how many deliveries of a workspace have an attempt without a result."""
+    statement = select(func.count()).where(
+        WebhookDelivery.webhook_id == Webhook.id,
+        Webhook.workspace_id == workspace_id,
+        WebhookDelivery.status == DeliveryStatus.PENDING,
+        WebhookDelivery.error.is_(None),
+        WebhookDelivery.attempted_at > func.now() - timedelta(seconds=ATTEMPT_SECONDS),
+    )
+    return session.scalar(statement) or 0
 
 
 def record_attempt(

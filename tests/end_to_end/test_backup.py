@@ -3,8 +3,10 @@
 import hashlib
 import os
 import shutil
+import stat
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import httpx
@@ -68,6 +70,31 @@ def test_upload_audit_backup_wipe_restore(open_folder: Path, tmp_path: Path) -> 
         assert ranking(stack, audit) == before
         file = stack.data_dir / "files/datasets" / dataset["id"] / "files/small.csv"
         assert hashlib.sha256(file.read_bytes()).hexdigest() == dataset["files"][0]["sha256"]
+
+
+def test_a_file_that_goes_while_it_is_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    for name in ("kept", "gone in the dump", "gone in the copy"):
+        (files / name).write_bytes(b"x")
+    modes = []
+
+    def dump(*arguments: str, **_: object) -> None:
+        made = Path(arguments[arguments.index("--file") + 1])
+        modes.append(stat.S_IMODE(made.stat().st_mode))
+        (files / "gone in the dump").unlink()
+
+    def add(tar: tarfile.TarFile, path: Path, name: str) -> str:
+        if path.name == "gone in the copy":
+            path.unlink()
+        return add_as_it_is(tar, path, name)
+
+    add_as_it_is = vars(backup)["_add"]
+    monkeypatch.setattr(backup, "_run", dump)
+    monkeypatch.setattr(backup, "_add", add)
+    contents = backup.make_backup(tmp_path / "a.tar", database_url="postgresql://x/y", storage_dir=files)
+    assert (contents["files"], contents["deleted"]) == (1, ["gone in the copy", "gone in the dump"])
+    assert [*modes, stat.S_IMODE((tmp_path / "a.tar").stat().st_mode)] == [0o600, 0o600]
 
 
 def test_an_archive_is_not_overwritten(tmp_path: Path) -> None:

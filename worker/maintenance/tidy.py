@@ -30,6 +30,7 @@ def tidy(database: Database, storage: Storage, settings: Settings) -> None:
     with database.transaction() as session:
         _expire_uploads(session, storage)
         _expire_datasets(session, storage, settings)
+        idempotency.forget_secrets(session)
         idempotency.delete_old_answers(session, older_than_seconds=settings.idempotency_seconds)
         retention.delete_old_rows(session, settings)
     _remove_stale_bodies(database, storage, settings)

@@ -12,10 +12,11 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from app.access import keys
 from app.audits import audit_service
 from app.infra.database import UNAVAILABLE, Database
-from app.infra.errors import NotFound
-from app.routes.shared.dependencies import CallerDatabase, Reads
+from app.infra.errors import NotFound, Unauthorised
+from app.routes.shared.dependencies import CallerDatabase, CurrentCaller, Reads
 from app.routes.shared.rendering import render_audits
 from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochOut
 from app.tables import Run, RunEpoch
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/v1/audits", tags=["audits"])
 POLL_SECONDS = 0.5
 # Proxies close a silent connection, usually after a minute.
 KEEPALIVE_SECONDS = 15.0
-# After this time the client reconnects by itself, and its key is checked again.
+# After this time the client reconnects by itself.
 STREAM_SECONDS = 900.0
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 Seen = dict[int, int]
@@ -52,6 +53,7 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
 )
 async def stream_events(
     audit_id: UUID,
+    caller: CurrentCaller,
     database: CallerDatabase,
     last_event_id: Annotated[
         str | None,
@@ -63,18 +65,20 @@ async def stream_events(
     The data of `audit` and `end` is the audit as `GET /v1/audits/{audit_id}` returns it.
     """
     await run_in_threadpool(_read_state, database, audit_id, {})
-    stream = follow(database, audit_id, _parse_last_event(last_event_id))
+    stream = follow(database, audit_id, _parse_last_event(last_event_id), key_id=caller.key_id)
     return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
 
-async def follow(database: Database, audit_id: UUID, seen: Seen) -> AsyncIterator[str]:
-    """Yield an audit's events until it ends, starting after the epochs already seen."""
+async def follow(
+    database: Database, audit_id: UUID, seen: Seen, *, key_id: UUID | None = None
+) -> AsyncIterator[str]:
+    """Yield an audit's events until it ends or the key does, starting after the epochs already seen."""
     last, sent_at, deadline = "", time.monotonic(), time.monotonic() + STREAM_SECONDS
     while time.monotonic() < deadline:
         try:
-            answer, epochs = await run_in_threadpool(_read_state, database, audit_id, seen)
-        except NotFound:
-            return  # the audit was deleted during the stream
+            answer, epochs = await run_in_threadpool(_read_state, database, audit_id, seen, key_id)
+        except (NotFound, Unauthorised):
+            return  # the audit was deleted during the stream, or the key revoked
         except UNAVAILABLE:
             await asyncio.sleep(POLL_SECONDS)  # the database is away; try again
             continue
@@ -93,9 +97,13 @@ async def follow(database: Database, audit_id: UUID, seen: Seen) -> AsyncIterato
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _read_state(database: Database, audit_id: UUID, seen: Seen) -> tuple[AuditOut, list[RunEpochOut]]:
+def _read_state(
+    database: Database, audit_id: UUID, seen: Seen, key_id: UUID | None = None
+) -> tuple[AuditOut, list[RunEpochOut]]:
     """Return an audit's current state, and its epochs that the client has not seen."""
     with database.transaction() as session:
+        if key_id is not None and not keys.is_usable(session, key_id):
+            raise Unauthorised("this key is expired or revoked")
         audit = audit_service.get(session, audit_id)
         runs = audit_service.list_runs(session, [audit_id])[audit_id]
         return render_audits(session, [audit])[0], _read_epochs_after(session, runs, seen)

@@ -92,6 +92,7 @@ async def put_file(
             dataset = dataset_service.get(session, dataset_id, lock=True)
             dataset_service.require_uploading(dataset)
             dataset_service.put_file(session, dataset, name=file_name, size=body.size, sha256=body.sha256)
+            resumable_uploads.check_quota(session, workspace_max_bytes=settings.workspace_max_bytes)
             target = files.locate_upload(dataset_id, file_name)
             files.move(body.path, target)
             if complete:
@@ -165,6 +166,7 @@ def read_again(
     dataset = dataset_service.create(session, name=source.name, options=options)
     dataset_service.copy_files(session, files, source, dataset)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
+    resumable_uploads.check_quota(session, workspace_max_bytes=settings.workspace_max_bytes)
     response.headers["Retry-After"] = POLL_SECONDS
     return render_dataset(dataset, dataset_service.list_files(session, [dataset.id])[dataset.id])
 

@@ -1,17 +1,21 @@
 """Login and logout of browsers. Only an HttpOnly cookie holds the login; scripts cannot read it."""
 
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated
 from urllib.parse import parse_qsl
 
+import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse
 
 from app.access import activity_log, browser_sessions
+from app.access.rate_limits import Limiter
 from app.http import request_log
-from app.infra.errors import Invalid
+from app.infra.errors import Invalid, Unauthorised
 from app.routes.shared.callers import ServiceDatabase, ServiceSettings, require_own_page
 
+log = structlog.get_logger()
 router = APIRouter(tags=["login"])
 FORM = "application/x-www-form-urlencoded"
 FORM_BODY = {
@@ -46,8 +50,21 @@ async def read_form(request: Request) -> dict[str, str]:
         raise Invalid(f"expected a form ({FORM}) of at most 10 fields in UTF-8") from error
 
 
+async def limit_logins(request: Request) -> AsyncIterator[None]:
+    """Count an attempt to log in, by the client's address.
+
+    Raises:
+        TooManyRequests: it is one too many.
+
+    """
+    limiter: Limiter = request.app.state.login_limiter
+    with limiter.admit(request.client.host if request.client else None):
+        yield
+
+
 Form = Annotated[dict[str, str], Depends(read_form)]
 OwnPage = Depends(require_own_page)
+Limited = Depends(limit_logins)
 
 
 @router.post(
@@ -55,21 +72,27 @@ OwnPage = Depends(require_own_page)
     status_code=303,
     response_class=RedirectResponse,
     openapi_extra=FORM_BODY,
-    dependencies=[OwnPage],
+    dependencies=[OwnPage, Limited],
 )
 def log_in(
     fields: Form, request: Request, settings: ServiceSettings, database: ServiceDatabase
 ) -> RedirectResponse:
     """Exchange a key for a login cookie and redirect to a page of this service."""
+    client = request.client.host if request.client else None
     with database.transaction() as session:
-        key, cookie = browser_sessions.log_in(
-            session, fields.get("key", "").strip(), hours=settings.login_hours
-        )
+        try:
+            key, cookie = browser_sessions.log_in(
+                session, fields.get("key", "").strip(), hours=settings.login_hours
+            )
+        except Unauthorised:
+            # No workspace's activity: the key belongs to none, and strangers shall not fill tables.
+            log.warning("login refused", client=client)
+            raise
         act = activity_log.Act(
             actor=key.name,
             key_id=key.id,
             action="POST /login",
-            client=request.client.host if request.client else None,
+            client=client,
             request_id=request.state.request_id,
         )
         activity_id = activity_log.begin(session, key.workspace_id, act)

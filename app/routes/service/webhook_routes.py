@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from app.http import cursors, outbound_requests
+from app.http import cursors, idempotency, outbound_requests
 from app.routes.shared.dependencies import Paged, Reads, ServiceSettings, Session, Writes, link_next
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.schemas.shared_schemas import Page
@@ -20,11 +20,13 @@ def create_webhook(
 ) -> NewWebhookOut:
     """Create a webhook: an address that receives a message when an audit ends.
 
-    The answer contains the secret that signs the messages; it is never shown again.
+    The answer contains the secret that signs the messages; it is never shown again, save to a retry with the
+    same Idempotency-Key within ten minutes.
     """
     outbound_requests.check_url(body.url, allow_private=settings.outbound_private)
     webhook = webhook_service.create(session, url=body.url, events=list(body.events))
     response.headers["Location"] = f"/v1/webhooks/{webhook.id}"
+    response.headers["Cache-Control"] = idempotency.NO_STORE
     return NewWebhookOut.model_validate(webhook)
 
 

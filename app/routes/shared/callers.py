@@ -122,10 +122,18 @@ def require_own_page(request: Request) -> None:
     """
     if request.method in SAFE_METHODS:
         return
-    origin = request.headers.get("origin")
-    is_own = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
-    if not is_own or request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
+    if not _is_own_origin(request) or request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
         raise Forbidden("with a cookie, only this service's own pages can make changes")
+
+
+def _is_own_origin(request: Request) -> bool:
+    """Return whether `Origin` is this service; its pages come by HTTPS from a proxy that calls it by HTTP."""
+    try:
+        origin = urlsplit(request.headers.get("origin", ""))
+    except ValueError:
+        return False
+    schemes = {"https"} if request.url.scheme == "https" else {"http", "https"}
+    return origin.scheme in schemes and origin.netloc == request.headers.get("host")
 
 
 def require_loopback(request: Request) -> None:

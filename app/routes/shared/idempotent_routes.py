@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.http import idempotency
 from app.infra.database import Database
-from app.infra.errors import Invalid
+from app.infra.errors import Gone, Invalid
 from app.tables import DEFAULT_WORKSPACE, IdempotentAnswer
 
 HEADER = "idempotency-key"
@@ -119,5 +119,10 @@ def _make_fingerprint(request: Request, body: bytes) -> bytes:
 
 
 def _replay(stored: IdempotentAnswer) -> Response:
+    if stored.body is None:
+        raise Gone(
+            f"this request was answered more than {idempotency.SECRET_SECONDS} seconds ago with a secret, "
+            "which is no longer kept; delete what it created and create it anew"
+        )
     headers = (stored.headers or {}) | {"Idempotency-Replayed": "true"}
     return Response(stored.body, status_code=stored.status or 200, headers=headers)

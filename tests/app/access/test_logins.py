@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+import structlog
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
@@ -48,6 +49,9 @@ def test_the_cookie_opens_what_its_key_opens(browser: TestClient) -> None:
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:8001"},
+        {"Origin": "ftp://127.0.0.1"},
+        {"Origin": "//127.0.0.1"},
+        {"Origin": "http://[127.0.0.1"},
         {**HERE, "Sec-Fetch-Site": "cross-site"},
         {**HERE, "Sec-Fetch-Site": "same-site"},
     ],
@@ -98,6 +102,23 @@ def test_a_wrong_key_logs_nobody_in(browser: TestClient) -> None:
     answer = browser.post("/login", data={"key": "la_wrong"}, headers=HERE)
     assert answer.status_code == 401
     assert "set-cookie" not in answer.headers
+
+
+def test_logins_from_one_address_are_limited(browser: TestClient, key: tuple[UUID, str]) -> None:
+    answers = [browser.post("/login", data={"key": "la_wrong"}, headers=HERE) for _ in range(30)]
+    assert {answer.status_code for answer in answers[:10]} == {401}
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert browser.post("/login", data={"key": key[1]}, headers=HERE).status_code == 429
+    headers = {"Authorization": f"Bearer {key[1]}"}
+    assert browser.get("/v1/datasets", headers=headers).status_code == 200
+
+
+def test_a_refused_login_is_logged(browser: TestClient) -> None:
+    with structlog.testing.capture_logs() as logs:
+        browser.post("/login", data={"key": "la_wrong"}, headers=HERE)
+    (found,) = [entry for entry in logs if entry["event"] == "login refused"]
+    assert found["client"] == "testclient" or found["client"].startswith("127.")
 
 
 @pytest.mark.parametrize("body", [b"key=%ff%fe\xff", b"&".join([b"a=1"] * 11)])

@@ -7,9 +7,12 @@ from types import SimpleNamespace
 import pytest
 from fastapi.testclient import TestClient
 
-from app.datasets import upload_bodies
+from app.datasets import resumable_uploads, upload_bodies
+from app.infra.database import Database
 from app.infra.errors import NoSpace
 from app.infra.settings import Settings
+from app.infra.storage import Storage
+from app.infra.workspace_scope import get_or_create_workspace
 from app.routes.shared.callers import provide_settings
 
 TUS = {"Tus-Resumable": "1.0.0", "Upload-Metadata": "filename Yi5jc3Y="}
@@ -26,6 +29,38 @@ def test_the_free_space_is_looked_at_again_while_a_body_is_written(
     reserve.check(0)
     with pytest.raises(NoSpace, match="expected 1000 free bytes on the disk besides this body; found 999"):
         reserve.check(upload_bodies.WRITE_BYTES)
+
+
+def test_files_that_were_admitted_together_do_not_exceed_the_quota(
+    api: TestClient, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = chosen.model_copy(update={"workspace_max_bytes": 100})
+    api.app.dependency_overrides[provide_settings] = lambda: told  # type: ignore[attr-defined]
+    monkeypatch.setattr(resumable_uploads, "measure_room", lambda *_, **__: 100)  # as each sees it at first
+    dataset = api.post("/v1/datasets", json={"name": "x"}).json()["id"]
+    url = f"/v1/datasets/{dataset}/files"
+    answers = [api.put(f"{url}/{name}.csv?complete=false", content=b"x" * 60) for name in "ab"]
+    assert [answer.status_code for answer in answers] == [201, 507]
+    assert "with this file it has 120" in answers[1].json()["detail"]
+    assert len(api.get(f"/v1/datasets/{dataset}").json()["files"]) == 1
+
+
+def test_one_of_several_workspaces_promises_itself_half_of_the_room(
+    api: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Storage, "measure_free_bytes", lambda _: 1000)
+    dataset = api.post("/v1/datasets", json={"name": "x"}).json()["id"]
+    begin = f"/v1/datasets/{dataset}/uploads"
+
+    def promise(size: int) -> int:
+        return api.post(begin, headers=TUS | {"Upload-Length": str(size)}).status_code
+
+    assert (promise(600), promise(401)) == (201, 507)
+    with database.transaction() as session:
+        get_or_create_workspace(session, "another")
+    assert promise(1) == 507
+    monkeypatch.setattr(Storage, "measure_free_bytes", lambda _: 1300)
+    assert (promise(50), promise(1)) == (201, 507)
 
 
 def test_a_workspace_cannot_store_or_promise_more_than_its_quota(api: TestClient, chosen: Settings) -> None:

@@ -9,11 +9,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import delete, select
 
+from app.access import keys
 from app.audits import audit_service
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.routes.audits import event_routes
-from app.tables import Audit, AuditStatus, Run, RunEpoch
+from app.tables import Audit, AuditStatus, Run, RunEpoch, Scope
 from tests.builders.stored_rows import store_audit, store_ready_dataset
 
 Event = tuple[str, str, dict[str, object]]
@@ -122,6 +123,20 @@ def test_a_stream_of_an_audit_that_is_deleted_ends(
 
     monkeypatch.setattr(asyncio, "sleep", turn)
     assert len(collect(event_routes.follow(database, audit.id, {}))) == 1
+
+
+def test_a_stream_ends_with_its_key(
+    database: Database, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.transaction() as session:
+        key, _ = keys.create(session, name="reader", scope=Scope.READ, expires_at=None)
+
+    async def turn(_: float) -> None:
+        with database.transaction() as session:
+            keys.revoke(session, key.id)
+
+    monkeypatch.setattr(asyncio, "sleep", turn)
+    assert len(collect(event_routes.follow(database, audit.id, {}, key_id=key.id))) == 1
 
 
 def collect(blocks: AsyncIterator[str]) -> list[str]:

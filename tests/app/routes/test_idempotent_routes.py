@@ -1,6 +1,7 @@
 """Requests that are repeated with their Idempotency-Key are done once."""
 
 import threading
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -111,6 +112,21 @@ def test_old_answers_are_forgotten(api: TestClient, database: Database) -> None:
     with database.transaction() as session:
         assert idempotency.delete_old_answers(session, older_than_seconds=-1) == 1
     assert count(database, IdempotentAnswer) == 0
+
+
+def test_a_secret_is_forgotten_after_minutes(api: TestClient, database: Database) -> None:
+    hook = {"url": "http://93.184.216.34/hook"}
+    first = api.post("/v1/webhooks", json=hook, headers=KEY)
+    with database.transaction() as session:
+        idempotency.forget_secrets(session)
+    assert api.post("/v1/webhooks", json=hook, headers=KEY).json() == first.json()
+    with database.transaction() as session:
+        ago = func.now() - timedelta(seconds=idempotency.SECRET_SECONDS + 1)
+        session.execute(update(IdempotentAnswer).values(created_at=ago))
+        idempotency.forget_secrets(session)
+        assert session.scalars(select(IdempotentAnswer.body)).one() is None
+    assert api.post("/v1/webhooks", json=hook, headers=KEY).json()["code"] == "gone"
+    assert len(api.get("/v1/webhooks").json()) == 1
 
 
 def test_every_post_of_the_api_can_be_repeated(api: TestClient) -> None:

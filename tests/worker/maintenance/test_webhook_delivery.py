@@ -174,6 +174,31 @@ def test_the_specification_s_own_example_is_signed_as_it_says() -> None:
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
+def test_messages_of_one_workspace_take_turns(
+    api: TestClient, database: Database, hook: dict[str, Any]
+) -> None:
+    """A workspace whose receiver is silent leaves threads for the others."""
+    tests = [UUID(api.post(f"/v1/webhooks/{hook['id']}/test").json()["id"]) for _ in range(4)]
+    claims = []
+    for message in tests:
+        with database.transaction() as session:
+            claims.append(webhook_service.claim(session, message))
+    assert [claimed is not None for claimed in claims] == [True, True, False, False]
+    with database.transaction() as session:
+        for claimed in claims[:2]:
+            assert claimed is not None
+            webhook_service.record_attempt(session, claimed[0], response_status=None, error="silent")
+        session.execute(update(WebhookDelivery).values(next_attempt_at=func.now()))
+    with database.transaction() as session:
+        assert webhook_service.claim(session, tests[2]) is not None
+
+
+def test_few_test_messages_wait_for_a_receiver(api: TestClient, hook: dict[str, Any]) -> None:
+    answers = [api.post(f"/v1/webhooks/{hook['id']}/test") for _ in range(7)]
+    assert [answer.status_code for answer in answers] == [202] * 5 + [409] * 2
+    assert "5 test messages" in answers[-1].json()["detail"]
+
+
 def test_what_does_not_arrive_is_sent_again_by_the_sweeper(scene: Scene, receiver: Receiver) -> None:
     receiver.answers = [500, 302, 200]
     end(scene.database, scene.audit, AuditStatus.FAILED, error={"code": "x", "detail": "why"})
