@@ -18,9 +18,9 @@ from worker.formats.shared.upload_limits import IngestLimits
 KIBIBYTE, MEBIBYTE = 1024, 2**20
 PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 1.0
-LONG_SECONDS, NICENESS = 10.0, 10
+LONG_SECONDS, NICENESS = 10.0, 5
 """An upload that has taken this much processor time steps behind requests and short uploads: on one busy core
-they keep nine tenths of it (the kernel's weights are 1024 and 110)."""
+they keep three quarters of it (the kernel's weights are 1024 and 335)."""
 
 
 def die_with_parent() -> None:

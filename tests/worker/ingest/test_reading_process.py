@@ -150,7 +150,7 @@ def test_a_long_upload_steps_behind_others(
     in_child(monkeypatch, code)
     with pytest.raises(IngestError):
         read(digits, tmp_path, seconds=patience.scale(60))
-    assert nice.read_text() == "10"
+    assert nice.read_text() == "5"
 
 
 @pytest.mark.parametrize(("number", "code"), [("SIGSEGV", "reader_crashed"), ("SIGKILL", "too_much_memory")])
