@@ -35,7 +35,7 @@ from app.routes.audits import (
     figure_routes,
     suspect_routes,
 )
-from app.routes.datasets import dataset_routes, review_routes, upload_routes
+from app.routes.datasets import dataset_routes, image_routes, review_routes, upload_routes
 from app.routes.service import (
     activity_routes,
     health_routes,
@@ -57,6 +57,7 @@ STARTUP_FAILURE = 3
 ROUTERS = (
     suspect_routes,
     dataset_routes,
+    image_routes,
     upload_routes,
     event_routes,
     figure_routes,

@@ -21,6 +21,7 @@ from typing import IO, Any
 from sqlalchemy import create_engine, func, inspect, make_url, select, text
 from sqlalchemy.orm import Session
 
+from app.infra.storage import SHOWN
 from app.tables import ApiKey, Audit, Dataset
 
 DATABASE, FILES, CONTENTS = "database.dump", "files", "contents.json"
@@ -129,7 +130,8 @@ def _list_files(storage_dir: Path | None) -> Iterator[tuple[Path, str]]:
     """Yield every file and its relative name."""
     for path in [] if storage_dir is None else sorted(storage_dir.rglob("*")):
         name = path.relative_to(storage_dir)  # type: ignore[arg-type]
-        if path.is_file() and name.parts[0] not in LEFT_OUT and path.suffix != PARTIAL:
+        is_made_again = name.parts[0] in LEFT_OUT or name.parts[2:3] == (SHOWN,)
+        if path.is_file() and not is_made_again and path.suffix != PARTIAL:
             yield path, name.as_posix()
 
 

@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     )
     body_seconds: float = Field(default=30, gt=0, description="time limit for receiving such a body")
     image_max_pixels: int = Field(default=64 * MEBIBYTE, gt=0, description="largest image decoded on request")
+    picture_cache_bytes: int = Field(
+        default=4 * GIBIBYTE, gt=0, description="most that one host keeps of reduced and converted pictures"
+    )
 
     idempotency_seconds: float = Field(
         default=24 * 3600, gt=0, description="least time that the answer to an Idempotency-Key is kept"

@@ -25,6 +25,8 @@ from app.tables import Dataset
 
 BLOCK_BYTES = 2**20
 PACK = "pack.npy"
+SHOWN = "shown"
+"""Folder of a dataset's converted pictures, on this host alone; they are made again when they are missing."""
 LOCKS = 64
 SPARED_SECONDS = 60
 """A cached file used within this time is not evicted: its reader may not have opened it yet."""

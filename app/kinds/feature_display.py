@@ -23,8 +23,6 @@ class FeatureDisplay:
         return Appearance(
             shape_title="Features",
             has_pictures=False,
-            is_pixelated=False,
-            has_originals=False,
             sample_view="features",
         )
 

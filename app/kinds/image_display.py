@@ -1,5 +1,6 @@
 """Display of images: from the pack, or as uploaded."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -7,13 +8,16 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from app.infra.errors import Invalid
 from app.infra.storage import PACK, Storage
-from app.kinds import sample_pictures
+from app.kinds import browser_pictures, picture_cache, sample_pictures
 from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample
 from app.tables import Dataset
 
-PIXELATED_SIDE = 64
-"""Pictures up to this height are enlarged without smoothing; their originals have no more detail."""
+PACK_SIDE_MAX = 1024
+"""Pixels to which training pixels are enlarged at most: 1,024 x 1,024 pixels of PNG take 30 ms."""
+CONVERSION_VERSION = 1
+"""To be raised when `browser_pictures` converts in another way."""
 COMPARED_SIDE = 16
 """Pixels along a side when pictures are compared."""
 
@@ -23,14 +27,11 @@ class ImageDisplay:
 
     shows_values = False
 
-    def describe(self, shape: Sequence[int]) -> Appearance:
+    def describe(self, _: Sequence[int]) -> Appearance:
         """Return what pages need."""
-        is_pixelated = bool(shape) and shape[0] <= PIXELATED_SIDE
         return Appearance(
             shape_title="Image shape",
             has_pictures=True,
-            is_pixelated=is_pixelated,
-            has_originals=not is_pixelated,
             sample_view="picture",
         )
 
@@ -42,17 +43,17 @@ class ImageDisplay:
         """Return the picture of a sample.
 
         Raises:
-            NotFound: the upload does not contain the original as a separate file.
-            Invalid: browsers cannot show the original.
+            NotFound: the original is wanted, and the upload does not contain it as a separate file.
+            Invalid: the original is wanted, and browsers cannot show it; or the side is too large.
 
         """
-        dataset_id, files = stored.dataset.id, stored.files
-        if not choice.is_original:
-            read_pack = files.make_reader(files.locate_pack(dataset_id) / PACK)
-            png = sample_pictures.draw_pack_row(read_pack, stored.sample.position, side=choice.side)
-            return Picture(content=png, media_type="image/png")
-        read_upload = files.make_reader(files.locate_upload(dataset_id, stored.upload_names[0]))
-        content = sample_pictures.read_original(stored.sample, read_upload, max_bytes=4 * choice.pixels_max)
+        if choice.variant == "display":
+            return _read_display(stored, choice) or _draw_pack(stored, None)
+        if choice.variant == "pack":
+            if choice.side is not None and choice.side > PACK_SIDE_MAX:
+                raise Invalid(f"side: at most {PACK_SIDE_MAX} for variant=pack, found {choice.side}")
+            return _draw_pack(stored, choice.side)
+        content = _read_original(stored, choice)
         media_type = sample_pictures.find_media_type(content, max_pixels=choice.pixels_max)
         return Picture(content=content, media_type=media_type)
 
@@ -68,3 +69,40 @@ class ImageDisplay:
         """Return rows [n, H, W, C] of a pack as vectors; large pictures are subsampled."""
         step = max(1, max(rows.shape[1:3]) // COMPARED_SIDE)
         return rows[:, ::step, ::step].reshape(len(rows), -1).astype(np.float32)
+
+
+def _draw_pack(stored: StoredSample, side: int | None) -> Picture:
+    read_pack = stored.files.make_reader(stored.files.locate_pack(stored.dataset.id) / PACK)
+    png = sample_pictures.draw_pack_row(read_pack, stored.sample.position, side=side)
+    return Picture(content=png, media_type="image/png")
+
+
+def _read_original(stored: StoredSample, choice: PictureChoice) -> bytes:
+    path = stored.files.locate_upload(stored.dataset.id, stored.uploads[0].name)
+    read_upload = stored.files.make_reader(path)
+    return sample_pictures.read_original(stored.sample, read_upload, max_bytes=4 * choice.pixels_max)
+
+
+def _read_display(stored: StoredSample, choice: PictureChoice) -> Picture | None:
+    """Return the uploaded picture as browsers show it; None: there is none, or it cannot be decoded."""
+    sample, folder = stored.sample, stored.files.locate_dataset(stored.dataset.id)
+    if sample.source_offset is None:
+        return None
+    side = None if choice.side is None else browser_pictures.choose_side(choice.side)
+    source = (stored.uploads[0].sha256, sample.source_offset, sample.source_length)
+    name = picture_cache.name_content(CONVERSION_VERSION, *source, side)
+    cached = picture_cache.find_picture(folder, name)
+    if cached is not None:
+        return cached
+    try:
+        picture, is_converted = browser_pictures.make_showable(
+            _read_original(stored, choice),
+            side=side,
+            max_pixels=choice.pixels_max,
+            brightest=(stored.dataset.statistics or {}).get("brightest"),
+        )
+    except (browser_pictures.NotShowable, zlib.error):
+        return None
+    if is_converted:
+        picture_cache.store_picture(stored.files, folder, name, picture, max_bytes=choice.cache_bytes)
+    return picture

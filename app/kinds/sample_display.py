@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from app.infra.storage import Storage
-from app.tables import Dataset, Sample
+from app.tables import Dataset, DatasetFile, Sample
+
+Variant = Literal["pack", "original", "display"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,10 +18,6 @@ class Appearance:
     """Title of the dataset's shape."""
     has_pictures: bool
     """Whether samples have an `image_url`; others are shown by their keys."""
-    is_pixelated: bool
-    """Whether pictures are small, and therefore enlarged without smoothing."""
-    has_originals: bool
-    """Whether uploaded pictures have more detail than the pixels used for training."""
     sample_view: str
     """How the review shows one sample: a key of VIEWS in static/sample_views.js."""
 
@@ -30,7 +29,7 @@ class StoredSample:
     files: Storage
     dataset: Dataset
     sample: Sample
-    upload_names: Sequence[str]
+    uploads: Sequence[DatasetFile]
     """The uploaded files."""
 
 
@@ -38,12 +37,14 @@ class StoredSample:
 class PictureChoice:
     """Which picture of a sample to return."""
 
-    is_original: bool
-    """True: the uploaded picture; False: the pixels used for training."""
+    variant: Variant
+    """The pixels used for training, the file as uploaded, or the uploaded picture as browsers show it."""
     side: int | None
-    """Pixels to which the training pixels are enlarged; None: not enlarged."""
+    """Pixels to which the training pixels are enlarged, or most of a displayed picture; None: as they are."""
     pixels_max: int
     """Most pixels of an original."""
+    cache_bytes: int
+    """Most bytes of converted pictures to keep on this host."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from app.infra.errors import Invalid, NotFound
+from app.kinds.browser_pictures import DECODERS, ERRORS, MEDIA_TYPES
 from app.tables import Sample
 
 DEFLATED = 8
 HEADER_BYTES_MAX = 4_096
-MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
-
 
 Read = Callable[[int, int], bytes]
 """Returns a range of a stored file: start, length; shorter where the file ends."""
@@ -29,7 +28,7 @@ def read_original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes
 
     """
     if sample.source_offset is None or sample.source_length is None:
-        raise NotFound(f"sample {sample.position} has no original picture; use variant=pack")
+        raise NotFound(f"sample {sample.position} has no original picture; use variant=display")
     stored = read_upload(sample.source_offset, sample.source_length)
     if sample.source_method != DEFLATED:
         return stored
@@ -44,11 +43,14 @@ def find_media_type(picture: bytes, *, max_pixels: int) -> str:
         Invalid: browsers cannot show it, or it has too many pixels.
 
     """
-    with Image.open(io.BytesIO(picture)) as image:
-        media_type = MEDIA_TYPES.get(image.format or "")
-        pixels = image.width * image.height
+    try:
+        with Image.open(io.BytesIO(picture), formats=DECODERS) as image:
+            media_type = MEDIA_TYPES.get(image.format or "")
+            pixels = image.width * image.height
+    except (*ERRORS, Image.DecompressionBombError):
+        raise Invalid("this original cannot be read as a picture; use variant=pack") from None
     if media_type is None or pixels > max_pixels:
-        raise Invalid("browsers cannot show this original; use variant=pack")
+        raise Invalid("browsers cannot show this original; use variant=display")
     return media_type
 
 

@@ -1,6 +1,6 @@
 """Routes of datasets, their files, samples, correct labels and external probabilities."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -20,8 +20,6 @@ from app.infra.database import Database
 from app.infra.errors import NoSpace
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.kinds.sample_display import PictureChoice, StoredSample
-from app.kinds.shown_kinds import find_shown_kind
 from app.routes.shared.dependencies import (
     CallerDatabase,
     Files,
@@ -253,39 +251,6 @@ def read_sample(dataset_id: UUID, position: Position, session: Session) -> Sampl
     return render_sample(
         _require_ready(session, dataset_id), *dataset_service.get_sample(session, dataset_id, position)
     )
-
-
-@router.get(
-    "/{dataset_id}/samples/{position}/image",
-    dependencies=[Reads],
-    response_class=Response,
-    responses={200: {"content": {"image/png": {}, "image/jpeg": {}, "image/webp": {}, "image/gif": {}}}},
-)
-def read_image(
-    dataset_id: UUID,
-    position: Position,
-    database: CallerDatabase,
-    files: Files,
-    settings: ServiceSettings,
-    *,
-    variant: Annotated[
-        Literal["pack", "original"],
-        Query(description="pack: the training pixels; original: the uploaded image"),
-    ] = "pack",
-    side: Annotated[
-        int | None, Query(ge=8, le=1024, description="enlarge the training pixels to this side")
-    ] = None,
-) -> Response:
-    """Return a sample's image."""
-    with database.transaction() as session:
-        dataset = _require_ready(session, dataset_id)
-        sample, _ = dataset_service.get_sample(session, dataset_id, position)
-        names = [file.name for file in dataset_service.list_files(session, [dataset_id])[dataset_id]]
-    stored = StoredSample(files=files, dataset=dataset, sample=sample, upload_names=names)
-    choice = PictureChoice(is_original=variant == "original", side=side, pixels_max=settings.image_max_pixels)
-    picture = find_shown_kind(dataset).read_picture(stored, choice)
-    headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-    return Response(picture.content, media_type=picture.media_type, headers=headers)
 
 
 @router.put("/{dataset_id}/truth", openapi_extra=RAW_BODY, dependencies=[Writes])

@@ -8,7 +8,7 @@ import { find, showProblem } from "./dom.js";
 import { formatCount, formatDuration, formatPercent } from "./format.js";
 import { makeSuspect } from "./suspect_tiles.js";
 
-const { id, status, pixels } = find("audit").dataset;
+const { id, status } = find("audit").dataset;
 const path = `/v1/audits/${id}`;
 const SUSPECTS = 24;
 const REFRESH_MILLISECONDS = 4000;

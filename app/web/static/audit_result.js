@@ -8,7 +8,7 @@ import { formatCount, formatFixed, formatPercent } from "./format.js";
 import { makeSuspect } from "./suspect_tiles.js";
 import { showTechnicalDetails } from "./technical.js";
 
-const { dataset, id, pixels, reviewable, truth } = find("audit").dataset;
+const { dataset, id, reviewable, truth } = find("audit").dataset;
 const path = `/v1/audits/${id}`;
 const MONTAGE = 30;
 const PAIRS = 12;

@@ -5,6 +5,8 @@ import { find, make, makeMeter, showProblem } from "./dom.js";
 import { formatCount, formatPercent } from "./format.js";
 import { Chooser } from "./review_choose.js";
 import { Outbox } from "./review_outbox.js";
+import { toggleFullScreen } from "./picture_stage.js";
+import { findAddress, findStageSide } from "./pictures.js";
 import { VIEWS } from "./sample_views.js";
 
 const root = find("check");
@@ -16,9 +18,10 @@ const MOST = 2000;
 const READ = 500;
 const PICTURES_AHEAD = 8;
 const REVIEWER = "limit-audit.reviewer";
-const KEYS = { k: "keep", o: "other", d: "drop", u: "unsure", z: "undo" };
+const KEYS = { k: "keep", o: "other", d: "drop", u: "unsure", z: "undo", f: "full" };
 const WORDS = { keep: "Right", drop: "Dropped", unsure: "Unsure" };
 
+const stageSide = findStageSide();
 const view = VIEWS[root.dataset.view];
 const chooser = new Chooser([...find("class-names").options].map((option) => option.value));
 const outbox = new Outbox({
@@ -73,7 +76,8 @@ const getCurrent = () => page.items[page.place];
 function getPicture(item) {
   if (!page.pictures.has(item.position)) {
     const image = new Image();
-    image.src = item.image_url;
+    image.src = findAddress(item, stageSide);
+    image.decode?.().catch(() => {});
     page.pictures.set(item.position, image);
   }
   return page.pictures.get(item.position);
@@ -88,7 +92,7 @@ function render() {
 }
 
 function showSample(item) {
-  view.show(find("picture"), item, { queue: { getPicture }, isPixels: root.dataset.pixels === "1" });
+  view.show(find("picture"), item, { queue: { getPicture } });
   view.showAlone?.(find("picture"), item);
   for (const next of page.items.slice(page.place, page.place + PICTURES_AHEAD)) if (next.image_url) getPicture(next);
   find("key").textContent = item.key;
@@ -191,6 +195,7 @@ const ACTIONS = {
   drop: () => decide({ verdict: "drop" }),
   unsure: () => decide({ verdict: "unsure" }),
   undo,
+  full: () => toggleFullScreen(find("one")),
 };
 
 function act(name) {
@@ -202,6 +207,10 @@ function act(name) {
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target.closest("input, select, textarea, dialog");
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
+  if (view.handleKey?.(event)) {
+    event.preventDefault();
+    return;
+  }
   const name = KEYS[event.key.toLowerCase()];
   if (!name) return;
   event.preventDefault();

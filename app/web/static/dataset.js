@@ -35,9 +35,8 @@ async function loadMore() {
   const page = await get(`${path}/samples${query({ limit: PAGE, cursor, given_label: label })}`);
   cursor = page.next_cursor;
   find("more").hidden = cursor === null;
-  const pixels = find("samples").dataset.pixels === "1";
   find("samples").append(...page.items.map((item) => make("li", { className: "thumb", title: item.key },
-    makePicture(item, { pixels, alt: `Sample ${item.key}` }),
+    makePicture(item, { alt: `Sample ${item.key}` }),
     make("span", { className: "words" }, item.given_label))));
 }
 

@@ -1,5 +1,7 @@
 // Builds elements. Text is always inserted as text, so names from a dataset cannot become markup.
 
+import { drawBySize, findAddress } from "./pictures.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export const find = (id) => document.getElementById(id);
@@ -34,10 +36,7 @@ export function showProblem(error) {
   place.hidden = false;
 }
 
-export function makePicture(item, { pixels, alt }) {
+export function makePicture(item, { alt, side = 128 }) {
   if (!item.image_url) return make("span", { className: "cell" }, item.key);
-  return make("img", {
-    src: item.image_url, alt, loading: "lazy", decoding: "async", width: 96, height: 96,
-    className: pixels ? "pixels" : "",
-  });
+  return drawBySize(make("img", { src: findAddress(item, side), alt, loading: "lazy", decoding: "async", width: side, height: side }));
 }

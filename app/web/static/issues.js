@@ -3,7 +3,7 @@
 import { get, query } from "./api.js";
 import { find, make, makePicture } from "./dom.js";
 
-const { id, pixels } = find("audit").dataset;
+const { id } = find("audit").dataset;
 const SHOWN = 12;
 
 for (const list of document.querySelectorAll("#issues [data-kind]")) {
@@ -13,6 +13,6 @@ for (const list of document.querySelectorAll("#issues [data-kind]")) {
 
 function makeItem(issue) {
   return make("li", { title: `${issue.key}: ${issue.detail}` }, make("div", { className: "thumb" },
-    makePicture(issue, { pixels: pixels === "1", alt: `Sample ${issue.key}: ${issue.detail}` }),
+    makePicture(issue, { alt: `Sample ${issue.key}: ${issue.detail}` }),
     make("span", { className: "words" }, make("span", { className: "given" }, issue.given_label ?? issue.key))));
 }

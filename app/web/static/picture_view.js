@@ -1,11 +1,14 @@
-// An image sample in the review.
+// An image sample in the review: the picture on its stage.
+
+import { Stage } from "./picture_stage.js";
+
+let stage = null;
 
 export const pictureView = {
-  show(place, item, { queue, isPixels }) {
-    const image = queue.getPicture(item);
-    image.className = isPixels ? "pixels" : "";
-    image.alt = `Sample ${item.key}`;
-    place.replaceChildren(image);
+  show(place, item, { queue }) {
+    stage ??= new Stage(place);
+    stage.show(queue.getPicture(item), item);
   },
   compare() {},
+  handleKey: (event) => stage?.handleKey(event) ?? false,
 };

@@ -2,6 +2,8 @@
 
 import { get } from "./api.js";
 import { find } from "./dom.js";
+import { toggleFullScreen } from "./picture_stage.js";
+import { findStageSide } from "./pictures.js";
 import { Chooser } from "./review_choose.js";
 import { Outbox } from "./review_outbox.js";
 import { Queue } from "./review_queue.js";
@@ -14,7 +16,7 @@ const COUNT_MILLISECONDS = 600;
 const RESUME_MILLISECONDS = 1500;
 const REVIEWER = "limit-audit.reviewer";
 const FIELDS = { given: "given_label", suggested: "suggested_label", min: "min_distance", max: "max_distance", cut: "is_label_issue" };
-const KEYS = { k: "keep", a: "accept", o: "other", d: "drop", u: "unsure", z: "undo", arrowleft: "previous", arrowright: "next", g: "mode", "?": "help" };
+const KEYS = { k: "keep", a: "accept", o: "other", d: "drop", u: "unsure", z: "undo", arrowleft: "previous", arrowright: "next", g: "mode", f: "full", "?": "help" };
 
 const view = new View(root);
 const chooser = new Chooser([...find("given").options].slice(1).map((option) => option.value));
@@ -56,7 +58,7 @@ function writeAddress() {
 }
 
 async function begin(at = null) {
-  state.queue = new Queue(audit, { filters: readFilters(), afterRank: at === null ? null : await rankBefore(at) });
+  state.queue = new Queue(audit, { filters: readFilters(), side: findStageSide(), afterRank: at === null ? null : await rankBefore(at) });
   state.place = 0;
   state.first = 0;
   state.undo = [];
@@ -205,6 +207,7 @@ const ACTIONS = {
   next: () => go(state.place + 1),
   previous: () => go(state.place - 1),
   mode: () => setMode(state.mode === "one" ? "grid" : "one"),
+  full: () => toggleFullScreen(find("one")),
   help: () => find("help-dialog").showModal(),
 };
 const REPEATABLE = new Set(["previous", "next"]);
@@ -239,6 +242,10 @@ document.addEventListener("keydown", (event) => {
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const isOnControl = event.target.closest("button, a, summary");
   if (state.mode === "grid" && (!isOnControl || isOnControl.matches(".sample")) && handleGridKey(event)) {
+    event.preventDefault();
+    return;
+  }
+  if (state.mode === "one" && view.sample.handleKey?.(event)) {
     event.preventDefault();
     return;
   }

@@ -1,6 +1,7 @@
 // The suspects in order, loaded ahead page by page; images are fetched and decoded before they are shown.
 
 import { get, query } from "./api.js";
+import { drawBySize, findAddress } from "./pictures.js";
 
 const PAGE = 100;
 const READ_AHEAD = 40;
@@ -9,7 +10,8 @@ const PICTURES_BEHIND = 4;
 const SIMILAR_AHEAD = 3;
 
 export class Queue {
-  constructor(audit, { filters, afterRank = null }) {
+  constructor(audit, { filters, side, afterRank = null }) {
+    this.side = side; // CSS pixels of the stage
     this.path = `/v1/audits/${audit}`;
     this.filters = filters;
     this.items = [];
@@ -61,7 +63,8 @@ export class Queue {
   getPicture(item) {
     if (!this.pictures.has(item.position)) {
       const image = new Image();
-      image.src = item.image_url;
+      image.src = findAddress(item, this.side);
+      drawBySize(image);
       image.decode?.().catch(() => {});
       this.pictures.set(item.position, image);
     }

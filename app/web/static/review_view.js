@@ -1,7 +1,8 @@
 // The display of the review: one sample with its details, or a grid of samples.
 
-import { find, make, makeMeter } from "./dom.js";
+import { find, make, makeMeter, makePicture } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
+import { findAddress } from "./pictures.js";
 import { VIEWS } from "./sample_views.js";
 
 const ADVICE = {
@@ -31,7 +32,7 @@ export class View {
 
   showSample(item, { queue, place }) {
     this.shown = item;
-    this.sample.show(find("picture"), item, { queue, isPixels: this.isPixels });
+    this.sample.show(find("picture"), item, { queue });
     find("key").textContent = item.key;
     find("place").textContent = `rank ${formatCount(item.rank)}`;
     find("given-label").textContent = item.given_label;
@@ -69,7 +70,7 @@ export class View {
         make("h3", {}, "Labelled ", make("span", { className }, group.label || "–")),
         make("ul", { className: "thumbs row" }, ...group.samples.map((sample) => make("li", { className: "thumb", title: sample.key },
           sample.image_url
-            ? make("img", { src: sample.image_url, alt: `${group.label}: ${sample.key}`, className: this.isPixels ? "pixels" : "", width: 72, height: 72 })
+            ? makePicture(sample, { alt: `${group.label}: ${sample.key}` })
             : make("span", { className: "cell" }, sample.key)))),
       );
     }
@@ -79,7 +80,7 @@ export class View {
     find("cells").replaceChildren(...items.map((item, place) => {
       const cell = make("button", { type: "button", className: "sample", onclick: () => onPick(place), title: `${item.key}, distance ${formatFixed(item.distance)}` },
         item.image_url
-          ? make("img", { src: item.image_url, alt: `Sample ${item.key}`, className: this.isPixels ? "pixels" : "", width: 128, height: 128 })
+          ? makePicture(item, { alt: `Sample ${item.key}`, side: 256 })
           : make("span", { className: "cell" }, item.key),
         make("span", { className: "words" }, make("span", { className: "given" }, item.given_label), " → ", make("span", { className: "suggested" }, item.suggested_label)),
         make("span", { className: "words chip-place" }));
@@ -148,8 +149,8 @@ function makeFacts(item, { hasOriginals, mayClaim }) {
     item.split ? ["Split", item.split] : null,
   ];
   const shown = rows.filter(Boolean).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
-  if (hasOriginals) {
-    shown.push(make("dt", {}, "Image"), make("dd", {}, make("a", { href: `${item.image_url}?variant=original`, target: "_blank", rel: "noopener" }, "as uploaded")));
+  if (item.image_url) {
+    shown.push(make("dt", {}, "Picture"), make("dd", {}, make("a", { href: findAddress(item), target: "_blank", rel: "noopener" }, "open in a tab")));
   }
   return shown;
 }

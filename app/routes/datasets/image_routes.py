@@ -1,0 +1,98 @@
+"""The route of samples' pictures. A picture never changes, so browsers keep it."""
+
+from hashlib import sha256
+from typing import Annotated
+from uuid import UUID
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Query, Request, Response
+
+from app.datasets import dataset_service
+from app.infra.settings import Settings
+from app.kinds.sample_display import PictureChoice, StoredSample, Variant
+from app.kinds.shown_kinds import find_shown_kind
+from app.routes.shared.dependencies import CallerDatabase, Files, Position, Reads, ServiceSettings
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+HEADERS = {
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+"""An uploaded file is a picture for the browser and nothing else."""
+AT_ONCE = 8
+"""Threads that pictures take: of the pool's 40, the others are left for everything else."""
+_limiter = CapacityLimiter(AT_ONCE)
+MEDIA = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
+
+
+@router.get(
+    "/{dataset_id}/samples/{position}/image",
+    dependencies=[Reads],
+    response_class=Response,
+    responses={
+        200: {"content": {name: {} for name in MEDIA}},
+        304: {"description": "The client already has this picture"},
+    },
+)
+async def read_image(
+    dataset_id: UUID,
+    position: Position,
+    database: CallerDatabase,
+    files: Files,
+    settings: ServiceSettings,
+    request: Request,
+    *,
+    variant: Annotated[
+        Variant,
+        Query(
+            description="pack: the training pixels; original: the uploaded file; display: the uploaded"
+            " picture, converted if browsers do not show its format; where there is none, the training pixels"
+        ),
+    ] = "pack",
+    side: Annotated[
+        int | None,
+        Query(
+            ge=8,
+            le=2048,
+            description="pack: enlarge to this side, at most 1024; display: reduce the longer side to about"
+            " this many pixels or more",
+        ),
+    ] = None,
+) -> Response:
+    """Return a sample's image."""
+
+    def read() -> Response:
+        with database.transaction() as session:
+            dataset = dataset_service.get(session, dataset_id)
+            dataset_service.require_ready(dataset)
+            sample, _ = dataset_service.get_sample(session, dataset_id, position)
+            uploads = dataset_service.list_files(session, [dataset_id])[dataset_id]
+        stored = StoredSample(files=files, dataset=dataset, sample=sample, uploads=uploads)
+        return _respond(request, stored, _make_choice(variant, side, settings))
+
+    return await to_thread.run_sync(read, limiter=_limiter)
+
+
+def _make_choice(variant: Variant, side: int | None, settings: Settings) -> PictureChoice:
+    return PictureChoice(
+        variant=variant,
+        side=side,
+        pixels_max=settings.image_max_pixels,
+        cache_bytes=settings.picture_cache_bytes,
+    )
+
+
+def _respond(request: Request, stored: StoredSample, choice: PictureChoice) -> Response:
+    headers = HEADERS | {"ETag": _make_etag(stored, choice)}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    picture = find_shown_kind(stored.dataset).read_picture(stored, choice)
+    return Response(picture.content, media_type=picture.media_type, headers=headers)
+
+
+def _make_etag(stored: StoredSample, choice: PictureChoice) -> str:
+    """Return a strong ETag: the stored files of a ready dataset never change."""
+    content = (stored.dataset.pack_sha256, *(upload.sha256 for upload in stored.uploads))
+    facts = (*content, stored.sample.position, choice.variant, choice.side)
+    return f'"{sha256(repr(facts).encode()).hexdigest()[:32]}"'
