@@ -84,7 +84,7 @@ async function refreshSuspects() {
   const page = await get(`${path}/suspects?limit=${SUSPECTS}`).catch(() => null);
   if (!page?.items.length) return;
   find("provisional").hidden = false;
-  find("suspects").replaceChildren(...page.items.map((item) => makeSuspect(item, { pixels: pixels === "1" })));
+  find("suspects").replaceChildren(...page.items.map((item) => makeSuspect(item)));
 }
 
 function follow() {

@@ -34,7 +34,7 @@ async function downloadRelabelled() {
 async function showMontage() {
   const page = await get(`${path}/suspects${query({ limit: MONTAGE, given_label: find("class").value })}`);
   find("montage").replaceChildren(...page.items.map((item) => makeSuspect(item, {
-    pixels: pixels === "1", link: canReview ? reviewLink({ at: item.position, state: "all" }) : null,
+    link: canReview ? reviewLink({ at: item.position, state: "all" }) : null,
   })));
 }
 

@@ -6,7 +6,7 @@ import { find, make, makePicture, showProblem } from "./dom.js";
 const REVIEWER = "limit-audit.reviewer";
 const ROWS = 100;
 const SHOWN = 6;
-const { id, dataset, pixels, reviewable } = find("audit").dataset;
+const { id, dataset, reviewable } = find("audit").dataset;
 const canReview = reviewable === "1";
 const state = { cursor: null, isComplete: false, rows: [], latest: null };
 
@@ -69,7 +69,7 @@ function makeOption(group, label, place) {
   const members = group.samples.filter((sample) => sample.given_label === label);
   const words = `${members[0].key}${members.length > 1 ? ` and ${members.length - 1} more` : ""}`;
   return make("div", { className: "thumb", title: members.map((each) => each.key).join("\n") },
-    makePicture(members[0], { pixels: pixels === "1", alt: `Sample ${members[0].key}` }),
+    makePicture(members[0], { alt: `Sample ${members[0].key}` }),
     make("span", { className: "pair" }, make("strong", {}, label)),
     make("span", { className: "note words" }, words),
     canReview ? make("button", { type: "button", onclick: () => settle(group, label) },

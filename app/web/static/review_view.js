@@ -25,8 +25,6 @@ const chooseChip = (review) => ({ keep: "good", relabel: "busy", drop: "bad", un
 export class View {
   constructor(root) {
     this.sample = VIEWS[root.dataset.view];
-    this.isPixels = root.dataset.pixels === "1";
-    this.hasOriginals = root.dataset.originals === "1";
     this.mayClaim = root.dataset.claims === "1";
   }
 
@@ -141,7 +139,7 @@ function makeProbabilityRows(item) {
     make("td", { className: "num" }, formatPercent(one.probability))));
 }
 
-function makeFacts(item, { hasOriginals, mayClaim }) {
+function makeFacts(item, { mayClaim }) {
   const rows = [
     item.error_probability === null || !mayClaim ? null : ["Error probability", formatPercent(item.error_probability, 0)],
     ["Distance", formatFixed(item.distance)],

@@ -11,8 +11,8 @@ export function makeLabels(item) {
     agrees ? make("span", { className: "note" }, "agrees") : make("span", { className: "suggested" }, `→ ${item.suggested_label}`));
 }
 
-export function makeSuspect(item, { pixels, link = null }) {
-  const inside = [makePicture(item, { pixels, alt: `Sample ${item.key}` }), makeLabels(item)];
+export function makeSuspect(item, { link = null } = {}) {
+  const inside = [makePicture(item, { alt: `Sample ${item.key}` }), makeLabels(item)];
   return make("li", { title: `${item.key}, distance ${formatFixed(item.distance)}` },
     link ? make("a", { className: "thumb", href: link }, ...inside) : make("div", { className: "thumb" }, ...inside));
 }
