@@ -29,6 +29,8 @@ COPY migrations migrations
 COPY models/__init__.py models/__init__.py
 COPY models/catalogue models/catalogue
 COPY models/configuration models/configuration
+COPY models/reading models/reading
+COPY models/checks models/checks
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     pip install --disable-pip-version-check --no-deps --editable .
 USER limit-audit
@@ -45,7 +47,7 @@ RUN apt-get update \
 # Spinning threads would take cores from other processes.
 ENV OMP_WAIT_POLICY=PASSIVE
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
-    python dependencies.py worker lite0 timm onnx > /tmp/wanted.txt \
+    python dependencies.py worker lite0 timm onnx spreadsheets > /tmp/wanted.txt \
     && pip install --disable-pip-version-check --constraint constraints.txt --requirement /tmp/wanted.txt
 COPY README.md LICENSE ./
 COPY app app

@@ -28,6 +28,7 @@ WRITERS = {
     "list_files": Writer(archive_exports.write_list_files, "zip", ZIP),
     "npz": Writer(array_exports.write_original_npz, "npz", BINARY),
     "csv": Writer(table_exports.write_csv_table, "csv", CSV),
+    "workbook": Writer(table_exports.write_sheet, "csv", CSV, needs_upload=False),
     "parquet_features": Writer(table_exports.write_parquet, "parquet", PARQUET),
     "parquet_images": Writer(table_exports.write_parquet, "parquet", PARQUET),
     "idx": Writer(published_formats.write_idx, "zip", ZIP, needs_upload=False),

@@ -21,7 +21,7 @@ from app.exports.final_labels import BATCH_ROWS, Decisions
 from app.infra.errors import Invalid
 from models.reading.label_texts import make_comparable
 from models.reading.text_encodings import find_mark
-from models.reading.text_tables import find_style, read_records, replace_cell
+from models.reading.text_tables import SHEET_TABLE, find_style, read_records, replace_cell
 
 COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
@@ -36,23 +36,41 @@ Finals = dict[int, int | None]
 
 def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
     """Yield the uploaded CSV as it is but for final labels and dropped rows."""
-    finals = _map_finals(decisions)
     with decisions.open(decisions.files[0]) as stored, _open_decompressed(stored) as file:
         encoding = decisions.layout.get("table", {}).get("encoding", "utf-8-sig")
-        buffered = io.BufferedReader(cast("io.RawIOBase", file))
-        mark, plain = find_mark(buffered.peek(4)[:4], encoding)
-        lines = io.TextIOWrapper(buffered, encoding=encoding, newline="")
-        blocks = _encode_blocks(_rewrite_records(decisions, lines, finals, encoding), plain)
+        yield from _rewrite_text(decisions, file, encoding, decisions.chosen_delimiter)
+
+
+def write_sheet(decisions: Decisions) -> Iterator[bytes]:
+    """Yield the sheet of a workbook as CSV, as it was read but for final labels and dropped rows."""
+    table = decisions.storage.fetch_pack_file(decisions.dataset, SHEET_TABLE)
+    with table.open("rb") as file:
+        yield from _rewrite_text(decisions, file, "utf-8", None)
+
+
+def _rewrite_text(
+    decisions: Decisions, file: IO[bytes], encoding: str, delimiter: str | None
+) -> Iterator[bytes]:
+    finals = _map_finals(decisions)
+    buffered = io.BufferedReader(cast("io.RawIOBase", file))
+    mark, plain = find_mark(buffered.peek(4)[:4], encoding)
+    with io.TextIOWrapper(buffered, encoding=encoding, newline="") as lines:
+        records = _rewrite_records(decisions, lines, finals, encoding, delimiter)
+        blocks = _encode_blocks(records, plain)
         yield mark + next(blocks, b"")
         yield from blocks
 
 
 def _rewrite_records(
-    decisions: Decisions, lines: io.TextIOWrapper, finals: Finals, encoding: str
+    decisions: Decisions,
+    lines: io.TextIOWrapper,
+    finals: Finals,
+    encoding: str,
+    delimiter: str | None,
 ) -> Iterator[str]:
     """Yield the records as written; only the labels of changed samples are replaced."""
     head = list(islice(lines, STYLE_LINES))
-    style = find_style(head, encoding=encoding, delimiter=decisions.chosen_delimiter)
+    style = find_style(head, encoding=encoding, delimiter=delimiter)
     above = style.lines_before + style.header_lines
     label = decisions.layout.get("label_index", -1)
     if label < 0:

@@ -95,6 +95,7 @@ class DatasetOptions(Request):
     delimiter: Name | None = Field(
         default=None, description="of tables of text: one character such as ; or |, or the word tab"
     )
+    sheet: Name | None = Field(default=None, description="sheet of an Excel workbook")
     class_folder: int | None = Field(
         default=None, ge=1, le=8, description="which folder below the root is the class: 1 for the first"
     )

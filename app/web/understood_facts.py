@@ -7,6 +7,7 @@ Json = dict[str, Any]
 
 SHOWN = 12
 LABELS = {
+    "sheet": "Sheet",
     "encoding": "Encoding",
     "delimiter": "Delimiter",
     "scale": "Pixel values",
@@ -25,6 +26,7 @@ READING_OPTIONS = {
     "exclude_columns": ("Columns to leave out", "Names, separated by commas."),
     "encoding": ("Encoding", "Of texts that are not UTF-8, such as cp1252."),
     "delimiter": ("Delimiter", "One character, or the word tab."),
+    "sheet": ("Sheet", "Of an Excel workbook."),
     "class_folder": ("Class folder", "1: the first below the top; 2: the folder in it."),
     "image_size": ("Side of the pictures in pixels", "8 to 512; for training."),
 }

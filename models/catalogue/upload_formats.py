@@ -11,4 +11,5 @@ FORMATS = (
     "parquet_images",
     "parquet_features",
     "csv",
+    "workbook",
 )

@@ -15,6 +15,8 @@ from models.reading.text_encodings import TableError
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_RECORDS = 30
+SHEET_TABLE = "sheet.csv"
+"""The sheet of a workbook as CSV, in the folder of its pack."""
 SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
 """What Excel reads and writes as a first line to name the delimiter."""
 csv.field_size_limit(1 << 24)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from deploy.dependencies import list_requirements
+from tests.test_imports import FREE
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -55,6 +56,11 @@ def test_each_profile_brings_one_training_worker(compose: dict[str, Any]) -> Non
     assert profiles["worker-train-cpu"] == ["cpu"]
     device = compose["services"]["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"][0]
     assert (device["driver"], device["count"]) == ("nvidia", "all")
+
+
+def test_the_api_image_has_all_of_models_that_the_api_may_import() -> None:
+    copied = set(re.findall(r"^COPY (models/\S+)", stage("api"), re.MULTILINE))
+    assert copied == {"models/__init__.py", *(name.replace(".", "/") for name in FREE)}
 
 
 def test_the_api_image_holds_no_torch_and_both_run_without_root() -> None:

@@ -32,16 +32,31 @@ for title, head, word in (
     ("Zstandard", b"\x28\xb5\x2f\xfd", "zstd -d"),
     ("HDF5", b"\x89HDF\r\n", "np.savez"),
     ("a split zip", b"PK\x07\x08PK\x03\x04", "join the parts"),
-    ("old Excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "CSV UTF-8"),
+    ("old Excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".xlsx"),
     ("HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "JPEG"),
     ("BigTIFF", b"II+\x00\x08\x00", "BigTIFF"),
     ("Feather", b"ARROW1\0\0", "Parquet"),
 ):
     add(f"foreign: {title}", {"data.bin.x": head + bytes(600)}, refused("unsupported_format", word))
 add(
-    "foreign: an Excel workbook",
+    "foreign: an Excel workbook that is broken",
     {"d.xlsx": zipped({"[Content_Types].xml": b"x", "xl/workbook.xml": b"x"})},
-    refused("unsupported_format", "Excel", "CSV UTF-8"),
+    refused("broken_container", "Excel", "CSV UTF-8"),
+)
+add(
+    "foreign: a binary Excel workbook",
+    {"d.xlsb": zipped({"[Content_Types].xml": b"x", "xl/workbook.bin": b"x"})},
+    refused("unsupported_format", "binary Excel", ".xlsx"),
+)
+add(
+    "foreign: an OpenDocument sheet",
+    {"d.ods": zipped({"mimetype": b"application/vnd.oasis", "content.xml": b"<x/>"})},
+    refused("unsupported_format", "OpenDocument", ".xlsx"),
+)
+add(
+    "foreign: labels in a spreadsheet beside pictures",
+    {"d.zip": zipped({**flat(), "labels.xlsx": b"PK"})},
+    refused("unsupported_labels", "'labels.xlsx'", "CSV UTF-8"),
 )
 add(
     "foreign: a PyTorch file",

@@ -23,6 +23,7 @@ from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus
 from tests.files.array_shapes import idx
 from tests.files.shapes import COUNT, PIXELS, VALUES, npz, parquet, png, tarred, zipped
+from tests.files.workbook_shapes import workbook
 from worker.ingest.pack_building import IngestLimits, IngestOptions, IngestResult, build_pack
 
 Labels = Sequence[int]
@@ -59,6 +60,15 @@ def make_utf16(labels: Labels) -> dict[str, bytes]:
         f"{VALUES[row, 0]}\t{TEXTS[label].replace(chr(34), '')}\tk{row}" for row, label in enumerate(labels)
     ]
     return {"d.csv": "\n".join(["a\tlabel\tid", *rows]).encode("utf-16")}
+
+
+@form("xlsx, which comes back as csv", 4)
+def make_workbook(labels: Labels) -> dict[str, bytes]:
+    texts = ("cat", " big dog", 'n="1"', 3)
+    rows = [
+        (VALUES[row, 0], texts[label], f"k{row:03d}", None, "n,o\nte") for row, label in enumerate(labels)
+    ]
+    return workbook({"Data": [("a", "label", "id", "", "file_name"), *rows], "Other": [["x", 1], ["y", 2]]})
 
 
 @form("folders", len(FOLDERS))
@@ -277,7 +287,7 @@ def test_only_the_changed_labels_change(name: str, data: st.DataObject) -> None:
         assert sorted(entry[1:] for entry in again) == sorted(entry[1:] for entry in expected)
     else:
         assert again == expected
-    is_published = name.startswith(("idx", "cifar"))  # written anew, as a zip of files of the usual names
+    is_published = name.startswith(("idx", "cifar", "xlsx"))  # written anew, in the usual form
     if not is_published and not any(
         before[at][2] != found.class_names[label] for at, label in changed.items()
     ):

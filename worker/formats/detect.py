@@ -16,6 +16,7 @@ from worker.formats.shared.columns import quote_names
 from worker.formats.shared.problems import IngestError
 from worker.formats.tables.csv_features import open_csv
 from worker.formats.tables.parquet import open_parquet
+from worker.formats.tables.workbooks import is_workbook, open_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,9 +84,11 @@ def _separate_side_files(uploads: Sequence[Upload]) -> tuple[Sequence[Upload], S
 
 
 def _open_archive(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Source:
-    """Open a zip or tar: an npz, an archive of pictures, or an archive of a dataset's files."""
+    """Open a zip or tar: a workbook, an npz, an archive of pictures, or an archive of a dataset's files."""
     archive = (ZipArchive if upload.kind == "zip" else TarArchive)(upload.path, ingestion)
     ingestion.resources.callback(archive.close)
+    if isinstance(archive, ZipArchive) and is_workbook(archive.names):
+        return open_workbook(upload, archive, ingestion)
     if isinstance(archive, ZipArchive) and (document := name_zip(archive.names)) is not None:
         raise IngestError("unsupported_format", f"expected {ACCEPTED}; found {document}")
     if (

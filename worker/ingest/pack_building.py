@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.reading.text_tables import SHEET_TABLE
 from worker.formats.detect import open_source
 from worker.formats.packs.samples_table import assign_labels, collect_keys, collect_splits, write_samples
 from worker.formats.shared.label_codes import MISSING
@@ -74,7 +75,8 @@ def build_pack(
     """Read an upload of any accepted format and write `pack.npy`, `labels.npy` and `samples.parquet`.
 
     `on_progress(samples done, all samples or None)` is called a few times a second and can raise to stop.
-    IngestError if the upload cannot be used. Only the three files are left behind.
+    IngestError if the upload cannot be used. Only the three files are left behind, and of a workbook the
+    sheet that was read, as CSV.
     """
     pack_path = destination / "pack.npy"
     report = _throttle(on_progress)
@@ -83,6 +85,7 @@ def build_pack(
             options=options,
             limits=limits,
             problems=ProblemLog(max_listed=limits.max_problems_listed),
+            destination=destination,
             staging=Path(staging),
             resources=resources,
             alive=lambda: report(0, None),
@@ -94,7 +97,8 @@ def build_pack(
             written = write_pack(source, ingestion, pack_path, report)
             return _finish_pack(source.format, written, ingestion, pack_path)
         except BaseException:
-            pack_path.unlink(missing_ok=True)
+            for path in (pack_path, destination / SHEET_TABLE):
+                path.unlink(missing_ok=True)
             raise
 
 

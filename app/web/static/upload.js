@@ -7,7 +7,7 @@ import { formatBytes, formatPercent } from "./format.js";
 import { readOptions } from "./reading_form.js";
 import { begin, forget, makeFingerprint, readOffset, recall, remember, send } from "./resumable.js";
 
-const ENDINGS = /\.(zip|tar|tgz|tar\.gz|npz|csv|parquet|gz)$/i;
+const ENDINGS = /\.(zip|tar|tgz|tar\.gz|npz|csv|xlsx|parquet|gz)$/i;
 
 const drop = find("drop");
 const chooser = find("files");

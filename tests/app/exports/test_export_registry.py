@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-import typer
 from fastapi.testclient import TestClient
 
-from app.cli.root import cli
+from app.cli.root import load_command
 from app.client import Client, ClientError, Dataset
 from app.exports import cleaned_dataset
 from app.exports.audit_source import AuditSource
@@ -48,8 +47,7 @@ def test_the_api_s_document_has_its_sentence_types_and_parameters(api: TestClien
 
 @each_export
 def test_the_command_has_its_options(export: Export) -> None:
-    group: Any = typer.main.get_command(cli)
-    command = group.commands["export"].commands[export.command]
+    command = load_command("export").commands[export.command]
     options = {option for parameter in command.params for option in parameter.opts}
     assert {f"--{each.option or each.name}" for each in export.parameters} <= options
     assert export.flag is None or f"--{export.flag}" in options

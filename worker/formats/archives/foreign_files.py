@@ -25,17 +25,30 @@ _HEADS = (
     (b"\x93NUMPY", "a single .npy array (use np.savez(x=..., y=...))"),
     (b"%PDF", "a PDF document"),
     (b"SQLite", "an SQLite database (export the table as CSV)"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file (save the table as CSV UTF-8)"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old Excel file, or one with a password (save it as .xlsx without, or as CSV)",
+    ),
     (b"ARROW1", "an Arrow or Feather file (save it as Parquet)"),
     (b"ORC", "an ORC file (save it as Parquet)"),
     (b"@relation", "an ARFF file (save the table as CSV)"),
     (b"II+\x00", "a BigTIFF picture (save it as PNG or TIFF)"),
     (b"MM\x00+", "a BigTIFF picture (save it as PNG or TIFF)"),
 )
+_DOCUMENTS = (
+    ({"xl/workbook.bin"}, "a binary Excel workbook (save it as .xlsx, or the sheet as 'CSV UTF-8')"),
+    ({"content.xml", "mimetype"}, "an OpenDocument file (save it as .xlsx, or the sheet as CSV)"),
+    ({"word/document.xml"}, "a Word document"),
+    ({"ppt/presentation.xml"}, "a PowerPoint document"),
+    ({"META-INF/MANIFEST.MF"}, "a Java archive"),
+    ({"model.weights.h5"}, "a Keras model"),
+)
+"""Members that tell what a zip is."""
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _HEIC = "a HEIC picture (save it as JPEG: on an iPhone, Settings > Camera > Formats > Most Compatible)"
 _PARTS = re.compile(r"\.(z\d\d|(zip|7z|rar|tar|gz)\.\d{3}|part\d+\.rar|0\d\d)$", re.IGNORECASE)
 _COCO_WORDS = (b'"annotations"', b'"categories"')
+_SPREADSHEETS = ("xlsx", "xls", "xlsm", "xlsb", "ods")
 _YOLO_FILES = ("data.yaml", "data.yml", "dataset.yaml", "obj.names", "classes.txt")
 
 
@@ -57,17 +70,9 @@ def is_heic(head: bytes) -> bool:
 def name_zip(names: Sequence[str]) -> str | None:
     """Return what a zip is, if it is a document of another program."""
     first = set(names[:200])
-    if "xl/workbook.xml" in first:
-        return "an Excel workbook (save the sheet as 'CSV UTF-8' and upload that)"
-    if "word/document.xml" in first or "ppt/presentation.xml" in first:
-        return "a Word or PowerPoint document"
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in first):
         return "a PyTorch file (save the arrays: np.savez('d.npz', x=images.numpy(), y=labels.numpy()))"
-    if "META-INF/MANIFEST.MF" in first:
-        return "a Java archive"
-    if "model.weights.h5" in first:
-        return "a Keras model"
-    return None
+    return next((text for members, text in _DOCUMENTS if members <= first), None)
 
 
 def check_foreign_labels(archive: Archive) -> None:
@@ -91,6 +96,11 @@ def _find_foreign_labels(archive: Archive) -> str | None:
     if suffixes["txt"] * 2 > pictures or bases & set(_YOLO_FILES):
         return "one text file for each picture, as YOLO has them: boxes, not classes of pictures"
     for member, name in enumerate(archive.names):
+        if get_suffix(name) in _SPREADSHEETS:
+            return (
+                f"the spreadsheet {name!r} beside pictures without class folders (if it has their labels, "
+                "save its sheet as 'CSV UTF-8' and put that into the archive)"
+            )
         if get_suffix(name) == "json" and _is_coco(archive, member):
             return "COCO annotations in JSON: boxes or masks, not classes of pictures"
     return None

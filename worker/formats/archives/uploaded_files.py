@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"))
 _COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz")
 _TARRED_SUFFIXES = {".tgz": ".tar", ".tbz2": ".tar", ".txz": ".tar"}
-ACCEPTED = "a zip or tar archive, npz, IDX, CIFAR, Parquet or CSV file"
+ACCEPTED = "a zip or tar archive, npz, IDX, CIFAR, Parquet, Excel or CSV file"
 _IDX_HEAD = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x04].{4}", re.DOTALL)
 _PICKLE_HEAD = re.compile(rb"\x80[\x02-\x05]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")

@@ -28,7 +28,10 @@ class Ingestion:
     options: IngestOptions
     limits: IngestLimits
     problems: ProblemLog
+    destination: Path
+    """The pack's folder; what a reader leaves there is stored beside the pack."""
     staging: Path
+    """A folder that is deleted at the end."""
     resources: ExitStack
     """Closes the readers' files at the end."""
     alive: Callable[[], None] = lambda: None

@@ -27,6 +27,8 @@ class IngestOptions:
     """Of the texts of tables and lists; None: UTF-8, or what their first bytes say."""
     delimiter: str | None = None
     """Of tables of text, `tab` for a tab; None: find it."""
+    sheet: str | None = None
+    """Of a workbook; None: the first that is shown and has a table."""
     class_folder: int | None = None
     """Which folder below the root is the class: 1 for the first; None: the first that is not a split."""
 
