@@ -134,9 +134,12 @@ def list_audits(
     limit: int,
     dataset_id: UUID | None,
     match: str | None = None,
+    text: str | None = None,
+    status: AuditStatus | None = None,
 ) -> list[Audit]:
-    """Return audits, newest first, created before the given one; of them those that begin with `match`.
+    """Return audits, newest first, created before the given one.
 
+    Those that begin with `match`, contain `text` in their name or their dataset's, and have this status.
     Their summaries have the figures of the first LISTED_CLASSES classes: those of 100,000 are 20 MB. The
     figures of an audit with random checks are made from all, and are complete.
     """
@@ -156,6 +159,12 @@ def list_audits(
         statement = statement.where(Audit.dataset_id == dataset_id)
     if match is not None:
         statement = statement.where(dataset_service.begins_with(Audit, match))
+    if text is not None:
+        of_dataset = select(Dataset.id).where(Dataset.name.icontains(text, autoescape=True))
+        in_name = Audit.name.icontains(text, autoescape=True)
+        statement = statement.where(in_name | Audit.dataset_id.in_(of_dataset))
+    if status is not None:
+        statement = statement.where(Audit.status == status)
     rows = session.execute(statement).all()
     for audit, summary in rows:
         set_committed_value(audit, "summary", summary)

@@ -1,7 +1,7 @@
 """Operations on datasets: create, add files, start ingestion, list, delete."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
@@ -111,6 +111,13 @@ def begins_with(table: type[Dataset | Audit], text: str) -> ColumnElement[bool]:
     """Return the condition that the name or the id of a dataset or an audit begins with a text."""
     by_id = table.id.cast(Text).startswith(text.lower(), autoescape=True)
     return or_(by_id, table.name.startswith(text, autoescape=True))
+
+
+def find_names(session: Session, dataset_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the names of datasets, by id."""
+    statement = select(Dataset.id, Dataset.name).where(Dataset.id.in_(dataset_ids))
+    names: dict[UUID, str] = dict(session.execute(statement).all())
+    return names
 
 
 def list_files(session: Session, dataset_ids: list[UUID]) -> dict[UUID, list[DatasetFile]]:

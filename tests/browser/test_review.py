@@ -38,7 +38,7 @@ def test_upload_audit_and_review_thirty_samples_by_keyboard(
     page.goto("/")
     page.evaluate(DROP, [digits.name, base64.b64encode(digits.read_bytes()).decode()])
     page.get_by_role("link", name="Start an audit").click()
-    page.get_by_text("Options").click()
+    page.get_by_text("Advanced").click()
     page.get_by_label("Epochs").fill(str(EPOCHS))
     page.get_by_role("button", name="Start the audit").click()
     page.get_by_text("Technical details").click()

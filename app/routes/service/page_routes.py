@@ -1,7 +1,7 @@
 """Routes of the web pages. Pages show the API's answers; their scripts call the API like any client."""
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
 from app.audits import audit_service
-from app.datasets import dataset_service
+from app.datasets import dataset_service, sample_dataset
 from app.exports.registry import EXPORTS
 from app.http import cursors
 from app.http.outages import describe_outage
@@ -90,9 +90,20 @@ def datasets_page(
         caller=caller,
         datasets=render_datasets(session, page),
         next_cursor=cursors.encode(page[-1].dataset.id) if len(rows) > PAGE_ROWS else None,
+        has_sample=not rows and before is None and sample_dataset.find_digits() is not None,
+        wrong_in_sample=sample_dataset.WRONG,
         upload_max_bytes=settings.upload_max_bytes,
         options=list_reading_options({}),
     )
+
+
+@router.get("/sample-dataset.zip", dependencies=[Reads])
+def download_sample_dataset() -> Response:
+    """Return a dataset to try the service with; the page uploads it like any other file."""
+    file = sample_dataset.find_digits()
+    if file is None:
+        raise NotFound("the sample dataset needs scikit-learn, which is not installed beside this service")
+    return Response(sample_dataset.write_archive(file), media_type="application/zip")
 
 
 @router.get("/datasets/{dataset_id}", dependencies=[Reads])
@@ -115,11 +126,22 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
 
 
 @router.get("/audits", dependencies=[Reads])
-def audits_page(session: Session, caller: Caller, cursor: Cursor = None) -> HTMLResponse:
-    """Show the list of audits."""
+def audits_page(
+    session: Session,
+    caller: Caller,
+    cursor: Cursor = None,
+    text: Annotated[str, Query(alias="q", max_length=200)] = "",
+    status: AuditStatus | Literal[""] = "",
+) -> HTMLResponse:
+    """Show the list of audits, or those with a text in their name or their dataset's, or with a status."""
     before = cursors.decode(cursor, UUID)
     rows = audit_service.list_audits(
-        session, before=before[0] if before else None, limit=PAGE_ROWS + 1, dataset_id=None
+        session,
+        before=before[0] if before else None,
+        limit=PAGE_ROWS + 1,
+        dataset_id=None,
+        text=text.strip() or None,
+        status=status or None,
     )
     page = rows[:PAGE_ROWS]
     return pages.render_page(
@@ -127,6 +149,10 @@ def audits_page(session: Session, caller: Caller, cursor: Cursor = None) -> HTML
         caller=caller,
         audits=render_audits(session, page),
         rehearsals=_list_rehearsals(page),
+        names=dataset_service.find_names(session, {audit.dataset_id for audit in page}),
+        text=text,
+        chosen_status=status,
+        statuses=list(AuditStatus),
         next_cursor=cursors.encode(page[-1].id) if len(rows) > PAGE_ROWS else None,
     )
 

@@ -13,6 +13,7 @@ form.addEventListener("submit", async (event) => {
   } catch (error) {
     showProblem(error);
     const pointer = error.document?.errors?.[0]?.pointer.split("/").pop();
+    form.elements[pointer]?.closest("details")?.setAttribute("open", "");
     form.elements[pointer]?.focus();
   }
 });

@@ -31,6 +31,18 @@ drop.addEventListener("drop", (event) => {
   inFolders.then((entries) => (entries ? uploadFolder(entries) : upload(files)), fail);
 });
 
+find("try-sample")?.addEventListener("click", async (event) => {
+  event.target.disabled = true;
+  try {
+    const answer = await fetch("/sample-dataset.zip");
+    if (!answer.ok) throw new Error("The sample dataset could not be read.");
+    await upload([new File([await answer.blob()], "digits.zip")]);
+  } catch (error) {
+    fail(error);
+  }
+  event.target.disabled = false;
+});
+
 function addEntry(name) {
   const words = make("span", {}, "starting");
   const bar = make("progress", { max: 1, value: 0, ariaLabel: `Upload of ${name}` });

@@ -1,13 +1,17 @@
 """The web pages as a server answers them; what their scripts do is tested in a browser."""
 
 import html
+import io
 import re
+import zipfile
 from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from sklearn.datasets import load_digits
 
 from app.access import keys
+from app.datasets import sample_dataset
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
@@ -15,6 +19,7 @@ from app.routes.shared.callers import provide_settings as get_settings
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Problem, Scope
 from app.web import assets, audit_form
 from app.web import pages as rendering
+from tests.builders.pictures import decode_picture
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
 MARKUP = "<script>alert('x')</script>"
@@ -165,6 +170,54 @@ def test_what_does_not_exist_is_a_page_that_says_so(api: TestClient, path: str) 
     answer = api.get(path.format(uuid4()))
     assert answer.status_code == 404
     assert "<h1>Not Found</h1>" in answer.text
+
+
+def test_the_list_of_audits_has_datasets_and_progress_and_can_be_filtered(
+    api: TestClient, database: Database, dataset: Dataset, audit: Audit
+) -> None:
+    running = store_audit(database, dataset)
+    with database.transaction() as session:
+        session.get_one(Audit, running.id).name = "slow 100%"
+    listed = api.get("/audits").text
+    assert listed.count(f'href="/datasets/{dataset.id}">made</a>') == 2
+    assert f'data-live="{running.id}"' in listed
+    assert 'aria-label="Progress of slow 100%"' in listed
+    assert f'data-live="{audit.id}"' not in listed
+    for query, found in (
+        ({"q": "100%"}, {running.id}), ({"q": "MADE"}, {running.id, audit.id}), ({"q": "_"}, set()),
+        ({"status": "succeeded"}, {audit.id}), ({"q": "slow", "status": "succeeded"}, set()),
+        ({"q": "", "status": ""}, {running.id, audit.id}),
+    ):  # fmt: skip
+        text = api.get("/audits", params=query).text
+        assert {each for each in (running.id, audit.id) if f'href="/audits/{each}"' in text} == found, query
+        assert ("No audit matches" in text) == (not found)
+
+
+def test_who_has_no_dataset_is_offered_one(
+    api: TestClient, database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Use the sample dataset" in api.get("/").text
+    with zipfile.ZipFile(io.BytesIO(api.get("/sample-dataset.zip").content)) as archive:
+        names = archive.namelist()
+    assert len(names) == 1797
+    assert {name.split("/")[0] for name in names} == {str(digit) for digit in range(10)}
+    monkeypatch.setattr(sample_dataset, "find_digits", lambda: None)
+    assert "Use the sample dataset" not in api.get("/").text
+    assert api.get("/sample-dataset.zip").status_code == 404
+    monkeypatch.undo()
+    store_ready_dataset(database, storage)
+    assert "Use the sample dataset" not in api.get("/").text
+
+
+def test_as_many_labels_of_the_sample_dataset_are_wrong_as_the_page_says() -> None:
+    digits = load_digits()
+    file = sample_dataset.find_digits()
+    assert file is not None
+    with zipfile.ZipFile(io.BytesIO(sample_dataset.write_archive(file))) as archive:
+        given = {int(name[2:6]): int(name[0]) for name in archive.namelist()}
+        pixels = decode_picture(archive.read(f"{given[5]}/0005.png"))
+    assert sum(given[place] != label for place, label in enumerate(digits.target)) == sample_dataset.WRONG
+    assert (pixels == digits.images[5] * 255 // 16).all()
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/audits/not-an-id", "/docs/nothing", "/datasets/x/y"])
