@@ -1,26 +1,22 @@
-"""Operations on audits: create, change status, cancel, list, delete."""
+"""Operations on audits: create, change status, cancel, delete; their runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, case, delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, JSONPATH
-from sqlalchemy.orm import Session, defer
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy.orm import Session
 
 from app.audits.audit_configuration import AuditConfiguration
 from app.audits.configuration_check import check_configuration
 from app.audits.placement import list_devices
 from app.audits.run_plans import RunPlan, plan_runs
-from app.datasets import dataset_service
 from app.infra.database import send_after_commit
 from app.infra.errors import NotFound, WrongState
 from app.infra.queue import Queue, Task
 from app.tables import (
     Audit,
     AuditStatus,
-    CheckPlan,
     Dataset,
     Json,
     ProvisionalScore,
@@ -33,9 +29,6 @@ from app.webhooks import webhook_service
 
 TERMINAL = frozenset({AuditStatus.SUCCEEDED, AuditStatus.FAILED, AuditStatus.CANCELLED})
 UNFINISHED = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
-LISTED_CLASSES = 100
-"""Classes whose figures an audit in a list of audits has; the audit itself has all."""
-FIRST_CLASSES = f"$.per_class[0 to {LISTED_CLASSES - 1}]"
 
 
 def create(
@@ -125,50 +118,6 @@ def get_score(session: Session, audit: Audit, position: int) -> Score:
     if score is None:
         raise NotFound(f"audit {audit.id} has no score for position {position}")
     return score
-
-
-def list_audits(
-    session: Session,
-    *,
-    before: UUID | None,
-    limit: int,
-    dataset_id: UUID | None,
-    match: str | None = None,
-    text: str | None = None,
-    status: AuditStatus | None = None,
-) -> list[Audit]:
-    """Return audits, newest first, created before the given one.
-
-    Those that begin with `match`, contain `text` in their name or their dataset's, and have this status.
-    Their summaries have the figures of the first LISTED_CLASSES classes: those of 100,000 are 20 MB. The
-    figures of an audit with random checks are made from all, and are complete.
-    """
-    is_checked = select(CheckPlan.audit_id).where(CheckPlan.audit_id == Audit.id).exists()
-    first = func.jsonb_path_query_array(Audit.summary, literal(FIRST_CLASSES, JSONPATH))
-    shortened = func.jsonb_set(Audit.summary, literal(["per_class"], ARRAY(Text)), first)
-    is_long = func.jsonb_array_length(Audit.summary["per_class"]) > LISTED_CLASSES
-    statement = (
-        select(Audit, case((is_long & ~is_checked, shortened), else_=Audit.summary))
-        .options(defer(Audit.summary))
-        .order_by(Audit.id.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        statement = statement.where(Audit.id < before)
-    if dataset_id is not None:
-        statement = statement.where(Audit.dataset_id == dataset_id)
-    if match is not None:
-        statement = statement.where(dataset_service.begins_with(Audit, match))
-    if text is not None:
-        of_dataset = select(Dataset.id).where(Dataset.name.icontains(text, autoescape=True))
-        in_name = Audit.name.icontains(text, autoescape=True)
-        statement = statement.where(in_name | Audit.dataset_id.in_(of_dataset))
-    if status is not None:
-        statement = statement.where(Audit.status == status)
-    rows = session.execute(statement).all()
-    for audit, summary in rows:
-        set_committed_value(audit, "summary", summary)
-    return [audit for audit, _ in rows]
 
 
 def list_runs(session: Session, audit_ids: Sequence[UUID]) -> dict[UUID, list[Run]]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from sqlalchemy.orm import Session as OrmSession
 
-from app.audits import audit_service, placement
+from app.audits import audit_lists, audit_service, placement
 from app.audits.audit_configuration import AuditConfiguration
 from app.datasets import dataset_service
 from app.exports import checked_ranking
@@ -81,7 +81,7 @@ def list_audits(
 ) -> Page[AuditOut]:
     """List audits, newest first; with the figures of the first 100 classes of each."""
     before = cursors.decode(paging.cursor, UUID)
-    rows = audit_service.list_audits(
+    rows = audit_lists.list_audits(
         session,
         before=before[0] if before else None,
         limit=paging.limit + 1,

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
-from app.audits import audit_service
+from app.audits import audit_lists, audit_service
 from app.datasets import dataset_service, sample_dataset
 from app.exports.registry import EXPORTS
 from app.http import cursors
@@ -110,7 +110,7 @@ def download_sample_dataset() -> Response:
 def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
     """Show a dataset: its detected properties, problems, classes, samples and audits."""
     dataset = dataset_service.get(session, dataset_id)
-    audits = audit_service.list_audits(session, before=None, limit=PAGE_ROWS, dataset_id=dataset_id)
+    audits = audit_lists.list_audits(session, before=None, limit=PAGE_ROWS, dataset_id=dataset_id)
     return pages.render_page(
         "dataset.html",
         caller=caller,
@@ -135,7 +135,7 @@ def audits_page(
 ) -> HTMLResponse:
     """Show the list of audits, or those with a text in their name or their dataset's, or with a status."""
     before = cursors.decode(cursor, UUID)
-    rows = audit_service.list_audits(
+    rows = audit_lists.list_audits(
         session,
         before=before[0] if before else None,
         limit=PAGE_ROWS + 1,

@@ -7,6 +7,7 @@ from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from app.audits import audit_progress, audit_service, variants
+from app.audits.audit_lists import LISTED_CLASSES
 from app.datasets import dataset_service
 from app.features.feature_service import FeatureProgress
 from app.kinds.shown_kinds import find_picture_address
@@ -160,9 +161,9 @@ def _select_headlines(summary: Json | None) -> Json | None:
 def shorten_summary(answer: AuditOut) -> AuditOut:
     """Return a listed audit's answer with the figures of the first classes alone."""
     summary = answer.summary
-    if summary is None or len(summary.get("per_class", ())) <= audit_service.LISTED_CLASSES:
+    if summary is None or len(summary.get("per_class", ())) <= LISTED_CLASSES:
         return answer
-    first = summary["per_class"][: audit_service.LISTED_CLASSES]
+    first = summary["per_class"][:LISTED_CLASSES]
     return answer.model_copy(update={"summary": {**summary, "per_class": first}})
 
 
