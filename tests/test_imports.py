@@ -41,8 +41,8 @@ FLOORS = {
     ),
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
-        "formats/archives", "formats/arrays", "formats/tables", "formats", "ingest", "features", "train",
-        "finish", "maintenance", "processes",
+        "formats/archives", "formats/layouts", "formats/arrays", "formats/tables", "formats", "ingest",
+        "features", "train", "finish", "maintenance", "processes",
     ),
 }  # fmt: skip
 """The folders of each package from the ground up: a module imports from its own and from those below."""

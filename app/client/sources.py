@@ -10,7 +10,7 @@ from typing import Any
 
 from app.client.client_errors import ClientError
 from app.client.upload_checks import check_arrays, is_array, list_paths
-from models.reading.archive_names import decode_name, is_litter
+from models.reading.archive_names import decode_name, is_litter, strip_compression
 
 PathLike = str | os.PathLike[str]
 Source = PathLike | Sequence[PathLike] | Any
@@ -40,11 +40,11 @@ def prepare_files(source: Source, arrays: Mapping[str, object]) -> Iterator[tupl
 
 
 def _open_folder(folder: Path, target: Path) -> list[Path]:
-    """Return the files of a folder of Parquet shards, else the folder as a zip."""
+    """Return the files of a folder of Parquet files or tars, as shards are, else the folder as a zip."""
     files = list(_list_visible_files(folder))
-    shards = [file for file in files if file.suffix.lower() == ".parquet"]
-    if shards and len(shards) == len(files) == len({file.name for file in files}):
-        return shards
+    kinds = {Path(strip_compression(file.name)).suffix.lower() for file in files}
+    if kinds in ({".parquet"}, {".tar"}) and len(files) == len({file.name for file in files}):
+        return files
     return [_pack_folder(folder, target)]
 
 

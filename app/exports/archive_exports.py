@@ -2,16 +2,18 @@
 
 import csv
 import io
+import json
 import tarfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from app.exports.files.tar_writer import END, pack_member
 from app.exports.files.zip_writer import STORED, ZipStream
 from app.exports.final_labels import Decisions, SampleRow
 from app.exports.listed_exports import rewrite_lists, rewrite_tables
 from app.infra.errors import Invalid
-from models.reading.archive_names import decode_name, tidy_name
+from models.reading.archive_names import decode_name, find_stem, strip_compression, tidy_name
 
 Stored = tuple[SampleRow, bytes, int]
 """A sample, its image's stored bytes, and their compression method in a zip."""
@@ -37,6 +39,66 @@ def write_list_files(decisions: Decisions) -> Iterator[bytes]:
         return _write_zip(decisions, _list_labels(decisions), _get_member_name)
     lists = {name: [content] for name, content in rewrite_lists(decisions).items()}
     return _write_zip(decisions, lists, _get_member_name)
+
+
+def write_web_shards(decisions: Decisions) -> Iterator[bytes]:
+    """Return the uploaded tar with the final labels in its label files; several tars become a zip of tars."""
+    finals = {
+        find_stem(_get_member_name(row)): decisions.get_final_value(row.position)
+        if decisions.is_changed(row)
+        else None
+        for row in decisions.iterate_kept_rows()
+    }
+    parts = decisions.layout.get("parts")
+    return (
+        _write_tar(decisions, decisions.files[0], "", finals)
+        if parts is None
+        else _write_tars(decisions, parts, finals)
+    )
+
+
+def _write_tars(decisions: Decisions, parts: list[str], finals: Mapping[str, object]) -> Iterator[bytes]:
+    archive, by_name = ZipStream(), {strip_compression(file.name): file for file in decisions.files}
+    for name in parts:
+        blocks = _write_tar(decisions, by_name[name], f"{name.removesuffix('.tar')}/", finals)
+        yield from archive.stream(name, blocks)
+    yield archive.finish()
+
+
+def _write_tar(
+    decisions: Decisions, upload: Path, folder: str, finals: Mapping[str, object]
+) -> Iterator[bytes]:
+    """Yield the members of kept samples as they came; labels that changed are written anew."""
+    expected = sum(stem.startswith(folder) for stem in finals)
+    found: set[str] = set()
+    with (
+        decisions.open(upload) as file,
+        tarfile.open(fileobj=file, mode="r|*", encoding="utf-8", errors="surrogateescape") as archive,
+    ):
+        for member in archive:
+            name = folder + _read_member_name(member.name)
+            stem = find_stem(name)
+            content = archive.extractfile(member) if stem in finals and member.isfile() else None
+            if content is None:
+                continue
+            raw, value = content.read(), finals[stem]
+            if name == stem + decisions.layout["label_suffix"]:
+                found.add(stem)
+                raw = raw if value is None else _write_label(raw, decisions.layout["label_field"], value)
+            yield pack_member(member, raw)
+    if len(found) != expected:
+        raise RuntimeError(f"expected {expected} labels in the upload, found {len(found)}")
+    yield END
+
+
+def _write_label(raw: bytes, field: str | None, value: object) -> bytes:
+    """Return a label file with another label."""
+    text = raw.decode("utf-8-sig")
+    if field is None:
+        return text.replace(text.strip(), str(value), 1).encode()
+    separators = (", ", ": ") if '": ' in text else (",", ":")
+    content = json.loads(text) | {field: value}
+    return json.dumps(content, ensure_ascii=text.isascii(), separators=separators).encode()
 
 
 def _write_zip(

@@ -26,6 +26,7 @@ WRITERS = {
     "class_folders": Writer(archive_exports.write_class_folders, "zip", ZIP),
     "manifest": Writer(archive_exports.write_manifest, "zip", ZIP),
     "list_files": Writer(archive_exports.write_list_files, "zip", ZIP),
+    "webdataset": Writer(archive_exports.write_web_shards, "tar", BINARY),
     "npz": Writer(array_exports.write_original_npz, "npz", BINARY),
     "csv": Writer(table_exports.write_csv_table, "csv", CSV),
     "workbook": Writer(table_exports.write_sheet, "csv", CSV, needs_upload=False),

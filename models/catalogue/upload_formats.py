@@ -4,6 +4,7 @@ FORMATS = (
     "class_folders",
     "manifest",
     "list_files",
+    "webdataset",
     "npz",
     "idx",
     "cifar_python",

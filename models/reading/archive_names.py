@@ -12,6 +12,10 @@ LITTER = re.compile(
 """What macOS, Windows and the boxes of Synology and QNAP add: hidden files, thumbnails, bins."""
 
 
+COMPRESSED_SUFFIXES = ("gz", "bz2", "xz")
+TARRED_SUFFIXES = ("tgz", "tbz2", "txz")
+
+
 def decode_name(raw: bytes) -> str:
     """Decode the name of a tar's member: UTF-8, else one byte a character, so that no name is lost."""
     try:
@@ -28,6 +32,20 @@ def tidy_name(name: str) -> str:
         folder = "/" if name.endswith("/") else ""
         name = "/".join(part for part in name.split("/") if part not in ("", ".")) + folder
     return name
+
+
+def find_stem(name: str) -> str:
+    """Return a member's path up to the first dot of its file name: what the files of a sample share."""
+    folder, slash, base = name.rpartition("/")
+    return folder + slash + base.partition(".")[0]
+
+
+def strip_compression(name: str) -> str:
+    """Return a file's name without the ending of its compression; .tgz and the like become .tar."""
+    stem, dot, suffix = name.rpartition(".")
+    if suffix.lower() in TARRED_SUFFIXES:
+        return f"{stem}.tar"
+    return stem if dot and suffix.lower() in COMPRESSED_SUFFIXES else name
 
 
 def is_litter(name: str) -> bool:

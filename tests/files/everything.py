@@ -1,6 +1,14 @@
 """All shapes, whatever module makes them."""
 
-from tests.files import archive_shapes, array_shapes, foreign_shapes, table_shapes, workbook_shapes
+from tests.files import (
+    archive_shapes,
+    array_shapes,
+    foreign_shapes,
+    shard_shapes,
+    table_shapes,
+    workbook_shapes,
+)
 from tests.files.shapes import SHAPES
 
-__all__ = ["SHAPES", "archive_shapes", "array_shapes", "foreign_shapes", "table_shapes", "workbook_shapes"]
+MODULES = (archive_shapes, array_shapes, foreign_shapes, shard_shapes, table_shapes, workbook_shapes)
+__all__ = ["MODULES", "SHAPES"]

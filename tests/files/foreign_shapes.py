@@ -16,7 +16,6 @@ from tests.files.shapes import (
     foldered,
     png,
     table,
-    tarred,
     zipped,
 )
 
@@ -88,17 +87,9 @@ add(
     refused("unsupported_labels", "VOC"),
 )
 add(
-    "foreign: a WebDataset shard",
-    {
-        "d.tar": tarred(
-            [
-                pair
-                for row in range(COUNT)
-                for pair in ((f"{row:05d}.png".encode(), png(row)), (f"{row:05d}.cls".encode(), b"1"))
-            ]
-        )
-    },
-    refused("unsupported_labels", "WebDataset"),
+    "foreign: files of a WebDataset in a zip",
+    {"d.zip": zipped({**flat(""), **{f"{row}.cls": b"1" for row in range(COUNT)}})},
+    refused("unsupported_labels", "WebDataset", "as tar"),
 )
 add(
     "foreign: a dataset of texts",

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import pickle
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -23,7 +24,9 @@ from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus
 from tests.files.array_shapes import idx
 from tests.files.shapes import COUNT, PIXELS, VALUES, npz, parquet, png, tarred, zipped
+from tests.files.shard_shapes import shard
 from tests.files.workbook_shapes import workbook
+from worker.formats.archives.tars import RECORD, is_tar_header
 from worker.ingest.pack_building import IngestLimits, IngestOptions, IngestResult, build_pack
 
 Labels = Sequence[int]
@@ -107,6 +110,25 @@ def make_jsonl(labels: Labels) -> dict[str, bytes]:
         "d.zip": zipped(
             {"metadata.jsonl": "\n".join(rows).encode(), **{f"{row}.png": png(row) for row in range(COUNT)}}
         )
+    }
+
+
+@form("webdataset", 4)
+def make_shard(labels: Labels) -> dict[str, bytes]:
+    def beside(row: int) -> dict[str, bytes]:
+        return {".cls": f"{labels[row] * 5}\n".encode(), ".txt": b"a caption"}
+
+    return {"d.tar": shard(range(COUNT), beside, folder="./caf\u00e9/")}
+
+
+@form("webdataset, shards of JSON", 3)
+def make_shards_of_json(labels: Labels) -> dict[str, bytes]:
+    def beside(row: int) -> dict[str, bytes]:
+        return {".json": json.dumps({"key": row, "label": ("cat", 7, True)[labels[row]]}).encode()}
+
+    return {
+        f"{split}-000.tar": shard(rows, beside)
+        for split, rows in (("test", range(16, COUNT)), ("train", range(16)))
     }
 
 
@@ -257,7 +279,8 @@ def unpack_shards(name: str, data: bytes) -> dict[str, bytes]:
         return {name: data}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         inside = {member: archive.read(member) for member in archive.namelist()}
-    return inside if all(member.endswith(".parquet") for member in inside) else {name: data}
+    is_sharded = all(member.endswith((".parquet", ".tar")) for member in inside)
+    return inside if is_sharded else {name: data}
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
@@ -294,6 +317,13 @@ def test_only_the_changed_labels_change(name: str, data: st.DataObject) -> None:
         compare_bytes(upload, after)
 
 
+def list_members(data: bytes) -> list[tuple[str, bytes]]:
+    """Return the names of a tar's files with their bytes."""
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        files = [(member.name, archive.extractfile(member)) for member in archive]
+        return [(name, file.read()) for name, file in files if file is not None]
+
+
 def compare_bytes(upload: dict[str, bytes], after: dict[str, bytes]) -> None:
     """Compare an upload with an export without changes: members and tables by bytes, arrays by content."""
     for first, second in itertools.zip_longest(upload.values(), after.values()):
@@ -307,6 +337,8 @@ def compare_bytes(upload: dict[str, bytes], after: dict[str, bytes]) -> None:
                         np.testing.assert_array_equal(*arrays_of)
                     else:
                         assert old.read(member) == new.read(member)
+        elif is_tar_header(first[:RECORD]):
+            assert list_members(first) == list_members(second)
         elif first.startswith(b"PAR1"):
             assert pq.read_table(io.BytesIO(first)).equals(
                 pq.read_table(io.BytesIO(second)), check_metadata=True

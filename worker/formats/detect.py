@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.formats.archives.archive_layout import open_archive_pictures
 from worker.formats.archives.foreign_files import name_zip
 from worker.formats.archives.tars import TarArchive
 from worker.formats.archives.uploaded_files import ACCEPTED, Upload, prepare_upload
@@ -12,6 +11,7 @@ from worker.formats.archives.zips import ZipArchive
 from worker.formats.arrays.cifar import open_cifar_binaries, open_cifar_pickles
 from worker.formats.arrays.idx import open_idx
 from worker.formats.arrays.npz import open_npz
+from worker.formats.layouts.archive_layout import open_archive_pictures, open_web_shards
 from worker.formats.shared.columns import quote_names
 from worker.formats.shared.problems import IngestError
 from worker.formats.tables.csv_features import open_csv
@@ -61,6 +61,8 @@ def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bo
         return open_cifar_binaries(data, side_files, ingestion)
     if kind == "parquet":
         return open_parquet(data, ingestion)
+    if kind == "tar" and len(data) > 1 and (shards := _open_shards(data, ingestion)):
+        return shards
     if len(data) > 1:
         raise IngestError(
             "several_datasets",
@@ -70,6 +72,14 @@ def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bo
     return (
         open_csv(data[0], ingestion) if kind == "text" else _open_archive(data[0], ingestion, nested=nested)
     )
+
+
+def _open_shards(data: Sequence[Upload], ingestion: Ingestion) -> Source | None:
+    tars = {}
+    for upload in data:
+        tars[upload.name] = TarArchive(upload.path, ingestion)
+        ingestion.resources.callback(tars[upload.name].close)
+    return open_web_shards(tars, ingestion)
 
 
 def _separate_side_files(uploads: Sequence[Upload]) -> tuple[Sequence[Upload], Sequence[Upload]]:

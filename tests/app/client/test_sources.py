@@ -94,9 +94,10 @@ def test_a_name_that_is_not_utf_8_is_packed(tmp_path: Path) -> None:
         assert archive.namelist() == ["cat/b\u00e4r.png"]
 
 
-def test_a_folder_of_parquet_shards_goes_as_files(tmp_path: Path) -> None:
-    for name in ("data/train-0.parquet", "data/train-1.parquet"):
+@pytest.mark.parametrize("ending", ["parquet", "tar", "tar.gz"])
+def test_a_folder_of_shards_goes_as_files(tmp_path: Path, ending: str) -> None:
+    for name in (f"data/train-0.{ending}", f"data/train-1.{ending}"):
         (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "set" / name).write_bytes(b"PAR1")
     with prepare_files(tmp_path / "set", {}) as (name, files):
-        assert (name, [file.name for file in files]) == ("set", ["train-0.parquet", "train-1.parquet"])
+        assert (name, [file.name for file in files]) == ("set", [f"train-0.{ending}", f"train-1.{ending}"])

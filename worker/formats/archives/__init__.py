@@ -1,1 +1,1 @@
-"""Zip and tar archives of pictures, and the tables in them that hold the labels."""
+"""Uploaded files, zips and tars: what they are, their members and names."""

@@ -90,7 +90,9 @@ def _find_foreign_labels(archive: Archive) -> str | None:
     pictures = sum(count for suffix, count in suffixes.items() if suffix in PICTURE_SUFFIXES)
     bases = {name.rsplit("/", 1)[-1].lower() for name in archive.names}
     if suffixes["cls"] * 2 > pictures:
-        return "a WebDataset shard with .cls files (unpack it into class folders, or add a table of labels)"
+        return (
+            "WebDataset's .cls files in a zip (pack pictures and .cls files as tar, as WebDataset has them)"
+        )
     if suffixes["xml"] * 2 > pictures:
         return "one XML file for each picture, as Pascal VOC has them: boxes, not classes of pictures"
     if suffixes["txt"] * 2 > pictures or bases & set(_YOLO_FILES):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.reading.archive_names import strip_compression
 from models.reading.text_encodings import detect_encoding as detect_codec
 from worker.formats.archives.archive import check_ratio, check_total
 from worker.formats.archives.foreign_files import name_foreign
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from worker.formats.shared.sample import Ingestion
 
 _COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"))
-_COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz")
-_TARRED_SUFFIXES = {".tgz": ".tar", ".tbz2": ".tar", ".txz": ".tar"}
 ACCEPTED = "a zip or tar archive, npz, IDX, CIFAR, Parquet, Excel or CSV file"
 _IDX_HEAD = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x04].{4}", re.DOTALL)
 _PICKLE_HEAD = re.compile(rb"\x80[\x02-\x05]")
@@ -59,7 +58,7 @@ def prepare_upload(path: Path, name: str, ingestion: Ingestion, *, original: boo
             "nested_compression",
             f"expected {make_printable(name)!r} to be compressed once; found it compressed twice",
         )
-    name = _strip_suffix(name)
+    name = strip_compression(name)
     return Upload(name=name, path=target, original=False, kind=detect_kind(target, name))
 
 
@@ -67,13 +66,6 @@ def _detect_compression(path: Path) -> str | None:
     with path.open("rb") as file:
         head = file.read(8)
     return next((name for magic, name in _COMPRESSED if head.startswith(magic)), None)
-
-
-def _strip_suffix(name: str) -> str:
-    suffix = Path(name).suffix.lower()
-    if suffix in _TARRED_SUFFIXES:
-        return name[: -len(suffix)] + _TARRED_SUFFIXES[suffix]
-    return name[: -len(suffix)] if suffix in _COMPRESSED_SUFFIXES else name
 
 
 def _unpack(path: Path, compression: str, target: Path, ingestion: Ingestion) -> None:

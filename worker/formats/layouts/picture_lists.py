@@ -12,17 +12,17 @@ import numpy as np
 from models.reading.label_texts import format_label
 from models.reading.text_encodings import TableError, decode_text, split_lines
 from models.reading.text_lists import parse_line
-from worker.formats.archives.folder_labels import FolderLabels, match_folders
-from worker.formats.archives.listed_pictures import (
+from worker.formats.archives.member_index import MemberIndex, find_folder
+from worker.formats.archives.member_names import get_suffix
+from worker.formats.archives.split_names import find_split
+from worker.formats.layouts.folder_labels import FolderLabels, match_folders
+from worker.formats.layouts.listed_pictures import (
     ListedPictures,
     ListedRow,
     collect_pictures,
     describe_table,
 )
-from worker.formats.archives.manifests import name_numbers
-from worker.formats.archives.member_index import MemberIndex, find_folder
-from worker.formats.archives.member_names import get_suffix
-from worker.formats.archives.split_names import find_split
+from worker.formats.layouts.manifests import name_numbers
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, SampleError, make_printable
 

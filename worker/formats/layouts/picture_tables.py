@@ -10,9 +10,9 @@ from models.reading.column_names import COORDINATES, list_by_name, normalise_nam
 from models.reading.record_tables import TABLE_SUFFIXES, TextTable, parse_table
 from models.reading.table_files import parse_delimiter
 from models.reading.text_encodings import TableError
-from worker.formats.archives.folder_labels import FolderLabels
 from worker.formats.archives.member_index import MemberIndex, find_folder
 from worker.formats.archives.split_names import is_split_name
+from worker.formats.layouts.folder_labels import FolderLabels
 from worker.formats.shared.columns import (
     FILE_NAMES,
     KEYS,

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from models.reading.label_texts import format_label
 from models.reading.text_encodings import TableError
-from worker.formats.archives.folder_labels import FolderLabels, match_folders
-from worker.formats.archives.listed_pictures import (
+from worker.formats.archives.member_index import MemberIndex, find_folder
+from worker.formats.archives.split_names import find_split, is_split_name
+from worker.formats.layouts.folder_labels import FolderLabels, match_folders
+from worker.formats.layouts.listed_pictures import (
     ListedPictures,
     ListedRow,
     collect_pictures,
     describe_table,
 )
-from worker.formats.archives.member_index import MemberIndex, find_folder
-from worker.formats.archives.picture_tables import PictureTable, has_usual_name
-from worker.formats.archives.split_names import find_split, is_split_name
+from worker.formats.layouts.picture_tables import PictureTable, has_usual_name
 from worker.formats.shared.columns import LABELS, quote_names
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, make_printable

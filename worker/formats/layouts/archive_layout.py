@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from worker.formats.archives.folder_labels import find_class_level, select_paths
 from worker.formats.archives.foreign_files import check_foreign_labels
-from worker.formats.archives.listed_pictures import ListedPictures
-from worker.formats.archives.manifests import read_manifests
+from worker.formats.archives.joined_archive import JoinedArchive
 from worker.formats.archives.member_index import MemberIndex
 from worker.formats.archives.member_names import (
     OTHER_SUFFIXES,
@@ -19,15 +17,20 @@ from worker.formats.archives.member_names import (
     find_common_root,
     get_suffix,
 )
-from worker.formats.archives.picture_lists import find_lists, read_lists
-from worker.formats.archives.picture_tables import find_manifests
+from worker.formats.archives.tars import TarArchive
+from worker.formats.layouts.folder_labels import FolderLabels, find_class_level, select_paths
+from worker.formats.layouts.listed_pictures import ListedPictures
+from worker.formats.layouts.manifests import read_manifests
+from worker.formats.layouts.picture_lists import find_lists, read_lists
+from worker.formats.layouts.picture_tables import find_manifests
+from worker.formats.layouts.web_shards import LabelFiles, find_label_files, read_shards
 from worker.formats.pictures.picture_decoding import detect_encoding
 from worker.formats.shared.compact_texts import TextSelection
 from worker.formats.shared.problems import SampleError
 from worker.formats.shared.sample import Columns, EncodedChunk, EncodedImages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -47,6 +50,8 @@ def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: b
     index = MemberIndex(archive)
     if requested in (None, "manifest") and (manifests := find_manifests(index, ingestion)):
         pictures = read_manifests(index, manifests, ingestion, original=original)
+    elif requested in (None, "webdataset") and (labels := _find_label_files(archive, index, ingestion)):
+        pictures = read_shards(archive, labels, ingestion, root=index.root, is_joined=False)
     elif requested in (None, "list_files") and (lists := find_lists(index, ingestion)):
         pictures = read_lists(index, lists, ingestion, original=original)
     else:
@@ -54,6 +59,35 @@ def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: b
         if len(ingestion.vocabulary.names) < 2:  # noqa: PLR2004 - two classes
             check_foreign_labels(archive)
     return _make_source(archive, pictures, original=original)
+
+
+def _find_label_files(archive: Archive, index: MemberIndex, ingestion: Ingestion) -> LabelFiles | None:
+    """Find WebDataset's label files in a tar; JSON files count only where no folders are classes."""
+    if not isinstance(archive, TarArchive):
+        return None
+    labels = find_label_files(archive, ingestion)
+    if labels is None or labels.field is None or ingestion.options.format is not None:
+        return labels
+    if FolderLabels(index, ingestion).count < 2:  # noqa: PLR2004 - two classes
+        return labels
+    ingestion.understood.note(
+        "json_not_used",
+        f"the folders were taken as classes, not the field {labels.field!r} of the JSON files beside the "
+        "pictures; format=webdataset takes these",
+        option="format",
+    )
+    return None
+
+
+def open_web_shards(tars: Mapping[str, TarArchive], ingestion: Ingestion) -> EncodedImages | None:
+    """Open several tars as the shards of one WebDataset, by their names; None if they are none."""
+    joined = JoinedArchive({name.removesuffix(".tar"): tar for name, tar in tars.items()}, ingestion.limits)
+    labels = find_label_files(joined, ingestion)
+    if labels is None:
+        return None
+    ingestion.layout["parts"] = list(tars)
+    pictures = read_shards(joined, labels, ingestion, root="", is_joined=True)
+    return _make_source(joined, pictures, original=False)
 
 
 def _has_pictures(archive: Archive) -> bool:
