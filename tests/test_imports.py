@@ -37,7 +37,7 @@ FLOORS = {
     "models": (
         "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",
         "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "stopping",
-        "training", "label_errors", "data_issues", "checks", "error_model",
+        "training", "data_issues", "checks", "error_model", "label_errors",
     ),
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",

@@ -10,6 +10,7 @@ from bench.peers.tasks import Task
 from models.configuration.training_config import resolve
 from models.cross_fitting.ranking_evidence import compute_log_odds, measure_confusion
 from models.data_issues.neighbour_search import find_nearest
+from models.error_model.class_confusions import count_confusions
 from models.error_model.estimate import fit
 from models.error_model.sample_evidence import Evidence
 from models.feature_views.combined_probabilities import combine_probabilities
@@ -39,7 +40,7 @@ def rank(task: Task, *, seed: int, epochs: int) -> tuple[dict[str, dict[str, flo
         f"**LIMIT, probe and {votes}**": [limit, probe, votes],
         "LIMIT, probe and 100 neighbours": [limit, probe, "100 neighbours"],
     }
-    confusion_KK = measure_confusion(opinions["LIMIT out of sample"], task.given_N)
+    confusion_KK = measure_confusion(count_confusions(opinions["LIMIT out of sample"], task.given_N))
     found = {}
     for name, parts in together.items():
         mean_NK = combine_probabilities([opinions[part] for part in parts])

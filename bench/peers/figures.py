@@ -15,7 +15,7 @@ DIGITS = 5
 
 
 def figures(task: Task, finding: Finding) -> dict[str, Any]:
-    """Return every figure of one detector on one task."""
+    """Return every figure of one detector on one task; where nothing is wrong, none of its order or cut."""
     is_error_N = task.is_error
     rate = float(is_error_N.mean())
     found: dict[str, Any] = {
@@ -25,7 +25,9 @@ def figures(task: Task, finding: Finding) -> dict[str, Any]:
         "scores": {
             name: ranking(score_N, is_error_N) for name, score_N in finding.scores.items() if is_error_N.any()
         },
-        "cuts": {name: cut(flagged_N, is_error_N) for name, flagged_N in finding.cuts.items()},
+        "cuts": {
+            name: cut(flagged_N, is_error_N) for name, flagged_N in finding.cuts.items() if is_error_N.any()
+        },
         "noise_rates": {name: round(value, DIGITS) for name, value in finding.noise_rates.items()},
     }
     if finding.error_probability_N is not None:

@@ -17,7 +17,7 @@ PAIRS: Sequence[tuple[int, int]] = ((4, 9), (3, 8), (1, 7))
 """Digits that are taken for each other."""
 CIFAR10_PAIRS: Sequence[tuple[int, int]] = ((3, 5), (1, 9), (4, 7))
 """Cat and dog, automobile and truck, deer and horse."""
-LARGE = 10_000
+LARGE, SMALL_CIFAR10 = 10_000, 2_500
 SIZES = (300, 700, 1_000, 2_000)
 
 
@@ -104,7 +104,11 @@ SMALL: Mapping[str, Make] = {
     "digits-one-way": planted(_flat_digits, _one_way(0.4)),
     "mnist-both-ways": _drawn(datasets.mnist, LARGE, _both_ways(PAIRS, 0.3)),
     "cifar10-both-ways": _drawn(datasets.cifar10, LARGE, _both_ways(CIFAR10_PAIRS, 0.3)),
-    "cifar10-worse-2500": _of_size(TASKS["cifar10-worse"], 2_500),
+    "cifar10-both-ways-2500": _drawn(datasets.cifar10, SMALL_CIFAR10, _both_ways(CIFAR10_PAIRS, 0.3)),
+    **{
+        f"{name}-2500": _of_size(TASKS[name], SMALL_CIFAR10)
+        for name in ("cifar10-worse", "cifar10-uniform-40", "cifar10-pair-40")
+    },
 }
 """Every task with wrong labels by its name: (data folder, seed, anything) to samples and labels."""
 NOTHING_WRONG: Mapping[str, Make] = {

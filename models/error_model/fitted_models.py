@@ -64,7 +64,7 @@ def fit_models(evidence: Evidence, *, seed: int, constants: Constants) -> Fitted
     """Return the models that make the given labels likeliest."""
     votes_NK = count_votes(evidence, constants)
     sources = (evidence.probabilities_NK,) + (() if votes_NK is None else (votes_NK,))
-    fitted_F = _draw_fitted(evidence, seed, constants)
+    fitted_F = draw_fitted(evidence, seed, constants)
     logs_MFK = take_logs([source_NK[fitted_F] for source_NK in sources], constants)
     labels_F = evidence.labels_N[fitted_F]
     parts = [] if votes_NK is None else [logs_FK[None] for logs_FK in logs_MFK]
@@ -115,7 +115,7 @@ def compare_views(fitted: FittedModels, *, seed: int) -> Views:
     )
 
 
-def _draw_fitted(evidence: Evidence, seed: int, constants: Constants) -> Index:
+def draw_fitted(evidence: Evidence, seed: int, constants: Constants) -> Index:
     """Return the samples that the model is fitted to: all of them, or as many as time allows."""
     known = evidence.out_of_sample
     most = min(constants.fitted_max, constants.fitted_elements // evidence.class_count)

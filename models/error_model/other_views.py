@@ -53,7 +53,7 @@ def consensus(votes_N3: Labels, class_count: int) -> float:
 
 
 def count_labels(posterior_NK: Floats, votes_N: Labels) -> Floats:
-    """Return how often each label was given to each class [K, K]."""
+    """Return how often each label (column) was given to each class (row) [K, K]."""
     class_count = posterior_NK.shape[1]
-    columns = [np.bincount(votes_N, posterior_N, class_count) for posterior_N in posterior_NK.T]
-    return np.stack(columns)
+    rows = [np.bincount(votes_N, posterior_N, class_count) for posterior_N in posterior_NK.T]
+    return np.stack(rows)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from models.cross_fitting.cross_fitted import CrossFitted
 from models.cross_fitting.ranking_evidence import compute_log_odds, measure_confusion
+from models.error_model.class_confusions import count_confusions
 from models.feature_views.combined_probabilities import combine_probabilities
 from models.label_errors.label_asymmetry import CONSTANTS, AsymmetryConstants, measure_asymmetry
 from models.ranking.ranking_scores import ASYMMETRY, RANKING_SCORES, RankingScore
@@ -92,7 +93,8 @@ def compute_log_odds_of_folds(
     together_NK = combine_probabilities(
         [seen_NK, blind_NK, *opinions], [1 - blind_share, blind_share, *[1.0] * len(opinions)]
     )
-    return compute_log_odds(together_NK, labels_N, measure_confusion(blind_NK, labels_N))
+    confusion_KK = measure_confusion(count_confusions(blind_NK, labels_N))
+    return compute_log_odds(together_NK, labels_N, confusion_KK)
 
 
 def _rank_by_asymmetry(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models.cross_fitting.cross_fitted import CrossFitted
+from models.cross_fitting.ranking_evidence import SHARPNESS
 from models.label_errors.evidence import gather_signals
 from models.training.signals import Signals
 
@@ -94,12 +95,9 @@ def test_several_folds_rank_by_the_odds_of_all_networks_alike() -> None:
             probabilities_NK=even, in_sample_probabilities_NK=seen, blind_N=np.arange(4) % 2
         ),
     )
-    # Two networks: the geometric mean of both. Too few labels to see any confusion but the median one.
+    # Two networks: the geometric mean of both. So few labels show no confusions.
     mean = np.sqrt(seen / 3)
-    given = mean[np.arange(4), labels]
-    odds = given / (mean.sum(1) - given)
-    log_share = np.log(np.array([[2, 2, 1], [1, 1, 1], [1, 1, 1]]) / np.array([[5], [3], [3]]))
-    apart = (log_share - np.diag(log_share))[~np.eye(3, dtype=bool)]
-    odds /= np.exp(np.median(apart))
+    sharp = mean**SHARPNESS
+    odds = sharp[np.arange(4), labels] / (sharp.sum(1) - sharp[np.arange(4), labels])
     assert found["score"] == pytest.approx(1 / (1 + odds**0.25), rel=1e-5)
     assert (found["margin"] == 0).all(), "what is kept of it stays out of sample"
