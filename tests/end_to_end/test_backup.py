@@ -87,7 +87,7 @@ def test_a_file_that_goes_while_it_is_made_is_named(tmp_path: Path, monkeypatch:
     def add(tar: tarfile.TarFile, path: Path, name: str) -> str:
         if path.name == "gone in the copy":
             path.unlink()
-        return add_as_it_is(tar, path, name)
+        return str(add_as_it_is(tar, path, name))
 
     add_as_it_is = vars(backup)["_add"]
     monkeypatch.setattr(backup, "_run", dump)

@@ -27,36 +27,47 @@ from tests.case_runner import Case, interrupt_on_sigterm, print_outcome, print_r
 from tests.faults.world import write_small_zip
 from tests.hostile import contract
 from tests.hostile.asking import ASKED, empty_dataset
+from tests.hostile.bystander import LONGEST_WAIT, Bystander, bystander_of
 from tests.hostile.conversing import conversing
 from tests.hostile.everything import CATALOGUE, HARMLESS, LIMITS, MARKS
+from tests.hostile.stalls import STALLS
 
 MEBIBYTE = 2**20
 READER_MEBIBYTES = 512
 MOST_MEBIBYTES = 768
 """Resident in one process: what a reader may take on top of what its libraries need."""
+MOST_API_MEBIBYTES = 400
+"""Resident in the API's process."""
 OVERRIDES = {
     "LIMIT_AUDIT_INGEST_MEMORY_BYTES": str(READER_MEBIBYTES * MEBIBYTE),
     "LIMIT_AUDIT_INGEST_SECONDS": "60",
     "LIMIT_AUDIT_INGEST_LIMITS": dumps(LIMITS),
+    "LIMIT_AUDIT_OUTBOUND_PRIVATE": "true",
 }
 SLOWEST_SECONDS = patience.scale(90)
 
 
 @dataclass
 class World:
-    """The service, and the most memory that any of its processes took since it was last asked."""
+    """The service, the most memory that its processes took since it was last asked, and somebody beside."""
 
     stack: LocalStack
     client: httpx.Client
     dataset: str = ""
     peak: int = 0
+    api_peak: int = 0
+    bystander: Bystander | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
     def watch(self) -> None:
         """Note the largest resident set of the API and the reading worker's processes."""
-        roots = [psutil.Process(self.stack.find_part(name).process.pid) for name in ("api", "worker-cpu")]
+        api, reader = (
+            psutil.Process(self.stack.find_part(name).process.pid) for name in ("api", "worker-cpu")
+        )
         while not self.done.wait(0.02):
-            for root in roots:
+            with contextlib.suppress(psutil.Error):
+                self.api_peak = max(self.api_peak, api.memory_info().rss)
+            for root in (api, reader):
                 with contextlib.suppress(psutil.Error):
                     for process in (root, *root.children(recursive=True)):
                         with contextlib.suppress(psutil.Error):
@@ -130,13 +141,28 @@ CONTRACTS = {
 }
 
 
+def stalled(name: str, world: World) -> str:
+    """Do what could keep the service busy."""
+    assert world.bystander is not None
+    return STALLS[name](world.client, world.bystander)
+
+
 def measured(world: World, act: partial[str]) -> str:
-    """Do something and add the peak of memory to what it came to."""
-    world.peak = 0
+    """Do something and add to what it came to the peak of memory and how long somebody else waited."""
+    assert world.bystander is not None
+    world.peak = world.api_peak = 0
+    world.bystander.failures.clear()
+    started = time.monotonic()
     happened = act(world)
-    peak = world.peak / MEBIBYTE
+    waits = world.bystander.find_longest(started)
+    peak, api_peak = world.peak / MEBIBYTE, world.api_peak / MEBIBYTE
     assert peak <= MOST_MEBIBYTES, f"a process took {peak:.0f} MiB"
-    return f"{happened} ({peak:.0f} MiB)"
+    assert api_peak <= MOST_API_MEBIBYTES, f"the API took {api_peak:.0f} MiB"
+    assert not world.bystander.failures, f"somebody else was not served: {world.bystander.failures[0]}"
+    for what, seconds in waits.items():
+        assert seconds <= LONGEST_WAIT, f"somebody else waited {seconds:.1f} s for their {what}"
+    others = ", ".join(f"{what} {seconds:.1f} s" for what, seconds in waits.items())
+    return f"{happened} ({peak:.0f} MiB, API {api_peak:.0f}; somebody else: {others})"
 
 
 def unharmed(world: World) -> None:
@@ -163,7 +189,8 @@ def world_of(folder: Path) -> Iterator[World]:
         watching = threading.Thread(target=world.watch)
         watching.start()
         try:
-            yield world
+            with bystander_of(stack) as world.bystander:
+                yield world
         finally:
             world.done.set()
             watching.join()
@@ -180,7 +207,7 @@ def main() -> int:
     acts = {name: partial(upload, name) for name in CATALOGUE} | {
         name: partial(request, name) for name in ASKED
     }
-    acts |= CONTRACTS
+    acts |= {name: partial(stalled, name) for name in STALLS} | CONTRACTS
     cases = [
         Case(name=name, run=partial(measured, act=act), seconds=900 if name in CONTRACTS else 300)
         for name, act in acts.items()

@@ -45,6 +45,14 @@ def conversing(stack: LocalStack) -> Iterator[House]:
             scope: keys.create(session, name=scope, scope=scope, expires_at=None)[1] for scope in Scope
         }
     database.dispose()
+    with api_with_keys(stack, "conversing") as url:
+        ids = {f"{name}_id": [one[name] for one in made] for name in made[0]}
+        yield House(url, ids, secrets)
+
+
+@contextlib.contextmanager
+def api_with_keys(stack: LocalStack, name: str) -> Iterator[str]:
+    """Yield the address of a further API of a service, which asks for keys; its log is named after it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -54,13 +62,12 @@ def conversing(stack: LocalStack) -> Iterator[House]:
         f"{PREFIX}REQUESTS_PER_SECOND": "1000000",  # what is tried here are the answers, not their number
     }
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", port]
-    with (stack.data_dir / "logs" / "api-with-keys.log").open("ab") as log:
+    with (stack.data_dir / "logs" / f"api-of-{name}.log").open("ab") as log:
         process = subprocess.Popen([*command, "--no-access-log"], env=environment, stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
         _until_it_answers(url)
-        ids = {f"{name}_id": [one[name] for one in made] for name in made[0]}
-        yield House(url, ids, secrets)
+        yield url
     finally:
         process.terminate()
         process.wait(patience.scale(30))

@@ -83,10 +83,13 @@ def progressive_jpeg(scans: int, side: int = 10_000) -> bytes:
     return head + first + (start + b"\x01\x3f\x10" + body) * scans + b"\xff\xd9"
 
 
+def with_scans(count: int) -> Files:
+    """Return a zip with a JPEG of so many scans."""
+    return with_picture(progressive_jpeg(count), "cat/hostile.jpg")
+
+
 for count in (60, 21_000):
-    hostile(f"picture: jpeg of {count:,} scans")(
-        lambda count=count: with_picture(progressive_jpeg(count), "cat/hostile.jpg")
-    )
+    hostile(f"picture: jpeg of {count:,} scans")(partial(with_scans, count))
 hostile("picture: jpeg of a million segments")(
     lambda: with_picture(b"\xff\xd8" + b"\xff\xfe\0\x04\xff\xda" * 1_000_000 + b"\xff\xd9", "cat/hostile.jpg")
 )

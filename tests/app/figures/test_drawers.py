@@ -62,9 +62,10 @@ def test_names_of_classes_are_shown_as_they_are() -> None:
     panel = Panel(x=Axis(title=HOSTILE[0]), y=Axis(categories=HOSTILE), title=HOSTILE[1])
     dots = Markers(name=HOSTILE[0], x=range(5), y=HOSTILE, colour=WRONG, size=9)
     cell = Picture(address="/1", caption=HOSTILE[0], details=f"key\n{HOSTILE[2]}")
-    chart: Figure = Chart(title=HOSTILE[0], panels=(panel,), series=(dots, LINE))
-    montage: Figure = Montage(title=HOSTILE[2], rows=tuple((name, (cell,)) for name in HOSTILE))
-    for figure in (chart, montage):
+    chart = Chart(title=HOSTILE[0], panels=(panel,), series=(dots, LINE))
+    montage = Montage(title=HOSTILE[2], rows=tuple((name, (cell,)) for name in HOSTILE))
+    figures: tuple[Figure, ...] = (chart, montage)
+    for figure in figures:
         svg = ET.fromstring(matplotlib_drawer.draw(figure, "svg", {"/1": PICTURE}))  # noqa: S314 - our own
         assert svg.tag.endswith("svg")
         assert "<a" not in json.dumps(plotly_drawer.draw(figure))
