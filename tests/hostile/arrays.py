@@ -136,7 +136,11 @@ hostile("pickle: members of a set that collide")(
     lambda: {"data_batch_1": b"\x80\x04\x8f(" + b"".join(colliding(20_000)) + b"\x90."}
 )
 hostile("pickle: places in the memo that collide")(
-    lambda: {"data_batch_1": b"\x80\x02K\x01" + b"".join(b"p%d\n" % ((2**61 - 1) * n) for n in range(20_000)) + b"."}
+    lambda: {
+        "data_batch_1": b"\x80\x02K\x01"
+        + b"".join(b"p%d\n" % ((2**61 - 1) * n) for n in range(20_000))
+        + b"."
+    }
 )
 hostile("pickle: refers to something outside")(lambda: {"data_batch_1": b"\x80\x02X\x01\0\0\0aQ."})
 hostile("pickle: extension code")(lambda: {"data_batch_1": b"\x80\x02\x82\x01."})
