@@ -26,10 +26,11 @@ from tests import patience, run_folder
 from tests.case_runner import Case, interrupt_on_sigterm, print_outcome, print_report, run_cases, select_cases
 from tests.faults.world import write_small_zip
 from tests.hostile import contract
-from tests.hostile.asking import ASKED, empty_dataset
+from tests.hostile.asking import empty_dataset
 from tests.hostile.bystander import LONGEST_WAIT, Bystander, bystander_of
 from tests.hostile.conversing import conversing
 from tests.hostile.everything import CATALOGUE, HARMLESS, LIMITS, MARKS
+from tests.hostile.refusals import ASKED
 from tests.hostile.stalls import STALLS
 
 MEBIBYTE = 2**20

@@ -12,6 +12,7 @@ from tests.hostile.tables import HEAD, ROWS
 Ask = Callable[[httpx.Client, str], httpx.Response]
 """Sends one request; the text is the id of a ready dataset."""
 ASKED: dict[str, Ask] = {}
+TUS = {"Tus-Resumable": "1.0.0"}
 
 
 def empty_dataset(client: httpx.Client) -> str:
@@ -39,7 +40,7 @@ def truth(content: bytes) -> Ask:
 
 def tus(metadata: str, length: str = "5") -> Ask:
     """Begin a resumable upload."""
-    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": length, "Upload-Metadata": metadata}
+    headers = {**TUS, "Upload-Length": length, "Upload-Metadata": metadata}
     return lambda client, _: client.post(f"/v1/datasets/{empty_dataset(client)}/uploads", headers=headers)
 
 

@@ -1,5 +1,7 @@
 """Issues over HTTP."""
 
+import base64
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -48,6 +50,15 @@ def test_issues_of_one_kind(api: TestClient, audit: Audit) -> None:
     url = f"/v1/audits/{audit.id}/issues"
     assert [item["number"] for item in api.get(url, params={"kind": "outlier"}).json()["items"]] == [0, 1]
     assert api.get(url, params={"kind": "ugly"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "cursor", ['["\\u0000", "1"]', '["\\ud800", "1"]', '["outlier", "x"]', "[" * 300, '[["outlier"], "1"]']
+)
+def test_a_cursor_that_no_list_gave_out_is_refused(api: TestClient, audit: Audit, cursor: str) -> None:
+    encoded = base64.urlsafe_b64encode(cursor.encode()).decode()
+    answer = api.get(f"/v1/audits/{audit.id}/issues", params={"cursor": encoded})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
 def test_an_issue_has_the_verdict_of_its_sample(api: TestClient, audit: Audit, dataset: Dataset) -> None:
