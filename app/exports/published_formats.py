@@ -41,8 +41,12 @@ def write_idx(decisions: Decisions) -> Iterator[bytes]:
 def write_cifar_binary(decisions: Decisions) -> Iterator[bytes]:
     """Yield a zip of CIFAR-10's binary batches."""
     pack, numbers = _require_native_pack(decisions), _number_classes(decisions)
-    if list(pack.shape[1:]) != BINARY_SHAPE or max(numbers) >= CIFAR10_CLASSES:
-        raise Invalid("CIFAR-100's coarse labels cannot be derived from new fine labels; use format=npz")
+    is_cifar10 = list(pack.shape[1:]) == BINARY_SHAPE and max(numbers) < CIFAR10_CLASSES
+    if decisions.layout.get("has_coarse") or not is_cifar10:
+        raise Invalid(
+            "CIFAR-100's records hold fine and coarse labels that belong together, and only one of them is "
+            "corrected; use format=npz"
+        )
     archive = ZipStream()
     for name, rows in _group_batches(decisions):
         yield from archive.stream(f"{name}.bin", _write_records(decisions, pack, rows, numbers))
@@ -64,7 +68,7 @@ def write_cifar_python(decisions: Decisions) -> Iterator[bytes]:
         }
         yield archive.add(name, pickle.dumps(content, protocol=2))
     if names := _list_class_names(decisions):
-        meta = {layout.get("names_key", "label_names"): names}
+        meta = {layout.get("names_key") or "label_names": names}
         yield archive.add("batches.meta", pickle.dumps(meta, protocol=2))
     yield archive.finish()
 

@@ -2,13 +2,14 @@
 
 import gzip
 import io
+import pickle
 import struct
 import zlib
 
 import numpy as np
 from PIL import Image
 
-from tests.files.shapes import COUNT, NAMES, PIXELS, VALUES, Expected, add, npz, zipped
+from tests.files.shapes import CLASSES, COUNT, NAMES, PIXELS, VALUES, Expected, add, npz, zipped
 
 NUMBERS = np.arange(COUNT) % 2
 CLASS_NAMES = ["cat", "dog"]
@@ -146,4 +147,34 @@ add(
     "idx: QMNIST",
     {"qmnist-train-images-idx3-ubyte": idx(PIXELS), "qmnist-train-labels-idx2-int": idx(QMNIST, 0x0C)},
     Expected(given=[str(number) for number in NUMBERS]),
+)
+
+
+def cifar100() -> dict[str, bytes]:
+    """Return CIFAR-100's training batch and list of names."""
+    batch = {
+        "data": np.random.default_rng(8).integers(0, 256, (COUNT, 3072), dtype=np.uint8),
+        "fine_labels": [row % 3 for row in range(COUNT)],
+        "coarse_labels": [row % 2 for row in range(COUNT)],
+    }
+    meta = {"fine_label_names": ["a", "b", "c"], "coarse_label_names": list(CLASSES)}
+    return {"train": pickle.dumps(batch, protocol=2), "meta": pickle.dumps(meta, protocol=2)}
+
+
+add(
+    "cifar-100: fine labels",
+    cifar100(),
+    Expected(given=["abc"[row % 3] for row in range(COUNT)], notes=["label_chosen"], says=["fine_labels"]),
+)
+add(
+    "cifar-100: coarse labels, as the user says",
+    cifar100(),
+    Expected(given=NAMES),
+    label_column="coarse_labels",
+)
+add(
+    "cifar-100: labels that are not there",
+    cifar100(),
+    Expected(refused="bad_cifar", says=["'kind'", "'coarse_labels'"]),
+    label_column="kind",
 )

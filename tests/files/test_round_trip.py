@@ -232,6 +232,17 @@ def make_cifar_python(labels: Labels) -> dict[str, bytes]:
     return {"train": pickle.dumps(batch, protocol=2), "meta": pickle.dumps(meta, protocol=2)}
 
 
+@form("cifar-100 in python, coarse labels alone", 3)
+def make_coarse(labels: Labels) -> dict[str, bytes]:
+    batch = {
+        "data": COLOURS,
+        "coarse_labels": list(labels),
+        "filenames": [f"{row}.png" for row in range(COUNT)],
+    }
+    meta = {"coarse_label_names": ["a", "b b", "c"]}
+    return {"train": pickle.dumps(batch, protocol=2), "meta": pickle.dumps(meta, protocol=2)}
+
+
 def read(files: dict[str, bytes], storage: Storage) -> tuple[IngestResult, Dataset]:
     """Read an upload, and return the dataset as the service stores it."""
     dataset = Dataset(id=uuid4(), name="d.zip", status=DatasetStatus.READY, options={})

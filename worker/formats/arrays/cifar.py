@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.reading.column_names import normalise_name
 from worker.formats.archives.split_names import find_split
 from worker.formats.archives.uploaded_files import ACCEPTED
 from worker.formats.arrays.unpickling import load_plain
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from worker.formats.archives.uploaded_files import Upload
     from worker.formats.shared.sample import ArrayImages, Ingestion
 
-_LABELS = ("labels", "fine_labels")
-_NAMES = ("label_names", "fine_label_names")
+_LABELS = ("labels", "fine_labels", "coarse_labels")
+_COARSE = _LABELS[-1]
+_NAMES = ("label_names", "fine_label_names", "coarse_label_names")
 _COLOURS = 3
 _BINARY_SIDE = 32
 _BINARY_PIXELS = 3 * _BINARY_SIDE**2
@@ -44,20 +46,47 @@ class _Batch:
 
 def open_cifar_pickles(uploads: Sequence[Upload], ingestion: Ingestion) -> ArrayImages:
     """Open pickled batches in the order train, test; a meta file gives the class names."""
-    class_names: list[str] = []
+    lists: dict[str, list[Any]] = {}
     batches: list[_Batch] = []
     for upload in sorted(uploads, key=_train_first):
         content = _load_pickle(upload, ingestion)
-        names = next((content[name] for name in _NAMES if isinstance(content.get(name), list)), None)
-        if names is not None and "data" not in content:
-            class_names = [
-                name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names
-            ]
-            ingestion.layout["names_key"] = next(key for key in _NAMES if content.get(key) is names)
+        names = {name: content[name] for name in _NAMES if isinstance(content.get(name), list)}
+        if names and "data" not in content:
+            lists |= names
         else:
             batches.append(_read_batch(content, upload.name, ingestion))
             ingestion.alive()
-    return _join_batches("cifar_python", batches, class_names, ingestion)
+    return _join_batches("cifar_python", batches, _choose_names(lists, ingestion), ingestion)
+
+
+def _choose_names(lists: dict[str, list[Any]], ingestion: Ingestion) -> list[str]:
+    """Return the class names of a meta file that belong to the labels that were taken."""
+    labels = ingestion.layout.get("labels_key") or "labels"
+    fitting = _NAMES if labels == "labels" else (f"{labels.removesuffix('s')}_names", "label_names")
+    found = next((name for name in fitting if name in lists), None)
+    ingestion.layout["names_key"] = found
+    return [
+        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        for name in lists.get(found or "", [])
+    ]
+
+
+def _choose_labels(content: dict[str, Any], ingestion: Ingestion) -> str | None:
+    """Return the key of a batch's labels: the chosen one, else fine labels, which is noted."""
+    chosen = ingestion.options.label_column
+    keys = [key for key in _LABELS if key in content]
+    if chosen is not None:
+        return next((key for key in content if key == normalise_name(chosen)), None)
+    if len(keys) > 1:
+        _note_coarse(keys[0], ingestion)
+    return keys[0] if keys else None
+
+
+def _note_coarse(taken: str, ingestion: Ingestion) -> None:
+    """Say which of CIFAR-100's labels were taken."""
+    ingestion.understood.note(
+        "label_chosen", f"there are fine and coarse labels: {taken} were taken", option="label_column"
+    )
 
 
 def _train_first(upload: Upload) -> tuple[bool, Any]:
@@ -78,13 +107,15 @@ def _load_pickle(upload: Upload, ingestion: Ingestion) -> dict[str, Any]:
 def _read_batch(content: dict[str, Any], name: str, ingestion: Ingestion) -> _Batch:
     """Check one batch and move its pixels to disk, so that only one batch is in memory."""
     data = content.get("data")
-    label_key = next((key for key in _LABELS if key in content), None)
+    label_key = _choose_labels(content, ingestion)
     labels = content[label_key] if label_key else None
     ingestion.layout["labels_key"] = label_key
     if not isinstance(data, np.ndarray) or not isinstance(labels, list):
+        chosen = ingestion.options.label_column
+        wanted = "'labels' or 'fine_labels'" if chosen is None else repr(make_printable(chosen))
         raise IngestError(
             "bad_cifar",
-            f"expected 'data' (uint8) and 'labels' or 'fine_labels' (a list) in {make_printable(name)!r}; "
+            f"expected 'data' (uint8) and {wanted} (a list) in {make_printable(name)!r}; "
             f"found {quote_names(list(content))}",
         )
     top = ingestion.limits.max_classes
@@ -127,10 +158,22 @@ def open_cifar_binaries(
 ) -> ArrayImages:
     """Open records of one label byte (CIFAR-10) or two (CIFAR-100: coarse, fine) and 3072 bytes of planes."""
     batches = [_read_binary_batch(upload, ingestion) for upload in sorted(uploads, key=_train_first)]
-    lists = [upload for upload in side_files if "meta" in upload.name or "fine_label" in upload.name]
+    kind = "coarse_label" if _wants_coarse(ingestion) else "fine_label"
+    lists = [upload for upload in side_files if "meta" in upload.name or kind in upload.name]
     lines = lists[0].path.read_text("utf-8", "replace").splitlines() if len(lists) == 1 else []
     names = [line.strip() for line in lines if line.strip()]
     return _join_batches("cifar_binary", batches, names, ingestion)
+
+
+def _wants_coarse(ingestion: Ingestion) -> bool:
+    """Return whether CIFAR-100's coarse labels were chosen; IngestError for an unknown choice."""
+    chosen = ingestion.options.label_column
+    if chosen is not None and normalise_name(chosen) not in _LABELS:
+        raise IngestError(
+            "missing_column",
+            f"expected one of {quote_names(_LABELS)} in label_column; found {make_printable(chosen)!r}",
+        )
+    return chosen is not None and normalise_name(chosen) == _COARSE
 
 
 def _read_binary_batch(upload: Upload, ingestion: Ingestion) -> _Batch:
@@ -143,16 +186,27 @@ def _read_binary_batch(upload: Upload, ingestion: Ingestion) -> _Batch:
         labels = records[:, :label_bytes]
         if (labels < np.array(class_counts)).all():
             pixels = records[:, label_bytes:].reshape(-1, _COLOURS, _BINARY_SIDE, _BINARY_SIDE)
+            column = _choose_label_byte(label_bytes, ingestion)
             return _Batch(
                 name=upload.name,
                 pixels=_move_to_disk(pixels, ingestion),
-                labels=labels[:, -1].astype(np.int64),
+                labels=labels[:, column].astype(np.int64),
                 keys=None,
             )
     raise IngestError(
         "unsupported_format",
         f"expected {ACCEPTED}; found {make_printable(upload.name)!r} of {size} bytes in no known format",
     )
+
+
+def _choose_label_byte(label_bytes: int, ingestion: Ingestion) -> int:
+    """Return which byte of a record is its label; CIFAR-100 has coarse and fine labels, in this order."""
+    if label_bytes > 1:
+        ingestion.layout["has_coarse"] = True
+        if ingestion.options.label_column is None:
+            _note_coarse("fine_labels", ingestion)
+        return 0 if _wants_coarse(ingestion) else 1
+    return 0
 
 
 def _join_batches(

@@ -84,6 +84,46 @@ def test_cifar100_uses_fine_labels_and_file_names(
     assert built.splits[0] == "train"
 
 
+@pytest.mark.parametrize(
+    ("chosen", "first"), [("coarse_labels", "all"), ("Coarse Labels", "all"), (None, "ship")]
+)
+def test_cifar100_takes_the_labels_that_are_chosen(
+    build: Callable[..., Any],
+    save: Callable[..., Path],
+    zip_of: Callable[..., Path],
+    images: np.ndarray,
+    *,
+    chosen: str | None,
+    first: str,
+) -> None:
+    coarse = [row % 2 for row in range(12)]
+    content = {b"data": planes(images), b"fine_labels": LABELS, b"coarse_labels": coarse}
+    meta = {b"fine_label_names": NAMES, b"coarse_label_names": [b"all", b"rest"]}
+    files = [save("train", pickle.dumps(content, 2)), save("meta", pickle.dumps(meta, 2))]
+    built = build(*files, **({} if chosen is None else {"label_column": chosen}))
+    assert built.given[0] == first
+    assert len(built.ingested.class_names) == (3 if chosen is None else 2)
+    notes = {note["code"] for note in built.ingested.statistics["understood"]["notes"]}
+    assert ("label_chosen" in notes) == (chosen is None)
+
+    head = np.array([coarse, LABELS], dtype=np.uint8).T
+    members = {
+        "b/train.bin": np.hstack([head, planes(images)]).tobytes(),
+        "b/fine_label_names.txt": b"\n".join(NAMES),
+        "b/coarse_label_names.txt": b"all\nrest",
+    }
+    binary = build(zip_of(members), **({} if chosen is None else {"label_column": chosen}))
+    assert binary.given == built.given
+
+
+def test_labels_that_a_batch_does_not_have_are_named(
+    refusal: Callable[..., IngestError], save: Callable[..., Path], images: np.ndarray
+) -> None:
+    error = refusal(save("train", pickle.dumps(batch(images, LABELS), 2)), label_column="coarse_labels")
+    assert error.code == "bad_cifar"
+    assert "'coarse_labels'" in str(error)
+
+
 @pytest.mark.parametrize("label_bytes", [1, 2])
 def test_binary_records(
     build: Callable[..., Any],
