@@ -30,6 +30,7 @@ from app.infra.settings import get_settings
 from app.routes.audits import (
     audit_routes,
     check_routes,
+    estimate_routes,
     event_routes,
     export_routes,
     figure_routes,
@@ -65,6 +66,7 @@ ROUTERS = (
     webhook_routes,
     review_routes,
     check_routes,
+    estimate_routes,
     audit_routes,  # after its parts: the downloads of an audit take any name
     activity_routes,
     login_routes,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.audits.audit_service import UNFINISHED
@@ -32,6 +33,19 @@ def follow_features(session: Session, runs: Mapping[UUID, Sequence[Run]]) -> Map
         for audit_id, set_id in awaited.items()
         if set_id in progress and progress[set_id].status != FeatureStatus.READY
     }
+
+
+def count_before(session: Session, audit_runs: Sequence[Run]) -> int | None:
+    """Return how many trainings of all users come before an audit none of whose runs has begun.
+
+    These are the ones that run in its queue, and those that were queued there before. None: a run has begun.
+    """
+    if any(run.status != RunStatus.QUEUED for run in audit_runs) or not audit_runs:
+        return None
+    first = min(audit_runs, key=lambda run: run.id)
+    before = (Run.status == RunStatus.RUNNING) | ((Run.status == RunStatus.QUEUED) & (Run.id < first.id))
+    statement = select(func.count()).where(Run.queue == first.queue, Run.audit_id != first.audit_id, before)
+    return session.scalar(statement)
 
 
 def measure_fraction(

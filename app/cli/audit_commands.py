@@ -26,11 +26,21 @@ from app.cli.output import (
     show_audit,
     show_progress_bar,
     stderr,
+    stdout,
 )
 from app.cli.reading_options import take_reading_options
-from app.client import Audit, Dataset
+from app.client import Audit, ClientError, Dataset
+from app.client.time_words import describe_estimate, list_choices
 
 ONE_SHOT = "file"
+NOT_OFFERED = (404, 405)
+"""Status of an address that a server does not have."""
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="a field of the configuration")
+]
+Effort = Annotated[
+    str | None, typer.Option(help="fast or thorough; `audit estimate` says what each costs and may claim")
+]
 
 
 def _check_target(out: Path) -> Path:
@@ -82,6 +92,7 @@ def audit_file(
     network: str | None = None,
     initialise: Annotated[str | None, typer.Option(help="none or ce")] = None,
     seed: int | None = None,
+    effort: Effort = None,
     reading: dict[str, Any],
     server: Server = None,
     key: Key = None,
@@ -95,13 +106,28 @@ def audit_file(
     with _open_service(server) as url, connect(url, key) as client:
         dataset = upload_and_wait(client, files, name=name, **reading)
         print_understood(dataset.document, console=stderr)
-        audit = start_and_wait(dataset, name=name, **configuration)
+        given = {field: value for field, value in configuration.items() if value is not None}
+        given |= _plan_time(dataset, given, effort)
+        audit = start_and_wait(dataset, name=name, **given)
         audit.download(out)
         suspects = audit.suspects().first(10)
     stderr.print(Text(describe_count(audit.summary)))
     stderr.print(Text(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:"))
     result = {"dataset": dataset.document, "audit": audit.document}
     print_json(result) if json else print_table(suspects, SUSPECT_COLUMNS)
+
+
+def _plan_time(dataset: Dataset, configuration: dict[str, Any], effort: str | None) -> dict[str, Any]:
+    """Print how long the audit takes, and return the fields of Fast or Thorough."""
+    try:
+        estimates = dataset.estimate(**configuration)
+    except ClientError as error:
+        if effort is None and error.status in NOT_OFFERED:
+            return {}  # a server of an earlier version
+        raise
+    fields = _choose_fields(estimates, effort) if effort else {}
+    stderr.print(Text(describe_estimate(estimates, effort)))
+    return fields
 
 
 def start_and_wait(dataset: Dataset, *, name: str | None, **configuration: object) -> Audit:
@@ -131,9 +157,8 @@ def start(
     dataset_id: Annotated[str, typer.Argument(help="id or name of a ready dataset, or @last")],
     *,
     name: str | None = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="a field of the configuration")
-    ] = None,
+    set_: Settings = None,
+    effort: Effort = None,
     server: Server = None,
     key: Key = None,
     _json: AlwaysJson = True,
@@ -141,7 +166,40 @@ def start(
     """Start an audit and print it without waiting for its end."""
     configuration = dict(_parse_field(pair) for pair in set_ or [])
     with connect(server, key) as client:
-        print_json(client.start_audit(client.find_id("dataset", dataset_id), name=name, **configuration))
+        found = client.find_id("dataset", dataset_id)
+        if effort is not None:
+            configuration |= _choose_fields(client.estimate_audit(found, **configuration), effort)
+        print_json(client.start_audit(found, name=name, **configuration))
+
+
+@app.command()
+def estimate(
+    dataset_id: Annotated[str, typer.Argument(help="id or name of a ready dataset, or @last")],
+    *,
+    set_: Settings = None,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Tell how long an audit would take now, and what Fast and Thorough would change; nothing is started."""
+    configuration = dict(_parse_field(pair) for pair in set_ or [])
+    with connect(server, key) as client:
+        found = client.estimate_audit(client.find_id("dataset", dataset_id), **configuration)
+    if json:
+        print_json(found)
+        return
+    print_table(list_choices(found), ("effort", "time", "says"))
+    stdout.print(Text(describe_estimate(found, None)))
+
+
+def _choose_fields(estimates: dict[str, Any], effort: str) -> dict[str, Any]:
+    """Return the fields of Fast or Thorough."""
+    offered = {preset["name"]: preset["configuration"] for preset in estimates["presets"]}
+    if effort not in offered:
+        known = " or ".join(offered) or "none: nothing else was measured for this audit"
+        raise typer.BadParameter(f"expected {known}; found {effort!r}", param_hint="--effort")
+    chosen: dict[str, Any] = offered[effort]
+    return chosen
 
 
 def _parse_field(text: str) -> tuple[str, Any]:

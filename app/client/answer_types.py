@@ -56,6 +56,7 @@ class AuditAnswer(TypedDict):
     configuration: Json
     fraction: float
     eta_seconds: float | None
+    runs_before: int | None
     features: Json | None
     runs: list[Json]
     provisional_available: bool

@@ -136,6 +136,10 @@ class Dataset(Handle):
             self.wait()
         return Audit(self._service, self._service.start_audit(self.id, name=name, **configuration))
 
+    def estimate(self, **configuration: object) -> Json:
+        """Return how long an audit would take now, and what Fast and Thorough would change; start nothing."""
+        return self._service.estimate_audit(self.id, **configuration)
+
     def read_again(self, **options: object) -> "Dataset":
         """Read the uploaded files again with other options, as a new dataset; this one stays as it is."""
         return Dataset(self._service, self._service.post(f"/v1/datasets/{self.id}/readings", dict(options)))

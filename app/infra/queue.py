@@ -117,6 +117,19 @@ def list_served_queues(app: Celery) -> set[str]:
     return {queue["name"] for answer in answers or [] for queues in answer.values() for queue in queues}
 
 
+def list_workers(broker_url: str, *, timeout_seconds: float) -> list[set[str]] | None:
+    """Ask all workers and return the queues of each; None if the broker does not answer."""
+    app = make_celery_app(broker_url, visibility_timeout_seconds=1)
+    try:
+        answers = app.control.broadcast("active_queues", reply=True, timeout=timeout_seconds)
+    except (OperationalError, OSError, RedisError) as error:
+        log.warning("the broker does not answer", error=str(error))
+        return None
+    finally:
+        app.close()
+    return [{queue["name"] for queue in queues} for answer in answers or [] for queues in answer.values()]
+
+
 def make_sender(app: Celery) -> Send:
     """Return the function that puts one message on its queue.
 

@@ -118,6 +118,10 @@ class AuditOut(BaseModel):
     configuration: dict[str, Any]
     fraction: Probability = Field(description="completed share of the audit")
     eta_seconds: float | None
+    runs_before: int | None = Field(
+        default=None,
+        description="trainings of all users that come before it in its queue; null: one of its own has begun",
+    )
     features: AwaitedFeatures | None = Field(
         description="features that the audit's runs wait for; null: none"
     )

@@ -115,6 +115,7 @@ def render_audits(session: Session, audits: Sequence[Audit]) -> list[AuditOut]:
             summary=summaries[audit.id],
             is_provisional=audit.id in provisional,
             features=features.get(audit.id),
+            runs_before=audit_progress.count_before(session, runs[audit.id]),
         )
         for audit in audits
     ]
@@ -127,6 +128,7 @@ def _render_audit(
     summary: Json | None,
     is_provisional: bool,
     features: FeatureProgress | None,
+    runs_before: int | None,
 ) -> AuditOut:
     return AuditOut(
         **{
@@ -140,6 +142,7 @@ def _render_audit(
         cancel_requested=audit.cancel_requested_at is not None,
         fraction=audit_progress.measure_fraction(audit, runs, features),
         eta_seconds=audit_progress.estimate_seconds(runs, features),
+        runs_before=runs_before,
         features=None if features is None else _render_features(features),
         runs=[render_run(run) for run in runs],
         variants=[VariantOut.model_validate(each) for each in variants.list_variants(runs)],

@@ -53,6 +53,9 @@ function showAudit(audit) {
   else if (audit.runs.some((one) => one.waiting)) {
     find("stage").textContent = "Waiting for a worker";
     find("speed").textContent = audit.runs.find((one) => one.waiting).waiting.detail;
+  } else if (audit.runs_before) {
+    find("stage").textContent = "Waiting for a worker";
+    find("speed").textContent = `${formatCount(audit.runs_before)} ${audit.runs_before === 1 ? "training comes" : "trainings come"} before it`;
   } else if (audit.runs.every((one) => one.status === "succeeded")) find("stage").textContent = "Ranking the samples";
   const reasons = new Set(audit.runs.map((one) => one.encoder?.reason).filter(Boolean));
   find("encoder").textContent = [...reasons].map((reason) => `How the samples are seen: ${reason}.`).join(" ");

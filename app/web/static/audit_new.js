@@ -1,6 +1,7 @@
 // The form of a new audit: empty fields are omitted from the request.
 
 import { send } from "./api.js";
+import { followForm, getChosenFields } from "./audit_estimate.js";
 import { find, showProblem } from "./dom.js";
 
 const form = find("audit");
@@ -8,7 +9,9 @@ const form = find("audit");
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
-    const answer = await send("POST", "/v1/audits", { body: buildRequest() });
+    const request = buildRequest();
+    Object.assign(request.configuration, getChosenFields());
+    const answer = await send("POST", "/v1/audits", { body: request });
     location.assign(`/audits/${answer.id}`);
   } catch (error) {
     showProblem(error);
@@ -21,7 +24,7 @@ form.addEventListener("submit", async (event) => {
 function buildRequest() {
   const configuration = {};
   for (const field of form.elements) {
-    if (!field.name || field.name === "name" || field.value === "") continue;
+    if (!field.name || field.name === "name" || field.type === "radio" || field.value === "") continue;
     configuration[field.name] = field.type === "number" ? Number(field.value) : field.value;
   }
   const rate = find("rate").value;
@@ -29,3 +32,5 @@ function buildRequest() {
   const name = find("name").value.trim();
   return { dataset_id: form.dataset.dataset, configuration, ...(name ? { name } : {}) };
 }
+
+followForm(form, buildRequest);
