@@ -36,8 +36,8 @@ FLOORS = {
     ),
     "models": (
         "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",
-        "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "stopping",
-        "training", "data_issues", "checks", "error_model", "label_errors",
+        "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "table_views",
+        "stopping", "training", "data_issues", "checks", "error_model", "label_errors",
     ),
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",

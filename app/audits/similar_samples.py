@@ -1,6 +1,5 @@
 """Samples similar to a suspect, among the samples of a class that fit their labels best."""
 
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,13 +82,6 @@ def open_pack(files: Storage, dataset: Dataset) -> Rows:
     """Return the rows of a pack, memory-mapped."""
     rows: Rows = np.load(files.fetch_pack_file(dataset, PACK), mmap_mode="r")
     return rows
-
-
-def read_values(rows: Rows | None, position: int) -> list[float | None] | None:
-    """Return the numbers of a sample's row, None for missing ones; None without rows."""
-    if rows is None:
-        return None
-    return [None if math.isnan(value) else value for value in rows[position].tolist()]
 
 
 def find_similar(

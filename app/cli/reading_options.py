@@ -17,6 +17,10 @@ READING: dict[str, Any] = {
     "split_column": str | None,
     "include_columns": Columns,
     "exclude_columns": Columns,
+    "column_types": Annotated[
+        list[str] | None,
+        typer.Option(help="COLUMN=TYPE: number, category, boolean or date; give the option once for each"),
+    ],
     "encoding": Annotated[str | None, typer.Option(help="of texts that are not UTF-8: cp1252, utf-16")],
     "delimiter": Annotated[str | None, typer.Option(help="of tables of text: one character, or tab")],
     "sheet": Annotated[str | None, typer.Option(help="of an Excel workbook")],

@@ -1,6 +1,7 @@
 """Display of feature vectors: numbers, beside those of similar samples."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,15 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from app.infra.errors import Invalid
-from app.infra.storage import Storage
-from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample
+from app.infra.storage import PACK, Storage
+from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample, Value
 from app.tables import Dataset
 
 
 class FeatureDisplay:
     """See `ShownKind`."""
-
-    shows_values = True
 
     def describe(self, _: Sequence[int]) -> Appearance:
         """Return what pages need."""
@@ -36,6 +35,11 @@ class FeatureDisplay:
 
     def open_pictures(self, _: Storage, __: Dataset, *, side_min: int | None) -> None:
         """Return None."""
+
+    def open_values(self, files: Storage, dataset: Dataset) -> Callable[[int], list[Value]]:
+        """Return a function that reads a position's row of numbers."""
+        rows = np.load(files.fetch_pack_file(dataset, PACK), mmap_mode="r")
+        return lambda position: [None if math.isnan(value) else value for value in rows[position].tolist()]
 
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return rows [n, D] unchanged, as float32."""

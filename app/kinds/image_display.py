@@ -25,8 +25,6 @@ COMPARED_SIDE = 16
 class ImageDisplay:
     """See `ShownKind`."""
 
-    shows_values = False
-
     def describe(self, _: Sequence[int]) -> Appearance:
         """Return what pages need."""
         return Appearance(
@@ -64,6 +62,9 @@ class ImageDisplay:
         read_pack = files.make_reader(files.locate_pack(dataset.id) / PACK)
         side = None if side_min is None else max(side_min, *(dataset.shape or [0])[:2])
         return lambda position: sample_pictures.draw_pack_row(read_pack, position, side=side)
+
+    def open_values(self, _: Storage, __: Dataset) -> None:
+        """Return None."""
 
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return rows [n, H, W, C] of a pack as vectors; large pictures are subsampled."""

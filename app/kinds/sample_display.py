@@ -9,6 +9,9 @@ from app.tables import Dataset, DatasetFile, Sample
 
 Variant = Literal["pack", "original", "display"]
 
+Value = float | str | None
+"""One value of a sample, as people read it; None: blank."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Appearance:

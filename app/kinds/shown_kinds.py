@@ -10,15 +10,13 @@ import numpy.typing as npt
 from app.infra.storage import Storage
 from app.kinds.feature_display import FeatureDisplay
 from app.kinds.image_display import ImageDisplay
-from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample
+from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample, Value
+from app.kinds.table_display import TableDisplay
 from app.tables import Dataset
 
 
 class ShownKind(Protocol):
     """Displays samples of one kind of data."""
-
-    shows_values: bool
-    """Whether the numbers of a pack are shown beside those of similar samples."""
 
     def describe(self, shape: Sequence[int]) -> Appearance:
         """Return what pages need for a dataset with samples of this shape."""
@@ -38,6 +36,10 @@ class ShownKind(Protocol):
         """Return a function that draws a position's PNG, `side_min` pixels or more; None: no pictures."""
         ...
 
+    def open_values(self, files: Storage, dataset: Dataset) -> Callable[[int], list[Value]] | None:
+        """Return a function that reads a position's values for people; None: a sample has none to show."""
+        ...
+
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return rows [n, ...] of a pack as vectors [n, D]; a small distance means similar samples."""
         ...
@@ -46,6 +48,7 @@ class ShownKind(Protocol):
 SHOWN_KINDS: Mapping[str, ShownKind] = {
     "images": ImageDisplay(),
     "features": FeatureDisplay(),
+    "tables": TableDisplay(),
 }
 """By name, as in `models.catalogue.kinds`."""
 

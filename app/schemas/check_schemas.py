@@ -50,7 +50,9 @@ class CheckState(BaseModel):
 class CheckSample(SampleOut):
     """A sample to check. Score and suggestion are left out, so that they do not lead the verdict."""
 
-    features: list[float | None] | None = Field(description="the sample's row of features; null for images")
+    features: list[float | str | None] | None = Field(
+        description="the sample's row of features, of a table its cells; null for images"
+    )
 
 
 class CheckSamples(BaseModel):

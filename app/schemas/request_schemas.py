@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from models.catalogue.column_types import COLUMN_TYPES, read_column_type
 from models.catalogue.methods import ALL_METHODS
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TYPES
 from models.catalogue.upload_formats import FORMATS
@@ -56,6 +57,11 @@ Name = Annotated[
 ]
 
 
+def _check_column_type(choice: str) -> str:
+    read_column_type(choice)
+    return choice
+
+
 class Request(BaseModel):
     """A request body; unknown fields are refused."""
 
@@ -88,6 +94,12 @@ class DatasetOptions(Request):
     )
     exclude_columns: list[Name] = Field(
         default=[], max_length=1000, description="columns of a table that are not used"
+    )
+    column_types: list[Annotated[Name, AfterValidator(_check_column_type)]] = Field(
+        default=[],
+        max_length=1000,
+        description="types of columns of a table, each as COLUMN=TYPE with a type of "
+        + ", ".join(COLUMN_TYPES),
     )
     encoding: Name | None = Field(
         default=None, description="of texts that are not UTF-8, such as cp1252 or utf-16"

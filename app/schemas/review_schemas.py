@@ -103,7 +103,9 @@ class ReviewPage(Page[ListedReview]):
 class SimilarSample(SampleOut):
     """A sample that is similar to another sample."""
 
-    features: list[float | None] | None = Field(description="the sample's row of features; null for images")
+    features: list[float | str | None] | None = Field(
+        description="the sample's row of features, of a table its cells; null for images"
+    )
 
 
 class SimilarClass(BaseModel):
@@ -113,13 +115,35 @@ class SimilarClass(BaseModel):
     samples: list[SimilarSample]
 
 
+class ReasonColumn(BaseModel):
+    """A column that speaks for another class than the given label."""
+
+    column: str
+    effect: float = Field(
+        description="by how much the log-odds of the other class fall if the cell is replaced by those of"
+        " random rows"
+    )
+
+
+class ReasonsOut(BaseModel):
+    """The columns of a suspect that speak for another class, the strongest first; they can be none."""
+
+    label: str = Field(description="the class that they speak for")
+    columns: list[ReasonColumn]
+
+
 class SimilarOut(BaseModel):
     """Samples to compare a suspect with: of its given class, and of the most likely other class."""
 
     feature_names: list[str] | None
-    features: list[float | None] | None = Field(description="the suspect's row of features; null for images")
+    features: list[float | str | None] | None = Field(
+        description="the suspect's row of features, of a table its cells; null for images"
+    )
     given: SimilarClass
     other: SimilarClass
+    reasons: ReasonsOut | None = Field(
+        description="only of tables, for the most suspicious samples: columns that speak against the label"
+    )
 
 
 class ReviewProgress(BaseModel):

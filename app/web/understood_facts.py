@@ -24,6 +24,7 @@ READING_OPTIONS = {
     "truth_column": ("Correct labels column", "Labels known to be right: they measure the result."),
     "include_columns": ("Columns to include", "Names, separated by commas."),
     "exclude_columns": ("Columns to leave out", "Names, separated by commas."),
+    "column_types": ("Types of columns", "Such as zip=category, age=number, separated by commas."),
     "encoding": ("Encoding", "Of texts that are not UTF-8, such as cp1252."),
     "delimiter": ("Delimiter", "One character, or the word tab."),
     "sheet": ("Sheet", "Of an Excel workbook."),
@@ -55,6 +56,11 @@ def describe_understanding(understood: Json) -> list[tuple[str, str]]:
     """Return a label and a text for each fact about how an upload was read."""
     columns = {name: value for name, value in (understood.get("columns") or {}).items() if value is not None}
     facts = [(f"Column: {name}", _format(value, most=SHOWN)) for name, value in columns.items()]
+    types = understood.get("column_types") or {}
+    facts += [
+        (f"Columns of type {kind}", _format([name for name in types if types[name] == kind], most=SHOWN))
+        for kind in dict.fromkeys(types.values())
+    ]
     facts += [
         (label, _format(understood[name], most=SHOWN))
         for name, label in LABELS.items()

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+CELLS = "cells.parquet"
+"""The file beside a pack with the cells of a table, row by row in order of position; absent without cells."""
 NetworkInput = Literal["image", "vector"]
 """The input of a network: an image [C, S, S] or a vector [D]. Every network and every kind names one."""
 
@@ -59,7 +61,20 @@ FEATURES = Kind(
     encoded_as=None,
 )
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (IMAGES, FEATURES)}
+TABLES = Kind(
+    name="tables",
+    axes=("D",),
+    dtype="float32",
+    network_input="vector",
+    has_input_size=False,
+    has_augmentation=False,
+    has_pictures=False,
+    encoded_as=None,
+)
+"""Rows of a table with categories, dates or blanks. Stored and trained on as features, into which they were
+encoded; only reading and display differ."""
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (IMAGES, FEATURES, TABLES)}
 """Every kind by its name."""
 
 
@@ -77,6 +92,7 @@ def find_kind(shape: Sequence[int], dtype: object = None) -> Kind:
     for kind in KINDS.values():
         if kind.is_kind_of(shape, dtype):
             return kind
-    expected = " or ".join(f"{kind.dtype} [N, {', '.join(kind.axes)}]" for kind in KINDS.values())
+    forms = dict.fromkeys(f"{kind.dtype} [N, {', '.join(kind.axes)}]" for kind in KINDS.values())
+    expected = " or ".join(forms)
     dtype_text = "" if dtype is None else f"{dtype} "
     raise ValueError(f"Samples must be {expected}, not {dtype_text}[N, {', '.join(map(str, shape))}].")

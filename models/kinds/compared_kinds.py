@@ -56,6 +56,7 @@ class ComparedKind(Protocol):
 COMPARED_KINDS: Mapping[str, ComparedKind] = {
     "images": ImageLikeness(),
     "features": FeatureLikeness(),
+    "tables": FeatureLikeness(),
 }
 """The kinds by their names in `catalogue.kinds`."""
 

@@ -38,6 +38,7 @@ class TrainedKind(Protocol):
 TRAINED_KINDS: Mapping[str, TrainedKind] = {
     "images": ImageInputs(),
     "features": FeatureInputs(),
+    "tables": FeatureInputs(),
 }
 """The kinds by their names in `catalogue.kinds`."""
 

@@ -102,7 +102,7 @@ add(
 add(
     "csv: #N/A and <NA> are missing",
     csv(BASE.replace(NUMBER_TEXTS[0][0], "#N/A", 1).replace(NUMBER_TEXTS[1][1], "<NA>", 1)),
-    Expected(given=NAMES[2:]),
+    Expected(given=NAMES, classes=["cat", "dog"], features=["a", "b", "c"]),
 )
 add("csv: <NA> as a label is none", csv(features(names=["<NA>", *NAMES[1:]])), Expected(given=NAMES[1:]))
 add(
@@ -253,7 +253,18 @@ add(
 add(
     "csv: currency as words",
     csv(features(price=[f"{row} USD" for row in range(COUNT)])),
-    Expected(refused="column_not_numeric", says=["exclude_columns"]),
+    Expected(given=NAMES, features=["a", "b", "c"], notes=["column_left_out"], says=["an id"]),
+)
+add(
+    "csv: categories, dates and blanks",
+    csv(
+        features(
+            city=[("Oslo", "Rome", "")[row % 3] for row in range(COUNT)],
+            since=[f"{1 + row}.2.2024" for row in range(COUNT)],
+            paid=[("yes", "no")[row % 2] for row in range(COUNT)],
+        )
+    ),
+    Expected(given=NAMES, features=["a", "b", "c", "city", "since", "paid"]),
 )
 add(
     "csv: a misspelt choice",

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.catalogue.kinds import CELLS
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.detect import open_source
 from worker.formats.packs.samples_table import assign_labels, collect_keys, collect_splits, write_samples
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, Problem, ProblemLog
-from worker.formats.shared.sample import Features, Ingestion
+from worker.formats.shared.sample import CellsNeeded, Features, Ingestion
 from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
 from worker.ingest.understanding_summary import summarise
 from worker.kinds.pack_writers import write_pack
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from worker.formats.packs.samples_table import Labels
-    from worker.formats.packs.written_pack import WrittenPack
+    from worker.formats.packs.written_pack import Report, WrittenPack
 
 __all__ = ["IngestError", "IngestLimits", "IngestOptions", "IngestResult", "Problem", "build_pack"]
 
@@ -75,11 +76,27 @@ def build_pack(
     """Read an upload of any accepted format and write `pack.npy`, `labels.npy` and `samples.parquet`.
 
     `on_progress(samples done, all samples or None)` is called a few times a second and can raise to stop.
-    IngestError if the upload cannot be used. Only the three files are left behind, and of a workbook the
-    sheet that was read, as CSV.
+    IngestError if the upload cannot be used. Only the three files are left behind, of a table whose cells are
+    not all numbers `cells.parquet`, and of a workbook the sheet that was read, as CSV.
     """
-    pack_path = destination / "pack.npy"
     report = _throttle(on_progress)
+    reads_cells = bool(options.column_types)
+    try:
+        return _build(files, options, limits, destination, report, reads_cells=reads_cells)
+    except CellsNeeded:
+        return _build(files, options, limits, destination, report, reads_cells=True)
+
+
+def _build(
+    files: Sequence[Path],
+    options: IngestOptions,
+    limits: IngestLimits,
+    destination: Path,
+    report: Report,
+    *,
+    reads_cells: bool,
+) -> IngestResult:
+    pack_path = destination / "pack.npy"
     with TemporaryDirectory(dir=destination, prefix="staging-") as staging, ExitStack() as resources:
         ingestion = Ingestion(
             options=options,
@@ -89,6 +106,7 @@ def build_pack(
             staging=Path(staging),
             resources=resources,
             alive=lambda: report(0, None),
+            reads_cells=reads_cells,
         )
         try:
             source = open_source(files, ingestion)
@@ -97,7 +115,7 @@ def build_pack(
             written = write_pack(source, ingestion, pack_path, report)
             return _finish_pack(source.format, written, ingestion, pack_path)
         except BaseException:
-            for path in (pack_path, destination / SHEET_TABLE):
+            for path in (pack_path, destination / CELLS, destination / SHEET_TABLE):
                 path.unlink(missing_ok=True)
             raise
 

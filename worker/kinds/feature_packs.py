@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from worker.formats.packs.written_pack import Report
     from worker.formats.shared.sample import FeatureBatch, Features, Ingestion
 
-_NAMES_SHOWN = 1000
+NAMES_SHOWN = 1000
 
 
 def write_features(source: Features, ingestion: Ingestion, path: Path, report: Report) -> WrittenPack:
@@ -49,10 +49,10 @@ def write_features(source: Features, ingestion: Ingestion, path: Path, report: R
         shape=(width,),
         rows=rows,
         row_numbers=source.row_numbers(rows),
-        columns=_stack_columns(batches),
+        columns=stack_columns(batches),
         statistics={
             "feature_count": width,
-            "feature_names": [make_printable(name) for name in source.names[:_NAMES_SHOWN]],
+            "feature_names": [make_printable(name) for name in source.names[:NAMES_SHOWN]],
         },
     )
 
@@ -80,7 +80,7 @@ def _show(value: np.float32) -> str:
     return "a missing value" if np.isnan(value) else f"{value} (or one too large for 32 bits)"
 
 
-def _stack_columns(batches: list[Columns]) -> Columns:
+def stack_columns(batches: list[Columns]) -> Columns:
     """Join the columns of consecutive batches."""
     if not batches:
         return Columns(given=np.empty(0, dtype=np.int32))

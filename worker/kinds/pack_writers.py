@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from worker.kinds.feature_packs import write_features
 from worker.kinds.image_packs import write_images
+from worker.kinds.table_packs import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ class PackWriter(Protocol):
 PACK_WRITERS: Mapping[str, PackWriter] = {
     "images": write_images,
     "features": write_features,
+    "tables": write_table,
 }
 """By the names of `models.catalogue.kinds`."""
 

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from models.data_issues.neighbours import Neighbours
+from models.table_views.likeliest_view import choose_likeliest
 from models.training.signal_recorder import PROBABILITY_CELLS_MAX
 from models.training.training_result import TrainingResult
 from worker.jobs.evidence_files import RunEvidence
 from worker.train.encoder_opinions import EncoderOpinions, gather_opinions
 from worker.train.input_neighbours import find_input_neighbours
+from worker.train.table_evidence import TableEvidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,14 @@ class Trained:
     classes."""
     near: Neighbours | None
     """The nearest samples by an encoder's features; None: no encoder made them."""
+    table: TableEvidence | None = None
+    """What the cells of a table say themselves; None: it has none, or they were too many."""
+
+    @property
+    def views(self) -> list[npt.NDArray[np.float32]]:
+        """Return the class probabilities [N, K] that rank beside the training's own."""
+        encoder = [] if self.opinions is None else [self.opinions.probe_NK, self.opinions.votes_NK]
+        return encoder + ([] if self.table is None else [self.table.view.probabilities_NK])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +54,8 @@ class EvidenceSearch:
     """The most bytes of the values by which neighbours are found."""
     on_block: Callable[[], None]
     """Called about every second; its exceptions propagate."""
+    cells: Path | None = None
+    """The cells of a table; None: the samples are no table of cells."""
 
     def complete(self, result: TrainingResult, pack: Path, labels_N: npt.NDArray[np.integer[Any]]) -> Trained:
         """Return the result with the evidence about the labels.
@@ -76,13 +88,33 @@ class EvidenceSearch:
                 opinions=opinions,
                 near=near,
             )
-        fitted = result.cross_fitted
-        evidence = (
-            None
-            if fitted is None
-            else self._make_evidence(inputs, fitted.probabilities_NK, fitted.blind_N >= 0)
+        table = self._ask_table(labels_N)
+        found = self._choose_evidence(result, table, labels_N)
+        evidence = None if found is None else self._make_evidence(inputs, *found)
+        return Trained(result=result, evidence=evidence, opinions=None, near=None, table=table)
+
+    def _ask_table(self, labels_N: npt.NDArray[np.integer[Any]]) -> TableEvidence | None:
+        if self.cells is None:
+            return None
+        return TableEvidence.gather(
+            self.cells, labels_N, class_count=self.class_count, seed=self.seed, on_block=self.on_block
         )
-        return Trained(result=result, evidence=evidence, opinions=None, near=None)
+
+    def _choose_evidence(
+        self, result: TrainingResult, table: TableEvidence | None, labels_N: npt.NDArray[np.integer[Any]]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
+        """Return probabilities and which of their rows are out of sample; None: there are none.
+
+        Of a table they are the likeliest of those that are out of sample for all labels.
+        """
+        fitted = result.cross_fitted
+        is_blind_N = None if fitted is None else fitted.blind_N >= 0
+        if table is None:
+            return None if fitted is None or is_blind_N is None else (fitted.probabilities_NK, is_blind_N)
+        views = [table.view.probabilities_NK]
+        if fitted is not None and is_blind_N is not None and is_blind_N.all():
+            views.append(fitted.probabilities_NK)
+        return choose_likeliest(views, labels_N), np.ones(len(labels_N), dtype=np.bool_)
 
     def _make_evidence(
         self,

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -25,6 +25,7 @@ from app.infra.settings import Settings
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunStatus
 from models.acceleration.data_parallel import limit_processes
+from models.catalogue.kinds import CELLS
 from models.catalogue.methods import EXTERNAL
 from models.catalogue.networks import NETWORKS
 from models.catalogue.training_request import TrainingRequest
@@ -34,7 +35,7 @@ from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import NEIGHBOURS, Neighbours, measure_disagreement
 from models.encoders.encoder_loading import load_network
 from models.label_errors.evidence import gather_signals
-from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES
+from models.ranking.ranking_scores import NEIGHBOUR_DISAGREEMENT, RANKING_SCORES, rank_by_signals
 from models.training.loop import STATE_FORMAT
 from models.training.ranks import RankLost, train_on
 from models.training.remarks import Remark
@@ -44,6 +45,7 @@ from worker.jobs import (
     devices,
     evidence_files,
     neighbour_files,
+    reason_files,
     signal_files,
 )
 from worker.jobs.heartbeat import Cancelled, Heartbeat, LeaseLost, WorkerStopping
@@ -127,7 +129,8 @@ def _train_and_store(
     retry_during_outage(heartbeat.renew, heartbeat)
     retry_during_outage(lambda: _add_remarks(database, run, trained.result.remarks), heartbeat)
     retry_during_outage(
-        lambda: _store_results(storage, folder, trained, job.labels.given, neighbours), heartbeat
+        lambda: _store_results(storage, folder, trained, job.labels.given, neighbours, heartbeat.check),
+        heartbeat,
     )
 
 
@@ -255,6 +258,7 @@ def _plan_evidence(
     database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> EvidenceSearch:
     find_near = partial(_load_neighbours, database, storage, job, heartbeat)
+    has_cells = storage.exists(storage.locate_pack(job.dataset.id) / CELLS)
     return EvidenceSearch(
         find_near=None if job.run.feature_set_id is None else find_near,
         class_count=len(job.dataset.class_names or ()),
@@ -262,6 +266,7 @@ def _plan_evidence(
         seed=job.config.seed,
         bytes_max=settings.features_max_bytes,
         on_block=heartbeat.check,
+        cells=storage.fetch_pack_file(job.dataset, CELLS) if has_cells else None,
     )
 
 
@@ -308,14 +313,15 @@ def _find_neighbours(trained: Trained, job: Job, heartbeat: Heartbeat[Run]) -> N
     return find_nearest(features_NW, device=job.devices[0], seed=job.config.seed, on_block=heartbeat.check)
 
 
-def _store_results(
+def _store_results(  # noqa: PLR0917 - one call, far above
     storage: Storage,
     folder: Path,
     trained: Trained,
     labels_N: npt.NDArray[np.int32],
     neighbours: Neighbours | None,
+    on_block: Callable[[], None],
 ) -> None:
-    result, opinions = trained.result, trained.opinions
+    result = trained.result
     checkpoints.save_network(storage, folder, result.start_state)
     ranking = RANKING_SCORES[result.config.score]
     signals = gather_signals(
@@ -325,7 +331,7 @@ def _store_results(
         agreement_ratio=result.agreement_ratio,
         classifier_probabilities_NK=result.classifier_probabilities_NK,
         cross_fitted=result.cross_fitted,
-        opinions=[] if opinions is None else [opinions.probe_NK, opinions.votes_NK],
+        opinions=trained.views,
     )
     fitted = result.cross_fitted
     memorisation_N = None if fitted is None else fitted.measure_memorisation(labels_N)
@@ -339,6 +345,12 @@ def _store_results(
         signals[NEIGHBOUR_DISAGREEMENT] = measure_disagreement(neighbours, labels_N)
         if ranking.uses_neighbours:
             signals["score"] = ranking.compute(signals)
+    if trained.table is not None and trained.evidence is not None:
+        probabilities_NK = trained.evidence.probabilities_NK
+        reasons = trained.table.explain(
+            rank_by_signals(signals), labels_N, probabilities_NK, on_block=on_block
+        )
+        reason_files.save(storage, folder, reasons)
     signal_files.save(storage, folder, signals)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session as OrmSession
 
-from app.audits import audit_service, similar_samples
+from app.audits import audit_service
 from app.datasets import dataset_service
 from app.infra.errors import WrongState
 from app.kinds.shown_kinds import find_shown_kind
@@ -57,13 +57,13 @@ def list_open_checks(
     audit = audit_service.get_succeeded(session, audit_id)
     random_checks.get_checks(session, audit)
     dataset = dataset_service.get(session, audit.dataset_id)
-    rows = similar_samples.open_pack(files, dataset) if find_shown_kind(dataset).shows_values else None
+    read_values = find_shown_kind(dataset).open_values(files, dataset)
     return CheckSamples(
         feature_names=(dataset.statistics or {}).get("feature_names"),
         items=[
             CheckSample(
                 **render_sample(dataset, sample, None).model_dump(),
-                features=similar_samples.read_values(rows, sample.position),
+                features=None if read_values is None else read_values(sample.position),
             )
             for sample in random_checks.list_open(session, audit, limit)
         ],

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from app.audits import audit_service, similar_samples
+from app.audits.suspect_reasons import Reasons, find_reasons
 from app.datasets import dataset_service
 from app.http import cursors
 from app.infra.errors import Invalid, StaleVersion
@@ -17,6 +18,8 @@ from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_listed_review, render_review, render_sample
 from app.schemas.review_schemas import (
     Conflict,
+    ReasonColumn,
+    ReasonsOut,
     ReviewOut,
     ReviewPage,
     ReviewProgress,
@@ -169,7 +172,7 @@ def read_similar(
     dataset = dataset_service.get(session, audit.dataset_id)
     score = audit_service.get_score(session, audit, position)
     ground = similar_samples.open_comparison(session, files, audit, dataset)
-    rows = similar_samples.open_pack(files, dataset) if find_shown_kind(dataset).shows_values else None
+    read_values = find_shown_kind(dataset).open_values(files, dataset)
     other = score.suggested_label if score.suggested_label != score.given_label else score.second_label
 
     def find_class(label: int | None) -> SimilarClass:
@@ -183,7 +186,7 @@ def read_similar(
             samples=[
                 SimilarSample(
                     **render_sample(dataset, sample, None).model_dump(),
-                    features=similar_samples.read_values(rows, sample.position),
+                    features=None if read_values is None else read_values(sample.position),
                 )
                 for sample in similar
             ],
@@ -191,9 +194,24 @@ def read_similar(
 
     return SimilarOut(
         feature_names=(dataset.statistics or {}).get("feature_names"),
-        features=similar_samples.read_values(rows, position),
+        features=None if read_values is None else read_values(position),
         given=find_class(score.given_label),
         other=find_class(other),
+        reasons=_render_reasons(dataset, find_reasons(session, files, audit, position)),
+    )
+
+
+def _render_reasons(dataset: Dataset, reasons: Reasons | None) -> ReasonsOut | None:
+    """Return the columns that speak for another class by their names."""
+    names = (dataset.statistics or {}).get("feature_names") or []
+    if reasons is None:
+        return None
+    return ReasonsOut(
+        label=(dataset.class_names or [])[reasons.rival],
+        columns=[
+            ReasonColumn(column=names[place] if place < len(names) else f"column {place + 1}", effect=effect)
+            for place, effect in reasons.columns
+        ],
     )
 
 

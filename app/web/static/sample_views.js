@@ -5,5 +5,6 @@
 
 import { featureView } from "./feature_view.js";
 import { pictureView } from "./picture_view.js";
+import { tableView } from "./table_view.js";
 
-export const VIEWS = { picture: pictureView, features: featureView };
+export const VIEWS = { picture: pictureView, features: featureView, table: tableView };

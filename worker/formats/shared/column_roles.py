@@ -66,19 +66,8 @@ def choose_roles(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> Colu
     special = {"label": label, "truth": truth, "key": key, "split": split}
     ingestion.layout["label_column"] = label
     features = _choose_features([name for name in others if name not in special.values()], peek, ingestion)
-    _check_numbers(features, peek)
     understood.facts["columns"] = {**special, "features": len(features)}
     return ColumnRoles(label=label, truth=truth, key=key, split=split, features=features)
-
-
-def _check_numbers(features: Sequence[str], peek: Peek) -> None:
-    """Refuse a table whose features are all texts, named as what it is."""
-    if features and all(_has_words_alone(peek.get(name, [])) for name in features):
-        raise IngestError(
-            "column_not_numeric",
-            f"expected numbers as features; found a dataset of texts: {quote_names(features)} (they are not"
-            " audited: compute embeddings, and upload Parquet with the columns embedding and label)",
-        )
 
 
 def _find_option(names: Sequence[str], chosen: str) -> str:
@@ -142,10 +131,6 @@ def _is_coordinate(name: str, names: Sequence[str], peek: Peek) -> bool:
 def is_text(values: Sequence[str]) -> bool:
     """Return whether any of the values is neither a number nor a truth value nor missing."""
     return any(_is_word(value.strip()) for value in values)
-
-
-def _has_words_alone(values: Sequence[str]) -> bool:
-    return bool(values) and all(_is_word(value.strip()) for value in values if value.strip())
 
 
 def _is_word(text: str) -> bool:

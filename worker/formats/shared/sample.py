@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from models.catalogue.kinds import FEATURES, IMAGES, Kind
+from models.catalogue.kinds import FEATURES, IMAGES, TABLES, Kind
 from worker.formats.shared.label_codes import Vocabulary
 from worker.formats.shared.understanding import Understanding
 
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from worker.formats.shared.problems import ProblemLog
+    from worker.formats.shared.table_columns import TableColumn
     from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
 
 
@@ -38,9 +40,16 @@ class Ingestion:
     """Called regularly during long preparations; can raise to stop."""
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     understood: Understanding = field(default_factory=Understanding)
+    reads_cells: bool = False
+    """Whether a table's cells are read by their types; False: its features are numbers without a blank, or
+    `CellsNeeded` is raised."""
     layout: dict[str, Any] = field(default_factory=dict)
     """How the files are laid out, for exports in the same format: label_column, parts, nested; for an npz
     also content, class_names and features."""
+
+
+class CellsNeeded(Exception):
+    """A table has features that are not numbers, or blank ones: it is read again by its cells' types."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +133,28 @@ class Features:
     batches: Iterator[FeatureBatch]
     row_numbers: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows
     """Maps indices of rows read to row numbers in the file, which also counts lines that were not parsed."""
+    total: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableBatch:
+    """Consecutive rows of a table; columns as in Columns."""
+
+    cells: pa.RecordBatch
+    """Of the columns that are used: float64, bool, timestamps or, of categories, text; null where blank."""
+    columns: Columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table with categories, dates or blanks; its batches can be read only once."""
+
+    kind: ClassVar[Kind] = TABLES
+    format: str
+    described: Sequence[TableColumn]
+    batches: Iterator[TableBatch]
+    row_numbers: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows
+    """As in Features."""
     total: int | None = None
 
 

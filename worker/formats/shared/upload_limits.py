@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.catalogue.column_types import read_column_type
 from models.catalogue.upload_formats import FORMATS
 
 
@@ -23,6 +24,8 @@ class IngestOptions:
     """Columns of a table that are features although their names say otherwise."""
     exclude_columns: tuple[str, ...] = ()
     """Columns of a table that are not used."""
+    column_types: tuple[str, ...] = ()
+    """Types of a table's columns, each as COLUMN=TYPE (`models.catalogue.column_types`); others are found."""
     encoding: str | None = None
     """Of the texts of tables and lists; None: UTF-8, or what their first bytes say."""
     delimiter: str | None = None
@@ -35,6 +38,9 @@ class IngestOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "include_columns", tuple(self.include_columns))
         object.__setattr__(self, "exclude_columns", tuple(self.exclude_columns))
+        object.__setattr__(self, "column_types", tuple(self.column_types))
+        for choice in self.column_types:
+            read_column_type(choice)
         if self.format is not None and self.format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}; found {self.format!r}")
         if self.image_size is not None and not 8 <= self.image_size <= 512:  # noqa: PLR2004

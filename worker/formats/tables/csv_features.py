@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,9 +13,10 @@ from pyarrow import csv as pa_csv
 from worker.formats.shared.column_roles import ColumnRoles, choose_roles
 from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.label_codes import MISSING
-from worker.formats.shared.problems import IngestError, make_printable
-from worker.formats.shared.sample import Columns, FeatureBatch, Features
+from worker.formats.shared.problems import IngestError, ProblemLog, make_printable
+from worker.formats.shared.sample import CellsNeeded, Columns, FeatureBatch, Features
 from worker.formats.tables.csv_style import peek_values, read_style, write_regular_copy
+from worker.formats.tables.mixed_tables import describe_columns, make_table
 from worker.formats.tables.number_texts import read_numbers
 from worker.kinds.feature_arrays import check_width
 
@@ -26,13 +28,13 @@ if TYPE_CHECKING:
 
     from models.reading.text_tables import TableStyle
     from worker.formats.archives.uploaded_files import Upload
-    from worker.formats.shared.sample import Ingestion
+    from worker.formats.shared.sample import Ingestion, Table
 
 _BLOCK_BYTES = 8 << 20
 
 
-def open_csv(upload: Upload, ingestion: Ingestion) -> Features:
-    """Open a feature table with a header line."""
+def open_csv(upload: Upload, ingestion: Ingestion) -> Features | Table:
+    """Open a table with a header line: features, or whatever its cells are if they are not only numbers."""
     style = read_style(upload.path, ingestion)
     roles = choose_roles(style.columns, peek_values(upload.path, style), ingestion)
     check_width(len(roles.features), ingestion)
@@ -45,23 +47,44 @@ def open_csv(upload: Upload, ingestion: Ingestion) -> Features:
             ingestion.problems.add(
                 str(number), "bad_row", f"expected {len(style.columns)} fields; found more"
             )
+
+    def find_row_numbers(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return rows + np.searchsorted(np.array(skipped) - np.arange(len(skipped)), rows, side="right")
+
+    if ingestion.reads_cells:
+        silent = replace(ingestion, problems=ProblemLog(max_listed=0))
+        counted = _read_blocks(path, style, [], silent)
+        return make_table(
+            "csv",
+            describe_columns(counted, roles.features, ingestion),
+            _read_labelled(_read_blocks(path, style, skipped, ingestion), roles, ingestion),
+            row_numbers=find_row_numbers,
+        )
     return Features(
         format="csv",
         names=roles.features,
         batches=_read_batches(_read_blocks(path, style, skipped, ingestion), roles, ingestion),
-        row_numbers=lambda rows: (
-            rows + np.searchsorted(np.array(skipped) - np.arange(len(skipped)), rows, side="right")
-        ),
+        row_numbers=find_row_numbers,
     )
+
+
+def _read_labelled(
+    blocks: Iterator[pa.RecordBatch], roles: ColumnRoles, ingestion: Ingestion
+) -> Iterator[tuple[pa.RecordBatch, Columns]]:
+    """Yield blocks of rows with their labels, keys and splits."""
+
+    def encode(column: pa.Array, *, is_truth: bool) -> NDArray[np.int32]:
+        return encode_distinct(column, ingestion, is_truth=is_truth)
+
+    for block in blocks:
+        yield block, read_columns(block, roles, encode)
 
 
 def _read_batches(
     blocks: Iterator[pa.RecordBatch], columns: ColumnRoles, ingestion: Ingestion
 ) -> Iterator[FeatureBatch]:
-    done = 0
     for block in blocks:
-        yield make_feature_batch(block, columns, done, ingestion)
-        done += block.num_rows
+        yield make_feature_batch(block, columns, ingestion)
 
 
 def _read_blocks(
@@ -103,18 +126,23 @@ def _read_blocks(
         ) from None
 
 
-def make_feature_batch(
-    batch: pa.RecordBatch, columns: ColumnRoles, first_row: int, ingestion: Ingestion
-) -> FeatureBatch:
+def make_feature_batch(batch: pa.RecordBatch, columns: ColumnRoles, ingestion: Ingestion) -> FeatureBatch:
     """Return the features and the other columns of one block of rows."""
     features = np.empty((batch.num_rows, len(columns.features)), dtype=np.float32)
     for index, name in enumerate(columns.features):
-        features[:, index] = read_numbers(batch.column(name), name, first_row, ingestion)
+        features[:, index] = read_numbers(batch.column(name), name, ingestion)
 
     def encode(column: pa.Array, *, is_truth: bool) -> NDArray[np.int32]:
         return encode_distinct(column, ingestion, is_truth=is_truth)
 
-    return FeatureBatch(features=features, columns=read_columns(batch, columns, encode))
+    return check_numbers(FeatureBatch(features=features, columns=read_columns(batch, columns, encode)))
+
+
+def check_numbers(batch: FeatureBatch) -> FeatureBatch:
+    """Return a batch whose labelled rows have no blank; raise CellsNeeded otherwise."""
+    if np.isnan(batch.features[batch.columns.given != MISSING]).any():
+        raise CellsNeeded
+    return batch
 
 
 class Encode(Protocol):

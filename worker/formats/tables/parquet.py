@@ -23,8 +23,16 @@ from worker.formats.shared.columns import (
 )
 from worker.formats.shared.compact_texts import Texts, count_repeated
 from worker.formats.shared.problems import IngestError, SampleError
-from worker.formats.shared.sample import Columns, EncodedChunk, EncodedImages, FeatureBatch, Features
-from worker.formats.tables.csv_features import encode_distinct, read_columns
+from worker.formats.shared.sample import (
+    CellsNeeded,
+    Columns,
+    EncodedChunk,
+    EncodedImages,
+    FeatureBatch,
+    Features,
+)
+from worker.formats.tables.csv_features import check_numbers, encode_distinct, read_columns
+from worker.formats.tables.mixed_tables import describe_columns, make_table
 from worker.formats.tables.number_texts import read_numbers
 from worker.formats.tables.parquet_shards import ERRORS, Shards, make_broken_error, name_classes, open_shards
 from worker.kinds.feature_arrays import check_width, convert_to_float32
@@ -36,7 +44,7 @@ if TYPE_CHECKING:
 
     from worker.formats.archives.uploaded_files import Upload
     from worker.formats.shared.column_roles import ColumnRoles, Peek
-    from worker.formats.shared.sample import Ingestion
+    from worker.formats.shared.sample import Ingestion, Table
 
 _PICTURES = ("image", "img", "picture", "jpg", "png")
 _EMBEDDINGS = ("embedding", "embeddings", "features", "feature", "x", "vector")
@@ -45,7 +53,7 @@ _BATCH_ROWS = 8192
 _PEEKED = 200
 
 
-def open_parquet(uploads: Sequence[Upload], ingestion: Ingestion) -> EncodedImages | Features:
+def open_parquet(uploads: Sequence[Upload], ingestion: Ingestion) -> EncodedImages | Features | Table:
     """Open the pictures or features of one or several shards."""
     shards = open_shards(uploads, ingestion)
     check_distinct(shards.schema.names)
@@ -203,13 +211,15 @@ def _read_paths(shards: Shards, picture: str, ingestion: Ingestion) -> Texts | N
     return None if count_repeated(paths) else paths
 
 
-def _open_features(shards: Shards, ingestion: Ingestion) -> Features:
-    """Open features: numeric columns, or one column of lists of one length."""
+def _open_features(shards: Shards, ingestion: Ingestion) -> Features | Table:
+    """Open features: numeric columns, or one column of lists of one length; else whatever the cells are."""
     columns = choose_roles(shards.schema.names, _peek_values(shards, ingestion), ingestion)
     name_classes(shards, columns.label, columns.truth, ingestion)
     lists = [name for name in columns.features if _is_list(shards.schema.field(name).type)]
     embedding = find_column(lists, None, _EMBEDDINGS) or (lists[0] if len(lists) == 1 else None)
     if embedding is None:
+        if ingestion.reads_cells:
+            return _open_cells(shards, columns, ingestion)
         _check_numeric(shards.schema, columns)
         names = columns.features
     else:
@@ -235,7 +245,31 @@ def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
+def _open_cells(shards: Shards, columns: ColumnRoles, ingestion: Ingestion) -> Table:
+    """Open a table by the types of its columns."""
+    special = [name for name in (columns.label, columns.truth, columns.key, columns.split) if name]
+    wanted = list(dict.fromkeys([*columns.features, *special]))
+    counted = shards.read_batches(columns.features, _BATCH_ROWS, ingestion.limits)
+    described = describe_columns(counted, columns.features, ingestion)
+    splits = _list_splits(shards) if columns.split is None else None
+
+    def encode(column: pa.Array, *, is_truth: bool) -> NDArray[np.int32]:
+        return encode_labels(column, ingestion, is_truth=is_truth)
+
+    def read() -> Iterator[tuple[pa.RecordBatch, Columns]]:
+        done = 0
+        for batch in shards.read_batches(wanted, _BATCH_ROWS, ingestion.limits):
+            read_now = read_columns(batch, columns, encode)
+            if splits is not None:
+                read_now = replace(read_now, splits=splits[done : done + batch.num_rows])
+            yield batch, read_now
+            done += batch.num_rows
+
+    return make_table("parquet_features", described, read(), total=shards.rows)
+
+
 def _check_numeric(schema: pa.Schema, columns: ColumnRoles) -> None:
+    """Raise CellsNeeded unless every feature may be a number."""
     for name in columns.features:
         kind = schema.field(name).type
         if not (
@@ -247,10 +281,7 @@ def _check_numeric(schema: pa.Schema, columns: ColumnRoles) -> None:
             or pa.types.is_large_string(kind)
             or pa.types.is_dictionary(kind)
         ):
-            raise IngestError(
-                "column_not_numeric",
-                f"expected numbers in column {name!r}; found {kind} (exclude_columns leaves columns out)",
-            )
+            raise CellsNeeded
 
 
 def _find_list_length(shards: Shards, name: str, ingestion: Ingestion) -> int:
@@ -277,14 +308,15 @@ def _read_feature_batches(
     for batch in shards.read_batches(list(dict.fromkeys([*content, *special])), rows, ingestion.limits):
         if embedding is None:
             features = np.stack(
-                [read_numbers(batch.column(name), name, done, ingestion) for name in content], axis=1
+                [read_numbers(batch.column(name), name, ingestion) for name in content], axis=1
             )
         else:
             features = _read_list_rows(batch.column(embedding), width)
         batch_columns = read_columns(batch, columns, encode)
         if splits is not None:
             batch_columns = replace(batch_columns, splits=splits[done : done + batch.num_rows])
-        yield FeatureBatch(features=features, columns=batch_columns)
+        read = FeatureBatch(features=features, columns=batch_columns)
+        yield check_numbers(read) if embedding is None else read
         done += batch.num_rows
 
 

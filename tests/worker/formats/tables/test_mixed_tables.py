@@ -1,0 +1,253 @@
+"""Tables with categories, dates and blanks: types, what is left out, and the encoded rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from tests.worker.formats.conftest import Built
+    from worker.ingest.pack_building import IngestError
+
+COUNT = 40
+LABELS = ["x", "y"] * (COUNT // 2)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def run(columns: dict[str, Sequence[object]], name: str = "table.csv") -> Path:
+        path = tmp_path / name
+        everything = {**columns, "label": LABELS}
+        if name.endswith(".parquet"):
+            pq.write_table(pa.table(everything), path)
+            return path
+        rows = zip(*everything.values(), strict=True)
+        lines = [",".join("" if cell is None else str(cell) for cell in row) for row in rows]
+        path.write_text("\n".join([",".join(everything), *lines]))
+        return path
+
+    return run
+
+
+def read_cells(built: Built) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(
+        built.ingested.pack_path.with_name("cells.parquet")
+    ).to_pylist()
+    return rows
+
+
+def read_types(built: Built) -> dict[str, str]:
+    types: dict[str, str] = built.ingested.statistics["understood"]["column_types"]
+    return types
+
+
+def codes_of_notes(built: Built) -> set[str]:
+    return {note["code"] for note in built.ingested.statistics["understood"]["notes"]}
+
+
+def test_a_table_of_numbers_alone_stays_a_pack_of_numbers(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    built = build(write({"a": range(COUNT), "b": [0.5] * COUNT}))
+    assert built.ingested.kind == "features"
+    assert not built.ingested.pack_path.with_name("cells.parquet").exists()
+    np.testing.assert_array_equal(built.pack[:2], [[0, 0.5], [1, 0.5]])
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
+def test_each_column_has_its_type(build: Callable[..., Built], write: Callable[..., Path], name: str) -> None:
+    built = build(
+        write(
+            {
+                "age": [None, *[20.5 + row % 7 for row in range(COUNT - 1)]],
+                "city": ["Rome", "Oslo", None, "Rome"] * 10,
+                "since": [f"2024-{1 + row % 12:02}-05" for row in range(COUNT)],
+                "member": ["yes", "no"] * 20,
+            },
+            name,
+        )
+    )
+    assert built.ingested.kind == "tables"
+    assert read_types(built) == {"age": "number", "city": "category", "since": "date", "member": "boolean"}
+    cells = read_cells(built)
+    assert [cells[row]["city"] for row in range(4)] == ["Rome", "Oslo", None, "Rome"]
+    assert cells[0]["age"] is None
+    assert cells[1]["since"].isoformat() == "2024-02-05T00:00:00"
+    assert [cells[0]["member"], cells[1]["member"]] == [True, False]
+    assert built.ingested.statistics["feature_names"] == ["age", "city", "since", "member"]
+
+
+def test_rows_are_encoded_without_a_look_at_the_labels(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    columns = {
+        "age": [None, 2.0, 4.0, 6.0] * 10,
+        "city": ["Rome", "Oslo", None, "Rome"] * 10,
+    }
+    built = build(write(columns))
+    assert built.ingested.statistics["encoded_names"] == [
+        "age", "age is blank", "city = Rome", "city = Oslo", "city is blank",
+    ]  # fmt: skip
+    np.testing.assert_allclose(
+        built.pack[:4], [[4, 1, 1, 0, 0], [2, 0, 0, 1, 0], [4, 0, 0, 0, 1], [6, 0, 1, 0, 0]]
+    )
+    assert (built.pack == np.tile(built.pack[:4], (10, 1))).all()  # alike in cells, whatever the label
+
+
+def test_rare_values_share_a_column_and_frequencies_are_counted(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    kinds = ["common"] * 36 + ["rare", "rarer", "rare", None]
+    built = build(write({"kind": kinds, "member": ["yes", "no"] * 20}))
+    assert built.ingested.statistics["encoded_names"][:3] == [
+        "kind = common",
+        "kind = other",
+        "kind is blank",
+    ]
+    assert built.pack[35:, :3].tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_a_category_of_very_many_values_has_few_columns(build: Callable[..., Built], tmp_path: Path) -> None:
+    path = tmp_path / "many.csv"
+    rows = [f"c{row % 700},{row % 3},{'xy'[row % 2]}" for row in range(2_800)]
+    path.write_text("\n".join(["street,floor,label", *rows]))
+    built = build(path)
+    assert built.ingested.shape == (32 + 2 + 1,)
+    names = built.ingested.statistics["encoded_names"]
+    assert names[32:34] == ["street = other", "street, how frequent"]
+    assert built.pack[0, 33] == pytest.approx(np.log1p(4))
+    assert "many_values" in codes_of_notes(built)
+
+
+def test_columns_that_tell_nothing_are_left_out_and_named(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    columns = {
+        "city": ["Rome", "Oslo"] * 20,
+        "constant": ["same"] * COUNT,
+        "nothing": [None] * COUNT,
+        "person": [f"n{row}" for row in range(COUNT)],
+        "order_id": [row * 17 % 1000 for row in range(COUNT)],
+        "count": [row + 100 for row in range(COUNT)],
+        "remark": [f"a remark of words {row}" for row in range(COUNT)],
+    }
+    built = build(write(columns))
+    assert list(read_types(built)) == ["city"]
+    left_out = {
+        each["column"]: each["reason"] for each in built.ingested.statistics["understood"]["left_out"]
+    }
+    assert left_out == {
+        "constant": "the same in every row",
+        "nothing": "blank in every row",
+        "person": "an id: nearly every row has its own value",
+        "order_id": "an id, by its name and because nearly every row has its own number",
+        "count": "an index: its values count up by one",
+        "remark": "a text of many words",
+    }
+    again = build(write(columns), include_columns=["person", "count"])
+    assert read_types(again) == {"city": "category", "person": "category", "count": "number"}
+
+
+def test_nothing_but_such_columns_is_refused(
+    refusal: Callable[..., IngestError], write: Callable[..., Path]
+) -> None:
+    error = refusal(write({"person": [f"n{row}" for row in range(COUNT)]}))
+    assert error.code == "feature_count"
+    assert "'person' (an id: nearly every row has its own value)" in str(error)
+
+
+def test_odd_cells_of_a_column_of_numbers_are_blank_and_said(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    columns = {"age": ["unknown", *[row % 9 for row in range(COUNT - 1)]], "city": ["Rome", "Oslo"] * 20}
+    built = build(write(columns))
+    assert read_types(built)["age"] == "number"
+    assert read_cells(built)[0]["age"] is None
+    (note,) = [
+        note for note in built.ingested.statistics["understood"]["notes"] if note["code"] == "odd_cells_blank"
+    ]
+    assert "1 of 40 values of column 'age'" in note["text"]
+    assert note["option"] == "column_types"
+    as_categories = build(write(columns), column_types=["age=category"])
+    assert read_cells(as_categories)[0]["age"] == "unknown"
+
+
+def test_numbers_and_texts_mixed_are_categories(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    columns = {"code": ["1", "2", "A", "2"] * 10, "size": [1.5, 2.5] * 20}
+    built = build(write(columns))
+    assert read_types(built) == {"code": "category", "size": "number"}
+    assert "mixed_column" in codes_of_notes(built)
+    as_numbers = build(write(columns), column_types=["code=number"])
+    assert [row["code"] for row in read_cells(as_numbers)[:4]] == [1, 2, None, 2]
+
+
+def test_a_type_that_is_asked_for_makes_plain_numbers_a_table(
+    build: Callable[..., Any], refusal: Callable[..., IngestError], write: Callable[..., Path]
+) -> None:
+    path = write({"zip": [1000 + row % 3 for row in range(COUNT)]})
+    built = build(path, column_types=["zip=category"])
+    assert built.ingested.kind == "tables"
+    assert [row["zip"] for row in read_cells(built)[:3]] == ["1000", "1001", "1002"]
+    assert refusal(path, column_types=["zap=category"]).code == "missing_column"
+    assert refusal(path, column_types=["zip=date"]).code == "column_not_a_date"
+
+
+def test_the_order_of_day_and_month_is_found_or_said(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    clear = build(write({"day": [f"{1 + row % 28:02}/03/2024" for row in range(COUNT)]}))
+    assert read_cells(clear)[13]["day"].isoformat() == "2024-03-14T00:00:00"
+    assert "date_order" not in codes_of_notes(clear)
+    unclear = build(write({"day": [f"{1 + row % 12:02}/{1 + row % 3:02}/2024" for row in range(COUNT)]}))
+    assert "date_order" in codes_of_notes(unclear)
+
+
+def test_blank_rows_and_infinite_numbers_are_left_out(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    columns = {"a": [None, "inf", *range(COUNT - 2)], "city": [None, *["Rome"] * 20, *["Oslo"] * 19]}
+    built = build(write(columns))
+    assert sorted(built.problems) == [("0", "blank_row"), ("1", "non_finite_feature")]
+    assert len(read_cells(built)) == len(built.pack) == COUNT - 2
+    assert built.keys[0] == "2"
+
+
+def test_a_blank_far_down_is_found_by_reading_again(
+    build: Callable[..., Built], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.formats.tables.csv_features._BLOCK_BYTES", 300)
+    path = tmp_path / "long.csv"
+    rows = [f"{row % 17}.5,{row % 3},{'xy'[row % 2]}" for row in range(400)]
+    rows[10], rows[390] = "1,2,3,4", ",1,x"
+    path.write_text("\n".join(["a,b,label", *rows]))
+    built = build(path)
+    assert built.ingested.kind == "tables"
+    assert built.problems == [("10", "bad_row")]  # once, though the table was read twice and more
+    assert read_cells(built)[389]["a"] is None
+    assert built.keys[389] == "390"
+
+
+def test_typed_columns_of_parquet_need_no_guess(build: Callable[..., Built], tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "when": pa.array([row * 86_400_000 for row in range(COUNT)], pa.timestamp("ms", "Europe/Oslo")),
+            "kind": pa.array(["a", "b"] * 20).dictionary_encode(),
+            "flag": pa.array([True, False, None, True] * 10),
+            "parts": pa.array([b"x"] * COUNT),
+            "label": LABELS,
+        }
+    )
+    pq.write_table(table, tmp_path / "typed.parquet")
+    built = build(tmp_path / "typed.parquet")
+    assert read_types(built) == {"when": "date", "kind": "category", "flag": "boolean"}
+    assert read_cells(built)[1]["when"].isoformat() == "1970-01-02T00:00:00"
+    assert "of the type binary" in built.ingested.statistics["understood"]["left_out"][0]["reason"]

@@ -1,0 +1,235 @@
+"""The choice of each column's type, and of the columns that tell nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from models.catalogue.column_types import ColumnType, read_column_type
+from models.reading.column_names import normalise_name
+from worker.formats.shared.columns import find_column, quote_names
+from worker.formats.shared.problems import IngestError, make_printable
+from worker.formats.shared.table_columns import TableColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from worker.formats.shared.sample import Ingestion
+    from worker.formats.tables.column_profiles import ColumnProfile
+
+MOSTLY = 0.95
+"""Share of the filled cells that are numbers (or dates) from which the others are misspelt ones: with less,
+they are values of their own. Not measured; every such column is said, and the option changes it."""
+NEARLY_ALL = 0.95
+"""Share of different values from which a column of texts names rows instead of kinds of rows. A category that
+occurs once tells nothing about another row, whatever the share; said, and the option changes it."""
+FEW_WORDS = 4
+"""Mean number of words from which values that hardly repeat are sentences."""
+REPEATING = HALF = 0.5
+MANY_VALUES = 32
+REASONS_SHOWN = 5
+_ID_NAME = re.compile(r"(.*_)?(id|uid|uuid|guid|key|no|nr|number|index)")
+
+
+def choose_types(
+    names: Sequence[str], profiles: Mapping[str, ColumnProfile], ingestion: Ingestion
+) -> list[TableColumn]:
+    """Return the columns that are used with their types; every other one is said to be left out."""
+    chosen = _read_choices(names, ingestion)
+    included = {find_column(names, name, ()) for name in ingestion.options.include_columns if name in names}
+    columns, reasons = [], list[str]()
+    for name in names:
+        profile = profiles[name]
+        reason = _find_reason(profile, is_asked_for=name in chosen or name in included)
+        if reason is None:
+            columns.append(_describe(profile, chosen.get(name) or _infer_type(profile), ingestion))
+            continue
+        reasons.append(f"{make_printable(name)!r} ({reason})")
+        ingestion.understood.leave_out(name, reason)
+        ingestion.understood.note(
+            "column_left_out", f"column {name!r} is not a feature: it is {reason}", option="include_columns"
+        )
+    if not columns:
+        _refuse_texts(names, profiles)
+        raise IngestError(
+            "feature_count",
+            f"expected a column that tells something of a row; found {'; '.join(reasons[:REASONS_SHOWN])}"
+            " (include_columns takes columns back)",
+        )
+    ingestion.understood.facts["columns"]["features"] = len(columns)
+    ingestion.understood.facts["column_types"] = {
+        make_printable(column.name): column.type for column in columns
+    }
+    return columns
+
+
+def _refuse_texts(names: Sequence[str], profiles: Mapping[str, ColumnProfile]) -> None:
+    """Refuse a table of texts alone, named as what it is."""
+    texts = [name for name in names if profiles[name].words > profiles[name].filled]
+    if texts:
+        raise IngestError(
+            "column_not_numeric",
+            f"expected columns that tell something of a row; found a dataset of texts: {quote_names(texts)}"
+            " (they are not audited: compute embeddings, and upload Parquet with the columns embedding and"
+            " label)",
+        )
+
+
+def _read_choices(names: Sequence[str], ingestion: Ingestion) -> dict[str, ColumnType]:
+    choices = [read_column_type(choice) for choice in ingestion.options.column_types]
+    return {str(find_column(names, name, ())): kind for name, kind in choices}
+
+
+def _find_reason(profile: ColumnProfile, *, is_asked_for: bool) -> str | None:
+    """Return why a column is not used; None if it is."""
+    if profile.foreign_type is not None:
+        return f"of the type {profile.foreign_type}"
+    if not profile.filled:
+        return "blank in every row"
+    if len(profile.values) == 1 and not profile.has_more_values and profile.filled == profile.rows:
+        return "the same in every row"
+    return None if is_asked_for else _find_id(profile)
+
+
+def _find_id(profile: ColumnProfile) -> str | None:
+    """Return what a column is that names single rows; None if it does not."""
+    distinct = len(profile.values)
+    share = 1.0 if profile.has_more_values and distinct == profile.filled else distinct / profile.filled
+    if profile.counts_up and profile.integers == profile.filled == profile.rows:
+        return "an index: its values count up by one"
+    if _infer_type(profile) == "category":
+        if profile.words >= FEW_WORDS * profile.filled and share > REPEATING:
+            return "a text of many words"
+        return "an id: nearly every row has its own value" if _is_distinct(profile) else None
+    is_named = _ID_NAME.fullmatch(normalise_name(profile.name)) is not None
+    if is_named and profile.integers == profile.filled and _is_distinct(profile):
+        return "an id, by its name and because nearly every row has its own number"
+    return None
+
+
+def _is_distinct(profile: ColumnProfile) -> bool:
+    """Return whether nearly every cell has its own value; of a column with very many, so far as counted."""
+    counted = profile.values.total()
+    return len(profile.values) >= NEARLY_ALL * counted
+
+
+def _infer_type(profile: ColumnProfile) -> ColumnType:
+    if profile.booleans == profile.filled:
+        return "boolean"
+    share = _count_numbers(profile) / profile.filled
+    # Of numbers that hardly repeat, as categories none would tell anything.
+    if share >= MOSTLY or (share > HALF and _is_distinct(profile)):
+        return "number"
+    if profile.dates and max(profile.dates.values()) >= MOSTLY * profile.filled:
+        return "date"
+    return "category"
+
+
+def _has_decimal_comma(profile: ColumnProfile) -> bool:
+    return profile.sure_commas > 0 and profile.points == 0
+
+
+def _count_numbers(profile: ColumnProfile) -> int:
+    return profile.numbers if _has_decimal_comma(profile) else profile.numbers - profile.commas
+
+
+def _describe(profile: ColumnProfile, kind: ColumnType, ingestion: Ingestion) -> TableColumn:
+    describe = {
+        "number": _describe_numbers,
+        "boolean": _describe_booleans,
+        "date": _describe_dates,
+        "category": _describe_categories,
+    }[kind]
+    return describe(profile, ingestion)
+
+
+def _describe_numbers(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn:
+    numbers, name = _count_numbers(profile), profile.name
+    if _has_decimal_comma(profile):
+        ingestion.understood.note("decimal_comma", f"column {name!r} has decimal commas: 1,5 was read as 1.5")
+    _note_odd_cells(profile, profile.filled - numbers, "number", ingestion)
+    mean = profile.number_sum / profile.finite if profile.finite else 0.0
+    return TableColumn(
+        name=name,
+        type="number",
+        rows=profile.rows,
+        blanks=profile.rows - numbers,
+        mean=mean,
+        decimal_comma=_has_decimal_comma(profile),
+    )
+
+
+def _note_odd_cells(profile: ColumnProfile, count: int, kind: str, ingestion: Ingestion) -> None:
+    if count:
+        examples = ", ".join(repr(value[:40]) for value in profile.no_numbers)
+        ingestion.understood.note(
+            "odd_cells_blank",
+            f"{count} of {profile.filled} values of column {profile.name!r} are not of the type {kind}"
+            f" ({examples or 'some'}): they were read as blank; {profile.name}=category keeps them",
+            option="column_types",
+        )
+
+
+def _describe_booleans(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn:
+    _note_odd_cells(profile, profile.filled - profile.booleans, "boolean", ingestion)
+    return TableColumn(
+        name=profile.name,
+        type="boolean",
+        rows=profile.rows,
+        blanks=profile.rows - profile.booleans,
+        mean=profile.true_count / max(profile.booleans, 1),
+    )
+
+
+def _describe_dates(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn:
+    found = profile.dates.most_common()
+    day_format, count = found[0] if found else ("", 0)
+    if not count:
+        raise IngestError(
+            "column_not_a_date",
+            f"expected dates such as 2024-05-31 in column {profile.name!r}; found none"
+            " (column_types names its type)",
+        )
+    both = {"%m/%d/%Y", "%d/%m/%Y"}, {"%m-%d-%Y", "%d-%m-%Y"}
+    best = {name for name, number in found if number == count}
+    if any(pair <= best for pair in both):
+        ingestion.understood.note(
+            "date_order",
+            f"column {profile.name!r} does not show whether day or month comes first: it was read as"
+            f" {day_format.replace('%', '')}",
+        )
+    _note_odd_cells(profile, profile.filled - count, "date", ingestion)
+    return TableColumn(
+        name=profile.name,
+        type="date",
+        rows=profile.rows,
+        blanks=profile.rows - count,
+        mean=profile.date_sums[day_format] / count,
+        day_format=day_format,
+    )
+
+
+def _describe_categories(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn:
+    ordered = sorted(profile.values.items(), key=lambda entry: (-entry[1], entry[0]))
+    if len(ordered) > MANY_VALUES:
+        more = "more than " if profile.has_more_values else ""
+        ingestion.understood.note(
+            "many_values",
+            f"column {profile.name!r} has {more}{len(ordered)} different values; the rare ones are one",
+            option="exclude_columns",
+        )
+    if profile.numbers and profile.no_numbers:
+        ingestion.understood.note(
+            "mixed_column",
+            f"column {profile.name!r} holds numbers and texts ({profile.no_numbers[0][:40]!r}):"
+            f" it was read as categories; {profile.name}=number reads the texts as blank",
+            option="column_types",
+        )
+    return TableColumn(
+        name=profile.name,
+        type="category",
+        rows=profile.rows,
+        blanks=profile.rows - profile.filled,
+        values=tuple(value for value, _ in ordered),
+        counts=tuple(count for _, count in ordered),
+    )
