@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from models.catalogue.kinds import CELLS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from worker.formats.packs.samples_table import Labels
     from worker.formats.packs.written_pack import WrittenPack
     from worker.formats.shared.sample import Ingestion
+
+    Values = NDArray[Any]
+    ReadRows = Callable[[NDArray[np.int64]], Values]
 
 _CLASSES_SHOWN = 100
 _ROWS_TRIED, _ROWS_CHECKED = 256, 20_000
@@ -74,16 +85,16 @@ def _note_case(labels: Labels, ingestion: Ingestion) -> None:
 
 def _note_giveaways(labels: Labels, ingestion: Ingestion, pack_path: Path) -> None:
     """Note the feature columns in which every value belongs to one class: they may be the label again."""
-    pack = np.load(pack_path, mmap_mode="r")
-    tried = np.unique(np.linspace(0, len(pack) - 1, _ROWS_TRIED).astype(np.int64))
-    checked = np.unique(np.linspace(0, len(pack) - 1, _ROWS_CHECKED).astype(np.int64))
-    first, most = np.asarray(pack[tried]), len(labels.class_names)
-    names = ingestion.layout.get("feature_names") or []
+    most = len(labels.class_names)
+    tried, checked = (
+        np.unique(np.linspace(0, len(labels.given) - 1, rows).astype(np.int64))
+        for rows in (_ROWS_TRIED, _ROWS_CHECKED)
+    )
     found = [
-        names[column] if column < len(names) else f"column {column}"
-        for column in range(pack.shape[1])
-        if _determines(first[:, column], labels.given[tried], most)
-        and _determines(np.asarray(pack[checked, column]), labels.given[checked], most)
+        name
+        for name, read in _open_columns(pack_path, ingestion)
+        if _determines(read(tried), labels.given[tried], most)
+        and _determines(read(checked), labels.given[checked], most)
     ]
     if found:
         more = f" and {len(found) - _COLUMNS_SHOWN} more" if len(found) > _COLUMNS_SHOWN else ""
@@ -93,6 +104,26 @@ def _note_giveaways(labels: Labels, ingestion: Ingestion, pack_path: Path) -> No
             "was made from the label, no wrong label can be found; leave it out",
             option="exclude_columns",
         )
+
+
+def _open_columns(pack_path: Path, ingestion: Ingestion) -> Iterator[tuple[str, ReadRows]]:
+    """Yield the name of each column and a function that reads values of some rows; of categories codes."""
+    if pack_path.with_name(CELLS).exists():
+        with pq.ParquetFile(pack_path.with_name(CELLS)) as file:
+            for name in file.schema_arrow.names:
+                codes = file.read(columns=[name]).column(name).combine_chunks().dictionary_encode().indices
+                values = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False)
+                yield name, values.__getitem__
+        return
+    pack = np.load(pack_path, mmap_mode="r")
+    names = ingestion.layout.get("feature_names") or []
+    for column in range(pack.shape[1]):
+        name = names[column] if column < len(names) else f"column {column}"
+        yield name, partial(_read_rows, pack, column)
+
+
+def _read_rows(pack: Values, column: int, rows: NDArray[np.int64]) -> Values:
+    return np.asarray(pack[rows, column])
 
 
 def _determines(values: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], most: int) -> bool:

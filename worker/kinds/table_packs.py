@@ -107,5 +107,5 @@ def _find_usable_rows(
     for column in batch.cells.columns:
         blank &= pc.is_null(column).to_numpy(zero_copy_only=False)
     for row in np.flatnonzero(blank).tolist():
-        log(row, "blank_row", "expected a value in one of the columns; found none")
+        log(row, "non_finite_feature", "expected a value in one of the columns; found none")
     return ~infinite & ~blank & find_labelled_rows(batch.columns, ingestion, numbers)

@@ -60,7 +60,7 @@ def test_truth_and_problems_of_an_upload_are_stored(
 ) -> None:
     file = tmp_path / "rows.csv"
     lines = [f"r{i},{i},{i % 3}.5,{'ab'[i % 2]},{'ab'[i % 4 == 0]}" for i in range(20)]
-    lines[7] = "r7,nan,0.5,a,a"
+    lines[7] = "r7,inf,0.5,a,a"
     file.write_text("\n".join(["id,x,z,label,true_label", *lines]))
     dataset = store_upload(database, storage, file)
     ingest(database, storage, chosen, dataset.id)

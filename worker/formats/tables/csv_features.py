@@ -139,8 +139,9 @@ def make_feature_batch(batch: pa.RecordBatch, columns: ColumnRoles, ingestion: I
 
 
 def check_numbers(batch: FeatureBatch) -> FeatureBatch:
-    """Return a batch whose labelled rows have no blank; raise CellsNeeded otherwise."""
-    if np.isnan(batch.features[batch.columns.given != MISSING]).any():
+    """Return a batch whose labelled rows are filled or all blank; raise CellsNeeded otherwise."""
+    is_blank = np.isnan(batch.features[batch.columns.given != MISSING])
+    if (is_blank.any(1) & ~is_blank.all(1)).any():
         raise CellsNeeded
     return batch
 

@@ -216,7 +216,7 @@ def test_blank_rows_and_infinite_numbers_are_left_out(
 ) -> None:
     columns = {"a": [None, "inf", *range(COUNT - 2)], "city": [None, *["Rome"] * 20, *["Oslo"] * 19]}
     built = build(write(columns))
-    assert sorted(built.problems) == [("0", "blank_row"), ("1", "non_finite_feature")]
+    assert sorted(built.problems) == [("0", "non_finite_feature"), ("1", "non_finite_feature")]
     assert len(read_cells(built)) == len(built.pack) == COUNT - 2
     assert built.keys[0] == "2"
 
@@ -251,3 +251,16 @@ def test_typed_columns_of_parquet_need_no_guess(build: Callable[..., Built], tmp
     assert read_types(built) == {"when": "date", "kind": "category", "flag": "boolean"}
     assert read_cells(built)[1]["when"].isoformat() == "1970-01-02T00:00:00"
     assert "of the type binary" in built.ingested.statistics["understood"]["left_out"][0]["reason"]
+
+
+def test_a_category_that_repeats_the_label_is_noted(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    built = build(write({"outcome": ["good", "bad"] * 20, "city": ["Rome", "Oslo", None, "Rome"] * 10}))
+    (note,) = [
+        note
+        for note in built.ingested.statistics["understood"]["notes"]
+        if note["code"] == "column_gives_label_away"
+    ]
+    assert "'outcome'" in note["text"]
+    assert "'city'" not in note["text"]
