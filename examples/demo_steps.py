@@ -36,13 +36,15 @@ def report(finished: Audit, folder: Path) -> None:
     ranking, metrics = finished.suspects(), finished.metrics()
     suspects = ranking.first(MONTAGE_SIZE)
     print_table(suspects[:10], COLUMNS)
+    has_pictures = any(suspect["image_url"] for suspect in suspects)
     figures: dict[str, Figure] = {
         "roc": paper_figures.make_roc(metrics),
         "distances": paper_figures.make_histogram(
             metrics["histogram"], title=paper_figures.DISTANCE_TITLE, quantity=paper_figures.DISTANCE
         ),
-        "suspects": review_figures.make_suspect_montage(suspects, columns=MONTAGE_COLUMNS),
     }
+    if has_pictures:
+        figures["suspects"] = review_figures.make_suspect_montage(suspects, columns=MONTAGE_COLUMNS)
     pictures = {suspect["image_url"]: ranking.image(suspect) for suspect in suspects if suspect["image_url"]}
     for name, figure in figures.items():
         (folder / f"{name}.png").write_bytes(matplotlib_drawer.draw(figure, "png", pictures))
@@ -66,6 +68,6 @@ def run(write_dataset: Write, *, description: str | None, name: str, folder: str
         with Client(stack.url) as client:
             report(run_audit(client, archive, truth, name=name), target)
         stderr.print("stop: the service")
-    names = ("ranking.csv", "roc.png", "distances.png", "suspects.png", archive.name, "truth.csv")
+    names = sorted(file.name for file in target.iterdir() if file.is_file())
     print(f"{time.monotonic() - start:.0f} seconds. In {target}: {', '.join(names)}")  # noqa: T201
     print("Keep a service running with `make up`: its address shows the pages, docs/api.md the API.")  # noqa: T201

@@ -24,7 +24,9 @@ PLUG_INS = (
 )
 """Folders and files of the plug-ins; those of pictures decode them for the images' plug-in."""
 OTHER_ARRAYS = {
+    "app/client/upload_checks.py": "arrays and labels that somebody is about to upload",
     "app/datasets/external_probabilities.py": "probabilities [N, K]",
+    "app/exports/archive_exports.py": "the layout of an archive, one of whose entries is named tables",
     "app/exports/array_exports.py": "whatever arrays an uploaded npz has",
     "models/encoders/onnx_encoders.py": "the input of a network in an ONNX file",
     "models/feature_views/": "an encoder's features [N, D] and probabilities [N, K]",
@@ -36,10 +38,10 @@ OTHER_ARRAYS = {
     "worker/formats/arrays/npz.py": "a reader: columns beside the samples are [N] or [N, 1]",
 }
 """Files and folders that look at the dimensions of arrays that are no samples, with what those are."""
-NAMES = {"images", "features"}
-CONSTANTS = {"IMAGES", "FEATURES", "IMAGE_DIMENSIONS"}
-DTYPES = {"uint8", "float32"}
-PAGES = re.compile(r"""[!=]=\s*['"](images|features)['"]""")
+NAMES = {"images", "features", "tables"}
+CONSTANTS = {"IMAGES", "FEATURES", "TABLES", "IMAGE_DIMENSIONS"}
+DTYPES = {"uint8", "float32", "float64"}
+PAGES = re.compile(r"""[!=]=\s*['"](images|features|tables)['"]""")
 
 
 def find_branches(root: Path) -> Iterator[tuple[str, int]]:

@@ -21,8 +21,6 @@ class TableDisplay(FeatureDisplay):
         return Appearance(
             shape_title="Encoded values",
             has_pictures=False,
-            is_pixelated=False,
-            has_originals=False,
             sample_view="table",
         )
 

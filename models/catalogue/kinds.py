@@ -64,15 +64,14 @@ FEATURES = Kind(
 TABLES = Kind(
     name="tables",
     axes=("D",),
-    dtype="float32",
+    dtype="float64",
     network_input="vector",
     has_input_size=False,
     has_augmentation=False,
     has_pictures=False,
     encoded_as=None,
 )
-"""Rows of a table with categories, dates or blanks. Stored and trained on as features, into which they were
-encoded; only reading and display differ."""
+"""Rows of a table with categories, dates or blanks, encoded as numbers that are on one scale already."""
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (IMAGES, FEATURES, TABLES)}
 """Every kind by its name."""
@@ -92,7 +91,6 @@ def find_kind(shape: Sequence[int], dtype: object = None) -> Kind:
     for kind in KINDS.values():
         if kind.is_kind_of(shape, dtype):
             return kind
-    forms = dict.fromkeys(f"{kind.dtype} [N, {', '.join(kind.axes)}]" for kind in KINDS.values())
-    expected = " or ".join(forms)
+    expected = " or ".join(f"{kind.dtype} [N, {', '.join(kind.axes)}]" for kind in KINDS.values())
     dtype_text = "" if dtype is None else f"{dtype} "
     raise ValueError(f"Samples must be {expected}, not {dtype_text}[N, {', '.join(map(str, shape))}].")

@@ -81,8 +81,8 @@ def place(inputs: Inputs, config: TrainingConfig, device: torch.device) -> Rows:
     shape = kind.find_placed_shape(inputs.shape, config)
     if int(np.prod(shape, dtype=np.int64)) * inputs.itemsize > limit_resident_bytes(device):
         return StreamedRows(inputs, device)
-    stored_dtype = torch.from_numpy(np.empty(0, dtype=inputs.dtype)).dtype
-    rows = torch.empty(shape, dtype=stored_dtype, device=device)
+    placed_dtype = kind.fit_rows(torch.from_numpy(np.array(inputs[:1])), shape).dtype
+    rows = torch.empty(shape, dtype=placed_dtype, device=device)
     for start in range(0, len(inputs), PLACING_ROWS):
         chunk = torch.from_numpy(np.array(inputs[start : start + PLACING_ROWS])).to(device)
         rows[start : start + PLACING_ROWS] = kind.fit_rows(chunk, shape)

@@ -10,6 +10,7 @@ from models.catalogue.kinds import find_kind
 from models.kinds.feature_likeness import FeatureLikeness
 from models.kinds.image_likeness import ImageLikeness
 from models.kinds.sample_arrays import Inputs
+from models.kinds.table_likeness import TableLikeness
 
 Rows = npt.NDArray[Any]
 Likeness = npt.NDArray[np.float32]
@@ -56,7 +57,7 @@ class ComparedKind(Protocol):
 COMPARED_KINDS: Mapping[str, ComparedKind] = {
     "images": ImageLikeness(),
     "features": FeatureLikeness(),
-    "tables": FeatureLikeness(),
+    "tables": TableLikeness(),
 }
 """The kinds by their names in `catalogue.kinds`."""
 

@@ -12,6 +12,7 @@ from models.kinds.feature_inputs import FeatureInputs
 from models.kinds.image_inputs import ImageInputs
 from models.kinds.preparation import Preparation, Standardisation
 from models.kinds.sample_arrays import Inputs
+from models.kinds.table_inputs import TableInputs
 
 
 class TrainedKind(Protocol):
@@ -38,7 +39,7 @@ class TrainedKind(Protocol):
 TRAINED_KINDS: Mapping[str, TrainedKind] = {
     "images": ImageInputs(),
     "features": FeatureInputs(),
-    "tables": FeatureInputs(),
+    "tables": TableInputs(),
 }
 """The kinds by their names in `catalogue.kinds`."""
 

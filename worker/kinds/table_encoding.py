@@ -1,8 +1,9 @@
-"""Cells of a table as a row of numbers, for a network. No label enters any of them.
+"""Cells of a table as a row of numbers on one scale, for a network. No label enters any of them.
 
-A number stays as it is, a blank becomes the column's mean, and a column beside it says where. Each frequent
-value of a category has a column, the rare ones share one; of columns with many values, also how frequent a
-value is counts. A date becomes days, and its place in the year, the week and the day.
+A number is counted in deviations from its column's mean; a blank becomes the mean, and a value beside it
+says where. Each frequent value of a category has a place of its own, the rare ones share one; together they
+vary as much as one number. Of columns with many values it also counts how frequent the value is. A date is a
+number of days, and its places in the year, the week and the day.
 
 Array names: n rows of a block, D values of a row.
 """
@@ -29,8 +30,8 @@ VALUES_MAX = 32
 """Values of a category with a column of their own."""
 VALUE_ROWS_MIN = 3
 """Fewest rows of such a value: what fewer rows share, a network can only learn by heart."""
-NUMBER_MAX = 1e30
-"""Larger numbers are cut: squares of float32 end at 3e38, and deviations are measured by squares."""
+LEAST_SPREAD = 0.01
+"""Of a category that nearly always has the same value: its marks are at most ten times as loud."""
 DAY_SECONDS, WEEK_DAYS, YEAR_DAYS = 86_400, 7, 365.2425
 EPOCH_WEEKDAY = 3
 """1970-01-01 was a Thursday; Monday is 0."""
@@ -56,67 +57,91 @@ def plan_encoding(described: Sequence[TableColumn]) -> list[EncodedValue]:
     return [value for column in described for value in plans[column.type](column)]
 
 
-def encode_cells(cells: pa.RecordBatch, plan: Sequence[EncodedValue]) -> NDArray[np.float32]:
-    """Return encoded rows, float32 [n, D], finite unless a cell is infinite."""
-    encoded = np.empty((cells.num_rows, len(plan)), dtype=np.float32)
+def encode_cells(cells: pa.RecordBatch, plan: Sequence[EncodedValue]) -> NDArray[np.float64]:
+    """Return encoded rows, float64 [n, D], finite unless a cell is infinite."""
+    encoded = np.empty((cells.num_rows, len(plan)), dtype=np.float64)
     for place, value in enumerate(plan):
         encoded[:, place] = value.encode(cells.column(value.column))
     return encoded
 
 
 def _plan_number(column: TableColumn) -> Iterator[EncodedValue]:
-    mean = float(np.clip(column.mean, -NUMBER_MAX, NUMBER_MAX))
-
-    def encode(cells: pa.Array) -> NDArray[np.float64]:
-        values = _to_floats(cells, blank=mean)
-        return np.where(np.isfinite(values), values.clip(-NUMBER_MAX, NUMBER_MAX), values)
-
-    yield EncodedValue(column.name, column.name, encode)
+    yield EncodedValue(column.name, column.name, _standardise(_to_floats, column))
     yield from _plan_blank(column)
 
 
 def _plan_boolean(column: TableColumn) -> Iterator[EncodedValue]:
-    yield EncodedValue(column.name, column.name, lambda cells: _to_floats(cells, blank=column.mean))
-    yield from _plan_blank(column)
+    yield from _plan_number(column)
+
+
+def _standardise(read: Encode, column: TableColumn) -> Encode:
+    """Return deviations from the mean; 0 where blank."""
+
+    def encode(cells: pa.Array) -> NDArray[np.float64]:
+        values = read(cells)
+        with np.errstate(over="ignore"):
+            standard = (values - column.mean) / column.deviation
+        return np.where(np.isnan(values), 0.0, standard)
+
+    return encode
 
 
 def _plan_blank(column: TableColumn) -> Iterator[EncodedValue]:
+    """Mark blanks by 1: a rare mark varies less than a number."""
     if column.blanks:
         yield EncodedValue(f"{column.name} is blank", column.name, _mark_blanks)
 
 
 def _plan_category(column: TableColumn) -> Iterator[EncodedValue]:
-    frequent = [
-        value
+    name, rows = column.name, max(column.rows, 1)
+    frequent = {
+        value: count / rows
         for value, count in zip(column.values[:VALUES_MAX], column.counts, strict=False)
         if count >= VALUE_ROWS_MIN
-    ]
-    for value in frequent:
-        yield EncodedValue(f"{column.name} = {value}", column.name, _make_marker(value))
+    }
+    blank = column.blanks / rows
+    other = max(1 - blank - sum(frequent.values()), 0.0)
+    # Marks of places with shares p vary by the sum of p (1 - p), which is 1 - the sum of squares.
+    spread = 1 - sum(share**2 for share in (*frequent.values(), blank, other))
+    scale = 1 / np.sqrt(max(spread, LEAST_SPREAD))
+    for value, share in frequent.items():
+        yield EncodedValue(f"{name} = {value}", name, _scale(_make_marker(value), share, scale))
     if len(column.values) > len(frequent):
-        known = pa.array(frequent, pa.string())
-        yield EncodedValue(
-            f"{column.name} = other",
-            column.name,
-            lambda cells: 1 - _mark_blanks(cells) - _to_floats(pc.is_in(cells, value_set=known), blank=0),
-        )
+        yield EncodedValue(f"{name} = other", name, _scale(_make_other_marker([*frequent]), other, scale))
+    if column.blanks:
+        yield EncodedValue(f"{name} is blank", name, _scale(_mark_blanks, blank, scale))
     if len(column.values) > VALUES_MAX:
-        yield EncodedValue(f"{column.name}, how frequent", column.name, _make_frequency(column))
-    yield from _plan_blank(column)
+        yield EncodedValue(f"{name}, how frequent", name, _make_frequency(column))
+
+
+def _scale(encode: Encode, share: float, scale: float) -> Encode:
+    return lambda cells: (encode(cells) - share) * scale
 
 
 def _make_marker(value: str) -> Encode:
-    return lambda cells: _to_floats(pc.equal(cells, value), blank=0)
+    return lambda cells: _mark(pc.equal(cells, value))
+
+
+def _make_other_marker(frequent: Sequence[str]) -> Encode:
+    known = pa.array(frequent, pa.string())
+    return lambda cells: 1 - _mark_blanks(cells) - _mark(pc.is_in(cells, value_set=known))
 
 
 def _make_frequency(column: TableColumn) -> Encode:
-    """Return the encoding as the logarithm of 1 + the rows with this value."""
+    """Return the logarithm of 1 + the rows with this value, in deviations from its mean; 0 where blank."""
     values = pa.array(column.values, pa.string())
-    logs = np.log1p(np.array([*column.counts, 0], dtype=np.float64))
+    counts = np.array(column.counts, dtype=np.float64)
+    logs = np.log1p(counts)
+    mean = np.average(logs, weights=counts)
+    deviation = np.sqrt(np.average(np.square(logs - mean), weights=counts)) or 1.0
+    standard = np.append((np.append(logs, 0.0) - mean) / deviation, 0.0)
 
     def encode(cells: pa.Array) -> NDArray[np.float64]:
-        places = pc.fill_null(pc.index_in(cells, value_set=values), len(logs) - 1)
-        found: NDArray[np.float64] = logs[places.to_numpy(zero_copy_only=False)]
+        places = pc.fill_null(pc.index_in(cells, value_set=values), len(logs))
+        blank = pc.is_null(cells).to_numpy(zero_copy_only=False)
+        found: NDArray[np.float64] = standard[
+            np.where(blank, len(logs) + 1, places.to_numpy(zero_copy_only=False))
+        ]
         return found
 
     return encode
@@ -124,7 +149,7 @@ def _make_frequency(column: TableColumn) -> Encode:
 
 def _plan_date(column: TableColumn) -> Iterator[EncodedValue]:
     name = column.name
-    yield EncodedValue(name, name, lambda cells: np.nan_to_num(_to_days(cells), nan=column.mean))
+    yield EncodedValue(name, name, _standardise(_to_days, column))
     for part, length, start in (
         ("year", YEAR_DAYS, 0.0),
         ("week", float(WEEK_DAYS), float(EPOCH_WEEKDAY)),
@@ -151,14 +176,22 @@ def _make_wave(wave: np.ufunc, length: float, start: float) -> Encode:
 
 def _to_days(cells: pa.Array) -> NDArray[np.float64]:
     """Return days since 1970 [n]; NaN where blank."""
-    seconds = pc.cast(cells, pa.int64())
-    return _to_floats(seconds, blank=float("nan")) / (DAY_SECONDS * 1e6)
+    return _to_floats(pc.cast(cells, pa.int64())) / (DAY_SECONDS * 1e6)
 
 
 def _mark_blanks(cells: pa.Array) -> NDArray[np.float64]:
-    return _to_floats(pc.is_null(cells), blank=0)
+    return _mark(pc.is_null(cells))
 
 
-def _to_floats(cells: pa.Array, *, blank: float) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = pc.fill_null(cells.cast(pa.float64()), blank).to_numpy(zero_copy_only=False)
+def _mark(places: pa.Array) -> NDArray[np.float64]:
+    """Return 1 where true, else 0."""
+    marks: NDArray[np.float64] = pc.fill_null(places, fill_value=False).to_numpy(zero_copy_only=False)
+    return marks.astype(np.float64)
+
+
+def _to_floats(cells: pa.Array) -> NDArray[np.float64]:
+    """Return numbers [n]; NaN where blank."""
+    values: NDArray[np.float64] = pc.fill_null(cells.cast(pa.float64()), float("nan")).to_numpy(
+        zero_copy_only=False
+    )
     return values

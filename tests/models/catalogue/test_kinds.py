@@ -3,18 +3,21 @@
 import numpy as np
 import pytest
 
-from models.catalogue.kinds import FEATURES, IMAGES, KINDS, find_kind
+from models.catalogue.kinds import FEATURES, IMAGES, KINDS, TABLES, find_kind
 
 
 def test_a_kind_is_found_by_shape_and_dtype() -> None:
     assert find_kind((28, 28, 1)) is IMAGES
     assert find_kind([64], np.dtype(np.float32)) is FEATURES
     assert find_kind((4, 4, 3), np.dtype("uint8")) is IMAGES
+    assert find_kind([64], np.dtype("float64")) is TABLES
 
 
 @pytest.mark.parametrize(("shape", "dtype"), [((4, 4), None), ((4, 4, 3), "float32"), ((4,), "uint8")])
 def test_samples_of_no_kind_are_refused(shape: tuple[int, ...], dtype: str | None) -> None:
-    with pytest.raises(ValueError, match=r"uint8 \[N, H, W, C\] or float32 \[N, D\], not .*\[N, 4"):
+    with pytest.raises(
+        ValueError, match=r"uint8 \[N, H, W, C\] or float32 \[N, D\] or float64 \[N, D\], not .*\[N, 4"
+    ):
         find_kind(shape, dtype)
 
 

@@ -21,6 +21,8 @@ class TableColumn:
     """Cells that are blank, or not of the type."""
     mean: float = 0.0
     """Of a column of numbers; of truth values the share that is true, of dates the days since 1970."""
+    deviation: float = 1.0
+    """Standard deviation of the same; 1 for a constant."""
     values: tuple[str, ...] = ()
     """Of a column of categories: the frequent ones first, ties by text."""
     counts: tuple[int, ...] = ()

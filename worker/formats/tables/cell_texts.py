@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from worker.formats.tables.number_texts import DECIMAL_COMMA, MISSING
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
@@ -86,9 +86,8 @@ def parse_dates(texts: pa.Array, day_format: str) -> pa.Array:
     return pc.add(day, pc.multiply(seconds, 1_000_000).cast(pa.duration("us")))
 
 
-def sum_days(moments: pa.Array, weights: NDArray[np.int64] | None = None) -> float:
-    """Return the sum of timestamps in microseconds as days since 1970; null counts nothing."""
-    days: NDArray[Any] = (
-        pc.fill_null(moments.cast(pa.int64()), 0).to_numpy(zero_copy_only=False) / DAY_MICROSECONDS
-    )
-    return float(days.sum() if weights is None else days @ weights)
+def count_days(moments: pa.Array) -> NDArray[np.float64]:
+    """Return timestamps in microseconds as days since 1970; NaN for null."""
+    numbers = pc.fill_null(moments.cast(pa.int64()).cast(pa.float64()), float("nan"))
+    days: NDArray[np.float64] = numbers.to_numpy(zero_copy_only=False) / DAY_MICROSECONDS
+    return days

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +20,40 @@ if TYPE_CHECKING:
 VALUES_MAX = 20_000
 """Different values of a column that are counted one by one: 2 MB; of a column with more, the first ones."""
 EXAMPLES = 3
+NUMBER_MAX = 1e150
+"""Larger numbers count as this: their squares would be infinite."""
+TINY = 1e-12
+"""Relative deviations below this are rounding."""
+
+
+@dataclass(kw_only=True)
+class Spread:
+    """Mean and deviation of numbers that come block by block (Chan, Golub and LeVeque 1979)."""
+
+    count: float = 0.0
+    mean: float = 0.0
+    squares: float = 0.0
+    """Sum of squared differences to the mean."""
+
+    def add(self, values: NDArray[np.float64], weights: NDArray[np.int64] | None = None) -> None:
+        """Add the finite values of a block, each as often as its weight says."""
+        finite = np.isfinite(values)
+        kept = values[finite].clip(-NUMBER_MAX, NUMBER_MAX)
+        times = np.ones(len(kept)) if weights is None else weights[finite].astype(np.float64)
+        if not times.sum():
+            return
+        mean = float(np.average(kept, weights=times))
+        total = self.count + times.sum()
+        moved = mean - self.mean
+        self.squares += float(times @ np.square(kept - mean)) + moved**2 * self.count * times.sum() / total
+        self.mean += moved * times.sum() / total
+        self.count = total
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation; 1 if all are equal."""
+        deviation = math.sqrt(self.squares / max(self.count, 1))
+        return deviation if deviation > TINY * max(abs(self.mean), 1) else 1.0
 
 
 @dataclass(kw_only=True)
@@ -38,15 +73,16 @@ class ColumnProfile:
     points: int = 0
     """Cells with a point: then a comma is none of a decimal fraction."""
     integers: int = 0
-    number_sum: float = 0.0
+    numbers_spread: Spread = field(default_factory=Spread)
     """Of the finite numbers."""
-    finite: int = 0
     booleans: int = 0
     true_count: int = 0
     dates: Counter[str] = field(default_factory=Counter)
     """Cells that are dates, by the format of the day."""
-    date_sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(cell_texts.DAY_FORMATS, 0.0))
-    """Days since 1970 of these cells, added up."""
+    date_spreads: dict[str, Spread] = field(
+        default_factory=lambda: {day_format: Spread() for day_format in cell_texts.DAY_FORMATS}
+    )
+    """Of their days since 1970."""
     words: int = 0
     values: Counter[str] = field(default_factory=Counter)
     """Cells by value; complete unless `has_more_values`."""
@@ -88,7 +124,7 @@ class ColumnProfile:
         self.filled += len(values)
         self.numbers += len(values)
         self.integers += int(whole.sum())
-        self._sum(values)
+        self.numbers_spread.add(values)
         self._follow_count(values if whole.all() else None)
         self._count_values(cells)
 
@@ -96,7 +132,7 @@ class ColumnProfile:
         moments = cells.cast(pa.timestamp("us", getattr(cells.type, "tz", None)), safe=False)
         self.filled += len(cells)
         self.dates[cell_texts.DAY_FORMATS[0]] += len(cells)
-        self.date_sums[cell_texts.DAY_FORMATS[0]] += cell_texts.sum_days(moments)
+        self.date_spreads[cell_texts.DAY_FORMATS[0]].add(cell_texts.count_days(moments))
         self._count_values(cells)
 
     def _add_texts(self, cells: pa.Array) -> None:
@@ -111,7 +147,7 @@ class ColumnProfile:
             self.points += len(cells) - (pc.sum(integer).as_py() or 0)
             self.numbers += len(cells)
             values = numbers.to_numpy(zero_copy_only=False)
-            self._sum(values)
+            self.numbers_spread.add(values)
             self._follow_count(values if pc.all(integer).as_py() else None)
         self._count_values(cells)
 
@@ -128,7 +164,7 @@ class ColumnProfile:
         self.integers += _weigh(integer, weights)
         self.points += _weigh(pc.and_not(cell_texts.match(texts, cell_texts.NUMBER), integer), weights)
         values = cell_texts.parse_numbers(texts, decimal_comma=True)
-        self._sum(pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False), weights)
+        self.numbers_spread.add(pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False), weights)
         self._follow_count(None)
         others = texts.filter(pc.invert(is_number))
         self.no_numbers = (self.no_numbers + others.slice(0, EXAMPLES).to_pylist())[:EXAMPLES]
@@ -146,14 +182,7 @@ class ColumnProfile:
         for day_format in cell_texts.DAY_FORMATS:
             moments = cell_texts.parse_dates(kept, day_format)
             self.dates[day_format] += _weigh(pc.is_valid(moments), counts)
-            self.date_sums[day_format] += cell_texts.sum_days(moments, counts)
-
-    def _sum(self, values: NDArray[np.float64], weights: NDArray[np.int64] | None = None) -> None:
-        counts = np.ones(len(values)) if weights is None else weights
-        finite = np.isfinite(values)
-        with np.errstate(over="ignore"):
-            self.number_sum += float(values[finite] @ counts[finite])
-        self.finite += int(counts[finite].sum())
+            self.date_spreads[day_format].add(cell_texts.count_days(moments), counts)
 
     def _follow_count(self, values: NDArray[np.float64] | None) -> None:
         """Keep track of whether the column counts up; None: these cells do not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -148,13 +149,13 @@ def _describe_numbers(profile: ColumnProfile, ingestion: Ingestion) -> TableColu
     if _has_decimal_comma(profile):
         ingestion.understood.note("decimal_comma", f"column {name!r} has decimal commas: 1,5 was read as 1.5")
     _note_odd_cells(profile, profile.filled - numbers, "number", ingestion)
-    mean = profile.number_sum / profile.finite if profile.finite else 0.0
     return TableColumn(
         name=name,
         type="number",
         rows=profile.rows,
         blanks=profile.rows - numbers,
-        mean=mean,
+        mean=profile.numbers_spread.mean,
+        deviation=profile.numbers_spread.deviation,
         decimal_comma=_has_decimal_comma(profile),
     )
 
@@ -172,12 +173,14 @@ def _note_odd_cells(profile: ColumnProfile, count: int, kind: str, ingestion: In
 
 def _describe_booleans(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn:
     _note_odd_cells(profile, profile.filled - profile.booleans, "boolean", ingestion)
+    share = profile.true_count / max(profile.booleans, 1)
     return TableColumn(
         name=profile.name,
         type="boolean",
         rows=profile.rows,
         blanks=profile.rows - profile.booleans,
-        mean=profile.true_count / max(profile.booleans, 1),
+        mean=share,
+        deviation=math.sqrt(share * (1 - share)) or 1.0,
     )
 
 
@@ -204,7 +207,8 @@ def _describe_dates(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn
         type="date",
         rows=profile.rows,
         blanks=profile.rows - count,
-        mean=profile.date_sums[day_format] / count,
+        mean=profile.date_spreads[day_format].mean,
+        deviation=profile.date_spreads[day_format].deviation,
         day_format=day_format,
     )
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
     from worker.formats.archives.zips import ZipArchive
-    from worker.formats.shared.sample import Features, Ingestion
+    from worker.formats.shared.sample import Features, Ingestion, Table
 
 _WORKBOOK = "xl/workbook.xml"
 _SHEETS = "xl/worksheets/"
@@ -39,7 +39,7 @@ def is_workbook(names: Sequence[str]) -> bool:
     return _WORKBOOK in names[:200]
 
 
-def open_workbook(upload: Upload, archive: ZipArchive, ingestion: Ingestion) -> Features:
+def open_workbook(upload: Upload, archive: ZipArchive, ingestion: Ingestion) -> Features | Table:
     """Open a sheet of a workbook: the chosen one, else the first that is shown and has a table.
 
     Raises:

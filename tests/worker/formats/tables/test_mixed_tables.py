@@ -84,45 +84,46 @@ def test_each_column_has_its_type(build: Callable[..., Built], write: Callable[.
     assert built.ingested.statistics["feature_names"] == ["age", "city", "since", "member"]
 
 
-def test_rows_are_encoded_without_a_look_at_the_labels(
+def test_rows_are_encoded_on_one_scale_without_a_look_at_the_labels(
     build: Callable[..., Built], write: Callable[..., Path]
 ) -> None:
-    columns = {
-        "age": [None, 2.0, 4.0, 6.0] * 10,
-        "city": ["Rome", "Oslo", None, "Rome"] * 10,
-    }
+    columns = {"age": [None, 2.0, 4.0, 6.0] * 10, "city": ["Rome", "Oslo", None, "Rome"] * 10}
     built = build(write(columns))
     assert built.ingested.statistics["encoded_names"] == [
         "age", "age is blank", "city = Rome", "city = Oslo", "city is blank",
     ]  # fmt: skip
-    np.testing.assert_allclose(
-        built.pack[:4], [[4, 1, 1, 0, 0], [2, 0, 0, 1, 0], [4, 0, 0, 0, 1], [6, 0, 1, 0, 0]]
-    )
+    far = 2 / np.sqrt(8 / 3)  # deviations of 2 and 6 from their mean, 4
+    np.testing.assert_allclose(built.pack[:4, :2], [[0, 1], [-far, 0], [0, 0], [far, 0]], atol=1e-12)
+    # Shares of 1/2, 1/4 and 1/4: the marks vary by 1 - 1/4 - 1/16 - 1/16 = 5/8.
+    marks = (np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]) - [1 / 2, 1 / 4, 1 / 4]) / np.sqrt(5 / 8)
+    np.testing.assert_allclose(built.pack[:4, 2:], marks)
+    assert built.pack[:, 2:].var(0).sum() == pytest.approx(1)
     assert (built.pack == np.tile(built.pack[:4], (10, 1))).all()  # alike in cells, whatever the label
 
 
-def test_rare_values_share_a_column_and_frequencies_are_counted(
-    build: Callable[..., Built], write: Callable[..., Path]
-) -> None:
+def test_rare_values_share_a_place(build: Callable[..., Built], write: Callable[..., Path]) -> None:
     kinds = ["common"] * 36 + ["rare", "rarer", "rare", None]
     built = build(write({"kind": kinds, "member": ["yes", "no"] * 20}))
-    assert built.ingested.statistics["encoded_names"][:3] == [
-        "kind = common",
-        "kind = other",
-        "kind is blank",
-    ]
-    assert built.pack[35:, :3].tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
+    names = built.ingested.statistics["encoded_names"]
+    assert names[:3] == ["kind = common", "kind = other", "kind is blank"]
+    marked = (built.pack[:, :3] > 0).astype(int)
+    assert marked[35:].tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
 
 
-def test_a_category_of_very_many_values_has_few_columns(build: Callable[..., Built], tmp_path: Path) -> None:
+def test_a_category_of_very_many_values_has_few_places(build: Callable[..., Built], tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
-    rows = [f"c{row % 700},{row % 3},{'xy'[row % 2]}" for row in range(2_800)]
+    # Streets 0 to 99 have 8 rows each, the other 500 have 4.
+    streets = [*range(100), *range(600)] * 4
+    rows = [f"c{street},{row % 3},{'xy'[row % 2]}" for row, street in enumerate(streets)]
     path.write_text("\n".join(["street,floor,label", *rows]))
     built = build(path)
     assert built.ingested.shape == (32 + 2 + 1,)
-    names = built.ingested.statistics["encoded_names"]
-    assert names[32:34] == ["street = other", "street, how frequent"]
-    assert built.pack[0, 33] == pytest.approx(np.log1p(4))
+    assert built.ingested.statistics["encoded_names"][32:34] == ["street = other", "street, how frequent"]
+    frequency = built.pack[:, 33]
+    assert sorted(set(frequency.round(6))) == sorted({frequency[0].round(6), frequency[300].round(6)})
+    assert frequency[0] > 0 > frequency[300]
+    assert frequency.mean() == pytest.approx(0, abs=1e-9)
+    assert frequency.std() == pytest.approx(1)
     assert "many_values" in codes_of_notes(built)
 
 
