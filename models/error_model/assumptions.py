@@ -5,8 +5,9 @@ The assumptions, all of them:
 1. **The probabilities are out of sample.** Whatever made a sample's class probabilities never saw its label,
    neither directly nor through what it was trained on. Otherwise memorised errors look like right labels.
    Cross-fitted networks keep this only to first order: where neighbours' labels alone, which no training
-   touches, see more errors than all evidence, half of the difference is counted. So neighbours must be
-   found by features that no given label entered: the inputs themselves, or a pretrained encoder's output.
+   touches, see more errors than all evidence, half of the difference is counted, and less the less the
+   neighbours know beside all evidence. So neighbours must be found by features that no given label entered:
+   the inputs themselves, or a pretrained encoder's output.
 2. **Labels go wrong by class.** A sample of true class k is labelled y with probability T_ky, whatever it
    looks like. The true class has the probabilities softmax(sum of a_m log p_m + b), where p_1 are the
    given probabilities and p_2 the labels of the nearest neighbours. T, a and b are those under which the
@@ -63,7 +64,7 @@ class Constants:
     bootstrap_samples: int = 12
     """Samples drawn again; the standard error they give is good to a fifth."""
     neighbours_share: float = 0.5
-    """Of the errors that the neighbours alone see beyond all evidence, the share that is counted.
+    """Of the errors that neighbours see beyond all evidence, the share that is counted if they know as much.
     Cross-fitted networks leak labels by way of what they share; with 0 they count 2 to 39 % too few."""
     hidden_share: float = 0.15
     """Of the disagreement left over: errors that look like a network's ignorance. Ablation: on people's

@@ -51,6 +51,8 @@ class Views:
     """By two nearest neighbours' labels: an upper view; None without neighbours."""
     information: float
     """Share of the labels' entropy that the evidence explains; at most 1, below 0 for worse than nothing."""
+    information_of_neighbours: float
+    """The share that the neighbours alone explain; 0 without them."""
     nats_per_parameter: float
     """What the evidence explains of all labels, over the parameters that were fitted to do so."""
     sample_count: int
@@ -66,9 +68,14 @@ class Views:
 
     @property
     def seen_by_neighbours(self) -> float:
-        """Return the errors that the neighbours alone see beyond all evidence: a network may leak labels."""
+        """Return the errors that the neighbours alone see beyond all evidence: a network may leak labels.
+
+        They count in the proportion of what the neighbours know to what all evidence knows: neighbours that
+        know little, such as photographs by their pixels, see errors everywhere.
+        """
         alone = self.forward_of_sources[1] if len(self.forward_of_sources) > 1 else self.forward
-        return max(0.0, min(alone, self.upper) - self.forward)
+        known = min(1.0, max(0.0, self.information_of_neighbours) / max(self.information, TINY))
+        return known * max(0.0, min(alone, self.upper) - self.forward)
 
     @property
     def spread(self) -> float:

@@ -106,6 +106,9 @@ def compare_views(fitted: FittedModels, *, seed: int) -> Views:
         disagreement=other_views.disagreement(true_class.prior_NK, labels_F),
         consensus=_find_consensus(evidence, fitted.fitted_F),
         information=1 + fitted.model.log_likelihood / max(entropy, TINY),
+        information_of_neighbours=1 + fitted.alone[1].log_likelihood / max(entropy, TINY)
+        if fitted.alone
+        else 0.0,
         nats_per_parameter=len(labels_F)
         * (entropy + fitted.model.log_likelihood)
         / _count_parameters(fitted),

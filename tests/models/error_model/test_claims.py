@@ -12,6 +12,7 @@ SOUND = Views(
     disagreement=0.25,
     consensus=0.23,
     information=0.6,
+    information_of_neighbours=0.6,
     nats_per_parameter=10.0,
     sample_count=1_000,
     evidence_count=1_000,
@@ -33,6 +34,15 @@ def test_half_of_what_the_neighbours_alone_see_is_counted() -> None:
     assert make_claim(leaky).left_over == pytest.approx(0.02)
     assert replace(SOUND, forward_of_sources=(0.2, 0.4)).seen_by_neighbours == pytest.approx(0.03)
     assert replace(SOUND, forward_of_sources=()).seen_by_neighbours == 0
+
+
+def test_neighbours_that_know_little_correct_little() -> None:
+    # Photographs by their pixels: alone they would take 40 % of the labels for wrong.
+    ignorant = replace(SOUND, forward=0.1, forward_of_sources=(0.1, 0.4), information_of_neighbours=0.06)
+    assert ignorant.seen_by_neighbours == pytest.approx(0.1 * 0.13)
+    assert Reason.VIEWS_DISAGREE in make_claim(ignorant).reasons
+    assert make_claim(replace(ignorant, information_of_neighbours=0.6)).reasons == ()
+    assert replace(ignorant, information_of_neighbours=-0.1).seen_by_neighbours == 0
 
 
 def test_sound_views_are_claimed_about_as_they_are() -> None:
