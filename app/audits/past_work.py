@@ -27,7 +27,9 @@ from app.tables import (
 from models.configuration.training_config import TrainingConfig
 
 KEPT = 5
-"""Ended pieces of work that a bound rests on, those of the most similar size."""
+"""Ended pieces of work that a bound rests on at most, those of the most similar size."""
+SIMILAR = 2.0
+"""If some are at most this many times larger or smaller, only these count: others widen the range alone."""
 SEARCHED = 300
 """Latest runs, audits and shards among which they are looked for."""
 
@@ -55,7 +57,8 @@ class Span:
 
 def bound_seconds(work: float, ended: Iterable[Ended]) -> tuple[float, float, int] | None:
     """Return the least and most seconds by similar work and the number of its pieces; None: there is none."""
-    similar = sorted(ended, key=lambda each: abs(log(work / each.work)))[:KEPT]
+    nearest = sorted(ended, key=lambda each: abs(log(work / each.work)))[:KEPT]
+    similar = [each for each in nearest if abs(log(work / each.work)) <= log(SIMILAR)] or nearest
     if not similar:
         return None
     lows = [each.low * min(1.0, work / each.work) for each in similar]

@@ -35,7 +35,7 @@ def describe_waiting(estimates: Json) -> str:
     if workers is None:
         who = "It is not known how many workers there are."
     elif workers == 0:
-        who = "No worker answers that can train it: it waits until one does."
+        who = "No worker for it has answered within a second; it starts once one takes it."
     else:
         who = f"{workers} {'worker answers' if workers == 1 else 'workers answer'}."
     before = f"{waiting} {'job waits' if waiting == 1 else 'jobs wait'}"

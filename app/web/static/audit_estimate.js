@@ -77,7 +77,7 @@ function describeParts({ parts }) {
 
 function describeWaiting({ workers, waiting, estimate }) {
   const who = workers === null ? "It is not known how many workers there are."
-    : workers === 0 ? "No worker answers that can train it: it waits until one does."
+    : workers === 0 ? "No worker for it has answered within a second; it starts once one takes it."
       : `${formatCount(workers)} ${workers === 1 ? "worker answers" : "workers answer"}.`;
   const before = waiting ? ` ${formatCount(waiting)} ${waiting === 1 ? "job waits" : "jobs wait"} before it; that time is not counted.` : "";
   const runs = estimate.runs > 1 ? ` ${formatCount(estimate.runs)} trainings.` : "";

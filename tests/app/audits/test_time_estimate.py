@@ -98,6 +98,8 @@ def test_more_work_takes_between_as_long_and_proportionally_longer() -> None:
     far = [Ended(work=10**9, low=10**6, high=10**6)]
     near = [Ended(work=100 + number, low=10, high=10 + number) for number in range(past_work.KEPT)]
     assert bound_seconds(100, [*far, *near]) == (10 * 100 / 104, 14, 5), "only the most similar count"
+    assert bound_seconds(100, [*far, *near[:2]]) == pytest.approx((10 * 100 / 101, 11, 2))
+    assert bound_seconds(100, [*far, Ended(work=1, low=2, high=2)]) == pytest.approx((0.1, 10**6, 2))
 
 
 def test_where_nothing_has_ended_nothing_is_promised(

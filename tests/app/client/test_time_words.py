@@ -53,7 +53,7 @@ def test_an_estimate_says_what_it_rests_on_and_who_computes(estimates: dict[str,
         " 1 worker answers. 2 jobs wait before it; that time is not counted."
     )
     assert describe_estimate(estimates, "fast").startswith("Time: 8 s to 1 min 16 s: ")
-    assert describe_waiting({"workers": 0, "waiting": 0}).startswith("No worker answers")
+    assert describe_waiting({"workers": 0, "waiting": 0}).startswith("No worker for it has answered")
     assert describe_waiting({"workers": None, "waiting": None}).startswith("It is not known")
     assert [(row["effort"], row["time"]) for row in list_choices(estimates)] == [
         ("default", "19 s to 3 min 10 s"),
