@@ -74,7 +74,8 @@ def find_style(lines: Iterable[str], *, encoding: str, delimiter: str | None = N
     start += _count_comments(sample[start:], chosen)
     found, above = _choose_delimiter(sample[start:], chosen)
     if above:
-        notes.append(f"{above} lines above the header were skipped, such as {sample[start].strip()[:60]!r}")
+        count = "1 line above the header was" if above == 1 else f"{above} lines above the header were"
+        notes.append(f"{count} skipped, such as {sample[start].strip()[:60]!r}")
     start += above
     return _read_header(sample, start, found, encoding, notes)
 

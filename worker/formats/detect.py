@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SIDE_SUFFIXES = (".txt", ".html", ".htm", ".md", ".json", ".meta")
 _MAX_DATASET_FILES = 2_000
+_KIND_WORDS = {"text": "CSV"}
 
 
 def open_source(files: Sequence[Path], ingestion: Ingestion) -> Source:
@@ -66,8 +67,8 @@ def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bo
     if len(data) > 1:
         raise IngestError(
             "several_datasets",
-            f"expected one {kind} file; found {len(data)}: {quote_names([file.name for file in data])} "
-            "(upload each as a separate dataset)",
+            f"expected one {_KIND_WORDS.get(kind, kind)} file; found {len(data)}: "
+            f"{quote_names([file.name for file in data])} (upload each as a separate dataset)",
         )
     return (
         open_csv(data[0], ingestion) if kind == "text" else _open_archive(data[0], ingestion, nested=nested)

@@ -48,6 +48,7 @@ _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _HEIC = "a HEIC picture (save it as JPEG: on an iPhone, Settings > Camera > Formats > Most Compatible)"
 _PARTS = re.compile(r"\.(z\d\d|(zip|7z|rar|tar|gz)\.\d{3}|part\d+\.rar|0\d\d)$", re.IGNORECASE)
 _COCO_WORDS = (b'"annotations"', b'"categories"')
+_BOXES = "boxes, not classes of pictures (cut the boxes out, into one folder for each class)"
 _SPREADSHEETS = ("xlsx", "xls", "xlsm", "xlsb", "ods")
 _YOLO_FILES = ("data.yaml", "data.yml", "dataset.yaml", "obj.names", "classes.txt")
 
@@ -94,9 +95,9 @@ def _find_foreign_labels(archive: Archive) -> str | None:
             "WebDataset's .cls files in a zip (pack pictures and .cls files as tar, as WebDataset has them)"
         )
     if suffixes["xml"] * 2 > pictures:
-        return "one XML file for each picture, as Pascal VOC has them: boxes, not classes of pictures"
+        return f"one XML file for each picture, as Pascal VOC has them: {_BOXES}"
     if suffixes["txt"] * 2 > pictures or bases & set(_YOLO_FILES):
-        return "one text file for each picture, as YOLO has them: boxes, not classes of pictures"
+        return f"one text file for each picture, as YOLO has them: {_BOXES}"
     for member, name in enumerate(archive.names):
         if get_suffix(name) in _SPREADSHEETS:
             return (
@@ -104,7 +105,7 @@ def _find_foreign_labels(archive: Archive) -> str | None:
                 "save its sheet as 'CSV UTF-8' and put that into the archive)"
             )
         if get_suffix(name) == "json" and _is_coco(archive, member):
-            return "COCO annotations in JSON: boxes or masks, not classes of pictures"
+            return f"COCO annotations in JSON: {_BOXES}"
     return None
 
 

@@ -116,7 +116,7 @@ def _read_batch(content: dict[str, Any], name: str, ingestion: Ingestion) -> _Ba
         raise IngestError(
             "bad_cifar",
             f"expected 'data' (uint8) and {wanted} (a list) in {make_printable(name)!r}; "
-            f"found {quote_names(list(content))}",
+            f"found {quote_names(list(content))} (label_column chooses one of a batch's lists of labels)",
         )
     top = ingestion.limits.max_classes
     for index, label in enumerate(labels):

@@ -147,7 +147,10 @@ def label_by_folder(archive: Archive, ingestion: Ingestion) -> ListedPictures:
 def _log_stray(name: str, ingestion: Ingestion, *, is_candidate: bool) -> None:
     if is_candidate:
         ingestion.problems.add(
-            name, "not_in_class_folder", "expected a picture in a class folder; found it outside of any"
+            name,
+            "not_in_class_folder",
+            "expected a picture in a folder named as its class; found it outside of any (make one folder for "
+            "each class, or add a metadata.csv with the columns file_name and label)",
         )
     else:
         ingestion.problems.add(name, "not_an_image", "expected only pictures; found a file of another kind")

@@ -70,7 +70,7 @@ def _check_last_quote(lines: Iterator[str], style: TableStyle) -> None:
     if last is not None and last.raw.count('"') % 2 and "\n" in last.raw.strip():
         raise TableError(
             f"expected every quote to be closed; found none that closes the one in line {last.line}: "
-            f"{last.raw.strip()[:60]!r}"
+            f"{last.raw.strip()[:60]!r} (close it, or write it twice if it is part of the text)"
         )
 
 
