@@ -65,7 +65,7 @@ add(
             ]
         }
     ),
-    Expected(given=NAMES, features=["flag", "a"]),
+    Expected(given=[*NAMES, "cat"]),
     exclude_columns=["when"],
 )
 add(
