@@ -42,11 +42,12 @@ class Client(Service):
         on_bytes: OnBytes | None = None,
         **options: Any,  # noqa: ANN401 - JSON values
     ) -> Dataset:
-        """Upload a file, several files, a folder, or an array with its labels, as one dataset.
+        """Upload a file, several files, a folder, a DataFrame, or an array with its labels, as one dataset.
 
         Args:
-            source: an archive, table or array file; a list of such files; a folder of class folders; or an
-                array [N, H, W] or [N, H, W, C] of images, or [N, D] of features.
+            source: an archive, table or array file; a list of such files; a folder of class folders; a
+                DataFrame of pandas or polars, whose label `label_column` names; or an array [N, H, W] or
+                [N, H, W, C] of images, or [N, D] of features.
             labels: the given labels of an array, as text or integers.
             name: name of the dataset; by default that of the file or folder.
             arrays: further arrays by name: `ids`, `y_true`, `split`, `class_names`, `feature_names`.

@@ -1,4 +1,4 @@
-"""Turns files, a folder, or arrays with labels into files to upload."""
+"""Turns files, a folder, a DataFrame, or arrays with labels into files to upload."""
 
 import os
 import tempfile
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from app.client.client_errors import ClientError
-from app.client.upload_checks import check_arrays, is_array, list_paths
+from app.client.upload_checks import check_arrays, is_array, is_frame, list_paths
 from models.reading.archive_names import decode_name, is_litter, strip_compression
 
 PathLike = str | os.PathLike[str]
 Source = PathLike | Sequence[PathLike] | Any
-"""A file, several files, a folder, or an array [N, H, W], [N, H, W, C] or [N, D]."""
+"""A file, several files, a folder, a DataFrame, or an array [N, H, W], [N, H, W, C] or [N, D]."""
 
 
 @contextmanager
@@ -30,13 +30,30 @@ def prepare_files(source: Source, arrays: Mapping[str, object]) -> Iterator[tupl
         if is_array(source):
             yield "arrays", [_save_arrays(source, arrays, Path(folder) / "arrays.npz")]
             return
-        paths = list_paths(source)
+        paths = [] if is_frame(source) else list_paths(source)
         if arrays:
             raise ClientError(
                 f"{', '.join(arrays)} can only be sent with an array of images or features, not with files"
             )
+        if is_frame(source):
+            yield "table", [_save_frame(source, Path(folder))]
+            return
         name = paths[0].resolve().name if paths else ""
         yield name, _check_files(_open_folder(paths[0], Path(folder)) if _is_folder(paths) else paths)
+
+
+def _save_frame(frame: Any, folder: Path) -> Path:  # noqa: ANN401 - of pandas or polars
+    """Write a table as Parquet, which keeps its types, or as CSV if a column mixes them."""
+    target = folder / "table.parquet"
+    if hasattr(frame, "write_parquet"):
+        frame.write_parquet(target)
+        return target
+    try:
+        frame.to_parquet(target)
+    except (ImportError, TypeError, ValueError):  # no pyarrow, or a column of mixed types
+        target = folder / "table.csv"
+        frame.to_csv(target)
+    return target
 
 
 def _open_folder(folder: Path, target: Path) -> list[Path]:

@@ -10,14 +10,11 @@ from app.client.client_errors import ClientError
 SHAPES = "[N, H, W] or [N, H, W, C] of pictures, or [N, D] of features"
 DIMENSIONS = (2, 3, 4)
 NOT_PER_SAMPLE = frozenset({"class_names", "classes", "label_names", "feature_names", "columns"})
-TABLE = "upload that file; label_column=... names the label"
 STACK = (
     f"stack its samples to an array {SHAPES}, and call upload(array, labels);"
     " or write them to a folder of class folders"
 )
 WAYS_OUT = (
-    ("to_parquet", f"write it with `.to_parquet('data.parquet')` and {TABLE}"),
-    ("write_parquet", f"write it with `.write_parquet('data.parquet')` and {TABLE}"),
     ("toarray", "make it dense: upload(matrix.toarray(), labels)"),
     ("__getitem__", STACK),
 )
@@ -26,7 +23,7 @@ WAYS_OUT = (
 
 def is_array(source: object) -> bool:
     """Return whether this is an array of samples; a table looks like one, but its columns have types."""
-    return hasattr(source, "__array__") and not _is_table(source)
+    return hasattr(source, "__array__") and not is_frame(source)
 
 
 def list_paths(source: Any) -> list[Path]:  # noqa: ANN401 - whatever people give
@@ -38,7 +35,7 @@ def list_paths(source: Any) -> list[Path]:  # noqa: ANN401 - whatever people giv
     """
     if isinstance(source, str | os.PathLike):
         return [Path(source)]
-    entries = list(source) if isinstance(source, Iterable) and not _is_table(source) else [source]
+    entries = list(source) if isinstance(source, Iterable) else [source]
     if all(isinstance(entry, str | os.PathLike) for entry in entries) and not isinstance(source, Mapping):
         return [Path(entry) for entry in entries]
     raise ClientError(
@@ -73,7 +70,8 @@ def check_arrays(samples: Any, columns: Mapping[str, Any]) -> None:  # noqa: ANN
         raise ClientError(f"expected {samples.shape[1]} feature_names, one for each column; found {names}")
 
 
-def _is_table(source: object) -> bool:
+def is_frame(source: object) -> bool:
+    """Return whether this is a table of pandas, polars and the like."""
     return hasattr(source, "to_parquet") or hasattr(source, "write_parquet")
 
 

@@ -35,8 +35,8 @@ def main(arguments: Sequence[str]) -> None:
     torch.set_num_threads(1)
     results = Results(FOLDER / "tables.jsonl")
     for seed in options.seeds:
-        for rate in options.rates:
-            for noise in NOISES:
+        for noise in NOISES:
+            for rate in options.rates:
                 for name in options.tables:
                     key = {"table": name, "noise": noise, "rate": rate, "seed": seed}
                     if results.get(key) is None:

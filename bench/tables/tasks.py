@@ -21,7 +21,7 @@ Table = dict[str, list[Any]]
 Labels = npt.NDArray[np.int64]
 WORDS = ("low", "medium", "high", "top")
 BLANK_SHARE = 0.05
-ROWS = 1_000
+ROWS = 400
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,7 @@ def test_files_go_as_they_are(tmp_path: Path) -> None:
         (lambda _: (np.zeros((5, 2)), {"y": [1, 2], "ids": range(4)}), "5 entries.*y has 2, ids has 4"),
         (lambda _: (np.zeros((5, 2)), {"y": [1] * 5, "feature_names": ["a"]}), "2 feature_names.*found 1"),
         (lambda _: (np.zeros(3), {"y": [1] * 3}), r"array of the shape \[3\]"),
-        (lambda _: (pd.DataFrame({"a": [1]}), {}), "found pandas.DataFrame: .*to_parquet"),
+        (lambda _: (pd.DataFrame({"a": [1]}), {"y": [1]}), "y can only be sent with an array"),
         (lambda _: ({"x": 1}, {}), "found dict"),
         (lambda _: ([np.zeros((2, 2))], {}), "a list of numpy.ndarray: stack"),
         (lambda _: (7, {}), "found int: write it to a file"),
@@ -66,6 +66,19 @@ def test_what_cannot_be_uploaded_is_refused_with_a_sentence(
     source, arrays = make(tmp_path)  # type: ignore[operator]
     with pytest.raises(ClientError, match=sentence), prepare_files(source, arrays):
         pass
+
+
+def test_a_frame_of_pandas_goes_as_parquet_with_its_types() -> None:
+    frame = pd.DataFrame({"when": pd.to_datetime(["2024-05-31"]), "kind": ["a"], "label": [1]})
+    with prepare_files(frame, {}) as (name, [file]):
+        assert (name, file.name) == ("table", "table.parquet")
+        pd.testing.assert_frame_equal(pd.read_parquet(file), frame)
+
+
+def test_a_frame_with_a_column_of_mixed_types_goes_as_csv() -> None:
+    frame = pd.DataFrame({"mixed": [1, "a", 2.5], "label": ["x", "y", "x"]})
+    with prepare_files(frame, {}) as (_, [file]):
+        assert file.read_text().splitlines() == [",mixed,label", "0,1,x", "1,a,y", "2,2.5,x"]
 
 
 def test_linked_folders_are_followed_and_thumbnails_left_out(tmp_path: Path) -> None:
