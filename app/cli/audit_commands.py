@@ -59,7 +59,15 @@ Target = Annotated[
 AuditId = Annotated[str, typer.Argument(help="id or name of the audit, a beginning of either, or @last")]
 Count = Annotated[int, typer.Option("--count", "-n", min=1, help="how many")]
 COLUMNS = ("id", "name", "status", "fraction", "dataset_id")
-SUSPECT_COLUMNS = ("rank", "key", "given_label", "suggested_label", "suggested_confidence", "distance")
+SUSPECT_COLUMNS = (
+    "rank",
+    "key",
+    "given_label",
+    "suggested_label",
+    "suggested_confidence",
+    "score",
+    "distance",
+)
 
 
 class OneShotGroup(TyperGroup):

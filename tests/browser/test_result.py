@@ -107,3 +107,33 @@ def test_deleting_is_asked_for_on_the_page_and_escape_is_a_no(
     dialogue.wait_for(state="detached")
     assert get(stack, f"/v1/audits/{audit}")["status"] == "succeeded"
     assert page.url.endswith(f"/audits/{audit}")
+
+
+def test_a_dataset_shows_samples_of_every_class_and_all_of_a_chosen_one(
+    page: Page, audited: tuple[str, str]
+) -> None:
+    dataset, _ = audited
+    page.goto(f"/datasets/{dataset}")
+    labels = page.locator("#samples .words")
+    page.get_by_text("The first samples of each class").wait_for()
+    labels.first.wait_for()
+    assert set(labels.all_text_contents()) == {"0", "1", "2"}
+    page.get_by_label("Class").select_option("1")
+    page.wait_for_function("() => document.querySelector('#samples .words')?.textContent === '1'")
+    assert set(labels.all_text_contents()) == {"1"}
+
+
+def test_two_probabilities_of_one_class_agree(page: Page, audited: tuple[str, str]) -> None:
+    _, audit = audited
+    page.goto(f"/audits/{audit}/review")
+    page.locator("#one").wait_for()
+    for _ in range(5):
+        place = page.locator("#place").text_content()
+        for name in ("given", "suggested"):
+            label = page.locator(f"#{name}-label").text_content() or ""
+            row = page.locator("#probabilities tr", has=page.get_by_role("rowheader", name=label, exact=True))
+            assert row.locator(".num").text_content() == page.locator(f"#{name}-probability").text_content()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(
+            "(before) => document.getElementById('place').textContent !== before", arg=place
+        )

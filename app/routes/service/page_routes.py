@@ -122,6 +122,7 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
         problems=dataset_service.list_problems(session, dataset_id, after=-1, limit=PROBLEMS_MAX),
         audits=render_audits(session, audits),
         rehearsals=_list_rehearsals(audits),
+        exports=EXPORTS,
     )
 
 

@@ -9,8 +9,9 @@ import { readOptions } from "./reading_form.js";
 const { id, status } = find("dataset").dataset;
 const path = `/v1/datasets/${id}`;
 const PAGE = 48;
+const CLASSES = 16; // of which samples are shown while no class is chosen
 const POLL_MILLISECONDS = 700;
-let cursor = null;
+let sources = [];
 
 find("delete").addEventListener("click", () =>
   confirmAndDelete(path, { title: "Delete this dataset?", question: "Its files and all verdicts on its samples are deleted, for ever.", then: "/" }));
@@ -30,15 +31,30 @@ async function followIngestion() {
   setTimeout(followIngestion, POLL_MILLISECONDS);
 }
 
-async function loadMore() {
-  const label = find("class").value;
-  const page = await get(`${path}/samples${query({ limit: PAGE, cursor, given_label: label })}`);
-  cursor = page.next_cursor;
-  find("more").hidden = cursor === null;
-  find("samples").append(...page.items.map((item) => make("li", { className: "thumb", title: item.key },
-    makePicture(item, { alt: `Sample ${item.key}` }),
-    make("span", { className: "words" }, item.given_label))));
+// Of the chosen class, or of classes spread over all of them: uploads are often sorted by class.
+function chooseClasses() {
+  const chosen = find("class").value;
+  const all = [...find("class").options].slice(1).map((option) => option.value);
+  const step = Math.max(1, all.length / CLASSES);
+  const labels = chosen ? [chosen] : all.filter((_, place) => Math.floor(place % step) === 0).slice(0, CLASSES);
+  sources = labels.map((label) => ({ label, cursor: null, limit: Math.ceil(PAGE / labels.length) }));
+  find("samples-words").textContent = chosen || all.length === 1 ? "" : `The first samples of ${labels.length < all.length ? `${labels.length} of ${formatCount(all.length)} classes` : "each class"}.`;
+  find("samples").replaceChildren();
+  loadMore();
 }
+
+async function loadMore() {
+  const current = sources;
+  const read = ({ label, cursor, limit }) => get(`${path}/samples${query({ limit, cursor, given_label: label })}`);
+  const pages = await Promise.all(current.map(read));
+  if (current !== sources) return; // another class was chosen meanwhile
+  sources = current.map((source, place) => ({ ...source, cursor: pages[place].next_cursor })).filter((source) => source.cursor !== null);
+  find("more").hidden = !sources.length;
+  find("samples").append(...pages.flatMap((page) => page.items).map(makeItem));
+}
+
+const makeItem = (item) => make("li", { className: "thumb", title: item.key },
+  makePicture(item, { alt: `Sample ${item.key}` }), make("span", { className: "words" }, item.given_label));
 
 async function readAgain(event) {
   event.preventDefault();
@@ -55,10 +71,6 @@ if (status === "ready" || status === "rejected") find("read-again").addEventList
 if (status === "ingesting") followIngestion();
 if (status === "ready") {
   find("more").addEventListener("click", loadMore);
-  find("class").addEventListener("change", () => {
-    cursor = null;
-    find("samples").replaceChildren();
-    loadMore();
-  });
-  loadMore();
+  find("class").addEventListener("change", chooseClasses);
+  chooseClasses();
 }

@@ -34,7 +34,7 @@ export class View {
     find("key").textContent = item.key;
     find("place").textContent = `rank ${formatCount(item.rank)}`;
     find("given-label").textContent = item.given_label;
-    find("given-probability").textContent = formatPercent(item.given_label_probability);
+    find("given-probability").textContent = describeGiven(item);
     find("suggested-label").textContent = item.suggested_label;
     find("suggested-probability").textContent = formatPercent(item.suggested_confidence);
     find("spoken").textContent = `${item.key}: given ${item.given_label}, suggested ${item.suggested_label}`;
@@ -76,7 +76,7 @@ export class View {
 
   showGrid(items, current, onPick) {
     find("cells").replaceChildren(...items.map((item, place) => {
-      const cell = make("button", { type: "button", className: "sample", onclick: () => onPick(place), title: `${item.key}, distance ${formatFixed(item.distance)}` },
+      const cell = make("button", { type: "button", className: "sample", onclick: () => onPick(place), title: `${item.key}, rank ${formatCount(item.rank)}` },
         item.image_url
           ? makePicture(item, { alt: `Sample ${item.key}`, side: 256 })
           : make("span", { className: "cell" }, item.key),
@@ -130,18 +130,28 @@ function describeExpected(progress) {
   return `of ${formatCount(low)} to ${formatCount(high)} (${progress.rests_on})`;
 }
 
+const findSuggestion = (item, label) => item.suggestions.find((one) => one.label === label);
+
+// The probability of the given label by the same networks as the suggestions. All other classes that are not listed are
+// at most as likely as the last one that is.
+function describeGiven(item) {
+  const known = findSuggestion(item, item.given_label);
+  return known ? formatPercent(known.probability) : `≤ ${formatPercent(item.suggestions.at(-1).probability)}`;
+}
+
 function makeProbabilityRows(item) {
-  const known = [...item.suggestions];
-  if (!known.some((one) => one.label === item.given_label)) known.push({ label: item.given_label, probability: item.given_label_probability });
-  return known.map((one) => make("tr", {},
+  const rows = item.suggestions.map((one) => ({ ...one, words: formatPercent(one.probability) }));
+  if (!findSuggestion(item, item.given_label)) rows.push({ label: item.given_label, probability: 0, words: describeGiven(item) });
+  return rows.map((one) => make("tr", {},
     make("th", { scope: "row", className: one.label === item.given_label ? "given" : one.label === item.suggested_label ? "suggested" : "" }, one.label),
     make("td", {}, makeMeter(one.probability, one.label === item.given_label ? "bad" : "good")),
-    make("td", { className: "num" }, formatPercent(one.probability))));
+    make("td", { className: "num" }, one.words)));
 }
 
 function makeFacts(item, { mayClaim }) {
   const rows = [
     item.error_probability === null || !mayClaim ? null : ["Error probability", formatPercent(item.error_probability, 0)],
+    item.score === null ? null : ["Score", formatFixed(item.score)],
     ["Distance", formatFixed(item.distance)],
     item.neighbour_disagreement === null || item.neighbour_disagreement === undefined ? null : ["Neighbours with another label", formatPercent(item.neighbour_disagreement, 0)],
     item.split ? ["Split", item.split] : null,

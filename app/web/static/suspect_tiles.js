@@ -1,7 +1,7 @@
 // Tiles of suspects: the picture, the given label, and what is suggested below it, whole.
 
 import { make, makePicture } from "./dom.js";
-import { formatFixed } from "./format.js";
+import { formatCount } from "./format.js";
 
 // Return the two labels; a suggestion that is the given label agrees with it.
 export function makeLabels(item) {
@@ -13,6 +13,6 @@ export function makeLabels(item) {
 
 export function makeSuspect(item, { link = null } = {}) {
   const inside = [makePicture(item, { alt: `Sample ${item.key}` }), makeLabels(item)];
-  return make("li", { title: `${item.key}, distance ${formatFixed(item.distance)}` },
+  return make("li", { title: `${item.key}, rank ${formatCount(item.rank)}` },
     link ? make("a", { className: "thumb", href: link }, ...inside) : make("div", { className: "thumb" }, ...inside));
 }

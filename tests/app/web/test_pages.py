@@ -220,6 +220,13 @@ def test_as_many_labels_of_the_sample_dataset_are_wrong_as_the_page_says() -> No
     assert (pixels == digits.images[5] * 255 // 16).all()
 
 
+def test_a_dataset_offers_its_cleaned_download(api: TestClient, dataset: Dataset) -> None:
+    text = api.get(f"/datasets/{dataset.id}").text
+    for name in ("dataset", "labels.csv", "drops.csv"):
+        assert f'href="/v1/datasets/{dataset.id}/exports/{name}" download' in text
+    assert "label-studio" not in text
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/audits/not-an-id", "/docs/nothing", "/datasets/x/y"])
 def test_a_browser_gets_a_page_for_every_address_that_does_not_exist(api: TestClient, path: str) -> None:
     answer = api.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
