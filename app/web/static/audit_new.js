@@ -34,3 +34,5 @@ function buildRequest() {
 }
 
 followForm(form, buildRequest);
+// Disabled until here: a form that is sent before its script is there would start nothing.
+find("start").disabled = false;
