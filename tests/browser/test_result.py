@@ -118,7 +118,7 @@ def test_a_dataset_shows_samples_of_every_class_and_all_of_a_chosen_one(
     page.get_by_text("The first samples of each class").wait_for()
     labels.first.wait_for()
     assert set(labels.all_text_contents()) == {"0", "1", "2"}
-    page.get_by_label("Class").select_option("1")
+    page.get_by_label("Class", exact=True).select_option("1")
     page.wait_for_function("() => document.querySelector('#samples .words')?.textContent === '1'")
     assert set(labels.all_text_contents()) == {"1"}
 
