@@ -2,7 +2,9 @@
 
 import hashlib
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,8 @@ HEADER_BYTES = 2**16
 NAME_BYTES = 4 * 1_000
 SUM_TOLERANCE = 0.01
 DIMENSIONS = 2
+BLOCK_BYTES, BLOCK_RECORDS = 8 << 20, 1_000
+"""Of a table in text that are in memory at a time."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -69,7 +73,8 @@ def read(file: Path, *, keys: pa.ChunkedArray, class_names: list[str]) -> Floats
         if magic == b"PK\x03\x04":
             rows, identifiers = _read_npz(file, class_names, len(keys))
         else:
-            table = _read_parquet(file, class_names, len(keys)) if magic == b"PAR1" else _read_csv(file)
+            read_rows = _read_parquet if magic == b"PAR1" else _read_csv
+            table = read_rows(file, class_names, len(keys))
             rows, identifiers = _read_table(table, class_names)
     except TableError as error:
         raise Invalid(str(error)) from error
@@ -91,38 +96,64 @@ class Identifiers:
         return normalise_name(self.column) == POSITION
 
 
-def _read_csv(file: Path) -> pa.Table:
-    """Read all columns as text, so that an identifier such as 030 stays as it is."""
+def _read_csv(file: Path, class_names: list[str], count: int) -> pa.Table:
+    """Return the needed columns: probabilities as numbers, identifiers as text, so that 030 stays as it is.
+
+    Only a block of the file is in memory at a time, and no more rows are read than there are samples.
+    """
     with file.open("rb") as opened:
         style, _ = inspect_table(opened)
-    if style.is_plain:
-        return csv.read_csv(
-            file,
-            read_options=csv.ReadOptions(
-                column_names=list(style.columns),
-                skip_rows=style.lines_before + style.header_lines,
-                encoding=style.encoding,
-            ),
-            parse_options=csv.ParseOptions(delimiter=style.delimiter, newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(style.columns, pa.string()), strings_can_be_null=False
-            ),
-        )
-    return _read_unusual_csv(file, style)
+    columns = list(style.columns)
+    if not columns:
+        raise ValueError("found an empty table")
+    indices = _find_columns(columns, class_names)
+    identifier = _find_identifier(columns, indices)
+    kept: list[pa.Table] = []
+    for block in _read_plain_csv(file, style) if style.is_plain else _read_unusual_csv(file, style):
+        fields = {columns[index]: block.column(index).cast(pa.float32()) for index in indices}
+        if identifier is not None:
+            fields[identifier] = block.column(columns.index(identifier))
+        kept.append(pa.table(fields))
+        found = sum(map(len, kept))
+        if found > count:
+            raise Invalid(f"expected one row for each of {count} samples, found {found} or more")
+    if not kept:
+        raise Invalid(f"expected one row for each of {count} samples, found none")
+    return pa.concat_tables(kept)
 
 
-def _read_unusual_csv(file: Path, style: TableStyle) -> pa.Table:
-    with file.open("rb") as opened:
-        records = list(read_records(open_lines(opened, style.encoding), style))
-    ragged = next(
-        (record for record in records if record.is_ragged or record.width < len(style.columns)), None
+def _read_plain_csv(file: Path, style: TableStyle) -> Iterator[pa.RecordBatch]:
+    yield from csv.open_csv(
+        file,
+        read_options=csv.ReadOptions(
+            block_size=BLOCK_BYTES,
+            use_threads=False,
+            column_names=list(style.columns),
+            skip_rows=style.lines_before + style.header_lines,
+            encoding=style.encoding,
+        ),
+        parse_options=csv.ParseOptions(delimiter=style.delimiter, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            column_types=dict.fromkeys(style.columns, pa.string()), strings_can_be_null=False
+        ),
     )
-    if ragged is not None:
-        raise Invalid(
-            f"expected {len(style.columns)} cells in row {ragged.number}, found {ragged.raw[:80]!r}"
-        )
-    columns = {name: [record.cells[at] for record in records] for at, name in enumerate(style.columns)}
-    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+
+
+def _read_unusual_csv(file: Path, style: TableStyle) -> Iterator[pa.RecordBatch]:
+    with file.open("rb") as opened:
+        records = read_records(open_lines(opened, style.encoding), style)
+        while some := list(islice(records, BLOCK_RECORDS)):
+            for record in some:
+                if record.is_ragged or record.width < len(style.columns):
+                    found = f"{record.raw[:80]!r}"
+                    raise Invalid(
+                        f"expected {len(style.columns)} cells in row {record.number}, found {found}"
+                    )
+            cells = [
+                pa.array([record.cells[at] for record in some], pa.string())
+                for at in range(len(style.columns))
+            ]
+            yield pa.RecordBatch.from_arrays(cells, names=list(style.columns))
 
 
 def _read_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, Identifiers | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     import psycopg
 
 SHOWN = 5
+SPARE_ROWS = 100_000
+"""Rows that are read besides one for each sample: they may have no label."""
 LABEL_COLUMNS = (*TRUTHS, "label", "labels")
 """Other usual names, such as given_label of our own ranking.csv, say that the labels may be wrong."""
 MATCHING = "FROM incoming LEFT JOIN samples s ON s.dataset_id = :dataset AND {on}"
@@ -98,7 +101,9 @@ def _copy_into_incoming(session: Session, dataset: Dataset, file: Path) -> Colum
             columns = _find_columns(style.columns, dataset)
             records = read_records(open_lines(opened, style.encoding), style)
             with connection.cursor().copy("COPY incoming FROM STDIN") as copy:
-                for row in _read_cells(records, columns, dataset):
+                most = dataset.sample_count or 0
+                # One row more than there are samples names an unknown one, or one twice: it is said below.
+                for row in islice(_read_cells(records, columns, dataset), most + 1):
                     copy.write_row(row)
     except TableError as error:
         raise Invalid(f"the truth cannot be read: {error}") from error
@@ -128,7 +133,10 @@ def _read_cells(records: Iterator[Record], columns: Columns, dataset: Dataset) -
     names = dataset.class_names or []
     stored = (dataset.statistics or {}).get("layout", {}).get("class_spellings") or []
     lookup = ClassLookup(names, [decode_spelling(spelled) for spelled in stored])
-    for record in records:
+    most = (dataset.sample_count or 0) + SPARE_ROWS
+    for number, record in enumerate(records):
+        if number >= most:
+            raise Invalid(f"expected at most {most} rows for {dataset.sample_count} samples; found more")
         if record.is_comment:
             continue
         if record.is_ragged or record.width <= max(columns.identifier, columns.label):

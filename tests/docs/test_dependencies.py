@@ -45,11 +45,12 @@ def read_licence(name: str, found: PackageMetadata) -> str:
     """Return the licence that a package's metadata state: as an expression, in words, or as a classifier."""
     if name in IN_ITS_FILE:
         return IN_ITS_FILE[name]
-    words = (found.get("License-Expression") or found.get("License") or "").split("\n")[0].strip()
+    stated = found.get_all("License-Expression") or found.get_all("License") or [""]
+    words = str(stated[0]).split("\n")[0].strip()
     if words not in NO_LICENCE and len(words) <= LONGEST_NAME and not words.startswith("Copyright"):
         return words
     classifiers = [each for each in found.get_all("Classifier") or [] if each.startswith("License ::")]
-    return classifiers[0].rpartition("::")[2].strip() if classifiers else words
+    return str(classifiers[0]).rpartition("::")[2].strip() if classifiers else words
 
 
 def test_every_pinned_package_is_listed_and_no_other() -> None:

@@ -137,6 +137,7 @@ def _without_failures(found: contract.Examined) -> str:
 CONTRACTS = {
     "contract: no keys are asked for": partial(examined_without_keys, examples=30),
     "contract: with an administrator's key": partial(examined, scope=Scope.ADMIN, examples=30),
+    "contract: with a key that may write": partial(examined, scope=Scope.WRITE, examples=5),
     "contract: with a key that may read": partial(examined, scope=Scope.READ, examples=5),
     "contract: without the key that is asked for": partial(examined, scope=None, examples=5),
 }

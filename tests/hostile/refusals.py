@@ -108,6 +108,12 @@ ASKED |= {
     "probabilities: below zero": probabilities(b"position,0,1,2\n0,-1,1,1\n"),
     "probabilities: no numbers": probabilities(b"position,0,1,2\n0,nan,inf,1\n"),
     "probabilities: of a sample beyond all": probabilities(b"position,0,1,2\n99999999999999999999,0,0,1\n"),
+    "probabilities: fifty megabytes for thirty samples": probabilities(
+        b"position,0,1,2\n" + b"0,0.5,0.25,0.25\n" * 3_000_000
+    ),
+    "truth: three million rows for thirty samples": lambda client, dataset: client.put(
+        f"/v1/datasets/{dataset}/truth", content=b"key,true_label\n" + b"x,y\n" * 3_000_000
+    ),
     "part: of another version": part({"Tus-Resumable": "0.2"}),
     "part: of no version": part({"Tus-Resumable": ""}),
     "part: at another offset": part({"Upload-Offset": "3"}),

@@ -1,6 +1,7 @@
 """Somebody's own predicted probabilities: attached in every form, refused with a sentence, ranked at once."""
 
 import io
+import tracemalloc
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -166,6 +167,22 @@ def test_the_column_of_a_class_names_no_samples(tmp_path: Path, name: str) -> No
             tmp_path / file, keys=pa.chunked_array([["x", "y"]]), class_names=[name, "b"]
         )
         assert found[:, 0] == pytest.approx([0.1, 0.9]), file
+
+
+@pytest.mark.parametrize("text", ["position,0,1\n{}", "# made by us\nposition,0,1\n{}"])
+def test_no_more_rows_are_kept_than_there_are_samples(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a plain table nor another one is read whole into memory."""
+    monkeypatch.setattr(external_probabilities, "BLOCK_BYTES", 1 << 16)
+    file = tmp_path / "p.csv"
+    file.write_text(text.format("0,0.5,0.5\n" * 1_000_000))
+    keys = pa.chunked_array([["a", "b"]])
+    tracemalloc.start()
+    with pytest.raises(Invalid, match="expected one row for each of 2 samples, found"):
+        external_probabilities.read(file, keys=keys, class_names=["0", "1"])
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
 
 
 def test_semicolons_guards_and_other_unicode_forms_are_read(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from uuid import UUID
 import pytest
 from fastapi.testclient import TestClient
 
+from app.datasets import truth
 from app.infra.database import Database
 from app.infra.queue import Task
 from app.infra.storage import Storage
 from app.tables import Dataset
+from models.reading.class_lookup import ClassLookup
 from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
 
 
@@ -38,6 +40,26 @@ def test_by_position_with_other_columns_and_a_byte_order_mark(api: TestClient, d
 
 def test_a_blank_label_is_unknown_and_headers_may_be_capitals(api: TestClient, dataset: Dataset) -> None:
     assert put(api, dataset, "Position,True_Label\n0, bee \n1,\n") == (200, {"attached": 1, "differing": 1})
+
+
+def test_no_more_rows_are_read_than_can_be_right(
+    api: TestClient, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of a million rows for six samples keeps nobody busy."""
+    monkeypatch.setattr(truth, "SPARE_ROWS", 10)
+    read: list[str] = []
+
+    class Counted(ClassLookup):
+        def find(self, label: str) -> int | None:
+            read.append(label)
+            return super().find(label)
+
+    monkeypatch.setattr(truth, "ClassLookup", Counted)
+    status, body = put(api, dataset, "position,true_label\n" + "".join(f"{n},ant\n" for n in range(1000)))
+    assert (status, len(read)) == (422, 7)
+    assert "no sample has this position: '6'" in str(body["detail"])
+    blank = put(api, dataset, "position,true_label\n" + "0,\n" * 1000)
+    assert (blank[0], blank[1]["detail"]) == (422, "expected at most 16 rows for 6 samples; found more")
 
 
 def test_new_truth_replaces_the_old(api: TestClient, dataset: Dataset) -> None:
