@@ -10,12 +10,19 @@ import numpy.typing as npt
 
 from models.data_issues.neighbours import Neighbours
 from models.table_views.likeliest_view import choose_likeliest
+from models.training.remarks import Remark
 from models.training.signal_recorder import PROBABILITY_CELLS_MAX
 from models.training.training_result import TrainingResult
 from worker.jobs.evidence_files import RunEvidence
 from worker.train.encoder_opinions import EncoderOpinions, gather_opinions
 from worker.train.input_neighbours import find_input_neighbours
 from worker.train.table_evidence import TableEvidence
+
+NO_TREES = Remark(
+    code="no_trees",
+    detail="no boosted trees read the table, and no columns are named beside its suspects: there are too many"
+    " cells and classes, or too few samples of each class; LIMIT alone ranks and counts",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +39,9 @@ class Trained:
     """The nearest samples by an encoder's features; None: no encoder made them."""
     table: TableEvidence | None = None
     """What the cells of a table say themselves; None: it has none, or they were too many."""
+
+    remarks: tuple[Remark, ...] = ()
+    """What could not be done beside the training."""
 
     @property
     def views(self) -> list[npt.NDArray[np.float32]]:
@@ -70,7 +80,8 @@ class EvidenceSearch:
         """
         near = None if self.find_near is None else self.find_near()
         if len(labels_N) * self.class_count > PROBABILITY_CELLS_MAX:
-            return Trained(result=result, evidence=None, opinions=None, near=near)
+            remarks = self._explain_trees(None)
+            return Trained(result=result, evidence=None, opinions=None, near=near, remarks=remarks)
         inputs = np.load(pack, mmap_mode="r")
         if near is not None:
             opinions = gather_opinions(
@@ -91,7 +102,18 @@ class EvidenceSearch:
         table = self._ask_table(labels_N)
         found = self._choose_evidence(result, table, labels_N)
         evidence = None if found is None else self._make_evidence(inputs, *found)
-        return Trained(result=result, evidence=evidence, opinions=None, near=None, table=table)
+        return Trained(
+            result=result,
+            evidence=evidence,
+            opinions=None,
+            near=None,
+            table=table,
+            remarks=self._explain_trees(table),
+        )
+
+    def _explain_trees(self, table: TableEvidence | None) -> tuple[Remark, ...]:
+        """Return a remark if a table has no trees."""
+        return () if self.cells is None or table is not None else (NO_TREES,)
 
     def _ask_table(self, labels_N: npt.NDArray[np.integer[Any]]) -> TableEvidence | None:
         if self.cells is None:

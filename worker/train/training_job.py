@@ -126,8 +126,9 @@ def _train_and_store(
     trained = _train_in_memory(database, storage, settings, job, heartbeat)
     neighbours = _find_neighbours(trained, job, heartbeat)
     folder = storage.locate_run(run.audit_id, run.number)
+    remarks = (*trained.result.remarks, *trained.remarks)
     retry_during_outage(heartbeat.renew, heartbeat)
-    retry_during_outage(lambda: _add_remarks(database, run, trained.result.remarks), heartbeat)
+    retry_during_outage(lambda: _add_remarks(database, run, remarks), heartbeat)
     retry_during_outage(
         lambda: _store_results(storage, folder, trained, job.labels.given, neighbours, heartbeat.check),
         heartbeat,

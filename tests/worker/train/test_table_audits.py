@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.tables import Audit, AuditStatus, Dataset
+from app.tables import Audit, AuditStatus, Dataset, Run
 from tests.worker.job_steps import plan_audit, read_row, store_upload
 from worker.finish.finishing_job import finish
 from worker.ingest.ingestion_job import ingest
@@ -96,6 +96,26 @@ def test_a_table_is_audited_by_its_cells_and_says_why(
     assert max(effects, key=effects.__getitem__) in {"city", "age"}
     assert list(effects.values()) == sorted(effects.values(), reverse=True)
     assert min(effects.values()) > 0
+
+
+def test_a_table_that_is_too_much_for_trees_says_so(
+    database: Database,
+    storage: Storage,
+    *,
+    chosen: Settings,
+    api: TestClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.table_views.boosted_trees.WORK_MAX", 1_000)
+    dataset = read(database, storage, chosen, write_csv(tmp_path / "table.csv"))
+    audit, (run,) = plan_audit(database, dataset, **TRAINED | {"epochs": 1})
+    execute(database, storage, chosen, run.id)
+    finish(database, storage, audit.id)
+    assert [remark["code"] for remark in read_row(database, Run, run.id).remarks] == ["no_trees"]
+    similar = api.get(f"/v1/audits/{audit.id}/samples/3/similar").json()
+    assert similar["reasons"] is None
+    assert len(similar["features"]) == 3
 
 
 def test_a_random_check_shows_the_cells(
