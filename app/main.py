@@ -29,6 +29,7 @@ from app.infra.logs import configure_logging
 from app.infra.settings import get_settings
 from app.routes.audits import (
     audit_routes,
+    bulk_routes,
     check_routes,
     estimate_routes,
     event_routes,
@@ -67,6 +68,7 @@ ROUTERS = (
     review_routes,
     check_routes,
     estimate_routes,
+    bulk_routes,
     audit_routes,  # after its parts: the downloads of an audit take any name
     activity_routes,
     login_routes,

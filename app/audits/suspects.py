@@ -138,16 +138,30 @@ def list_suspects(
     connection: Connection, ranking: Ranking, filters: Filters, *, after_rank: int, limit: int
 ) -> list[Document]:
     """Return suspects in order of rank, after the given rank."""
+    chosen, parameters = _bind_filters(ranking, filters)
+    statement = _select_page(ranking.table, frozenset(chosen), chosen.get("review"), limit)
+    rows = fetch_rows(connection, statement, parameters | {"after_rank": after_rank})
+    return _build_documents(ranking, rows)
+
+
+def match_filters(
+    ranking: Ranking, filters: Filters
+) -> tuple[Sequence[ColumnElement[bool]], Mapping[str, Any]]:
+    """Return the conditions on a score that the filters set, and the parameters of these conditions."""
+    chosen, parameters = _bind_filters(ranking, filters)
+    return _list_conditions(ranking.table, frozenset(chosen), chosen.get("review")), parameters
+
+
+def _bind_filters(ranking: Ranking, filters: Filters) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the filters that are set, by the name of their condition, and the statement's parameters."""
     chosen = {
         field.name: value for field in fields(filters) if (value := getattr(filters, field.name)) is not None
     }
-    parameters: dict[str, Any] = {**ranking.parameters, **chosen, "after_rank": after_rank}
+    parameters: dict[str, Any] = {**ranking.parameters, **chosen}
     if ranking.settled is not None and "is_label_issue" in chosen:
         chosen["is_label_issue_after_checks"] = chosen.pop("is_label_issue")
         parameters["cut"] = ranking.settled.cut
-    statement = _select_page(ranking.table, frozenset(chosen), chosen.get("review"), limit)
-    rows = fetch_rows(connection, statement, parameters)
-    return _build_documents(ranking, rows)
+    return chosen, parameters
 
 
 def read_suspect(connection: Connection, ranking: Ranking, position: int) -> Document:
@@ -198,11 +212,16 @@ def find_neighbours(connection: Connection, ranking: Ranking, rank: int) -> tupl
     return positions.get(rank - 1), positions.get(rank + 1)
 
 
+def _list_conditions(
+    table: Table, filters: frozenset[str], review: ReviewState | None
+) -> Sequence[ColumnElement[bool]]:
+    conditions = [CONDITIONS[name](table) for name in sorted(filters - {"review"})]
+    return conditions if review is None else [*conditions, _check_review(table, review)]
+
+
 @lru_cache(MOST_STATEMENTS)
 def _select_page(table: Table, filters: frozenset[str], review: ReviewState | None, limit: int) -> str:
-    conditions = [CONDITIONS[name](table) for name in sorted(filters - {"review"})]
-    if review is not None:
-        conditions.append(_check_review(table, review))
+    conditions = _list_conditions(table, filters, review)
     # Select the scores first: in one join with samples, the planner reads and sorts both tables completely.
     head = (
         select(table)

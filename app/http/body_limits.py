@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STREAMED = "streamed"
-LISTS = re.compile(r"/v1/audits$|/reviews$")
+LISTS = re.compile(r"/v1/audits$|/reviews$|/bulk-actions(/preview)?$")
 """Of requests whose bodies are lists that people's tools make: verdicts, or a confusion matrix."""
 
 

@@ -128,8 +128,11 @@ def _sum_versions(connection: Connection, dataset_id: UUID) -> tuple[int, int]:
 
 
 def _read_known(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Known:
-    """Return what verdicts tell: those from the top of the ranking on without a gap, and all of them."""
-    joined = (Review.dataset_id == dataset_id) & (Review.position == Score.position)
+    """Return what verdicts tell: those from the top of the ranking on without a gap, and all of them.
+
+    Verdicts on samples that nobody looked at tell nothing.
+    """
+    joined = (Review.dataset_id == dataset_id) & (Review.position == Score.position) & Review.is_looked_at
     gap = (
         select(Score.rank)
         .where(Score.audit_id == audit_id, ~select(Review.position).where(joined).exists())

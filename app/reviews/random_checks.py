@@ -97,7 +97,12 @@ def find_checks(connection: Connection, audit_id: UUID) -> DrawnChecks | None:
     rows = connection.execute(
         select(Check.rank, Review.verdict, Review.label)
         .join(Audit, Audit.id == Check.audit_id)
-        .outerjoin(Review, (Review.dataset_id == Audit.dataset_id) & (Review.position == Check.position))
+        .outerjoin(
+            Review,
+            (Review.dataset_id == Audit.dataset_id)
+            & (Review.position == Check.position)
+            & Review.is_looked_at,
+        )
         .where(Check.audit_id == audit_id)
         .order_by(Check.number)
     ).all()
@@ -116,7 +121,7 @@ def find_checks(connection: Connection, audit_id: UUID) -> DrawnChecks | None:
 def list_open(session: Session, audit: Audit, limit: int) -> Sequence[Sample]:
     """Return the drawn samples without a verdict, in the order of checking."""
     reviewed = select(Review.position).where(
-        Review.dataset_id == Sample.dataset_id, Review.position == Sample.position
+        Review.dataset_id == Sample.dataset_id, Review.position == Sample.position, Review.is_looked_at
     )
     statement = (
         select(Sample)

@@ -24,16 +24,23 @@ class Tally:
 
     verdicts: dict[str, int]
     """Samples by verdict."""
+    looked_at: dict[str, int]
+    """Those of them that somebody looked at; the others tell nothing about labels."""
 
     @property
     def errors(self) -> int:
         """Return the number of labels judged wrong."""
-        return sum(self.verdicts[verdict] for verdict in ERRORS)
+        return sum(self.looked_at[verdict] for verdict in ERRORS)
 
     @property
     def decided(self) -> int:
         """Return the number of labels judged right or wrong."""
-        return self.errors + self.verdicts[Verdict.KEEP]
+        return self.errors + self.looked_at[Verdict.KEEP]
+
+    @property
+    def unseen(self) -> int:
+        """Return the number of verdicts on samples that nobody looked at."""
+        return sum(self.verdicts.values()) - sum(self.looked_at.values())
 
     @property
     def precision(self) -> float | None:
@@ -60,13 +67,17 @@ class Expectation:
 def count_verdicts(session: Session, audit: Audit) -> Tally:
     """Count the verdicts on an audit's samples."""
     statement = (
-        select(Review.verdict, func.count())
+        select(Review.verdict, func.count(), func.count().filter(Review.is_looked_at))
         .join(Score, (Score.audit_id == audit.id) & (Score.position == Review.position))
         .where(Review.dataset_id == audit.dataset_id)
         .group_by(Review.verdict)
     )
-    counts: dict[str, int] = dict(session.execute(statement).all())
-    return Tally(verdicts={str(verdict): counts.get(verdict, 0) for verdict in Verdict})
+    rows = {verdict: (every, looked_at) for verdict, every, looked_at in session.execute(statement)}
+    counts = {str(verdict): rows.get(verdict, (0, 0)) for verdict in Verdict}
+    return Tally(
+        verdicts={verdict: every for verdict, (every, _) in counts.items()},
+        looked_at={verdict: looked_at for verdict, (_, looked_at) in counts.items()},
+    )
 
 
 def find_expectation(session: Session, audit: Audit) -> Expectation:
@@ -138,6 +149,7 @@ def _count_recent(session: Session, audit: Audit) -> tuple[int, int]:
         .where(
             Review.dataset_id == audit.dataset_id,
             Review.verdict != Verdict.UNSURE,
+            Review.is_looked_at,
             ~drawn.exists(),
             ~conflicting.exists(),
         )

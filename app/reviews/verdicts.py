@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, select, update
@@ -24,7 +25,7 @@ class Entry:
     label: int | None = None
     """The correct label, only for relabel."""
     seen: int | None = None
-    """Version of the review to replace; None: there is no review yet."""
+    """Version of the review to replace; None: there is no review yet, or none that somebody looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +49,24 @@ def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Rev
         "label": entry.label,
         "audit_id": author.audit_id,
         "reviewer": author.reviewer,
+        "is_looked_at": True,
     }
     if entry.seen is None:
         _require_sample(session, dataset, entry.position)
         key = {"dataset_id": dataset.id, "position": entry.position}
         saved = session.scalars(
-            insert(Review).values(**key, **values).on_conflict_do_nothing().returning(Review)
+            insert(Review)
+            .values(**key, **values)
+            .on_conflict_do_update(
+                index_elements=[Review.dataset_id, Review.position],
+                set_={**values, **_mark_written()},
+                where=~Review.is_looked_at,
+            )
+            .returning(Review)
+            .execution_options(populate_existing=True)
         ).one_or_none()
     else:
-        changed = {**values, "reviewed_at": func.now(), "version": Review.versions.next_value()}
+        changed = {**values, **_mark_written()}
         saved = session.scalars(
             update(Review)
             .where(*_match_version(dataset, entry.position, entry.seen))
@@ -138,6 +148,10 @@ def require_own_labels(audit: Audit) -> None:
     """Raise Invalid for a rehearsal: it has planted labels, which a verdict cannot correct."""
     if audit.is_rehearsal:
         raise Invalid("a rehearsal measures planted errors; review an audit of the labels as uploaded")
+
+
+def _mark_written() -> dict[str, Any]:
+    return {"reviewed_at": func.now(), "version": Review.versions.next_value()}
 
 
 def _match_version(dataset: Dataset, position: int, version: int) -> tuple[ColumnElement[bool], ...]:

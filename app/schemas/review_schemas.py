@@ -71,6 +71,9 @@ class ReviewOut(BaseModel):
     reviewed_at: datetime
     audit_id: UUID | None
     version: int = Field(description="changes with every write; also the ETag")
+    is_looked_at: bool = Field(
+        description="false: given to many samples at once that nobody looked at; it is no evidence"
+    )
 
 
 class ListedReview(ReviewOut):
@@ -152,6 +155,10 @@ class ReviewProgress(BaseModel):
     sample_count: int
     verdicts: dict[str, int] = Field(description="number of samples by verdict")
     reviewed: int
+    unseen: int = Field(
+        description="those of them that were decided with many others, without being looked at; they count as"
+        " no error and for no precision"
+    )
     errors: int
     precision: Probability | None = Field(
         description="share of errors among the samples kept, relabelled or dropped"

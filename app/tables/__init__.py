@@ -36,7 +36,7 @@ from app.tables.dataset_tables import (
     Upload,
 )
 from app.tables.feature_tables import FeatureSet, FeatureShard, FeatureStatus, ShardStatus
-from app.tables.review_tables import Check, CheckPlan, Review, Verdict
+from app.tables.review_tables import Bulk, BulkAction, BulkVerdict, Check, CheckPlan, Review, Verdict
 from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
 from app.tables.webhook_tables import DeliveryStatus, Webhook, WebhookDelivery
 
@@ -48,6 +48,9 @@ __all__ = [
     "AuditMetrics",
     "AuditStatus",
     "Base",
+    "Bulk",
+    "BulkAction",
+    "BulkVerdict",
     "Check",
     "CheckPlan",
     "Dataset",

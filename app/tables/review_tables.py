@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.audit_tables import Audit
 from app.tables.dataset_tables import Sample
-from app.tables.table_base import Base, restrict_to
+from app.tables.table_base import Base, Identified, restrict_to
 
 
 class Verdict(StrEnum):
@@ -57,6 +57,54 @@ class Review(Base):
     version: Mapped[int] = mapped_column(
         BigInteger, server_default=versions.next_value(), comment="new with every write, never used twice"
     )
+    is_looked_at: Mapped[bool] = mapped_column(
+        server_default="true", comment="false: one of many verdicts given at once to samples nobody saw"
+    )
+
+
+class Bulk(StrEnum):
+    """What is decided for many samples at once."""
+
+    KEEP = "keep"
+    ACCEPT = "accept"
+    RELABEL = "relabel"
+    DROP = "drop"
+    UNSURE = "unsure"
+
+
+class BulkAction(Identified, Base):
+    """Verdicts that a person gave to many samples at once; they can be undone together."""
+
+    __tablename__ = "bulk_actions"
+    __table_args__ = (restrict_to("action", Bulk),)
+
+    audit_id: Mapped[UUID] = mapped_column(ForeignKey(Audit.id, ondelete="CASCADE"), index=True)
+    action: Mapped[str] = mapped_column(comment="accept: the suggested label of each")
+    label: Mapped[int | None] = mapped_column(comment="of relabel alone")
+    reviewer: Mapped[str]
+    is_looked_at: Mapped[bool] = mapped_column(comment="whether somebody saw each of the samples")
+    undone_at: Mapped[datetime | None]
+
+
+class BulkVerdict(Base):
+    """One verdict of a bulk action, and the review that it replaced."""
+
+    __tablename__ = "bulk_verdicts"
+
+    action_id: Mapped[UUID] = mapped_column(ForeignKey(BulkAction.id, ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int | None] = mapped_column(
+        BigInteger, comment="of the review that the action wrote; undone only if nobody changed it since"
+    )
+    before_version: Mapped[int | None] = mapped_column(BigInteger, comment="null: there was no review")
+    before_verdict: Mapped[str | None]
+    before_label: Mapped[int | None]
+    before_audit_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey(Audit.id, ondelete="SET NULL"), index=True
+    )
+    before_reviewer: Mapped[str | None]
+    before_reviewed_at: Mapped[datetime | None]
+    before_is_looked_at: Mapped[bool | None]
 
 
 class CheckPlan(Base):

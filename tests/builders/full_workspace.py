@@ -18,6 +18,8 @@ from app.infra.storage import Storage
 from app.reviews import random_checks
 from app.tables import (
     AuditMetrics,
+    Bulk,
+    BulkAction,
     FeatureSet,
     FeatureShard,
     FeatureStatus,
@@ -77,6 +79,8 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         random_checks.want_checks(session, audit, 12)
         _store_features(session, storage, dataset.id, audit.id)
         session.add(Review(dataset_id=dataset.id, position=3, verdict=Verdict.KEEP, reviewer="somebody"))
+        action = BulkAction(audit_id=audit.id, action=Bulk.KEEP, reviewer="somebody", is_looked_at=True)
+        session.add(action)
         upload = Upload(dataset_id=dataset.id, expires_at=datetime.now(UTC) + timedelta(days=1), **UPLOAD)
         session.add(upload)
         webhook = webhook_service.create(
@@ -89,6 +93,7 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         "dataset": dataset.id,
         "audit": audit.id,
         "upload": upload.id,
+        "action": action.id,
         "webhook": webhook.id,
         "delivery": delivery.id,
     }

@@ -144,6 +144,7 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
         sample_count=(audit.summary or {})["sample_count"],
         verdicts=counted.verdicts,
         reviewed=sum(counted.verdicts.values()),
+        unseen=counted.unseen,
         errors=counted.errors,
         precision=counted.precision,
         recent_precision=state.recent_errors / state.recent_decided if state.recent_decided else None,

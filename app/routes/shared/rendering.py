@@ -170,14 +170,14 @@ def shorten_summary(answer: AuditOut) -> AuditOut:
     return answer.model_copy(update={"summary": {**summary, "per_class": first}})
 
 
+REVIEW_FIELDS = ("position", "verdict", "reviewer", "reviewed_at", "audit_id", "version", "is_looked_at")
+
+
 def render_review(dataset: Dataset, review: Review) -> ReviewOut:
     """Return a verdict's answer."""
     names = dataset.class_names or []
     return ReviewOut(
-        **{
-            name: getattr(review, name)
-            for name in ("position", "verdict", "reviewer", "reviewed_at", "audit_id", "version")
-        },
+        **{name: getattr(review, name) for name in REVIEW_FIELDS},
         label=None if review.label is None else names[review.label],
     )
 

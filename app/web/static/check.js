@@ -4,6 +4,7 @@ import { get, send } from "./api.js";
 import { find, make, makeMeter, showProblem } from "./dom.js";
 import { formatCount, formatPercent } from "./format.js";
 import { Chooser } from "./review_choose.js";
+import { NUMBERED, findNumbered, isTyping, watchFields } from "./review_keys.js";
 import { Outbox } from "./review_outbox.js";
 import { toggleFullScreen } from "./picture_stage.js";
 import { findAddress, findStageSide } from "./pictures.js";
@@ -23,7 +24,8 @@ const WORDS = { keep: "Right", drop: "Dropped", unsure: "Unsure" };
 
 const stageSide = findStageSide();
 const view = VIEWS[root.dataset.view];
-const chooser = new Chooser([...find("class-names").options].map((option) => option.value));
+const classes = [...find("class-names").options].map((option) => option.value);
+const chooser = new Chooser(classes);
 const outbox = new Outbox({
   dataset, audit,
   reviewer: () => find("reviewer")?.value.trim() ?? "",
@@ -188,10 +190,11 @@ function handleRefused(item, error) {
 
 // ---- keys and buttons ----------------------------------------------------------------------------------------
 
+const takesVerdicts = () => !page.reading && Boolean(getCurrent());
+const decideLabel = (label) => decide(label === getCurrent().given_label ? { verdict: "keep" } : { verdict: "relabel", label });
 const ACTIONS = {
   keep: () => decide({ verdict: "keep" }),
-  other: () => chooser.open(getCurrent(), (label) =>
-    decide(label === getCurrent().given_label ? { verdict: "keep" } : { verdict: "relabel", label })),
+  other: () => chooser.open(getCurrent(), decideLabel),
   drop: () => decide({ verdict: "drop" }),
   unsure: () => decide({ verdict: "unsure" }),
   undo,
@@ -205,10 +208,15 @@ function act(name) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest("input, select, textarea, dialog");
-  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
+  if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
   if (view.handleKey?.(event)) {
     event.preventDefault();
+    return;
+  }
+  const label = findNumbered(event, classes);
+  if (label !== null && takesVerdicts()) {
+    event.preventDefault();
+    decideLabel(label);
     return;
   }
   const name = KEYS[event.key.toLowerCase()];
@@ -226,6 +234,13 @@ addEventListener("beforeunload", (event) => {
   if (outbox.size && !outbox.loggedOut) event.preventDefault();
 });
 
+watchFields();
+if (classes.length <= NUMBERED) {
+  find("class-keys").hidden = false;
+  find("class-keys").append(...classes.map((name, number) => make("button", {
+    type: "button", className: "class-name", title: `Label it ${name}`, onclick: () => takesVerdicts() && decideLabel(name),
+  }, make("kbd", {}, String(number + 1)), make("span", {}, name))));
+}
 const reviewer = find("reviewer");
 if (reviewer) {
   reviewer.value = localStorage.getItem(REVIEWER) ?? "";

@@ -4,7 +4,11 @@ import { get } from "./api.js";
 import { find } from "./dom.js";
 import { toggleFullScreen } from "./picture_stage.js";
 import { findStageSide } from "./pictures.js";
+import { Bulk } from "./review_bulk.js";
 import { Chooser } from "./review_choose.js";
+import { readAddress, readFilters, readTypedFilters, writeAddress } from "./review_filters.js";
+import { Grid, describeCount } from "./review_grid.js";
+import { findNumbered, isTyping, makeNumber, watchFields } from "./review_keys.js";
 import { Outbox } from "./review_outbox.js";
 import { Queue } from "./review_queue.js";
 import { View } from "./review_view.js";
@@ -15,54 +19,31 @@ const GRID = 48;
 const COUNT_MILLISECONDS = 600;
 const RESUME_MILLISECONDS = 1500;
 const REVIEWER = "limit-audit.reviewer";
-const FIELDS = { given: "given_label", suggested: "suggested_label", min: "min_distance", max: "max_distance", cut: "is_label_issue" };
-const KEYS = { k: "keep", a: "accept", o: "other", d: "drop", u: "unsure", z: "undo", arrowleft: "previous", arrowright: "next", g: "mode", f: "full", "?": "help" };
+const KEYS = { k: "keep", a: "accept", o: "other", d: "drop", u: "unsure", z: "undo", arrowleft: "previous", arrowright: "next", g: "mode", f: "full", x: "pick", escape: "none", "?": "help" };
 
-const view = new View(root);
-const chooser = new Chooser([...find("given").options].slice(1).map((option) => option.value));
-const outbox = new Outbox({
-  dataset, audit,
-  reviewer: () => find("reviewer")?.value.trim() ?? "",
-  onSaved: handleSaved, onRefused: handleRefused, onTrouble: showTrouble,
+const classes = [...find("given").options].slice(1).map((option) => option.value);
+const readReviewer = () => find("reviewer")?.value.trim() ?? "";
+const view = new View(root, { classes, onClass: (label) => decideLabel(label) });
+const chooser = new Chooser(classes);
+const bulk = new Bulk({ audit, reviewer: readReviewer });
+const outbox = new Outbox({ dataset, audit, reviewer: readReviewer, onSaved: handleSaved, onRefused: handleRefused, onTrouble: showTrouble });
+const grid = new Grid({
+  onFrame: (place) => go(state.first + place),
+  onOpen: (place) => { state.place = state.first + place; setMode("one"); },
+  onDecide: (place, name) => { state.place = state.first + place; grid.moveFrame(place); decide(chooseVerdict(name, getCurrent())); },
+  onSelect: () => { state.matching = null; showSelection(); },
 });
-const state = { queue: null, place: 0, mode: "one", first: 0, undo: [], counting: null };
-
-// ---- filters and address -------------------------------------------------------------------------------------
-
-function readFilters() {
-  const form = new FormData(find("filter-form"));
-  const parameters = {};
-  for (const [field, parameter] of Object.entries(FIELDS)) if (form.get(field)) parameters[parameter] = form.get(field);
-  const verdict = form.get("state") || "none";
-  return verdict === "all" ? parameters : { ...parameters, review: verdict };
-}
-
-function readAddress() {
-  const address = new URLSearchParams(location.search);
-  for (const field of find("filter-form").elements) if (address.has(field.name)) field.value = address.get(field.name);
-  state.mode = address.get("mode") === "grid" ? "grid" : "one";
-  return address.get("at");
-}
-
-function writeAddress() {
-  const address = new URLSearchParams();
-  const active = [];
-  for (const field of find("filter-form").elements) {
-    if (!field.value) continue;
-    address.set(field.name, field.value);
-    active.push(field.selectedOptions ? field.selectedOptions[0].textContent : `${field.name} ${field.value}`);
-  }
-  if (state.mode === "grid") address.set("mode", "grid");
-  history.replaceState(null, "", `${location.pathname}${address.size ? `?${address}` : ""}`);
-  find("filter-words").textContent = active.length ? active.join(", ") : "";
-}
+// `matching` is { filters, count } while all samples of a filter are selected.
+const state = { queue: null, place: 0, mode: "one", first: 0, undo: [], counting: null, matching: null, isBusy: false };
 
 async function begin(at = null) {
   state.queue = new Queue(audit, { filters: readFilters(), side: findStageSide(), afterRank: at === null ? null : await rankBefore(at) });
   state.place = 0;
   state.first = 0;
-  state.undo = [];
-  writeAddress();
+  state.matching = null;
+  grid.selected.clear();
+  showSelection();
+  writeAddress(state.mode);
   try {
     await state.queue.reach(0);
   } catch (error) {
@@ -103,16 +84,9 @@ function prepareItem(item) {
   return item;
 }
 
-function getGridItems() {
-  return state.queue.items.slice(state.first, state.first + GRID);
-}
-
 function renderGrid() {
   state.first = Math.floor(state.place / GRID) * GRID;
-  view.showGrid(getGridItems().map(prepareItem), state.place - state.first, (place) => {
-    state.place = state.first + place;
-    view.moveFrame(place);
-  });
+  grid.show(state.queue.items.slice(state.first, state.first + GRID).map(prepareItem), state.place - state.first);
   state.queue.reach(state.first + 2 * GRID).catch(showTrouble);
 }
 
@@ -121,17 +95,33 @@ async function go(place) {
   if (place >= state.queue.items.length) await state.queue.reach(place).catch(showTrouble);
   state.place = Math.min(place, state.queue.items.length);
   const isSamePage = Math.floor(state.place / GRID) * GRID === state.first;
-  if (state.mode === "grid" && isSamePage && getCurrent()) view.moveFrame(state.place - state.first, { focus: true });
+  if (state.mode === "grid" && isSamePage && getCurrent()) grid.moveFrame(state.place - state.first, { focus: true });
   else render();
+}
+
+function showItem(item) {
+  view.showVerdict(item);
+  if (!state.queue) return; // verdicts of an earlier page are saved before the list is loaded
+  const place = state.queue.items.indexOf(item) - state.first;
+  if (state.mode === "grid" && place >= 0 && place < GRID) grid.showCell(item, place);
 }
 
 // ---- verdicts ------------------------------------------------------------------------------------------------
 
+const judge = (item, label) => (label === item.given_label ? { verdict: "keep" } : { verdict: "relabel", label });
+const chooseVerdict = (name, item) => (name === "accept" ? judge(item, item.suggested_label) : { verdict: name });
+
 function decide(verdict) {
   const item = prepareItem(getCurrent());
   state.undo.push({ item, place: state.place, before: item.shownReview });
+  find("done").hidden = true;
   record(item, verdict);
   go(state.place + 1);
+}
+
+function decideLabel(label) {
+  if (countSelected()) decideMany("relabel", label);
+  else if (getCurrent()) decide(judge(getCurrent(), label));
 }
 
 function record(item, verdict) {
@@ -140,28 +130,18 @@ function record(item, verdict) {
   outbox.put(item, verdict && { verdict: verdict.verdict, ...(verdict.label ? { label: verdict.label } : {}) });
 }
 
-function undo() {
-  const last = state.undo.pop();
-  if (!last) return;
-  record(last.item, last.before);
-  state.place = last.place;
-  render();
-}
-
-function showItem(item) {
-  view.showVerdict(item);
-  if (!state.queue) return; // verdicts of an earlier page are saved before the list is loaded
-  const place = state.queue.items.indexOf(item) - state.first;
-  if (state.mode === "grid" && place >= 0 && place < GRID) view.showCell(item, place);
-}
-
-function decideAll(chooseVerdict) {
-  for (const item of getGridItems()) {
-    if (prepareItem(item).shownReview) continue;
-    state.undo.push({ item, place: state.queue.items.indexOf(item), before: null });
-    record(item, chooseVerdict(item));
+async function undo() {
+  const last = state.undo.at(-1);
+  if (!last || state.isBusy) return;
+  if (last.bulk) {
+    if (!await runBusy(() => undoMany(last))) return;
+  } else {
+    record(last.item, last.before);
+    state.place = last.place;
   }
-  go(state.first + GRID);
+  state.undo.pop();
+  find("done").hidden = true;
+  render();
 }
 
 function handleSaved(item) {
@@ -192,20 +172,91 @@ function scheduleCounts() {
   }, COUNT_MILLISECONDS);
 }
 
+// ---- many at once --------------------------------------------------------------------------------------------
+
+const countSelected = () => (state.mode === "grid" ? state.matching?.count ?? grid.selected.size : 0);
+
+function showSelection() {
+  const count = countSelected();
+  find("bulk").hidden = count === 0;
+  find("bulk-count").textContent = `${describeCount(count)} selected${state.matching ? ", all that match the filters" : ""}`;
+}
+
+async function runBusy(work) {
+  state.isBusy = true;
+  root.setAttribute("aria-busy", "true");
+  try {
+    await outbox.settle();
+    return await work();
+  } catch (error) {
+    showTrouble(error);
+    return null;
+  } finally {
+    state.isBusy = false;
+    root.removeAttribute("aria-busy");
+  }
+}
+
+async function selectMatching() {
+  const filters = readTypedFilters();
+  const preview = await runBusy(() => bulk.count(filters));
+  if (!preview) return;
+  grid.selectPage();
+  state.matching = { filters, count: preview.samples };
+  showSelection();
+}
+
+async function decideMany(action, label = null) {
+  if (state.isBusy) return;
+  const items = state.queue.items.filter((item) => grid.selected.has(item.position));
+  const replaces = ![undefined, "none"].includes(state.matching?.filters.review);
+  const chosen = state.matching ? { filters: state.matching.filters, replaces } : { items };
+  const done = await runBusy(() => bulk.decide(action, label, chosen));
+  if (!done) return;
+  const saved = new Set(done.reviews?.map((review) => review.position));
+  const touched = state.matching || !done.reviews ? null : items.filter((item) => saved.has(item.position));
+  const entry = { bulk: done.id, items: touched, place: state.place };
+  await showDone(done.reviews, touched);
+  state.undo.push(entry);
+  grid.clear();
+}
+
+async function undoMany({ bulk: id, items, place }) {
+  const undone = await bulk.undo(id);
+  await showDone(undone.reviews, items);
+  state.place = Math.min(place, Math.max(0, state.queue.items.length - 1));
+  return undone;
+}
+
+// Show the reviews that there are now; where they are too many to be sent, read the list again.
+async function showDone(reviews, items) {
+  scheduleCounts();
+  if (!reviews || !items) {
+    await begin();
+    return;
+  }
+  const current = new Map(reviews.map((review) => [review.position, review]));
+  for (const item of items) {
+    item.review = current.get(item.position) ?? null;
+    item.shownReview = item.review;
+    showItem(item);
+  }
+}
+
 // ---- keys and buttons ----------------------------------------------------------------------------------------
 
+const decideOne = (name) => () => (countSelected() ? decideMany(name) : decide(chooseVerdict(name, getCurrent())));
 const ACTIONS = {
-  keep: () => decide({ verdict: "keep" }),
-  accept: () => {
-    const item = getCurrent();
-    decide(item.suggested_label === item.given_label ? { verdict: "keep" } : { verdict: "relabel", label: item.suggested_label });
-  },
-  other: () => chooser.open(getCurrent(), (label) => decide(label === getCurrent().given_label ? { verdict: "keep" } : { verdict: "relabel", label })),
-  drop: () => decide({ verdict: "drop" }),
-  unsure: () => decide({ verdict: "unsure" }),
+  keep: decideOne("keep"),
+  accept: decideOne("accept"),
+  other: () => chooser.open(countSelected() ? { suggestions: [] } : getCurrent(), decideLabel),
+  drop: decideOne("drop"),
+  unsure: decideOne("unsure"),
   undo,
   next: () => go(state.place + 1),
   previous: () => go(state.place - 1),
+  pick: () => state.mode === "grid" && grid.toggle(state.place - state.first),
+  none: () => grid.clear(),
   mode: () => setMode(state.mode === "one" ? "grid" : "one"),
   full: () => toggleFullScreen(find("one")),
   help: () => find("help-dialog").showModal(),
@@ -214,55 +265,50 @@ const REPEATABLE = new Set(["previous", "next"]);
 const WITHOUT_SAMPLE = new Set(["undo", "previous", "mode", "help"]);
 
 function act(name) {
-  if (!state.queue || (!getCurrent() && !WITHOUT_SAMPLE.has(name))) return;
+  if (!state.queue || state.isBusy || (!getCurrent() && !WITHOUT_SAMPLE.has(name))) return;
   find("conflict").hidden = true;
   ACTIONS[name]();
 }
 
 function setMode(mode) {
   state.mode = mode;
-  writeAddress();
+  writeAddress(mode);
+  showSelection();
   render();
 }
 
-function countColumns() {
-  return getComputedStyle(find("cells")).gridTemplateColumns.split(" ").length;
-}
-
 function handleGridKey(event) {
-  const step = { ArrowDown: countColumns(), ArrowUp: -countColumns() }[event.key];
+  const step = { ArrowDown: grid.countColumns(), ArrowUp: -grid.countColumns() }[event.key];
   if (step) go(Math.min(state.place + step, state.queue.items.length - 1));
   else if (event.key === "Enter") setMode("one");
   else return false;
   return true;
 }
 
-document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest("input, select, textarea, dialog");
-  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  const isOnControl = event.target.closest("button, a, summary");
-  if (state.mode === "grid" && (!isOnControl || isOnControl.matches(".sample")) && handleGridKey(event)) {
-    event.preventDefault();
-    return;
-  }
-  if (state.mode === "one" && view.sample.handleKey?.(event)) {
-    event.preventDefault();
-    return;
-  }
+function handleKey(event) {
+  if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !state.queue) return false;
+  const control = event.target.closest("button, a, summary, input");
+  if (state.mode === "grid" && (!control || control.matches(".look")) && handleGridKey(event)) return true;
+  if (event.target.matches("[type=range]") && event.key.startsWith("Arrow")) return false;
+  if (state.mode === "one" && view.sample.handleKey?.(event)) return true;
   const name = KEYS[event.key.toLowerCase()];
-  if (!name) return;
-  event.preventDefault();
-  if (event.repeat && !REPEATABLE.has(name)) return;
-  act(name);
-});
+  const label = findNumbered(event, classes);
+  if (event.repeat && !REPEATABLE.has(name)) return Boolean(name || label);
+  if (label !== null && !state.isBusy) decideLabel(label);
+  else if (name) act(name);
+  return Boolean(name || label !== null) && name !== "none";
+}
+
+document.addEventListener("keydown", (event) => handleKey(event) && event.preventDefault());
 for (const button of document.querySelectorAll("[data-does]")) button.addEventListener("click", () => act(button.dataset.does));
+for (const button of document.querySelectorAll("[data-bulk]")) button.addEventListener("click", () => act(button.dataset.bulk === "relabel" ? "other" : button.dataset.bulk));
 find("help").addEventListener("click", ACTIONS.help);
 find("mode-one").addEventListener("click", () => setMode("one"));
 find("mode-grid").addEventListener("click", () => setMode("grid"));
 find("grid-next").addEventListener("click", () => go(state.first + GRID));
-find("accept-all").addEventListener("click", () => decideAll((item) =>
-  (item.suggested_label === item.given_label ? { verdict: "keep" } : { verdict: "relabel", label: item.suggested_label })));
-find("keep-all").addEventListener("click", () => decideAll(() => ({ verdict: "keep" })));
+find("select-page").addEventListener("click", () => grid.selectPage());
+find("select-filter").addEventListener("click", selectMatching);
+find("select-none").addEventListener("click", () => grid.clear());
 find("filter-form").addEventListener("change", () => begin());
 find("filter-form").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("beforeunload", (event) => {
@@ -270,14 +316,18 @@ addEventListener("beforeunload", (event) => {
 });
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && scheduleCounts());
 
+watchFields();
+find("class-keys").append(...classes.flatMap((name) => [makeNumber(classes, name), ` ${name} \u00a0 `].filter(Boolean)));
+find("class-keys").hidden = makeNumber(classes, classes[0]) === null;
 const reviewer = find("reviewer");
 if (reviewer) {
   reviewer.value = localStorage.getItem(REVIEWER) ?? "";
   reviewer.addEventListener("change", () => localStorage.setItem(REVIEWER, reviewer.value.trim()));
 }
 scheduleCounts();
-const at = readAddress();
+const address = readAddress();
+state.mode = address.mode;
 // Send the verdicts of an earlier page first, so that the list shows them; wait only a moment if the connection is
 // broken.
 await Promise.race([outbox.resume(), new Promise((resolve) => setTimeout(resolve, RESUME_MILLISECONDS))]);
-begin(at);
+begin(address.at);

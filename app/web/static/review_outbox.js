@@ -35,6 +35,11 @@ export class Outbox {
     return delivery;
   }
 
+  // Wait until no verdict is on its way.
+  async settle() {
+    await Promise.all(this.chains.values());
+  }
+
   save() {
     const left = [...this.waiting.values()].map(({ item, verdict }) => ({
       item: { position: item.position, review: item.review }, verdict,

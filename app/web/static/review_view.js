@@ -3,6 +3,7 @@
 import { find, make, makeMeter, makePicture } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
 import { findAddress } from "./pictures.js";
+import { NUMBERED, makeNumber } from "./review_keys.js";
 import { VIEWS } from "./sample_views.js";
 
 const ADVICE = {
@@ -20,10 +21,12 @@ export function describeVerdict(item, review) {
   return VERDICT_WORDS[review.verdict].replace(/^./, (letter) => letter.toUpperCase());
 }
 
-const chooseChip = (review) => ({ keep: "good", relabel: "busy", drop: "bad", unsure: "caution" })[review.verdict];
+export const chooseChip = (review) => ({ keep: "good", relabel: "busy", drop: "bad", unsure: "caution" })[review.verdict];
 
 export class View {
-  constructor(root) {
+  // `onClass(label)` is called when a class is chosen from the list of probabilities.
+  constructor(root, { classes, onClass }) {
+    Object.assign(this, { classes, onClass });
     this.sample = VIEWS[root.dataset.view];
     this.mayClaim = root.dataset.claims === "1";
   }
@@ -39,7 +42,7 @@ export class View {
     find("suggested-probability").textContent = formatPercent(item.suggested_confidence);
     find("spoken").textContent = `${item.key}: given ${item.given_label}, suggested ${item.suggested_label}`;
     this.showVerdict(item);
-    find("probabilities").replaceChildren(...makeProbabilityRows(item));
+    find("probabilities").replaceChildren(...this.makeProbabilityRows(item));
     find("facts").replaceChildren(...makeFacts(item, this));
     this.showSimilar(item, queue);
     this.place = place;
@@ -59,6 +62,21 @@ export class View {
     }
   }
 
+  // A class that has a number key is listed even where its probability is not stored.
+  makeProbabilityRows(item) {
+    const rows = item.suggestions.map((one) => ({ ...one, words: formatPercent(one.probability) }));
+    const add = (label, words) => rows.some((one) => one.label === label) || rows.push({ label, probability: 0, words });
+    add(item.given_label, describeGiven(item));
+    if (this.classes.length <= NUMBERED) for (const name of this.classes) add(name, "–");
+    return rows.map(({ label, probability, words }) => make("tr", {},
+      make("th", { scope: "row" }, make("button", {
+        type: "button", title: `Label it ${label}`, onclick: () => this.onClass(label),
+        className: `class-name ${label === item.given_label ? "given" : label === item.suggested_label ? "suggested" : ""}`,
+      }, makeNumber(this.classes, label), make("span", {}, label))),
+      make("td", {}, makeMeter(probability, label === item.given_label ? "bad" : "good")),
+      make("td", { className: "num" }, words)));
+  }
+
   async showSimilar(item, queue) {
     const similar = await queue.getSimilar(item).catch(() => null);
     if (!similar || item !== this.shown) return;
@@ -71,38 +89,6 @@ export class View {
             ? makePicture(sample, { alt: `${group.label}: ${sample.key}` })
             : make("span", { className: "cell" }, sample.key)))),
       );
-    }
-  }
-
-  showGrid(items, current, onPick) {
-    find("cells").replaceChildren(...items.map((item, place) => {
-      const cell = make("button", { type: "button", className: "sample", onclick: () => onPick(place), title: `${item.key}, rank ${formatCount(item.rank)}` },
-        item.image_url
-          ? makePicture(item, { alt: `Sample ${item.key}`, side: 256 })
-          : make("span", { className: "cell" }, item.key),
-        make("span", { className: "words" }, make("span", { className: "given" }, item.given_label), " → ", make("span", { className: "suggested" }, item.suggested_label)),
-        make("span", { className: "words chip-place" }));
-      return cell;
-    }));
-    items.forEach((item, place) => this.showCell(item, place));
-    this.moveFrame(current);
-  }
-
-  showCell(item, place) {
-    const cell = find("cells").children[place];
-    if (!cell) return;
-    const review = item.shownReview;
-    cell.dataset.verdict = review?.verdict ?? "";
-    cell.lastChild.replaceChildren(review ? make("span", { className: `chip ${chooseChip(review)}` }, describeVerdict(item, review)) : "\u00a0");
-  }
-
-  moveFrame(place, { focus = false } = {}) {
-    for (const [number, cell] of [...find("cells").children].entries()) {
-      if (number === place) {
-        cell.setAttribute("aria-current", "true");
-        cell.scrollIntoView({ block: "nearest" });
-        if (focus) cell.focus();
-      } else cell.removeAttribute("aria-current");
     }
   }
 
@@ -137,15 +123,6 @@ const findSuggestion = (item, label) => item.suggestions.find((one) => one.label
 function describeGiven(item) {
   const known = findSuggestion(item, item.given_label);
   return known ? formatPercent(known.probability) : `≤ ${formatPercent(item.suggestions.at(-1).probability)}`;
-}
-
-function makeProbabilityRows(item) {
-  const rows = item.suggestions.map((one) => ({ ...one, words: formatPercent(one.probability) }));
-  if (!findSuggestion(item, item.given_label)) rows.push({ label: item.given_label, probability: 0, words: describeGiven(item) });
-  return rows.map((one) => make("tr", {},
-    make("th", { scope: "row", className: one.label === item.given_label ? "given" : one.label === item.suggested_label ? "suggested" : "" }, one.label),
-    make("td", {}, makeMeter(one.probability, one.label === item.given_label ? "bad" : "good")),
-    make("td", { className: "num" }, one.words)));
 }
 
 function makeFacts(item, { mayClaim }) {

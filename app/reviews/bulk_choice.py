@@ -1,0 +1,60 @@
+"""The samples of a bulk action: those that somebody selected, or all that match filters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, Integer, Select, and_, bindparam, func, select
+from sqlalchemy.orm import Session
+
+from app.audits.suspects import STORED_PROBABILITY, Filters, make_ranking, match_filters
+from app.reviews.checked_figures import follow_checks
+from app.tables import Audit, Dataset, Review, Score
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The samples of an action: those that somebody selected, or all that match filters."""
+
+    versions: Mapping[int, int | None] | None = None
+    """Version of the review that was seen, by position; None: no review. Others are left out."""
+    filters: Filters | None = None
+    replaces: bool = False
+    """With filters: also replace verdicts that somebody gave before."""
+
+
+def select_chosen(
+    session: Session, audit: Audit, dataset: Dataset, chosen: Chosen
+) -> tuple[Any, Mapping[str, Any]]:
+    """Return the chosen samples as a subquery: position, labels, probability and the review's version."""
+    joined = (
+        select(
+            Score.position,
+            Score.given_label,
+            Score.suggested_label,
+            STORED_PROBABILITY.label("probability"),
+            Review.version,
+        )
+        .outerjoin(Review, and_(Review.dataset_id == dataset.id, Review.position == Score.position))
+        .where(Score.audit_id == audit.id)
+    )
+    if chosen.versions is not None:
+        return _select_named(joined, chosen.versions)
+    ranking = follow_checks(session.connection(), make_ranking(audit, dataset))
+    conditions, parameters = match_filters(ranking, chosen.filters or Filters())
+    if not chosen.replaces:
+        joined = joined.where(Review.version.is_(None))
+    return joined.where(*conditions).subquery("chosen"), parameters
+
+
+def _select_named(
+    joined: Select[*tuple[Any, ...]], versions: Mapping[int, int | None]
+) -> tuple[Any, Mapping[str, Any]]:
+    named = select(
+        func.unnest(bindparam("positions", type_=ARRAY(Integer))).label("position"),
+        func.unnest(bindparam("versions", type_=ARRAY(BigInteger))).label("version"),
+    ).subquery("named")
+    rows = joined.join(named, named.c.position == Score.position).where(
+        Review.version.is_not_distinct_from(named.c.version)
+    )
+    return rows.subquery("chosen"), {"positions": [*versions], "versions": [*versions.values()]}

@@ -1,0 +1,97 @@
+"""Routes of verdicts on many samples at once."""
+
+from dataclasses import asdict
+from uuid import UUID
+
+from fastapi import APIRouter
+from sqlalchemy.orm import Session as OrmSession
+
+from app.audits import audit_service
+from app.audits.suspects import Filters
+from app.datasets import dataset_service
+from app.reviews import bulk_verdicts, verdicts
+from app.reviews.bulk_choice import Chosen
+from app.reviews.bulk_verdicts import Decision
+from app.routes.datasets.review_routes import WITHOUT_KEY
+from app.routes.shared.dependencies import Caller, Session, Writes
+from app.routes.shared.idempotent_routes import IdempotentRoute
+from app.routes.shared.rendering import render_review
+from app.schemas.bulk_schemas import BulkOut, BulkPreview, BulkRequest, BulkUndone, SuspectFilters
+from app.schemas.check_schemas import ShareOut
+from app.schemas.review_schemas import REVIEWS_MAX, ReviewOut
+from app.tables import Bulk, Dataset
+
+router = APIRouter(prefix="/v1/audits", tags=["reviews"], route_class=IdempotentRoute)
+
+
+@router.post("/{audit_id}/bulk-actions/preview", dependencies=[Writes])
+def preview_bulk(audit_id: UUID, body: BulkRequest, session: Session, name: Caller) -> BulkPreview:
+    """Return what a decision for many samples would do; nothing is saved."""
+    audit = audit_service.get_succeeded(session, audit_id)
+    dataset = dataset_service.get(session, audit.dataset_id)
+    decision = _decide(dataset, body, name)
+    found = bulk_verdicts.preview(session, audit, dataset, _choose(dataset, body), decision)
+    return BulkPreview(
+        samples=found.samples,
+        reviewed=found.reviewed,
+        changed=found.changed,
+        wrong=found.wrong,
+        rests_on=found.rests_on,
+        improves=None if found.improves is None else ShareOut(**asdict(found.improves)),
+    )
+
+
+@router.post("/{audit_id}/bulk-actions", status_code=201, dependencies=[Writes])
+def decide_bulk(audit_id: UUID, body: BulkRequest, session: Session, name: Caller) -> BulkOut:
+    """Give one verdict to many samples, in one step that can be undone."""
+    audit = audit_service.get_succeeded(session, audit_id)
+    dataset = dataset_service.get(session, audit.dataset_id, keep=True)
+    decision = _decide(dataset, body, name)
+    done = bulk_verdicts.decide(session, audit, dataset, _choose(dataset, body), decision)
+    reviews = _read_reviews(session, dataset, done.action.id)
+    return BulkOut(id=done.action.id, saved=done.saved, left_out=done.left_out, reviews=reviews)
+
+
+@router.post("/{audit_id}/bulk-actions/{action_id}/undo", dependencies=[Writes])
+def undo_bulk(audit_id: UUID, action_id: UUID, session: Session) -> BulkUndone:
+    """Bring back the reviews that a bulk action replaced, except those that somebody has changed since."""
+    audit = audit_service.get_succeeded(session, audit_id)
+    restored, changed_since = bulk_verdicts.undo(session, audit, action_id)
+    dataset = dataset_service.get(session, audit.dataset_id)
+    reviews = _read_reviews(session, dataset, action_id)
+    return BulkUndone(restored=restored, changed_since=changed_since, reviews=reviews)
+
+
+def _read_reviews(session: OrmSession, dataset: Dataset, action_id: UUID) -> list[ReviewOut] | None:
+    positions = bulk_verdicts.list_positions(session, action_id, limit=REVIEWS_MAX + 1)
+    if len(positions) > REVIEWS_MAX:
+        return None
+    found = verdicts.find_reviews(session, dataset.id, positions)
+    return [render_review(dataset, review) for review in found.values()]
+
+
+def _choose(dataset: Dataset, body: BulkRequest) -> Chosen:
+    if body.samples is not None:
+        return Chosen(versions={sample.position: sample.version for sample in body.samples})
+    given = body.filters or SuspectFilters()
+    filters = Filters(
+        given_label=_find_label(dataset, given.given_label),
+        suggested_label=_find_label(dataset, given.suggested_label),
+        min_distance=given.min_distance,
+        max_distance=given.max_distance,
+        is_label_issue=given.is_label_issue,
+        review=given.review,
+    )
+    return Chosen(filters=filters, replaces=body.replaces)
+
+
+def _decide(dataset: Dataset, body: BulkRequest, name: str | None) -> Decision:
+    return Decision(
+        action=Bulk(body.action),
+        label=_find_label(dataset, body.label),
+        reviewer=name or body.reviewer or WITHOUT_KEY,
+    )
+
+
+def _find_label(dataset: Dataset, name: str | None) -> int | None:
+    return None if name is None else dataset_service.find_label(dataset.class_names, name)

@@ -1,0 +1,183 @@
+"""One decision for many samples: what it writes and leaves alone, and that undoing restores exactly."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.infra.database import Database
+from app.infra.storage import Storage
+from app.tables import Audit, Dataset
+from tests.builders.stored_rows import NAMES, store_finished_audit, store_ready_dataset
+
+COUNT = 12
+
+
+@pytest.fixture
+def dataset(database: Database, storage: Storage) -> Dataset:
+    return store_ready_dataset(database, storage, samples=COUNT)
+
+
+@pytest.fixture
+def audit(database: Database, dataset: Dataset) -> Audit:
+    made = store_finished_audit(database, dataset)
+    with database.transaction() as session:
+        session.get_one(Audit, made.id).summary = {"sample_count": COUNT}
+    return made
+
+
+def decide(api: TestClient, audit: Audit, **body: Any) -> Any:  # noqa: ANN401 - JSON
+    answer = api.post(f"/v1/audits/{audit.id}/bulk-actions", json=body)
+    assert answer.status_code == 201, answer.json()
+    return answer.json()
+
+
+def read_reviews(api: TestClient, dataset: Dataset) -> dict[int, dict[str, Any]]:
+    items = api.get(f"/v1/datasets/{dataset.id}/reviews?limit=500").json()["items"]
+    return {item["position"]: item for item in items}
+
+
+def undo(api: TestClient, audit: Audit, action: str) -> Any:  # noqa: ANN401 - JSON
+    answer = api.post(f"/v1/audits/{audit.id}/bulk-actions/{action}/undo")
+    assert answer.status_code == 200, answer.json()
+    undone = answer.json()
+    undone.pop("reviews")
+    return undone
+
+
+def without_versions(reviews: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    return {
+        position: {name: value for name, value in review.items() if name != "version"}
+        for position, review in reviews.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"action": "keep"}, ("keep", None)),
+        ({"action": "drop"}, ("drop", None)),
+        ({"action": "unsure"}, ("unsure", None)),
+        ({"action": "accept"}, ("relabel", NAMES[1])),
+        ({"action": "relabel", "label": NAMES[2]}, ("relabel", NAMES[2])),
+        ({"action": "relabel", "label": NAMES[0]}, ("keep", None)),
+    ],
+)
+def test_selected_samples_get_the_verdict(
+    api: TestClient, dataset: Dataset, audit: Audit, body: dict[str, Any], expected: tuple[str, str | None]
+) -> None:
+    samples = [{"position": 0}, {"position": 3}]  # both are given the first class
+    done = decide(api, audit, **body, samples=samples, reviewer="Ada")
+    assert (done["saved"], done["left_out"]) == (2, 0)
+    reviews = read_reviews(api, dataset)
+    assert sorted(reviews) == [0, 3]
+    assert {(review["verdict"], review["label"]) for review in reviews.values()} == {expected}
+    assert {(review["reviewer"], review["is_looked_at"]) for review in reviews.values()} == {("Ada", True)}
+
+
+def test_undoing_restores_the_earlier_verdicts_exactly(
+    api: TestClient, dataset: Dataset, audit: Audit
+) -> None:
+    first = f"/v1/datasets/{dataset.id}/samples"
+    body = {"verdict": "relabel", "label": NAMES[2], "reviewer": "Bob", "audit_id": str(audit.id)}
+    version = api.put(f"{first}/4/review", json=body).json()["version"]
+    before = read_reviews(api, dataset)
+    samples = [{"position": 4, "version": version}, {"position": 5}]
+    done = decide(api, audit, action="drop", samples=samples, reviewer="Ada")
+    assert {review["verdict"] for review in read_reviews(api, dataset).values()} == {"drop"}
+    assert undo(api, audit, done["id"]) == {"restored": 2, "changed_since": 0}
+    after = read_reviews(api, dataset)
+    assert without_versions(after) == without_versions(before)
+    assert after[4]["version"] > version, "a version is never used twice"
+    again = api.post(f"/v1/audits/{audit.id}/bulk-actions/{done['id']}/undo")
+    assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
+    unknown = api.post(f"/v1/audits/{audit.id}/bulk-actions/{uuid4()}/undo")
+    assert unknown.status_code == 404
+
+
+def test_nobodys_newer_verdict_is_overwritten_by_the_action_or_by_its_undoing(
+    api: TestClient, dataset: Dataset, audit: Audit
+) -> None:
+    url = f"/v1/datasets/{dataset.id}/samples"
+    api.put(f"{url}/1/review", json={"verdict": "keep", "reviewer": "Bob"})
+    done = decide(api, audit, action="drop", samples=[{"position": 1}, {"position": 2}, {"position": 3}])
+    assert (done["saved"], done["left_out"]) == (2, 1)
+    reviews = read_reviews(api, dataset)
+    assert reviews[1]["verdict"] == "keep", "Bob's verdict was not seen, so it stays"
+    seen = {"If-Match": f'"{reviews[2]["version"]}"'}
+    api.put(f"{url}/2/review", json={"verdict": "unsure", "reviewer": "Bob"}, headers=seen)
+    assert undo(api, audit, done["id"]) == {"restored": 1, "changed_since": 1}
+    left = read_reviews(api, dataset)
+    assert {position: review["verdict"] for position, review in left.items()} == {1: "keep", 2: "unsure"}
+
+
+def test_filters_choose_all_that_match_and_replace_only_when_told(
+    api: TestClient, dataset: Dataset, audit: Audit
+) -> None:
+    api.put(f"/v1/datasets/{dataset.id}/samples/0/review", json={"verdict": "keep", "reviewer": "Bob"})
+    body = {"action": "accept", "filters": {"given_label": NAMES[0]}}
+    preview = api.post(f"/v1/audits/{audit.id}/bulk-actions/preview", json=body).json()
+    assert (preview["samples"], preview["reviewed"], preview["changed"]) == (3, 1, 3)
+    assert (preview["wrong"], preview["rests_on"], preview["improves"]) == (None, "nothing yet", None)
+    assert decide(api, audit, **body)["saved"] == 3
+    reviews = read_reviews(api, dataset)
+    assert sorted(reviews) == [0, 3, 6, 9]
+    assert reviews[0]["reviewer"] == "Bob"
+    done = decide(api, audit, **body, replaces=True)
+    assert done["saved"] == 4
+    assert {review["label"] for review in read_reviews(api, dataset).values()} == {NAMES[1]}
+    undo(api, audit, done["id"])
+    assert without_versions(read_reviews(api, dataset)) == without_versions(reviews)
+
+
+def test_verdicts_that_nobody_looked_at_are_no_evidence(
+    api: TestClient, dataset: Dataset, audit: Audit
+) -> None:
+    check = f"/v1/audits/{audit.id}/check"
+    assert api.put(check, json={"samples": COUNT}).status_code == 200
+    decide(api, audit, action="accept", filters={})
+    progress = api.get(f"/v1/audits/{audit.id}/review-progress").json()
+    assert (progress["reviewed"], progress["unseen"]) == (COUNT, COUNT)
+    assert (progress["errors"], progress["precision"]) == (0, None)
+    state = api.get(check).json()
+    assert (state["answered"], state["error_share"]) == (0, None)
+    (first, *_) = api.get(f"{check}/samples").json()["items"]
+    url = f"/v1/datasets/{dataset.id}/samples/{first['position']}/review"
+    looked_at = api.put(url, json={"verdict": "keep", "reviewer": "Ada"})
+    assert (looked_at.status_code, looked_at.json()["is_looked_at"]) == (200, True)
+    assert api.get(check).json()["answered"] == 1
+    assert api.put(url, json={"verdict": "drop", "reviewer": "Bob"}).status_code == 412
+
+
+def test_ten_thousand_samples_take_one_request(api: TestClient, database: Database, storage: Storage) -> None:
+    count = 10_000
+    large = store_ready_dataset(database, storage, samples=count)
+    audit = store_finished_audit(database, large)
+    samples = [{"position": position} for position in range(count)]
+    done = decide(api, audit, action="accept", samples=samples)
+    assert done["saved"] == count
+    counts = api.get(f"/v1/datasets/{large.id}/reviews?limit=1").json()["counts"]
+    assert counts["relabel"] == count
+    assert undo(api, audit, done["id"])["restored"] == count
+    assert read_reviews(api, large) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"action": "keep"}, "either samples or filters"),
+        ({"action": "keep", "filters": {}, "samples": [{"position": 1}]}, "either samples or filters"),
+        ({"action": "relabel", "filters": {}}, "relabel needs a label"),
+        ({"action": "keep", "label": NAMES[0], "filters": {}}, "relabel needs a label"),
+        ({"action": "keep", "samples": [{"position": 1}, {"position": 1}]}, "each position once"),
+        ({"action": "burn", "filters": {}}, "'keep', 'accept', 'relabel', 'drop' or 'unsure'"),
+        ({"action": "relabel", "label": "zebra", "filters": {}}, "zebra"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused(
+    api: TestClient, audit: Audit, body: dict[str, Any], words: str
+) -> None:
+    answer = api.post(f"/v1/audits/{audit.id}/bulk-actions", json=body)
+    assert answer.status_code == 422
+    assert words in answer.text
