@@ -13,12 +13,14 @@ import numpy as np
 from sqlalchemy import (
     Case,
     ColumnElement,
+    Integer,
     Table,
     and_,
     case,
     delete,
     func,
     literal,
+    literal_column,
     null,
     select,
     update,
@@ -237,12 +239,9 @@ def _write_verdicts(session: Session, audit: Audit, action: BulkAction, decision
         .order_by(BulkVerdict.position)  # two actions at once lock in the same order
     )
     statement = insert(REVIEWS).from_select([*values], rows)
-    seen = (
-        select(BulkVerdict.before_version)
-        .where(mine, BulkVerdict.position == REVIEWS.c.position)
-        .correlate(REVIEWS)
-        .scalar_subquery()
-    )
+    # The row that exists already, without a second FROM, which SQLAlchemy would add here.
+    existing = literal_column("reviews.position", Integer)
+    seen = select(BulkVerdict.before_version).where(mine, BulkVerdict.position == existing).scalar_subquery()
     changed = {name: statement.excluded[name] for name in ("verdict", "label", "audit_id", "reviewer")}
     changed["is_looked_at"] = statement.excluded.is_looked_at
     written = (
