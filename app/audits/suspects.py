@@ -281,8 +281,10 @@ def is_flagged_after_checks() -> ColumnElement[bool]:
 
 
 def _check_review(table: Table, state: ReviewState) -> ColumnElement[bool]:
-    verdict = select(REVIEWS.c.verdict).where(
-        REVIEWS.c.dataset_id == bindparam("dataset_id"), REVIEWS.c.position == table.c.position
+    verdict = (
+        select(REVIEWS.c.verdict)
+        .where(REVIEWS.c.dataset_id == bindparam("dataset_id"), REVIEWS.c.position == table.c.position)
+        .correlate(table)  # the statement around it may join reviews, too
     )
     if state == "none":
         return ~verdict.exists()
