@@ -62,7 +62,7 @@ export class Grid {
     cell.dataset.verdict = review?.verdict ?? "";
     cell.querySelector(".pick").checked = this.selected.has(item.position);
     cell.classList.toggle("selected", this.selected.has(item.position));
-    cell.lastChild.replaceChildren(review ? make("span", { className: `chip ${chooseChip(review)}` }, describeVerdict(item, review)) : "\u00a0");
+    cell.lastChild.replaceChildren(review ? make("span", { className: `chip ${chooseChip(review)}` }, describeShort(item, review)) : "\u00a0");
   }
 
   moveFrame(place, { focus = false } = {}) {
@@ -163,5 +163,7 @@ export class Grid {
     this.onSelect();
   }
 }
+
+const describeShort = (item, review) => (review.verdict === "relabel" ? `→ ${review.label}` : describeVerdict(item, review));
 
 export const describeCount = (count) => `${formatCount(count)} ${count === 1 ? "sample" : "samples"}`;

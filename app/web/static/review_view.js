@@ -96,7 +96,7 @@ export class View {
     const { verdicts } = progress;
     find("count-reviewed").textContent = formatCount(progress.reviewed);
     find("count-kinds").textContent = Object.entries(VERDICT_WORDS).filter(([verdict]) => verdicts[verdict])
-      .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).join(", ");
+      .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).concat(progress.unseen ? `${formatCount(progress.unseen)} without a look` : []).join(", ");
     find("count-precision").textContent = formatPercent(progress.precision, 0);
     find("count-recent").textContent = progress.recent_precision === null ? "" : `${formatPercent(progress.recent_precision, 0)} of the latest ${formatCount(progress.recent_decided)} decided`;
     find("count-left").textContent = formatCount(progress.expected_errors_left);
@@ -104,7 +104,7 @@ export class View {
     find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
     const advice = find("advice");
     const isOver = progress.reviewed >= progress.sample_count;
-    const text = isOver ? "All samples have a verdict." : ADVICE[progress.advice];
+    const text = isOver ? `All samples have a verdict${progress.unseen ? `; nobody has looked at ${formatCount(progress.unseen)} of them` : ""}.` : ADVICE[progress.advice];
     if (advice.textContent !== text) advice.textContent = text;
     advice.className = `advice ${progress.advice}`;
   }
