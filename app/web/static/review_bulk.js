@@ -8,7 +8,7 @@ import { describeCount } from "./review_grid.js";
 
 const WORDS = {
   keep: ["Keep the labels of", "kept"], accept: ["Accept the suggestions for", "accepted as suggested"],
-  relabel: ["Relabel", "relabelled"], drop: ["Drop", "dropped"], unsure: ["Mark as unsure", "marked as unsure"],
+  relabel: ["Label", "labelled"], drop: ["Drop", "dropped"], unsure: ["Mark as unsure", "marked as unsure"],
 };
 
 export class Bulk {
