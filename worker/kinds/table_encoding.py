@@ -30,6 +30,8 @@ VALUES_MAX = 32
 """Values of a category with a column of their own."""
 VALUE_ROWS_MIN = 3
 """Fewest rows of such a value: what fewer rows share, a network can only learn by heart."""
+FARTHEST = 1e6
+"""Deviations at which a number is cut: far beyond what a network takes, and their squares are finite."""
 LEAST_SPREAD = 0.01
 """Of a category that nearly always has the same value: its marks are at most ten times as loud."""
 DAY_SECONDS, WEEK_DAYS, YEAR_DAYS = 86_400, 7, 365.2425
@@ -80,8 +82,8 @@ def _standardise(read: Encode, column: TableColumn) -> Encode:
     def encode(cells: pa.Array) -> NDArray[np.float64]:
         values = read(cells)
         with np.errstate(over="ignore"):
-            standard = (values - column.mean) / column.deviation
-        return np.where(np.isnan(values), 0.0, standard)
+            standard = ((values - column.mean) / column.deviation).clip(-FARTHEST, FARTHEST)
+        return np.where(np.isnan(values), 0.0, np.where(np.isinf(values), values, standard))
 
     return encode
 
@@ -191,7 +193,7 @@ def _mark(places: pa.Array) -> NDArray[np.float64]:
 
 def _to_floats(cells: pa.Array) -> NDArray[np.float64]:
     """Return numbers [n]; NaN where blank."""
-    values: NDArray[np.float64] = pc.fill_null(cells.cast(pa.float64()), float("nan")).to_numpy(
+    values: NDArray[np.float64] = pc.fill_null(cells.cast(pa.float64(), safe=False), float("nan")).to_numpy(
         zero_copy_only=False
     )
     return values

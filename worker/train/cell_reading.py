@@ -67,6 +67,6 @@ def _make_date_parts(cells: pa.ChunkedArray) -> Iterator[Column]:
 
 
 def _to_floats(cells: pa.ChunkedArray, *, divisor: float = 1) -> npt.NDArray[np.float32]:
-    values = pc.fill_null(cells.cast(pa.float64()), float("nan")).to_numpy() / divisor
+    values = pc.fill_null(cells.cast(pa.float64(), safe=False), float("nan")).to_numpy() / divisor
     floats_N: npt.NDArray[np.float32] = values.clip(-LARGEST, LARGEST).astype(np.float32)
     return floats_N

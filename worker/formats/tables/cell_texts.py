@@ -88,6 +88,6 @@ def parse_dates(texts: pa.Array, day_format: str) -> pa.Array:
 
 def count_days(moments: pa.Array) -> NDArray[np.float64]:
     """Return timestamps in microseconds as days since 1970; NaN for null."""
-    numbers = pc.fill_null(moments.cast(pa.int64()).cast(pa.float64()), float("nan"))
+    numbers = pc.fill_null(moments.cast(pa.int64()).cast(pa.float64(), safe=False), float("nan"))
     days: NDArray[np.float64] = numbers.to_numpy(zero_copy_only=False) / DAY_MICROSECONDS
     return days

@@ -105,7 +105,7 @@ class ColumnProfile:
         elif pa.types.is_boolean(kind):
             self._add_booleans(column.drop_null())
         elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-            self._add_numbers(column.cast(pa.float64()).drop_null())
+            self._add_numbers(column.cast(pa.float64(), safe=False).drop_null())
         elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
             self._add_dates(column.drop_null())
         elif not pa.types.is_null(kind):
@@ -219,6 +219,6 @@ def write_categories(column: pa.Array) -> pa.Array:
     if cell_texts.is_text(column.type):
         return pc.utf8_slice_codeunits(cell_texts.trim(column), 0, cell_texts.CATEGORY_LENGTH)
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
-        column = column.cast(pa.float64())
+        column = column.cast(pa.float64(), safe=False)
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
     return pc.replace_substring_regex(column.cast(pa.string()), r"^(-?\d+)\.0+$", r"\1")

@@ -80,7 +80,7 @@ def _read_column(cells: pa.Array, column: TableColumn) -> pa.Array:
     if cell_texts.is_text(cells.type):
         return _parse(cell_texts.trim(cells), column)
     if column.type == "number":
-        numbers = cells.cast(pa.float64())
+        numbers = cells.cast(pa.float64(), safe=False)
         return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
     if pa.types.is_timestamp(cells.type) and cells.type.tz is not None:
         cells = cells.cast(pa.timestamp("us", "UTC"), safe=False)

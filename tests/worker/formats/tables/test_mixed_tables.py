@@ -265,3 +265,18 @@ def test_a_category_that_repeats_the_label_is_noted(
     ]
     assert "'outcome'" in note["text"]
     assert "'city'" not in note["text"]
+
+
+def test_days_of_the_year_9999_and_huge_numbers_are_read(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    columns = {
+        "until": ["9999-12-31", "2024-05-31"] * 20,
+        "size": ["1e308", "2"] * 20,
+        "count": ["99999999999999999999", "1", "", "2"] * 10,
+    }
+    built = build(write(columns))
+    assert read_types(built) == {"until": "date", "size": "number", "count": "number"}
+    assert read_cells(built)[0]["until"].isoformat() == "9999-12-31T00:00:00"
+    assert np.isfinite(built.pack).all()
+    assert np.abs(built.pack).max() <= 1e6
