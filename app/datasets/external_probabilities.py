@@ -28,8 +28,8 @@ HEADER_BYTES = 2**16
 NAME_BYTES = 4 * 1_000
 SUM_TOLERANCE = 0.01
 DIMENSIONS = 2
-BLOCK_BYTES, BLOCK_RECORDS = 8 << 20, 1_000
-"""Of a table in text that are in memory at a time."""
+BLOCK_BYTES, BLOCK_RECORDS = 4 << 20, 1_000
+"""Of a table in text that are in memory at a time; a row of 100,000 classes has 2 MB."""
 
 Floats = npt.NDArray[np.float32]
 

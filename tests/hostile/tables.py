@@ -118,11 +118,11 @@ for name, text in {
     "a header alone": HEAD,
     "line ends alone": b"\n" * 10_000,
     "class names that differ in case alone": HEAD
-    + b"".join(b"%d,2,%06d%s\n" % (n % 7, n // 4, b"xX"[n % 2 : n % 2 + 1] * 80) for n in range(80_000)),
-    "class names of 36 megabytes together": HEAD
-    + b"".join(b"%d,2,%06d%s\n" % (n % 7, n // 2, b"x" * 394) for n in range(180_000)),
+    + b"".join(b"%d,2,%04d%s\n" % (n % 7, n // 4, b"xX"[n % 2 : n % 2 + 1] * 800) for n in range(4_800)),
+    "class names of seven megabytes together": HEAD
+    + b"".join(b"%d,2,%04d%s\n" % (n % 7, n // 2, "\u5b57".encode() * 990) for n in range(4_800)),
     "labels that are long numbers": HEAD
-    + b"".join(b"%d,2,%s%06d\n" % (n % 7, b"1a" * 90, n // 2) for n in range(40_000)),
+    + b"".join(b"%d,2,%s%04d\n" % (n % 7, b"1a" * 400, n // 2) for n in range(4_800)),
     "class names of a megabyte": HEAD
     + b"".join(b"1,2,%s\n" % (b"xy"[n % 2 : n % 2 + 1] * MEBIBYTE) for n in range(12)),
 }.items():
