@@ -35,9 +35,16 @@ from app.routes.audits import (
     event_routes,
     export_routes,
     figure_routes,
+    source_routes,
     suspect_routes,
 )
-from app.routes.datasets import dataset_routes, image_routes, review_routes, upload_routes
+from app.routes.datasets import (
+    dataset_routes,
+    image_routes,
+    own_column_routes,
+    review_routes,
+    upload_routes,
+)
 from app.routes.service import (
     activity_routes,
     health_routes,
@@ -58,8 +65,10 @@ MOST_ERRORS = 50
 STARTUP_FAILURE = 3
 ROUTERS = (
     suspect_routes,
+    source_routes,
     dataset_routes,
     image_routes,
+    own_column_routes,
     upload_routes,
     event_routes,
     figure_routes,

@@ -29,11 +29,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import Subquery
 
+from app.datasets.own_filters import OWN_CONDITIONS, OwnFilter, add_own_values
 from app.fast_paths.raw_rows import compile_statement, fetch_rows
 from app.fast_paths.suspect_documents import PLAIN, REVIEWED, TRANSLATED, Document, Row, build_documents
 from app.infra.errors import NotFound
 from app.kinds.shown_kinds import find_picture_addresses
-from app.tables import Audit, AuditStatus, CheckPlan, Dataset, ProvisionalScore, Review, Sample, Score, Truth
+from app.tables import (
+    Audit,
+    AuditStatus,
+    CheckPlan,
+    Dataset,
+    Json,
+    ProvisionalScore,
+    Review,
+    Sample,
+    Score,
+    Truth,
+)
 from models.checks.settled_figures import SettledFigures
 
 ReviewState = Literal["none", "any", "keep", "relabel", "drop", "unsure"]
@@ -56,6 +68,7 @@ class Filters:
     max_distance: float | None = None
     is_label_issue: bool | None = None
     review: ReviewState | None = None
+    own: OwnFilter | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +80,8 @@ class Ranking:
     status: str
     kind: str | None
     class_names: Sequence[str]
+    own_columns: Sequence[Json] = ()
+    """People's own columns."""
     may_have_checks: bool = True
     """False: no random checks were begun."""
     settled: SettledFigures | None = None
@@ -96,6 +111,7 @@ def make_ranking(audit: Audit, dataset: Dataset) -> Ranking:
         status=audit.status,
         kind=dataset.kind,
         class_names=dataset.class_names or [],
+        own_columns=dataset.own_columns,
     )
 
 
@@ -110,13 +126,14 @@ def find_ranking(connection: Connection, audit_id: UUID, *, workspace_id: UUID |
     rows = fetch_rows(connection, _select_audit(), parameters)
     if not rows:
         raise NotFound(f"there is no audit {audit_id}")
-    dataset_id, status, kind, class_names, has_checks = rows[0]
+    dataset_id, status, kind, class_names, own_columns, has_checks = rows[0]
     return Ranking(
         audit_id=audit_id,
         dataset_id=dataset_id,
         status=status,
         kind=kind,
         class_names=class_names or [],
+        own_columns=own_columns,
         may_have_checks=has_checks,
     )
 
@@ -127,7 +144,12 @@ def _select_audit() -> str:
     has_checks = select(PLANS.c.audit_id).where(PLANS.c.audit_id == AUDITS.c.id)
     return compile_statement(
         select(
-            AUDITS.c.dataset_id, AUDITS.c.status, DATASETS.c.kind, DATASETS.c.class_names, has_checks.exists()
+            AUDITS.c.dataset_id,
+            AUDITS.c.status,
+            DATASETS.c.kind,
+            DATASETS.c.class_names,
+            DATASETS.c.own_columns,
+            has_checks.exists(),
         )
         .join_from(AUDITS, DATASETS, AUDITS.c.dataset_id == DATASETS.c.id)
         .where(AUDITS.c.id == bindparam("audit_id"), AUDITS.c.workspace_id == owner)
@@ -141,7 +163,7 @@ def list_suspects(
     chosen, parameters = _bind_filters(ranking, filters)
     statement = _select_page(ranking.table, frozenset(chosen), chosen.get("review"), limit)
     rows = fetch_rows(connection, statement, parameters | {"after_rank": after_rank})
-    return _build_documents(ranking, rows)
+    return _build_documents(connection, ranking, rows)
 
 
 def match_filters(
@@ -158,9 +180,13 @@ def _bind_filters(ranking: Ranking, filters: Filters) -> tuple[dict[str, Any], d
         field.name: value for field in fields(filters) if (value := getattr(filters, field.name)) is not None
     }
     parameters: dict[str, Any] = {**ranking.parameters, **chosen}
+    parameters.pop("own", None)
     if ranking.settled is not None and "is_label_issue" in chosen:
         chosen["is_label_issue_after_checks"] = chosen.pop("is_label_issue")
         parameters["cut"] = ranking.settled.cut
+    if filters.own is not None:
+        chosen[filters.own.condition] = chosen.pop("own")
+        parameters |= filters.own.parameters
     return chosen, parameters
 
 
@@ -174,11 +200,13 @@ def read_suspect(connection: Connection, ranking: Ranking, position: int) -> Doc
     rows = fetch_rows(connection, _select_one(ranking.table), {**ranking.parameters, "position": position})
     if not rows:
         raise NotFound(f"audit {ranking.audit_id} has no score for position {position}")
-    return _build_documents(ranking, rows)[0]
+    return _build_documents(connection, ranking, rows)[0]
 
 
-def _build_documents(ranking: Ranking, rows: Sequence[Row]) -> list[Document]:
+def _build_documents(connection: Connection, ranking: Ranking, rows: Sequence[Row]) -> list[Document]:
     documents = list(build_documents(rows, ranking.class_names, ranking.pictures_at))
+    if ranking.own_columns and documents:
+        add_own_values(connection, ranking.dataset_id, documents)
     if ranking.settled is not None and documents:
         _follow_checks(documents, ranking.settled)
     return documents
@@ -270,6 +298,7 @@ CONDITIONS: Mapping[str, Callable[[Table], ColumnElement[bool]]] = {
     ),
     "min_distance": lambda table: table.c.distance >= bindparam("min_distance", type_=Float),
     "max_distance": lambda table: table.c.distance <= bindparam("max_distance", type_=Float),
+    **OWN_CONDITIONS,
 }
 """Condition on a score for each filter other than `review`."""
 

@@ -59,6 +59,10 @@ Target = Annotated[
 AuditId = Annotated[str, typer.Argument(help="id or name of the audit, a beginning of either, or @last")]
 Count = Annotated[int, typer.Option("--count", "-n", min=1, help="how many")]
 COLUMNS = ("id", "name", "status", "fraction", "dataset_id")
+SOURCE_COLUMNS = (
+    *("column", "value", "samples", "share", "share_low", "share_high", "place", "finding"),
+    *("checked", "checked_wrong"),
+)
 SUSPECT_COLUMNS = (
     "rank",
     "key",
@@ -267,6 +271,20 @@ def summary(audit_id: AuditId, *, server: Server = None, key: Key = None, _json:
     """Print an audit's results as JSON: how many labels are wrong, classes, confused pairs, review budget."""
     with connect(server, key) as client:
         print_json(client.get(f"/v1/audits/{client.find_id('audit', audit_id)}/summary"))
+
+
+@app.command()
+def sources(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """Say where the errors come from: each value of your own columns, compared with all others."""
+    with connect(server, key) as client:
+        answer = client.get_audit(audit_id).error_sources()
+    if json:
+        print_json(answer)
+        return
+    rows = [{"column": column["name"], **group} for column in answer["columns"] for group in column["groups"]]
+    print_table(rows, SOURCE_COLUMNS)
+    said = answer["findings"] or ["No value stands out." if rows else "This dataset has no columns of yours."]
+    stdout.print(Text("\n".join([*said, f"By {answer['rests_on']}."])))
 
 
 @app.command()

@@ -151,6 +151,22 @@ def truth(
         print_json(client.dataset(dataset_id).attach_truth(file))
 
 
+@app.command("columns")
+def attach_columns(
+    dataset_id: DatasetId,
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="CSV: key or position, and your own columns")
+    ],
+    *,
+    server: Server = None,
+    key: Key = None,
+    _json: AlwaysJson = True,
+) -> None:
+    """Attach your own columns, such as annotator, camera or batch; they are never features."""
+    with connect(server, key) as client:
+        print_json(client.dataset(dataset_id).attach_columns(file))
+
+
 @app.command()
 def delete(dataset_id: DatasetId, *, server: Server = None, key: Key = None) -> None:
     """Delete a dataset that has no audits."""

@@ -36,6 +36,7 @@ class DatasetAnswer(TypedDict):
     statistics: Json | None
     understood: Json | None
     problem_count: int | None
+    own_columns: list[Json]
     has_truth: bool
     progress: Json | None
     error: Failure | None
@@ -85,3 +86,4 @@ class Suspect(ScoreFigures):
     true_label: str | None
     is_error: bool | None
     image_url: str | None
+    own: dict[str, str | float] | None

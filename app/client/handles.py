@@ -109,6 +109,10 @@ class Dataset(Handle):
         """Attach the correct labels: a CSV with `true_label` and `key` or `position`."""
         return self._service.attach_truth(self.id, Path(file))
 
+    def attach_columns(self, file: str | Path) -> Json:
+        """Attach your own columns, such as annotator or camera: a CSV with `key` or `position` and others."""
+        return self._service.attach_columns(self.id, Path(file))
+
     def reviews(self, *, verdict: Verdict | None = None) -> Iterator[Json]:
         """Iterate over the reviewers' verdicts by position."""
         filters = {} if verdict is None else {"verdict": verdict}
@@ -219,6 +223,10 @@ class Audit(Handle):
     def metrics(self) -> Json:
         """Return ROC, PR and precision at k; needs attached correct labels."""
         return dict(self._service.get(f"/v1/audits/{self.id}/metrics"))
+
+    def error_sources(self) -> Json:
+        """Return where the errors come from: each value of your own columns, compared with all others."""
+        return dict(self._service.get(f"/v1/audits/{self.id}/error-sources"))
 
     def epochs(self) -> list[Json]:
         """Return the losses and accuracies of every run and epoch."""

@@ -37,6 +37,10 @@ class Service(Connection):
         """Attach the correct labels: a CSV with `true_label` and `key` or `position`."""
         return self.put(f"/v1/datasets/{dataset_id}/truth", _stream_file(file), size=file.stat().st_size)
 
+    def attach_columns(self, dataset_id: str, file: Path) -> Json:
+        """Attach people's own columns: a CSV with `key` or `position` and others."""
+        return self.put(f"/v1/datasets/{dataset_id}/columns", _stream_file(file), size=file.stat().st_size)
+
     def wait_for_dataset(
         self, dataset_id: str, *, on_answer: OnAnswer = lambda _: None, timeout: float | None = None
     ) -> Json:

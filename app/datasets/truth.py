@@ -10,20 +10,18 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from app.datasets.attached_tables import (
+    Identifier,
+    find_identifier,
+    refuse_any,
+    refuse_unmatched,
+)
 from app.infra.database import send_after_commit
 from app.infra.errors import Invalid
 from app.infra.queue import Task
 from app.tables import Audit, AuditStatus, Dataset, Sample, Truth
 from models.reading.class_lookup import ClassLookup, is_unknown
-from models.reading.column_names import (
-    FILE_NAMES,
-    KEYS,
-    POSITION,
-    TRUTHS,
-    find_by_name,
-    list_by_name,
-    normalise_name,
-)
+from models.reading.column_names import TRUTHS, find_by_name
 from models.reading.label_texts import decode_spelling, strip_guard
 from models.reading.table_files import inspect_table
 from models.reading.text_encodings import TableError, open_lines
@@ -32,12 +30,10 @@ from models.reading.text_tables import Record, read_records
 if TYPE_CHECKING:
     import psycopg
 
-SHOWN = 5
 SPARE_ROWS = 100_000
 """Rows that are read besides one for each sample: they may have no label."""
 LABEL_COLUMNS = (*TRUTHS, "label", "labels")
 """Other usual names, such as given_label of our own ranking.csv, say that the labels may be wrong."""
-MATCHING = "FROM incoming LEFT JOIN samples s ON s.dataset_id = :dataset AND {on}"
 
 
 def attach(session: Session, dataset: Dataset, file: Path) -> tuple[int, int]:
@@ -54,13 +50,12 @@ def attach(session: Session, dataset: Dataset, file: Path) -> tuple[int, int]:
 
     """
     found = _copy_into_incoming(session, dataset, file)
-    identifier, on = found.kind, found.condition
-    _refuse_unknown(session, dataset, on, identifier)
+    _refuse_unknown(session, dataset, found.identifier)
     session.execute(text("DELETE FROM truths WHERE dataset_id = :dataset"), {"dataset": dataset.id})
     session.execute(
         text(
             "INSERT INTO truths (dataset_id, position, true_label) SELECT s.dataset_id, s.position, c.label"
-            f" {MATCHING.format(on=on)} JOIN class_index c ON c.name = incoming.label"
+            f" {found.identifier.matching} JOIN class_index c ON c.name = incoming.label"
         ),
         {"dataset": dataset.id},
     )
@@ -73,23 +68,8 @@ def attach(session: Session, dataset: Dataset, file: Path) -> tuple[int, int]:
 class Columns:
     """The columns of a table of correct labels."""
 
-    identifier: int
+    identifier: Identifier
     label: int
-    are_positions: bool
-    has_unicode: bool = False
-    """Whether an identifier needs to be compared in its composed form."""
-
-    @property
-    def kind(self) -> str:
-        """Return what identifies the samples."""
-        return "position" if self.are_positions else "key"
-
-    @property
-    def condition(self) -> str:
-        """Return the condition that joins samples."""
-        if self.are_positions:
-            return "s.position::text = incoming.id"
-        return "normalize(s.key) = normalize(incoming.id)" if self.has_unicode else "s.key = incoming.id"
 
 
 def _copy_into_incoming(session: Session, dataset: Dataset, file: Path) -> Columns:
@@ -113,20 +93,13 @@ def _copy_into_incoming(session: Session, dataset: Dataset, file: Path) -> Colum
 
 def _find_columns(header: Sequence[str], dataset: Dataset) -> Columns:
     label = find_by_name(header, LABEL_COLUMNS)
-    understood = (dataset.statistics or {}).get("understood", {}).get("columns") or {}
-    own = [name for name in (understood.get("key"), understood.get("picture")) if name in header]
-    keys = [*own, *list_by_name(header, (*KEYS, *FILE_NAMES))]
-    identifier = next(iter(keys), None) or find_by_name(header, (POSITION,))
-    if identifier is None or label is None or identifier == label:
+    identifier = find_identifier(header, dataset)
+    if identifier is None or label is None or identifier.column == header.index(label):
         raise Invalid(
             "truth needs the columns 'true_label' and 'key' or 'position' (or 'id', or a file name),"
             f" found {list(header[:20])}"
         )
-    return Columns(
-        identifier=header.index(identifier),
-        label=header.index(label),
-        are_positions=normalise_name(identifier) == POSITION,
-    )
+    return Columns(identifier=identifier, label=header.index(label))
 
 
 def _read_cells(records: Iterator[Record], columns: Columns, dataset: Dataset) -> Iterator[tuple[str, str]]:
@@ -139,22 +112,23 @@ def _read_cells(records: Iterator[Record], columns: Columns, dataset: Dataset) -
             raise Invalid(f"expected at most {most} rows for {dataset.sample_count} samples; found more")
         if record.is_comment:
             continue
-        if record.is_ragged or record.width <= max(columns.identifier, columns.label):
+        if record.is_ragged or record.width <= max(columns.identifier.column, columns.label):
             raise Invalid(
                 f"line {record.line} of the truth has {record.width} columns, expected {len(record.cells)}"
             )
-        identifier, label = record.cells[columns.identifier], record.cells[columns.label].strip()
+        identifier = record.cells[columns.identifier.column]
+        label = record.cells[columns.label].strip()
         found = lookup.find(label) if label else None
         if found is None and is_unknown(label):
             continue  # blank: unknown, as in an upload
         if "\x00" in identifier or "\x00" in label:
             raise Invalid(f"line {record.line} of the truth contains a NUL character")
         identifier = strip_guard(identifier)
-        columns.has_unicode |= not identifier.isascii()
+        columns.identifier.has_unicode |= not identifier.isascii()
         yield identifier, label if found is None else names[found]
 
 
-def _refuse_unknown(session: Session, dataset: Dataset, on: str, identifier: str) -> None:
+def _refuse_unknown(session: Session, dataset: Dataset, identifier: Identifier) -> None:
     session.execute(
         text(
             "CREATE TEMP TABLE class_index ON COMMIT DROP AS SELECT c.name, (c.number - 1)::int AS label"
@@ -163,20 +137,13 @@ def _refuse_unknown(session: Session, dataset: Dataset, on: str, identifier: str
         ),
         {"dataset": dataset.id},
     )
-    checks = {
-        f"no sample has this {identifier}": f"SELECT incoming.id {MATCHING.format(on=on)}"
-        " WHERE s.position IS NULL",
-        "no class has this name": "SELECT DISTINCT label FROM incoming"
-        " WHERE label NOT IN (SELECT name FROM class_index)",
-        f"this {identifier} appears more than once": "SELECT id FROM incoming"
-        " GROUP BY id HAVING count(*) > 1",
-        f"several samples have this {identifier}": f"SELECT incoming.id {MATCHING.format(on=on)}"
-        " GROUP BY incoming.id HAVING count(*) > 1",
-    }
-    for sentence, query in checks.items():
-        faulty = session.scalars(text(f"{query} LIMIT {SHOWN}"), {"dataset": dataset.id}).all()
-        if faulty:
-            raise Invalid(f"truth cannot be attached, {sentence}: {', '.join(map(repr, faulty))}")
+    refuse_unmatched(session, dataset, identifier, what="truth")
+    refuse_any(
+        session,
+        dataset,
+        "truth cannot be attached, no class has this name",
+        "SELECT DISTINCT label FROM incoming WHERE label NOT IN (SELECT name FROM class_index)",
+    )
     if not session.scalar(text("SELECT EXISTS (SELECT FROM incoming)")):
         raise Invalid("the truth has no row with a true label")
 

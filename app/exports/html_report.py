@@ -13,6 +13,8 @@ from app.figures import audit_figures, paper_figures, review_figures
 from app.figures.audit_figures import FigureSource
 from app.figures.figure_data import INK, RIGHT, WRONG, Chart
 from app.reviews.checked_summary import read_summary
+from app.reviews.error_sources import ErrorSources, find_sources
+from app.reviews.source_words import describe_findings
 from app.reviews.verdicts import count_reviews as count_verdicts
 from app.schemas.result_schemas import Suspect
 from app.tables import Audit, AuditMetrics, Dataset, Json
@@ -46,6 +48,8 @@ def write_report(source: AuditSource) -> ExportFile:
         stored = session.get(AuditMetrics, source.audit.id)
         verdicts = count_verdicts(session, source.dataset)
         summary = read_summary(session, source.audit) or {}
+        has_sources = bool(source.dataset.own_columns) and not source.audit.is_rehearsal
+        sources = find_sources(session.connection(), source.audit, source.dataset) if has_sources else None
         memorisation = audit_figures.make_memorisation(
             FigureSource(session=session, audit=source.audit, dataset=source.dataset)
         )
@@ -57,6 +61,7 @@ def write_report(source: AuditSource) -> ExportFile:
         metrics=None if stored is None else stored.document,
         verdicts=verdicts,
         memorisation=memorisation,
+        sources=sources,
         suspects=[
             ReportSuspect(suspect=suspect, picture=None if picture is None else picture(suspect))
             for suspect in source.read_suspects(SUSPECTS_MAX)
@@ -73,6 +78,7 @@ def _render(
     metrics: Json | None,
     verdicts: dict[str, int],
     memorisation: Chart | None,
+    sources: ErrorSources | None,
     suspects: Sequence[ReportSuspect],
 ) -> str:
     is_claimed = summary["expected_error_count"] is not None
@@ -90,6 +96,8 @@ def _render(
         estimate=summary.get("estimate"),
         most_errors=max([1e-9, *(one[figure] for one in classes)]),
         pairs=summary.get("confused_pairs", [])[:PAIRS_MAX],
+        sources=sources,
+        findings=[] if sources is None else describe_findings(sources),
         histogram=_draw_histogram(summary, metrics),
         budget=_draw_budget(summary),
         memorisation=None if memorisation is None else _draw(replace(memorisation, columns=1)),

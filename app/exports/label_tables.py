@@ -1,10 +1,29 @@
-"""The corrected labels, and the dropped samples, as CSV."""
+"""The corrected labels, the dropped samples, and what people's own columns tell, as CSV."""
 
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from app.audits import suspects
+from app.exports.audit_source import AuditSource
 from app.exports.files.spreadsheet_csv import write_csv
 from app.exports.final_labels import DROPPED, Decisions, SampleRow
 from app.exports.registry import CSV_WITH_HEADER, ExportFile
+from app.fast_paths.suspect_documents import Document
+from app.reviews.checked_figures import follow_checks
+from app.reviews.error_sources import ErrorSources, find_sources
+from app.reviews.verdicts import require_own_labels
 
 LABEL_COLUMNS = ("key", "given", "final", "source", "reviewer", "time")
+SOURCE_COLUMNS = (
+    *("column", "value", "samples", "share", "share_low", "share_high", "place", "place_low", "place_high"),
+    *("finding", "reviewed", "found_wrong", "checked", "checked_wrong", "basis", "rests_on"),
+)
+RANKED_COLUMNS = (
+    *("rank", "key", "position", "split", "given_label", "suggested_label", "score", "error_probability"),
+    "is_label_issue",
+)
+REVIEW_COLUMNS = ("verdict", "label", "reviewer", "reviewed_at")
+PAGE = 500
 DROP_COLUMNS = ("key", "position", "given", "source", "reviewer", "time")
 
 
@@ -32,6 +51,68 @@ def write_drops(decisions: Decisions) -> ExportFile:
     )
     blocks = write_csv(DROP_COLUMNS, rows)
     return ExportFile(name=f"{decisions.stem}-drops.csv", media_type=CSV_WITH_HEADER, blocks=blocks)
+
+
+def write_sources(source: AuditSource) -> ExportFile:
+    """Write the values of people's own columns, each compared with all other samples."""
+    with source.database.transaction() as session:
+        sources = find_sources(session.connection(), source.audit, source.dataset)
+    blocks = write_csv(SOURCE_COLUMNS, _list_sources(sources))
+    return ExportFile(name="error-sources.csv", media_type=CSV_WITH_HEADER, blocks=blocks)
+
+
+def _list_sources(sources: ErrorSources) -> Iterator[tuple[str, ...]]:
+    for column, groups in sources.columns:
+        for judged in groups:
+            share = judged.share
+            figures = (
+                *(share.share, share.low, share.high, share.place, share.place_low, share.place_high),
+                *(share.finding, judged.reviewed, judged.found_wrong, judged.checked, judged.checked_wrong),
+            )
+            texts = (column.name, judged.group.value or "", str(share.count))
+            yield (*texts, *map(_format, figures), sources.basis, sources.rests_on)
+
+
+def write_ranked_columns(source: AuditSource) -> ExportFile:
+    """Write the ranking with verdicts and people's own columns."""
+    require_own_labels(source.audit)
+    own = [str(column["name"]) for column in source.dataset.own_columns]
+    header = (*RANKED_COLUMNS, *REVIEW_COLUMNS, *own)
+    rows = (_list_ranked(document, own) for document in _read_ranked(source))
+    return ExportFile(name="ranking-columns.csv", media_type=CSV_WITH_HEADER, blocks=write_csv(header, rows))
+
+
+def _read_ranked(source: AuditSource) -> Iterator[Document]:
+    """Yield the complete ranking, page by page."""
+    after = 0
+    while True:
+        with source.database.transaction() as session:
+            connection = session.connection()
+            ranking = follow_checks(connection, suspects.make_ranking(source.audit, source.dataset))
+            page = suspects.list_suspects(
+                connection, ranking, suspects.Filters(), after_rank=after, limit=PAGE
+            )
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1]["rank"]
+
+
+def _list_ranked(document: Document, own: Sequence[str]) -> list[str]:
+    review, values = document["review"] or {}, document["own"] or {}
+    return [
+        *(_format(document[name]) for name in RANKED_COLUMNS),
+        *(_format(review.get(name)) for name in REVIEW_COLUMNS),
+        *(_format(values.get(name)) for name in own),
+    ]
+
+
+def _format(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _format_final_name(decisions: Decisions, row: SampleRow) -> str:

@@ -52,6 +52,7 @@ def build_documents(
             is_error=None if true is None else true != given,
             image_url=f"{pictures_at}{document['position']}/image" if pictures_at else None,
             review=_build_review(class_names, document["position"], row[_BEFORE_REVIEW:]),
+            own=None,
         )
         yield document
 

@@ -37,6 +37,10 @@ class SuspectFilters(Request):
         default=None, description="whether the automatic cut flags the sample"
     )
     review: ReviewState | None = Field(default=None, description="only samples with this review state")
+    column: str | None = Field(default=None, description="one of your own columns")
+    value: str | None = Field(default=None, description="only samples with this value in `column`")
+    low: float | None = Field(default=None, description="only samples with at least this number in it")
+    high: float | None = Field(default=None, description="only samples with at most this number in it")
 
 
 class BulkRequest(Request):

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.schemas.shared_schemas import Failure
+from app.schemas.source_schemas import OwnColumn
 from models.catalogue.kinds import KINDS
 
 KindName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*KINDS]})]
@@ -39,6 +40,7 @@ class DatasetOut(BaseModel):
         description="how the upload was read: columns, classes as spelled, scale, what was guessed"
     )
     problem_count: int | None
+    own_columns: list[OwnColumn] = Field(description="your own columns about the samples; never features")
     has_truth: bool
     has_probabilities: bool
     progress: dict[str, Any] | None

@@ -36,6 +36,13 @@ OTHER_FIELDS: dict[str, tuple[Any, Any]] = {
         Annotated[ReviewOut | None, Field(description="the reviewer's verdict; null: not reviewed")],
         None,
     ),
+    "own": (
+        Annotated[
+            dict[str, str | float] | None,
+            Field(description="values of your own columns; null: the dataset has none"),
+        ],
+        {"annotator": "kim", "camera": "north"},
+    ),
 }
 """Type and example of the fields that `score_columns.FIGURES` does not describe."""
 
@@ -69,6 +76,7 @@ if TYPE_CHECKING:
         is_label_issue: bool | None
         image_url: str | None
         review: ReviewOut | None
+        own: dict[str, str | float] | None
 else:
     _ScoreColumns = create_model(
         "_ScoreColumns", **{name: (kind, ...) for name, (kind, _) in _FIELDS.items()}

@@ -55,6 +55,12 @@ class Dataset(Identified, Owned, Leased, Base):
     probabilities: Mapped[Json | None] = mapped_column(
         comment="digest of the predictions that were attached; null: none"
     )
+    own_columns: Mapped[list[Json]] = mapped_column(
+        JSONB, server_default="[]", comment="people's own columns: name, kind, missing, source"
+    )
+    own_version: Mapped[int] = mapped_column(
+        server_default="0", comment="raised whenever own columns are attached"
+    )
     progress: Mapped[Json | None] = mapped_column(comment="samples read so far")
     error: Mapped[Json | None] = mapped_column(comment="code and sentence of a rejection")
     ready_at: Mapped[datetime | None]
@@ -136,6 +142,16 @@ class Truth(Base):
     dataset_id: Mapped[UUID] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     true_label: Mapped[int]
+
+
+class OwnValues(Base):
+    """The values of people's own columns for one sample; never read by training."""
+
+    __tablename__ = "own_values"
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey(Dataset.id, ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    document: Mapped[Json] = mapped_column(comment="value by column; a missing value has no entry")
 
 
 class Problem(Base):

@@ -13,6 +13,7 @@ LABELS = {
     "scale": "Pixel values",
     "label_from": "Label",
     "tables": "Tables",
+    "own_columns": "Columns of yours, kept",
 }
 """Labels by name of the fact."""
 

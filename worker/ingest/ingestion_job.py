@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from app.infra.database import Database, send_after_commit
 from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.tables import Dataset, DatasetStatus, Problem, Sample, Truth
+from app.tables import Dataset, DatasetStatus, OwnValues, Problem, Sample, Truth
 from worker.ingest import ingestion_turns
 from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, IngestResult
 from worker.ingest.reading_process import Bounds, read_in_child
@@ -28,6 +28,7 @@ from worker.jobs.heartbeat import Heartbeat, LeaseLost, WorkerStopping
 from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full, retry_during_outage
 
 log = structlog.get_logger()
+OWN_FILE = "own.parquet"
 
 
 def ingest(database: Database, storage: Storage, settings: Settings, dataset_id: UUID) -> None:
@@ -61,9 +62,12 @@ def _read(database: Database, storage: Storage, settings: Settings, dataset: Dat
     try:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
             ingested = _build(database, storage, settings, dataset, heartbeat)
-            with storage.open(storage.locate_pack(dataset_id) / ingested.samples_path.name) as file:
-                samples = parquet.ParquetFile(file)
-                retry_during_outage(lambda: _store(database, dataset, ingested, samples), heartbeat)
+            with ExitStack() as closing:
+                folder = storage.locate_pack(dataset_id)
+                names = [ingested.samples_path.name, *([OWN_FILE] if _has_own(ingested) else [])]
+                files = [closing.enter_context(storage.open(folder / name)) for name in names]
+                tables = [parquet.ParquetFile(file) for file in files]
+                retry_during_outage(lambda: _store(database, dataset, ingested, *tables), heartbeat)
         log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
     except LeaseLost:
         log.warning("ingestion lost its lease", dataset=str(dataset_id))
@@ -158,16 +162,38 @@ def _make_attempt_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _has_own(ingested: IngestResult) -> bool:
+    return bool(ingested.statistics["own_columns"])
+
+
 def _store(
-    database: Database, dataset: Dataset, ingested: IngestResult, samples: parquet.ParquetFile
+    database: Database,
+    dataset: Dataset,
+    ingested: IngestResult,
+    samples: parquet.ParquetFile,
+    own: parquet.ParquetFile | None = None,
 ) -> None:
     with database.transaction() as session:
-        _store_rows(session, dataset, ingested, samples)
+        if _store_rows(session, dataset, ingested, samples) and own is not None:
+            _store_own(session, dataset, own)
+
+
+def _store_own(session: Session, dataset: Dataset, own: parquet.ParquetFile) -> None:
+    """Store the columns that are no features."""
+    for batch in own.iter_batches(batch_size=WRITE_ROWS):
+        rows = pa.Table.from_batches([batch])
+        copy_into(
+            session,
+            OwnValues,
+            rows.append_column("dataset_id", pa.repeat(str(dataset.id), len(rows))),
+        )
+    update_statistics(session, OwnValues)
 
 
 def _store_rows(
     session: Session, dataset: Dataset, ingested: IngestResult, samples: parquet.ParquetFile
-) -> None:
+) -> bool:
+    """Store the rows; False: the lease was lost, so nothing was written."""
     values = {
         "format": ingested.format,
         "kind": ingested.kind,
@@ -179,10 +205,11 @@ def _store_rows(
         "problem_count": ingested.problem_count,
         "truth_version": int(ingested.has_truth),
         "error": None,
+        "own_columns": ingested.statistics["own_columns"],
     }
     if not leases.update_held(session, Dataset, dataset.id, dataset.attempt, **values):
-        return
-    for table in (Truth, Sample, Problem):
+        return False
+    for table in (Truth, OwnValues, Sample, Problem):
         session.execute(delete(table).where(table.dataset_id == dataset.id))
     for batch in samples.iter_batches(batch_size=WRITE_ROWS):
         rows = pa.Table.from_batches([batch])
@@ -198,3 +225,4 @@ def _store_rows(
     )
     dataset_service.change_status(session, dataset.id, DatasetStatus.READY)
     update_statistics(session, Sample, Truth)
+    return True

@@ -75,9 +75,11 @@ def build_pack(
 ) -> IngestResult:
     """Read an upload of any accepted format and write `pack.npy`, `labels.npy` and `samples.parquet`.
 
+    Columns that are no features go to `own.parquet`, where there are some.
+
     `on_progress(samples done, all samples or None)` is called a few times a second and can raise to stop.
-    IngestError if the upload cannot be used. Only the three files are left behind, of a table whose cells are
-    not all numbers `cells.parquet`, and of a workbook the sheet that was read, as CSV.
+    IngestError if the upload cannot be used. Only these files are left behind, of a table whose cells are not
+    all numbers `cells.parquet`, and of a workbook the sheet that was read, as CSV.
     """
     report = _throttle(on_progress)
     reads_cells = bool(options.column_types)
@@ -143,6 +145,7 @@ def _finish_pack(
     labels_path, samples_path = pack_path.with_name("labels.npy"), pack_path.with_name("samples.parquet")
     write_samples(samples_path, written, labels, keys)
     np.save(labels_path, labels.given)
+    own = ingestion.own.write(pack_path.parent, written.rows, written.row_numbers)
     return IngestResult(
         format=format_name,
         kind=written.kind.name,
@@ -156,13 +159,15 @@ def _finish_pack(
         samples_path=samples_path,
         problems=tuple(ingestion.problems.listed),
         problem_count=ingestion.problems.count,
-        statistics=_collect_statistics(written, labels, ingestion)
+        statistics=_collect_statistics(written, labels, ingestion, own)
         | {"understood": summarise(written, labels, ingestion, format_name=format_name, pack_path=pack_path)},
         has_truth=labels.has_truth,
     )
 
 
-def _collect_statistics(written: WrittenPack, labels: Labels, ingestion: Ingestion) -> dict[str, Any]:
+def _collect_statistics(
+    written: WrittenPack, labels: Labels, ingestion: Ingestion, own: list[dict[str, object]]
+) -> dict[str, Any]:
     """Count classes, splits, true labels that differ, and problems by code."""
     counts = np.bincount(labels.given, minlength=len(labels.class_names)).tolist()
     ingestion.layout["class_spellings"] = list(labels.spellings)
@@ -172,6 +177,7 @@ def _collect_statistics(written: WrittenPack, labels: Labels, ingestion: Ingesti
         "problem_counts": dict(ingestion.problems.by_code.most_common()),
         "left_out": len(written.columns.given) - len(written.rows),
         "layout": ingestion.layout,
+        "own_columns": own,
         "duplicate_keys": ingestion.problems.by_code["duplicate_key"],
     }
     if labels.true is not None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from app.audits import audit_service
 from app.audits.suspects import Filters
-from app.datasets import dataset_service
+from app.datasets import dataset_service, own_filters
 from app.reviews import bulk_verdicts, verdicts
 from app.reviews.bulk_choice import Chosen
 from app.reviews.bulk_verdicts import Decision
@@ -81,8 +81,17 @@ def _choose(dataset: Dataset, body: BulkRequest) -> Chosen:
         max_distance=given.max_distance,
         is_label_issue=given.is_label_issue,
         review=given.review,
+        own=_make_own_filter(dataset, given),
     )
     return Chosen(filters=filters, replaces=body.replaces)
+
+
+def _make_own_filter(dataset: Dataset, given: SuspectFilters) -> own_filters.OwnFilter | None:
+    if given.column is None:
+        return None
+    return own_filters.make_filter(
+        dataset.own_columns, given.column, value=given.value, low=given.low, high=given.high
+    )
 
 
 def _decide(dataset: Dataset, body: BulkRequest, name: str | None) -> Decision:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app.audits import audit_service, suspects
-from app.datasets import dataset_service
+from app.datasets import dataset_service, own_filters
 from app.fast_paths import query_models
 from app.fast_paths.short_reads import run_in_turn
 from app.fast_paths.suspect_documents import Document
@@ -33,6 +33,10 @@ class SuspectQuery(BaseModel):
     max_distance: float | None = Field(None, ge=0, le=1.5)
     is_label_issue: bool | None = Field(None, description="whether the automatic cut flags the sample")
     review: suspects.ReviewState | None = Field(None, description="only samples with this review state")
+    column: str | None = Field(None, description="one of your own columns; alone: samples without a value")
+    value: str | None = Field(None, description="only samples with this value in `column`")
+    low: float | None = Field(None, description="only samples with at least this number in `column`")
+    high: float | None = Field(None, description="only samples with at most this number in `column`")
     after_rank: int = Field(0, ge=0, lt=2**31, description="only samples after this rank")
 
 
@@ -58,6 +62,7 @@ async def list_suspects(audit_id: UUID, database: CallerDatabase, request: Reque
                 max_distance=query.max_distance,
                 is_label_issue=query.is_label_issue,
                 review=query.review,
+                own=_make_own_filter(ranked, query),
             )
             start = after[0] if after else query.after_rank
             rows = suspects.list_suspects(
@@ -80,6 +85,14 @@ def _render_page(request: Request, ranked: suspects.Ranking, rows: list[Document
 
 def _find_label(ranked: suspects.Ranking, name: str | None) -> int | None:
     return None if name is None else dataset_service.find_label(ranked.class_names, name)
+
+
+def _make_own_filter(ranked: suspects.Ranking, query: SuspectQuery) -> own_filters.OwnFilter | None:
+    if query.column is None:
+        return None
+    return own_filters.make_filter(
+        ranked.own_columns, query.column, value=query.value, low=query.low, high=query.high
+    )
 
 
 @router.get("/{audit_id}/samples/{position}", dependencies=[Reads], response_model=SuspectDetail)

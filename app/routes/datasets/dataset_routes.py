@@ -100,7 +100,7 @@ async def put_file(
     await run_in_threadpool(check_upload)
     incoming = files.locate_incoming(dataset_id, uuid4().hex)
     async with upload_bodies.receive_body(
-        request, incoming, await _measure_upload_limits(settings, files, database)
+        request, incoming, await measure_upload_limits(settings, files, database)
     ) as body:
         answer = await run_in_threadpool(register, body)
     return JSONResponse(
@@ -110,9 +110,11 @@ async def put_file(
     )
 
 
-async def _measure_upload_limits(
+async def measure_upload_limits(
     settings: Settings, files: Storage, database: Database
 ) -> upload_bodies.BodyLimits:
+    """Return what an uploaded body may have."""
+
     def measure_room() -> int:
         with database.transaction() as session:
             return resumable_uploads.measure_room(
@@ -264,9 +266,9 @@ async def put_truth(
     limits = upload_bodies.BodyLimits(
         max_bytes=settings.truth_max_bytes,
         idle_seconds=settings.upload_idle_seconds,
-        free_bytes=(await _measure_upload_limits(settings, files, database)).free_bytes,
+        free_bytes=(await measure_upload_limits(settings, files, database)).free_bytes,
     )
-    await run_in_threadpool(_check_ready, database, dataset_id)
+    await run_in_threadpool(check_ready, database, dataset_id)
     async with upload_bodies.receive_body(
         request, files.locate_incoming(dataset_id, uuid4().hex), limits
     ) as body:
@@ -284,9 +286,9 @@ async def put_probabilities(
     limits = upload_bodies.BodyLimits(
         max_bytes=settings.truth_max_bytes,
         idle_seconds=settings.upload_idle_seconds,
-        free_bytes=(await _measure_upload_limits(settings, files, database)).free_bytes,
+        free_bytes=(await measure_upload_limits(settings, files, database)).free_bytes,
     )
-    await run_in_threadpool(_check_ready, database, dataset_id)
+    await run_in_threadpool(check_ready, database, dataset_id)
     async with upload_bodies.receive_body(
         request, files.locate_incoming(dataset_id, uuid4().hex), limits
     ) as body:
@@ -308,7 +310,8 @@ def _attach_truth(database: Database, dataset_id: UUID, body: upload_bodies.Rece
     return TruthOut(attached=attached, differing=differing)
 
 
-def _check_ready(database: Database, dataset_id: UUID) -> None:
+def check_ready(database: Database, dataset_id: UUID) -> None:
+    """Raise WrongState unless the dataset is ready."""
     with database.transaction() as session:
         _require_ready(session, dataset_id)
 

@@ -2,7 +2,7 @@
 
 import { find } from "./dom.js";
 
-const FIELDS = { given: "given_label", suggested: "suggested_label", min: "min_distance", max: "max_distance", cut: "is_label_issue" };
+const FIELDS = { given: "given_label", suggested: "suggested_label", min: "min_distance", max: "max_distance", cut: "is_label_issue", column: "column", value: "value", low: "low", high: "high" };
 
 // The filters as the list of suspects takes them.
 export function readFilters() {

@@ -132,6 +132,7 @@ function makeFacts(item, { mayClaim }) {
     ["Distance", formatFixed(item.distance)],
     item.neighbour_disagreement === null || item.neighbour_disagreement === undefined ? null : ["Neighbours with another label", formatPercent(item.neighbour_disagreement, 0)],
     item.split ? ["Split", item.split] : null,
+    ...Object.entries(item.own ?? {}).map(([name, value]) => [name, String(value)]),
   ];
   const shown = rows.filter(Boolean).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
   if (item.image_url) {

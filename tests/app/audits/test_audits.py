@@ -159,6 +159,7 @@ def test_suspects_come_worst_first_over_all_pages(
         "is_error": None,
         "image_url": None,
         "review": None,
+        "own": None,
     }
 
 

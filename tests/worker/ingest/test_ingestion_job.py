@@ -13,6 +13,7 @@ from app.infra.storage import Storage
 from app.tables import (
     Dataset,
     DatasetStatus,
+    OwnValues,
     Problem,
     Sample,
     Truth,
@@ -53,6 +54,23 @@ def test_an_unreadable_upload_is_rejected_with_the_reason(
     assert rejected.error is not None
     assert rejected.error["detail"]
     assert storage.locate_upload(dataset.id, "x.zip").exists()
+
+
+def test_columns_that_are_no_features_are_stored(
+    database: Database, storage: Storage, chosen: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.csv"
+    lines = [f"{row}.5,{'ab'[row % 2]},{'kim' if row % 4 else ''}" for row in range(20)]
+    lines[7] = "nan,a,ana"
+    file.write_text("\n".join(["x,label,annotator", *lines]))
+    dataset = store_upload(database, storage, file)
+    ingest(database, storage, chosen, dataset.id)
+    ready = read_row(database, Dataset, dataset.id)
+    assert (ready.shape, ready.sample_count) == ([1], 19)
+    assert ready.own_columns == [{"name": "annotator", "kind": "text", "missing": 5, "source": "upload"}]
+    with database.transaction() as session:
+        stored = {row.position: row.document for row in session.scalars(select(OwnValues))}
+    assert [stored[position] for position in (0, 1, 7)] == [{}, {"annotator": "kim"}, {}]
 
 
 def test_truth_and_problems_of_an_upload_are_stored(

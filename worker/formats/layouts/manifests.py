@@ -21,6 +21,7 @@ from worker.formats.layouts.listed_pictures import (
 from worker.formats.layouts.picture_tables import PictureTable, has_usual_name
 from worker.formats.shared.columns import LABELS, quote_names
 from worker.formats.shared.label_codes import MISSING
+from worker.formats.shared.own_rows import list_own
 from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
@@ -53,12 +54,21 @@ def read_manifests(
     ingestion.understood.facts["encoding"] = first.table.encoding
     if first.label is not None:
         ingestion.layout["label_column"] = first.label
+    _choose_own(tables, ingestion)
     described: list[dict[str, Any]] = []
     ingestion.layout["tables"] = described
     _name_by_folders(index, tables, folders, ingestion)
     reading = _Reading(index=index, folders=folders, ingestion=ingestion)
     rows = _read_all(reading, tables, described, original=original)
     return collect_pictures("manifest", rows, index.archive, [table.member for table in tables], ingestion)
+
+
+def _choose_own(tables: Sequence[PictureTable], ingestion: Ingestion) -> None:
+    """Keep the columns of all tables that are for nothing else."""
+    for table in tables:
+        used = {table.file_name, table.label, table.truth, table.key, table.split}
+        rest = [name for name in table.table.columns if name not in used]
+        ingestion.own.choose(list_own(rest), ingestion.understood)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +104,7 @@ def _read_records(reading: _Reading, table: PictureTable, start: int) -> Generat
         for record in table.table.read():
             count = record.number + 1
             if record.cells is not None:
+                reading.ingestion.own.put(start + record.number, record.cells)
                 row = _read_record(reading, table, record.cells, start + record.number)
                 if row is not None:
                     yield row

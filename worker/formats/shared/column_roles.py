@@ -24,6 +24,7 @@ from worker.formats.shared.columns import (
     find_column,
     quote_names,
 )
+from worker.formats.shared.own_rows import list_own_by_name
 from worker.formats.shared.problems import IngestError
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ def choose_roles(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> Colu
     key = _choose_key([name for name in others if name not in (truth, split)], peek, ingestion)
     special = {"label": label, "truth": truth, "key": key, "split": split}
     ingestion.layout["label_column"] = label
-    features = _choose_features([name for name in others if name not in special.values()], peek, ingestion)
+    others = [name for name in others if name not in special.values()]
+    own = _choose_own(others, ingestion)
+    features = _choose_features([name for name in others if name not in own], peek, ingestion)
+    ingestion.own.choose([name for name in (*chosen, *own) if name in peek], understood)
     understood.facts["columns"] = {**special, "features": len(features)}
     return ColumnRoles(label=label, truth=truth, key=key, split=split, features=features)
 
@@ -158,6 +162,21 @@ def _choose_key(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> str |
     files = [name for name in list_by_name(candidates, FILE_NAMES) if is_text(peek.get(name, []))]
     indices = [name for name in candidates if is_index_name(name)]
     return next(iter([*usual, *files, *indices]), None)
+
+
+def _choose_own(names: Sequence[str], ingestion: Ingestion) -> list[str]:
+    """Return the columns that say where a sample comes from, by their names; never all that is left."""
+    included = {_find_option(names, name) for name in ingestion.options.include_columns}
+    own = [name for name in list_own_by_name(names) if name not in included]
+    if len(own) == len(names):
+        return []
+    for name in own:
+        ingestion.understood.note(
+            "column_kept",
+            f"column {name!r} is not a feature, by its name: it is kept as a column of yours",
+            option="include_columns",
+        )
+    return own
 
 
 def _choose_features(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> list[str]:

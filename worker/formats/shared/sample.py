@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from models.catalogue.kinds import FEATURES, IMAGES, TABLES, Kind
 from worker.formats.shared.label_codes import Vocabulary
+from worker.formats.shared.own_rows import OwnRows
 from worker.formats.shared.understanding import Understanding
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Ingestion:
     reads_cells: bool = False
     """Whether a table's cells are read by their types; False: its features are numbers without a blank, or
     `CellsNeeded` is raised."""
+    own: OwnRows = field(default_factory=OwnRows)
+    """Columns about the samples that are no features."""
     layout: dict[str, Any] = field(default_factory=dict)
     """How the files are laid out, for exports in the same format: label_column, parts, nested; for an npz
     also content, class_names and features."""

@@ -76,7 +76,9 @@ def _read_labelled(
     def encode(column: pa.Array, *, is_truth: bool) -> NDArray[np.int32]:
         return encode_distinct(column, ingestion, is_truth=is_truth)
 
+    own = ingestion.own
     for block in blocks:
+        own.append({name: block.column(name).to_pylist() for name in own.names})
         yield block, read_columns(block, roles, encode)
 
 
@@ -128,6 +130,7 @@ def _read_blocks(
 
 def make_feature_batch(batch: pa.RecordBatch, columns: ColumnRoles, ingestion: Ingestion) -> FeatureBatch:
     """Return the features and the other columns of one block of rows."""
+    ingestion.own.append({name: batch.column(name).to_pylist() for name in ingestion.own.names})
     features = np.empty((batch.num_rows, len(columns.features)), dtype=np.float32)
     for index, name in enumerate(columns.features):
         features[:, index] = read_numbers(batch.column(name), name, ingestion)

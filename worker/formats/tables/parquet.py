@@ -22,6 +22,7 @@ from worker.formats.shared.columns import (
     require_column,
 )
 from worker.formats.shared.compact_texts import Texts, count_repeated
+from worker.formats.shared.own_rows import list_own
 from worker.formats.shared.problems import IngestError, SampleError
 from worker.formats.shared.sample import (
     CellsNeeded,
@@ -166,12 +167,16 @@ def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) ->
         "picture": picture, "label": label, "truth": truth, "key": key, "split": split,
     }  # fmt: skip
     name_classes(shards, label, truth, ingestion)
+    own = ingestion.own
+    rest = [name for name in others if name not in (truth, key, split) and _is_plain(shards.schema, name)]
+    own.choose(list_own(rest), ingestion.understood)
     given: list[NDArray[np.int32]] = []
     true: list[NDArray[np.int32]] = []
     keys = Texts()
     splits: list[str | None] = []
-    used = sorted({name for name in (label, truth, key, split) if name})
+    used = sorted({name for name in (label, truth, key, split, *own.names) if name})
     for batch in shards.read_batches(used, _BATCH_ROWS, ingestion.limits):
+        own.append({name: batch.column(name).to_pylist() for name in own.names})
         given.append(encode_labels(batch.column(label), ingestion, is_truth=False))
         if truth is not None:
             true.append(encode_labels(batch.column(truth), ingestion, is_truth=True))
@@ -185,6 +190,11 @@ def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) ->
         keys=_read_paths(shards, picture, ingestion) if key is None else keys,
         splits=_list_splits(shards) if split is None else splits,
     )
+
+
+def _is_plain(schema: pa.Schema, name: str) -> bool:
+    kind = schema.field(name).type
+    return not pa.types.is_nested(kind) and not _is_bytes(kind)
 
 
 def encode_labels(column: pa.Array, ingestion: Ingestion, *, is_truth: bool) -> NDArray[np.int32]:
@@ -248,7 +258,8 @@ def _is_list(kind: pa.DataType) -> bool:
 def _open_cells(shards: Shards, columns: ColumnRoles, ingestion: Ingestion) -> Table:
     """Open a table by the types of its columns."""
     special = [name for name in (columns.label, columns.truth, columns.key, columns.split) if name]
-    wanted = list(dict.fromkeys([*columns.features, *special]))
+    own = ingestion.own
+    wanted = list(dict.fromkeys([*columns.features, *special, *own.names]))
     counted = shards.read_batches(columns.features, _BATCH_ROWS, ingestion.limits)
     described = describe_columns(counted, columns.features, ingestion)
     splits = _list_splits(shards) if columns.split is None else None
@@ -259,6 +270,7 @@ def _open_cells(shards: Shards, columns: ColumnRoles, ingestion: Ingestion) -> T
     def read() -> Iterator[tuple[pa.RecordBatch, Columns]]:
         done = 0
         for batch in shards.read_batches(wanted, _BATCH_ROWS, ingestion.limits):
+            own.append({name: batch.column(name).to_pylist() for name in own.names})
             read_now = read_columns(batch, columns, encode)
             if splits is not None:
                 read_now = replace(read_now, splits=splits[done : done + batch.num_rows])
@@ -304,8 +316,11 @@ def _read_feature_batches(
         return encode_labels(column, ingestion, is_truth=is_truth)
 
     splits = _list_splits(shards) if columns.split is None else None
+    own = ingestion.own
     done = 0
-    for batch in shards.read_batches(list(dict.fromkeys([*content, *special])), rows, ingestion.limits):
+    wanted = list(dict.fromkeys([*content, *special, *own.names]))
+    for batch in shards.read_batches(wanted, rows, ingestion.limits):
+        own.append({name: batch.column(name).to_pylist() for name in own.names})
         if embedding is None:
             features = np.stack(
                 [read_numbers(batch.column(name), name, ingestion) for name in content], axis=1
