@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.datasets.attached_tables import (
+    SHOWN,
     Identifier,
     find_identifier,
     refuse_any,
@@ -146,6 +147,22 @@ def _refuse_unknown(session: Session, dataset: Dataset, identifier: Identifier) 
     )
     if not session.scalar(text("SELECT EXISTS (SELECT FROM incoming)")):
         raise Invalid("the truth has no row with a true label")
+    _refuse_unlike(session, dataset)
+
+
+def _refuse_unlike(session: Session, dataset: Dataset) -> None:
+    """Refuse labels of which none is a given label of any sample: every sample would count as wrong."""
+    given = text(
+        "SELECT c.name FROM class_index c WHERE EXISTS"
+        " (SELECT FROM samples WHERE dataset_id = :dataset AND given_label = c.label) ORDER BY c.label"
+    )
+    names = session.scalars(given, {"dataset": dataset.id}).all()
+    found = session.scalars(text("SELECT DISTINCT label FROM incoming ORDER BY label")).all()
+    if set(found).isdisjoint(names):
+        raise Invalid(
+            f"truth cannot be attached, no given label is among the correct ones: "
+            f"{', '.join(found[:SHOWN])} against {', '.join(names[:SHOWN])}"
+        )
 
 
 def _report_again(session: Session, dataset_id: UUID) -> None:

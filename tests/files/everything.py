@@ -3,6 +3,7 @@
 from tests.files import (
     archive_shapes,
     array_shapes,
+    class_shapes,
     foreign_shapes,
     shard_shapes,
     table_shapes,
@@ -10,5 +11,13 @@ from tests.files import (
 )
 from tests.files.shapes import SHAPES
 
-MODULES = (archive_shapes, array_shapes, foreign_shapes, shard_shapes, table_shapes, workbook_shapes)
+MODULES = (
+    archive_shapes,
+    array_shapes,
+    class_shapes,
+    foreign_shapes,
+    shard_shapes,
+    table_shapes,
+    workbook_shapes,
+)
 __all__ = ["MODULES", "SHAPES"]

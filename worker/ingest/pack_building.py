@@ -140,6 +140,7 @@ def _finish_pack(
     format_name: str, written: WrittenPack, ingestion: Ingestion, pack_path: Path
 ) -> IngestResult:
     """Assign the labels, write labels and table beside the pack, and describe the result."""
+    ingestion.numbers.check(ingestion.understood)
     labels = assign_labels(written, ingestion)
     keys = collect_keys(written, ingestion)
     labels_path, samples_path = pack_path.with_name("labels.npy"), pack_path.with_name("samples.parquet")

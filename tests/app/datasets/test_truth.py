@@ -119,6 +119,16 @@ def test_the_uploads_own_names_and_spellings_are_read(
     assert api.get(f"/v1/datasets/{dataset.id}/samples/0").json()["true_label"] == "1"
 
 
+def test_labels_that_share_no_class_with_the_given_ones_are_refused(
+    api: TestClient, database: Database, dataset: Dataset
+) -> None:
+    with database.transaction() as session:
+        session.get_one(Dataset, dataset.id).class_names = ["ant", "bee", "cat", "0", "1"]
+    status, document = put(api, dataset, "key,true_label\nkey-0,0\nkey-1,1\n")
+    assert status == 422
+    assert "no given label is among the correct ones: 0, 1 against ant, " in str(document["detail"])
+
+
 def test_another_encoding_is_named(api: TestClient, dataset: Dataset) -> None:
     answer = api.put(
         f"/v1/datasets/{dataset.id}/truth", content="key,true_label\nB\u00e4r,ant\n".encode("cp1252")

@@ -222,6 +222,9 @@ def _join_batches(
     named = [batch.keys for batch in batches if batch.keys is not None]
     keys = [key for part in named for key in part] if len(named) == len(batches) else None
     vocabulary = ingestion.vocabulary
+    if class_names:
+        ingestion.numbers.add("cifar", labels, class_names)
+        ingestion.numbers.check(ingestion.understood)
     given = (
         vocabulary.encode_numbered(labels, class_names) if class_names else vocabulary.encode_array(labels)
     )

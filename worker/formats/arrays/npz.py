@@ -152,7 +152,10 @@ def _encode_labels(
 ) -> NDArray[np.int32]:
     vocabulary = ingestion.vocabulary
     if class_names is not None and _are_indices(labels):
-        return vocabulary.encode_numbered(labels.astype(np.int64), class_names)
+        numbers = labels.astype(np.int64)
+        ingestion.numbers.add("npz", numbers, class_names, is_truth=is_truth)
+        ingestion.numbers.check(ingestion.understood)
+        return vocabulary.encode_numbered(numbers, class_names)
     if class_names is not None:
         vocabulary.set_order([str(format_label(name)) for name in class_names])
     return vocabulary.encode_array(labels, is_truth=is_truth)

@@ -62,8 +62,10 @@ class Labels:
 def assign_labels(written: WrittenPack, ingestion: Ingestion) -> Labels:
     """Map the class codes of the kept samples to labels 0..K-1 in the order of the class names."""
     given = written.columns.given[written.rows]
-    true = None if written.columns.true is None else written.columns.true[written.rows]
     check_labels(given, ingestion)
+    true = None if written.columns.true is None else written.columns.true[written.rows]
+    if true is not None and not check_truth(given, true, ingestion):
+        true = None
     used = np.zeros(len(ingestion.vocabulary.names), dtype=np.bool_)
     for codes in (given, true):
         if codes is not None:
@@ -75,6 +77,39 @@ def assign_labels(written: WrittenPack, ingestion: Ingestion) -> Labels:
         true=None if true is None else label_of_code[true],
         spellings=spellings,
     )
+
+
+def check_truth(given: NDArray[np.int32], true: NDArray[np.int32], ingestion: Ingestion) -> bool:
+    """Return whether the correct labels name classes as the given ones do; it is noted if they do not.
+
+    Raises:
+        IngestError: the user has named a column of correct labels that share no class with the given ones.
+
+    """
+    codes, others = np.unique(given), np.unique(true[true != MISSING])
+    if not len(others) or len(np.intersect1d(codes, others)):
+        return True
+    found = (
+        f"no given label is among the correct ones: {_quote_classes(others, ingestion)} against "
+        f"{_quote_classes(codes, ingestion)}"
+    )
+    if ingestion.options.truth_column is not None:
+        raise IngestError(
+            "truth_differs",
+            f"expected correct labels spelled as the given ones; {found} (spell both alike, or leave out "
+            "truth_column)",
+        )
+    ingestion.understood.note(
+        "truth_not_used",
+        f"the correct labels are not used, as every sample would count as wrong: {found}; spell both alike",
+        option="truth_column",
+    )
+    return False
+
+
+def _quote_classes(codes: NDArray[np.int32], ingestion: Ingestion) -> str:
+    more = ", ..." if len(codes) > _NAMES_SHOWN else ""
+    return ", ".join(ingestion.vocabulary.names[code][:40] for code in codes[:_NAMES_SHOWN]) + more
 
 
 def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:

@@ -49,10 +49,12 @@ def find_labelled_rows(
 ) -> NDArray[np.bool_]:
     """Return which rows have a label [n]; the others are logged."""
     labelled: NDArray[np.bool_] = columns.given != MISSING
+    other = ", or a number without a class name" if ingestion.numbers.some_are_outside else ""
+    text = f"expected a label; found none{other}"
     for row in np.flatnonzero(~labelled).tolist():
         number = row if numbers is None else int(numbers[row])
         key = str(number) if columns.keys is None else columns.keys[row]
-        ingestion.problems.add(key, "missing_label", "expected a label; found none")
+        ingestion.problems.add(key, "missing_label", text)
     return labelled
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from models.catalogue.kinds import FEATURES, IMAGES, TABLES, Kind
+from worker.formats.shared.class_numbers import ClassNumbers
 from worker.formats.shared.label_codes import Vocabulary
 from worker.formats.shared.own_rows import OwnRows
 from worker.formats.shared.understanding import Understanding
@@ -40,6 +41,7 @@ class Ingestion:
     alive: Callable[[], None] = lambda: None
     """Called regularly during long preparations; can raise to stop."""
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    numbers: ClassNumbers = field(default_factory=ClassNumbers)
     understood: Understanding = field(default_factory=Understanding)
     reads_cells: bool = False
     """Whether a table's cells are read by their types; False: its features are numbers without a blank, or

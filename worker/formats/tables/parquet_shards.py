@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from models.reading.label_texts import clean_text, make_comparable
 from worker.formats.archives.archive import check_total
 from worker.formats.archives.split_names import find_split, rank_split
+from worker.formats.shared.class_numbers import ClassNumbers
 from worker.formats.shared.columns import quote_names
 from worker.formats.shared.label_codes import get_natural_key
 from worker.formats.shared.problems import IngestError, make_printable
@@ -37,6 +39,9 @@ class Shards:
     files: tuple[pq.ParquetFile, ...]
     class_names: dict[str, list[list[str] | None]] = field(default_factory=dict)
     """By column whose numbers are read as class names: the names of each file."""
+    numbers: ClassNumbers = field(default_factory=ClassNumbers)
+    truth: list[str] = field(default_factory=list)
+    """The column of correct labels, if its numbers are read as class names."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -71,6 +76,9 @@ class Shards:
             kind = batch.schema.field(at).type
             if pa.types.is_integer(kind) or pa.types.is_floating(kind):
                 numbers = pc.fill_null(batch.column(at).cast(pa.float64()), -1.0)
+                found = numbers.to_numpy(zero_copy_only=False)
+                found = found[np.isfinite(found) & (found == np.floor(found))]
+                self.numbers.add("\n".join(names), found, names, is_truth=column in self.truth)
                 inside = pc.and_(pc.greater_equal(numbers, 0.0), pc.less(numbers, float(len(names))))
                 whole = pc.and_(inside, pc.equal(pc.floor(numbers), numbers))
                 indices = pc.if_else(whole, numbers, pa.scalar(None, pa.float64())).cast(pa.int64())
@@ -100,7 +108,9 @@ def open_shards(uploads: Sequence[Upload], ingestion: Ingestion) -> Shards:
         except ERRORS as error:
             raise make_broken_error(upload.name, error) from None
         _check_columns(files[0].schema_arrow, files[-1].schema_arrow, upload.name, ingestion)
-    return Shards(names=tuple(upload.name for upload in ordered), files=tuple(files))
+    return Shards(
+        names=tuple(upload.name for upload in ordered), files=tuple(files), numbers=ingestion.numbers
+    )
 
 
 def _check_columns(first: pa.Schema, other: pa.Schema, name: str, ingestion: Ingestion) -> None:
@@ -136,6 +146,7 @@ def name_classes(shards: Shards, label: str, truth: str | None, ingestion: Inges
         return
     shards.class_names[label] = [_fill_blank(names) for names in of_label]
     if truth is not None:
+        shards.truth.append(truth)
         own = [read_class_names(file.schema_arrow, truth) for file in shards.files]
         shards.class_names[truth] = [
             _fill_blank(names or given) for names, given in zip(own, of_label, strict=True)
