@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.audits.audit_service import UNFINISHED
@@ -35,17 +35,28 @@ def follow_features(session: Session, runs: Mapping[UUID, Sequence[Run]]) -> Map
     }
 
 
-def count_before(session: Session, audit_runs: Sequence[Run]) -> int | None:
-    """Return how many trainings of all users come before an audit none of whose runs has begun.
+def count_before(session: Session, runs: Mapping[UUID, Sequence[Run]]) -> Mapping[UUID, int]:
+    """Return how many trainings of all users come before each audit none of whose runs has begun.
 
-    These are the ones that run in its queue, and those that were queued there before. None: a run has begun.
+    These are the ones that run in its queue, and those that were queued there before. Other audits are
+    missing.
     """
-    if any(run.status != RunStatus.QUEUED for run in audit_runs) or not audit_runs:
-        return None
-    first = min(audit_runs, key=lambda run: run.id)
-    before = (Run.status == RunStatus.RUNNING) | ((Run.status == RunStatus.QUEUED) & (Run.id < first.id))
-    statement = select(func.count()).where(Run.queue == first.queue, Run.audit_id != first.audit_id, before)
-    return session.scalar(statement)
+    first_runs = {
+        audit_id: min(of_audit, key=lambda run: run.id)
+        for audit_id, of_audit in runs.items()
+        if of_audit and all(run.status == RunStatus.QUEUED for run in of_audit)
+    }
+    if not first_runs:
+        return {}
+    statement = select(Run.queue, Run.audit_id, Run.status, Run.id).where(Run.status.in_(UNFINISHED))
+    unfinished = session.execute(statement).all()
+    return {
+        audit_id: sum(
+            queue == first.queue and other != audit_id and (status == RunStatus.RUNNING or run_id < first.id)
+            for queue, other, status, run_id in unfinished
+        )
+        for audit_id, first in first_runs.items()
+    }
 
 
 def measure_fraction(

@@ -16,7 +16,7 @@ from app.audits.suspects import Ranking
 from app.reviews.random_checks import DrawnChecks, find_checks
 from app.reviews.ranked_scores import RankedScores, read_ranked_scores
 from app.reviews.verdicts import ERRORS
-from app.tables import Review, Score, Verdict
+from app.tables import CheckPlan, Review, Score, Verdict
 from models.checks.checked_counts import (
     Known,
     Share,
@@ -61,9 +61,9 @@ def find_settled(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Ch
     """
     # Before anything else is read: what commits in between may be in the figures, but not in what tells them
     # apart, so that the next caller makes them again.
-    versions = _sum_versions(connection, dataset_id)
-    drawn = find_checks(connection, audit_id)
-    if drawn is None:
+    versions = _sum_versions(connection, audit_id, dataset_id)
+    drawn = None if versions is None else find_checks(connection, audit_id)
+    if versions is None or drawn is None:
         return None
     fingerprint = (*versions, len(drawn.verdict_C))
     with _lock:
@@ -117,14 +117,16 @@ def _make_figures(drawn: DrawnChecks, scores: RankedScores, known: Known) -> Che
     )
 
 
-def _sum_versions(connection: Connection, dataset_id: UUID) -> tuple[int, int]:
-    """Return the number of verdicts and the sum of their versions.
+def _sum_versions(connection: Connection, audit_id: UUID, dataset_id: UUID) -> tuple[int, int] | None:
+    """Return the number of verdicts and the sum of their versions; None: no check was begun.
 
     They tell all states apart: a verdict that is new or changed has a higher version than any before it.
     """
-    statement = select(func.count(), func.coalesce(func.sum(Review.version), 0))
-    count, total = connection.execute(statement.where(Review.dataset_id == dataset_id)).one()
-    return count, int(total)
+    of_dataset = Review.dataset_id == dataset_id
+    count = select(func.count()).select_from(Review).where(of_dataset).scalar_subquery()
+    total = select(func.coalesce(func.sum(Review.version), 0)).where(of_dataset).scalar_subquery()
+    row = connection.execute(select(count, total).where(CheckPlan.audit_id == audit_id)).one_or_none()
+    return None if row is None else (row[0], int(row[1]))
 
 
 def _read_known(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Known:

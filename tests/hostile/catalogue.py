@@ -18,6 +18,7 @@ HARMLESS = {
     "csv: class names that differ in case alone": "they are different classes, and this is noted",
     "csv: labels that are long numbers": "they are names, sorted in linear time",
     "csv: UTF-16": "it is read in its own encoding",
+    "csv: words among the numbers": "such a cell is read as blank, and this is noted",
     "csv: no label column": "the only column of words is taken, and this is noted",
     "manifest: no column of files": "the column whose values are pictures is taken, and this is noted",
 }

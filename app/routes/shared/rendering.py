@@ -107,6 +107,8 @@ def render_audits(session: Session, audits: Sequence[Audit]) -> list[AuditOut]:
     ids = [audit.id for audit in audits]
     runs, provisional = audit_service.list_runs(session, ids), audit_service.find_provisional(session, ids)
     features = audit_progress.follow_features(session, runs)
+    unfinished = {audit.id: runs[audit.id] for audit in audits if audit.finished_at is None}
+    before = audit_progress.count_before(session, unfinished)
     summaries = read_summaries(session, audits)
     return [
         _render_audit(
@@ -115,7 +117,7 @@ def render_audits(session: Session, audits: Sequence[Audit]) -> list[AuditOut]:
             summary=summaries[audit.id],
             is_provisional=audit.id in provisional,
             features=features.get(audit.id),
-            runs_before=audit_progress.count_before(session, runs[audit.id]),
+            runs_before=before.get(audit.id),
         )
         for audit in audits
     ]

@@ -349,7 +349,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(blobs: Samples, configure:
 @pytest.mark.parametrize(
     ("inputs", "labels", "class_count", "message"),
     [
-        (np.zeros((4, 3)), np.zeros(4, int), 2, "not float64"),
+        (np.zeros((4, 3), np.float16), np.zeros(4, int), 2, "not float16"),
         (np.zeros((4, 3), np.float32), np.zeros(5, int), 2, "4 samples need 4 integer labels"),
         (np.zeros((4, 3), np.float32), np.zeros(4), 2, "integer labels, not float64"),
         (np.zeros((4, 3), np.float32), np.full(4, 2), 2, r"Labels must be in 0 \.\. 1, not 2"),

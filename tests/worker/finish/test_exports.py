@@ -88,7 +88,7 @@ def npz(path: Path, **arrays: object) -> list[Path]:
 def table(path: Path, *, name: str = "data.csv") -> list[Path]:
     """Write a CSV with a broken line, an empty one, and one that ingestion leaves out."""
     lines = [f"{number};{number / 2};{label};k{number}" for number, label in enumerate(TEXTS)]
-    lines[6:6] = [";2;ant;gone", ""]
+    lines[6:6] = [";;ant;gone", ""]
     data = "\n".join(["a;b;label;id", *lines[:2], "broken;1", *lines[2:]]).encode()
     (path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     return [path / name]
