@@ -23,6 +23,8 @@ SPLITS = ("split", "splits", "subset")
 POSITION = "position"
 INDEX_COLUMN = re.compile(r"(unnamed:?_\d+([._]\d+)*|__index_level_\d+__)?")
 """What pandas calls an index that was written as a column; also a blank name."""
+WRITTEN_INDEX = re.compile(r"unnamed:?_0([._]\d+)*|__index_level_\d+__")
+"""What pandas calls an index wherever the column stands; a blank name in the middle is none."""
 COUNTED_COLUMN = re.compile(r"index|level_\d+|row|rownum|row_number")
 """Names of an index only where the values count up by one."""
 
@@ -59,6 +61,11 @@ def suggest_name(names: Sequence[str], chosen: str) -> str | None:
 def is_index_name(name: str) -> bool:
     """Return whether pandas gave this name to an index."""
     return INDEX_COLUMN.fullmatch(normalise_name(name)) is not None
+
+
+def may_be_key_anywhere(name: str) -> bool:
+    """Return whether this is the name of an index also where the column is not the first."""
+    return WRITTEN_INDEX.fullmatch(normalise_name(name)) is not None
 
 
 def may_be_counter(name: str) -> bool:

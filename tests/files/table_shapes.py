@@ -273,6 +273,32 @@ add(
     label_column="labell",
 )
 add("csv: an unclosed quote", csv(BASE.replace("dog\n", '"dog\n', 1)), Expected(refused="bad_csv"))
+add(
+    "csv: a column without a name in the middle is no key",
+    csv(table("a,,b,label", [[*NUMBER_TEXTS[row], NAMES[row]] for row in range(COUNT)])),
+    Expected(
+        given=NAMES,
+        features=["a", "b"],
+        keys=[str(row) for row in range(COUNT)],
+        notes=["column_left_out"],
+        says=["without a name"],
+    ),
+)
+add(
+    "csv: a column without a name at the start is the key",
+    csv(table(",a,b,label", [[f"r{row}", *NUMBER_TEXTS[row][:2], NAMES[row]] for row in range(COUNT)])),
+    Expected(given=NAMES, features=["a", "b"], keys=[f"r{row}" for row in range(COUNT)]),
+)
+add(
+    "csv: subset as a measurement is no split",
+    csv(features(subset=[row * 1.5 for row in range(COUNT)])),
+    Expected(features=["a", "b", "c"], splits=[None] * COUNT, notes=["split_not_used", "column_left_out"]),
+)
+add(
+    "csv: folds as splits",
+    csv(features(split=[row % 5 for row in range(COUNT)])),
+    Expected(features=["a", "b", "c"], splits=[str(row % 5) for row in range(COUNT)]),
+)
 
 COLUMNS = {"a": VALUES[:, 0], "b": VALUES[:, 1]}
 NUMBERS = [row % 2 for row in range(COUNT)]

@@ -6,7 +6,7 @@ from datetime import date
 
 from openpyxl import Workbook
 
-from tests.files.shapes import COUNT, NAMES, VALUES, Expected, add
+from tests.files.shapes import CLASSES, COUNT, NAMES, VALUES, Expected, add
 
 HEADER = ("id", "a", "b", "label")
 ROWS = [(f"{row:03d}", *VALUES[row, :2].tolist(), NAMES[row]) for row in range(COUNT)]
@@ -84,4 +84,53 @@ add(
     "xlsx: a cell far away",
     workbook({"S": [*TABLE[:COUNT], *([[]] * 40_000), [None] * 1_000 + ["x"]]}),
     Expected(refused="too_many_cells", says=["ALM40025", "delete the rows and columns"]),
+)
+LONG = [10**17 + 1000 * row for row in range(COUNT)]
+add(
+    "xlsx: whole numbers of more than 15 digits",
+    workbook(
+        {
+            "S": [
+                ("id", "a", "label"),
+                *((LONG[row], VALUES[row, 0], 10**15 + row % 2) for row in range(COUNT)),
+            ]
+        }
+    ),
+    Expected(
+        keys=[str(number) for number in LONG],
+        given=[str(10**15 + row % 2) for row in range(COUNT)],
+        notes=["numbers_beyond_excel"],
+        says=["15 digits"],
+    ),
+)
+add(
+    "xlsx: the first sheet is no table, another is",
+    workbook({"About": [["made by", "somebody"], ["in", "May"], ["for", "us"]], "Data": TABLE}),
+    Expected(refused="missing_column", says=["sheet=Data", "'About'"]),
+)
+add(
+    "xlsx: formulas that nothing has calculated",
+    workbook({"S": [(*HEADER, "sum"), *((*row, f"=B{at + 2}+C{at + 2}") for at, row in enumerate(ROWS))]}),
+    Expected(given=NAMES, features=["a", "b"], notes=["formulas_without_results"], says=["24 formulas"]),
+)
+
+
+def merged() -> dict[str, bytes]:
+    """Return a workbook whose labels stand in merged cells of two rows."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in [HEADER, *((*row[:3], CLASSES[at // 2 % 2]) for at, row in enumerate(ROWS))]:
+        sheet.append(list(row))
+    for top in range(2, COUNT + 2, 2):
+        sheet.merge_cells(f"D{top}:D{top + 1}")
+    sink = io.BytesIO()
+    book.save(sink)
+    return {"data.xlsx": sink.getvalue()}
+
+
+add(
+    "xlsx: labels in merged cells",
+    merged(),
+    Expected(given=["cat", "dog"] * (COUNT // 4), notes=["merged_cells"]),
 )

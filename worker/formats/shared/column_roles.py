@@ -12,6 +12,7 @@ from models.reading.column_names import (
     is_index_name,
     list_by_name,
     may_be_counter,
+    may_be_key_anywhere,
     normalise_name,
 )
 from models.reading.label_texts import DOUBTFUL_TEXTS, MISSING_NUMBERS, format_label
@@ -33,9 +34,12 @@ if TYPE_CHECKING:
     from worker.formats.shared.sample import Ingestion
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+_FRACTION = re.compile(r"[+-]?\d*[.,]\d*[1-9]\d*")
 _TRUTH_VALUES = frozenset(("true", "false"))
 _MOST_DISTINCT = 0.5
 """Share of different values up to which a column of texts may be the label without being named so."""
+_MOST_SPLITS = 20
+"""Different values up to which a column named as one holds splits: ten folds, twice."""
 
 Peek = dict[str, list[str]]
 """The first values of each column as text; none for columns of lists."""
@@ -62,8 +66,8 @@ def choose_roles(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> Colu
     label = _choose_label(rest, peek, ingestion)
     others = [name for name in rest if name != label]
     truth = find_column(others, options.truth_column, TRUTHS)
-    split = find_column(others, options.split_column, SPLIT_NAMES)
-    key = _choose_key([name for name in others if name not in (truth, split)], peek, ingestion)
+    split = _choose_split(others, peek, ingestion)
+    key = _choose_key([name for name in others if name not in (truth, split)], names[0], peek, ingestion)
     special = {"label": label, "truth": truth, "key": key, "split": split}
     ingestion.layout["label_column"] = label
     others = [name for name in others if name not in special.values()]
@@ -153,14 +157,44 @@ def _may_be_label(name: str, peek: Peek) -> bool:
     return is_text(values) and 1 < len(set(values)) <= _MOST_DISTINCT * len(values)
 
 
-def _choose_key(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> str | None:
-    """Return the key column: the chosen one, a usual name, a column of file names, or an index."""
+def _choose_split(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> str | None:
+    """Return the split column: the chosen one, or one with a usual name and the values of splits."""
+    split = find_column(names, ingestion.options.split_column, SPLIT_NAMES)
+    if split is None or ingestion.options.split_column is not None or _has_splits(peek.get(split, [])):
+        return split
+    ingestion.understood.note(
+        "split_not_used",
+        f"column {split!r} is named as a split, but has too many values or fractions: it is none",
+        option="split_column",
+    )
+    return None
+
+
+def _has_splits(values: Sequence[str]) -> bool:
+    """Return whether first values may be names or numbers of splits."""
+    distinct = {value.strip() for value in values} - {""}
+    return len(distinct) <= _MOST_SPLITS and not any(_FRACTION.fullmatch(value) for value in distinct)
+
+
+def _choose_key(names: Sequence[str], first: str, peek: Peek, ingestion: Ingestion) -> str | None:
+    """Return the key column: the chosen one, a usual name, a column of file names, or an index.
+
+    Only the table's first column may be an index for want of a name.
+    """
     if ingestion.options.key_column is not None:
         return _find_option(names, ingestion.options.key_column)
     candidates = [name for name in names if name not in ingestion.options.include_columns]
     usual = list_by_name(candidates, KEYS)
     files = [name for name in list_by_name(candidates, FILE_NAMES) if is_text(peek.get(name, []))]
-    indices = [name for name in candidates if is_index_name(name)]
+    indices = [
+        name
+        for name in candidates
+        if is_index_name(name)
+        and (
+            may_be_key_anywhere(name)
+            or (name == first and any(value.strip() for value in peek.get(name, [])))
+        )
+    ]
     return next(iter([*usual, *files, *indices]), None)
 
 
@@ -208,6 +242,7 @@ def _find_reason(name: str, names: Sequence[str], peek: Peek) -> str | None:
     """Return why a column is not a feature; None if it is one."""
     normal, values = normalise_name(name), peek.get(name, [])
     reasons = {
+        "without a name": is_index_name(name) and not may_be_key_anywhere(name),
         "an index that a program wrote": is_index_name(name),
         "an index: its values count up by one": may_be_counter(name) and _counts_up(values),
         "named as correct labels": normal in TRUTHS,

@@ -6,6 +6,7 @@ import csv
 import re
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from models.reading.text_tables import SHEET_TABLE
@@ -30,8 +31,12 @@ _CELL = re.compile(rb'\sr="([A-Z]{1,3})(\d{1,7})"')
 _MAX_AREA = 1 << 25
 """Cells of a sheet up to the last used row and column: the library holds all of them, at 32 bytes, 1 GiB."""
 _BLOCK, _OVERLAP = 1 << 20, 16
-_EXACT = 1 << 53
-"""Whole numbers below this are whole in 64-bit floats, the only numbers of a workbook."""
+_WHOLE = 1e21
+"""Floats below this that have no fraction are written as whole numbers; larger ones with an exponent."""
+_KEPT = 10**15
+"""Excel keeps 15 digits of a number and writes 0 for the others."""
+_NO_RESULT = re.compile(rb"</f>(?:<v></v>|<v ?/>|</c>)|<f ?/></c>")
+"""The end of a cell with a formula that no program has calculated."""
 
 
 def is_workbook(names: Sequence[str]) -> bool:
@@ -53,6 +58,8 @@ def open_workbook(upload: Upload, archive: ZipArchive, ingestion: Ingestion) -> 
             sheet = _choose_sheet(workbook, ingestion)
             table = ingestion.destination / SHEET_TABLE
             _write_table(sheet, table, ingestion)
+            _note_merged(sheet, ingestion)
+            others = [name for name in workbook.sheet_names if name != sheet.name]
     except library.CalamineError as error:
         raise IngestError(
             "broken_container",
@@ -61,7 +68,16 @@ def open_workbook(upload: Upload, archive: ZipArchive, ingestion: Ingestion) -> 
         ) from None
     text = Upload(name=upload.name, path=table, original=False, kind="text")
     options = replace(ingestion.options, encoding=None, delimiter=None)
-    features = open_csv(text, replace(ingestion, options=options))
+    try:
+        features = open_csv(text, replace(ingestion, options=options))
+    except IngestError as error:
+        if options.sheet is not None or not others:
+            raise
+        raise IngestError(
+            error.code,
+            f"{error} (this is the sheet {make_printable(sheet.name)!r}; the option sheet, as in "
+            f"sheet={make_printable(others[0])}, names another: {quote_names(others)})",
+        ) from None
     facts = ingestion.understood.facts
     del facts["encoding"], facts["delimiter"]
     facts["sheet"] = sheet.name
@@ -86,12 +102,13 @@ def _import_library() -> ModuleType:
 
 def _check_content(archive: ZipArchive, ingestion: Ingestion) -> None:
     """Unpack all members within the limits, and refuse sheets whose used area does not fit into memory."""
-    path = ingestion.staging / "member"
+    path, unsolved = ingestion.staging / "member", 0
     for member, name in enumerate(archive.names):
         archive.extract(member, path)
         ingestion.alive()
         if name.startswith(_SHEETS):
             row, column, place = _find_last_cell(path)
+            unsolved += _count_unsolved(path)
             if row * column > _MAX_AREA:
                 raise IngestError(
                     "too_many_cells",
@@ -99,6 +116,25 @@ def _check_content(archive: ZipArchive, ingestion: Ingestion) -> None:
                     f"found one that is used as far as {place} (delete the rows and columns behind your "
                     "table, or save the sheet as 'CSV UTF-8')",
                 )
+    if unsolved:
+        ingestion.understood.note(
+            "formulas_without_results",
+            f"{unsolved} formulas of the workbook have no stored result, and their cells were read as blank "
+            "(open it in Excel or LibreOffice, which calculate them, and save it)",
+        )
+
+
+def _count_unsolved(path: Path) -> int:
+    """Return the number of formulas of a sheet's XML without a result."""
+    count, before = 0, b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            text = before + block
+            last = 0
+            for found in _NO_RESULT.finditer(text):
+                count, last = count + 1, found.end()
+            before = text[max(last, len(text) - _OVERLAP) :]
+    return count
 
 
 def _find_last_cell(path: Path) -> tuple[int, int, str]:
@@ -157,24 +193,52 @@ def _is_shown_table(metadata: object) -> bool:
     return str(kind).endswith("WorkSheet") and str(visible).endswith("Visible")
 
 
+def _note_merged(sheet: CalamineSheet, ingestion: Ingestion) -> None:
+    """Say that only the first cell of merged ones holds their value."""
+    merged = sheet.merged_cell_ranges or []
+    tall = sum(1 for (top, _), (bottom, _) in merged if bottom > top)
+    if tall:
+        ingestion.understood.note(
+            "merged_cells",
+            f"{tall} areas of merged cells span several rows: only the first row of each has the value, the "
+            "others were read as blank (unmerge the cells and fill them down)",
+        )
+
+
 def _write_table(sheet: CalamineSheet, target: Path, ingestion: Ingestion) -> None:
     """Write the rows of a sheet that are not blank as CSV."""
+    long = list[str]()
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        for row in _read_rows(sheet):
+        for row in _read_rows(sheet, long):
             writer.writerow(row)
             ingestion.alive()
+    if long:
+        ingestion.understood.note(
+            "numbers_beyond_excel",
+            f"the sheet has {len(long)} whole numbers of more than 15 digits, such as {long[0]}: Excel keeps "
+            "15 digits of a number and makes the others 0, so these may not be what was entered (format such "
+            "columns as text before they are entered)",
+        )
 
 
-def _read_rows(sheet: CalamineSheet) -> Iterator[list[str]]:
-    """Yield the rows that are not blank; those above the table, titles of one cell, without blank cells."""
+def _read_rows(sheet: CalamineSheet, long: list[str]) -> Iterator[list[str]]:
+    """Yield the rows that are not blank; those above the table, titles of one cell, without blank cells.
+
+    Whole numbers of more than 15 digits are added to `long`.
+    """
     has_begun = False
     for row in sheet.iter_rows():
         texts = [_format_cell(value) for value in row]
+        long += [text for text, value in zip(texts, row, strict=True) if _is_long(value)]
         filled = [text for text in texts if text]
         has_begun |= len(filled) > 1
         if filled:
             yield texts if has_begun else filled
+
+
+def _is_long(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer() and _KEPT <= abs(value) < _WHOLE
 
 
 def _format_cell(value: object) -> str:
@@ -182,7 +246,8 @@ def _format_cell(value: object) -> str:
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+        # The shortest digits that give this float: its exact value ends in digits that nobody entered.
+        return f"{Decimal(repr(value)):.0f}" if value.is_integer() and abs(value) < _WHOLE else repr(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, date | time):
