@@ -10,10 +10,10 @@ from app.exports.files.zip_writer import STORED
 from app.exports.final_labels import Decisions
 from app.infra.errors import Invalid
 from models.reading.archive_names import decode_name, tidy_name
+from models.reading.record_cells import append_cell, replace_cell
 from models.reading.record_tables import NamedRecord, TextTable, parse_table
 from models.reading.text_encodings import decode_text, encode_like, split_lines
 from models.reading.text_lists import format_line, parse_line
-from models.reading.text_tables import append_cell, replace_cell
 
 Finals = dict[int, tuple[object, bool]]
 """By record of a kept sample: its final label as the upload writes it, and whether it changed."""
@@ -81,7 +81,7 @@ def _rewrite_table(place: Place, raw: bytes, finals: Finals, delimiter: str | No
     adds_column = label is None and any(is_changed for _, (_, is_changed) in kept)
     head = table.read_head()
     if adds_column and table.style is not None:
-        head = append_cell(head, table.style.delimiter, "label")
+        head = append_cell(head, table.style, "label")
     texts = [head]
     for record, (value, is_changed) in kept:
         if is_changed or adds_column:
@@ -98,8 +98,8 @@ def _relabel(table: TextTable, record: NamedRecord, label: int | str | None, val
         content = json.loads(record.raw) | {str(label or "label"): value}
         return json.dumps(content, ensure_ascii=record.raw.isascii()) + end
     if label is None:
-        return append_cell(record.raw, table.style.delimiter, str(value))
-    return replace_cell(record.raw, table.style.delimiter, int(label), str(value))
+        return append_cell(record.raw, table.style, str(value))
+    return replace_cell(record.raw, table.style, int(label), str(value))
 
 
 def _read_list(raw: bytes, place: Place) -> Iterator[tuple[int, str, str]]:

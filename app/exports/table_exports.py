@@ -20,8 +20,9 @@ from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import BATCH_ROWS, Decisions
 from app.infra.errors import Invalid
 from models.reading.label_texts import make_comparable
+from models.reading.record_cells import replace_cell
 from models.reading.text_encodings import find_mark
-from models.reading.text_tables import SHEET_TABLE, find_style, read_records, replace_cell
+from models.reading.text_tables import SHEET_TABLE, find_style, read_records
 
 COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
@@ -84,7 +85,7 @@ def _rewrite_records(
             yield (
                 record.raw
                 if final is None
-                else replace_cell(record.raw, style.delimiter, label, str(decisions.spellings[final]))
+                else replace_cell(record.raw, style, label, str(decisions.spellings[final]))
             )
 
 

@@ -19,6 +19,7 @@ SHEET_TABLE = "sheet.csv"
 """The sheet of a workbook as CSV, in the folder of its pack."""
 SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
 """What Excel reads and writes as a first line to name the delimiter."""
+_QUOTE_AFTER_BLANK = re.compile(r' +"')
 csv.field_size_limit(1 << 24)
 
 
@@ -36,6 +37,8 @@ class TableStyle:
     header_lines: int = 1
     is_plain: bool = True
     """No record of the sample has more fields than the header has names."""
+    skips_blanks: bool = False
+    """Cells are quoted after a blank: `"a", "b"`."""
     notes: tuple[str, ...] = ()
     """What is unusual, in sentences."""
 
@@ -127,19 +130,34 @@ def _choose_delimiter(sample: Sequence[str], chosen: str | None) -> tuple[str, i
     return (chosen or best[3]), best[4]
 
 
-def _measure_widths(sample: Sequence[str], delimiter: str) -> list[int]:
+def _measure_widths(sample: Sequence[str], delimiter: str, *, skips_blanks: bool = False) -> list[int]:
+    reader = csv.reader(sample, delimiter=delimiter, skipinitialspace=skips_blanks)
     try:
-        records = list(islice(csv.reader(sample, delimiter=delimiter), SAMPLE_RECORDS))
+        records = list(islice(reader, SAMPLE_RECORDS))
     except csv.Error:
         return []
     return [len(cells) for cells in records if cells and any(cells)]
 
 
+def _quotes_after_blanks(sample: Sequence[str], delimiter: str) -> bool:
+    """Return whether cells are quoted after a blank, and nothing else stands behind their closing quotes."""
+    try:
+        plain = list(islice(csv.reader(sample, delimiter=delimiter), SAMPLE_RECORDS))
+        if not any(_QUOTE_AFTER_BLANK.match(cell) for cells in plain for cell in cells[1:]):
+            return False
+        skipping = csv.reader(sample, delimiter=delimiter, skipinitialspace=True, strict=True)
+        widths = {len(cells) for cells in islice(skipping, len(plain)) if cells}
+    except csv.Error:
+        return False
+    return len(widths) == 1
+
+
 def _read_header(
     sample: Sequence[str], start: int, delimiter: str, encoding: str, notes: list[str]
 ) -> TableStyle:
+    skips = _quotes_after_blanks(sample[start:], delimiter)
     try:
-        reader = csv.reader(sample[start:], delimiter=delimiter, strict=True)
+        reader = csv.reader(sample[start:], delimiter=delimiter, strict=True, skipinitialspace=skips)
         header = next(reader, [])
     except csv.Error as error:
         raise TableError(f"expected a table with a header; found: {error}") from None
@@ -148,7 +166,7 @@ def _read_header(
     if columns and columns[0].startswith("#") and start:
         columns[0] = columns[0].lstrip("# ")
     below = sample[start + header_lines :]
-    widths = _measure_widths(below, delimiter)
+    widths = _measure_widths(below, delimiter, skips_blanks=skips)
     usual = Counter(widths).most_common(1)[0][0] if widths else len(columns)
     surplus = _count_surplus(columns, usual, below, delimiter)
     if surplus:
@@ -165,7 +183,8 @@ def _read_header(
         columns=tuple(columns),
         lines_before=start,
         header_lines=header_lines,
-        is_plain=not surplus and not unnamed and max(widths, default=0) <= len(columns),
+        skips_blanks=skips,
+        is_plain=not surplus and not unnamed and not skips and max(widths, default=0) <= len(columns),
         notes=tuple(notes),
     )
 
@@ -210,7 +229,9 @@ def _parse_records(lines: Iterable[str], style: TableStyle, *, strict: bool) -> 
 
     width, number = len(style.columns), 0
     above = style.lines_before + style.header_lines
-    reader = csv.reader(keep(lines), delimiter=style.delimiter, strict=strict)
+    reader = csv.reader(
+        keep(lines), delimiter=style.delimiter, strict=strict, skipinitialspace=style.skips_blanks
+    )
     while True:
         try:
             cells = next(reader, None)
@@ -240,49 +261,3 @@ def _parse_records(lines: Iterable[str], style: TableStyle, *, strict: bool) -> 
 
 def _fit(cells: list[str], width: int) -> list[str]:
     return cells[:width] + [""] * (width - len(cells))
-
-
-def replace_cell(raw: str, delimiter: str, column: int, text: str) -> str:
-    """Return a record as written with one cell replaced; quoted as it was, or where it must be."""
-    start, stop = _find_cell(raw, delimiter, column)
-    was_quoted = raw[start:stop].startswith('"')
-    needs_quotes = any(mark in text for mark in (delimiter, '"', "\n", "\r"))
-    new = '"' + text.replace('"', '""') + '"' if was_quoted or needs_quotes else text
-    return raw[:start] + new + raw[stop:]
-
-
-def append_cell(raw: str, delimiter: str, text: str) -> str:
-    """Return a record as written with one more cell at its end."""
-    body = raw.rstrip("\r\n")
-    return (
-        replace_cell(f"{body}{delimiter}", delimiter, _count_cells(body, delimiter), text) + raw[len(body) :]
-    )
-
-
-def _count_cells(raw: str, delimiter: str) -> int:
-    at, count = _skip_cell(raw, delimiter, 0), 1
-    while at < len(raw):
-        at, count = _skip_cell(raw, delimiter, at + 1), count + 1
-    return count
-
-
-def _find_cell(raw: str, delimiter: str, column: int) -> tuple[int, int]:
-    """Return where a cell begins and ends."""
-    at = 0
-    for _ in range(column):
-        at = min(_skip_cell(raw, delimiter, at) + 1, len(raw))
-    return at, _skip_cell(raw, delimiter, at)
-
-
-def _skip_cell(raw: str, delimiter: str, at: int) -> int:
-    if raw[at : at + 1] == '"':
-        at += 1
-        while at < len(raw):
-            if raw[at] == '"':
-                if raw[at + 1 : at + 2] != '"':
-                    break
-                at += 1
-            at += 1
-    while at < len(raw) and raw[at] not in (delimiter, "\r", "\n"):
-        at += 1
-    return at

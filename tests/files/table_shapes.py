@@ -295,6 +295,20 @@ add(
     Expected(features=["a", "b", "c"], splits=[None] * COUNT, notes=["split_not_used", "column_left_out"]),
 )
 add(
+    "csv: quotes after a blank",
+    csv(
+        table(
+            '"a", "b", "note", "label"',
+            [
+                [*NUMBER_TEXTS[row][:2], '"x, y"' if row % 3 else '"z"', f'"{NAMES[row]}"']
+                for row in range(COUNT)
+            ],
+            delimiter=", ",
+        )
+    ),
+    Expected(given=NAMES, classes=["cat", "dog"], features=["a", "b", "note"]),
+)
+add(
     "csv: folds as splits",
     csv(features(split=[row % 5 for row in range(COUNT)])),
     Expected(features=["a", "b", "c"], splits=[str(row % 5) for row in range(COUNT)]),

@@ -57,6 +57,13 @@ def make_csv(labels: Labels) -> dict[str, bytes]:
     return {"d.csv": b"\xef\xbb\xbf" + "\r\n".join(["sep=;", "a;label;id", *rows, ""]).encode()}
 
 
+@form("csv with quotes after blanks", 3)
+def make_spaced(labels: Labels) -> dict[str, bytes]:
+    names = ("cat", "big, dog", "007")
+    rows = [f'{VALUES[row, 0]}, "{names[label]}", "k{row:03d}"' for row, label in enumerate(labels)]
+    return {"d.csv": "\n".join(['"a", "label", "id"', *rows, ""]).encode()}
+
+
 @form("csv in UTF-16", len(TEXTS))
 def make_utf16(labels: Labels) -> dict[str, bytes]:
     rows = [

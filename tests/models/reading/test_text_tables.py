@@ -6,9 +6,12 @@ import pytest
 
 from models.reading.class_lookup import ClassLookup
 from models.reading.label_texts import decode_spelling, encode_spelling, format_label, make_comparable
+from models.reading.record_cells import append_cell, replace_cell
 from models.reading.text_encodings import TableError, decode_text, encode_like, open_lines
 from models.reading.text_lists import format_line, parse_line
-from models.reading.text_tables import append_cell, find_style, read_records, replace_cell
+from models.reading.text_tables import TableStyle, find_style, read_records
+
+COMMAS = TableStyle(encoding="utf-8", delimiter=",", columns=("a", "b", "c"), lines_before=0)
 
 
 def test_a_file_stays_open_after_some_of_its_lines() -> None:
@@ -29,11 +32,30 @@ def test_a_file_stays_open_after_some_of_its_lines() -> None:
     ],
 )
 def test_one_cell_is_replaced_and_nothing_else(raw: str, column: int, text: str, expected: str) -> None:
-    assert replace_cell(raw, ",", column, text) == expected
+    assert replace_cell(raw, COMMAS, column, text) == expected
 
 
 def test_a_cell_is_appended() -> None:
-    assert append_cell('a,"b,c"\r\n', ",", "d,e") == 'a,"b,c","d,e"\r\n'
+    assert append_cell('a,"b,c"\r\n', COMMAS, "d,e") == 'a,"b,c","d,e"\r\n'
+
+
+def test_quotes_after_blanks_stay_where_they_are() -> None:
+    lines = ['"a", "b", "label"\n', '1, "x, y", "cat"\n', '2, "z", "dog"\n']
+    style = find_style(lines, encoding="utf-8")
+    assert style.columns == ("a", "b", "label")
+    assert [record.cells for record in read_records(lines, style)] == [
+        ["1", "x, y", "cat"],
+        ["2", "z", "dog"],
+    ]
+    assert replace_cell(lines[1], style, 2, "dog") == '1, "x, y", "dog"\n'
+    assert append_cell(lines[1], style, "n") == '1, "x, y", "cat",n\n'
+
+
+@pytest.mark.parametrize(
+    "line", ['1,"he said, ""no""",cat\n', '1, "big" one,cat\n', '1, "a,cat\n', "1, a,cat\n"]
+)
+def test_a_quote_in_a_cell_is_none_after_a_blank(line: str) -> None:
+    assert not find_style(["a,b,label\n", line, "2,z,dog\n"], encoding="utf-8").skips_blanks
 
 
 def test_records_know_their_lines() -> None:

@@ -247,7 +247,9 @@ def _format_cell(value: object) -> str:
         return str(value).upper()
     if isinstance(value, float):
         # The shortest digits that give this float: its exact value ends in digits that nobody entered.
-        return f"{Decimal(repr(value)):.0f}" if value.is_integer() and abs(value) < _WHOLE else repr(value)
+        return (
+            f"{Decimal(repr(value + 0.0)):.0f}" if value.is_integer() and abs(value) < _WHOLE else repr(value)
+        )
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, date | time):
