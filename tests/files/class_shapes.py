@@ -12,6 +12,7 @@ from tests.files.shapes import (
     features,
     foldered,
     parquet,
+    png,
     zipped,
 )
 from tests.files.shapes import table as make_table
@@ -89,4 +90,62 @@ add(
     "truth: numbers of the class names",
     arrays(y=np.array(NAMES), y_true=1 - NUMBERS, class_names=np.array(CLASS_NAMES)),
     Expected(given=NAMES, true=NAMES[1:] + NAMES[:1]),
+)
+
+
+def pets(prefix: str, rows: range = range(COUNT)) -> dict[str, bytes]:
+    """Return some pictures in the class folders below a folder."""
+    return {f"{prefix}{NAMES[row]}/{row}.png": png(row) for row in rows}
+
+
+def one(members: dict[str, bytes]) -> dict[str, bytes]:
+    """Return a zip upload."""
+    return {"pets.zip": zipped(members)}
+
+
+LOOSE = {f"{row}.png": png(row) for row in range(4)}
+add(
+    "wrappers: repeated folders of splits with a prefix",
+    one({**pets("asl_train/asl_train/"), "asl_test/asl_test/A_test.png": png(0)}),
+    Expected(given=NAMES, notes=["splits_found", "folder_ignored"], says=["'asl_test'"]),
+)
+add(
+    "wrappers: splits with a prefix",
+    one({**pets("asl_train/", range(12)), **pets("asl_test/", range(12, COUNT))}),
+    Expected(given=NAMES, splits=["asl_train"] * 12 + ["asl_test"] * 12, notes=["splits_found"]),
+)
+add(
+    "wrappers: every picture twice",
+    one({**pets("flowers/"), **pets("flowers/flowers/")}),
+    Expected(given=NAMES, notes=["folder_ignored"], says=["have the names of the classes beside it"]),
+)
+add(
+    "wrappers: Tiny ImageNet's val/images",
+    one({**pets("tiny/train/"), **{f"tiny/val/images/{name}": data for name, data in LOOSE.items()}}),
+    Expected(given=NAMES, classes=["cat", "dog"], notes=["folder_ignored"], says=["only 'images'"]),
+)
+add(
+    "wrappers: Tiny ImageNet's images in the class folders",
+    one(
+        {f"train/{NAMES[row]}/images/{row}.png": png(row) for row in range(COUNT)}
+        | {f"val/images/{name}": data for name, data in LOOSE.items()}
+    ),
+    Expected(given=NAMES, classes=["cat", "dog"], notes=["folder_ignored"]),
+)
+add(
+    "wrappers: a repeated folder beside a split",
+    one({**pets("X/X/train/"), **{f"test/test/{name}": data for name, data in LOOSE.items()}}),
+    Expected(notes=["class_holds_folders", "split_as_class"], says=["'X' lie deeper"]),
+)
+add(
+    "wrappers: a class in one split only",
+    one({**pets("train/"), **pets("val/"), **{f"val/owl/{name}": data for name, data in LOOSE.items()}}),
+    Expected(
+        classes=["cat", "dog", "owl"], notes=["classes_in_one_split"], says=["'owl' occur in 'val' only"]
+    ),
+)
+add(
+    "wrappers: splits in one class",
+    one({**pets(""), **{f"owl/train/{name}": data for name, data in LOOSE.items()}}),
+    Expected(classes=["cat", "dog", "owl"], notes=["class_holds_folders"]),
 )

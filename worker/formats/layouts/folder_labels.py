@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,22 @@ import numpy as np
 
 from worker.formats.archives.member_names import OTHER_SUFFIXES, get_suffix
 from worker.formats.archives.split_names import is_split_name, is_unlabelled_name
+from worker.formats.layouts.class_levels import ClassLevel, FolderContent, list_folders
+from worker.formats.layouts.wrapper_folders import (
+    leave_out_bare_splits,
+    leave_out_copies,
+    list_affixed_splits,
+    list_split_classes,
+    note_uneven_splits,
+    note_wrappers,
+)
 from worker.formats.shared.columns import quote_names
 from worker.formats.shared.compact_texts import TextSelection
 from worker.formats.shared.problems import IngestError
 from worker.formats.shared.understanding import Understanding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from worker.formats.archives.member_index import MemberIndex
     from worker.formats.shared.sample import Ingestion
@@ -25,28 +33,6 @@ if TYPE_CHECKING:
 _LEAST_SHARED = 2
 """Folders of the same names that make the level above them look like splits."""
 _LEVELS_MAX = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassLevel:
-    """Where a path below the root has its class."""
-
-    level: int
-    """Index of the class folder among the folders below the root."""
-    has_splits: bool
-    """The first folder is a split."""
-    ignored: frozenset[str] = frozenset()
-    """First folders whose pictures have no class."""
-
-
-@dataclass(kw_only=True)
-class _Folder:
-    """What lies in one of the first folders."""
-
-    below: set[str]
-    """Names of its folders."""
-    has_pictures: bool = False
-    """Directly in it."""
 
 
 def find_class_level(paths: Sequence[str], ingestion: Ingestion) -> ClassLevel:
@@ -61,31 +47,25 @@ def find_class_level(paths: Sequence[str], ingestion: Ingestion) -> ClassLevel:
     chosen = ingestion.options.class_folder
     if chosen is not None:
         return ClassLevel(level=chosen - 1, has_splits=chosen > 1)
-    folders = _list_folders(paths)
+    folders = list_folders(paths)
     found = _choose_level(folders, ingestion)
     if found.has_splits:
+        found = leave_out_bare_splits(paths, _skip_repeated(paths, found), ingestion.understood)
         splits = ", ".join(sorted(set(folders) - found.ignored))
         ingestion.understood.note(
             "splits_found",
             f"the folders {splits} were taken as splits, the folders in them as classes",
             option="class_folder",
         )
-        return _skip_repeated(paths, found)
+        note_uneven_splits(paths, found, ingestion.understood)
+    else:
+        found = leave_out_copies(folders, found, ingestion.understood)
+    note_wrappers(paths, found, ingestion.understood)
     return found
 
 
-def _list_folders(paths: Iterable[str]) -> dict[str, _Folder]:
-    folders: dict[str, _Folder] = defaultdict(lambda: _Folder(below=set()))
-    for parts in (path.split("/") for path in paths):
-        if len(parts) == 2:  # noqa: PLR2004 - folder and picture
-            folders[parts[0]].has_pictures = True
-        elif len(parts) > 2:  # noqa: PLR2004 - a folder in the folder
-            folders[parts[0]].below.add(parts[1])
-    return folders
-
-
-def _choose_level(folders: dict[str, _Folder], ingestion: Ingestion) -> ClassLevel:
-    named = {name for name in folders if is_split_name(name)}
+def _choose_level(folders: dict[str, FolderContent], ingestion: Ingestion) -> ClassLevel:
+    named = {name for name in folders if is_split_name(name)} or list_affixed_splits(folders)
     deep = {name for name in named if folders[name].below}
     others = set(folders) - named
     if named and not deep:
@@ -115,7 +95,7 @@ def _choose_level(folders: dict[str, _Folder], ingestion: Ingestion) -> ClassLev
     return ClassLevel(level=1, has_splits=True, ignored=frozenset(ignored))
 
 
-def _has_no_classes(name: str, folder: _Folder, count: int) -> bool:
+def _has_no_classes(name: str, folder: FolderContent, count: int) -> bool:
     """Return whether a folder beside splits holds pictures without labels."""
     return is_unlabelled_name(name) or (count == 1 and not folder.below)
 
@@ -129,7 +109,7 @@ def _note_class_names(named: list[str], ingestion: Ingestion) -> ClassLevel:
     return ClassLevel(level=0, has_splits=False)
 
 
-def _note_repeated(folders: dict[str, _Folder], ingestion: Ingestion) -> None:
+def _note_repeated(folders: dict[str, FolderContent], ingestion: Ingestion) -> None:
     """Note that all classes hold folders of the same names: these may be the classes."""
     if len(folders) < _LEAST_SHARED or any(folder.has_pictures for folder in folders.values()):
         return
@@ -144,14 +124,14 @@ def _note_repeated(folders: dict[str, _Folder], ingestion: Ingestion) -> None:
 
 
 def _skip_repeated(paths: Sequence[str], found: ClassLevel) -> ClassLevel:
-    """Go deeper while each split holds a single folder named as a split, such as seg_train/seg_train."""
+    """Go deeper while each split holds a single folder named as a split or as itself: seg_train/seg_train."""
     level = found.level
     while level < _LEVELS_MAX:
-        below: dict[str, set[str]] = defaultdict(set)
-        for parts in (path.split("/") for path in paths):
-            if parts[0] not in found.ignored:
-                below[parts[0]].add(parts[level] if len(parts) > level + 1 else "")
-        single = all(len(names) == 1 and is_split_name(next(iter(names))) for names in below.values())
+        below = list_split_classes(paths, replace(found, level=level))
+        single = all(
+            len(names) == 1 and (is_split_name(name := next(iter(names))) or name == split)
+            for split, names in below.items()
+        )
         if not single:
             break
         level += 1
