@@ -22,11 +22,11 @@ from worker.formats.layouts.folder_labels import FolderLabels, find_class_level,
 from worker.formats.layouts.listed_pictures import ListedPictures
 from worker.formats.layouts.manifests import read_manifests
 from worker.formats.layouts.picture_lists import find_lists, read_lists
-from worker.formats.layouts.picture_tables import find_manifests
+from worker.formats.layouts.picture_tables import NAMES_MISSED, find_manifests
 from worker.formats.layouts.web_shards import LabelFiles, find_label_files, read_shards
 from worker.formats.pictures.picture_decoding import detect_encoding
 from worker.formats.shared.compact_texts import TextSelection
-from worker.formats.shared.problems import SampleError
+from worker.formats.shared.problems import IngestError, SampleError
 from worker.formats.shared.sample import Columns, EncodedChunk, EncodedImages
 
 if TYPE_CHECKING:
@@ -55,10 +55,24 @@ def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: b
     elif requested in (None, "list_files") and (lists := find_lists(index, ingestion)):
         pictures = read_lists(index, lists, ingestion, original=original)
     else:
-        pictures = label_by_folder(archive, ingestion)
-        if len(ingestion.vocabulary.names) < 2:  # noqa: PLR2004 - two classes
-            check_foreign_labels(archive)
+        pictures = _label_without_tables(archive, ingestion)
     return _make_source(archive, pictures, original=original)
+
+
+def _label_without_tables(archive: Archive, ingestion: Ingestion) -> ListedPictures:
+    """Label each picture by its folder; where that fails, say which table or format was not read."""
+    missed = [str(note["text"]) for note in ingestion.understood.notes if note["code"] == NAMES_MISSED]
+    try:
+        pictures = label_by_folder(archive, ingestion)
+    except IngestError:
+        if missed:
+            raise IngestError(NAMES_MISSED, missed[0]) from None
+        raise
+    if len(ingestion.vocabulary.names) < 2:  # noqa: PLR2004 - two classes
+        if missed:
+            raise IngestError(NAMES_MISSED, missed[0])
+        check_foreign_labels(archive)
+    return pictures
 
 
 def _find_label_files(archive: Archive, index: MemberIndex, ingestion: Ingestion) -> LabelFiles | None:

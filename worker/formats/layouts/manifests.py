@@ -126,7 +126,7 @@ def _name_by_folders(
     for table in tables:
         for record in table.table.read():
             cells = record.cells or {}
-            member = index.find(str(cells.get(table.file_name) or ""), find_folder(table.name))
+            member = index.find(str(cells.get(table.file_name) or ""), table.name)
             label = format_label(cells.get(table.label or ""))
             if member is not None and label is not None:
                 pairs[label, folders.find(index.get_key(member)) or ""] += 1
@@ -151,13 +151,10 @@ def _read_record(
 ) -> ListedRow | None:
     """Return a record as a row; None if its picture does not exist, which is logged."""
     index, folders, ingestion = reading.index, reading.folders, reading.ingestion
-    folder = find_folder(table.name)
     file_name = str(cells.get(table.file_name) or "")
-    member = index.find(file_name, folder, ingestion)
+    member = index.find(file_name, table.name, ingestion)
     if member is None:
-        ingestion.problems.add(
-            file_name, "missing_file", "expected the listed picture in the archive; found no such file"
-        )
+        ingestion.problems.add(file_name, "missing_file", index.describe_missing(file_name))
         return None
     path = index.get_key(member)
     code = ingestion.vocabulary.get_code

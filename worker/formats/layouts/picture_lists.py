@@ -12,7 +12,7 @@ import numpy as np
 from models.reading.label_texts import format_label
 from models.reading.text_encodings import TableError, decode_text, split_lines
 from models.reading.text_lists import parse_line
-from worker.formats.archives.member_index import MemberIndex, find_folder
+from worker.formats.archives.member_index import MemberIndex
 from worker.formats.archives.member_names import get_suffix
 from worker.formats.archives.split_names import find_split
 from worker.formats.layouts.folder_labels import FolderLabels, match_folders
@@ -74,9 +74,8 @@ def _open_list(index: MemberIndex, member: int, ingestion: Ingestion) -> Picture
     except (SampleError, TableError):
         return None
     lines = [line for line in islice(split_lines(text[: 1 << 16]), _LINES_TRIED) if line.strip()]
-    folder = find_folder(name)
-    with_label = sum(index.find(parse_line(line)[0], folder) is not None for line in lines)
-    bare = sum(index.find(line.strip(), folder) is not None for line in lines)
+    with_label = sum(index.find(parse_line(line)[0], name) is not None for line in lines)
+    bare = sum(index.find(line.strip(), name) is not None for line in lines)
     if 2 * max(with_label, bare) <= len(lines):
         return None
     return PictureList(member=member, name=name, text=text, encoding=encoding, has_labels=with_label > bare)
@@ -143,7 +142,7 @@ def _name_by_folders(
     pairs: Counter[tuple[str, str]] = Counter()
     for each in lists:
         for _, _, path, text in each.read():
-            member, label = index.find(path, find_folder(each.name)), format_label(text)
+            member, label = index.find(path, each.name), format_label(text)
             if member is not None and label is not None:
                 pairs[label, folders.find(index.get_key(member)) or ""] += 1
     name_numbers(match_folders(pairs), ingestion)
@@ -153,13 +152,10 @@ def _find_pictures(
     index: MemberIndex, each: PictureList, ingestion: Ingestion
 ) -> Iterator[tuple[int, int, str | None]]:
     """Yield number, member and label of every line whose picture exists; the others are logged."""
-    folder = find_folder(each.name)
     for number, _, path, label in each.read():
-        member = index.find(path, folder, ingestion)
+        member = index.find(path, each.name, ingestion)
         if member is None:
-            ingestion.problems.add(
-                path, "missing_file", "expected the listed picture in the archive; found no such file"
-            )
+            ingestion.problems.add(path, "missing_file", index.describe_missing(path))
         else:
             yield number, member, label
 

@@ -10,8 +10,16 @@ from models.reading.column_names import COORDINATES, list_by_name, normalise_nam
 from models.reading.record_tables import TABLE_SUFFIXES, TextTable, parse_table
 from models.reading.table_files import parse_delimiter
 from models.reading.text_encodings import TableError
-from worker.formats.archives.member_index import MemberIndex, find_folder
+from worker.formats.archives.member_index import KIND_TEXTS, MemberIndex, find_folder
+from worker.formats.archives.member_names import PICTURE_SUFFIXES, get_suffix
 from worker.formats.archives.split_names import is_split_name
+from worker.formats.layouts.file_columns import (
+    ColumnMatch,
+    choose_file_column,
+    describe_missed,
+    find_rival,
+    match_columns,
+)
 from worker.formats.layouts.folder_labels import FolderLabels
 from worker.formats.shared.columns import (
     FILE_NAMES,
@@ -34,8 +42,8 @@ if TYPE_CHECKING:
 
 TABLE_NAMES = ("metadata.csv", "metadata.jsonl", "labels.csv", "labels.jsonl")
 _PEEKED = 100
-_LEAST_VALUES = 10
-"""Fewer values than samples are needed may be pictures by chance, such as 0 and 1 beside 0.png and 1.png."""
+NAMES_MISSED = "names_missed"
+"""The code of the note on a table whose values look like pictures that are not there."""
 _GUESSED_REPEATS = 2
 """A column is a label without being named so only if its values repeat this often on average."""
 
@@ -105,14 +113,14 @@ def _open_usual(index: MemberIndex, member: int, ingestion: Ingestion) -> Pictur
     if not at_root and not (folder.startswith(index.root) and is_split_name(inside)):
         return _open_named_pictures(index, member, ingestion)
     table = read_table_text(index.archive, member, ingestion)
-    column = _find_file_column(index, member, table)
-    has_names = column is not None or bool(list_by_name(table.columns, FILE_NAMES))
+    matches = match_columns(index, index.archive.names[member], table, ingestion.options)
+    has_names = any(each.is_found or each.is_usual for each in matches)
     if not has_names and FolderLabels(index, ingestion).count > 1:
         ingestion.understood.note(
             "table_ignored", f"{index.archive.names[member]!r} was not read: it names no pictures"
         )
         return None
-    return _choose_columns(index, member, table, column, ingestion)
+    return _open_matched(index, member, table, matches, ingestion)
 
 
 def _open_named_pictures(index: MemberIndex, member: int, ingestion: Ingestion) -> PictureTable | None:
@@ -120,34 +128,73 @@ def _open_named_pictures(index: MemberIndex, member: int, ingestion: Ingestion) 
     name = index.archive.names[member]
     try:
         table = read_table_text(index.archive, member, ingestion)
-        column = _find_file_column(index, member, table)
     except IngestError:
         return None
-    if column is None:
+    matches = match_columns(index, name, table, ingestion.options)
+    if not any(each.is_found for each in matches):
+        if (missed := describe_missed(index, name, matches)) is not None:
+            ingestion.understood.note(NAMES_MISSED, missed)
         return None
     if "submission" in name.lower():
         ingestion.understood.note(
             "table_ignored", f"{name!r} was not read: its name says that its labels are a submission"
         )
         return None
-    return _choose_columns(index, member, table, column, ingestion)
+    return _open_matched(index, member, table, matches, ingestion)
 
 
-def _find_file_column(index: MemberIndex, member: int, table: TextTable) -> str | None:
-    """Return the column whose values are pictures of the archive, most of the first 100."""
-    folder = find_folder(index.archive.names[member])
+def _open_matched(
+    index: MemberIndex, member: int, table: TextTable, matches: Sequence[ColumnMatch], ingestion: Ingestion
+) -> PictureTable | None:
+    """Open a table whose columns are matched; beside class folders one that is unclear is left out."""
+    name = index.archive.names[member]
     try:
-        records = [record.cells for record in islice(table.read(), _PEEKED) if record.cells]
-    except TableError:
+        found = choose_file_column(matches)
+        _check_header(index, name, table, found)
+    except IngestError as error:
+        if FolderLabels(index, ingestion).count < 2 or ingestion.options.format == "manifest":  # noqa: PLR2004 - two classes
+            raise IngestError(error.code, f"{error.message} (in {make_printable(name)!r})") from None
+        ingestion.understood.note(
+            "table_ignored", f"{name!r} was not read, the folders gave the classes: {error.message}"
+        )
         return None
-    usual = list_by_name(table.columns, FILE_NAMES)
-    for column in [*usual, *(name for name in table.columns if name not in usual)]:
-        values = [str(cells.get(column) or "") for cells in records]
-        hits = sum(index.find(value, folder) is not None for value in values if value)
-        is_enough = column in usual or len(values) >= _LEAST_VALUES
-        if hits and 2 * hits > len(values) and is_enough:
-            return column
-    return None
+    if found is not None:
+        _note_file_column(name, found, matches, ingestion)
+    return _choose_columns(index, member, table, None if found is None else found.name, ingestion)
+
+
+def _check_header(index: MemberIndex, name: str, table: TextTable, found: ColumnMatch | None) -> None:
+    """Refuse a table whose first row names a picture: as a header, its label would be lost."""
+    if found is None or table.style is None or found.is_usual:
+        return
+    is_picture = get_suffix(found.name) in PICTURE_SUFFIXES or index.match(found.name, name) is not None
+    if is_picture and not list_by_name(table.columns, LABELS):
+        raise IngestError(
+            "bad_header",
+            f"expected a first row with the names of the columns; found {quote_names(table.columns)}, which "
+            "names a picture (add a row above it, such as file_name,label)",
+        )
+
+
+def _note_file_column(
+    name: str, found: ColumnMatch, matches: Sequence[ColumnMatch], ingestion: Ingestion
+) -> None:
+    """Say which column names the pictures and how, and which other could."""
+    ingestion.understood.facts.setdefault(
+        "pictures_from", f"column {found.name!r} of {name!r}, {KIND_TEXTS[found.kind]}"
+    )
+    if not found.is_usual:
+        ingestion.understood.note(
+            "file_column_guessed",
+            f"the values of {found.name!r} in {name!r} name pictures, {KIND_TEXTS[found.kind]}",
+        )
+    if (rival := find_rival(found, matches)) is not None:
+        ingestion.understood.note(
+            "file_column_chosen",
+            f"{found.name!r} and {rival.name!r} in {name!r} name different pictures: {found.name!r} was "
+            f"taken; exclude_columns={found.name} takes {rival.name!r}",
+            option="exclude_columns",
+        )
 
 
 def _choose_columns(
@@ -156,11 +203,6 @@ def _choose_columns(
     options, names = ingestion.options, table.columns
     check_distinct(names)
     file_name = found or require_column(names, None, FILE_NAMES, "file name")
-    if normalise_name(file_name) not in FILE_NAMES:
-        ingestion.understood.note(
-            "file_column_guessed",
-            f"the values of {file_name!r} in {index.archive.names[member]!r} name pictures",
-        )
     others = [name for name in names if name != file_name and name not in options.exclude_columns]
     label = find_column(others, options.label_column, _list_label_names(others))
     if label is None and options.label_column is None:
