@@ -18,10 +18,16 @@ TARRED_SUFFIXES = ("tgz", "tbz2", "txz")
 
 def decode_name(raw: bytes) -> str:
     """Decode the name of a tar's member: UTF-8, else one byte a character, so that no name is lost."""
+    return raw.decode("utf-8" if is_utf8(raw) else "latin-1")
+
+
+def is_utf8(raw: bytes) -> bool:
+    """Return whether bytes are UTF-8."""
     try:
-        return raw.decode("utf-8")
+        raw.decode("utf-8")
     except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        return False
+    return True
 
 
 def tidy_name(name: str) -> str:

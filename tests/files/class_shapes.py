@@ -11,8 +11,10 @@ from tests.files.shapes import (
     add,
     features,
     foldered,
+    npz,
     parquet,
     png,
+    tarred,
     zipped,
 )
 from tests.files.shapes import table as make_table
@@ -149,3 +151,52 @@ add(
     one({**pets(""), **{f"owl/train/{name}": data for name, data in LOOSE.items()}}),
     Expected(classes=["cat", "dog", "owl"], notes=["class_holds_folders"]),
 )
+
+add(
+    "names: scikit-learn's arrays",
+    {"d.npz": npz(data=VALUES, target=NUMBERS, target_names=np.array(CLASS_NAMES))},
+    Expected(given=NAMES, spelled=[0, 1]),
+)
+TEXTS = np.array([str(number) for number in NUMBERS])
+add(
+    "names: numbers as texts",
+    arrays(y=TEXTS, class_names=np.array(CLASS_NAMES)),
+    Expected(given=NAMES, spelled=["0", "1"]),
+)
+add(
+    "names: numbers as texts, from 1",
+    arrays(y=np.array([str(number + 1) for number in THREE]), class_names=np.array(ABC)),
+    FROM_1,
+)
+add(
+    "names: none of the labels",
+    arrays(y=np.array(NAMES), class_names=np.array(["owl", "fox"])),
+    Expected(given=NAMES, notes=["class_names_not_used"], says=["'owl', 'fox'"]),
+)
+for names_file in ("classes.txt", "emnist-mapping.txt"):
+    add(
+        f"names: {names_file} beside numbered folders",
+        one({**foldered("0", "1"), names_file: b"cat\ndog\n"}),
+        Expected(classes=["0", "1"], notes=["class_names_not_used"], says=[names_file]),
+    )
+
+KANJI, CYRILLIC = "\u732b".encode("shift_jis"), "\u043a\u043e\u0442".encode("cp1251")
+
+
+def unknown_zip(name: bytes) -> bytes:
+    """Return a zip in which the class "cat" has this name, in the encoding of an old Windows."""
+    placeholder = b"~" * len(name)
+    return zipped(foldered(cat=placeholder.decode())).replace(placeholder + b"/", name + b"/")
+
+
+ENCODED = Expected(notes=["names_in_unknown_encoding"], says=["12 names in the archive are not in UTF-8"])
+add("archive: names in Shift-JIS", {"d.zip": unknown_zip(KANJI)}, ENCODED)
+add("archive: names in Windows-1251", {"d.zip": unknown_zip(CYRILLIC)}, ENCODED)
+TARRED = [(name.encode().replace(b"cat", CYRILLIC), data) for name, data in foldered().items()]
+add("archive: a tar with names in Windows-1251", {"d.tar": tarred(TARRED)}, ENCODED)
+for hidden in (".NET", "$RECYCLE.BIN"):
+    members = {**foldered(), **{f"{hidden}/{name}": data for name, data in LOOSE.items()}}
+    says = Expected(given=NAMES, notes=["hidden_folder"], says=[f"4 pictures in '{hidden}' were left out"])
+    add(f"archive: a hidden folder {hidden} in a zip", one(members), says)
+    raw = [(name.encode(), data) for name, data in members.items()]
+    add(f"archive: a hidden folder {hidden} in a tar", {"d.tar": tarred(raw)}, says)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.reading.archive_names import decode_name, is_litter
+from models.reading.archive_names import decode_name, is_litter, is_utf8
 from worker.formats.archives.archive import OpenFile, check_members, check_total, make_broken_error
 from worker.formats.archives.member_names import check_unique, clean_name
+from worker.formats.archives.unread_names import NameLog
 from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.problems import IngestError, SampleError, make_printable
 from worker.formats.shared.sample import Locations
@@ -97,16 +98,19 @@ def _parse_number(field: bytes) -> int:
 
 def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, int, int]]:
     """Yield name, offset and size of ordinary members in the archive's order, without links and litter."""
-    names = Texts()
+    names, log = Texts(), NameLog()
     total = entries = 0
-    for kind, name, offset, size in _read_entries(file):
+    for kind, name, is_known, offset, size in _read_entries(file):
         entries += 1
         check_members(entries, ingestion.limits)
         if name and kind != _FOLDER and not name.endswith("/"):
             names.append(name)
         total += size
         if kind == _FOLDER or name.endswith("/") or is_litter(name):
+            log.add_hidden(name)
             continue
+        if not is_known:
+            log.add_unknown(name)
         if kind not in _FILES:
             ingestion.problems.add(
                 name, "not_a_file", "expected an ordinary file; found a link, device or sparse file"
@@ -115,12 +119,13 @@ def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[tuple[str, i
         yield name, offset, size
     check_unique(names)
     check_total(total, ingestion.limits)
+    log.write(ingestion.understood)
 
 
-def _read_entries(file: OpenFile) -> Iterator[tuple[bytes, str, int, int]]:
-    """Yield type, name, data offset and size of every entry, with names and sizes from extension headers."""
+def _read_entries(file: OpenFile) -> Iterator[tuple[bytes, str, bool, int, int]]:
+    """Yield type, name, whether it is UTF-8, data offset and size of every entry, also from extensions."""
     position = 0
-    long_name: str | None = None
+    long_name: bytes | None = None
     long_size: int | None = None
     while header := _read_header(file, position):
         kind, size = header[156:157], _parse_size(header[124:136])
@@ -131,13 +136,14 @@ def _read_entries(file: OpenFile) -> Iterator[tuple[bytes, str, int, int]]:
         if data + size > file.size:
             raise make_broken_error("tar", "a last member that is cut off")
         if kind == _LONG_NAME:
-            long_name = decode_name(_read_extension(file, data, size).split(b"\0", 1)[0])
+            long_name = _read_extension(file, data, size).split(b"\0", 1)[0]
         elif kind == _PAX:
             attributes = _parse_pax(_read_extension(file, data, size))
-            long_name = attributes.get("path", long_name)
+            long_name = attributes.get(b"path", long_name)
             long_size = _parse_pax_size(attributes, long_size)
         elif kind not in _IGNORED:
-            yield kind, clean_name(_read_name(header) if long_name is None else long_name), data, size
+            raw = _read_name(header) if long_name is None else long_name
+            yield kind, clean_name(decode_name(raw)), is_utf8(raw), data, size
             long_name = long_size = None
 
 
@@ -164,25 +170,25 @@ def _read_extension(file: OpenFile, offset: int, size: int) -> bytes:
     return file.read_at(offset, size)
 
 
-def _read_name(header: bytes) -> str:
+def _read_name(header: bytes) -> bytes:
     """Return the name in the header, with the prefix of the POSIX layout."""
     name = header[:100].split(b"\0", 1)[0]
     prefix = header[345:500].split(b"\0", 1)[0] if header[257:263] == b"ustar\0" else b""
-    return decode_name(prefix + b"/" + name if prefix else name)
+    return prefix + b"/" + name if prefix else name
 
 
-def _parse_pax(records: bytes) -> dict[str, str]:
+def _parse_pax(records: bytes) -> dict[bytes, bytes]:
     """Parse the attributes of a POSIX extension header: records "length key=value"."""
-    attributes: dict[str, str] = {}
+    attributes: dict[bytes, bytes] = {}
     while records:
         length = records.split(b" ", 1)[0]
         if not length.isdigit() or not len(length) < int(length) <= len(records):
             raise make_broken_error("tar", "a malformed extension header")
         record = records[len(length) + 1 : int(length) - 1]
         key, _, value = record.partition(b"=")
-        attributes[decode_name(key)] = decode_name(value)
+        attributes[key] = value
         records = records[int(length) :]
-    if any(key.startswith("GNU.sparse") for key in attributes):
+    if any(key.startswith(b"GNU.sparse") for key in attributes):
         raise IngestError(
             "sparse_member",
             f"expected ordinary files; found the sparse file {make_printable(str(attributes))}",
@@ -190,10 +196,10 @@ def _parse_pax(records: bytes) -> dict[str, str]:
     return attributes
 
 
-def _parse_pax_size(attributes: dict[str, str], default: int | None) -> int | None:
-    text = attributes.get("size")
+def _parse_pax_size(attributes: dict[bytes, bytes], default: int | None) -> int | None:
+    text = attributes.get(b"size")
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit():
-        raise make_broken_error("tar", f"the size {make_printable(text)!r}")
+    if not text.isdigit():
+        raise make_broken_error("tar", f"the size {make_printable(decode_name(text))!r}")
     return int(text)

@@ -23,22 +23,25 @@ class Slashes:
         return name.replace("\\", "/")
 
 
-def read_name(raw: bytes, extra: bytes) -> str:
-    """Return the name: from the extra field for Unicode names, if it belongs to the name in the header."""
+def read_name(raw: bytes, extra: bytes) -> tuple[str, bool]:
+    """Return the name and whether its encoding is known.
+
+    It is taken from the extra field for Unicode names, if that belongs to the name in the header.
+    """
     position = 0
     while position + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, position)
         content = extra[position + 4 : position + 4 + length]
         is_name = kind == _UNICODE_NAME and len(content) > 5 and content[0] == 1  # noqa: PLR2004 - version, CRC
         if is_name and struct.unpack_from("<L", content, 1)[0] == zlib.crc32(raw):
-            return content[5:].decode("utf-8", "replace")
+            return content[5:].decode("utf-8", "replace"), True
         position += 4 + length
     return _decode_name(raw)
 
 
-def _decode_name(raw: bytes) -> str:
+def _decode_name(raw: bytes) -> tuple[str, bool]:
     """Decode a name: UTF-8, as nearly all programs write it, else the code page of the zip standard."""
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8"), True
     except UnicodeDecodeError:
-        return raw.decode("cp437")
+        return raw.decode("cp437"), False

@@ -19,6 +19,7 @@ from worker.formats.archives.archive import (
     make_broken_error,
 )
 from worker.formats.archives.member_names import check_unique, clean_name
+from worker.formats.archives.unread_names import NameLog
 from worker.formats.archives.zip_names import Slashes, read_name
 from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.problems import IngestError, SampleError, make_printable
@@ -209,15 +210,18 @@ def decompress(stored: bytes, method: int, size: int) -> bytes:
 def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
     """Yield ordinary members in the directory's order, without links and litter."""
     start, size, count, shift = _find_directory(file, ingestion)
-    names, slashes = Texts(), Slashes()
+    names, slashes, log = Texts(), Slashes(), NameLog()
     total = 0
-    for entry, mode in _read_entries(file, start, size, count):
+    for entry, mode, is_known in _read_entries(file, start, size, count):
         member = entry._replace(name=clean_name(slashes.straighten(entry.name)))
         total += member.size
         if not member.name.endswith("/"):
             names.append(member.name)
         if member.name.endswith("/") or is_litter(member.name):
+            log.add_hidden(member.name)
             continue
+        if not is_known:
+            log.add_unknown(member.name)
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
             ingestion.problems.add(
                 member.name, "not_a_file", "expected an ordinary file; found a link or device"
@@ -226,6 +230,7 @@ def _list_members(file: OpenFile, ingestion: Ingestion) -> Iterator[_Member]:
         yield member._replace(header_offset=member.header_offset + shift)
     check_unique(names)
     check_total(total, ingestion.limits)
+    log.write(ingestion.understood)
     if slashes.are_back:
         ingestion.understood.note("backslashes", "the names in the zip have backslashes; they were read as /")
 
@@ -260,19 +265,19 @@ def _read_end64(file: OpenFile, locator_at: int) -> tuple[int, int, int, int]:
     return count, size, offset, record_at
 
 
-def _read_entries(file: OpenFile, start: int, size: int, count: int) -> Iterator[tuple[_Member, int]]:
-    """Yield every entry of the central directory with its Unix mode, reading the directory in blocks."""
+def _read_entries(file: OpenFile, start: int, size: int, count: int) -> Iterator[tuple[_Member, int, bool]]:
+    """Yield every entry with its Unix mode and whether its name's encoding is known, read in blocks."""
     block, position, read = b"", 0, 0
     for _ in range(count):
         if len(block) - position < _LONGEST_ENTRY and read < size:
             more = file.read_at(start + read, min(_BLOCK, size - read))
             block, position, read = block[position:] + more, 0, read + len(more)
-        member, mode, position = _parse_entry(block, position)
-        yield member, mode
+        member, mode, is_known, position = _parse_entry(block, position)
+        yield member, mode, is_known
 
 
-def _parse_entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
-    """Return a directory entry, its Unix mode, and the position of the next one."""
+def _parse_entry(directory: bytes, position: int) -> tuple[_Member, int, bool, int]:
+    """Return an entry, its Unix mode, whether its name's encoding is known, and the next one's position."""
     if directory[position : position + 4] != b"PK\x01\x02" or len(directory) < position + _ENTRY.size:
         raise make_broken_error("zip", "a central directory with fewer entries than it counts")
     fields = _ENTRY.unpack_from(directory, position)
@@ -282,7 +287,7 @@ def _parse_entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
     name_at = position + _ENTRY.size
     extra_at = name_at + name_length
     extra = directory[extra_at : extra_at + extra_length]
-    name = read_name(directory[name_at:extra_at], extra)
+    name, is_known = read_name(directory[name_at:extra_at], extra)
     if flags & _ENCRYPTED:
         raise IngestError(
             "encrypted_member",
@@ -292,7 +297,7 @@ def _parse_entry(directory: bytes, position: int) -> tuple[_Member, int, int]:
     if _UNKNOWN_32 in (size, stored, offset):
         size, stored, offset = _read_wide_fields(extra, (size, stored, offset))
     member = _Member(name, offset, stored, size, method, crc)
-    return member, fields[-2] >> 16, extra_at + extra_length + comment_length
+    return member, fields[-2] >> 16, is_known, extra_at + extra_length + comment_length
 
 
 def _read_wide_fields(extra: bytes, narrow: tuple[int, int, int]) -> tuple[int, ...]:

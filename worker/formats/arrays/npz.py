@@ -38,8 +38,11 @@ _CONTENT = (
     *(name for reader in ARRAY_READERS for name in reader.names),
 )
 _GIVEN = (*LABELS, "given_labels")
-_CLASS_NAMES = ("class_names", "classes", "label_names")
+_CLASS_NAMES = ("class_names", "classes", "label_names", "target_names")
 _FEATURE_NAMES = ("feature_names", "columns")
+_SHOWN = 5
+_DIGITS = 9
+"""Longer numbers are no indices of class names."""
 _HEADER_ERRORS = (
     ValueError,
     TypeError,
@@ -157,8 +160,33 @@ def _encode_labels(
         ingestion.numbers.check(ingestion.understood)
         return vocabulary.encode_numbered(numbers, class_names)
     if class_names is not None:
-        vocabulary.set_order([str(format_label(name)) for name in class_names])
+        texts = [str(format_label(name)) for name in class_names]
+        if labels.dtype.kind in "US":
+            _read_numbers(labels, texts, ingestion, is_truth=is_truth)
+        vocabulary.set_order(texts)
     return vocabulary.encode_array(labels, is_truth=is_truth)
+
+
+def _read_numbers(
+    labels: NDArray[Any], class_names: Sequence[str], ingestion: Ingestion, *, is_truth: bool
+) -> None:
+    """Let texts such as "0" and "1" be the classes that they number; others without a name are noted."""
+    found = {text for value in np.unique(labels).tolist() if (text := format_label(value)) is not None}
+    if not found or not found.isdisjoint(class_names):
+        return
+    if all(text.isascii() and text.isdecimal() and len(text) <= _DIGITS for text in found):
+        numbers = np.array(sorted(map(int, found)))
+        if numbers[0] > 0 or numbers[-1] < len(class_names):
+            ingestion.numbers.add("npz", numbers, class_names, is_truth=is_truth)
+            ingestion.numbers.check(ingestion.understood)
+            for text in found:
+                ingestion.vocabulary.add_alias(text, class_names[int(text)])
+            return
+    ingestion.understood.note(
+        "class_names_not_used",
+        f"the class names ({quote_names(class_names[:_SHOWN])}) were not used: the labels are others "
+        f"({quote_names(sorted(found)[:_SHOWN])})",
+    )
 
 
 def _are_indices(labels: NDArray[Any]) -> bool:

@@ -18,6 +18,7 @@ from worker.formats.archives.member_names import (
     get_suffix,
 )
 from worker.formats.archives.tars import TarArchive
+from worker.formats.archives.unread_names import note_class_lists
 from worker.formats.layouts.folder_labels import FolderLabels, find_class_level, select_paths
 from worker.formats.layouts.listed_pictures import ListedPictures
 from worker.formats.layouts.manifests import read_manifests
@@ -56,6 +57,7 @@ def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: b
         pictures = read_lists(index, lists, ingestion, original=original)
     else:
         pictures = _label_without_tables(archive, ingestion)
+    note_class_lists(archive.names, ingestion.vocabulary.names, ingestion.understood)
     return _make_source(archive, pictures, original=original)
 
 
