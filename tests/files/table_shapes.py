@@ -308,6 +308,90 @@ add(
     ),
     Expected(given=NAMES, classes=["cat", "dog"], features=["a", "b", "note"]),
 )
+GERMAN = [("1.200", "1.950", "950")[row % 3] for row in range(COUNT)]
+add(
+    "csv: points of thousands beside decimal commas",
+    csv(
+        table(
+            "a;b;price;label",
+            [
+                [*(text.replace(".", ",") for text in NUMBER_TEXTS[row][:2]), GERMAN[row], NAMES[row]]
+                for row in range(COUNT)
+            ],
+            delimiter=";",
+        )
+    ),
+    Expected(given=NAMES, features=["a", "b", "price"], notes=["dot_thousands", "decimal_comma"]),
+)
+add(
+    "csv: 1.234,5",
+    csv(
+        table(
+            "a;price;label",
+            [[row % 5, f"{row + 1}.{row + 100},5", NAMES[row]] for row in range(COUNT)],
+            delimiter=";",
+        )
+    ),
+    Expected(given=NAMES, features=["a", "price"], notes=["dot_thousands", "decimal_comma"]),
+)
+add(
+    "csv: points and commas, both decimal",
+    csv(
+        table(
+            "a;b;price;label",
+            [
+                [NUMBER_TEXTS[row][0].replace(".", ","), f"{row}.5", GERMAN[row], NAMES[row]]
+                for row in range(COUNT)
+            ],
+            delimiter=";",
+        )
+    ),
+    Expected(features=["a", "b", "price"], notes=["decimal_signs_differ"], says=["'price' has points"]),
+)
+add(
+    "csv: numbers of which 32 bits are too few",
+    csv(features(day=[20240501 + row * 7 % COUNT for row in range(COUNT)])),
+    Expected(features=["a", "b", "c", "day"], notes=["numbers_rounded"], says=["20240501 became 20240500"]),
+)
+add(
+    "csv: days as numbers beside words",
+    csv(
+        features(
+            day=[20240501 + row * 7 % COUNT for row in range(COUNT)], city=["Oslo", "Rome"] * (COUNT // 2)
+        )
+    ),
+    Expected(features=["a", "b", "c", "day", "city"], notes=["numbers_look_like_dates"]),
+)
+add(
+    "csv: postal codes that begin with a zero",
+    csv(features(zip=[("01234", "94103", "02139")[row % 3] for row in range(COUNT)])),
+    Expected(features=["a", "b", "c", "zip"], notes=["read_as_categories"], says=["'01234'"]),
+)
+for notation, texts in {
+    "1,200 and 950": ['"1,200"', "950"],
+    "dollars": ['"$1,200.00"', "$9.50"],
+    "per cent": ["12%", "7.5 %"],
+    "minus signs": ["\u22121.5", "2.5"],
+    "brackets": ["(1.5)", "2.5"],
+}.items():
+    add(
+        f"csv: texts that look like numbers: {notation}",
+        csv(features(d=[texts[row % 2] for row in range(COUNT)])),
+        Expected(
+            features=["a", "b", "c", "d"], notes=["read_as_categories"], says=["texts that look like numbers"]
+        ),
+    )
+for notation, day in {"31-May-2024": "{}-May-2024", "5/31/24": "5/{}/24"}.items():
+    add(
+        f"csv: texts that look like dates: {notation}",
+        csv(features(d=[day.format(row + 1) for row in range(COUNT)])),
+        Expected(features=["a", "b", "c"], notes=["column_left_out"], says=["texts that look like dates"]),
+    )
+add(
+    "csv: prices that differ are no id",
+    csv(features(d=[f'"${row + 1},200.00"' for row in range(COUNT)])),
+    Expected(features=["a", "b", "c"], notes=["column_left_out"], says=["texts that look like numbers"]),
+)
 add(
     "csv: folds as splits",
     csv(features(split=[row % 5 for row in range(COUNT)])),
@@ -397,6 +481,15 @@ add(
         )
     },
     Expected(keys=[f"k{row}" if row != 2 else "2" for row in range(COUNT)]),
+)
+add(
+    "parquet: numbers beside an embedding",
+    {
+        "d.parquet": parquet(
+            {"embedding": VALUES.tolist(), "age": [row * 3 % 7 for row in range(COUNT)], "label": NAMES}
+        )
+    },
+    Expected(given=NAMES, notes=["column_left_out"], says=["'age'", "'embedding'"]),
 )
 add(
     "parquet: decimals",

@@ -150,6 +150,14 @@ def _is_word(text: str) -> bool:
     return _NUMBER.fullmatch(text) is None and lower.lstrip("+-") not in ("inf", "infinity")
 
 
+def has_codes(values: Sequence[str]) -> bool:
+    """Return whether values are whole numbers of which some begin with a zero, as codes do."""
+    filled = [value.strip() for value in values if value.strip()]
+    return any(len(value) > 1 and value[0] == "0" for value in filled) and all(
+        value.isdecimal() for value in filled
+    )
+
+
 def _may_be_label(name: str, peek: Peek) -> bool:
     if name not in peek or normalise_name(name) in (*FILE_NAMES, *KEYS, *SPLIT_NAMES, *TRUTHS):
         return False

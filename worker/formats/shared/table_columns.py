@@ -28,5 +28,7 @@ class TableColumn:
     counts: tuple[int, ...] = ()
     """Cells of each of these values."""
     decimal_comma: bool = False
+    dot_thousands: bool = False
+    """Of a column of numbers that are texts: 1.200 is 1200."""
     day_format: str = ""
     """Of a column of dates that are texts."""

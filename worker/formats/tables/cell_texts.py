@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from worker.formats.tables.number_texts import DECIMAL_COMMA, MISSING
+from worker.formats.tables.number_texts import DECIMAL_COMMA, DOT_THOUSANDS, GROUPED, MISSING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,8 +56,11 @@ def is_decimal_comma(texts: pa.Array) -> pa.Array:
     return match(texts, DECIMAL_COMMA)
 
 
-def parse_numbers(texts: pa.Array, *, decimal_comma: bool) -> pa.Array:
+def parse_numbers(texts: pa.Array, *, decimal_comma: bool, dot_thousands: bool = False) -> pa.Array:
     """Return trimmed texts as float64; null for what is no number."""
+    if dot_thousands:
+        grouped = pc.or_(match(texts, DOT_THOUSANDS), match(texts, GROUPED))
+        texts = pc.if_else(grouped, pc.replace_substring(texts, ".", ""), texts)
     if decimal_comma:
         texts = pc.if_else(is_decimal_comma(texts), pc.replace_substring(texts, ",", "."), texts)
     try:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worker.formats.tables import cell_texts
-from worker.formats.tables.number_texts import MAYBE_THOUSANDS
+from worker.formats.tables.number_texts import DOT_THOUSANDS, GROUPED, MAYBE_THOUSANDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,9 +69,17 @@ class ColumnProfile:
     commas: int = 0
     """Those of them with a comma."""
     sure_commas: int = 0
-    """Those whose comma does not stand where one of thousands would."""
+    """Cells with a comma that cannot be one of thousands, also those with points of thousands."""
     points: int = 0
     """Cells with a point: then a comma is none of a decimal fraction."""
+    thousands: int = 0
+    """Those of them whose points may all be signs of thousands, as in 1.200."""
+    grouped: int = 0
+    """Cells whose points can only be signs of thousands, as in 1.234,5; not among `numbers`."""
+    grouped_spread: Spread = field(default_factory=Spread)
+    """Of the finite numbers, with points as signs of thousands; not complete if other points were found."""
+    has_dot_thousands: bool = False
+    """Whether points are read as signs of thousands: set when all columns are counted."""
     integers: int = 0
     numbers_spread: Spread = field(default_factory=Spread)
     """Of the finite numbers."""
@@ -88,7 +96,7 @@ class ColumnProfile:
     """Cells by value; complete unless `has_more_values`."""
     has_more_values: bool = False
     no_numbers: list[str] = field(default_factory=list)
-    """The first values that are no numbers."""
+    """The first values that are no numbers of any notation."""
     counts_up: bool = True
     """Whether every cell is the one before plus 1."""
     foreign_type: str | None = None
@@ -149,6 +157,8 @@ class ColumnProfile:
             values = numbers.to_numpy(zero_copy_only=False)
             self.numbers_spread.add(values)
             self._follow_count(values if pc.all(integer).as_py() else None)
+            self.thousands += pc.sum(cell_texts.match(cells, DOT_THOUSANDS)).as_py() or 0
+            self._add_grouped(cells, None)
         self._count_values(cells)
 
     def _add_mixed_texts(self, cells: pa.Array) -> None:
@@ -163,6 +173,11 @@ class ColumnProfile:
         self.sure_commas += _weigh(sure, weights)
         self.integers += _weigh(integer, weights)
         self.points += _weigh(pc.and_not(cell_texts.match(texts, cell_texts.NUMBER), integer), weights)
+        self.thousands += _weigh(cell_texts.match(texts, DOT_THOUSANDS), weights)
+        grouped = cell_texts.match(texts, GROUPED)
+        self.grouped += _weigh(grouped, weights)
+        self.sure_commas += _weigh(pc.and_(grouped, cell_texts.match(texts, ",")), weights)
+        self._add_grouped(texts, weights)
         values = cell_texts.parse_numbers(texts, decimal_comma=True)
         self.numbers_spread.add(pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False), weights)
         self._follow_count(None)
@@ -173,6 +188,12 @@ class ColumnProfile:
         self.booleans += _weigh(pc.is_valid(booleans), weights)
         self.true_count += _weigh(pc.fill_null(booleans, fill_value=False), weights)
         self._count_dates(texts, weights)
+
+    def _add_grouped(self, texts: pa.Array, weights: NDArray[np.int64] | None) -> None:
+        if self.points == self.thousands:
+            values = cell_texts.parse_numbers(texts, decimal_comma=True, dot_thousands=True)
+            numbers = pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False)
+            self.grouped_spread.add(numbers, weights)
 
     def _count_dates(self, texts: pa.Array, weights: NDArray[np.int64]) -> None:
         alike = cell_texts.match(texts, cell_texts.MOMENT)

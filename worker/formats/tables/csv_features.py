@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
-from worker.formats.shared.column_roles import ColumnRoles, choose_roles
+from worker.formats.shared.column_roles import ColumnRoles, choose_roles, has_codes
 from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, ProblemLog, make_printable
 from worker.formats.shared.sample import CellsNeeded, Columns, FeatureBatch, Features
 from worker.formats.tables.csv_style import peek_values, read_style, write_regular_copy
 from worker.formats.tables.mixed_tables import describe_columns, make_table
-from worker.formats.tables.number_texts import read_numbers
+from worker.formats.tables.number_texts import mixes_signs, read_numbers
 from worker.kinds.feature_arrays import check_width
 
 if TYPE_CHECKING:
@@ -36,8 +36,11 @@ _BLOCK_BYTES = 8 << 20
 def open_csv(upload: Upload, ingestion: Ingestion) -> Features | Table:
     """Open a table with a header line: features, or whatever its cells are if they are not only numbers."""
     style = read_style(upload.path, ingestion)
-    roles = choose_roles(style.columns, peek_values(upload.path, style), ingestion)
+    peek = peek_values(upload.path, style)
+    roles = choose_roles(style.columns, peek, ingestion)
     check_width(len(roles.features), ingestion)
+    if not ingestion.reads_cells and any(has_codes(peek[name]) for name in roles.features):
+        raise CellsNeeded
     ingestion.layout["label_index"] = style.columns.index(roles.label)
     path, skipped = upload.path, list[int]()
     if not style.is_plain:
@@ -134,6 +137,8 @@ def make_feature_batch(batch: pa.RecordBatch, columns: ColumnRoles, ingestion: I
     features = np.empty((batch.num_rows, len(columns.features)), dtype=np.float32)
     for index, name in enumerate(columns.features):
         features[:, index] = read_numbers(batch.column(name), name, ingestion)
+    if mixes_signs(batch, columns.features, ingestion):
+        raise CellsNeeded
 
     def encode(column: pa.Array, *, is_truth: bool) -> NDArray[np.int32]:
         return encode_distinct(column, ingestion, is_truth=is_truth)

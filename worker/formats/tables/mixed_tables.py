@@ -89,7 +89,9 @@ def _read_column(cells: pa.Array, column: TableColumn) -> pa.Array:
 
 def _parse(texts: pa.Array, column: TableColumn) -> pa.Array:
     if column.type == "number":
-        return cell_texts.parse_numbers(texts, decimal_comma=column.decimal_comma)
+        return cell_texts.parse_numbers(
+            texts, decimal_comma=column.decimal_comma, dot_thousands=column.dot_thousands
+        )
     if column.type == "boolean":
         return cell_texts.parse_booleans(texts)
     return cell_texts.parse_dates(texts, column.day_format)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,13 +13,19 @@ from worker.formats.shared.sample import CellsNeeded
 from worker.kinds.feature_arrays import convert_to_float32
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from worker.formats.shared.sample import Ingestion
 
 MISSING = pa.array(sorted(MISSING_NUMBERS))
 DECIMAL_COMMA = r"^[+-]?\d+,\d+([eE][+-]?\d+)?$"
+DOT_THOUSANDS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
+GROUPED = r"^[+-]?[1-9]\d{0,2}((\.\d{3})+,\d+|(\.\d{3}){2,})$"
+"""What has points of thousands for sure, as in 1.234,5 and 1.234.567."""
+FLOAT32_WHOLE = 1 << 24
+"""Whole numbers up to this are whole in 32-bit floats."""
 MAYBE_THOUSANDS = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 
 
@@ -32,7 +39,43 @@ def read_numbers(column: pa.Array, name: str, ingestion: Ingestion) -> NDArray[n
         column = column.cast(pa.uint8())
     elif pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
-    return convert_to_float32(column.to_numpy(zero_copy_only=False))
+    values = column.to_numpy(zero_copy_only=False)
+    numbers = convert_to_float32(values)
+    _note_rounded(values, numbers, name, ingestion)
+    return numbers
+
+
+def _note_rounded(
+    values: NDArray[Any], numbers: NDArray[np.float32], name: str, ingestion: Ingestion
+) -> None:
+    """Say if whole numbers, which may be ids or dates, are not what is stored."""
+    with np.errstate(invalid="ignore"):
+        large = np.abs(numbers) > FLOAT32_WHOLE
+    if not large.any():
+        return
+    before, after = values[large].astype(np.float64), numbers[large].astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        moved = np.isfinite(after) & (before != after) & (before == np.floor(before)) & (before < 1 << 53)
+    if moved.any():
+        first = int(moved.argmax())
+        ingestion.understood.note(
+            "numbers_rounded",
+            f"column {name!r} has whole numbers that 32-bit floats cannot hold: {before[first]:.0f} became "
+            f"{after[first]:.0f} (leave the column out if these are ids; write dates as 2024-05-31)",
+            option="exclude_columns",
+        )
+
+
+def mixes_signs(batch: pa.RecordBatch, names: Sequence[str], ingestion: Ingestion) -> bool:
+    """Return whether points may be signs of thousands: decimal commas and such points were found."""
+    if not any(note["code"] == "decimal_comma" for note in ingestion.understood.notes):
+        return False
+    columns = [batch.column(name) for name in names]
+    texts = [column for column in columns if pa.types.is_string(column.type)]
+    return any(
+        pc.any(pc.match_substring_regex(pc.utf8_trim_whitespace(column), DOT_THOUSANDS)).as_py()
+        for column in texts
+    )
 
 
 def _parse_numbers(column: pa.Array, name: str, ingestion: Ingestion) -> pa.Array:

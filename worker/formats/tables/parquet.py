@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from worker.formats.archives.split_names import find_split
 from worker.formats.shared.array_checks import check_count
-from worker.formats.shared.column_roles import choose_roles, describe_values
+from worker.formats.shared.column_roles import choose_roles, describe_values, has_codes
 from worker.formats.shared.columns import (
     KEYS,
     LABELS,
@@ -34,7 +34,7 @@ from worker.formats.shared.sample import (
 )
 from worker.formats.tables.csv_features import check_numbers, encode_distinct, read_columns
 from worker.formats.tables.mixed_tables import describe_columns, make_table
-from worker.formats.tables.number_texts import read_numbers
+from worker.formats.tables.number_texts import mixes_signs, read_numbers
 from worker.formats.tables.parquet_shards import ERRORS, Shards, make_broken_error, name_classes, open_shards
 from worker.kinds.feature_arrays import check_width, convert_to_float32
 
@@ -223,7 +223,8 @@ def _read_paths(shards: Shards, picture: str, ingestion: Ingestion) -> Texts | N
 
 def _open_features(shards: Shards, ingestion: Ingestion) -> Features | Table:
     """Open features: numeric columns, or one column of lists of one length; else whatever the cells are."""
-    columns = choose_roles(shards.schema.names, _peek_values(shards, ingestion), ingestion)
+    peek = _peek_values(shards, ingestion)
+    columns = choose_roles(shards.schema.names, peek, ingestion)
     name_classes(shards, columns.label, columns.truth, ingestion)
     lists = [name for name in columns.features if _is_list(shards.schema.field(name).type)]
     embedding = find_column(lists, None, _EMBEDDINGS) or (lists[0] if len(lists) == 1 else None)
@@ -231,8 +232,11 @@ def _open_features(shards: Shards, ingestion: Ingestion) -> Features | Table:
         if ingestion.reads_cells:
             return _open_cells(shards, columns, ingestion)
         _check_numeric(shards.schema, columns)
+        if any(has_codes(peek.get(name, [])) for name in columns.features):
+            raise CellsNeeded
         names = columns.features
     else:
+        _note_beside(embedding, columns, ingestion)
         names = [f"{embedding}[{index}]" for index in range(_find_list_length(shards, embedding, ingestion))]
     check_width(len(names), ingestion)
     return Features(
@@ -241,6 +245,15 @@ def _open_features(shards: Shards, ingestion: Ingestion) -> Features | Table:
         batches=_read_feature_batches(shards, columns, embedding, len(names), ingestion),
         total=shards.rows,
     )
+
+
+def _note_beside(embedding: str, columns: ColumnRoles, ingestion: Ingestion) -> None:
+    """Say which columns beside an embedding are not used."""
+    for name in columns.features:
+        if name != embedding:
+            reason = f"beside the lists of {embedding!r}, which alone are the features"
+            ingestion.understood.leave_out(name, reason)
+            ingestion.understood.note("column_left_out", f"column {name!r} is not a feature: it is {reason}")
 
 
 def _peek_values(shards: Shards, ingestion: Ingestion) -> Peek:
@@ -325,6 +338,8 @@ def _read_feature_batches(
             features = np.stack(
                 [read_numbers(batch.column(name), name, ingestion) for name in content], axis=1
             )
+            if mixes_signs(batch, content, ingestion):
+                raise CellsNeeded
         else:
             features = _read_list_rows(batch.column(embedding), width)
         batch_columns = read_columns(batch, columns, encode)

@@ -11,6 +11,13 @@ from models.reading.column_names import normalise_name
 from worker.formats.shared.columns import find_column, quote_names
 from worker.formats.shared.problems import IngestError, make_printable
 from worker.formats.shared.table_columns import TableColumn
+from worker.formats.tables.decimal_signs import choose_thousands, count_numbers, has_decimal_comma
+from worker.formats.tables.doubtful_texts import (
+    find_day_number,
+    find_leading_zero,
+    find_likeness,
+    list_odd_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +45,7 @@ def choose_types(
     """Return the columns that are used with their types; every other one is said to be left out."""
     chosen = _read_choices(names, ingestion)
     included = {find_column(names, name, ()) for name in ingestion.options.include_columns if name in names}
+    choose_thousands(list(profiles.values()), ingestion)
     columns, reasons = [], list[str]()
     for name in names:
         profile = profiles[name]
@@ -101,11 +109,22 @@ def _find_id(profile: ColumnProfile) -> str | None:
     if _infer_type(profile) == "category":
         if profile.words >= FEW_WORDS * profile.filled and share > REPEATING:
             return "a text of many words"
-        return "an id: nearly every row has its own value" if _is_distinct(profile) else None
+        return _name_id(profile) if _is_distinct(profile) else None
     is_named = _ID_NAME.fullmatch(normalise_name(profile.name)) is not None
     if is_named and profile.integers == profile.filled and _is_distinct(profile):
         return "an id, by its name and because nearly every row has its own number"
     return None
+
+
+def _name_id(profile: ColumnProfile) -> str:
+    """Return what a column is of which hardly a value repeats."""
+    likeness, zero = find_likeness(profile.values), find_leading_zero(profile.values)
+    if likeness is not None:
+        return f"{likeness} (write them without signs, or as 2024-05-31, to use them)"
+    if profile.filled < NEARLY_ALL * profile.rows:
+        return f"filled in {profile.filled} of {profile.rows} rows, hardly a value twice"
+    more = "" if zero is None else f" (numbers that begin with a zero, such as {zero!r}, are codes)"
+    return f"an id: nearly every row has its own value{more}"
 
 
 def _is_distinct(profile: ColumnProfile) -> bool:
@@ -117,21 +136,15 @@ def _is_distinct(profile: ColumnProfile) -> bool:
 def _infer_type(profile: ColumnProfile) -> ColumnType:
     if profile.booleans == profile.filled:
         return "boolean"
-    share = _count_numbers(profile) / profile.filled
+    if profile.integers == profile.filled and find_leading_zero(profile.values):
+        return "category"
+    share = count_numbers(profile) / profile.filled
     # Of numbers that hardly repeat, as categories none would tell anything.
     if share >= MOSTLY or (share > HALF and _is_distinct(profile)):
         return "number"
     if profile.dates and max(profile.dates.values()) >= MOSTLY * profile.filled:
         return "date"
     return "category"
-
-
-def _has_decimal_comma(profile: ColumnProfile) -> bool:
-    return profile.sure_commas > 0 and profile.points == 0
-
-
-def _count_numbers(profile: ColumnProfile) -> int:
-    return profile.numbers if _has_decimal_comma(profile) else profile.numbers - profile.commas
 
 
 def _describe(profile: ColumnProfile, kind: ColumnType, ingestion: Ingestion) -> TableColumn:
@@ -145,24 +158,35 @@ def _describe(profile: ColumnProfile, kind: ColumnType, ingestion: Ingestion) ->
 
 
 def _describe_numbers(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn:
-    numbers, name = _count_numbers(profile), profile.name
-    if _has_decimal_comma(profile):
+    numbers, name = count_numbers(profile), profile.name
+    if has_decimal_comma(profile):
         ingestion.understood.note("decimal_comma", f"column {name!r} has decimal commas: 1,5 was read as 1.5")
-    _note_odd_cells(profile, profile.filled - numbers, "number", ingestion)
-    return TableColumn(
+    if (day := find_day_number(profile.values)) is not None:
+        ingestion.understood.note(
+            "numbers_look_like_dates",
+            f"column {name!r} was read as numbers, but its values look like dates, such as {day} (write them"
+            f" as 2024-05-31 to use them as dates)",
+            option="column_types",
+        )
+    spread = profile.grouped_spread if profile.has_dot_thousands else profile.numbers_spread
+    column = TableColumn(
         name=name,
         type="number",
         rows=profile.rows,
         blanks=profile.rows - numbers,
-        mean=profile.numbers_spread.mean,
-        deviation=profile.numbers_spread.deviation,
-        decimal_comma=_has_decimal_comma(profile),
+        mean=spread.mean,
+        deviation=spread.deviation,
+        decimal_comma=has_decimal_comma(profile),
+        dot_thousands=profile.has_dot_thousands,
     )
+    _note_odd_cells(profile, column, profile.filled - numbers, ingestion)
+    return column
 
 
-def _note_odd_cells(profile: ColumnProfile, count: int, kind: str, ingestion: Ingestion) -> None:
+def _note_odd_cells(profile: ColumnProfile, column: TableColumn, count: int, ingestion: Ingestion) -> None:
     if count:
-        examples = ", ".join(repr(value[:40]) for value in profile.no_numbers)
+        kind = column.type
+        examples = ", ".join(repr(value[:40]) for value in list_odd_values(profile.values, kind, column))
         ingestion.understood.note(
             "odd_cells_blank",
             f"{count} of {profile.filled} values of column {profile.name!r} are not of the type {kind}"
@@ -172,9 +196,8 @@ def _note_odd_cells(profile: ColumnProfile, count: int, kind: str, ingestion: In
 
 
 def _describe_booleans(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn:
-    _note_odd_cells(profile, profile.filled - profile.booleans, "boolean", ingestion)
     share = profile.true_count / max(profile.booleans, 1)
-    return TableColumn(
+    column = TableColumn(
         name=profile.name,
         type="boolean",
         rows=profile.rows,
@@ -182,6 +205,8 @@ def _describe_booleans(profile: ColumnProfile, ingestion: Ingestion) -> TableCol
         mean=share,
         deviation=math.sqrt(share * (1 - share)) or 1.0,
     )
+    _note_odd_cells(profile, column, profile.filled - profile.booleans, ingestion)
+    return column
 
 
 def _describe_dates(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn:
@@ -201,8 +226,7 @@ def _describe_dates(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn
             f"column {profile.name!r} does not show whether day or month comes first: it was read as"
             f" {day_format.replace('%', '')}",
         )
-    _note_odd_cells(profile, profile.filled - count, "date", ingestion)
-    return TableColumn(
+    column = TableColumn(
         name=profile.name,
         type="date",
         rows=profile.rows,
@@ -211,6 +235,8 @@ def _describe_dates(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn
         deviation=profile.date_spreads[day_format].deviation,
         day_format=day_format,
     )
+    _note_odd_cells(profile, column, profile.filled - count, ingestion)
+    return column
 
 
 def _describe_categories(profile: ColumnProfile, ingestion: Ingestion) -> TableColumn:
@@ -222,7 +248,17 @@ def _describe_categories(profile: ColumnProfile, ingestion: Ingestion) -> TableC
             f"column {profile.name!r} has {more}{len(ordered)} different values; the rare ones are one",
             option="exclude_columns",
         )
-    if profile.numbers and profile.no_numbers:
+    likeness = find_likeness(profile.values)
+    zero = find_leading_zero(profile.values) if profile.integers == profile.filled else None
+    if likeness is not None or zero is not None:
+        what = likeness or f"numbers that begin with a zero, such as {zero!r}"
+        ingestion.understood.note(
+            "read_as_categories",
+            f"column {profile.name!r} has {what}: it was read as categories ({profile.name}=number reads"
+            " plain numbers as numbers, and other texts as blank)",
+            option="column_types",
+        )
+    elif profile.numbers and profile.no_numbers:
         ingestion.understood.note(
             "mixed_column",
             f"column {profile.name!r} holds numbers and texts ({profile.no_numbers[0][:40]!r}):"

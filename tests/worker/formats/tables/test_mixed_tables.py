@@ -280,3 +280,26 @@ def test_days_of_the_year_9999_and_huge_numbers_are_read(
     assert read_cells(built)[0]["until"].isoformat() == "9999-12-31T00:00:00"
     assert np.isfinite(built.pack).all()
     assert np.abs(built.pack).max() <= 1e6
+
+
+def test_points_of_thousands_are_none_of_fractions(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    prices = ["1.200", "950", "1.234.567", "2.000"] * 10
+    both = ["1.234,5", "7,25", "-2.000", "3"] * 10
+    built = build(write({"price": prices, "both": [f'"{text}"' for text in both]}))
+    assert [row["price"] for row in read_cells(built)[:4]] == [1200, 950, 1_234_567, 2000]
+    assert [row["both"] for row in read_cells(built)[:4]] == [1234.5, 7.25, -2000, 3]
+    np.testing.assert_allclose(built.pack[:, 0].mean(), 0, atol=1e-6)
+
+
+def test_odd_cells_are_shown_and_no_good_ones(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    days = [f"2024-05-{1 + row % 28:02}" for row in range(COUNT - 1)]
+    built = build(write({"since": [*days, "soon"], "a": ["x", *[f"1.{row}" for row in range(COUNT - 1)]]}))
+    notes = built.ingested.statistics["understood"]["notes"]
+    odd = [note["text"] for note in notes if note["code"] == "odd_cells_blank"]
+    assert len(odd) == 2
+    assert "('soon')" in odd[0]
+    assert "('x')" in odd[1]
