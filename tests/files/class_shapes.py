@@ -1,15 +1,20 @@
 """What names a class: numbers of class names, correct labels, and folders around folders."""
 
+import json
+from collections.abc import Sequence
+
 import numpy as np
 
 from tests.files.array_shapes import CLASS_NAMES, NUMBERS, arrays
 from tests.files.shapes import (
     COUNT,
     NAMES,
+    PIXELS,
     VALUES,
     Expected,
     add,
     features,
+    flat,
     foldered,
     npz,
     parquet,
@@ -200,3 +205,44 @@ for hidden in (".NET", "$RECYCLE.BIN"):
     add(f"archive: a hidden folder {hidden} in a zip", one(members), says)
     raw = [(name.encode(), data) for name, data in members.items()]
     add(f"archive: a hidden folder {hidden} in a tar", {"d.tar": tarred(raw)}, says)
+
+
+def json_labels(labels: Sequence[object]) -> dict[str, bytes]:
+    """Return pictures with a table in JSON lines."""
+    lines = [
+        json.dumps({"file_name": f"{row}.png", "label": label}) + "\n" for row, label in enumerate(labels)
+    ]
+    return one({**flat(""), "metadata.jsonl": "".join(lines).encode()})
+
+
+add("json: lists of one class", json_labels([[name] for name in NAMES]), Expected(given=NAMES))
+add(
+    "json: objects with a name",
+    json_labels([{"id": 1, "name": name} for name in NAMES]),
+    Expected(given=NAMES),
+)
+add(
+    "json: several classes",
+    json_labels([[name, "pet"] for name in NAMES]),
+    Expected(refused="nested_label", says=['["cat", "pet"]']),
+)
+add(
+    "npz: Keras's mnist.npz",
+    {"mnist.npz": npz(x_train=PIXELS, y_train=NUMBERS, x_test=PIXELS[:5], y_test=NUMBERS[:5])},
+    Expected(classes=["0", "1"], notes=["splits_not_read"], says=["'x_test', 'y_test' were not"]),
+)
+add(
+    "npz: arrays without names",
+    {"d.npz": npz(arr_0=PIXELS, arr_1=NUMBERS)},
+    Expected(refused="missing_column", says=["x=images, y=labels"]),
+)
+add(
+    "foreign: Label Studio's JSON",
+    one(
+        {
+            **flat("images/"),
+            "project.json": b'[{"annotations": [{"completed_by": 1}], "id": 1}]',
+        }
+    ),
+    Expected(refused="unsupported_labels", says=["Label Studio", "CSV"]),
+)

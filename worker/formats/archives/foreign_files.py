@@ -48,6 +48,8 @@ _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _HEIC = "a HEIC picture (save it as JPEG: on an iPhone, Settings > Camera > Formats > Most Compatible)"
 _PARTS = re.compile(r"\.(z\d\d|(zip|7z|rar|tar|gz)\.\d{3}|part\d+\.rar|0\d\d)$", re.IGNORECASE)
 _COCO_WORDS = (b'"annotations"', b'"categories"')
+_STUDIO_WORDS = (b'"from_name"', b'"completed_by"')
+"""Fields of Label Studio's JSON, which has annotations too."""
 _BOXES = "boxes, not classes of pictures (cut the boxes out, into one folder for each class)"
 _SPREADSHEETS = ("xlsx", "xls", "xlsm", "xlsb", "ods")
 _YOLO_FILES = ("data.yaml", "data.yml", "dataset.yaml", "obj.names", "classes.txt")
@@ -104,14 +106,17 @@ def _find_foreign_labels(archive: Archive) -> str | None:
                 f"the spreadsheet {name!r} beside pictures without class folders (if it has their labels, "
                 "save its sheet as 'CSV UTF-8' and put that into the archive)"
             )
-        if get_suffix(name) == "json" and _is_coco(archive, member):
-            return f"COCO annotations in JSON: {_BOXES}"
+        if get_suffix(name) == "json" and (annotations := _name_annotations(archive, member)) is not None:
+            return annotations
     return None
 
 
-def _is_coco(archive: Archive, member: int) -> bool:
+def _name_annotations(archive: Archive, member: int) -> str | None:
     try:
         content = archive.read(member)
     except SampleError:
-        return False
-    return any(word in content for word in _COCO_WORDS)
+        return None
+    if _COCO_WORDS[1] not in content and any(word in content for word in _STUDIO_WORDS):
+        return "Label Studio's JSON (export as CSV, and put that table beside the pictures)"
+    is_coco = any(word in content for word in _COCO_WORDS)
+    return f"COCO annotations in JSON: {_BOXES}" if is_coco else None

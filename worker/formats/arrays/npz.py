@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from models.reading.column_names import list_by_name
+from worker.formats.archives.split_names import find_split
 from worker.formats.shared.array_checks import check_lengths, split_blocks
 from worker.formats.shared.columns import (
     KEYS,
@@ -38,6 +40,10 @@ _CONTENT = (
     *(name for reader in ARRAY_READERS for name in reader.names),
 )
 _GIVEN = (*LABELS, "given_labels")
+_TRAIN_CONTENT = ("x_train", "train_images", "train_x", "train_data")
+_TRAIN_GIVEN = ("y_train", "train_labels", "train_y", "train_target")
+"""As Keras and MedMNIST name them; the other splits are not read."""
+_UNNAMED = re.compile(r"arr_\d+")
 _CLASS_NAMES = ("class_names", "classes", "label_names", "target_names")
 _FEATURE_NAMES = ("feature_names", "columns")
 _SHOWN = 5
@@ -60,8 +66,12 @@ def open_npz(archive: ZipArchive, ingestion: Ingestion) -> Source:
     """Open the samples of an npz with their labels."""
     members = {name.removesuffix(".npy"): member for member, name in enumerate(archive.names)}
     names, options = list(members), ingestion.options
-    content_name = require_column(names, None, _CONTENT, "pictures or features")
-    given_name = require_column(names, options.label_column, _GIVEN, "labels", option="label_column")
+    _check_named(names)
+    content_name = require_column(names, None, (*_CONTENT, *_TRAIN_CONTENT), "pictures or features")
+    given_name = require_column(
+        names, options.label_column, (*_GIVEN, *_TRAIN_GIVEN), "labels", option="label_column"
+    )
+    _note_other_splits(content_name, names, ingestion)
     usual = list_by_name(names, _GIVEN)
     if len(usual) > 1 and options.label_column is None:
         ingestion.understood.note(
@@ -100,6 +110,27 @@ def open_npz(archive: ZipArchive, ingestion: Ingestion) -> Source:
     )
     reader = find_array_reader(content_name, content)
     return reader.read("npz", content, columns, ingestion, read_feature_names)
+
+
+def _check_named(names: Sequence[str]) -> None:
+    """Refuse arrays that were saved without names."""
+    if names and all(_UNNAMED.fullmatch(name) for name in names):
+        raise IngestError(
+            "missing_column",
+            f"expected named arrays; found {quote_names(names)}, which np.savez writes without names "
+            "(name them: np.savez('data.npz', x=images, y=labels))",
+        )
+
+
+def _note_other_splits(content: str, names: Sequence[str], ingestion: Ingestion) -> None:
+    """Note the arrays of other splits beside those of the training set."""
+    others = [name for name in names if (split := find_split(name)) and not split.startswith("tr")]
+    if content.lower() in _TRAIN_CONTENT and others:
+        ingestion.understood.note(
+            "splits_not_read",
+            f"only {content!r} and its labels were read; {quote_names(others)} were not (save them as "
+            "another npz with x and y, or all together with an array split)",
+        )
 
 
 def _make_columns(

@@ -12,6 +12,7 @@ from models.reading.text_encodings import TableError
 from worker.formats.archives.member_index import MemberIndex, find_folder
 from worker.formats.archives.split_names import find_split, is_split_name
 from worker.formats.layouts.folder_labels import FolderLabels, match_folders
+from worker.formats.layouts.json_labels import read_json_label
 from worker.formats.layouts.listed_pictures import (
     ListedPictures,
     ListedRow,
@@ -146,6 +147,11 @@ def name_numbers(folder_of: dict[str, str] | None, ingestion: Ingestion) -> None
     )
 
 
+def _keep(cell: object) -> object:
+    """Return the label of a CSV as it is."""
+    return cell
+
+
 def _read_record(
     reading: _Reading, table: PictureTable, cells: dict[str, Any], number: int
 ) -> ListedRow | None:
@@ -158,13 +164,14 @@ def _read_record(
         return None
     path = index.get_key(member)
     code = ingestion.vocabulary.get_code
+    read = read_json_label if table.table.style is None else _keep
     key = None if table.key is None else cells.get(table.key)
     split = cells.get(table.split) if table.split else _find_table_split(index, table, path, folders)
     return ListedRow(
         member=member,
         key=path if key in (None, "") else str(key),
-        given=code(cells.get(table.label) if table.label else folders.find(path)),
-        true=code(cells.get(table.truth), is_truth=True) if table.truth else MISSING,
+        given=code(read(cells.get(table.label)) if table.label else folders.find(path)),
+        true=code(read(cells.get(table.truth)), is_truth=True) if table.truth else MISSING,
         split=None if split in (None, "") else sys.intern(str(split)),
         record=number,
     )

@@ -14,6 +14,7 @@ from models.reading.record_tables import parse_object
 from models.reading.text_encodings import TableError
 from worker.formats.archives.member_names import PICTURE_SUFFIXES, get_suffix
 from worker.formats.archives.split_names import find_split
+from worker.formats.layouts.json_labels import read_json_label
 from worker.formats.layouts.listed_pictures import ListedPictures
 from worker.formats.shared.columns import LABELS, TRUTHS, find_column
 from worker.formats.shared.compact_texts import Finder, TextSelection
@@ -157,7 +158,7 @@ def _read_labels(
 def _read_label(archive: Archive, member: int, labels: LabelFiles) -> tuple[object, object]:
     if labels.field is not None:
         content = _read_object(archive, member)
-        return content.get(labels.field), content.get(labels.truth or "")
+        return read_json_label(content.get(labels.field)), read_json_label(content.get(labels.truth or ""))
     try:
         return archive.read(member).decode("utf-8-sig").strip(), None
     except UnicodeDecodeError:
