@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tests.files.array_shapes import CLASS_NAMES, NUMBERS, arrays
+from tests.files.array_shapes import CLASS_NAMES, NUMBERS, arrays, idx
 from tests.files.shapes import (
     COUNT,
     NAMES,
@@ -245,4 +245,13 @@ add(
         }
     ),
     Expected(refused="unsupported_labels", says=["Label Studio", "CSV"]),
+)
+add(
+    "names: EMNIST's mapping beside IDX",
+    {
+        "emnist-train-images-idx3-ubyte": idx(PIXELS),
+        "emnist-train-labels-idx1-ubyte": idx(NUMBERS.astype(np.uint8)),
+        "emnist-mapping.txt": b"0 48\n1 49\n",
+    },
+    Expected(classes=["0", "1"], notes=["class_names_not_used"], says=["'emnist-mapping.txt' may name them"]),
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from worker.formats.archives.foreign_files import name_zip
 from worker.formats.archives.tars import TarArchive
+from worker.formats.archives.unread_names import note_class_lists
 from worker.formats.archives.uploaded_files import ACCEPTED, Upload, prepare_upload
 from worker.formats.archives.zips import ZipArchive
 from worker.formats.arrays.cifar import open_cifar_binaries, open_cifar_pickles
@@ -55,7 +56,10 @@ def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bo
         )
     kind = kinds[0]
     if kind == "idx":
-        return open_idx(data, ingestion)
+        source = open_idx(data, ingestion)
+        side_names = [file.name for file in side_files]
+        note_class_lists(side_names, ingestion.vocabulary.names, ingestion.understood)
+        return source
     if kind == "pickle":
         return open_cifar_pickles(data, ingestion)
     if kind == "binary":
