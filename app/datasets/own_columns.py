@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.datasets.attached_tables import Identifier, find_identifier, refuse_unmatched
 from app.infra.errors import Invalid
 from app.tables import Dataset
-from models.reading.column_names import LABELS, POSITION, TRUTHS, normalise_name
+from models.reading.column_names import LABELS, POSITION, TRUTHS, has_name
 from models.reading.kept_columns import COLUMNS_MAX, NAME_MAX, ColumnProfile, cut_value
 from models.reading.label_texts import strip_guard
 from models.reading.table_files import inspect_table
@@ -87,7 +87,7 @@ class _Table:
                 f" {list(style.columns[:20])}"
             )
         rest = {at: name for at, name in enumerate(style.columns) if at != identifier.column and name}
-        labels = [name for name in rest.values() if normalise_name(name) in (*LABELS, *TRUTHS, POSITION)]
+        labels = [name for name in rest.values() if has_name(name, (*LABELS, *TRUTHS, POSITION))]
         columns = {at: name for at, name in rest.items() if name not in labels}
         _check_names(list(columns.values()))
         return cls(file=file, style=style, identifier=identifier, columns=columns, left_out=labels)

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 
 from models.reading.label_texts import make_comparable
@@ -13,7 +14,7 @@ FILE_NAMES = (
 LABELS = (
     *("label", "labels", "class", "target", "targets", "given_label", "category", "class_name"),
     *("class_label", "label_name", "target_name", "noisy_label", "label_id", "class_id", "category_id"),
-    *("choice", "species", "y"),
+    *("choice", "species", "noisy_labels", "noisy_labels_0", "finding_labels", "y"),
 )
 COORDINATES = ("x", "y")
 """`y` beside `x` is more often a coordinate than a label."""
@@ -36,13 +37,29 @@ def normalise_name(name: str) -> str:
 
 def find_by_name(names: Sequence[str], usual: Sequence[str]) -> str | None:
     """Return the first column with one of the usual names, in the order of these; None if there is none."""
-    by_normal = {normalise_name(name): name for name in reversed(names)}
-    return next((by_normal[name] for name in usual if name in by_normal), None)
+    return next(iter(list_by_name(names, usual)), None)
 
 
 def list_by_name(names: Sequence[str], usual: Sequence[str]) -> list[str]:
-    """Return all columns with one of the usual names, in the order of these."""
-    return [name for wanted in usual for name in names if normalise_name(name) == wanted]
+    """Return all columns with one of the usual names, in the order of these; those that lack a "_" last."""
+    by_normal: dict[str, list[str]] = defaultdict(list)
+    by_joined: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        normal = normalise_name(name)
+        if normal in usual:
+            by_normal[normal].append(name)
+        else:
+            by_joined[normal.replace("_", "")].append(name)
+    joined = dict.fromkeys(wanted.replace("_", "") for wanted in usual)
+    return [
+        *(name for wanted in usual for name in by_normal.get(wanted, ())),
+        *(name for wanted in joined for name in by_joined.get(wanted, ())),
+    ]
+
+
+def has_name(name: str, usual: Sequence[str]) -> bool:
+    """Return whether a column has one of the usual names."""
+    return bool(list_by_name([name], usual))
 
 
 def find_chosen(names: Sequence[str], chosen: str) -> str | None:

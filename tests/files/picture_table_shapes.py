@@ -118,3 +118,98 @@ for name in ("labels.csv", "list.csv"):
         beside("".join(f"{row}.png,{NAMES[row]}\n" for row in ROWS), flat(""), name),
         Expected(refused="bad_header", says=["file_name,label"]),
     )
+
+
+PATHS = list(foldered())
+OTHER = [NAMES[row] if row > 1 else NAMES[1 - row] for row in ROWS]
+"""Labels of a table that differ from the folders in two."""
+LISTED = list(zip(PATHS, OTHER, strict=True))
+add(
+    "folders: a table with two other labels",
+    beside(table("file,label", LISTED), foldered()),
+    Expected(
+        given=OTHER,
+        notes=["folders_differ", "pictures_stay_in_folders"],
+        says=["2 of 24", "'cat/0.png' with the label 'dog'", "format=class_folders"],
+    ),
+)
+add(
+    "folders: a table with two other labels, folders as asked",
+    beside(table("file,label", LISTED), foldered()),
+    Expected(given=NAMES),
+    format="class_folders",
+)
+add(
+    "folders: a list with two other labels",
+    beside(table("", LISTED, " ").lstrip(), foldered(), "labels.txt"),
+    Expected(given=OTHER, notes=["folders_differ", "pictures_stay_in_folders"], says=["2 of 24"]),
+)
+SIZES = [[path, row, ("small", "large")[row // 12]] for row, path in enumerate(PATHS)]
+add(
+    "folders: a table of sizes",
+    beside(table("file,width,category", SIZES), foldered(), "sizes.csv"),
+    Expected(classes=["large", "small"], notes=["folders_differ"], says=["24 of 24", "'category'"]),
+)
+PREDICTED = [[path, name, 0.5] for path, name in zip(PATHS, OTHER, strict=True)]
+for name, header, rows in (
+    ("predictions.csv", "file,label,confidence", PREDICTED[:14]),
+    ("predictions.csv", "file,label", [row[:2] for row in PREDICTED]),
+    ("list.csv", "file,class,score", PREDICTED),
+    ("list.csv", "file,class,score", [[path, row % 2, 0.5] for row, path in enumerate(PATHS)]),
+):
+    add(
+        f"folders: predictions of a model ({name}, {header}, {len(rows)} with {rows[0][1]})",
+        beside(table(header, rows), foldered(), name),
+        Expected(given=NAMES, keys=PATHS, notes=["table_ignored"], says=["format=manifest"]),
+    )
+add(
+    "folders: predictions of a model, as asked",
+    beside(table("file,label,confidence", PREDICTED[:14]), foldered(), "predictions.csv"),
+    Expected(
+        given=OTHER[:14],
+        notes=["pictures_not_listed", "folders_differ"],
+        says=["10 pictures were left out", "format=class_folders takes all"],
+    ),
+    format="manifest",
+)
+add(
+    "folders: none beside predictions of a model",
+    beside(table("file,label,confidence", [[f"{row}.png", NAMES[row], 1] for row in ROWS]), flat("")),
+    Expected(given=NAMES, notes=["labels_look_predicted"]),
+)
+PARTS = {f"HAM_part_{row // 12 + 1}/ISIC_{row:04}.png": png(row) for row in ROWS}
+DIAGNOSES = table("image_id,age,dx", [[f"ISIC_{row:04}", 40 + row % 3, NAMES[row]] for row in ROWS])
+add(
+    "folders: parts, beside a table whose label has another name",
+    beside(DIAGNOSES, PARTS, "meta.csv"),
+    Expected(
+        classes=["HAM_part_1", "HAM_part_2"],
+        notes=["label_column_unknown"],
+        says=["'meta.csv'", "label_column=dx"],
+    ),
+)
+add(
+    "folders: parts, beside a table whose label is named",
+    beside(DIAGNOSES, PARTS, "meta.csv"),
+    Expected(given=NAMES),
+    label_column="dx",
+)
+for label in ("Finding Labels", "ClassId", "noisy_labels_0", "Class Name"):
+    add(
+        f"folders: parts, beside a table with {label}",
+        beside(DIAGNOSES.replace("dx", label), PARTS, "meta.csv"),
+        Expected(given=NAMES),
+    )
+add(
+    "table: two that name the same pictures",
+    {
+        "d.zip": zipped(
+            {
+                "a.csv": table("file,label", [[f"{row}.png", NAMES[row]] for row in ROWS]).encode(),
+                "b.csv": table("file,label", [[f"{row}.png", OTHER[row]] for row in ROWS]).encode(),
+                **flat(""),
+            }
+        )
+    },
+    Expected(given=NAMES, notes=["listed_twice"], says=["24 rows", "2 of them", "'a.csv', 'b.csv'"]),
+)

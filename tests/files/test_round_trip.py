@@ -106,6 +106,20 @@ def make_manifest(labels: Labels) -> dict[str, bytes]:
     }
 
 
+@form("manifest beside class folders", 3)
+def make_manifest_beside_folders(labels: Labels) -> dict[str, bytes]:
+    paths = [f"{('cat', 'dog')[row % 2]}/{row}.png" for row in range(COUNT)]
+    rows = [f"{path},{('cat', 'dog', 'cow')[label]}" for path, label in zip(paths, labels, strict=True)]
+    return {
+        "d.zip": zipped(
+            {
+                "labels.csv": "\n".join(["file_name,label", *rows]).encode(),
+                **{path: png(row) for row, path in enumerate(paths)},
+            }
+        )
+    }
+
+
 @form("manifest of JSON lines", 4)
 def make_jsonl(labels: Labels) -> dict[str, bytes]:
     values = (0, True, "big dog", 2.5)

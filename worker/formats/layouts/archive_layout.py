@@ -19,7 +19,8 @@ from worker.formats.archives.member_names import (
 )
 from worker.formats.archives.tars import TarArchive
 from worker.formats.archives.unread_names import note_class_lists
-from worker.formats.layouts.folder_labels import FolderLabels, find_class_level, select_paths
+from worker.formats.layouts.folder_labels import FolderLabels, describe_level, find_class_level, select_paths
+from worker.formats.layouts.label_sources import prefer_folders
 from worker.formats.layouts.listed_pictures import ListedPictures
 from worker.formats.layouts.manifests import read_manifests
 from worker.formats.layouts.picture_lists import find_lists, read_lists
@@ -49,7 +50,9 @@ def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: b
         return None
     requested = ingestion.options.format
     index = MemberIndex(archive)
-    if requested in (None, "manifest") and (manifests := find_manifests(index, ingestion)):
+    if requested in (None, "manifest") and (
+        manifests := prefer_folders(index, find_manifests(index, ingestion), ingestion)
+    ):
         pictures = read_manifests(index, manifests, ingestion, original=original)
     elif requested in (None, "webdataset") and (labels := _find_label_files(archive, index, ingestion)):
         pictures = read_shards(archive, labels, ingestion, root=index.root, is_joined=False)
@@ -131,7 +134,7 @@ def label_by_folder(archive: Archive, ingestion: Ingestion) -> ListedPictures:
     level = found.level
     ingestion.vocabulary.is_literal = True
     ingestion.layout["class_level"] = level
-    ingestion.understood.facts["label_from"] = f"the folder at level {level + 1} below {root or 'the top'!r}"
+    ingestion.understood.facts["label_from"] = describe_level(level, root)
     labelled = array("q")
     splits: list[str] = []
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.reading.column_names import list_by_name
 from models.reading.text_encodings import TableError
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _PEEKED = 100
 _LEAST_VALUES = 10
 """Fewer values than samples are needed may be pictures by chance, such as 0 and 1 beside 0.png and 1.png."""
+
+_REPEATS = 2
+"""A column may be a label without being named so only if its values repeat this often on average."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +63,12 @@ class ColumnMatch:
     @property
     def rank(self) -> tuple[int, bool, bool, int]:
         """Return what orders columns: the surest kind, no counters, usual names, most pictures."""
-        named = len(set(self.members) - {None})
-        return (self.kind, self.is_counter, self.is_counter and not self.is_usual, -named)
+        return (self.kind, self.is_counter, self.is_counter and not self.is_usual, -self.picture_count)
+
+    @property
+    def picture_count(self) -> int:
+        """Return how many different pictures the values name."""
+        return len(set(self.members) - {None})
 
 
 def match_columns(
@@ -70,10 +78,7 @@ def match_columns(
 
     Columns that an option excludes or uses for something else name no pictures.
     """
-    try:
-        records = [record.cells for record in islice(table.read(), _PEEKED) if record.cells]
-    except TableError:
-        return []
+    records = _peek(table)
     chosen = (options.label_column, options.truth_column, options.split_column, *options.exclude_columns)
     columns = [name for name in table.columns if name not in chosen]
     usual = list_by_name(columns, FILE_NAMES)
@@ -84,6 +89,14 @@ def match_columns(
         )
         for name in ordered
     ]
+
+
+def _peek(table: TextTable) -> list[dict[str, Any]]:
+    """Return the first 100 records; none if the table cannot be parsed."""
+    try:
+        return [record.cells for record in islice(table.read(), _PEEKED) if record.cells]
+    except TableError:
+        return []
 
 
 def _match_values(
@@ -135,7 +148,10 @@ def _describe_rivals(best: ColumnMatch, rival: ColumnMatch) -> str:
 
 
 def find_rival(best: ColumnMatch, matches: Sequence[ColumnMatch]) -> ColumnMatch | None:
-    """Return another column that names pictures as surely, but other ones; None if there is none."""
+    """Return another column that names pictures as surely, but other ones; None if there is none.
+
+    One whose values repeat, as numbers of classes do, is none.
+    """
     return next(
         (
             each
@@ -144,6 +160,7 @@ def find_rival(best: ColumnMatch, matches: Sequence[ColumnMatch]) -> ColumnMatch
             and each.is_found
             and each.kind == best.kind
             and each.is_counter == best.is_counter
+            and 2 * each.picture_count > best.picture_count
             and list(each.members) != list(best.members)
         ),
         None,
@@ -162,3 +179,16 @@ def describe_missed(index: MemberIndex, table_name: str, matches: Sequence[Colum
                 f"{value[:80]!r}: {index.describe_missing(value)}"
             )
     return None
+
+
+def list_repeating(table: TextTable, columns: Sequence[str]) -> list[str]:
+    """Return the columns that may be labels, as their first values repeat; texts before numbers."""
+    records = _peek(table)
+    texts: list[str] = []
+    numbers: list[str] = []
+    for column in columns:
+        values = [str(cells.get(column) or "").strip() for cells in records]
+        if values and len(set(values)) * _REPEATS <= len(values):
+            is_number = all(re.fullmatch(r"[+-]?[\d.,]*", value) for value in values)
+            (numbers if is_number else texts).append(column)
+    return [*texts, *numbers]

@@ -138,6 +138,11 @@ def _skip_repeated(paths: Sequence[str], found: ClassLevel) -> ClassLevel:
     return ClassLevel(level=level, has_splits=True, ignored=found.ignored)
 
 
+def describe_level(level: int, root: str) -> str:
+    """Return which folder is the class, for people."""
+    return f"the folder at level {level + 1} below {root or 'the top'!r}"
+
+
 class FolderLabels:
     """The class folder of each picture below the root; None where there is none.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worker.formats.archives.member_names import OTHER_SUFFIXES, get_suffix
+from worker.formats.shared.columns import quote_names
 from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.sample import Columns
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from worker.formats.archives.archive import Archive
     from worker.formats.shared.sample import Ingestion
+
+_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,15 +63,67 @@ def describe_table(
     return {"name": archive.names[member], "start": start, "count": count, **place, **facts}
 
 
+@dataclass(kw_only=True)
+class _Repeats:
+    """Rows whose picture another row has named before."""
+
+    count: int = 0
+    others: int = 0
+    """Those with another label."""
+    first: str = ""
+
+    def add(self, key: str, *, is_other: bool) -> None:
+        self.first = self.first or key
+        self.count += 1
+        self.others += is_other
+
+    def note(self, tables: Sequence[str], ingestion: Ingestion) -> None:
+        if self.count:
+            order = f"; they were read in the order {quote_names(tables)}" if len(tables) > 1 else ""
+            ingestion.understood.note(
+                "listed_twice",
+                f"{self.count} rows name a picture again, such as {self.first!r}, {self.others} of them with "
+                f"another label: the first row counts{order}",
+            )
+
+
+def _log_unlisted(
+    archive: Archive, listed: bytearray, tables: Sequence[int], ingestion: Ingestion, *, has_folders: bool
+) -> None:
+    """Log the pictures that no row names, and note how many they are."""
+    count, first = 0, ""
+    for member, name in enumerate(archive.names):
+        if not listed[member] and member not in tables and get_suffix(name) not in OTHER_SUFFIXES:
+            count, first = count + 1, first or name
+            ingestion.problems.add(
+                name, "not_listed", "expected a row for each picture; found none for this one"
+            )
+    if count:
+        shown = quote_names([archive.names[member] for member in tables[:_SHOWN]])
+        hint = "; format=class_folders takes all, with the folders as classes" if has_folders else ""
+        ingestion.understood.note(
+            "pictures_not_listed",
+            f"{count} pictures were left out, such as {first!r}: {shown} have no row for them{hint}",
+            option="format" if has_folders else None,
+        )
+
+
 def collect_pictures(
     format_name: str,
     rows: Iterator[ListedRow],
     archive: Archive,
     tables: Sequence[int],
     ingestion: Ingestion,
+    *,
+    has_folders: bool,
 ) -> ListedPictures:
-    """Collect the columns of the rows; pictures with several rows or none are logged."""
+    """Collect the columns of the rows; pictures with several rows or none are logged, and noted once.
+
+    `has_folders`: folders could give the labels instead.
+    """
     listed = bytearray(len(archive.names))
+    first_label = array("i", bytes(4 * len(archive.names)))
+    again = _Repeats()
     members, given, true, records = array("q"), array("i"), array("i"), array("q")
     keys = Texts()
     splits: list[str | None] = []
@@ -77,19 +132,18 @@ def collect_pictures(
             ingestion.problems.add(
                 row.key, "listed_twice", "expected one row for each picture; found another (the first counts)"
             )
+            again.add(row.key, is_other=row.given != first_label[row.member])
             continue
         listed[row.member] = True
+        first_label[row.member] = row.given
         members.append(row.member)
         given.append(row.given)
         true.append(row.true)
         records.append(row.record)
         keys.append(row.key)
         splits.append(row.split)
-    for member, name in enumerate(archive.names):
-        if not listed[member] and member not in tables and get_suffix(name) not in OTHER_SUFFIXES:
-            ingestion.problems.add(
-                name, "not_listed", "expected a row for each picture; found none for this one"
-            )
+    again.note([archive.names[member] for member in tables], ingestion)
+    _log_unlisted(archive, listed, tables, ingestion, has_folders=has_folders)
     true_codes = np.frombuffer(true, dtype=np.int32)
     return ListedPictures(
         format=format_name,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from models.reading.label_texts import format_label
 from models.reading.text_encodings import TableError
 from worker.formats.archives.member_index import MemberIndex, find_folder
 from worker.formats.archives.split_names import find_split, is_split_name
-from worker.formats.layouts.folder_labels import FolderLabels, match_folders
+from worker.formats.layouts.folder_labels import FolderLabels, describe_level
 from worker.formats.layouts.json_labels import read_json_label
+from worker.formats.layouts.label_sources import compare_with_folders, list_labels
 from worker.formats.layouts.listed_pictures import (
     ListedPictures,
     ListedRow,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from worker.formats.shared.sample import Ingestion
+
+_SHOWN = 3
 
 
 def read_manifests(
@@ -58,10 +60,17 @@ def read_manifests(
     _choose_own(tables, ingestion)
     described: list[dict[str, Any]] = []
     ingestion.layout["tables"] = described
-    _name_by_folders(index, tables, folders, ingestion)
+    label_from = _describe_labels(tables, folders)
+    ingestion.understood.facts["label_from"] = label_from
+    if all(table.label is not None for table in tables):
+        labels = chain.from_iterable(list_labels(index, table) for table in tables)
+        compare_with_folders(labels, folders, label_from, ingestion)
     reading = _Reading(index=index, folders=folders, ingestion=ingestion)
     rows = _read_all(reading, tables, described, original=original)
-    return collect_pictures("manifest", rows, index.archive, [table.member for table in tables], ingestion)
+    members = [table.member for table in tables]
+    return collect_pictures(
+        "manifest", rows, index.archive, members, ingestion, has_folders=folders.count > 1
+    )
 
 
 def _choose_own(tables: Sequence[PictureTable], ingestion: Ingestion) -> None:
@@ -117,34 +126,11 @@ def _read_records(reading: _Reading, table: PictureTable, start: int) -> Generat
     return count
 
 
-def _name_by_folders(
-    index: MemberIndex, tables: Sequence[PictureTable], folders: FolderLabels, ingestion: Ingestion
-) -> None:
-    """Name numbered classes after the folders of their pictures, where each class has its own folder."""
-    if folders.count < 2 or any(table.label is None for table in tables):  # noqa: PLR2004 - two classes
-        return
-    pairs: Counter[tuple[str, str]] = Counter()
-    for table in tables:
-        for record in table.table.read():
-            cells = record.cells or {}
-            member = index.find(str(cells.get(table.file_name) or ""), table.name)
-            label = format_label(cells.get(table.label or ""))
-            if member is not None and label is not None:
-                pairs[label, folders.find(index.get_key(member)) or ""] += 1
-    name_numbers(match_folders(pairs), ingestion)
-
-
-def name_numbers(folder_of: dict[str, str] | None, ingestion: Ingestion) -> None:
-    """Let numbered labels have the names of folders."""
-    if folder_of is None or "" in folder_of.values():
-        return
-    for label, folder in folder_of.items():
-        ingestion.vocabulary.add_alias(label, folder)
-    shown = ", ".join(f"{label} = {folder}" for label, folder in list(folder_of.items())[:5])
-    ingestion.understood.note(
-        "named_by_folder",
-        f"labels are numbers and pictures lie in class folders: {shown}; the folders name them",
-    )
+def _describe_labels(tables: Sequence[PictureTable], folders: FolderLabels) -> str:
+    """Return what gives the labels: a column of each table, or the folders."""
+    columns = [f"the column {table.label!r} of {table.name!r}" for table in tables if table.label is not None]
+    level = 0 if folders.level is None else folders.level.level
+    return " and ".join(columns[:_SHOWN]) or describe_level(level, folders.index.root)
 
 
 def _keep(cell: object) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,15 @@ from models.reading.text_lists import parse_line
 from worker.formats.archives.member_index import MemberIndex
 from worker.formats.archives.member_names import get_suffix
 from worker.formats.archives.split_names import find_split
-from worker.formats.layouts.folder_labels import FolderLabels, match_folders
+from worker.formats.layouts.folder_labels import FolderLabels
+from worker.formats.layouts.label_sources import compare_with_folders
 from worker.formats.layouts.listed_pictures import (
     ListedPictures,
     ListedRow,
     collect_pictures,
     describe_table,
 )
-from worker.formats.layouts.manifests import name_numbers
+from worker.formats.shared.columns import quote_names
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, SampleError, make_printable
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from worker.formats.shared.sample import Ingestion
 
 _LINES_TRIED = 100
+_SHOWN = 3
 _TRUTH_WORDS = ("clean", "true", "truth")
 
 
@@ -108,7 +109,9 @@ def read_lists(
             "list_of_paths", "lists have paths alone: they give the splits, the folders give the classes"
         )
     ingestion.understood.facts["tables"] = [each.name for each in lists]
-    _name_by_folders(index, given, folders, ingestion)
+    if all(each.has_labels for each in given):
+        source = quote_names([each.name for each in given[:_SHOWN]])
+        compare_with_folders(_list_labels(index, given), folders, source, ingestion)
     true = np.full(len(index.archive.names), MISSING, dtype=np.int32)
     for each in lists:
         if each.is_truth:
@@ -131,21 +134,19 @@ def read_lists(
         )
     starts = [table["start"] for table in described]
     rows = _read_rows(folders, list(zip(lists, starts, strict=True)), true, ingestion)
-    return collect_pictures("list_files", rows, index.archive, [each.member for each in lists], ingestion)
+    members = [each.member for each in lists]
+    return collect_pictures(
+        "list_files", rows, index.archive, members, ingestion, has_folders=folders.count > 1
+    )
 
 
-def _name_by_folders(
-    index: MemberIndex, lists: Sequence[PictureList], folders: FolderLabels, ingestion: Ingestion
-) -> None:
-    if folders.count < 2 or not all(each.has_labels for each in lists):  # noqa: PLR2004 - two classes
-        return
-    pairs: Counter[tuple[str, str]] = Counter()
+def _list_labels(index: MemberIndex, lists: Sequence[PictureList]) -> Iterator[tuple[int, str]]:
+    """Yield picture and label of every line that has both."""
     for each in lists:
         for _, _, path, text in each.read():
             member, label = index.find(path, each.name), format_label(text)
             if member is not None and label is not None:
-                pairs[label, folders.find(index.get_key(member)) or ""] += 1
-    name_numbers(match_folders(pairs), ingestion)
+                yield member, label
 
 
 def _find_pictures(

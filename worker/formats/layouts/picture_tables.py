@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from models.reading.column_names import COORDINATES, list_by_name, normalise_name
+from models.reading.kept_columns import is_own_name
 from models.reading.record_tables import TABLE_SUFFIXES, TextTable, parse_table
 from models.reading.table_files import parse_delimiter
 from models.reading.text_encodings import TableError
@@ -18,6 +18,7 @@ from worker.formats.layouts.file_columns import (
     choose_file_column,
     describe_missed,
     find_rival,
+    list_repeating,
     match_columns,
 )
 from worker.formats.layouts.folder_labels import FolderLabels
@@ -41,11 +42,8 @@ if TYPE_CHECKING:
     from worker.formats.shared.sample import Ingestion
 
 TABLE_NAMES = ("metadata.csv", "metadata.jsonl", "labels.csv", "labels.jsonl")
-_PEEKED = 100
 NAMES_MISSED = "names_missed"
 """The code of the note on a table whose values look like pictures that are not there."""
-_GUESSED_REPEATS = 2
-"""A column is a label without being named so only if its values repeat this often on average."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +206,8 @@ def _choose_columns(
     if label is None and options.label_column is None:
         label = _guess_label(others, table, FolderLabels(index, ingestion), ingestion)
     _note_labels(others, label, ingestion)
+    if label is None:
+        _note_unknown_label(index, member, table, others, ingestion)
     rest = [name for name in others if name != label]
     return PictureTable(
         member=member,
@@ -231,12 +231,8 @@ def _guess_label(
     others: Sequence[str], table: TextTable, folders: FolderLabels, ingestion: Ingestion
 ) -> str | None:
     """Return the only other column, if its values repeat and no folders give the classes."""
-    known = {name for usual in (KEYS, TRUTHS, SPLIT_NAMES) for name in list_by_name(others, usual)}
-    rest = [name for name in others if name not in known]
-    if len(rest) != 1 or folders.count > 1:
-        return None
-    values = [record.cells.get(rest[0]) for record in islice(table.read(), _PEEKED) if record.cells]
-    if not values or len(set(map(str, values))) * _GUESSED_REPEATS > len(values):
+    rest = _list_unknown(others)
+    if len(rest) != 1 or folders.count > 1 or not list_repeating(table, rest):
         return None
     ingestion.understood.note(
         "label_guessed",
@@ -244,6 +240,29 @@ def _guess_label(
         option="label_column",
     )
     return rest[0]
+
+
+def _list_unknown(others: Sequence[str]) -> list[str]:
+    """Return the columns whose names say nothing."""
+    known = {name for usual in (KEYS, TRUTHS, SPLIT_NAMES) for name in list_by_name(others, usual)}
+    return [name for name in others if name not in known]
+
+
+def _note_unknown_label(
+    index: MemberIndex, member: int, table: TextTable, others: Sequence[str], ingestion: Ingestion
+) -> None:
+    """Note that folders give the classes although a column of a table may be the label."""
+    unknown = [name for name in _list_unknown(others) if not is_own_name(name)]
+    likely = list_repeating(table, unknown)
+    if not likely or list_by_name(others, TRUTHS) or FolderLabels(index, ingestion).count < 2:  # noqa: PLR2004 - two classes
+        return
+    ingestion.understood.note(
+        "label_column_unknown",
+        f"the table {index.archive.names[member]!r} names these pictures, but no column is known as the "
+        f"label: the folders gave the classes; if the label is in {likely[0]!r}, upload with "
+        f"label_column={likely[0]}",
+        option="label_column",
+    )
 
 
 def _note_labels(others: Sequence[str], label: str | None, ingestion: Ingestion) -> None:

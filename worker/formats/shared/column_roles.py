@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from models.reading.column_names import (
     COORDINATES,
+    has_name,
     is_index_name,
     list_by_name,
     may_be_counter,
@@ -253,11 +254,11 @@ def _find_reason(name: str, names: Sequence[str], peek: Peek) -> str | None:
         "without a name": is_index_name(name) and not may_be_key_anywhere(name),
         "an index that a program wrote": is_index_name(name),
         "an index: its values count up by one": may_be_counter(name) and _counts_up(values),
-        "named as correct labels": normal in TRUTHS,
-        "named as another label": normal in LABELS and not _is_axis(normal, names),
-        "named as another key": normal in KEYS,
-        "named as another split": normal in SPLIT_NAMES,
-        "a column of file names": normal in FILE_NAMES and is_text(values),
+        "named as correct labels": has_name(name, TRUTHS),
+        "named as another label": has_name(name, LABELS) and not _is_axis(normal, names),
+        "named as another key": has_name(name, KEYS),
+        "named as another split": has_name(name, SPLIT_NAMES),
+        "a column of file names": has_name(name, FILE_NAMES) and is_text(values),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 

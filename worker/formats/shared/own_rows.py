@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.reading.column_names import LABELS, POSITION, TRUTHS, normalise_name
+from models.reading.column_names import LABELS, POSITION, TRUTHS, has_name
 from models.reading.kept_columns import COLUMNS_MAX, NAME_MAX, ColumnProfile, cut_value, is_own_name
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class OwnRows:
 
 def list_own(names: Sequence[str]) -> list[str]:
     """Return the columns of a table of pictures that are kept: all that do not name a label or a position."""
-    return [name for name in names if name and normalise_name(name) not in (*LABELS, *TRUTHS, POSITION)]
+    return [name for name in names if name and not has_name(name, (*LABELS, *TRUTHS, POSITION))]
 
 
 def list_own_by_name(names: Sequence[str]) -> list[str]:

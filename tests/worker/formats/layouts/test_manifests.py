@@ -173,3 +173,18 @@ def test_folders_are_noted_only_where_they_give_the_labels(
     told = {"splits_found", "folder_ignored"}
     assert not told & find_codes(labelled, 2)
     assert told <= find_codes(labelled, 1)
+
+
+def test_what_gives_the_labels_is_said(
+    build: Callable[..., Any], zip_of: Callable[..., Path], folders: dict[str, bytes]
+) -> None:
+    def find_fact(header: str, **options: str) -> str:
+        rows = [[path, "ab"[at % 2]] for at, path in enumerate(folders)]
+        built = build(zip_of({"list.csv": lines([header.split(","), *rows])} | folders), **options)
+        fact: str = built.ingested.statistics["understood"]["label_from"]
+        return fact
+
+    assert find_fact("file,label") == "the column 'label' of 'list.csv'"
+    assert find_fact("file,size") == "the folder at level 1 below 'the top'"
+    assert find_fact("file,size", label_column="size") == "the column 'size' of 'list.csv'"
+    assert find_fact("file,label", format="class_folders") == "the folder at level 1 below 'the top'"
