@@ -163,6 +163,19 @@ for name, header, rows in (
         Expected(given=NAMES, keys=PATHS, notes=["table_ignored"], says=["format=manifest"]),
     )
 add(
+    "folders: predictions of a model beside correct labels",
+    {
+        "d.zip": zipped(
+            {
+                "metadata.csv": table("file_name,true_label", LISTED).encode(),
+                "predictions.csv": table("file,label,confidence", PREDICTED[:14]).encode(),
+                **foldered(),
+            }
+        )
+    },
+    Expected(given=NAMES, true=OTHER, notes=["table_ignored"]),
+)
+add(
     "folders: predictions of a model, as asked",
     beside(table("file,label,confidence", PREDICTED[:14]), foldered(), "predictions.csv"),
     Expected(

@@ -20,7 +20,7 @@ from worker.formats.archives.member_names import (
 from worker.formats.archives.tars import TarArchive
 from worker.formats.archives.unread_names import note_class_lists
 from worker.formats.layouts.folder_labels import FolderLabels, describe_level, find_class_level, select_paths
-from worker.formats.layouts.label_sources import prefer_folders
+from worker.formats.layouts.label_sources import choose_tables
 from worker.formats.layouts.listed_pictures import ListedPictures
 from worker.formats.layouts.manifests import read_manifests
 from worker.formats.layouts.picture_lists import find_lists, read_lists
@@ -51,7 +51,7 @@ def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: b
     requested = ingestion.options.format
     index = MemberIndex(archive)
     if requested in (None, "manifest") and (
-        manifests := prefer_folders(index, find_manifests(index, ingestion), ingestion)
+        manifests := choose_tables(index, find_manifests(index, ingestion), ingestion)
     ):
         pictures = read_manifests(index, manifests, ingestion, original=original)
     elif requested in (None, "webdataset") and (labels := _find_label_files(archive, index, ingestion)):

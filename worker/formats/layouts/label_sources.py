@@ -29,7 +29,14 @@ _PREDICTED_WORDS = frozenset(
 _CLASSES_LEAST = 2
 
 
-def prefer_folders(
+def choose_tables(
+    index: MemberIndex, tables: Sequence[PictureTable], ingestion: Ingestion
+) -> list[PictureTable]:
+    """Return the tables that are read: predictions do not override folders, and labels come with all."""
+    return _leave_out_unlabelled(_prefer_folders(index, tables, ingestion), ingestion)
+
+
+def _prefer_folders(
     index: MemberIndex, tables: Sequence[PictureTable], ingestion: Ingestion
 ) -> list[PictureTable]:
     """Leave out tables of predictions beside class folders of the same classes; elsewhere they come last.
@@ -61,6 +68,18 @@ def prefer_folders(
             )
             kept.append(table)
     return kept
+
+
+def _leave_out_unlabelled(found: list[PictureTable], ingestion: Ingestion) -> list[PictureTable]:
+    """Leave out tables without labels beside tables with labels."""
+    if not any(table.label for table in found):
+        return found
+    for table in found:
+        if table.label is None:
+            ingestion.understood.note(
+                "table_ignored", f"{table.name!r} was not read: another table has labels, this one has none"
+            )
+    return [table for table in found if table.label is not None]
 
 
 def _find_predicted_word(table: PictureTable) -> str | None:

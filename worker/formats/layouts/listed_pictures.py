@@ -103,7 +103,7 @@ def _log_unlisted(
         hint = "; format=class_folders takes all, with the folders as classes" if has_folders else ""
         ingestion.understood.note(
             "pictures_not_listed",
-            f"{count} pictures were left out, such as {first!r}: {shown} have no row for them{hint}",
+            f"{count} pictures were left out, such as {first!r}: no row of {shown} names them{hint}",
             option="format" if has_folders else None,
         )
 

@@ -95,7 +95,7 @@ def find_manifests(index: MemberIndex, ingestion: Ingestion) -> list[PictureTabl
         for member in candidates
         if member not in usual and (table := _open_named_pictures(index, member, ingestion)) is not None
     ]
-    return _choose_tables(found, ingestion)
+    return found
 
 
 def has_usual_name(name: str) -> bool:
@@ -273,15 +273,3 @@ def _note_labels(others: Sequence[str], label: str | None, ingestion: Ingestion)
             f"several columns have names of labels ({quote_names(usual)}): {label!r} was taken",
             option="label_column",
         )
-
-
-def _choose_tables(found: list[PictureTable], ingestion: Ingestion) -> list[PictureTable]:
-    """Leave out tables without labels beside tables with labels."""
-    if not any(table.label for table in found):
-        return found
-    for table in found:
-        if table.label is None:
-            ingestion.understood.note(
-                "table_ignored", f"{table.name!r} was not read: another table has labels, this one has none"
-            )
-    return [table for table in found if table.label is not None]
