@@ -22,7 +22,7 @@ READING: dict[str, Any] = {
         typer.Option(help="COLUMN=TYPE: number, category, boolean or date; give the option once for each"),
     ],
     "encoding": Annotated[str | None, typer.Option(help="of texts that are not UTF-8: cp1252, utf-16")],
-    "delimiter": Annotated[str | None, typer.Option(help="of tables of text: one character, or tab")],
+    "delimiter": Annotated[str | None, typer.Option(help="of tables of text: one character, tab or space")],
     "sheet": Annotated[str | None, typer.Option(help="of an Excel workbook")],
     "class_folder": Annotated[
         int | None, typer.Option(min=1, max=8, help="which folder below the root is the class")

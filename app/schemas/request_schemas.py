@@ -20,7 +20,7 @@ from models.catalogue.column_types import COLUMN_TYPES, read_column_type
 from models.catalogue.methods import ALL_METHODS
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TYPES
 from models.catalogue.upload_formats import FORMATS
-from models.reading.table_files import TAB, parse_delimiter
+from models.reading.table_files import WORDS, parse_delimiter
 from models.reading.text_encodings import check_codec
 
 
@@ -105,7 +105,7 @@ class DatasetOptions(Request):
         default=None, description="of texts that are not UTF-8, such as cp1252 or utf-16"
     )
     delimiter: Name | None = Field(
-        default=None, description="of tables of text: one character such as ; or |, or the word tab"
+        default=None, description="of tables of text: one character such as ; or |, or the words tab or space"
     )
     sheet: Name | None = Field(default=None, description="sheet of an Excel workbook")
     class_folder: int | None = Field(
@@ -120,7 +120,7 @@ class DatasetOptions(Request):
     @field_validator("delimiter", mode="before")
     @classmethod
     def _check_delimiter(cls, text: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-        return TAB if isinstance(text, str) and parse_delimiter(text) == "\t" else text
+        return WORDS.get(parse_delimiter(text) or "", text) if isinstance(text, str) else text
 
 
 class DatasetRequest(DatasetOptions):

@@ -27,7 +27,7 @@ READING_OPTIONS = {
     "exclude_columns": ("Columns to leave out", "Names, separated by commas."),
     "column_types": ("Types of columns", "Such as zip=category, age=number, separated by commas."),
     "encoding": ("Encoding", "Of texts that are not UTF-8, such as cp1252."),
-    "delimiter": ("Delimiter", "One character, or the word tab."),
+    "delimiter": ("Delimiter", "One character, or the words tab or space."),
     "sheet": ("Sheet", "Of an Excel workbook."),
     "class_folder": ("Class folder", "1: the first below the top; 2: the folder in it."),
     "image_size": ("Side of the pictures in pixels", "8 to 512; for training."),

@@ -11,7 +11,9 @@ from models.reading.text_encodings import (
 )
 from models.reading.text_tables import TableStyle, find_style
 
-TAB = "tab"
+TAB, SPACE = "tab", "space"
+WORDS = {"\t": TAB, " ": SPACE}
+"""How delimiters are named that show nothing."""
 
 
 def parse_delimiter(text: str | None) -> str | None:
@@ -20,9 +22,11 @@ def parse_delimiter(text: str | None) -> str | None:
         return None
     if text.lower() in (TAB, "\\t", "\t"):
         return "\t"
+    if text.lower() == SPACE:
+        return " "
     if len(text) > 1 or not text.isascii() or not text.isprintable() or text.isalnum() or text in '".+-':
         raise TableError(
-            f"expected one character such as ; or |, or the word tab, as delimiter; found {text!r}"
+            f"expected one character such as ; or |, or the words tab or space, as delimiter; found {text!r}"
         )
     return text
 

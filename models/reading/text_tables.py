@@ -76,6 +76,7 @@ def find_style(lines: Iterable[str], *, encoding: str, delimiter: str | None = N
     start += _count_blank(sample[start:])
     start += _count_comments(sample[start:], chosen)
     found, above = _choose_delimiter(sample[start:], chosen)
+    above = above or _count_padded_titles(sample[start:], found)
     if above:
         count = "1 line above the header was" if above == 1 else f"{above} lines above the header were"
         notes.append(f"{count} skipped, such as {sample[start].strip()[:60]!r}")
@@ -128,6 +129,20 @@ def _choose_delimiter(sample: Sequence[str], chosen: str | None) -> tuple[str, i
         if score[:3] > best[:3]:
             best = score
     return (chosen or best[3]), best[4]
+
+
+def _count_padded_titles(sample: Sequence[str], delimiter: str) -> int:
+    """Count lines of one cell and delimiters, as spreadsheets write titles, above a line of names."""
+    for at, line in enumerate(sample):
+        cells = [cell.strip() for cell in _parse(line, delimiter)]
+        filled = [cell for cell in cells if cell]
+        if len(filled) <= 1 < len(cells) - 1:  # one name and one blank could be a header
+            continue
+        is_header = (
+            len(filled) > 1 and len(set(filled)) == len(filled) and not _looks_like_values(line, delimiter)
+        )
+        return at if is_header else 0
+    return 0
 
 
 def _measure_widths(sample: Sequence[str], delimiter: str, *, skips_blanks: bool = False) -> list[int]:

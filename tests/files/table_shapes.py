@@ -393,6 +393,49 @@ add(
     Expected(features=["a", "b", "c"], notes=["column_left_out"], says=["texts that look like numbers"]),
 )
 add(
+    "csv: a title that delimiters fill up",
+    csv("Export of 3 May,,,\n,,,\n" + BASE),
+    Expected(given=NAMES, features=["a", "b", "c"], notes=["table_style"], says=["Export of 3 May"]),
+)
+add(
+    "csv: blank columns inside and at the right",
+    csv(
+        table(
+            "a,,b,,label,,",
+            [[*NUMBER_TEXTS[row][:1], "", row * 5 % 7, "", NAMES[row], "", ""] for row in range(COUNT)],
+        )
+    ),
+    Expected(
+        given=NAMES,
+        features=["a", "b"],
+        keys=[str(row) for row in range(COUNT)],
+        notes=["column_left_out"],
+        says=["'Unnamed: 1'", "'Unnamed: 3'", "without a name"],
+    ),
+)
+add(
+    "csv: columns without a name that hold something",
+    csv(table("a,,,label", [[*NUMBER_TEXTS[row], NAMES[row]] for row in range(COUNT)])),
+    Expected(given=NAMES, features=["a"], notes=["column_left_out"], says=["'Unnamed: 1'", "'Unnamed: 2'"]),
+)
+add(
+    "csv: columns without a name, included",
+    csv(table("a,,,label", [[*NUMBER_TEXTS[row], NAMES[row]] for row in range(COUNT)])),
+    Expected(given=NAMES, features=["a", "Unnamed: 2"]),
+    include_columns=["Unnamed: 2"],
+)
+add(
+    "csv: letters and numbers without a header",
+    csv(table("T,2,8,3,5,8,8", [[NAMES[row], *range(row, row + 6)] for row in range(COUNT)])),
+    Expected(refused="bad_header", says=["'8' 3 times", "add a line of names"]),
+)
+add(
+    "csv: columns between blanks",
+    csv(BASE.replace(",", " ")),
+    Expected(refused="missing_column", says=["delimiter=space"]),
+)
+add("csv: columns between blanks, as the user says", csv(BASE.replace(",", " ")), PLAIN, delimiter="space")
+add(
     "csv: folds as splits",
     csv(features(split=[row % 5 for row in range(COUNT)])),
     Expected(features=["a", "b", "c"], splits=[str(row % 5) for row in range(COUNT)]),

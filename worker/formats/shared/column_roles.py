@@ -109,6 +109,8 @@ def _choose_label(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> str
     if doubtful and len(names) == len(COORDINATES):
         return usual[0]
     candidates = f"; could it be {quote_names(texts)}?" if texts else ""
+    blanks = len(names) == 1 and len(names[0].split()) > 1
+    candidates += "; if one blank separates columns, give delimiter=space" if blanks else ""
     coordinate = " (`y` beside `x` may be a coordinate)" if doubtful else ""
     raise IngestError(
         "missing_column",

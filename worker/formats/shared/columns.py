@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FILE_NAMES", "KEYS", "LABELS", "SPLIT_NAMES", "TRUTHS"]
 _SHOWN = 20
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 
 
 def find_column(names: Sequence[str], chosen: str | None, usual: Sequence[str]) -> str | None:
@@ -54,6 +56,12 @@ def require_column(
 def check_distinct(names: Sequence[str]) -> None:
     """Refuse a table in which two columns have the same name."""
     name, count = Counter(names).most_common(1)[0] if names else ("", 0)
+    if count > 1 and _NUMBER.fullmatch(name.strip()):
+        raise IngestError(
+            "bad_header",
+            f"expected names of columns in the first line; found {name!r} {count} times, as in a line of "
+            "values (add a line of names above it, one of them 'label')",
+        )
     if count > 1:
         raise IngestError(
             "duplicate_column", f"expected every column once; found {name!r} {count} times (rename one)"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from models.reading.table_files import inspect_table, parse_delimiter
+from models.reading.table_files import WORDS, inspect_table, parse_delimiter
 from models.reading.text_encodings import SAMPLE_BYTES, TableError, open_lines
 from models.reading.text_tables import TableStyle, read_records
 from worker.formats.shared.columns import check_distinct
 from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from worker.formats.shared.column_roles import Peek
@@ -42,9 +43,15 @@ def read_style(path: Path, ingestion: Ingestion) -> TableStyle:
     except TableError as error:
         code = "bad_header" if "with a header" in str(error) else "bad_csv"
         raise IngestError(code, make_printable(str(error))) from None
+    style = replace(style, columns=_name_blanks(style.columns))
     check_distinct(style.columns)
     note_style(style, ingestion)
     return style
+
+
+def _name_blanks(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return names for columns without one, as pandas gives them; a nameless first column stays so."""
+    return tuple(name or (f"Unnamed: {at}" if at else "") for at, name in enumerate(columns))
 
 
 def _check_kind(head: bytes) -> None:
@@ -79,7 +86,7 @@ def note_style(style: TableStyle, ingestion: Ingestion) -> None:
     ingestion.layout["table"] = {"encoding": style.encoding, "delimiter": style.delimiter}
     ingestion.understood.facts |= {
         "encoding": "utf-8" if style.encoding == "utf-8-sig" else style.encoding,
-        "delimiter": {"\t": "tab"}.get(style.delimiter, style.delimiter),
+        "delimiter": WORDS.get(style.delimiter, style.delimiter),
     }
     ingestion.understood.note_all("table_style", style.notes)
 
