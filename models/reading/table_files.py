@@ -26,7 +26,7 @@ def parse_delimiter(text: str | None) -> str | None:
         return " "
     if len(text) > 1 or not text.isascii() or not text.isprintable() or text.isalnum() or text in '".+-':
         raise TableError(
-            f"expected one character such as ; or |, or the words tab or space, as delimiter; found {text!r}"
+            f"expected one character such as ; or |, the word space or the word tab, as delimiter; found {text!r}"
         )
     return text
 

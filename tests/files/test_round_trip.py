@@ -64,6 +64,12 @@ def make_spaced(labels: Labels) -> dict[str, bytes]:
     return {"d.csv": "\n".join(['"a", "label", "id"', *rows, ""]).encode()}
 
 
+@form("csv with a title and a column without a name", 2)
+def make_titled(labels: Labels) -> dict[str, bytes]:
+    rows = [f"{VALUES[row, 0]},,{('cat', '01234')[label]},k{row:03d}" for row, label in enumerate(labels)]
+    return {"d.csv": "\r\n".join(["Report,,,", "a,,label,id", *rows, ""]).encode()}
+
+
 @form("csv in UTF-16", len(TEXTS))
 def make_utf16(labels: Labels) -> dict[str, bytes]:
     rows = [
