@@ -26,7 +26,8 @@ def parse_delimiter(text: str | None) -> str | None:
         return " "
     if len(text) > 1 or not text.isascii() or not text.isprintable() or text.isalnum() or text in '".+-':
         raise TableError(
-            f"expected one character such as ; or |, the word space or the word tab, as delimiter; found {text!r}"
+            "expected one character such as ; or |, the word space or the word tab, as delimiter; "
+            f"found {text!r}"
         )
     return text
 
