@@ -12,6 +12,7 @@ LABELS = {
     "delimiter": "Delimiter",
     "scale": "Pixel values",
     "label_from": "Label",
+    "pictures_from": "Pictures named by",
     "tables": "Tables",
     "own_columns": "Columns of yours, kept",
 }
