@@ -94,6 +94,11 @@ add(
     truth_column="checked",
 )
 add(
+    "truth: numbers from 0 beside numbers from 1",
+    arrays(y=THREE + 1, y_true=THREE),
+    Expected(notes=["truth_counts_otherwise"], says=["1 to 3, correct ones 0 to 2"]),
+)
+add(
     "truth: numbers of the class names",
     arrays(y=np.array(NAMES), y_true=1 - NUMBERS, class_names=np.array(CLASS_NAMES)),
     Expected(given=NAMES, true=NAMES[1:] + NAMES[:1]),

@@ -88,6 +88,7 @@ def check_truth(given: NDArray[np.int32], true: NDArray[np.int32], ingestion: In
     """
     codes, others = np.unique(given), np.unique(true[true != MISSING])
     if not len(others) or len(np.intersect1d(codes, others)):
+        _note_shift(codes, others, ingestion)
         return True
     found = (
         f"no given label is among the correct ones: {_quote_classes(others, ingestion)} against "
@@ -105,6 +106,22 @@ def check_truth(given: NDArray[np.int32], true: NDArray[np.int32], ingestion: In
         option="truth_column",
     )
     return False
+
+
+def _note_shift(codes: NDArray[np.int32], others: NDArray[np.int32], ingestion: Ingestion) -> None:
+    """Note correct labels that are the given numbers and some constant: both may count from other numbers."""
+    names = ingestion.vocabulary.names
+    texts = [names[code] for code in (*codes, *others)]
+    if len(codes) != len(others) or not all(text.isascii() and text.isdecimal() for text in texts):
+        return
+    given, true = (sorted(int(names[code]) for code in each) for each in (codes, others))
+    steps = {right - left for left, right in zip(given, true, strict=True)}
+    if len(steps) == 1 and 0 not in steps:
+        ingestion.understood.note(
+            "truth_counts_otherwise",
+            f"given labels are {given[0]} to {given[-1]}, correct ones {true[0]} to {true[-1]}: if both mean "
+            "the same classes, let them count from the same number",
+        )
 
 
 def _quote_classes(codes: NDArray[np.int32], ingestion: Ingestion) -> str:
