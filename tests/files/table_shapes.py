@@ -324,6 +324,17 @@ add(
     Expected(given=NAMES, features=["a", "b", "price"], notes=["dot_thousands", "decimal_comma"]),
 )
 add(
+    "csv: points that may be of thousands, without a decimal comma",
+    csv(
+        table(
+            "a;price;label", [[row * 7 % 5, GERMAN[row], NAMES[row]] for row in range(COUNT)], delimiter=";"
+        )
+    ),
+    Expected(
+        features=["a", "price"], notes=["points_doubtful"], says=["1.200 was read as 1.2", "if it is 1200"]
+    ),
+)
+add(
     "csv: 1.234,5",
     csv(
         table(

@@ -16,6 +16,7 @@ from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, ProblemLog, make_printable
 from worker.formats.shared.sample import CellsNeeded, Columns, FeatureBatch, Features
 from worker.formats.tables.csv_style import peek_values, read_style, write_regular_copy
+from worker.formats.tables.decimal_signs import note_doubtful_points
 from worker.formats.tables.mixed_tables import describe_columns, make_table
 from worker.formats.tables.number_texts import mixes_signs, read_numbers
 from worker.kinds.feature_arrays import check_width
@@ -41,6 +42,7 @@ def open_csv(upload: Upload, ingestion: Ingestion) -> Features | Table:
     check_width(len(roles.features), ingestion)
     if not ingestion.reads_cells and any(has_codes(peek[name]) for name in roles.features):
         raise CellsNeeded
+    note_doubtful_points(peek, roles.features, ingestion)
     ingestion.layout["label_index"] = style.columns.index(roles.label)
     path, skipped = upload.path, list[int]()
     if not style.is_plain:

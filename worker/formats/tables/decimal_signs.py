@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from worker.formats.tables.number_texts import DECIMAL_COMMA, DOT_THOUSANDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.formats.shared.column_roles import Peek
     from worker.formats.shared.sample import Ingestion
     from worker.formats.tables.column_profiles import ColumnProfile
 
@@ -45,4 +49,21 @@ def choose_thousands(profiles: Sequence[ColumnProfile], ingestion: Ingestion) ->
                 "decimal_signs_differ",
                 f"column {profile.name!r} has points, column {comma.name!r} decimal commas: the points were"
                 " read as decimal, too",
+            )
+
+
+def note_doubtful_points(peek: Peek, names: Sequence[str], ingestion: Ingestion) -> None:
+    """Say where points may be signs of thousands, as in 1.200 beside 950, and nothing decides it."""
+    if any("," in value and re.match(DECIMAL_COMMA, value.strip()) for name in names for value in peek[name]):
+        return
+    for name in names:
+        values = {value.strip() for value in peek[name]}
+        pointed = [value for value in values if "." in value]
+        is_mixed = any(value.isdecimal() for value in values)
+        if pointed and is_mixed and all(re.match(DOT_THOUSANDS, value) for value in pointed):
+            example = min(pointed)
+            ingestion.understood.note(
+                "points_doubtful",
+                f"column {name!r} has whole numbers, and points before three digits alone: {example} was read"
+                f" as {float(example):g} (if it is {example.replace('.', '')}, write it without the point)",
             )
