@@ -131,7 +131,7 @@ def test_two_probabilities_of_one_class_agree(page: Page, audited: tuple[str, st
         place = page.locator("#place").text_content()
         for name in ("given", "suggested"):
             label = page.locator(f"#{name}-label").text_content() or ""
-            row = page.locator("#probabilities tr", has=page.get_by_role("rowheader", name=label, exact=True))
+            row = page.locator("#probabilities tr", has=page.locator(f'.class-name span:text-is("{label}")'))
             assert row.locator(".num").text_content() == page.locator(f"#{name}-probability").text_content()
         page.keyboard.press("ArrowRight")
         page.wait_for_function(
