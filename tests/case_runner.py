@@ -72,7 +72,7 @@ def _outcome(case: Case[World], world: World, afterwards: Callable[[World], None
         happened = f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
         is_good = False
     return Outcome(
-        name=case.name, is_good=is_good, happened=happened, seconds=round(time.monotonic() - started, 1)
+        name=case.name, is_good=is_good, happened=happened, seconds=round(time.monotonic() - started, 3)
     )
 
 
