@@ -39,9 +39,9 @@ from app.routes.audits import (
     suspect_routes,
 )
 from app.routes.datasets import (
+    attachment_routes,
     dataset_routes,
     image_routes,
-    own_column_routes,
     review_routes,
     upload_routes,
 )
@@ -68,7 +68,7 @@ ROUTERS = (
     source_routes,
     dataset_routes,
     image_routes,
-    own_column_routes,
+    attachment_routes,
     upload_routes,
     event_routes,
     figure_routes,

@@ -9,9 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.datasets import (
     dataset_service,
-    external_probabilities,
     resumable_uploads,
-    truth,
     upload_bodies,
 )
 from app.http import cursors
@@ -33,7 +31,7 @@ from app.routes.shared.dependencies import (
 )
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_dataset, render_datasets, render_sample
-from app.schemas.dataset_schemas import DatasetOut, ProbabilitiesOut, ProblemOut, SampleOut, TruthOut
+from app.schemas.dataset_schemas import DatasetOut, ProblemOut, SampleOut
 from app.schemas.request_schemas import DatasetOptions, DatasetRequest, Name
 from app.schemas.shared_schemas import Page
 from app.tables import Dataset
@@ -253,67 +251,6 @@ def read_sample(dataset_id: UUID, position: Position, session: Session) -> Sampl
     return render_sample(
         _require_ready(session, dataset_id), *dataset_service.get_sample(session, dataset_id, position)
     )
-
-
-@router.put("/{dataset_id}/truth", openapi_extra=RAW_BODY, dependencies=[Writes])
-async def put_truth(
-    dataset_id: UUID, request: Request, settings: ServiceSettings, files: Files, database: CallerDatabase
-) -> TruthOut:
-    """Attach the correct labels: a CSV with ``true_label`` and ``key`` or ``position``, as the raw body.
-
-    They replace earlier correct labels. Metrics and files of finished audits are computed again.
-    """
-    limits = upload_bodies.BodyLimits(
-        max_bytes=settings.truth_max_bytes,
-        idle_seconds=settings.upload_idle_seconds,
-        free_bytes=(await measure_upload_limits(settings, files, database)).free_bytes,
-    )
-    await run_in_threadpool(check_ready, database, dataset_id)
-    async with upload_bodies.receive_body(
-        request, files.locate_incoming(dataset_id, uuid4().hex), limits
-    ) as body:
-        return await run_in_threadpool(_attach_truth, database, dataset_id, body)
-
-
-@router.put("/{dataset_id}/probabilities", openapi_extra=RAW_BODY, dependencies=[Writes])
-async def put_probabilities(
-    dataset_id: UUID, request: Request, settings: ServiceSettings, files: Files, database: CallerDatabase
-) -> ProbabilitiesOut:
-    """Attach out-of-sample predicted probabilities; docs/formats.md describes the raw body.
-
-    They replace earlier ones. An audit with the method ``probabilities`` ranks them without training.
-    """
-    limits = upload_bodies.BodyLimits(
-        max_bytes=settings.truth_max_bytes,
-        idle_seconds=settings.upload_idle_seconds,
-        free_bytes=(await measure_upload_limits(settings, files, database)).free_bytes,
-    )
-    await run_in_threadpool(check_ready, database, dataset_id)
-    async with upload_bodies.receive_body(
-        request, files.locate_incoming(dataset_id, uuid4().hex), limits
-    ) as body:
-        return await run_in_threadpool(_attach_probabilities, database, files, dataset_id, body)
-
-
-def _attach_probabilities(
-    database: Database, files: Storage, dataset_id: UUID, body: upload_bodies.ReceivedBody
-) -> ProbabilitiesOut:
-    with database.transaction() as session:
-        dataset = dataset_service.get(session, dataset_id, lock=True)
-        return ProbabilitiesOut(attached=external_probabilities.attach(session, files, dataset, body.path))
-
-
-def _attach_truth(database: Database, dataset_id: UUID, body: upload_bodies.ReceivedBody) -> TruthOut:
-    with database.transaction() as session:
-        dataset = dataset_service.get(session, dataset_id, lock=True)
-        attached, differing = truth.attach(session, dataset, body.path)
-    return TruthOut(attached=attached, differing=differing)
-
-
-def check_ready(database: Database, dataset_id: UUID) -> None:
-    """Raise WrongState unless the dataset is ready."""
-    with database.transaction() as session:
-        _require_ready(session, dataset_id)
 
 
 def _require_ready(session: Session, dataset_id: UUID) -> Dataset:

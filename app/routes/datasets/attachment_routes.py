@@ -1,0 +1,102 @@
+"""The routes that attach correct labels, predicted probabilities and people's own columns to a dataset."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+
+from app.datasets import dataset_service, external_probabilities, own_columns, truth, upload_bodies
+from app.infra.database import Database
+from app.infra.settings import Settings
+from app.infra.storage import Storage
+from app.routes.datasets.dataset_routes import RAW_BODY, measure_upload_limits
+from app.routes.shared.dependencies import CallerDatabase, Files, ServiceSettings, Writes
+from app.routes.shared.idempotent_routes import IdempotentRoute
+from app.schemas.dataset_schemas import ProbabilitiesOut, TruthOut
+from app.schemas.source_schemas import AttachedColumns
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=IdempotentRoute)
+
+
+@router.put("/{dataset_id}/truth", openapi_extra=RAW_BODY, dependencies=[Writes])
+async def put_truth(
+    dataset_id: UUID, request: Request, settings: ServiceSettings, files: Files, database: CallerDatabase
+) -> TruthOut:
+    """Attach the correct labels: a CSV with ``true_label`` and ``key`` or ``position``, as the raw body.
+
+    They replace earlier correct labels. Metrics and files of finished audits are computed again.
+    """
+    async with _receive(dataset_id, request, settings, files, database) as body:
+        return await run_in_threadpool(_attach_truth, database, dataset_id, body)
+
+
+@router.put("/{dataset_id}/probabilities", openapi_extra=RAW_BODY, dependencies=[Writes])
+async def put_probabilities(
+    dataset_id: UUID, request: Request, settings: ServiceSettings, files: Files, database: CallerDatabase
+) -> ProbabilitiesOut:
+    """Attach out-of-sample predicted probabilities; docs/formats.md describes the raw body.
+
+    They replace earlier ones. An audit with the method ``probabilities`` ranks them without training.
+    """
+    async with _receive(dataset_id, request, settings, files, database) as body:
+        return await run_in_threadpool(_attach_probabilities, database, files, dataset_id, body)
+
+
+@router.put("/{dataset_id}/columns", openapi_extra=RAW_BODY, dependencies=[Writes])
+async def put_columns(
+    dataset_id: UUID, request: Request, settings: ServiceSettings, files: Files, database: CallerDatabase
+) -> AttachedColumns:
+    """Attach your own columns: a CSV with ``key`` or ``position`` and other columns, as the raw body.
+
+    They are shown in the review and compared in the result, and are never features. A column of the same name
+    is replaced, others stay.
+    """
+    async with _receive(dataset_id, request, settings, files, database) as body:
+        return await run_in_threadpool(_attach_columns, database, dataset_id, body)
+
+
+@asynccontextmanager
+async def _receive(
+    dataset_id: UUID, request: Request, settings: Settings, files: Storage, database: Database
+) -> AsyncIterator[upload_bodies.ReceivedBody]:
+    """Receive a raw body for a ready dataset; it is deleted at the end."""
+    limits = upload_bodies.BodyLimits(
+        max_bytes=settings.truth_max_bytes,
+        idle_seconds=settings.upload_idle_seconds,
+        free_bytes=(await measure_upload_limits(settings, files, database)).free_bytes,
+    )
+    await run_in_threadpool(_check_ready, database, dataset_id)
+    incoming = files.locate_incoming(dataset_id, uuid4().hex)
+    async with upload_bodies.receive_body(request, incoming, limits) as body:
+        yield body
+
+
+def _check_ready(database: Database, dataset_id: UUID) -> None:
+    with database.transaction() as session:
+        dataset_service.require_ready(dataset_service.get(session, dataset_id))
+
+
+def _attach_truth(database: Database, dataset_id: UUID, body: upload_bodies.ReceivedBody) -> TruthOut:
+    with database.transaction() as session:
+        dataset = dataset_service.get(session, dataset_id, lock=True)
+        attached, differing = truth.attach(session, dataset, body.path)
+    return TruthOut(attached=attached, differing=differing)
+
+
+def _attach_probabilities(
+    database: Database, files: Storage, dataset_id: UUID, body: upload_bodies.ReceivedBody
+) -> ProbabilitiesOut:
+    with database.transaction() as session:
+        dataset = dataset_service.get(session, dataset_id, lock=True)
+        return ProbabilitiesOut(attached=external_probabilities.attach(session, files, dataset, body.path))
+
+
+def _attach_columns(
+    database: Database, dataset_id: UUID, body: upload_bodies.ReceivedBody
+) -> AttachedColumns:
+    with database.transaction() as session:
+        dataset = dataset_service.get(session, dataset_id, lock=True)
+        attached = own_columns.attach(session, dataset, body.path)
+    return AttachedColumns(columns=attached.columns, left_out=attached.left_out, samples=attached.samples)
