@@ -35,6 +35,7 @@ from app.routes.audits import (
     event_routes,
     export_routes,
     figure_routes,
+    map_routes,
     source_routes,
     suspect_routes,
 )
@@ -72,6 +73,7 @@ ROUTERS = (
     upload_routes,
     event_routes,
     figure_routes,
+    map_routes,
     export_routes,
     webhook_routes,
     review_routes,

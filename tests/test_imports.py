@@ -30,19 +30,19 @@ NEVER = {
 FLOORS = {
     "app": (
         "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds", "features",
-        "audits", "reviews", "schemas", "figures", "exports/files", "exports", "web",
+        "audits", "reviews", "maps", "schemas", "figures", "exports/files", "exports", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
         "cli", "",
     ),
     "models": (
         "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",
         "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "table_views",
-        "stopping", "training", "data_issues", "checks", "error_model", "label_errors",
+        "stopping", "training", "data_issues", "maps", "checks", "error_model", "label_errors",
     ),
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
         "formats/archives", "formats/layouts", "formats/arrays", "formats/tables", "formats", "ingest",
-        "features", "train", "finish", "maintenance", "processes",
+        "features", "train", "finish", "maps", "maintenance", "processes",
     ),
 }  # fmt: skip
 """The folders of each package from the ground up: a module imports from its own and from those below."""

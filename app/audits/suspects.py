@@ -44,14 +44,15 @@ from app.tables import (
     Review,
     Sample,
     Score,
+    Selection,
     Truth,
 )
 from models.checks.settled_figures import SettledFigures
 
 ReviewState = Literal["none", "any", "keep", "relabel", "drop", "unsure"]
 
-AUDITS, DATASETS, SAMPLES, TRUTHS, REVIEWS, PLANS = (
-    cast("Table", each.__table__) for each in (Audit, Dataset, Sample, Truth, Review, CheckPlan)
+AUDITS, DATASETS, SAMPLES, TRUTHS, REVIEWS, PLANS, SELECTIONS = (
+    cast("Table", each.__table__) for each in (Audit, Dataset, Sample, Truth, Review, CheckPlan, Selection)
 )
 FINAL, PROVISIONAL = cast("Table", Score.__table__), cast("Table", ProvisionalScore.__table__)
 MOST_STATEMENTS = 256
@@ -69,6 +70,8 @@ class Filters:
     is_label_issue: bool | None = None
     review: ReviewState | None = None
     own: OwnFilter | None = None
+    selection: UUID | None = None
+    """Samples that somebody selected on the map."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,9 +301,18 @@ CONDITIONS: Mapping[str, Callable[[Table], ColumnElement[bool]]] = {
     ),
     "min_distance": lambda table: table.c.distance >= bindparam("min_distance", type_=Float),
     "max_distance": lambda table: table.c.distance <= bindparam("max_distance", type_=Float),
+    "selection": lambda table: table.c.position.in_(_select_selected()),
     **OWN_CONDITIONS,
 }
 """Condition on a score for each filter other than `review`."""
+
+
+def _select_selected() -> Select[Any]:
+    """Return the positions of a selection; one of another audit has none."""
+    return select(func.unnest(SELECTIONS.c.positions)).where(
+        SELECTIONS.c.id == bindparam("selection", type_=Uuid),
+        SELECTIONS.c.audit_id == bindparam("audit_id", type_=Uuid),
+    )
 
 
 def is_flagged_after_checks() -> ColumnElement[bool]:

@@ -1,14 +1,19 @@
-"""The corrected labels, the dropped samples, and what people's own columns tell, as CSV."""
+"""The corrected labels, the dropped samples, what people's own columns tell, and the map, as tables."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Literal
+
+import numpy as np
 
 from app.audits import suspects
 from app.exports.audit_source import AuditSource
+from app.exports.files.arrow_files import write_table
 from app.exports.files.spreadsheet_csv import write_csv
 from app.exports.final_labels import DROPPED, Decisions, SampleRow
-from app.exports.registry import CSV_WITH_HEADER, ExportFile
+from app.exports.registry import CSV_WITH_HEADER, PARQUET, ExportFile
 from app.fast_paths.suspect_documents import Document
+from app.maps import map_files, map_service
 from app.reviews.checked_figures import follow_checks
 from app.reviews.error_sources import ErrorSources, find_sources
 from app.reviews.verdicts import require_own_labels
@@ -125,3 +130,16 @@ def _format_source(decisions: Decisions, row: SampleRow) -> tuple[str, str, str]
     if source is None:
         return "", "", ""
     return source.name, source.reviewer, "" if source.at is None else source.at.isoformat()
+
+
+def write_map(source: AuditSource, *, format: Literal["csv", "parquet"]) -> ExportFile:  # noqa: A002 - the parameter's name for users
+    """Write the points of the map in order of rank."""
+    with source.database.transaction() as session:
+        found = map_service.require_succeeded(session, source.audit.id)
+        columns = map_files.read_points(source.storage, source.audit.id, found.file or {})
+        positions_N = columns[0].astype(np.int64)
+        verdicts_N = map_files.read_verdicts(session, source.dataset.id, positions_N)
+    table = map_files.make_table(columns, source.dataset.class_names or [], verdicts_N)
+    if format == "parquet":
+        return ExportFile(name="map.parquet", media_type=PARQUET, blocks=write_table(table, "parquet"))
+    return ExportFile(name="map.csv", media_type=CSV_WITH_HEADER, blocks=write_table(table, "csv"))

@@ -232,6 +232,20 @@ EXPORTS = (
         write="app.exports.cleanlab_arrays:write_arrays",
     ),
     Export(
+        name="map",
+        scope="audit",
+        title="Map, CSV",
+        description="Download the points of the map, with ranks, labels and verdicts.",
+        media_types=(CSV_WITH_HEADER, PARQUET),
+        command="map",
+        write="app.exports.label_tables:write_map",
+        parameters=(
+            Parameter(
+                name="format", type=Literal["csv", "parquet"], default="csv", description="format of the file"
+            ),
+        ),
+    ),
+    Export(
         name="features.npy",
         scope="audit",
         title="Features, npy",

@@ -8,8 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STREAMED = "streamed"
-LISTS = re.compile(r"/v1/audits$|/reviews$|/bulk-actions(/preview)?$")
-"""Of requests whose bodies are lists that people's tools make: verdicts, or a confusion matrix."""
+LISTS = re.compile(r"/v1/audits$|/reviews$|/bulk-actions(/preview)?$|/selections$")
+"""Of requests whose bodies are lists that people's tools make: verdicts, positions, or a confusion matrix."""
 
 
 def lift_limits(state: Any) -> None:  # noqa: ANN401 - Starlette's state of a request

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.tables import Dataset, DatasetStatus, FeatureShard, Run, RunStatus
+from app.tables import AuditMap, Dataset, DatasetStatus, FeatureShard, Run, RunStatus
 
-Work = TypeVar("Work", Dataset, Run, FeatureShard)
+Work = TypeVar("Work", Dataset, Run, FeatureShard, AuditMap)
 
 
 def claim(

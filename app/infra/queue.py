@@ -21,7 +21,7 @@ class Queue(StrEnum):
     """For ingestion alone, which can take hours."""
     FINISH = "finish"
     LIGHT = "light"
-    """For what waits more than it works: webhooks and tidying."""
+    """For what waits more than it works: webhooks, tidying, and maps, which have processes of their own."""
     TRAIN = "train"
     """For runs that any training worker can take; `placement` has the other training queues."""
 
@@ -37,6 +37,7 @@ class Task(StrEnum):
     SWEEP = "limit_audit.sweep"
     DELIVER = "limit_audit.deliver"
     TIDY = "limit_audit.tidy"
+    MAP = "limit_audit.map"
 
 
 QUEUE_OF = {
@@ -48,6 +49,7 @@ QUEUE_OF = {
     Task.SWEEP: Queue.CONTROL,  # must not wait behind an ingestion that takes hours
     Task.TIDY: Queue.LIGHT,
     Task.DELIVER: Queue.LIGHT,
+    Task.MAP: Queue.LIGHT,
 }
 
 REQUEST_ID = "request_id"

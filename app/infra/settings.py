@@ -187,6 +187,18 @@ class Settings(BaseSettings):
         description="most network features kept of one run, for neighbours, and most values by which the"
         " neighbours of the count's evidence are found; 0: none",
     )
+    map_points: int = Field(
+        default=100_000,
+        ge=100,
+        le=1_000_000,
+        description="most samples on the map of an audit; of more, half are the highest-ranked",
+    )
+    map_seconds: float = Field(
+        default=900, gt=0, description="time after which the layout of a map ends as it is"
+    )
+    map_memory_bytes: int = Field(
+        default=4 * GIBIBYTE, gt=0, description="memory limit of the process that computes a map"
+    )
     visibility_timeout_seconds: int = Field(
         default=30 * 24 * 3600, gt=0, description="longer than any run, so that Redis never redelivers one"
     )

@@ -41,6 +41,7 @@ class SuspectFilters(Request):
     value: str | None = Field(default=None, description="only samples with this value in `column`")
     low: float | None = Field(default=None, description="only samples with at least this number in it")
     high: float | None = Field(default=None, description="only samples with at most this number in it")
+    selection: UUID | None = Field(default=None, description="only samples of this selection on the map")
 
 
 class BulkRequest(Request):

@@ -37,6 +37,7 @@ from app.tables.dataset_tables import (
     Upload,
 )
 from app.tables.feature_tables import FeatureSet, FeatureShard, FeatureStatus, ShardStatus
+from app.tables.map_tables import AuditMap, MapStatus, Selection
 from app.tables.review_tables import Bulk, BulkAction, BulkVerdict, Check, CheckPlan, Review, Verdict
 from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
 from app.tables.webhook_tables import DeliveryStatus, Webhook, WebhookDelivery
@@ -46,6 +47,7 @@ __all__ = [
     "Activity",
     "ApiKey",
     "Audit",
+    "AuditMap",
     "AuditMetrics",
     "AuditStatus",
     "Base",
@@ -68,6 +70,7 @@ __all__ = [
     "Json",
     "Leased",
     "Login",
+    "MapStatus",
     "OwnValues",
     "Owned",
     "Problem",
@@ -81,6 +84,7 @@ __all__ = [
     "Sample",
     "Scope",
     "Score",
+    "Selection",
     "ShardStatus",
     "Total",
     "TotalName",

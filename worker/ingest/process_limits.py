@@ -29,6 +29,12 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def limit_memory(memory_bytes: int) -> None:
+    """Limit the data of this process on top of what its libraries have reserved."""
+    memory = _measure_reserved() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+
 def limit_process(
     memory_bytes: int, files: list[Path], limits: IngestLimits, on_slow_picture: Callable[[], None]
 ) -> None:
@@ -41,8 +47,7 @@ def limit_process(
         on_slow_picture: is called, in another thread, when one picture has taken too long.
 
     """
-    memory = _measure_reserved() + memory_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    limit_memory(memory_bytes)
     seconds = count_cpu_seconds(sum(file.stat().st_size for file in files), limits)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     watching = partial(_watch, limits.max_picture_seconds, on_slow_picture)

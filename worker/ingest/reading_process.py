@@ -7,7 +7,6 @@ lines of JSON, first progress, at the end the outcome. A hostile file can crash 
 import contextlib
 import json
 import os
-import selectors
 import signal
 import subprocess
 import sys
@@ -28,9 +27,8 @@ from worker.ingest.pack_building import (
     Problem,
     build_pack,
 )
+from worker.jobs.child_lines import read_lines
 
-TICK_SECONDS = 0.2
-PIPE_BYTES = 65_536
 TOO_SLOW = "too_slow"
 TOO_MUCH_MEMORY = "too_much_memory"
 
@@ -106,7 +104,7 @@ def _follow_reader(
     """Report progress until the outcome comes, and return it; None if the reader ended without one."""
     started = last_line = time.monotonic()
     done: tuple[int, int | None] = (0, None)
-    for line in _read_lines(process):
+    for line in read_lines(process):
         now = time.monotonic()
         if line is not None:
             last_line = now
@@ -123,23 +121,6 @@ def _follow_reader(
             )
         on_progress(*done)
     return None
-
-
-def _read_lines(process: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
-    """Yield the reader's lines, and None after every TICK_SECONDS without a line."""
-    assert process.stdout is not None
-    pending = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while True:
-            if not selector.select(TICK_SECONDS):
-                yield None
-                continue
-            block = os.read(process.stdout.fileno(), PIPE_BYTES)
-            if not block:
-                return
-            *lines, pending = (pending + block).split(b"\n")
-            yield from lines
 
 
 def _explain_end(returncode: int, cpu_seconds: int) -> tuple[str, str]:

@@ -21,6 +21,7 @@ ABOUT = {
     queue.Task.TRAIN: "run",
     queue.Task.FINISH: "audit",
     queue.Task.REPORT: "audit",
+    queue.Task.MAP: "map",
 }
 """What the argument of a task identifies."""
 

@@ -15,8 +15,10 @@ from app.infra.database import Database, send_after_commit
 from app.infra.leases import Work
 from app.infra.queue import Queue, Task
 from app.infra.settings import Settings
+from app.maps import map_service
 from app.tables import (
     Audit,
+    AuditMap,
     AuditStatus,
     Dataset,
     DatasetStatus,
@@ -24,6 +26,7 @@ from app.tables import (
     FeatureShard,
     FeatureStatus,
     Json,
+    MapStatus,
     Run,
     RunStatus,
     ShardStatus,
@@ -53,6 +56,7 @@ def sweep(database: Database, settings: Settings, waiting: Callable[[str], int])
         if waiting(Queue.LIGHT) == 0:
             for delivery_id in webhook_service.list_due_deliveries(session):
                 send_after_commit(session, Task.DELIVER, delivery_id)
+            _resend(session, AuditMap, MapStatus.QUEUED, Task.MAP, settings)
         for queue in _list_queues(session):
             if waiting(queue) == 0:
                 due = _can_start() & (Run.queue == queue)
@@ -71,6 +75,8 @@ def _end_lost_work(session: Session, settings: Settings) -> None:
         audit_service.end_run(session, run, RunStatus.FAILED, _explain_loss(run))
     for shard in _free_lapsed(session, FeatureShard, settings):
         feature_service.fail_shard(session, shard, _explain_loss(shard))
+    for drawn in _free_lapsed(session, AuditMap, settings):
+        map_service.fail(session, drawn.id, _explain_loss(drawn))
 
 
 def _list_queues(session: Session) -> set[str]:
@@ -112,7 +118,7 @@ def _free_lapsed(session: Session, table: type[Work], settings: Settings) -> lis
     return [row for row in freed if row.lapses >= settings.max_attempts]
 
 
-def _explain_loss(row: Dataset | Run | FeatureShard) -> Json:
+def _explain_loss(row: Dataset | Run | FeatureShard | AuditMap) -> Json:
     causes = "memory, a crash or a host that went away"
     detail = f"the worker was lost {row.lapses} times without progress ({causes}); see its log"
     return {"code": "worker_lost", "detail": detail}
@@ -140,7 +146,7 @@ def _resend(
     )
     for row in session.scalars(waiting):
         log.info("sent again", task=task, id=str(row.id))
-        send_after_commit(session, task, row.id, None if isinstance(row, Dataset) else row.queue)
+        send_after_commit(session, task, row.id, row.queue if isinstance(row, Run | FeatureShard) else None)
 
 
 def _can_start() -> ColumnElement[bool]:

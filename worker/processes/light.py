@@ -1,4 +1,4 @@
-"""The worker for what waits more than it works: webhooks and tidying.
+"""The worker for what waits more than it works: webhooks, tidying, and the processes that compute maps.
 
 Started as `celery -A worker.processes.light worker -Q light -P threads`. In a queue of its own, because a
 receiver that does not answer keeps a thread for seconds, and must keep nobody else.
@@ -13,9 +13,10 @@ from app.infra.settings import get_settings
 from app.infra.storage import get_storage
 from worker.jobs.celery_app import app
 from worker.maintenance import tidy, webhook_delivery
+from worker.maps import map_job
 
 __all__ = ["app"]
-TIDYING = threading.Lock()
+TIDYING, MAPPING = threading.Lock(), threading.Lock()
 
 
 @app.task(name=str(Task.DELIVER))  # type: ignore[untyped-decorator]
@@ -32,3 +33,13 @@ def tidy_all() -> None:
             tidy.tidy(get_database(), get_storage(), get_settings())
         finally:
             TIDYING.release()
+
+
+@app.task(name=str(Task.MAP))  # type: ignore[untyped-decorator]
+def draw_maps(_: str) -> None:
+    """Compute the maps that wait, one at a time; the message says only that there is one more."""
+    if MAPPING.acquire(blocking=False):
+        try:
+            map_job.draw_waiting(get_database(), get_storage(), get_settings())
+        finally:
+            MAPPING.release()

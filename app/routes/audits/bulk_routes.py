@@ -82,6 +82,7 @@ def _choose(dataset: Dataset, body: BulkRequest) -> Chosen:
         is_label_issue=given.is_label_issue,
         review=given.review,
         own=_make_own_filter(dataset, given),
+        selection=given.selection,
     )
     return Chosen(filters=filters, replaces=body.replaces)
 

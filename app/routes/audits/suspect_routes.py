@@ -37,6 +37,7 @@ class SuspectQuery(BaseModel):
     value: str | None = Field(None, description="only samples with this value in `column`")
     low: float | None = Field(None, description="only samples with at least this number in `column`")
     high: float | None = Field(None, description="only samples with at most this number in `column`")
+    selection: UUID | None = Field(None, description="only samples of this selection on the map")
     after_rank: int = Field(0, ge=0, lt=2**31, description="only samples after this rank")
 
 
@@ -63,6 +64,7 @@ async def list_suspects(audit_id: UUID, database: CallerDatabase, request: Reque
                 is_label_issue=query.is_label_issue,
                 review=query.review,
                 own=_make_own_filter(ranked, query),
+                selection=query.selection,
             )
             start = after[0] if after else query.after_rank
             rows = suspects.list_suspects(

@@ -213,6 +213,16 @@ def review_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
     )
 
 
+@router.get("/audits/{audit_id}/map", dependencies=[Reads])
+def map_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
+    """Show the map of an audit's samples."""
+    audit = audit_service.get(session, audit_id)
+    if audit.status != AuditStatus.SUCCEEDED or audit.is_rehearsal:
+        return RedirectResponse(f"/audits/{audit_id}", status_code=303)
+    dataset = dataset_service.get(session, audit.dataset_id)
+    return pages.render_page("map.html", caller=caller, audit=audit, dataset=render_dataset(dataset, []))
+
+
 @router.get("/audits/{audit_id}/check", dependencies=[Reads])
 def check_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
     """Show the random check of an audit's samples."""

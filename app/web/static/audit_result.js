@@ -1,7 +1,7 @@
 // A finished audit: its results as charts and tables, and its most suspicious samples.
 
 import { get, query } from "./api.js";
-import { drawBudget, drawFigure, drawMatrix, drawPrecisionRecall } from "./charts.js";
+import { drawBudget, drawFigure, drawMatrix, drawPrecisionRecall, leadFrom } from "./charts.js";
 import { confirm, confirmAndDelete } from "./dialogs.js";
 import { find, make, makeMeter, showProblem } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
@@ -78,6 +78,18 @@ function showBudget(summary, progress) {
   drawBudget(summary.budget, progress?.reviewed ? progress : null);
 }
 
+// Charts lead to their samples: a cell to its pair of labels, a place of the budget's curve to the rank there, a bar of
+// the distances to its samples.
+function leadToReview() {
+  const clean = (name) => name.replace(/\u200b$/, "");
+  leadFrom("matrix", ({ x, y }) => reviewLink({ given: clean(x), suggested: clean(y), state: "all" }));
+  leadFrom("budget", ({ x }) => reviewLink({ rank: Math.max(1, Math.round(x)), state: "all" }));
+  leadFrom("histogram", ({ x, data }) => {
+    const width = data.width?.[0] ?? data.width ?? Math.abs(data.x[1] - data.x[0]);
+    return reviewLink({ min: Math.max(0, x - width / 2).toFixed(4), max: Math.min(1.5, x + width / 2).toFixed(4), state: "all" });
+  });
+}
+
 function showDetection(metrics) {
   find("auc").textContent = formatFixed(metrics.roc_auc, 4);
   find("auc-stat").hidden = false;
@@ -108,6 +120,7 @@ async function showResults() {
   find("budget-card").hidden = !summary.budget;
   find("matrix-card").hidden = !summary.transition_matrix;
   showBudget(summary, progress);
+  if (canReview) leadToReview();
   if (summary.transition_matrix) drawMatrix(summary.transition_matrix);
   if (metrics) showDetection(metrics);
 }

@@ -39,7 +39,27 @@ export function draw(id, build) {
   const place = document.getElementById(id);
   drawn.set(id, build);
   const { data, layout } = build(readToken);
-  return window.Plotly.react(place, data, buildLayout(layout), { displayModeBar: false, responsive: true });
+  const drawing = window.Plotly.react(place, data, buildLayout(layout), { displayModeBar: false, responsive: true });
+  listen(place);
+  return drawing;
+}
+
+// Where a click on a chart leads: from Plotly's point to an address, or to nothing.
+const leads = new Map();
+
+export function leadFrom(id, findAddress) {
+  leads.set(id, findAddress);
+  document.getElementById(id).classList.add("leads");
+  listen(document.getElementById(id));
+}
+
+function listen(place) {
+  if (!leads.has(place.id) || !place.on || place.dataset.listens) return;
+  place.dataset.listens = "1";
+  place.on("plotly_click", ({ points }) => {
+    const address = leads.get(place.id)(points[0]);
+    if (address) location.assign(address);
+  });
 }
 
 // Draw a figure of the API in the page's colours, without its title, which the card shows. `titles` are shorter axis

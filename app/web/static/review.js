@@ -36,8 +36,8 @@ const grid = new Grid({
 // `matching` is { filters, count } while all samples of a filter are selected.
 const state = { queue: null, place: 0, mode: "one", first: 0, undo: [], counting: null, matching: null, isBusy: false };
 
-async function begin(at = null) {
-  state.queue = new Queue(audit, { filters: readFilters(), side: findStageSide(), afterRank: at === null ? null : await rankBefore(at) });
+async function begin(at = null, rank = null) {
+  state.queue = new Queue(audit, { filters: readFilters(), side: findStageSide(), afterRank: at === null ? rank && rank - 1 : await rankBefore(at) });
   state.place = 0;
   state.first = 0;
   state.matching = null;
@@ -310,6 +310,7 @@ find("select-page").addEventListener("click", () => grid.selectPage());
 find("select-filter").addEventListener("click", selectMatching);
 find("select-none").addEventListener("click", () => grid.clear());
 find("filter-form").addEventListener("change", () => begin());
+find("forget-selection").addEventListener("click", () => { find("selection").value = ""; begin(); });
 find("filter-form").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("beforeunload", (event) => {
   if (outbox.size && !outbox.loggedOut) event.preventDefault();
@@ -330,4 +331,4 @@ state.mode = address.mode;
 // Send the verdicts of an earlier page first, so that the list shows them; wait only a moment if the connection is
 // broken.
 await Promise.race([outbox.resume(), new Promise((resolve) => setTimeout(resolve, RESUME_MILLISECONDS))]);
-begin(address.at);
+begin(address.at, address.rank);

@@ -2,7 +2,7 @@
 
 import { find } from "./dom.js";
 
-const FIELDS = { given: "given_label", suggested: "suggested_label", min: "min_distance", max: "max_distance", cut: "is_label_issue", column: "column", value: "value", low: "low", high: "high" };
+const FIELDS = { given: "given_label", suggested: "suggested_label", min: "min_distance", max: "max_distance", cut: "is_label_issue", column: "column", value: "value", low: "low", high: "high", selection: "selection" };
 
 // The filters as the list of suspects takes them.
 export function readFilters() {
@@ -21,11 +21,11 @@ export function readTypedFilters() {
   return typed;
 }
 
-// Return the mode and the position that the address names.
+// Return the mode, and the position or rank that the address names.
 export function readAddress() {
   const address = new URLSearchParams(location.search);
   for (const field of find("filter-form").elements) if (address.has(field.name)) field.value = address.get(field.name);
-  return { mode: address.get("mode") === "grid" ? "grid" : "one", at: address.get("at") };
+  return { mode: address.get("mode") === "grid" ? "grid" : "one", at: address.get("at"), rank: Number(address.get("rank")) || null };
 }
 
 export function writeAddress(mode) {
@@ -34,8 +34,10 @@ export function writeAddress(mode) {
   for (const field of find("filter-form").elements) {
     if (!field.value) continue;
     address.set(field.name, field.value);
+    if (field.type === "hidden") continue;
     active.push(field.selectedOptions ? field.selectedOptions[0].textContent : `${field.name} ${field.value}`);
   }
+  find("selected-on-map").hidden = !find("selection").value;
   if (mode === "grid") address.set("mode", "grid");
   history.replaceState(null, "", `${location.pathname}${address.size ? `?${address}` : ""}`);
   find("filter-words").textContent = active.length ? active.join(", ") : "";
