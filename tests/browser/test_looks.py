@@ -28,6 +28,7 @@ PAGES = {
     "review": "/audits/{audit}/review",
     "review-grid": "/audits/{audit}/review?mode=grid",
     "check": "/audits/{audit}/check",
+    "map": "/audits/{audit}/map",
     "login": "/login",
     "api": "/docs",
     "missing": "/audits/00000000-0000-7000-8000-000000000000",
@@ -38,6 +39,7 @@ READY = {
     "audit-technical": "#accuracy .main-svg",
     "review": "#similar-other img",
     "review-grid": ".sample img",
+    "map": "#legend li",
 }
 COLOURS = 96
 
@@ -58,6 +60,8 @@ def test_a_page_fits_and_lets_everybody_in(
             page = watched(context.new_page(), complaints)
             page.goto(PAGES[name].format(dataset=dataset, audit=audit))
             if name in READY:
+                if name == "map" and page.locator("#start").is_visible():
+                    page.locator("#start").click()
                 page.locator(READY[name]).first.wait_for()
             page.wait_for_load_state("networkidle")
             wider = page.evaluate(

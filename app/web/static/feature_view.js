@@ -1,13 +1,16 @@
 // A feature sample in the review: its values beside those of similar samples, after these have arrived.
 
 import { make } from "./dom.js";
+import { replaceRow, showRowFirst } from "./row_first.js";
 
 const FEATURES_SHOWN = 40;
 
 export const featureView = {
-  show() {},
+  show(place, item) {
+    showRowFirst(place, item, featureView.showAlone);
+  },
   compare(place, similar) {
-    place.replaceChildren(makeTable(similar));
+    replaceRow(place, makeTable(similar));
   },
   // Without similar samples, as a random check shows it: in the order of the upload.
   showAlone(place, item) {

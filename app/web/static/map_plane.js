@@ -75,7 +75,8 @@ export class Plane {
     for (const layer of [0, 1]) {
       for (let point = points.count - 1; point >= 0; point -= 1) {
         if (selected[point] !== layer || !isShown(point)) continue;
-        this.drawDot(pixels, point, side + 2 * layer, layer ? this.selectedColour : colours[point]);
+        if (layer) this.drawDot(pixels, point, side + 4, this.selectedColour); // a rim
+        this.drawDot(pixels, point, side, colours[point]);
       }
     }
     context.putImageData(this.image, 0, 0);
@@ -96,7 +97,7 @@ export class Plane {
   // Device pixels of a point: larger where few are in view.
   findSide() {
     const crowd = Math.sqrt(this.points.count) / this.zoom;
-    return Math.max(2, Math.min(11, Math.round((this.ratio * 900) / (crowd + 90))));
+    return Math.max(2, Math.min(8, Math.round((this.ratio * 600) / (crowd + 70))));
   }
 
   drawMarks() {

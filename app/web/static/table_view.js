@@ -2,13 +2,16 @@
 // against the label.
 
 import { make } from "./dom.js";
+import { replaceRow, showRowFirst } from "./row_first.js";
 
 const COLUMNS_SHOWN = 40;
 
 export const tableView = {
-  show() {},
+  show(place, item) {
+    showRowFirst(place, item, tableView.showAlone);
+  },
   compare(place, similar) {
-    place.replaceChildren(makeTable(similar));
+    replaceRow(place, makeTable(similar));
   },
   // Without similar rows, as a random check shows it: in the order of the upload, without reasons.
   showAlone(place, item) {
