@@ -47,10 +47,11 @@ browser: $(INSTALLED) ## test the web pages in a Chromium that is installed, LIM
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
 	$(BIN)/python -m pytest tests/browser -rs
 
-screenshots: $(INSTALLED) ## take the pictures of docs/images/pages again, in Chromium
+screenshots: $(INSTALLED) ## take the pictures of docs/images/pages and the README again, in Chromium
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
 	mkdir -p docs/images/pages
 	LIMIT_AUDIT_SCREENSHOTS=docs/images/pages $(BIN)/python -m pytest tests/browser/test_looks.py
+	$(BIN)/python -m examples.review_animation --out docs/images/review.webp
 
 faults: $(INSTALLED) ## break the running service in every way and look what becomes of it (ten minutes)
 	$(BIN)/python -m tests.faults $(ARGS)

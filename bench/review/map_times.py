@@ -47,7 +47,8 @@ PAINTED = """() => new Promise((resolve) => {
 SELECTED = """() => { window.waits = [];
     document.getElementById('plane').addEventListener('pointerup', () => {
         const began = performance.now();
-        requestAnimationFrame(() => requestAnimationFrame(() => window.waits.push(performance.now() - began)));
+        const push = () => window.waits.push(performance.now() - began);
+        requestAnimationFrame(() => requestAnimationFrame(push));
     });
 }"""
 # Milliseconds a frame while the whole map is moved.
@@ -59,7 +60,8 @@ MOVED = """(frames) => new Promise((resolve) => {
         times.push(performance.now() - last);
         last = performance.now();
         if (times.length > frames) return resolve(times.slice(1));
-        plane.dispatchEvent(new KeyboardEvent('keydown', { key: times.length % 2 ? 'ArrowLeft' : 'ArrowRight', bubbles: true }));
+        const key = times.length % 2 ? 'ArrowLeft' : 'ArrowRight';
+        plane.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
         requestAnimationFrame(step);
     };
     requestAnimationFrame(step);

@@ -126,7 +126,13 @@ def test_a_cell_of_the_matrix_and_a_bar_of_the_histogram_lead_to_their_samples(
     page.locator("#montage img").first.wait_for()
     page.get_by_text("Technical details").click()
     page.locator("#histogram .main-svg").first.wait_for()
-    page.locator("#histogram .points path").first.click(force=True)
+    page.locator("#histogram").scroll_into_view_if_needed()
+    bar = page.evaluate(
+        """() => [...document.querySelectorAll('#histogram .points path')]
+            .map((path) => path.getBoundingClientRect()).filter((box) => box.height > 4)
+            .map((box) => ({ x: box.x + box.width / 2, y: box.y + box.height / 2 }))[0]"""
+    )
+    page.mouse.click(bar["x"], bar["y"])
     page.wait_for_url(re.compile(r"/review\?.*min=.*max="))
     page.locator("#one, #empty").first.wait_for()
     page.goto(f"/audits/{audited[1]}")
