@@ -15,16 +15,20 @@ from app.datasets import dataset_service
 from app.features import feature_files
 from app.infra.database import Database
 from app.infra.storage import Storage
+from app.maps import map_files
 from app.reviews import random_checks
 from app.tables import (
+    AuditMap,
     AuditMetrics,
     Bulk,
     BulkAction,
     FeatureSet,
     FeatureShard,
     FeatureStatus,
+    MapStatus,
     Review,
     Run,
+    Selection,
     ShardStatus,
     Upload,
     Verdict,
@@ -81,6 +85,9 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         session.add(Review(dataset_id=dataset.id, position=3, verdict=Verdict.KEEP, reviewer="somebody"))
         action = BulkAction(audit_id=audit.id, action=Bulk.KEEP, reviewer="somebody", is_looked_at=True)
         session.add(action)
+        selection = Selection(audit_id=audit.id, sha256="0", positions=[3, 5])
+        session.add(selection)
+        _store_map(session, storage, audit.id)
         upload = Upload(dataset_id=dataset.id, expires_at=datetime.now(UTC) + timedelta(days=1), **UPLOAD)
         session.add(upload)
         webhook = webhook_service.create(
@@ -94,10 +101,22 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         "audit": audit.id,
         "upload": upload.id,
         "action": action.id,
+        "selection": selection.id,
         "webhook": webhook.id,
         "delivery": delivery.id,
     }
     return {name: str(identifier) for name, identifier in ids.items()}
+
+
+def _store_map(session: Session, storage: Storage, audit_id: UUID) -> None:
+    """Store a map of the 12 samples."""
+    with map_files.locate_points(storage, audit_id, "0").open("wb") as file:
+        np.save(file, np.ones((len(map_files.COLUMNS), 12), dtype=np.float32))
+    facts = {
+        "source": "encoder", "encoder": "made", "points": 12, "samples": 12, "highest_ranked": 12, "landmarks": 12,
+        "is_complete": True, "seconds": 0.1,
+    }  # fmt: skip
+    session.add(AuditMap(audit_id=audit_id, status=MapStatus.SUCCEEDED, facts=facts, file={"sha256": "0"}))
 
 
 def _store_features(session: Session, storage: Storage, dataset_id: UUID, audit_id: UUID) -> None:
