@@ -113,8 +113,8 @@ def _store_map(session: Session, storage: Storage, audit_id: UUID) -> None:
     with map_files.locate_points(storage, audit_id, "0").open("wb") as file:
         np.save(file, np.ones((len(map_files.COLUMNS), 12), dtype=np.float32))
     facts = {
-        "source": "encoder", "encoder": "made", "points": 12, "samples": 12, "highest_ranked": 12, "landmarks": 12,
-        "is_complete": True, "seconds": 0.1,
+        "source": "encoder", "encoder": "made", "points": 12, "samples": 12, "highest_ranked": 12,
+        "landmarks": 12, "is_complete": True, "seconds": 0.1,
     }  # fmt: skip
     session.add(AuditMap(audit_id=audit_id, status=MapStatus.SUCCEEDED, facts=facts, file={"sha256": "0"}))
 
