@@ -65,6 +65,9 @@ hostile: $(INSTALLED) ## send hostile files and requests, and generated ones, to
 files: $(INSTALLED) ## read files of every shape that people have, and print what was understood (a minute)
 	$(BIN)/python -m tests.files $(ARGS)
 
+clients: $(INSTALLED) ## generate a Python and a TypeScript client from the API's document, and use both (needs npm)
+	$(BIN)/python -m tests.clients $(ARGS)
+
 lint: $(INSTALLED) ## check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -21,6 +21,7 @@ from starlette.routing import Match
 from app.access import loopback_rule
 from app.access.rate_limits import Limiter
 from app.http.body_limits import BodyLimit
+from app.http.openapi_document import ERRORS, MEDIA_TYPE, DescribedApplication, name_operation
 from app.http.outages import describe_outage
 from app.http.request_log import SECURITY_HEADERS, RequestLog
 from app.infra.database import UNAVAILABLE
@@ -54,7 +55,6 @@ from app.routes.service import (
     prometheus_routes,
     webhook_routes,
 )
-from app.schemas.shared_schemas import ProblemDocument
 from app.web.assets import Assets
 
 log = structlog.get_logger()
@@ -89,29 +89,6 @@ ROUTERS = (
 )
 LOGINS_PER_SECOND, LOGINS_BURST = 0.2, 20
 """From one address: twenty people behind one proxy can log in at once, and nobody can try keys quickly."""
-ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": description,
-        "content": {"application/problem+json": {"schema": ProblemDocument.model_json_schema()}},
-    }
-    for status, description in {
-        400: "The body is incomplete or does not match its digest",
-        401: "The key is missing or not valid",
-        403: "The key has no permission for this",
-        404: "The object does not exist",
-        409: "The object's state does not allow this",
-        410: "The upload has expired",
-        412: "The version is not supported, or the object does not match If-Match",
-        413: "The body is larger than its limit",
-        408: "The body took too long",
-        415: "The media type is not supported",
-        422: "A field or the content cannot be used",
-        429: "The key made more requests than its limit",
-        460: "A part's checksum is wrong",
-        503: "The database does not answer at present",
-        507: "The disk is full",
-    }.items()
-}
 
 
 def create_app() -> FastAPI:
@@ -128,11 +105,12 @@ def create_app() -> FastAPI:
         sys.stderr.write(f"{refusal}\n")
         raise SystemExit(STARTUP_FAILURE)  # uvicorn does not restart a process that exits with this code
     configure_logging(get_settings().log_format)
-    app = FastAPI(
+    app = DescribedApplication(
         title="limit-audit",
         version=version("limit-audit"),
         description=DESCRIPTION,
         responses=ERRORS,
+        generate_unique_id_function=name_operation,
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         lifespan=_freeze_garbage,
@@ -178,9 +156,7 @@ async def _freeze_garbage(_: FastAPI) -> AsyncIterator[None]:
 
 
 def _render_problem(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(
-        document, status_code=document["status"], headers=headers, media_type="application/problem+json"
-    )
+    return JSONResponse(document, status_code=document["status"], headers=headers, media_type=MEDIA_TYPE)
 
 
 async def _handle_api_error(_: Request, error: Exception) -> JSONResponse:

@@ -13,7 +13,7 @@ class SpanOut(BaseModel):
     rests_on: str = Field(description="what the range was made from")
 
 
-class EstimateOut(SpanOut):
+class TimeEstimateOut(SpanOut):
     """The time of an audit from the start of its work to its ranking."""
 
     runs: int = Field(description="trainings")
@@ -28,7 +28,7 @@ class PresetOut(BaseModel):
     name: Literal["fast", "thorough"]
     configuration: dict[str, Any] = Field(description="fields to add to the configuration")
     says: str = Field(description="what it costs, and what was measured of it")
-    estimate: EstimateOut
+    estimate: TimeEstimateOut
 
 
 class EstimatesOut(BaseModel):
@@ -40,5 +40,7 @@ class EstimatesOut(BaseModel):
     waiting: int | None = Field(
         description="trainings and shards of features of all users that wait for a worker now; null: unknown"
     )
-    estimate: EstimateOut = Field(description="of the configuration as it is, without the time of waiting")
+    estimate: TimeEstimateOut = Field(
+        description="of the configuration as it is, without the time of waiting"
+    )
     presets: list[PresetOut] = Field(description="those that change something and were measured")

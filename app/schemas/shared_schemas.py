@@ -21,6 +21,19 @@ class Page(BaseModel, Generic[Item]):
     items: list[Item]
     next_cursor: str | None
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+        """Return a name without brackets for the OpenAPI document: `DatasetPage` for `Page[DatasetOut]`."""
+        return f"{params[0].__name__.removesuffix('Out')}Page"
+
+
+class FieldError(BaseModel):
+    """A field that cannot be used."""
+
+    pointer: str = Field(description="JSON pointer (RFC 6901) to the field")
+    detail: str
+    found: str | None = Field(default=None, description="the value, at most 200 characters of it")
+
 
 class ProblemDocument(BaseModel):
     """An error as problem+json (RFC 9457)."""
@@ -44,10 +57,8 @@ class ProblemDocument(BaseModel):
     status: int
     code: str
     detail: str
-    errors: list[dict[str, Any]] | None = Field(
-        default=None,
-        description="for validation errors: JSON pointers to the wrong fields, and what is wrong with them;"
-        " at most 50",
+    errors: list[FieldError] | None = Field(
+        default=None, description="for validation errors: the wrong fields; at most 50"
     )
     error_count: int | None = Field(default=None, description="of validation errors, listed or not")
 

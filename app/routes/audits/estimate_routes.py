@@ -14,7 +14,7 @@ from app.datasets import dataset_service
 from app.infra import queue
 from app.infra.settings import Settings
 from app.routes.shared.dependencies import CallerDatabase, Reads, ServiceSettings
-from app.schemas.estimate_schemas import EstimateOut, EstimatesOut, PresetOut, SpanOut
+from app.schemas.estimate_schemas import EstimatesOut, PresetOut, SpanOut, TimeEstimateOut
 from app.schemas.request_schemas import AuditConfiguration as Requested
 
 router = APIRouter(prefix="/v1/datasets", tags=["audits"])
@@ -86,11 +86,11 @@ def _count_waiting(settings: Settings) -> int | None:
     return sum(waiting.values()) if waiting else None
 
 
-def _render(estimate: Estimate) -> EstimateOut:
+def _render(estimate: Estimate) -> TimeEstimateOut:
     parts = {name: _render_span(span) for name, span in estimate.parts.items()}
     low, high = estimate.seconds or (None, None)
     rests_on = estimate.parts["training"].rests_on
-    return EstimateOut(
+    return TimeEstimateOut(
         low_seconds=low,
         high_seconds=high,
         rests_on=rests_on,

@@ -15,19 +15,17 @@ from app.audits import audit_service
 from app.datasets import dataset_service
 from app.exports.audit_source import open_audit
 from app.exports.final_labels import Decisions, decide_labels
-from app.exports.registry import EXPORTS, HTML, TEXT, Export, ExportFile, Issues, Parameter
+from app.exports.registry import EXPORTS, Export, ExportFile, Issues, Parameter
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.routes.shared.dependencies import CallerDatabase, Files, Reads
+from app.routes.shared.file_responses import describe_content
 
 router = APIRouter(prefix="/v1", tags=["exports"])
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-STRINGS = frozenset({TEXT, HTML})
-"""Media types that the API document describes as strings."""
 
 
 def _add_route(export: Export) -> None:
-    content = {kind: {"schema": {"type": "string"}} if kind in STRINGS else {} for kind in export.media_types}
     router.add_api_route(
         f"/{export.scope}s/{{{export.scope}_id}}/exports/{export.name}",
         _make_endpoint(export),
@@ -35,7 +33,7 @@ def _add_route(export: Export) -> None:
         description=export.description,
         dependencies=[Reads],
         response_class=StreamingResponse,
-        responses={200: {"content": content}},
+        responses={200: {"content": describe_content(*export.media_types)}},
     )
 
 

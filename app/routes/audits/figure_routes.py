@@ -14,6 +14,7 @@ from app.figures.figure_data import Figure, Montage
 from app.infra.storage import Storage
 from app.kinds.shown_kinds import find_position, find_shown_kind
 from app.routes.shared.dependencies import CallerDatabase, Files, Reads, Session
+from app.routes.shared.file_responses import describe_content
 from app.schemas.result_schemas import FigureLink
 from app.tables import Dataset
 
@@ -63,7 +64,7 @@ def list_figures(audit_id: UUID, session: Session) -> list[FigureLink]:
 @router.get(
     "/{name}.{kind}",
     response_class=Response,
-    responses={200: {"content": {name: {} for name in MEDIA_TYPES.values()}}},
+    responses={200: {"content": describe_content(*MEDIA_TYPES.values())}},
 )
 def draw_figure(
     audit_id: UUID,

@@ -12,6 +12,7 @@ from app.infra.settings import Settings
 from app.kinds.sample_display import PictureChoice, StoredSample, Variant
 from app.kinds.shown_kinds import find_shown_kind
 from app.routes.shared.dependencies import CallerDatabase, Files, Position, Reads, ServiceSettings
+from app.routes.shared.file_responses import describe_content
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 HEADERS = {
@@ -31,7 +32,7 @@ MEDIA = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
     dependencies=[Reads],
     response_class=Response,
     responses={
-        200: {"content": {name: {} for name in MEDIA}},
+        200: {"content": describe_content(*MEDIA)},
         304: {"description": "The client already has this picture"},
     },
 )

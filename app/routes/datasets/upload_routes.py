@@ -2,7 +2,7 @@
 
 from datetime import UTC
 from email.utils import format_datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -49,7 +49,7 @@ class TusRoute(IdempotentRoute):
 
 
 def require_version(
-    _: Annotated[Literal["1.0.0"], Header(alias="Tus-Resumable", description="protocol version")],
+    _: Annotated[str, Header(alias="Tus-Resumable", pattern=r"^1\.0\.0$", description="protocol version")],
 ) -> None:
     """Declare the header that `TusRoute` checks, for the API document."""
 

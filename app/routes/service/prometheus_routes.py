@@ -7,6 +7,7 @@ from app.http import prometheus
 from app.infra import queue
 from app.routes.shared.callers import ServiceDatabase, ServiceSettings
 from app.routes.shared.dependencies import Administers, Files
+from app.routes.shared.file_responses import describe_content
 
 router = APIRouter(tags=["health"])
 TIMEOUT_SECONDS = 2
@@ -16,9 +17,9 @@ TIMEOUT_SECONDS = 2
     "/metrics",
     dependencies=[Administers],
     response_class=Response,
-    responses={200: {"content": {prometheus.MEDIA_TYPE: {}}}},
+    responses={200: {"content": describe_content(prometheus.MEDIA_TYPE)}},
 )
-def read_metrics(settings: ServiceSettings, database: ServiceDatabase, files: Files) -> Response:
+def read_prometheus_metrics(settings: ServiceSettings, database: ServiceDatabase, files: Files) -> Response:
     """Return metrics of requests, queues, runs, features, speed, GPU memory, lost leases and failures."""
     names = [*map(str, queue.Queue), *placement.list_queues(settings.memory_steps_gb)[1:]]
     waiting = queue.count_messages(settings.broker_url, names, timeout_seconds=TIMEOUT_SECONDS)

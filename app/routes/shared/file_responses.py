@@ -24,9 +24,22 @@ class LocalFile(FileResponse):
     chunk_size = 256 * 1024
 
 
+def describe_content(*media_types: str) -> dict[str, Any]:
+    """Return an answer's content for the API document: text is a string, JSON anything, the rest binary."""
+    return {name: _describe_body(name) for name in media_types}
+
+
+def _describe_body(media_type: str) -> dict[str, Any]:
+    if media_type == "application/json":
+        return {}
+    if media_type.startswith("text/"):
+        return {"schema": {"type": "string"}}
+    return {"schema": {"type": "string", "format": "binary"}}
+
+
 def describe_download(*media_types: str) -> dict[int | str, dict[str, Any]]:
     """Return the answers of a stored file for the API document."""
-    content: dict[str, Any] = {name: {} for name in media_types}
+    content = describe_content(*media_types)
     return {
         200: {"content": content},
         206: {"description": "The requested range", "content": content},
