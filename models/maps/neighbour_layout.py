@@ -21,8 +21,8 @@ from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from models.data_issues.neighbour_search import find_nearest_inputs
 
 LANDMARKS = 20_000
-"""A round of 10,000 points takes .028 s of one core of an AMD EPYC (bench/review/RESULTS.md): a layout of twice
-as many is a matter of a minute."""
+"""A round of 10,000 points takes .028 s of one core of an AMD EPYC (bench/review/RESULTS.md): a layout of
+twice as many is a matter of a minute."""
 NEIGHBOURS = 15
 BETWEEN = 5
 """Landmarks between which another sample is put."""
