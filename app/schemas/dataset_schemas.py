@@ -70,6 +70,15 @@ class SampleOut(BaseModel):
     image_url: str | None
 
 
+class SampleDetail(SampleOut):
+    """One sample with its values."""
+
+    features: list[float | str | None] | None = Field(
+        description="the sample's row of features, of a table its cells; null for images"
+    )
+    feature_names: list[str] | None
+
+
 class ProbabilitiesOut(BaseModel):
     """Result of attaching predicted probabilities."""
 

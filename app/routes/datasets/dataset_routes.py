@@ -18,6 +18,7 @@ from app.infra.database import Database
 from app.infra.errors import NoSpace
 from app.infra.settings import Settings
 from app.infra.storage import Storage
+from app.kinds.shown_kinds import find_shown_kind
 from app.routes.shared.dependencies import (
     CallerDatabase,
     Files,
@@ -31,7 +32,7 @@ from app.routes.shared.dependencies import (
 )
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_dataset, render_datasets, render_sample
-from app.schemas.dataset_schemas import DatasetOut, ProblemOut, SampleOut
+from app.schemas.dataset_schemas import DatasetOut, ProblemOut, SampleDetail, SampleOut
 from app.schemas.request_schemas import DatasetOptions, DatasetRequest, Name
 from app.schemas.shared_schemas import Page
 from app.tables import Dataset
@@ -246,10 +247,15 @@ def list_samples(
 
 
 @router.get("/{dataset_id}/samples/{position}", dependencies=[Reads])
-def read_sample(dataset_id: UUID, position: Position, session: Session) -> SampleOut:
-    """Return one sample."""
-    return render_sample(
-        _require_ready(session, dataset_id), *dataset_service.get_sample(session, dataset_id, position)
+def read_sample(dataset_id: UUID, position: Position, session: Session, files: Files) -> SampleDetail:
+    """Return one sample, with its values where it is no image."""
+    dataset = _require_ready(session, dataset_id)
+    sample = render_sample(dataset, *dataset_service.get_sample(session, dataset_id, position))
+    read_values = find_shown_kind(dataset).open_values(files, dataset)
+    return SampleDetail(
+        **sample.model_dump(),
+        features=None if read_values is None else read_values(position),
+        feature_names=(dataset.statistics or {}).get("feature_names"),
     )
 
 
