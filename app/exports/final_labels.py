@@ -38,6 +38,8 @@ class LabelSource:
     """A verdict, or `audit` if an unreviewed issue was relabelled or dropped."""
     reviewer: str = ""
     at: datetime | None = None
+    carried: str = ""
+    """The version and verdict that it was carried over from, such as `version 1: relabel`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +49,8 @@ class SampleRow:
     position: int
     key: str
     given: int
+    uploaded: int
+    """The label in the uploaded file; another than the given one in a version."""
     true: int | None
     split: str | None
     source_row: int
@@ -87,7 +91,9 @@ class Decisions:
     @property
     def stem(self) -> str:
         """Return the dataset's name without its suffix: the first part of the names of its exports."""
-        name = self.dataset.name
+        name, ending = self.dataset.name, f"v{self.dataset.version}"
+        if self.dataset.version > 1:  # a version says so, whatever it is called
+            return name if name.endswith(ending) else f"{name} {ending}"
         return name.rpartition(".")[0] or name
 
     @property
@@ -112,17 +118,24 @@ class Decisions:
 
     def iterate_rows(self) -> Iterator[SampleRow]:
         """Iterate over all samples by position, with a few thousand in memory at a time."""
-        names = [field for field in SampleRow.__dataclass_fields__ if field not in {"given", "true"}]
+        labels = {"given": "given_label", "uploaded": "uploaded_label", "true": "true_label"}
+        names = [field for field in SampleRow.__dataclass_fields__ if field not in labels]
         with parquet.ParquetFile(self.storage.fetch_pack_file(self.dataset, "samples.parquet")) as file:
             if "source_row" not in file.schema_arrow.names:
                 raise Invalid(OLD_PACK)
-            for batch in file.iter_batches(BATCH_ROWS, columns=[*names, "given_label", "true_label"]):
+            known = set(file.schema_arrow.names)
+            if "uploaded_label" not in known:
+                labels["uploaded"] = "given_label"
+            for batch in file.iter_batches(
+                BATCH_ROWS, columns=[*names, *{*labels.values()}]
+            ):
                 for row in batch.to_pylist():
-                    yield SampleRow(given=row.pop("given_label"), true=row.pop("true_label"), **row)
+                    found = {field: row[name] for field, name in labels.items()}
+                    yield SampleRow(**{name: row[name] for name in names}, **found)
 
     def is_changed(self, row: SampleRow) -> bool:
-        """Return whether a kept sample gets another label."""
-        return bool(self.final_N[row.position] != row.given)
+        """Return whether a kept sample gets another label than the uploaded file has."""
+        return bool(self.final_N[row.position] != row.uploaded)
 
     def iterate_kept_rows(self) -> Iterator[SampleRow]:
         """Iterate over the samples that are not dropped."""
@@ -180,7 +193,10 @@ def decide_labels(
     for review in session.scalars(select(Review).where(Review.dataset_id == dataset.id)):
         final_N[review.position] = _choose_final_label(review, int(given_N[review.position]))
         sources[review.position] = LabelSource(
-            name=review.verdict, reviewer=review.reviewer, at=review.reviewed_at
+            name=review.verdict,
+            reviewer=review.reviewer,
+            at=review.reviewed_at,
+            carried=_describe_carried(review),
         )
     files = [
         storage.locate_upload(dataset.id, file.name)
@@ -210,6 +226,11 @@ def _apply_issues(
     for position, suggested in session.execute(flagged, {} if settled is None else {"cut": settled.cut}):
         final_N[position] = suggested if issues == Issues.RELABEL else DROPPED
         sources[position] = LabelSource(name="audit")
+
+
+def _describe_carried(review: Review) -> str:
+    carried = review.carried
+    return "" if carried is None else f"version {carried['version']}: {carried['verdict']}"
 
 
 def _choose_final_label(review: Review, given: int) -> int:

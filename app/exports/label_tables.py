@@ -18,7 +18,7 @@ from app.reviews.checked_figures import follow_checks
 from app.reviews.error_sources import ErrorSources, find_sources
 from app.reviews.verdicts import require_own_labels
 
-LABEL_COLUMNS = ("key", "given", "final", "source", "reviewer", "time")
+LABEL_COLUMNS = ("key", "given", "final", "source", "reviewer", "time", "carried_from")
 SOURCE_COLUMNS = (
     *("column", "value", "samples", "share", "share_low", "share_high", "place", "place_low", "place_high"),
     *("finding", "reviewed", "found_wrong", "checked", "checked_wrong", "basis", "rests_on"),
@@ -29,7 +29,7 @@ RANKED_COLUMNS = (
 )
 REVIEW_COLUMNS = ("verdict", "label", "reviewer", "reviewed_at")
 PAGE = 500
-DROP_COLUMNS = ("key", "position", "given", "source", "reviewer", "time")
+DROP_COLUMNS = ("key", "position", "given", "source", "reviewer", "time", "carried_from")
 
 
 def write_labels(decisions: Decisions) -> ExportFile:
@@ -125,11 +125,12 @@ def _format_final_name(decisions: Decisions, row: SampleRow) -> str:
     return "" if is_dropped else decisions.get_final_name(row.position)
 
 
-def _format_source(decisions: Decisions, row: SampleRow) -> tuple[str, str, str]:
+def _format_source(decisions: Decisions, row: SampleRow) -> tuple[str, str, str, str]:
     source = decisions.sources.get(row.position)
     if source is None:
-        return "", "", ""
-    return source.name, source.reviewer, "" if source.at is None else source.at.isoformat()
+        return "", "", "", ""
+    at = "" if source.at is None else source.at.isoformat()
+    return source.name, source.reviewer, at, source.carried
 
 
 def write_map(source: AuditSource, *, format: Literal["csv", "parquet"]) -> ExportFile:  # noqa: A002 - the parameter's name for users

@@ -18,7 +18,10 @@ PLAIN = tuple(name for name in SUSPECT_FIELDS if name in {*FIGURES, "position", 
 """Columns copied into a document."""
 TRANSLATED = (*LABELS, "true_label")
 """Columns of labels, translated to class names."""
-REVIEWED = ("verdict", "label", "reviewer", "reviewed_at", "audit_id", "version", "is_looked_at")
+REVIEWED = (
+    *("verdict", "label", "reviewer", "reviewed_at", "audit_id", "version", "is_looked_at"),
+    "carried",
+)
 """Columns of a review, at the end of a row."""
 _AFTER_PLAIN, _BEFORE_REVIEW = len(PLAIN), len(PLAIN) + len(TRANSLATED)
 

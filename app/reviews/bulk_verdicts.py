@@ -39,7 +39,7 @@ from app.tables import Audit, Bulk, BulkAction, BulkVerdict, Dataset, Review, Sc
 from models.checks.checked_counts import Share
 
 VERDICTS, REVIEWS = (cast("Table", each.__table__) for each in (BulkVerdict, Review))
-KEPT = ("verdict", "label", "audit_id", "reviewer", "reviewed_at", "is_looked_at")
+KEPT = ("verdict", "label", "audit_id", "reviewer", "reviewed_at", "is_looked_at", "carried")
 """Columns of a review that come back when an action is undone."""
 
 
@@ -244,6 +244,7 @@ def _write_verdicts(session: Session, audit: Audit, action: BulkAction, decision
     seen = select(BulkVerdict.before_version).where(mine, BulkVerdict.position == existing).scalar_subquery()
     changed = {name: statement.excluded[name] for name in ("verdict", "label", "audit_id", "reviewer")}
     changed["is_looked_at"] = statement.excluded.is_looked_at
+    changed["carried"] = null()
     written = (
         statement.on_conflict_do_update(
             index_elements=[REVIEWS.c.dataset_id, REVIEWS.c.position],

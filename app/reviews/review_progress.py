@@ -26,6 +26,8 @@ class Tally:
     """Samples by verdict."""
     looked_at: dict[str, int]
     """Those of them that somebody looked at; the others tell nothing about labels."""
+    carried: int
+    """Samples whose verdict was carried over from an earlier version; they are not among `looked_at`."""
 
     @property
     def errors(self) -> int:
@@ -40,7 +42,7 @@ class Tally:
     @property
     def unseen(self) -> int:
         """Return the number of verdicts on samples that nobody looked at."""
-        return sum(self.verdicts.values()) - sum(self.looked_at.values())
+        return sum(self.verdicts.values()) - sum(self.looked_at.values()) - self.carried
 
     @property
     def precision(self) -> float | None:
@@ -67,16 +69,22 @@ class Expectation:
 def count_verdicts(session: Session, audit: Audit) -> Tally:
     """Count the verdicts on an audit's samples."""
     statement = (
-        select(Review.verdict, func.count(), func.count().filter(Review.is_looked_at))
+        select(
+            Review.verdict,
+            func.count(),
+            func.count().filter(Review.is_looked_at),
+            func.count().filter(Review.carried.is_not(None)),
+        )
         .join(Score, (Score.audit_id == audit.id) & (Score.position == Review.position))
         .where(Review.dataset_id == audit.dataset_id)
         .group_by(Review.verdict)
     )
-    rows = {verdict: (every, looked_at) for verdict, every, looked_at in session.execute(statement)}
-    counts = {str(verdict): rows.get(verdict, (0, 0)) for verdict in Verdict}
+    rows = {row[0]: row[1:] for row in session.execute(statement).all()}
+    counts = {str(verdict): rows.get(verdict, (0, 0, 0)) for verdict in Verdict}
     return Tally(
-        verdicts={verdict: every for verdict, (every, _) in counts.items()},
-        looked_at={verdict: looked_at for verdict, (_, looked_at) in counts.items()},
+        verdicts={verdict: every for verdict, (every, _, _) in counts.items()},
+        looked_at={verdict: looked_at for verdict, (_, looked_at, _) in counts.items()},
+        carried=sum(carried for _, _, carried in counts.values()),
     )
 
 

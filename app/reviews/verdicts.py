@@ -50,6 +50,7 @@ def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Rev
         "audit_id": author.audit_id,
         "reviewer": author.reviewer,
         "is_looked_at": True,
+        "carried": None,
     }
     if entry.seen is None:
         _require_sample(session, dataset, entry.position)

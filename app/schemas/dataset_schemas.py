@@ -21,6 +21,22 @@ class FileOut(BaseModel):
     sha256: str
 
 
+class LineageOut(BaseModel):
+    """The place of a dataset among its versions."""
+
+    root_id: UUID = Field(description="the first version's id, also if that was deleted")
+    parent_id: UUID | None = Field(description="the version that it was made from; null: none, or deleted")
+    version: int = Field(description="1, 2, ... within one root")
+    origin: dict[str, Any] | None = Field(
+        description="how it became a version: `how` is decisions, content or by_hand; the parent's name and"
+        " version, what changed, what was carried over and what was not"
+    )
+    relatives: list[dict[str, Any]] | None = Field(
+        description="datasets that had the same samples when it was read, with what differs;"
+        " PUT /v1/datasets/{id}/parent makes it a version of one of them"
+    )
+
+
 class DatasetOut(BaseModel):
     """A dataset, with the format, classes and shape that were detected."""
 
@@ -45,6 +61,7 @@ class DatasetOut(BaseModel):
     has_probabilities: bool
     progress: dict[str, Any] | None
     error: Failure | None
+    lineage: LineageOut
     files: list[FileOut]
 
 

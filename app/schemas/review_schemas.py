@@ -1,7 +1,7 @@
 """Reviews: verdicts on samples, similar samples, and the progress of a review."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field, model_validator
@@ -72,7 +72,11 @@ class ReviewOut(BaseModel):
     audit_id: UUID | None
     version: int = Field(description="changes with every write; also the ETag")
     is_looked_at: bool = Field(
-        description="false: given to many samples at once that nobody looked at; it is no evidence"
+        description="false: given to many samples at once that nobody looked at, or carried over; it is no"
+        " evidence"
+    )
+    carried: dict[str, Any] | None = Field(
+        description="the verdict of an earlier version that it was made from; null: it was given here"
     )
 
 
@@ -158,6 +162,10 @@ class ReviewProgress(BaseModel):
     unseen: int = Field(
         description="those of them that were decided with many others, without being looked at; they count as"
         " no error and for no precision"
+    )
+    carried: int = Field(
+        description="those of them that were carried over from an earlier version and not given anew; they"
+        " count as no error and for no precision either"
     )
     errors: int
     precision: Probability | None = Field(

@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.access_tables import Owned
@@ -32,6 +32,9 @@ class Dataset(Identified, Owned, Leased, Base):
         CheckConstraint("sample_count >= 0", name="sample_count"),
         Index("ix_datasets_workspace_id_id", "workspace_id", "id"),
         Index("ix_datasets_ingesting", "sent_at", postgresql_where=text("status = 'ingesting'")),
+        Index("ix_datasets_parent_id", "parent_id"),
+        Index("ix_datasets_root_id", "root_id"),
+        Index("ix_datasets_content_sketch", "content_sketch", postgresql_using="gin"),
     )
 
     name: Mapped[str]
@@ -64,6 +67,22 @@ class Dataset(Identified, Owned, Leased, Base):
     progress: Mapped[Json | None] = mapped_column(comment="samples read so far")
     error: Mapped[Json | None] = mapped_column(comment="code and sentence of a rejection")
     ready_at: Mapped[datetime | None]
+    parent_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("datasets.id", ondelete="SET NULL"), comment="the version that this one corrects"
+    )
+    root_id: Mapped[UUID | None] = mapped_column(
+        comment="the first version, which may be deleted by now; null: it is the first itself"
+    )
+    version: Mapped[int] = mapped_column(server_default="1", comment="1, 2, ... within one root")
+    origin: Mapped[Json | None] = mapped_column(
+        comment="how it became a version of its parent, with the parent's name and what changed"
+    )
+    relatives: Mapped[list[Json] | None] = mapped_column(
+        JSONB, comment="datasets with the same samples, as found when it was read"
+    )
+    content_sketch: Mapped[list[int] | None] = mapped_column(
+        ARRAY(BigInteger), comment="the smallest digests of its samples, by which relatives are found"
+    )
 
 
 class DatasetFile(Base):

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.audit_tables import Audit
 from app.tables.dataset_tables import Sample
-from app.tables.table_base import Base, Identified, restrict_to
+from app.tables.table_base import Base, Identified, Json, restrict_to
 
 
 class Verdict(StrEnum):
@@ -58,7 +58,12 @@ class Review(Base):
         BigInteger, server_default=versions.next_value(), comment="new with every write, never used twice"
     )
     is_looked_at: Mapped[bool] = mapped_column(
-        server_default="true", comment="false: one of many verdicts given at once to samples nobody saw"
+        server_default="true",
+        comment="false: it is no evidence, as nobody saw the sample, or it was carried over",
+    )
+    carried: Mapped[Json | None] = mapped_column(
+        JSONB(none_as_null=True),
+        comment="the verdict of an earlier version that this one was made from; null: given here",
     )
 
 
@@ -105,6 +110,7 @@ class BulkVerdict(Base):
     before_reviewer: Mapped[str | None]
     before_reviewed_at: Mapped[datetime | None]
     before_is_looked_at: Mapped[bool | None]
+    before_carried: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class CheckPlan(Base):

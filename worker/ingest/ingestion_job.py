@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import pyarrow as pa
@@ -20,15 +21,25 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus, OwnValues, Problem, Sample, Truth
+from app.versions import relatives
+from app.versions.content_matching import Contents, Digests, make_sketch, write_digests
 from worker.ingest import ingestion_turns
 from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, IngestResult
 from worker.ingest.reading_process import Bounds, read_in_child
 from worker.jobs.bulk_copy import WRITE_ROWS, copy_into, update_statistics
 from worker.jobs.heartbeat import Heartbeat, LeaseLost, WorkerStopping
 from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full, retry_during_outage
+from worker.versions import version_building
 
 log = structlog.get_logger()
 OWN_FILE = "own.parquet"
+
+
+class _Store(NamedTuple):
+    """Where results go."""
+
+    database: Database
+    files: Storage
 
 
 def ingest(database: Database, storage: Storage, settings: Settings, dataset_id: UUID) -> None:
@@ -61,14 +72,11 @@ def _read(database: Database, storage: Storage, settings: Settings, dataset: Dat
     dataset_id = dataset.id
     try:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
-            ingested = _build(database, storage, settings, dataset, heartbeat)
-            with ExitStack() as closing:
-                folder = storage.locate_pack(dataset_id)
-                names = [ingested.samples_path.name, *([OWN_FILE] if _has_own(ingested) else [])]
-                files = [closing.enter_context(storage.open(folder / name)) for name in names]
-                tables = [parquet.ParquetFile(file) for file in files]
-                retry_during_outage(lambda: _store(database, dataset, ingested, *tables), heartbeat)
-        log.info("dataset ready", dataset=str(dataset_id), samples=ingested.sample_count)
+            if version_building.is_made_here(dataset):
+                with _open_building(storage, dataset) as building:
+                    version_building.build_version(database, storage, dataset, heartbeat, building)
+            else:
+                _read_upload(database, storage, settings, dataset, heartbeat)
     except LeaseLost:
         log.warning("ingestion lost its lease", dataset=str(dataset_id))
         _remove_if_deleted(database, storage, dataset_id)
@@ -87,6 +95,20 @@ def _read(database: Database, storage: Storage, settings: Settings, dataset: Dat
         log.exception("ingestion failed", dataset=str(dataset_id))
         with database.transaction() as session:
             _reject(session, dataset, code="internal", detail=f"{type(error).__name__}: {error}")
+
+
+def _read_upload(
+    database: Database, storage: Storage, settings: Settings, dataset: Dataset, heartbeat: Heartbeat[Dataset]
+) -> None:
+    read = _build(database, storage, settings, dataset, heartbeat)
+    ingested, _ = read
+    with ExitStack() as closing:
+        folder = storage.locate_pack(dataset.id)
+        names = [ingested.samples_path.name, *([OWN_FILE] if _has_own(ingested) else [])]
+        files = [closing.enter_context(storage.open(folder / name)) for name in names]
+        tables = [parquet.ParquetFile(file) for file in files]
+        retry_during_outage(lambda: _store(_Store(database, storage), dataset, read, *tables), heartbeat)
+    log.info("dataset ready", dataset=str(dataset.id), samples=ingested.sample_count)
 
 
 def _reject(session: Session, dataset: Dataset, *, code: str, detail: str) -> None:
@@ -118,7 +140,8 @@ def _build(
     settings: Settings,
     dataset: Dataset,
     heartbeat: Heartbeat[Dataset],
-) -> IngestResult:
+) -> tuple[IngestResult, Digests]:
+    """Read the upload to a pack, and return what was read with the digests of its samples."""
     with database.transaction() as session:
         names = [file.name for file in dataset_service.list_files(session, [dataset.id])[dataset.id]]
 
@@ -127,15 +150,10 @@ def _build(
         heartbeat.check()
 
     destination = storage.locate_pack(dataset.id)
-    # An earlier, interrupted attempt may have left these.
-    for leftover in destination.parent.glob("pack.*"):
-        storage.remove(leftover)
-    storage.remove(destination.with_name("incoming"))  # bodies that a killed API left behind
-    with _make_attempt_folder(destination.with_name(f"pack.{dataset.attempt}")) as folder:
-        building = folder / "built"
-        building.mkdir()
+    with _open_building(storage, dataset) as building:
+        fetched = building.with_name("files")
         ingested = read_in_child(
-            [storage.fetch(storage.locate_upload(dataset.id, name), folder / "files") for name in names],
+            [storage.fetch(storage.locate_upload(dataset.id, name), fetched) for name in names],
             options=IngestOptions(**dataset.options),
             limits=IngestLimits(**settings.ingest_limits),
             destination=building,
@@ -146,10 +164,25 @@ def _build(
             ),
             on_progress=on_progress,
         )
+        digests_N = write_digests(building)
         heartbeat.renew()
         for file in building.iterdir():
             storage.move(file, destination / file.name)
-    return ingested
+    return ingested, digests_N
+
+
+@contextmanager
+def _open_building(storage: Storage, dataset: Dataset) -> Iterator[Path]:
+    """Make the folder in which an attempt builds a pack, after clearing up what others left behind."""
+    destination = storage.locate_pack(dataset.id)
+    # An earlier, interrupted attempt may have left these.
+    for leftover in destination.parent.glob("pack.*"):
+        storage.remove(leftover)
+    storage.remove(destination.with_name("incoming"))  # bodies that a killed API left behind
+    with _make_attempt_folder(destination.with_name(f"pack.{dataset.attempt}")) as folder:
+        building = folder / "built"
+        building.mkdir()
+        yield building
 
 
 @contextmanager
@@ -167,15 +200,38 @@ def _has_own(ingested: IngestResult) -> bool:
 
 
 def _store(
-    database: Database,
+    store: _Store,
     dataset: Dataset,
-    ingested: IngestResult,
+    read: tuple[IngestResult, Digests],
     samples: parquet.ParquetFile,
     own: parquet.ParquetFile | None = None,
 ) -> None:
-    with database.transaction() as session:
-        if _store_rows(session, dataset, ingested, samples) and own is not None:
+    ingested, digests_N = read
+    with store.database.transaction() as session:
+        if not _store_rows(session, dataset, ingested, samples):
+            return
+        if own is not None:
             _store_own(session, dataset, own)
+        stored = session.get_one(Dataset, dataset.id, populate_existing=True)
+        _recognise(session, store.files, stored, digests_N, samples)
+
+
+def _recognise(
+    session: Session,
+    storage: Storage,
+    dataset: Dataset,
+    digests_N: Digests,
+    samples: parquet.ParquetFile,
+) -> None:
+    """Find datasets with the same samples; where their files cannot be read there are none."""
+    table = samples.read(columns=["key", "given_label"])
+    names = dataset.class_names or []
+    ours = Contents(
+        digests_N=digests_N,
+        keys=table["key"].to_pylist(),
+        labels=[names[label] for label in table["given_label"].to_pylist()],
+    )
+    relatives.recognise(session, storage, dataset, ours, make_sketch(digests_N))
 
 
 def _store_own(session: Session, dataset: Dataset, own: parquet.ParquetFile) -> None:

@@ -145,6 +145,7 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
         verdicts=counted.verdicts,
         reviewed=sum(counted.verdicts.values()),
         unseen=counted.unseen,
+        carried=counted.carried,
         errors=counted.errors,
         precision=counted.precision,
         recent_precision=state.recent_errors / state.recent_decided if state.recent_decided else None,

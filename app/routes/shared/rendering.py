@@ -20,7 +20,7 @@ from app.schemas.audit_schemas import (
     RunOut,
     VariantOut,
 )
-from app.schemas.dataset_schemas import DatasetOut, FileOut, SampleOut
+from app.schemas.dataset_schemas import DatasetOut, FileOut, LineageOut, SampleOut
 from app.schemas.review_schemas import ListedReview, ReviewOut
 from app.schemas.shared_schemas import Failure
 from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, RunStatus, Sample
@@ -47,18 +47,26 @@ def render_datasets(session: Session, listed: Sequence[dataset_service.ListedDat
 def render_dataset(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut:
     """Return a dataset's answer."""
     names = dataset.class_names
+    hidden = {"files", "has_truth", "has_probabilities", "error", "understood", "class_count", "lineage"}
     return DatasetOut(
-        **{
-            name: getattr(dataset, name)
-            for name in DatasetOut.model_fields
-            if name not in {"files", "has_truth", "has_probabilities", "error", "understood", "class_count"}
-        },
+        **{name: getattr(dataset, name) for name in DatasetOut.model_fields if name not in hidden},
+        lineage=_render_lineage(dataset),
         understood=(dataset.statistics or {}).get("understood"),
         class_count=None if names is None else len(names),
         has_truth=dataset.truth_version > 0,
         has_probabilities=dataset.probabilities is not None,
         error=Failure(**dataset.error) if dataset.error else None,
         files=[FileOut(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in files],
+    )
+
+
+def _render_lineage(dataset: Dataset) -> LineageOut:
+    return LineageOut(
+        root_id=dataset.root_id or dataset.id,
+        parent_id=dataset.parent_id,
+        version=dataset.version,
+        origin=dataset.origin,
+        relatives=dataset.relatives,
     )
 
 
@@ -172,7 +180,10 @@ def shorten_summary(answer: AuditOut) -> AuditOut:
     return answer.model_copy(update={"summary": {**summary, "per_class": first}})
 
 
-REVIEW_FIELDS = ("position", "verdict", "reviewer", "reviewed_at", "audit_id", "version", "is_looked_at")
+REVIEW_FIELDS = (
+    *("position", "verdict", "reviewer", "reviewed_at", "audit_id", "version", "is_looked_at"),
+    "carried",
+)
 
 
 def render_review(dataset: Dataset, review: Review) -> ReviewOut:

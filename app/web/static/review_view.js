@@ -17,8 +17,16 @@ const VERDICT_WORDS = { keep: "kept", relabel: "relabelled", drop: "dropped", un
 
 export function describeVerdict(item, review) {
   if (!review) return "";
+  if (review.carried) return describeCarried(review);
   if (review.verdict === "relabel") return review.label === item.suggested_label ? `Relabelled as ${review.label}, as suggested` : `Relabelled as ${review.label}`;
   return VERDICT_WORDS[review.verdict].replace(/^./, (letter) => letter.toUpperCase());
+}
+
+// What was decided in an earlier version: a corrected label is right by now.
+function describeCarried({ carried, verdict }) {
+  const from = `carried over from version ${carried.version}`;
+  if (carried.verdict === "relabel" && verdict === "keep") return `Decided: relabelled from ${carried.given}, ${from}`;
+  return `${VERDICT_WORDS[verdict].replace(/^./, (letter) => letter.toUpperCase())}, ${from}`;
 }
 
 export const chooseChip = (review) => ({ keep: "good", relabel: "busy", drop: "bad", unsure: "caution" })[review.verdict];
@@ -96,7 +104,7 @@ export class View {
     const { verdicts } = progress;
     find("count-reviewed").textContent = formatCount(progress.reviewed);
     find("count-kinds").textContent = Object.entries(VERDICT_WORDS).filter(([verdict]) => verdicts[verdict])
-      .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).concat(progress.unseen ? `${formatCount(progress.unseen)} without a look` : []).join(", ");
+      .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).concat(progress.unseen ? `${formatCount(progress.unseen)} without a look` : [], progress.carried ? `${formatCount(progress.carried)} carried over` : []).join(", ");
     find("count-precision").textContent = formatPercent(progress.precision, 0);
     find("count-recent").textContent = progress.recent_precision === null ? "" : `${formatPercent(progress.recent_precision, 0)} of the latest ${formatCount(progress.recent_decided)} decided`;
     find("count-left").textContent = formatCount(progress.expected_errors_left);
@@ -104,7 +112,7 @@ export class View {
     find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
     const advice = find("advice");
     const isOver = progress.reviewed >= progress.sample_count;
-    const text = isOver ? `All samples have a verdict${progress.unseen ? `; nobody has looked at ${formatCount(progress.unseen)} of them` : ""}.` : ADVICE[progress.advice];
+    const text = isOver ? `All samples have a verdict${progress.unseen ? `; nobody has looked at ${formatCount(progress.unseen)} of them` : ""}${progress.carried ? `; ${formatCount(progress.carried)} are carried over from an earlier version` : ""}.` : ADVICE[progress.advice];
     if (advice.textContent !== text) advice.textContent = text;
     advice.className = `advice ${progress.advice}`;
   }

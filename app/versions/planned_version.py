@@ -1,0 +1,182 @@
+"""What a version would be: the labels that verdicts change, the samples they drop, and what to warn of.
+
+Shape suffix: N samples of the parent in order of position.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+from pyarrow import parquet
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.audits import audit_service
+from app.exports.final_labels import DROPPED, Labels, decide_labels
+from app.exports.registry import Issues
+from app.infra.errors import Invalid
+from app.infra.storage import Storage
+from app.reviews.checked_figures import find_settled
+from app.reviews.verdicts import ERRORS
+from app.tables import Audit, Dataset, Json, Review, Verdict
+
+TEST_SPLITS = frozenset(
+    {"test", "testing", "eval", "evaluation", "holdout", "hold-out", "held-out", "benchmark"}
+)
+NOTHING_CHANGES = "nobody has relabelled or dropped a sample, so a version would be the same; review first"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What happens to flagged samples that nobody has reviewed; as in exports."""
+
+    issues: Issues = Issues.KEEP
+    audit_id: UUID | None = None
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlannedVersion:
+    """The decisions on a dataset's samples at one moment."""
+
+    parent: Dataset
+    given_N: Labels
+    final_N: Labels
+    split_N: npt.NDArray[np.object_]
+    """None where the upload has no split."""
+    reviews: list[Review]
+    unlooked: int
+    """Labels that change, or samples that are dropped, without anybody having looked."""
+
+    @property
+    def is_dropped_N(self) -> npt.NDArray[np.bool_]:  # noqa: N802 - the shape suffix
+        """Return which samples are left out."""
+        is_dropped_N: npt.NDArray[np.bool_] = self.final_N == DROPPED
+        return is_dropped_N
+
+    @property
+    def is_relabelled_N(self) -> npt.NDArray[np.bool_]:  # noqa: N802 - the shape suffix
+        """Return which samples get another label."""
+        is_relabelled_N: npt.NDArray[np.bool_] = ~self.is_dropped_N & (self.final_N != self.given_N)
+        return is_relabelled_N
+
+    @property
+    def corrected(self) -> int:
+        """Return the wrong labels that people have corrected or dropped after a look."""
+        changed = self.is_dropped_N | self.is_relabelled_N
+        return sum(bool(changed[review.position]) and _is_found(review) for review in self.reviews)
+
+    @property
+    def uncertain(self) -> int:
+        """Return the other changes: each may have corrected an error, left it, or made one."""
+        return int(self.is_dropped_N.sum() + self.is_relabelled_N.sum()) - self.corrected
+
+    def require_change(self) -> None:
+        """Raise Invalid if the version would be the same, or empty."""
+        if not (self.is_dropped_N.any() or self.is_relabelled_N.any()):
+            raise Invalid(NOTHING_CHANGES)
+        if self.is_dropped_N.all():
+            raise Invalid("every sample is dropped, so nothing would be left")
+
+    def describe(self) -> Json:
+        """Return the counts as JSON."""
+        return {
+            "samples": int((~self.is_dropped_N).sum()),
+            "relabelled": int(self.is_relabelled_N.sum()),
+            "dropped": int(self.is_dropped_N.sum()),
+            "unsure": sum(review.verdict == Verdict.UNSURE for review in self.reviews),
+            "unlooked": self.unlooked,
+            "splits": self._count_splits(),
+            "warnings": self._list_warnings(),
+        }
+
+    def _count_splits(self) -> list[Json]:
+        names = sorted({split for split in self.split_N.tolist() if split is not None})
+        return [
+            {
+                "split": name,
+                "samples": int((~self.is_dropped_N & (self.split_N == name)).sum()),
+                "relabelled": int((self.is_relabelled_N & (self.split_N == name)).sum()),
+                "dropped": int((self.is_dropped_N & (self.split_N == name)).sum()),
+            }
+            for name in names
+        ]
+
+    def _list_warnings(self) -> list[str]:
+        warnings = [
+            f"{each['relabelled']:,} labels of the split {each['split']!r} change and {each['dropped']:,} of"
+            " its samples are dropped. Figures measured on it before cannot be compared with figures measured"
+            " on it now, and samples that a model finds hard may be missing from it"
+            for each in self._count_splits()
+            if each["split"].casefold() in TEST_SPLITS and (each["relabelled"] or each["dropped"])
+        ]
+        empty = self._list_empty_classes()
+        if empty:
+            warnings.append(f"no sample of the class {', '.join(map(repr, empty))} is left")
+        if self.unlooked:
+            warnings.append(f"{self.unlooked:,} of the changes are to samples that nobody has looked at")
+        return warnings
+
+    def _list_empty_classes(self) -> list[str]:
+        names = self.parent.class_names or []
+        before = np.bincount(self.given_N, minlength=len(names))
+        after = np.bincount(self.final_N[~self.is_dropped_N], minlength=len(names))
+        return [names[index] for index in np.flatnonzero((before > 0) & (after == 0)).tolist()]
+
+
+def _is_found(review: Review) -> bool:
+    return review.is_looked_at and review.verdict in ERRORS
+
+
+def plan_version(session: Session, storage: Storage, parent: Dataset, choice: Choice) -> PlannedVersion:
+    """Return what a version of a ready dataset would be now.
+
+    Raises:
+        WrongState: the dataset is not ready, or relabelling what nobody looked at is not confirmed.
+        Invalid: `issues` needs an audit.
+
+    """
+    audit = None if choice.audit_id is None else audit_service.get(session, choice.audit_id)
+    decisions = decide_labels(
+        session, storage, parent, audit=audit, issues=choice.issues, confirmed=choice.confirmed
+    )
+    given_N = np.load(storage.fetch_pack_file(parent, "labels.npy")).astype(np.int32)
+    table = parquet.read_table(storage.fetch_pack_file(parent, "samples.parquet"), columns=["split"])
+    reviews = list(session.scalars(select(Review).where(Review.dataset_id == parent.id)))
+    seen = {review.position for review in reviews if review.is_looked_at or review.carried is not None}
+    changed = np.flatnonzero(decisions.final_N != given_N).tolist()
+    return PlannedVersion(
+        parent=parent,
+        given_N=given_N,
+        final_N=decisions.final_N,
+        split_N=np.array(table["split"].to_pylist(), dtype=object),
+        reviews=reviews,
+        unlooked=sum(position not in seen for position in changed),
+    )
+
+
+def derive_remaining(session: Session, planned: PlannedVersion) -> Json | None:
+    """Return how many labels of the version are wrong, by random checks of its parent; None: there are none.
+
+    The parent's checks are no sample of the version: what they drew is corrected, the rest is not. But the
+    parent's count less the corrections of people counts the version, as far as their corrections are right.
+    Any other change may have corrected an error, left it, or made one.
+    """
+    audits = select(Audit).where(Audit.dataset_id == planned.parent.id).order_by(Audit.id.desc())
+    for audit in session.scalars(audits):
+        figures = find_settled(session.connection(), audit.id, planned.parent.id)
+        if figures is not None:
+            count, samples = figures.settled.count, figures.sample_count
+            low, high = count.low * samples, count.high * samples
+            return {
+                "low": max(0.0, low - planned.corrected - planned.uncertain),
+                "high": max(0.0, high - planned.corrected + planned.uncertain),
+                "parent_low": low,
+                "parent_high": high,
+                "corrected": planned.corrected,
+                "uncertain": planned.uncertain,
+                "rests_on": figures.words,
+                "audit_id": str(audit.id),
+            }
+    return None

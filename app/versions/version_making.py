@@ -1,0 +1,111 @@
+"""Making a version of a reviewed dataset: its row, which a worker builds from the parent's stored files."""
+
+from dataclasses import asdict
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from app.datasets import dataset_service
+from app.exports.registry import Issues
+from app.infra.database import send_after_commit
+from app.infra.errors import WrongState
+from app.infra.queue import Task
+from app.infra.storage import Storage
+from app.tables import Dataset, DatasetStatus, Json
+from app.versions import lineage
+from app.versions.planned_version import Choice, PlannedVersion, plan_version
+
+CHECKS_STAY = (
+    "The random checks are not carried over: they are a sample of the earlier version, in this one they are"
+    " corrected and the rest is not, so they would count too few errors. Check samples of this version at"
+    " random to count its wrong labels."
+)
+NOT_CARRIED = (
+    CHECKS_STAY,
+    "Verdicts that are carried over answer no random check and count for no precision.",
+    "Audits and your own model's predictions stay with the earlier version.",
+)
+
+
+def make_version(
+    session: Session, storage: Storage, parent: Dataset, *, name: str | None, choice: Choice
+) -> Dataset:
+    """Start the making of a version with the decisions that there are when a worker begins it.
+
+    Raises:
+        WrongState: the parent is not ready, a version is being made from it, or an upload is gone.
+        Invalid: nothing would change, or nothing would be left.
+
+    """
+    lineage.lock_root(session, lineage.find_root(parent))
+    lineage.require_no_child_in_the_making(session, parent)
+    planned = plan_version(session, storage, parent, choice)
+    planned.require_change()
+    number = lineage.find_next_version(session, lineage.find_root(parent))
+    child = Dataset(
+        workspace_id=parent.workspace_id,
+        name=name or name_version(parent, number),
+        options=parent.options,
+        parent_id=parent.id,
+        root_id=lineage.find_root(parent),
+        version=number,
+        origin=begin_origin(parent, choice),
+    )
+    session.add(child)
+    session.flush()
+    _share_files(session, storage, parent, child)
+    dataset_service.change_status(session, child.id, DatasetStatus.INGESTING, sent_at=func.now())
+    session.refresh(child)
+    send_after_commit(session, Task.INGEST, child.id)
+    return child
+
+
+def begin_origin(parent: Dataset, choice: Choice) -> Json:
+    """Return what is known of a version before it is made."""
+    chosen = asdict(choice)
+    return {
+        "how": lineage.FROM_DECISIONS,
+        "parent": lineage.describe(parent),
+        "choice": {**chosen, "audit_id": None if choice.audit_id is None else str(choice.audit_id)},
+    }
+
+
+def read_choice(origin: Json) -> Choice:
+    """Return what was chosen for a version; whoever asked for it has confirmed it."""
+    chosen = origin["choice"]
+    return Choice(issues=Issues(chosen["issues"]), audit_id=chosen["audit_id"], confirmed=True)
+
+
+def finish_origin(planned: PlannedVersion, origin: Json, remaining: Json | None, *, carried: int) -> Json:
+    """Return how a version was made, with what came of it."""
+    return {
+        **origin,
+        **planned.describe(),
+        "carried": carried,
+        "not_carried": list(NOT_CARRIED),
+        "remaining": remaining,
+    }
+
+
+def name_version(parent: Dataset, number: int) -> str:
+    """Return a name: the parent's without the number of its version and without a file's suffix."""
+    stem = parent.name
+    ending = f" v{parent.version}"
+    if parent.version > 1 and stem.endswith(ending):
+        stem = stem.removesuffix(ending)
+    head, dot, suffix = stem.rpartition(".")
+    if dot and head and suffix.isalnum() and len(suffix) <= len("parquet"):
+        stem = head
+    return f"{stem[:190]} v{number}"
+
+
+def _share_files(session: Session, storage: Storage, parent: Dataset, child: Dataset) -> None:
+    """Give a version its parent's uploaded files; on disk both share their bytes."""
+    for file in dataset_service.list_files(session, [parent.id])[parent.id]:
+        source = storage.locate_upload(parent.id, file.name)
+        try:
+            storage.copy(source, storage.locate_upload(child.id, file.name))
+        except FileNotFoundError as error:
+            raise WrongState(f"{file.name!r} is no longer stored, so no version can be made") from error
+        dataset_service.put_file(session, child, name=file.name, size=file.bytes, sha256=file.sha256)
+    session.flush()

@@ -1,0 +1,134 @@
+"""The pack of a version: the rows of its parent's that are kept, with their new labels.
+
+Shape suffix: M kept samples in order of position.
+"""
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from app.exports.final_labels import Labels
+from app.infra.storage import PACK, Storage
+from app.tables import Dataset
+from app.versions import content_matching
+from app.versions.content_matching import DIGESTS, Places
+from models.catalogue.kinds import CELLS
+from models.reading.text_tables import SHEET_TABLE
+from worker.formats.packs.npy import NpyWriter
+
+LABELS, SAMPLES = "labels.npy", "samples.parquet"
+UPLOADED = "uploaded_label"
+"""Column of the samples table: the label in the uploaded file, which exports rewrite."""
+BLOCK_ROWS = 4_096
+OnProgress = Callable[[int, int | None], None]
+
+
+def build_pack(
+    storage: Storage,
+    parent: Dataset,
+    final_N: Labels,
+    kept_M: Places,
+    *,
+    destination: Path,
+    on_progress: OnProgress,
+) -> str:
+    """Write the files of a version's pack to a folder, and return the SHA-256 of its array."""
+    labels_M = final_N[kept_M].astype(np.int32)
+    np.save(destination / LABELS, labels_M)
+    _write_samples(storage.fetch_pack_file(parent, SAMPLES), destination / SAMPLES, kept_M, labels_M)
+    for name in (CELLS, SHEET_TABLE):
+        if storage.exists(storage.locate_pack(parent.id) / name):
+            found = storage.fetch_pack_file(parent, name)
+            write = _filter_cells if name == CELLS else _copy
+            write(found, destination / name, kept_M)
+    sha256 = _write_array(storage, parent, kept_M, destination / PACK, on_progress)
+    _write_digests(storage, parent, kept_M, destination)
+    return sha256
+
+
+def _write_array(
+    storage: Storage, parent: Dataset, kept_M: Places, path: Path, on_progress: OnProgress
+) -> str:
+    source = storage.fetch_pack_file(parent, PACK)
+    pack = np.load(source, mmap_mode="r")
+    if len(kept_M) == len(pack):  # only labels change: both share the bytes where the disk can
+        _copy(source, path, kept_M)
+        return parent.pack_sha256 or _hash(path)
+    with NpyWriter(path, pack.shape[1:], pack.dtype.str) as writer:
+        for start in range(0, len(kept_M), BLOCK_ROWS):
+            writer.append(np.asarray(pack[kept_M[start : start + BLOCK_ROWS]]))
+            on_progress(start, len(kept_M))
+    return _hash(path)
+
+
+def _write_digests(storage: Storage, parent: Dataset, kept_M: Places, destination: Path) -> None:
+    try:
+        digests_N = np.load(storage.fetch_pack_file(parent, DIGESTS))
+    except FileNotFoundError:  # the parent was read by a version that made none
+        content_matching.write_digests(destination)
+        return
+    np.save(destination / DIGESTS, digests_N[kept_M])
+
+
+def _write_samples(source: Path, target: Path, kept_M: Places, labels_M: Labels) -> None:
+    table = parquet.read_table(source)
+    if UPLOADED not in table.column_names:
+        table = table.append_column(UPLOADED, table["given_label"])
+    kept = table.take(pa.array(kept_M))
+    new = {"position": pa.array(np.arange(len(kept_M)), pa.int64()), "given_label": pa.array(labels_M)}
+    for name, values in new.items():
+        kept = kept.set_column(kept.column_names.index(name), name, values)
+    parquet.write_table(kept, target, compression="zstd")
+
+
+def _filter_cells(source: Path, target: Path, kept_M: Places) -> None:
+    """Write the kept rows of a table's cells, in row groups of the same size as before."""
+    with parquet.ParquetFile(source) as file:
+        rows = file.metadata.row_group(0).num_rows if file.metadata.num_row_groups else BLOCK_ROWS
+        with parquet.ParquetWriter(target, file.schema_arrow, compression="zstd") as writer:
+            first = 0
+            for batch in file.iter_batches(rows):
+                start, stop = np.searchsorted(kept_M, (first, first + batch.num_rows))
+                first += batch.num_rows
+                if stop > start:
+                    inside = pa.array(kept_M[start:stop] - (first - batch.num_rows))
+                    writer.write_batch(batch.take(inside), row_group_size=rows)
+
+
+def _copy(source: Path, target: Path, _: Places) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def count_statistics(parent: Dataset, folder: Path, labels_M: Labels) -> dict[str, Any]:
+    """Return the parent's statistics with the counts of a version."""
+    names = parent.class_names or []
+    counts = np.bincount(labels_M, minlength=len(names)).tolist()
+    by_class = dict(zip(names, counts, strict=True))
+    splits = parquet.read_table(folder / SAMPLES, columns=["split"])["split"]
+    named = Counter(pc.fill_null(splits.cast(pa.string()), "").to_pylist())
+    statistics = {**(parent.statistics or {}), "class_counts": by_class, "problem_counts": {}, "left_out": 0}
+    statistics["split_counts"] = {} if set(named) == {""} else dict(named)
+    understood = dict(statistics.get("understood") or {})
+    if understood:
+        understood |= {"samples": len(labels_M), "left_out_samples": 0}
+        understood["classes"] = [
+            {**each, "samples": by_class.get(each["name"], 0)} for each in understood.get("classes", [])
+        ]
+        statistics["understood"] = understood
+    return statistics
