@@ -32,6 +32,7 @@ from app.routes.audits import (
     audit_routes,
     bulk_routes,
     check_routes,
+    comparison_routes,
     estimate_routes,
     event_routes,
     export_routes,
@@ -46,6 +47,7 @@ from app.routes.datasets import (
     image_routes,
     review_routes,
     upload_routes,
+    version_routes,
 )
 from app.routes.service import (
     activity_routes,
@@ -80,6 +82,8 @@ ROUTERS = (
     check_routes,
     estimate_routes,
     bulk_routes,
+    version_routes,
+    comparison_routes,
     audit_routes,  # after its parts: the downloads of an audit take any name
     activity_routes,
     login_routes,

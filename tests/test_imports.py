@@ -30,7 +30,7 @@ NEVER = {
 FLOORS = {
     "app": (
         "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds", "features",
-        "audits", "reviews", "maps", "schemas", "figures", "exports/files", "exports", "web",
+        "audits", "reviews", "maps", "schemas", "figures", "exports/files", "exports", "versions", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
         "cli", "",
     ),
@@ -41,8 +41,8 @@ FLOORS = {
     ),
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
-        "formats/archives", "formats/layouts", "formats/arrays", "formats/tables", "formats", "ingest",
-        "features", "train", "finish", "maps", "maintenance", "processes",
+        "formats/archives", "formats/layouts", "formats/arrays", "formats/tables", "formats", "versions",
+        "ingest", "features", "train", "finish", "maps", "maintenance", "processes",
     ),
 }  # fmt: skip
 """The folders of each package from the ground up: a module imports from its own and from those below."""

@@ -126,9 +126,7 @@ class Decisions:
             known = set(file.schema_arrow.names)
             if "uploaded_label" not in known:
                 labels["uploaded"] = "given_label"
-            for batch in file.iter_batches(
-                BATCH_ROWS, columns=[*names, *{*labels.values()}]
-            ):
+            for batch in file.iter_batches(BATCH_ROWS, columns=[*names, *{*labels.values()}]):
                 for row in batch.to_pylist():
                     found = {field: row[name] for field, name in labels.items()}
                     yield SampleRow(**{name: row[name] for name in names}, **found)

@@ -36,6 +36,7 @@ from app.schemas.dataset_schemas import DatasetOut, ProblemOut, SampleDetail, Sa
 from app.schemas.request_schemas import DatasetOptions, DatasetRequest, Name
 from app.schemas.shared_schemas import Page
 from app.tables import Dataset
+from app.versions import lineage
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=IdempotentRoute)
 FileName = Annotated[str, Path(description="plain file name", examples=["photos.zip"])]
@@ -198,8 +199,10 @@ def read_dataset(dataset_id: UUID, session: Session) -> DatasetOut:
 
 @router.delete("/{dataset_id}", status_code=204, dependencies=[Writes])
 def delete_dataset(dataset_id: UUID, database: CallerDatabase, files: Files) -> None:
-    """Delete a dataset that has no audits, with its samples and files."""
+    """Delete a dataset that has no audits, with its samples and files. Its versions stay."""
     with database.transaction() as session:
+        dataset = dataset_service.get(session, dataset_id, lock=True)
+        lineage.require_no_child_in_the_making(session, dataset)
         dataset_service.remove(session, dataset_id)
         removals.schedule_removal(session, files, files.locate_dataset(dataset_id))
     removals.remove_due(database, files)

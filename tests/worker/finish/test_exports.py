@@ -197,6 +197,15 @@ class Service:
         answer = self.api.put(f"/v1/datasets/{dataset.id}/samples/{position}/review", json=body)
         assert answer.status_code == 200, answer.json()
 
+    def make_version(self, dataset: Dataset, **body: object) -> Dataset:
+        answer = self.api.post(f"/v1/datasets/{dataset.id}/versions", json=body)
+        assert answer.status_code == 202, answer.json()
+        ingest(self.database, self.storage, self.chosen, UUID(answer.json()["id"]))
+        with self.database.transaction() as session:
+            found = session.get_one(Dataset, UUID(answer.json()["id"]))
+            assert found.status == DatasetStatus.READY, found.error
+        return found
+
     def export(self, dataset: Dataset, folder: Path, name: str = "dataset", **params: str) -> Path:
         answer = self.api.get(f"/v1/datasets/{dataset.id}/exports/{name}", params=params)
         assert answer.status_code == 200, answer.json()
@@ -243,11 +252,17 @@ def test_a_cleaned_dataset_is_read_again_with_the_verdicts_and_nothing_else(
     new = corrected(service, first)
     again = service.read([service.export(first, tmp_path / "out")])
     assert again.format == first.format
+    assert (again.parent_id, again.version) == (first.id, 2), "the export finds its parent by content"
     keys, labels, splits, pack = service.content(first)
     labels[RELABELLED] = new
     expected = [
         (keys[at], labels[at], splits[at], pack[at].tobytes()) for at in range(len(keys)) if at != DROPPED
     ]
+    version = service.make_version(first)
+    keys, labels, splits, pack = service.content(version)
+    assert [(keys[at], labels[at], splits[at], pack[at].tobytes()) for at in range(len(keys))] == expected
+    exports = [service.export(each, tmp_path / "out").read_bytes() for each in (first, version)]
+    assert exports[0] == exports[1], "a version is exported as its parent with the same decisions"
     keys, labels, splits, pack = service.content(again)
     found = [(keys[at], labels[at], splits[at], pack[at].tobytes()) for at in range(len(keys))]
     if name.startswith("class_folders"):
