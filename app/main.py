@@ -51,6 +51,7 @@ from app.routes.datasets import (
 )
 from app.routes.service import (
     activity_routes,
+    comparison_pages,
     health_routes,
     login_routes,
     page_routes,
@@ -89,6 +90,7 @@ ROUTERS = (
     login_routes,
     health_routes,
     prometheus_routes,
+    comparison_pages,
     page_routes,
 )
 LOGINS_PER_SECOND, LOGINS_BURST = 0.2, 20

@@ -32,7 +32,7 @@ FLOORS = {
         "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds", "features",
         "audits", "reviews", "maps", "schemas", "figures", "exports/files", "exports", "versions", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
-        "cli", "",
+        "cli/words", "cli", "",
     ),
     "models": (
         "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",

@@ -29,6 +29,7 @@ from app.cli.output import (
     stdout,
 )
 from app.cli.reading_options import take_reading_options
+from app.cli.words.version_words import describe_comparison
 from app.client import Audit, ClientError, Dataset
 from app.client.time_words import describe_estimate, list_choices
 
@@ -63,6 +64,7 @@ SOURCE_COLUMNS = (
     *("column", "value", "samples", "share", "share_low", "share_high", "place", "finding"),
     *("checked", "checked_wrong"),
 )
+MOVED_COLUMNS = ("state", "key", "first_label", "second_label", "first_rank", "second_rank")
 SUSPECT_COLUMNS = (
     "rank",
     "key",
@@ -285,6 +287,44 @@ def sources(audit_id: AuditId, *, server: Server = None, key: Key = None, json: 
     print_table(rows, SOURCE_COLUMNS)
     said = answer["findings"] or ["No value stands out." if rows else "This dataset has no columns of yours."]
     stdout.print(Text("\n".join([*said, f"By {answer['rests_on']}."])))
+
+
+@app.command()
+def again(
+    audit_id: AuditId,
+    *,
+    dataset: Annotated[str | None, typer.Option(help="else the newest version of its dataset")] = None,
+    name: str | None = None,
+    server: Server = None,
+    key: Key = None,
+    _json: AlwaysJson = True,
+) -> None:
+    """Start an audit with the configuration of another and print it without waiting for its end."""
+    with connect(server, key) as client:
+        found = None if dataset is None else client.dataset(dataset)
+        print_json(client.get_audit(audit_id).again(found, name=name).document)
+
+
+@app.command()
+def compare(
+    first: AuditId,
+    second: Annotated[str, typer.Argument(help="the later audit")],
+    *,
+    state: Annotated[str | None, typer.Option(help="only samples of this state")] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, max=1000, help="samples of each state")] = 10,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Compare two audits: counts with intervals, and which suspects were fixed, are new, or moved."""
+    with connect(server, key) as client:
+        found = client.get_audit(first).compare(client.get_audit(second), state=state, limit=count)
+    if json:
+        print_json(found)
+        return
+    for sentence in describe_comparison(found):
+        stdout.print(Text(sentence))
+    print_table(found["samples"], MOVED_COLUMNS)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from app.cli.output import (
     AlwaysJson,
@@ -17,8 +18,10 @@ from app.cli.output import (
     print_understood,
     show_dataset,
     show_progress_bar,
+    stdout,
 )
 from app.cli.reading_options import take_reading_options
+from app.cli.words.version_words import describe_changes, describe_origin, describe_relatives
 from app.client import Client, Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Upload and inspect datasets.")
@@ -29,6 +32,8 @@ Uploads = Annotated[
 ]
 SAMPLE_COLUMNS = ("position", "key", "split", "given_label", "true_label")
 COLUMNS = ("id", "name", "status", "format", "sample_count", "has_truth")
+VERSION_COLUMNS = ("version", "id", "name", "status", "sample_count", "parent_id")
+CHANGE_COLUMNS = ("what", "key", "first_label", "second_label", "reviewer")
 Json = dict[str, Any]
 
 
@@ -81,6 +86,8 @@ def _print_read(dataset: Dataset, *, json: bool) -> None:
         return
     print_table([dataset.document], COLUMNS)
     print_understood(dataset.document)
+    for sentence in describe_relatives(dataset.document.get("lineage") or {}):
+        stdout.print(Text(sentence))
 
 
 @app.command()
@@ -165,6 +172,85 @@ def attach_columns(
     """Attach your own columns, such as annotator, camera or batch; they are never features."""
     with connect(server, key) as client:
         print_json(client.dataset(dataset_id).attach_columns(file))
+
+
+@app.command()
+def version(
+    dataset_id: DatasetId,
+    *,
+    name: Annotated[str | None, typer.Option(help="of the version; else the dataset's and a number")] = None,
+    issues: Annotated[
+        str, typer.Option(help="keep, relabel or drop what an audit flags and nobody has reviewed")
+    ] = "keep",
+    audit: Annotated[str | None, typer.Option(help="the audit that flags them")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="relabel even if nobody knows how many labels that makes worse")
+    ] = False,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Make the corrected version of a reviewed dataset and wait until it is ready; nothing is uploaded."""
+    with connect(server, key) as client:
+        chosen = {"issues": issues, "audit_id": None if audit is None else client.find_id("audit", audit)}
+        made = client.dataset(dataset_id).make_version(name=name, confirmed=yes, **chosen)
+        with show_progress_bar("version") as bar:
+            made.wait(on_answer=lambda answer: show_dataset(bar, answer))
+    if json:
+        print_json(made.document)
+        return
+    print_table([{**made.document, **made["lineage"]}], VERSION_COLUMNS)
+    for sentence in describe_origin(made["lineage"]):
+        stdout.print(Text(sentence))
+
+
+@app.command()
+def versions(dataset_id: DatasetId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """List the versions of a dataset, the first one first."""
+    with connect(server, key) as client:
+        rows = client.dataset(dataset_id).versions()
+    print_json(rows) if json else print_table(rows, VERSION_COLUMNS)
+
+
+@app.command()
+def compare(
+    first: DatasetId,
+    second: Annotated[str, typer.Argument(help="the later dataset")],
+    *,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, max=1000, help="samples to list")] = 20,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Compare two datasets by content: which labels changed, what was dropped, what is new."""
+    with connect(server, key) as client:
+        found = client.dataset(first).compare(client.dataset(second), limit=count)
+    if json:
+        print_json(found)
+        return
+    stdout.print(Text(describe_changes(found)))
+    print_table(found["changes"], CHANGE_COLUMNS)
+
+
+@app.command()
+def parent(
+    dataset_id: DatasetId,
+    parent_id: Annotated[str | None, typer.Argument(metavar="PARENT", help="the earlier dataset")] = None,
+    *,
+    none: Annotated[bool, typer.Option("--none", help="it is a version of no other")] = False,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Say that a dataset is a version of another with the same samples, or with --none of no other."""
+    if none == (parent_id is not None):
+        raise typer.BadParameter("expected the earlier dataset, or --none")
+    with connect(server, key) as client:
+        found = client.dataset(dataset_id).set_parent(
+            None if parent_id is None else client.dataset(parent_id)
+        )
+    document = {**found.document, **found["lineage"]}
+    print_json(found.document) if json else print_table([document], VERSION_COLUMNS)
 
 
 @app.command()

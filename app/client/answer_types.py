@@ -40,6 +40,7 @@ class DatasetAnswer(TypedDict):
     has_truth: bool
     progress: Json | None
     error: Failure | None
+    lineage: Json
     files: list[Json]
 
 

@@ -148,6 +148,40 @@ class Dataset(Handle):
         """Read the uploaded files again with other options, as a new dataset; this one stays as it is."""
         return Dataset(self._service, self._service.post(f"/v1/datasets/{self.id}/readings", dict(options)))
 
+    def make_version(self, *, name: str | None = None, **choice: object) -> "Dataset":
+        """Make the corrected version of this reviewed dataset, without an upload; call `wait()` on it.
+
+        Args:
+            name: of the version; by default this one's with the version's number.
+            **choice: `issues` (keep, relabel or drop what an audit flags and nobody has reviewed),
+                `audit_id` of that audit, and `confirmed=True`, as in exports.
+
+        Raises:
+            ClientError: nobody has relabelled or dropped a sample, or the service refused the request.
+
+        """
+        body = {"name": name, **choice}
+        return Dataset(self._service, self._service.post(f"/v1/datasets/{self.id}/versions", body))
+
+    def preview_version(self, **choice: object) -> Json:
+        """Return what a version would be if it was made now, and what to beware of."""
+        return dict(self._service.get(f"/v1/datasets/{self.id}/versions/preview", **choice))
+
+    def versions(self) -> list[Json]:
+        """Return all versions of this dataset, the first one first."""
+        return list(self._service.get(f"/v1/datasets/{self.id}/versions")["items"])
+
+    def compare(self, later: "Dataset", *, limit: int = 100) -> Json:
+        """Return what differs between this dataset and a later one, by the content of their samples."""
+        chosen = {"with": later.id, "limit": limit}
+        return dict(self._service.get(f"/v1/datasets/{self.id}/comparison", **chosen))
+
+    def set_parent(self, parent: "Dataset | None") -> Self:
+        """Say that this dataset is a version of another with the same samples; None: of none."""
+        body = {"parent_id": None if parent is None else parent.id}
+        self.document = self._service.request("PUT", f"/v1/datasets/{self.id}/parent", json=body).json()
+        return self
+
     @property
     def understood(self) -> Json:
         """Return how the upload was read and what was guessed; empty before it is ready."""
@@ -298,6 +332,24 @@ class Audit(Handle):
 
         """
         return dict(self._service.get(f"/v1/audits/{self.id}/check/result"))
+
+    def again(self, dataset: Dataset | None = None, *, name: str | None = None) -> "Audit":
+        """Start an audit with the same configuration; by default of the newest version of its dataset."""
+        body = {"dataset_id": None if dataset is None else dataset.id, "name": name}
+        return Audit(self._service, self._service.post(f"/v1/audits/{self.id}/again", body))
+
+    def compare(self, later: "Audit", *, state: str | None = None, limit: int = 50) -> Json:
+        """Return both counts with their intervals, and what became of the suspects.
+
+        Args:
+            later: the audit to compare this one with.
+            state: only samples of this state: relabelled, dropped, added, new_suspect, cleared,
+                still_suspect.
+            limit: samples of each state.
+
+        """
+        chosen = {"with": later.id, "limit": limit, **({} if state is None else {"state": state})}
+        return dict(self._service.get(f"/v1/audits/{self.id}/comparison", **chosen))
 
     def cancel(self) -> Self:
         """Cancel the audit."""

@@ -1,5 +1,6 @@
 """The corrected labels, the dropped samples, what people's own columns tell, and the map, as tables."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
@@ -11,7 +12,7 @@ from app.exports.audit_source import AuditSource
 from app.exports.files.arrow_files import write_table
 from app.exports.files.spreadsheet_csv import write_csv
 from app.exports.final_labels import DROPPED, Decisions, SampleRow
-from app.exports.registry import CSV_WITH_HEADER, PARQUET, ExportFile
+from app.exports.registry import CSV_WITH_HEADER, JSON, PARQUET, ExportFile
 from app.fast_paths.suspect_documents import Document
 from app.maps import map_files, map_service
 from app.reviews.checked_figures import follow_checks
@@ -56,6 +57,39 @@ def write_drops(decisions: Decisions) -> ExportFile:
     )
     blocks = write_csv(DROP_COLUMNS, rows)
     return ExportFile(name=f"{decisions.stem}-drops.csv", media_type=CSV_WITH_HEADER, blocks=blocks)
+
+
+def write_lineage(decisions: Decisions) -> ExportFile:
+    """Write which version a dataset is, and the samples whose final label is not the uploaded one."""
+    dataset = decisions.dataset
+    head = {
+        "id": str(dataset.id),
+        "name": dataset.name,
+        "version": dataset.version,
+        "root_id": str(dataset.root_id or dataset.id),
+        "parent_id": None if dataset.parent_id is None else str(dataset.parent_id),
+        "origin": dataset.origin,
+    }
+    blocks = _write_changes(json.dumps(head, ensure_ascii=False), decisions)
+    return ExportFile(name=f"{decisions.stem}-lineage.json", media_type=JSON, blocks=blocks)
+
+
+def _write_changes(head: str, decisions: Decisions) -> Iterator[bytes]:
+    yield f'{head[:-1]}, "changes": ['.encode()
+    separator = "\n"
+    for row in decisions.iterate_rows():
+        final = int(decisions.final_N[row.position])
+        if final != row.uploaded:
+            change = {
+                "position": row.position,
+                "key": row.key,
+                "uploaded": decisions.names[row.uploaded],
+                "given": decisions.names[row.given],
+                "final": None if final == DROPPED else decisions.names[final],
+            }
+            yield f"{separator}{json.dumps(change, ensure_ascii=False)}".encode()
+            separator = ",\n"
+    yield b"\n]}\n"
 
 
 def write_sources(source: AuditSource) -> ExportFile:

@@ -153,6 +153,15 @@ EXPORTS = (
         write="app.exports.label_tables:write_drops",
     ),
     Export(
+        name="lineage.json",
+        scope="dataset",
+        title="Lineage, JSON",
+        description="Download which version of what the dataset is, and how its labels differ from the upload.",
+        media_types=(JSON,),
+        command="lineage",
+        write="app.exports.label_tables:write_lineage",
+    ),
+    Export(
         name="dataset",
         scope="dataset",
         title="Cleaned dataset",

@@ -98,18 +98,22 @@ def require_no_child_in_the_making(session: Session, dataset: Dataset) -> None:
         raise WrongState(f"the version {name!r} is being made from this dataset; wait until it is ready")
 
 
+def list_finished_audits(session: Session, dataset: Dataset) -> list[tuple[Audit, Dataset]]:
+    """Return the audits of all versions that have succeeded and are no rehearsals, the newest first."""
+    versions = {version.id: version for version in list_versions(session, dataset)}
+    statement = select(Audit).where(Audit.dataset_id.in_(versions), Audit.status == AuditStatus.SUCCEEDED)
+    found = session.scalars(statement.order_by(Audit.id.desc()))
+    return [(audit, versions[audit.dataset_id]) for audit in found if not audit.is_rehearsal]
+
+
 def find_repeatable(session: Session, dataset: Dataset) -> Audit | None:
     """Return the newest audit of the nearest earlier version that has one, to be made again."""
+    audits = list_finished_audits(session, dataset)
     versions = {version.id: version for version in list_versions(session, dataset)}
     place = versions.get(dataset.parent_id) if dataset.parent_id else None
     while place is not None:
-        statement = (
-            select(Audit)
-            .where(Audit.dataset_id == place.id, Audit.status == AuditStatus.SUCCEEDED)
-            .order_by(Audit.id.desc())
-        )
-        found = [audit for audit in session.scalars(statement) if not audit.is_rehearsal]
-        if found:
-            return found[0]
+        found = next((audit for audit, version in audits if version.id == place.id), None)
+        if found is not None:
+            return found
         place = versions.get(place.parent_id) if place.parent_id else None
     return None

@@ -25,6 +25,7 @@ PAGES = {
     "audit-new": "/audits/new?dataset={dataset}",
     "audit": "/audits/{audit}",
     "audit-technical": "/audits/{audit}#technical",
+    "compare": "/audits/{audit}/compare/{audit}",
     "review": "/audits/{audit}/review",
     "review-grid": "/audits/{audit}/review?mode=grid",
     "check": "/audits/{audit}/check",

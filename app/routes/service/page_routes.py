@@ -18,10 +18,12 @@ from app.http.outages import describe_outage
 from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError, NotFound, Unauthorised
 from app.kinds.shown_kinds import describe_dataset
-from app.reviews import random_checks
+from app.reviews import random_checks, verdicts
 from app.routes.shared.dependencies import Caller, Reads, ServiceSettings, Session
 from app.routes.shared.rendering import render_audits, render_dataset, render_datasets
-from app.tables import Audit, AuditStatus
+from app.schemas.dataset_schemas import DatasetOut
+from app.tables import Audit, AuditStatus, Dataset
+from app.versions import lineage
 from app.web import audit_form as forms
 from app.web import pages
 from app.web.api_operations import list_operations
@@ -31,6 +33,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 PAGE_ROWS = 50
 OTHER_THAN_PAGES = ("/v1/", "/static/", "/openapi.json")
 PROBLEMS_MAX = 100
+COMPARABLE_MAX = 20
 
 
 class PageRoute(APIRoute):
@@ -88,13 +91,21 @@ def datasets_page(
     return pages.render_page(
         "datasets.html",
         caller=caller,
-        datasets=render_datasets(session, page),
+        datasets=_group_versions(render_datasets(session, page)),
         next_cursor=cursors.encode(page[-1].dataset.id) if len(rows) > PAGE_ROWS else None,
         has_sample=not rows and before is None and sample_dataset.find_digits() is not None,
         wrong_in_sample=sample_dataset.WRONG,
         upload_max_bytes=settings.upload_max_bytes,
         options=list_reading_options({}),
     )
+
+
+def _group_versions(datasets: list[DatasetOut]) -> list[DatasetOut]:
+    """Put the versions of a dataset together, the newest of all first."""
+    place: dict[UUID, int] = {}
+    for dataset in datasets:
+        place.setdefault(dataset.lineage.root_id, len(place))
+    return sorted(datasets, key=lambda each: (place[each.lineage.root_id], -each.lineage.version))
 
 
 @router.get("/sample-dataset.zip", dependencies=[Reads])
@@ -123,6 +134,9 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
         audits=render_audits(session, audits),
         rehearsals=_list_rehearsals(audits),
         exports=EXPORTS,
+        versions=lineage.list_versions(session, dataset),
+        verdicts=verdicts.count_reviews(session, dataset),
+        repeatable=lineage.find_repeatable(session, dataset),
     )
 
 
@@ -193,7 +207,16 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
         dataset=render_dataset(dataset, []),
         appearance=describe_dataset(dataset),
         exports=EXPORTS,
+        comparable=_list_comparable(session, audit, dataset),
     )
+
+
+def _list_comparable(session: Session, audit: Audit, dataset: Dataset) -> list[tuple[Audit, Dataset]]:
+    """Return the other audits of a dataset and its versions that an audit can be compared with."""
+    if audit.status != AuditStatus.SUCCEEDED or audit.is_rehearsal:
+        return []
+    others = lineage.list_finished_audits(session, dataset)
+    return [(other, version) for other, version in others if other.id != audit.id][:COMPARABLE_MAX]
 
 
 @router.get("/audits/{audit_id}/review", dependencies=[Reads])

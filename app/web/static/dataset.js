@@ -14,7 +14,7 @@ const POLL_MILLISECONDS = 700;
 let sources = [];
 
 find("delete").addEventListener("click", () =>
-  confirmAndDelete(path, { title: "Delete this dataset?", question: "Its files and all verdicts on its samples are deleted, for ever.", then: "/" }));
+  confirmAndDelete(path, { title: "Delete this dataset?", question: "Its files and all verdicts on its samples are deleted, for ever. Versions that were made from it stay, but can no longer be compared with it.", then: "/" }));
 
 async function followIngestion() {
   const answer = await get(path);
