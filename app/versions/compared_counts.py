@@ -73,7 +73,8 @@ def _scale(count: AuditCount) -> tuple[float, float]:
 def list_caveats(session: Session, first: AuditCount, second: AuditCount) -> list[str]:
     """Return what to keep in mind about a comparison."""
     caveats = []
-    unchecked = [count.audit.name for count in (first, second) if not count.is_checked]
+    told = [count for count in (first, second) if count.interval is not None]
+    unchecked = [count.audit.name for count in told if not count.is_checked]
     if unchecked:
         caveats.append(
             f"The count of {' and '.join(map(repr, unchecked))} is the audit's own estimate; nobody has"

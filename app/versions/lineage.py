@@ -36,6 +36,11 @@ def describe(dataset: Dataset) -> Json:
     return {"id": str(dataset.id), "name": dataset.name, "version": dataset.version}
 
 
+def is_made_here(dataset: Dataset) -> bool:
+    """Return whether a dataset was made from its parent, so that its uploaded files have older labels."""
+    return dataset.origin is not None and dataset.origin["how"] == FROM_DECISIONS
+
+
 def join(session: Session, child: Dataset, parent: Dataset, origin: Json) -> None:
     """Make a dataset the next version of a parent.
 
@@ -63,7 +68,7 @@ def leave(session: Session, child: Dataset) -> None:
         WrongState: it was made from its parent, or other versions were made from it.
 
     """
-    if child.origin is not None and child.origin["how"] == FROM_DECISIONS:
+    if is_made_here(child):
         raise WrongState("this version was made from its parent here, so its lineage is known")
     if _has_versions(session, child):
         raise WrongState(f"other versions were made from dataset {child.id}, so it keeps its place")

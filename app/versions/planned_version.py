@@ -105,8 +105,8 @@ class PlannedVersion:
 
     def _list_warnings(self) -> list[str]:
         warnings = [
-            f"{each['relabelled']:,} labels of the split {each['split']!r} change and {each['dropped']:,} of"
-            " its samples are dropped. Figures measured on it before cannot be compared with figures measured"
+            f"the split {each['split']!r} changes (labels: {each['relabelled']:,}, dropped samples:"
+            f" {each['dropped']:,}); figures measured on it before cannot be compared with figures measured"
             " on it now, and samples that a model finds hard may be missing from it"
             for each in self._count_splits()
             if each["split"].casefold() in TEST_SPLITS and (each["relabelled"] or each["dropped"])
@@ -115,7 +115,7 @@ class PlannedVersion:
         if empty:
             warnings.append(f"no sample of the class {', '.join(map(repr, empty))} is left")
         if self.unlooked:
-            warnings.append(f"{self.unlooked:,} of the changes are to samples that nobody has looked at")
+            warnings.append(f"nobody has looked at the samples of {self.unlooked:,} of these changes")
         return warnings
 
     def _list_empty_classes(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Making a version of a reviewed dataset: its row, which a worker builds from the parent's stored files."""
 
 from dataclasses import asdict
+from uuid import UUID
 
 from sqlalchemy import func
 from sqlalchemy.orm import Session
@@ -73,7 +74,8 @@ def begin_origin(parent: Dataset, choice: Choice) -> Json:
 def read_choice(origin: Json) -> Choice:
     """Return what was chosen for a version; whoever asked for it has confirmed it."""
     chosen = origin["choice"]
-    return Choice(issues=Issues(chosen["issues"]), audit_id=chosen["audit_id"], confirmed=True)
+    audit_id = None if chosen["audit_id"] is None else UUID(chosen["audit_id"])
+    return Choice(issues=Issues(chosen["issues"]), audit_id=audit_id, confirmed=True)
 
 
 def finish_origin(planned: PlannedVersion, origin: Json, remaining: Json | None, *, carried: int) -> Json:

@@ -26,9 +26,8 @@ def check_looks(page: Page) -> None:
     assert wide is not None
     for size in (NARROW, wide):
         page.set_viewport_size(size)
-        assert (
-            page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        )
+        excess = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(excess) <= 0
         found = axe.Axe().run(page).response["violations"]
         assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
 
@@ -50,7 +49,7 @@ def test_a_reviewed_dataset_becomes_a_version_that_is_audited_again_and_compared
     page.wait_for_function(SAVED)
     page.get_by_role("button", name="Make the corrected version").click()
     dialogue = page.get_by_role("dialog", name="Make version 2?")
-    dialogue.get_by_text("1 label change and 1 sample is dropped; 35 samples stay").wait_for()
+    dialogue.get_by_text("1 label changes and 1 sample is dropped; 35 samples stay").wait_for()
     dialogue.get_by_role("button", name="Make the version").click()
     again = page.get_by_role("button", name="Audit again")
     again.wait_for()

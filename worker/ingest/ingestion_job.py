@@ -21,7 +21,7 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus, OwnValues, Problem, Sample, Truth
-from app.versions import relatives
+from app.versions import lineage, relatives
 from app.versions.content_matching import Contents, Digests, make_sketch, write_digests
 from worker.ingest import ingestion_turns
 from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, IngestResult
@@ -72,7 +72,7 @@ def _read(database: Database, storage: Storage, settings: Settings, dataset: Dat
     dataset_id = dataset.id
     try:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
-            if version_building.is_made_here(dataset):
+            if lineage.is_made_here(dataset):
                 with _open_building(storage, dataset) as building:
                     version_building.build_version(database, storage, dataset, heartbeat, building)
             else:

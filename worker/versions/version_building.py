@@ -7,15 +7,16 @@ import numpy as np
 import pyarrow as pa
 import structlog
 from pyarrow import parquet
-from sqlalchemy import delete, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
 from app.infra import leases
 from app.infra.database import Database
+from app.infra.errors import ApiError
 from app.infra.storage import SHOWN, Storage
 from app.tables import Dataset, DatasetStatus, Json, OwnValues, Review, Sample, Truth
-from app.versions import carried_verdicts, content_matching, lineage, planned_version, version_making
+from app.versions import carried_verdicts, content_matching, planned_version, version_making
 from app.versions.content_matching import DIGESTS, Places
 from app.versions.planned_version import PlannedVersion
 from worker.formats.shared.problems import IngestError
@@ -42,11 +43,6 @@ JOIN samples old ON old.dataset_id = own_values.dataset_id AND old.position = ow
 JOIN samples new ON new.dataset_id = :child AND new.key = old.key
 WHERE own_values.dataset_id = :parent
 """
-
-
-def is_made_here(dataset: Dataset) -> bool:
-    """Return whether a dataset is a version that is made from its parent, not an upload."""
-    return dataset.origin is not None and dataset.origin["how"] == lineage.FROM_DECISIONS
 
 
 def build_version(
@@ -89,7 +85,10 @@ def _plan(database: Database, storage: Storage, dataset: Dataset) -> tuple[Plann
         if parent is None or dataset.origin is None:
             raise IngestError("parent_deleted", "expected the version that this one corrects; it was deleted")
         choice = version_making.read_choice(dataset.origin)
-        planned = planned_version.plan_version(session, storage, parent, choice)
+        try:
+            planned = planned_version.plan_version(session, storage, parent, choice)
+        except ApiError as error:  # the audit that was chosen was deleted meanwhile
+            raise IngestError(error.code, error.detail) from error
         if planned.is_dropped_N.all():
             raise IngestError("no_samples", "expected a sample that is kept; found that all are dropped")
         return planned, planned_version.derive_remaining(session, planned)
@@ -126,6 +125,7 @@ def _store(database: Database, storage: Storage, dataset: Dataset, made: _Made) 
             return
         child = session.get_one(Dataset, dataset.id, populate_existing=True)
         _store_rows(session, storage, parent, child)
+        _count_again(session, child)
         carried = _carry_verdicts(session, planned, child, kept_M)
         carry_features(session, storage, parent, child, kept_M)
         child.origin = version_making.finish_origin(
@@ -148,6 +148,26 @@ def _store_rows(session: Session, storage: Storage, parent: Dataset, child: Data
     for statement in (COPY_TRUTHS, COPY_OWN_VALUES):
         session.execute(text(statement), {"child": child.id, "parent": parent.id})
     update_statistics(session, Truth, OwnValues)
+
+
+def _count_again(session: Session, child: Dataset) -> None:
+    """Count what depends on the kept samples and their labels, and was copied from the parent."""
+    same = (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position)
+    differs = func.count().filter(Truth.true_label != Sample.given_label)
+    known, differing = session.execute(
+        select(func.count(), differs).join_from(Truth, Sample, same).where(Truth.dataset_id == child.id)
+    ).one()
+    if child.truth_version:
+        counted = {"truth_known": known, "truth_differs": differing}
+        child.statistics = {**(child.statistics or {}), **counted}
+    columns = []
+    for column in child.own_columns:
+        has_value = OwnValues.document.has_key(column["name"])
+        present = select(func.count()).where(OwnValues.dataset_id == child.id, has_value)
+        missing = (child.sample_count or 0) - (session.scalar(present) or 0)
+        columns.append({**column, "missing": missing})
+    child.own_columns = columns
+    session.flush()
 
 
 def _carry_verdicts(session: Session, planned: PlannedVersion, child: Dataset, kept_M: Places) -> int:

@@ -78,10 +78,8 @@ def describe_comparison(found: Json) -> Iterator[str]:
             f" ({audit['rests_on']})"
         )
         dataset = audit["dataset"]
-        yield (
-            f"{audit['name']!r} of {dataset['name']!r} (version {dataset['version']}): {count};"
-            f" {audit['flagged']:,} flagged"
-        )
+        flagged = f"{audit['flagged']:,} {'to look at first' if interval is None else 'flagged'}"
+        yield f"{audit['name']!r} of {dataset['name']!r} (version {dataset['version']}): {count}; {flagged}"
     yield found["detail"]
     for caveat in found["caveats"]:
         yield f"note: {caveat}"

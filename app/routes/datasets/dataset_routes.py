@@ -15,7 +15,7 @@ from app.datasets import (
 from app.http import cursors
 from app.infra import removals
 from app.infra.database import Database
-from app.infra.errors import NoSpace
+from app.infra.errors import NoSpace, WrongState
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.kinds.shown_kinds import find_shown_kind
@@ -153,6 +153,10 @@ def read_again(
 ) -> DatasetOut:
     """Read the files of a dataset again with other options, as a new dataset. The old one stays as it is."""
     source = dataset_service.get(session, dataset_id, keep=True)
+    if lineage.is_made_here(source):
+        raise WrongState(
+            "the files of this version have the labels of the upload; read its first version again"
+        )
     needed = sum(file.bytes for file in dataset_service.list_files(session, [dataset_id])[dataset_id])
     room = resumable_uploads.measure_room(
         session,

@@ -67,7 +67,7 @@ async function readAgain(event) {
   }
 }
 
-if (status === "ready" || status === "rejected") find("read-again").addEventListener("submit", readAgain);
+if (status === "ready" || status === "rejected") find("read-again")?.addEventListener("submit", readAgain);
 if (status === "ingesting") followIngestion();
 if (status === "ready") {
   find("more").addEventListener("click", loadMore);

@@ -8,7 +8,7 @@ import { formatCount } from "./format.js";
 const plural = (number, one, many = `${one}s`) => `${formatCount(number)} ${number === 1 ? one : many}`;
 
 function describePlan(plan) {
-  const changes = `${plural(plan.relabelled, "label")} change and ${plural(plan.dropped, "sample")} ${plan.dropped === 1 ? "is" : "are"} dropped; ${plural(plan.samples, "sample")} stay.`;
+  const changes = `${plural(plan.relabelled, "label")} ${plan.relabelled === 1 ? "changes" : "change"} and ${plural(plan.dropped, "sample")} ${plan.dropped === 1 ? "is" : "are"} dropped; ${plural(plan.samples, "sample")} ${plan.samples === 1 ? "stays" : "stay"}.`;
   const unsure = plan.unsure ? ` ${plural(plan.unsure, "sample")} that nobody could decide keep their labels.` : "";
   return [`${changes}${unsure} The dataset of now stays as it is.`, ...plan.warnings.map((warning) => `Beware: ${warning}.`)].join(" ");
 }

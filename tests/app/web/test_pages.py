@@ -62,6 +62,7 @@ def pages(dataset: Dataset, audit: Audit) -> list[str]:
         f"/audits/new?dataset={dataset.id}",
         f"/audits/{audit.id}",
         f"/audits/{audit.id}/review",
+        f"/audits/{audit.id}/compare/{audit.id}",
     ]
 
 

@@ -167,7 +167,7 @@ def test_a_version_says_what_it_changed_and_warns_of_the_test_split(
             {"split": "train", "samples": 9, "relabelled": 1, "dropped": 1},
         ]
         (warning,) = found["warnings"]
-        assert warning.startswith("1 labels of the split 'test' change and 0 of its samples are dropped")
+        assert warning.startswith("the split 'test' changes (labels: 1, dropped samples: 0)")
         assert "random checks are not carried over" in found["not_carried"][0]
     assert (planned["number"], planned["name"]) == (2, "data v2")
     assert (version.origin or {})["carried"] == 4
@@ -189,6 +189,18 @@ def test_what_remains_follows_from_the_checks_of_the_parent(service: Service, re
     # All twelve are checked and three are wrong, which are corrected: nothing is left.
     assert (remaining["parent_low"], remaining["parent_high"]) == pytest.approx((3, 3), abs=0.01)
     assert (remaining["low"], remaining["high"]) == pytest.approx((0, 0), abs=0.01)
+
+
+def test_what_nobody_looked_at_changes_on_request_and_is_said(service: Service, reviewed: Dataset) -> None:
+    audit = store_audit_of(service, reviewed)  # flags position 11
+    version = service.make_version(reviewed, issues="drop", audit_id=str(audit.id))
+    origin = version.origin or {}
+    assert (origin["samples"], origin["dropped"], origin["unlooked"]) == (10, 2, 1)
+    assert origin["warnings"][-1] == "nobody has looked at the samples of 1 of these changes"
+    assert (version.statistics or {})["truth_known"] == 10
+    assert (version.statistics or {})["truth_differs"] == 2, "those that were relabelled"
+    refused = service.api.post(f"/v1/datasets/{version.id}/readings", json={})
+    assert refused.status_code == 409
 
 
 def test_an_export_finds_its_parent_only_where_one_can_be_meant(
