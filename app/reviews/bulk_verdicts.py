@@ -242,7 +242,8 @@ def _write_verdicts(session: Session, audit: Audit, action: BulkAction, decision
     # The row that exists already, without a second FROM, which SQLAlchemy would add here.
     existing = literal_column("reviews.position", Integer)
     seen = select(BulkVerdict.before_version).where(mine, BulkVerdict.position == existing).scalar_subquery()
-    changed = {name: statement.excluded[name] for name in ("verdict", "label", "audit_id", "reviewer")}
+    copied = ("verdict", "label", "audit_id", "reviewer")
+    changed: dict[str, Any] = {name: statement.excluded[name] for name in copied}
     changed["is_looked_at"] = statement.excluded.is_looked_at
     changed["carried"] = null()
     written = (

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import aggregate_order_by, array_agg
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from app.reviews.checked_figures import find_settled, mark_flagged
@@ -56,7 +56,7 @@ class _Ranked:
 
 def _read_ranking(session: Session, audit: Audit, sample_count: int) -> _Ranked:
     columns = (Score.position, Score.score, Score.suggested_label, Score.given_label, Score.is_label_issue)
-    ordered = [array_agg(aggregate_order_by(column, Score.rank)) for column in columns]
+    ordered = [func.array_agg(aggregate_order_by(column, Score.rank)) for column in columns]
     found = session.execute(select(*ordered).where(Score.audit_id == audit.id)).one()
     positions, scores, suggested, given, flagged = (each or [] for each in found)
     figures = find_settled(session.connection(), audit.id, audit.dataset_id)

@@ -262,7 +262,7 @@ def test_two_audits_are_compared_sample_by_sample_and_count_by_count(
     second = store_audit_of(service, version)  # its last sample is the same one
     summarise(service, first, 3, 5, 12)
     summarise(service, second, 0, 1, 11)
-    found = get(service, f"/v1/audits/{first.id}/comparison", **{"with": str(second.id)})
+    found = get(service, f"/v1/audits/{first.id}/comparison?with={second.id}")
     assert found["shared"] == 11
     assert {state: count for state, count in found["states"].items() if count} == {
         "relabelled": 2,
@@ -276,9 +276,9 @@ def test_two_audits_are_compared_sample_by_sample_and_count_by_count(
     assert found["difference"] == "beyond", "1/11 is less than 3/12"
     assert any("no independent evidence" in caveat for caveat in found["caveats"])
     summarise(service, second, 0, 3, 11)
-    found = get(service, f"/v1/audits/{first.id}/comparison", **{"with": str(second.id)})
+    found = get(service, f"/v1/audits/{first.id}/comparison?with={second.id}")
     assert found["difference"] == "within", "3/11 is more than 3/12"
-    datasets = get(service, f"/v1/datasets/{reviewed.id}/comparison", **{"with": str(version.id)})
+    datasets = get(service, f"/v1/datasets/{reviewed.id}/comparison?with={version.id}")
     assert (datasets["relabelled"], datasets["dropped"], datasets["added"]) == (2, 1, 0)
     assert [(each["key"], each["reviewer"]) for each in datasets["changes"]] == [
         ("r1", "ada"),
