@@ -51,7 +51,7 @@ def reviewed(service: Service, tmp_path: Path) -> Dataset:
 
 
 def get(service: Service, path: str, status: int = 200, **params: object) -> Any:  # noqa: ANN401 - JSON
-    answer = service.api.get(path, params=params)  # type: ignore[arg-type]
+    answer = service.api.get(path, params=params or None)  # type: ignore[arg-type]
     assert answer.status_code == status, answer.text
     return answer.json()
 
