@@ -20,12 +20,12 @@ SHOWN_MAX = 48
 """Samples of each state."""
 
 
-@router.get("/audits/{first_id}/compare/{second_id}", dependencies=[Reads])
+@router.get("/audits/{audit_id}/compare/{other_audit_id}", dependencies=[Reads])
 def compare_audits_page(
-    first_id: UUID, second_id: UUID, session: Session, files: Files, caller: Caller
+    audit_id: UUID, other_audit_id: UUID, session: Session, files: Files, caller: Caller
 ) -> HTMLResponse:
     """Show two audits side by side."""
-    first, second = (audit_service.get(session, each) for each in (first_id, second_id))
+    first, second = (audit_service.get(session, each) for each in (audit_id, other_audit_id))
     found = compare_audits(session, files, first, second, state=None, limit=SHOWN_MAX)
     return pages.render_page(
         "compare_audits.html",
@@ -40,12 +40,12 @@ def compare_audits_page(
     )
 
 
-@router.get("/datasets/{first_id}/compare/{second_id}", dependencies=[Reads])
+@router.get("/datasets/{dataset_id}/compare/{other_dataset_id}", dependencies=[Reads])
 def compare_datasets_page(
-    first_id: UUID, second_id: UUID, session: Session, files: Files, caller: Caller
+    dataset_id: UUID, other_dataset_id: UUID, session: Session, files: Files, caller: Caller
 ) -> HTMLResponse:
     """Show what differs between two datasets."""
-    first, second = (dataset_service.get(session, each) for each in (first_id, second_id))
+    first, second = (dataset_service.get(session, each) for each in (dataset_id, other_dataset_id))
     found = compare_datasets(session, files, first, second)
     return pages.render_page(
         "compare_datasets.html",

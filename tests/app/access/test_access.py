@@ -49,6 +49,8 @@ PARAMETERS = {
     "delivery_id": "{delivery}",
     "action_id": "{action}",
     "selection_id": "{selection}",
+    "other_audit_id": "{audit}",
+    "other_dataset_id": "{dataset}",
     "position": "3",
     "file_name": "a.zip",
     "name": "roc",
@@ -64,6 +66,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/audits/{audit_id}/bulk-actions/preview"): {"action": "accept", "filters": {}},
     ("POST", "/v1/audits/{audit_id}/selections"): {"positions": [5]},
     ("POST", "/v1/datasets/{dataset_id}/readings"): {},
+    ("POST", "/v1/datasets/{dataset_id}/versions"): {},
+    ("PUT", "/v1/datasets/{dataset_id}/parent"): {"parent_id": None},
+    ("POST", "/v1/audits/{audit_id}/again"): {},
     ("POST", "/v1/webhooks"): {"url": "http://93.184.216.34/"},
     ("PUT", "/v1/datasets/{dataset_id}/files/{file_name}"): "bytes",
     ("PATCH", "/v1/datasets/{dataset_id}/uploads/{upload_id}"): "bytes",
@@ -72,6 +77,8 @@ BODIES: dict[tuple[str, str], Any] = {
 QUERIES = {
     ("GET", "/audits/new"): "?dataset={dataset}",
     ("GET", "/v1/datasets/{dataset_id}/exports/dataset"): "?format=npz",
+    ("GET", "/v1/datasets/{dataset_id}/comparison"): "?with={dataset}",
+    ("GET", "/v1/audits/{audit_id}/comparison"): "?with={audit}",
 }
 TUS = {"Tus-Resumable": "1.0.0"}
 UPLOADS = "/v1/datasets/{dataset_id}/uploads"
