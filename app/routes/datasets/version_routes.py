@@ -13,7 +13,7 @@ from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_dataset
 from app.routes.shared.version_rendering import render_dataset_comparison, render_version
 from app.schemas.dataset_schemas import DatasetOut
-from app.schemas.version_schemas import (
+from app.schemas.versions.version_schemas import (
     DatasetComparisonOut,
     ParentRequest,
     PlannedVersionOut,

@@ -1,0 +1,1 @@
+"""Answers and requests about versions of datasets, and comparisons."""
