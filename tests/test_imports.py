@@ -30,8 +30,8 @@ NEVER = {
 FLOORS = {
     "app": (
         "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds", "features",
-        "audits", "reviews", "maps", "schemas", "schemas/versions", "figures", "exports/files", "exports",
-        "versions", "web",
+        "audits", "reviews", "people", "maps", "schemas", "schemas/versions", "figures", "exports/files",
+        "exports", "versions", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
         "cli/words", "cli", "",
     ),

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import numpy as np
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     ColumnElement,
     Connection,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Select,
     Table,
     Uuid,
+    any_,
     bindparam,
     func,
     literal_column,
@@ -206,6 +208,14 @@ def read_suspect(connection: Connection, ranking: Ranking, position: int) -> Doc
     return _build_documents(connection, ranking, rows)[0]
 
 
+def read_suspects(connection: Connection, ranking: Ranking, positions: Sequence[int]) -> list[Document]:
+    """Return these samples of a ranking, in order of rank."""
+    rows = fetch_rows(
+        connection, _select_several(ranking.table), {**ranking.parameters, "positions": [*positions]}
+    )
+    return _build_documents(connection, ranking, rows)
+
+
 def _build_documents(connection: Connection, ranking: Ranking, rows: Sequence[Row]) -> list[Document]:
     documents = list(build_documents(rows, ranking.class_names, ranking.pictures_at))
     if ranking.own_columns and documents:
@@ -269,6 +279,13 @@ def _select_page(table: Table, filters: frozenset[str], review: ReviewState | No
 def _select_one(table: Table) -> str:
     conditions = (table.c.audit_id == bindparam("audit_id"), table.c.position == bindparam("position"))
     return compile_statement(_join_samples(select(table).where(*conditions).subquery("head")))
+
+
+@cache
+def _select_several(table: Table) -> str:
+    is_named = table.c.position == any_(bindparam("positions", type_=ARRAY(Integer)))
+    head = select(table).where(table.c.audit_id == bindparam("audit_id"), is_named).subquery("head")
+    return compile_statement(_join_samples(head).order_by(head.c.rank))
 
 
 def _join_samples(head: Subquery) -> Select[Any]:

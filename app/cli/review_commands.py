@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, fail, print_json, print_table
-from app.client import ClientError
+from app.client import ClientError, Json
 from app.client.review_files import parse_reviews
 from models.reading.text_encodings import TableError
 
@@ -16,7 +16,9 @@ DatasetId = Annotated[str, typer.Argument(help="id or name of the dataset, or @l
 Reviewer = Annotated[
     str | None, typer.Option(help="name of the reviewer; with a key, the key's name is used")
 ]
-COLUMNS = ("position", "key", "verdict", "label", "reviewer", "reviewed_at")
+COLUMNS = ("position", "key", "verdict", "label", "reviewer", "reviewed_at", "agreement")
+HANDED = ("position", "key", "given_label", "suggested_label", "rank")
+DISPUTED = ("position", "key", "given_label", "suggested_label", "opinions", "notes")
 PAGE = 500
 CONFLICTS = 1
 
@@ -82,6 +84,121 @@ def progress(audit_id: AuditId, *, server: Server = None, key: Key = None, _json
     """Print the progress of an audit's review as JSON."""
     with connect(server, key) as client:
         print_json(client.get_audit(audit_id).review_progress())
+
+
+@app.command("next")
+def hand_next(
+    audit_id: AuditId,
+    *,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=100, help="samples at most")] = 20,
+    reviewer: Reviewer = None,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """List samples for you that nobody else is handed for some minutes."""
+    with connect(server, key) as client:
+        samples = client.get_audit(audit_id).next_samples(count, reviewer=reviewer)
+    print_json(samples) if json else print_table(samples, HANDED)
+
+
+@app.command()
+def second(
+    audit_id: AuditId,
+    percent: Annotated[
+        float | None, typer.Argument(min=0, max=100, help="share of the reviewed samples; none: show it")
+    ] = None,
+    *,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="chooses the samples; default: as it was, or at random")
+    ] = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Have a share of the reviewed samples judged by a second person, who does not see the first verdict."""
+    with connect(server, key) as client:
+        audit = client.get_audit(audit_id)
+        plan = audit.second_opinions(None if percent is None else percent / 100, seed=seed)
+    typer.echo(f"{plan['second_share']:.0%} of the reviewed samples are judged twice (seed {plan['seed']}).")
+
+
+@app.command()
+def agreement(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """Tell how far people agree who judged the same samples."""
+    with connect(server, key) as client:
+        figures = client.get_audit(audit_id).agreement()
+    print_json(figures) if json else typer.echo("\n".join(describe_agreement(figures)))
+
+
+@app.command()
+def disagreements(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
+    """List samples on which people disagree and that nobody has settled."""
+    with connect(server, key) as client:
+        samples = list(client.get_audit(audit_id).disagreements())
+    print_json(samples) if json else print_table([describe_dispute(each) for each in samples], DISPUTED)
+
+
+@app.command()
+def settle(
+    audit_id: AuditId,
+    position: int,
+    verdict: Annotated[str, typer.Argument(help="keep, relabel, drop or unsure")],
+    label: Annotated[str | None, typer.Argument(help="the correct class, for relabel")] = None,
+    *,
+    reviewer: Reviewer = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Settle a disagreement: your verdict counts, and the opinions stay beside it."""
+    with connect(server, key) as client:
+        found = [each for each in client.get_audit(audit_id).disagreements() if each["position"] == position]
+    if not found:
+        raise typer.BadParameter(f"nobody disagrees about position {position}; see `review disagreements`")
+    version = found[0]["review"]["version"]
+    entry = {"position": position, "verdict": verdict, "label": label, "version": version}
+    _save(audit_id, [entry], reviewer=reviewer, server=server, key=key)
+
+
+@app.command()
+def note(
+    audit_id: AuditId,
+    position: int,
+    text: Annotated[str | None, typer.Argument(help="what to write; none: show what is written")] = None,
+    *,
+    reviewer: Reviewer = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Write a note on a sample, or show the notes on it."""
+    with connect(server, key) as client:
+        audit = client.get_audit(audit_id)
+        if text is not None:
+            audit.add_note(position, text, reviewer=reviewer)
+        for each in audit.notes(position):
+            typer.echo(f"{each['created_at'][:16]} {each['reviewer']}: {each['text']}")
+
+
+def describe_dispute(sample: Json) -> Json:
+    """Return a disagreement as a row of a table."""
+    opinions = ", ".join(
+        f"{each['reviewer']}: {each['label'] or each['verdict']}" for each in sample["opinions"]
+    )
+    return {**sample, "opinions": opinions}
+
+
+def describe_agreement(figures: Json) -> list[str]:
+    """Return how far people agree, as lines."""
+    states = ", ".join(f"{number} {state}" for state, number in figures["states"].items())
+    lines = [f"Samples that several people judged: {states}."]
+    rows = [("right or wrong", figures["right_or_wrong"]), ("which label", figures["labels"])]
+    rows += [(each["name"], each) for each in figures["classes"]]
+    for name, figure in rows:
+        value = "too few to tell"
+        if figure["value"] is not None:
+            statistic = figure["statistic"].replace("_", " ")
+            value = f"{statistic} {figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})"
+        lines.append(f"  {name}: {value}; {figure['agreed']} of {figure['samples']} agreed")
+    return [*lines, *([figures["checks"]["caution"]] if figures["checks"]["caution"] else [])]
 
 
 def _save(

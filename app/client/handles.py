@@ -301,6 +301,50 @@ class Audit(Handle):
             conflicts += answer["conflicts"]
         return conflicts
 
+    def next_samples(
+        self, count: int = 20, *, reviewer: str | None = None, held: Sequence[int] = ()
+    ) -> list[Json]:
+        """Return samples to review that nobody else is handed for some minutes, the most suspicious first.
+
+        A share of them may be second opinions, if that is set; nothing tells which.
+
+        Args:
+            count: samples at most, 100 or fewer.
+            reviewer: who asks; with a key, the key's name is used.
+            held: positions that you have already and have not decided; they stay yours.
+
+        """
+        body = {"count": count, "held": list(held), "reviewer": reviewer}
+        return list(self._service.post(f"/v1/audits/{self.id}/queue", body)["items"])
+
+    def second_opinions(self, share: float | None = None, *, seed: int | None = None) -> Json:
+        """Return which share of the reviewed samples a second person judges, or set it (0 to 1)."""
+        address = f"/v1/audits/{self.id}/review-plan"
+        if share is None:
+            return dict(self._service.get(address))
+        body = {"second_share": share, "seed": seed}
+        return dict(self._service.request("PUT", address, json=body).json())
+
+    def agreement(self) -> Json:
+        """Return how far people agree who judged the same samples, with intervals."""
+        return dict(self._service.get(f"/v1/audits/{self.id}/agreement"))
+
+    def disagreements(self, state: str = "disputed") -> Iterator[Json]:
+        """Iterate over samples that several people judged: disputed, agreed, unsure or settled.
+
+        To settle one, `review` it with the `version` of its `review`.
+        """
+        return self._service.pages(f"/v1/audits/{self.id}/judged-twice", limit=PAGE, state=state)
+
+    def add_note(self, position: int, text: str, *, reviewer: str | None = None) -> Json:
+        """Write a note on a sample, 1,000 characters at most."""
+        address = f"/v1/datasets/{self['dataset_id']}/samples/{position}/notes"
+        return dict(self._service.post(address, {"text": text, "reviewer": reviewer}))
+
+    def notes(self, position: int) -> list[Json]:
+        """Return the notes on a sample, the oldest first."""
+        return list(self._service.get(f"/v1/datasets/{self['dataset_id']}/samples/{position}/notes")["items"])
+
     def review_progress(self) -> Json:
         """Return the progress of the review, and whether more reviewing is worth it."""
         return dict(self._service.get(f"/v1/audits/{self.id}/review-progress"))

@@ -1,7 +1,7 @@
 """The final label of every sample, and its source."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from app.exports.files.stored_files import open_stored_file
 from app.exports.registry import Issues
 from app.infra.errors import Invalid
 from app.infra.storage import PACK, Storage
+from app.people.decision_columns import EMPTY, DecisionColumns, read_decision_columns
 from app.reviews import relabelling
 from app.reviews.checked_figures import find_settled
 from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
@@ -72,6 +73,8 @@ class Decisions:
     """Final label by position; DROPPED for dropped samples."""
     sources: dict[int, LabelSource]
     """Sources by position; samples without a verdict or a flagged issue are left out."""
+    columns: dict[int, DecisionColumns] = field(default_factory=dict)
+    """What several people say of a sample, by position, where there is anything."""
 
     @cached_property
     def names(self) -> list[str]:
@@ -188,11 +191,13 @@ def decide_labels(
         if issues == Issues.RELABEL:
             relabelling.require_consent(session, usable, confirmed=confirmed)
         _apply_issues(session, final_N, sources, usable, issues)
+    columns = read_decision_columns(session, dataset.id)
     for review in session.scalars(select(Review).where(Review.dataset_id == dataset.id)):
         final_N[review.position] = _choose_final_label(review, int(given_N[review.position]))
+        reviewer = columns.get(review.position, EMPTY).first_reviewer or review.reviewer
         sources[review.position] = LabelSource(
             name=review.verdict,
-            reviewer=review.reviewer,
+            reviewer=reviewer,
             at=review.reviewed_at,
             carried=_describe_carried(review),
         )
@@ -200,7 +205,9 @@ def decide_labels(
         storage.locate_upload(dataset.id, file.name)
         for file in dataset_service.list_files(session, [dataset.id])[dataset.id]
     ]
-    return Decisions(dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources)
+    return Decisions(
+        dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources, columns=columns
+    )
 
 
 def _require_usable(dataset: Dataset, audit: Audit | None) -> Audit:

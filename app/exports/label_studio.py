@@ -1,12 +1,18 @@
 """Label Studio tasks: an image each, the suggested label as prediction, the verdict as annotation."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from app.exports.audit_source import AuditSource
 from app.exports.registry import JSON, TEXT, ExportFile
+from app.people.decision_columns import (
+    DECISION_COLUMNS,
+    EMPTY,
+    DecisionColumns,
+    read_decision_columns,
+)
 from app.reviews.verdicts import require_own_labels
 from app.schemas.result_schemas import Suspect
 
@@ -21,7 +27,9 @@ def write_tasks(source: AuditSource, *, pictures: str, limit: int) -> ExportFile
     suspects, show = source.read_suspects(limit), None
     if source.has_pictures:
         show = source.embed_pictures() if pictures == "embedded" else source.link_pictures()
-    blocks = _list_tasks(suspects, model=f"limit-audit {source.audit.id}", picture=show)
+    with source.database.transaction() as session:
+        columns = read_decision_columns(session, source.dataset.id)
+    blocks = _list_tasks(suspects, columns, model=f"limit-audit {source.audit.id}", picture=show)
     return ExportFile(name="label-studio.json", media_type=JSON, blocks=blocks)
 
 
@@ -31,12 +39,28 @@ def write_configuration(source: AuditSource) -> ExportFile:
     return ExportFile(name="label-studio.xml", media_type=TEXT, blocks=iter([text.encode()]))
 
 
-def _list_tasks(suspects: Iterable[Suspect], *, model: str, picture: Picture | None) -> Iterator[bytes]:
+def _list_tasks(
+    suspects: Iterable[Suspect],
+    columns: Mapping[int, DecisionColumns],
+    *,
+    model: str,
+    picture: Picture | None,
+) -> Iterator[bytes]:
     yield b"["
     for number, suspect in enumerate(suspects):
         task = _make_task(suspect, model=model, picture=picture)
+        task["data"] |= _describe_decision(suspect, columns.get(suspect.position, EMPTY))
         yield (b",\n" if number else b"\n") + json.dumps(task, ensure_ascii=False).encode()
     yield b"\n]\n"
+
+
+def _describe_decision(suspect: Suspect, columns: DecisionColumns) -> dict[str, str]:
+    """Return who decided and what was written; Label Studio keeps such fields with its task."""
+    told = {name: getattr(columns, name) for name in DECISION_COLUMNS}
+    if suspect.review is not None:
+        told["reviewer"] = columns.first_reviewer or suspect.review.reviewer
+        told["decided_at"] = suspect.review.reviewed_at.isoformat()
+    return {name: text for name, text in told.items() if text}
 
 
 def _describe_view(class_names: list[str], *, has_pictures: bool) -> str:

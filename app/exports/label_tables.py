@@ -15,11 +15,17 @@ from app.exports.final_labels import DROPPED, Decisions, SampleRow
 from app.exports.registry import CSV_WITH_HEADER, JSON, PARQUET, ExportFile
 from app.fast_paths.suspect_documents import Document
 from app.maps import map_files, map_service
+from app.people.decision_columns import (
+    DECISION_COLUMNS,
+    EMPTY,
+    DecisionColumns,
+    read_decision_columns,
+)
 from app.reviews.checked_figures import follow_checks
 from app.reviews.error_sources import ErrorSources, find_sources
 from app.reviews.verdicts import require_own_labels
 
-LABEL_COLUMNS = ("key", "given", "final", "source", "reviewer", "time", "carried_from")
+LABEL_COLUMNS = ("key", "given", "final", "source", "reviewer", "time", "carried_from", *DECISION_COLUMNS)
 SOURCE_COLUMNS = (
     *("column", "value", "samples", "share", "share_low", "share_high", "place", "place_low", "place_high"),
     *("finding", "reviewed", "found_wrong", "checked", "checked_wrong", "basis", "rests_on"),
@@ -30,7 +36,7 @@ RANKED_COLUMNS = (
 )
 REVIEW_COLUMNS = ("verdict", "label", "reviewer", "reviewed_at")
 PAGE = 500
-DROP_COLUMNS = ("key", "position", "given", "source", "reviewer", "time", "carried_from")
+DROP_COLUMNS = ("key", "position", "given", "source", "reviewer", "time", "carried_from", *DECISION_COLUMNS)
 
 
 def write_labels(decisions: Decisions) -> ExportFile:
@@ -116,8 +122,13 @@ def write_ranked_columns(source: AuditSource) -> ExportFile:
     """Write the ranking with verdicts and people's own columns."""
     require_own_labels(source.audit)
     own = [str(column["name"]) for column in source.dataset.own_columns]
-    header = (*RANKED_COLUMNS, *REVIEW_COLUMNS, *own)
-    rows = (_list_ranked(document, own) for document in _read_ranked(source))
+    header = (*RANKED_COLUMNS, *REVIEW_COLUMNS, *own, *DECISION_COLUMNS)
+    with source.database.transaction() as session:
+        columns = read_decision_columns(session, source.dataset.id)
+    rows = (
+        _list_ranked(document, own, columns.get(document["position"], EMPTY))
+        for document in _read_ranked(source)
+    )
     return ExportFile(name="ranking-columns.csv", media_type=CSV_WITH_HEADER, blocks=write_csv(header, rows))
 
 
@@ -137,12 +148,15 @@ def _read_ranked(source: AuditSource) -> Iterator[Document]:
         after = page[-1]["rank"]
 
 
-def _list_ranked(document: Document, own: Sequence[str]) -> list[str]:
+def _list_ranked(document: Document, own: Sequence[str], columns: DecisionColumns) -> list[str]:
     review, values = document["review"] or {}, document["own"] or {}
+    if columns.first_reviewer is not None:
+        review = {**review, "reviewer": columns.first_reviewer}
     return [
         *(_format(document[name]) for name in RANKED_COLUMNS),
         *(_format(review.get(name)) for name in REVIEW_COLUMNS),
         *(_format(values.get(name)) for name in own),
+        *_format_columns(columns),
     ]
 
 
@@ -159,12 +173,17 @@ def _format_final_name(decisions: Decisions, row: SampleRow) -> str:
     return "" if is_dropped else decisions.get_final_name(row.position)
 
 
-def _format_source(decisions: Decisions, row: SampleRow) -> tuple[str, str, str, str]:
+def _format_source(decisions: Decisions, row: SampleRow) -> tuple[str, ...]:
     source = decisions.sources.get(row.position)
+    columns = _format_columns(decisions.columns.get(row.position, EMPTY))
     if source is None:
-        return "", "", "", ""
+        return "", "", "", "", *columns
     at = "" if source.at is None else source.at.isoformat()
-    return source.name, source.reviewer, at, source.carried
+    return source.name, source.reviewer, at, source.carried, *columns
+
+
+def _format_columns(columns: DecisionColumns) -> tuple[str, ...]:
+    return tuple(getattr(columns, name) for name in DECISION_COLUMNS)
 
 
 def write_map(source: AuditSource, *, format: Literal["csv", "parquet"]) -> ExportFile:  # noqa: A002 - the parameter's name for users

@@ -21,6 +21,7 @@ TRANSLATED = (*LABELS, "true_label")
 REVIEWED = (
     *("verdict", "label", "reviewer", "reviewed_at", "audit_id", "version", "is_looked_at"),
     "carried",
+    "agreement",
 )
 """Columns of a review, at the end of a row."""
 _AFTER_PLAIN, _BEFORE_REVIEW = len(PLAIN), len(PLAIN) + len(TRANSLATED)

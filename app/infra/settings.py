@@ -159,6 +159,12 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         default=60, gt=0, description="time until a claim without a heartbeat expires"
     )
+    review_lease_seconds: float = Field(
+        default=300,
+        ge=1,
+        le=86_400,
+        description="time for which a sample that a person has on their screen is handed to nobody else",
+    )
     heartbeat_seconds: float = Field(
         default=1,
         gt=0,

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.audits.suspects import STORED_PROBABILITY, Filters, make_ranking, match_filters
 from app.reviews.checked_figures import follow_checks
+from app.reviews.sample_leases import is_undecided_elsewhere
 from app.tables import Audit, Dataset, Review, Score
 
 
@@ -20,11 +21,13 @@ class Chosen:
     """Version of the review that was seen, by position; None: no review. Others are left out."""
     filters: Filters | None = None
     replaces: bool = False
-    """With filters: also replace verdicts that somebody gave before."""
+    """With filters: also replace verdicts that somebody gave before; what several people judged stays."""
+    reviewer: str
+    """Who chooses: samples that others have on their screens are left out."""
 
 
 def select_chosen(
-    session: Session, audit: Audit, dataset: Dataset, chosen: Chosen
+    session: Session, audit: Audit, dataset: Dataset, chosen: Chosen, *, is_free_only: bool = True
 ) -> tuple[Any, Mapping[str, Any]]:
     """Return the chosen samples as a subquery: position, labels, probability and the review's version."""
     joined = (
@@ -34,16 +37,24 @@ def select_chosen(
             Score.suggested_label,
             STORED_PROBABILITY.label("probability"),
             Review.version,
+            Review.reviewer,
         )
         .outerjoin(Review, and_(Review.dataset_id == dataset.id, Review.position == Score.position))
         .where(Score.audit_id == audit.id)
     )
+    if is_free_only:
+        joined = joined.where(
+            ~is_undecided_elsewhere(
+                dataset.id, Score.position, reviewer=chosen.reviewer, reviewed_by=Review.reviewer
+            )
+        )
     if chosen.versions is not None:
         return _select_named(joined, chosen.versions)
     ranking = follow_checks(session.connection(), make_ranking(audit, dataset))
     conditions, parameters = match_filters(ranking, chosen.filters or Filters())
     if not chosen.replaces:
         joined = joined.where(Review.version.is_(None))
+    joined = joined.where(Review.agreement.is_(None))
     return joined.where(*conditions).subquery("chosen"), parameters
 
 

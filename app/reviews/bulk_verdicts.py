@@ -5,7 +5,7 @@ verdicts change labels in exports, but are no evidence (`Review.is_looked_at`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -34,12 +34,13 @@ from app.reviews.bulk_choice import Chosen, select_chosen
 from app.reviews.checked_figures import find_settled
 from app.reviews.relabelling import LEAST_CHECKED
 from app.reviews.review_progress import find_expectation
+from app.reviews.sample_leases import is_undecided_elsewhere
 from app.reviews.verdicts import require_own_labels
-from app.tables import Audit, Bulk, BulkAction, BulkVerdict, Dataset, Review, Score, Verdict
+from app.tables import Agreement, Audit, Bulk, BulkAction, BulkVerdict, Dataset, Review, Score, Verdict
 from models.checks.checked_counts import Share
 
 VERDICTS, REVIEWS = (cast("Table", each.__table__) for each in (BulkVerdict, Review))
-KEPT = ("verdict", "label", "audit_id", "reviewer", "reviewed_at", "is_looked_at", "carried")
+KEPT = ("verdict", "label", "audit_id", "reviewer", "reviewed_at", "is_looked_at", "carried", "agreement")
 """Columns of a review that come back when an action is undone."""
 
 
@@ -69,6 +70,8 @@ class Preview:
     """What that rests on."""
     improves: Share | None
     """Share of flagged labels that the suggestion puts right, by random checks; None: unknown."""
+    busy: int
+    """Samples that somebody else has on their screen at present: they would be left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,8 @@ class Done:
     action: BulkAction
     saved: int
     left_out: int
-    """Selected samples whose review somebody changed meanwhile, or that the audit does not rank."""
+    """Selected samples whose review somebody changed meanwhile, that somebody else has on their screen, or
+    that the audit does not rank."""
 
 
 def preview(session: Session, audit: Audit, dataset: Dataset, chosen: Chosen, decision: Decision) -> Preview:
@@ -94,7 +98,7 @@ def preview(session: Session, audit: Audit, dataset: Dataset, chosen: Chosen, de
     ).one()
     left_out = 0
     if chosen.filters is not None and not chosen.replaces:
-        both = Chosen(filters=chosen.filters, replaces=True)
+        both = replace(chosen, replaces=True)
         every_row, parameters_of_all = select_chosen(session, audit, dataset, both)
         left_out = session.scalar(select(func.count(every_row.c.version)), parameters_of_all) or 0
     expectation = find_expectation(session, audit)
@@ -109,7 +113,16 @@ def preview(session: Session, audit: Audit, dataset: Dataset, chosen: Chosen, de
         wrong=wrong,
         rests_on=expectation.rests_on,
         improves=_find_improvement(session, audit),
+        busy=_count_busy(session, audit, dataset, chosen),
     )
+
+
+def _count_busy(session: Session, audit: Audit, dataset: Dataset, chosen: Chosen) -> int:
+    rows, parameters = select_chosen(session, audit, dataset, chosen, is_free_only=False)
+    busy = is_undecided_elsewhere(
+        dataset.id, rows.c.position, reviewer=chosen.reviewer, reviewed_by=rows.c.reviewer
+    )
+    return session.scalar(select(func.count()).select_from(rows).where(busy), parameters) or 0
 
 
 def _find_improvement(session: Session, audit: Audit) -> Share | None:
@@ -246,6 +259,7 @@ def _write_verdicts(session: Session, audit: Audit, action: BulkAction, decision
     changed: dict[str, Any] = {name: statement.excluded[name] for name in copied}
     changed["is_looked_at"] = statement.excluded.is_looked_at
     changed["carried"] = null()
+    changed["agreement"] = case((REVIEWS.c.agreement.is_(None), null()), else_=Agreement.SETTLED)
     written = (
         statement.on_conflict_do_update(
             index_elements=[REVIEWS.c.dataset_id, REVIEWS.c.position],

@@ -71,7 +71,7 @@ def find_settled(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Ch
     if kept is not None and kept[0] == fingerprint:
         return kept[1]
     figures = _make_figures(
-        drawn, read_ranked_scores(connection, audit_id), _read_known(connection, audit_id, dataset_id)
+        drawn, read_ranked_scores(connection, audit_id), read_known(connection, audit_id, dataset_id)
     )
     with _lock:
         _kept[audit_id] = (fingerprint, figures)
@@ -83,7 +83,7 @@ def find_settled(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Ch
 
 def count_wrong(connection: Connection, drawn: DrawnChecks, audit_id: UUID, dataset_id: UUID) -> Share | None:
     """Return the share of wrong labels by an audit's checks; quick, since it looks at no other sample."""
-    return count_errors(drawn.checks, _read_known(connection, audit_id, dataset_id))
+    return count_errors(drawn.checks, read_known(connection, audit_id, dataset_id))
 
 
 def follow_checks(connection: Connection, ranking: Ranking) -> Ranking:
@@ -129,7 +129,7 @@ def _sum_versions(connection: Connection, audit_id: UUID, dataset_id: UUID) -> t
     return None if row is None else (row[0], int(row[1]))
 
 
-def _read_known(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Known:
+def read_known(connection: Connection, audit_id: UUID, dataset_id: UUID) -> Known:
     """Return what verdicts tell: those from the top of the ranking on without a gap, and all of them.
 
     Verdicts on samples that nobody looked at tell nothing.

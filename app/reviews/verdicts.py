@@ -1,7 +1,6 @@
 """Verdicts of people, saved with the version the person saw, so that nobody overwrites an unseen verdict."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,34 +9,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.infra.errors import Invalid, NotFound, StaleVersion
-from app.tables import Audit, Dataset, Review, Sample, Verdict
+from app.reviews.opinions import Author, Entry, give_opinion, mark_settled, withdraw
+from app.tables import Agreement, Audit, Dataset, Opinion, Review, Sample, Verdict
 
 ERRORS = (Verdict.RELABEL, Verdict.DROP)
 """Verdicts that say that the given label is wrong."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A verdict to save."""
+def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Review | Opinion:
+    """Save a verdict: as the sample's review, or as a person's own opinion beside that of somebody else.
 
-    position: int
-    verdict: Verdict
-    label: int | None = None
-    """The correct label, only for relabel."""
-    seen: int | None = None
-    """Version of the review to replace; None: there is no review yet, or none that somebody looked at."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Author:
-    """The reviewer, and the audit in which they review."""
-
-    reviewer: str
-    audit_id: UUID | None = None
-
-
-def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Review:
-    """Save a verdict.
+    Whoever was asked for a second opinion sends a first verdict; they have not seen that there is one.
 
     Raises:
         NotFound: the position does not exist.
@@ -67,7 +49,7 @@ def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Rev
             .execution_options(populate_existing=True)
         ).one_or_none()
     else:
-        changed = {**values, **_mark_written()}
+        changed = {**values, **_mark_written(), "agreement": mark_settled()}
         saved = session.scalars(
             update(Review)
             .where(*_match_version(dataset, entry.position, entry.seen))
@@ -75,20 +57,27 @@ def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Rev
             .returning(Review)
             .execution_options(synchronize_session=False, populate_existing=True)
         ).one_or_none()
-    if saved is None:
+    answer = saved or give_opinion(session, dataset, entry, author)
+    if answer is None:
         raise _describe_conflict(session, dataset, entry.position)
-    return saved
+    return answer
 
 
-def clear(session: Session, dataset: Dataset, position: int, *, seen: int) -> None:
-    """Delete a verdict.
+def clear(session: Session, dataset: Dataset, position: int, *, seen: int, reviewer: str) -> None:
+    """Delete a verdict; of several people's, what settled them or one's own, and the others' stay.
 
     Raises:
         StaleVersion: the review was changed since it was read.
 
     """
-    statement = delete(Review).where(*_match_version(dataset, position, seen)).returning(Review.position)
-    if session.scalars(statement.execution_options(synchronize_session=False)).one_or_none() is None:
+    statement = (
+        delete(Review)
+        .where(*_match_version(dataset, position, seen), Review.agreement.is_distinct_from(Agreement.SETTLED))
+        .returning(Review.position)
+        .execution_options(synchronize_session=False)
+    )
+    is_deleted = session.scalars(statement).one_or_none() is not None
+    if not is_deleted and not withdraw(session, dataset, position, seen=seen, reviewer=reviewer):
         raise _describe_conflict(session, dataset, position)
 
 
@@ -173,7 +162,9 @@ def _describe_conflict(session: Session, dataset: Dataset, position: int) -> Sta
     if current is None:
         return StaleVersion(f"position {position} has no such review now", position=position, version=None)
     return StaleVersion(
-        f"{current.reviewer} has saved {current.verdict!r} for position {position} meanwhile",
+        f"{current.reviewer} disagree about position {position}; a verdict on top of that settles it"
+        if current.agreement == Agreement.DISPUTED
+        else f"{current.reviewer} has saved {current.verdict!r} for position {position} meanwhile",
         position=position,
         version=current.version,
     )

@@ -82,6 +82,9 @@ class BulkPreview(BaseModel):
         description="samples with a verdict: replaced, or with filters left unless `replaces`"
     )
     changed: int = Field(description="labels that would change")
+    busy: int = Field(
+        default=0, description="samples that somebody else has on their screen now; they are left out"
+    )
     wrong: float | None = Field(description="wrong labels among the samples, as expected; null: unknown")
     rests_on: str = Field(
         description="what that rests on: random checks, the audit's estimate, or nothing yet"
@@ -96,7 +99,10 @@ class BulkOut(BaseModel):
 
     id: UUID
     saved: int = Field(description="samples that have the verdict now")
-    left_out: int = Field(description="selected samples whose review somebody changed meanwhile")
+    left_out: int = Field(
+        description="selected samples whose review somebody changed meanwhile, or that somebody else has on"
+        " their screen"
+    )
     reviews: list[ReviewOut] | None = Field(
         description="the reviews of the samples now; null: they are more than 500"
     )

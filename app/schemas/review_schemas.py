@@ -78,6 +78,12 @@ class ReviewOut(BaseModel):
     carried: dict[str, Any] | None = Field(
         description="the verdict of an earlier version that it was made from; null: it was given here"
     )
+    agreement: Literal["agreed", "unsure", "disputed", "settled"] | None = Field(
+        default=None,
+        description="of samples that several people judged: they agree; only one of them was sure; they"
+        " disagree, and until somebody settles it the verdict is unsure; somebody has settled it. null: one"
+        " person's verdict",
+    )
 
 
 class ListedReview(ReviewOut):

@@ -38,6 +38,7 @@ from app.tables.dataset_tables import (
 )
 from app.tables.feature_tables import FeatureSet, FeatureShard, FeatureStatus, ShardStatus
 from app.tables.map_tables import AuditMap, MapStatus, Selection
+from app.tables.people_tables import Agreement, Opinion, ReviewPlan, SampleLease, SampleNote
 from app.tables.review_tables import Bulk, BulkAction, BulkVerdict, Check, CheckPlan, Review, Verdict
 from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
 from app.tables.webhook_tables import DeliveryStatus, Webhook, WebhookDelivery
@@ -45,6 +46,7 @@ from app.tables.webhook_tables import DeliveryStatus, Webhook, WebhookDelivery
 __all__ = [
     "DEFAULT_WORKSPACE",
     "Activity",
+    "Agreement",
     "ApiKey",
     "Audit",
     "AuditMap",
@@ -71,6 +73,7 @@ __all__ = [
     "Leased",
     "Login",
     "MapStatus",
+    "Opinion",
     "OwnValues",
     "Owned",
     "Problem",
@@ -78,10 +81,13 @@ __all__ = [
     "Ranked",
     "Removal",
     "Review",
+    "ReviewPlan",
     "Run",
     "RunEpoch",
     "RunStatus",
     "Sample",
+    "SampleLease",
+    "SampleNote",
     "Scope",
     "Score",
     "Selection",

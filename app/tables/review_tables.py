@@ -13,6 +13,7 @@ from sqlalchemy import (
     Sequence,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -41,7 +42,14 @@ class Review(Base):
         ),
         restrict_to("verdict", Verdict),
         CheckConstraint("(verdict = 'relabel') = (label IS NOT NULL)", name="label"),
+        CheckConstraint("agreement IN ('agreed', 'unsure', 'disputed', 'settled')", name="agreement"),
         Index("ix_reviews_version", "dataset_id", "version"),
+        Index(
+            "ix_reviews_disputed",
+            "dataset_id",
+            "position",
+            postgresql_where=text("agreement IS NOT NULL"),
+        ),
     )
     versions = Sequence("review_versions", metadata=Base.metadata)
 
@@ -64,6 +72,9 @@ class Review(Base):
     carried: Mapped[Json | None] = mapped_column(
         JSONB(none_as_null=True),
         comment="the verdict of an earlier version that this one was made from; null: given here",
+    )
+    agreement: Mapped[str | None] = mapped_column(
+        comment="null: one person's verdict; else what the opinions of several people make of it"
     )
 
 
@@ -111,6 +122,7 @@ class BulkVerdict(Base):
     before_reviewed_at: Mapped[datetime | None]
     before_is_looked_at: Mapped[bool | None]
     before_carried: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
+    before_agreement: Mapped[str | None]
 
 
 class CheckPlan(Base):

@@ -12,10 +12,10 @@ from app.datasets import dataset_service, own_filters
 from app.reviews import bulk_verdicts, verdicts
 from app.reviews.bulk_choice import Chosen
 from app.reviews.bulk_verdicts import Decision
-from app.routes.datasets.review_routes import WITHOUT_KEY
 from app.routes.shared.dependencies import Caller, Session, Writes
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_review
+from app.routes.shared.reviewer_names import name_reviewer
 from app.schemas.bulk_schemas import BulkOut, BulkPreview, BulkRequest, BulkUndone, SuspectFilters
 from app.schemas.check_schemas import ShareOut
 from app.schemas.review_schemas import REVIEWS_MAX, ReviewOut
@@ -30,7 +30,9 @@ def preview_bulk(audit_id: UUID, body: BulkRequest, session: Session, name: Call
     audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     decision = _decide(dataset, body, name)
-    found = bulk_verdicts.preview(session, audit, dataset, _choose(dataset, body), decision)
+    found = bulk_verdicts.preview(
+        session, audit, dataset, _choose(dataset, body, decision.reviewer), decision
+    )
     return BulkPreview(
         samples=found.samples,
         reviewed=found.reviewed,
@@ -38,6 +40,7 @@ def preview_bulk(audit_id: UUID, body: BulkRequest, session: Session, name: Call
         wrong=found.wrong,
         rests_on=found.rests_on,
         improves=None if found.improves is None else ShareOut(**asdict(found.improves)),
+        busy=found.busy,
     )
 
 
@@ -47,7 +50,7 @@ def decide_bulk(audit_id: UUID, body: BulkRequest, session: Session, name: Calle
     audit = audit_service.get_succeeded(session, audit_id)
     dataset = dataset_service.get(session, audit.dataset_id, keep=True)
     decision = _decide(dataset, body, name)
-    done = bulk_verdicts.decide(session, audit, dataset, _choose(dataset, body), decision)
+    done = bulk_verdicts.decide(session, audit, dataset, _choose(dataset, body, decision.reviewer), decision)
     reviews = _read_reviews(session, dataset, done.action.id)
     return BulkOut(id=done.action.id, saved=done.saved, left_out=done.left_out, reviews=reviews)
 
@@ -70,11 +73,17 @@ def _read_reviews(session: OrmSession, dataset: Dataset, action_id: UUID) -> lis
     return [render_review(dataset, review) for review in found.values()]
 
 
-def _choose(dataset: Dataset, body: BulkRequest) -> Chosen:
+def _choose(dataset: Dataset, body: BulkRequest, reviewer: str) -> Chosen:
     if body.samples is not None:
-        return Chosen(versions={sample.position: sample.version for sample in body.samples})
-    given = body.filters or SuspectFilters()
-    filters = Filters(
+        versions = {sample.position: sample.version for sample in body.samples}
+        return Chosen(versions=versions, reviewer=reviewer)
+    filters = make_filters(dataset, body.filters or SuspectFilters())
+    return Chosen(filters=filters, replaces=body.replaces, reviewer=reviewer)
+
+
+def make_filters(dataset: Dataset, given: SuspectFilters) -> Filters:
+    """Return filters with labels in the place of class names."""
+    return Filters(
         given_label=_find_label(dataset, given.given_label),
         suggested_label=_find_label(dataset, given.suggested_label),
         min_distance=given.min_distance,
@@ -84,7 +93,6 @@ def _choose(dataset: Dataset, body: BulkRequest) -> Chosen:
         own=_make_own_filter(dataset, given),
         selection=given.selection,
     )
-    return Chosen(filters=filters, replaces=body.replaces)
 
 
 def _make_own_filter(dataset: Dataset, given: SuspectFilters) -> own_filters.OwnFilter | None:
@@ -99,7 +107,7 @@ def _decide(dataset: Dataset, body: BulkRequest, name: str | None) -> Decision:
     return Decision(
         action=Bulk(body.action),
         label=_find_label(dataset, body.label),
-        reviewer=name or body.reviewer or WITHOUT_KEY,
+        reviewer=name_reviewer(name, body.reviewer),
     )
 
 

@@ -13,13 +13,16 @@ from app.http import cursors
 from app.infra.errors import Invalid, StaleVersion
 from app.kinds.shown_kinds import find_shown_kind
 from app.reviews import random_checks, review_progress, verdicts
+from app.reviews.opinions import Author, Entry
 from app.routes.shared.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_listed_review, render_review, render_sample
+from app.routes.shared.reviewer_names import name_reviewer
 from app.schemas.review_schemas import (
     Conflict,
     ReasonColumn,
     ReasonsOut,
+    Reviewer,
     ReviewOut,
     ReviewPage,
     ReviewProgress,
@@ -35,7 +38,6 @@ from app.tables import Dataset, Verdict
 from models.checks.review_advice import advise, expect_next
 
 router = APIRouter(prefix="/v1", tags=["reviews"], route_class=IdempotentRoute)
-WITHOUT_KEY = "local"
 ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
 IfMatch = Annotated[str | None, Header(description="ETag of the review that this replaces")]
 IfNoneMatch = Annotated[
@@ -74,7 +76,7 @@ def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: 
     """Save verdicts on several samples. Verdicts that conflict with somebody else's are listed, not saved."""
     dataset = _require_ready(session, dataset_id)
     verdicts.check_audit(session, dataset, body.audit_id)
-    author = verdicts.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
+    author = Author(reviewer=name_reviewer(name, body.reviewer), audit_id=body.audit_id)
     answer = ReviewsOut(saved=[], conflicts=[])
     for item in sorted(body.reviews, key=lambda item: item.position):
         entry = _make_entry(dataset, item, position=item.position, seen=item.version)
@@ -117,7 +119,7 @@ def put_review(
     if if_none_match not in {None, "*"} or (if_match and if_none_match):
         raise Invalid("send If-None-Match: * for a first verdict, or If-Match with an ETag for a change")
     seen = None if if_match is None else _parse_version(if_match)
-    author = verdicts.Author(reviewer=name or body.reviewer or WITHOUT_KEY, audit_id=body.audit_id)
+    author = Author(reviewer=name_reviewer(name, body.reviewer), audit_id=body.audit_id)
     entry = _make_entry(dataset, body, position=position, seen=seen)
     saved = verdicts.put(session, dataset, entry, author)
     random_checks.continue_checks(session, dataset, [position])
@@ -126,10 +128,17 @@ def put_review(
 
 @router.delete("/datasets/{dataset_id}/samples/{position}/review", status_code=204, dependencies=[Writes])
 def clear_review(
-    dataset_id: UUID, position: Position, session: Session, if_match: Annotated[str, Header()]
+    dataset_id: UUID,
+    position: Position,
+    session: Session,
+    name: Caller,
+    if_match: Annotated[str, Header()],
+    reviewer: Annotated[Reviewer, Query()] = None,
 ) -> None:
-    """Delete a verdict; If-Match must be its current ETag."""
-    verdicts.clear(session, dataset_service.get(session, dataset_id), position, seen=_parse_version(if_match))
+    """Delete a verdict; If-Match must be its current ETag, or that of one's own opinion, which goes alone."""
+    dataset = dataset_service.get(session, dataset_id)
+    author = name_reviewer(name, reviewer)
+    verdicts.clear(session, dataset, position, seen=_parse_version(if_match), reviewer=author)
 
 
 @router.get("/audits/{audit_id}/review-progress", dependencies=[Reads])
@@ -217,9 +226,9 @@ def _render_reasons(dataset: Dataset, reasons: Reasons | None) -> ReasonsOut | N
     )
 
 
-def _make_entry(dataset: Dataset, verdict: VerdictIn, *, position: int, seen: int | None) -> verdicts.Entry:
+def _make_entry(dataset: Dataset, verdict: VerdictIn, *, position: int, seen: int | None) -> Entry:
     label = None if verdict.label is None else dataset_service.find_label(dataset.class_names, verdict.label)
-    return verdicts.Entry(position=position, verdict=verdict.verdict, label=label, seen=seen)
+    return Entry(position=position, verdict=verdict.verdict, label=label, seen=seen)
 
 
 def _parse_version(etag: str) -> int:

@@ -263,6 +263,16 @@ def check_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
     )
 
 
+@router.get("/audits/{audit_id}/people", dependencies=[Reads])
+def people_page(audit_id: UUID, session: Session, caller: Caller) -> Response:
+    """Show who reviews an audit, what they disagree about, and how far they agree."""
+    audit = audit_service.get(session, audit_id)
+    if audit.status != AuditStatus.SUCCEEDED or audit.is_rehearsal:
+        return RedirectResponse(f"/audits/{audit_id}", status_code=303)
+    dataset = dataset_service.get(session, audit.dataset_id)
+    return pages.render_page("people.html", caller=caller, audit=audit, dataset=render_dataset(dataset, []))
+
+
 @router.get("/docs", dependencies=[Reads])
 def api_page(request: Request, caller: Caller) -> HTMLResponse:
     """Show the operations of the API."""

@@ -23,7 +23,7 @@ from app.schemas.audit_schemas import (
 from app.schemas.dataset_schemas import DatasetOut, FileOut, LineageOut, SampleOut
 from app.schemas.review_schemas import ListedReview, ReviewOut
 from app.schemas.shared_schemas import Failure
-from app.tables import Audit, Dataset, DatasetFile, Json, Review, Run, RunStatus, Sample
+from app.tables import Audit, Dataset, DatasetFile, Json, Opinion, Review, Run, RunStatus, Sample
 
 LARGE_PARTS = frozenset({"transition_matrix", "confused_pairs", "budget"})
 
@@ -183,11 +183,12 @@ def shorten_summary(answer: AuditOut) -> AuditOut:
 REVIEW_FIELDS = (
     *("position", "verdict", "reviewer", "reviewed_at", "audit_id", "version", "is_looked_at"),
     "carried",
+    "agreement",
 )
 
 
-def render_review(dataset: Dataset, review: Review) -> ReviewOut:
-    """Return a verdict's answer."""
+def render_review(dataset: Dataset, review: Review | Opinion) -> ReviewOut:
+    """Return a verdict's answer; one's own opinion looks like any verdict."""
     names = dataset.class_names or []
     return ReviewOut(
         **{name: getattr(review, name) for name in REVIEW_FIELDS},

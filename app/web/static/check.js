@@ -16,7 +16,9 @@ const path = `/v1/audits/${audit}/check`;
 const sampleCount = Number(root.dataset.samples);
 const MORE = 100;
 const MOST = 2000;
-const READ = 500;
+const HANDED = 20;
+const HANDED_AHEAD = 8;
+const HELD_MAX = 500;
 const PICTURES_AHEAD = 8;
 const REVIEWER = "limit-audit.reviewer";
 const KEYS = { k: "keep", o: "other", d: "drop", u: "unsure", z: "undo", f: "full" };
@@ -32,7 +34,7 @@ const outbox = new Outbox({
   onSaved: handleSaved, onRefused: handleRefused, onTrouble: showProblem,
 });
 // `items` are the samples of this page's visit in the order of checking; `place` is the one that is shown.
-const page = { state: null, items: [], place: 0, featureNames: null, pictures: new Map(), deliveries: new Set(), reading: false };
+const page = { state: null, items: [], place: 0, featureNames: null, pictures: new Map(), deliveries: new Set(), reading: false, asking: null, hasMore: false };
 
 // ---- what is to be checked -----------------------------------------------------------------------------------
 
@@ -56,17 +58,36 @@ async function want(samples) {
 async function readOpen() {
   page.reading = true;
   try {
-    await Promise.all(page.deliveries);
-    const open = await get(`${path}/samples?limit=${READ}`);
-    page.featureNames = open.feature_names;
-    const known = new Set(page.items.map((item) => item.position));
-    page.items.push(...open.items.filter((item) => !known.has(item.position)).map(prepare));
+    await Promise.all([...page.deliveries, page.asking]);
+    await ask();
     page.state = await get(path);
   } catch (error) {
     showProblem(error);
   }
   page.reading = false;
   render();
+}
+
+// Ask for samples that nobody else is handed; what this page holds is renewed.
+async function ask() {
+  const reviewer = find("reviewer")?.value.trim() ?? "";
+  const held = page.items.filter((item) => !item.review).map((item) => item.position).slice(-HELD_MAX);
+  const open = await send("POST", `${path}/queue`, { body: { count: HANDED, held, ...(reviewer ? { reviewer } : {}) } });
+  page.featureNames = open.feature_names;
+  const known = new Set(page.items.map((item) => item.position));
+  const fresh = open.items.filter((item) => !known.has(item.position)).map(prepare);
+  page.items.push(...fresh);
+  page.hasMore = fresh.length > 0;
+  const lost = new Set(open.lost);
+  page.items = page.items.filter((item, place) => place <= page.place || item.shownReview || !lost.has(item.position));
+}
+
+// Fetch the next samples before the last one is reached.
+function askAhead() {
+  if (page.asking || !page.hasMore || page.items.length - page.place > HANDED_AHEAD) return;
+  page.asking = ask().catch(showProblem).finally(() => {
+    page.asking = null;
+  });
 }
 
 const prepare = (item) => ({ ...item, review: null, shownReview: null, suggestions: [], feature_names: page.featureNames });
@@ -116,7 +137,8 @@ function showProgress() {
   const answered = Math.min(state.wanted, state.answered + waiting);
   find("progress").hidden = false;
   find("progress-words").textContent = `${formatCount(answered)} of ${formatCount(state.wanted)} checked`
-    + (state.unsure ? `, ${formatCount(state.unsure)} of them unsure` : "");
+    + (state.unsure ? `, ${formatCount(state.unsure)} of them unsure` : "")
+    + (!page.reading && !getCurrent() && !state.is_finished && page.items.length + state.answered > 0 ? "; other people have the next ones on their screens, reload to go on" : "");
   const share = state.error_share;
   find("progress-share").textContent = share
     ? `wrong so far: ${formatPercent(share.low)} to ${formatPercent(share.high)} of all labels` : "";
@@ -153,6 +175,7 @@ const formatShare = (share) =>
 function decide(verdict) {
   record(getCurrent(), verdict);
   page.place += 1;
+  askAhead();
   if (getCurrent()) render();
   else {
     find("one").hidden = true; // no key is taken for a sample that has its verdict

@@ -12,6 +12,7 @@ import { findNumbered, isTyping, makeNumber, watchFields } from "./review_keys.j
 import { Outbox } from "./review_outbox.js";
 import { Queue } from "./review_queue.js";
 import { View } from "./review_view.js";
+import { Notes } from "./sample_notes.js";
 
 const root = find("review");
 const { audit, dataset } = root.dataset;
@@ -19,13 +20,14 @@ const GRID = 48;
 const COUNT_MILLISECONDS = 600;
 const RESUME_MILLISECONDS = 1500;
 const REVIEWER = "limit-audit.reviewer";
-const KEYS = { k: "keep", a: "accept", o: "other", d: "drop", u: "unsure", z: "undo", arrowleft: "previous", arrowright: "next", g: "mode", f: "full", x: "pick", escape: "none", "?": "help" };
+const KEYS = { k: "keep", a: "accept", o: "other", d: "drop", u: "unsure", z: "undo", arrowleft: "previous", arrowright: "next", g: "mode", f: "full", n: "note", x: "pick", escape: "none", "?": "help" };
 
 const classes = [...find("given").options].slice(1).map((option) => option.value);
 const readReviewer = () => find("reviewer")?.value.trim() ?? "";
 const view = new View(root, { classes, onClass: (label) => decideLabel(label) });
 const chooser = new Chooser(classes);
 const bulk = new Bulk({ audit, reviewer: readReviewer });
+const notes = new Notes({ dataset, reviewer: readReviewer });
 const outbox = new Outbox({ dataset, audit, reviewer: readReviewer, onSaved: handleSaved, onRefused: handleRefused, onTrouble: showTrouble });
 const grid = new Grid({
   onFrame: (place) => go(state.first + place),
@@ -37,7 +39,11 @@ const grid = new Grid({
 const state = { queue: null, place: 0, mode: "one", first: 0, undo: [], counting: null, matching: null, isBusy: false };
 
 async function begin(at = null, rank = null) {
-  state.queue = new Queue(audit, { filters: readFilters(), side: findStageSide(), afterRank: at === null ? rank && rank - 1 : await rankBefore(at) });
+  state.queue?.release();
+  state.queue = new Queue(audit, {
+    filters: readFilters(), typed: readTypedFilters(), side: findStageSide(), afterRank: at === null ? rank && rank - 1 : await rankBefore(at),
+    reviewer: readReviewer, onLost: dropLost,
+  });
   state.place = 0;
   state.first = 0;
   state.matching = null;
@@ -50,6 +56,17 @@ async function begin(at = null, rank = null) {
     showTrouble(error);
     return;
   }
+  render();
+}
+
+// What somebody else was handed meanwhile is not shown here any more.
+function dropLost(positions) {
+  const current = getCurrent();
+  const isLost = (item) => positions.has(item.position) && !item.shownReview;
+  state.queue.items = state.queue.items.filter((item, place) => place < state.place || !isLost(item));
+  if (!current || !isLost(current)) return;
+  find("conflict").textContent = `${current.key} went to somebody else while this page was not used.`;
+  find("conflict").hidden = false;
   render();
 }
 
@@ -71,8 +88,8 @@ function render() {
   if (isEmpty) {
     find("empty-title").textContent = state.queue.items.length ? "That was the last sample" : "No samples";
     find("empty-words").textContent = state.queue.items.length
-      ? "You have seen all samples that match the filters. The left arrow goes back."
-      : "No sample matches the filters.";
+      ? "You have seen all samples that match the filters and that nobody else has now. The left arrow goes back."
+      : "No sample matches the filters, or other people have them on their screens now.";
   } else if (state.mode === "one") {
     view.showSample(prepareItem(getCurrent()), state);
     state.queue.prepare(state.place);
@@ -136,7 +153,7 @@ async function undo() {
   if (last.bulk) {
     if (!await runBusy(() => undoMany(last))) return;
   } else {
-    record(last.item, last.before);
+    record(last.item, last.before?.agreement ? null : last.before);
     state.place = last.place;
   }
   state.undo.pop();
@@ -259,6 +276,7 @@ const ACTIONS = {
   none: () => grid.clear(),
   mode: () => setMode(state.mode === "one" ? "grid" : "one"),
   full: () => toggleFullScreen(find("one")),
+  note: () => notes.open(getCurrent()),
   help: () => find("help-dialog").showModal(),
 };
 const REPEATABLE = new Set(["previous", "next"]);
@@ -317,13 +335,28 @@ addEventListener("beforeunload", (event) => {
 });
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && scheduleCounts());
 
+// Leases are renewed while somebody is here: whoever leaves gives the samples to the others after minutes.
+const RENEW_MILLISECONDS = 60000;
+const notice = () => {
+  const { queue } = state;
+  if (queue?.renewedAt && Date.now() - queue.renewedAt > Math.min(RENEW_MILLISECONDS, queue.leaseMilliseconds / 3)) {
+    queue.renewedAt = Date.now();
+    queue.renew()?.catch(() => {});
+  }
+};
+for (const name of ["keydown", "pointerdown", "pointermove", "wheel"]) document.addEventListener(name, notice, { passive: true });
+addEventListener("pagehide", () => state.queue?.release());
+
 watchFields();
 find("class-keys").append(...classes.flatMap((name) => [makeNumber(classes, name), ` ${name} \u00a0 `].filter(Boolean)));
 find("class-keys").hidden = makeNumber(classes, classes[0]) === null;
 const reviewer = find("reviewer");
 if (reviewer) {
   reviewer.value = localStorage.getItem(REVIEWER) ?? "";
-  reviewer.addEventListener("change", () => localStorage.setItem(REVIEWER, reviewer.value.trim()));
+  reviewer.addEventListener("change", () => {
+    localStorage.setItem(REVIEWER, reviewer.value.trim());
+    begin();
+  });
 }
 scheduleCounts();
 const address = readAddress();

@@ -46,7 +46,7 @@ export class Bulk {
   }
 
   say(done, action, label) {
-    const left = done.left_out ? ` ${describeCount(done.left_out)} left as they are: somebody reviewed them meanwhile.` : "";
+    const left = done.left_out ? ` ${describeCount(done.left_out)} left as they are: somebody reviewed them meanwhile or has them on their screen.` : "";
     find("done-words").textContent = `${describeCount(done.saved)} ${WORDS[action][1]}${label ? ` as ${label}` : ""}.${left}`;
     find("done").hidden = false;
   }
@@ -69,6 +69,7 @@ function describePreview(action, preview, chosen) {
       ? `Of the flagged labels that were checked at random, the suggestion was right for ${formatPercent(right.centre, 0)} (${formatPercent(right.low, 0)} to ${formatPercent(right.high, 0)}).`
       : "How many of the suggestions are right is not known; a check at random tells it.");
   }
+  if (preview.busy) sentences.push(`${describeCount(preview.busy)} that other people have on their screens now are left out.`);
   if (chosen.filters) {
     sentences.push("Nobody has looked at each of these samples, so the verdicts change labels but count as no evidence.");
     if (preview.reviewed) sentences.push(chosen.replaces ? `The verdicts that ${formatCount(preview.reviewed)} of them have are replaced.` : `${describeCount(preview.reviewed)} of this filter have a verdict already; it stays.`);

@@ -2,7 +2,7 @@
 // connection loses one. Verdicts on one sample are sent one after the other, each with the version it replaces, so
 // that a colleague's verdict is never overwritten unseen.
 
-import { Problem, send } from "./api.js";
+import { Problem, get, query, send } from "./api.js";
 
 const LONGEST_WAIT = 15000;
 
@@ -73,10 +73,16 @@ export class Outbox {
   request(item, verdict) {
     const path = `/v1/datasets/${this.dataset}/samples/${item.position}/review`;
     const condition = item.review ? { "If-Match": `"${item.review.version}"` } : { "If-None-Match": "*" };
-    if (verdict === null) return item.review ? send("DELETE", path, { headers: condition, keepalive: true }) : null;
     const reviewer = this.reviewer();
+    if (verdict === null) return item.review ? this.takeBack(`${path}${query({ reviewer })}`, path, item, condition) : null;
     const body = { ...verdict, audit_id: this.audit, ...(reviewer ? { reviewer } : {}) };
     return send("PUT", path, { body, headers: condition, keepalive: true });
+  }
+
+  // Of a sample that several people judged, what the others say stays.
+  async takeBack(address, path, item, headers) {
+    await send("DELETE", address, { headers, keepalive: true });
+    return item.review.agreement ? get(path).catch(() => null) : null;
   }
 
   remove(item, verdict) {

@@ -1,16 +1,24 @@
 // The suspects in order, loaded ahead page by page; images are fetched and decoded before they are shown.
+// Samples without a verdict are handed out: nobody else gets them while this page is used.
 
-import { get, query } from "./api.js";
+import { get, query, send } from "./api.js";
 import { drawBySize, findAddress } from "./pictures.js";
 
 const PAGE = 100;
 const READ_AHEAD = 40;
+const HANDED = 30; // at once, few enough that the others have something to do
+const HANDED_AHEAD = 20;
+const HELD_MAX = 500;
 const PICTURES_AHEAD = 12;
 const PICTURES_BEHIND = 4;
 const SIMILAR_AHEAD = 3;
 
 export class Queue {
-  constructor(audit, { filters, side, afterRank = null }) {
+  // `typed` are the filters as a body takes them; `onLost(positions)` tells what was handed to somebody else.
+  constructor(audit, { filters, typed = {}, side, afterRank = null, reviewer = () => "", onLost = () => {} }) {
+    Object.assign(this, { typed, reviewer, onLost });
+    this.isShared = filters.review === "none";
+    this.ahead = this.isShared ? HANDED_AHEAD : READ_AHEAD;
     this.side = side; // CSS pixels of the stage
     this.path = `/v1/audits/${audit}`;
     this.filters = filters;
@@ -25,6 +33,7 @@ export class Queue {
 
   // Load until the place is in the list, or the list has ended.
   async reach(place) {
+    if (this.isShared) this.ended = false; // others may have given samples back
     while (place >= this.items.length && !this.ended) await this.read();
   }
 
@@ -36,6 +45,10 @@ export class Queue {
   }
 
   async readPage() {
+    if (this.isShared) {
+      await this.ask(HANDED);
+      return;
+    }
     const page = await get(`${this.path}/suspects${query({ limit: PAGE, cursor: this.cursor, after_rank: this.cursor ? null : this.afterRank, ...this.filters })}`);
     this.cursor = page.next_cursor;
     this.ended = page.next_cursor === null;
@@ -43,8 +56,38 @@ export class Queue {
     this.items.push(...page.items.filter((item) => !known.has(item.position)));
   }
 
+  listHeld() {
+    return this.items.filter((item) => !item.review).map((item) => item.position).slice(-HELD_MAX);
+  }
+
+  // Renew what this page holds, and ask for more samples; 0 only renews.
+  async ask(count) {
+    const reviewer = this.reviewer();
+    const held = this.listHeld();
+    const body = { count, held, after_rank: this.afterRank ?? 0, filters: this.typed, ...(reviewer ? { reviewer } : {}) };
+    const answer = await send("POST", `${this.path}/queue`, { body });
+    this.renewedAt = Date.now();
+    this.leaseMilliseconds = 1000 * answer.lease_seconds;
+    const known = new Set(this.items.map((item) => item.position));
+    const fresh = answer.items.filter((item) => !known.has(item.position));
+    this.items.push(...fresh);
+    if (count) this.ended = fresh.length === 0;
+    if (answer.lost.length) this.onLost(new Set(answer.lost));
+  }
+
+  renew() {
+    return this.isShared && this.listHeld().length ? this.ask(0) : null;
+  }
+
+  // Let others have at once what nobody decided here.
+  release() {
+    const held = this.isShared ? this.listHeld() : [];
+    const reviewer = this.reviewer();
+    if (held.length) send("POST", `${this.path}/queue/release`, { body: { held, ...(reviewer ? { reviewer } : {}) }, keepalive: true }).catch(() => {});
+  }
+
   prepare(place) {
-    if (place + READ_AHEAD > this.items.length && !this.ended) this.read().then(() => this.fetchAround(place), () => {});
+    if (place + this.ahead > this.items.length && !this.ended) this.read().then(() => this.fetchAround(place), () => {});
     this.fetchAround(place);
   }
 

@@ -13,6 +13,8 @@ const ADVICE = {
   stop: "You can stop here: fewer than one in ten of the next samples is probably wrong.",
 };
 
+const AGREEMENT_WORDS = { agreed: ", and others agree", unsure: "; somebody else was unsure", disputed: " disagree: your verdict settles it", settled: ", who settled a disagreement" };
+
 const VERDICT_WORDS = { keep: "kept", relabel: "relabelled", drop: "dropped", unsure: "unsure" };
 
 export function describeVerdict(item, review) {
@@ -61,7 +63,7 @@ export class View {
     const review = item.shownReview;
     const place = find("verdict");
     place.replaceChildren();
-    if (review) place.append(make("span", { className: `chip ${chooseChip(review)}` }, describeVerdict(item, review)), review.reviewer ? ` by ${review.reviewer}` : "");
+    if (review) place.append(make("span", { className: `chip ${chooseChip(review)}` }, describeVerdict(item, review)), review.reviewer ? ` by ${review.reviewer}` : "", AGREEMENT_WORDS[review.agreement] ?? "");
     for (const button of document.querySelectorAll("[data-does]")) {
       const does = button.dataset.does === "accept" || button.dataset.does === "other" ? "relabel" : button.dataset.does;
       const isSuggested = review?.label === item.suggested_label;

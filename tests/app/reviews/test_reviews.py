@@ -15,6 +15,7 @@ from app.infra.errors import StaleVersion
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.reviews import verdicts as reviews
+from app.reviews.opinions import Author, Entry
 from app.routes.shared.callers import provide_settings as get_settings
 from app.tables import Audit, Dataset, Run, Scope, Score, Verdict
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
@@ -81,11 +82,11 @@ def test_of_two_reviewers_at_once_one_is_told(database: Database, dataset: Datas
     barrier, said = threading.Barrier(2), []
 
     def say(name: str) -> None:
-        entry = reviews.Entry(position=3, verdict=Verdict.KEEP)
+        entry = Entry(position=3, verdict=Verdict.KEEP)
         barrier.wait()
         try:
             with database.transaction() as session:
-                reviews.put(session, dataset, entry, reviews.Author(reviewer=name))
+                reviews.put(session, dataset, entry, Author(reviewer=name))
             said.append("saved")
         except StaleVersion:
             said.append("overtaken")
