@@ -97,8 +97,9 @@ def _write_npz(scores: Scores, class_names: list[str], keys: list[str]) -> Itera
 
     Where nothing could be estimated, label_quality is 1 minus the score that ranks.
 
-    An audit stores the probabilities of the given label and of the three most likely labels; the remainder is
-    spread evenly over the other classes. Rows are exact for up to four classes.
+    An audit stores the probabilities of the given label and of three other labels; the remainder is spread
+    evenly over the other classes. Where another label is suggested, the others' are those of being right if
+    the given label is wrong: they share what the given label leaves.
     """
     count, classes = len(scores.given_N), len(class_names)
     blocks = (
@@ -118,7 +119,10 @@ def _write_npz(scores: Scores, class_names: list[str], keys: list[str]) -> Itera
 
 
 def _fill_rows(scores: Scores, block: slice, classes: int) -> Floats:
-    labels, likely = scores.labels_N4[block], scores.probabilities_N4[block]
+    labels, likely = scores.labels_N4[block], scores.probabilities_N4[block].copy()
+    others_N, left_N = likely[:, 1:].sum(1), 1 - likely[:, 0]
+    is_conditional_N = (labels[:, 1:] != labels[:, :1]).all(1) & (others_N > left_N)
+    likely[is_conditional_N, 1:] *= (left_N / others_N.clip(1))[is_conditional_N, None]
     rows = np.zeros((len(labels), classes), np.float32)
     known = np.zeros(rows.shape, np.bool_)
     at = np.arange(len(labels))

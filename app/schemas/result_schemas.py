@@ -10,7 +10,7 @@ from models.catalogue.score_columns import FIGURES, SUSPECT_FIELDS
 
 
 class Suggestion(BaseModel):
-    """A suggested label and its probability by the predictor."""
+    """A label and its probability: see `suggestions`."""
 
     label: str
     probability: Probability
@@ -23,8 +23,16 @@ OTHER_FIELDS: dict[str, tuple[Any, Any]] = {
     "given_label": (str, "8"),
     "suggested_label": (str, "2"),
     "suggestions": (
-        Annotated[list[Suggestion], Field(description="the three most likely labels")],
-        [{"label": "2", "probability": 0.9973}, {"label": "8", "probability": 0.0011}],
+        Annotated[
+            list[Suggestion],
+            Field(
+                description="up to three labels, the suggested one first. If it is not the given one: the"
+                " likeliest other labels, each with the probability that it is right if the given label is"
+                " wrong. Else, while provisional, and where the audit has no evidence: labels with their"
+                " predicted probabilities"
+            ),
+        ],
+        [{"label": "2", "probability": 0.9973}, {"label": "3", "probability": 0.0011}],
     ),
     "true_label": (str | None, "2"),
     "is_error": (bool | None, True),

@@ -108,7 +108,15 @@ class ScoreFigures(TypedDict):
             is_signal=True,
         ),
     ]
-    suggested_confidence: Annotated[float, ColumnFacts(example=0.9973)]
+    suggested_confidence: Annotated[
+        float,
+        ColumnFacts(
+            description="the probability that the suggested label is right if the given one is wrong; where"
+            " the given label is suggested, while provisional, and where the audit has no evidence, its"
+            " predicted probability",
+            example=0.9973,
+        ),
+    ]
 
 
 class ScoreLabels(TypedDict):

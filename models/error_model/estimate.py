@@ -12,8 +12,9 @@ from models.checks.label_cut import choose_cut
 from models.error_model import other_views
 from models.error_model.assumptions import CONSTANTS, Constants
 from models.error_model.claims import Claim, Views, explain, make_claim
-from models.error_model.fitted_models import BLOCK_ELEMENTS, FittedModels, compare_views, fit_models
+from models.error_model.fitted_models import FittedModels, compare_views, fit_models
 from models.error_model.forward_model import TrueClassProbabilities, error_probability
+from models.error_model.likeliest_classes import TOP, find_likeliest
 from models.error_model.rank_transfer import transfer_by_rank
 from models.error_model.sample_evidence import Evidence
 
@@ -35,8 +36,10 @@ class Estimate:
     views: Views
     ranking_probability_N: Floats
     """Probability in [0, 1] that each label is wrong, never capped: for the ranking and the checks."""
-    suggested_N: Index
-    """The likeliest class other than the given one."""
+    others_N3: Index
+    """The likeliest classes other than the given one, the likeliest first; -1 if there are fewer."""
+    other_probability_N3: npt.NDArray[np.float32]
+    """Probability in [0, 1] that each of them is right if the given label is wrong; 0 if there are fewer."""
     is_flagged_N: Mask
     """The cut: the labels whose expected F1 is best, by the probabilities themselves."""
     joint_KK: Floats
@@ -109,24 +112,27 @@ def fit(
 
 def _apply(fitted: FittedModels, views: Views, claim: Claim, counted_N: Mask | None) -> Estimate:
     """Return the estimate of all samples, those of the fit and the others."""
-    evidence = fitted.evidence
-    labels_N = evidence.labels_N
+    evidence, labels_N = fitted.evidence, fitted.evidence.labels_N
+    everyone_N = np.arange(len(labels_N))
     probability_N = _find_probabilities(fitted, views, claim)
-    suggested_N = np.empty(len(labels_N), dtype=np.int64)
+    others_N3 = np.empty((len(labels_N), TOP), dtype=np.int64)
+    other_probability_N3 = np.empty((len(labels_N), TOP), dtype=np.float32)
+    weight_N = np.zeros(len(labels_N))
+    weight_N[evidence.out_of_sample] = len(labels_N) / len(evidence.out_of_sample)
+    if counted_N is not None:
+        weight_N *= counted_N
     joint_KK = np.zeros((evidence.class_count,) * 2)
-    for block_B, true_class in fitted.infer_blocks():
+    for block_B, true_class in fitted.infer_blocks(everyone_N):
         other_BK = _share_others(true_class, labels_N[block_B])
-        suggested_N[block_B] = other_BK.argmax(1)
-        weight_B = np.ones(len(block_B)) if counted_N is None else counted_N[block_B].astype(np.float64)
-        joint_KK += _count_joint(other_BK, probability_N[block_B], labels_N[block_B], weight_B)
-    if evidence.is_out_of_sample_N is not None:
-        _complete(evidence, probability_N, suggested_N)
-        joint_KK *= len(labels_N) / len(evidence.out_of_sample)
+        named = find_likeliest(other_BK, without_B=labels_N[block_B])
+        others_N3[block_B], other_probability_N3[block_B] = named
+        joint_KK += _count_joint(other_BK, probability_N[block_B], labels_N[block_B], weight_N[block_B])
     return Estimate(
         claim=claim,
         views=views,
         ranking_probability_N=probability_N,
-        suggested_N=suggested_N,
+        others_N3=others_N3,
+        other_probability_N3=other_probability_N3,
         is_flagged_N=choose_cut(probability_N),
         joint_KK=joint_KK,
     )
@@ -135,13 +141,13 @@ def _apply(fitted: FittedModels, views: Views, claim: Claim, counted_N: Mask | N
 def _find_probabilities(fitted: FittedModels, views: Views, claim: Claim) -> Floats:
     """Return the error probabilities: those of forward models, and hidden errors where labels disagree.
 
-    They are 0 where samples are in sample. What the neighbours alone see beyond all evidence enters as a mean
-    of both models' probabilities.
+    What the neighbours alone see beyond all evidence enters as a mean of both models' probabilities. Samples
+    in sample get those at the same place of their ranking.
     """
     labels_N, known = fitted.evidence.labels_N, fitted.evidence.out_of_sample
     noise_N, hidden_N = np.zeros(len(labels_N)), np.zeros(len(labels_N))
     share = _weigh_neighbours(views, claim)
-    for block_B, true_class in fitted.infer_blocks():
+    for block_B, true_class in fitted.infer_blocks(known):
         labels_B = labels_N[block_B]
         noise_B = error_probability(true_class, labels_B)
         own_B = true_class.prior_NK[np.arange(len(labels_B)), labels_B]
@@ -151,6 +157,8 @@ def _find_probabilities(fitted: FittedModels, views: Views, claim: Claim) -> Flo
         noise_N[block_B] = noise_B
     hidden_N *= claim.hidden_share / max(float(hidden_N[known].mean()), TINY)
     probability_N: Floats = (claim.credibility * noise_N + hidden_N).clip(0, 1)
+    if fitted.evidence.is_out_of_sample_N is not None:
+        _complete(fitted.evidence, probability_N)
     return probability_N
 
 
@@ -182,17 +190,11 @@ def _count_joint(
     return joint_KK
 
 
-def _complete(evidence: Evidence, probability_N: Floats, suggested_N: Index) -> None:
-    """Fill in what is said of the samples in sample: by their place in the ranking, and by their network."""
+def _complete(evidence: Evidence, probability_N: Floats) -> None:
+    """Fill in the error probabilities of the samples in sample, by their place in the ranking."""
     assert evidence.is_out_of_sample_N is not None
     assert evidence.score_N is not None
     known, rest = evidence.out_of_sample, np.flatnonzero(~evidence.is_out_of_sample_N)
     probability_N[rest] = transfer_by_rank(
         probability_N[known], evidence.score_N[known], evidence.score_N[rest]
     )
-    rows = max(1, BLOCK_ELEMENTS // evidence.class_count)
-    for start in range(0, len(rest), rows):
-        block_B = rest[start : start + rows]
-        other_BK = evidence.probabilities_NK[block_B].astype(np.float32)
-        other_BK[np.arange(len(block_B)), evidence.labels_N[block_B]] = -1
-        suggested_N[block_B] = other_BK.argmax(1)

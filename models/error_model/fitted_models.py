@@ -1,6 +1,6 @@
 """The forward model fitted to all evidence and to each source alone, and what they say beside other views.
 
-Shape suffixes: N samples, K classes, M sources, F samples of the fit, B of a block.
+Shape suffixes: N samples, K classes, M sources, F samples of the fit, S any samples, B of a block.
 """
 
 from collections.abc import Iterator
@@ -45,12 +45,12 @@ class FittedModels:
     """Of each source; empty where there is one."""
     constants: Constants
 
-    def infer_blocks(self) -> Iterator[tuple[Index, TrueClassProbabilities]]:
-        """Yield what the model of all sources says of the samples out of sample, block by block."""
-        labels_N, known = self.evidence.labels_N, self.evidence.out_of_sample
+    def infer_blocks(self, samples_S: Index) -> Iterator[tuple[Index, TrueClassProbabilities]]:
+        """Yield what the model of all sources says of these samples, block by block."""
+        labels_N = self.evidence.labels_N
         rows = max(1, BLOCK_ELEMENTS // self.evidence.class_count)
-        for start in range(0, len(known), rows):
-            block_B = known[start : start + rows]
+        for start in range(0, len(samples_S), rows):
+            block_B = samples_S[start : start + rows]
             logs_MBK = take_logs([source_NK[block_B] for source_NK in self.sources], self.constants)
             yield block_B, infer_true_class(self.model, logs_MBK, labels_N[block_B])
 

@@ -49,9 +49,10 @@ export class View {
     find("given-label").textContent = item.given_label;
     find("given-probability").textContent = describeGiven(item);
     find("suggested-label").textContent = item.suggested_label;
-    find("suggested-probability").textContent = formatPercent(item.suggested_confidence);
+    find("suggested-probability").textContent = formatPercent(item.suggested_confidence) + (isIfWrong(item) ? " if the given one is wrong" : "");
     find("spoken").textContent = `${item.key}: given ${item.given_label}, suggested ${item.suggested_label}`;
     this.showVerdict(item);
+    find("probabilities-caption").textContent = isIfWrong(item) ? "Which label is right if the given one is wrong" : "Predicted probabilities";
     find("probabilities").replaceChildren(...this.makeProbabilityRows(item));
     find("facts").replaceChildren(...makeFacts(item, this));
     this.showSimilar(item, queue);
@@ -76,7 +77,7 @@ export class View {
   makeProbabilityRows(item) {
     const rows = item.suggestions.map((one) => ({ ...one, words: formatPercent(one.probability) }));
     const add = (label, words) => rows.some((one) => one.label === label) || rows.push({ label, probability: 0, words });
-    add(item.given_label, describeGiven(item));
+    add(item.given_label, isIfWrong(item) ? "given" : describeGiven(item));
     if (this.classes.length <= NUMBERED) for (const name of this.classes) add(name, "–");
     return rows.map(({ label, probability, words }) => make("tr", {},
       make("th", { scope: "row" }, make("button", {
@@ -128,9 +129,14 @@ function describeExpected(progress) {
 
 const findSuggestion = (item, label) => item.suggestions.find((one) => one.label === label);
 
+// Whether the suggestions' probabilities are those of being right if the given label is wrong. Audits without evidence, and
+// of older versions, have the networks' instead, which nearly always list the given label.
+const isIfWrong = (item) => item.error_probability !== null && item.suggested_label !== item.given_label && !findSuggestion(item, item.given_label);
+
 // The probability of the given label by the same networks as the suggestions. All other classes that are not listed are
-// at most as likely as the last one that is.
+// at most as likely as the last one that is. Without such suggestions it is the predictor's.
 function describeGiven(item) {
+  if (isIfWrong(item)) return item.given_label_probability === null ? "" : formatPercent(item.given_label_probability);
   const known = findSuggestion(item, item.given_label);
   return known ? formatPercent(known.probability) : `≤ ${formatPercent(item.suggestions.at(-1).probability)}`;
 }

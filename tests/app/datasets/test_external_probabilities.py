@@ -114,7 +114,10 @@ def test_probabilities_are_ranked_without_training(
     found = api.get(f"/v1/audits/{audit['id']}/suspects?limit=3").json()["items"]
     assert [item["position"] for item in found[:2]] == [10, 11]
     assert (found[0]["given_label"], found[0]["suggested_label"]) == ("bee", "cat")
-    assert found[0]["suggested_confidence"] == pytest.approx(0.8)
+    if_wrong = found[0]["suggestions"]
+    assert [one["label"] for one in if_wrong] == ["cat", "ant"]
+    assert sum(one["probability"] for one in if_wrong) == pytest.approx(1, abs=1e-6)
+    assert found[0]["suggested_confidence"] == if_wrong[0]["probability"] > 0.8
     assert found[2]["distance"] < found[1]["distance"]
 
 

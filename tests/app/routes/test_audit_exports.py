@@ -9,10 +9,11 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.tables import Audit, AuditMetrics
+from app.tables import Audit, AuditMetrics, Score
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
 SUMMARY = {
@@ -93,6 +94,19 @@ def test_cleanlab_finds_arrays_in_order_of_position(api: TestClient, audit: Audi
         np.testing.assert_allclose(found["pred_probs"].sum(axis=1), 1, rtol=1e-6)
         np.testing.assert_allclose(found["label_quality"], [1 - 1 / (12 - at) for at in range(12)], rtol=1e-6)
         assert found["is_label_issue"].tolist() == [False] * 11 + [True]
+
+
+def test_cleanlab_shares_what_the_given_label_leaves_where_another_is_suggested(
+    api: TestClient, database: Database, audit: Audit
+) -> None:
+    # If the given label is wrong, the second class is right with .8 and the third with .2.
+    changed = {"suggested_confidence": 0.8, "second_label": 2, "second_probability": 0.2}
+    with database.transaction() as session:
+        of_first = (Score.audit_id == audit.id) & (Score.position == 0)
+        session.execute(update(Score).where(of_first).values(changed))
+    answer = api.get(f"/v1/audits/{audit.id}/exports/cleanlab.npz")
+    with np.load(io.BytesIO(answer.content), allow_pickle=False) as found:
+        np.testing.assert_allclose(found["pred_probs"][0], [0.25, 0.6, 0.15], rtol=1e-6)
 
 
 class Loads(HTMLParser):

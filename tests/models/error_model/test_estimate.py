@@ -51,7 +51,7 @@ def test_planted_errors_are_counted_and_found(rate: float) -> None:
     assert high - low < 0.15 * len(true_N)
     assert estimate.error_probability_N[is_error_N].mean() > 0.88
     assert (estimate.is_flagged_N == is_error_N).mean() > 0.97
-    assert (estimate.suggested_N == true_N)[is_error_N].mean() > 0.95
+    assert (estimate.others_N3[:, 0] == true_N)[is_error_N].mean() > 0.95
 
 
 def test_clean_data_are_not_accused() -> None:

@@ -91,9 +91,41 @@ def test_the_given_label_is_suggested_unless_something_speaks_against_it() -> No
     assert (suggested_N == labels_N)[is_best_N & ~estimate.is_flagged_N].all()
     assert (suggested_N == true_N).mean() > 0.95
     assert all(len(set(row)) == 3 for row in found.labels_N3.tolist())
+    keeps_N = suggested_N == labels_N
     shown = np.take_along_axis(evidence.probabilities_NK, found.labels_N3, axis=1)
-    assert found.probabilities_N3 == pytest.approx(shown.astype(np.float32))
-    assert (np.diff(found.probabilities_N3[:, 1:], axis=1) <= 0).all()
+    assert found.probabilities_N3[keeps_N] == pytest.approx(shown.astype(np.float32)[keeps_N])
+    assert (np.diff(found.probabilities_N3, axis=1) <= 0).all()
+
+
+def test_confidence_is_how_often_the_suggestion_is_right_where_the_label_is_wrong() -> None:
+    _, true_N, surest_NK = blobs(1_500, 5.0)
+    probabilities_NK = np.sqrt(surest_NK) / np.sqrt(surest_NK).sum(1, keepdims=True)  # a timid network
+    random = np.random.default_rng(0)
+    # Class 0 is labelled 1, and never taken for it; every class is labelled at random now and then.
+    labels_N = np.where((true_N == 0) & (random.random(1_500) < 0.3), 1, with_noise(true_N, 0.15))
+    evidence = Evidence(labels_N=labels_N, probabilities_NK=probabilities_NK)
+    estimate = fit(evidence)
+    found = choose_suggestions(estimate, evidence)
+    other_N = (labels_N != true_N) & (found.labels_N3[:, 0] != labels_N)
+    confidence_N, is_right_N = found.probabilities_N3[other_N, 0], (found.labels_N3[:, 0] == true_N)[other_N]
+    assert is_right_N.mean() == pytest.approx(confidence_N.mean(), abs=0.04)
+    half_N = confidence_N < np.median(confidence_N)
+    assert is_right_N[half_N].mean() == pytest.approx(confidence_N[half_N].mean(), abs=0.05)
+    # The network's own probability of these classes says far less.
+    network_N = np.take_along_axis(probabilities_NK, found.labels_N3[:, :1], axis=1)[other_N, 0]
+    assert is_right_N.mean() > network_N.mean() + 0.1
+
+
+def test_samples_in_sample_get_suggestions_by_the_same_model() -> None:
+    evidence, is_error_N = partial(0.3, 0.2)
+    _, true_N, _ = blobs(3_000, 3.0)
+    estimate = fit(evidence)
+    assert evidence.is_out_of_sample_N is not None
+    for part_N in (evidence.is_out_of_sample_N, ~evidence.is_out_of_sample_N):
+        wrong_N = part_N & is_error_N
+        is_right_N = (estimate.others_N3[:, 0] == true_N)[wrong_N]
+        assert is_right_N.mean() == pytest.approx(estimate.other_probability_N3[wrong_N, 0].mean(), abs=0.04)
+    assert estimate.other_probability_N3.sum(1) == pytest.approx(1)
 
 
 def test_two_classes_leave_the_third_place_empty() -> None:
@@ -102,6 +134,9 @@ def test_two_classes_leave_the_third_place_empty() -> None:
     found = choose_suggestions(fit(evidence), evidence)
     assert (found.labels_N3[:, 2] == -1).all()
     assert (found.labels_N3[:, 0] == labels_N).all()
+    estimate = fit(evidence)
+    assert (estimate.others_N3 == np.column_stack([1 - labels_N, *[np.full(60, -1)] * 2])).all()
+    assert (estimate.other_probability_N3 == [1, 0, 0]).all()
 
 
 def test_more_classes_than_samples_can_tell_are_not_fitted() -> None:
