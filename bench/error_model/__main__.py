@@ -2,7 +2,7 @@
 
     python -m bench.error_model --data FOLDER --cifar-features FILE --cache FOLDER
     python -m bench.error_model ... --held-back
-    python -m bench.error_model ... --ablation
+    python -m bench.error_model ... --ablation [CONSTANT ...] [--held-back]
     python -m bench.error_model --audits
 
 Every finished case adds a line to bench/error_model/results/NAME.jsonl. The report is made from all lines.
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.error_model import audits, report
-from bench.error_model.cases import Case, development, held_back
+from bench.error_model.cases import HELD_BACK_SEED, Case, development, held_back
 from bench.error_model.measure import measure, prepare
 from bench.paper.results import Results
 from models.error_model.assumptions import CONSTANTS, Constants
@@ -31,10 +31,11 @@ ABLATIONS: Sequence[dict[str, float]] = (
     {"right_count": 5.0}, {"wrong_count": 5.0},
     {"neighbours_share": 0.0}, {"neighbours_share": 1.0}, {"hidden_share": 0.0}, {"hidden_share": 0.3},
     {"ignorance": 0.0}, {"ignorance": 0.6},
+    {"undoing_rounds": 0},
     {"left_over_up": 0.0}, {"gap_factor": 1.6}, {"gap_factor": 2.0}, {"gap_small": 0.0}, {"gap_small": 0.1},
 )  # fmt: skip
 ABLATION_COUNT = 700
-"""Cases up to so many samples and of seed 0, so that an ablation takes minutes."""
+"""Cases up to so many samples and of the first seed, so that an ablation takes minutes."""
 
 
 def machine() -> dict[str, str]:
@@ -58,17 +59,21 @@ def run(options: argparse.Namespace, cases: Sequence[Case], name: str) -> None:
             constants: Constants = replace(CONSTANTS, **changes)
             results.add(key, {**measure(prepared, constants), "machine": machine()})
             sys.stdout.write(f"{name} {case.name} {changes or ''}\n")
-    text = report.ablation(results.lines()) if options.ablation else report.table(results.lines())
+    text = report.ablation(results.lines()) if options.ablation is not None else report.table(results.lines())
     (FOLDER / f"{name}.md").write_text(text)
     sys.stdout.write(text)
 
 
 def _pairs(options: argparse.Namespace, cases: Sequence[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
-    if not options.ablation:
+    if options.ablation is None:
         yield from ((case, {}) for case in cases)
         return
-    for changes in ({}, *ABLATIONS):
-        yield from ((case, changes) for case in cases if case.count <= ABLATION_COUNT and not case.seed)
+    wanted = [
+        changes for changes in ABLATIONS if not options.ablation or set(options.ablation) & set(changes)
+    ]
+    for changes in ({}, *wanted):
+        small = (case for case in cases if case.count <= ABLATION_COUNT)
+        yield from ((case, changes) for case in small if case.seed in {0, HELD_BACK_SEED})
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -78,19 +83,18 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--cifar-features", type=Path, help="what bench.error_model.encode wrote")
     parser.add_argument("--cache", type=Path, help="folder for out-of-sample probabilities")
     parser.add_argument("--held-back", action="store_true", help="the cases that no rule was chosen on")
-    parser.add_argument("--ablation", action="store_true", help="what each constant is worth")
+    parser.add_argument("--ablation", nargs="*", help="what each constant is worth, or only these")
     parser.add_argument("--audits", action="store_true", help="simulated checks; needs no data")
     options = parser.parse_args(arguments)
     if options.audits:
         text = audits.simulate()
         (FOLDER / "audits.md").write_text(text)
         sys.stdout.write(text)
-    elif options.ablation:
-        run(options, development(), "ablation")
-    elif options.held_back:
-        run(options, held_back(), "held_back")
-    else:
-        run(options, development(), "development")
+        return
+    name = "held_back" if options.held_back else "development"
+    if options.ablation is not None:
+        name = "_".join(["ablation", *options.ablation, *(["held_back"] if options.held_back else [])])
+    run(options, held_back() if options.held_back else development(), name)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from bench.error_model.learners import out_of_sample
 from models.error_model.assumptions import Constants
 from models.error_model.estimate import Estimate, fit
 from models.error_model.sample_evidence import Evidence, find_neighbours
+from models.error_model.suggestions import choose_suggestions
 
 BINS = 10
 CERTAIN = 0.9
@@ -61,6 +62,7 @@ def measure(prepared: Prepared, constants: Constants) -> dict[str, Any]:
         "reasons": [str(reason) for reason in estimate.claim.reasons],
         "accuracy": float((evidence.probabilities_NK.argmax(1) == true_N).mean()),
         **_judge_probabilities(estimate, is_error_N),
+        **_judge_suggestions(estimate, evidence, true_N),
         "views": {**asdict(estimate.views), **_other_views(evidence)},
         "seconds": seconds,
     }
@@ -83,6 +85,25 @@ def _judge_probabilities(estimate: Estimate, is_error_N: npt.NDArray[np.bool_]) 
         "certain_wrong": float(is_error_N[certain_N].mean()) if certain_N.any() else 1.0,
         "f1": 2 * found / max(float(flagged_N.sum() + is_error_N.sum()), 1.0),
         "flagged_share": float(flagged_N.mean()),
+    }
+
+
+def _judge_suggestions(
+    estimate: Estimate, evidence: Evidence, true_N: npt.NDArray[np.int64]
+) -> dict[str, float]:
+    """Return how often a suggested other label is right where the given one is wrong, and what is said."""
+    found = choose_suggestions(estimate, evidence)
+    suggested_N = found.labels_N3[:, 0]
+    judged_N = (evidence.labels_N != true_N) & (suggested_N != evidence.labels_N)
+    if not judged_N.any():
+        return {}
+    is_right_J = suggested_N[judged_N] == true_N[judged_N]
+    confidence_J = found.probabilities_N3[judged_N, 0].astype(np.float64)
+    return {
+        "suggestion_right": float(is_right_J.mean()),
+        "suggestion_confidence": float(confidence_J.mean()),
+        "suggestion_calibration_error": calibration_error(confidence_J, is_right_J),
+        "suggestion_by_networks": float(evidence.probabilities_NK[judged_N, suggested_N[judged_N]].mean()),
     }
 
 

@@ -17,11 +17,11 @@ from models.error_model.forward_model import (
     TrueClassProbabilities,
     bootstrap_rates,
     error_probability,
-    fit_forward,
     infer_true_class,
     take_logs,
 )
 from models.error_model.noise_evenness import choose_evenness
+from models.error_model.noise_undoing import fit_to_sources, prepare_logs
 from models.error_model.sample_evidence import Evidence, count_votes
 
 Floats = npt.NDArray[np.float64]
@@ -51,13 +51,15 @@ class FittedModels:
         rows = max(1, BLOCK_ELEMENTS // self.evidence.class_count)
         for start in range(0, len(samples_S), rows):
             block_B = samples_S[start : start + rows]
-            logs_MBK = take_logs([source_NK[block_B] for source_NK in self.sources], self.constants)
+            sources = [source_NK[block_B] for source_NK in self.sources]
+            logs_MBK = prepare_logs(sources, self.model.undone_KK, self.constants)
             yield block_B, infer_true_class(self.model, logs_MBK, labels_N[block_B])
 
     def infer_by_neighbours(self, block_B: Index) -> TrueClassProbabilities:
         """Return what the neighbours' model alone says of a block."""
-        logs_1BK = take_logs([self.sources[1][block_B]], self.constants)
-        return infer_true_class(self.alone[1], logs_1BK, self.evidence.labels_N[block_B])
+        model = self.alone[1]
+        logs_1BK = prepare_logs([self.sources[1][block_B]], model.undone_KK, self.constants)
+        return infer_true_class(model, logs_1BK, self.evidence.labels_N[block_B])
 
 
 def fit_models(evidence: Evidence, *, seed: int, constants: Constants) -> FittedModels:
@@ -65,16 +67,16 @@ def fit_models(evidence: Evidence, *, seed: int, constants: Constants) -> Fitted
     votes_NK = count_votes(evidence, constants)
     sources = (evidence.probabilities_NK,) + (() if votes_NK is None else (votes_NK,))
     fitted_F = draw_fitted(evidence, seed, constants)
-    logs_MFK = take_logs([source_NK[fitted_F] for source_NK in sources], constants)
+    parts = [source_NK[fitted_F] for source_NK in sources]
     labels_F = evidence.labels_N[fitted_F]
-    parts = [] if votes_NK is None else [logs_FK[None] for logs_FK in logs_MFK]
-    evenness = choose_evenness(logs_MFK, labels_F, seed=seed, constants=constants)
+    evenness = choose_evenness(take_logs(parts, constants), labels_F, seed=seed, constants=constants)
+    alone = [] if votes_NK is None else parts
     return FittedModels(
         evidence=evidence,
         sources=sources,
         fitted_F=fitted_F,
-        model=fit_forward(logs_MFK, labels_F, constants, evenness=evenness),
-        alone=tuple(fit_forward(logs_1FK, labels_F, constants, evenness=evenness) for logs_1FK in parts),
+        model=fit_to_sources(parts, labels_F, constants, evenness=evenness),
+        alone=tuple(fit_to_sources([part], labels_F, constants, evenness=evenness) for part in alone),
         constants=constants,
     )
 
@@ -91,17 +93,18 @@ def compare_views(fitted: FittedModels, *, seed: int) -> Views:
     """Return the error rate by every assumption, of the samples of the fit."""
     evidence, constants = fitted.evidence, fitted.constants
     labels_F = evidence.labels_N[fitted.fitted_F]
-    logs_MFK = take_logs([source_NK[fitted.fitted_F] for source_NK in fitted.sources], constants)
+    parts = [source_NK[fitted.fitted_F] for source_NK in fitted.sources]
+    logs_MFK = prepare_logs(parts, fitted.model.undone_KK, constants)
     true_class = infer_true_class(fitted.model, logs_MFK, labels_F)
     entropy = _find_entropy(labels_F)
     rates = bootstrap_rates(fitted.model, logs_MFK, labels_F, seed=seed, constants=constants)
     alone = [
-        error_probability(infer_true_class(model, logs_FK[None], labels_F), labels_F).mean()
-        for model, logs_FK in zip(fitted.alone, logs_MFK, strict=bool(fitted.alone))
+        _find_rate(model, part_FK, labels_F, constants)
+        for model, part_FK in zip(fitted.alone, parts, strict=bool(fitted.alone))
     ]
     return Views(
         forward=float(error_probability(true_class, labels_F).mean()),
-        forward_of_sources=tuple(float(rate) for rate in alone),
+        forward_of_sources=tuple(alone),
         standard_error=float(rates.std(ddof=1)),
         disagreement=other_views.disagreement(true_class.prior_NK, labels_F),
         consensus=_find_consensus(evidence, fitted.fitted_F),
@@ -116,6 +119,17 @@ def compare_views(fitted: FittedModels, *, seed: int) -> Views:
         evidence_count=len(evidence.out_of_sample),
         class_count=evidence.class_count,
     )
+
+
+def _find_rate(
+    model: ForwardModel,
+    part_FK: npt.NDArray[np.floating],
+    labels_F: npt.NDArray[np.integer],
+    constants: Constants,
+) -> float:
+    """Return the error rate by the model of one source alone."""
+    logs_1FK = prepare_logs([part_FK], model.undone_KK, constants)
+    return float(error_probability(infer_true_class(model, logs_1FK, labels_F), labels_F).mean())
 
 
 def draw_fitted(evidence: Evidence, seed: int, constants: Constants) -> Index:

@@ -39,6 +39,8 @@ class ForwardModel:
     """How strongly the wrong labels of a class were drawn to be spread evenly over the other classes."""
     log_likelihood: float
     """Mean over the samples it was fitted to, in nats."""
+    undone_KK: Floats | None = None
+    """Transitions that are undone in the sources before their logarithms (`noise_undoing`); None: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,17 @@ def fit_forward(
     starts = [_start(problem, *start) for start in STARTS]
     ends = [_minimise(problem, start, constants.rounds) for start in starts]
     return _model(problem, min(ends, key=lambda end: float(end.fun)).x)
+
+
+def refit_forward(
+    model: ForwardModel,
+    logs_MNK: Floats,
+    labels_N: npt.NDArray[np.integer[Any]],
+    constants: Constants = CONSTANTS,
+) -> ForwardModel:
+    """Return the likeliest model of other logarithms of the same sources, searched for from a model on."""
+    problem = pose_problem(logs_MNK, labels_N, np.ones(len(labels_N)), constants, model.evenness)
+    return _model(problem, _minimise(problem, _vector(model), constants.rounds).x)
 
 
 def bootstrap_rates(
