@@ -39,11 +39,6 @@ def find(session: Session, secret: str) -> ApiKey | None:
     ).one_or_none()
 
 
-def is_usable(session: Session, key_id: UUID) -> bool:
-    """Return whether a key is still valid."""
-    return session.scalar(select(ApiKey.id).where(ApiKey.id == key_id, *require_usable())) is not None
-
-
 def require_usable() -> list[ColumnElement[bool]]:
     """Return the conditions for a valid key: not revoked and not expired."""
     return [

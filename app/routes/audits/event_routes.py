@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,11 +12,11 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from app.access import keys
 from app.audits import audit_service
 from app.infra.database import UNAVAILABLE, Database
 from app.infra.errors import NotFound, Unauthorised
-from app.routes.shared.dependencies import CallerDatabase, CurrentCaller, Reads
+from app.routes.shared.callers import Admission
+from app.routes.shared.dependencies import CallerDatabase, Reads
 from app.routes.shared.rendering import render_audits
 from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochOut
 from app.tables import Run, RunEpoch
@@ -53,7 +53,7 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
 )
 async def stream_events(
     audit_id: UUID,
-    caller: CurrentCaller,
+    is_admitted: Admission,
     database: CallerDatabase,
     last_event_id: Annotated[
         str | None,
@@ -65,20 +65,24 @@ async def stream_events(
     The data of `audit` and `end` is the audit as `GET /v1/audits/{audit_id}` returns it.
     """
     await run_in_threadpool(_read_state, database, audit_id, {})
-    stream = follow(database, audit_id, _parse_last_event(last_event_id), key_id=caller.key_id)
+    stream = follow(database, audit_id, _parse_last_event(last_event_id), is_admitted=is_admitted)
     return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
 
 async def follow(
-    database: Database, audit_id: UUID, seen: Seen, *, key_id: UUID | None = None
+    database: Database,
+    audit_id: UUID,
+    seen: Seen,
+    *,
+    is_admitted: Callable[[Session], bool] = lambda _: True,
 ) -> AsyncIterator[str]:
-    """Yield an audit's events until it ends or the key does, starting after the epochs already seen."""
+    """Yield an audit's events, starting after the epochs already seen, until it ends, or the key or login."""
     last, sent_at, deadline = "", time.monotonic(), time.monotonic() + STREAM_SECONDS
     while time.monotonic() < deadline:
         try:
-            answer, epochs = await run_in_threadpool(_read_state, database, audit_id, seen, key_id)
+            answer, epochs = await run_in_threadpool(_read_state, database, audit_id, seen, is_admitted)
         except (NotFound, Unauthorised):
-            return  # the audit was deleted during the stream, or the key revoked
+            return  # the audit was deleted during the stream, the key revoked, or the browser logged out
         except UNAVAILABLE:
             await asyncio.sleep(POLL_SECONDS)  # the database is away; try again
             continue
@@ -98,12 +102,12 @@ async def follow(
 
 
 def _read_state(
-    database: Database, audit_id: UUID, seen: Seen, key_id: UUID | None = None
+    database: Database, audit_id: UUID, seen: Seen, is_admitted: Callable[[Session], bool] = lambda _: True
 ) -> tuple[AuditOut, list[RunEpochOut]]:
     """Return an audit's current state, and its epochs that the client has not seen."""
     with database.transaction() as session:
-        if key_id is not None and not keys.is_usable(session, key_id):
-            raise Unauthorised("this key is expired or revoked")
+        if not is_admitted(session):
+            raise Unauthorised("this key is expired or revoked, or the login has ended")
         audit = audit_service.get(session, audit_id)
         runs = audit_service.list_runs(session, [audit_id])[audit_id]
         return render_audits(session, [audit])[0], _read_epochs_after(session, runs, seen)

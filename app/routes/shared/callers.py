@@ -1,6 +1,6 @@
 """Authentication: by a bearer key, a browser's cookie or, without keys, by a loopback address."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from app.access import activity_log, browser_sessions, keys
@@ -92,26 +93,43 @@ async def _identify(
     if settings.authentication == "none":
         require_loopback(request)
         return LOCAL
-    key = await run_in_threadpool(_find_key, request, database, credentials)
+    key = await run_in_threadpool(_authenticate, request, database, credentials)
     if key is None:
         raise Unauthorised("this key is unknown, expired or revoked")
     return Caller(workspace_id=key.workspace_id, scope=Scope(key.scope), name=key.name, key_id=key.id)
 
 
-def _find_key(
+def _authenticate(
     request: Request, database: Database, credentials: HTTPAuthorizationCredentials | None
 ) -> ApiKey | None:
-    cookie = request.cookies.get(browser_sessions.COOKIE)
-    if credentials is not None:
-        with database.transaction() as session:
-            return keys.find(session, credentials.credentials)
-    if cookie is None:
-        raise Unauthorised(
-            "send the header 'Authorization: Bearer <key>'; `limit-audit keys create` creates a key"
-        )
-    require_own_page(request)
+    if credentials is None:
+        if browser_sessions.COOKIE not in request.cookies:
+            raise Unauthorised(
+                "send the header 'Authorization: Bearer <key>'; `limit-audit keys create` creates a key"
+            )
+        require_own_page(request)
     with database.transaction() as session:
-        return browser_sessions.find(session, cookie)
+        return _find_key(session, request, credentials)
+
+
+def _find_key(
+    session: Session, request: Request, credentials: HTTPAuthorizationCredentials | None
+) -> ApiKey | None:
+    if credentials is not None:
+        return keys.find(session, credentials.credentials)
+    return browser_sessions.find(session, request.cookies.get(browser_sessions.COOKIE, ""))
+
+
+async def provide_admission(
+    request: Request, settings: ServiceSettings, credentials: Bearer
+) -> Callable[[Session], bool]:
+    """Return what tells whether a caller who was let in would still be: its key or login may have ended."""
+    if settings.authentication == "none":
+        return lambda _: True
+    return lambda session: _find_key(session, request, credentials) is not None
+
+
+Admission = Annotated[Callable[[Session], bool], Depends(provide_admission)]
 
 
 def require_own_page(request: Request) -> None:

@@ -6,14 +6,18 @@ from collections.abc import AsyncIterator, Iterator
 from uuid import UUID, uuid4
 
 import pytest
+from fastapi.security import HTTPAuthorizationCredentials
 from fastapi.testclient import TestClient
 from sqlalchemy import delete, select
+from starlette.requests import Request
 
-from app.access import keys
+from app.access import browser_sessions, keys
 from app.audits import audit_service
 from app.infra.database import Database
+from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.audits import event_routes
+from app.routes.shared.callers import provide_admission
 from app.tables import Audit, AuditStatus, Run, RunEpoch, Scope
 from tests.builders.stored_rows import store_audit, store_ready_dataset
 
@@ -125,18 +129,35 @@ def test_a_stream_of_an_audit_that_is_deleted_ends(
     assert len(collect(event_routes.follow(database, audit.id, {}))) == 1
 
 
-def test_a_stream_ends_with_its_key(
-    database: Database, audit: Audit, monkeypatch: pytest.MonkeyPatch
+def test_a_stream_ends_with_its_key_and_with_the_logout(
+    database: Database, audit: Audit, chosen: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.transaction() as session:
-        key, _ = keys.create(session, name="reader", scope=Scope.READ, expires_at=None)
+        key, secret = keys.create(session, name="reader", scope=Scope.READ, expires_at=None)
+        _, cookie = browser_sessions.log_in(session, secret, hours=1)
+    settings = chosen.model_copy(update={"authentication": "keys"})
+    with_cookie = Request(
+        {"type": "http", "headers": [(b"cookie", f"{browser_sessions.COOKIE}={cookie}".encode())]}
+    )
+    bearer = HTTPAuthorizationCredentials(scheme="Bearer", credentials=secret)
+    with_key = asyncio.run(provide_admission(Request({"type": "http", "headers": []}), settings, bearer))
+    with_login = asyncio.run(provide_admission(with_cookie, settings, None))
+    looks: list[int] = []
 
     async def turn(_: float) -> None:
+        """Stand in for the pause: at the second look the browser logs out, at the fourth the key ends."""
+        looks.append(len(looks))
         with database.transaction() as session:
-            keys.revoke(session, key.id)
+            if len(looks) == 2:
+                browser_sessions.log_out(session, cookie)
+            if len(looks) == 4:
+                keys.revoke(session, key.id)
 
     monkeypatch.setattr(asyncio, "sleep", turn)
-    assert len(collect(event_routes.follow(database, audit.id, {}, key_id=key.id))) == 1
+    collect(event_routes.follow(database, audit.id, {}, is_admitted=with_login))
+    assert len(looks) == 2
+    collect(event_routes.follow(database, audit.id, {}, is_admitted=with_key))
+    assert len(looks) == 4
 
 
 def collect(blocks: AsyncIterator[str]) -> list[str]:
