@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import cast
 from uuid import UUID
 
@@ -256,6 +257,15 @@ def remove(session: Session, dataset_id: UUID) -> None:
     if audits:
         raise WrongState("delete its audits first", audits=[str(audit_id) for audit_id in audits])
     session.execute(delete(Dataset).where(Dataset.id == dataset.id))
+
+
+def search_classes(class_names: Sequence[str] | None, text: str, *, limit: int) -> list[str]:
+    """Return the first names that begin with a text, in any case, then those that contain it."""
+    wanted = text.casefold()
+    found = [(name, at) for name in class_names or () if (at := name.casefold().find(wanted)) >= 0]
+    begin = (name for name, at in found if at == 0)
+    contain = (name for name, at in found if at > 0)
+    return list(islice(chain(begin, contain), limit))
 
 
 def find_label(class_names: Sequence[str] | None, name: str) -> int:

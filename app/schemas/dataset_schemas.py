@@ -65,6 +65,13 @@ class DatasetOut(BaseModel):
     files: list[FileOut]
 
 
+class ClassesOut(BaseModel):
+    """Classes of a dataset: those that begin with the text first."""
+
+    items: list[str]
+    class_count: int = Field(description="all classes of the dataset")
+
+
 class ProblemOut(BaseModel):
     """A sample that was left out, or a warning about it; `key` names the sample."""
 

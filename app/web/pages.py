@@ -33,6 +33,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+PAGE_CLASSES = 500
+"""Classes that a page lists; of more it has the first, and searches for the others."""
 MISSING = "\N{EN DASH}"
 MINUTE, HOUR = 60, 3600
 THOUSAND = 1000
@@ -117,8 +119,8 @@ def _make_environment() -> Environment:
         "plain": format_plain,
         "facts": dataset_facts.describe,
     }
-    functions: dict[str, Any] = {"static": assets.make_url}
-    environment.globals |= functions
+    names: dict[str, Any] = {"static": assets.make_url, "page_classes": PAGE_CLASSES}
+    environment.globals |= names
     return environment
 
 

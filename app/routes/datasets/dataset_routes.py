@@ -32,7 +32,7 @@ from app.routes.shared.dependencies import (
 )
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_dataset, render_datasets, render_sample
-from app.schemas.dataset_schemas import DatasetOut, ProblemOut, SampleDetail, SampleOut
+from app.schemas.dataset_schemas import ClassesOut, DatasetOut, ProblemOut, SampleDetail, SampleOut
 from app.schemas.request_schemas import DatasetOptions, DatasetRequest, Name
 from app.schemas.shared_schemas import Page
 from app.tables import Dataset
@@ -229,6 +229,19 @@ def list_problems(
         items=[ProblemOut(number=row.number, key=row.key, code=row.code, detail=row.detail) for row in page],
         next_cursor=cursor,
     )
+
+
+@router.get("/{dataset_id}/classes", dependencies=[Reads])
+def search_classes(
+    dataset_id: UUID,
+    session: Session,
+    text: Annotated[str, Query(max_length=500, description="in the name, in any case")] = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> ClassesOut:
+    """Search the classes of a dataset: names that begin with the text, then those that contain it."""
+    names = _require_ready(session, dataset_id).class_names or []
+    found = dataset_service.search_classes(names, text, limit=limit)
+    return ClassesOut(items=found, class_count=len(names))
 
 
 @router.get("/{dataset_id}/samples", dependencies=[Reads])

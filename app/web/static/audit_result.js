@@ -2,6 +2,7 @@
 
 import { get, query } from "./api.js";
 import { drawBudget, drawFigure, drawMatrix, drawPrecisionRecall, leadFrom } from "./charts.js";
+import { ClassNames } from "./class_names.js";
 import { confirm, confirmAndDelete } from "./dialogs.js";
 import { find, make, makeMeter, showProblem } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
@@ -12,6 +13,7 @@ const { dataset, id, reviewable, truth } = find("audit").dataset;
 const path = `/v1/audits/${id}`;
 const MONTAGE = 30;
 const PAIRS = 12;
+const CLASSES = 1000; // rows of the table of classes; the summary has all
 const PAIR_MIN = 0.5; // fewer expected labels would be shown as 0
 const canReview = reviewable === "1";
 const reviewLink = (values) => `/audits/${id}/review${query(values)}`;
@@ -19,7 +21,8 @@ const reviewLink = (values) => `/audits/${id}/review${query(values)}`;
 find("delete").addEventListener("click", () => confirmAndDelete(path, {
   title: "Delete this audit?", question: "Its ranking and figures are deleted. The dataset and all verdicts stay.", then: "/audits",
 }));
-find("class").addEventListener("change", showMontage);
+new ClassNames(find("class"));
+find("class").addEventListener("change", () => showMontage().catch(showProblem));
 find("relabel")?.addEventListener("click", downloadRelabelled);
 
 // Changes labels that nobody has looked at, so it says first what that does.
@@ -42,7 +45,7 @@ function showClasses(summary) {
   const isClaimed = summary.expected_error_count !== null;
   const order = (row) => (isClaimed ? row.expected_errors : row.disagreements);
   const rows = [...summary.per_class].sort((one, other) => order(other) - order(one));
-  find("classes").tBodies[0].append(...rows.map((row) => make("tr", {},
+  find("classes").tBodies[0].append(...rows.slice(0, CLASSES).map((row) => make("tr", {},
     make("th", { scope: "row" }, canReview ? make("a", { href: reviewLink({ given: row.class }) }, row.class) : row.class),
     make("td", { className: "num" }, formatCount(row.samples)),
     ...(isClaimed ? makeClaims(row) : [make("td", { className: "num" }, formatCount(row.disagreements))]))));

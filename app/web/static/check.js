@@ -1,6 +1,7 @@
 // Checks at random: one drawn sample after the other, without score and suggestion, then what the verdicts say.
 
 import { get, send } from "./api.js";
+import { ClassNames } from "./class_names.js";
 import { find, make, makeMeter, showProblem } from "./dom.js";
 import { formatCount, formatPercent } from "./format.js";
 import { Chooser } from "./review_choose.js";
@@ -26,8 +27,9 @@ const WORDS = { keep: "Right", drop: "Dropped", unsure: "Unsure" };
 
 const stageSide = findStageSide();
 const view = VIEWS[root.dataset.view];
-const classes = [...find("class-names").options].map((option) => option.value);
-const chooser = new Chooser(classes);
+const names = new ClassNames(find("class-names"));
+const classes = names.listed;
+const chooser = new Chooser(names);
 const outbox = new Outbox({
   dataset, audit,
   reviewer: () => find("reviewer")?.value.trim() ?? "",

@@ -1,6 +1,7 @@
 // One dataset: the progress of its ingestion, and its samples.
 
 import { get, query, send } from "./api.js";
+import { ClassNames } from "./class_names.js";
 import { confirmAndDelete } from "./dialogs.js";
 import { find, make, makePicture } from "./dom.js";
 import { formatCount, formatPercent } from "./format.js";
@@ -11,6 +12,7 @@ const path = `/v1/datasets/${id}`;
 const PAGE = 48;
 const CLASSES = 16; // of which samples are shown while no class is chosen
 const POLL_MILLISECONDS = 700;
+const classes = status === "ready" ? new ClassNames(find("class")) : null;
 let sources = [];
 
 find("delete").addEventListener("click", () =>
@@ -34,11 +36,11 @@ async function followIngestion() {
 // Of the chosen class, or of classes spread over all of them: uploads are often sorted by class.
 function chooseClasses() {
   const chosen = find("class").value;
-  const all = [...find("class").options].slice(1).map((option) => option.value);
+  const all = classes.listed;
   const step = Math.max(1, all.length / CLASSES);
   const labels = chosen ? [chosen] : all.filter((_, place) => Math.floor(place % step) === 0).slice(0, CLASSES);
   sources = labels.map((label) => ({ label, cursor: null, limit: Math.ceil(PAGE / labels.length) }));
-  find("samples-words").textContent = chosen || all.length === 1 ? "" : `The first samples of ${labels.length < all.length ? `${labels.length} of ${formatCount(all.length)} classes` : "each class"}.`;
+  find("samples-words").textContent = chosen || all.length === 1 ? "" : `The first samples of ${labels.length < classes.count ? `${labels.length} of ${formatCount(classes.count)} classes` : "each class"}.`;
   find("samples").replaceChildren();
   loadMore();
 }

@@ -1,6 +1,7 @@
 // The review: keys and buttons decide, verdicts are saved, the next sample appears at once.
 
 import { get } from "./api.js";
+import { ClassNames } from "./class_names.js";
 import { find } from "./dom.js";
 import { toggleFullScreen } from "./picture_stage.js";
 import { findStageSide } from "./pictures.js";
@@ -22,10 +23,12 @@ const RESUME_MILLISECONDS = 1500;
 const REVIEWER = "limit-audit.reviewer";
 const KEYS = { k: "keep", a: "accept", o: "other", d: "drop", u: "unsure", z: "undo", arrowleft: "previous", arrowright: "next", g: "mode", f: "full", n: "note", x: "pick", escape: "none", "?": "help" };
 
-const classes = [...find("given").options].slice(1).map((option) => option.value);
+const names = new ClassNames(find("given"));
+const classes = names.listed;
+new ClassNames(find("suggested")); // its field searches, too
 const readReviewer = () => find("reviewer")?.value.trim() ?? "";
 const view = new View(root, { classes, onClass: (label) => decideLabel(label) });
-const chooser = new Chooser(classes);
+const chooser = new Chooser(names);
 const bulk = new Bulk({ audit, reviewer: readReviewer });
 const notes = new Notes({ dataset, reviewer: readReviewer });
 const outbox = new Outbox({ dataset, audit, reviewer: readReviewer, onSaved: handleSaved, onRefused: handleRefused, onTrouble: showTrouble });

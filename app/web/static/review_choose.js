@@ -5,8 +5,9 @@ import { find, make } from "./dom.js";
 const SHOWN = 50;
 
 export class Chooser {
-  constructor(classes) {
-    this.classes = classes;
+  constructor(names) {
+    this.names = names;
+    this.classes = names.listed;
     this.dialog = find("choose");
     this.text = find("choose-text");
     this.list = find("choose-list");
@@ -33,8 +34,15 @@ export class Chooser {
     return [...starts, ...contains];
   }
 
-  show() {
-    this.matches = this.findMatches().slice(0, SHOWN);
+  async show() {
+    const text = this.text.value;
+    this.#list([]); // while it is searched, Enter takes nothing
+    const matches = this.names.isWhole || !text.trim() ? this.findMatches() : await this.names.search(text.trim()).catch(() => []);
+    if (text === this.text.value) this.#list(matches.slice(0, SHOWN));
+  }
+
+  #list(matches) {
+    this.matches = matches;
     this.at = 0;
     this.list.replaceChildren(...this.matches.map((name, place) => make("li", {
       role: "option", id: `choose-${place}`, onclick: () => this.take(name),

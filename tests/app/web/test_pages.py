@@ -91,6 +91,26 @@ def test_what_a_page_links_to_is_there(api: TestClient, pages: list[str]) -> Non
         assert "immutable" in answer.headers["cache-control"]
 
 
+def test_pages_of_very_many_classes_list_the_first_and_search_for_the_others(
+    api: TestClient, database: Database, dataset: Dataset, audit: Audit, pages: list[str]
+) -> None:
+    names = ["ant", "bee", MARKUP, *(f"class {number} {'x' * 300}" for number in range(20_000))]
+    with database.transaction() as session:
+        session.get_one(Dataset, dataset.id).class_names = names
+    for path in [*pages, f"/audits/{audit.id}/check"]:
+        text = api.get(path).text
+        assert len(text) < 1_000_000, f"{path}: {len(text)} characters"
+        assert "class 19999" not in text
+    address = f"/v1/datasets/{dataset.id}/classes"
+    assert f'data-classes="{address}"' in api.get(f"/audits/{audit.id}/review").text
+    found = api.get(address, params={"text": "CLASS 19999"}).json()
+    assert found == {"items": [names[-1]], "class_count": 20_003}
+    found = api.get(address, params={"text": "SS 1", "limit": 2}).json()["items"]
+    assert found == [names[4], names[13]], "classes 1 and 10"
+    first = api.get(address, params={"text": "b"}).json()["items"]
+    assert first == ["bee"], "no other name has a b"
+
+
 @pytest.mark.parametrize("is_rehearsal", [False, True])
 def test_who_cannot_tell_is_told_to_check_at_random_unless_it_is_a_rehearsal(
     api: TestClient, database: Database, audit: Audit, *, is_rehearsal: bool
