@@ -54,6 +54,7 @@ from app.routes.datasets import (
 from app.routes.service import (
     activity_routes,
     comparison_pages,
+    document_routes,
     health_routes,
     login_routes,
     page_routes,
@@ -95,6 +96,7 @@ ROUTERS = (
     health_routes,
     prometheus_routes,
     comparison_pages,
+    document_routes,
     page_routes,
 )
 LOGINS_PER_SECOND, LOGINS_BURST = 0.2, 20
@@ -121,6 +123,7 @@ def create_app() -> FastAPI:
         description=DESCRIPTION,
         responses=ERRORS,
         generate_unique_id_function=name_operation,
+        openapi_url=None,  # FastAPI makes the document in the event loop, where nobody is served meanwhile
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         lifespan=_freeze_garbage,

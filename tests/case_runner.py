@@ -106,6 +106,8 @@ def print_outcome(outcome: Outcome) -> None:
         f"{'ok    ' if outcome.is_good else 'FAILED'} {outcome.seconds:6.1f} s  {outcome.name}",
         highlight=False,
     )
+    if not outcome.is_good:
+        Console(stderr=True).print(outcome.happened, highlight=False, markup=False)
 
 
 def print_report(title: str, outcomes: Sequence[Outcome], *, out: Path | None) -> int:

@@ -1,7 +1,9 @@
 """Tasks and queues of Celery, typed: which tasks exist, the queue of each, and how messages are sent."""
 
+import time
 from collections.abc import Sequence
 from enum import StrEnum
+from threading import Lock
 from typing import Protocol
 from uuid import UUID
 
@@ -57,6 +59,11 @@ REQUEST_ID = "request_id"
 
 SERVING_SECONDS = 3.0
 """Time limit for answers of workers; busy workers answer too."""
+ANSWER_KEPT_SECONDS = 2.0
+"""For requests that come together."""
+_asking = Lock()
+_answered: tuple[float, str, list[set[str]] | None] = (-ANSWER_KEPT_SECONDS, "", None)
+"""When the workers were asked last, through which broker, and their answer."""
 
 
 class Send(Protocol):
@@ -120,10 +127,32 @@ def list_served_queues(app: Celery) -> set[str]:
 
 
 def list_workers(broker_url: str, *, timeout_seconds: float) -> list[set[str]] | None:
-    """Ask all workers and return the queues of each; None if the broker does not answer."""
+    """Ask all workers and return the queues of each; None if the broker does not answer.
+
+    One thread asks at a time, and the others take its answer. Of ten at once, each would hold a connection
+    of kombu's pool and wait for a second one to send its question, without an end.
+    """
+    with _asking:
+        asked_at, url, answer = _answered
+        if url == broker_url and time.monotonic() - asked_at < ANSWER_KEPT_SECONDS:
+            return answer
+        answer = _ask_workers(broker_url, timeout_seconds)
+        _keep_answer(broker_url, answer)
+        return answer
+
+
+def _keep_answer(broker_url: str, answer: list[set[str]] | None) -> None:
+    global _answered  # noqa: PLW0603 - one answer for the process, under the lock
+    _answered = (time.monotonic(), broker_url, answer)
+
+
+def _ask_workers(broker_url: str, timeout_seconds: float) -> list[set[str]] | None:
     app = make_celery_app(broker_url, visibility_timeout_seconds=1)
     try:
-        answers = app.control.broadcast("active_queues", reply=True, timeout=timeout_seconds)
+        with app.connection_for_write() as connection:
+            answers = app.control.broadcast(
+                "active_queues", reply=True, timeout=timeout_seconds, connection=connection
+            )
     except (OperationalError, OSError, RedisError) as error:
         log.warning("the broker does not answer", error=str(error))
         return None

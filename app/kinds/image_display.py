@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -51,9 +52,13 @@ class ImageDisplay:
             if choice.side is not None and choice.side > PACK_SIDE_MAX:
                 raise Invalid(f"side: at most {PACK_SIDE_MAX} for variant=pack, found {choice.side}")
             return _draw_pack(stored, choice.side)
-        content = _read_original(stored, choice)
-        media_type = sample_pictures.find_media_type(content, max_pixels=choice.pixels_max)
-        return Picture(content=content, media_type=media_type)
+        try:
+            with _open_original(stored) as content:
+                media_type = sample_pictures.find_media_type(content, max_pixels=choice.pixels_max)
+                return Picture(content=content, media_type=media_type)
+        except sample_pictures.TooLarge:
+            limit = sample_pictures.ORIGINAL_BYTES >> 20
+            raise Invalid(f"this original has more than {limit} MiB; use variant=pack") from None
 
     def open_pictures(
         self, files: Storage, dataset: Dataset, *, side_min: int | None
@@ -78,10 +83,9 @@ def _draw_pack(stored: StoredSample, side: int | None) -> Picture:
     return Picture(content=png, media_type="image/png")
 
 
-def _read_original(stored: StoredSample, choice: PictureChoice) -> bytes:
+def _open_original(stored: StoredSample) -> AbstractContextManager[bytes]:
     path = stored.files.locate_upload(stored.dataset.id, stored.uploads[0].name)
-    read_upload = stored.files.make_reader(path)
-    return sample_pictures.read_original(stored.sample, read_upload, max_bytes=4 * choice.pixels_max)
+    return sample_pictures.open_original(stored.sample, stored.files.make_reader(path))
 
 
 def _read_display(stored: StoredSample, choice: PictureChoice) -> Picture | None:
@@ -96,13 +100,14 @@ def _read_display(stored: StoredSample, choice: PictureChoice) -> Picture | None
     if cached is not None:
         return cached
     try:
-        picture, is_converted = browser_pictures.make_showable(
-            _read_original(stored, choice),
-            side=side,
-            max_pixels=choice.pixels_max,
-            brightest=(stored.dataset.statistics or {}).get("brightest"),
-        )
-    except (browser_pictures.NotShowable, zlib.error):
+        with _open_original(stored) as content:
+            picture, is_converted = browser_pictures.make_showable(
+                content,
+                side=side,
+                max_pixels=choice.pixels_max,
+                brightest=(stored.dataset.statistics or {}).get("brightest"),
+            )
+    except (browser_pictures.NotShowable, sample_pictures.TooLarge, zlib.error):
         return None
     if is_converted:
         picture_cache.store_picture(stored.files, folder, name, picture, max_bytes=choice.cache_bytes)

@@ -3,37 +3,64 @@
 import io
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from threading import BoundedSemaphore
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from app.infra.errors import Invalid, NotFound
-from app.kinds.browser_pictures import DECODERS, ERRORS, MEDIA_TYPES
+from app.kinds.browser_pictures import MEDIA_TYPES
+from app.kinds.picture_conversion import DECODERS, ERRORS
 from app.tables import Sample
 
 DEFLATED = 8
 HEADER_BYTES_MAX = 4_096
+ORIGINAL_BYTES = 64 * 2**20
+"""Of an original that is shown; larger ones come with the upload and the exports."""
+SMALL_BYTES = 8 * 2**20
+"""Originals of which several may be in memory at once."""
+_large = BoundedSemaphore(1)
 
 Read = Callable[[int, int], bytes]
 """Returns a range of a stored file: start, length; shorter where the file ends."""
 
 
-def read_original(sample: Sample, read_upload: Read, *, max_bytes: int) -> bytes:
-    """Return the encoded picture as uploaded, with one range read of the archive.
+class TooLarge(Exception):
+    """An original has more bytes than are read into the memory of the API."""
+
+
+@contextmanager
+def open_original(sample: Sample, read_upload: Read) -> Iterator[bytes]:
+    """Yield the encoded picture as uploaded; of large ones one is in memory at a time.
 
     Raises:
         NotFound: the upload does not contain it as a separate file.
+        TooLarge: it has more than ORIGINAL_BYTES.
 
     """
     if sample.source_offset is None or sample.source_length is None:
         raise NotFound(f"sample {sample.position} has no original picture; use variant=display")
-    stored = read_upload(sample.source_offset, sample.source_length)
-    if sample.source_method != DEFLATED:
-        return stored
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    return inflater.decompress(stored, max_bytes)
+    if sample.source_length > ORIGINAL_BYTES:
+        raise TooLarge
+    with ExitStack() as turn:
+        if sample.source_length > SMALL_BYTES:
+            turn.enter_context(_large)
+        stored = read_upload(sample.source_offset, sample.source_length)
+        if sample.source_method != DEFLATED:
+            yield stored
+            return
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        content = inflater.decompress(stored, SMALL_BYTES)
+        if inflater.unconsumed_tail:
+            if sample.source_length <= SMALL_BYTES:
+                turn.enter_context(_large)
+            content += inflater.decompress(inflater.unconsumed_tail, ORIGINAL_BYTES)
+            if inflater.unconsumed_tail:
+                raise TooLarge
+        yield content
 
 
 def find_media_type(picture: bytes, *, max_pixels: int) -> str:

@@ -8,15 +8,20 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from app.client import Client
 from app.embedded.local_stack import LocalStack
 from tests import run_folder
 from tests.case_runner import Case, interrupt_on_sigterm, print_outcome, print_report, run_cases, select_cases
-from tests.faults import embedded, invariants, services, workers
+from tests.faults import embedded, invariants, machines, services, strikes, workers
+from tests.faults.moments import KILLS, MOMENTS, SEED
 from tests.faults.world import OVERRIDES, World, create_service_engine, write_small_csv
 
-CASES = [*workers.CASES, *services.CASES, *embedded.CASES]
+CASES = [*workers.CASES, *services.CASES, *strikes.CASES, *embedded.CASES]
+ALONE = ("embedded:", "machine:", "strike: up")
+"""Begins the names of cases with installations of their own, which need no running service."""
+NO_WORLD = cast("World", None)
 DISK_BYTES = 192 * 2**20
 
 
@@ -52,11 +57,27 @@ def world_of(folder: Path, disk: Path | None) -> Iterator[World]:
             world.engine.dispose()
 
 
-def _can_run(case: Case[World], disk: Path | None) -> bool:
-    """Return whether this user may do what a case needs: fill a disk of its own, start as another user."""
-    if case.name.startswith("disk full"):
-        return disk is not None
-    return case.name != embedded.SECOND_USER or os.geteuid() == 0
+def _explain_impossible(case: Case[World], disk: Path | None, clock_library: Path | None) -> str | None:
+    """Return what a case needs and this user or machine does not have; None: it can be run."""
+    if case.name.startswith("disk full") and disk is None:
+        return "root, for a small file system"
+    if case.name == embedded.SECOND_USER and os.geteuid() != 0:
+        return "root, to start as another user"
+    return machines.explain_impossible(case.name, clock_library=clock_library)
+
+
+def _list_possible(
+    cases: list[Case[World]], disk: Path | None, clock_library: Path | None
+) -> list[Case[World]]:
+    """Return the cases that can be run here, and print the others with what they need."""
+    possible = []
+    for case in cases:
+        reason = _explain_impossible(case, disk, clock_library)
+        if reason is None:
+            possible.append(case)
+        else:
+            sys.stderr.write(f"left out        {case.name}: needs {reason}\n")
+    return possible
 
 
 def main() -> int:
@@ -64,15 +85,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="cases whose names match this pattern")
     parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the random moments of kills")
+    parser.add_argument("--kills", type=int, default=KILLS, help="how often each kill is repeated")
+    parser.add_argument("--clock-library", type=Path, help="libfaketime, for the case of a clock that jumps")
     asked = parser.parse_args()
+    MOMENTS.seed, MOMENTS.kills = asked.seed, asked.kills
+    sys.stderr.write(f"kills: {MOMENTS.words()}\n")
     interrupt_on_sigterm()
     run_folder.join_or_open()
     with contextlib.ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="limit-audit-faults-")))
         disk = closing.enter_context(small_disk(folder / "disk"))
-        cases = [case for case in select_cases(CASES, asked.only) if _can_run(case, disk)]
-        world = closing.enter_context(world_of(folder, disk))
-        outcomes = run_cases(cases, world, afterwards=invariants.check, on_outcome=print_outcome)
+        every = [*CASES, *machines.make_cases(clock_library=asked.clock_library)]
+        cases = _list_possible(select_cases(every, asked.only), disk, asked.clock_library)
+        alone = [case for case in cases if case.name.startswith(ALONE)]
+        outcomes = run_cases(alone, NO_WORLD, on_outcome=print_outcome)
+        together = [case for case in cases if case not in alone]
+        if together:
+            world = closing.enter_context(world_of(folder, disk))
+            outcomes += run_cases(together, world, afterwards=invariants.check, on_outcome=print_outcome)
     return print_report("Faults", outcomes, out=asked.out)
 
 

@@ -1,7 +1,6 @@
 """Faults of the embedded service: what kills it, what it finds at its start, who else is on the machine."""
 
 import os
-import random
 import shutil
 import signal
 import socket
@@ -24,11 +23,10 @@ from app.embedded.service_address import find_running_service
 from tests import patience
 from tests.case_runner import Case
 from tests.faults.installations import OTHERS, Installation, installed
+from tests.faults.moments import MOMENTS
 from tests.faults.world import World
 
 Strike = Callable[[World], str]
-KILLS = 20
-SEED = 22
 LONGEST_START = 15.0
 """Seconds within which a kill hits the start, on a machine with two cores."""
 SECOND_USER = "embedded: a second user"
@@ -67,12 +65,12 @@ def pid_file_cut(_: World) -> str:
 
 
 def strike(*numbers: signal.Signals, before: Callable[[Installation], None] | None = None) -> Strike:
-    """Return a case: send signals to `up` at random moments of its start and life, KILLS times."""
+    """Return a case: send signals to `up` at random moments of its start and life, MOMENTS.kills times."""
 
     def run(_: World) -> str:
-        rng, stored = random.Random(SEED), set[str]()  # noqa: S311 - moments, no secrets
+        rng, stored = MOMENTS.draw("kill"), set[str]()
         with installed() as made:
-            for attempt in range(KILLS):
+            for attempt in range(MOMENTS.kills):
                 made.start()
                 if attempt % 2:
                     name = f"kept {attempt}"
@@ -86,7 +84,7 @@ def strike(*numbers: signal.Signals, before: Callable[[Installation], None] | No
                 if before is None:
                     made.check_nothing_left()
             made.check_starts(stored=stored)
-        return f"{KILLS} times, half of them in the start; {len(stored)} datasets kept, nothing left"
+        return f"{MOMENTS.kills} times, half of them in the start; {len(stored)} datasets kept, nothing left"
 
     return run
 
@@ -112,9 +110,9 @@ def strike_with_keeper(world: World) -> str:
 
 def ended_in_initdb(_: World) -> str:
     """End the very first start while initdb works, again and again, in the same folder."""
-    rng, hits = random.Random(SEED), 0  # noqa: S311 - moments, no secrets
+    rng, hits = MOMENTS.draw("kill"), 0
     with installed() as made:
-        for attempt in range(KILLS):
+        for attempt in range(MOMENTS.kills):
             made.start()
             while not (made.data_dir / "postgres.new").exists() and not (made.data_dir / "postgres").exists():
                 time.sleep(0.005)
@@ -124,8 +122,8 @@ def ended_in_initdb(_: World) -> str:
             made.check_nothing_left()
             shutil.rmtree(made.data_dir / "postgres", ignore_errors=True)
         made.check_starts()
-    assert hits >= KILLS // 4, f"only {hits} of {KILLS} hit initdb"
-    return f"{hits} of {KILLS} signals hit initdb; the folder starts"
+    assert hits >= MOMENTS.kills // 4, f"only {hits} of {MOMENTS.kills} hit initdb"
+    return f"{hits} of {MOMENTS.kills} signals hit initdb; the folder starts"
 
 
 def unfinished_by_an_earlier_version(_: World) -> str:

@@ -35,6 +35,8 @@ class Installation:
     """The words before the command that make another user of it."""
     process: subprocess.Popen[str] | None = None
     tokens: set[str] = field(default_factory=set)
+    code: Path = ROOT
+    """Of the version that is started."""
 
     @property
     def data_dir(self) -> Path:
@@ -50,10 +52,16 @@ class Installation:
         """Start `up` and return at once."""
         command = [sys.executable, "-m", "app.cli.root", "up", "--data-dir", str(self.data_dir)]
         command = [*self.user, *command, *(arguments or ("--port", "0"))]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), **self.environment}
+        environment = {**os.environ, "PYTHONPATH": str(self.code), **self.environment}
         with (self.folder / "up.log").open("w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                command, env=environment, stdout=log, stderr=log, text=True, start_new_session=True, cwd=ROOT
+                command,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+                cwd=self.code,
             )
         return self.process
 
@@ -84,12 +92,19 @@ class Installation:
 
     def find_left(self) -> list[str]:
         """Return what is left of the service: processes, temporary folders, its note."""
-        processes = [process for token in self.tokens for process in find_marked(f"{leftovers.MARK}={token}")]
-        processes += find_postgres(self.data_dir / "postgres")
+        processes = self.find_processes()
         folders = Path(tempfile.gettempdir()).glob("limit-audit-[dbp]*-*")
         mine = [folder for folder in folders if folder.name.split("-")[2] in {"db", "broker", "programs"}]
         note = [self.data_dir / "service.json"] if (self.data_dir / "service.json").exists() else []
         return [str(left) for left in (*processes, *(set(mine) - OTHERS), *note)]
+
+    def find_processes(self) -> list[psutil.Process]:
+        """Return the processes of the service, and `up` itself while it runs."""
+        own = [] if self.process is None or self.process.poll() is not None else [self.process.pid]
+        marked = [process for token in self.tokens for process in find_marked(f"{leftovers.MARK}={token}")]
+        started = [psutil.Process(pid) for pid in own]
+        keepers = [child for process in started for child in process.children(recursive=True)]
+        return list({*marked, *find_postgres(self.data_dir / "postgres"), *started, *keepers})
 
     def check_nothing_left(self) -> None:
         """Wait until nothing is left."""

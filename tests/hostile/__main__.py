@@ -30,8 +30,8 @@ from tests.hostile.asking import empty_dataset
 from tests.hostile.bystander import LONGEST_WAIT, Bystander, bystander_of
 from tests.hostile.conversing import conversing
 from tests.hostile.everything import CATALOGUE, HARMLESS, LIMITS, MARKS
+from tests.hostile.floods import STALLS
 from tests.hostile.refusals import ASKED
-from tests.hostile.stalls import STALLS
 
 MEBIBYTE = 2**20
 READER_MEBIBYTES = 512

@@ -11,10 +11,12 @@ from schemathesis.engine import Status, events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 
 from app.datasets.tus_protocol import MEDIA_TYPE
+from tests import patience
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 REAL = 0.7
 """How often an id in a path is one of an object that exists."""
+REQUEST_SECONDS = patience.scale(30)
 Ids = Mapping[str, Sequence[str]]
 
 
@@ -83,7 +85,7 @@ def examine(
     """
     settings = _settings(ids, key, has_keys=has_keys, examples=examples, phases=phases, seed=seed)
     schema = schemathesis.openapi.from_url(
-        f"{url}/openapi.json", config=SchemathesisConfig.from_dict(settings)
+        f"{url}/openapi.json", config=SchemathesisConfig.from_dict(settings), timeout=REQUEST_SECONDS
     )
     found = Examined()
     for event in from_schema(schema).execute():
@@ -102,7 +104,7 @@ def _settings(
     return {
         "seed": seed,
         "continue-on-failure": True,
-        "request-timeout": 60,
+        "request-timeout": REQUEST_SECONDS,
         "headers": {} if key is None else {"Authorization": f"Bearer {key}"},
         "dictionaries": {name: {"values": [*values]} for name, values in ids.items()},
         "parameters": {f"path.{name}": {"dictionary": name, "probability": REAL} for name in ids},

@@ -11,7 +11,9 @@ from app.audits.audit_configuration import AuditConfiguration
 from app.audits.past_work import Span
 from app.audits.time_estimate import Estimate, Planned
 from app.datasets import dataset_service
+from app.http.slow_work import run_slowly
 from app.infra import queue
+from app.infra.database import Database
 from app.infra.settings import Settings
 from app.routes.shared.dependencies import CallerDatabase, Reads, ServiceSettings
 from app.schemas.estimate_schemas import EstimatesOut, PresetOut, SpanOut, TimeEstimateOut
@@ -26,7 +28,7 @@ GPU_QUEUE = "train.gpu"
 
 
 @router.get("/{dataset_id}/estimate", dependencies=[Reads])
-def estimate_audit(
+async def estimate_audit(
     dataset_id: UUID,
     database: CallerDatabase,
     settings: ServiceSettings,
@@ -39,6 +41,14 @@ def estimate_audit(
     The times are ranges made from work that has ended here; what is not known is null.
     """
     configuration = AuditConfiguration.read(requested.model_dump())
+    return await run_slowly(
+        database.workspace_id, lambda: _estimate(dataset_id, configuration, database, settings)
+    )
+
+
+def _estimate(
+    dataset_id: UUID, configuration: AuditConfiguration, database: Database, settings: Settings
+) -> EstimatesOut:
     name = placement.choose_queue(
         configuration, device=settings.train_device, steps_gb=settings.memory_steps_gb
     )

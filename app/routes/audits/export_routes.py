@@ -1,7 +1,8 @@
 """Routes of exports: one for each entry of the registry; the file is streamed while it is written."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from inspect import Parameter as Argument
 from inspect import Signature
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from app.datasets import dataset_service
 from app.exports.audit_source import open_audit
 from app.exports.final_labels import Decisions, decide_labels
 from app.exports.registry import EXPORTS, Export, ExportFile, Issues, Parameter
+from app.http.slow_work import run_slowly
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.routes.shared.dependencies import CallerDatabase, Files, Reads
@@ -37,12 +39,12 @@ def _add_route(export: Export) -> None:
     )
 
 
-def _make_endpoint(export: Export) -> Callable[..., StreamingResponse]:
+def _make_endpoint(export: Export) -> Callable[..., Coroutine[Any, Any, StreamingResponse]]:
     """Return the route's function, with the export's parameters in its signature."""
     answer = _export_dataset if export.scope == "dataset" else _export_audit
 
-    def answer_export(**arguments: Any) -> StreamingResponse:  # noqa: ANN401 - the signature below has the types
-        return answer(export, **arguments)
+    async def answer_export(**arguments: Any) -> StreamingResponse:  # noqa: ANN401 - the signature below has them
+        return await run_slowly(arguments["database"].workspace_id, partial(answer, export, **arguments))
 
     common = {f"{export.scope}_id": UUID, "database": CallerDatabase, "files": Files, "request": Request}
     arguments = [Argument(name, Argument.KEYWORD_ONLY, annotation=kind) for name, kind in common.items()]

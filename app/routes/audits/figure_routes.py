@@ -11,6 +11,7 @@ from app.datasets import dataset_service
 from app.figures import audit_figures, plotly_drawer
 from app.figures.audit_figures import COMPARED, MAKERS, FigureOptions
 from app.figures.figure_data import Figure, Montage
+from app.http.slow_work import run_slowly
 from app.infra.storage import Storage
 from app.kinds.shown_kinds import find_position, find_shown_kind
 from app.routes.shared.dependencies import CallerDatabase, Files, Reads, Session
@@ -66,7 +67,7 @@ def list_figures(audit_id: UUID, session: Session) -> list[FigureLink]:
     response_class=Response,
     responses={200: {"content": describe_content(*MEDIA_TYPES.values())}},
 )
-def draw_figure(
+async def draw_figure(
     audit_id: UUID,
     name: Name,
     kind: Literal["png", "svg"],
@@ -75,18 +76,30 @@ def draw_figure(
     options: Options,
 ) -> Response:
     """Return a figure as an image file."""
-    from app.figures import matplotlib_drawer  # noqa: PLC0415 - takes a second, rarely needed
 
-    with database.transaction() as session:
-        dataset, figure = _make_figure(session, audit_id, name, options)
-    content = matplotlib_drawer.draw(figure, kind, _read_pictures(files, dataset, figure))
+    def draw() -> bytes:
+        from app.figures import matplotlib_drawer  # noqa: PLC0415 - takes a second, rarely needed
+
+        with database.transaction() as session:
+            dataset, figure = _make_figure(session, audit_id, name, options)
+        return matplotlib_drawer.draw(figure, kind, _read_pictures(files, dataset, figure))
+
+    content = await run_slowly(database.workspace_id, draw)
     return Response(content, media_type=MEDIA_TYPES[kind], headers={"X-Content-Type-Options": "nosniff"})
 
 
 @router.get("/{name}")
-def read_figure(audit_id: UUID, name: Name, session: Session, options: Options) -> dict[str, Any]:
+async def read_figure(
+    audit_id: UUID, name: Name, database: CallerDatabase, options: Options
+) -> dict[str, Any]:
     """Return a figure as data and layout for Plotly."""
-    return plotly_drawer.draw(_make_figure(session, audit_id, name, options)[1])
+
+    def draw() -> dict[str, Any]:
+        with database.transaction() as session:
+            figure = _make_figure(session, audit_id, name, options)[1]
+        return plotly_drawer.draw(figure)
+
+    return await run_slowly(database.workspace_id, draw)
 
 
 def _make_figure(

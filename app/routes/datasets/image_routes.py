@@ -4,10 +4,10 @@ from hashlib import sha256
 from typing import Annotated
 from uuid import UUID
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from app.datasets import dataset_service
+from app.http.slow_work import run_slowly
 from app.infra.settings import Settings
 from app.kinds.sample_display import PictureChoice, StoredSample, Variant
 from app.kinds.shown_kinds import find_shown_kind
@@ -21,9 +21,6 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
 """An uploaded file is a picture for the browser and nothing else."""
-AT_ONCE = 8
-"""Threads that pictures take: of the pool's 40, the others are left for everything else."""
-_limiter = CapacityLimiter(AT_ONCE)
 MEDIA = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
 
 
@@ -72,7 +69,7 @@ async def read_image(
         stored = StoredSample(files=files, dataset=dataset, sample=sample, uploads=uploads)
         return _respond(request, stored, _make_choice(variant, side, settings))
 
-    return await to_thread.run_sync(read, limiter=_limiter)
+    return await run_slowly(database.workspace_id, read)
 
 
 def _make_choice(variant: Variant, side: int | None, settings: Settings) -> PictureChoice:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.kinds import picture_conversion
 from app.kinds.browser_pictures import SIDES, NotShowable, choose_side, make_showable
 from app.kinds.sample_display import Picture
 
@@ -118,6 +119,23 @@ def test_what_is_no_picture_is_refused(content: bytes) -> None:
 def test_too_many_pixels_are_refused_from_the_header() -> None:
     with pytest.raises(NotShowable, match="at most 1199 pixels, found 40 x 30"):
         make_showable(encode(paint(), "TIFF"), side=None, max_pixels=1199)
+
+
+def test_a_large_picture_is_converted_in_a_process_of_its_own_to_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = encode(paint(300, 200), "TIFF")
+    here, _ = make_showable(content, side=128, max_pixels=MOST)
+    monkeypatch.setattr(picture_conversion, "PIXELS_HERE", 1000)
+    monkeypatch.setattr(picture_conversion, "_convert", None)
+    apart, is_converted = make_showable(content, side=128, max_pixels=MOST)
+    assert (apart, is_converted) == (here, True)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_is_decoded_small_unless_it_is_progressive(*, progressive: bool) -> None:
+    with Image.open(io.BytesIO(encode(paint(800, 400), "JPEG", progressive=progressive))) as image:
+        assert picture_conversion.count_decoded(image, 100) == (320_000 if progressive else 80_000)
 
 
 def test_sides_are_few() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
+from app.kinds import sample_pictures
 from app.tables import Dataset
 from tests.builders.pictures import decode_picture
 from tests.worker.job_steps import read_row, store_upload
@@ -53,6 +54,20 @@ def test_the_photograph_is_shown_whole_and_as_uploaded(api: TestClient, photogra
     again = api.get(url, headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert api.get(f"{url}&side=256").headers["etag"] != answer.headers["etag"]
+
+
+def test_an_original_of_too_many_bytes_is_not_read_into_the_memory(
+    api: TestClient, photographs: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = find_url(api, photographs, 4).replace("display", "original")
+    whole = api.get(url).content
+    monkeypatch.setattr(sample_pictures, "SMALL_BYTES", 100)
+    assert api.get(url).content == whole, "a large one, alone"
+    monkeypatch.setattr(sample_pictures, "ORIGINAL_BYTES", len(whole) - 200)
+    refused = api.get(url)
+    assert (refused.status_code, refused.json()["detail"].split(";")[1]) == (422, " use variant=pack")
+    shown = api.get(url.replace("original", "display"))
+    assert decode_picture(shown.content).shape[:2] != (HEIGHT, WIDTH), "the training pixels"
 
 
 def test_a_format_that_browsers_do_not_show_is_converted(api: TestClient, photographs: Dataset) -> None:
