@@ -6,20 +6,27 @@ from fastapi import APIRouter
 
 from app.audits import audit_service
 from app.datasets import dataset_service
+from app.http.slow_work import run_slowly
+from app.infra.database import Database
 from app.reviews.error_sources import Grouped, Judged, find_sources
 from app.reviews.source_words import describe_findings
-from app.routes.shared.dependencies import Reads, Session
+from app.routes.shared.dependencies import CallerDatabase, Reads
 from app.schemas.source_schemas import ErrorSourcesOut, SourceColumn, SourceGroup
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])
 
 
 @router.get("/{audit_id}/error-sources", dependencies=[Reads])
-def read_error_sources(audit_id: UUID, session: Session) -> ErrorSourcesOut:
+async def read_error_sources(audit_id: UUID, database: CallerDatabase) -> ErrorSourcesOut:
     """Compare the values of your own columns: annotators, cameras, batches. Without columns it is empty."""
-    audit = audit_service.get_succeeded(session, audit_id)
-    dataset = dataset_service.get(session, audit.dataset_id)
-    sources = find_sources(session.connection(), audit, dataset)
+    return await run_slowly(database.workspace_id, lambda: _compare(audit_id, database))
+
+
+def _compare(audit_id: UUID, database: Database) -> ErrorSourcesOut:
+    with database.transaction() as session:
+        audit = audit_service.get_succeeded(session, audit_id)
+        dataset = dataset_service.get(session, audit.dataset_id)
+        sources = find_sources(session.connection(), audit, dataset)
     return ErrorSourcesOut(
         basis=sources.basis,
         rests_on=sources.rests_on,

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from app.datasets import dataset_service, external_probabilities, own_columns, truth, upload_bodies
+from app.http.slow_work import run_slowly
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
@@ -29,7 +31,7 @@ async def put_truth(
     They replace earlier correct labels. Metrics and files of finished audits are computed again.
     """
     async with _receive(dataset_id, request, settings, files, database) as body:
-        return await run_in_threadpool(_attach_truth, database, dataset_id, body)
+        return await run_slowly(database.workspace_id, lambda: _attach_truth(database, dataset_id, body))
 
 
 @router.put("/{dataset_id}/probabilities", openapi_extra=RAW_BODY, dependencies=[Writes])
@@ -41,7 +43,8 @@ async def put_probabilities(
     They replace earlier ones. An audit with the method ``probabilities`` ranks them without training.
     """
     async with _receive(dataset_id, request, settings, files, database) as body:
-        return await run_in_threadpool(_attach_probabilities, database, files, dataset_id, body)
+        attach = partial(_attach_probabilities, database, files, dataset_id, body)
+        return await run_slowly(database.workspace_id, attach)
 
 
 @router.put("/{dataset_id}/columns", openapi_extra=RAW_BODY, dependencies=[Writes])
@@ -54,7 +57,7 @@ async def put_columns(
     is replaced, others stay.
     """
     async with _receive(dataset_id, request, settings, files, database) as body:
-        return await run_in_threadpool(_attach_columns, database, dataset_id, body)
+        return await run_slowly(database.workspace_id, lambda: _attach_columns(database, dataset_id, body))
 
 
 @asynccontextmanager
