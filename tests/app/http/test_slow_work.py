@@ -4,6 +4,7 @@ import threading
 from uuid import uuid4
 
 import anyio
+import pytest
 from anyio import to_thread
 
 from app.http.slow_work import OF_ONE_WORKSPACE, run_slowly
@@ -30,3 +31,16 @@ def test_one_workspace_gets_half_of_the_threads_and_another_does_not_wait() -> N
 
     anyio.run(work)
     assert len(under_way) == 20
+
+
+def test_what_it_raises_is_raised_to_whoever_waits_and_the_turn_goes_on() -> None:
+    def fail() -> None:
+        raise KeyError("gone")
+
+    async def ask() -> None:
+        for _ in range(2 * OF_ONE_WORKSPACE):
+            with pytest.raises(KeyError, match="gone"):
+                await run_slowly(None, fail)
+        assert await run_slowly(None, lambda: 1) == 1
+
+    anyio.run(ask)
