@@ -61,10 +61,20 @@ class ServiceNote:
 
 
 def make_data_folder(data_dir: Path) -> None:
-    """Make a data folder that only its owner can enter; an existing folder keeps its permissions."""
-    data_dir.parent.mkdir(parents=True, exist_ok=True)
-    data_dir.mkdir(mode=PRIVATE, exist_ok=True)
-    (data_dir / "logs").mkdir(mode=PRIVATE, exist_ok=True)
+    """Make a data folder that only its owner can enter; an existing folder keeps its permissions.
+
+    Raises:
+        StartError: it cannot be made or written.
+
+    """
+    try:
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=PRIVATE, exist_ok=True)
+        (data_dir / "logs").mkdir(mode=PRIVATE, exist_ok=True)
+    except OSError as error:
+        raise StartError(
+            f"{data_dir} cannot be used: {error.strerror} ({error.filename}); --data-dir chooses another"
+        ) from error
 
 
 @contextmanager

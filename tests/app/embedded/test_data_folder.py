@@ -45,6 +45,12 @@ def test_a_damaged_note_is_none(tmp_path: Path, content: str) -> None:
     assert not leftovers.reap_service(tmp_path)
 
 
+def test_a_folder_that_cannot_be_made_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match=r"file/data cannot be used: .*; --data-dir chooses another"):
+        data_folder.make_data_folder(tmp_path / "file" / "data")
+
+
 def test_a_folder_in_use_is_refused_at_once(tmp_path: Path) -> None:
     note(ProcessIdentity.of(os.getpid())).write(tmp_path)
     with (
