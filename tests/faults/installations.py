@@ -72,7 +72,7 @@ class Installation:
             self.note_token()
             assert self.process is not None
             assert self.process.poll() is None, f"up ended: {self.output[-1000:]}"
-            if found := re.search(r"^API +(\S+)$", self.output, re.MULTILINE):
+            if found := re.search(r"^page +(\S+)$", self.output, re.MULTILINE):
                 return found[1]
             time.sleep(0.05)
         raise AssertionError(f"up was not ready in time: {self.output[-1000:]}")
