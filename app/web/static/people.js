@@ -1,6 +1,7 @@
 // Several people at one review: who they are, what they disagree about, and how far they agree.
 
 import { get, query, send } from "./api.js";
+import { ClassNames } from "./class_names.js";
 import { find, make, makePicture, showProblem } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
 import { Chooser } from "./review_choose.js";
@@ -12,7 +13,7 @@ const REVIEWER = "limit-audit.reviewer";
 const PAGE = 20;
 const STATISTICS = { cohen_kappa: "Cohen's kappa", krippendorff_alpha: "Krippendorff's alpha" };
 const WORDS = { keep: "keep", drop: "drop", unsure: "unsure" };
-const chooser = new Chooser([...find("class-names").options].map((option) => option.value));
+const chooser = new Chooser(new ClassNames(find("class-names")));
 const readReviewer = () => find("reviewer")?.value.trim() ?? "";
 const page = { cursor: null };
 
