@@ -109,12 +109,12 @@ def container(_: World) -> str:
                 assert made.process is not None
                 made.process.kill()
                 made.process.wait()
-                made.start()
+                namespace = made.start()
                 url = made.until_ready()
             answered.check(url)
-            inner = psutil.Process(made.process.pid).children()[0]
+            inner = psutil.Process(namespace.pid).children()[0]
             inner.send_signal(signal.SIGTERM)
-            made.process.wait(patience.scale(60))
+            namespace.wait(patience.scale(60))
             made.check_nothing_left()
     return "process 1 both times; nothing is lost"
 
