@@ -43,6 +43,7 @@ from app.routes.audits import (
     suspect_routes,
 )
 from app.routes.datasets import (
+    annotator_routes,
     attachment_routes,
     dataset_routes,
     image_routes,
@@ -76,6 +77,7 @@ ROUTERS = (
     dataset_routes,
     image_routes,
     attachment_routes,
+    annotator_routes,
     upload_routes,
     event_routes,
     figure_routes,

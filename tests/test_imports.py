@@ -30,15 +30,16 @@ NEVER = {
 FLOORS = {
     "app": (
         "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds", "features",
-        "audits", "reviews", "people", "maps", "schemas", "schemas/versions", "figures", "exports/files",
-        "exports", "versions", "web",
+        "audits", "reviews", "people", "maps", "schemas", "schemas/versions", "schemas/annotators", "figures",
+        "exports/files", "exports", "versions", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
         "cli/words", "cli", "",
     ),
     "models": (
         "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",
         "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "table_views",
-        "stopping", "training", "data_issues", "maps", "checks", "error_model", "label_errors",
+        "stopping", "training", "data_issues", "maps", "checks", "error_model", "annotators",
+        "label_errors",
     ),
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",

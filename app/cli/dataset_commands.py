@@ -31,6 +31,8 @@ Uploads = Annotated[
     typer.Argument(exists=True, help="one or more archive, table or array files, or a folder"),
 ]
 SAMPLE_COLUMNS = ("position", "key", "split", "given_label", "true_label")
+ANNOTATOR_COLUMNS = ("annotator", "labels", "accuracy", "accuracy_low", "accuracy_high", "finding")
+ASK_COLUMNS = ("ask_again", "key", "consensus", "probability", "n_labels", "expected_gain")
 COLUMNS = ("id", "name", "status", "format", "sample_count", "has_truth")
 VERSION_COLUMNS = ("version", "id", "name", "status", "sample_count", "parent_id")
 CHANGE_COLUMNS = ("what", "key", "first_label", "second_label", "reviewer")
@@ -172,6 +174,67 @@ def attach_columns(
     """Attach your own columns, such as annotator, camera or batch; they are never features."""
     with connect(server, key) as client:
         print_json(client.dataset(dataset_id).attach_columns(file))
+
+
+@app.command("annotations")
+def attach_annotations(
+    dataset_id: DatasetId,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="CSV or Parquet: key or position, and annotator and label, or a column for each annotator",
+        ),
+    ],
+    *,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="a column that is an annotator, once for each; none: all that may be"),
+    ] = None,
+    server: Server = None,
+    key: Key = None,
+    _json: AlwaysJson = True,
+) -> None:
+    """Attach the labels of several annotators, and print their consensus when it is formed."""
+    with connect(server, key) as client:
+        dataset = client.dataset(dataset_id)
+        attached = dataset.attach_annotations(file, columns=column or ())
+        print_json({**attached, "consensus": dataset.consensus()})
+
+
+@app.command("consensus")
+def show_consensus(
+    dataset_id: DatasetId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True
+) -> None:
+    """Print agreement and consensus of the annotators; `export consensus` has every sample."""
+    with connect(server, key) as client:
+        print_json(client.dataset(dataset_id).consensus())
+
+
+@app.command("annotators")
+def list_annotators(
+    dataset_id: DatasetId, *, server: Server = None, key: Key = None, json: AsJson = False
+) -> None:
+    """List the annotators with their quality."""
+    with connect(server, key) as client:
+        rows = client.dataset(dataset_id).annotators()
+    print_json(rows) if json else print_table(rows, ANNOTATOR_COLUMNS)
+
+
+@app.command("ask-again")
+def list_ask_again(
+    dataset_id: DatasetId,
+    *,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=500, help="how many")] = 20,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """List the samples of which one more label is worth most."""
+    with connect(server, key) as client:
+        rows = client.dataset(dataset_id).ask_again(count)
+    print_json(rows) if json else print_table(rows, ASK_COLUMNS)
 
 
 @app.command()

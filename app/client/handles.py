@@ -113,6 +113,28 @@ class Dataset(Handle):
         """Attach your own columns, such as annotator or camera: a CSV with `key` or `position` and others."""
         return self._service.attach_columns(self.id, Path(file))
 
+    def attach_annotations(self, file: str | Path, *, columns: Sequence[str] = ()) -> Json:
+        """Attach the labels of several annotators; their consensus is formed then.
+
+        Args:
+            file: CSV or Parquet with `key` or `position`, and `annotator` and `label`, or a column for each.
+            columns: of a wide table, those that are annotators; none: all that may be.
+
+        """
+        return self._service.attach_annotations(self.id, Path(file), columns=columns)
+
+    def consensus(self, *, timeout: float | None = None) -> Json:
+        """Wait for the annotators' consensus and return it; `export("consensus.csv")` has all samples."""
+        return self._service.wait_for_consensus(self.id, timeout=timeout)
+
+    def annotators(self) -> list[Json]:
+        """Return the annotators with their quality, those with the most labels first; at most 500."""
+        return list(self._service.get(f"/v1/datasets/{self.id}/annotators", limit=PAGE)["items"])
+
+    def ask_again(self, count: int = 50) -> list[Json]:
+        """Return the samples of which one more label is worth most, at most 500."""
+        return list(self._service.get(f"/v1/datasets/{self.id}/ask-again", limit=count)["items"])
+
     def reviews(self, *, verdict: Verdict | None = None) -> Iterator[Json]:
         """Iterate over the reviewers' verdicts by position."""
         filters = {} if verdict is None else {"verdict": verdict}

@@ -1,9 +1,10 @@
 """The service's operations by id, with JSON answers; the handles call them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from json import dumps
 from pathlib import Path
+from urllib.parse import urlencode
 
 from app.client.answer_types import Json, OnAnswer, OnBytes
 from app.client.client_errors import ClientError
@@ -40,6 +41,32 @@ class Service(Connection):
     def attach_columns(self, dataset_id: str, file: Path) -> Json:
         """Attach people's own columns: a CSV with `key` or `position` and others."""
         return self.put(f"/v1/datasets/{dataset_id}/columns", _stream_file(file), size=file.stat().st_size)
+
+    def attach_annotations(self, dataset_id: str, file: Path, *, columns: Sequence[str] = ()) -> Json:
+        """Attach labels of several annotators: CSV or Parquet, long or a column for each annotator."""
+        chosen = f"?{urlencode([('columns', name) for name in columns])}" if columns else ""
+        address = f"/v1/datasets/{dataset_id}/annotations{chosen}"
+        return self.put(address, _stream_file(file), size=file.stat().st_size)
+
+    def wait_for_consensus(self, dataset_id: str, *, timeout: float | None = None) -> Json:
+        """Wait until the consensus of a dataset's annotators is formed.
+
+        Raises:
+            ClientError: it could not be formed, or no labels were attached.
+            TimeoutError: it was not formed within `timeout` seconds.
+
+        """
+        pause, start = FIRST_PAUSE_SECONDS, time.monotonic()
+        while True:
+            answer: Json = self.get(f"/v1/datasets/{dataset_id}/consensus")
+            if answer["state"] == "ready":
+                return answer
+            if answer["state"] == "failed":
+                raise ClientError(f"the consensus could not be formed: {answer['error']['detail']}")
+            if timeout is not None and time.monotonic() - start > timeout:
+                raise TimeoutError(f"the consensus was not formed within {timeout} seconds")
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def wait_for_dataset(
         self, dataset_id: str, *, on_answer: OnAnswer = lambda _: None, timeout: float | None = None

@@ -1,4 +1,4 @@
-"""The corrected labels, the dropped samples, what people's own columns tell, and the map, as tables."""
+"""The corrected labels, dropped samples, and what own columns, annotators and the map tell, as tables."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from app.audits import suspects
+from app.datasets import stored_consensus
 from app.exports.audit_source import AuditSource
 from app.exports.files.arrow_files import write_table
 from app.exports.files.spreadsheet_csv import write_csv
@@ -35,6 +36,14 @@ RANKED_COLUMNS = (
     "is_label_issue",
 )
 REVIEW_COLUMNS = ("verdict", "label", "reviewer", "reviewed_at")
+CONSENSUS_COLUMNS = (
+    *("key", "position", "given_label", "consensus", "probability", "n_labels", "agreement", "majority"),
+    *("is_tie", "ask_again", "expected_gain"),
+)
+ANNOTATOR_COLUMNS = (
+    *("annotator", "labels", "agrees_with_consensus", "accuracy", "accuracy_low", "accuracy_high", "finding"),
+    "confusions",
+)
 PAGE = 500
 DROP_COLUMNS = ("key", "position", "given", "source", "reviewer", "time", "carried_from", *DECISION_COLUMNS)
 
@@ -104,6 +113,26 @@ def write_sources(source: AuditSource) -> ExportFile:
         sources = find_sources(session.connection(), source.audit, source.dataset)
     blocks = write_csv(SOURCE_COLUMNS, _list_sources(sources))
     return ExportFile(name="error-sources.csv", media_type=CSV_WITH_HEADER, blocks=blocks)
+
+
+def write_consensus(decisions: Decisions) -> ExportFile:
+    """Write the consensus of all samples; blank where nobody labelled one, or nothing can be told."""
+    table = stored_consensus.read_table(decisions.storage, decisions.dataset, stored_consensus.SAMPLES)
+    rows = (
+        [_format(stored_consensus.render_row(row, decisions.names)[name]) for name in CONSENSUS_COLUMNS]
+        for batch in table.to_batches(PAGE)
+        for row in batch.to_pylist()
+    )
+    blocks = write_csv(CONSENSUS_COLUMNS, rows)
+    return ExportFile(name=f"{decisions.stem}-consensus.csv", media_type=CSV_WITH_HEADER, blocks=blocks)
+
+
+def write_annotators(decisions: Decisions) -> ExportFile:
+    """Write the annotators."""
+    rows = stored_consensus.list_annotators(decisions.storage, decisions.dataset)
+    cells = ([_format(row[name]) for name in ANNOTATOR_COLUMNS] for row in rows)
+    blocks = write_csv(ANNOTATOR_COLUMNS, cells)
+    return ExportFile(name=f"{decisions.stem}-annotators.csv", media_type=CSV_WITH_HEADER, blocks=blocks)
 
 
 def _list_sources(sources: ErrorSources) -> Iterator[tuple[str, ...]]:

@@ -78,6 +78,8 @@ class Export:
     """Its own parameters; the writer receives them as keyword arguments."""
     has_rehearsals: bool = False
     """Whether the page offers it for a rehearsal."""
+    needs_annotators: bool = False
+    """Whether the page offers it only for a dataset with labels of several annotators."""
     needs_encoder: bool = False
     """Whether the page offers it only for an audit that used an encoder's features."""
 
@@ -160,6 +162,26 @@ EXPORTS = (
         media_types=(JSON,),
         command="lineage",
         write="app.exports.label_tables:write_lineage",
+    ),
+    Export(
+        name="consensus.csv",
+        scope="dataset",
+        title="Consensus of annotators, CSV",
+        description="Download the annotators' consensus of every sample, and where to ask again.",
+        media_types=(CSV_WITH_HEADER,),
+        command="consensus",
+        write="app.exports.label_tables:write_consensus",
+        needs_annotators=True,
+    ),
+    Export(
+        name="annotators.csv",
+        scope="dataset",
+        title="Annotators, CSV",
+        description="Download each annotator's quality with its interval.",
+        media_types=(CSV_WITH_HEADER,),
+        command="annotators",
+        write="app.exports.label_tables:write_annotators",
+        needs_annotators=True,
     ),
     Export(
         name="dataset",

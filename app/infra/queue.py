@@ -36,6 +36,7 @@ class Task(StrEnum):
     TRAIN = "limit_audit.train"
     FINISH = "limit_audit.finish"
     REPORT = "limit_audit.report"
+    CONSENSUS = "limit_audit.consensus"
     SWEEP = "limit_audit.sweep"
     DELIVER = "limit_audit.deliver"
     TIDY = "limit_audit.tidy"
@@ -48,6 +49,7 @@ QUEUE_OF = {
     Task.TRAIN: Queue.TRAIN,
     Task.FINISH: Queue.FINISH,
     Task.REPORT: Queue.FINISH,
+    Task.CONSENSUS: Queue.FINISH,
     Task.SWEEP: Queue.CONTROL,  # must not wait behind an ingestion that takes hours
     Task.TIDY: Queue.LIGHT,
     Task.DELIVER: Queue.LIGHT,

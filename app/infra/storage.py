@@ -64,6 +64,10 @@ class Storage:
         """Return the path of attached probabilities."""
         return self.root / "datasets" / str(dataset_id) / "probabilities" / "probabilities.npy"
 
+    def locate_annotations(self, dataset_id: UUID, name: str) -> Path:
+        """Return the path of a file of annotators' labels, or of what was found out by them."""
+        return self.root / "datasets" / str(dataset_id) / "annotations" / name
+
     def locate_dataset(self, dataset_id: UUID) -> Path:
         """Return the folder of all files of a dataset."""
         return self.root / "datasets" / str(dataset_id)

@@ -64,6 +64,10 @@ class Dataset(Identified, Owned, Leased, Base):
     own_version: Mapped[int] = mapped_column(
         server_default="0", comment="raised whenever own columns are attached"
     )
+    annotators: Mapped[Json | None] = mapped_column(
+        comment="attached labels of several annotators: version, counts, file; null: none"
+    )
+    consensus: Mapped[Json | None] = mapped_column(comment="what was found out by them, and of which version")
     progress: Mapped[Json | None] = mapped_column(comment="samples read so far")
     error: Mapped[Json | None] = mapped_column(comment="code and sentence of a rejection")
     ready_at: Mapped[datetime | None]

@@ -21,6 +21,10 @@ COORDINATES = ("x", "y")
 TRUTHS = ("true_label", "true_labels", "y_true", "clean_label", "clean_labels", "truth", "ground_truth")
 KEYS = ("id", "ids", "key", "keys", "sample_id", "uid")
 SPLITS = ("split", "splits", "subset")
+ANNOTATORS = (
+    *("annotator", "annotators", "annotator_id", "annotator_name", "annotated_by", "worker", "worker_id"),
+    *("rater", "rater_id", "coder", "labeler", "labeller", "labeled_by", "labelled_by", "user", "user_id"),
+)
 POSITION = "position"
 INDEX_COLUMN = re.compile(r"(unnamed:?_\d+([._]\d+)*|__index_level_\d+__)?")
 """What pandas calls an index that was written as a column; also a blank name."""

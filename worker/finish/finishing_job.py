@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from app.audits import audit_service
 from app.audits.audit_configuration import AuditConfiguration
 from app.infra import removals
-from app.infra.database import Database
+from app.infra.database import Database, send_after_commit
+from app.infra.queue import Task
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
 from models.label_errors.ensemble import average_signals
@@ -117,6 +118,8 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             provenance=_collect_provenance(session, dataset, audit, runs),
         )
         update_statistics(session, Score)
+        if dataset.annotators is not None and not audit.is_rehearsal:
+            send_after_commit(session, Task.CONSENSUS, dataset.id)
     log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
 
 

@@ -119,18 +119,13 @@ def _estimate_nothing(
 
 def _join(found: Sequence[RunEvidence], signals: Signals, labels: AuditLabels) -> Evidence:
     """Return the evidence of several runs: the mean over those that are blind to a label, else over all."""
-    total_NK = np.zeros(found[0].probabilities_NK.shape, dtype=np.float32)
-    blind_N = np.sum([each.is_out_of_sample_N for each in found], axis=0)
-    for each in found:
-        counts_N = each.is_out_of_sample_N | (blind_N == 0)
-        total_NK += each.probabilities_NK * counts_N[:, None].astype(np.float32)
-    total_NK /= np.where(blind_N == 0, len(found), blind_N).astype(np.float32)[:, None]
+    total_NK, is_blind_N = evidence_files.join_probabilities(found)
     neighbours = [each.neighbours_Nk for each in found if each.neighbours_Nk is not None]
     return Evidence(
         labels_N=labels.given,
         probabilities_NK=total_NK,
         neighbours_Nk=neighbours[0] if neighbours else None,
-        is_out_of_sample_N=None if blind_N.all() else blind_N > 0,
+        is_out_of_sample_N=None if is_blind_N.all() else is_blind_N,
         score_N=read_score(signals),
     )
 

@@ -22,6 +22,7 @@ ABOUT = {
     queue.Task.FINISH: "audit",
     queue.Task.REPORT: "audit",
     queue.Task.MAP: "map",
+    queue.Task.CONSENSUS: "dataset",
 }
 """What the argument of a task identifies."""
 

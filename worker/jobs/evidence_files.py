@@ -3,6 +3,7 @@
 Shape suffixes: N samples, K classes, k neighbours.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,16 @@ def load(storage: Storage, folder: Path) -> RunEvidence | None:
         return None
     with storage.open(folder / EVIDENCE) as file, np.load(file) as stored:
         return RunEvidence(**{"neighbours_Nk": None, **stored})
+
+
+def join_probabilities(
+    found: Sequence[RunEvidence],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Return the mean probabilities [N, K] over the runs blind to a label, else over all; and which are."""
+    total_NK = np.zeros(found[0].probabilities_NK.shape, dtype=np.float32)
+    blind_N = np.sum([each.is_out_of_sample_N for each in found], axis=0)
+    for each in found:
+        counts_N = each.is_out_of_sample_N | (blind_N == 0)
+        total_NK += each.probabilities_NK * counts_N[:, None].astype(np.float32)
+    total_NK /= np.where(blind_N == 0, len(found), blind_N).astype(np.float32)[:, None]
+    return total_NK, blind_N > 0

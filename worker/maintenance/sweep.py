@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, null, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.audits import audit_service, placement
-from app.datasets import dataset_service
+from app.datasets import dataset_service, stored_consensus
 from app.features import feature_service
 from app.infra import counters, leases
 from app.infra.database import Database, send_after_commit
@@ -182,3 +182,5 @@ def _finish(session: Session) -> None:
     )
     for audit_id in session.scalars(reported):
         send_after_commit(session, Task.REPORT, audit_id)
+    for dataset_id in session.scalars(stored_consensus.list_due()):
+        send_after_commit(session, Task.CONSENSUS, dataset_id)

@@ -1,14 +1,22 @@
-"""The routes that attach correct labels, predicted probabilities and people's own columns to a dataset."""
+"""The routes that attach correct labels, probabilities, own columns and annotators' labels to a dataset."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from app.datasets import dataset_service, external_probabilities, own_columns, truth, upload_bodies
+from app.datasets import (
+    annotator_labels,
+    dataset_service,
+    external_probabilities,
+    own_columns,
+    truth,
+    upload_bodies,
+)
 from app.http.slow_work import run_slowly
 from app.infra.database import Database
 from app.infra.settings import Settings
@@ -16,6 +24,7 @@ from app.infra.storage import Storage
 from app.routes.datasets.dataset_routes import RAW_BODY, measure_upload_limits
 from app.routes.shared.dependencies import CallerDatabase, Files, ServiceSettings, Writes
 from app.routes.shared.idempotent_routes import IdempotentRoute
+from app.schemas.annotators.annotator_schemas import AttachedAnnotations
 from app.schemas.dataset_schemas import ProbabilitiesOut, TruthOut
 from app.schemas.source_schemas import AttachedColumns
 
@@ -58,6 +67,27 @@ async def put_columns(
     """
     async with _receive(dataset_id, request, settings, files, database) as body:
         return await run_slowly(database.workspace_id, lambda: _attach_columns(database, dataset_id, body))
+
+
+@router.put("/{dataset_id}/annotations", openapi_extra=RAW_BODY, dependencies=[Writes])
+async def put_annotations(
+    dataset_id: UUID,
+    request: Request,
+    settings: ServiceSettings,
+    files: Files,
+    database: CallerDatabase,
+    *,
+    columns: Annotated[
+        list[str], Query(description="columns that are annotators; none: all that may be", max_length=1000)
+    ] = [],  # noqa: B006 - FastAPI copies it
+) -> AttachedAnnotations:
+    """Attach the labels of several annotators as the raw body; docs/annotators.md describes it.
+
+    They replace earlier ones. Their consensus is formed by a worker, and again after every audit.
+    """
+    async with _receive(dataset_id, request, settings, files, database) as body:
+        attach = partial(_attach_annotations, database, files, dataset_id, body, columns)
+        return await run_slowly(database.workspace_id, attach)
 
 
 @asynccontextmanager
@@ -103,3 +133,18 @@ def _attach_columns(
         dataset = dataset_service.get(session, dataset_id, lock=True)
         attached = own_columns.attach(session, dataset, body.path)
     return AttachedColumns(columns=attached.columns, left_out=attached.left_out, samples=attached.samples)
+
+
+def _attach_annotations(
+    database: Database,
+    files: Storage,
+    dataset_id: UUID,
+    body: upload_bodies.ReceivedBody,
+    columns: list[str],
+) -> AttachedAnnotations:
+    with database.transaction() as session:
+        dataset = dataset_service.get(session, dataset_id, lock=True)
+        found = annotator_labels.attach(session, files, dataset, body.path, columns=columns)
+    return AttachedAnnotations(
+        annotators=found.annotators, labels=found.labels, samples=found.samples, left_out=found.left_out
+    )

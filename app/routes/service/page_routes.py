@@ -11,15 +11,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
 from app.audits import audit_lists, audit_service
-from app.datasets import dataset_service, sample_dataset
-from app.exports.registry import EXPORTS
+from app.datasets import dataset_service, sample_dataset, stored_consensus
+from app.exports.registry import EXPORTS, Export
 from app.http import cursors
 from app.http.outages import describe_outage
 from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError, NotFound, Unauthorised
 from app.kinds.shown_kinds import describe_dataset
 from app.reviews import random_checks, verdicts
-from app.routes.shared.dependencies import Caller, Reads, ServiceSettings, Session
+from app.routes.datasets.annotator_routes import describe_consensus
+from app.routes.shared.dependencies import Caller, Files, Reads, ServiceSettings, Session
 from app.routes.shared.rendering import render_audits, render_dataset, render_datasets
 from app.schemas.dataset_schemas import DatasetOut
 from app.tables import Audit, AuditStatus, Dataset
@@ -133,10 +134,27 @@ def dataset_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResp
         problems=dataset_service.list_problems(session, dataset_id, after=-1, limit=PROBLEMS_MAX),
         audits=render_audits(session, audits),
         rehearsals=_list_rehearsals(audits),
-        exports=EXPORTS,
+        exports=list_exports(dataset),
         versions=lineage.list_versions(session, dataset),
         verdicts=verdicts.count_reviews(session, dataset),
         repeatable=lineage.find_repeatable(session, dataset),
+    )
+
+
+@router.get("/datasets/{dataset_id}/annotators", dependencies=[Reads])
+def annotators_page(dataset_id: UUID, session: Session, files: Files, caller: Caller) -> HTMLResponse:
+    """Show the annotators of a dataset, their consensus, and where to ask again."""
+    dataset = dataset_service.get(session, dataset_id)
+    dataset_service.require_ready(dataset)
+    is_ready = stored_consensus.find_state(dataset) == "ready"
+    return pages.render_page(
+        "annotators.html",
+        caller=caller,
+        dataset=render_dataset(dataset, []),
+        consensus=None if dataset.annotators is None else describe_consensus(dataset),
+        ready=is_ready,
+        annotators=stored_consensus.list_annotators(files, dataset, limit=PAGE_ROWS) if is_ready else [],
+        ask_again=stored_consensus.list_ask_again(files, dataset, limit=PAGE_ROWS) if is_ready else [],
     )
 
 
@@ -170,6 +188,12 @@ def audits_page(
         statuses=list(AuditStatus),
         next_cursor=cursors.encode(page[-1].id) if len(rows) > PAGE_ROWS else None,
     )
+
+
+def list_exports(dataset: Dataset) -> list[Export]:
+    """Return the exports that a dataset can have."""
+    has_consensus = stored_consensus.find_state(dataset) == "ready"
+    return [export for export in EXPORTS if has_consensus or not export.needs_annotators]
 
 
 def _list_rehearsals(audits: Sequence[Audit]) -> set[UUID]:
@@ -206,7 +230,7 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
         has_features=any(run.is_chosen and run.encoder and run.encoder.name for run in answer.runs),
         dataset=render_dataset(dataset, []),
         appearance=describe_dataset(dataset),
-        exports=EXPORTS,
+        exports=list_exports(dataset),
         comparable=_list_comparable(session, audit, dataset),
     )
 

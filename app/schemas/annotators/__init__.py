@@ -1,0 +1,1 @@
+"""Answers about annotators; beside `app.schemas`, whose folder is full."""

@@ -1,0 +1,1 @@
+"""Consensus and quality of annotators, measured on simulated annotators of known confusion."""
