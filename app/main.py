@@ -21,7 +21,6 @@ from starlette.routing import Match
 from app.access import loopback_rule
 from app.access.rate_limits import Limiter
 from app.http.body_limits import BodyLimit
-from app.http.openapi_document import ERRORS, MEDIA_TYPE, DescribedApplication, name_operation
 from app.http.outages import describe_outage
 from app.http.request_log import SECURITY_HEADERS, RequestLog
 from app.infra.database import UNAVAILABLE
@@ -62,6 +61,7 @@ from app.routes.service import (
     prometheus_routes,
     webhook_routes,
 )
+from app.routes.shared.openapi_document import ERRORS, MEDIA_TYPE, DescribedApplication, name_operation
 from app.web.assets import Assets
 
 log = structlog.get_logger()

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 import pytest
 from fastapi.testclient import TestClient
 
-from app.http.openapi_document import DESCRIPTIONS, ERRORS
+from app.routes.shared.openapi_document import DESCRIPTIONS, ERRORS
 
 Json: TypeAlias = dict[str, Any]
 MOST_CHARACTERS = 400_000
