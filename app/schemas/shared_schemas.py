@@ -1,6 +1,6 @@
 """Models that several answers share: pages, failures, problem documents, health."""
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,11 +20,6 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next_cursor: str | None
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
-        """Return a name without brackets for the OpenAPI document: `DatasetPage` for `Page[DatasetOut]`."""
-        return f"{params[0].__name__.removesuffix('Out')}Page"
 
 
 class FieldError(BaseModel):

@@ -21,7 +21,13 @@ from limit_audit_client.models import (
 )
 from limit_audit_client.types import File
 
-Found = TypeVar("Found")
+
+class HasStatus(Protocol):
+    @property
+    def status(self) -> object: ...
+
+
+Found = TypeVar("Found", bound=HasStatus)
 SECONDS = 600
 
 

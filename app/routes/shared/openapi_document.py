@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from app.schemas.shared_schemas import FieldError, ProblemDocument
 
 MEDIA_TYPE = "application/problem+json"
+PAGE_NAME = re.compile(r"\bPage[\[_](\w+?)(?:Out)?[\]_](?=\")")
 DESCRIPTIONS = {
     400: "The body is incomplete or does not match its digest",
     401: "The key is missing or not valid",
@@ -84,8 +85,6 @@ def _share_error_answers(document: dict[str, Any]) -> None:
 
 
 def _name_pages(document: dict[str, Any]) -> dict[str, Any]:
-    """Name pages as `Page.model_parametrized_name` does, instead of `Page_DatasetOut_`."""
-    renamed: dict[str, Any] = json.loads(
-        re.sub(r"\bPage_(\w+?)(?:Out)?_(?=\")", r"\1Page", json.dumps(document))
-    )
+    """Call a page `DatasetPage`, where the library says `Page[DatasetOut]` and `Page_DatasetOut_`."""
+    renamed: dict[str, Any] = json.loads(PAGE_NAME.sub(r"\1Page", json.dumps(document)))
     return renamed
