@@ -22,6 +22,7 @@ PAGES = {
     "datasets": "/",
     "dataset": "/datasets/{dataset}",
     "audits": "/audits",
+    "annotators": "/datasets/{dataset}/annotators",
     "people": "/audits/{audit}/people",
     "audit-new": "/audits/new?dataset={dataset}",
     "audit": "/audits/{audit}",

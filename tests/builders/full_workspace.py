@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -22,6 +24,7 @@ from app.tables import (
     AuditMetrics,
     Bulk,
     BulkAction,
+    Dataset,
     FeatureSet,
     FeatureShard,
     FeatureStatus,
@@ -88,6 +91,7 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         selection = Selection(audit_id=audit.id, sha256="0", positions=[3, 5])
         session.add(selection)
         _store_map(session, storage, audit.id)
+        _store_consensus(storage, dataset_service.get(session, dataset.id))
         upload = Upload(dataset_id=dataset.id, expires_at=datetime.now(UTC) + timedelta(days=1), **UPLOAD)
         session.add(upload)
         webhook = webhook_service.create(
@@ -106,6 +110,30 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         "delivery": delivery.id,
     }
     return {name: str(identifier) for name, identifier in ids.items()}
+
+
+def _store_consensus(storage: Storage, dataset: Dataset) -> None:
+    """Store the consensus of one annotator, who labelled every sample."""
+    samples = {
+        "position": [0], "key": ["key-0"], "given_label": [0], "consensus": [0], "probability": [0.9],
+        "n_labels": [1], "agreement": [1.0], "majority": [0], "is_tie": [False], "ask_again": [1],
+        "expected_gain": [0.1],
+    }  # fmt: skip
+    annotators = {
+        "annotator": ["ana"], "labels": [12], "agrees_with_consensus": [1.0], "accuracy": [0.9],
+        "accuracy_low": [0.8], "accuracy_high": [0.95], "finding": ["better"], "confusions": [None],
+    }  # fmt: skip
+    for name, table in (("samples", samples), ("annotators", annotators)):
+        path = storage.locate_annotations(dataset.id, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(pa.table(table), path)
+    dataset.annotators = {"version": 1, "names": 1, "labels": 12, "samples": 12, "file": "labels"}
+    dataset.consensus = {
+        "version": 1, "audit_id": None, "labelled": 12, "with_two_labels": 0, "alpha": None,
+        "reasons": [], "wrong_count": 1.0, "wrong_interval": [0.0, 2.0], "ties": 0,
+        "differs_from_majority": 0, "ask_again": 1,
+        "files": {"samples": "samples", "annotators": "annotators"},
+    }  # fmt: skip
 
 
 def _store_map(session: Session, storage: Storage, audit_id: UUID) -> None:

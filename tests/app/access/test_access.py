@@ -73,6 +73,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/v1/datasets/{dataset_id}/files/{file_name}"): "bytes",
     ("PATCH", "/v1/datasets/{dataset_id}/uploads/{upload_id}"): "bytes",
     ("PUT", "/v1/datasets/{dataset_id}/truth"): "position,true_label\n0,ant\n",
+    ("PUT", "/v1/datasets/{dataset_id}/annotations"): "position,ana\n0,ant\n",
 }
 QUERIES = {
     ("GET", "/audits/new"): "?dataset={dataset}",
