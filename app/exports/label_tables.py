@@ -90,8 +90,9 @@ def write_lineage(decisions: Decisions) -> ExportFile:
 
 
 def _write_changes(head: str, decisions: Decisions) -> Iterator[bytes]:
-    yield f'{head[:-1]}, "changes": ['.encode()
-    separator = "\n"
+    # Nothing is sent before the first row is read: an error is then a problem document.
+    opening = f'{head[:-1]}, "changes": ['
+    separator = f"{opening}\n"
     for row in decisions.iterate_rows():
         final = int(decisions.final_N[row.position])
         if final != row.uploaded:
@@ -104,7 +105,7 @@ def _write_changes(head: str, decisions: Decisions) -> Iterator[bytes]:
             }
             yield f"{separator}{json.dumps(change, ensure_ascii=False)}".encode()
             separator = ",\n"
-    yield b"\n]}\n"
+    yield f"{opening if separator.startswith(opening) else ''}\n]}}\n".encode()
 
 
 def write_sources(source: AuditSource) -> ExportFile:
