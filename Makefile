@@ -7,7 +7,7 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help peers install demo demo-photographs demo-tables up browser screenshots quick test lint types format clean faults hostile files load
+.PHONY: help peers install demo demo-photographs demo-tables demo-text up browser screenshots quick test lint types format clean faults hostile files load
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo-photographs: $(INSTALLED) ## audit cuttings of photographs with an encoder'
 
 demo-tables: $(INSTALLED) ## audit a table with categories, dates and blanks, and say which columns speak
 	$(BIN)/python -m examples.tables --out $(DEMO_DIR)-tables
+
+demo-text: $(INSTALLED) ## audit short texts in two languages, and say which words speak
+	$(BIN)/python -m examples.texts --out $(DEMO_DIR)-text
 
 up: $(INSTALLED) ## run the service on loopback until Ctrl-C
 	@exec $(BIN)/limit-audit up
@@ -79,4 +82,4 @@ format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format .
 
 clean: ## delete the environment and what the demo wrote
-	rm -rf $(VENV) $(DEMO_DIR) $(DEMO_DIR)-photographs $(DEMO_DIR)-tables
+	rm -rf $(VENV) $(DEMO_DIR) $(DEMO_DIR)-photographs $(DEMO_DIR)-tables $(DEMO_DIR)-text

@@ -48,6 +48,7 @@ from app.routes.datasets import (
     image_routes,
     note_routes,
     review_routes,
+    snippet_routes,
     upload_routes,
     version_routes,
 )
@@ -87,6 +88,7 @@ ROUTERS = (
     review_routes,
     note_routes,
     people_routes,
+    snippet_routes,
     check_routes,
     estimate_routes,
     bulk_routes,

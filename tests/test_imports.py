@@ -38,6 +38,7 @@ FLOORS = {
     "models": (
         "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",
         "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "table_views",
+        "text_views",
         "stopping", "training", "data_issues", "maps", "checks", "error_model", "annotators",
         "label_errors",
     ),

@@ -38,10 +38,10 @@ OTHER_ARRAYS = {
     "worker/formats/arrays/npz.py": "a reader: columns beside the samples are [N] or [N, 1]",
 }
 """Files and folders that look at the dimensions of arrays that are no samples, with what those are."""
-NAMES = {"images", "features", "tables"}
-CONSTANTS = {"IMAGES", "FEATURES", "TABLES", "IMAGE_DIMENSIONS"}
-DTYPES = {"uint8", "float32", "float64"}
-PAGES = re.compile(r"""[!=]=\s*['"](images|features|tables)['"]""")
+NAMES = {"images", "features", "tables", "texts"}
+CONSTANTS = {"IMAGES", "FEATURES", "TABLES", "TEXTS", "IMAGE_DIMENSIONS"}
+DTYPES = {"uint8", "float32", "float64", "int16"}
+PAGES = re.compile(r"""[!=]=\s*['"](images|features|tables|texts)['"]""")
 
 
 def find_branches(root: Path) -> Iterator[tuple[str, int]]:

@@ -42,13 +42,13 @@ class Client(Service):
         on_bytes: OnBytes | None = None,
         **options: Any,  # noqa: ANN401 - JSON values
     ) -> Dataset:
-        """Upload a file, several files, a folder, a DataFrame, or an array with its labels, as one dataset.
+        """Upload a file, several files, a folder, a DataFrame, an array or texts with labels, as one dataset.
 
         Args:
             source: an archive, table or array file; a list of such files; a folder of class folders; a
                 DataFrame of pandas or polars, whose label `label_column` names; or an array [N, H, W] or
-                [N, H, W, C] of images, or [N, D] of features.
-            labels: the given labels of an array, as text or integers.
+                [N, H, W, C] of images, or [N, D] of features; or a list of texts.
+            labels: the given labels of an array or of texts, as text or integers.
             name: name of the dataset; by default that of the file or folder.
             arrays: further arrays by name: `ids`, `y_true`, `split`, `class_names`, `feature_names`.
             progress: whether to show a progress bar, on a terminal or in a notebook.

@@ -1,5 +1,6 @@
-"""Turns files, a folder, a DataFrame, or arrays with labels into files to upload."""
+"""Turns files, a folder, a DataFrame, arrays or texts with labels into files to upload."""
 
+import json
 import os
 import tempfile
 import zipfile
@@ -30,6 +31,9 @@ def prepare_files(source: Source, arrays: Mapping[str, object]) -> Iterator[tupl
         if is_array(source):
             yield "arrays", [_save_arrays(source, arrays, Path(folder) / "arrays.npz")]
             return
+        if "y" in arrays and _is_texts(source):
+            yield "texts", [_save_texts(source, arrays, Path(folder) / "texts.jsonl")]
+            return
         paths = [] if is_frame(source) else list_paths(source)
         if arrays:
             raise ClientError(
@@ -40,6 +44,30 @@ def prepare_files(source: Source, arrays: Mapping[str, object]) -> Iterator[tupl
             return
         name = paths[0].resolve().name if paths else ""
         yield name, _check_files(_open_folder(paths[0], Path(folder)) if _is_folder(paths) else paths)
+
+
+def _is_texts(source: Source) -> bool:
+    return isinstance(source, list | tuple) and all(isinstance(each, str) for each in source)
+
+
+def _save_texts(texts: Sequence[str], arrays: Mapping[str, object], target: Path) -> Path:
+    """Write texts with their labels as JSON lines."""
+    names = {"y": "label", "ids": "id", "y_true": "true_label", "split": "split"}
+    unknown = [name for name in arrays if name not in names]
+    if unknown:
+        raise ClientError(f"{', '.join(unknown)} cannot be sent with texts; {', '.join(names)} can")
+    columns: dict[str, list[Any]] = {"text": list(texts)}
+    for name, values in arrays.items():
+        columns[names[name]] = list(values)  # type: ignore[call-overload] # checked by iterating
+        if len(columns[names[name]]) != len(texts):
+            raise ClientError(
+                f"expected {len(texts)} {name}, one for each text; found {len(columns[names[name]])}"
+            )
+    with target.open("w", encoding="utf-8") as file:
+        for row in zip(*columns.values(), strict=True):
+            cells = [each.item() if hasattr(each, "item") else each for each in row]
+            file.write(json.dumps(dict(zip(columns, cells, strict=True))) + "\n")
+    return target
 
 
 def _save_frame(frame: Any, folder: Path) -> Path:  # noqa: ANN401 - of pandas or polars

@@ -13,6 +13,7 @@ from app.exports.files.npy_writer import write_npy, write_npz_members
 from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import Decisions
 from app.infra.errors import Invalid
+from app.kinds.shown_kinds import find_shown_kind
 
 BLOCK_BYTES = 1 << 22
 Array = npt.NDArray[Any]
@@ -60,9 +61,11 @@ def write_pack_npz(decisions: Decisions) -> Iterator[bytes]:
         true = [decisions.names[row.true] if row.true is not None else "" for row in rows]
         arrays["y_true"] = np.array(true, dtype=str)
     size = max(1, BLOCK_BYTES // max(1, pack[0].nbytes))
-    blocks = (pack[kept[start : start + size]] for start in range(0, len(kept), size))
+    select = find_shown_kind(decisions.dataset).select_values
+    blocks = (select(pack[kept[start : start + size]]) for start in range(0, len(kept), size))
+    first = select(pack[:1])
     archive = ZipStream()
-    yield from archive.stream("x.npy", write_npy(pack.dtype, (len(kept), *pack.shape[1:]), blocks))
+    yield from archive.stream("x.npy", write_npy(first.dtype, (len(kept), *first.shape[1:]), blocks))
     yield from write_npz_members(archive, arrays)
     yield archive.finish()
 

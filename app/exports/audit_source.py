@@ -63,6 +63,17 @@ class AuditSource:
 
         return embed
 
+    def open_words(self, *, is_whole: bool) -> Callable[[Suspect], str] | None:
+        """Return a function that returns a sample's text, or its first words; None: samples have none."""
+        kind = find_shown_kind(self.dataset)
+        snippets = kind.open_snippets(self.storage, self.dataset)
+        if snippets is None:
+            return None
+        values = kind.open_values(self.storage, self.dataset) if is_whole else None
+        if values is None:
+            return lambda suspect: snippets(suspect.position)
+        return lambda suspect: str(values(suspect.position)[0])
+
     def link_pictures(self) -> Callable[[Suspect], str]:
         """Return a function that returns the URL of a sample's image."""
         return lambda suspect: f"{self.base_url}{suspect.image_url}"

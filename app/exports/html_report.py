@@ -36,10 +36,11 @@ environment.filters["percent"] = lambda value: f"{100 * value:.1f}\N{NARROW NO-B
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSuspect:
-    """A suspect with its image as a data URL; None if it has no image."""
+    """A suspect with its image as a data URL, or the first words of its text; None if it has none."""
 
     suspect: Suspect
     picture: str | None
+    words: str | None
 
 
 def write_report(source: AuditSource) -> ExportFile:
@@ -54,6 +55,7 @@ def write_report(source: AuditSource) -> ExportFile:
             FigureSource(session=session, audit=source.audit, dataset=source.dataset)
         )
     picture = source.embed_pictures() if source.has_pictures else None
+    words = source.open_words(is_whole=False)
     text = _render(
         source.dataset,
         source.audit,
@@ -63,7 +65,11 @@ def write_report(source: AuditSource) -> ExportFile:
         memorisation=memorisation,
         sources=sources,
         suspects=[
-            ReportSuspect(suspect=suspect, picture=None if picture is None else picture(suspect))
+            ReportSuspect(
+                suspect=suspect,
+                picture=None if picture is None else picture(suspect),
+                words=None if words is None else words(suspect),
+            )
             for suspect in source.read_suspects(SUSPECTS_MAX)
         ],
     )

@@ -18,7 +18,7 @@ from app.schemas.result_schemas import Suspect
 
 CONTROL = "label"
 Picture = Callable[[Suspect], str]
-"""Returns the image's URL, or the image as a data URL."""
+"""Returns the image's URL, the image as a data URL, or the text."""
 
 
 def write_tasks(source: AuditSource, *, pictures: str, limit: int) -> ExportFile:
@@ -29,7 +29,13 @@ def write_tasks(source: AuditSource, *, pictures: str, limit: int) -> ExportFile
         show = source.embed_pictures() if pictures == "embedded" else source.link_pictures()
     with source.database.transaction() as session:
         columns = read_decision_columns(session, source.dataset.id)
-    blocks = _list_tasks(suspects, columns, model=f"limit-audit {source.audit.id}", picture=show)
+    blocks = _list_tasks(
+        suspects,
+        columns,
+        model=f"limit-audit {source.audit.id}",
+        picture=show,
+        words=source.open_words(is_whole=True),
+    )
     return ExportFile(name="label-studio.json", media_type=JSON, blocks=blocks)
 
 
@@ -45,10 +51,11 @@ def _list_tasks(
     *,
     model: str,
     picture: Picture | None,
+    words: Picture | None,
 ) -> Iterator[bytes]:
     yield b"["
     for number, suspect in enumerate(suspects):
-        task = _make_task(suspect, model=model, picture=picture)
+        task = _make_task(suspect, model=model, picture=picture, words=words)
         task["data"] |= _describe_decision(suspect, columns.get(suspect.position, EMPTY))
         yield (b",\n" if number else b"\n") + json.dumps(task, ensure_ascii=False).encode()
     yield b"\n]\n"
@@ -74,9 +81,12 @@ def _describe_view(class_names: list[str], *, has_pictures: bool) -> str:
     )
 
 
-def _make_task(suspect: Suspect, *, model: str, picture: Picture | None) -> dict[str, Any]:
+def _make_task(
+    suspect: Suspect, *, model: str, picture: Picture | None, words: Picture | None
+) -> dict[str, Any]:
     to_name = "text" if picture is None else "image"
-    content = {"text": f"row {suspect.key}"} if picture is None else {"image": picture(suspect)}
+    text = f"row {suspect.key}" if words is None else words(suspect)
+    content = {"text": text} if picture is None else {"image": picture(suspect)}
     review = suspect.review
     label = None
     if review is not None and review.verdict in {"keep", "relabel"}:

@@ -19,9 +19,10 @@ from app.exports.files.block_sink import BlockSink
 from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import BATCH_ROWS, Decisions
 from app.infra.errors import Invalid
+from models.reading.json_records import HEAD, parse_json_records, replace_value
 from models.reading.label_texts import make_comparable
 from models.reading.record_cells import replace_cell
-from models.reading.text_encodings import find_mark
+from models.reading.text_encodings import detect_encoding, find_mark
 from models.reading.text_tables import SHEET_TABLE, find_style, read_records
 
 COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
@@ -40,6 +41,37 @@ def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
     with decisions.open(decisions.files[0]) as stored, _open_decompressed(stored) as file:
         encoding = decisions.layout.get("table", {}).get("encoding", "utf-8-sig")
         yield from _rewrite_text(decisions, file, encoding, decisions.chosen_delimiter)
+
+
+def write_json(decisions: Decisions) -> Iterator[bytes]:
+    """Yield the uploaded JSON as it is but for final labels and dropped objects."""
+    finals, name = _map_finals(decisions), decisions.layout["label_column"]
+    with decisions.open(decisions.files[0]) as stored, _open_decompressed(stored) as file:
+        codec = detect_encoding(file.read(HEAD), chosen=decisions.dataset.options.get("encoding"))
+        file.seek(0)
+        mark, plain = find_mark(file.read(4), codec)
+        file.seek(0)
+        with io.TextIOWrapper(cast("Any", file), encoding=codec, newline="") as text:
+            blocks = iter(lambda: text.read(BLOCK_CHARACTERS), "")
+            yield mark
+            yield from _encode_blocks(_rewrite_json(decisions, blocks, finals, name), plain)
+
+
+def _rewrite_json(decisions: Decisions, blocks: Iterator[str], finals: Finals, name: str) -> Iterator[str]:
+    is_first = True
+    for number, record in enumerate(parse_json_records(blocks)):
+        if record.value is None:
+            yield record.before
+        elif number in finals:
+            final = finals[number]
+            before = record.before
+            if is_first and number:  # the comma of a list belongs to the object that was dropped before
+                before = before.lstrip().removeprefix(",") if "," in before else ""
+            yield before
+            yield record.raw if final is None else replace_value(record.raw, name, decisions.spellings[final])
+            is_first = False
+        elif number == 0:
+            yield record.before
 
 
 def write_sheet(decisions: Decisions) -> Iterator[bytes]:

@@ -41,6 +41,14 @@ class FeatureDisplay:
         rows = np.load(files.fetch_pack_file(dataset, PACK), mmap_mode="r")
         return lambda position: [None if math.isnan(value) else value for value in rows[position].tolist()]
 
+    def open_snippets(self, _: Storage, __: Dataset) -> Callable[[int], str] | None:
+        """Return None: a row has no words."""
+        return None
+
+    def select_values(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the rows."""
+        return rows
+
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return rows [n, D] unchanged, as float32."""
         return rows.astype(np.float32)

@@ -71,6 +71,13 @@ class ImageDisplay:
     def open_values(self, _: Storage, __: Dataset) -> None:
         """Return None."""
 
+    def open_snippets(self, _: Storage, __: Dataset) -> None:
+        """Return None."""
+
+    def select_values(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the rows."""
+        return rows
+
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return rows [n, H, W, C] of a pack as vectors; large pictures are subsampled."""
         step = max(1, max(rows.shape[1:3]) // COMPARED_SIDE)

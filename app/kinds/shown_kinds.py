@@ -12,6 +12,7 @@ from app.kinds.feature_display import FeatureDisplay
 from app.kinds.image_display import ImageDisplay
 from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample, Value
 from app.kinds.table_display import TableDisplay
+from app.kinds.text_display import TextDisplay
 from app.tables import Dataset
 
 
@@ -40,6 +41,14 @@ class ShownKind(Protocol):
         """Return a function that reads a position's values for people; None: a sample has none to show."""
         ...
 
+    def open_snippets(self, files: Storage, dataset: Dataset) -> Callable[[int], str] | None:
+        """Return a function that reads the first words of a position; None: a sample has no words."""
+        ...
+
+    def select_values(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return rows [n, ...] of a pack as an npz has them."""
+        ...
+
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return rows [n, ...] of a pack as vectors [n, D]; a small distance means similar samples."""
         ...
@@ -49,6 +58,7 @@ SHOWN_KINDS: Mapping[str, ShownKind] = {
     "images": ImageDisplay(),
     "features": FeatureDisplay(),
     "tables": TableDisplay(),
+    "texts": TextDisplay(),
 }
 """By name, as in `models.catalogue.kinds`."""
 

@@ -31,7 +31,7 @@ class TableDisplay(FeatureDisplay):
 
         def read(position: int) -> list[Value]:
             with parquet.ParquetFile(path) as file:
-                group, start = _find_group(file, position)
+                group, start = find_group(file, position)
                 if group not in known:
                     known[group] = file.read_row_group(group)
             return [_show(column[position - start].as_py()) for column in known[group].columns]
@@ -39,7 +39,7 @@ class TableDisplay(FeatureDisplay):
         return read
 
 
-def _find_group(file: parquet.ParquetFile, position: int) -> tuple[int, int]:
+def find_group(file: parquet.ParquetFile, position: int) -> tuple[int, int]:
     """Return the row group of a position, and the position of its first row."""
     start = 0
     for group in range(file.metadata.num_row_groups):

@@ -117,7 +117,7 @@ class SimilarSample(SampleOut):
     """A sample that is similar to another sample."""
 
     features: list[float | str | None] | None = Field(
-        description="the sample's row of features, of a table its cells; null for images"
+        description="the sample's row of features, of a table its cells, of a text itself; null for images"
     )
 
 
@@ -138,11 +138,23 @@ class ReasonColumn(BaseModel):
     )
 
 
+class ReasonWord(BaseModel):
+    """A word of a text that speaks for another class than the given label, or for the given one."""
+
+    start: int = Field(description="its first character in the text, counted from 0 in Unicode code points")
+    length: int
+    effect: float = Field(
+        description="what it adds to the log-odds of the other class against the given one, by a linear model"
+        " that has not seen this label; negative: it speaks for the given label"
+    )
+
+
 class ReasonsOut(BaseModel):
-    """The columns of a suspect that speak for another class, the strongest first; they can be none."""
+    """What of a suspect speaks for another class: columns of a table, words of a text; strongest first."""
 
     label: str = Field(description="the class that they speak for")
     columns: list[ReasonColumn]
+    words: list[ReasonWord] = []
 
 
 class SimilarOut(BaseModel):
@@ -150,12 +162,12 @@ class SimilarOut(BaseModel):
 
     feature_names: list[str] | None
     features: list[float | str | None] | None = Field(
-        description="the suspect's row of features, of a table its cells; null for images"
+        description="the suspect's row of features, of a table its cells, of a text itself; null for images"
     )
     given: SimilarClass
     other: SimilarClass
     reasons: ReasonsOut | None = Field(
-        description="only of tables, for the most suspicious samples: columns that speak against the label"
+        description="only of tables and texts, for the most suspicious samples: what speaks against the label"
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Literal, cast, get_args
 
-ColumnType = Literal["number", "category", "boolean", "date"]
+ColumnType = Literal["number", "category", "boolean", "date", "text"]
 COLUMN_TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
 _CHOICE = re.compile(r"(.+)=\s*(\w+)\s*", re.DOTALL)
 

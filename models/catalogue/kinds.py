@@ -8,6 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+TEXTS_FILE = "texts.parquet"
+"""The file beside a pack with the texts, in one column, in order of position; absent without texts."""
+TERMS = "terms.npz"
+"""The file beside a pack with the terms of its texts and their weights; absent without texts."""
+SIGNATURE = 132
+"""The last values of a stored text, which tell copies and near copies: a hash of it, and a sketch of its
+sequences of characters. Those before are its reduced values, as the bits of float16."""
 CELLS = "cells.parquet"
 """The file beside a pack with the cells of a table, row by row in order of position; absent without cells."""
 NetworkInput = Literal["image", "vector"]
@@ -73,7 +80,19 @@ TABLES = Kind(
 )
 """Rows of a table with categories, dates or blanks, encoded as numbers that are on one scale already."""
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (IMAGES, FEATURES, TABLES)}
+TEXTS = Kind(
+    name="texts",
+    axes=("D",),
+    dtype="int16",
+    network_input="vector",
+    has_input_size=False,
+    has_augmentation=False,
+    has_pictures=False,
+    encoded_as=None,
+)
+"""Texts by their terms, reduced to a few numbers, with a signature (`SIGNATURE`)."""
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (IMAGES, FEATURES, TABLES, TEXTS)}
 """Every kind by its name."""
 
 

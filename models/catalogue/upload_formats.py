@@ -13,4 +13,7 @@ FORMATS = (
     "parquet_features",
     "csv",
     "workbook",
+    "parquet_texts",
+    "json_lines",
+    "text_folders",
 )

@@ -11,6 +11,7 @@ from models.kinds.feature_likeness import FeatureLikeness
 from models.kinds.image_likeness import ImageLikeness
 from models.kinds.sample_arrays import Inputs
 from models.kinds.table_likeness import TableLikeness
+from models.kinds.text_likeness import TextLikeness
 
 Rows = npt.NDArray[Any]
 Likeness = npt.NDArray[np.float32]
@@ -58,6 +59,7 @@ COMPARED_KINDS: Mapping[str, ComparedKind] = {
     "images": ImageLikeness(),
     "features": FeatureLikeness(),
     "tables": TableLikeness(),
+    "texts": TextLikeness(),
 }
 """The kinds by their names in `catalogue.kinds`."""
 

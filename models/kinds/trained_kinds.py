@@ -13,6 +13,7 @@ from models.kinds.image_inputs import ImageInputs
 from models.kinds.preparation import Preparation, Standardisation
 from models.kinds.sample_arrays import Inputs
 from models.kinds.table_inputs import TableInputs
+from models.kinds.text_inputs import TextInputs
 
 
 class TrainedKind(Protocol):
@@ -40,6 +41,7 @@ TRAINED_KINDS: Mapping[str, TrainedKind] = {
     "images": ImageInputs(),
     "features": FeatureInputs(),
     "tables": TableInputs(),
+    "texts": TextInputs(),
 }
 """The kinds by their names in `catalogue.kinds`."""
 

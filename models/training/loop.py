@@ -146,7 +146,7 @@ class _Training:
         self._blind = BlindLabels(labels_N, config, device)
         self._learner = (CrossFittedLearner if config.folds > 1 else Learner)(
             config,
-            channels=inputs.shape[-1],
+            channels=find_trained_kind(inputs).find_placed_shape(inputs.shape, config)[-1],
             class_count=class_count,
             device=device,
             generator=self._generator,

@@ -43,7 +43,8 @@ def predict_probabilities(
     """
     check_fits(config, shape=inputs.shape[1:])
     target = torch.device(device)
-    shape = make_classifier_shape(config, channels=inputs.shape[-1], class_count=class_count)
+    width = find_trained_kind(inputs).find_placed_shape(inputs.shape, config)[-1]
+    shape = make_classifier_shape(config, channels=width, class_count=class_count)
     network = architectures.build(config.network, shape, seed=0).to(target).eval()
     network.load_state_dict(model_state)
     standardisation = Standardisation(

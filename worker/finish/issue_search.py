@@ -23,7 +23,7 @@ RARE_BELOW = 20
 UNREADABLE = frozenset({
     "not_an_image", "unreadable_image", "unsupported_pixels", "too_many_pixels", "missing_picture",
     "bad_member", "member_too_large", "compression_ratio", "unsupported_compression", "missing_file",
-    "non_finite_feature", "non_finite_pixels", "bad_row",
+    "non_finite_feature", "non_finite_pixels", "bad_row", "empty_text", "bad_text",
 })  # fmt: skip
 """Codes of ingestion's problems that mean unreadable content (docs/formats.md)."""
 SCHEMA = pa.schema([

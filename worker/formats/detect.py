@@ -13,9 +13,11 @@ from worker.formats.arrays.cifar import open_cifar_binaries, open_cifar_pickles
 from worker.formats.arrays.idx import open_idx
 from worker.formats.arrays.npz import open_npz
 from worker.formats.layouts.archive_layout import open_archive_pictures, open_web_shards
+from worker.formats.layouts.text_folders import open_text_folders
 from worker.formats.shared.columns import quote_names
 from worker.formats.shared.problems import IngestError
 from worker.formats.tables.csv_features import open_csv
+from worker.formats.tables.json_tables import is_json, open_json
 from worker.formats.tables.parquet import open_parquet
 from worker.formats.tables.workbooks import is_workbook, open_workbook
 
@@ -46,7 +48,9 @@ def open_source(files: Sequence[Path], ingestion: Ingestion) -> Source:
     return source
 
 
-def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bool) -> Source:
+def _open_uploads(  # noqa: PLR0911 - one for each kind of file
+    uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bool
+) -> Source:
     data, side_files = _separate_side_files(uploads)
     kinds = sorted({upload.kind for upload in data})
     if len(kinds) != 1:
@@ -74,9 +78,9 @@ def _open_uploads(uploads: Sequence[Upload], ingestion: Ingestion, *, nested: bo
             f"expected one {_KIND_WORDS.get(kind, kind)} file; found {len(data)}: "
             f"{quote_names([file.name for file in data])} (upload each as a separate dataset)",
         )
-    return (
-        open_csv(data[0], ingestion) if kind == "text" else _open_archive(data[0], ingestion, nested=nested)
-    )
+    if kind == "text":
+        return (open_json if is_json(data[0]) else open_csv)(data[0], ingestion)
+    return _open_archive(data[0], ingestion, nested=nested)
 
 
 def _open_shards(data: Sequence[Upload], ingestion: Ingestion) -> Source | None:
@@ -118,6 +122,7 @@ def _open_archive(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Sour
             f"expected data in the archive; found the archive {upload.name!r} in it (upload that one)",
         )
     source = open_archive_pictures(archive, ingestion, original=upload.original)
+    source = source or open_text_folders(archive, ingestion, original=upload.original)
     return source or _open_uploads(_extract_members(archive, ingestion), ingestion, nested=True)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.catalogue.kinds import CELLS
+from models.catalogue.kinds import CELLS, TERMS, TEXTS_FILE
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.detect import open_source
 from worker.formats.packs.samples_table import assign_labels, collect_keys, collect_splits, write_samples
@@ -117,7 +117,10 @@ def _build(
             written = write_pack(source, ingestion, pack_path, report)
             return _finish_pack(source.format, written, ingestion, pack_path)
         except BaseException:
-            for path in (pack_path, destination / CELLS, destination / SHEET_TABLE):
+            for path in (
+                pack_path,
+                *(destination / name for name in (CELLS, SHEET_TABLE, TEXTS_FILE, TERMS)),
+            ):
                 path.unlink(missing_ok=True)
             raise
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from models.catalogue.kinds import CELLS
+from models.catalogue.kinds import CELLS, TEXTS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,6 +108,8 @@ def _note_giveaways(labels: Labels, ingestion: Ingestion, pack_path: Path) -> No
 
 def _open_columns(pack_path: Path, ingestion: Ingestion) -> Iterator[tuple[str, ReadRows]]:
     """Yield the name of each column and a function that reads values of some rows; of categories codes."""
+    if pack_path.with_name(TEXTS_FILE).exists():
+        return
     if pack_path.with_name(CELLS).exists():
         with pq.ParquetFile(pack_path.with_name(CELLS)) as file:
             for name in file.schema_arrow.names:

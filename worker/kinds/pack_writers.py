@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from worker.kinds.feature_packs import write_features
 from worker.kinds.image_packs import write_images
 from worker.kinds.table_packs import write_table
+from worker.kinds.text_packs import write_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ PACK_WRITERS: Mapping[str, PackWriter] = {
     "images": write_images,
     "features": write_features,
     "tables": write_table,
+    "texts": write_texts,
 }
 """By the names of `models.catalogue.kinds`."""
 

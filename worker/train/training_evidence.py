@@ -17,11 +17,17 @@ from worker.jobs.evidence_files import RunEvidence
 from worker.train.encoder_opinions import EncoderOpinions, gather_opinions
 from worker.train.input_neighbours import find_input_neighbours
 from worker.train.table_evidence import TableEvidence
+from worker.train.text_evidence import TextEvidence
 
 NO_TREES = Remark(
     code="no_trees",
     detail="no boosted trees read the table, and no columns are named beside its suspects: there are too many"
     " cells and classes, or too few samples of each class; LIMIT alone ranks and counts",
+)
+NO_PROBE = Remark(
+    code="no_probe",
+    detail="no linear model read the words of the texts, and none are marked: there are too many words and"
+    " classes, or too few samples of each class; LIMIT alone ranks and counts",
 )
 
 
@@ -39,7 +45,8 @@ class Trained:
     """The nearest samples by an encoder's features; None: no encoder made them."""
     table: TableEvidence | None = None
     """What the cells of a table say themselves; None: it has none, or they were too many."""
-
+    texts: TextEvidence | None = None
+    """What the words of texts say themselves; None: there are none, or they were too many."""
     remarks: tuple[Remark, ...] = ()
     """What could not be done beside the training."""
 
@@ -47,7 +54,8 @@ class Trained:
     def views(self) -> list[npt.NDArray[np.float32]]:
         """Return the class probabilities [N, K] that rank beside the training's own."""
         encoder = [] if self.opinions is None else [self.opinions.probe_NK, self.opinions.votes_NK]
-        return encoder + ([] if self.table is None else [self.table.view.probabilities_NK])
+        table = [] if self.table is None else [self.table.view.probabilities_NK]
+        return encoder + table + ([] if self.texts is None else [self.texts.probabilities_NK])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +74,10 @@ class EvidenceSearch:
     """Called about every second; its exceptions propagate."""
     cells: Path | None = None
     """The cells of a table; None: the samples are no table of cells."""
+    texts: Path | None = None
+    """The texts; None: the samples are none."""
+    terms: Path | None = None
+    """The weights of their terms."""
 
     def complete(self, result: TrainingResult, pack: Path, labels_N: npt.NDArray[np.integer[Any]]) -> Trained:
         """Return the result with the evidence about the labels.
@@ -80,7 +92,7 @@ class EvidenceSearch:
         """
         near = None if self.find_near is None else self.find_near()
         if len(labels_N) * self.class_count > PROBABILITY_CELLS_MAX:
-            remarks = self._explain_trees(None)
+            remarks = self._explain_missing(None, None)
             return Trained(result=result, evidence=None, opinions=None, near=near, remarks=remarks)
         inputs = np.load(pack, mmap_mode="r")
         if near is not None:
@@ -100,7 +112,13 @@ class EvidenceSearch:
                 near=near,
             )
         table = self._ask_table(labels_N)
-        found = self._choose_evidence(result, table, labels_N)
+        texts = self._ask_texts(labels_N)
+        own = [
+            view
+            for view in (table and table.view.probabilities_NK, texts and texts.probabilities_NK)
+            if view is not None
+        ]
+        found = self._choose_evidence(result, own, labels_N)
         evidence = None if found is None else self._make_evidence(inputs, *found)
         return Trained(
             result=result,
@@ -108,12 +126,27 @@ class EvidenceSearch:
             opinions=None,
             near=None,
             table=table,
-            remarks=self._explain_trees(table),
+            texts=texts,
+            remarks=self._explain_missing(table, texts),
         )
 
-    def _explain_trees(self, table: TableEvidence | None) -> tuple[Remark, ...]:
-        """Return a remark if a table has no trees."""
-        return () if self.cells is None or table is not None else (NO_TREES,)
+    def _explain_missing(self, table: TableEvidence | None, texts: TextEvidence | None) -> tuple[Remark, ...]:
+        """Return a remark if a table has no trees, or texts no linear model."""
+        if self.cells is not None and table is None:
+            return (NO_TREES,)
+        return (NO_PROBE,) if self.texts is not None and texts is None else ()
+
+    def _ask_texts(self, labels_N: npt.NDArray[np.integer[Any]]) -> TextEvidence | None:
+        if self.texts is None or self.terms is None:
+            return None
+        return TextEvidence.gather(
+            self.texts,
+            self.terms,
+            labels_N,
+            class_count=self.class_count,
+            seed=self.seed,
+            on_block=self.on_block,
+        )
 
     def _ask_table(self, labels_N: npt.NDArray[np.integer[Any]]) -> TableEvidence | None:
         if self.cells is None:
@@ -123,17 +156,20 @@ class EvidenceSearch:
         )
 
     def _choose_evidence(
-        self, result: TrainingResult, table: TableEvidence | None, labels_N: npt.NDArray[np.integer[Any]]
+        self,
+        result: TrainingResult,
+        own: list[npt.NDArray[np.float32]],
+        labels_N: npt.NDArray[np.integer[Any]],
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
         """Return probabilities and which of their rows are out of sample; None: there are none.
 
-        Of a table they are the likeliest of those that are out of sample for all labels.
+        Of a table and of texts they are the likeliest of those that are out of sample for all labels.
         """
         fitted = result.cross_fitted
         is_blind_N = None if fitted is None else fitted.blind_N >= 0
-        if table is None:
+        if not own:
             return None if fitted is None or is_blind_N is None else (fitted.probabilities_NK, is_blind_N)
-        views = [table.view.probabilities_NK]
+        views = list(own)
         if fitted is not None and is_blind_N is not None and is_blind_N.all():
             views.append(fitted.probabilities_NK)
         return choose_likeliest(views, labels_N), np.ones(len(labels_N), dtype=np.bool_)

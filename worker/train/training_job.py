@@ -25,7 +25,7 @@ from app.infra.settings import Settings
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditStatus, Dataset, Run, RunStatus
 from models.acceleration.data_parallel import limit_processes
-from models.catalogue.kinds import CELLS
+from models.catalogue.kinds import CELLS, TERMS, TEXTS_FILE
 from models.catalogue.methods import EXTERNAL
 from models.catalogue.networks import NETWORKS
 from models.catalogue.training_request import TrainingRequest
@@ -259,7 +259,11 @@ def _plan_evidence(
     database: Database, storage: Storage, settings: Settings, job: Job, heartbeat: Heartbeat[Run]
 ) -> EvidenceSearch:
     find_near = partial(_load_neighbours, database, storage, job, heartbeat)
-    has_cells = storage.exists(storage.locate_pack(job.dataset.id) / CELLS)
+
+    def find_file(name: str) -> Path | None:
+        exists = storage.exists(storage.locate_pack(job.dataset.id) / name)
+        return storage.fetch_pack_file(job.dataset, name) if exists else None
+
     return EvidenceSearch(
         find_near=None if job.run.feature_set_id is None else find_near,
         class_count=len(job.dataset.class_names or ()),
@@ -267,7 +271,9 @@ def _plan_evidence(
         seed=job.config.seed,
         bytes_max=settings.features_max_bytes,
         on_block=heartbeat.check,
-        cells=storage.fetch_pack_file(job.dataset, CELLS) if has_cells else None,
+        cells=find_file(CELLS),
+        texts=find_file(TEXTS_FILE),
+        terms=find_file(TERMS),
     )
 
 
@@ -346,11 +352,10 @@ def _store_results(  # noqa: PLR0917 - one call, far above
         signals[NEIGHBOUR_DISAGREEMENT] = measure_disagreement(neighbours, labels_N)
         if ranking.uses_neighbours:
             signals["score"] = ranking.compute(signals)
-    if trained.table is not None and trained.evidence is not None:
+    own = trained.table or trained.texts
+    if own is not None and trained.evidence is not None:
         probabilities_NK = trained.evidence.probabilities_NK
-        reasons = trained.table.explain(
-            rank_by_signals(signals), labels_N, probabilities_NK, on_block=on_block
-        )
+        reasons = own.explain(rank_by_signals(signals), labels_N, probabilities_NK, on_block=on_block)
         reason_files.save(storage, folder, reasons)
     signal_files.save(storage, folder, signals)
 

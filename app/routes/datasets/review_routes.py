@@ -22,6 +22,7 @@ from app.schemas.review_schemas import (
     Conflict,
     ReasonColumn,
     ReasonsOut,
+    ReasonWord,
     Reviewer,
     ReviewOut,
     ReviewPage,
@@ -222,6 +223,9 @@ def _render_reasons(dataset: Dataset, reasons: Reasons | None) -> ReasonsOut | N
         columns=[
             ReasonColumn(column=names[place] if place < len(names) else f"column {place + 1}", effect=effect)
             for place, effect in reasons.columns
+        ],
+        words=[
+            ReasonWord(start=start, length=length, effect=effect) for start, length, effect in reasons.words
         ],
     )
 

@@ -6,6 +6,7 @@ import { ClassNames } from "./class_names.js";
 import { confirm, confirmAndDelete } from "./dialogs.js";
 import { find, make, makeMeter, showProblem } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
+import { addSnippets } from "./snippets.js";
 import { makeSuspect } from "./suspect_tiles.js";
 import { showTechnicalDetails } from "./technical.js";
 
@@ -36,7 +37,8 @@ async function downloadRelabelled() {
 
 async function showMontage() {
   const page = await get(`${path}/suspects${query({ limit: MONTAGE, given_label: find("class").value })}`);
-  find("montage").replaceChildren(...page.items.map((item) => makeSuspect(item, {
+  const items = await addSnippets(dataset, page.items);
+  find("montage").replaceChildren(...items.map((item) => makeSuspect(item, {
     link: canReview ? reviewLink({ at: item.position, state: "all" }) : null,
   })));
 }

@@ -6,6 +6,7 @@ import { confirmAndDelete } from "./dialogs.js";
 import { find, make, makePicture } from "./dom.js";
 import { formatCount, formatPercent } from "./format.js";
 import { readOptions } from "./reading_form.js";
+import { addSnippets } from "./snippets.js";
 
 const { id, status } = find("dataset").dataset;
 const path = `/v1/datasets/${id}`;
@@ -49,6 +50,7 @@ async function loadMore() {
   const current = sources;
   const read = ({ label, cursor, limit }) => get(`${path}/samples${query({ limit, cursor, given_label: label })}`);
   const pages = await Promise.all(current.map(read));
+  await addSnippets(id, pages.flatMap((page) => page.items));
   if (current !== sources) return; // another class was chosen meanwhile
   sources = current.map((source, place) => ({ ...source, cursor: pages[place].next_cursor })).filter((source) => source.cursor !== null);
   find("more").hidden = !sources.length;

@@ -45,7 +45,7 @@ async function begin(at = null, rank = null) {
   state.queue?.release();
   state.queue = new Queue(audit, {
     filters: readFilters(), typed: readTypedFilters(), side: findStageSide(), afterRank: at === null ? rank && rank - 1 : await rankBefore(at),
-    reviewer: readReviewer, onLost: dropLost,
+    reviewer: readReviewer, onLost: dropLost, dataset: root.dataset.view === "text" ? dataset : null,
   });
   state.place = 0;
   state.first = 0;

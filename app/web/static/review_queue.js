@@ -3,6 +3,7 @@
 
 import { get, query, send } from "./api.js";
 import { drawBySize, findAddress } from "./pictures.js";
+import { addSnippets } from "./snippets.js";
 
 const PAGE = 100;
 const READ_AHEAD = 40;
@@ -15,8 +16,8 @@ const SIMILAR_AHEAD = 3;
 
 export class Queue {
   // `typed` are the filters as a body takes them; `onLost(positions)` tells what was handed to somebody else.
-  constructor(audit, { filters, typed = {}, side, afterRank = null, reviewer = () => "", onLost = () => {} }) {
-    Object.assign(this, { typed, reviewer, onLost });
+  constructor(audit, { filters, typed = {}, side, afterRank = null, reviewer = () => "", onLost = () => {}, dataset = null }) {
+    Object.assign(this, { typed, reviewer, onLost, dataset }); // `dataset`: the one whose samples are texts
     this.isShared = filters.review === "none";
     this.ahead = this.isShared ? HANDED_AHEAD : READ_AHEAD;
     this.side = side; // CSS pixels of the stage
@@ -53,7 +54,8 @@ export class Queue {
     this.cursor = page.next_cursor;
     this.ended = page.next_cursor === null;
     const known = new Set(this.items.map((item) => item.position));
-    this.items.push(...page.items.filter((item) => !known.has(item.position)));
+    const added = page.items.filter((item) => !known.has(item.position));
+    this.items.push(...(this.dataset ? await addSnippets(this.dataset, added) : added));
   }
 
   listHeld() {
@@ -70,7 +72,7 @@ export class Queue {
     this.leaseMilliseconds = 1000 * answer.lease_seconds;
     const known = new Set(this.items.map((item) => item.position));
     const fresh = answer.items.filter((item) => !known.has(item.position));
-    this.items.push(...fresh);
+    this.items.push(...(this.dataset ? await addSnippets(this.dataset, fresh) : fresh));
     if (count) this.ended = fresh.length === 0;
     if (answer.lost.length) this.onLost(new Set(answer.lost));
   }

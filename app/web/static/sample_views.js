@@ -6,5 +6,6 @@
 import { featureView } from "./feature_view.js";
 import { pictureView } from "./picture_view.js";
 import { tableView } from "./table_view.js";
+import { textView } from "./text_view.js";
 
-export const VIEWS = { picture: pictureView, features: featureView, table: tableView };
+export const VIEWS = { picture: pictureView, features: featureView, table: tableView, text: textView };

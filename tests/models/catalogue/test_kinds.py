@@ -16,7 +16,8 @@ def test_a_kind_is_found_by_shape_and_dtype() -> None:
 @pytest.mark.parametrize(("shape", "dtype"), [((4, 4), None), ((4, 4, 3), "float32"), ((4,), "uint8")])
 def test_samples_of_no_kind_are_refused(shape: tuple[int, ...], dtype: str | None) -> None:
     with pytest.raises(
-        ValueError, match=r"uint8 \[N, H, W, C\] or float32 \[N, D\] or float64 \[N, D\], not .*\[N, 4"
+        ValueError,
+        match=r"uint8 \[N, H, W, C\] or float32 \[N, D\] or float64 \[N, D\] or int16 \[N, D\], not .*\[N, 4",
     ):
         find_kind(shape, dtype)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from models.catalogue.kinds import FEATURES, IMAGES, TABLES, Kind
+from models.catalogue.kinds import FEATURES, IMAGES, TABLES, TEXTS, Kind
 from worker.formats.shared.class_numbers import ClassNumbers
 from worker.formats.shared.label_codes import Vocabulary
 from worker.formats.shared.own_rows import OwnRows
@@ -158,6 +158,31 @@ class Table:
     format: str
     described: Sequence[TableColumn]
     batches: Iterator[TableBatch]
+    row_numbers: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows
+    """As in Features."""
+    total: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextBatch:
+    """Consecutive texts; columns as in Columns."""
+
+    texts: Sequence[str | None]
+    """Blank or None: there is no text."""
+    columns: Columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Documents:
+    """Texts; its batches can be read only once."""
+
+    kind: ClassVar[Kind] = TEXTS
+    format: str
+    batches: Iterator[TextBatch]
+    names: Sequence[str] | None = None
+    """Members of an archive [N]."""
+    locations: Callable[[], Locations | None] = lambda: None
+    """Only complete after the last batch."""
     row_numbers: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows
     """As in Features."""
     total: int | None = None

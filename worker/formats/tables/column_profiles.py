@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 VALUES_MAX = 20_000
 """Different values of a column that are counted one by one: 2 MB; of a column with more, the first ones."""
 EXAMPLES = 3
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+WORDS = rf"[^\s{_UNSPACED}]+|[{_UNSPACED}]{{1,2}}"
+"""A word; of scripts without blanks, two signs."""
 NUMBER_MAX = 1e150
 """Larger numbers count as this: their squares would be infinite."""
 TINY = 1e-12
@@ -183,7 +186,7 @@ class ColumnProfile:
         self._follow_count(None)
         others = texts.filter(pc.invert(is_number))
         self.no_numbers = (self.no_numbers + others.slice(0, EXAMPLES).to_pylist())[:EXAMPLES]
-        self.words += int(weights @ (pc.count_substring_regex(texts, r"\S+").to_numpy()))
+        self.words += int(weights @ (pc.count_substring_regex(texts, WORDS).to_numpy()))
         booleans = cell_texts.parse_booleans(texts)
         self.booleans += _weigh(pc.is_valid(booleans), weights)
         self.true_count += _weigh(pc.fill_null(booleans, fill_value=False), weights)

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from models.reading.text_tables import TableStyle
     from worker.formats.archives.uploaded_files import Upload
-    from worker.formats.shared.sample import Ingestion, Table
+    from worker.formats.shared.sample import Documents, Ingestion, Table
 
 _BLOCK_BYTES = 8 << 20
 
 
-def open_csv(upload: Upload, ingestion: Ingestion) -> Features | Table:
+def open_csv(upload: Upload, ingestion: Ingestion) -> Features | Table | Documents:
     """Open a table with a header line: features, or whatever its cells are if they are not only numbers."""
     style = read_style(upload.path, ingestion)
     peek = peek_values(upload.path, style)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from worker.formats.shared.sample import Table, TableBatch
 from worker.formats.tables import cell_texts
 from worker.formats.tables.column_profiles import ColumnProfile, write_categories
+from worker.formats.tables.text_columns import make_documents
 from worker.formats.tables.type_choice import choose_types
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.catalogue.column_types import ColumnType
-    from worker.formats.shared.sample import Columns, Ingestion
+    from worker.formats.shared.sample import Columns, Documents, Ingestion
     from worker.formats.shared.table_columns import TableColumn
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
@@ -26,6 +27,7 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "boolean": pa.bool_(),
     "date": pa.timestamp("us"),
     "category": pa.string(),
+    "text": pa.string(),
 }
 
 
@@ -48,8 +50,10 @@ def make_table(
     *,
     row_numbers: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows,
     total: int | None = None,
-) -> Table:
-    """Return the table whose blocks of rows come with what else is known of them."""
+) -> Table | Documents:
+    """Return the table, or the texts, whose blocks of rows come with what else is known of them."""
+    if any(column.type == "text" for column in described):
+        return make_documents(format_name, described, blocks, row_numbers=row_numbers, total=total)
     return Table(
         format=format_name,
         described=described,

@@ -27,6 +27,7 @@ from worker.formats.shared.problems import IngestError, SampleError
 from worker.formats.shared.sample import (
     CellsNeeded,
     Columns,
+    Documents,
     EncodedChunk,
     EncodedImages,
     FeatureBatch,
@@ -54,7 +55,9 @@ _BATCH_ROWS = 8192
 _PEEKED = 200
 
 
-def open_parquet(uploads: Sequence[Upload], ingestion: Ingestion) -> EncodedImages | Features | Table:
+def open_parquet(
+    uploads: Sequence[Upload], ingestion: Ingestion
+) -> EncodedImages | Features | Table | Documents:
     """Open the pictures or features of one or several shards."""
     shards = open_shards(uploads, ingestion)
     check_distinct(shards.schema.names)
@@ -221,7 +224,7 @@ def _read_paths(shards: Shards, picture: str, ingestion: Ingestion) -> Texts | N
     return None if count_repeated(paths) else paths
 
 
-def _open_features(shards: Shards, ingestion: Ingestion) -> Features | Table:
+def _open_features(shards: Shards, ingestion: Ingestion) -> Features | Table | Documents:
     """Open features: numeric columns, or one column of lists of one length; else whatever the cells are."""
     peek = _peek_values(shards, ingestion)
     columns = choose_roles(shards.schema.names, peek, ingestion)
@@ -268,13 +271,14 @@ def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
-def _open_cells(shards: Shards, columns: ColumnRoles, ingestion: Ingestion) -> Table:
+def _open_cells(shards: Shards, columns: ColumnRoles, ingestion: Ingestion) -> Table | Documents:
     """Open a table by the types of its columns."""
     special = [name for name in (columns.label, columns.truth, columns.key, columns.split) if name]
     own = ingestion.own
-    wanted = list(dict.fromkeys([*columns.features, *special, *own.names]))
     counted = shards.read_batches(columns.features, _BATCH_ROWS, ingestion.limits)
     described = describe_columns(counted, columns.features, ingestion)
+    used = [column.name for column in described]
+    wanted = list(dict.fromkeys([*used, *special, *own.names]))
     splits = _list_splits(shards) if columns.split is None else None
 
     def encode(column: pa.Array, *, is_truth: bool) -> NDArray[np.int32]:
@@ -290,7 +294,8 @@ def _open_cells(shards: Shards, columns: ColumnRoles, ingestion: Ingestion) -> T
             yield batch, read_now
             done += batch.num_rows
 
-    return make_table("parquet_features", described, read(), total=shards.rows)
+    source = make_table("parquet_features", described, read(), total=shards.rows)
+    return replace(source, format="parquet_texts") if isinstance(source, Documents) else source
 
 
 def _check_numeric(schema: pa.Schema, columns: ColumnRoles) -> None:

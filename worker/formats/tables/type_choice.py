@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from models.catalogue.column_types import ColumnType, read_column_type
 from models.reading.column_names import normalise_name
-from worker.formats.shared.columns import find_column, quote_names
+from worker.formats.shared.columns import find_column
 from worker.formats.shared.problems import IngestError, make_printable
 from worker.formats.shared.table_columns import TableColumn
 from worker.formats.tables.decimal_signs import choose_thousands, count_numbers, has_decimal_comma
@@ -18,9 +18,10 @@ from worker.formats.tables.doubtful_texts import (
     find_likeness,
     list_odd_values,
 )
+from worker.formats.tables.text_columns import choose_texts, describe_texts, is_long_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from worker.formats.shared.sample import Ingestion
     from worker.formats.tables.column_profiles import ColumnProfile
@@ -31,9 +32,7 @@ they are values of their own. Not measured; every such column is said, and the o
 NEARLY_ALL = 0.95
 """Share of different values from which a column of texts names rows instead of kinds of rows. A category that
 occurs once tells nothing about another row, whatever the share; said, and the option changes it."""
-FEW_WORDS = 4
-"""Mean number of words from which values that hardly repeat are sentences."""
-REPEATING = HALF = 0.5
+HALF = 0.5
 MANY_VALUES = 32
 REASONS_SHOWN = 5
 _ID_NAME = re.compile(r"(.*_)?(id|uid|uuid|guid|key|no|nr|number|index)")
@@ -46,6 +45,9 @@ def choose_types(
     chosen = _read_choices(names, ingestion)
     included = {find_column(names, name, ()) for name in ingestion.options.include_columns if name in names}
     choose_thousands(list(profiles.values()), ingestion)
+    texts = _choose_texts(names, profiles, chosen, included, ingestion)
+    if texts:
+        return describe_texts(texts, names, profiles, ingestion)
     columns, reasons = [], list[str]()
     for name in names:
         profile = profiles[name]
@@ -59,7 +61,6 @@ def choose_types(
             "column_left_out", f"column {name!r} is not a feature: it is {reason}", option="include_columns"
         )
     if not columns:
-        _refuse_texts(names, profiles)
         raise IngestError(
             "feature_count",
             f"expected a column that tells something of a row; found {'; '.join(reasons[:REASONS_SHOWN])}"
@@ -72,16 +73,37 @@ def choose_types(
     return columns
 
 
-def _refuse_texts(names: Sequence[str], profiles: Mapping[str, ColumnProfile]) -> None:
-    """Refuse a table of texts alone, named as what it is."""
-    texts = [name for name in names if profiles[name].words > profiles[name].filled]
-    if texts:
-        raise IngestError(
-            "column_not_numeric",
-            f"expected columns that tell something of a row; found a dataset of texts: {quote_names(texts)}"
-            " (they are not audited: compute embeddings, and upload Parquet with the columns embedding and"
-            " label)",
+def _choose_texts(
+    names: Sequence[str],
+    profiles: Mapping[str, ColumnProfile],
+    chosen: Mapping[str, ColumnType],
+    included: Collection[str | None],
+    ingestion: Ingestion,
+) -> list[str]:
+    """Return the columns that are the samples' text; none: the table is one of cells."""
+    asked = [name for name in names if chosen.get(name) == "text"]
+    if asked:
+        return asked
+    filled = {name: profiles[name] for name in names if _find_empty(profiles[name]) is None}
+    words = [
+        name
+        for name, profile in filled.items()
+        if name not in chosen and name not in included and _infer_type(profile) == "category"
+    ]
+    others = [
+        name
+        for name, profile in filled.items()
+        if name not in words and (name in chosen or name in included or _find_id(profile) is None)
+    ]
+    texts = choose_texts(words, others, profiles)
+    if not texts and (long := [name for name in words if is_long_text(profiles[name])]):
+        ingestion.understood.note(
+            "text_not_used",
+            f"column {long[0]!r} holds texts, but the other columns are audited as a table;"
+            f" {long[0]}=text audits the texts instead",
+            option="column_types",
         )
+    return texts
 
 
 def _read_choices(names: Sequence[str], ingestion: Ingestion) -> dict[str, ColumnType]:
@@ -91,23 +113,27 @@ def _read_choices(names: Sequence[str], ingestion: Ingestion) -> dict[str, Colum
 
 def _find_reason(profile: ColumnProfile, *, is_asked_for: bool) -> str | None:
     """Return why a column is not used; None if it is."""
+    reason = _find_empty(profile)
+    return reason if reason is not None or is_asked_for else _find_id(profile)
+
+
+def _find_empty(profile: ColumnProfile) -> str | None:
+    """Return why a column tells nothing, whatever was asked; None if it may tell something."""
     if profile.foreign_type is not None:
         return f"of the type {profile.foreign_type}"
     if not profile.filled:
         return "blank in every row"
     if len(profile.values) == 1 and not profile.has_more_values and profile.filled == profile.rows:
         return "the same in every row"
-    return None if is_asked_for else _find_id(profile)
+    return None
 
 
 def _find_id(profile: ColumnProfile) -> str | None:
     """Return what a column is that names single rows; None if it does not."""
-    distinct = len(profile.values)
-    share = 1.0 if profile.has_more_values and distinct == profile.filled else distinct / profile.filled
     if profile.counts_up and profile.integers == profile.filled == profile.rows:
         return "an index: its values count up by one"
     if _infer_type(profile) == "category":
-        if profile.words >= FEW_WORDS * profile.filled and share > REPEATING:
+        if is_long_text(profile):
             return "a text of many words"
         return _name_id(profile) if _is_distinct(profile) else None
     is_named = _ID_NAME.fullmatch(normalise_name(profile.name)) is not None
@@ -153,6 +179,7 @@ def _describe(profile: ColumnProfile, kind: ColumnType, ingestion: Ingestion) ->
         "boolean": _describe_booleans,
         "date": _describe_dates,
         "category": _describe_categories,
+        "text": _describe_categories,  # of a table of cells, where no column is asked for as a text
     }[kind]
     return describe(profile, ingestion)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
     from worker.formats.archives.zips import ZipArchive
-    from worker.formats.shared.sample import Features, Ingestion, Table
+    from worker.formats.shared.sample import Documents, Features, Ingestion, Table
 
 _WORKBOOK = "xl/workbook.xml"
 _SHEETS = "xl/worksheets/"
@@ -44,7 +44,7 @@ def is_workbook(names: Sequence[str]) -> bool:
     return _WORKBOOK in names[:200]
 
 
-def open_workbook(upload: Upload, archive: ZipArchive, ingestion: Ingestion) -> Features | Table:
+def open_workbook(upload: Upload, archive: ZipArchive, ingestion: Ingestion) -> Features | Table | Documents:
     """Open a sheet of a workbook: the chosen one, else the first that is shown and has a table.
 
     Raises:

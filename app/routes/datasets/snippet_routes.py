@@ -1,0 +1,55 @@
+"""The route of the first words of texts, which lists show instead of pictures."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from app.datasets import dataset_service
+from app.infra.errors import Invalid
+from app.kinds.shown_kinds import find_shown_kind
+from app.routes.shared.dependencies import Files, Reads, Session
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+MOST = 500
+
+
+class Snippet(BaseModel):
+    """The first words of a text."""
+
+    position: int
+    text: str
+
+
+class Snippets(BaseModel):
+    """The first words of some samples; none if the samples are no texts."""
+
+    items: list[Snippet] = Field(description="in the order that was asked for")
+
+
+@router.get("/{dataset_id}/snippets", dependencies=[Reads])
+def list_snippets(
+    dataset_id: UUID,
+    session: Session,
+    files: Files,
+    positions: Annotated[str, Query(max_length=8_000, description="up to 500 positions, by commas")],
+) -> Snippets:
+    """Return the first words of texts."""
+    dataset = dataset_service.get(session, dataset_id)
+    dataset_service.require_ready(dataset)
+    read = find_shown_kind(dataset).open_snippets(files, dataset)
+    if read is None:
+        return Snippets(items=[])
+    chosen = _read_positions(positions, dataset.sample_count or 0)
+    return Snippets(items=[Snippet(position=position, text=read(position)) for position in chosen])
+
+
+def _read_positions(text: str, count: int) -> list[int]:
+    parts = text.split(",")
+    if len(parts) > MOST or not all(part.isascii() and part.isdecimal() for part in parts):
+        raise Invalid(f"positions are up to {MOST} whole numbers, separated by commas")
+    found = [int(part) for part in parts]
+    if max(found) >= count:
+        raise Invalid(f"positions are 0 to {count - 1}; found {max(found)}")
+    return found

@@ -1,0 +1,1 @@
+"""Rankings of texts beside what others do with the same texts."""
