@@ -4,13 +4,14 @@ import { make } from "./dom.js";
 
 const FOLDED = 1200; // characters that are shown at first
 const SHOWN = 15; // words that are marked
+const LEAST = 0.15; // of the strongest effect, from which a word is marked
 
 export const textView = {
   show(place, item) {
     place.replaceChildren(make("p", { className: "text" }, item.snippet ?? ""));
   },
   compare(place, similar) {
-    place.replaceChildren(...describeWords(similar.reasons), makeText(similar.features[0], similar.reasons?.words ?? []), makeSimilar(similar));
+    place.replaceChildren(make("div", { className: "text-sample" }, ...describeWords(similar.reasons), makeText(similar.features[0], similar.reasons?.words ?? []), makeSimilar(similar)));
   },
   // Without similar samples, as a random check shows it: without marks.
   showAlone(place, item) {
@@ -27,7 +28,8 @@ function describeWords(reasons) {
 // The service counts code points; so does the spread of a text.
 function makeText(text, words) {
   const characters = [...text];
-  const marks = words.slice(0, SHOWN).toSorted((one, other) => one.start - other.start);
+  const least = LEAST * Math.max(0, ...words.map((word) => Math.abs(word.effect)));
+  const marks = words.slice(0, SHOWN).filter((word) => Math.abs(word.effect) >= least).toSorted((one, other) => one.start - other.start);
   const [head, tail] = [[], []];
   let at = 0;
   const add = (start, stop, word) => {
