@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
 Labels = npt.NDArray[np.integer[Any]]
@@ -24,8 +24,10 @@ WEIGHTS_MAX = 50_000_000
 WORK_MAX = 12_500_000
 """Most texts times classes that a model is fitted to: minutes."""
 TEXTS_MIN = 10
-STRENGTHS = (1.0, 10.0, 100.0)
+STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 """Inverse penalties that are tried."""
+SCALES = tuple(np.exp(np.linspace(-1, 3, 33)).tolist())
+"""Factors of log-odds that are tried."""
 TRIED_MAX = 10_000
 """Most texts by which the penalty is chosen."""
 ITERATIONS = 50
@@ -42,11 +44,19 @@ class FoldModel:
     offset_K: npt.NDArray[np.float32]
     """Of classes that it has not seen, so low that they get their prior share."""
 
+    def score(self, vectors_NV: csr_array) -> npt.NDArray[np.float32]:
+        """Return log-odds but for a constant of each text [N, K]."""
+        logits_NK: npt.NDArray[np.float32] = vectors_NV @ self.weights_VK + self.offset_K
+        return logits_NK
+
+    def sharpen(self, scale: float) -> "FoldModel":
+        """Return the model with its log-odds multiplied."""
+        factor = np.float32(scale)
+        return FoldModel(weights_VK=self.weights_VK * factor, offset_K=self.offset_K * factor)
+
     def predict(self, vectors_NV: csr_array) -> Probabilities:
         """Return class probabilities [N, K]."""
-        found: Probabilities = softmax(vectors_NV @ self.weights_VK + self.offset_K, axis=1).astype(
-            np.float32
-        )
+        found: Probabilities = softmax(self.score(vectors_NV), axis=1).astype(np.float32)
         return found
 
 
@@ -77,13 +87,17 @@ def fit_folds(
 ) -> list[FoldModel]:
     """Return a model for each fold, fitted to the texts of the other folds.
 
-    The penalty is the one by which the given labels of the first fold are likeliest to a model of the others.
+    Penalty and scale are those by which the given labels of the first fold are likeliest to a model of the
+    others.
     """
-    strength = _choose_strength(vectors_MV, labels_M, fold_M, class_count=class_count, on_block=on_block)
+    strength, scale = _choose_strength(
+        vectors_MV, labels_M, fold_M, class_count=class_count, on_block=on_block
+    )
     models = []
     for fold in range(FOLDS):
         fitted = np.flatnonzero(fold_M != fold)
-        models.append(_fit(vectors_MV[fitted], labels_M[fitted], strength, class_count=class_count))
+        model = _fit(vectors_MV[fitted], labels_M[fitted], strength, class_count=class_count)
+        models.append(model.sharpen(scale))
         on_block()
     return models
 
@@ -95,17 +109,29 @@ def _choose_strength(
     *,
     class_count: int,
     on_block: Callable[[], None],
-) -> float:
+) -> tuple[float, float]:
+    """Return the inverse penalty and the scale of log-odds by which held-out labels are likeliest.
+
+    A strong penalty ranks wrong labels better and makes probabilities too even: the scale undoes the latter.
+    """
     step = -(-len(labels_M) // TRIED_MAX)
     fitted, asked = np.flatnonzero(fold_M != 0)[::step], np.flatnonzero(fold_M == 0)[::step]
-
-    def measure(strength: float) -> float:
+    found = []
+    for strength in STRENGTHS if len(asked) else STRENGTHS[:1]:
         model = _fit(vectors_MV[fitted], labels_M[fitted], strength, class_count=class_count)
+        logits_BK = model.score(vectors_MV[asked])
+        losses = [(_measure_loss(logits_BK * scale, labels_M[asked]), scale) for scale in SCALES]
+        loss, scale = min(losses) if len(asked) else (0.0, 1.0)
+        found.append((loss, strength, scale))
         on_block()
-        own = model.predict(vectors_MV[asked])[np.arange(len(asked)), labels_M[asked]]
-        return -float(np.log(own.clip(1e-6)).mean())
+    _, strength, scale = min(found)
+    return strength, scale
 
-    return min(STRENGTHS, key=measure) if len(asked) else STRENGTHS[0]
+
+def _measure_loss(logits_BK: npt.NDArray[np.float32], labels_B: Labels) -> float:
+    """Return the mean -log probability of labels, in nats."""
+    log_BK = log_softmax(logits_BK.astype(np.float64), axis=1)
+    return -float(log_BK[np.arange(len(labels_B)), labels_B].mean())
 
 
 def _fit(vectors_MV: csr_array, labels_M: Labels, strength: float, *, class_count: int) -> FoldModel:
