@@ -26,7 +26,7 @@ WORK_MAX = 12_500_000
 TEXTS_MIN = 10
 STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 """Inverse penalties that are tried."""
-SCALES = tuple(np.exp(np.linspace(-1, 3, 33)).tolist())
+SCALES = tuple(np.exp(np.linspace(-1, 2, 25)).tolist())
 """Factors of log-odds that are tried."""
 TRIED_MAX = 10_000
 """Most texts by which the penalty is chosen."""
