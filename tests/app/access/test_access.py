@@ -79,6 +79,7 @@ QUERIES = {
     ("GET", "/audits/new"): "?dataset={dataset}",
     ("GET", "/v1/datasets/{dataset_id}/exports/dataset"): "?format=npz",
     ("GET", "/v1/datasets/{dataset_id}/comparison"): "?with={dataset}",
+    ("GET", "/v1/datasets/{dataset_id}/snippets"): "?positions=0",
     ("GET", "/v1/audits/{audit_id}/comparison"): "?with={audit}",
 }
 TUS = {"Tus-Resumable": "1.0.0"}
