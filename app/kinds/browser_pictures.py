@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from app.kinds.picture_conversion import DECODERS, ERRORS, ConversionFailed, convert
+from app.kinds.picture_conversion import DECODERS, ERRORS, PIXELS_HERE, ConversionFailed, convert
 from app.kinds.sample_display import Picture
 
 MEDIA_TYPES: Mapping[str, str] = {
@@ -63,7 +63,14 @@ def make_showable(
 
 def _is_shown_as_it_is(image: Image.Image, side: int | None) -> bool:
     is_jpeg = image.format in {"JPEG", "MPO"}  # of these alone every browser heeds the orientation
-    is_turned = image.getexif().get(ORIENTATION, 1) != 1
     is_small = side is None or max(image.size) <= side
     is_plain = image.format in MEDIA_TYPES and image.mode in PLAIN_MODES
-    return is_small and is_plain and (is_jpeg or not is_turned)
+    return is_small and is_plain and (is_jpeg or not _is_turned(image))
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Return whether a picture has to be turned; of a large PNG what stands before its pixels decides."""
+    is_large = image.width * image.height > PIXELS_HERE
+    if image.format == "PNG" and is_large and "exif" not in image.info:
+        return False  # Pillow would decode all of it, to look behind the pixels
+    return image.getexif().get(ORIENTATION, 1) != 1
