@@ -30,7 +30,7 @@ NEVER = {
 FLOORS = {
     "app": (
         "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds", "features",
-        "audits", "reviews", "people", "maps", "schemas", "schemas/versions", "schemas/annotators", "figures",
+        "audits", "reviews", "people", "maps", "schemas", "schemas/datasets", "schemas/reviews", "figures",
         "exports/files", "exports", "versions", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
         "cli/words", "cli", "",

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.review_schemas import ReviewOut
+from app.schemas.reviews.review_schemas import ReviewOut
 from app.tables import IssueKind
 
 

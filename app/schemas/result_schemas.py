@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from app.schemas.review_schemas import ReviewOut
+from app.schemas.reviews.review_schemas import ReviewOut
 from app.schemas.shared_schemas import Page, Probability
 from models.catalogue.score_columns import FIGURES, SUSPECT_FIELDS
 

@@ -16,9 +16,9 @@ from app.routes.shared.dependencies import Caller, Session, Writes
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_review
 from app.routes.shared.reviewer_names import name_reviewer
-from app.schemas.bulk_schemas import BulkOut, BulkPreview, BulkRequest, BulkUndone, SuspectFilters
-from app.schemas.check_schemas import ShareOut
-from app.schemas.review_schemas import REVIEWS_MAX, ReviewOut
+from app.schemas.reviews.bulk_schemas import BulkOut, BulkPreview, BulkRequest, BulkUndone, SuspectFilters
+from app.schemas.reviews.check_schemas import ShareOut
+from app.schemas.reviews.review_schemas import REVIEWS_MAX, ReviewOut
 from app.tables import Bulk, Dataset
 
 router = APIRouter(prefix="/v1/audits", tags=["reviews"], route_class=IdempotentRoute)

@@ -16,7 +16,7 @@ from app.reviews.ranked_scores import read_ranked_scores
 from app.routes.shared.dependencies import Files, Reads, Session, Writes
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_sample
-from app.schemas.check_schemas import (
+from app.schemas.reviews.check_schemas import (
     CheckRequest,
     CheckResult,
     CheckSample,

@@ -31,8 +31,8 @@ from app.routes.shared.dependencies import (
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_review, render_sample
 from app.routes.shared.reviewer_names import name_reviewer
-from app.schemas.check_schemas import CheckSample, ShareOut
-from app.schemas.people_schemas import (
+from app.schemas.reviews.check_schemas import CheckSample, ShareOut
+from app.schemas.reviews.people_schemas import (
     AgreementFigureOut,
     AgreementOut,
     CheckedTwiceOut,

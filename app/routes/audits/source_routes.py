@@ -11,7 +11,7 @@ from app.infra.database import Database
 from app.reviews.error_sources import Grouped, Judged, find_sources
 from app.reviews.source_words import describe_findings
 from app.routes.shared.dependencies import CallerDatabase, Reads
-from app.schemas.source_schemas import ErrorSourcesOut, SourceColumn, SourceGroup
+from app.schemas.datasets.source_schemas import ErrorSourcesOut, SourceColumn, SourceGroup
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session as OrmSession
 from app.datasets import dataset_service, stored_consensus
 from app.kinds.shown_kinds import find_picture_address
 from app.routes.shared.dependencies import Files, Reads, Session
-from app.schemas.annotators.annotator_schemas import (
+from app.schemas.datasets.annotator_schemas import (
     AnnotatorOut,
     AnnotatorsOut,
     AskAgain,

@@ -24,9 +24,9 @@ from app.infra.storage import Storage
 from app.routes.datasets.dataset_routes import RAW_BODY, measure_upload_limits
 from app.routes.shared.dependencies import CallerDatabase, Files, ServiceSettings, Writes
 from app.routes.shared.idempotent_routes import IdempotentRoute
-from app.schemas.annotators.annotator_schemas import AttachedAnnotations
-from app.schemas.dataset_schemas import ProbabilitiesOut, TruthOut
-from app.schemas.source_schemas import AttachedColumns
+from app.schemas.datasets.annotator_schemas import AttachedAnnotations
+from app.schemas.datasets.dataset_schemas import ProbabilitiesOut, TruthOut
+from app.schemas.datasets.source_schemas import AttachedColumns
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=IdempotentRoute)
 

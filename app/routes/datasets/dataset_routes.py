@@ -32,7 +32,7 @@ from app.routes.shared.dependencies import (
 )
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_dataset, render_datasets, render_sample
-from app.schemas.dataset_schemas import ClassesOut, DatasetOut, ProblemOut, SampleDetail, SampleOut
+from app.schemas.datasets.dataset_schemas import ClassesOut, DatasetOut, ProblemOut, SampleDetail, SampleOut
 from app.schemas.request_schemas import DatasetOptions, DatasetRequest, Name
 from app.schemas.shared_schemas import Page
 from app.tables import Dataset

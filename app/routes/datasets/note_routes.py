@@ -10,8 +10,8 @@ from app.people import sample_notes
 from app.routes.shared.dependencies import Caller, Position, Reads, Session, Writes
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.reviewer_names import name_reviewer
-from app.schemas.people_schemas import NoteOut, NoteRequest, Notes
-from app.schemas.review_schemas import Reviewer
+from app.schemas.reviews.people_schemas import NoteOut, NoteRequest, Notes
+from app.schemas.reviews.review_schemas import Reviewer
 from app.tables import SampleNote
 
 router = APIRouter(prefix="/v1/datasets", tags=["reviews"], route_class=IdempotentRoute)

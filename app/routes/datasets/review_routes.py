@@ -18,7 +18,7 @@ from app.routes.shared.dependencies import Caller, Files, Paged, Position, Reads
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_listed_review, render_review, render_sample
 from app.routes.shared.reviewer_names import name_reviewer
-from app.schemas.review_schemas import (
+from app.schemas.reviews.review_schemas import (
     Conflict,
     ReasonColumn,
     ReasonsOut,

@@ -12,8 +12,8 @@ from app.routes.shared.dependencies import Files, Reads, ServiceSettings, Sessio
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_dataset
 from app.routes.shared.version_rendering import render_dataset_comparison, render_version
-from app.schemas.dataset_schemas import DatasetOut
-from app.schemas.versions.version_schemas import (
+from app.schemas.datasets.dataset_schemas import DatasetOut
+from app.schemas.datasets.version_schemas import (
     DatasetComparisonOut,
     ParentRequest,
     PlannedVersionOut,

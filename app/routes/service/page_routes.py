@@ -22,7 +22,7 @@ from app.reviews import random_checks, verdicts
 from app.routes.datasets.annotator_routes import describe_consensus
 from app.routes.shared.dependencies import Caller, Files, Reads, ServiceSettings, Session
 from app.routes.shared.rendering import render_audits, render_dataset, render_datasets
-from app.schemas.dataset_schemas import DatasetOut
+from app.schemas.datasets.dataset_schemas import DatasetOut
 from app.tables import Audit, AuditStatus, Dataset
 from app.versions import lineage
 from app.web import audit_form as forms

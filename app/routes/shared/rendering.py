@@ -20,8 +20,8 @@ from app.schemas.audit_schemas import (
     RunOut,
     VariantOut,
 )
-from app.schemas.dataset_schemas import DatasetOut, FileOut, LineageOut, SampleOut
-from app.schemas.review_schemas import ListedReview, ReviewOut
+from app.schemas.datasets.dataset_schemas import DatasetOut, FileOut, LineageOut, SampleOut
+from app.schemas.reviews.review_schemas import ListedReview, ReviewOut
 from app.schemas.shared_schemas import Failure
 from app.tables import Audit, Dataset, DatasetFile, Json, Opinion, Review, Run, RunStatus, Sample
 

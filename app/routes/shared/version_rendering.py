@@ -1,6 +1,6 @@
 """Turns versions and comparisons into answers."""
 
-from app.schemas.versions.version_schemas import (
+from app.schemas.datasets.version_schemas import (
     AuditComparisonOut,
     ChangeOut,
     ComparedAudit,

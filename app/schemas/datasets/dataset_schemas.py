@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from app.schemas.datasets.source_schemas import OwnColumn
 from app.schemas.shared_schemas import Failure
-from app.schemas.source_schemas import OwnColumn
 from models.catalogue.kinds import KINDS
 
 KindName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*KINDS]})]

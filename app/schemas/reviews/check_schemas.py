@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from app.schemas.dataset_schemas import SampleOut
+from app.schemas.datasets.dataset_schemas import SampleOut
 from app.schemas.request_schemas import Request
 from app.schemas.shared_schemas import Probability
 from models.checks.check_plan import NUMBER_OF_CHECKS

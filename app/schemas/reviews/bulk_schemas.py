@@ -6,9 +6,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field, model_validator
 
 from app.audits.suspects import ReviewState
-from app.schemas.check_schemas import ShareOut
 from app.schemas.request_schemas import Request
-from app.schemas.review_schemas import Reviewer, ReviewOut
+from app.schemas.reviews.check_schemas import ShareOut
+from app.schemas.reviews.review_schemas import Reviewer, ReviewOut
 
 SAMPLES_MAX = 20_000
 """With the positions of a million samples their list takes less than `list_body_max_bytes`."""

@@ -7,12 +7,12 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from app.people.sample_notes import NOTE_LENGTH
-from app.schemas.bulk_schemas import SuspectFilters
-from app.schemas.check_schemas import CheckSample, ShareOut
-from app.schemas.dataset_schemas import SampleOut
+from app.schemas.datasets.dataset_schemas import SampleOut
 from app.schemas.request_schemas import Request
 from app.schemas.result_schemas import Suspect
-from app.schemas.review_schemas import Reviewer, ReviewOut
+from app.schemas.reviews.bulk_schemas import SuspectFilters
+from app.schemas.reviews.check_schemas import CheckSample, ShareOut
+from app.schemas.reviews.review_schemas import Reviewer, ReviewOut
 from app.schemas.shared_schemas import Page, Probability
 
 HANDED_MAX = 100

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, model_validator
 
-from app.schemas.dataset_schemas import SampleOut
+from app.schemas.datasets.dataset_schemas import SampleOut
 from app.schemas.request_schemas import Name, Request
 from app.schemas.shared_schemas import Page, Probability
 from app.tables import Verdict

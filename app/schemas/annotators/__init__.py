@@ -1,1 +1,0 @@
-"""Answers about annotators; beside `app.schemas`, whose folder is full."""

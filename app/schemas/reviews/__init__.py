@@ -1,0 +1,1 @@
+"""What people decide: reviews, random checks, bulk actions, and who decided."""

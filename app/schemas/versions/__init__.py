@@ -1,1 +1,0 @@
-"""Answers and requests about versions of datasets, and comparisons."""
