@@ -36,7 +36,7 @@ FLOORS = {
         "cli/words", "cli", "",
     ),
     "models": (
-        "catalogue", "reading", "configuration", "paper", "paper/objectives", "ranking", "networks",
+        "catalogue", "reading", "reading/boxes", "configuration", "paper", "paper/objectives", "ranking", "networks",
         "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "table_views",
         "text_views",
         "stopping", "training", "data_issues", "maps", "checks", "error_model", "annotators",
@@ -44,8 +44,8 @@ FLOORS = {
     ),
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
-        "formats/archives", "formats/layouts", "formats/arrays", "formats/tables", "formats", "versions",
-        "ingest", "features", "train", "finish", "maps", "maintenance", "processes",
+        "formats/archives", "formats/boxes", "formats/layouts", "formats/arrays", "formats/tables", "formats",
+        "versions", "ingest", "features", "train", "finish", "maps", "maintenance", "processes",
     ),
 }  # fmt: skip
 """The folders of each package from the ground up: a module imports from its own and from those below."""

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import Subquery
 
 from app.datasets.own_filters import OWN_CONDITIONS, OwnFilter, add_own_values
+from app.datasets.sample_boxes import add_boxes
 from app.fast_paths.raw_rows import compile_statement, fetch_rows
 from app.fast_paths.suspect_documents import PLAIN, REVIEWED, TRANSLATED, Document, Row, build_documents
 from app.infra.errors import NotFound
@@ -49,6 +50,7 @@ from app.tables import (
     Selection,
     Truth,
 )
+from models.catalogue.upload_formats import BOX_FORMATS
 from models.checks.settled_figures import SettledFigures
 
 ReviewState = Literal["none", "any", "keep", "relabel", "drop", "unsure"]
@@ -87,6 +89,8 @@ class Ranking:
     class_names: Sequence[str]
     own_columns: Sequence[Json] = ()
     """People's own columns."""
+    has_boxes: bool = False
+    """Whether samples are parts of pictures."""
     may_have_checks: bool = True
     """False: no random checks were begun."""
     settled: SettledFigures | None = None
@@ -117,6 +121,7 @@ def make_ranking(audit: Audit, dataset: Dataset) -> Ranking:
         kind=dataset.kind,
         class_names=dataset.class_names or [],
         own_columns=dataset.own_columns,
+        has_boxes=dataset.format in BOX_FORMATS,
     )
 
 
@@ -131,7 +136,7 @@ def find_ranking(connection: Connection, audit_id: UUID, *, workspace_id: UUID |
     rows = fetch_rows(connection, _select_audit(), parameters)
     if not rows:
         raise NotFound(f"there is no audit {audit_id}")
-    dataset_id, status, kind, class_names, own_columns, has_checks = rows[0]
+    dataset_id, status, kind, class_names, own_columns, format_name, has_checks = rows[0]
     return Ranking(
         audit_id=audit_id,
         dataset_id=dataset_id,
@@ -139,6 +144,7 @@ def find_ranking(connection: Connection, audit_id: UUID, *, workspace_id: UUID |
         kind=kind,
         class_names=class_names or [],
         own_columns=own_columns,
+        has_boxes=format_name in BOX_FORMATS,
         may_have_checks=has_checks,
     )
 
@@ -154,6 +160,7 @@ def _select_audit() -> str:
             DATASETS.c.kind,
             DATASETS.c.class_names,
             DATASETS.c.own_columns,
+            DATASETS.c.format,
             has_checks.exists(),
         )
         .join_from(AUDITS, DATASETS, AUDITS.c.dataset_id == DATASETS.c.id)
@@ -220,6 +227,8 @@ def _build_documents(connection: Connection, ranking: Ranking, rows: Sequence[Ro
     documents = list(build_documents(rows, ranking.class_names, ranking.pictures_at))
     if ranking.own_columns and documents:
         add_own_values(connection, ranking.dataset_id, documents)
+    if ranking.has_boxes and documents:
+        add_boxes(connection, ranking.dataset_id, documents)
     if ranking.settled is not None and documents:
         _follow_checks(documents, ranking.settled)
     return documents

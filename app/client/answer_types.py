@@ -87,4 +87,5 @@ class Suspect(ScoreFigures):
     true_label: str | None
     is_error: bool | None
     image_url: str | None
+    box: dict[str, float] | None
     own: dict[str, str | float] | None

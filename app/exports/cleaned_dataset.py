@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from app.exports import archive_exports, array_exports, published_formats, table_exports
+from app.exports import archive_exports, array_exports, listed_exports, published_formats, table_exports
 from app.exports.final_labels import Decisions
 from app.exports.registry import BINARY, CSV, PARQUET, ZIP, ExportFile
 from app.infra.errors import Invalid
@@ -27,6 +27,9 @@ WRITERS = {
     "manifest": Writer(archive_exports.write_manifest, "zip", ZIP),
     "list_files": Writer(archive_exports.write_list_files, "zip", ZIP),
     "webdataset": Writer(archive_exports.write_web_shards, "tar", BINARY),
+    "coco": Writer(listed_exports.write_boxes, "zip", ZIP),
+    "yolo": Writer(listed_exports.write_boxes, "zip", ZIP),
+    "voc": Writer(listed_exports.write_boxes, "zip", ZIP),
     "npz": Writer(array_exports.write_original_npz, "npz", BINARY),
     "csv": Writer(table_exports.write_csv_table, "csv", CSV),
     "json_lines": Writer(table_exports.write_json, "json", BINARY),

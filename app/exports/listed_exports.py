@@ -1,14 +1,17 @@
-"""Cleaned archives whose labels stand in tables or lists: these are written again as they came."""
+"""Cleaned archives whose labels stand in files of their own, which are written again as they came."""
 
 import json
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from app.exports.files.annotation_files import Uploaded, write_zip
 from app.exports.files.zip_writer import STORED
-from app.exports.final_labels import Decisions
+from app.exports.final_labels import DROPPED, Decisions
+from app.exports.registry import ZIP, ExportFile
 from app.infra.errors import Invalid
+from models.catalogue.upload_formats import BOX_FORMATS
 from models.reading.archive_names import decode_name, tidy_name
 from models.reading.record_cells import append_cell, replace_cell
 from models.reading.record_tables import NamedRecord, TextTable, parse_table
@@ -123,3 +126,67 @@ def _rewrite_list(place: Place, raw: bytes, finals: Finals, gone: set[str]) -> b
         for line, path, (value, is_changed) in found
     ]
     return encode_like("".join(texts), raw, place["encoding"])
+
+
+def write_boxes(decisions: Decisions) -> Iterator[bytes]:
+    """Return a zip of everything that was uploaded, with final classes in the annotation files of boxes."""
+    changes, _ = _list_changes(decisions)
+    return write_zip(_find_upload(decisions), changes, None)
+
+
+def write_annotations(decisions: Decisions) -> ExportFile:
+    """Write the annotation files of boxes alone, with final classes.
+
+    Raises:
+        Invalid: the samples are no boxes.
+
+    """
+    if decisions.dataset.format not in BOX_FORMATS:
+        raise Invalid(
+            f"only boxes ({', '.join(sorted(BOX_FORMATS))}) have annotation files; found the format"
+            f" {decisions.dataset.format!r}, which `dataset` exports"
+        )
+    decisions.require_original()
+    changes, files = _list_changes(decisions)
+    blocks = write_zip(_find_upload(decisions), changes, files)
+    return ExportFile(name=f"{decisions.stem}-annotations.zip", media_type=ZIP, blocks=blocks)
+
+
+def _find_upload(decisions: Decisions) -> Uploaded:
+    return Uploaded(storage=decisions.storage, dataset=decisions.dataset, path=decisions.files[0])
+
+
+def _list_changes(decisions: Decisions) -> tuple[dict[str, dict[int, object]], set[str]]:
+    """Return what changes in which annotation file, and the names of all annotation files.
+
+    Raises:
+        Invalid: an annotation file has no category for a class that its boxes are changed to.
+
+    """
+    changes: dict[str, dict[int, object]] = {}
+    categories = decisions.layout.get("categories")
+    files: set[str] = set()
+    for row in decisions.iterate_rows():
+        assert row.source_name is not None, "ingestion stores the annotation file of every box"
+        files.add(row.source_name)
+        if decisions.final_N[row.position] == DROPPED:
+            changes.setdefault(row.source_name, {})[row.source_row] = None
+        elif decisions.is_changed(row):
+            value = (
+                decisions.get_final_value(row.position)
+                if categories is None
+                else _find_category(categories, row.source_name, decisions.get_final_name(row.position))
+            )
+            changes.setdefault(row.source_name, {})[row.source_row] = value
+    return changes, files
+
+
+def _find_category(categories: Mapping[str, Mapping[str, object]], file: str, name: str) -> object:
+    """Return what a file writes for a class."""
+    known = categories.get(file, categories.get("", {}))
+    if name not in known:
+        raise Invalid(
+            f"{file!r} has no category {name!r}, which one of its boxes was changed to: add the category to"
+            " the file and upload it again, or use labels.csv"
+        )
+    return known[name]

@@ -82,6 +82,8 @@ class Export:
     """Whether the page offers it only for a dataset with labels of several annotators."""
     needs_encoder: bool = False
     """Whether the page offers it only for an audit that used an encoder's features."""
+    needs_boxes: bool = False
+    """Whether the page offers it only for a dataset whose samples are boxes."""
 
     @property
     def operation(self) -> str:
@@ -199,6 +201,16 @@ EXPORTS = (
                 description="original: the format of the upload; npz: the samples as training reads them",
             ),
         ),
+    ),
+    Export(
+        name="annotations.zip",
+        scope="dataset",
+        title="Corrected annotations of boxes, zip",
+        description="Download the annotation files of boxes with the final classes, without the pictures.",
+        media_types=(ZIP,),
+        command="annotations",
+        write="app.exports.listed_exports:write_annotations",
+        needs_boxes=True,
     ),
     Export(
         name="error-sources.csv",

@@ -55,6 +55,7 @@ def build_documents(
             true_label=None if true is None else class_names[true],
             is_error=None if true is None else true != given,
             image_url=f"{pictures_at}{document['position']}/image" if pictures_at else None,
+            box=None,
             review=_build_review(class_names, document["position"], row[_BEFORE_REVIEW:]),
             own=None,
         )

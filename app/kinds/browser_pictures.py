@@ -7,6 +7,7 @@ from PIL import Image
 
 from app.kinds.picture_conversion import DECODERS, ERRORS, PIXELS_HERE, ConversionFailed, convert
 from app.kinds.sample_display import Picture
+from models.reading.boxes.crop_region import ROTATED_LEAST, Box, choose_region
 
 MEDIA_TYPES: Mapping[str, str] = {
     "JPEG": "image/jpeg",
@@ -34,13 +35,19 @@ def choose_side(wanted: int) -> int:
 
 
 def make_showable(
-    content: bytes, *, side: int | None, max_pixels: int, brightest: float | None = None
+    content: bytes,
+    *,
+    side: int | None,
+    max_pixels: int,
+    box: Box | None = None,
+    brightest: float | None = None,
 ) -> tuple[Picture, bool]:
     """Return a picture that browsers show upright, and whether it was converted.
 
     Args:
         content: an encoded picture; it is returned as it is where browsers show it and it is small enough.
         side: most pixels of its longer side; None: all that it has.
+        box: the part to cut out; None: the whole picture.
         max_pixels: pictures with more are refused from their header.
         brightest: the grey value that becomes white in pictures of more than 8 bits; None: by its range.
 
@@ -53,12 +60,18 @@ def make_showable(
             if image.width * image.height > max_pixels:
                 found = f"{image.width} x {image.height}"
                 raise NotShowable(f"expected at most {max_pixels} pixels, found {found}")
-            if _is_shown_as_it_is(image, side):
+            if box is None and _is_shown_as_it_is(image, side):
                 return Picture(content=content, media_type=MEDIA_TYPES[image.format or ""]), False
-            converted, media_type = convert(content, image, side=side, brightest=brightest)
+            region = None if box is None else choose_region(box, *_find_upright_size(image))
+            converted, media_type = convert(content, image, side=side, brightest=brightest, region=region)
             return Picture(content=converted, media_type=media_type), True
     except (*ERRORS, ConversionFailed, Image.DecompressionBombError) as error:
         raise NotShowable(f"expected a complete picture, found: {error or type(error).__name__}") from None
+
+
+def _find_upright_size(image: Image.Image) -> tuple[int, int]:
+    is_lying = image.getexif().get(ORIENTATION, 1) >= ROTATED_LEAST
+    return (image.height, image.width) if is_lying else image.size
 
 
 def _is_shown_as_it_is(image: Image.Image, side: int | None) -> bool:

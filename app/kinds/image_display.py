@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from app.datasets.sample_boxes import read_box
 from app.infra.errors import Invalid
 from app.infra.storage import PACK, Storage
 from app.kinds import browser_pictures, picture_cache, sample_pictures
@@ -46,7 +47,7 @@ class ImageDisplay:
             Invalid: the original is wanted, and browsers cannot show it; or the side is too large.
 
         """
-        if choice.variant == "display":
+        if choice.variant in {"display", "whole"}:
             return _read_display(stored, choice) or _draw_pack(stored, None)
         if choice.variant == "pack":
             if choice.side is not None and choice.side > PACK_SIDE_MAX:
@@ -101,8 +102,9 @@ def _read_display(stored: StoredSample, choice: PictureChoice) -> Picture | None
     if sample.source_offset is None:
         return None
     side = None if choice.side is None else browser_pictures.choose_side(choice.side)
+    box = read_box(sample) if choice.variant == "display" else None
     source = (stored.uploads[0].sha256, sample.source_offset, sample.source_length)
-    name = picture_cache.name_content(CONVERSION_VERSION, *source, side)
+    name = picture_cache.name_content(CONVERSION_VERSION, *source, side, *(() if box is None else box))
     cached = picture_cache.find_picture(folder, name)
     if cached is not None:
         return cached
@@ -112,6 +114,7 @@ def _read_display(stored: StoredSample, choice: PictureChoice) -> Picture | None
                 content,
                 side=side,
                 max_pixels=choice.pixels_max,
+                box=box,
                 brightest=(stored.dataset.statistics or {}).get("brightest"),
             )
     except (browser_pictures.NotShowable, sample_pictures.TooLarge, zlib.error):

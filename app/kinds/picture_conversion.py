@@ -37,13 +37,22 @@ _decoding_here = threading.BoundedSemaphore(min(4, os.cpu_count() or 1))
 _converting_apart = threading.BoundedSemaphore(1)
 Converted = tuple[bytes, str]
 """An encoded picture and its media type."""
+Region = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; parts of it can lie outside of the picture."""
 
 
 class ConversionFailed(Exception):
     """A picture cannot be converted, or not within the limits."""
 
 
-def convert(content: bytes, image: Image.Image, *, side: int | None, brightest: float | None) -> Converted:
+def convert(
+    content: bytes,
+    image: Image.Image,
+    *,
+    side: int | None,
+    brightest: float | None,
+    region: Region | None = None,
+) -> Converted:
     """Return a picture as browsers show it: in this process, or in one of its own where it is large.
 
     Args:
@@ -51,16 +60,17 @@ def convert(content: bytes, image: Image.Image, *, side: int | None, brightest: 
         image: the same, opened and not decoded.
         side: most pixels of its longer side; None: all that it has.
         brightest: the grey value that becomes white in pictures of more than 8 bits; None: by its range.
+        region: the part of the upright picture to cut out; None: the whole.
 
     Raises:
         ConversionFailed: the process has reached a limit.
 
     """
-    if count_decoded(image, side) > PIXELS_HERE:
+    if count_decoded(image, side if region is None else None) > PIXELS_HERE:
         with _converting_apart:
-            return _convert_apart(content, side, brightest)
+            return _convert_apart(content, side, brightest, region)
     with _decoding_here:
-        return _convert(image, side, brightest)
+        return _convert(image, side, brightest, region)
 
 
 def count_decoded(image: Image.Image, side: int | None) -> int:
@@ -75,8 +85,10 @@ def _draft(image: Image.Image, side: int | None) -> None:
         image.draft(None, (2 * side, 2 * side))  # a JPEG is decoded at a half to an eighth of its size
 
 
-def _convert_apart(content: bytes, side: int | None, brightest: float | None) -> Converted:
-    facts = json.dumps({"side": side, "brightest": brightest})
+def _convert_apart(
+    content: bytes, side: int | None, brightest: float | None, region: Region | None
+) -> Converted:
+    facts = json.dumps({"side": side, "brightest": brightest, "region": region})
     command = [sys.executable, "-m", "app.kinds.picture_conversion", facts]
     try:
         done = subprocess.run(  # noqa: S603 - our own program
@@ -88,11 +100,15 @@ def _convert_apart(content: bytes, side: int | None, brightest: float | None) ->
     return converted, media_type.decode()
 
 
-def _convert(image: Image.Image, side: int | None, brightest: float | None) -> Converted:
+def _convert(
+    image: Image.Image, side: int | None, brightest: float | None, region: Region | None
+) -> Converted:
     is_photograph = image.format in {"JPEG", "MPO", "WEBP", "AVIF"}
     profile = image.info.get("icc_profile") if image.mode in {"L", "RGB", "RGBA"} else None
-    _draft(image, side)
+    _draft(image, side if region is None else None)
     upright = ImageOps.exif_transpose(image)
+    if region is not None:
+        upright = upright.crop(region)
     shown = _reduce_depth(upright, brightest)
     is_reduced = side is not None and max(shown.size) > side
     if side is not None:
@@ -144,7 +160,7 @@ def main() -> None:
     Image.MAX_IMAGE_PIXELS = None  # whoever starts this has counted them
     content = sys.stdin.buffer.read()
     with Image.open(io.BytesIO(content), formats=DECODERS) as image:
-        converted, media_type = _convert(image, facts["side"], facts["brightest"])
+        converted, media_type = _convert(image, facts["side"], facts["brightest"], facts["region"])
     sys.stdout.buffer.write(media_type.encode() + b"\n" + converted)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from app.infra.storage import Storage
 from app.tables import Dataset, DatasetFile, Sample
 
-Variant = Literal["pack", "original", "display"]
+Variant = Literal["pack", "original", "display", "whole"]
 
 Value = float | str | None
 """One value of a sample, as people read it; None: blank."""
@@ -41,7 +41,8 @@ class PictureChoice:
     """Which picture of a sample to return."""
 
     variant: Variant
-    """The pixels used for training, the file as uploaded, or the uploaded picture as browsers show it."""
+    """The pixels used for training, the file as uploaded, the uploaded picture as browsers show it, or the
+    picture around a sample that is a box."""
     side: int | None
     """Pixels to which the training pixels are enlarged, or most of a displayed picture; None: as they are."""
     pixels_max: int

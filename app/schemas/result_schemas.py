@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from app.schemas.reviews.review_schemas import ReviewOut
-from app.schemas.shared_schemas import Page, Probability
+from app.schemas.shared_schemas import BoxOut, Page, Probability
 from models.catalogue.score_columns import FIGURES, SUSPECT_FIELDS
 
 
@@ -39,6 +39,10 @@ OTHER_FIELDS: dict[str, tuple[Any, Any]] = {
     "image_url": (
         str | None,
         "/v1/datasets/01a203c1-e847-712f-bcc3-2f4681fd3091/samples/1111/image",
+    ),
+    "box": (
+        Annotated[BoxOut | None, Field(description="where it lies in its picture; null: it is a whole one")],
+        None,
     ),
     "review": (
         Annotated[ReviewOut | None, Field(description="the reviewer's verdict; null: not reviewed")],

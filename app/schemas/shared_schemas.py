@@ -30,6 +30,17 @@ class FieldError(BaseModel):
     found: str | None = Field(default=None, description="the value, at most 200 characters of it")
 
 
+class BoxOut(BaseModel):
+    """Where a sample lies in its picture, in pixels of the picture as it is shown."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    picture_width: int
+    picture_height: int
+
+
 class ProblemDocument(BaseModel):
     """An error as problem+json (RFC 9457)."""
 

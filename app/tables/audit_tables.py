@@ -47,6 +47,12 @@ class IssueKind(StrEnum):
     BLANK = "blank"
     UNREADABLE = "unreadable"
     RARE_CLASS = "rare_class"
+    DUPLICATE_BOX = "duplicate_box"
+    OVERLAPPING_BOXES = "overlapping_boxes"
+    CLIPPED_BOX = "clipped_box"
+    TINY_BOX = "tiny_box"
+    UNUSABLE_BOX = "unusable_box"
+    PICTURE_WITHOUT_BOXES = "picture_without_boxes"
 
 
 class Audit(Identified, Owned, Base):

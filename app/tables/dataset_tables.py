@@ -150,6 +150,11 @@ class Sample(Base):
     source_offset: Mapped[int | None] = mapped_column(BigInteger, comment="bytes into the uploaded file")
     source_length: Mapped[int | None] = mapped_column(BigInteger, comment="bytes stored there")
     source_method: Mapped[int | None] = mapped_column(comment="ZIP compression: 0 stored, 8 deflated")
+    box_left: Mapped[float | None] = mapped_column(comment="pixels of the upright original; null: no box")
+    box_top: Mapped[float | None] = mapped_column(comment="pixels of the upright original")
+    box_width: Mapped[float | None] = mapped_column(comment="pixels of the upright original")
+    box_height: Mapped[float | None] = mapped_column(comment="pixels of the upright original")
+    picture: Mapped[int | None] = mapped_column(comment="number of the picture that the box lies in")
 
 
 class Truth(Base):

@@ -174,7 +174,8 @@ SUSPECT_FIELDS: tuple[str, ...] = (
     "rank", "position", "key", "split", "given_label", "given_label_probability", "suggested_label",
     "suggested_confidence", "suggestions", "score", "distance", "error_probability", "is_label_issue",
     "distance_average", "distance_last", "predicted_gradient_norm", "margin", "loss",
-    "neighbour_disagreement", "memorisation", "true_label", "is_error", "image_url", "review", "own",
+    "neighbour_disagreement", "memorisation", "true_label", "is_error", "image_url", "box", "review",
+    "own",
 )  # fmt: skip
 """The fields of a suspect in the API, in order."""
 SIGNALS: tuple[str, ...] = tuple(name for name, column in FIGURES.items() if column.facts.is_signal)

@@ -5,6 +5,9 @@ FORMATS = (
     "manifest",
     "list_files",
     "webdataset",
+    "coco",
+    "yolo",
+    "voc",
     "npz",
     "idx",
     "cifar_python",
@@ -17,3 +20,5 @@ FORMATS = (
     "json_lines",
     "text_folders",
 )
+BOX_FORMATS = frozenset(("coco", "yolo", "voc"))
+"""Formats in which each sample is a box in a picture."""

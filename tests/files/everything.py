@@ -3,6 +3,7 @@
 from tests.files import (
     archive_shapes,
     array_shapes,
+    box_shapes,
     class_shapes,
     foreign_shapes,
     picture_table_shapes,
@@ -15,6 +16,7 @@ from tests.files.shapes import SHAPES
 MODULES = (
     archive_shapes,
     array_shapes,
+    box_shapes,
     class_shapes,
     foreign_shapes,
     picture_table_shapes,

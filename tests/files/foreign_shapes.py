@@ -69,19 +69,6 @@ add(
     refused("unsupported_labels", "COCO"),
 )
 add(
-    "foreign: YOLO of Roboflow",
-    {
-        "d.zip": zipped(
-            {
-                **flat("train/images/"),
-                **{f"train/labels/{row}.txt": b"0 0.5 0.5 0.1 0.1" for row in range(COUNT)},
-                "data.yaml": b"nc: 2",
-            }
-        )
-    },
-    refused("unsupported_labels", "YOLO"),
-)
-add(
     "foreign: Pascal VOC",
     {"d.zip": zipped({**flat(), **{f"Annotations/{row}.xml": b"<a/>" for row in range(COUNT)}})},
     refused("unsupported_labels", "VOC"),

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from models.reading.boxes.crop_region import Box
 from worker.formats.archives.zips import decompress
+from worker.formats.packs.samples_table import BOX_COLUMNS
+from worker.formats.pictures.box_decoding import cut_out
 from worker.formats.pictures.picture_decoding import decode_rgb
 from worker.formats.shared.problems import SampleError
 from worker.jobs.bulk_copy import copy_from
@@ -26,8 +29,8 @@ GAP_BYTES = 1 << 20
 bucket takes as long as about a mebibyte."""
 READ_BYTES_MAX = 64 << 20
 LOCATIONS = (
-    "SELECT source_offset, source_length, source_method FROM samples"
-    " WHERE dataset_id = %s AND position >= %s AND position < %s ORDER BY position"
+    "SELECT source_offset, source_length, source_method, box_left, box_top, box_width, box_height"
+    " FROM samples WHERE dataset_id = %s AND position >= %s AND position < %s ORDER BY position"
 )
 
 
@@ -71,26 +74,32 @@ class Originals:
         """
         part = self.samples.slice(first, last - first)
         stored = read_stored(part, self.read_upload)
+        boxes = read_boxes(part)
+        last_data, picture = None, None
         for row, data in enumerate(stored):
             position = self.start + first + row
             if data is None:
                 yield self._show_pack(position), None
                 continue
             try:
-                method = part["source_method"][row].as_py()
-                yield self._decode(data, method, side), None
+                method, box = part["source_method"][row].as_py(), boxes[row]
+                if picture is None or data is not last_data:  # boxes of one picture follow one another
+                    picture = None
+                    picture = self._decode(data, method, None if box else side)
+                    last_data = data
+                yield picture if box is None else cut_out(picture, box), None
             except SampleError as error:
                 detail = f"{error.code}: {error.detail}"
                 yield self._show_pack(position), Unreadable(position=position, detail=detail)
 
-    def _decode(self, data: bytes, method: int | None, side: int) -> Image.Image:
+    def _decode(self, data: bytes, method: int | None, side: int | None) -> Image.Image:
         if method is not None:
             data = decompress(data, method, self.max_bytes)
         if len(data) > self.max_bytes:
             raise SampleError(
                 "member_too_large", f"expected at most {self.max_bytes} bytes; found a larger picture"
             )
-        return decode_rgb(data, self.max_pixels, least_side=2 * side, brightest=self.brightest)
+        return decode_rgb(data, self.max_pixels, least_side=side and 2 * side, brightest=self.brightest)
 
     def _show_pack(self, position: int) -> Image.Image:
         pixels = np.asarray(self.pack[position])
@@ -115,10 +124,19 @@ def read_stored(samples: pa.Table, read_upload: Callable[[int, int], bytes]) -> 
     for run in _group(rows, offsets, lengths):
         first = offsets[run[0]]
         block = read_upload(first, offsets[run[-1]] + lengths[run[-1]] - first)
+        before = -1
         for row in run:
             at = offsets[row] - first
-            stored[row] = block[at : at + lengths[row]]
+            is_same = before >= 0 and offsets[row] == offsets[before]  # several boxes of one picture
+            stored[row] = stored[before] if is_same else block[at : at + lengths[row]]
+            before = row
     return stored
+
+
+def read_boxes(samples: pa.Table) -> list[Box | None]:
+    """Return where samples lie in their pictures; None for those that are whole pictures."""
+    columns: Any = [samples[name].to_pylist() for name in BOX_COLUMNS]
+    return [None if values[0] is None else Box(*values) for values in zip(*columns, strict=True)]
 
 
 def _group(rows: list[int], offsets: list[int], lengths: list[int]) -> Iterator[list[int]]:

@@ -3,6 +3,7 @@
 import platform
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,7 @@ from worker.finish import (
     truth_metrics,
     variant_choice,
 )
+from worker.finish.box_issues import COLUMNS
 from worker.finish.label_error_estimate import estimate_label_errors
 from worker.jobs import audited_labels, clean_labels, neighbour_files, score_rows, signal_files
 from worker.jobs.audited_labels import AuditLabels
@@ -180,13 +182,17 @@ def _load_audited_data(
     return issue_search.AuditedData(
         inputs=np.load(storage.fetch_pack_file(dataset, PACK), mmap_mode="r"),
         labels_N=np.load(storage.fetch_pack_file(dataset, "labels.npy")),
-        samples=parquet.read_table(
-            storage.fetch_pack_file(dataset, "samples.parquet"), columns=["key", "split"]
-        ),
+        samples=_read_samples(storage.fetch_pack_file(dataset, "samples.parquet")),
         class_names=dataset.class_names or [],
         problems=[(key, code, detail) for key, code, detail in session.execute(statement)],
         neighbours=neighbour_files.load(storage, neighbour_files.locate(storage, chosen, dataset.id)),
     )
+
+
+def _read_samples(path: Path) -> pa.Table:
+    """Return key, split and, where there are boxes, their places; older files have no columns for these."""
+    stored = parquet.read_schema(path).names
+    return parquet.read_table(path, columns=[name for name in ("key", "split", *COLUMNS) if name in stored])
 
 
 def _list_issues(session: Session, storage: Storage, audit: Audit, rows: pa.Table) -> None:

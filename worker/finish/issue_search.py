@@ -1,6 +1,7 @@
 """Issues of the data besides wrong labels, such as duplicates and outliers: one list for each kind."""
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from models.data_issues.fingerprints import Fingerprints, take_fingerprints
 from models.data_issues.neighbours import Neighbours
 from models.kinds.compared_kinds import find_compared_kind
 from models.kinds.sample_arrays import Inputs
+from worker.finish.box_issues import find_box_issues, has_boxes
 
 LISTED_MAX = 100_000
 """Rows of one kind that are stored; all are counted."""
@@ -26,6 +28,8 @@ UNREADABLE = frozenset({
     "non_finite_feature", "non_finite_pixels", "bad_row", "empty_text", "bad_text",
 })  # fmt: skip
 """Codes of ingestion's problems that mean unreadable content (docs/formats.md)."""
+UNUSABLE_BOXES = frozenset({"box_not_finite", "box_inverted", "box_empty", "box_outside"})
+"""Codes of ingestion's problems with the place of a box."""
 SCHEMA = pa.schema([
     ("kind", pa.string()), ("number", pa.int32()), ("position", pa.int32()), ("key", pa.string()),
     ("given_label", pa.int32()), ("group_number", pa.int32()), ("score", pa.float32()),
@@ -44,7 +48,7 @@ class AuditedData:
     labels_N: npt.NDArray[np.int32]
     """As uploaded, also in a rehearsal."""
     samples: pa.Table
-    """`key` and `split` in order of position."""
+    """`key` and `split` in order of position; of boxes also where they lie."""
     class_names: Sequence[str]
     problems: Sequence[tuple[str, str, str]]
     """Key, code and detail of ingestion's problems."""
@@ -65,8 +69,9 @@ def find_issues(data: AuditedData) -> tuple[pa.Table, Counts]:
     """Return the rows of all lists (SCHEMA), and the number of samples and groups in each."""
     lists = [
         *_search_pack(data, take_fingerprints(data.inputs)),
-        _list_unreadable(data),
+        _list_problems(data, IssueKind.UNREADABLE, UNREADABLE),
         _list_rare_classes(data),
+        *_list_boxes(data),
     ]
     tables = [_build_table(each) for each in lists]
     counts: Counts = {
@@ -193,10 +198,27 @@ def _describe_samples(data: AuditedData, position: Index) -> dict[str, Any]:
     }
 
 
-def _list_unreadable(data: AuditedData) -> _IssueList:
-    problems = [(key, f"{code}: {detail}") for key, code, detail in data.problems if code in UNREADABLE]
+def _list_boxes(data: AuditedData) -> Iterator[_IssueList]:
+    if not has_boxes(data.samples):
+        return
+    for found in find_box_issues(data.samples, data.labels_N):
+        listed = found.position[:LISTED_MAX]
+        columns = {
+            **_describe_samples(data, listed),
+            "score": found.score,
+            "detail": found.detail,
+            **({} if found.group is None else {"group_number": found.group}),
+        }
+        groups = None if found.group is None else len(np.unique(found.group))
+        yield _IssueList(kind=found.kind, count=len(found.position), columns=columns, group_count=groups)
+    yield _list_problems(data, IssueKind.UNUSABLE_BOX, UNUSABLE_BOXES)
+    yield _list_problems(data, IssueKind.PICTURE_WITHOUT_BOXES, {"picture_without_boxes"})
+
+
+def _list_problems(data: AuditedData, kind: IssueKind, codes: AbstractSet[str]) -> _IssueList:
+    problems = [(key, f"{code}: {detail}") for key, code, detail in data.problems if code in codes]
     return _IssueList(
-        kind=IssueKind.UNREADABLE,
+        kind=kind,
         count=len(problems),
         columns={"key": [key for key, _ in problems], "detail": [detail for _, detail in problems]},
     )

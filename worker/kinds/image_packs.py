@@ -83,6 +83,7 @@ def _write_pass(
     check_pack_bytes(len(columns.given) * int(np.prod(shape)), ingestion)
     labelled = find_labelled_rows(columns, ingestion)
     kept: list[NDArray[np.int64]] = []
+    boxes: list[NDArray[np.float32]] = []
     pictures = _PictureStatistics()
     # An interrupted pass is closed at once, so that no thread reads from a file that has been closed.
     with (
@@ -95,6 +96,8 @@ def _write_pass(
             pack.append(chunk.pixels if usable.all() else chunk.pixels[usable])
             kept.append(rows[usable])
             pictures.add(chunk, usable)
+            if chunk.boxes is not None:
+                boxes.append(chunk.boxes[usable])
             for row, code, detail in chunk.failures:
                 if labelled[row]:
                     ingestion.problems.add(_find_key(columns, row), code, detail)
@@ -112,7 +115,15 @@ def _write_pass(
         heights=join_parts(pictures.heights, np.int32),
         locations=source.locations() if isinstance(source, EncodedImages) else None,
         names=source.names if isinstance(source, EncodedImages) else None,
+        boxes=np.concatenate(boxes) if boxes else None,
+        pictures=_find_pictures(source, rows),
     )
+
+
+def _find_pictures(source: EncodedImages | ArrayImages, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return the number of each sample's picture; None if samples are whole pictures."""
+    boxes = source.boxes if isinstance(source, EncodedImages) else None
+    return None if boxes is None else boxes.pictures[rows]
 
 
 def _is_unchanged(source: EncodedImages | ArrayImages, target: Target) -> bool:

@@ -45,7 +45,8 @@ async def read_image(
         Variant,
         Query(
             description="pack: the training pixels; original: the uploaded file; display: the uploaded"
-            " picture, converted if browsers do not show its format; where there is none, the training pixels"
+            " picture, converted if browsers do not show its format; where there is none, the training"
+            " pixels; whole: the same, also where the sample is a box, which display and pack cut out"
         ),
     ] = "pack",
     side: Annotated[
@@ -53,8 +54,8 @@ async def read_image(
         Query(
             ge=8,
             le=2048,
-            description="pack: enlarge to this side, at most 1024; display: reduce the longer side to about"
-            " this many pixels or more",
+            description="pack: enlarge to this side, at most 1024; display, whole: reduce the longer side to"
+            " about this many pixels or more",
         ),
     ] = None,
 ) -> Response:

@@ -29,6 +29,7 @@ from app.web import audit_form as forms
 from app.web import pages
 from app.web.api_operations import list_operations
 from app.web.understood_facts import describe_notes, describe_understanding, list_reading_options
+from models.catalogue.upload_formats import BOX_FORMATS
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 PAGE_ROWS = 50
@@ -228,6 +229,7 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
         audit=answer,
         is_rehearsal=audit.is_rehearsal,
         has_features=any(run.is_chosen and run.encoder and run.encoder.name for run in answer.runs),
+        has_boxes=dataset.format in BOX_FORMATS,
         dataset=render_dataset(dataset, []),
         appearance=describe_dataset(dataset),
         exports=list_exports(dataset),

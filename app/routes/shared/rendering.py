@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.audits import audit_progress, audit_service, variants
 from app.audits.audit_lists import LISTED_CLASSES
-from app.datasets import dataset_service
+from app.datasets import dataset_service, sample_boxes
 from app.features.feature_service import FeatureProgress
 from app.kinds.shown_kinds import find_picture_address
 from app.reviews.checked_summary import read_summaries
@@ -22,7 +22,7 @@ from app.schemas.audit_schemas import (
 )
 from app.schemas.datasets.dataset_schemas import DatasetOut, FileOut, LineageOut, SampleOut
 from app.schemas.reviews.review_schemas import ListedReview, ReviewOut
-from app.schemas.shared_schemas import Failure
+from app.schemas.shared_schemas import BoxOut, Failure
 from app.tables import Audit, Dataset, DatasetFile, Json, Opinion, Review, Run, RunStatus, Sample
 
 LARGE_PARTS = frozenset({"transition_matrix", "confused_pairs", "budget"})
@@ -72,7 +72,7 @@ def _render_lineage(dataset: Dataset) -> LineageOut:
 
 def render_sample(dataset: Dataset, sample: Sample, true_label: int | None) -> SampleOut:
     """Return a sample's answer."""
-    names = dataset.class_names or []
+    names, box = dataset.class_names or [], sample_boxes.make_box(sample)
     return SampleOut(
         position=sample.position,
         key=sample.key,
@@ -82,6 +82,7 @@ def render_sample(dataset: Dataset, sample: Sample, true_label: int | None) -> S
         width=sample.width,
         height=sample.height,
         image_url=find_picture_address(dataset, sample.position),
+        box=None if box is None else BoxOut(**box),
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.schemas.datasets.source_schemas import OwnColumn
-from app.schemas.shared_schemas import Failure
+from app.schemas.shared_schemas import BoxOut, Failure
 from models.catalogue.kinds import KINDS
 
 KindName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*KINDS]})]
@@ -92,6 +92,7 @@ class SampleOut(BaseModel):
     width: int | None
     height: int | None
     image_url: str | None
+    box: BoxOut | None = Field(description="where it lies in its picture; null: it is a whole one")
 
 
 class SampleDetail(SampleOut):

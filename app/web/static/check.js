@@ -8,7 +8,7 @@ import { Chooser } from "./review_choose.js";
 import { NUMBERED, findNumbered, isTyping, watchFields } from "./review_keys.js";
 import { Outbox } from "./review_outbox.js";
 import { toggleFullScreen } from "./picture_stage.js";
-import { findAddress, findStageSide } from "./pictures.js";
+import { findStageAddress, findStageSide } from "./pictures.js";
 import { VIEWS } from "./sample_views.js";
 
 const root = find("check");
@@ -101,7 +101,7 @@ const getCurrent = () => page.items[page.place];
 function getPicture(item) {
   if (!page.pictures.has(item.position)) {
     const image = new Image();
-    image.src = findAddress(item, stageSide);
+    image.src = findStageAddress(item, stageSide);
     image.decode?.().catch(() => {});
     page.pictures.set(item.position, image);
   }

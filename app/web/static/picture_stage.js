@@ -1,13 +1,15 @@
 // One picture at the size of its stage: wheel, pinch, keys, double click and buttons zoom, dragging moves it.
 
 import { make } from "./dom.js";
-import { findAddress, isReduced, isSmall } from "./pictures.js";
+import { makeFrame, placeFrame } from "./box_frame.js";
+import { findStageAddress, isReduced, isSmall } from "./pictures.js";
 
 const STEP = 1.4;
 const WHEEL = 0.0018; // a notch of 120 pixels zooms by 1.24
 const MOST = 40;
 const SOFT = 1.5; // a reduced picture enlarged more than this is replaced by the whole one
 const DOUBLE_CLICK = 3;
+const BOX_SHARE = 0.5; // of the stage that a box fills
 const limit = (value, low, high) => Math.min(high, Math.max(low, value));
 
 export class Stage {
@@ -31,9 +33,10 @@ export class Stage {
       onpointerdown: (event) => event.stopPropagation(),
     }, text);
     this.words = make("span", { className: "zoom" });
+    this.boxButton = button("Box", "The box (B)", () => this.zoomToBox());
     return make("div", { className: "stage-bar", role: "group", ariaLabel: "Zoom" },
       button("−", "Zoom out (-)", () => this.zoomBy(1 / STEP)), this.words, button("+", "Zoom in (+)", () => this.zoomBy(STEP)),
-      button("Fit", "Whole picture (0)", () => this.zoomTo(1)));
+      button("Fit", "Whole picture (0)", () => this.zoomTo(1)), this.boxButton);
   }
 
   show(image, item) {
@@ -42,7 +45,9 @@ export class Stage {
     image.draggable = false;
     image.alt = `Sample ${item.key}`;
     this.reset();
-    this.place.replaceChildren(image, this.bar);
+    this.frame = item.box ? makeFrame(item) : null;
+    this.boxButton.hidden = !item.box;
+    this.place.replaceChildren(image, ...(this.frame ? [this.frame] : []), this.bar);
     if (image.complete && image.naturalWidth) this.layOut();
     else image.addEventListener("load", () => image === this.image && this.layOut(), { once: true });
   }
@@ -75,6 +80,7 @@ export class Stage {
     this.x = limit(this.x, -across, across);
     this.y = limit(this.y, -down, down);
     image.style.transform = this.zoom === 1 ? "" : `translate(${this.x}px, ${this.y}px) scale(${this.zoom})`;
+    if (this.frame) placeFrame(this.frame, image, this.zoom);
     place.classList.toggle("zoomed", this.zoom > 1);
     this.words.textContent = `${Math.round(100 * this.zoom)} %`;
   }
@@ -92,6 +98,19 @@ export class Stage {
     if (next > 1) this.loadWhole();
   }
 
+  // Zoom so that the box fills half of the stage, in its middle.
+  zoomToBox() {
+    const { image, item, place } = this;
+    if (!item?.box || !image?.naturalWidth) return;
+    const { left, top, width, height, picture_width: across, picture_height: down } = item.box;
+    const [wide, high] = [(width / across) * image.offsetWidth, (height / down) * image.offsetHeight];
+    this.zoom = limit(BOX_SHARE * Math.min(place.clientWidth / wide, place.clientHeight / high), 1, MOST);
+    this.x = (0.5 - (left + width / 2) / across) * image.offsetWidth * this.zoom;
+    this.y = (0.5 - (top + height / 2) / down) * image.offsetHeight * this.zoom;
+    this.move();
+    if (this.zoom > 1) this.loadWhole();
+  }
+
   zoomBy(factor, pointer = null) {
     this.zoomTo(this.zoom * factor, pointer);
   }
@@ -99,7 +118,7 @@ export class Stage {
   // The stage has a reduced picture of a large one; details come with the whole.
   async loadWhole() {
     const { image, item } = this;
-    const address = findAddress(item);
+    const address = findStageAddress(item);
     if (image.dataset.whole || !isReduced(image)) return;
     image.dataset.whole = "1";
     const whole = new Image();
@@ -139,6 +158,7 @@ export class Stage {
   handleKey(event) {
     const action = {
       "+": () => this.zoomBy(STEP), "=": () => this.zoomBy(STEP), "-": () => this.zoomBy(1 / STEP), "0": () => this.zoomTo(1),
+      ...(this.item?.box ? { b: () => this.zoomToBox() } : {}),
     }[event.key];
     if (!action) return false;
     action();

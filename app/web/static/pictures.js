@@ -3,9 +3,15 @@
 export const SMALL = 64; // pixels of the longer side up to which a picture is enlarged without smoothing
 const SIDES = [128, 256, 512, 1024, 2048]; // as the service reduces them
 
-// The uploaded picture, reduced to what this many CSS pixels need on this screen; without a side, whole.
-export function findAddress(item, side) {
-  const address = `${item.image_url}?variant=display`;
+// The uploaded picture, reduced to what this many CSS pixels need on this screen; without a side, with all its pixels.
+// Of a sample that is a box: what is cut out for it.
+export const findAddress = (item, side) => makeAddress(item, side, "display");
+
+// The same on the stage of a review, which shows the picture around a box.
+export const findStageAddress = (item, side) => makeAddress(item, side, item.box ? "whole" : "display");
+
+function makeAddress(item, side, variant) {
+  const address = `${item.image_url}?variant=${variant}`;
   if (!side) return address;
   const wanted = side * Math.max(1, devicePixelRatio);
   return `${address}&side=${SIDES.find((each) => each >= wanted) ?? SIDES.at(-1)}`;

@@ -2,7 +2,7 @@
 // Samples without a verdict are handed out: nobody else gets them while this page is used.
 
 import { get, query, send } from "./api.js";
-import { drawBySize, findAddress } from "./pictures.js";
+import { drawBySize, findStageAddress } from "./pictures.js";
 import { addSnippets } from "./snippets.js";
 
 const PAGE = 100;
@@ -108,7 +108,7 @@ export class Queue {
   getPicture(item) {
     if (!this.pictures.has(item.position)) {
       const image = new Image();
-      image.src = findAddress(item, this.side);
+      image.src = findStageAddress(item, this.side);
       drawBySize(image);
       image.decode?.().catch(() => {});
       this.pictures.set(item.position, image);

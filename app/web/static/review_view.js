@@ -2,7 +2,7 @@
 
 import { find, make, makeMeter, makePicture } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
-import { findAddress } from "./pictures.js";
+import { findStageAddress } from "./pictures.js";
 import { NUMBERED, makeNumber } from "./review_keys.js";
 import { VIEWS } from "./sample_views.js";
 
@@ -152,7 +152,7 @@ function makeFacts(item, { mayClaim }) {
   ];
   const shown = rows.filter(Boolean).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
   if (item.image_url) {
-    shown.push(make("dt", {}, "Picture"), make("dd", {}, make("a", { href: findAddress(item), target: "_blank", rel: "noopener" }, "open in a tab")));
+    shown.push(make("dt", {}, "Picture"), make("dd", {}, make("a", { href: findStageAddress(item), target: "_blank", rel: "noopener" }, "open in a tab")));
   }
   return shown;
 }

@@ -158,6 +158,7 @@ def test_suspects_come_worst_first_over_all_pages(
         "true_label": None,
         "is_error": None,
         "image_url": None,
+        "box": None,
         "review": None,
         "own": None,
     }

@@ -11,6 +11,8 @@ import numpy as np
 from worker.formats.shared.problems import IngestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from worker.formats.shared.compact_texts import Texts
     from worker.formats.shared.sample import Locations
     from worker.formats.shared.upload_limits import IngestLimits
@@ -25,11 +27,17 @@ class Archive(Protocol):
     def read(self, member: int) -> bytes:
         """Return a member of at most `max_member_bytes`; SampleError if it is broken. Thread-safe."""
 
+    def read_blocks(self, member: int) -> Iterator[bytes]:
+        """Yield a member of any size in blocks; IngestError if it is broken."""
+
     def extract(self, member: int, target: Path) -> None:
         """Write a member of any size to a file in blocks; IngestError if it is broken."""
 
     def find_locations(self, members: np.ndarray) -> Locations:
         """Return the location of encoded members; an offset is known after its member has been read."""
+
+    def locate_all(self, members: np.ndarray) -> None:
+        """Make the offsets of members known that have not been read."""
 
     def close(self) -> None:
         """Close the file."""

@@ -50,7 +50,7 @@ _PARTS = re.compile(r"\.(z\d\d|(zip|7z|rar|tar|gz)\.\d{3}|part\d+\.rar|0\d\d)$",
 _COCO_WORDS = (b'"annotations"', b'"categories"')
 _STUDIO_WORDS = (b'"from_name"', b'"completed_by"')
 """Fields of Label Studio's JSON, which has annotations too."""
-_BOXES = "boxes, not classes of pictures (cut the boxes out, into one folder for each class)"
+_BOXES = "boxes are read (docs/boxes.md), classes of pictures go into folders"
 _SPREADSHEETS = ("xlsx", "xls", "xlsm", "xlsb", "ods")
 _YOLO_FILES = ("data.yaml", "data.yml", "dataset.yaml", "obj.names", "classes.txt")
 
@@ -97,9 +97,9 @@ def _find_foreign_labels(archive: Archive) -> str | None:
             "WebDataset's .cls files in a zip (pack pictures and .cls files as tar, as WebDataset has them)"
         )
     if suffixes["xml"] * 2 > pictures:
-        return f"one XML file for each picture, as Pascal VOC has them: {_BOXES}"
+        return f"one XML file for each picture, but no annotation of Pascal VOC: {_BOXES}"
     if suffixes["txt"] * 2 > pictures or bases & set(_YOLO_FILES):
-        return f"one text file for each picture, as YOLO has them: {_BOXES}"
+        return f"one text file for each picture, but no lines as YOLO has them: {_BOXES}"
     for member, name in enumerate(archive.names):
         if get_suffix(name) in _SPREADSHEETS:
             return (
@@ -119,4 +119,4 @@ def _name_annotations(archive: Archive, member: int) -> str | None:
     if _COCO_WORDS[1] not in content and any(word in content for word in _STUDIO_WORDS):
         return "Label Studio's JSON (export as CSV, and put that table beside the pictures)"
     is_coco = any(word in content for word in _COCO_WORDS)
-    return f"COCO annotations in JSON: {_BOXES}" if is_coco else None
+    return f"COCO annotations in JSON without a box: {_BOXES}" if is_coco else None

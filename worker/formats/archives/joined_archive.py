@@ -12,7 +12,7 @@ from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.sample import Locations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -51,6 +51,11 @@ class JoinedArchive:
         archive, inside = self._locate(member)
         archive.extract(inside, target)
 
+    def read_blocks(self, member: int) -> Iterator[bytes]:
+        """Yield a member of any size in blocks."""
+        archive, inside = self._locate(member)
+        return archive.read_blocks(inside)
+
     def find_locations(self, members: NDArray[np.int64]) -> Locations:
         """Return the location of members, each in its own archive."""
         owners = np.searchsorted(self._starts, members, side="right") - 1
@@ -61,6 +66,12 @@ class JoinedArchive:
             found = archive.find_locations(members[own] - self._starts[at])
             offsets[own], lengths[own], methods[own] = found.offsets, found.lengths, found.methods
         return Locations(offsets=offsets, lengths=lengths, methods=methods)
+
+    def locate_all(self, members: NDArray[np.int64]) -> None:
+        """Make the offsets of members known that have not been read."""
+        owners = np.searchsorted(self._starts, members, side="right") - 1
+        for at, archive in enumerate(self._archives):
+            archive.locate_all(members[owners == at] - self._starts[at])
 
     def close(self) -> None:
         """Close the files."""

@@ -64,10 +64,17 @@ class TarArchive:
 
     def extract(self, member: int, target: Path) -> None:
         """Write a member of any size to a file."""
-        offset, size = int(self._offsets[member]), int(self._sizes[member])
         with target.open("wb") as file:
-            for start in range(0, size, _BLOCK):
-                file.write(self._file.read_at(offset + start, min(_BLOCK, size - start)))
+            file.writelines(self.read_blocks(member))
+
+    def read_blocks(self, member: int) -> Iterator[bytes]:
+        """Yield the bytes of a member of any size in blocks."""
+        offset, size = int(self._offsets[member]), int(self._sizes[member])
+        for start in range(0, size, _BLOCK):
+            yield self._file.read_at(offset + start, min(_BLOCK, size - start))
+
+    def locate_all(self, _: NDArray[np.int64]) -> None:
+        """Do nothing: all offsets are known."""
 
     def find_locations(self, members: NDArray[np.int64]) -> Locations:
         """Return the location of members in the file."""

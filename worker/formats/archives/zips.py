@@ -169,6 +169,14 @@ class ZipArchive:
             f"found {found}",
         )
 
+    def locate_all(self, members: NDArray[np.int64]) -> None:
+        """Make the offsets of members known that have not been read; IngestError if one is broken."""
+        for member in members[self._offsets[members] < 0].tolist():
+            try:
+                self.find_data_offset(member)
+            except SampleError as error:
+                raise self._make_member_error(member, str(error)) from None
+
     def find_locations(self, members: NDArray[np.int64]) -> Locations:
         """Return the location of members' stored bytes; offset -1 for members that were not read."""
         return Locations(

@@ -19,6 +19,7 @@ from worker.formats.archives.member_names import (
 )
 from worker.formats.archives.tars import TarArchive
 from worker.formats.archives.unread_names import note_class_lists
+from worker.formats.boxes.box_archives import open_boxes
 from worker.formats.layouts.folder_labels import FolderLabels, describe_level, find_class_level, select_paths
 from worker.formats.layouts.label_sources import choose_tables
 from worker.formats.layouts.listed_pictures import ListedPictures
@@ -50,6 +51,8 @@ def open_archive_pictures(archive: Archive, ingestion: Ingestion, *, original: b
         return None
     requested = ingestion.options.format
     index = MemberIndex(archive)
+    if (boxes := open_boxes(archive, index, ingestion, original=original)) is not None:
+        return boxes
     if requested in (None, "manifest") and (
         manifests := choose_tables(index, find_manifests(index, ingestion), ingestion)
     ):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _NAMES_SHOWN = 5
 ROWS_AT_ONCE = 16_384
+BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height")
 ALL_ROWS = slice(None)
 SCHEMA = pa.schema(
     {
@@ -39,6 +40,11 @@ SCHEMA = pa.schema(
         "source_offset": pa.int64(),
         "source_length": pa.int64(),
         "source_method": pa.int16(),
+        "box_left": pa.float32(),
+        "box_top": pa.float32(),
+        "box_width": pa.float32(),
+        "box_height": pa.float32(),
+        "picture": pa.int32(),
     }
 )
 
@@ -251,6 +257,11 @@ def _make_sample_columns(
         "split": pa.nulls(count) if splits is None else splits,
         "width": _make_column(written.widths, count, some),
         "height": _make_column(written.heights, count, some),
+        "picture": _make_column(written.pictures, count, some),
+        **{
+            name: _make_column(None if written.boxes is None else written.boxes[:, at], count, some)
+            for at, name in enumerate(BOX_COLUMNS)
+        },
     }
 
 

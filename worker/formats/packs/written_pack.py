@@ -42,6 +42,10 @@ class WrittenPack:
     locations: Locations | None = None
     names: Sequence[str] | None = None
     """Members of an archive, of all candidates."""
+    boxes: NDArray[np.float32] | None = None
+    """Left, top, width, height [N, 4] in pixels of the upright picture; None: samples are whole pictures."""
+    pictures: NDArray[np.int64] | None = None
+    """Number of each sample's picture [N], with `boxes`."""
 
 
 def find_labelled_rows(

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from worker.formats.pictures import decoding_clock
+from worker.formats.pictures.box_decoding import decode_boxes
 from worker.formats.pictures.picture_decoding import Target, decode, fit, inspect_picture, measure_brightest
 from worker.formats.shared.problems import SampleError
 from worker.formats.shared.sample import ArrayImages, EncodedImages
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from worker.formats.shared.sample import EncodedChunk
+    from worker.formats.shared.sample import EncodedChunk, SampleBoxes
     from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
 
 Result = TypeVar("Result")
@@ -45,6 +46,8 @@ class DecodedChunk:
     """Row, code and detail."""
     modes: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
+    boxes: NDArray[np.float32] | None = None
+    """Left, top, width, height [n, 4] in pixels of the upright picture; None: samples are whole pictures."""
 
 
 def count_cores() -> int:
@@ -60,7 +63,10 @@ def choose_target(
     side = options.image_size or limits.default_image_size
     height, width = next(iter(sizes)) if len(sizes) == 1 else (side, side)
     native = (
-        options.image_size is None and len(sizes) == 1 and max(height, width) <= limits.default_image_size
+        options.image_size is None
+        and len(sizes) == 1
+        and max(height, width) <= limits.default_image_size
+        and not (isinstance(source, EncodedImages) and source.boxes is not None)
     )
     if not native:
         height = width = side
@@ -119,7 +125,26 @@ def run_in_order(jobs: Iterator[Callable[[], Result]]) -> Generator[Result]:
 def _make_picture_jobs(
     source: EncodedImages, target: Target, limits: IngestLimits
 ) -> Iterator[Callable[[], DecodedChunk]]:
-    return (partial(_decode_pictures, chunk, target, limits.max_pixels) for chunk in source.chunks())
+    boxes = source.boxes
+    if boxes is None:
+        return (partial(_decode_pictures, chunk, target, limits.max_pixels) for chunk in source.chunks())
+    return (partial(_decode_boxes, chunk, boxes, target, limits.max_pixels) for chunk in source.chunks())
+
+
+def _decode_boxes(chunk: EncodedChunk, boxes: SampleBoxes, target: Target, max_pixels: int) -> DecodedChunk:
+    """Cut the boxes of a chunk out of their pictures, each of which is decoded once."""
+    result = _make_empty_chunk(chunk.start, chunk.count, target)
+    result.boxes = np.zeros((chunk.count, 4), dtype=np.float32)
+    for row, cut in enumerate(decode_boxes(chunk, boxes, target, max_pixels)):
+        if isinstance(cut, SampleError):
+            result.kept[row] = False
+            result.failures.append((chunk.start + row, cut.code, cut.detail))
+            continue
+        result.pixels[row], result.boxes[row] = cut.pixels, cut.box
+        result.widths[row], result.heights[row] = cut.header.width, cut.header.height
+        result.modes[cut.header.mode] += 1
+        result.encodings[cut.header.encoding] += 1
+    return result
 
 
 def _decode_pictures(chunk: EncodedChunk, target: Target, max_pixels: int) -> DecodedChunk:

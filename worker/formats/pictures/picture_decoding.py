@@ -166,11 +166,18 @@ def decode_rgb(
         SampleError: the picture cannot be decoded.
 
     """
+    image = decode_rgb_or_grey(data, max_pixels, least_side=least_side, brightest=brightest)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def decode_rgb_or_grey(
+    data: bytes, max_pixels: int, *, least_side: int | None = None, brightest: float | None = None
+) -> Image.Image:
+    """Return an upright picture of mode RGB or L; arguments and errors as in `decode_rgb`."""
     image, header = open_picture(data, max_pixels)
     try:
         least_size = None if least_side is None else (least_side, least_side)
-        image = _load_upright(image, header, least_size, brightest)
-        return image if image.mode == "RGB" else image.convert("RGB")
+        return _load_upright(image, header, least_size, brightest)
     except _DECODING_ERRORS as error:
         raise _make_unreadable_error(header.encoding, error) from None
 

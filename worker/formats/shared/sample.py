@@ -88,6 +88,20 @@ class EncodedChunk:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampleBoxes:
+    """Where each sample lies in its picture; the rows of one picture follow one another."""
+
+    corners: NDArray[np.float64]
+    """Left, top, right, bottom [N, 4] as written."""
+    is_share: bool
+    """Whether corners are shares of the upright picture; else pixels."""
+    stated: NDArray[np.int64]
+    """Width and height of the picture as the annotation states them [N, 2]; 0: it does not."""
+    pictures: NDArray[np.int64]
+    """Number of each sample's picture [N]."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EncodedImages:
     """Pictures in their files' own encoding."""
 
@@ -104,6 +118,8 @@ class EncodedImages:
     """Only complete after the last chunk has been loaded."""
     records: NDArray[np.int64] | None = None
     """Record of a table or list that names each [N]; None: the samples count their rows."""
+    boxes: SampleBoxes | None = None
+    """None: each sample is a whole picture."""
 
 
 @dataclass(frozen=True, kw_only=True)

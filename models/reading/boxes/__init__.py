@@ -1,0 +1,1 @@
+"""Files that name objects in pictures by boxes: reading, changing classes, cutting out."""
