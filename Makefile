@@ -7,7 +7,7 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help peers install demo demo-photographs demo-tables demo-text up browser screenshots quick test lint types format clean faults hostile files load
+.PHONY: help peers install demo demo-photographs demo-boxes demo-tables demo-text up browser screenshots quick test lint types format clean faults hostile files load clients
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo: $(INSTALLED) ## audit real digits with planted label errors, from nothing 
 
 demo-photographs: $(INSTALLED) ## audit cuttings of photographs with an encoder's features, without any download
 	$(BIN)/python -m examples.photographs --out $(DEMO_DIR)-photographs
+
+demo-boxes: $(INSTALLED) ## audit the classes of boxes in generated scenes, given as COCO
+	$(BIN)/python -m examples.boxes --out $(DEMO_DIR)-boxes
 
 demo-tables: $(INSTALLED) ## audit a table with categories, dates and blanks, and say which columns speak
 	$(BIN)/python -m examples.tables --out $(DEMO_DIR)-tables
@@ -82,4 +85,4 @@ format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format .
 
 clean: ## delete the environment and what the demo wrote
-	rm -rf $(VENV) $(DEMO_DIR) $(DEMO_DIR)-photographs $(DEMO_DIR)-tables $(DEMO_DIR)-text
+	rm -rf $(VENV) $(DEMO_DIR) $(DEMO_DIR)-photographs $(DEMO_DIR)-boxes $(DEMO_DIR)-tables $(DEMO_DIR)-text

@@ -28,7 +28,7 @@ class Region(NamedTuple):
     bottom: int
 
 
-def choose_region(box: Box, width: int, height: int) -> Region:
+def choose_region(box: Box, width: int, height: int, *, context: float = CONTEXT) -> Region:
     """Return the square that is cut out for a box of a picture of this size.
 
     It holds the part of the box that lies in the picture: encoders take squares, so no end of a long object
@@ -37,7 +37,7 @@ def choose_region(box: Box, width: int, height: int) -> Region:
     """
     left, top, right, bottom = clip_box(box, width, height)
     longer = max(right - left, bottom - top)
-    wanted = max(SIDE_LEAST, round(longer * (1 + 2 * CONTEXT)))
+    wanted = max(SIDE_LEAST, round(longer * (1 + 2 * context)))
     side = min(wanted, max(min(width, height), round(longer)))
     start = (_place((left + right) / 2, side, width), _place((top + bottom) / 2, side, height))
     return Region(start[0], start[1], start[0] + side, start[1] + side)
