@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.exports.files.annotation_files import Uploaded, write_zip
+from app.exports.files.annotation_files import Uploaded, list_uploaded_boxes, write_zip
 from app.exports.files.zip_writer import STORED
 from app.exports.final_labels import DROPPED, Decisions
 from app.exports.registry import ZIP, ExportFile
@@ -165,10 +165,12 @@ def _list_changes(decisions: Decisions) -> tuple[dict[str, dict[int, object]], s
     """
     changes: dict[str, dict[int, object]] = {}
     categories = decisions.layout.get("categories")
-    files: set[str] = set()
+    gone = set(list_uploaded_boxes(_find_upload(decisions)))
+    files = {name for name, _ in gone}
     for row in decisions.iterate_rows():
         assert row.source_name is not None, "ingestion stores the annotation file of every box"
         files.add(row.source_name)
+        gone.discard((row.source_name, row.source_row))
         if decisions.final_N[row.position] == DROPPED:
             changes.setdefault(row.source_name, {})[row.source_row] = None
         elif decisions.is_changed(row):
@@ -178,6 +180,8 @@ def _list_changes(decisions: Decisions) -> tuple[dict[str, dict[int, object]], s
                 else _find_category(categories, row.source_name, decisions.get_final_name(row.position))
             )
             changes.setdefault(row.source_name, {})[row.source_row] = value
+    for name, record in gone:  # dropped in an earlier version
+        changes.setdefault(name, {})[record] = None
     return changes, files
 
 

@@ -15,12 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
+from app.exports.files.annotation_files import MEMBERS, UPLOADED_BOXES
 from app.exports.final_labels import Labels
 from app.infra.storage import PACK, Storage
 from app.tables import Dataset
 from app.versions import content_matching
 from app.versions.content_matching import DIGESTS, Places
 from models.catalogue.kinds import CELLS
+from models.catalogue.upload_formats import BOX_FORMATS
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.packs.npy import NpyWriter
 
@@ -44,7 +46,9 @@ def build_pack(
     labels_M = final_N[kept_M].astype(np.int32)
     np.save(destination / LABELS, labels_M)
     _write_samples(storage.fetch_pack_file(parent, SAMPLES), destination / SAMPLES, kept_M, labels_M)
-    for name in (CELLS, SHEET_TABLE):
+    if parent.format in BOX_FORMATS:
+        _keep_uploaded_boxes(storage, parent, destination)
+    for name in (CELLS, SHEET_TABLE, MEMBERS):
         if storage.exists(storage.locate_pack(parent.id) / name):
             found = storage.fetch_pack_file(parent, name)
             write = _filter_cells if name == CELLS else _copy
@@ -87,6 +91,16 @@ def _write_samples(source: Path, target: Path, kept_M: Places, labels_M: Labels)
     for name, values in new.items():
         kept = kept.set_column(kept.column_names.index(name), name, values)
     parquet.write_table(kept, target, compression="zstd")
+
+
+def _keep_uploaded_boxes(storage: Storage, parent: Dataset, destination: Path) -> None:
+    """Keep which boxes were uploaded: exports leave out those that were dropped since."""
+    if storage.exists(storage.locate_pack(parent.id) / UPLOADED_BOXES):
+        shutil.copyfile(storage.fetch_pack_file(parent, UPLOADED_BOXES), destination / UPLOADED_BOXES)
+        return
+    samples = storage.fetch_pack_file(parent, SAMPLES)
+    uploaded = parquet.read_table(samples, columns=["source_name", "source_row"])
+    parquet.write_table(uploaded, destination / UPLOADED_BOXES, compression="zstd")
 
 
 def _filter_cells(source: Path, target: Path, kept_M: Places) -> None:

@@ -23,6 +23,8 @@ from models.reading.boxes.voc_text import rewrite_annotation
 from models.reading.boxes.yolo_text import rewrite_lines
 
 MEMBERS = "members.parquet"
+UPLOADED_BOXES = "uploaded_boxes.parquet"
+"""Of a version: file and record of every box that was uploaded, dropped ones among them."""
 BLOCK = 1 << 20
 BATCH_ROWS = 8_192
 COPIED_MOST = 16 << 20
@@ -98,6 +100,17 @@ def write_zip(uploaded: Uploaded, changes: Changes, only: AbstractSet[str] | Non
     if done != set(changes):
         raise RuntimeError(f"expected {len(changes)} changed annotation files, found {len(done)}")
     yield archive.finish()
+
+
+def list_uploaded_boxes(uploaded: Uploaded) -> Iterator[tuple[str, int]]:
+    """Yield file and record of every box that was uploaded; nothing for a dataset that is no version."""
+    storage, dataset = uploaded.storage, uploaded.dataset
+    if not storage.exists(storage.locate_pack(dataset.id) / UPLOADED_BOXES):
+        return
+    with parquet.ParquetFile(storage.fetch_pack_file(dataset, UPLOADED_BOXES)) as listed:
+        for batch in listed.iter_batches(BATCH_ROWS):
+            for row in batch.to_pylist():
+                yield row["source_name"], row["source_row"]
 
 
 def _list_members(uploaded: Uploaded) -> Iterator[_Member]:

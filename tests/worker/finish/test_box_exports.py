@@ -133,6 +133,16 @@ def test_a_compressed_tar_comes_back_too_and_annotations_come_alone(service: Ser
     assert alone == {name: expected[name] for name in expected if name.endswith(".json")}
 
 
+def test_a_version_writes_its_decisions_and_leaves_out_what_was_dropped_before(
+    service: Service, tmp_path: Path
+) -> None:
+    members = made.coco()
+    dataset = service.read([zipped(tmp_path, members)])
+    review(service, dataset)
+    version = service.make_version(dataset)
+    assert read_zip(service.export(version, tmp_path)) == expect_coco(members)
+
+
 def test_a_class_that_a_file_does_not_have_is_said_before_anything_is_sent(
     service: Service, tmp_path: Path
 ) -> None:
