@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 CONTEXT = 0.15
-"""What is added on each side, as a share of the longer side: boxes that are a little too small lose no edge of
-their object, and more is worse in generated scenes (bench/boxes/RESULTS.md)."""
+"""What is added on each side, as a share of the longer side: boxes that are a little too small lose no edge
+of their object, and more is worse in generated scenes (bench/boxes/RESULTS.md)."""
 SIDE_LEAST = 8
 """Pixels of the square's side at least."""
 ROTATED_LEAST = 5
