@@ -57,7 +57,7 @@ class _Text:
     def peek(self) -> str:
         """Skip white space and return the next character; "" at the end."""
         while True:
-            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr] - it matches ""
+            self._at = _skip_space(self._text, self._at)
             if self._at < len(self._text) or not self.fill():
                 return self._text[self._at : self._at + 1]
 

@@ -71,8 +71,14 @@ def rewrite_lines(content: bytes, changes: Mapping[int, object]) -> bytes:
     """
     lines = content.split(b"\n")
     kept = [
-        line if number not in changes else _FIRST.sub(rb"\g<1>%d" % changes[number], line)
+        line if number not in changes else _replace_first(line, str(changes[number]).encode())
         for number, line in enumerate(lines)
         if number not in changes or changes[number] is not None
     ]
     return b"\n".join(kept)
+
+
+def _replace_first(line: bytes, word: bytes) -> bytes:
+    """Return a line with another first word."""
+    match = _FIRST.match(line)
+    return line if match is None else match[1] + word + line[match.end() :]
