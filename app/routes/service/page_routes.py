@@ -194,7 +194,9 @@ def audits_page(
 def list_exports(dataset: Dataset) -> list[Export]:
     """Return the exports that a dataset can have."""
     has_consensus = stored_consensus.find_state(dataset) == "ready"
-    return [export for export in EXPORTS if has_consensus or not export.needs_annotators]
+    has_boxes = dataset.format in BOX_FORMATS
+    fitting = [export for export in EXPORTS if has_consensus or not export.needs_annotators]
+    return [export for export in fitting if has_boxes or not export.needs_boxes]
 
 
 def _list_rehearsals(audits: Sequence[Audit]) -> set[UUID]:
@@ -229,7 +231,6 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
         audit=answer,
         is_rehearsal=audit.is_rehearsal,
         has_features=any(run.is_chosen and run.encoder and run.encoder.name for run in answer.runs),
-        has_boxes=dataset.format in BOX_FORMATS,
         dataset=render_dataset(dataset, []),
         appearance=describe_dataset(dataset),
         exports=list_exports(dataset),
