@@ -30,16 +30,16 @@ NEVER = {
 FLOORS = {
     "app": (
         "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds", "features",
-        "audits", "reviews", "people", "maps", "schemas", "schemas/datasets", "schemas/reviews", "figures",
+        "audits", "reviews", "people", "maps",
+        "schemas", "schemas/datasets", "schemas/reviews", "schemas/audits", "figures",
         "exports/files", "exports", "versions", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
         "cli/words", "cli", "",
     ),
     "models": (
-        "catalogue", "reading", "reading/boxes", "configuration", "paper", "paper/objectives", "ranking", "networks",
-        "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views", "table_views",
-        "text_views",
-        "stopping", "training", "data_issues", "maps", "checks", "error_model", "annotators",
+        "catalogue", "reading", "reading/boxes", "configuration", "paper", "paper/objectives", "ranking",
+        "networks", "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views",
+        "table_views", "text_views", "stopping", "training", "data_issues", "maps", "checks", "error_model", "annotators",
         "label_errors",
     ),
     "worker": (

@@ -12,7 +12,7 @@ from app.infra.errors import WrongState
 from app.infra.storage import Storage
 from app.kinds.shown_kinds import find_shown_kind
 from app.reviews.checked_figures import follow_checks
-from app.schemas.result_schemas import Suspect
+from app.schemas.audits.result_schemas import Suspect
 from app.tables import Audit, AuditStatus, Dataset
 from models.catalogue.kinds import KINDS
 

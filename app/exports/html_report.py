@@ -16,7 +16,7 @@ from app.reviews.checked_summary import read_summary
 from app.reviews.error_sources import ErrorSources, find_sources
 from app.reviews.source_words import describe_findings
 from app.reviews.verdicts import count_reviews as count_verdicts
-from app.schemas.result_schemas import Suspect
+from app.schemas.audits.result_schemas import Suspect
 from app.tables import Audit, AuditMetrics, Dataset, Json
 
 SUSPECTS_MAX, CLASSES_MAX, PAIRS_MAX = 60, 50, 12

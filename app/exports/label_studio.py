@@ -14,7 +14,7 @@ from app.people.decision_columns import (
     read_decision_columns,
 )
 from app.reviews.verdicts import require_own_labels
-from app.schemas.result_schemas import Suspect
+from app.schemas.audits.result_schemas import Suspect
 
 CONTROL = "label"
 Picture = Callable[[Suspect], str]

@@ -2,7 +2,7 @@
 
 Reason: a page has up to 500 suspects, and each Pydantic model would be validated and dumped again.
 Measured: documents are 5,500 of a page's bytecodes in one pass (docs/speed.md, "Pages"). Tests compare
-the documents with the fields of `app.schemas.result_schemas.Suspect`. Remove when
+the documents with the fields of `app.schemas.audits.result_schemas.Suspect`. Remove when
 `Suspect.model_construct` and its JSON for 50 rows cost less than a tenth of a page.
 """
 

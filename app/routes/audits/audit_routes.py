@@ -31,11 +31,11 @@ from app.routes.shared.dependencies import (
 from app.routes.shared.file_responses import describe_download, serve_file
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_audits, shorten_summary
-from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochsOut
+from app.schemas.audits.audit_schemas import AuditOut, EpochOut, RunEpochsOut
+from app.schemas.audits.result_schemas import MetricsOut
+from app.schemas.audits.summary_schemas import SummaryOut
 from app.schemas.request_schemas import AuditRequest, Name
-from app.schemas.result_schemas import MetricsOut
 from app.schemas.shared_schemas import Page
-from app.schemas.summary_schemas import SummaryOut
 from app.tables import AuditMetrics
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"], route_class=IdempotentRoute)

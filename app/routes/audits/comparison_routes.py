@@ -13,7 +13,7 @@ from app.routes.shared.dependencies import Files, Reads, ServiceSettings, Sessio
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_audits
 from app.routes.shared.version_rendering import render_audit_comparison
-from app.schemas.audit_schemas import AuditOut
+from app.schemas.audits.audit_schemas import AuditOut
 from app.schemas.datasets.version_schemas import AgainRequest, AuditComparisonOut, StateName
 from app.tables import Audit, Dataset, DatasetStatus
 from app.versions import lineage

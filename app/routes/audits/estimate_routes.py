@@ -16,7 +16,7 @@ from app.infra import queue
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.routes.shared.dependencies import CallerDatabase, Reads, ServiceSettings
-from app.schemas.estimate_schemas import EstimatesOut, PresetOut, SpanOut, TimeEstimateOut
+from app.schemas.audits.estimate_schemas import EstimatesOut, PresetOut, SpanOut, TimeEstimateOut
 from app.schemas.request_schemas import AuditConfiguration as Requested
 
 router = APIRouter(prefix="/v1/datasets", tags=["audits"])

@@ -18,7 +18,7 @@ from app.infra.errors import NotFound, Unauthorised
 from app.routes.shared.callers import Admission
 from app.routes.shared.dependencies import CallerDatabase, Reads
 from app.routes.shared.rendering import render_audits
-from app.schemas.audit_schemas import AuditOut, EpochOut, RunEpochOut
+from app.schemas.audits.audit_schemas import AuditOut, EpochOut, RunEpochOut
 from app.tables import Run, RunEpoch
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])

@@ -16,7 +16,7 @@ from app.infra.storage import Storage
 from app.kinds.shown_kinds import find_position, find_shown_kind
 from app.routes.shared.dependencies import CallerDatabase, Files, Reads, Session
 from app.routes.shared.file_responses import describe_content
-from app.schemas.result_schemas import FigureLink
+from app.schemas.audits.result_schemas import FigureLink
 from app.tables import Dataset
 
 router = APIRouter(prefix="/v1/audits/{audit_id}/figures", tags=["figures"], dependencies=[Reads])

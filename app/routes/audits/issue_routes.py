@@ -12,7 +12,7 @@ from app.kinds.shown_kinds import find_picture_address
 from app.reviews.verdicts import find_reviews
 from app.routes.shared.dependencies import Paged, Reads, Session, link_next
 from app.routes.shared.rendering import render_review
-from app.schemas.issue_schemas import IssueOut
+from app.schemas.audits.issue_schemas import IssueOut
 from app.schemas.shared_schemas import Page
 from app.tables import Dataset, Issue, IssueKind, Review
 

@@ -13,7 +13,7 @@ from app.maps import map_files, map_service, selections
 from app.routes.shared.dependencies import Files, Reads, Session, Writes
 from app.routes.shared.file_responses import describe_download, serve_file
 from app.routes.shared.idempotent_routes import IdempotentRoute
-from app.schemas.map_schemas import MapFacts, MapOut, SelectionOut, SelectionRequest
+from app.schemas.audits.map_schemas import MapFacts, MapOut, SelectionOut, SelectionRequest
 from app.tables import AuditMap, MapStatus, Selection
 
 router = APIRouter(prefix="/v1/audits/{audit_id}", tags=["maps"], route_class=IdempotentRoute)

@@ -31,8 +31,7 @@ from app.routes.shared.dependencies import (
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_review, render_sample
 from app.routes.shared.reviewer_names import name_reviewer
-from app.schemas.reviews.check_schemas import CheckSample, ShareOut
-from app.schemas.reviews.people_schemas import (
+from app.schemas.audits.people_schemas import (
     AgreementFigureOut,
     AgreementOut,
     CheckedTwiceOut,
@@ -50,6 +49,7 @@ from app.schemas.reviews.people_schemas import (
     ReviewPlanOut,
     ReviewPlanRequest,
 )
+from app.schemas.reviews.check_schemas import CheckSample, ShareOut
 from app.tables import Agreement, Dataset, Sample
 from models.checks.checked_counts import Share
 

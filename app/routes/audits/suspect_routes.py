@@ -17,7 +17,7 @@ from app.http import cursors
 from app.reviews.checked_figures import follow_checks
 from app.routes.shared.dependencies import CallerDatabase, Position, Reads, link_next
 from app.routes.shared.rendering import respond_json
-from app.schemas.result_schemas import SuspectDetail, SuspectPage
+from app.schemas.audits.result_schemas import SuspectDetail, SuspectPage
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])
 

@@ -10,7 +10,7 @@ from app.people import sample_notes
 from app.routes.shared.dependencies import Caller, Position, Reads, Session, Writes
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.reviewer_names import name_reviewer
-from app.schemas.reviews.people_schemas import NoteOut, NoteRequest, Notes
+from app.schemas.audits.people_schemas import NoteOut, NoteRequest, Notes
 from app.schemas.reviews.review_schemas import Reviewer
 from app.tables import SampleNote
 

@@ -12,7 +12,7 @@ from app.datasets import dataset_service, sample_boxes
 from app.features.feature_service import FeatureProgress
 from app.kinds.shown_kinds import find_picture_address
 from app.reviews.checked_summary import read_summaries
-from app.schemas.audit_schemas import (
+from app.schemas.audits.audit_schemas import (
     AuditOut,
     AwaitedFeatures,
     EncoderChoiceOut,

@@ -1,1 +1,1 @@
-"""What people decide: reviews, random checks, bulk actions, and who decided."""
+"""What people decide: reviews, random checks and bulk actions."""

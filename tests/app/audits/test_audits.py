@@ -9,7 +9,7 @@ from sqlalchemy import func, update
 from app.infra.database import Database
 from app.infra.queue import Task
 from app.infra.storage import Storage
-from app.schemas.result_schemas import SuspectDetail, SuspectPage
+from app.schemas.audits.result_schemas import SuspectDetail, SuspectPage
 from app.tables import Audit, AuditStatus, Dataset, ProvisionalScore, Run, RunEpoch, RunStatus
 from tests.builders.stored_rows import make_score, store_audit, store_finished_audit, store_ready_dataset
 

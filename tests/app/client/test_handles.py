@@ -9,9 +9,9 @@ from fastapi.testclient import TestClient
 from app.client import Audit, AuditAnswer, Client, ClientError, DatasetAnswer, Suspect
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.schemas.audit_schemas import AuditOut
+from app.schemas.audits.audit_schemas import AuditOut
+from app.schemas.audits.result_schemas import Suspect as SuspectOut
 from app.schemas.datasets.dataset_schemas import DatasetOut
-from app.schemas.result_schemas import Suspect as SuspectOut
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
 

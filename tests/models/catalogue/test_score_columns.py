@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from app.fast_paths.suspect_documents import PLAIN, TRANSLATED
-from app.schemas.result_schemas import Suspect
+from app.schemas.audits.result_schemas import Suspect
 from app.tables import ProvisionalScore, Score
 from models.catalogue.score_columns import (
     FIGURES,

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.schemas.summary_schemas import SummaryOut
+from app.schemas.audits.summary_schemas import SummaryOut
 from app.tables import Problem, Run, RunEpoch
 from tests.builders.stored_rows import store_ready_dataset
 from worker.finish import audit_summary, information_bounds, ranking_files, truth_metrics

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from app.people.sample_notes import NOTE_LENGTH
+from app.schemas.audits.result_schemas import Suspect
 from app.schemas.datasets.dataset_schemas import SampleOut
 from app.schemas.request_schemas import Request
-from app.schemas.result_schemas import Suspect
 from app.schemas.reviews.bulk_schemas import SuspectFilters
 from app.schemas.reviews.check_schemas import CheckSample, ShareOut
 from app.schemas.reviews.review_schemas import Reviewer, ReviewOut
