@@ -39,8 +39,8 @@ FLOORS = {
     "models": (
         "catalogue", "reading", "reading/boxes", "configuration", "paper", "paper/objectives", "ranking",
         "networks", "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views",
-        "table_views", "text_views", "stopping", "training", "data_issues", "maps", "checks", "error_model", "annotators",
-        "label_errors",
+        "table_views", "text_views", "stopping", "training", "data_issues", "maps", "checks",
+        "error_model", "annotators", "label_errors",
     ),
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from app.client.client_errors import ClientError
 from app.client.upload_checks import check_arrays, is_array, is_frame, list_paths
@@ -46,7 +46,7 @@ def prepare_files(source: Source, arrays: Mapping[str, object]) -> Iterator[tupl
         yield name, _check_files(_open_folder(paths[0], Path(folder)) if _is_folder(paths) else paths)
 
 
-def _is_texts(source: Source) -> bool:
+def _is_texts(source: Source) -> TypeGuard[Sequence[str]]:
     return isinstance(source, list | tuple) and all(isinstance(each, str) for each in source)
 
 

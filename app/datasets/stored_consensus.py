@@ -18,7 +18,7 @@ SAMPLES, ANNOTATORS = "samples", "annotators"
 CHANCES_SHOWN = 5
 
 
-def list_due() -> Select[tuple[UUID]]:
+def list_due() -> Select[UUID]:
     """Return the query of the datasets whose annotators' consensus is missing or of earlier labels."""
     wanted, found = Dataset.annotators["version"], Dataset.consensus["version"]
     return select(Dataset.id).where(

@@ -86,4 +86,4 @@ def _is_turned(image: Image.Image) -> bool:
     is_large = image.width * image.height > PIXELS_HERE
     if image.format == "PNG" and is_large and "exif" not in image.info:
         return False  # Pillow would decode all of it, to look behind the pixels
-    return image.getexif().get(ORIENTATION, 1) != 1
+    return bool(image.getexif().get(ORIENTATION, 1) != 1)

@@ -1,5 +1,7 @@
 """Boxes: where samples lie in their pictures, and the issues of their geometry."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,7 +17,7 @@ NEW_KINDS = (
     "duplicate_box", "overlapping_boxes", "clipped_box", "tiny_box", "unusable_box", "picture_without_boxes",
 )  # fmt: skip
 PIXELS = "pixels of the upright original"
-COLUMNS = {
+COLUMNS: dict[str, tuple[sa.types.TypeEngine[Any], str]] = {
     "box_left": (sa.REAL(), f"{PIXELS}; null: no box"),
     "box_top": (sa.REAL(), PIXELS),
     "box_width": (sa.REAL(), PIXELS),

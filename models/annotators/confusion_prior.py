@@ -171,9 +171,9 @@ def measure_others(wrong_JKL: Floats, begun_KL: Floats) -> float:
 def _choose(values: Floats, choose: Random | None) -> npt.NDArray[np.int64]:
     """Return the place of the best value of each row, or of one drawn by exp(value)."""
     if choose is None:
-        return values.argmax(1)
+        return np.asarray(values.argmax(1), dtype=np.int64)
     # Gumbel's trick: the maximum of values plus such noise is a draw.
-    return (values + choose.gumbel(size=values.shape)).argmax(1)
+    return np.asarray((values + choose.gumbel(size=values.shape)).argmax(1), dtype=np.int64)
 
 
 def draw_tables(counts_JKL: Floats, begun_KL: Floats, random: Random) -> Floats:
@@ -190,4 +190,4 @@ def draw_tables(counts_JKL: Floats, begun_KL: Floats, random: Random) -> Floats:
     begun = np.maximum(np.repeat(begun_KL.ravel()[cells % size], counts), SMALLEST)
     is_new = random.random(len(number)) * (begun + number) < begun
     drawn = np.bincount(np.repeat(cells % size, counts), weights=is_new, minlength=size)
-    return drawn.reshape(begun_KL.shape)
+    return np.asarray(drawn.reshape(begun_KL.shape), dtype=np.float64)

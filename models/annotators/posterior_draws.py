@@ -98,8 +98,14 @@ class _Chain:
             confusion_JKL=confusion_JKL,
             misled=float(np.mean(misled)),
             wrong_D=np.array(wrong),
-            unevenness=None if not imagined else self.spread / max(float(np.mean(imagined)), SMALLEST),
+            unevenness=self._compare_spread(imagined),
         )
+
+    def _compare_spread(self, imagined: list[float]) -> float | None:
+        """Return how many times as uneven the agreement is as the model says; None: it was not measured."""
+        if self.spread is None or not imagined:
+            return None
+        return self.spread / max(float(np.mean(imagined)), SMALLEST)
 
     def _imagine_spread(self) -> float:
         """Return the spread of agreement of labels that this draw's annotators would give independently."""
@@ -205,4 +211,5 @@ def _draw_classes(probability_NK: Floats, random: np.random.Generator) -> npt.ND
     """Return a class for each row, by its probabilities."""
     sums_NK = probability_NK.cumsum(1)
     drawn_N1 = random.random((len(probability_NK), 1)) * sums_NK[:, -1:]
-    return (sums_NK < drawn_N1).sum(1).clip(max=probability_NK.shape[1] - 1)
+    below_N: npt.NDArray[np.int64] = (sums_NK < drawn_N1).sum(1)
+    return below_N.clip(max=probability_NK.shape[1] - 1)

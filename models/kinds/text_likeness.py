@@ -32,8 +32,7 @@ class TextLikeness(FeatureLikeness):
 
     def find_blanks(self, rows_BW: Rows) -> npt.NDArray[np.bool_]:
         """Return which texts have no term of the vocabulary."""
-        blank_B: npt.NDArray[np.bool_] = ~rows_BW[:, :-SIGNATURE].any(axis=1)
-        return blank_B
+        return ~np.asarray(rows_BW[:, :-SIGNATURE].any(axis=1), dtype=np.bool_)
 
     def make_comparison(self, _: Inputs) -> Callable[[Rows, Rows], Likeness]:
         """Return the function that compares rows."""

@@ -121,8 +121,8 @@ def _open_archive(upload: Upload, ingestion: Ingestion, *, nested: bool) -> Sour
             "nested_archive",
             f"expected data in the archive; found the archive {upload.name!r} in it (upload that one)",
         )
-    source = open_archive_pictures(archive, ingestion, original=upload.original)
-    source = source or open_text_folders(archive, ingestion, original=upload.original)
+    pictures = open_archive_pictures(archive, ingestion, original=upload.original)
+    source = pictures or open_text_folders(archive, ingestion, original=upload.original)
     return source or _open_uploads(_extract_members(archive, ingestion), ingestion, nested=True)
 
 

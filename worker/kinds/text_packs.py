@@ -84,7 +84,7 @@ def _find_usable_rows(
 ) -> NDArray[np.bool_]:
     """Return which rows have a text and a label; the others are logged."""
     keys = batch.columns.keys
-    filled = np.array([bool(text) and not text.isspace() for text in batch.texts], np.bool_)
+    filled = np.array([text is not None and bool(text.strip()) for text in batch.texts], np.bool_)
     for row in np.flatnonzero(~filled).tolist():
         key = str(numbers[row]) if keys is None else keys[row]
         ingestion.problems.add(key, "empty_text", "expected a text; found none, or blanks alone")

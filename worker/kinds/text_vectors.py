@@ -107,7 +107,8 @@ def _list_once(hash_T: NDArray[np.uint64], text_T: NDArray[np.int64]) -> NDArray
     pair_T = hash_T ^ (text_T.astype(np.uint64) * _TEXT_MIXER)
     order = np.argsort(pair_T)
     is_first = np.diff(pair_T[order], prepend=~pair_T[order[:1]]) != 0
-    return hash_T[order[is_first]]
+    once_T: NDArray[np.uint64] = hash_T[order[is_first]]
+    return once_T
 
 
 def _add_counts(

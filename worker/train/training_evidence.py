@@ -115,7 +115,10 @@ class EvidenceSearch:
         texts = self._ask_texts(labels_N)
         own = [
             view
-            for view in (table and table.view.probabilities_NK, texts and texts.probabilities_NK)
+            for view in (
+                None if table is None else table.view.probabilities_NK,
+                None if texts is None else texts.probabilities_NK,
+            )
             if view is not None
         ]
         found = self._choose_evidence(result, own, labels_N)

@@ -1,5 +1,7 @@
 """The model of annotators: exact posteriors, the classifier's part, and what is not claimed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -119,20 +121,15 @@ def test_samples_that_are_hard_for_everybody_take_the_probabilities_away() -> No
     hard_R = annotations.sample_R < 100
     label_R = annotations.label_R.copy()
     label_R[hard_R] = np.random.default_rng(0).integers(0, 3, int(hard_R.sum()))
-    mixed = type(annotations)(**{**vars_of(annotations), "label_R": label_R})
+    mixed = replace(annotations, label_R=label_R)
     found = find_consensus(mixed)
     assert found.reasons == (Reason.NO_WITNESS, Reason.UNEVEN_SAMPLES)
     assert np.isnan(found.probability_N).all()
 
 
-def vars_of(annotations: object) -> dict[str, object]:
-    names = ("sample_R", "annotator_R", "label_R", "sample_count", "annotator_count", "class_count")
-    return {name: getattr(annotations, name) for name in names}
-
-
 def test_a_sample_without_labels_has_no_consensus() -> None:
     annotations, _ = simulate([0.8, 0.8], samples=50, classes=2)
-    more = type(annotations)(**{**vars_of(annotations), "sample_count": 51})
+    more = replace(annotations, sample_count=51)
     found = find_consensus(more)
     assert found.label_N[50] == -1
     assert np.isnan(found.probability_N[50])

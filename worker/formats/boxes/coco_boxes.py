@@ -244,7 +244,7 @@ def _collect(
         found.add(
             place=(place, member, number),
             given=codes[category],
-            corners=tuple(corners[row].tolist()),  # type: ignore[arg-type] - four
+            corners=tuple(corners[row].tolist()),
             stated=document.sizes[picture],
             key=f"{index.get_key(place)}#{document.ids[row]}",
             split=split,

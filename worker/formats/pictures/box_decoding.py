@@ -56,9 +56,10 @@ def decode_boxes(
                     image, header, orientation = _decode(data, target, max_pixels)
             except SampleError as error:
                 image, header = error, None
-        if header is None or isinstance(image, SampleError):
-            yield image  # type: ignore[misc] - the error of its picture
+        if isinstance(image, SampleError):
+            yield image
             continue
+        assert header is not None
         try:
             box = place_box(boxes, at, header, orientation)
         except SampleError as error:

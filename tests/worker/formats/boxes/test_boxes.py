@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
     from tests.worker.formats.conftest import Built
 
-Build = "Callable[..., Built]"
+    Build = Callable[..., Built]
+
 COUNT = made.PICTURES * made.BOXES
 GIVEN = [
     made.NAMES[made.label(picture, number)]
     for picture in range(made.PICTURES)
     for number in range(made.BOXES)
 ]
-MEMBERS = {"coco": made.coco, "yolo": made.yolo, "voc": made.voc}
+MEMBERS: dict[str, Callable[[], dict[str, bytes]]] = {"coco": made.coco, "yolo": made.yolo, "voc": made.voc}
 
 
 def boxes(built: Built) -> list[list[float]]:
