@@ -210,3 +210,14 @@ def _finals(stack: LocalStack, dataset: str) -> dict[str, tuple[str, str]]:
 def _final(key: str, verdict: str, label: str | None) -> str:
     given = key.split("/", maxsplit=1)[0]
     return {"relabel": label or "", "drop": ""}.get(verdict, given)
+
+
+def test_a_probability_is_never_shown_as_certain(page: Page) -> None:
+    page.goto("/")
+    shown = page.evaluate(
+        """async () => {
+            const { formatProbability } = await import('/static/format.js');
+            return [[1], [0.9994], [0], [0.997, 0]].map((given) => formatProbability(...given));
+        }"""
+    )
+    assert shown == ["over 99.9 %", "99.9 %", "under 0.1 %", "over 99 %"]

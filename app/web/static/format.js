@@ -7,6 +7,15 @@ export const formatCount = (value) => (value === null || value === undefined ? "
 export const formatPercent = (value, digits = 1) =>
   value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`;
 
+// A probability: an estimate is never shown as certain, so 0 % and 100 % become "under" and "over".
+export function formatProbability(value, digits = 1) {
+  if (value === null || value === undefined) return "–";
+  const least = 10 ** -digits;
+  if (100 * value < least / 2) return `under ${least.toFixed(digits)} %`;
+  if (100 * value >= 100 - least / 2) return `over ${(100 - least).toFixed(digits)} %`;
+  return formatPercent(value, digits);
+}
+
 export const formatFixed = (value, digits = 3) =>
   value === null || value === undefined ? "–" : value.toFixed(digits);
 

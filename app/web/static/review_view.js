@@ -1,7 +1,7 @@
 // The display of the review: one sample with its details, or a grid of samples.
 
 import { find, make, makeMeter, makePicture } from "./dom.js";
-import { formatCount, formatFixed, formatPercent } from "./format.js";
+import { formatCount, formatFixed, formatPercent, formatProbability } from "./format.js";
 import { findStageAddress } from "./pictures.js";
 import { NUMBERED, makeNumber } from "./review_keys.js";
 import { VIEWS } from "./sample_views.js";
@@ -49,7 +49,7 @@ export class View {
     find("given-label").textContent = item.given_label;
     find("given-probability").textContent = describeGiven(item);
     find("suggested-label").textContent = item.suggested_label;
-    find("suggested-probability").textContent = formatPercent(item.suggested_confidence) + (isIfWrong(item) ? " if the given one is wrong" : "");
+    find("suggested-probability").textContent = formatProbability(item.suggested_confidence) + (isIfWrong(item) ? " if the given one is wrong" : "");
     find("spoken").textContent = `${item.key}: given ${item.given_label}, suggested ${item.suggested_label}`;
     this.showVerdict(item);
     find("probabilities-caption").textContent = isIfWrong(item) ? "Which label is right if the given one is wrong" : "Predicted probabilities";
@@ -75,7 +75,7 @@ export class View {
 
   // A class that has a number key is listed even where its probability is not stored.
   makeProbabilityRows(item) {
-    const rows = item.suggestions.map((one) => ({ ...one, words: formatPercent(one.probability) }));
+    const rows = item.suggestions.map((one) => ({ ...one, words: formatProbability(one.probability) }));
     const add = (label, words) => rows.some((one) => one.label === label) || rows.push({ label, probability: 0, words });
     add(item.given_label, isIfWrong(item) ? "given" : describeGiven(item));
     if (this.classes.length <= NUMBERED) for (const name of this.classes) add(name, "–");
@@ -136,14 +136,14 @@ const isIfWrong = (item) => item.error_probability !== null && item.suggested_la
 // The probability of the given label by the same networks as the suggestions. All other classes that are not listed are
 // at most as likely as the last one that is. Without such suggestions it is the predictor's.
 function describeGiven(item) {
-  if (isIfWrong(item)) return item.given_label_probability === null ? "" : formatPercent(item.given_label_probability);
+  if (isIfWrong(item)) return item.given_label_probability === null ? "" : formatProbability(item.given_label_probability);
   const known = findSuggestion(item, item.given_label);
-  return known ? formatPercent(known.probability) : `≤ ${formatPercent(item.suggestions.at(-1).probability)}`;
+  return known ? formatProbability(known.probability) : `≤ ${formatPercent(item.suggestions.at(-1).probability)}`;
 }
 
 function makeFacts(item, { mayClaim }) {
   const rows = [
-    item.error_probability === null || !mayClaim ? null : ["Error probability", formatPercent(item.error_probability, 0)],
+    item.error_probability === null || !mayClaim ? null : ["Error probability", formatProbability(item.error_probability, 0)],
     item.score === null ? null : ["Score", formatFixed(item.score)],
     ["Distance", formatFixed(item.distance)],
     item.neighbour_disagreement === null || item.neighbour_disagreement === undefined ? null : ["Neighbours with another label", formatPercent(item.neighbour_disagreement, 0)],
