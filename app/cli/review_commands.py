@@ -114,12 +114,14 @@ def second(
     ] = None,
     server: Server = None,
     key: Key = None,
+    json: AsJson = False,
 ) -> None:
     """Have a share of the reviewed samples judged by a second person, who does not see the first verdict."""
     with connect(server, key) as client:
         audit = client.get_audit(audit_id)
         plan = audit.second_opinions(None if percent is None else percent / 100, seed=seed)
-    typer.echo(f"{plan['second_share']:.0%} of the reviewed samples are judged twice (seed {plan['seed']}).")
+    words = f"{plan['second_share']:.0%} of the reviewed samples are judged twice (seed {plan['seed']})."
+    print_json(plan) if json else typer.echo(words)
 
 
 @app.command()
@@ -168,14 +170,16 @@ def note(
     reviewer: Reviewer = None,
     server: Server = None,
     key: Key = None,
+    json: AsJson = False,
 ) -> None:
     """Write a note on a sample, or show the notes on it."""
     with connect(server, key) as client:
         audit = client.get_audit(audit_id)
         if text is not None:
             audit.add_note(position, text, reviewer=reviewer)
-        for each in audit.notes(position):
-            typer.echo(f"{each['created_at'][:16]} {each['reviewer']}: {each['text']}")
+        notes = audit.notes(position)
+    lines = [f"{each['created_at'][:16]} {each['reviewer']}: {each['text']}" for each in notes]
+    print_json(notes) if json else typer.echo("\n".join(lines), nl=bool(lines))
 
 
 def describe_dispute(sample: Json) -> Json:

@@ -134,7 +134,7 @@ def list_people(connection: Connection, dataset_id: UUID) -> list[Person]:
         for reviewer, number in connection.execute(statement):
             verdicts[reviewer] = verdicts.get(reviewer, 0) + number
     settled_by = select(Review.reviewer, count).where(*settled).group_by(Review.reviewer)
-    settling = dict(connection.execute(settled_by).tuples().all())
+    settling = dict(connection.execute(settled_by).all())
     everyone = sorted({*verdicts, *settling}, key=lambda name: (-verdicts.get(name, 0), name))
     return [
         Person(reviewer=name, verdicts=verdicts.get(name, 0), settled=settling.get(name, 0))
@@ -195,7 +195,7 @@ def _judge_checks(session: Session, audit: Audit) -> CheckedTwice:
     opinions = [each for each in every if each[0].position in checked]
     values_UR, given_U = _tabulate(opinions, drop=np.iinfo(np.int64).max)
     is_wrong_UR = np.where(values_UR == MISSING, MISSING, (values_UR != given_U[:, None]).astype(np.int64))
-    disputed = dict(connection.execute(_select_disputed(audit)).tuples().all())
+    disputed = dict(connection.execute(_select_disputed(audit)).all())
     known = read_known(connection, audit.id, audit.dataset_id)
     return CheckedTwice(
         disagreement=measure_disagreement(is_wrong_UR),

@@ -59,4 +59,4 @@ def _count_notes(session: Session, audit: Audit, positions: Sequence[int]) -> di
         .where(SampleNote.dataset_id == audit.dataset_id, SampleNote.position.in_(positions))
         .group_by(SampleNote.position)
     )
-    return dict(session.execute(counted).tuples().all())
+    return dict(session.execute(counted).all())

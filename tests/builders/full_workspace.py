@@ -31,6 +31,7 @@ from app.tables import (
     MapStatus,
     Review,
     Run,
+    SampleNote,
     Selection,
     ShardStatus,
     Upload,
@@ -88,6 +89,8 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         session.add(Review(dataset_id=dataset.id, position=3, verdict=Verdict.KEEP, reviewer="somebody"))
         action = BulkAction(audit_id=audit.id, action=Bulk.KEEP, reviewer="somebody", is_looked_at=True)
         session.add(action)
+        note = SampleNote(dataset_id=dataset.id, position=3, reviewer="write", text="blurred")
+        session.add(note)
         selection = Selection(audit_id=audit.id, sha256="0", positions=[3, 5])
         session.add(selection)
         _store_map(session, storage, audit.id)
@@ -106,6 +109,7 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         "upload": upload.id,
         "action": action.id,
         "selection": selection.id,
+        "note": note.id,
         "webhook": webhook.id,
         "delivery": delivery.id,
     }

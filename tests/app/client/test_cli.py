@@ -28,7 +28,15 @@ PRINT_NO_DATA = {
         "audit delete",
         "dataset delete",
     ),
-    *("review put", "review import", "webhook delete", "probe api", "probe workers", "probe beat"),
+    *(
+        "review put",
+        "review import",
+        "review settle",
+        "webhook delete",
+        "probe api",
+        "probe workers",
+        "probe beat",
+    ),
     *(f"export {export.command}" for export in EXPORTS),
 }
 
