@@ -39,26 +39,36 @@ const grid = new Grid({
   onSelect: () => { state.matching = null; showSelection(); },
 });
 // `matching` is { filters, count } while all samples of a filter are selected.
-const state = { queue: null, place: 0, mode: "one", first: 0, undo: [], counting: null, matching: null, isBusy: false };
+const state = { queue: null, place: 0, mode: "one", first: 0, undo: [], counting: null, matching: null, isBusy: false, begun: 0 };
 
+// The samples on the screen stay, and take verdicts, until others have arrived.
 async function begin(at = null, rank = null) {
-  state.queue?.release();
-  state.queue = new Queue(audit, {
+  const earlier = state.queue;
+  const turn = ++state.begun;
+  await earlier?.release();
+  const queue = new Queue(audit, {
     filters: readFilters(), typed: readTypedFilters(), side: findStageSide(), afterRank: at === null ? rank && rank - 1 : await rankBefore(at),
     reviewer: readReviewer, onLost: dropLost, dataset: root.dataset.view === "text" ? dataset : null,
   });
-  state.place = 0;
-  state.first = 0;
+  state.queue ??= queue;
   state.matching = null;
   grid.selected.clear();
   showSelection();
   writeAddress(state.mode);
   try {
-    await state.queue.reach(0);
+    await queue.reach(0);
   } catch (error) {
     showTrouble(error);
     return;
   }
+  if (turn !== state.begun) { // asked for others meanwhile
+    queue.release();
+    return;
+  }
+  if (queue.isShared) queue.leaveOut(new Set(earlier?.items.filter((item) => item.shownReview).map((item) => item.position)));
+  state.queue = queue;
+  state.place = 0;
+  state.first = 0;
   render();
 }
 
@@ -80,7 +90,7 @@ async function rankBefore(position) {
 
 // ---- showing -------------------------------------------------------------------------------------------------
 
-const getCurrent = () => state.queue.items[state.place];
+const getCurrent = () => state.queue?.items[state.place];
 
 function render() {
   const isEmpty = !getCurrent();

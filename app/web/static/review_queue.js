@@ -65,6 +65,7 @@ export class Queue {
   // Renew what this page holds, and ask for more samples; 0 only renews.
   async ask(count) {
     const reviewer = this.reviewer();
+    this.holder = reviewer;
     const held = this.listHeld();
     const body = { count, held, after_rank: this.afterRank ?? 0, filters: this.typed, ...(reviewer ? { reviewer } : {}) };
     const answer = await send("POST", `${this.path}/queue`, { body });
@@ -82,10 +83,14 @@ export class Queue {
   }
 
   // Let others have at once what nobody decided here.
-  release() {
+  async release() {
     const held = this.isShared ? this.listHeld() : [];
-    const reviewer = this.reviewer();
-    if (held.length) send("POST", `${this.path}/queue/release`, { body: { held, ...(reviewer ? { reviewer } : {}) }, keepalive: true }).catch(() => {});
+    const reviewer = this.holder; // the name may have changed since
+    if (held.length) await send("POST", `${this.path}/queue/release`, { body: { held, ...(reviewer ? { reviewer } : {}) }, keepalive: true }).catch(() => {});
+  }
+
+  leaveOut(positions) {
+    this.items = this.items.filter((item) => !positions.has(item.position));
   }
 
   prepare(place) {

@@ -119,6 +119,7 @@ def test_samples_to_check_show_neither_score_nor_suggestion(api: TestClient, aud
     item = api.get(address(audit, "/samples"), params={"limit": 1}).json()["items"][0]
     assert set(item) == {
         "position", "key", "split", "given_label", "true_label", "width", "height", "image_url", "features",
+        "box",
     }  # fmt: skip
     assert item["true_label"] is None
 
