@@ -272,7 +272,7 @@ def make_coarse(labels: Labels) -> dict[str, bytes]:
 
 def read(files: dict[str, bytes], storage: Storage) -> tuple[IngestResult, Dataset]:
     """Read an upload, and return the dataset as the service stores it."""
-    dataset = Dataset(id=uuid4(), name="d.zip", status=DatasetStatus.READY, options={})
+    dataset = Dataset(version=1, id=uuid4(), name="d.zip", status=DatasetStatus.READY, options={})
     paths = []
     for name, data in files.items():
         paths.append(storage.locate_upload(dataset.id, name))
