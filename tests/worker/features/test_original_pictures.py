@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from worker.features.original_pictures import Originals
+from worker.formats.packs.samples_table import BOX_COLUMNS
 
 SIDE = 8
 
@@ -21,7 +22,8 @@ def encode() -> bytes:
 
 def load(stored: bytes, *, method: int | None, max_bytes: int) -> tuple[list[int], str | None]:
     """Return the colour of the only picture, black if it is the pack's, and what is said then."""
-    samples = pa.table({"source_offset": [0], "source_length": [len(stored)], "source_method": [method]})
+    columns = {"source_offset": [0], "source_length": [len(stored)], "source_method": [method]}
+    samples = pa.table(columns | {name: [None] for name in BOX_COLUMNS})
     originals = Originals(
         start=0,
         samples=samples,

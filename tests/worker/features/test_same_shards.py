@@ -14,6 +14,7 @@ from models.encoders.encoder import TOLERANCE, Encoder
 from models.encoders.encoder_loading import load_encoder
 from worker.features.original_pictures import Originals
 from worker.features.shard_computation import compute_features
+from worker.formats.packs.samples_table import BOX_COLUMNS
 
 COUNT, WIDE, HIGH = 70, 180, 140
 """More pictures than a batch has."""
@@ -49,6 +50,7 @@ def compute(
         stop = min(start + shard, len(files))
         samples = pa.table(
             {
+                **dict.fromkeys(BOX_COLUMNS, [None] * (stop - start)),
                 "source_offset": offsets[start:stop],
                 "source_length": [len(file) for file in files[start:stop]],
                 "source_method": pa.array([None] * (stop - start), pa.int16()),
