@@ -112,8 +112,8 @@ def objects() -> bytes:
 add("foreign: labels as Python objects", {"d.npz": objects()}, refused("object_array", "dtype=str"))
 add(
     "foreign: JSON lines of features",
-    {"a.jsonl": b'{"a": 1.5, "label": "x"}\n' * COUNT},
-    refused("bad_csv", "JSON", "Parquet"),
+    {"a.jsonl": "".join(f'{{"a": {row}.5, "label": "{name}"}}\n' for row, name in enumerate(NAMES)).encode()},
+    Expected(given=NAMES, features=["a"]),
 )
 add("foreign: COCO alone", {"a.json": COCO}, refused("bad_csv", "COCO"))
 add("foreign: LIBSVM", {"a.txt": b"1 1:0.5 2:0.25\n" * COUNT}, refused("bad_csv", "LIBSVM"))
