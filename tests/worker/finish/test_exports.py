@@ -329,7 +329,10 @@ def test_the_labels_say_who_decided(service: Service, tmp_path: Path) -> None:
     corrected(service, dataset)
     keys, labels, _, _ = service.content(dataset)
     rows = lines(service.export(dataset, tmp_path, "labels.csv"))
-    assert list(rows[0]) == ["key", "given", "final", "source", "reviewer", "time", "carried_from"]
+    assert list(rows[0]) == [
+        "key", "given", "final", "source", "reviewer", "time", "carried_from", "note", "second_reviewer",
+        "agreement",
+    ]  # fmt: skip
     assert [row["key"] for row in rows] == keys
     assert [row["given"] for row in rows] == labels
     assert [(row["final"], row["source"], row["reviewer"]) for row in rows[:5]] == [

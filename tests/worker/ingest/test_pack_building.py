@@ -54,6 +54,8 @@ def test_files_and_columns_are_as_promised(upload: Path, destination: Path) -> N
         "given_label": "int32",
         "true_label": "int32",
         "split": "string",
+        **{f"box_{side}": "float" for side in ("left", "top", "width", "height")},
+        "picture": "int32",
         "width": "int32",
         "height": "int32",
         "source_row": "int64",

@@ -146,9 +146,9 @@ def test_verdicts_are_carried_over_and_are_no_evidence(service: Service, reviewe
         own = session.get_one(Review, (version.id, 1))
         assert (own.carried, own.is_looked_at) == (None, True)
     lines = service.api.get(f"/v1/datasets/{version.id}/exports/labels.csv").text.splitlines()
-    assert lines[0].endswith(",carried_from")
+    assert "carried_from" in lines[0].split(",")
     assert lines[3].startswith("r2,cat,cat,keep,ada,")
-    assert lines[3].endswith(",version 1: keep")
+    assert lines[3].endswith(",version 1: keep,,,")
     third = service.make_version(version)
     (first, *_) = get(service, f"/v1/datasets/{third.id}/reviews")["items"]
     assert (third.version, third.root_id, first["carried"]["version"]) == (3, reviewed.id, 1)
