@@ -14,13 +14,10 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from bench.evidence.service_ranking import find_margin, measure_cut, rank, take_given
 from bench.peers.figures import ranking
 from bench.tables.tasks import Task, encode_plainly
 from models.configuration.training_config import resolve
-from models.error_model.estimate import fit
-from models.error_model.sample_evidence import Evidence
-from models.label_errors.evidence import gather_signals
-from models.ranking.ranking_scores import read_score
 from models.table_views.cell_matrix import CellMatrix
 from models.training.loop import train
 from worker.ingest.pack_building import IngestLimits, IngestOptions, build_pack
@@ -41,16 +38,16 @@ def measure(task: Task, *, seed: int) -> Figures:
     trees_NK = trained.table.view.probabilities_NK
     plain_NK = _predict_by_default_trees(task, trained.table.cells)
     views = {
-        "**service**": _score(trained, task, trained.views),
-        "LIMIT alone, on the encoded table": _score(trained, task, []),
-        "same trees, self-confidence": 1 - _take(trees_NK, task.given_N),
-        "same trees, normalised margin": _margin(trees_NK, task.given_N),
-        "scikit-learn's trees, self-confidence": 1 - _take(plain_NK, task.given_N),
-        "scikit-learn's trees, normalised margin": _margin(plain_NK, task.given_N),
+        "**service**": rank(trained, task.given_N, trained.views),
+        "LIMIT alone, on the encoded table": rank(trained, task.given_N, []),
+        "same trees, self-confidence": 1 - take_given(trees_NK, task.given_N),
+        "same trees, normalised margin": find_margin(trees_NK, task.given_N),
+        "scikit-learn's trees, self-confidence": 1 - take_given(plain_NK, task.given_N),
+        "scikit-learn's trees, normalised margin": find_margin(plain_NK, task.given_N),
         "LIMIT alone, on plain numbers": _audit_plainly(task, seed=seed),
     }
     found: Figures = {name: dict(ranking(score_N, task.is_error)) for name, score_N in views.items()}
-    found["**service**"] |= {"seconds": seconds, **_cut(trained, task)}
+    found["**service**"] |= {"seconds": seconds, **measure_cut(trained, task.given_N, task.is_error)}
     return found
 
 
@@ -91,21 +88,7 @@ def _train(inputs: Floats, task: Task, *, seed: int) -> Any:  # noqa: ANN401 - t
 
 def _audit_plainly(task: Task, *, seed: int) -> Floats:
     result = _train(encode_plainly(task.table), task, seed=seed)
-    return _score(Trained(result=result, evidence=None, opinions=None, near=None), task, [])
-
-
-def _score(trained: Trained, task: Task, views: list[npt.NDArray[np.float32]]) -> Floats:
-    result = trained.result
-    signals = gather_signals(
-        result.signals,
-        task.given_N,
-        score=result.config.score,
-        agreement_ratio=result.agreement_ratio,
-        classifier_probabilities_NK=result.classifier_probabilities_NK,
-        cross_fitted=result.cross_fitted,
-        opinions=views,
-    )
-    return -np.asarray(signals["margin"]) if views else np.asarray(read_score(signals))
+    return rank(Trained(result=result, evidence=None, opinions=None, near=None), task.given_N, [])
 
 
 def _predict_by_default_trees(task: Task, cells: CellMatrix) -> Floats:
@@ -116,38 +99,3 @@ def _predict_by_default_trees(task: Task, cells: CellMatrix) -> Floats:
         model, cells.values_NC, task.given_N, cv=folds, method="predict_proba"
     )
     return probabilities_NK
-
-
-def _take(probabilities_NK: Floats, labels_N: npt.NDArray[np.int64]) -> Floats:
-    return probabilities_NK[np.arange(len(labels_N)), labels_N]
-
-
-def _margin(probabilities_NK: Floats, labels_N: npt.NDArray[np.int64]) -> Floats:
-    others_NK = probabilities_NK.copy()
-    others_NK[np.arange(len(labels_N)), labels_N] = -1
-    margin_N: Floats = others_NK.max(1) - _take(probabilities_NK, labels_N)
-    return margin_N
-
-
-def _cut(trained: Trained, task: Task) -> dict[str, Any]:
-    """Return where the automatic cut falls, and the count."""
-    evidence = trained.evidence
-    assert evidence is not None
-    estimate = fit(
-        Evidence(
-            labels_N=task.given_N,
-            probabilities_NK=evidence.probabilities_NK,
-            neighbours_Nk=evidence.neighbours_Nk,
-        )
-    )
-    flagged, wrong = estimate.is_flagged_N, task.is_error
-    low, high = estimate.error_count_interval
-    return {
-        "flagged": int(flagged.sum()),
-        "precision": float(wrong[flagged].mean()) if flagged.any() else None,
-        "recall": float(flagged[wrong].mean()),
-        "may_claim": estimate.may_claim,
-        "count": estimate.error_count,
-        "interval": [low, high],
-        "truth": int(wrong.sum()),
-    }

@@ -22,15 +22,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
+from bench.evidence.service_ranking import find_margin, measure_cut, rank, take_given
 from bench.paper.results import Results
 from bench.peers.__main__ import machine
 from bench.peers.figures import ranking
 from bench.text.corpora import CORPORA, Corpus, make_corpus
 from models.configuration.training_config import resolve
-from models.error_model.estimate import fit
-from models.error_model.sample_evidence import Evidence
-from models.label_errors.evidence import gather_signals
-from models.ranking.ranking_scores import read_score
 from models.training.loop import train
 from worker.ingest.pack_building import IngestLimits, IngestOptions, build_pack
 from worker.train.training_evidence import EvidenceSearch, Trained
@@ -75,16 +72,19 @@ def measure(corpus: Corpus, *, seed: int) -> dict[str, dict[str, Any]]:
     assert trained.texts is not None
     probe_NK, peer_NK = trained.texts.probabilities_NK, _predict_by_peer(corpus)
     views = {
-        "**service**": _score(trained, corpus, trained.views),
-        "LIMIT alone": _score(trained, corpus, []),
-        "our linear model, self-confidence": 1 - _take(probe_NK, corpus.given_N),
-        "five-fold TF-IDF (words, pairs), self-confidence": 1 - _take(peer_NK, corpus.given_N),
-        "five-fold TF-IDF (words, pairs), normalised margin": _margin(peer_NK, corpus.given_N),
+        "**service**": rank(trained, corpus.given_N, trained.views),
+        "LIMIT alone": rank(trained, corpus.given_N, []),
+        "our linear model, self-confidence": 1 - take_given(probe_NK, corpus.given_N),
+        "five-fold TF-IDF (words, pairs), self-confidence": 1 - take_given(peer_NK, corpus.given_N),
+        "five-fold TF-IDF (words, pairs), normalised margin": find_margin(peer_NK, corpus.given_N),
     }
     found: dict[str, dict[str, Any]] = {
         name: dict(ranking(score_N, corpus.is_error)) for name, score_N in views.items()
     }
-    found["**service**"] |= {"processor_seconds": seconds, **_cut(trained, corpus)}
+    found["**service**"] |= {
+        "processor_seconds": seconds,
+        **measure_cut(trained, corpus.given_N, corpus.is_error),
+    }
     return found
 
 
@@ -122,61 +122,12 @@ def _audit(corpus: Corpus, folder: Path, *, seed: int) -> Trained:
     return search.complete(result, found.pack_path, corpus.given_N)
 
 
-def _score(trained: Trained, corpus: Corpus, views: list[npt.NDArray[np.float32]]) -> Floats:
-    result = trained.result
-    signals = gather_signals(
-        result.signals,
-        corpus.given_N,
-        score=result.config.score,
-        agreement_ratio=result.agreement_ratio,
-        classifier_probabilities_NK=result.classifier_probabilities_NK,
-        cross_fitted=result.cross_fitted,
-        opinions=views,
-    )
-    return -np.asarray(signals["margin"]) if views else np.asarray(read_score(signals))
-
-
 def _predict_by_peer(corpus: Corpus) -> Floats:
     """Return out-of-sample probabilities as the examples of cleanlab make them."""
     model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression(C=10, max_iter=200))
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     found: Floats = cross_val_predict(model, corpus.texts, corpus.given_N, cv=folds, method="predict_proba")
     return found
-
-
-def _take(probabilities_NK: Floats, labels_N: npt.NDArray[np.int64]) -> Floats:
-    return probabilities_NK[np.arange(len(labels_N)), labels_N]
-
-
-def _margin(probabilities_NK: Floats, labels_N: npt.NDArray[np.int64]) -> Floats:
-    others_NK = probabilities_NK.copy()
-    others_NK[np.arange(len(labels_N)), labels_N] = -1
-    margin_N: Floats = others_NK.max(1) - _take(probabilities_NK, labels_N)
-    return margin_N
-
-
-def _cut(trained: Trained, corpus: Corpus) -> dict[str, Any]:
-    """Return where the automatic cut falls, and the count."""
-    evidence = trained.evidence
-    assert evidence is not None
-    estimate = fit(
-        Evidence(
-            labels_N=corpus.given_N,
-            probabilities_NK=evidence.probabilities_NK,
-            neighbours_Nk=evidence.neighbours_Nk,
-        )
-    )
-    flagged, wrong = estimate.is_flagged_N, corpus.is_error
-    low, high = estimate.error_count_interval
-    return {
-        "flagged": int(flagged.sum()),
-        "precision": float(wrong[flagged].mean()) if flagged.any() else None,
-        "recall": float(flagged[wrong].mean()),
-        "may_claim": estimate.may_claim,
-        "count": estimate.error_count,
-        "interval": [low, high],
-        "truth": int(wrong.sum()),
-    }
 
 
 if __name__ == "__main__":
