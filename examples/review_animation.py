@@ -23,7 +23,7 @@ from app.embedded.local_stack import LocalStack
 from examples.photographs import write_dataset
 
 FLAGS = ("--no-sandbox", "--disable-gpu")
-WINDOW = {"width": 1120, "height": 700}
+WIDTH, HEIGHT = 1120, 700  # of the window, in pixels
 SHOWN_WIDTH = 960
 KEYS = 9
 LOOK, PRESSED, END = 1000, 550, 2200
@@ -61,7 +61,7 @@ def film(url: str, audit: str, classes: dict[str, str]) -> list[tuple[Image.Imag
     frames: list[tuple[Image.Image, int]] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page(base_url=url, viewport=WINDOW)  # type: ignore[arg-type]  # a TypedDict
+        page = browser.new_page(base_url=url, viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(f"/audits/{audit}/review")
         for _ in range(KEYS):
             wait_for_picture(page)
