@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from worker.kinds.feature_packs import write_features
 from worker.kinds.image_packs import write_images
 from worker.kinds.table_packs import write_table
-from worker.kinds.text_packs import write_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +22,13 @@ class PackWriter(Protocol):
     def __call__(self, source: Any, ingestion: Ingestion, path: Path, report: Report) -> WrittenPack:  # noqa: ANN401 - each kind has its own sources
         """Write the file and return its contents; IngestError if it would be too large."""
         ...
+
+
+def write_texts(source: Any, ingestion: Ingestion, path: Path, report: Report) -> WrittenPack:  # noqa: ANN401 - as above
+    """Write texts; see `text_packs.write_texts`."""
+    from worker.kinds import text_packs  # noqa: PLC0415 - scikit-learn takes a second, and most uploads have no texts
+
+    return text_packs.write_texts(source, ingestion, path, report)
 
 
 PACK_WRITERS: Mapping[str, PackWriter] = {
