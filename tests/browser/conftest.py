@@ -97,3 +97,11 @@ def watched(page: Page, complaints: list[str]) -> Page:
     page.on("console", lambda message: complaints.extend([message.text] if message.type == "error" else []))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return page
+
+
+def compute_map(page: Page) -> None:
+    """Wait for the map that the page shows; ask for it if nobody has yet."""
+    page.locator("#waiting:not([hidden]), #drawn:not([hidden])").first.wait_for()
+    if page.locator("#start").is_visible():
+        page.get_by_role("button", name="Compute the map").click()
+    page.locator("#drawn").wait_for()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from app.embedded.local_stack import LocalStack
-from tests.browser.conftest import FOLDER, NARROW, WIDE, watched
+from tests.browser.conftest import FOLDER, NARROW, WIDE, compute_map, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -63,8 +63,8 @@ def test_a_page_fits_and_lets_everybody_in(
             page = watched(context.new_page(), complaints)
             page.goto(PAGES[name].format(dataset=dataset, audit=audit))
             if name in READY:
-                if name == "map" and page.locator("#start").is_visible():
-                    page.locator("#start").click()
+                if name == "map":
+                    compute_map(page)
                 page.locator(READY[name]).first.wait_for()
             page.wait_for_load_state("networkidle")
             wider = page.evaluate(

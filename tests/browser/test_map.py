@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.client import Client
+from tests.browser.conftest import compute_map
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,10 +33,7 @@ def mapped(stack: LocalStack, digits: Path) -> tuple[str, str]:
 def opened(page: Page, mapped: tuple[str, str]) -> Page:
     """Return the page of the map, computed if it is not yet."""
     page.goto(f"/audits/{mapped[1]}/map")
-    page.locator("#waiting:not([hidden]), #drawn:not([hidden])").first.wait_for()
-    if page.locator("#start").is_visible():
-        page.get_by_role("button", name="Compute the map").click()
-    page.locator("#drawn").wait_for()
+    compute_map(page)
     page.wait_for_function("() => performance.getEntriesByName('map-drawn').length")
     return page
 
