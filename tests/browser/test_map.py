@@ -51,6 +51,13 @@ def drag_around(page: Page) -> None:
     page.mouse.up()
 
 
+def point_and_click(page: Page, chart: str, x: float, y: float) -> None:
+    """Click as a person does: Plotly takes a click for the point whose hint it shows."""
+    page.mouse.move(x, y)
+    page.locator(f"{chart} .hoverlayer .hovertext").first.wait_for()
+    page.mouse.click(x, y)
+
+
 def test_a_lasso_opens_the_grid_with_exactly_its_samples(opened: Page, mapped: tuple[str, str]) -> None:
     assert "All 48 samples" in (opened.locator("#map-words").text_content() or "")
     opened.get_by_label("Class", exact=True).select_option(label="1")
@@ -99,6 +106,7 @@ def test_the_keyboard_looks_selects_and_opens_and_verdicts_come_back_as_colours(
 
 def test_a_click_shows_the_sample_and_a_link_into_the_review(opened: Page) -> None:
     opened.get_by_text("The map as a table").click()
+    opened.locator("#classes tbody th").first.wait_for()
     assert opened.locator("#classes tbody th").all_text_contents() == ["0", "1", "2"]
     place = opened.evaluate(
         """() => {
@@ -124,13 +132,14 @@ def test_a_cell_of_the_matrix_and_a_bar_of_the_histogram_lead_to_their_samples(
     page.locator("#montage img").first.wait_for()
     page.get_by_text("Technical details").click()
     page.locator("#histogram .main-svg").first.wait_for()
+    page.wait_for_load_state("networkidle")
     page.locator("#histogram").scroll_into_view_if_needed()
     bar = page.evaluate(
         """() => [...document.querySelectorAll('#histogram .points path')]
             .map((path) => path.getBoundingClientRect()).filter((box) => box.height > 4)
             .map((box) => ({ x: box.x + box.width / 2, y: box.y + box.height / 2 }))[0]"""
     )
-    page.mouse.click(bar["x"], bar["y"])
+    point_and_click(page, "#histogram", bar["x"], bar["y"])
     page.wait_for_url(re.compile(r"/review\?.*min=.*max="))
     page.locator("#one, #empty").first.wait_for()
     page.goto(f"/audits/{audited[1]}")
@@ -144,7 +153,8 @@ def test_a_cell_of_the_matrix_and_a_bar_of_the_histogram_lead_to_their_samples(
         }"""
     )
     page.locator("#matrix .main-svg").first.wait_for()
+    page.locator("#matrix").scroll_into_view_if_needed()
     box = page.locator("#matrix .heatmaplayer").bounding_box()
     assert box is not None
-    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.17)
+    point_and_click(page, "#matrix", box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.17)
     page.wait_for_url(re.compile(r"/review\?given=1&suggested=0"))

@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,11 @@ class Answered:
         self.unsure.add(position)
         path = f"/v1/datasets/{self.dataset}/samples/{position}/review"
         try:
-            answer = client.put(path, json={"verdict": verdict})
+            known = client.get(path)  # a verdict of an earlier round is replaced by naming its version
+            if known.status_code not in (200, 404):
+                return
+            version = {"If-Match": f'"{known.json()["version"]}"'} if known.is_success else {}
+            answer = client.put(path, json={"verdict": verdict}, headers=version)
         except httpx.TransportError:
             time.sleep(0.05)
             return
@@ -164,15 +169,22 @@ def _strike_in(
         time.sleep(seconds)
         end()
         return
-    ended = threading.Event()
-    reviewing = threading.Thread(target=answered.review, args=(url, ended.is_set))
-    reviewing.start()
-    time.sleep(seconds)
-    try:
+    with _reviewing(url, answered):
+        time.sleep(seconds)
         end()
-    finally:
-        ended.set()
-        reviewing.join()
+
+
+@contextlib.contextmanager
+def _reviewing(url: str, answered: Answered) -> Iterator[None]:
+    """Give verdicts meanwhile; what goes wrong with one is raised."""
+    ended = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        review = pool.submit(answered.review, url, ended.is_set)
+        try:
+            yield
+        finally:
+            ended.set()
+    review.result()
 
 
 def _end(made: Installation, number: signal.Signals, *, with_keeper: bool) -> None:
@@ -186,18 +198,6 @@ def _end(made: Installation, number: signal.Signals, *, with_keeper: bool) -> No
 # One part of it
 
 
-@contextlib.contextmanager
-def _reviewing(world: World, answered: Answered) -> Iterator[None]:
-    ended = threading.Event()
-    thread = threading.Thread(target=answered.review, args=(world.stack.url, ended.is_set))
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def strike_part(world: World, *, part: str) -> str:
     """Kill one part at random moments while an audit runs and verdicts come in, and start it again."""
     rng = MOMENTS.draw(part)
@@ -205,7 +205,7 @@ def strike_part(world: World, *, part: str) -> str:
         answered = Answered(dataset=world.upload(write_small_csv(Path(folder) / "small.csv")))
     assert world.until_read(answered.dataset)["status"] == "ready"
     audit, epoch = world.audit(), 0
-    with _reviewing(world, answered):
+    with _reviewing(world.stack.url, answered):
         for _ in range(MOMENTS.kills):
             if part == "worker-train":  # a run that is killed again and again without progress is given up
                 epoch = world.until(partial(_progress, world, audit, epoch), "progress")
