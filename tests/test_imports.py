@@ -29,8 +29,8 @@ NEVER = {
 
 FLOORS = {
     "app": (
-        "tables", "fast_paths", "infra", "http", "access", "webhooks", "datasets", "kinds", "features",
-        "audits", "reviews", "people", "maps",
+        "tables", "fast_paths", "infra", "http", "access", "webhooks", "places", "datasets", "kinds",
+        "features", "audits", "reviews", "people", "maps",
         "schemas", "schemas/datasets", "schemas/reviews", "schemas/audits", "figures",
         "exports/files", "exports", "versions", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",

@@ -21,7 +21,12 @@ from app.cli.output import (
     stdout,
 )
 from app.cli.reading_options import take_reading_options
-from app.cli.words.version_words import describe_changes, describe_origin, describe_relatives
+from app.cli.words.version_words import (
+    describe_changes,
+    describe_differences,
+    describe_origin,
+    describe_relatives,
+)
 from app.client import Client, Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Upload and inspect datasets.")
@@ -67,6 +72,54 @@ def upload(
     with connect(server, key) as client:
         dataset = upload_and_wait(client, files, name=name, **reading)
     _print_read(dataset, json=json)
+
+
+@app.command("add")
+@take_reading_options
+def add_place(
+    place: Annotated[
+        str,
+        typer.Argument(
+            help="a folder of the server, s3://bucket/prefix, or the address of a table of addresses"
+        ),
+    ],
+    *,
+    name: str | None = None,
+    reading: Json,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Read pictures where they lie, without an upload, and wait until the dataset is ready."""
+    with connect(server, key) as client:
+        dataset = client.add(place, name=name, **reading)
+        with show_progress_bar("ingest") as bar:
+            dataset.wait(on_answer=lambda answer: show_dataset(bar, answer))
+    _print_read(dataset, json=json)
+
+
+@app.command()
+def sync(
+    dataset_id: DatasetId,
+    *,
+    check: Annotated[bool, typer.Option("--check", help="say what differs, and read nothing")] = False,
+    server: Server = None,
+    key: Key = None,
+    json: AsJson = False,
+) -> None:
+    """Compare a dataset with the place of its files; if it differs, read a new version from there."""
+    with connect(server, key) as client:
+        found, version = client.dataset(dataset_id).sync(compare_only=check)
+        if version is not None:
+            with show_progress_bar("ingest") as bar:
+                version.wait(on_answer=lambda answer: show_dataset(bar, answer))
+    if json:
+        print_json({**found, "version": None if version is None else version.document})
+        return
+    for sentence in describe_differences(found):
+        stdout.print(Text(sentence))
+    if version is not None:
+        print_table([{**version.document, **version["lineage"]}], VERSION_COLUMNS)
 
 
 @app.command("read-again")

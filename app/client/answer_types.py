@@ -42,6 +42,8 @@ class DatasetAnswer(TypedDict):
     error: Failure | None
     lineage: Json
     files: list[Json]
+    place: Json | None
+    place_check: Json | None
 
 
 class AuditAnswer(TypedDict):

@@ -72,6 +72,21 @@ class Client(Service):
                 self, self.create_dataset(files, name=name or default_name, on_bytes=show, **options)
             )
 
+    def add(self, place: str, *, name: str | None = None, **options: Any) -> Dataset:  # noqa: ANN401 - JSON values
+        """Read pictures where they lie, as a dataset, without an upload; call `wait()` until it is ready.
+
+        Args:
+            place: a folder of the server, `s3://bucket/prefix`, or the address of a table of addresses.
+            name: name of the dataset; by default the last part of the place.
+            **options: as of `upload`.
+
+        Raises:
+            ClientError: the place is not allowed, or the service refused it.
+
+        """
+        default = place.partition("?")[0].rstrip("/").rpartition("/")[2] or place
+        return Dataset(self, self.post("/v1/datasets", {"name": name or default, "place": place, **options}))
+
     def audit(self, dataset: Dataset | str, *, name: str | None = None, **configuration: object) -> Audit:
         """Start an audit of a dataset, given as an object, id or name, after waiting until it is ready.
 

@@ -170,6 +170,25 @@ class Dataset(Handle):
         """Read the uploaded files again with other options, as a new dataset; this one stays as it is."""
         return Dataset(self._service, self._service.post(f"/v1/datasets/{self.id}/readings", dict(options)))
 
+    def sync(self, *, compare_only: bool = False) -> tuple[Json, "Dataset | None"]:
+        """Compare a dataset that is read in place with its place, and read a new version if it differs.
+
+        Args:
+            compare_only: say what differs, and read nothing.
+
+        Returns:
+            the counts `new`, `changed`, `gone` and `unchanged` with examples, and the version that is read
+            now; None: nothing differs, or it was only compared.
+
+        Raises:
+            ClientError: the dataset was uploaded, or its place cannot be listed.
+
+        """
+        chosen = "?compare_only=true" if compare_only else ""
+        found = self._service.post(f"/v1/datasets/{self.id}/sync{chosen}")
+        version = found.pop("version")
+        return found, None if version is None else Dataset(self._service, version)
+
     def make_version(self, *, name: str | None = None, **choice: object) -> "Dataset":
         """Make the corrected version of this reviewed dataset, without an upload; call `wait()` on it.
 

@@ -51,6 +51,7 @@ def write_dataset(decisions: Decisions, *, format: str) -> ExportFile:  # noqa: 
 
     Raises:
         Invalid: this format cannot be exported; format="npz" always works.
+        WrongState: the files lie elsewhere, and are no longer what was read.
 
     """
     writer = PACK if format == "npz" else _find_writer(decisions)
@@ -64,6 +65,7 @@ def _find_writer(decisions: Decisions) -> Writer:
         raise Invalid(f"the format {decisions.dataset.format!r} cannot be exported; use format=npz")
     if writer.needs_upload:
         decisions.require_original()
+        decisions.require_unchanged()
     if len(decisions.layout.get("parts", ())) > 1:
         return Writer(writer.write, "zip", ZIP)
     return writer

@@ -14,11 +14,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
+from app.exports.files.placed_stream import open_placed_stream
 from app.exports.files.stored_files import open_stored_file
 from app.exports.registry import Issues
-from app.infra.errors import Invalid
+from app.infra.errors import Invalid, WrongState
 from app.infra.storage import PACK, Storage
 from app.people.decision_columns import EMPTY, DecisionColumns, read_decision_columns
+from app.places.originals import ORIGINALS, PlacedOriginals
+from app.places.place_comparison import compare_place
 from app.reviews import relabelling
 from app.reviews.checked_figures import find_settled
 from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
@@ -75,6 +78,8 @@ class Decisions:
     """Sources by position; samples without a verdict or a flagged issue are left out."""
     columns: dict[int, DecisionColumns] = field(default_factory=dict)
     """What several people say of a sample, by position, where there is anything."""
+    originals: PlacedOriginals | None = None
+    """Reads the files of a dataset that lie elsewhere; None: they were uploaded."""
 
     @cached_property
     def names(self) -> list[str]:
@@ -88,7 +93,9 @@ class Decisions:
         return pack
 
     def open(self, file: Path) -> BinaryIO:
-        """Open an uploaded file, on disk or in a bucket."""
+        """Open an uploaded file, on disk or in a bucket, or the files in their place."""
+        if self.originals is not None:
+            return open_placed_stream(self.originals)
         return open_stored_file(self.storage, file)
 
     @property
@@ -108,6 +115,17 @@ class Decisions:
     def chosen_delimiter(self) -> str | None:
         """Return the delimiter that was chosen for the reading of tables; None: it was found."""
         return parse_delimiter(self.dataset.options.get("delimiter"))
+
+    def require_unchanged(self) -> None:
+        """Raise WrongState if files that lie elsewhere are no longer what was read."""
+        if self.originals is None:
+            return
+        found = compare_place(self.originals)
+        if found.changed or found.gone:
+            raise WrongState(
+                f"in the place of this dataset {len(found.changed)} files have changed and {len(found.gone)}"
+                " are gone; synchronise it, or use format=npz, which has the samples as they were read"
+            )
 
     def require_original(self) -> None:
         """Raise Invalid if the dataset cannot be exported in the format of its upload."""
@@ -204,7 +222,7 @@ def decide_labels(
     files = [
         storage.locate_upload(dataset.id, file.name)
         for file in dataset_service.list_files(session, [dataset.id])[dataset.id]
-    ]
+    ] or [storage.locate_pack(dataset.id) / ORIGINALS]
     return Decisions(
         dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources, columns=columns
     )

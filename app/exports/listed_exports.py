@@ -153,6 +153,8 @@ def write_annotations(decisions: Decisions) -> ExportFile:
 
 
 def _find_upload(decisions: Decisions) -> Uploaded:
+    if decisions.originals is not None:
+        raise Invalid("annotation files are exported of uploads alone, not of files in place; use labels.csv")
     return Uploaded(storage=decisions.storage, dataset=decisions.dataset, path=decisions.files[0])
 
 

@@ -1,13 +1,17 @@
 """An S3-compatible bucket: upload, download and range reads of objects, and deletion by prefix."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import obstore
 from obstore.store import S3Store
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
 
 # The client gives up on a request whose body is incomplete after 30 seconds, and the reader can be slow.
 REQUEST_BYTES = 2**23
@@ -15,6 +19,8 @@ REQUEST_BYTES = 2**23
 PART_BYTES_MIN, PARTS_MAX = 2**23, 9_000
 PARTS_AT_ONCE = 4
 DELETED_AT_ONCE = 1_000
+LISTED_AT_ONCE = 1_000
+FOREIGN_RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 
 class Bucket:
@@ -28,14 +34,21 @@ class Bucket:
         region: str | None = None,
         key_id: str | None = None,
         secret: str | None = None,
+        is_foreign: bool = False,
     ) -> None:
-        """Open `s3://bucket/prefix`; None: the value comes from AWS's variables or the host's role."""
+        """Open `s3://bucket/prefix`; None: the value comes from AWS's variables or the host's role.
+
+        A foreign bucket is one that a user names: it is never read with this host's own credentials, without
+        a key it is read unsigned, and a server that does not answer is given up soon.
+        """
         parts = urlsplit(url)
         if parts.scheme != "s3" or not parts.netloc:
             raise ValueError(f"expected s3://bucket or s3://bucket/prefix, found {url!r}")
         options: dict[str, Any] = {
             "endpoint": endpoint, "region": region, "access_key_id": key_id, "secret_access_key": secret,
         }  # fmt: skip
+        if is_foreign:
+            options |= {"skip_signature": True if key_id is None else None, "retry_config": FOREIGN_RETRIES}
         self._store = S3Store(
             parts.netloc,
             prefix=parts.path.strip("/") or None,
@@ -75,6 +88,23 @@ class Bucket:
     def measure_size(self, key: str) -> int:
         """Return an object's length in bytes."""
         return int(obstore.head(self._store, key)["size"])
+
+    def list_objects(self) -> Iterator[tuple[str, int, str | None]]:
+        """Yield key, bytes and ETag of every object below the prefix, in order of the keys."""
+        for page in obstore.list(self._store, chunk_size=LISTED_AT_ONCE):
+            for item in page:
+                yield item["path"], item["size"], item["e_tag"]
+
+    def inspect(self, key: str) -> tuple[int, str | None]:
+        """Return an object's length in bytes and its ETag."""
+        found = obstore.head(self._store, key)
+        return int(found["size"]), found["e_tag"]
+
+    def read_object(self, key: str, *, most: int) -> tuple[bytes | None, str | None]:
+        """Return an object and its ETag by one request; None instead of more than `most` bytes."""
+        found = obstore.get(self._store, key)
+        tag = found.meta["e_tag"]
+        return (None if found.meta["size"] > most else bytes(found.bytes())), tag
 
     def exists(self, key: str) -> bool:
         """Return whether an object with this key exists."""

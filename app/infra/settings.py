@@ -62,6 +62,17 @@ class Settings(BaseSettings):
         default=False,
         description="allow private and loopback addresses for webhooks and remote sources",
     )
+    place_folders: Json[list[Path]] = Field(
+        default_factory=list,
+        validate_default=False,
+        description="server folders from which every workspace may read datasets in place, as JSON; the same"
+        " path on all hosts",
+    )
+    place_endpoints: Json[list[str]] = Field(
+        default_factory=list,
+        validate_default=False,
+        description="URLs of S3 servers other than AWS's from which datasets may be read in place, as JSON",
+    )
     requests_per_second: float = Field(
         default=50, gt=0, description="sustained rate of one key, per API process"
     )

@@ -92,8 +92,24 @@ def _draw_pack(stored: StoredSample, side: int | None) -> Picture:
 
 
 def _open_original(stored: StoredSample) -> AbstractContextManager[bytes]:
+    if stored.originals is not None:
+        return sample_pictures.open_original(stored.sample, stored.originals.read)
     path = stored.files.locate_upload(stored.dataset.id, stored.uploads[0].name)
     return sample_pictures.open_original(stored.sample, stored.files.make_reader(path))
+
+
+def _name_source(stored: StoredSample) -> tuple[object, ...]:
+    """Return what stands for the bytes of the original; of one in its place, after a look at it.
+
+    Raises:
+        ApiError: it is gone, has changed or cannot be had, so that a cached picture would be an old one.
+
+    """
+    offset, length = stored.sample.source_offset, stored.sample.source_length
+    if stored.originals is None or offset is None:
+        return (stored.uploads[0].sha256, offset, length)
+    stored.originals.check(offset)
+    return ("placed", stored.originals.get_digest(offset))
 
 
 def _read_display(stored: StoredSample, choice: PictureChoice) -> Picture | None:
@@ -103,8 +119,9 @@ def _read_display(stored: StoredSample, choice: PictureChoice) -> Picture | None
         return None
     side = None if choice.side is None else browser_pictures.choose_side(choice.side)
     box = read_box(sample) if choice.variant == "display" else None
-    source = (stored.uploads[0].sha256, sample.source_offset, sample.source_length)
-    name = picture_cache.name_content(CONVERSION_VERSION, *source, side, *(() if box is None else box))
+    name = picture_cache.name_content(
+        CONVERSION_VERSION, *_name_source(stored), side, *(() if box is None else box)
+    )
     cached = picture_cache.find_picture(folder, name)
     if cached is not None:
         return cached

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.infra.storage import Storage
+from app.places.originals import PlacedOriginals
 from app.tables import Dataset, DatasetFile, Sample
 
 Variant = Literal["pack", "original", "display", "whole"]
@@ -34,6 +35,8 @@ class StoredSample:
     sample: Sample
     uploads: Sequence[DatasetFile]
     """The uploaded files."""
+    originals: PlacedOriginals | None = None
+    """Reads the files of a dataset that lie elsewhere; None: they were uploaded."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,13 +124,20 @@ class DatasetOptions(Request):
 
 
 class DatasetRequest(DatasetOptions):
-    """A new dataset; it is empty until files are uploaded."""
+    """A new dataset; it is empty until files are uploaded, or read in their place."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "letters", "label_column": "letter", "key_column": "row"}]}
     )
 
     name: Name = Field(examples=["flowers, batch 7"])
+    place: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_check_printable)] | None = (
+        Field(
+            default=None,
+            description="where pictures lie that are read there and not uploaded: a folder of the server,"
+            " s3://bucket/prefix, or the address of a table of addresses",
+        )
+    )
 
 
 class Rehearsal(Request):

@@ -68,6 +68,12 @@ class Dataset(Identified, Owned, Leased, Base):
         comment="attached labels of several annotators: version, counts, file; null: none"
     )
     consensus: Mapped[Json | None] = mapped_column(comment="what was found out by them, and of which version")
+    place: Mapped[Json | None] = mapped_column(
+        comment="where its files lie: kind, url; null: they were uploaded"
+    )
+    place_check: Mapped[Json | None] = mapped_column(
+        comment="what differed in the place when it was last compared, and when; null: never compared"
+    )
     progress: Mapped[Json | None] = mapped_column(comment="samples read so far")
     error: Mapped[Json | None] = mapped_column(comment="code and sentence of a rejection")
     ready_at: Mapped[datetime | None]

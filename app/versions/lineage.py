@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session, defer
 from app.infra.errors import Invalid, WrongState
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus, Json
 
-FROM_DECISIONS, BY_CONTENT, BY_HAND = "decisions", "content", "by_hand"
-"""How a dataset became a version: made here, recognised when it was read, or said by a person."""
+FROM_DECISIONS, BY_CONTENT, BY_HAND, BY_PLACE = "decisions", "content", "by_hand", "place"
+"""How a dataset became a version: made here, recognised when it was read, said by a person, or read from its
+place after that had changed."""
 
 
 def find_root(dataset: Dataset) -> UUID:
@@ -68,7 +69,7 @@ def leave(session: Session, child: Dataset) -> None:
         WrongState: it was made from its parent, or other versions were made from it.
 
     """
-    if is_made_here(child):
+    if is_made_here(child) or (child.origin or {}).get("how") == BY_PLACE:
         raise WrongState("this version was made from its parent here, so its lineage is known")
     if _has_versions(session, child):
         raise WrongState(f"other versions were made from dataset {child.id}, so it keeps its place")

@@ -101,7 +101,11 @@ def recognise(
         found.append((other, theirs, compare_contents(session, ours, other, theirs)))
     dataset.relatives = [{**lineage.describe(other), **kinship.describe()} for other, _, kinship in found]
     certain = [each for each in found if each[2].follows_decisions]
-    if len(certain) == 1 and not any(kinship.is_same for _, _, kinship in found):
+    if (
+        dataset.parent_id is None
+        and len(certain) == 1
+        and not any(kinship.is_same for _, _, kinship in found)
+    ):
         other, theirs, kinship = certain[0]
         _join(session, (dataset, ours), (other, theirs), kinship, how=lineage.BY_CONTENT)
     session.flush()
@@ -166,8 +170,24 @@ def _join(
     *,
     how: str,
 ) -> None:
-    (child, our_contents), (parent, their_contents) = ours, theirs
+    (child, _), (parent, _) = ours, theirs
     lineage.join(session, child, parent, {"how": how, **kinship.describe()})
+    _carry(session, ours, theirs, kinship)
+
+
+def carry_to_synchronised(
+    session: Session, ours: tuple[Dataset, Contents], theirs: tuple[Dataset, Contents]
+) -> None:
+    """Carry verdicts over to a version that was read from its place, and note what changed."""
+    kinship = compare_contents(session, ours[1], *theirs)
+    ours[0].origin = {**(ours[0].origin or {}), **kinship.describe()}
+    _carry(session, ours, theirs, kinship)
+
+
+def _carry(
+    session: Session, ours: tuple[Dataset, Contents], theirs: tuple[Dataset, Contents], kinship: Kinship
+) -> None:
+    (child, our_contents), (parent, their_contents) = ours, theirs
     rows = carried_verdicts.carry_verdicts(
         parent,
         child,

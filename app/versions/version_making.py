@@ -47,6 +47,7 @@ def make_version(
         workspace_id=parent.workspace_id,
         name=name or name_version(parent, number),
         options=parent.options,
+        place=parent.place,
         parent_id=parent.id,
         root_id=lineage.find_root(parent),
         version=number,

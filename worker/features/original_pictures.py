@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from app.infra.errors import ApiError
 from models.reading.boxes.crop_region import Box
 from worker.formats.archives.zips import decompress
 from worker.formats.packs.samples_table import BOX_COLUMNS
@@ -17,7 +18,7 @@ from worker.formats.shared.problems import SampleError
 from worker.jobs.bulk_copy import copy_from
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from uuid import UUID
 
     import numpy.typing as npt
@@ -50,12 +51,14 @@ class Originals:
     samples: pa.Table
     """The location of each in the uploaded file."""
     read_upload: Callable[[int, int], bytes]
-    """Returns a range (start, length) of the uploaded file."""
+    """Returns a range (start, length) of the uploaded file; of files elsewhere, the file of an offset."""
     pack: npt.NDArray[np.uint8]
     """All samples [N, H, W, C], memory-mapped."""
     max_pixels: int
     max_bytes: int
     """Of one original after decompression."""
+    read_each: Callable[[Sequence[int]], list[bytes | ApiError]] | None = None
+    """Returns the files of offsets, which lie elsewhere; None: they are ranges of the uploaded file."""
     brightest: float | None = None
     """The value that becomes 255 in originals of more than 8 bits, one for the dataset."""
 
@@ -73,13 +76,18 @@ class Originals:
         come smaller than they are, but no side shorter than twice `side` pixels, the encoder's.
         """
         part = self.samples.slice(first, last - first)
-        stored = read_stored(part, self.read_upload)
+        stored = self._read(part)
         boxes = read_boxes(part)
-        last_data, picture = None, None
+        last_data: bytes | None = None
+        picture = None
         for row, data in enumerate(stored):
             position = self.start + first + row
             if data is None:
                 yield self._show_pack(position), None
+                continue
+            if isinstance(data, ApiError):
+                detail = f"{data.code}: {data.detail}"
+                yield self._show_pack(position), Unreadable(position=position, detail=detail)
                 continue
             try:
                 method, box = part["source_method"][row].as_py(), boxes[row]
@@ -91,6 +99,14 @@ class Originals:
             except SampleError as error:
                 detail = f"{error.code}: {error.detail}"
                 yield self._show_pack(position), Unreadable(position=position, detail=detail)
+
+    def _read(self, part: pa.Table) -> Sequence[bytes | ApiError | None]:
+        if self.read_each is None:
+            return read_stored(part, self.read_upload)
+        offsets: Any = part["source_offset"].to_pylist()
+        wanted = list(dict.fromkeys(offset for offset in offsets if offset is not None))
+        found = dict(zip(wanted, self.read_each(wanted), strict=True))
+        return [None if offset is None else found[offset] for offset in offsets]
 
     def _decode(self, data: bytes, method: int | None, side: int | None) -> Image.Image:
         if method is not None:

@@ -23,14 +23,16 @@ from app.infra.database import Database, send_after_commit
 from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import PACK, Storage
+from app.places.originals import open_originals
 from app.tables import Dataset, FeatureSet, FeatureShard, Json, Sample, ShardStatus
 from models.catalogue.encoders import UnusableEncoder
 from models.encoders.encoder import Encoder
 from models.encoders.encoder_loading import load_encoder
 from worker.features import original_pictures
+from worker.features.known_features import compute_unknown, find_known_features
 from worker.features.lost_runs import end_lost_runs
 from worker.features.original_pictures import Originals, Unreadable
-from worker.features.shard_computation import Computed, compute_features
+from worker.features.shard_computation import Computed
 from worker.formats.shared.upload_limits import IngestLimits
 from worker.jobs.atomic_files import write_atomically
 from worker.jobs.devices import choose, name
@@ -118,9 +120,11 @@ def _compute_and_store(
     encoder = _load_encoder(job.found, settings, device)
     loaded = perf_counter()
     originals = _open_originals(database, storage, settings, job)
-    computed = compute_features(originals, encoder, on_batch=_Reporter(heartbeat, len(originals)))
+    known = find_known_features(database, storage, job.found, originals)
+    computed = compute_unknown(originals, encoder, known, on_batch=_Reporter(heartbeat, len(originals)))
     report = {
         "originals": originals.count_originals(),
+        "known": known.count(),
         "load_seconds": round(loaded - began, 3),
         "decode_seconds": round(computed.decode_seconds, 3),
         "encode_seconds": round(computed.encode_seconds, 3),
@@ -148,6 +152,7 @@ def _open_originals(database: Database, storage: Storage, settings: Settings, jo
     shard, dataset = job.shard, job.dataset
     with database.transaction() as session:
         samples = original_pictures.select_samples(session, dataset.id, shard.start, shard.stop)
+        placed = open_originals(session, storage, dataset, settings)
     limits = IngestLimits(**settings.ingest_limits)
     return Originals(
         start=shard.start,
@@ -156,6 +161,7 @@ def _open_originals(database: Database, storage: Storage, settings: Settings, jo
         pack=np.load(storage.fetch_pack_file(dataset, PACK), mmap_mode="r"),
         max_pixels=limits.max_pixels,
         max_bytes=limits.max_member_bytes,
+        read_each=None if placed is None else placed.read_each,
         brightest=(dataset.statistics or {}).get("brightest"),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.formats.archives.foreign_files import name_zip
+from worker.formats.archives.placed_archive import PlacedArchive
 from worker.formats.archives.tars import TarArchive
 from worker.formats.archives.unread_names import note_class_lists
 from worker.formats.archives.uploaded_files import ACCEPTED, Upload, prepare_upload
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.formats.archives.archive import Archive
+    from worker.formats.archives.placed_archive import PlacedMembers
     from worker.formats.shared.sample import Ingestion, Source
 
 _SIDE_SUFFIXES = (".txt", ".html", ".htm", ".md", ".json", ".meta")
@@ -38,7 +40,24 @@ def open_source(files: Sequence[Path], ingestion: Ingestion) -> Source:
     if not files:
         raise IngestError("no_files", "expected at least one file; found none")
     uploads = [prepare_upload(path, path.name, ingestion, original=len(files) == 1) for path in files]
-    source = _open_uploads(uploads, ingestion, nested=False)
+    return _require_format(_open_uploads(uploads, ingestion, nested=False), ingestion)
+
+
+def open_placed_source(members: PlacedMembers, ingestion: Ingestion) -> Source:
+    """Open files in their place; IngestError if there are no pictures, or not in the requested format."""
+    archive = PlacedArchive(members, ingestion.limits)
+    ingestion.resources.callback(archive.close)
+    pictures = open_archive_pictures(archive, ingestion, original=True)
+    if pictures is None:
+        raise IngestError(
+            "no_pictures_in_place",
+            f"expected pictures in this place; found {len(archive.names)} files: "
+            f"{quote_names(archive.names)} (only pictures are read in place; upload other data)",
+        )
+    return _require_format(pictures, ingestion)
+
+
+def _require_format(source: Source, ingestion: Ingestion) -> Source:
     requested = ingestion.options.format
     if requested is not None and requested != source.format:
         raise IngestError(

@@ -21,9 +21,10 @@ from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus, OwnValues, Problem, Sample, Truth
-from app.versions import lineage, relatives
+from app.versions import lineage, place_syncing, relatives
 from app.versions.content_matching import Contents, Digests, make_sketch, write_digests
 from worker.ingest import ingestion_turns
+from worker.ingest.listed_place import list_place
 from worker.ingest.pack_building import IngestError, IngestLimits, IngestOptions, IngestResult
 from worker.ingest.reading_process import Bounds, read_in_child
 from worker.jobs.bulk_copy import WRITE_ROWS, copy_into, update_statistics
@@ -152,6 +153,7 @@ def _build(
     destination = storage.locate_pack(dataset.id)
     with _open_building(storage, dataset) as building:
         fetched = building.with_name("files")
+        place = list_place(database, settings, dataset, building.with_name("listing.parquet"), heartbeat)
         ingested = read_in_child(
             [storage.fetch(storage.locate_upload(dataset.id, name), fetched) for name in names],
             options=IngestOptions(**dataset.options),
@@ -163,6 +165,7 @@ def _build(
                 silent_seconds=settings.ingest_silent_seconds,
             ),
             on_progress=on_progress,
+            place=place,
         )
         digests_N = write_digests(building)
         heartbeat.renew()
@@ -214,6 +217,7 @@ def _store(
             _store_own(session, dataset, own)
         stored = session.get_one(Dataset, dataset.id, populate_existing=True)
         _recognise(session, store.files, stored, digests_N, samples)
+        place_syncing.join_parent(session, store.files, stored)
 
 
 def _recognise(

@@ -15,7 +15,8 @@ import numpy as np
 
 from models.catalogue.kinds import CELLS, TERMS, TEXTS_FILE
 from models.reading.text_tables import SHEET_TABLE
-from worker.formats.detect import open_source
+from worker.formats.archives.placed_archive import PlacedMembers
+from worker.formats.detect import open_placed_source, open_source
 from worker.formats.packs.samples_table import assign_labels, collect_keys, collect_splits, write_samples
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, Problem, ProblemLog
@@ -72,8 +73,9 @@ def build_pack(
     limits: IngestLimits,
     destination: Path,
     on_progress: Callable[[int, int | None], None] | None = None,
+    members: PlacedMembers | None = None,
 ) -> IngestResult:
-    """Read an upload of any accepted format and write `pack.npy`, `labels.npy` and `samples.parquet`.
+    """Read an upload, or `members` in their place, to `pack.npy`, `labels.npy` and `samples.parquet`.
 
     Columns that are no features go to `own.parquet`, where there are some.
 
@@ -84,13 +86,20 @@ def build_pack(
     report = _throttle(on_progress)
     reads_cells = bool(options.column_types)
     try:
-        return _build(files, options, limits, destination, report, reads_cells=reads_cells)
+        return _build(
+            files if members is None else members,
+            options,
+            limits,
+            destination,
+            report,
+            reads_cells=reads_cells,
+        )
     except CellsNeeded:
         return _build(files, options, limits, destination, report, reads_cells=True)
 
 
 def _build(
-    files: Sequence[Path],
+    data: Sequence[Path] | PlacedMembers,
     options: IngestOptions,
     limits: IngestLimits,
     destination: Path,
@@ -111,7 +120,8 @@ def _build(
             reads_cells=reads_cells,
         )
         try:
-            source = open_source(files, ingestion)
+            is_placed = isinstance(data, PlacedMembers)
+            source = open_placed_source(data, ingestion) if is_placed else open_source(data, ingestion)
             if isinstance(source, Features):
                 ingestion.layout["feature_names"] = list(source.names[:_NAMES_KEPT])
             written = write_pack(source, ingestion, pack_path, report)

@@ -36,19 +36,19 @@ def limit_memory(memory_bytes: int) -> None:
 
 
 def limit_process(
-    memory_bytes: int, files: list[Path], limits: IngestLimits, on_slow_picture: Callable[[], None]
+    memory_bytes: int, upload_bytes: int, limits: IngestLimits, on_slow_picture: Callable[[], None]
 ) -> None:
     """Limit this process; it is ended by SIGXCPU when it has used up its processor time.
 
     Args:
         memory_bytes: data on top of what the libraries have reserved.
-        files: of the upload; larger ones get more time.
+        upload_bytes: of all files; more of them get more time.
         limits: `max_cpu_seconds`, `cpu_seconds_per_mebibyte` and `max_picture_seconds` are used.
         on_slow_picture: is called, in another thread, when one picture has taken too long.
 
     """
     limit_memory(memory_bytes)
-    seconds = count_cpu_seconds(sum(file.stat().st_size for file in files), limits)
+    seconds = count_cpu_seconds(upload_bytes, limits)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     watching = partial(_watch, limits.max_picture_seconds, on_slow_picture)
     threading.Thread(target=watching, daemon=True, name="limits").start()

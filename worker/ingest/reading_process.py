@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.places.place_opening import Access
 from worker.ingest import process_limits
 from worker.ingest.pack_building import (
     IngestError,
@@ -27,6 +28,7 @@ from worker.ingest.pack_building import (
     Problem,
     build_pack,
 )
+from worker.ingest.placed_reading import PlacedUpload, open_placed
 from worker.jobs.child_lines import read_lines
 
 TOO_SLOW = "too_slow"
@@ -45,6 +47,17 @@ class Bounds:
     """Without progress."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ListedPlace:
+    """A place that is read instead of uploaded files."""
+
+    access: Access
+    listing: Path
+    """The list of its files (`app.places.originals.write_listing`)."""
+    total_bytes: int
+    """Of all files, as far as that is known; more get more processor time."""
+
+
 def read_in_child(
     files: list[Path],
     *,
@@ -53,8 +66,11 @@ def read_in_child(
     destination: Path,
     bounds: Bounds,
     on_progress: Callable[[int, int | None], None],
+    place: ListedPlace | None = None,
 ) -> IngestResult:
-    """Run `build_pack` in a child; `on_progress` is called several times a second and can raise to stop.
+    """Run `build_pack` in a child, over files or a place.
+
+    `on_progress` is called several times a second and can raise to stop.
 
     Raises:
         IngestError: the upload cannot be used, takes too much memory or time, or crashes the reader.
@@ -67,12 +83,14 @@ def read_in_child(
         "limits": asdict(limits),
         "destination": str(destination),
         "memory_bytes": bounds.memory_bytes,
+        "place": None if place is None else asdict(place),
     }
+    size = sum(file.stat().st_size for file in files) if place is None else place.total_bytes
     with _start_reader(task) as process:
         outcome = _follow_reader(process, bounds, on_progress)
         process.wait()
     if outcome is None:
-        seconds = process_limits.count_cpu_seconds(sum(file.stat().st_size for file in files), limits)
+        seconds = process_limits.count_cpu_seconds(size, limits)
         raise IngestError(*_explain_end(process.returncode, seconds))
     if "errno" in outcome:
         raise OSError(outcome["errno"], outcome["detail"])
@@ -89,7 +107,7 @@ def _start_reader(task: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
         try:
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError):  # it died at once; its exit code tells why
-                process.stdin.write(json.dumps(task).encode() + b"\n")
+                process.stdin.write(json.dumps(task, default=str).encode() + b"\n")
                 process.stdin.flush()
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
@@ -154,7 +172,9 @@ def main() -> None:
     task = json.loads(sys.stdin.buffer.readline())
     limits = IngestLimits(**task["limits"])
     files = [Path(file) for file in task["files"]]
-    process_limits.limit_process(task["memory_bytes"], files, limits, partial(_end_slow_picture, limits))
+    place = task["place"]
+    size = sum(file.stat().st_size for file in files) if place is None else place["total_bytes"]
+    process_limits.limit_process(task["memory_bytes"], size, limits, partial(_end_slow_picture, limits))
     _answer(_read_upload(task, files, limits))
 
 
@@ -179,14 +199,19 @@ def _read_upload(task: dict[str, Any], files: list[Path], limits: IngestLimits) 
         sys.stdout.write(json.dumps({"progress": [done, total]}) + "\n")
         sys.stdout.flush()
 
+    destination = Path(task["destination"])
     try:
+        placed = _open_place(task["place"], limits)
         ingested = build_pack(
             files,
             options=IngestOptions(**task["options"]),
             limits=limits,
-            destination=Path(task["destination"]),
+            destination=destination,
             on_progress=report,
+            members=None if placed is None else placed.list_members(),
         )
+        if placed is not None:
+            placed.write(destination)
     except IngestError as error:
         return {"code": error.code, "detail": str(error)}
     except MemoryError:
@@ -198,6 +223,13 @@ def _read_upload(task: dict[str, Any], files: list[Path], limits: IngestLimits) 
     except OSError as error:
         return {"errno": error.errno, "detail": str(error)}
     return asdict(ingested)
+
+
+def _open_place(place: dict[str, Any] | None, limits: IngestLimits) -> PlacedUpload | None:
+    if place is None:
+        return None
+    access = Access(**place["access"])
+    return open_placed(access, Path(place["listing"]), max_bytes=limits.max_member_bytes)
 
 
 if __name__ == "__main__":

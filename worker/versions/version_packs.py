@@ -18,6 +18,7 @@ from pyarrow import parquet
 from app.exports.files.annotation_files import MEMBERS, UPLOADED_BOXES
 from app.exports.final_labels import Labels
 from app.infra.storage import PACK, Storage
+from app.places.originals import ORIGINALS
 from app.tables import Dataset
 from app.versions import content_matching
 from app.versions.content_matching import DIGESTS, Places
@@ -48,7 +49,7 @@ def build_pack(
     _write_samples(storage.fetch_pack_file(parent, SAMPLES), destination / SAMPLES, kept_M, labels_M)
     if parent.format in BOX_FORMATS:
         _keep_uploaded_boxes(storage, parent, destination)
-    for name in (CELLS, SHEET_TABLE, MEMBERS):
+    for name in (CELLS, SHEET_TABLE, MEMBERS, ORIGINALS):
         if storage.exists(storage.locate_pack(parent.id) / name):
             found = storage.fetch_pack_file(parent, name)
             write = _filter_cells if name == CELLS else _copy

@@ -56,6 +56,16 @@ def describe_relatives(lineage: Json) -> Iterator[str]:
         )
 
 
+def describe_differences(found: Json) -> Iterator[str]:
+    """Yield what differs between a dataset and the place of its files."""
+    yield f"{found['new']:,} new, {found['changed']:,} changed, {found['gone']:,} gone"
+    for kind in ("new", "changed", "gone"):
+        names = found["examples"][kind]
+        if names:
+            more = found[kind] - len(names)
+            yield f"{kind}: {', '.join(names)}{f' and {more:,} more' if more else ''}"
+
+
 def describe_changes(found: Json) -> str:
     """Return what differs between two datasets."""
     first, second = found["first"], found["second"]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from functools import partial
 from inspect import Parameter as Argument
 from inspect import Signature
@@ -19,8 +20,10 @@ from app.exports.final_labels import Decisions, decide_labels
 from app.exports.registry import EXPORTS, Export, ExportFile, Issues, Parameter
 from app.http.slow_work import run_slowly
 from app.infra.database import Database
+from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.routes.shared.dependencies import CallerDatabase, Files, Reads
+from app.places.originals import open_originals
+from app.routes.shared.dependencies import CallerDatabase, Files, Reads, ServiceSettings
 from app.routes.shared.file_responses import describe_content
 
 router = APIRouter(prefix="/v1", tags=["exports"])
@@ -46,7 +49,13 @@ def _make_endpoint(export: Export) -> Callable[..., Coroutine[Any, Any, Streamin
     async def answer_export(**arguments: Any) -> StreamingResponse:  # noqa: ANN401 - the signature below has them
         return await run_slowly(arguments["database"].workspace_id, partial(answer, export, **arguments))
 
-    common = {f"{export.scope}_id": UUID, "database": CallerDatabase, "files": Files, "request": Request}
+    common = {
+        f"{export.scope}_id": UUID,
+        "database": CallerDatabase,
+        "files": Files,
+        "settings": ServiceSettings,
+        "request": Request,
+    }
     arguments = [Argument(name, Argument.KEYWORD_ONLY, annotation=kind) for name, kind in common.items()]
     arguments += [_make_argument(parameter) for parameter in export.all_parameters]
     answer_export.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # FastAPI reads it
@@ -65,13 +74,16 @@ def _export_dataset(
     dataset_id: UUID,
     database: Database,
     files: Storage,
+    settings: Settings,
     request: Request,  # noqa: ARG001 - only exports of an audit use the service's address
     audit_id: UUID | None,
     issues: Issues,
     confirmed: bool,
     **parameters: Any,  # noqa: ANN401 - the registry has the types
 ) -> StreamingResponse:
-    decisions = _load_decisions(database, files, dataset_id, audit_id, issues, confirmed=confirmed)
+    decisions = _load_decisions(
+        database, files, dataset_id, audit_id, issues, confirmed=confirmed, settings=settings
+    )
     return respond_download(export.load_writer()(decisions, **parameters))
 
 
@@ -83,11 +95,13 @@ def _load_decisions(
     issues: Issues,
     *,
     confirmed: bool,
+    settings: Settings,
 ) -> Decisions:
     with database.transaction() as session:
         dataset = dataset_service.get(session, dataset_id)
         audit = None if audit_id is None else audit_service.get(session, audit_id)
-        return decide_labels(session, files, dataset, audit=audit, issues=issues, confirmed=confirmed)
+        found = decide_labels(session, files, dataset, audit=audit, issues=issues, confirmed=confirmed)
+        return replace(found, originals=open_originals(session, files, dataset, settings))
 
 
 def _export_audit(
@@ -96,6 +110,7 @@ def _export_audit(
     audit_id: UUID,
     database: Database,
     files: Storage,
+    settings: Settings,  # noqa: ARG001 - only exports of a dataset read files in their place
     request: Request,
     **parameters: Any,  # noqa: ANN401 - the registry has the types
 ) -> StreamingResponse:

@@ -19,6 +19,7 @@ from app.infra.errors import NoSpace, WrongState
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.kinds.shown_kinds import find_shown_kind
+from app.places import place_opening
 from app.routes.shared.dependencies import (
     CallerDatabase,
     Files,
@@ -36,7 +37,7 @@ from app.schemas.datasets.dataset_schemas import ClassesOut, DatasetOut, Problem
 from app.schemas.request_schemas import DatasetOptions, DatasetRequest, Name
 from app.schemas.shared_schemas import Page
 from app.tables import Dataset
-from app.versions import lineage
+from app.versions import lineage, place_syncing
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=IdempotentRoute)
 FileName = Annotated[str, Path(description="plain file name", examples=["photos.zip"])]
@@ -50,13 +51,16 @@ RAW_BODY = {
 
 
 @router.post("", status_code=201, dependencies=[Writes])
-def create_dataset(body: DatasetRequest, session: Session, response: Response) -> DatasetOut:
-    """Create an empty dataset. Upload its files next."""
-    dataset = dataset_service.create(
-        session,
-        name=body.name,
-        options=body.model_dump(exclude={"name"}, exclude_none=True, exclude_defaults=True),
-    )
+def create_dataset(
+    body: DatasetRequest, session: Session, settings: ServiceSettings, response: Response
+) -> DatasetOut:
+    """Create an empty dataset. Upload its files next; with a `place` its pictures are read there instead."""
+    options = body.model_dump(exclude={"name", "place"}, exclude_none=True, exclude_defaults=True)
+    if body.place is None:
+        dataset = dataset_service.create(session, name=body.name, options=options)
+    else:
+        place = place_opening.describe_place(body.place, settings)
+        dataset = place_syncing.add_dataset(session, name=body.name, options=options, place=place)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return render_dataset(dataset, [])
 
@@ -167,8 +171,11 @@ def read_again(
     if needed > room:
         raise NoSpace(f"there is room for {max(room, 0)} bytes, these files have {needed}")
     options = body.model_dump(exclude_none=True, exclude_defaults=True)
-    dataset = dataset_service.create(session, name=source.name, options=options)
-    dataset_service.copy_files(session, files, source, dataset)
+    if source.place is not None:
+        dataset = place_syncing.add_dataset(session, name=source.name, options=options, place=source.place)
+    else:
+        dataset = dataset_service.create(session, name=source.name, options=options)
+        dataset_service.copy_files(session, files, source, dataset)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     resumable_uploads.check_quota(session, workspace_max_bytes=settings.workspace_max_bytes)
     response.headers["Retry-After"] = POLL_SECONDS

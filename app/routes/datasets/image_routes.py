@@ -1,4 +1,4 @@
-"""The route of samples' pictures. A picture never changes, so browsers keep it."""
+"""The route of samples' pictures. A stored picture never changes, so browsers keep it."""
 
 from hashlib import sha256
 from typing import Annotated
@@ -11,6 +11,7 @@ from app.http.slow_work import run_slowly
 from app.infra.settings import Settings
 from app.kinds.sample_display import PictureChoice, StoredSample, Variant
 from app.kinds.shown_kinds import find_shown_kind
+from app.places.originals import open_originals
 from app.routes.shared.dependencies import CallerDatabase, Files, Position, Reads, ServiceSettings
 from app.routes.shared.file_responses import describe_content
 
@@ -67,7 +68,10 @@ async def read_image(
             dataset_service.require_ready(dataset)
             sample, _ = dataset_service.get_sample(session, dataset_id, position)
             uploads = dataset_service.list_files(session, [dataset_id])[dataset_id]
-        stored = StoredSample(files=files, dataset=dataset, sample=sample, uploads=uploads)
+            originals = open_originals(session, files, dataset, settings) if variant != "pack" else None
+        stored = StoredSample(
+            files=files, dataset=dataset, sample=sample, uploads=uploads, originals=originals
+        )
         return _respond(request, stored, _make_choice(variant, side, settings))
 
     return await run_slowly(database.workspace_id, read)
@@ -84,7 +88,11 @@ def _make_choice(variant: Variant, side: int | None, settings: Settings) -> Pict
 
 def _respond(request: Request, stored: StoredSample, choice: PictureChoice) -> Response:
     headers = HEADERS | {"ETag": _make_etag(stored, choice)}
+    if stored.originals is not None:
+        headers["Cache-Control"] = "private, no-cache"  # the file can change where it lies
     if headers["ETag"] in request.headers.get("if-none-match", ""):
+        if stored.originals is not None and stored.sample.source_offset is not None:
+            stored.originals.check(stored.sample.source_offset)
         return Response(status_code=304, headers=headers)
     picture = find_shown_kind(stored.dataset).read_picture(stored, choice)
     return Response(picture.content, media_type=picture.media_type, headers=headers)

@@ -20,7 +20,7 @@ from app.schemas.audits.audit_schemas import (
     RunOut,
     VariantOut,
 )
-from app.schemas.datasets.dataset_schemas import DatasetOut, FileOut, LineageOut, SampleOut
+from app.schemas.datasets.dataset_schemas import DatasetOut, FileOut, LineageOut, PlaceOut, SampleOut
 from app.schemas.reviews.review_schemas import ListedReview, ReviewOut
 from app.schemas.shared_schemas import BoxOut, Failure
 from app.tables import Audit, Dataset, DatasetFile, Json, Opinion, Review, Run, RunStatus, Sample
@@ -47,10 +47,20 @@ def render_datasets(session: Session, listed: Sequence[dataset_service.ListedDat
 def render_dataset(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut:
     """Return a dataset's answer."""
     names = dataset.class_names
-    hidden = {"files", "has_truth", "has_probabilities", "error", "understood", "class_count", "lineage"}
+    hidden = {
+        "files",
+        "has_truth",
+        "has_probabilities",
+        "error",
+        "understood",
+        "class_count",
+        "lineage",
+        "place",
+    }
     return DatasetOut(
         **{name: getattr(dataset, name) for name in DatasetOut.model_fields if name not in hidden},
         lineage=_render_lineage(dataset),
+        place=_render_place(dataset),
         understood=(dataset.statistics or {}).get("understood"),
         class_count=None if names is None else len(names),
         has_truth=dataset.truth_version > 0,
@@ -58,6 +68,11 @@ def render_dataset(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut
         error=Failure(**dataset.error) if dataset.error else None,
         files=[FileOut(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in files],
     )
+
+
+def _render_place(dataset: Dataset) -> PlaceOut | None:
+    place = dataset.place
+    return None if place is None else PlaceOut(kind=place["kind"], url=place["url"].partition("?")[0])
 
 
 def _render_lineage(dataset: Dataset) -> LineageOut:

@@ -21,6 +21,13 @@ class FileOut(BaseModel):
     sha256: str
 
 
+class PlaceOut(BaseModel):
+    """Where the files of a dataset lie."""
+
+    kind: Literal["folder", "bucket", "table"]
+    url: str = Field(description="without the query of an address, which may contain a signature")
+
+
 class LineageOut(BaseModel):
     """The place of a dataset among its versions."""
 
@@ -28,8 +35,8 @@ class LineageOut(BaseModel):
     parent_id: UUID | None = Field(description="the version that it was made from; null: none, or deleted")
     version: int = Field(description="1, 2, ... within one root")
     origin: dict[str, Any] | None = Field(
-        description="how it became a version: `how` is decisions, content or by_hand; the parent's name and"
-        " version, what changed, what was carried over and what was not"
+        description="how it became a version: `how` is decisions, content, by_hand or place; the parent's"
+        " name and version, what changed, what was carried over and what was not"
     )
     relatives: list[dict[str, Any]] | None = Field(
         description="datasets that had the same samples when it was read, with what differs;"
@@ -63,6 +70,10 @@ class DatasetOut(BaseModel):
     error: Failure | None
     lineage: LineageOut
     files: list[FileOut]
+    place: PlaceOut | None = Field(description="where its files lie; null: they were uploaded")
+    place_check: dict[str, Any] | None = Field(
+        description="what differed in the place when it was last compared: new, changed, gone, examples"
+    )
 
 
 class ClassesOut(BaseModel):

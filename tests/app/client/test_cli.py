@@ -33,6 +33,7 @@ PRINT_NO_DATA = {
         "review import",
         "review settle",
         "webhook delete",
+        "bucket delete",
         "probe api",
         "probe workers",
         "probe beat",
@@ -47,7 +48,7 @@ def test_every_command_that_prints_data_takes_json() -> None:
     assert without == PRINT_NO_DATA
 
 
-@pytest.mark.parametrize("name", ["dataset upload", "dataset read-again", "audit file"])
+@pytest.mark.parametrize("name", ["dataset upload", "dataset add", "dataset read-again", "audit file"])
 def test_every_command_that_reads_files_takes_every_option_of_reading(name: str) -> None:
     group = name.partition(" ")[0]
     command = dict(_leaves(load_command(group), (group,)))[name]

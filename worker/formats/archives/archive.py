@@ -39,6 +39,9 @@ class Archive(Protocol):
     def locate_all(self, members: np.ndarray) -> None:
         """Make the offsets of members known that have not been read."""
 
+    def plan_reads(self, members: np.ndarray) -> None:
+        """Announce which members are read next, in this order; what is near has no use for it."""
+
     def close(self) -> None:
         """Close the file."""
 

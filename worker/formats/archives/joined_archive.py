@@ -73,6 +73,9 @@ class JoinedArchive:
         for at, archive in enumerate(self._archives):
             archive.locate_all(members[owners == at] - self._starts[at])
 
+    def plan_reads(self, _: NDArray[np.int64]) -> None:
+        """Do nothing: the files are on this host."""
+
     def close(self) -> None:
         """Close the files."""
         for archive in self._archives:

@@ -76,6 +76,9 @@ class TarArchive:
     def locate_all(self, _: NDArray[np.int64]) -> None:
         """Do nothing: all offsets are known."""
 
+    def plan_reads(self, _: NDArray[np.int64]) -> None:
+        """Do nothing: the file is on this host."""
+
     def find_locations(self, members: NDArray[np.int64]) -> Locations:
         """Return the location of members in the file."""
         return Locations(

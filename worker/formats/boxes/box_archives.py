@@ -120,6 +120,7 @@ def _split_chunks(archive: Archive, members: NDArray[np.int64]) -> Iterator[Enco
         return
     ends = [*starts[1:].tolist(), len(members)]
     sizes = archive.find_locations(members[starts]).lengths.tolist()
+    archive.plan_reads(members)
     borders, taken = [0], 0
     for end, size in zip(ends, sizes, strict=True):
         taken += size

@@ -198,6 +198,7 @@ def _make_source(archive: Archive, pictures: ListedPictures, *, original: bool) 
 def _split_chunks(archive: Archive, members: NDArray[np.int64]) -> Iterator[EncodedChunk]:
     """Split into chunks of at most 64 pictures and about 1 MiB, so that threads seldom wait."""
     ends = np.cumsum(archive.find_locations(members).lengths)
+    archive.plan_reads(members)
     start = 0
     while start < len(members):
         full = int(np.searchsorted(ends, ends[start] + _CHUNK_BYTES))

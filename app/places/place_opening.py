@@ -1,0 +1,121 @@
+"""Which places may be read, and with whose credentials."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.http import outbound_requests
+from app.infra.bucket import Bucket
+from app.infra.settings import Settings
+from app.places.bucket_place import BucketPlace
+from app.places.folder_place import FolderPlace
+from app.places.place_types import Place, UnusablePlace
+from app.places.web_place import WebPlace
+from app.tables import BucketAccess, Dataset, Json
+
+Kind = Literal["folder", "bucket", "table"]
+FORMS = "a folder of the server, s3://bucket/prefix, or the http(s) address of a table of addresses"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Everything that reading a place needs; plain values, so that another process can be given them."""
+
+    kind: Kind
+    url: str
+    endpoint: str | None = None
+    region: str | None = None
+    key_id: str | None = None
+    secret: str | None = None
+    allow_private: bool = False
+
+
+def describe_place(text: str, settings: Settings) -> Json:
+    """Return kind and URL of a place that a user names, as they are stored with a dataset.
+
+    Raises:
+        UnusablePlace: it is no place, or a folder that is not allowed.
+        ForbiddenAddress: an http(s) address that this service does not call.
+
+    """
+    scheme = urlsplit(text).scheme
+    if scheme == "s3" and urlsplit(text).netloc:
+        return {"kind": "bucket", "url": text.rstrip("/")}
+    if scheme in {"http", "https"}:
+        outbound_requests.check_url(text, allow_private=settings.outbound_private)
+        return {"kind": "table", "url": text}
+    if text.startswith("/"):
+        return {"kind": "folder", "url": str(_require_allowed(Path(text), settings))}
+    raise UnusablePlace(f"expected {FORMS}; found {text!r}")
+
+
+def find_access(session: Session, dataset: Dataset, settings: Settings) -> Access:
+    """Return how a dataset's workspace reads its place; what is allowed is checked again.
+
+    Raises:
+        UnusablePlace: the folder or the bucket's server is not allowed, or no longer.
+
+    """
+    place = dataset.place or {}
+    kind, url = place["kind"], place["url"]
+    if kind == "folder":
+        return Access(kind=kind, url=str(_require_allowed(Path(url), settings)))
+    if kind == "table":
+        return Access(kind=kind, url=url, allow_private=settings.outbound_private)
+    statement = select(BucketAccess).where(
+        BucketAccess.workspace_id == dataset.workspace_id, BucketAccess.bucket == urlsplit(url).netloc
+    )
+    found = session.scalar(statement)
+    if found is None:
+        return Access(kind=kind, url=url)
+    require_endpoint(found.endpoint, settings)
+    return Access(
+        kind=kind,
+        url=url,
+        endpoint=found.endpoint,
+        region=found.region,
+        key_id=found.key_id,
+        secret=found.secret,
+    )
+
+
+def open_place(access: Access) -> Place:
+    """Return a place for reading; nothing is read yet."""
+    if access.kind == "folder":
+        return FolderPlace(Path(access.url))
+    if access.kind == "table":
+        return WebPlace(access.url, allow_private=access.allow_private)
+    bucket = Bucket(
+        access.url,
+        endpoint=access.endpoint,
+        region=access.region or "us-east-1",
+        key_id=access.key_id,
+        secret=access.secret,
+        is_foreign=True,
+    )
+    return BucketPlace(bucket, access.url)
+
+
+def require_endpoint(endpoint: str | None, settings: Settings) -> None:
+    """Raise UnusablePlace unless an S3 server may be called."""
+    allowed = [each.rstrip("/") for each in settings.place_endpoints]
+    if endpoint is not None and endpoint.rstrip("/") not in allowed:
+        raise UnusablePlace(
+            f"the server {endpoint!r} is not allowed; whoever operates this service allows it with"
+            " LIMIT_AUDIT_PLACE_ENDPOINTS"
+        )
+
+
+def _require_allowed(folder: Path, settings: Settings) -> Path:
+    """Return the folder without links; UnusablePlace unless it lies in one that is allowed."""
+    resolved = folder.resolve()
+    if not any(resolved.is_relative_to(root.resolve()) for root in settings.place_folders):
+        raise UnusablePlace(
+            f"the folder {str(folder)!r} is not allowed; whoever operates this service allows folders with"
+            " LIMIT_AUDIT_PLACE_FOLDERS"
+        )
+    return resolved

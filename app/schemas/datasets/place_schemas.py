@@ -1,0 +1,47 @@
+"""Requests and answers about places: buckets, and what differs in a dataset's place."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from app.schemas.datasets.dataset_schemas import DatasetOut
+from app.schemas.request_schemas import Name, Request
+
+
+class BucketRequest(Request):
+    """How a bucket is read."""
+
+    endpoint: Name | None = Field(
+        default=None, description="URL of an S3 server other than AWS's, which the operator has allowed"
+    )
+    region: Name | None = None
+    key_id: Name | None = Field(default=None, description="access key; omitted: read without a signature")
+    secret: SecretStr | None = Field(default=None, max_length=500, description="of the access key")
+
+
+class BucketOut(BaseModel):
+    """How a bucket is read; the secret is never shown."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    bucket: str
+    endpoint: str | None
+    region: str | None
+    key_id: str | None
+    created_at: datetime
+
+
+class DifferencesOut(BaseModel):
+    """What differs between a dataset and its place."""
+
+    dataset_id: UUID = Field(description="the newest version that was read from the place: it was compared")
+    checked_at: datetime
+    new: int
+    changed: int
+    gone: int
+    unchanged: int
+    examples: dict[str, list[str]] = Field(description="the first names of the files that differ")
+    version: DatasetOut | None = Field(
+        description="the version that is read from the place now; null: nothing differs, or only compared"
+    )

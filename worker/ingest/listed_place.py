@@ -1,0 +1,51 @@
+"""Listing of a dataset's place, before its files are read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.infra.database import Database
+from app.infra.errors import ApiError
+from app.infra.settings import Settings
+from app.places.originals import write_listing
+from app.places.place_opening import find_access, open_place
+from app.places.place_types import PlacedFile
+from app.tables import Dataset
+from worker.formats.shared.problems import IngestError
+from worker.formats.shared.upload_limits import IngestLimits
+from worker.ingest.reading_process import ListedPlace
+from worker.jobs.heartbeat import Heartbeat
+
+LOOKED_AT = 1_000
+"""Files between two looks at the heartbeat."""
+
+
+def list_place(
+    database: Database, settings: Settings, dataset: Dataset, path: Path, heartbeat: Heartbeat[Dataset]
+) -> ListedPlace | None:
+    """Write the list of the files of a dataset's place; None: its files were uploaded.
+
+    Raises:
+        IngestError: the place may not be read, does not answer, or has too many files.
+
+    """
+    if dataset.place is None:
+        return None
+    most, total = IngestLimits(**settings.ingest_limits).max_members, 0
+
+    def count(files: Iterator[PlacedFile]) -> Iterator[PlacedFile]:
+        nonlocal total
+        for number, file in enumerate(files):
+            if number >= most:
+                raise IngestError("too_many_members", f"expected at most {most} files in a place; found more")
+            if number % LOOKED_AT == 0:
+                heartbeat.check()
+            total += file.size or 0
+            yield file
+
+    try:
+        with database.transaction() as session:
+            access = find_access(session, dataset, settings)
+        write_listing(path, count(open_place(access).list_files()))
+    except ApiError as error:
+        raise IngestError(error.code, error.detail) from error
+    return ListedPlace(access=access, listing=path, total_bytes=total)
