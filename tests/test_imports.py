@@ -34,7 +34,7 @@ FLOORS = {
         "schemas", "schemas/datasets", "schemas/reviews", "schemas/audits", "figures",
         "exports/files", "exports", "versions", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
-        "cli/words", "cli", "",
+        "cli/words", "cli", "cli/integrations", "",
     ),
     "models": (
         "catalogue", "reading", "reading/boxes", "configuration", "paper", "paper/objectives", "ranking",

@@ -22,8 +22,11 @@ COMMANDS = {
         "app.cli.export_commands:app",
         "Download corrected labels, cleaned datasets and reports.",
     ),
-    "bucket": ("app.cli.bucket_commands:app", "Store how this workspace reads buckets in place."),
-    "webhook": ("app.cli.webhook_commands:app", "Send messages to addresses when audits end."),
+    "bucket": (
+        "app.cli.integrations.bucket_commands:app",
+        "Store how this workspace reads buckets in place.",
+    ),
+    "webhook": ("app.cli.integrations.webhook_commands:app", "Send messages to addresses when audits end."),
 }
 """Where each command is, and its help; a test compares it with the command's own."""
 SERVER_COMMANDS = {

@@ -20,7 +20,8 @@ from app.exports.registry import Issues
 from app.infra.errors import Invalid, WrongState
 from app.infra.storage import PACK, Storage
 from app.people.decision_columns import EMPTY, DecisionColumns, read_decision_columns
-from app.places.originals import ORIGINALS, PlacedOriginals
+from app.places.file_lists import ORIGINALS
+from app.places.originals import PlacedOriginals
 from app.places.place_comparison import compare_place
 from app.reviews import relabelling
 from app.reviews.checked_figures import find_settled

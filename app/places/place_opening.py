@@ -1,37 +1,18 @@
 """Which places may be read, and with whose credentials."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.http import outbound_requests
-from app.infra.bucket import Bucket
 from app.infra.settings import Settings
-from app.places.bucket_place import BucketPlace
-from app.places.folder_place import FolderPlace
-from app.places.place_types import Place, UnusablePlace
-from app.places.web_place import WebPlace
+from app.places.place_access import Access
+from app.places.place_types import UnusablePlace
 from app.tables import BucketAccess, Dataset, Json
 
-Kind = Literal["folder", "bucket", "table"]
 FORMS = "a folder of the server, s3://bucket/prefix, or the http(s) address of a table of addresses"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """Everything that reading a place needs; plain values, so that another process can be given them."""
-
-    kind: Kind
-    url: str
-    endpoint: str | None = None
-    region: str | None = None
-    key_id: str | None = None
-    secret: str | None = None
-    allow_private: bool = False
 
 
 def describe_place(text: str, settings: Settings) -> Json:
@@ -81,23 +62,6 @@ def find_access(session: Session, dataset: Dataset, settings: Settings) -> Acces
         key_id=found.key_id,
         secret=found.secret,
     )
-
-
-def open_place(access: Access) -> Place:
-    """Return a place for reading; nothing is read yet."""
-    if access.kind == "folder":
-        return FolderPlace(Path(access.url))
-    if access.kind == "table":
-        return WebPlace(access.url, allow_private=access.allow_private)
-    bucket = Bucket(
-        access.url,
-        endpoint=access.endpoint,
-        region=access.region or "us-east-1",
-        key_id=access.key_id,
-        secret=access.secret,
-        is_foreign=True,
-    )
-    return BucketPlace(bucket, access.url)
 
 
 def require_endpoint(endpoint: str | None, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from app.http import outbound_requests
-from app.infra.errors import Invalid
+from app.infra.errors import ApiError, Invalid
 from app.places.place_types import (
     OriginalGone,
     PlacedContent,
@@ -80,6 +80,8 @@ class WebPlace:
             return self.inspect(file)
         except OriginalGone:
             return None
+        except ApiError:
+            return PlacedFile(name=file.name, location=file.location)  # whoever reads it meets the error
 
     def read(self, file: PlacedFile, *, most: int) -> PlacedContent:
         """Return the content of a file; redirects are not followed."""
@@ -110,7 +112,8 @@ class WebPlace:
 
 
 def _find_tag(answer: httpx.Response) -> str | None:
-    return answer.headers.get("etag") or answer.headers.get("last-modified")
+    found: str | None = answer.headers.get("etag") or answer.headers.get("last-modified")
+    return found
 
 
 def _check_address(address: str) -> httpx.URL:

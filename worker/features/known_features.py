@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.features import feature_files, feature_service
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.places.originals import ROW_BITS, read_listing
+from app.places.file_lists import locate_row
+from app.places.originals import read_listing
 from app.tables import Dataset, FeatureSet, FeatureStatus
 from app.versions.place_syncing import find_source
 from models.encoders.encoder import Encoder
@@ -74,7 +75,7 @@ def find_known_features(
     )
 
 
-def _select_ready(wanted: FeatureSet, source: Dataset):  # noqa: ANN202 - a statement
+def _select_ready(wanted: FeatureSet, source: Dataset) -> Select[FeatureSet]:
     return select(FeatureSet).where(
         FeatureSet.dataset_id == source.id,
         FeatureSet.encoder_sha256 == wanted.encoder_sha256,
@@ -92,7 +93,7 @@ def _identify(samples: pa.Table, listing: pa.Table) -> list[Identity | None]:
     digests = listing["sha256"].to_pylist()
     offsets = samples["source_offset"].to_pylist()
     boxes = zip(*(samples[name].to_pylist() for name in BOX_COLUMNS), strict=True)
-    files = [None if offset is None else digests[offset >> ROW_BITS] for offset in offsets]
+    files = [None if offset is None else digests[locate_row(offset)] for offset in offsets]
     return [None if file is None else (file, *box) for file, box in zip(files, boxes, strict=True)]
 
 

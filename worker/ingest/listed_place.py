@@ -6,8 +6,9 @@ from pathlib import Path
 from app.infra.database import Database
 from app.infra.errors import ApiError
 from app.infra.settings import Settings
-from app.places.originals import write_listing
-from app.places.place_opening import find_access, open_place
+from app.places.file_lists import write_listing
+from app.places.place_access import open_place
+from app.places.place_opening import find_access
 from app.places.place_types import PlacedFile
 from app.tables import Dataset
 from worker.formats.shared.problems import IngestError

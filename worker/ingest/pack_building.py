@@ -120,8 +120,11 @@ def _build(
             reads_cells=reads_cells,
         )
         try:
-            is_placed = isinstance(data, PlacedMembers)
-            source = open_placed_source(data, ingestion) if is_placed else open_source(data, ingestion)
+            source = (
+                open_placed_source(data, ingestion)
+                if isinstance(data, PlacedMembers)
+                else open_source(data, ingestion)
+            )
             if isinstance(source, Features):
                 ingestion.layout["feature_names"] = list(source.names[:_NAMES_KEPT])
             written = write_pack(source, ingestion, pack_path, report)

@@ -11,10 +11,11 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from app.infra.errors import ApiError
-from app.places.originals import ORIGINALS, ROW_BITS, SCHEMA, get_file
-from app.places.place_opening import Access, open_place
+from app.places.file_lists import ORIGINALS, ROW_BITS, SCHEMA, get_file
+from app.places.place_access import Access, open_place
 from app.places.place_types import UnusablePlace
 from worker.formats.archives.placed_archive import PlacedMembers
+from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.problems import IngestError, SampleError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class PlacedUpload:
         """Return the files as the members of an archive."""
         count = len(self.table)
         return PlacedMembers(
-            names=self.table["name"].to_pylist(),
+            names=Texts(self.table["name"].to_pylist()),
             sizes=self.sizes,
             offsets=np.arange(count, dtype=np.int64) << ROW_BITS,
             read=self.read,

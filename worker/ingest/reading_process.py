@@ -16,9 +16,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.places.place_opening import Access
 from worker.ingest import process_limits
 from worker.ingest.pack_building import (
     IngestError,
@@ -28,8 +27,11 @@ from worker.ingest.pack_building import (
     Problem,
     build_pack,
 )
-from worker.ingest.placed_reading import PlacedUpload, open_placed
 from worker.jobs.child_lines import read_lines
+
+if TYPE_CHECKING:
+    from app.places.place_access import Access
+    from worker.ingest.placed_reading import PlacedUpload
 
 TOO_SLOW = "too_slow"
 TOO_MUCH_MEMORY = "too_much_memory"
@@ -51,7 +53,7 @@ class Bounds:
 class ListedPlace:
     """A place that is read instead of uploaded files."""
 
-    access: Access
+    access: "Access"
     listing: Path
     """The list of its files (`app.places.originals.write_listing`)."""
     total_bytes: int
@@ -225,9 +227,13 @@ def _read_upload(task: dict[str, Any], files: list[Path], limits: IngestLimits) 
     return asdict(ingested)
 
 
-def _open_place(place: dict[str, Any] | None, limits: IngestLimits) -> PlacedUpload | None:
+def _open_place(place: dict[str, Any] | None, limits: IngestLimits) -> "PlacedUpload | None":
     if place is None:
         return None
+    # Loaded here: most uploads do without the libraries that read buckets and addresses.
+    from app.places.place_access import Access  # noqa: PLC0415
+    from worker.ingest.placed_reading import open_placed  # noqa: PLC0415
+
     access = Access(**place["access"])
     return open_placed(access, Path(place["listing"]), max_bytes=limits.max_member_bytes)
 

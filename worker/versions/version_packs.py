@@ -18,7 +18,7 @@ from pyarrow import parquet
 from app.exports.files.annotation_files import MEMBERS, UPLOADED_BOXES
 from app.exports.final_labels import Labels
 from app.infra.storage import PACK, Storage
-from app.places.originals import ORIGINALS
+from app.places.file_lists import ORIGINALS
 from app.tables import Dataset
 from app.versions import content_matching
 from app.versions.content_matching import DIGESTS, Places

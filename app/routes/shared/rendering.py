@@ -20,7 +20,14 @@ from app.schemas.audits.audit_schemas import (
     RunOut,
     VariantOut,
 )
-from app.schemas.datasets.dataset_schemas import DatasetOut, FileOut, LineageOut, PlaceOut, SampleOut
+from app.schemas.datasets.dataset_schemas import (
+    DatasetOut,
+    FileOut,
+    LineageOut,
+    PlaceCheckOut,
+    PlaceOut,
+    SampleOut,
+)
 from app.schemas.reviews.review_schemas import ListedReview, ReviewOut
 from app.schemas.shared_schemas import BoxOut, Failure
 from app.tables import Audit, Dataset, DatasetFile, Json, Opinion, Review, Run, RunStatus, Sample
@@ -56,11 +63,13 @@ def render_dataset(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut
         "class_count",
         "lineage",
         "place",
+        "place_check",
     }
     return DatasetOut(
         **{name: getattr(dataset, name) for name in DatasetOut.model_fields if name not in hidden},
         lineage=_render_lineage(dataset),
         place=_render_place(dataset),
+        place_check=None if dataset.place_check is None else PlaceCheckOut(**dataset.place_check),
         understood=(dataset.statistics or {}).get("understood"),
         class_count=None if names is None else len(names),
         has_truth=dataset.truth_version > 0,

@@ -28,6 +28,17 @@ class PlaceOut(BaseModel):
     url: str = Field(description="without the query of an address, which may contain a signature")
 
 
+class PlaceCheckOut(BaseModel):
+    """What differed between a dataset and its place."""
+
+    checked_at: datetime
+    new: int
+    changed: int
+    gone: int
+    unchanged: int
+    examples: dict[str, list[str]] = Field(description="the first names of the files that differ")
+
+
 class LineageOut(BaseModel):
     """The place of a dataset among its versions."""
 
@@ -71,9 +82,7 @@ class DatasetOut(BaseModel):
     lineage: LineageOut
     files: list[FileOut]
     place: PlaceOut | None = Field(description="where its files lie; null: they were uploaded")
-    place_check: dict[str, Any] | None = Field(
-        description="what differed in the place when it was last compared: new, changed, gone, examples"
-    )
+    place_check: PlaceCheckOut | None = Field(description="what differed when the place was last compared")
 
 
 class ClassesOut(BaseModel):

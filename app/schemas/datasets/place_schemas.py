@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from app.schemas.datasets.dataset_schemas import DatasetOut
+from app.schemas.datasets.dataset_schemas import DatasetOut, PlaceCheckOut
 from app.schemas.request_schemas import Name, Request
 
 
@@ -32,16 +32,10 @@ class BucketOut(BaseModel):
     created_at: datetime
 
 
-class DifferencesOut(BaseModel):
-    """What differs between a dataset and its place."""
+class DifferencesOut(PlaceCheckOut):
+    """What differs between a dataset and its place, and what was done."""
 
     dataset_id: UUID = Field(description="the newest version that was read from the place: it was compared")
-    checked_at: datetime
-    new: int
-    changed: int
-    gone: int
-    unchanged: int
-    examples: dict[str, list[str]] = Field(description="the first names of the files that differ")
     version: DatasetOut | None = Field(
         description="the version that is read from the place now; null: nothing differs, or only compared"
     )

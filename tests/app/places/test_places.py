@@ -1,11 +1,9 @@
-"""Datasets whose pictures stay where they lie: a bucket (moto's S3 server), a folder, a list on a web server."""
+"""Pictures that stay where they lie: in a bucket (moto's S3 server), a folder, on a web server."""
 
 import http.server
-import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
@@ -15,15 +13,17 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from moto.server import ThreadedMotoServer
+from sqlalchemy import select
 
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.shared.callers import provide_settings
-from app.tables import Dataset
+from app.tables import Dataset, FeatureSet, FeatureShard
 from tests.builders.pictures import encode_png
-from tests.worker.job_steps import compute_features, plan_audit
+from tests.worker.job_steps import compute_features, plan_audit, read_row
 from worker.ingest.ingestion_job import ingest
+from worker.train.training_job import execute
 
 pytestmark = pytest.mark.service
 
@@ -68,7 +68,7 @@ class Service:
         found: dict[str, Any] = answer.json()
         return found
 
-    def show(self, dataset: dict[str, Any], key: str, variant: str = "original") -> httpx.Response:
+    def show(self, dataset: dict[str, Any], key: str, variant: str = "original") -> Any:  # noqa: ANN401 - a client's answer
         samples = self.api.get(f"/v1/datasets/{dataset['id']}/samples?limit=100").json()["items"]
         position = next(each["position"] for each in samples if each["key"] == key)
         return self.api.get(f"/v1/datasets/{dataset['id']}/samples/{position}/image?variant={variant}")
@@ -84,9 +84,8 @@ def s3() -> Iterator[str]:
 
 
 @pytest.fixture
-def service(
-    api: TestClient, database: Database, storage: Storage, chosen: Settings, s3: str, tmp_path: Path
-) -> Service:
+def service(api: TestClient, database: Database, chosen: Settings, s3: str, tmp_path: Path) -> Service:
+    storage = Storage(chosen.storage_dir)
     allowed = {"place_folders": [tmp_path / "shared"], "place_endpoints": [s3], "outbound_private": True}
     settings = chosen.model_copy(update=allowed)
     api.app.dependency_overrides[provide_settings] = lambda: settings  # type: ignore[attr-defined]
@@ -101,9 +100,7 @@ def bucket(service: Service, s3: str) -> tuple[str, Put]:
 
     def put(key: str, content: bytes | None) -> None:
         method, address = ("DELETE" if content is None else "PUT"), f"{s3}/{name}/flowers/{key}"
-        httpx.request(
-            method, address, content=content, headers=HEADERS, trust_env=False
-        ).raise_for_status()
+        httpx.request(method, address, content=content, headers=HEADERS, trust_env=False).raise_for_status()
 
     access = {"endpoint": s3, "key_id": "test", "secret": uuid4().hex}
     stored = service.api.put(f"/v1/buckets/{name}", json=access)
@@ -144,7 +141,8 @@ def test_a_place_is_read_and_synchronised(
     assert service.show(first, "class1/03.png", "display").content == pictures["class1/03.png"]
     assert service.sync(first)["version"] is None
 
-    encode(service, first)
+    if kind == "folder":
+        assert encode(service, first)["originals"] == CLASSES * EACH
     review(service, first, "class0/00.png")
     put("class0/05.png", pictures["class0/05.png"])  # copied anew, the same bytes
     put("class1/03.png", encode_png(np.full((8, 8), 7)))
@@ -173,15 +171,33 @@ def test_a_place_is_read_and_synchronised(
     lineage = second["lineage"]
     assert (lineage["version"], lineage["parent_id"]) == (2, first["id"])
     assert lineage["origin"]["place"] == {"new": 2, "changed": 1, "gone": 1}
-    assert (lineage["origin"]["added"], lineage["origin"]["dropped"], lineage["origin"]["carried"]) == (3, 2, 1)
+    assert (lineage["origin"]["added"], lineage["origin"]["dropped"], lineage["origin"]["carried"]) == (
+        3,
+        2,
+        1,
+    )
+    if kind == "folder":
+        known = encode(service, second)["known"]
+        assert known == CLASSES * EACH - 2, "what did not change is not encoded again"
     assert service.show(second, "class1/03.png").status_code == 200
     assert service.api.get(f"/v1/datasets/{second['id']}/exports/dataset").status_code == 200
     assert service.sync(first)["dataset_id"] == second["id"], "the newest that was read is compared"
     assert "flowers" in service.api.get(f"/datasets/{second['id']}").text
 
 
-def encode(service: Service, dataset: dict[str, Any]) -> None:
-    """Compute the features of a dataset."""
+def encode(service: Service, dataset: dict[str, Any]) -> dict[str, Any]:
+    """Compute the features of a dataset as an audit does, and return the report of its one shard."""
+    row = read_row(service.database, Dataset, UUID(dataset["id"]))
+    _, (run, *_) = plan_audit(
+        service.database, row, network=None, input_size=None, backbone="efficientnet_lite0", epochs=1
+    )
+    execute(service.database, service.storage, service.settings, run.id)
+    assert compute_features(service.database, service.storage, service.settings) == 1
+    with service.database.transaction() as session:
+        (found,) = session.scalars(select(FeatureSet).where(FeatureSet.dataset_id == row.id))
+        (shard,) = session.scalars(select(FeatureShard).where(FeatureShard.set_id == found.id))
+        assert shard.report is not None
+        return shard.report
 
 
 def review(service: Service, dataset: dict[str, Any], key: str) -> None:
@@ -191,3 +207,89 @@ def review(service: Service, dataset: dict[str, Any], key: str) -> None:
         f"/v1/datasets/{dataset['id']}/samples/{position}/review", json={"verdict": "unsure"}
     )
     assert saved.status_code < 300, saved.text
+
+
+def test_only_what_is_allowed_is_read(service: Service, folder: tuple[str, Put], tmp_path: Path) -> None:
+    place, put = folder
+    for name, content in make_pictures().items():
+        put(name, content)
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(encode_png(np.zeros((8, 8))))
+    (Path(place) / "class0" / "linked.png").symlink_to(secret)
+    (Path(place) / "class9").symlink_to(tmp_path)
+    linked = tmp_path / "shared" / "out"
+    linked.symlink_to(tmp_path / "elsewhere")
+    foreign = "http://169.254.169.254/latest/list.csv"
+    for refused in (
+        str(tmp_path),
+        f"{place}/../../elsewhere",
+        str(linked),
+        "ftp://host/x",
+        "photos",
+        foreign,
+    ):
+        answer = service.api.post("/v1/datasets", json={"name": "flowers", "place": refused})
+        assert answer.status_code == 422, refused
+    dataset = service.add(place)
+    assert dataset["sample_count"] == CLASSES * EACH, "links are not followed"
+    moved = Path(place) / "class0" / "00.png"
+    moved.unlink()
+    moved.symlink_to(secret)
+    assert service.show(dataset, "class0/00.png").json()["code"] == "original_gone"
+    unknown = service.api.put("/v1/buckets/photographs", json={"endpoint": "http://127.0.0.1:1"})
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "unusable_place")
+    forbidden = service.settings.model_copy(update={"place_folders": []})
+    service.api.app.dependency_overrides[provide_settings] = lambda: forbidden  # type: ignore[attr-defined]
+    assert service.show(dataset, "class0/01.png").status_code == 422, "what is no longer allowed is not read"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves files by path, with ETags."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+
+    def do_GET(self) -> None:
+        content = self.files.get(self.path.lstrip("/").partition("?")[0])
+        self.send_response(404 if content is None else 200)
+        self.send_header("ETag", f'"{hash(content)}"')
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content or b"")
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def web() -> Iterator[tuple[str, dict[str, bytes]]]:
+    Handler.files = {}
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", Handler.files
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_list_of_addresses_is_read(service: Service, web: tuple[str, dict[str, bytes]]) -> None:
+    address, files = web
+    files |= {f"pictures/{name}": content for name, content in make_pictures().items()}
+    names = sorted(files)
+    written = [f"{address}/{name}?v=1" if number % 2 else f"../{name}" for number, name in enumerate(names)]
+    rows = [f"{url},{name.split('/')[1]}" for url, name in zip(written, names, strict=True)]
+    rows.append("http://169.254.169.254/latest/meta-data.png,class0")
+    files["lists/list.csv"] = "\n".join(["url,label", *rows]).encode()
+    dataset = service.add(f"{address}/lists/list.csv?token=hidden")
+    assert (dataset["status"], dataset["sample_count"]) == ("ready", CLASSES * EACH), dataset["error"]
+    assert dataset["place"]["url"].endswith("list.csv"), "a signature is not shown"
+    problems = service.api.get(f"/v1/datasets/{dataset['id']}/problems").json()["items"]
+    assert [each["code"] for each in problems] == ["forbidden_address"]
+    del files[names[3]]
+    files[names[4]] = encode_png(np.zeros((8, 8)))
+    found = service.sync(dataset, only=True)
+    assert [found[kind] for kind in ("new", "changed", "gone")] == [0, 1, 1]
+    assert found["examples"] == {"new": [], "changed": [written[4]], "gone": [written[3]]}

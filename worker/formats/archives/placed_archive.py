@@ -15,10 +15,11 @@ from worker.formats.shared.problems import IngestError, SampleError
 from worker.formats.shared.sample import Locations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
+    from worker.formats.shared.compact_texts import Texts
     from worker.formats.shared.upload_limits import IngestLimits
 
 _AT_ONCE = 16
@@ -33,7 +34,7 @@ _ASSUMED_BYTES = 1 << 20
 class PlacedMembers:
     """The files of a place, and how one is read."""
 
-    names: Sequence[str]
+    names: Texts
     sizes: NDArray[np.int64]
     """Bytes [N]; 0: not known before the file is read. Reading sets them."""
     offsets: NDArray[np.int64]

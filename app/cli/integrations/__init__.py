@@ -1,0 +1,1 @@
+"""Commands about other systems that the service talks to: addresses that get messages, buckets that it reads."""
