@@ -7,7 +7,7 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help peers install demo demo-photographs demo-boxes demo-tables demo-text up browser screenshots quick test lint types format clean faults hostile files load clients
+.PHONY: help peers install demo demo-photographs demo-boxes demo-tables demo-text up browser screenshots quick test lint types format clean faults hostile files air-gap load clients
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ screenshots: $(INSTALLED) ## take the pictures of docs/images/pages and the READ
 
 faults: $(INSTALLED) ## break the running service in every way and look what becomes of it (ten minutes)
 	$(BIN)/python -m tests.faults $(ARGS)
+
+air-gap: $(INSTALLED) ## run two demos without any network but loopback, and count who tries to reach out
+	$(BIN)/python -m tests.air_gap
 
 load: $(INSTALLED) ## fifty clients for two minutes, with hostile connections beside them (bench/load/RESULTS.md)
 	$(BIN)/python -m bench.load $(ARGS)

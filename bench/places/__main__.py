@@ -2,8 +2,8 @@
 
     python -m bench.places [--count 10000]
 
-Starts a bucket's server (moto) and a service on loopback; both share the cores. Prints a table and appends it to
-bench/places/RESULTS.md.
+Starts a bucket's server (moto) and a service on loopback; both share the cores. Prints a table and appends it
+to bench/places/RESULTS.md.
 """
 
 import argparse
@@ -167,11 +167,10 @@ def main() -> int:
             measure(client, bucket, pictures, times)
     lines = [f"| {step} | {seconds:.1f} | {said} |" for step, seconds, said in times.rows]
     table = "\n".join(["| step | seconds | result |", "| --- " * 3 + "|", *lines])
-    megabytes = sum(map(len, pictures.values())) / 1e6
+    megabytes, now = sum(map(len, pictures.values())) / 1e6, time.strftime("%Y-%m-%d %H:%M", time.gmtime())
     text = (
-        f"## {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC\n\n{options.count} pictures of {SIDE} x {SIDE},"
-        f" {megabytes:.1f} MB, {os.cpu_count()} cores ({platform.machine()}), load {load:.1f} at the start.\n\n"
-        f"{table}\n"
+        f"## {now} UTC\n\n{options.count} pictures of {SIDE} x {SIDE}, {megabytes:.1f} MB, {os.cpu_count()}"
+        f" cores ({platform.machine()}), load {load:.1f} at the start.\n\n{table}\n"
     )
     sys.stdout.write(f"\n{text}\n")
     with RESULTS.open("a", encoding="utf-8") as file:

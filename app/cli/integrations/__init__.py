@@ -1,1 +1,1 @@
-"""Commands about other systems that the service talks to: addresses that get messages, buckets that it reads."""
+"""Commands about other systems: addresses that get messages, buckets that are read in place."""
