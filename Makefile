@@ -7,7 +7,7 @@ DEMO_DIR ?= demo
 DATA ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help peers install demo demo-photographs demo-boxes demo-tables demo-text up browser screenshots quick test lint types format clean faults hostile files air-gap load clients
+.PHONY: help peers install demo demo-photographs demo-boxes demo-tables demo-text up browser screenshots quick test lint types format clean faults hostile files air-gap chart load clients
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ faults: $(INSTALLED) ## break the running service in every way and look what bec
 
 air-gap: $(INSTALLED) ## run two demos without any network but loopback, and count who tries to reach out
 	$(BIN)/python -m tests.air_gap
+
+chart: $(INSTALLED) ## render the Helm chart with Helm and validate it against Kubernetes' and KEDA's schemas
+	$(BIN)/python -m tests.chart $(ARGS)
 
 load: $(INSTALLED) ## fifty clients for two minutes, with hostile connections beside them (bench/load/RESULTS.md)
 	$(BIN)/python -m bench.load $(ARGS)
