@@ -1,5 +1,6 @@
 """Which places may be read, and with whose credentials."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from app.places.place_access import Access
 from app.places.place_types import UnusablePlace
 from app.tables import BucketAccess, Dataset, Json
 
+BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+"""Names of buckets become a part of a host's name, where other characters could name another host."""
 FORMS = "a folder of the server, s3://bucket/prefix, or the http(s) address of a table of addresses"
 
 
@@ -24,7 +27,7 @@ def describe_place(text: str, settings: Settings) -> Json:
 
     """
     scheme = urlsplit(text).scheme
-    if scheme == "s3" and urlsplit(text).netloc:
+    if scheme == "s3" and BUCKET.fullmatch(urlsplit(text).netloc):
         return {"kind": "bucket", "url": text.rstrip("/")}
     if scheme in {"http", "https"}:
         outbound_requests.check_url(text, allow_private=settings.outbound_private)

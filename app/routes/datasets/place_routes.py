@@ -18,7 +18,7 @@ from app.tables import Dataset
 from app.versions import place_syncing
 
 router = APIRouter(prefix="/v1", tags=["places"], route_class=IdempotentRoute)
-BucketName = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$", examples=["photographs"])]
+BucketName = Annotated[str, Path(pattern=rf"^{place_opening.BUCKET.pattern}$", examples=["photographs"])]
 
 
 @router.put("/buckets/{bucket}", dependencies=[Writes])

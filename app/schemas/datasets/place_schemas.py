@@ -15,7 +15,11 @@ class BucketRequest(Request):
     endpoint: Name | None = Field(
         default=None, description="URL of an S3 server other than AWS's, which the operator has allowed"
     )
-    region: Name | None = None
+    region: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9-]{1,40}$",
+        description="such as eu-central-1; it is a part of AWS's host name",
+    )
     key_id: Name | None = Field(default=None, description="access key; omitted: read without a signature")
     secret: SecretStr | None = Field(default=None, max_length=500, description="of the access key")
 

@@ -1,5 +1,6 @@
 // One picture at the size of its stage: wheel, pinch, keys, double click and buttons zoom, dragging moves it.
 
+import { get } from "./api.js";
 import { make } from "./dom.js";
 import { makeFrame, placeFrame } from "./box_frame.js";
 import { findStageAddress, isReduced, isSmall } from "./pictures.js";
@@ -49,7 +50,18 @@ export class Stage {
     this.boxButton.hidden = !item.box;
     this.place.replaceChildren(image, ...(this.frame ? [this.frame] : []), this.bar);
     if (image.complete && image.naturalWidth) this.layOut();
-    else image.addEventListener("load", () => image === this.image && this.layOut(), { once: true });
+    else if (image.complete && image.src) this.explain(image);
+    else {
+      image.addEventListener("load", () => image === this.image && this.layOut(), { once: true });
+      image.addEventListener("error", () => this.explain(image), { once: true });
+    }
+  }
+
+  // The service says why a picture cannot be shown: where it lies it may be gone, or have changed.
+  async explain(image) {
+    const error = await get(image.src).catch((refusal) => refusal);
+    const reason = error?.status ? error.message : "This picture cannot be shown.";
+    if (image === this.image) this.place.replaceChildren(make("p", { className: "message", role: "status" }, reason));
   }
 
   reset() {

@@ -227,6 +227,7 @@ def test_only_what_is_allowed_is_read(service: Service, folder: tuple[str, Put],
         "ftp://host/x",
         "photos",
         foreign,
+        "s3://host\\x/y",
     ):
         answer = service.api.post("/v1/datasets", json={"name": "flowers", "place": refused})
         assert answer.status_code == 422, refused
@@ -238,6 +239,8 @@ def test_only_what_is_allowed_is_read(service: Service, folder: tuple[str, Put],
     assert service.show(dataset, "class0/00.png").json()["code"] == "original_gone"
     unknown = service.api.put("/v1/buckets/photographs", json={"endpoint": "http://127.0.0.1:1"})
     assert (unknown.status_code, unknown.json()["code"]) == (422, "unusable_place")
+    region = service.api.put("/v1/buckets/photographs", json={"region": "example.org/#"})
+    assert region.status_code == 422, "a region is no host"
     forbidden = service.settings.model_copy(update={"place_folders": []})
     service.api.app.dependency_overrides[provide_settings] = lambda: forbidden  # type: ignore[attr-defined]
     assert service.show(dataset, "class0/01.png").status_code == 422, "what is no longer allowed is not read"
