@@ -39,7 +39,7 @@ from models.data_issues.neighbour_search import find_nearest
 from models.data_issues.neighbours import Neighbours
 from models.encoders.encoder_loading import load_encoder
 from tests.worker.job_steps import count_rows, read_row, store_upload
-from worker.features import encoded_inputs, shard_job
+from worker.features import encoded_inputs, known_features, shard_job
 from worker.features.shard_computation import compute_features
 from worker.finish.finishing_job import finish
 from worker.ingest.ingestion_job import ingest
@@ -274,7 +274,7 @@ def test_a_lost_shard_is_computed_again_and_the_late_worker_writes_nothing(
 
     def lose_the_lease(*arguments: object, **named: object) -> object:
         """Do what happens while a worker is frozen: its lease lapses and the shard is swept."""
-        monkeypatch.setattr(shard_job, "compute_features", compute_features)
+        monkeypatch.setattr(known_features, "compute_features", compute_features)
         freed = {"status": ShardStatus.QUEUED, "lease_until": None, "lapses": 1}
         long_ago = func.now() - timedelta(days=1)
         with jobs.database.transaction() as session:
@@ -285,7 +285,7 @@ def test_a_lost_shard_is_computed_again_and_the_late_worker_writes_nothing(
         assert (Task.FEATURES, shards[1].id) in sent
         return compute_features(*arguments, **named)  # type: ignore[arg-type]  # what it was called with
 
-    monkeypatch.setattr(shard_job, "compute_features", lose_the_lease)
+    monkeypatch.setattr(known_features, "compute_features", lose_the_lease)
     late = jobs.compute(shards[1])
     assert (late.status, late.sha256, late.lapses, late.attempt) == (ShardStatus.QUEUED, None, 1, 1)
     again = jobs.compute(shards[1])
@@ -305,7 +305,7 @@ def test_a_shard_that_fails_ends_the_audit_with_its_reason_and_the_next_audit_be
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the accelerator is on fire")
 
-    monkeypatch.setattr(shard_job, "compute_features", fail)
+    monkeypatch.setattr(known_features, "compute_features", fail)
     assert jobs.compute(first).status == ShardStatus.FAILED
     ended = read_row(jobs.database, Audit, audit.id)
     assert ended.status == AuditStatus.FAILED
@@ -350,10 +350,10 @@ def test_a_cancelled_audit_ends_at_once_and_its_shards_stop(
             assert audit_service.cancel(session, audit.id).status == AuditStatus.CANCELLED
         raise Cancelled
 
-    monkeypatch.setattr(shard_job, "compute_features", cancel)
+    monkeypatch.setattr(known_features, "compute_features", cancel)
     stopped = jobs.compute(second)
     assert (stopped.status, stopped.lease_until, stopped.lapses) == (ShardStatus.QUEUED, None, 0)
-    monkeypatch.setattr(shard_job, "compute_features", compute_features)
+    monkeypatch.setattr(known_features, "compute_features", compute_features)
     assert jobs.compute(third).attempt == 0, "it is not even claimed"
     sent.clear()
     with jobs.database.transaction() as session:
