@@ -14,7 +14,7 @@ CHART = HERE.parents[1] / "deploy" / "helm"
 PACKAGES = (
     "helm-python-sdk==0.2.2",
     "kubernetes-validate==1.37.0",
-    "cloudcoil-models-keda==2.20.2.1",
+    "cloudcoil-models-keda==2.16.1.0",
     "pyyaml==6.0.4",
 )
 
