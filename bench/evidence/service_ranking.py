@@ -11,15 +11,15 @@ import numpy.typing as npt
 from models.error_model.estimate import fit
 from models.error_model.sample_evidence import Evidence
 from models.label_errors.evidence import gather_signals
-from models.ranking.ranking_scores import read_score
+from models.ranking.ranking_scores import rank_by_signals
 from worker.train.training_evidence import Trained
 
 Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
 
 
-def rank(trained: Trained, given_N: Labels, views: list[npt.NDArray[np.float32]]) -> Floats:
-    """Return the score by which the service ranks [N], high = bad, from the training and these views."""
+def rank(trained: Trained, given_N: Labels, views: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.int64]:
+    """Return the place of each label in the service's ranking [N], from these views; high = bad."""
     result = trained.result
     signals = gather_signals(
         result.signals,
@@ -30,7 +30,9 @@ def rank(trained: Trained, given_N: Labels, views: list[npt.NDArray[np.float32]]
         cross_fitted=result.cross_fitted,
         opinions=views,
     )
-    return -np.asarray(signals["margin"]) if views else np.asarray(read_score(signals))
+    place_N = np.empty(len(given_N), np.int64)
+    place_N[rank_by_signals(signals)] = np.arange(len(given_N))[::-1]
+    return place_N
 
 
 def take_given(probabilities_NK: Floats, given_N: Labels) -> Floats:

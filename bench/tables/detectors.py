@@ -86,7 +86,7 @@ def _train(inputs: Floats, task: Task, *, seed: int) -> Any:  # noqa: ANN401 - t
     return train(inputs, task.given_N, class_count=task.class_count, config=config)
 
 
-def _audit_plainly(task: Task, *, seed: int) -> Floats:
+def _audit_plainly(task: Task, *, seed: int) -> npt.NDArray[np.int64]:
     result = _train(encode_plainly(task.table), task, seed=seed)
     return rank(Trained(result=result, evidence=None, opinions=None, near=None), task.given_N, [])
 
