@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from models.checks.krippendorff import compute_alpha, count_differing, share_agreeing
+
 Codes = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 BOOTSTRAPS = 200
@@ -72,12 +74,7 @@ def find_majority(annotations: Annotations) -> tuple[Codes, npt.NDArray[np.bool_
 
 def measure_agreement(annotations: Annotations) -> Floats:
     """Return the share of pairs of labels of each sample that agree, 0 to 1; not a number below two."""
-    counts = annotations.counts_NK
-    total_N = annotations.labels_per_sample_N.astype(np.float64)
-    same_N = np.asarray(counts.multiply(counts).sum(1)).ravel() - total_N
-    blank_N = np.full(annotations.sample_count, np.nan)
-    shares_N: Floats = np.divide(same_N, total_N * (total_N - 1), out=blank_N, where=total_N >= PAIR)
-    return shares_N
+    return share_agreeing(annotations.counts_NK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,21 +90,16 @@ class Alpha:
 
 
 def measure_alpha(annotations: Annotations, *, seed: int = 0) -> Alpha | None:
-    """Return Krippendorff's alpha of nominal labels; None where no two labels can differ.
-
-    Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability": 1 - observed / expected disagreement.
-    """
+    """Return Krippendorff's alpha of nominal labels; None where no two labels can differ."""
     paired = np.flatnonzero(annotations.labels_per_sample_N >= PAIR)
     counts = annotations.counts_NK[paired]
-    total_N = annotations.labels_per_sample_N[paired].astype(np.float64)
-    squares_N = np.asarray(counts.multiply(counts).sum(1)).ravel()
-    observed_N = (total_N**2 - squares_N) / np.maximum(total_N - 1, 1)
-    value = _find_alpha(np.ones((1, len(paired))), observed_N, counts)[0]
+    differing_N = count_differing(counts)
+    value = compute_alpha(np.ones((1, len(paired))), counts, differing_N)[0]
     if not np.isfinite(value):
         return None
     random = np.random.default_rng(seed)
     drawn = [
-        _find_alpha(_draw_weights(random, len(paired)), observed_N, counts)[0] for _ in range(BOOTSTRAPS)
+        compute_alpha(_draw_weights(random, len(paired)), counts, differing_N)[0] for _ in range(BOOTSTRAPS)
     ]
     low, high = np.nanquantile(drawn, (0.025, 0.975))
     return Alpha(alpha=float(value), low=float(low), high=float(high), samples=len(paired))
@@ -116,15 +108,3 @@ def measure_alpha(annotations: Annotations, *, seed: int = 0) -> Alpha | None:
 def _draw_weights(random: np.random.Generator, count: int) -> Floats:
     weights: Floats = np.bincount(random.integers(0, count, count), minlength=count)[None].astype(np.float64)
     return weights
-
-
-def _find_alpha(weights_BN: Floats, observed_N: Floats, counts: sparse.csr_array) -> Floats:
-    """Return alpha for each row of weights of the samples [B]; not a number where no labels differ."""
-    observed_B = weights_BN @ observed_N
-    totals_BK = weights_BN @ counts
-    total_B = totals_BK.sum(1)
-    differing_B = total_B**2 - (totals_BK**2).sum(1)
-    expected_B = differing_B / np.maximum(total_B - 1, SMALLEST)
-    blank_B = np.full(len(expected_B), np.nan)
-    alpha_B: Floats = 1 - np.divide(observed_B, expected_B, out=blank_B, where=expected_B > SMALLEST)
-    return alpha_B

@@ -11,8 +11,10 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from models.checks.checked_counts import Share, find_jeffreys_interval
+from models.checks.krippendorff import compute_alpha, count_differing, share_agreeing
 
 MISSING = -1
 LEAST_SAMPLES = 20
@@ -140,29 +142,31 @@ def _compute_kappa(rows_PR: Values, names: Values, weight_DP: Floats, prior_D2: 
 
 def _compute_alpha(rows_PR: Values, names: Values, weight_DP: Floats, prior_D2: Floats | None) -> Floats:
     """Return Krippendorff's alpha [D] for nominal values; `prior_D2` are weights of added pairs of values."""
-    count_PC = (rows_PR[:, :, None] == names).sum(1).astype(np.float64)
-    people_P = count_PC.sum(1)
-    differing_P = people_P * _list_disagreements(rows_PR)  # ordered pairs that differ, each by 1 / (m - 1)
-    value_DC, differing_D = weight_DP @ count_PC, weight_DP @ differing_P
-    if prior_D2 is not None:
-        value_DC = value_DC + 2 * prior_D2.sum(1, keepdims=True) / len(names)
-        differing_D = differing_D + 2 * prior_D2[:, 1]
-    total_D = value_DC.sum(1)
-    observed_D = differing_D / total_D
-    expected_D = (total_D**2 - (value_DC**2).sum(1)) / (total_D * (total_D - 1))
-    alpha_D: Floats = 1 - observed_D / expected_D
-    return alpha_D
+    counts_PC = _count_values(rows_PR)
+    differing_P = count_differing(counts_PC)
+    if prior_D2 is None:
+        return compute_alpha(weight_DP, counts_PC, differing_P)
+    return compute_alpha(
+        weight_DP,
+        counts_PC,
+        differing_P,
+        added_D1=2 * prior_D2.sum(1, keepdims=True) / len(names),
+        added_differing_D=2 * prior_D2[:, 1],
+    )
 
 
 def _list_disagreements(values_UR: Values) -> Floats:
     """Return the share of pairs of people who differ on each sample; each has two verdicts or more."""
-    people_U = (values_UR != MISSING).sum(1).astype(np.float64)
-    same_U = np.zeros(len(values_UR))
-    for person in range(values_UR.shape[1]):
-        is_here_U = values_UR[:, person] != MISSING
-        same_U += is_here_U * ((values_UR == values_UR[:, person, None]).sum(1) - 1)
-    differing_U: Floats = 1 - same_U / (people_U * (people_U - 1))
+    differing_U: Floats = 1 - share_agreeing(_count_values(values_UR))
     return differing_U
+
+
+def _count_values(values_UR: Values) -> sparse.csr_array:
+    """Return how many people said each of the values that occur [U, C]."""
+    is_said_UR = values_UR != MISSING
+    names, place_V = np.unique(values_UR[is_said_UR], return_inverse=True)
+    samples_V = np.nonzero(is_said_UR)[0]
+    return sparse.csr_array((np.ones(len(place_V)), (samples_V, place_V)), shape=(len(values_UR), len(names)))
 
 
 def _mark_agreed(values_UR: Values) -> npt.NDArray[np.bool_]:

@@ -41,7 +41,7 @@ class Estimate:
     other_probability_N3: npt.NDArray[np.float32]
     """Probability in [0, 1] that each of them is right if the given label is wrong; 0 if there are fewer."""
     is_flagged_N: Mask
-    """The cut: the labels whose expected F1 is best, by the probabilities themselves."""
+    """The cut: the labels that are likelier wrong than right, by the probabilities themselves."""
     joint_KK: Floats
     """Expected count of samples of class k (row) that were labelled y (column); sums to N."""
 

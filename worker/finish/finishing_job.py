@@ -22,6 +22,7 @@ from app.infra.database import Database, send_after_commit
 from app.infra.queue import Task
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
+from models.catalogue.kinds import TEXTS_FILE
 from models.label_errors.ensemble import average_signals
 from models.ranking.ranking_scores import rank_by_signals
 from worker.finish import (
@@ -179,6 +180,7 @@ def _load_audited_data(
     """Load the data in which issues are searched."""
     statement = select(Problem.key, Problem.code, Problem.detail).where(Problem.dataset_id == dataset.id)
     chosen = next(run for run in runs if run.is_chosen)
+    has_texts = storage.exists(storage.locate_pack(dataset.id) / TEXTS_FILE)
     return issue_search.AuditedData(
         inputs=np.load(storage.fetch_pack_file(dataset, PACK), mmap_mode="r"),
         labels_N=np.load(storage.fetch_pack_file(dataset, "labels.npy")),
@@ -186,7 +188,13 @@ def _load_audited_data(
         class_names=dataset.class_names or [],
         problems=[(key, code, detail) for key, code, detail in session.execute(statement)],
         neighbours=neighbour_files.load(storage, neighbour_files.locate(storage, chosen, dataset.id)),
+        texts=_read_texts(storage.fetch_pack_file(dataset, TEXTS_FILE)) if has_texts else (),
     )
+
+
+def _read_texts(path: Path) -> list[str]:
+    texts: list[str] = parquet.read_table(path).column("text").to_pylist()
+    return texts
 
 
 def _read_samples(path: Path) -> pa.Table:

@@ -17,6 +17,7 @@ from models.data_issues.neighbours import Neighbours
 from models.kinds.compared_kinds import find_compared_kind
 from models.kinds.sample_arrays import Inputs
 from worker.finish.box_issues import find_box_issues, has_boxes
+from worker.finish.text_issues import find_foreign_scripts
 
 LISTED_MAX = 100_000
 """Rows of one kind that are stored; all are counted."""
@@ -53,6 +54,8 @@ class AuditedData:
     problems: Sequence[tuple[str, str, str]]
     """Key, code and detail of ingestion's problems."""
     neighbours: Neighbours | None
+    texts: Sequence[str] = ()
+    """In order of position; empty: the samples are none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +111,6 @@ def _search_pack(data: AuditedData, fingerprints: Fingerprints) -> Iterator[_Iss
             data, IssueKind.NEAR_DUPLICATE, near, near.position, sentence="hardly differs from {}"
         )
         together = duplicates.merge_groups(copies, near)
-        yield _list_outliers(data, data.neighbours)
     yield _list_groups(
         data,
         IssueKind.CONFLICTING_DUPLICATE,
@@ -126,6 +128,7 @@ def _search_pack(data: AuditedData, fingerprints: Fingerprints) -> Iterator[_Iss
         sentence="duplicate of {} in split {!r}",
         of_partner=splits,
     )
+    yield _list_outliers(data)
     blank_detail = find_compared_kind(data.inputs).blank_detail
     yield _list_samples(data, IssueKind.BLANK, np.flatnonzero(fingerprints.is_blank_N), blank_detail)
 
@@ -170,18 +173,24 @@ def _list_groups(
     )
 
 
-def _list_outliers(data: AuditedData, neighbours: Neighbours) -> _IssueList:
-    isolation_N = outliers.measure_isolation(neighbours)
-    position = np.flatnonzero(outliers.is_outlier(isolation_N))
-    position = position[np.argsort(-isolation_N[position], kind="stable")]
-    issues = _list_samples(
-        data, IssueKind.OUTLIER, position, "far from all other samples in the network's features"
-    )
-    return _IssueList(
-        kind=issues.kind,
-        count=issues.count,
-        columns={**issues.columns, "score": isolation_N[position]},
-    )
+def _list_outliers(data: AuditedData) -> _IssueList:
+    """List texts in a foreign script, then what is far from all else."""
+    foreign, scripts = find_foreign_scripts(data.texts)
+    isolation_N = np.full(len(data.labels_N), np.nan)
+    position = np.empty(0, np.int64)
+    if data.neighbours is not None:
+        isolation_N = outliers.measure_isolation(data.neighbours)
+        position = np.setdiff1d(np.flatnonzero(outliers.is_outlier(isolation_N)), foreign)
+        position = position[np.argsort(-isolation_N[position], kind="stable")]
+    listed = np.concatenate([foreign, position])
+    details = [f"mostly in {script}, as hardly any other text is" for script in scripts]
+    details += ["far from all other samples in the network's features"] * len(position)
+    columns = {
+        **_describe_samples(data, listed[:LISTED_MAX]),
+        "score": pa.array(isolation_N[listed], from_pandas=True),
+        "detail": details,
+    }
+    return _IssueList(kind=IssueKind.OUTLIER, count=len(listed), columns=columns)
 
 
 def _list_samples(data: AuditedData, kind: IssueKind, position: Index, detail: str) -> _IssueList:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.data_issues.neighbours import Neighbours
-from models.table_views.likeliest_view import choose_likeliest
+from models.feature_views.combined_probabilities import combine_probabilities
 from models.training.remarks import Remark
 from models.training.signal_recorder import PROBABILITY_CELLS_MAX
 from models.training.training_result import TrainingResult
@@ -121,7 +121,7 @@ class EvidenceSearch:
             )
             if view is not None
         ]
-        found = self._choose_evidence(result, own, labels_N)
+        found = _choose_evidence(result, own)
         evidence = None if found is None else self._make_evidence(inputs, *found)
         return Trained(
             result=result,
@@ -158,25 +158,6 @@ class EvidenceSearch:
             self.cells, labels_N, class_count=self.class_count, seed=self.seed, on_block=self.on_block
         )
 
-    def _choose_evidence(
-        self,
-        result: TrainingResult,
-        own: list[npt.NDArray[np.float32]],
-        labels_N: npt.NDArray[np.integer[Any]],
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
-        """Return probabilities and which of their rows are out of sample; None: there are none.
-
-        Of a table and of texts they are the likeliest of those that are out of sample for all labels.
-        """
-        fitted = result.cross_fitted
-        is_blind_N = None if fitted is None else fitted.blind_N >= 0
-        if not own:
-            return None if fitted is None or is_blind_N is None else (fitted.probabilities_NK, is_blind_N)
-        views = list(own)
-        if fitted is not None and is_blind_N is not None and is_blind_N.all():
-            views.append(fitted.probabilities_NK)
-        return choose_likeliest(views, labels_N), np.ones(len(labels_N), dtype=np.bool_)
-
     def _make_evidence(
         self,
         inputs: npt.NDArray[Any],
@@ -191,3 +172,21 @@ class EvidenceSearch:
             is_out_of_sample_N=is_out_of_sample_N,
             neighbours_Nk=neighbours_Nk,
         )
+
+
+def _choose_evidence(
+    result: TrainingResult, own: list[npt.NDArray[np.float32]]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
+    """Return probabilities and which of their rows are out of sample; None: there are none.
+
+    Of a table and of texts they are the geometric mean of those that are out of sample for all labels, as
+    in the ranking.
+    """
+    fitted = result.cross_fitted
+    is_blind_N = None if fitted is None else fitted.blind_N >= 0
+    if not own:
+        return None if fitted is None or is_blind_N is None else (fitted.probabilities_NK, is_blind_N)
+    views = list(own)
+    if fitted is not None and is_blind_N is not None and is_blind_N.all():
+        views.append(fitted.probabilities_NK)
+    return combine_probabilities(views), np.ones(len(own[0]), dtype=np.bool_)

@@ -8,7 +8,6 @@ from sklearn.metrics import roc_auc_score
 from models.table_views import boosted_trees, column_reasons
 from models.table_views.boosted_trees import TreeView, measure_loss, predict_out_of_sample
 from models.table_views.cell_matrix import CODES_MAX, CellMatrix, code_by_frequency
-from models.table_views.likeliest_view import choose_likeliest
 
 CLASSES, COUNT = 3, 300
 
@@ -131,15 +130,3 @@ def test_codes_follow_the_frequency_and_blanks_stay_blank() -> None:
     np.testing.assert_array_equal(code_by_frequency(codes_N, size=3), [0, 0, 0, 1, 1, 2, np.nan])
     many = code_by_frequency(np.arange(1_000), size=1_000)
     assert many.max() == CODES_MAX - 1
-
-
-def test_the_likeliest_view_is_the_evidence() -> None:
-    labels_N = np.array([0, 0, 1, 1])
-    sure = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]], dtype=np.float32)
-    unsure = np.full((4, 2), 0.5, dtype=np.float32)
-    assert choose_likeliest([unsure, sure], labels_N) is sure
-    assert choose_likeliest([unsure], labels_N) is unsure
-    # Each is wrong where the other one is right: together they are likelier than either.
-    first = np.array([[0.95, 0.05], [0.3, 0.7], [0.05, 0.95], [0.7, 0.3]], dtype=np.float32)
-    mean = choose_likeliest([first, first[[1, 0, 3, 2]]], labels_N)
-    np.testing.assert_allclose(mean[:, 0], [0.74, 0.74, 0.26, 0.26], atol=0.01)
