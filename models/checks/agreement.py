@@ -6,15 +6,19 @@ chapter 11 (nominal data, values may be missing).
 Shape suffixes: U samples, R people, P different rows of verdicts, C values, D draws.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from models.checks.checked_counts import Share, find_jeffreys_interval
 from models.checks.krippendorff import compute_alpha, count_differing, share_agreeing
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 MISSING = -1
 LEAST_SAMPLES = 20
@@ -163,6 +167,8 @@ def _list_disagreements(values_UR: Values) -> Floats:
 
 def _count_values(values_UR: Values) -> sparse.csr_array:
     """Return how many people said each of the values that occur [U, C]."""
+    from scipy import sparse  # noqa: PLC0415 - not every process compares people
+
     is_said_UR = values_UR != MISSING
     names, place_V = np.unique(values_UR[is_said_UR], return_inverse=True)
     samples_V = np.nonzero(is_said_UR)[0]

@@ -7,9 +7,15 @@ Source: K. Krippendorff, "Computing Krippendorff's Alpha-Reliability", 2011, sec
 Shape suffixes: N samples, K values, D rows of weights.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Floats = npt.NDArray[np.float64]
 PAIR = 2

@@ -37,7 +37,8 @@ class Scales:
 
 
 def fit_scales(
-    logits: Sequence[npt.NDArray[np.floating[Any]]], labels_N: npt.NDArray[np.integer[Any]]
+    logits: Sequence[npt.NDArray[np.floating[Any]]] | npt.NDArray[np.floating[Any]],
+    labels_N: npt.NDArray[np.integer[Any]],
 ) -> Scales:
     """Return the scales by which labels are likeliest.
 

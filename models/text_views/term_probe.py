@@ -29,6 +29,8 @@ SMOOTHINGS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Places by which naive Bayes draws a term's shares to those of all texts, that are tried."""
 TRIED_MAX = 10_000
 """Most texts by which penalty and smoothing are chosen."""
+SCALED_MAX = 2_000_000
+"""Most texts times classes by which the scales are chosen."""
 
 
 def choose_sample(count: int, class_count: int, *, seed: int) -> npt.NDArray[np.int64] | None:
@@ -65,27 +67,28 @@ def fit_folds(
     strength, smoothing = _choose_constants(
         vectors_MV, labels_M, fold_M, class_count=class_count, on_block=on_block
     )
-    share_K = measure_shares(labels_M, class_count)
-    pairs: list[tuple[FoldModel, FoldModel]] = []
-    logits_2MK = np.empty((2, len(labels_M), class_count), np.float32)
+    parts: list[tuple[FoldModel, FoldModel, npt.NDArray[np.float32]]] = []
+    logits_3MK = np.empty((3, len(labels_M), class_count), np.float32)
     for fold in range(FOLDS):
         fitted, asked = np.flatnonzero(fold_M != fold), np.flatnonzero(fold_M == fold)
         vectors_FV, labels_F = vectors_MV[fitted], labels_M[fitted]
-        sums_VK = sum_terms(vectors_FV, labels_F, class_count=class_count)
-        pair = (
-            fit_logistic(vectors_FV, labels_F, strength, class_count=class_count),
-            fit_bayes(sums_VK, share_K, smoothing),
+        share_K = measure_shares(labels_F, class_count)
+        logistic = fit_logistic(vectors_FV, labels_F, strength, class_count=class_count)
+        bayes = fit_bayes(sum_terms(vectors_FV, labels_F, class_count=class_count), share_K, smoothing)
+        logits_3MK[0, asked], logits_3MK[1, asked] = (
+            each.score(vectors_MV[asked]) for each in (logistic, bayes)
         )
-        logits_2MK[:, asked] = [model.score(vectors_MV[asked]) for model in pair]
-        pairs.append(pair)
+        logits_3MK[2, asked] = np.log(share_K)
+        parts.append((logistic, bayes, np.log(share_K)))
         on_block()
-    scales = fit_scales([*logits_2MK, np.log(share_K)], labels_M).scale_S.astype(np.float32)
+    step = -(-len(labels_M) * class_count // SCALED_MAX)
+    scales = fit_scales(logits_3MK[:, ::step], labels_M[::step]).scale_S.astype(np.float32)
     return [
         FoldModel(
             weights_VK=scales[0] * logistic.weights_VK + scales[1] * bayes.weights_VK,
-            offset_K=scales[0] * logistic.offset_K + scales[2] * np.log(share_K),
+            offset_K=scales[0] * logistic.offset_K + scales[2] * log_share_K,
         )
-        for logistic, bayes in pairs
+        for logistic, bayes, log_share_K in parts
     ]
 
 
