@@ -7,6 +7,7 @@ decide that neither has seen (`term_probe`).
 Array names: N texts, M texts that are fitted to, V terms, K classes.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.special import softmax
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 Labels = npt.NDArray[np.integer[Any]]
@@ -68,7 +70,9 @@ def fit_logistic(vectors_MV: csr_array, labels_M: Labels, strength: float, *, cl
     offset_K = np.log(share_K)
     if len(known) > 1:
         model = LogisticRegression(C=strength, max_iter=ITERATIONS, tol=1e-3)
-        model.fit(vectors_MV, labels_M)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # as good: bench/text/RESULTS.md
+            model.fit(vectors_MV, labels_M)
         coefficients, intercepts = model.coef_, model.intercept_
         if len(known) == 2:  # noqa: PLR2004 - one row of weights says both
             coefficients = np.concatenate([-coefficients, coefficients]) / 2
