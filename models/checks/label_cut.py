@@ -13,7 +13,7 @@ AS_LIKELY_WRONG = 0.5
 
 
 def choose_cut(error_probability_N: Floats) -> Mask:
-    """Return the samples to flag: those likelier wrong than right; none where less than one error is likely.
+    """Return the samples to flag: those likelier wrong than right; none if less than one error is expected.
 
     It is the cut with the fewest expected mistakes. That of the best expected F1 flags more, down to half of
     that F1, so most of what it adds is right where little is known (bench/tables/RESULTS.md).
