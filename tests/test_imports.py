@@ -32,9 +32,9 @@ FLOORS = {
         "tables", "fast_paths", "infra", "http", "access", "webhooks", "places", "datasets", "kinds",
         "features", "audits", "reviews", "people", "maps",
         "schemas", "schemas/datasets", "schemas/reviews", "schemas/audits", "figures",
-        "exports/files", "exports", "versions", "web",
+        "exports/files", "exports", "versions", "gate", "records", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
-        "cli/words", "cli", "cli/integrations", "",
+        "cli/words", "cli", "cli/integrations", "cli/pipelines", "",
     ),
     "models": (
         "catalogue", "reading", "reading/boxes", "configuration", "paper", "paper/objectives", "ranking",

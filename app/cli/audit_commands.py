@@ -117,7 +117,7 @@ def audit_file(
         "method": method, "beta": beta, "epochs": epochs, "network": network,
         "initialise": initialise, "seed": seed,
     }  # fmt: skip
-    with _open_service(server) as url, connect(url, key) as client:
+    with open_service(server) as url, connect(url, key) as client:
         dataset = upload_and_wait(client, files, name=name, **reading)
         print_understood(dataset.document, console=stderr)
         given = {field: value for field, value in configuration.items() if value is not None}
@@ -139,7 +139,7 @@ def _plan_time(dataset: Dataset, configuration: dict[str, Any], effort: str | No
         if effort is None and error.status in NOT_OFFERED:
             return {}  # a server of an earlier version
         raise
-    fields = _choose_fields(estimates, effort) if effort else {}
+    fields = choose_fields(estimates, effort) if effort else {}
     stderr.print(Text(describe_estimate(estimates, effort)))
     return fields
 
@@ -158,7 +158,8 @@ def start_and_wait(dataset: Dataset, *, name: str | None, **configuration: objec
 
 
 @contextmanager
-def _open_service(server: str | None) -> Iterator[str]:
+def open_service(server: str | None) -> Iterator[str]:
+    """Yield the named server's address, or that of a service on this machine, started if none runs."""
     if server is not None:
         yield server
         return
@@ -178,11 +179,11 @@ def start(
     _json: AlwaysJson = True,
 ) -> None:
     """Start an audit and print it without waiting for its end."""
-    configuration = dict(_parse_field(pair) for pair in set_ or [])
+    configuration = dict(parse_field(pair) for pair in set_ or [])
     with connect(server, key) as client:
         found = client.find_id("dataset", dataset_id)
         if effort is not None:
-            configuration |= _choose_fields(client.estimate_audit(found, **configuration), effort)
+            configuration |= choose_fields(client.estimate_audit(found, **configuration), effort)
         print_json(client.start_audit(found, name=name, **configuration))
 
 
@@ -196,7 +197,7 @@ def estimate(
     json: AsJson = False,
 ) -> None:
     """Tell how long an audit would take now, and what Fast and Thorough would change; nothing is started."""
-    configuration = dict(_parse_field(pair) for pair in set_ or [])
+    configuration = dict(parse_field(pair) for pair in set_ or [])
     with connect(server, key) as client:
         found = client.estimate_audit(client.find_id("dataset", dataset_id), **configuration)
     if json:
@@ -206,7 +207,7 @@ def estimate(
     stdout.print(Text(describe_estimate(found, None)))
 
 
-def _choose_fields(estimates: dict[str, Any], effort: str) -> dict[str, Any]:
+def choose_fields(estimates: dict[str, Any], effort: str) -> dict[str, Any]:
     """Return the fields of Fast or Thorough."""
     offered = {preset["name"]: preset["configuration"] for preset in estimates["presets"]}
     if effort not in offered:
@@ -216,7 +217,7 @@ def _choose_fields(estimates: dict[str, Any], effort: str) -> dict[str, Any]:
     return chosen
 
 
-def _parse_field(text: str) -> tuple[str, Any]:
+def parse_field(text: str) -> tuple[str, Any]:
     """Return a field and its value, parsed as JSON if it is JSON and as text otherwise."""
     field, equals, value = text.partition("=")
     if not equals:

@@ -22,6 +22,18 @@ COMMANDS = {
         "app.cli.export_commands:app",
         "Download corrected labels, cleaned datasets and reports.",
     ),
+    "gate": (
+        "app.cli.pipelines.gate_command:gate",
+        "Audit data and judge them by limits, with an exit code for pipelines.",
+    ),
+    "record": (
+        "app.cli.pipelines.record_commands:record",
+        "Write the record of an audit: one file with digests, counts and who decided what.",
+    ),
+    "verify": (
+        "app.cli.pipelines.record_commands:verify",
+        "Verify a record: every byte, its signature, and files that it names.",
+    ),
     "bucket": (
         "app.cli.integrations.bucket_commands:app",
         "Store how this workspace reads buckets in place.",

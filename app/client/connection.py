@@ -74,9 +74,17 @@ class Connection:
             if cursor is None:
                 return
 
-    def download(self, path: str, target: Path, **params: Any) -> Path:  # noqa: ANN401 - query values
+    def download(
+        self,
+        path: str,
+        target: Path,
+        *,
+        method: str = "GET",
+        json: Json | None = None,
+        **params: Any,  # noqa: ANN401 - query values
+    ) -> Path:
         """Stream a file to disk; it appears only when complete. In a folder the service chooses its name."""
-        with self._http.stream("GET", path, params=params) as response:
+        with self._http.stream(method, path, params=params, json=json) as response:
             if response.is_error:
                 response.read()
             check_response(response)

@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self, cast
@@ -435,6 +435,30 @@ class Audit(Handle):
         """
         chosen = {"with": later.id, "limit": limit, **({} if state is None else {"state": state})}
         return dict(self._service.get(f"/v1/audits/{self.id}/comparison", **chosen))
+
+    def judge(self, *, baseline: "Audit | None" = None, **limits: object) -> Json:
+        """Return what the audit comes to by limits: passed, failed or cannot_tell, with every check.
+
+        Args:
+            baseline: an earlier audit, to tell what is new.
+            **limits: max_noise, max_class_noise, max_new_noise (shares, 0 to 1), no_conflicts, not_worse.
+
+        """
+        chosen = {**limits, **({} if baseline is None else {"baseline": baseline.id})}
+        return dict(self._service.get(f"/v1/audits/{self.id}/gate", **chosen))
+
+    def record(self, target: str | Path = ".", *, statements: Mapping[str, str] | None = None) -> Path:
+        """Download the record of the audit to a .zip file; `limit-audit verify` checks it.
+
+        Args:
+            target: a file, or a folder in which the service chooses the file name.
+            statements: what the operator states, by field of Article 10 or of a datasheet; needs an admin.
+
+        """
+        if not statements:
+            return self.export("record", target)
+        address, body = f"/v1/audits/{self.id}/record", {"statements": dict(statements)}
+        return self._service.download(address, Path(target), method="POST", json=body)
 
     def cancel(self) -> Self:
         """Cancel the audit."""

@@ -30,6 +30,8 @@ class AuditSource:
     dataset: Dataset
     base_url: str
     """The service's address in the caller's request, without a trailing slash."""
+    signing_key: str | None = None
+    """PEM of the operator's private key, for records; None: they are not signed."""
 
     @property
     def has_pictures(self) -> bool:
@@ -79,7 +81,9 @@ class AuditSource:
         return lambda suspect: f"{self.base_url}{suspect.image_url}"
 
 
-def open_audit(database: Database, storage: Storage, audit_id: UUID, *, base_url: str) -> AuditSource:
+def open_audit(
+    database: Database, storage: Storage, audit_id: UUID, *, base_url: str, signing_key: str | None
+) -> AuditSource:
     """Return an audit that has succeeded.
 
     Raises:
@@ -91,4 +95,11 @@ def open_audit(database: Database, storage: Storage, audit_id: UUID, *, base_url
         if audit.status != AuditStatus.SUCCEEDED:
             raise WrongState(f"this needs an audit that has succeeded, this audit is {audit.status}")
         dataset = dataset_service.get(session, audit.dataset_id)
-    return AuditSource(database=database, storage=storage, audit=audit, dataset=dataset, base_url=base_url)
+    return AuditSource(
+        database=database,
+        storage=storage,
+        audit=audit,
+        dataset=dataset,
+        base_url=base_url,
+        signing_key=signing_key,
+    )

@@ -139,6 +139,15 @@ EXPORTS = (
         has_rehearsals=True,
     ),
     Export(
+        name="record.zip",
+        scope="audit",
+        title="Record to verify, zip",
+        description="Download the record: digests, counts, who decided what; `limit-audit verify` checks it.",
+        media_types=(ZIP,),
+        command="record",
+        write="app.records.record_writer:write_record",
+    ),
+    Export(
         name="labels.csv",
         scope="dataset",
         title="Corrected labels, CSV",

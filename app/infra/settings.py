@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         default="keys",
         description="'keys': every request needs a bearer key. 'none': only loopback clients are served",
     )
+    record_signing_key: str | None = Field(
+        default=None,
+        description="PEM of an Ed25519 private key that signs records of audits; None: they are not signed",
+    )
     instance_token: str | None = Field(
         default=None, description="set by the embedded service, to recognise its own API at an address"
     )

@@ -5,9 +5,8 @@ Shape suffix: N samples in order of rank.
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
-from typing import Literal
 from uuid import UUID
 
 import numpy as np
@@ -25,18 +24,16 @@ from sqlalchemy import (
     select,
 )
 
-from app.reviews.checked_figures import find_settled
-from app.reviews.ranked_scores import read_ranked_scores
-from app.reviews.verdicts import ERRORS, require_own_labels
-from app.tables import Audit, Check, Dataset, Json, OwnValues, Review, Score, Verdict
-from models.checks.group_shares import GroupShare, Opinion, Ranks, compare_groups
+from app.reviews.audit_opinion import Basis, DecidedSamples, form_opinion
+from app.reviews.verdicts import require_own_labels
+from app.tables import Audit, Dataset, Json, OwnValues, Score
+from models.checks.group_shares import GroupShare, Ranks, compare_groups
 
 VALUES_MAX = 30
 """Of a column that are compared, the most frequent first; more would be no table that a person reads."""
 BINS = 5
 """Of a column of numbers: quintiles, so that each has enough samples."""
 AUDITS_MAX = 4
-Basis = Literal["checks", "evidence", "ranking"]
 EMPTY: ColumnClause[bytes] = literal_column("''::bytea")
 _kept: "OrderedDict[UUID, tuple[int, list[Grouped]]]" = OrderedDict()
 _lock = Lock()
@@ -97,93 +94,31 @@ def find_sources(connection: Connection, audit: Audit, dataset: Dataset) -> Erro
     """
     require_own_labels(audit)
     columns = _read_columns(connection, audit, dataset)
-    opinion, basis, rests_on = _form_opinion(connection, audit)
+    opinion, basis, rests_on = form_opinion(connection, audit)
     comparisons = sum(len(column.groups) for column in columns)
-    verdicts = _Verdicts.read(connection, audit, len(opinion.given_N))
+    verdicts = DecidedSamples.read(connection, audit, len(opinion.given_N))
     opinion = verdicts.decide(opinion)
     judged = []
     for column in columns:
         shares = compare_groups([each.ranks for each in column.groups], opinion, comparisons=comparisons)
         pairs = zip(column.groups, shares, strict=True)
-        judged.append((column, [verdicts.judge(group, share) for group, share in pairs]))
+        judged.append((column, [_judge(verdicts, group, share) for group, share in pairs]))
     return ErrorSources(basis=basis, rests_on=rests_on, comparisons=comparisons, columns=judged)
 
 
-def _form_opinion(connection: Connection, audit: Audit) -> tuple[Opinion, Basis, str]:
-    """Return what may be said of the samples: by checks, by the audit's evidence, or only by the ranking."""
-    scores = read_ranked_scores(connection, audit.id)
-    figures = find_settled(connection, audit.id, audit.dataset_id)
-    if figures is not None:
-        count, total = figures.settled.count, len(scores.given_N)
-        opinion = Opinion(
-            given_N=scores.given_N,
-            error_probability_N=figures.settled.recalibration.apply(scores.error_probability_N),
-            count_interval=(count.low * total, count.high * total),
-        )
-        return opinion, "checks", figures.words
-    estimate = (audit.summary or {}).get("estimate") or {}
-    if estimate.get("may_claim"):
-        low, high = estimate["interval"]
-        opinion = Opinion(
-            given_N=scores.given_N,
-            error_probability_N=scores.error_probability_N,
-            count_interval=(low, high),
-        )
-        return (
-            opinion,
-            "evidence",
-            "this audit's own evidence, not checked at random",
-        )
-    opinion = Opinion(given_N=scores.given_N, error_probability_N=None)
-    return opinion, "ranking", "the order of the ranking alone, which does not say how many labels are wrong"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Verdicts:
-    """Which samples have a decided verdict, in order of rank, and which of them a random check drew."""
-
-    is_wrong_N: npt.NDArray[np.bool_]
-    is_right_N: npt.NDArray[np.bool_]
-    is_drawn_N: npt.NDArray[np.bool_]
-
-    @classmethod
-    def read(cls, connection: Connection, audit: Audit, count: int) -> "_Verdicts":
-        """Read the verdicts on an audit's samples."""
-        joined = (Review.position == Score.position) & (Score.audit_id == audit.id)
-        decided = select(Score.rank, Review.verdict).join_from(Review, Score, joined)
-        rows = connection.execute(decided.where(Review.dataset_id == audit.dataset_id)).all()
-        drawn = connection.scalars(select(Check.rank).where(Check.audit_id == audit.id)).all()
-        wrong = [rank for rank, verdict in rows if verdict in ERRORS]
-        right = [rank for rank, verdict in rows if verdict == Verdict.KEEP]
-        marks = []
-        for ranks in (wrong, right, drawn):
-            mark_N = np.zeros(count, dtype=np.bool_)
-            mark_N[np.array(ranks, dtype=np.int64) - 1] = True
-            marks.append(mark_N)
-        return cls(is_wrong_N=marks[0], is_right_N=marks[1], is_drawn_N=marks[2])
-
-    def decide(self, opinion: Opinion) -> Opinion:
-        """Return what is said of all samples, with what people have decided in the place of probabilities."""
-        if opinion.error_probability_N is None:
-            return opinion
-        probability_N = opinion.error_probability_N.astype(np.float64)
-        expected = float(probability_N.sum())
-        probability_N[self.is_wrong_N], probability_N[self.is_right_N] = 1.0, 0.0
-        return replace(opinion, error_probability_N=probability_N, expected_count=expected)
-
-    def judge(self, group: Group, share: GroupShare) -> Judged:
-        """Count the verdicts on a group."""
-        at = group.ranks - 1
-        is_wrong, is_decided = self.is_wrong_N[at], self.is_wrong_N[at] | self.is_right_N[at]
-        is_drawn = self.is_drawn_N[at]
-        return Judged(
-            group=group,
-            share=share,
-            reviewed=int(is_decided.sum()),
-            found_wrong=int(is_wrong.sum()),
-            checked=int((is_decided & is_drawn).sum()),
-            checked_wrong=int((is_wrong & is_drawn).sum()),
-        )
+def _judge(verdicts: DecidedSamples, group: Group, share: GroupShare) -> Judged:
+    """Count the verdicts on a group."""
+    at = group.ranks - 1
+    is_wrong, is_decided = verdicts.is_wrong_N[at], verdicts.is_wrong_N[at] | verdicts.is_right_N[at]
+    is_drawn = verdicts.is_drawn_N[at]
+    return Judged(
+        group=group,
+        share=share,
+        reviewed=int(is_decided.sum()),
+        found_wrong=int(is_wrong.sum()),
+        checked=int((is_decided & is_drawn).sum()),
+        checked_wrong=int((is_wrong & is_drawn).sum()),
+    )
 
 
 def _read_columns(connection: Connection, audit: Audit, dataset: Dataset) -> list[Grouped]:

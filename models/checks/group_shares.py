@@ -82,6 +82,29 @@ def compare_groups(groups: Sequence[Ranks], opinion: Opinion, *, comparisons: in
     return [_compare(ranks - 1, places, shares, comparisons) for ranks in groups]
 
 
+def measure_shares(
+    groups: Sequence[Ranks], opinion: Opinion, *, together: int
+) -> list[tuple[float, float, float]]:
+    """Return each group's share of wrong labels with its interval, as `compare_groups` measures it.
+
+    No group has more wrong labels than the interval of the number of all leaves possible.
+
+    Args:
+        groups: ranks (from 1) of the samples of each group.
+        opinion: what the audit says; it has error probabilities.
+        together: how many intervals hold together at 95 % (Bonferroni).
+
+    """
+    shares = _Shares(opinion)
+    most = opinion.count_interval[1]
+    found = []
+    for ranks in groups:
+        share, low, high = shares.measure(shares.count(ranks - 1), _find_z(together))
+        ceiling = most / max(len(ranks), 1)
+        found.append((min(share, ceiling), min(low, ceiling), min(high, ceiling)))
+    return found
+
+
 def _compare(at: Ranks, places: "_Places", shares: "_Shares | None", comparisons: int) -> GroupShare:
     place, deviation = places.measure(at)
     usual, strict = _find_z(1), _find_z(comparisons)

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import httpx
 import numpy as np
@@ -62,11 +63,23 @@ def run_cli(stack: LocalStack, *arguments: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_from_a_file_to_its_ranking_by_one_command(stack: LocalStack, tmp_path: Path) -> None:
-    file = write_digits_zip(tmp_path / "digits.zip", per_class=100, classes=CLASSES)
-    out = tmp_path / "ranking.csv"
-    done = run_cli(stack, "audit", str(file), "--out", str(out), "--seed", "3")
+@pytest.fixture(scope="module")
+def one_shot(
+    stack: LocalStack, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """Return what `limit-audit audit FILE` printed, and the ranking that it wrote; a tenth is wrong."""
+    folder = tmp_path_factory.mktemp("one-shot")
+    file = write_digits_zip(folder / "digits.zip", per_class=100, classes=CLASSES)
+    out = folder / "ranking.csv"
+    done = run_cli(stack, "audit", str(file), "--out", str(out), "--seed", "3", "--name", "one shot")
     assert done.returncode == 0, done.stderr
+    return done, out
+
+
+def test_from_a_file_to_its_ranking_by_one_command(
+    one_shot: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    done, out = one_shot
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [int(row["rank"]) for row in rows] == list(range(1, 1001))
     ranking = [float(row["score"]) for row in rows]
@@ -77,6 +90,35 @@ def test_from_a_file_to_its_ranking_by_one_command(stack: LocalStack, tmp_path: 
     assert "audit" in done.stderr
     assert "audit" not in done.stdout
     assert rows[0]["key"] in done.stdout
+
+
+def test_a_gate_has_exit_codes_and_files_for_machines(
+    stack: LocalStack, one_shot: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    _, ranking = one_shot
+    named = ("gate", "--audit", "one shot", "--junit", str(tmp_path / "gate.xml"))
+    passed = run_cli(stack, *named, "--max-noise", "50%", "--json", str(tmp_path / "gate.json"))
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    report = json.loads((tmp_path / "gate.json").read_text())
+    assert (report["verdict"], report["exit_code"]) == ("passed", 0)
+    assert 0 < report["checks"][0]["low"] < 0.1 < report["checks"][0]["high"]
+    failed = run_cli(stack, *named, "--max-noise", "0.01", "--no-conflicts")
+    assert failed.returncode == 4, failed.stdout + failed.stderr
+    assert failed.stdout.startswith("FAILED: one shot, 1,000 samples")
+    suite = ET.parse(tmp_path / "gate.xml").getroot()[0]  # noqa: S314 - ours
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+    record = tmp_path / "record.zip"
+    assert run_cli(stack, "record", "one shot", "--out", str(record)).returncode == 0
+    verified = run_cli(stack, "verify", str(record), "--file", str(ranking))
+    assert verified.returncode == 0, verified.stderr
+    assert "is the record's ranking.csv" in verified.stdout
+    stated = json.loads(run_cli(stack, "verify", str(record), "--json").stdout)["record"]
+    assert stated["code"]["files"] > 600
+    assert set(stated["weights"]["trained"][0]["sha256"]) == {
+        "network.pt",
+        "out_of_sample.npz",
+        "signals.npz",
+    }
 
 
 def test_an_audit_shows_progress_epochs_and_a_provisional_ranking(client: Client, digits: str) -> None:

@@ -20,6 +20,7 @@ from app.tables import Dataset, FeatureSet, FeatureStatus
 from app.versions.place_syncing import find_source
 from models.encoders.encoder import Encoder
 from worker.features import original_pictures
+from worker.features.encoded_before import NO_DIGEST, NO_EARLIER, EarlierFeatures
 from worker.features.original_pictures import Originals, Unreadable
 from worker.features.shard_computation import Computed, compute_features
 from worker.formats.packs.samples_table import BOX_COLUMNS
@@ -98,28 +99,45 @@ def _identify(samples: pa.Table, listing: pa.Table) -> list[Identity | None]:
 
 
 def compute_unknown(
-    originals: Originals, encoder: Encoder, known: Known, *, on_batch: Callable[[int], None]
+    originals: Originals,
+    encoder: Encoder,
+    known: Known,
+    earlier: EarlierFeatures = NO_EARLIER,
+    *,
+    on_batch: Callable[[int], None],
 ) -> Computed:
-    """Return the features of all samples of a shard; only those that are not known are computed."""
+    """Return the features of all samples of a shard; only those that are not known are computed.
+
+    Files that are known are not read, so they have no digest; of the others `earlier` may have the features.
+    """
     if not known.count():
-        return compute_features(originals, encoder, on_batch=on_batch)
+        return compute_features(originals, encoder, earlier, on_batch=on_batch)
     features_ND = np.empty((len(originals), encoder.width), dtype=np.float32)
     features_ND[known.rows] = known.features
     is_wanted = np.ones(len(originals), np.bool_)
     is_wanted[known.rows] = False
     unreadable: list[Unreadable] = []
+    digests = [NO_DIGEST] * len(originals)
     decoding = encoding = 0.0
+    reused = 0
     borders = np.flatnonzero(np.diff(is_wanted, prepend=False, append=False)).reshape(-1, 2).tolist()
     for first, last in borders:
         part = replace(
             originals, start=originals.start + first, samples=originals.samples.slice(first, last - first)
         )
-        computed = compute_features(part, encoder)
+        computed = compute_features(part, encoder, earlier)
         features_ND[first:last] = computed.features_ND
+        digests[first:last] = computed.digests_N
+        reused += computed.reused
         unreadable += computed.unreadable
         decoding += computed.decode_seconds
         encoding += computed.encode_seconds
         on_batch(last)
     return Computed(
-        features_ND=features_ND, unreadable=unreadable, decode_seconds=decoding, encode_seconds=encoding
+        features_ND=features_ND,
+        digests_N=digests,
+        reused=reused,
+        unreadable=unreadable,
+        decode_seconds=decoding,
+        encode_seconds=encoding,
     )

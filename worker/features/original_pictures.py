@@ -10,6 +10,7 @@ from PIL import Image
 
 from app.infra.errors import ApiError
 from models.reading.boxes.crop_region import Box
+from worker.features.encoded_before import NO_DIGEST, digest_input
 from worker.formats.archives.zips import decompress
 from worker.formats.packs.samples_table import BOX_COLUMNS
 from worker.formats.pictures.box_decoding import cut_out
@@ -18,7 +19,7 @@ from worker.formats.shared.problems import SampleError
 from worker.jobs.bulk_copy import copy_from
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
     from uuid import UUID
 
     import numpy.typing as npt
@@ -41,6 +42,17 @@ class Unreadable:
 
     position: int
     detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A picture to encode."""
+
+    digest: bytes
+    """Of what the encoder is given; `NO_DIGEST`: the original could not be decoded."""
+    picture: Image.Image | None
+    """None: its features are known."""
+    problem: Unreadable | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +81,10 @@ class Originals:
         """Return how many samples have an original."""
         return len(self.samples) - int(self.samples["source_offset"].null_count)
 
-    def load(self, first: int, last: int, side: int) -> Iterator[tuple[Image.Image, Unreadable | None]]:
-        """Yield the upright RGB pictures of the rows first to last - 1.
+    def load(
+        self, first: int, last: int, side: int, known: Container[bytes] = frozenset()
+    ) -> Iterator[Loaded]:
+        """Yield the upright RGB pictures of the rows first to last - 1; known ones are not decoded.
 
         Where an original cannot be decoded, the picture is the pack's, and it is named. JPEGs may
         come smaller than they are, but no side shorter than twice `side` pixels, the encoder's.
@@ -80,25 +94,31 @@ class Originals:
         boxes = read_boxes(part)
         last_data: bytes | None = None
         picture = None
+        content = b""
         for row, data in enumerate(stored):
             position = self.start + first + row
             if data is None:
-                yield self._show_pack(position), None
+                yield self._load_stored(position, known)
                 continue
             if isinstance(data, ApiError):
-                detail = f"{data.code}: {data.detail}"
-                yield self._show_pack(position), Unreadable(position=position, detail=detail)
+                problem = Unreadable(position=position, detail=f"{data.code}: {data.detail}")
+                yield Loaded(digest=NO_DIGEST, picture=self._show_pack(position), problem=problem)
                 continue
             try:
-                method, box = part["source_method"][row].as_py(), boxes[row]
-                if picture is None or data is not last_data:  # boxes of one picture follow one another
-                    picture = None
-                    picture = self._decode(data, method, None if box else side)
-                    last_data = data
-                yield picture if box is None else cut_out(picture, box), None
+                box = boxes[row]
+                if data is not last_data:  # boxes of one picture follow one another
+                    content = self._unpack(data, part["source_method"][row].as_py())
+                    last_data, picture = data, None
+                digest = digest_input(content, box, self.brightest)
+                if digest in known:
+                    yield Loaded(digest=digest, picture=None)
+                    continue
+                picture = picture or self._decode(content, None if box else side)
+                yield Loaded(digest=digest, picture=picture if box is None else cut_out(picture, box))
             except SampleError as error:
-                detail = f"{error.code}: {error.detail}"
-                yield self._show_pack(position), Unreadable(position=position, detail=detail)
+                last_data = None
+                problem = Unreadable(position=position, detail=f"{error.code}: {error.detail}")
+                yield Loaded(digest=NO_DIGEST, picture=self._show_pack(position), problem=problem)
 
     def _read(self, part: pa.Table) -> Sequence[bytes | ApiError | None]:
         if self.read_each is None:
@@ -108,14 +128,23 @@ class Originals:
         found = dict(zip(wanted, self.read_each(wanted), strict=True))
         return [None if offset is None else found[offset] for offset in offsets]
 
-    def _decode(self, data: bytes, method: int | None, side: int | None) -> Image.Image:
+    def _unpack(self, data: bytes, method: int | None) -> bytes:
         if method is not None:
             data = decompress(data, method, self.max_bytes)
         if len(data) > self.max_bytes:
             raise SampleError(
                 "member_too_large", f"expected at most {self.max_bytes} bytes; found a larger picture"
             )
-        return decode_rgb(data, self.max_pixels, least_side=side and 2 * side, brightest=self.brightest)
+        return data
+
+    def _decode(self, content: bytes, side: int | None) -> Image.Image:
+        return decode_rgb(content, self.max_pixels, least_side=side and 2 * side, brightest=self.brightest)
+
+    def _load_stored(self, position: int, known: Container[bytes]) -> Loaded:
+        """Return the pixels of a sample that has no original."""
+        pixels = np.ascontiguousarray(self.pack[position])
+        digest = digest_input(pixels.tobytes(), pixels.shape, pixels.dtype.str)
+        return Loaded(digest=digest, picture=None if digest in known else self._show_pack(position))
 
     def _show_pack(self, position: int) -> Image.Image:
         pixels = np.asarray(self.pack[position])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from models.encoders.encoder import Encoder
+from worker.features.encoded_before import NO_EARLIER, EarlierFeatures
 from worker.features.original_pictures import Originals, Unreadable
 from worker.formats.pictures.decoding_pool import run_in_order
 
@@ -24,6 +25,10 @@ class Computed:
     """What a range of samples came to."""
 
     features_ND: npt.NDArray[np.float32]
+    digests_N: list[bytes]
+    """Of what the encoder was given."""
+    reused: int
+    """Samples whose features were known."""
     unreadable: list[Unreadable]
     decode_seconds: float
     """Reading, decoding and preparing, summed over the threads."""
@@ -34,54 +39,86 @@ class Computed:
 @dataclass(frozen=True, kw_only=True)
 class _Batch:
     pixels: npt.NDArray[np.uint8]
+    """Of the samples whose features are not known."""
+    is_new_B: npt.NDArray[np.bool_]
+    digests_B: list[bytes]
     unreadable: list[Unreadable]
     seconds: float
 
 
 def compute_features(
-    originals: Originals, encoder: Encoder, *, on_batch: Callable[[int], None] = lambda _: None
+    originals: Originals,
+    encoder: Encoder,
+    known: EarlierFeatures = NO_EARLIER,
+    *,
+    on_batch: Callable[[int], None] = lambda _: None,
 ) -> Computed:
     """Return the encoder's features of all samples of a range, in order.
 
     Args:
         originals: the range.
         encoder: computes; every picture by itself, so that batches and shards change nothing.
+        known: features of this encoder that are not computed again.
         on_batch: called with the number of samples done; its exceptions stop the computation and propagate.
 
     """
     features_ND = np.empty((len(originals), encoder.width), dtype=np.float32)
     unreadable: list[Unreadable] = []
+    digests: list[bytes] = []
     decoding = encoding = 0.0
-    done = 0
-    with closing(run_in_order(_plan_batches(originals, encoder))) as batches:
+    reused = 0
+    with closing(run_in_order(_plan_batches(originals, encoder, known))) as batches:
         for batch in batches:
             began = perf_counter()
-            encoded_BD = encoder.encode(torch.from_numpy(batch.pixels))
-            features_ND[done : done + len(encoded_BD)] = encoded_BD.numpy()
+            into_BD = features_ND[len(digests) : len(digests) + len(batch.digests_B)]
+            if batch.is_new_B.any():
+                into_BD[batch.is_new_B] = encoder.encode(torch.from_numpy(batch.pixels)).numpy()
             encoding += perf_counter() - began
+            again = [
+                digest for digest, is_new in zip(batch.digests_B, batch.is_new_B, strict=True) if not is_new
+            ]
+            if again:
+                into_BD[~batch.is_new_B] = known.read(again)
+            reused += len(again)
             decoding += batch.seconds
             unreadable += batch.unreadable
-            done += len(encoded_BD)
-            on_batch(done)
+            digests += batch.digests_B
+            on_batch(len(digests))
     return Computed(
         features_ND=features_ND,
+        digests_N=digests,
+        reused=reused,
         unreadable=unreadable,
         decode_seconds=decoding,
         encode_seconds=encoding,
     )
 
 
-def _plan_batches(originals: Originals, encoder: Encoder) -> Iterator[Callable[[], _Batch]]:
+def _plan_batches(
+    originals: Originals, encoder: Encoder, known: EarlierFeatures
+) -> Iterator[Callable[[], _Batch]]:
     for first in range(0, len(originals), BATCH):
-        yield partial(_prepare_batch, originals, encoder, first, min(first + BATCH, len(originals)))
+        yield partial(_prepare_batch, originals, encoder, known, first, min(first + BATCH, len(originals)))
 
 
-def _prepare_batch(originals: Originals, encoder: Encoder, first: int, last: int) -> _Batch:
+def _prepare_batch(
+    originals: Originals, encoder: Encoder, known: EarlierFeatures, first: int, last: int
+) -> _Batch:
     began = perf_counter()
     pixels = np.empty((last - first, encoder.side, encoder.side, 3), dtype=np.uint8)
-    unreadable = []
-    for row, (picture, problem) in enumerate(originals.load(first, last, encoder.side)):
-        pixels[row] = encoder.prepare(picture)
-        if problem is not None:
-            unreadable.append(problem)
-    return _Batch(pixels=pixels, unreadable=unreadable, seconds=perf_counter() - began)
+    is_new_B = np.zeros(last - first, dtype=np.bool_)
+    digests, unreadable = [], []
+    for row, loaded in enumerate(originals.load(first, last, encoder.side, known)):
+        if loaded.picture is not None:
+            pixels[is_new_B.sum()] = encoder.prepare(loaded.picture)
+            is_new_B[row] = True
+        if loaded.problem is not None:
+            unreadable.append(loaded.problem)
+        digests.append(loaded.digest)
+    return _Batch(
+        pixels=pixels[: is_new_B.sum()],
+        is_new_B=is_new_B,
+        digests_B=digests,
+        unreadable=unreadable,
+        seconds=perf_counter() - began,
+    )

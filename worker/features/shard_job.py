@@ -28,7 +28,7 @@ from app.tables import Dataset, FeatureSet, FeatureShard, Json, Sample, ShardSta
 from models.catalogue.encoders import UnusableEncoder
 from models.encoders.encoder import Encoder
 from models.encoders.encoder_loading import load_encoder
-from worker.features import original_pictures
+from worker.features import encoded_before, original_pictures
 from worker.features.known_features import compute_unknown, find_known_features
 from worker.features.lost_runs import end_lost_runs
 from worker.features.original_pictures import Originals, Unreadable
@@ -121,10 +121,14 @@ def _compute_and_store(
     loaded = perf_counter()
     originals = _open_originals(database, storage, settings, job)
     known = find_known_features(database, storage, job.found, originals)
-    computed = compute_unknown(originals, encoder, known, on_batch=_Reporter(heartbeat, len(originals)))
+    with database.transaction() as session:
+        earlier = encoded_before.find_earlier(session, storage, job.dataset, job.found)
+    reporter = _Reporter(heartbeat, len(originals))
+    computed = compute_unknown(originals, encoder, known, earlier, on_batch=reporter)
     report = {
         "originals": originals.count_originals(),
         "known": known.count(),
+        "reused": computed.reused,
         "load_seconds": round(loaded - began, 3),
         "decode_seconds": round(computed.decode_seconds, 3),
         "encode_seconds": round(computed.encode_seconds, 3),
@@ -133,6 +137,10 @@ def _compute_and_store(
     }
     heartbeat.renew()
     sha256, size = retry_during_outage(lambda: _write(storage, job.dataset.id, computed), heartbeat)
+    digests = encoded_before.view_digests(computed.digests_N)
+    retry_during_outage(
+        lambda: encoded_before.save_digests(storage, job.dataset.id, job.shard, digests), heartbeat
+    )
     values = {"sha256": sha256, "bytes": size, "device": name([device]), "report": report}
     retry_during_outage(lambda: _store(database, job, computed, values), heartbeat)
     log.info("shard computed", shard=str(job.shard.id), **report)

@@ -8,6 +8,9 @@ from sqlalchemy.orm import Session
 from app.features import feature_service
 from app.tables import FeatureSet, FeatureShard, Json, Run
 
+REUSED = ("known", "reused")
+"""Samples whose features were not computed: unchanged files of a place, pictures encoded before."""
+
 
 def describe_features(session: Session, runs: Sequence[Run]) -> list[Json]:
     """Return encoder, digests, versions and shards of every feature set that runs were trained on."""
@@ -24,6 +27,7 @@ def _describe(found: FeatureSet, session: Session) -> Json:
         "encoder_sha256": found.encoder_sha256,
         "width": found.width,
         "originals": sum((shard.report or {})["originals"] for shard in shards),
+        "reused": sum((shard.report or {}).get(name, 0) for shard in shards for name in REUSED),
         "unreadable": unreadable,
         "devices": sorted({shard.device for shard in shards if shard.device}),
         "versions": _merge_versions(shards),

@@ -1,8 +1,6 @@
 """The finishing job: from runs to scores, files, metrics and provenance, in one transaction."""
 
-import platform
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,8 +24,8 @@ from models.catalogue.kinds import TEXTS_FILE
 from models.label_errors.ensemble import average_signals
 from models.ranking.ranking_scores import rank_by_signals
 from worker.finish import (
+    audit_provenance,
     audit_summary,
-    feature_provenance,
     information_bounds,
     issue_search,
     ranking_files,
@@ -49,7 +47,6 @@ log = structlog.get_logger()
 THEORY_RUNS_MAX = 20
 READ_SECONDS = 3600.0
 """How long a ranking's file is kept after a newer one exists: a user may be downloading it."""
-LIBRARIES = ("limit-audit", "torch", "torchvision", "numpy", "celery", "sqlalchemy")
 
 
 def finish(database: Database, storage: Storage, audit_id: UUID) -> None:
@@ -118,7 +115,7 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
                     may_claim=errors.counted.may_claim,
                 ),
             },
-            provenance=_collect_provenance(session, dataset, audit, runs),
+            provenance=audit_provenance.collect_provenance(session, storage, dataset, audit, runs),
         )
         update_statistics(session, Score)
         if dataset.annotators is not None and not audit.is_rehearsal:
@@ -280,31 +277,3 @@ def _compute_bounds(
         sample_count=sample_count,
         runs=[(run, epochs[run.id]) for run in runs],
     )
-
-
-def _collect_provenance(session: Session, dataset: Dataset, audit: Audit, runs: list[Run]) -> dict[str, Any]:
-    return {
-        "dataset_pack_sha256": dataset.pack_sha256,
-        "requested_configuration": audit.configuration,
-        "features": feature_provenance.describe_features(session, runs),
-        "runs": [
-            {
-                "number": run.number,
-                "variant": run.variant,
-                "is_chosen": run.is_chosen,
-                "seed": run.seed,
-                "configuration": run.configuration,
-                "device": run.device,
-                "attempts": run.attempt,
-                "seconds": _measure_seconds(run),
-            }
-            for run in runs
-        ],
-        "versions": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
-    }
-
-
-def _measure_seconds(run: Run) -> float | None:
-    if run.started_at is None or run.finished_at is None:
-        return None
-    return (run.finished_at - run.started_at).total_seconds()

@@ -110,11 +110,17 @@ def _export_audit(
     audit_id: UUID,
     database: Database,
     files: Storage,
-    settings: Settings,  # noqa: ARG001 - only exports of a dataset read files in their place
+    settings: Settings,
     request: Request,
     **parameters: Any,  # noqa: ANN401 - the registry has the types
 ) -> StreamingResponse:
-    source = open_audit(database, files, audit_id, base_url=str(request.base_url).rstrip("/"))
+    source = open_audit(
+        database,
+        files,
+        audit_id,
+        base_url=str(request.base_url).rstrip("/"),
+        signing_key=settings.record_signing_key,
+    )
     return respond_download(export.load_writer()(source, **parameters))
 
 

@@ -75,6 +75,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/datasets/{dataset_id}/versions"): {},
     ("PUT", "/v1/datasets/{dataset_id}/parent"): {"parent_id": None},
     ("POST", "/v1/audits/{audit_id}/again"): {},
+    ("POST", "/v1/audits/{audit_id}/record"): {"statements": {}},
     ("POST", "/v1/webhooks"): {"url": "http://93.184.216.34/"},
     ("PUT", "/v1/datasets/{dataset_id}/files/{file_name}"): "bytes",
     ("PATCH", "/v1/datasets/{dataset_id}/uploads/{upload_id}"): "bytes",
@@ -87,6 +88,7 @@ QUERIES = {
     ("GET", "/v1/datasets/{dataset_id}/comparison"): "?with={dataset}",
     ("GET", "/v1/datasets/{dataset_id}/snippets"): "?positions=0",
     ("GET", "/v1/audits/{audit_id}/comparison"): "?with={audit}",
+    ("GET", "/v1/audits/{audit_id}/gate"): "?max_noise=0.1",
 }
 TUS = {"Tus-Resumable": "1.0.0"}
 UPLOADS = "/v1/datasets/{dataset_id}/uploads"
@@ -100,7 +102,7 @@ HEADERS = {
 }
 # Changes that a read key may make, and what needs more than a write key.
 READERS_CHANGES: set[tuple[str, str]] = set()
-ADMINISTRATION = {("GET", "/v1/activity"), ("GET", "/metrics")}
+ADMINISTRATION = {("GET", "/v1/activity"), ("GET", "/metrics"), ("POST", "/v1/audits/{audit_id}/record")}
 
 
 def every_route() -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ PRINT_NO_DATA = {
         "keys create",
         "keys revoke",
         "audit download",
+        "record",
         "audit delete",
         "dataset delete",
     ),

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.checks.group_shares import GroupShare, Opinion, compare_groups
+from models.checks.group_shares import GroupShare, Opinion, compare_groups, measure_shares
 
 SAMPLES, CLASSES, PEOPLE = 3_000, 5, 5
 
@@ -111,3 +111,37 @@ def test_an_empty_group_says_nothing() -> None:
     opinion = make_opinion(np.full(50, 0.1), np.zeros(50, dtype=np.int64), count_interval=(4.0, 6.0))
     (share,) = compare_groups([np.array([], dtype=np.int64)], opinion, comparisons=1)
     assert (share.count, share.low, share.high, share.finding) == (0, 0.0, 1.0, None)
+
+
+def test_intervals_of_classes_hold_together() -> None:
+    """Classes with 2 to 20 % wrong labels; the probabilities are calibrated within each class."""
+    rates_K = np.array([0.02, 0.03, 0.05, 0.1, 0.2])
+    missed, widths = 0, []
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        given = random.integers(0, CLASSES, SAMPLES)
+        is_wrong = random.random(SAMPLES) < rates_K[given]
+        evidence = np.where(is_wrong, 1, -1) * 4.5 + random.normal(0, 3, SAMPLES)
+        prior_K = np.bincount(given, is_wrong) / np.bincount(given)
+        odds = np.log(prior_K / (1 - prior_K))[given]
+        probability = 1 / (1 + np.exp(-(evidence + odds)))
+        expected = float(probability.sum())
+        opinion = Opinion(
+            given_N=given,
+            error_probability_N=probability,
+            count_interval=(0.85 * expected, 1.15 * expected),
+        )
+        groups = [np.flatnonzero(given == label) + 1 for label in range(CLASSES)]
+        shares = measure_shares(groups, opinion, together=CLASSES)
+        missed += any(not low <= true <= high for (_, low, high), true in zip(shares, prior_K, strict=True))
+        widths.append(max(high - low for _, low, high in shares))
+    assert missed <= 6, "5 % of 40 are 2; more than 6 has a probability under .01"
+    assert np.median(widths) < 0.15
+
+
+def test_no_group_has_more_wrong_labels_than_there_are() -> None:
+    opinion = Opinion(
+        given_N=np.zeros(100, np.int64), error_probability_N=np.full(100, 0.01), count_interval=(0, 2)
+    )
+    ((_, _, high),) = measure_shares([np.arange(1, 11)], opinion, together=1)
+    assert high <= 0.2

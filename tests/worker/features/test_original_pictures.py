@@ -32,8 +32,8 @@ def load(stored: bytes, *, method: int | None, max_bytes: int) -> tuple[list[int
         max_pixels=10**6,
         max_bytes=max_bytes,
     )
-    ((picture, unreadable),) = originals.load(0, 1, SIDE)
-    return np.asarray(picture)[0, 0].tolist(), None if unreadable is None else unreadable.detail
+    (loaded,) = originals.load(0, 1, SIDE)
+    return np.asarray(loaded.picture)[0, 0].tolist(), loaded.problem.detail if loaded.problem else None
 
 
 def deflate(content: bytes) -> bytes:

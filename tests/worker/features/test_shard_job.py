@@ -82,6 +82,12 @@ def photographs(database: Database, storage: Storage, settings: Settings, tmp_pa
     return read_row(database, Dataset, dataset.id)
 
 
+def encode_png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
 @dataclass(frozen=True)
 class Jobs:
     """The jobs of one service, done one after the other."""
@@ -123,6 +129,13 @@ def jobs(database: Database, storage: Storage, settings: Settings) -> Jobs:
     return Jobs(database, storage, settings)
 
 
+def read_keys(jobs: Jobs, dataset: Dataset) -> list[str]:
+    """Return the keys of a dataset by position."""
+    with jobs.database.transaction() as session:
+        listed = dataset_service.list_samples(session, dataset.id, after=-1, limit=50, given_label=None)
+        return [sample.key for sample, _ in listed]
+
+
 def test_photographs_get_an_encoder_and_the_run_waits_for_its_features(
     jobs: Jobs, photographs: Dataset, sent: list[tuple[Task, UUID]]
 ) -> None:
@@ -160,13 +173,7 @@ def test_the_features_are_those_of_the_uploaded_pictures_and_later_audits_take_t
         assert jobs.compute(shard).status == ShardStatus.SUCCEEDED
     rows = jobs.open_rows()
     encoder = load_encoder(ENCODER, None, "cpu")
-    with jobs.database.transaction() as session:
-        keys = [
-            sample.key
-            for sample, _ in dataset_service.list_samples(
-                session, photographs.id, after=-1, limit=50, given_label=None
-            )
-        ]
+    keys = read_keys(jobs, photographs)
     pictures = []
     with zipfile.ZipFile(jobs.storage.locate_upload(photographs.id, "photographs.zip")) as archive:
         for key in keys:
@@ -263,6 +270,46 @@ def test_a_picture_that_cannot_be_decoded_is_named_and_taken_from_the_pack(
     pack = np.load(jobs.storage.locate_pack(photographs.id) / "pack.npy")
     expected = encoder.encode(torch.from_numpy(encoder.prepare(Image.fromarray(pack[3]))[None])).numpy()
     np.testing.assert_allclose(jobs.open_rows()[[3]].astype(np.float32), expected, atol=0.02)
+
+
+def test_an_upload_that_shares_pictures_with_another_has_only_its_new_ones_encoded(
+    jobs: Jobs, photographs: Dataset, tmp_path: Path
+) -> None:
+    """The second upload has other compression, another order, one new picture and one that is drawn over."""
+    _, run = jobs.plan(photographs)
+    jobs.train(run)
+    for shard in jobs.list_shards():
+        jobs.compute(shard)
+    before = jobs.open_rows()[list(range(24))]
+    keys = read_keys(jobs, photographs)
+    second = tmp_path / "again.zip"
+    with (
+        zipfile.ZipFile(jobs.storage.locate_upload(photographs.id, "photographs.zip")) as read,
+        zipfile.ZipFile(second, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for key in reversed(keys):
+            content = read.read(key)
+            if key == keys[7]:
+                content = encode_png(draw_photograph(0, 77))
+            archive.writestr(f"class1/moved{key[7:]}" if key == keys[3] else key, content)
+        archive.writestr("class0/new.png", encode_png(draw_photograph(0, 99)))
+    dataset = store_upload(jobs.database, jobs.storage, second)
+    ingest(jobs.database, jobs.storage, jobs.settings, dataset.id)
+    again = read_row(jobs.database, Dataset, dataset.id)
+    jobs.train(jobs.plan(again)[1])
+    with jobs.database.transaction() as session:
+        newest = session.scalars(select(FeatureSet).where(FeatureSet.dataset_id == again.id)).one()
+        shards = feature_service.list_shards(session, newest.id)
+    done = [jobs.compute(shard) for shard in shards]
+    assert sum((shard.report or {})["reused"] for shard in done) == 23, "all but the new and the changed one"
+    rows = feature_files.open_rows(jobs.storage, newest, done)[list(range(25))]
+    places = {key: place for place, key in enumerate(keys)}
+    for position, key in enumerate(read_keys(jobs, again)):
+        place = places.get(keys[3] if "moved" in key else key)
+        if place is None or place == 7:
+            assert not (rows[position] == before).all(axis=1).any(), key
+        else:
+            np.testing.assert_array_equal(rows[position], before[place], key)
 
 
 def test_a_lost_shard_is_computed_again_and_the_late_worker_writes_nothing(

@@ -1,0 +1,113 @@
+"""`limit-audit record AUDIT --out record.zip` and `limit-audit verify record.zip`."""
+
+import hashlib
+import json as json_text
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.output import AsJson, Key, Server, connect, fail, print_json
+from app.cli.pipelines.gate_command import FAILED
+from app.records.record_bundle import BYTES_MAX, BadRecord, Verified, verify_bundle
+from app.records.record_signatures import BadKey
+
+UNUSABLE = 1
+Source = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a file that `record` wrote")]
+
+
+def record(
+    audit_id: Annotated[str, typer.Argument(help="id or name of an audit that has succeeded, or @last")],
+    *,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="file to write: .zip")],
+    statements: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help='JSON object of what you state, by field: {"10(2)(b)": "..."}; needs an admin key',
+        ),
+    ] = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Write the record of an audit: one file with digests, counts and who decided what."""
+    stated = None if statements is None else _read_statements(statements)
+    with connect(server, key) as client:
+        client.get_audit(audit_id).record(out, statements=stated)
+    typer.echo(f"{out}: check it with `limit-audit verify {out}`")
+
+
+def _read_statements(file: Path) -> dict[str, str]:
+    try:
+        stated = json_text.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise typer.BadParameter(f"expected JSON in {file}: {error}", param_hint="--statements") from error
+    if not isinstance(stated, dict) or not all(isinstance(text, str) for text in stated.values()):
+        raise typer.BadParameter(f"expected an object of texts in {file}", param_hint="--statements")
+    return stated
+
+
+def verify(
+    source: Source,
+    *,
+    public_key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="PEM of the key that must have signed it")
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="a file that the record must name: an upload, a result"
+        ),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Verify a record: every byte, its signature, and files that it names."""
+    try:
+        verified = verify_bundle(_read(source), None if public_key is None else public_key.read_text())
+        named = {path: _find_file(verified, path) for path in file or ()}
+    except BadRecord as error:
+        fail(f"{source} does not verify: {error}", code=FAILED, cause=error)
+    except (BadKey, UnicodeDecodeError) as error:
+        fail(str(error), code=UNUSABLE, cause=error)
+    if json:
+        files = {str(path): name for path, name in named.items()}
+        print_json({"verified": True, "signer": verified.signer, "files": files, "record": verified.document})
+        return
+    audit: Any = verified.document["audit"]
+    typer.echo(f"{source}: every byte is as it was written; the record of {audit['name']!r} ({audit['id']})")
+    typer.echo(_describe_signer(verified, is_given=public_key is not None))
+    for path, name in named.items():
+        typer.echo(f"{path}: is the record's {name}")
+
+
+def _read(source: Path) -> bytes:
+    if source.stat().st_size > BYTES_MAX:
+        raise BadRecord(f"expected a record of at most {BYTES_MAX:,} bytes, found a larger file")
+    return source.read_bytes()
+
+
+def _find_file(verified: Verified, path: Path) -> str:
+    """Return what a record calls a file with this content.
+
+    Raises:
+        BadRecord: it names no such file.
+
+    """
+    with path.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    data: Any = verified.document["data"]
+    results: Any = verified.document["results"]
+    names = {file["sha256"]: file["name"] for file in data["files"]}
+    names |= {digest: name for part in (data["sha256"], results) for name, digest in part.items() if digest}
+    if found not in names:
+        raise BadRecord(f"it names no file with the content of {path}")
+    return str(names[found])
+
+
+def _describe_signer(verified: Verified, *, is_given: bool) -> str:
+    if verified.signer is None:
+        return "It is not signed: whoever can write the file can also write another one that verifies."
+    if is_given:
+        return f"It is signed by the given key, {verified.signer}."
+    return f"It is signed by {verified.signer}; whose key that is only --public-key can tell."

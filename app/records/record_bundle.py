@@ -1,0 +1,150 @@
+"""The file of a record: a zip whose every byte follows from its contents, so that any change shows.
+
+The command that verifies records runs where no service is installed: this module needs the standard library
+alone, and `cryptography` where a record is signed.
+"""
+
+import hashlib
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.records import record_signatures
+
+DOCUMENT, PAGE, MANIFEST, SIGNATURE = "record.json", "record.html", "manifest.json", "signature.json"
+FORMAT = "limit-audit record 1"
+BYTES_MAX = 256 * 2**20
+"""Of a record, which is read into memory: 100,000 classes make some 30 MB."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip can hold; a record's own times are in its document."""
+UNREADABLE = (
+    *(zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError, EOFError, ValueError),
+    *(struct.error, OverflowError),
+)
+"""What reading a zip that was changed may raise."""
+UNIX, READ_ONLY = 3, 0o100444 << 16
+
+
+class BadRecord(ValueError):
+    """A file is no record, or not as it was written; the message says what was expected and found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """A record whose every byte is as it was written."""
+
+    document: dict[str, object]
+    """What is in `record.json`."""
+    signer: str | None
+    """Fingerprint of the public key that the signature fits; None: it is not signed."""
+
+
+def write_bundle(document: Mapping[str, object], page: str, signing_key: str | None) -> bytes:
+    """Return a record; the same document, page and key make the same bytes.
+
+    Args:
+        document: what `record.json` has.
+        page: what `record.html` has.
+        signing_key: PEM of an Ed25519 private key; None: the record is not signed.
+
+    Raises:
+        record_signatures.BadKey: the key cannot be used.
+
+    """
+    members = {DOCUMENT: write_json(document), PAGE: page.encode()}
+    members[MANIFEST] = _write_manifest(members)
+    if signing_key is not None:
+        members[SIGNATURE] = write_json(record_signatures.sign(members[MANIFEST], signing_key))
+    return _pack(members)
+
+
+def verify_bundle(content: bytes, public_key: str | None = None) -> Verified:
+    """Return a record if every byte of it is as it was written.
+
+    Args:
+        content: the file.
+        public_key: PEM of the operator's public key; None: the key in the record, which shows that nothing
+            was changed after it was signed, but not who signed it.
+
+    Raises:
+        BadRecord: it is no record, was changed, or is not signed by this key.
+        record_signatures.BadKey: the given public key cannot be used.
+
+    """
+    members = _unpack(content)
+    changed = _find_changed(members)
+    if changed:
+        raise BadRecord(f"{', '.join(changed)}: expected the SHA-256 in {MANIFEST}, found other content")
+    if members[MANIFEST] != _write_manifest({name: members[name] for name in (DOCUMENT, PAGE)}):
+        raise BadRecord(f"{MANIFEST} is not as it was written")
+    signature = members.get(SIGNATURE)
+    if signature is None and public_key is not None:
+        raise BadRecord("expected a record that is signed, found one without a signature")
+    signer = None if signature is None else _verify_signature(members[MANIFEST], signature, public_key)
+    return Verified(document=json.loads(members[DOCUMENT]), signer=signer)
+
+
+def write_json(value: object) -> bytes:
+    """Return a value as JSON: the same value makes the same bytes."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def _write_manifest(members: Mapping[str, bytes]) -> bytes:
+    return write_json({"format": FORMAT, "sha256": {name: _digest(each) for name, each in members.items()}})
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _pack(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.create_system, entry.external_attr = UNIX, READ_ONLY
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def _unpack(content: bytes) -> dict[str, bytes]:
+    """Return the members of a record that is packed as this module packs; uncompressed, so none is a bomb."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            is_stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+            members = {entry.filename: archive.read(entry) for entry in entries} if is_stored else {}
+    except UNREADABLE as error:
+        raise BadRecord(
+            f"expected the zip of a record, found a file that is none or was changed: {error}"
+        ) from error
+    names = list(members)
+    if names[:3] != [DOCUMENT, PAGE, MANIFEST] or names[3:] not in ([], [SIGNATURE]):
+        found = ", ".join(names)[:200] or "none that are stored without compression"
+        raise BadRecord(f"expected {DOCUMENT}, {PAGE} and {MANIFEST}, found {found}")
+    if _pack(members) != content:
+        raise BadRecord("bytes between the files of the record were changed")
+    return members
+
+
+def _find_changed(members: Mapping[str, bytes]) -> Sequence[str]:
+    try:
+        stated = json.loads(members[MANIFEST])["sha256"]
+        return [name for name in (DOCUMENT, PAGE) if stated[name] != _digest(members[name])]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadRecord(f"{MANIFEST} is not as it was written") from error
+
+
+def _verify_signature(manifest: bytes, signature: bytes, public_key: str | None) -> str:
+    try:
+        stated = json.loads(signature)
+        if write_json(stated) != signature:
+            raise BadRecord(f"{SIGNATURE} is not as it was written")
+        return record_signatures.verify(manifest, stated, public_key)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, BadRecord | record_signatures.BadKey):
+            raise
+        raise BadRecord(f"{SIGNATURE} does not fit: {error}") from error
