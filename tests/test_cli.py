@@ -80,8 +80,9 @@ def test_an_address_that_is_none_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_the_help_of_a_command_that_is_not_loaded_is_its_own(name: str) -> None:
-    assert INSTALLED[name][1] == load_command(name).help
+def test_the_help_of_a_command_that_is_not_loaded_begins_as_its_own(name: str) -> None:
+    first, _, _ = (load_command(name).help or "").partition("\n\n")
+    assert INSTALLED[name][1] == first
 
 
 def test_help_loads_neither_the_client_nor_the_server() -> None:

@@ -18,6 +18,7 @@ from app.features import feature_files
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.maps import map_files
+from app.places import bucket_accesses
 from app.reviews import random_checks
 from app.tables import (
     AuditMap,
@@ -40,6 +41,7 @@ from app.tables import (
 from app.webhooks import webhook_service
 from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
 
+BUCKET = "photographs"
 UPLOAD: dict[str, Any] = {"name": "a.zip", "size": 9, "complete": True, "note": ""}
 HISTOGRAM = {"edges": [0.0, 1.5], "right": [4.0], "wrong": [8.0], "counts": [12.0]}
 SUMMARY: dict[str, Any] = {
@@ -67,7 +69,7 @@ METRICS: dict[str, Any] = {
 
 
 def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]:
-    """Store a dataset with truth, a finished audit, a verdict, an upload and a webhook; return their ids."""
+    """Store a dataset with truth, an audit, a verdict, an upload, a bucket and a webhook; return their ids."""
     dataset = store_ready_dataset(database, storage, truth=[0] * 12)
     audit = store_finished_audit(database, dataset)
     folder = storage.locate_audit(audit.id)
@@ -95,6 +97,7 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         session.add(selection)
         _store_map(session, storage, audit.id)
         _store_consensus(storage, dataset_service.get(session, dataset.id))
+        bucket_accesses.put_access(session, BUCKET, endpoint=None, region=None, key_id=None, secret=None)
         upload = Upload(dataset_id=dataset.id, expires_at=datetime.now(UTC) + timedelta(days=1), **UPLOAD)
         session.add(upload)
         webhook = webhook_service.create(

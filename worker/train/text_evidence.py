@@ -12,14 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from pyarrow import parquet
 
-from models.text_views.term_probe import (
-    FOLDS,
-    WEIGHTS_MAX,
-    FoldModel,
-    assign_folds,
-    choose_sample,
-    fit_folds,
-)
+from models.text_views.fold_models import FoldModel
+from models.text_views.term_probe import FOLDS, WEIGHTS_MAX, assign_folds, choose_sample, fit_folds
 from worker.jobs.reason_files import WORDS_KEPT, WordReasons
 from worker.kinds.text_terms import find_terms, find_word_places, split_blocks
 from worker.kinds.text_vectors import TermWeights

@@ -11,13 +11,12 @@ from app.places import bucket_accesses, place_opening
 from app.places.originals import open_originals
 from app.places.place_comparison import compare_place
 from app.routes.shared.dependencies import CallerDatabase, Files, Reads, ServiceSettings, Session, Writes
-from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_dataset
 from app.schemas.datasets.place_schemas import BucketOut, BucketRequest, DifferencesOut
 from app.tables import Dataset
 from app.versions import place_syncing
 
-router = APIRouter(prefix="/v1", tags=["places"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["places"])
 BucketName = Annotated[str, Path(pattern=rf"^{place_opening.BUCKET.pattern}$", examples=["photographs"])]
 
 

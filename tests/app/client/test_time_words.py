@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import typer
 
-from app.cli.audit_commands import _choose_fields
+from app.cli.audit_commands import choose_fields
 from app.client.time_words import describe_estimate, describe_span, describe_waiting, list_choices
 
 
@@ -62,8 +62,8 @@ def test_an_estimate_says_what_it_rests_on_and_who_computes(estimates: dict[str,
 
 
 def test_an_effort_that_is_not_offered_is_named(estimates: dict[str, Any]) -> None:
-    assert _choose_fields(estimates, "fast") == {"epochs": 8}
+    assert choose_fields(estimates, "fast") == {"epochs": 8}
     with pytest.raises(typer.BadParameter, match="expected fast; found 'thorough'"):
-        _choose_fields(estimates, "thorough")
+        choose_fields(estimates, "thorough")
     with pytest.raises(typer.BadParameter, match="nothing else was measured"):
-        _choose_fields({**estimates, "presets": []}, "fast")
+        choose_fields({**estimates, "presets": []}, "fast")

@@ -129,6 +129,12 @@ def test_a_secret_is_forgotten_after_minutes(api: TestClient, database: Database
     assert len(api.get("/v1/webhooks").json()) == 1
 
 
+WITHOUT_KEY = {
+    "/v1/audits/{audit_id}/record": "changes nothing",
+    "/v1/datasets/{dataset_id}/sync": "compares for long, in no transaction; a repetition finds the version",
+}
+
+
 def test_every_post_of_the_api_can_be_repeated(api: TestClient) -> None:
     found = [
         context
@@ -138,6 +144,9 @@ def test_every_post_of_the_api_can_be_repeated(api: TestClient) -> None:
     assert len(found) >= 5
     for context in found:
         route = context.original_route
+        if context.path in WITHOUT_KEY:
+            assert not isinstance(route, IdempotentRoute), f"{context.path} would take a key and not keep it"
+            continue
         assert isinstance(route, IdempotentRoute), f"{context.path} needs route_class=IdempotentRoute"
         calls = {dependency.call for dependency in route.dependant.dependencies}
         assert open_session in calls, f"{context.path} must work in the request's Session"
