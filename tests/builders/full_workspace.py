@@ -69,7 +69,7 @@ METRICS: dict[str, Any] = {
 
 
 def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]:
-    """Store a dataset with truth, an audit, a verdict, an upload, a bucket and a webhook; return their ids."""
+    """Store a dataset with truth, an audit, a verdict, an upload, a bucket and a webhook; return ids."""
     dataset = store_ready_dataset(database, storage, truth=[0] * 12)
     audit = store_finished_audit(database, dataset)
     folder = storage.locate_audit(audit.id)
