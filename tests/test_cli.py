@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.cli.output import _render_cell, fail
+from app.cli.output import _render_cell, fail, print_suspects
 from app.cli.root import INSTALLED, cli, load_command
 from app.client import Client, Dataset
 from app.infra.database import get_database
@@ -67,6 +67,17 @@ def test_names_that_look_like_markup_are_printed_as_they_are(capsys: pytest.Capt
         fail("[/x] is no name", code=1, cause=ValueError())
     assert "[/x] is no name" in capsys.readouterr().err
     assert str(_render_cell("[/x]")) == "[/x]"
+
+
+def test_no_confidence_looks_certain(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"rank": 1, "key": "a", "given_label": "x", "suggested_label": "y", "score": 0.5, "distance": 1.0}
+    print_suspects([{**row, "suggested_confidence": value} for value in (1.0, 0.99999, 0.5, 0.00001)])
+    shown = [line.split("y")[1].split("0.5000  1.0000")[0].strip() for line in _read_rows(capsys)]
+    assert shown == ["> 0.999", "> 0.999", "0.5000", "< 0.001"]
+
+
+def _read_rows(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()[1:]
 
 
 def test_a_field_needs_a_value() -> None:

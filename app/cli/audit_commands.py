@@ -21,6 +21,7 @@ from app.cli.output import (
     connect,
     describe_count,
     print_json,
+    print_suspects,
     print_table,
     print_understood,
     show_audit,
@@ -65,15 +66,6 @@ SOURCE_COLUMNS = (
     *("checked", "checked_wrong"),
 )
 MOVED_COLUMNS = ("state", "key", "first_label", "second_label", "first_rank", "second_rank")
-SUSPECT_COLUMNS = (
-    "rank",
-    "key",
-    "given_label",
-    "suggested_label",
-    "suggested_confidence",
-    "score",
-    "distance",
-)
 
 
 class OneShotGroup(TyperGroup):
@@ -128,7 +120,7 @@ def audit_file(
     stderr.print(Text(describe_count(audit.summary)))
     stderr.print(Text(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:"))
     result = {"dataset": dataset.document, "audit": audit.document}
-    print_json(result) if json else print_table(suspects, SUSPECT_COLUMNS)
+    print_json(result) if json else print_suspects(suspects)
 
 
 def _plan_time(dataset: Dataset, configuration: dict[str, Any], effort: str | None) -> dict[str, Any]:
@@ -266,7 +258,7 @@ def suspects(
     """List the most suspicious samples; during training, those of the provisional ranking."""
     with connect(server, key) as client:
         ranked = client.get_audit(audit_id).suspects().first(count)
-    print_json(ranked) if json else print_table(ranked, SUSPECT_COLUMNS)
+    print_json(ranked) if json else print_suspects(ranked)
 
 
 @app.command()

@@ -37,6 +37,11 @@ Key = Annotated[str | None, typer.Option("--key", envvar=KEY_VARIABLE, help="bea
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 AlwaysJson = Annotated[bool, typer.Option("--json", help="print JSON (this command always does)")]
 
+CONFIDENCE = "suggested_confidence"
+SUSPECT_COLUMNS = ("rank", "key", "given_label", "suggested_label", CONFIDENCE, "score", "distance")
+CERTAIN = 0.999
+"""The most that is shown, as on the pages ("over 99.9 %")."""
+
 
 @contextmanager
 def connect(server: str | None, key: str | None) -> Iterator[Client]:
@@ -85,6 +90,18 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) ->
     for row in rows:
         table.add_row(*(_render_cell(row[column]) for column in columns))
     stdout.print(table)
+
+
+def print_suspects(suspects: Sequence[Mapping[str, object]]) -> None:
+    """Print ranked samples; a confidence never looks certain, as on the pages."""
+    rows = [{**suspect, CONFIDENCE: _bound_confidence(suspect[CONFIDENCE])} for suspect in suspects]
+    print_table(rows, SUSPECT_COLUMNS)
+
+
+def _bound_confidence(value: object) -> object:
+    if not isinstance(value, float) or CERTAIN > value > 1 - CERTAIN:
+        return value
+    return f"> {CERTAIN}" if value >= CERTAIN else f"< {1 - CERTAIN:.3f}"
 
 
 def print_understood(dataset: Json, *, console: Console = stdout) -> None:
