@@ -24,6 +24,7 @@ from app.embedded.local_stack import LocalStack
 from app.infra.database import Database
 from app.infra.settings import PREFIX
 from app.infra.storage import Storage
+from bench.review.photographs import draw_photographs
 from bench.review.rows import made
 
 FLAGS = (
@@ -63,12 +64,14 @@ def main() -> None:
     )
     parser.add_argument("--reviewed", type=int, default=REVIEWED, help="samples of the dataset under review")
     parser.add_argument("--listed", type=int, default=LISTED, help="samples of the long ranking")
+    parser.add_argument("--photographs", action="store_true", help="review photographs of 1,000 pixels")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder)) as stack:
         storage = Storage(Path(folder) / "files")
         database = Database(stack.environment[f"{PREFIX}DATABASE_URL"], lambda *_: None)
         _say(f"making {arguments.reviewed} and {arguments.listed} samples")
-        reviewed = made(database, storage, arguments.reviewed)[1]
+        photographs = draw_photographs(Path(folder) / "photographs") if arguments.photographs else None
+        reviewed = made(database, storage, arguments.reviewed, photographs)[1]
         listed = made(database, storage, arguments.listed)[1]
         database.dispose()
         figures = {

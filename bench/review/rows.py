@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.tables import Audit, AuditStatus, Dataset, DatasetStatus
+from app.tables import Audit, AuditStatus, Dataset, DatasetFile, DatasetStatus
+from bench.review.photographs import HEIGHT, WIDTH, Photographs
 
 CLASSES = 10
 SIDE = 32
@@ -18,8 +19,10 @@ DRAWN_ROWS = 4096
 """So many pictures are drawn; the rest of the pack repeats nothing and stays black, which costs no disk."""
 
 SAMPLES = """
-INSERT INTO samples (dataset_id, position, key, given_label, width, height)
-SELECT :dataset, n, 'images/' || lpad(n::text, 8, '0') || '.png', n % :classes, :side, :side
+INSERT INTO samples (dataset_id, position, key, given_label, width, height,
+    source_offset, source_length, source_method)
+SELECT :dataset, n, 'images/' || lpad(n::text, 8, '0') || '.png', n % :classes, :width, :height,
+    (CAST(:offsets AS bigint[]))[1 + n % :stored], (CAST(:lengths AS bigint[]))[1 + n % :stored], 0
 FROM generate_series(0, :count - 1) AS n"""
 # The rank of a position is a permutation of them: neighbours in rank lie anywhere in the dataset. Scores are
 # stored in order of rank, as a finished audit stores them.
@@ -36,18 +39,30 @@ FROM (SELECT n, r, 1.41 / (1 + 9 * r / :count) AS d, 1 / (1 + exp((r - :noise * 
 ORDER BY r"""
 
 
-def made(database: Database, storage: Storage, count: int) -> tuple[UUID, UUID]:
-    """Return the ids of a dataset of so many pictures and of its audit; `count` is no multiple of 7919."""
+def made(
+    database: Database, storage: Storage, count: int, photographs: Photographs | None = None
+) -> tuple[UUID, UUID]:
+    """Return the ids of a dataset of so many pictures and of its audit; `count` is no multiple of 7919.
+
+    The originals are the photographs in turn; without any there are only the small pictures of the pack.
+    """
+    lengths = photographs.lengths if photographs else []
     with database.transaction() as session:
         dataset = _dataset(session, count)
+        if photographs is not None:
+            _store_upload(session, storage, dataset, photographs.path)
         audit = _audit(session, dataset, count)
         values = {
             "dataset": dataset.id,
             "audit": audit.id,
             "count": count,
             "classes": CLASSES,
-            "side": SIDE,
+            "width": WIDTH if photographs else SIDE,
+            "height": HEIGHT if photographs else SIDE,
             "noise": NOISE,
+            "lengths": lengths,
+            "offsets": np.cumsum([0, *lengths])[:-1].tolist(),
+            "stored": max(1, len(lengths)),
         }
         for statement in (SAMPLES, SCORES):
             session.execute(text(statement), values)
@@ -66,6 +81,16 @@ def _dataset(session: Session, count: int) -> Dataset:
     session.add(dataset)
     session.flush()
     return dataset
+
+
+def _store_upload(session: Session, storage: Storage, dataset: Dataset, file: Path) -> None:
+    path = storage.locate_upload(dataset.id, "photographs.tar")
+    path.parent.mkdir(parents=True)
+    path.hardlink_to(file)
+    session.add(
+        DatasetFile(dataset_id=dataset.id, name=path.name, bytes=path.stat().st_size, sha256="1" * 64)
+    )
+    session.flush()
 
 
 def _audit(session: Session, dataset: Dataset, count: int) -> Audit:
