@@ -37,7 +37,7 @@ def draw_photographs(path: Path) -> Photographs:
 def _draw(source: Image.Image, rng: np.random.Generator) -> bytes:
     width = int(rng.integers(LEAST, source.width * HEIGHT // WIDTH))
     height = width * HEIGHT // WIDTH
-    left, top = rng.integers(source.width - width), rng.integers(source.height - height)
+    left, top = int(rng.integers(source.width - width)), int(rng.integers(source.height - height))
     cutting = source.crop((left, top, left + width, top + height)).resize((WIDTH, HEIGHT))
     grainy = np.asarray(cutting, np.float32) + rng.normal(0, 6, (HEIGHT, WIDTH, 1))
     content = io.BytesIO()
