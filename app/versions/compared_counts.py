@@ -39,7 +39,8 @@ def count_wrong_labels(session: Session, audit: Audit) -> AuditCount:
         sample_count=int(summary.get("sample_count") or 0),
         flagged=int(summary.get("label_issue_count") or 0),
         interval=None if low_high is None else (float(low_high[0]), float(low_high[1])),
-        rests_on=summary.get("rests_on") or "by the audit's own evidence; nobody has checked it",
+        rests_on=summary.get("rests_on")
+        or "By the audit's own evidence, without a check of samples at random",
         is_checked=bool(summary.get("checked")),
     )
 

@@ -30,7 +30,8 @@ find("relabel")?.addEventListener("click", downloadRelabelled);
 async function downloadRelabelled() {
   const preview = await get(`${path}/relabelling`).catch(showProblem);
   if (!preview) return;
-  if (preview.labels && !await confirm(preview.detail, { title: "Change labels that nobody has looked at?", yes: "Download" })) return;
+  const title = preview.labels ? "Change labels that nobody has looked at?" : "Nothing would change without a verdict";
+  if (!await confirm(preview.detail, { title, yes: "Download" })) return;
   const chosen = query({ audit_id: id, issues: "relabel", confirmed: true });
   location.assign(`/v1/datasets/${dataset}/exports/dataset${chosen}`);
 }

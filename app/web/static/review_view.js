@@ -8,7 +8,7 @@ import { VIEWS } from "./sample_views.js";
 
 const ADVICE = {
   check: "How many labels are wrong is not known yet: check samples at random, or review 20 first.",
-  go_on: "Continue: many of the next samples are probably wrong.",
+  go_on: "Continue: at least one in four of the next samples is probably wrong.",
   nearly_done: "Nearly done: fewer than one in four of the next samples is probably wrong.",
   stop: "You can stop here: fewer than one in ten of the next samples is probably wrong.",
 };
@@ -47,7 +47,7 @@ export class View {
     find("key").textContent = item.key;
     find("place").textContent = `rank ${formatCount(item.rank)}`;
     find("given-label").textContent = item.given_label;
-    find("given-probability").textContent = describeGiven(item);
+    find("given-probability").textContent = isIfWrong(item) ? describeChance(item, this) : describeGiven(item);
     find("suggested-label").textContent = item.suggested_label;
     find("suggested-probability").textContent = formatProbability(item.suggested_confidence) + (isIfWrong(item) ? " if the given one is wrong" : "");
     find("spoken").textContent = `${item.key}: given ${item.given_label}, suggested ${item.suggested_label}`;
@@ -133,10 +133,14 @@ const findSuggestion = (item, label) => item.suggestions.find((one) => one.label
 // of older versions, have the networks' instead, which nearly always list the given label.
 const isIfWrong = (item) => item.error_probability !== null && item.suggested_label !== item.given_label && !findSuggestion(item, item.given_label);
 
+// How likely the given label is wrong: it stands first, so that nobody takes the next number for it.
+function describeChance(item, { mayClaim }) {
+  return mayClaim ? `${formatProbability(item.error_probability, 0)} wrong` : "how likely it is wrong is not known";
+}
+
 // The probability of the given label by the same networks as the suggestions. All other classes that are not listed are
 // at most as likely as the last one that is. Without such suggestions it is the predictor's.
 function describeGiven(item) {
-  if (isIfWrong(item)) return item.given_label_probability === null ? "" : formatProbability(item.given_label_probability);
   const known = findSuggestion(item, item.given_label);
   return known ? formatProbability(known.probability) : `≤ ${formatPercent(item.suggestions.at(-1).probability)}`;
 }
