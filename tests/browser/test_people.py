@@ -5,15 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
+from app.client import Client
 from app.embedded.local_stack import LocalStack
 from tests.browser.conftest import WIDE, watched
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser, Page
 
 NOTHING_WAITS = "() => !Object.keys(localStorage).some((key) => key.startsWith('limit-audit.verdicts'))"
 BOTH = 6
+
+
+@pytest.fixture
+def shared(stack: LocalStack, digits: Path) -> tuple[str, str]:
+    """Return the ids of a dataset and its audit whose samples nobody has on a screen yet."""
+    with Client(stack.url) as client:
+        dataset = client.wait_for_dataset(client.upload([digits], name="shared")["id"])
+        audit = client.start_audit(dataset["id"], name="shared", method="ce", epochs=1, folds=1)
+        return str(dataset["id"]), str(client.wait_for_audit(audit["id"])["id"])
 
 
 def _open(browser: Browser, stack: LocalStack, name: str, path: str, complaints: list[str]) -> Page:
@@ -49,9 +62,9 @@ def _decide_all(page: Page, key: str) -> list[str]:
 
 
 def test_two_people_review_at_once_and_a_third_settles(
-    browser: Browser, stack: LocalStack, audited: tuple[str, str], complaints: list[str]
+    browser: Browser, stack: LocalStack, shared: tuple[str, str], complaints: list[str]
 ) -> None:
-    dataset, audit = audited
+    dataset, audit = shared
     review, plan = f"/audits/{audit}/review", f"{stack.url}/v1/audits/{audit}/review-plan"
     httpx.put(plan, json={"second_share": 1, "seed": 1}, trust_env=False).raise_for_status()
     ada, ben = (_open(browser, stack, name, review, complaints) for name in ("Ada", "Ben"))
@@ -89,12 +102,4 @@ def test_two_people_review_at_once_and_a_third_settles(
     assert {item["key"] for item in disputed} == seen["Ada"]
     for page in (ben, cleo):
         page.context.close()
-    for item in items:
-        path = f"{stack.url}/v1/datasets/{dataset}/samples/{item['position']}/review"
-        httpx.delete(path, headers={"If-Match": f'"{item["version"]}"'}, trust_env=False).raise_for_status()
-    for name in ("Ada", "Ben"):  # the leases on what they judged last for minutes
-        held = {"reviewer": name, "held": [item["position"] for item in items]}
-        release = f"{stack.url}/v1/audits/{audit}/queue/release"
-        httpx.post(release, json=held, trust_env=False).raise_for_status()
-    httpx.put(plan, json={"second_share": 0}, trust_env=False).raise_for_status()
     assert complaints == []
