@@ -135,7 +135,7 @@ const isIfWrong = (item) => item.error_probability !== null && item.suggested_la
 
 // How likely the given label is wrong: it stands first, so that nobody takes the next number for it.
 function describeChance(item, { mayClaim }) {
-  return mayClaim ? `${formatProbability(item.error_probability, 0)} wrong` : "how likely it is wrong is not known";
+  return mayClaim ? `wrong: ${formatProbability(item.error_probability, 0)}` : "how likely it is wrong is not known";
 }
 
 // The probability of the given label by the same networks as the suggestions. All other classes that are not listed are
