@@ -53,6 +53,10 @@ def upload_and_wait(client: Client, files: list[Path], *, name: str | None, **op
             on_bytes=lambda sent, total: bar.show(sent / total, f"{total / 1e6:.1f} MB"),
             **options,
         )
+    return _wait_until_read(dataset)
+
+
+def _wait_until_read(dataset: Dataset) -> Dataset:
     with show_progress_bar("ingest") as bar:
         return dataset.wait(on_answer=lambda answer: show_dataset(bar, answer))
 
@@ -93,8 +97,7 @@ def add_place(
     """Read pictures where they lie, without an upload, and wait until the dataset is ready."""
     with connect(server, key) as client:
         dataset = client.add(place, name=name, **reading)
-        with show_progress_bar("ingest") as bar:
-            dataset.wait(on_answer=lambda answer: show_dataset(bar, answer))
+        _wait_until_read(dataset)
     _print_read(dataset, json=json)
 
 
@@ -111,8 +114,7 @@ def sync(
     with connect(server, key) as client:
         found, version = client.dataset(dataset_id).sync(compare_only=check)
         if version is not None:
-            with show_progress_bar("ingest") as bar:
-                version.wait(on_answer=lambda answer: show_dataset(bar, answer))
+            _wait_until_read(version)
     if json:
         print_json({**found, "version": None if version is None else version.document})
         return
@@ -130,8 +132,7 @@ def read_again(
     """Read the files of a dataset again with other options, as a new dataset."""
     with connect(server, key) as client:
         dataset = client.dataset(dataset_id).read_again(**reading)
-        with show_progress_bar("ingest") as bar:
-            dataset.wait(on_answer=lambda answer: show_dataset(bar, answer))
+        _wait_until_read(dataset)
     _print_read(dataset, json=json)
 
 
