@@ -55,11 +55,10 @@ def check(
 
 def describe_count(state: Json) -> list[str]:
     """Return what is known before the figures of the audit follow the checks, as lines."""
-    share = state["error_share"]
-    if share is None:
-        return ["How many labels are wrong is not known yet."]
-    interval = f"{share['low']:.1%} to {share['high']:.1%}"
-    return [f"Wrong labels so far: {interval} of all, by {share['checked']} checks."]
+    told = f"How many labels are wrong is told from {state['least']} checks on whose label was right or wrong"
+    aside = [f"{state[name]} {name}" for name in ("unsure", "dropped") if state[name]]
+    uncounted = f" ({' and '.join(aside)} not counted)" if aside else ""
+    return [f"{told}: {state['decided']} so far{uncounted}."]
 
 
 def describe_result(result: Json) -> list[str]:

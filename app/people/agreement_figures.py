@@ -108,7 +108,7 @@ def find_people_figures(session: Session, audit: Audit, dataset: Dataset) -> Peo
     names = dataset.class_names or []
     opinions = _read_opinions(session.connection(), audit)
     values_UR, given_U = _tabulate(opinions, drop=len(names))
-    is_wrong_UR = np.where(values_UR == MISSING, MISSING, (values_UR != given_U[:, None]).astype(np.int64))
+    is_wrong_UR = _compare(values_UR, given_U, drop=len(names))
     named = [int(each) for each in np.unique(values_UR) if each != MISSING]
     return PeopleFigures(
         people=list_people(session.connection(), dataset.id),
@@ -185,6 +185,12 @@ def _tabulate(opinions: list[tuple[Opinion, int]], *, drop: int) -> tuple[Values
     return values_UR, given_U
 
 
+def _compare(values_UR: Values, given_U: Values, *, drop: int) -> Values:
+    """Return who says that the given label is wrong [U, R]; a drop says neither, so it is missing."""
+    is_silent_UR = (values_UR == MISSING) | (values_UR == drop)
+    return np.where(is_silent_UR, MISSING, (values_UR != given_U[:, None]).astype(np.int64))
+
+
 def _judge_checks(session: Session, audit: Audit) -> CheckedTwice:
     connection = session.connection()
     drawn = find_checks(connection, audit.id)
@@ -193,8 +199,8 @@ def _judge_checks(session: Session, audit: Audit) -> CheckedTwice:
     every = _read_opinions(connection, audit)
     checked = {*connection.scalars(select(Check.position).where(Check.audit_id == audit.id))}
     opinions = [each for each in every if each[0].position in checked]
-    values_UR, given_U = _tabulate(opinions, drop=np.iinfo(np.int64).max)
-    is_wrong_UR = np.where(values_UR == MISSING, MISSING, (values_UR != given_U[:, None]).astype(np.int64))
+    drop = np.iinfo(np.int64).max
+    is_wrong_UR = _compare(*_tabulate(opinions, drop=drop), drop=drop)
     disputed = dict(connection.execute(_select_disputed(audit)).all())
     known = read_known(connection, audit.id, audit.dataset_id)
     return CheckedTwice(
@@ -214,7 +220,7 @@ def _find_bounds(
         checks: the random checks, of which the disputed count for nothing.
         known: what verdicts tell, those on disputed samples left out.
         disputed: ranks by position, of all samples of the ranking.
-        all_wrong: positions whose given label nobody keeps: these are wrong in either case.
+        all_wrong: positions that everybody relabels: these are wrong in either case.
 
     """
     ends = []
@@ -248,10 +254,10 @@ def _select_disputed(audit: Audit) -> Select[int, int]:
 
 
 def _find_all_wrong(opinions: list[tuple[Opinion, int]]) -> set[int]:
-    """Return the samples whose given label nobody keeps, whatever they disagree about."""
-    kept = {opinion.position for opinion, given in opinions if _keeps(opinion, given)}
-    return {opinion.position for opinion, _ in opinions} - kept
+    """Return the samples that all who were sure relabel, whatever they disagree about."""
+    others = {opinion.position for opinion, given in opinions if not _relabels(opinion, given)}
+    return {opinion.position for opinion, _ in opinions} - others
 
 
-def _keeps(opinion: Opinion, given: int) -> bool:
-    return opinion.verdict != Verdict.UNSURE and find_final(opinion, given) == given
+def _relabels(opinion: Opinion, given: int) -> bool:
+    return opinion.verdict == Verdict.UNSURE or find_final(opinion, given) not in {given, None}

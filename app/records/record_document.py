@@ -191,6 +191,7 @@ def _describe_checks(session: Session, audit: Audit) -> Json | None:
         "wrong": wrong,
         "right": right,
         "unsure": drawn.unsure,
+        "dropped": drawn.dropped,
         "strata_end_at_rank": drawn.checks.strata.ends_S.tolist(),
         "samples": samples,
     }

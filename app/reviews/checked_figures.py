@@ -43,11 +43,14 @@ class CheckedFigures:
     """The share of wrong labels among the flagged samples; None: no flagged sample is checked."""
     suggestions: Suggestions | None
     """What relabelling every flagged sample would do; None: no flagged sample is checked."""
+    dropped: int = 0
+    """Checks that people dropped; they are not among the checked."""
 
     @property
     def words(self) -> str:
         """Return what the figures rest on."""
-        return f"checked: {self.settled.count.checked:,} samples at random"
+        words = f"checked: {self.settled.count.checked:,} samples at random"
+        return f"{words}, {self.dropped:,} more dropped and not counted" if self.dropped else words
 
 
 _kept: "OrderedDict[UUID, tuple[Fingerprint, CheckedFigures | None]]" = OrderedDict()
@@ -114,6 +117,7 @@ def _make_figures(drawn: DrawnChecks, scores: RankedScores, known: Known) -> Che
             is_right_suggestion_C=drawn.label_C == scores.suggested_N[at_C],
             is_flagged_C=is_flagged_C,
         ),
+        dropped=drawn.dropped,
     )
 
 

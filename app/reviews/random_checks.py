@@ -42,6 +42,11 @@ class DrawnChecks:
         """Return the number of checks that people could not decide."""
         return sum(verdict == Verdict.UNSURE for verdict in self.verdict_C)
 
+    @property
+    def dropped(self) -> int:
+        """Return the number of checks that people dropped; that does not tell whether labels were right."""
+        return sum(verdict == Verdict.DROP for verdict in self.verdict_C)
+
 
 def want_checks(session: Session, audit: Audit, wanted: int) -> None:
     """Have this many samples of an audit checked in all; what is drawn already stays.

@@ -36,7 +36,7 @@ class Tally:
 
     @property
     def decided(self) -> int:
-        """Return the number of labels judged right or wrong."""
+        """Return the number of labels judged right or wrong; a dropped sample's label is judged neither."""
         return self.errors + self.looked_at[Verdict.KEEP]
 
     @property
@@ -156,7 +156,7 @@ def _count_recent(session: Session, audit: Audit) -> tuple[int, int]:
         select(Review.verdict)
         .where(
             Review.dataset_id == audit.dataset_id,
-            Review.verdict != Verdict.UNSURE,
+            Review.verdict.in_((*ERRORS, Verdict.KEEP)),
             Review.is_looked_at,
             ~drawn.exists(),
             ~conflicting.exists(),

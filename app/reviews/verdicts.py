@@ -12,8 +12,11 @@ from app.infra.errors import Invalid, NotFound, StaleVersion
 from app.reviews.opinions import Author, Entry, give_opinion, mark_settled, withdraw
 from app.tables import Agreement, Audit, Dataset, Opinion, Review, Sample, Verdict
 
-ERRORS = (Verdict.RELABEL, Verdict.DROP)
-"""Verdicts that say that the given label is wrong."""
+ERRORS = (Verdict.RELABEL,)
+"""Verdicts that say that the given label is wrong. A drop does not say so: copies, blurred pictures and
+samples of no class are dropped, too. It counts neither as a wrong nor as a right label."""
+CHANGES = (Verdict.RELABEL, Verdict.DROP)
+"""Verdicts after which a version differs."""
 
 
 def put(session: Session, dataset: Dataset, entry: Entry, author: Author) -> Review | Opinion:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.infra.storage import Storage
-from app.reviews.verdicts import ERRORS
+from app.reviews.verdicts import CHANGES
 from app.tables import Dataset, Review
 from app.versions.content_matching import Contents, Places, match_samples
 from app.versions.relatives import require_contents
@@ -80,7 +80,7 @@ def compare_datasets(
 def _read_decisions(session: Session, dataset: Dataset) -> dict[tuple[int, str | None], str]:
     """Return who decided that a sample has a label or is dropped (None), by position and label."""
     names = dataset.class_names or []
-    statement = select(Review).where(Review.dataset_id == dataset.id, Review.verdict.in_(ERRORS))
+    statement = select(Review).where(Review.dataset_id == dataset.id, Review.verdict.in_(CHANGES))
     return {
         (review.position, None if review.label is None else names[review.label]): review.reviewer
         for review in session.scalars(statement)

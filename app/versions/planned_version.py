@@ -63,14 +63,19 @@ class PlannedVersion:
 
     @property
     def corrected(self) -> int:
-        """Return the wrong labels that people have corrected or dropped after a look."""
-        changed = self.is_dropped_N | self.is_relabelled_N
-        return sum(bool(changed[review.position]) and _is_found(review) for review in self.reviews)
+        """Return the wrong labels that people have corrected after a look."""
+        changed_N = self.is_relabelled_N
+        return sum(bool(changed_N[review.position]) and _is_found(review) for review in self.reviews)
 
     @property
     def uncertain(self) -> int:
-        """Return the other changes: each may have corrected an error, left it, or made one."""
-        return int(self.is_dropped_N.sum() + self.is_relabelled_N.sum()) - self.corrected
+        """Return the other new labels: each may have corrected an error, left it, or made one."""
+        return int(self.is_relabelled_N.sum()) - self.corrected
+
+    @property
+    def dropped(self) -> int:
+        """Return the samples that are left out: each may have had a wrong label, and makes none."""
+        return int(self.is_dropped_N.sum())
 
     def require_change(self) -> None:
         """Raise Invalid if the version would be the same, or empty."""
@@ -84,7 +89,7 @@ class PlannedVersion:
         return {
             "samples": int((~self.is_dropped_N).sum()),
             "relabelled": int(self.is_relabelled_N.sum()),
-            "dropped": int(self.is_dropped_N.sum()),
+            "dropped": self.dropped,
             "unsure": sum(review.verdict == Verdict.UNSURE for review in self.reviews),
             "unlooked": self.unlooked,
             "splits": self._count_splits(),
@@ -161,7 +166,8 @@ def derive_remaining(session: Session, planned: PlannedVersion) -> Json | None:
 
     The parent's checks are no sample of the version: what they drew is corrected, the rest is not. But the
     parent's count less the corrections of people counts the version, as far as their corrections are right.
-    Any other change may have corrected an error, left it, or made one.
+    Any other new label may have corrected an error, left it, or made one. A dropped sample may have had a
+    wrong label.
     """
     audits = select(Audit).where(Audit.dataset_id == planned.parent.id).order_by(Audit.id.desc())
     for audit in session.scalars(audits):
@@ -170,12 +176,13 @@ def derive_remaining(session: Session, planned: PlannedVersion) -> Json | None:
             count, samples = figures.settled.count, figures.sample_count
             low, high = count.low * samples, count.high * samples
             return {
-                "low": max(0.0, low - planned.corrected - planned.uncertain),
+                "low": max(0.0, low - planned.corrected - planned.uncertain - planned.dropped),
                 "high": max(0.0, high - planned.corrected + planned.uncertain),
                 "parent_low": low,
                 "parent_high": high,
                 "corrected": planned.corrected,
                 "uncertain": planned.uncertain,
+                "dropped": planned.dropped,
                 "rests_on": figures.words,
                 "audit_id": str(audit.id),
             }

@@ -66,10 +66,19 @@ def count_errors(checks: Checks, known: Known = NOTHING_KNOWN) -> Share | None:
     left = total - known.head
     if left and not len(below.rank_C):
         return None
-    # Samples of the head that a person could not decide are taken to be as the others of the head.
-    head_errors = known.head * known.head_errors / max(known.head_decided, 1)
+    # Samples of the head that people dropped or could not decide are taken to be as the others of the head;
+    # the interval holds both, that all of them are right and that all are wrong.
+    expected = known.head * known.head_errors / max(known.head_decided, 1)
+    most_errors = known.head - known.head_decided + known.head_errors
     rest = _estimate_rest(below, known.head)
-    ends = [(head_errors + share * left) / total for share in (rest.centre, rest.low, rest.high)]
+    ends = [
+        (in_head + share * left) / total
+        for in_head, share in (
+            (expected, rest.centre),
+            (known.head_errors, rest.low),
+            (most_errors, rest.high),
+        )
+    ]
     least, most = known.errors / total, 1 - known.right / total
     centre, low, high = (min(max(end, least), most) for end in ends)
     return Share(centre=centre, low=low, high=high, checked=int(checks.is_decided_C.sum()))

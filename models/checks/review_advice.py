@@ -34,6 +34,11 @@ class ReviewState:
     """The latest decided verdicts in the ranking's order and the wrong labels among them."""
 
 
+def count_missing(state: ReviewState) -> int:
+    """Return how many more decided verdicts carry advice alone; 0: there are enough, or it needs none."""
+    return 0 if state.is_upcoming_sound else max(0, ENOUGH_VERDICTS - state.recent_decided)
+
+
 def expect_next(state: ReviewState) -> float | None:
     """Return the share of errors to expect among the next samples, in [0, 1]; None: unknown, or none left.
 

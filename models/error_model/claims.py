@@ -174,6 +174,8 @@ def explain(reason: Reason, views: Views) -> str:
             f"{max(views.information, 0):.0%} of what the labels are."
         )
     return (
-        f"Two views disagree: {views.forward:.1%} of the labels look wrong at random, but "
-        f"{views.upper:.1%} do not agree with the evidence; the others may be hard samples or wrong labels."
+        "Two ways to count are too far apart. By how classes are mistaken for each other, about "
+        f"{views.forward:.1%} of the labels are wrong; but networks and similar samples speak for another "
+        f"label in up to {views.upper:.1%}. What lies between may be hard samples with right labels, or "
+        "wrong labels: nothing here tells them apart, so no number is given."
     )

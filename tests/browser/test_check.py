@@ -25,6 +25,8 @@ def test_samples_are_checked_at_random_by_keyboard(
     count = get(stack, f"/v1/audits/{audit}/check")["wanted"]
     open_now = get(stack, f"/v1/audits/{audit}/check/samples?limit=500")["items"]
     assert page.locator("#key").text_content() == open_now[0]["key"]
+    told = page.locator("#progress-share")
+    assert told.text_content() == f"how many labels are wrong is told from {count} answers on; {count} to go"
     assert "uggested" not in page.locator("#one .labels").inner_text()
     page.keyboard.press("d")
     page.keyboard.press("z")
@@ -36,7 +38,10 @@ def test_samples_are_checked_at_random_by_keyboard(
     for number in range(count):
         _answer(page, "u" if number == 0 else "k")
     page.get_by_text("What the checks say").wait_for()
-    assert page.locator("#progress-words").text_content() == f"{count} of {count} checked, 1 of them unsure"
+    assert (
+        page.locator("#progress-words").text_content()
+        == f"{count} of {count} checked (1 unsure: not counted)"
+    )
     page.wait_for_function(NOTHING_WAITS)
     _clear(stack, dataset)
 

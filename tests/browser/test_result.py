@@ -16,8 +16,8 @@ from tests.builders.pictures import write_digits_zip
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-COPIES = 3
-"""Pictures that lie in two class folders."""
+COPIES, TWINS = 3, 2
+"""Pictures that lie in two class folders, and pictures that lie twice in one."""
 IF_WRONG = " if the given one is wrong"
 
 
@@ -29,6 +29,8 @@ def conflicting(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> 
         names = [name for name in archive.namelist() if name.startswith("1/1-")]
         for name in names[:COPIES]:
             archive.writestr(f"2/copy-{Path(name).name}", archive.read(name))
+        for name in names[COPIES : COPIES + TWINS]:
+            archive.writestr(f"1/twin-{Path(name).name}", archive.read(name))
     with Client(stack.url) as client:
         dataset = client.wait_for_dataset(client.upload([file], name="copies")["id"])
         audit = client.start_audit(dataset["id"], name="copies", method="ce", epochs=1, folds=1)
@@ -65,6 +67,11 @@ def test_duplicates_with_different_labels_are_settled_by_one_key_and_undone(
     assert kept[1:] == ("keep", None)
     assert relabelled[0].startswith("2/copy-")
     assert relabelled[1:] == ("relabel", "1")
+    page.get_by_text("2 of 3 groups left to decide").wait_for()
+    page.keyboard.press("u")
+    groups.nth(1).get_by_text("Unsure: they keep their labels").wait_for()
+    page.keyboard.press("z")
+    groups.nth(1).locator(".verdict:empty").wait_for(state="attached")
     page.keyboard.press("d")
     groups.nth(1).get_by_text("All dropped").wait_for()
     assert [verdict for _, verdict, _ in read_verdicts(stack, dataset)].count("drop") == 2
@@ -73,13 +80,44 @@ def test_duplicates_with_different_labels_are_settled_by_one_key_and_undone(
     assert read_verdicts(stack, dataset) == [kept, relabelled]
     page.reload()
     first.get_by_text("All are 1 now").wait_for()
-    first.get_by_role("button", name="Keep 2").click()
+    first.get_by_role("button", name="All are 2").click()
     first.get_by_text("All are 2 now").wait_for()
     first.get_by_role("button", name="Undo").click()
     first.get_by_text("All are 1 now").wait_for()
     assert read_verdicts(stack, dataset) == [kept, relabelled]
     advice = get(stack, f"/v1/audits/{audit}/review-progress")
     assert (advice["reviewed"], advice["recent_decided"]) == (2, 0)
+
+
+def test_all_but_one_of_identical_copies_are_dropped_and_a_picture_opens_large(
+    page: Page, conflicting: tuple[str, str], stack: LocalStack
+) -> None:
+    dataset, audit = conflicting
+    before = get(stack, f"/v1/audits/{audit}/review-progress")
+    page.goto(f"/audits/{audit}")
+    groups = page.locator("#copies li[role=group]")
+    groups.nth(TWINS - 1).wait_for()
+    assert groups.count() == TWINS, "those with two labels are shown among these"
+    first = groups.first
+    first.get_by_role("button", name="Enlarge").first.click()
+    page.locator("dialog.enlarged img").wait_for()
+    page.keyboard.press("Escape")
+    page.locator("dialog.enlarged").wait_for(state="detached")
+    first.get_by_role("button", name="Drop the copy").click()
+    first.get_by_text("1 of 2 dropped").wait_for()
+    page.get_by_text("1 of 2 groups left to decide").wait_for()
+    (dropped,) = [key for key, verdict, _ in read_verdicts(stack, dataset) if verdict == "drop"]
+    first.get_by_role("button", name="Keep only this").nth(1).click()
+    first.get_by_text("1 of 2 dropped").wait_for()
+    page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
+    (other,) = [key for key, verdict, _ in read_verdicts(stack, dataset) if verdict == "drop"]
+    assert other != dropped
+    after = get(stack, f"/v1/audits/{audit}/review-progress")
+    assert after["reviewed"] == before["reviewed"] + 1
+    assert after["errors"] == before["errors"], "a dropped copy had no wrong label"
+    first.get_by_role("button", name="Undo").click()
+    first.locator(".verdict:empty").wait_for(state="attached")
+    assert get(stack, f"/v1/audits/{audit}/review-progress") == before
 
 
 def test_technical_details_are_closed_until_they_or_something_in_them_is_asked_for(

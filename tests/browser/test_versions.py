@@ -60,7 +60,7 @@ def test_a_reviewed_dataset_becomes_a_version_that_is_audited_again_and_compared
     page.get_by_text("Compare", exact=True).click()
     page.get_by_role("link", name="with small (version 1)").click()
     page.get_by_role("heading", name="Comparison of two audits").wait_for()
-    page.get_by_role("heading", name="Fixed: relabelled").wait_for()
+    page.get_by_role("heading", name="Relabelled").wait_for()
     assert page.get_by_text(f"{second['given_label']} → {other}").count() == 1
     page.get_by_text("no independent evidence").wait_for()
     check_looks(page)

@@ -27,10 +27,12 @@ def describe_origin(lineage: Json) -> Iterator[str]:
     )
     remaining = origin.get("remaining")
     if remaining is not None:
+        dropped = remaining.get("dropped", 0)
+        less = f", and as many of the {dropped:,} dropped samples as had wrong labels" if dropped else ""
         yield (
             f"{remaining['low']:,.0f} to {remaining['high']:,.0f} of its labels are still wrong, as far as"
             f" the corrections are right ({remaining['rests_on']} of version {parent['version']}, less"
-            f" {remaining['corrected']:,} corrections)."
+            f" {remaining['corrected']:,} corrections{less})."
         )
     for warning in origin.get("warnings", ()):
         yield f"warning: {warning}."

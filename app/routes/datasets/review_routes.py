@@ -36,7 +36,7 @@ from app.schemas.reviews.review_schemas import (
     VerdictIn,
 )
 from app.tables import Dataset, Verdict
-from models.checks.review_advice import advise, expect_next
+from models.checks.review_advice import advise, count_missing, expect_next
 
 router = APIRouter(prefix="/v1", tags=["reviews"], route_class=IdempotentRoute)
 ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
@@ -160,6 +160,7 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
         precision=counted.precision,
         recent_precision=state.recent_errors / state.recent_decided if state.recent_decided else None,
         recent_decided=state.recent_decided,
+        verdicts_to_advice=count_missing(state),
         rests_on=expectation.rests_on,
         expected_errors=expectation.count,
         expected_errors_interval=expectation.interval,

@@ -44,9 +44,9 @@ class SourceGroup(BaseModel):
         " together; where `basis` is `ranking`, more or less suspicious ones. null: not certain"
     )
     reviewed: int = Field(description="decided verdicts on its samples")
-    found_wrong: int = Field(description="of these, relabelled or dropped")
+    found_wrong: int = Field(description="of these, relabelled")
     checked: int = Field(description="decided verdicts of random checks on its samples")
-    checked_wrong: int = Field(description="of these, relabelled or dropped")
+    checked_wrong: int = Field(description="of these, relabelled")
 
 
 class SourceColumn(BaseModel):

@@ -58,8 +58,11 @@ class Remaining(BaseModel):
     high: float
     parent_low: float
     parent_high: float
-    corrected: int = Field(description="labels that people found wrong and corrected or dropped")
-    uncertain: int = Field(description="other changes: each may correct an error, leave it, or make one")
+    corrected: int = Field(description="labels that people found wrong and corrected")
+    uncertain: int = Field(description="other new labels: each may correct an error, leave it, or make one")
+    dropped: int = Field(
+        default=0, description="dropped samples: each may have had a wrong label, so they lower `low` alone"
+    )
     rests_on: str
     audit_id: UUID
 

@@ -38,12 +38,22 @@ class CheckState(BaseModel):
     wanted: int = Field(description="samples to check in all; the second half is drawn after the first")
     answered: int = Field(description="drawn samples that have a verdict")
     unsure: int = Field(description="those of them that nobody could decide; they count for nothing")
+    dropped: int = Field(
+        default=0,
+        description="those of them that were dropped; they tell nothing about labels and do not count",
+    )
+    least: int = Field(
+        default=50,
+        description="decided checks from which on the number of wrong labels is told, and `follows`",
+    )
+    decided: int = Field(default=0, description="checks whose label was found right or wrong")
     is_finished: bool = Field(description="whether as many as are wanted have a verdict")
     follows: bool = Field(
         description="whether all figures of the audit rest on the checks: 50 are decided, or all samples"
     )
     error_share: ShareOut | None = Field(
-        description="share of wrong labels among all samples, from the first verdict on; null: unknown"
+        description="share of wrong labels among all samples, from the first verdict on, when it is still"
+        " very wide; null: unknown"
     )
 
 

@@ -172,7 +172,10 @@ class SimilarOut(BaseModel):
 
 
 class ReviewProgress(BaseModel):
-    """The progress of an audit's review. `errors` counts relabelled and dropped samples."""
+    """The progress of an audit's review. `errors` counts relabelled samples.
+
+    A dropped sample counts neither as a wrong nor as a right label: copies are dropped, too.
+    """
 
     sample_count: int
     verdicts: dict[str, int] = Field(description="number of samples by verdict")
@@ -186,14 +189,17 @@ class ReviewProgress(BaseModel):
         " count as no error and for no precision either"
     )
     errors: int
-    precision: Probability | None = Field(
-        description="share of errors among the samples kept, relabelled or dropped"
-    )
+    precision: Probability | None = Field(description="share of errors among those kept or relabelled")
     recent_precision: Probability | None = Field(
         description="the same among the latest 50 decided verdicts on samples that no random check drew and"
         " that are no duplicates with different labels"
     )
     recent_decided: int = Field(description="number of those verdicts, 50 at most")
+    verdicts_to_advice: int = Field(
+        default=0,
+        description="further such verdicts (keep or relabel) after which they alone carry advice on whether to"
+        " go on; 0: there are enough, or the expected errors are known",
+    )
     rests_on: str = Field(
         description="what the expected errors rest on: random checks, the audit's estimate, or nothing yet"
     )

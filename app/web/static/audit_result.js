@@ -36,12 +36,20 @@ async function downloadRelabelled() {
   location.assign(`/v1/datasets/${dataset}/exports/dataset${chosen}`);
 }
 
+find("decided")?.addEventListener("change", () => showMontage().catch(showProblem));
+
 async function showMontage() {
-  const page = await get(`${path}/suspects${query({ limit: MONTAGE, given_label: find("class").value })}`);
+  const page = await get(`${path}/suspects${query({ limit: MONTAGE, given_label: find("class").value, review: find("decided")?.value })}`);
   const items = await addSnippets(dataset, page.items);
   find("montage").replaceChildren(...items.map((item) => makeSuspect(item, {
     link: canReview ? reviewLink({ at: item.position, state: "all" }) : null,
   })));
+}
+
+// Whoever has kept a label should not meet it again as a suspect, above all not in the next version.
+function describeDecided({ reviewed, carried }) {
+  const before = !carried ? "" : carried === reviewed ? ", given in an earlier version" : `, ${formatCount(carried)} of them given in an earlier version`;
+  return `${formatCount(reviewed)} ${reviewed === 1 ? "sample has a verdict" : "samples have a verdict"}${before}; ${reviewed === 1 ? "it is" : "they are"} left out unless you choose “all samples”.`;
 }
 
 function showClasses(summary) {
@@ -121,6 +129,7 @@ async function showResults() {
     find("reviewed").textContent = `${formatCount(progress.reviewed)}`;
     find("reviewed").append(make("small", {}, ` ${formatCount(progress.errors)} wrong`));
     find("reviewed-stat").hidden = false;
+    find("decided-words").textContent = describeDecided(progress);
   }
   // Both cards are in one row, so both have their width before a chart is drawn.
   find("budget-card").hidden = !summary.budget;

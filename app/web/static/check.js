@@ -23,7 +23,7 @@ const HELD_MAX = 500;
 const PICTURES_AHEAD = 8;
 const REVIEWER = "limit-audit.reviewer";
 const KEYS = { k: "keep", o: "other", d: "drop", u: "unsure", z: "undo", f: "full" };
-const WORDS = { keep: "Right", drop: "Dropped", unsure: "Unsure" };
+const WORDS = { keep: "Right", drop: "Dropped, not counted", unsure: "Unsure, not counted" };
 
 const stageSide = findStageSide();
 const view = VIEWS[root.dataset.view];
@@ -139,12 +139,21 @@ function showProgress() {
   const answered = Math.min(state.wanted, state.answered + waiting);
   find("progress").hidden = false;
   find("progress-words").textContent = `${formatCount(answered)} of ${formatCount(state.wanted)} checked`
-    + (state.unsure ? `, ${formatCount(state.unsure)} of them unsure` : "")
+    + describeUncounted(state)
     + (!page.reading && !getCurrent() && !state.is_finished && page.items.length + state.answered > 0 ? "; other people have the next ones on their screens, reload to go on" : "");
-  const share = state.error_share;
-  find("progress-share").textContent = share
-    ? `wrong so far: ${formatPercent(share.low)} to ${formatPercent(share.high)} of all labels` : "";
+  find("progress-share").textContent = describeShare(state);
   find("progress-meter").replaceChildren(makeMeter(answered / state.wanted, "good"));
+}
+
+function describeUncounted({ unsure, dropped }) {
+  const parts = [unsure ? `${formatCount(unsure)} unsure` : null, dropped ? `${formatCount(dropped)} dropped` : null].filter(Boolean);
+  return parts.length ? ` (${parts.join(", ")}: not counted)` : "";
+}
+
+// An interval of a few checks is so wide that it looks broken: it is told from `least` on, as all other figures are.
+function describeShare({ follows, decided, least, error_share: share }) {
+  if (follows && share) return `wrong so far: ${formatPercent(share.low)} to ${formatPercent(share.high)} of all labels`;
+  return `how many labels are wrong is told from ${formatCount(least)} answers on; ${formatCount(Math.max(0, least - decided))} to go`;
 }
 
 async function showResult() {
@@ -153,7 +162,8 @@ async function showResult() {
   if (!isOver) return;
   find("more").hidden = page.state.wanted >= Math.min(MOST, sampleCount);
   if (!page.state.follows) {
-    find("result-count").textContent = "Too few of the checks could be decided to say more. Check more samples.";
+    const { decided, least } = page.state;
+    find("result-count").textContent = `${formatCount(decided)} labels were found right or wrong; ${formatCount(least)} are needed to tell how many are wrong. Check more samples.`;
     return;
   }
   const result = await get(`${path}/result`);

@@ -1,177 +1,121 @@
-// Duplicates with different labels: one choice settles a group, by a button or by its key.
+// Duplicates: those with different labels are settled by one choice, of identical copies all but one are dropped.
 
-import { get, query, send } from "./api.js";
-import { find, make, makePicture, showProblem } from "./dom.js";
+import { find, make } from "./dom.js";
+import { DuplicateGroups } from "./duplicate_groups.js";
+import { makeEnlargeable } from "./enlarged.js";
+import { formatCount } from "./format.js";
 
-const REVIEWER = "limit-audit.reviewer";
-const ROWS = 100;
-const SHOWN = 6;
-const { id, dataset, reviewable } = find("audit").dataset;
+const MEMBERS = 6; // copies of a group that are shown
+const { id: audit, dataset, reviewable } = find("audit").dataset;
 const canReview = reviewable === "1";
-const state = { cursor: null, isComplete: false, rows: [], latest: null };
 
-if (find("conflicts")) begin();
+if (find("conflicts")) begin("conflicts", "conflicting_duplicate", makeConflict, describeConflict);
+if (find("copies")) begin("copies", "exact_duplicate", makeCopies, describeCopies);
 
-async function begin() {
-  find("more-conflicts").addEventListener("click", showMore);
-  find("conflicts").addEventListener("keydown", (event) => {
-    if (event.key === "z" && state.latest && !event.ctrlKey && !event.metaKey) undo(state.latest);
+function begin(name, kind, makeGroup, describe) {
+  const section = find(name);
+  const part = (role) => section.querySelector(`[data-part="${role}"]`);
+  const groups = new DuplicateGroups({
+    audit, dataset, kind, describe, list: part("groups"), more: part("more"), spoken: part("spoken"),
+    makeGroup: (samples) => makeGroup(groups, samples),
+    onShown: (list) => {
+      section.hidden = !list.groups.length; // copies that have different labels are shown among those
+      if (canReview) showCount(part("count"), list);
+    },
   });
-  await showMore();
+  groups.showMore();
 }
 
-// ---- reading -------------------------------------------------------------------------------------------------
-
-// Return the next groups, each with all of its samples: the last group of a page may go on in the next page.
-async function readGroups(count) {
-  const groups = [];
-  while (groups.length < count) {
-    const end = state.rows.findIndex((row) => row.group !== state.rows[0].group);
-    if (end > 0) groups.push(state.rows.splice(0, end));
-    else if (!state.isComplete) await readRows();
-    else {
-      if (state.rows.length) groups.push(state.rows.splice(0));
-      break;
-    }
-  }
-  return groups;
+// The heading counts what is left. Of groups that are not shown yet nobody knows here whether they are decided.
+function showCount(place, list) {
+  const shown = list.groups.length;
+  const groups = `${formatCount(shown)} ${shown === 1 ? "group" : "groups"}`;
+  if (!list.isAllShown) place.textContent = `the first ${groups}, ${formatCount(list.decided)} of them decided`;
+  else place.textContent = list.decided ? `${formatCount(shown - list.decided)} of ${groups} left to decide` : groups;
 }
 
-async function readRows() {
-  const chosen = query({ kind: "conflicting_duplicate", limit: ROWS, cursor: state.cursor });
-  const page = await get(`/v1/audits/${id}/issues${chosen}`);
-  state.rows.push(...page.items);
-  state.cursor = page.next_cursor;
-  state.isComplete = page.next_cursor === null;
-}
+const makeBox = (words, samples, onKey) => make("li", {
+  tabIndex: canReview ? 0 : -1, role: "group", ariaLabel: words, onkeydown: canReview ? onKey : () => {},
+}, ...samples);
 
-async function showMore() {
-  const groups = await readGroups(SHOWN).catch((error) => showProblem(error) ?? []);
-  find("conflict-groups").append(...groups.map((samples) => makeGroup(samples).element));
-  find("more-conflicts").hidden = state.isComplete && !state.rows.length;
-}
+const makeButton = (words, key, className, onclick) =>
+  make("button", { type: "button", className, onclick }, `${words} `, key ? make("kbd", {}, key) : null);
 
-// ---- groups --------------------------------------------------------------------------------------------------
+const UNSURE = () => ({ verdict: "unsure" });
+const DROP = () => ({ verdict: "drop" });
+const isUnsure = (group) => group.samples.every((sample) => sample.review?.verdict === "unsure");
 
-function makeGroup(samples) {
+// ---- different labels ----------------------------------------------------------------------------------------
+
+function makeConflict(groups, samples) {
   const labels = [...new Set(samples.map((sample) => sample.given_label))];
-  const group = { samples, labels, words: make("p", { className: "verdict" }), isBusy: false };
-  const options = labels.map((label, place) => makeOption(group, label, place));
-  group.element = make("li", {
-    tabIndex: canReview ? 0 : -1, role: "group", ariaLabel: `Duplicates labelled ${labels.join(" and ")}`,
-    onkeydown: (event) => handleKey(event, group),
-  }, make("div", { className: "options" }, ...options), canReview ? makeActions(group) : null);
-  showVerdict(group);
+  const group = { samples };
+  const settle = (label) => groups.decide(group, (sample) =>
+    (sample.given_label === label ? { verdict: "keep" } : { verdict: "relabel", label }));
+  const options = labels.map((label, place) => {
+    const members = samples.filter((sample) => sample.given_label === label);
+    return makeOption(members, label, canReview && makeButton(`All are ${label}`, place < 9 ? String(place + 1) : null, "", () => settle(label)));
+  });
+  const act = (key) => {
+    const label = labels[Number(key) - 1];
+    if (label !== undefined) settle(label);
+    else if (key === "d") groups.decide(group, DROP);
+    else if (key === "u") groups.decide(group, UNSURE);
+    else return false;
+    return true;
+  };
+  const actions = canReview ? groups.makeActions(group,
+    makeButton("Drop all", "d", "quiet danger", () => groups.decide(group, DROP)),
+    makeButton("Unsure", "u", "quiet", () => groups.decide(group, UNSURE))) : "";
+  group.element = makeBox(`Duplicates labelled ${labels.join(" and ")}`,
+    [make("div", { className: "options" }, ...options), actions], (event) => groups.handleKey(event, group, act));
   return group;
 }
 
-function makeOption(group, label, place) {
-  const members = group.samples.filter((sample) => sample.given_label === label);
+function makeOption(members, label, button) {
   const words = `${members[0].key}${members.length > 1 ? ` and ${members.length - 1} more` : ""}`;
   return make("div", { className: "thumb", title: members.map((each) => each.key).join("\n") },
-    makePicture(members[0], { alt: `Sample ${members[0].key}` }),
+    makeEnlargeable(members[0], { alt: `Sample ${members[0].key}` }),
     make("span", { className: "pair" }, make("strong", {}, label)),
-    make("span", { className: "note words" }, words),
-    canReview ? make("button", { type: "button", onclick: () => settle(group, label) },
-      `Keep ${label} `, place < 9 ? make("kbd", {}, String(place + 1)) : null) : null);
+    make("span", { className: "note words" }, words), button || "");
 }
 
-function makeActions(group) {
-  group.undo = make("button", { type: "button", className: "quiet", hidden: true, onclick: () => undo(group) }, "Undo ", make("kbd", {}, "z"));
-  return make("div", { className: "actions" },
-    make("button", { type: "button", className: "quiet danger", onclick: () => settle(group, null) }, "Drop all ", make("kbd", {}, "d")),
-    group.undo, group.words);
-}
-
-function handleKey(event, group) {
-  if (!canReview || event.ctrlKey || event.metaKey || event.altKey) return;
-  const label = group.labels[Number(event.key) - 1];
-  if (label !== undefined) settle(group, label);
-  else if (event.key === "d") settle(group, null);
-  else return;
-  event.preventDefault();
-}
-
-// ---- verdicts ------------------------------------------------------------------------------------------------
-
-// `label` is the right label of the whole group; null drops all of its samples.
-function choose(sample, label) {
-  if (label === null) return { verdict: "drop" };
-  return sample.given_label === label ? { verdict: "keep" } : { verdict: "relabel", label };
-}
-
-async function settle(group, label) {
-  if (group.isBusy) return;
-  group.before ??= group.samples.map((sample) => sample.review);
-  if (!await save(group, (sample) => choose(sample, label))) return;
-  state.latest = group;
-  find("conflict-words").textContent = group.words.textContent;
-  (group.element.nextElementSibling ?? group.element).focus();
-}
-
-// Give every sample of a group a verdict; what somebody else has changed meanwhile is shown and not overwritten.
-async function save(group, decide) {
-  const reviewer = localStorage.getItem(REVIEWER);
-  const reviews = group.samples.map((sample) => ({
-    position: sample.position, version: sample.review?.version ?? null, ...decide(sample),
-  }));
-  group.isBusy = true;
-  try {
-    const body = { reviews, audit_id: id, ...(reviewer ? { reviewer } : {}) };
-    const answer = await send("POST", `/v1/datasets/${dataset}/reviews`, { body });
-    for (const review of answer.saved) findSample(group, review.position).review = review;
-    for (const conflict of answer.conflicts) findSample(group, conflict.position).review = conflict.current;
-    if (answer.conflicts.length) showProblem(new Error(answer.conflicts[0].detail));
-    return true;
-  } catch (error) {
-    showProblem(error);
-    return false;
-  } finally {
-    group.isBusy = false;
-    showVerdict(group);
-  }
-}
-
-const findSample = (group, position) => group.samples.find((sample) => sample.position === position);
-
-// Bring back what was there before the first choice on this page.
-async function undo(group) {
-  if (group.isBusy || !group.before) return;
-  group.isBusy = true;
-  try {
-    for (const [place, sample] of group.samples.entries()) await restore(sample, group.before[place]);
-    group.before = null;
-  } catch (error) {
-    showProblem(error);
-  }
-  group.isBusy = false;
-  state.latest = null;
-  showVerdict(group);
-  find("conflict-words").textContent = "Undone";
-  group.element.focus();
-}
-
-async function restore(sample, before) {
-  const path = `/v1/datasets/${dataset}/samples/${sample.position}/review`;
-  const headers = { "If-Match": `"${sample.review.version}"` };
-  if (before) {
-    const body = { verdict: before.verdict, audit_id: id, ...(before.label ? { label: before.label } : {}) };
-    sample.review = await send("PUT", path, { body, headers });
-  } else {
-    await send("DELETE", path, { headers });
-    sample.review = null;
-  }
-}
-
-function showVerdict(group) {
-  if (!canReview) return;
-  const reviews = group.samples.map((sample) => sample.review).filter(Boolean);
-  const finals = new Set(group.samples.map(({ given_label: given, review }) =>
+function describeConflict({ samples }) {
+  if (isUnsure({ samples })) return { words: "Unsure: they keep their labels", isSettled: true };
+  const finals = new Set(samples.map(({ given_label: given, review }) =>
     ({ keep: given, relabel: review?.label, drop: null })[review?.verdict]));
-  const isSettled = finals.size === 1 && !finals.has(undefined);
   const [final] = finals;
-  group.element.classList.toggle("settled", isSettled);
-  group.undo.hidden = !group.before;
-  if (isSettled) group.words.textContent = final === null ? "All dropped" : `All are ${final} now`;
-  else group.words.textContent = reviews.length ? `${reviews.length} of ${group.samples.length} reviewed` : "";
+  if (finals.size === 1 && final !== undefined) return { words: final === null ? "All dropped" : `All are ${final} now`, isSettled: true };
+  const reviewed = samples.filter((sample) => sample.review).length;
+  return { words: reviewed ? `${reviewed} of ${samples.length} reviewed` : "", isSettled: false };
+}
+
+// ---- identical copies ----------------------------------------------------------------------------------------
+
+// A copy is dropped, the one that stays gets no verdict: nobody has said that its label is right.
+function makeCopies(groups, samples) {
+  if (new Set(samples.map((sample) => sample.given_label)).size > 1) return null; // shown above
+  const group = { samples };
+  const keep = (kept) => groups.decide(group, (sample) => (sample === kept ? null : { verdict: "drop" }));
+  const shown = samples.slice(0, MEMBERS);
+  const options = shown.map((sample, place) => makeOption([sample], sample.given_label,
+    canReview && makeButton("Keep only this", String(place + 1), "", () => keep(sample))));
+  const act = (key) => {
+    const sample = key === "d" ? samples[0] : shown[Number(key) - 1];
+    if (sample) keep(sample);
+    return Boolean(sample);
+  };
+  const copies = samples.length - 1;
+  const actions = canReview ? groups.makeActions(group,
+    makeButton(copies === 1 ? "Drop the copy" : `Drop the ${formatCount(copies)} copies`, "d", "quiet danger", () => keep(samples[0]))) : "";
+  group.element = makeBox(`Identical copies labelled ${samples[0].given_label}`,
+    [make("div", { className: "options" }, ...options), actions], (event) => groups.handleKey(event, group, act));
+  return group;
+}
+
+function describeCopies({ samples }) {
+  const dropped = samples.filter((sample) => sample.review?.verdict === "drop").length;
+  const isSettled = dropped >= samples.length - 1;
+  if (!dropped) return { words: "", isSettled };
+  return { words: dropped === samples.length ? "All dropped" : `${formatCount(dropped)} of ${formatCount(samples.length)} dropped`, isSettled };
 }

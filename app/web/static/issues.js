@@ -1,7 +1,8 @@
 // The first data issues of an audit, one row per kind.
 
 import { get, query } from "./api.js";
-import { find, make, makePicture } from "./dom.js";
+import { find, make } from "./dom.js";
+import { makeEnlargeable } from "./enlarged.js";
 
 const { id } = find("audit").dataset;
 const SHOWN = 12;
@@ -13,6 +14,6 @@ for (const list of document.querySelectorAll("#issues [data-kind]")) {
 
 function makeItem(issue) {
   return make("li", { title: `${issue.key}: ${issue.detail}` }, make("div", { className: "thumb" },
-    makePicture(issue, { alt: `Sample ${issue.key}: ${issue.detail}` }),
+    makeEnlargeable(issue, { alt: `Sample ${issue.key}: ${issue.detail}` }),
     make("span", { className: "words" }, make("span", { className: "given" }, issue.given_label ?? issue.key))));
 }

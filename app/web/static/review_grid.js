@@ -3,8 +3,8 @@
 
 import { find, make, makePicture } from "./dom.js";
 import { formatCount } from "./format.js";
-import { chooseChip, describeVerdict } from "./review_view.js";
 import { makeLabels } from "./suspect_tiles.js";
+import { chooseChip, describeVerdict } from "./verdict_words.js";
 
 const DOES = [["keep", "Keep", "K"], ["accept", "Accept", "A"], ["drop", "Drop", "D"], ["unsure", "Unsure", "U"]];
 const SIZE = "limit-audit.tile-size";

@@ -5,33 +5,15 @@ import { formatCount, formatFixed, formatPercent, formatProbability } from "./fo
 import { findStageAddress } from "./pictures.js";
 import { NUMBERED, makeNumber } from "./review_keys.js";
 import { VIEWS } from "./sample_views.js";
+import { VERDICT_WORDS, chooseChip, describeVerdict } from "./verdict_words.js";
 
 const ADVICE = {
-  check: "How many labels are wrong is not known yet: check samples at random, or review 20 first.",
   go_on: "Continue: at least one in four of the next samples is probably wrong.",
   nearly_done: "Nearly done: fewer than one in four of the next samples is probably wrong.",
   stop: "You can stop here: fewer than one in ten of the next samples is probably wrong.",
 };
 
 const AGREEMENT_WORDS = { agreed: ", and others agree", unsure: "; somebody else was unsure", disputed: " disagree: your verdict settles it", settled: ", who settled a disagreement" };
-
-const VERDICT_WORDS = { keep: "kept", relabel: "relabelled", drop: "dropped", unsure: "unsure" };
-
-export function describeVerdict(item, review) {
-  if (!review) return "";
-  if (review.carried) return describeCarried(review);
-  if (review.verdict === "relabel") return review.label === item.suggested_label ? `Relabelled as ${review.label}, as suggested` : `Relabelled as ${review.label}`;
-  return VERDICT_WORDS[review.verdict].replace(/^./, (letter) => letter.toUpperCase());
-}
-
-// What was decided in an earlier version: a corrected label is right by now.
-function describeCarried({ carried, verdict }) {
-  const from = `carried over from version ${carried.version}`;
-  if (carried.verdict === "relabel" && verdict === "keep") return `Decided: relabelled from ${carried.given}, ${from}`;
-  return `${VERDICT_WORDS[verdict].replace(/^./, (letter) => letter.toUpperCase())}, ${from}`;
-}
-
-export const chooseChip = (review) => ({ keep: "good", relabel: "busy", drop: "bad", unsure: "caution" })[review.verdict];
 
 export class View {
   // `onClass(label)` is called when a class is chosen from the list of probabilities.
@@ -107,18 +89,28 @@ export class View {
     const { verdicts } = progress;
     find("count-reviewed").textContent = formatCount(progress.reviewed);
     find("count-kinds").textContent = Object.entries(VERDICT_WORDS).filter(([verdict]) => verdicts[verdict])
-      .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).concat(progress.unseen ? `${formatCount(progress.unseen)} without a look` : [], progress.carried ? `${formatCount(progress.carried)} carried over` : []).join(", ");
+      .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).concat(progress.unseen ? `${formatCount(progress.unseen)} without a look` : [], progress.carried ? `${formatCount(progress.carried)} of them carried over` : []).join(", ");
     find("count-precision").textContent = formatPercent(progress.precision, 0);
-    find("count-recent").textContent = progress.recent_precision === null ? "" : `${formatPercent(progress.recent_precision, 0)} of the latest ${formatCount(progress.recent_decided)} decided`;
+    find("count-recent").textContent = progress.recent_precision === null ? "of those kept or relabelled" : `of those kept or relabelled; ${formatPercent(progress.recent_precision, 0)} of the latest ${formatCount(progress.recent_decided)}`;
     find("count-left").textContent = formatCount(progress.expected_errors_left);
     find("count-expected").textContent = describeExpected(progress);
     find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
     const advice = find("advice");
     const isOver = progress.reviewed >= progress.sample_count;
-    const text = isOver ? `All samples have a verdict${progress.unseen ? `; nobody has looked at ${formatCount(progress.unseen)} of them` : ""}${progress.carried ? `; ${formatCount(progress.carried)} are carried over from an earlier version` : ""}.` : ADVICE[progress.advice];
+    const text = isOver ? `All samples have a verdict${progress.unseen ? `; nobody has looked at ${formatCount(progress.unseen)} of them` : ""}${progress.carried ? `; ${formatCount(progress.carried)} are carried over from an earlier version` : ""}.` : (ADVICE[progress.advice] ?? describeCheck(progress)) + describeCarriedCount(progress);
     if (advice.textContent !== text) advice.textContent = text;
     advice.className = `advice ${progress.advice}`;
   }
+}
+
+// What counts as reviewed, and what follows from it: nobody should review for a number that never comes.
+function describeCheck({ verdicts_to_advice: left }) {
+  const more = `${formatCount(left)} more ${left === 1 ? "sample" : "samples"}`;
+  return `How many labels are wrong is not known yet. “Check at random” tells it. Or review here: once you have kept or relabelled ${more} in this order (unsure and dropped do not count), this line says whether it is worth going on, but not how many are wrong.`;
+}
+
+function describeCarriedCount({ carried }) {
+  return carried ? ` ${formatCount(carried)} ${carried === 1 ? "verdict is" : "verdicts are"} carried over from an earlier version: these samples need no second look and are left out below, but they tell nothing about the other labels.` : "";
 }
 
 function describeExpected(progress) {

@@ -2,6 +2,7 @@
 
 import { make, makePicture } from "./dom.js";
 import { formatCount } from "./format.js";
+import { chooseChip, describeVerdict } from "./verdict_words.js";
 
 // Return the two labels; a suggestion that is the given label agrees with it.
 export function makeLabels(item) {
@@ -12,7 +13,9 @@ export function makeLabels(item) {
 }
 
 export function makeSuspect(item, { link = null } = {}) {
-  const inside = [makePicture(item, { alt: `Sample ${item.key}` }), makeLabels(item)];
+  const { review } = item;
+  const decided = review ? make("span", { className: `chip ${chooseChip(review)}` }, describeVerdict(item, review)) : null;
+  const inside = [makePicture(item, { alt: `Sample ${item.key}` }), makeLabels(item), decided];
   return make("li", { title: `${item.key}, rank ${formatCount(item.rank)}` },
     link ? make("a", { className: "thumb", href: link }, ...inside) : make("div", { className: "thumb" }, ...inside));
 }

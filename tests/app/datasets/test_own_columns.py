@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset, Score
-from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
+from tests.builders.stored_rows import NAMES, store_finished_audit, store_ready_dataset
 
 SAMPLES = 60
 
@@ -144,7 +144,8 @@ def test_verdicts_and_new_columns_are_followed(api: TestClient, dataset: Dataset
     attach(api, dataset, make_table())
     read_sources(api, audit)
     path = f"/v1/datasets/{dataset.id}/samples/59/review"
-    assert api.put(path, json={"verdict": "drop", "reviewer": "ada"}).status_code == 200
+    wrong = {"verdict": "relabel", "label": NAMES[0], "reviewer": "ada"}
+    assert api.put(path, json=wrong).status_code == 200
     _, groups = read_sources(api, audit)
     assert (groups["kim"]["reviewed"], groups["kim"]["found_wrong"], groups["kim"]["checked"]) == (1, 1, 0)
     attach(api, dataset, "position,annotator\n0,bo\n")
@@ -169,13 +170,19 @@ def test_the_exports_have_them(api: TestClient, dataset: Dataset, audit: Audit) 
     assert float(sources[1]["place"]) == pytest.approx(1 / 6, abs=0.01)
 
 
+def find_other(item: dict[str, Any]) -> str:
+    return next(name for name in NAMES if name != item["given_label"])
+
+
 def test_after_random_checks_the_shares_follow_them(api: TestClient, dataset: Dataset, audit: Audit) -> None:
     attach(api, dataset, make_table())
     api.put(f"/v1/audits/{audit.id}/check", json={"samples": SAMPLES})
     checks = f"/v1/audits/{audit.id}/check/samples"
     while items := api.get(checks, params={"limit": 100}).json()["items"]:
         reviews = [
-            {"position": item["position"], "verdict": "drop" if item["position"] >= 45 else "keep"}
+            {"position": item["position"], "verdict": "relabel", "label": find_other(item)}
+            if item["position"] >= 45
+            else {"position": item["position"], "verdict": "keep"}
             for item in items
         ]
         body = {"reviews": reviews, "reviewer": "ada"}

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from app.tables import Audit, Dataset
+from tests.builders.stored_rows import NAMES
 
 SAMPLES = 60
 Answer = dict[str, Any]
@@ -38,7 +39,13 @@ class People:
         return self.api.put(self.path(position), json=body, headers=headers)
 
     def judge_many(self, reviewer: str, chosen: dict[int, str]) -> None:
-        entries = [{"position": position, "verdict": verdict} for position, verdict in chosen.items()]
+        """Save verdicts by position; a relabelled sample gets the class after its given one."""
+        entries = [
+            {"position": position, "verdict": verdict, "label": NAMES[(position + 1) % len(NAMES)]}
+            if verdict == "relabel"
+            else {"position": position, "verdict": verdict}
+            for position, verdict in chosen.items()
+        ]
         body = {"reviews": entries, "reviewer": reviewer, "audit_id": str(self.audit.id)}
         answer = self.api.post(f"/v1/datasets/{self.dataset.id}/reviews", json=body).json()
         assert (len(answer["saved"]), answer["conflicts"]) == (len(chosen), [])

@@ -424,10 +424,28 @@ def test_a_corrected_summary_is_made_once_until_a_verdict_changes(
     right = next(position for position in positions if not is_wrong(position))
     path = f"/v1/datasets/{audit.dataset_id}/samples/{right}/review"
     version = api.get(path).json()["version"]
-    api.put(path, json={"verdict": "drop"}, headers={"If-Match": f'"{version}"'}).raise_for_status()
+    wrong = {"verdict": "relabel", "label": NAMES[(right + 1) % 3]}
+    api.put(path, json=wrong, headers={"If-Match": f'"{version}"'}).raise_for_status()
     changed = api.get("/v1/audits").json()["items"][0]["summary"]
     assert len(made) == 2
     assert changed["expected_error_count"] > first["expected_error_count"]
+
+
+def test_a_dropped_check_counts_neither_as_wrong_nor_as_right(api: TestClient, audit: Audit) -> None:
+    api.put(address(audit), json={"samples": 60})
+    positions = check_all(api, audit)
+    before = api.get(address(audit, "/result")).json()
+    right = [position for position in positions if not is_wrong(position)][:5]
+    for position in right:
+        path = f"/v1/datasets/{audit.dataset_id}/samples/{position}/review"
+        version = api.get(path).json()["version"]
+        api.put(path, json={"verdict": "drop"}, headers={"If-Match": f'"{version}"'}).raise_for_status()
+    state, after = api.get(address(audit)).json(), api.get(address(audit, "/result")).json()
+    assert (state["answered"], state["decided"], state["dropped"], state["least"]) == (60, 55, 5, 50)
+    assert after["decided"] == before["decided"] - 5
+    assert after["rests_on"] == "checked: 55 samples at random, 5 more dropped and not counted"
+    low, high = after["error_count_interval"]
+    assert low <= ERRORS <= high
 
 
 def test_an_audit_that_could_tell_nothing_gets_its_figures_by_checks(

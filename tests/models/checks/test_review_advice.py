@@ -1,6 +1,6 @@
 import pytest
 
-from models.checks.review_advice import Advice, ReviewState, advise, expect_next
+from models.checks.review_advice import Advice, ReviewState, advise, count_missing, expect_next
 
 
 def state(upcoming: float | None, errors: int, decided: int, *, sound: bool = True) -> ReviewState:
@@ -21,6 +21,11 @@ def test_four_reviewed_and_none_to_expect_stops() -> None:
 def test_four_reviewed_and_nothing_to_trust_asks_for_random_checks() -> None:
     assert advise(state(0.0, 0, 4, sound=False)) is Advice.CHECK
     assert advise(state(0.9, 0, 0, sound=False)) is Advice.CHECK
+
+
+def test_it_says_how_many_verdicts_are_missing() -> None:
+    assert count_missing(state(0.9, 3, 4, sound=False)) == 16
+    assert count_missing(state(0.9, 3, 30, sound=False)) == count_missing(state(0.9, 0, 0)) == 0
 
 
 def test_the_end_of_the_ranking_stops() -> None:

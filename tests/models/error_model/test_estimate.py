@@ -6,6 +6,7 @@ import pytest
 from sklearn.datasets import make_blobs
 
 from models.checks.label_cut import choose_cut
+from models.error_model.claims import Reason
 from models.error_model.estimate import Estimate, find_confused_pairs, find_transitions, fit
 from models.error_model.sample_evidence import Evidence, count_votes, find_neighbours
 
@@ -101,7 +102,8 @@ def test_errors_on_hard_samples_that_look_right_cannot_be_told() -> None:
     estimate, is_error_N = estimated(true_N, labels_N, rows_ND, probabilities_NK)
     assert is_error_N.mean() > 0.15
     assert not estimate.may_claim
-    assert any("disagree" in reason for reason in estimate.reasons)
+    assert Reason.VIEWS_DISAGREE in estimate.claim.reasons
+    assert any("nothing here tells them apart" in reason for reason in estimate.reasons)
     low, high = estimate.error_count_interval
     assert low <= is_error_N.sum() <= high
     assert estimate.error_probability_N.max() <= 0.5

@@ -27,6 +27,7 @@ from app.tables import (
     ShardStatus,
     Truth,
 )
+from models.checks import settled_figures
 from tests.builders.stored_rows import store_finished_audit
 from tests.worker.finish.test_exports import PIXELS, TEXTS, Service, manifest
 
@@ -176,7 +177,10 @@ def test_a_version_says_what_it_changed_and_warns_of_the_test_split(
     assert refused.status_code == 422, "nothing is decided that is not applied"
 
 
-def test_what_remains_follows_from_the_checks_of_the_parent(service: Service, reviewed: Dataset) -> None:
+def test_what_remains_follows_from_the_checks_of_the_parent(
+    service: Service, reviewed: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settled_figures, "LEAST_DECIDED", 11)
     audit = store_finished_audit(service.database, reviewed)
     service.api.put(f"/v1/audits/{audit.id}/check", json={"samples": 12})
     kept = [{"position": at, "verdict": "keep"} for at in (0, 3, 6, 7, 8, 9, 11)]
@@ -185,10 +189,10 @@ def test_what_remains_follows_from_the_checks_of_the_parent(service: Service, re
     answer = service.api.post(f"/v1/datasets/{reviewed.id}/reviews", json={"reviews": kept})
     assert not answer.json()["conflicts"]
     remaining = get(service, f"/v1/datasets/{reviewed.id}/versions/preview")["remaining"]
-    assert (remaining["corrected"], remaining["uncertain"]) == (3, 0)
-    # All twelve are checked and three are wrong, which are corrected: nothing is left.
-    assert (remaining["parent_low"], remaining["parent_high"]) == pytest.approx((3, 3), abs=0.01)
-    assert (remaining["low"], remaining["high"]) == pytest.approx((0, 0), abs=0.01)
+    assert (remaining["corrected"], remaining["uncertain"], remaining["dropped"]) == (2, 0, 1)
+    # All twelve are checked. Two are wrong and corrected; the dropped one may have been wrong, too.
+    assert (remaining["parent_low"], remaining["parent_high"]) == pytest.approx((2, 3), abs=0.01)
+    assert (remaining["low"], remaining["high"]) == pytest.approx((0, 1), abs=0.01)
 
 
 def test_what_nobody_looked_at_changes_on_request_and_is_said(service: Service, reviewed: Dataset) -> None:
