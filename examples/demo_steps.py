@@ -6,11 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from app.cli.output import describe_count, print_table, show_audit, show_dataset, show_progress_bar, stderr
+from app.cli.output import print_table, show_audit, show_dataset, show_progress_bar, stderr
 from app.client import Audit, Client
 from app.embedded.local_stack import LocalStack
 from app.figures import matplotlib_drawer, paper_figures, review_figures
 from app.figures.figure_data import Figure
+from models.checks.count_words import describe_count
 
 MONTAGE_SIZE, MONTAGE_COLUMNS = 40, 10
 COLUMNS = ("rank", "key", "given_label", "suggested_label", "suggested_confidence", "distance", "true_label")

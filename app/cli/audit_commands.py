@@ -19,7 +19,6 @@ from app.cli.output import (
     Key,
     Server,
     connect,
-    describe_count,
     print_json,
     print_suspects,
     print_table,
@@ -33,6 +32,7 @@ from app.cli.reading_options import take_reading_options
 from app.cli.words.version_words import describe_comparison
 from app.client import Audit, ClientError, Dataset
 from app.client.time_words import describe_estimate, list_choices
+from models.checks.count_words import describe_count
 
 ONE_SHOT = "file"
 NOT_OFFERED = (404, 405)

@@ -156,21 +156,3 @@ def show_dataset(bar: Bar, dataset: Json) -> None:
 def show_audit(bar: Bar, audit: Json) -> None:
     """Show the progress of an audit."""
     bar.show(*progress_bars.describe_training(audit))
-
-
-def describe_count(summary: Json) -> str:
-    """Return how many labels are wrong, in words."""
-    estimate = summary.get("estimate")
-    if estimate is None:
-        return "This server says nothing about how many labels are wrong."
-    if estimate["may_claim"]:
-        low, high = estimate["interval"]
-        if summary.get("checked"):
-            share = f"{low:,.0f} to {high:,.0f} of {estimate['sample_count']:,} labels"
-            return f"{share} are wrong ({summary['rests_on']})."
-        return (
-            f"About {low:,.0f} to {high:,.0f} of {estimate['sample_count']:,} labels are probably wrong, by"
-            " this audit's own evidence; nobody has checked it."
-        )
-    reasons = " ".join(reason["detail"] for reason in estimate["reasons"])
-    return f"Cannot tell yet how many labels are wrong. {reasons} Check 100 samples at random."

@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, Json, PositiveInt
+from pydantic import Field, Json, PositiveInt, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "LIMIT_AUDIT_"
@@ -65,6 +65,25 @@ class Settings(BaseSettings):
     outbound_private: bool = Field(
         default=False,
         description="allow private and loopback addresses for webhooks and remote sources",
+    )
+    smtp_host: str | None = Field(
+        default=None, description="server that takes the e-mail of webhooks; None: no e-mail is sent"
+    )
+    smtp_port: int = Field(default=587, gt=0, le=65_535)
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="starttls or tls: the server's certificate is checked; none: in the clear, on this host",
+    )
+    smtp_user: str | None = Field(default=None, description="None: the server is not logged in to")
+    smtp_password: str | None = None
+    smtp_sender: str | None = Field(default=None, description="the address that e-mail comes from")
+    smtp_domains: Json[list[str]] = Field(
+        default_factory=list,
+        validate_default=False,
+        description='domains that e-mail may go to, as JSON: ["example.org"]; ["*"]: all; empty: none',
+    )
+    smtp_seconds: float = Field(
+        default=8, gt=0, le=15, description="longest silence of the server; a delivery ends after 20 s anyway"
     )
     place_folders: Json[list[Path]] = Field(
         default_factory=list,
@@ -223,6 +242,14 @@ class Settings(BaseSettings):
     visibility_timeout_seconds: int = Field(
         default=30 * 24 * 3600, gt=0, description="longer than any run, so that Redis never redelivers one"
     )
+
+    @model_validator(mode="after")
+    def _keep_password_secret(self) -> Self:
+        if self.smtp_user is not None and self.smtp_security == "none":
+            raise ValueError(
+                "smtp_user needs smtp_security starttls or tls: the password must not be sent in the clear"
+            )
+        return self
 
     @property
     def encoder_folder(self) -> Path:

@@ -7,8 +7,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.request_schemas import Request
+from app.webhooks.message_texts import DEFAULT_TEMPLATE, FIELDS
 from app.webhooks.webhook_service import Event
 
+NAMES = "; ".join(f"${name}: {meaning}" for name, meaning in FIELDS.items())
 AuditEvent = Literal[Event.SUCCEEDED, Event.FAILED, Event.CANCELLED]
 AUDIT_EVENTS: list[AuditEvent] = [Event.SUCCEEDED, Event.FAILED, Event.CANCELLED]
 
@@ -16,12 +18,27 @@ AUDIT_EVENTS: list[AuditEvent] = [Event.SUCCEEDED, Event.FAILED, Event.CANCELLED
 class WebhookRequest(Request):
     """A new webhook."""
 
-    url: str = Field(min_length=1, max_length=2000, description="http or https URL with a public address")
+    url: str = Field(
+        min_length=1,
+        max_length=2000,
+        description="http or https URL with a public address, or mailto: and an address of e-mail",
+    )
     events: list[AuditEvent] = Field(
         default_factory=AUDIT_EVENTS.copy,
         min_length=1,
         max_length=3,
         description="events to send; all if omitted",
+    )
+    format: Literal["json", "slack", "email"] | None = Field(
+        default=None,
+        description="json: all facts, signed; slack: a text, for Slack, Mattermost and Rocket.Chat;"
+        " email: for a mailto: URL. If omitted: email for mailto:, else json",
+    )
+    template: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2000,
+        description=f"text of messages for people; if omitted: {DEFAULT_TEMPLATE!r}. It may contain: {NAMES}",
     )
 
 
@@ -34,6 +51,8 @@ class WebhookOut(BaseModel):
     created_at: datetime
     url: str
     events: list[str]
+    format: Literal["json", "slack", "email"]
+    template: str | None
     disabled_at: datetime | None = Field(
         description="when the receiver answered 410 Gone; null: the webhook is active"
     )

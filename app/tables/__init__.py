@@ -42,7 +42,7 @@ from app.tables.people_tables import Agreement, Opinion, ReviewPlan, SampleLease
 from app.tables.place_tables import BucketAccess
 from app.tables.review_tables import Bulk, BulkAction, BulkVerdict, Check, CheckPlan, Review, Verdict
 from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
-from app.tables.webhook_tables import DeliveryStatus, Webhook, WebhookDelivery
+from app.tables.webhook_tables import DeliveryStatus, MessageFormat, Webhook, WebhookDelivery
 
 __all__ = [
     "DEFAULT_WORKSPACE",
@@ -75,6 +75,7 @@ __all__ = [
     "Leased",
     "Login",
     "MapStatus",
+    "MessageFormat",
     "Opinion",
     "OwnValues",
     "Owned",

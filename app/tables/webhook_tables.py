@@ -11,12 +11,29 @@ from app.tables.access_tables import Owned
 from app.tables.table_base import Base, Identified, restrict_to
 
 
+class MessageFormat(StrEnum):
+    """What a webhook's messages look like."""
+
+    JSON = "json"
+    """All facts, signed."""
+    SLACK = "slack"
+    """A text, as incoming webhooks of Slack, Mattermost and Rocket.Chat take it."""
+    EMAIL = "email"
+    """A text by e-mail; the URL is mailto: and an address."""
+
+
 class Webhook(Identified, Owned, Base):
     """A URL that gets messages when audits end."""
 
     __tablename__ = "webhooks"
+    __table_args__ = (restrict_to("format", MessageFormat),)
 
     url: Mapped[str]
+    format: Mapped[str] = mapped_column(server_default=MessageFormat.JSON)
+    template: Mapped[str | None] = mapped_column(comment="of the text; null: the usual text")
+    base_url: Mapped[str | None] = mapped_column(
+        comment="address of this service in the request that made the webhook; links begin with it"
+    )
     events: Mapped[list[str]]
     secret: Mapped[str] = mapped_column(comment="signs what is sent, so that it must be kept in the clear")
     disabled_at: Mapped[datetime | None] = mapped_column(comment="the receiver said that it is gone (410)")

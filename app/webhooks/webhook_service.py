@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from app.infra.database import send_after_commit
 from app.infra.errors import Invalid, NotFound, WrongState
 from app.infra.queue import Task
-from app.tables import Audit, DeliveryStatus, Webhook, WebhookDelivery
+from app.tables import Audit, Dataset, DeliveryStatus, MessageFormat, Webhook, WebhookDelivery
+from app.webhooks import message_texts
 
 SECRET_PREFIX, SECRET_BYTES = "whsec_", 32
 MOST_WEBHOOKS = 50
@@ -30,6 +31,7 @@ CLAIMING = 0x6C69_7768
 """The number of the lock under which messages are claimed."""
 # Seconds from one attempt to the next: nine attempts over almost two days.
 PAUSES = (5, 30, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 24 * 3600)
+TEST_WORDS = "This is a test of limit-audit; messages look like this:"
 SUMMARY_FIELDS = ("sample_count", "estimate", "expected_error_count", "label_issue_count")
 
 
@@ -42,17 +44,46 @@ class Event(StrEnum):
     TEST = "webhook.test"
 
 
-def create(session: Session, *, url: str, events: list[Event]) -> Webhook:
+def create(
+    session: Session,
+    *,
+    url: str,
+    events: list[Event],
+    message_format: MessageFormat = MessageFormat.JSON,
+    template: str | None = None,
+    base_url: str | None = None,
+) -> Webhook:
     """Create a webhook with a new secret.
 
+    Args:
+        session: of the workspace that the webhook belongs to.
+        url: checked by the caller.
+        events: what it is told of.
+        message_format: what its messages look like.
+        template: of their text; None: the usual one.
+        base_url: this service's address, with which links begin; None: messages have no link.
+
     Raises:
-        Invalid: the workspace has too many webhooks.
+        Invalid: the workspace has too many webhooks, or the template cannot be used.
 
     """
+    if template is not None:
+        if message_format == MessageFormat.JSON:
+            raise Invalid(
+                "expected format=slack or a mailto: address with a template; JSON messages have no text"
+            )
+        message_texts.check_template(template)
     if (session.scalar(select(func.count()).select_from(Webhook)) or 0) >= MOST_WEBHOOKS:
         raise Invalid(f"there can be at most {MOST_WEBHOOKS} webhooks; delete one first")
     secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-    webhook = Webhook(url=url, events=[str(event) for event in events], secret=secret)
+    webhook = Webhook(
+        url=url,
+        events=[str(event) for event in events],
+        secret=secret,
+        format=message_format,
+        template=template,
+        base_url=base_url,
+    )
     session.add(webhook)
     session.flush()
     session.refresh(webhook)
@@ -102,7 +133,7 @@ def announce_end(session: Session, audit_id: UUID) -> None:
     )
     for webhook in session.scalars(statement):
         if event in webhook.events:
-            _enqueue(session, webhook, event, _describe_audit(audit))
+            _enqueue(session, webhook, event, _write_end(session, webhook, event, audit))
 
 
 def send_test(session: Session, webhook: Webhook) -> WebhookDelivery:
@@ -120,7 +151,7 @@ def send_test(session: Session, webhook: Webhook) -> WebhookDelivery:
     if (session.scalar(waiting) or 0) >= MOST_WAITING_TESTS:
         raise WrongState(f"{MOST_WAITING_TESTS} test messages of this webhook still wait for its receiver")
     webhook.disabled_at = None
-    return _enqueue(session, webhook, Event.TEST, {"webhook_id": str(webhook.id)})
+    return _enqueue(session, webhook, Event.TEST, _write_test(webhook))
 
 
 def send_again(session: Session, webhook: Webhook, delivery_id: UUID) -> WebhookDelivery:
@@ -177,10 +208,15 @@ def _count_under_way(session: Session, workspace_id: UUID) -> int:
 
 
 def record_attempt(
-    session: Session, delivery: WebhookDelivery, *, response_status: int | None, error: str | None
+    session: Session,
+    delivery: WebhookDelivery,
+    *,
+    response_status: int | None,
+    error: str | None,
+    is_final: bool = False,
 ) -> None:
-    """Record the result of an attempt; the last failed attempt ends the delivery."""
-    is_last = delivery.attempts > len(PAUSES)
+    """Record the result of an attempt; the last failed attempt, or a final one, ends the delivery."""
+    is_last = is_final or delivery.attempts > len(PAUSES)
     status = DeliveryStatus.FAILED if is_last else DeliveryStatus.PENDING
     values = {
         "status": DeliveryStatus.DELIVERED if error is None else status,
@@ -219,14 +255,33 @@ def sign_message(delivery_id: UUID, body: str, secret: str, *, at: datetime) -> 
     }
 
 
-def _enqueue(session: Session, webhook: Webhook, event: Event, data: dict[str, Any]) -> WebhookDelivery:
-    body = {"type": event, "timestamp": datetime.now(UTC).isoformat(), "data": data}
+def _enqueue(session: Session, webhook: Webhook, event: Event, body: dict[str, Any]) -> WebhookDelivery:
     delivery = WebhookDelivery(webhook_id=webhook.id, event=event, body=json.dumps(body))
     session.add(delivery)
     session.flush()
     session.refresh(delivery)
     send_after_commit(session, Task.DELIVER, delivery.id)
     return delivery
+
+
+def _write_end(session: Session, webhook: Webhook, event: Event, audit: Audit) -> dict[str, Any]:
+    """Return the body that tells a webhook of an audit's end."""
+    if webhook.format == MessageFormat.JSON:
+        return _write_facts(event, _describe_audit(audit))
+    dataset = session.get_one(Dataset, audit.dataset_id)
+    values = message_texts.describe_values(audit, dataset.name, webhook.base_url)
+    return message_texts.write_message(webhook.template, values, webhook.format)
+
+
+def _write_test(webhook: Webhook) -> dict[str, Any]:
+    if webhook.format == MessageFormat.JSON:
+        return _write_facts(Event.TEST, {"webhook_id": str(webhook.id)})
+    values = message_texts.describe_test_values(webhook.base_url)
+    return message_texts.write_message(webhook.template, values, webhook.format, heading=TEST_WORDS)
+
+
+def _write_facts(event: Event, data: dict[str, Any]) -> dict[str, Any]:
+    return {"type": event, "timestamp": datetime.now(UTC).isoformat(), "data": data}
 
 
 def _describe_audit(audit: Audit) -> dict[str, Any]:

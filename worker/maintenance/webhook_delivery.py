@@ -11,8 +11,9 @@ from app.http import outbound_requests
 from app.infra.database import Database
 from app.infra.errors import Invalid
 from app.infra.settings import Settings
-from app.tables import Webhook, WebhookDelivery
+from app.tables import MessageFormat, Webhook, WebhookDelivery
 from app.webhooks import webhook_service
+from worker.maintenance import mail_delivery
 
 log = structlog.get_logger()
 SILENCE_SECONDS, WHOLE_SECONDS = 10.0, 20.0
@@ -26,13 +27,19 @@ def deliver(database: Database, settings: Settings, delivery_id: UUID) -> None:
     if claimed is None:
         return
     delivery, webhook = claimed
-    status, error = _post(settings, webhook, delivery)
+    is_mail = webhook.format == MessageFormat.EMAIL
+    status, error = (
+        mail_delivery.send(settings, webhook, delivery) if is_mail else _post(settings, webhook, delivery)
+    )
     log.info("webhook", delivery=str(delivery_id), attempt=delivery.attempts, status=status, error=error)
     with database.transaction() as session:
-        if status == GONE:
+        if status == GONE and not is_mail:
             webhook_service.give_up(session, webhook, delivery)
         else:
-            webhook_service.record_attempt(session, delivery, response_status=status, error=error)
+            is_final = is_mail and status in mail_delivery.REFUSED
+            webhook_service.record_attempt(
+                session, delivery, response_status=status, error=error, is_final=is_final
+            )
 
 
 def _post(settings: Settings, webhook: Webhook, delivery: WebhookDelivery) -> tuple[int | None, str | None]:

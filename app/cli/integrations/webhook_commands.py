@@ -8,7 +8,7 @@ from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, print_json,
 
 app = typer.Typer(no_args_is_help=True, help="Send messages to addresses when audits end.")
 WebhookId = Annotated[str, typer.Argument(help="id of the webhook")]
-COLUMNS = ("id", "url", "events", "disabled_at")
+COLUMNS = ("id", "url", "format", "events", "disabled_at")
 DELIVERY_COLUMNS = ("id", "created_at", "event", "status", "attempts", "response_status", "error")
 
 
@@ -19,13 +19,21 @@ def create(
     event: Annotated[
         list[str] | None, typer.Option(help="audit.succeeded, audit.failed, audit.cancelled; all if omitted")
     ] = None,
+    message_format: Annotated[
+        str | None,
+        typer.Option("--format", help="json (signed facts), or slack: also Mattermost, Rocket.Chat"),
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="text of messages for people, such as '$dataset: $finding $link'")
+    ] = None,
     server: Server = None,
     key: Key = None,
     _json: AlwaysJson = True,
 ) -> None:
     """Create a webhook and print it with its secret; the secret is never shown again."""
+    given = {"url": url, "events": event, "format": message_format, "template": template}
     with connect(server, key) as client:
-        print_json(client.post("/v1/webhooks", {"url": url, **({"events": event} if event else {})}))
+        print_json(client.post("/v1/webhooks", {name: value for name, value in given.items() if value}))
 
 
 @app.command("list")

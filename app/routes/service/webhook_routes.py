@@ -9,22 +9,35 @@ from app.routes.shared.dependencies import Paged, Reads, ServiceSettings, Sessio
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.schemas.shared_schemas import Page
 from app.schemas.webhook_schemas import DeliveryOut, NewWebhookOut, WebhookOut, WebhookRequest
-from app.webhooks import webhook_service
+from app.tables import MessageFormat
+from app.webhooks import mail_addresses, webhook_service
+from app.webhooks.message_texts import choose_format
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=IdempotentRoute)
 
 
 @router.post("", status_code=201, dependencies=[Writes])
 def create_webhook(
-    body: WebhookRequest, session: Session, settings: ServiceSettings, response: Response
+    body: WebhookRequest, session: Session, settings: ServiceSettings, request: Request, response: Response
 ) -> NewWebhookOut:
     """Create a webhook: an address that receives a message when an audit ends.
 
     The answer contains the secret that signs the messages; it is never shown again, save to a retry with the
     same Idempotency-Key within ten minutes.
     """
-    outbound_requests.check_url(body.url, allow_private=settings.outbound_private)
-    webhook = webhook_service.create(session, url=body.url, events=list(body.events))
+    message_format = choose_format(body.url, body.format)
+    if message_format == MessageFormat.EMAIL:
+        mail_addresses.check_recipient(body.url, settings)
+    else:
+        outbound_requests.check_url(body.url, allow_private=settings.outbound_private)
+    webhook = webhook_service.create(
+        session,
+        url=body.url,
+        events=list(body.events),
+        message_format=message_format,
+        template=body.template,
+        base_url=str(request.base_url).rstrip("/"),
+    )
     response.headers["Location"] = f"/v1/webhooks/{webhook.id}"
     response.headers["Cache-Control"] = idempotency.NO_STORE
     return NewWebhookOut.model_validate(webhook)

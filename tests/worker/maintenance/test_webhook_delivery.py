@@ -273,6 +273,94 @@ def test_other_workspaces_are_not_told(
     assert messages(sent) == []
 
 
+def make_slack(scene: Scene, receiver: Receiver, **more: object) -> dict[str, Any]:
+    answer = scene.api.post("/v1/webhooks", json={"url": receiver.url, "format": "slack", **more})
+    assert answer.status_code == 201, answer.json()
+    return answer.json()  # type: ignore[no-any-return]
+
+
+def deliver_text(scene: Scene, receiver: Receiver, hook: dict[str, Any]) -> str:
+    """Deliver the one message of a webhook in Slack's format and return its text."""
+    (entry,) = scene.api.get(f"/v1/webhooks/{hook['id']}/deliveries").json()["items"]
+    scene.deliver(UUID(entry["id"]))
+    body = json.loads(receiver.received[-1][1])
+    assert body.keys() == {"text"}, "Slack refuses other bodies as invalid_payload"
+    return str(body["text"])
+
+
+def test_a_message_for_people_says_what_was_found_and_how_sure(scene: Scene, receiver: Receiver) -> None:
+    hook = make_slack(scene, receiver)
+    claimed = {"may_claim": True, "interval": [2, 4], "sample_count": 1200}
+    end(
+        scene.database,
+        scene.audit,
+        AuditStatus.SUCCEEDED,
+        summary={"sample_count": 1200, "estimate": claimed},
+    )
+    assert deliver_text(scene, receiver, hook) == (
+        "limit-audit: audit audit of made of dataset made: succeeded. About 2 to 4 of 1,200 labels are"
+        " probably wrong, by this audit's own evidence; nobody has checked it.\n"
+        f"http://127.0.0.1/audits/{scene.audit.id}"
+    )
+
+
+def test_a_message_is_never_surer_than_the_audit(scene: Scene, receiver: Receiver) -> None:
+    hook = make_slack(scene, receiver, template="$samples: $finding")
+    estimate = {"may_claim": False, "count": 3.0, "reasons": [{"code": "x", "detail": "It is too small."}]}
+    summary = {"sample_count": 12, "expected_error_count": None, "label_issue_count": 3, "estimate": estimate}
+    end(scene.database, scene.audit, AuditStatus.SUCCEEDED, summary=summary)
+    assert deliver_text(scene, receiver, hook) == (
+        "12: Cannot tell yet how many labels are wrong. It is too small. Check 100 samples at random."
+    )
+
+
+def test_a_name_cannot_call_everybody_or_add_lines(scene: Scene, receiver: Receiver) -> None:
+    hook = make_slack(scene, receiver, template="*$audit* for $$5: $finding")
+    with scene.database.transaction() as session:
+        session.get_one(Audit, scene.audit.id).name = "<!channel> & @here\nall\u202e is well"
+    end(scene.database, scene.audit, AuditStatus.FAILED, error={"code": "x", "detail": "no <disk>"})
+    assert deliver_text(scene, receiver, hook) == (
+        "*&lt;!channel&gt; &amp; @\u200bhere all is well* for $5: no &lt;disk&gt;"
+    )
+
+
+def test_a_test_message_shows_the_template_without_a_finding(scene: Scene, receiver: Receiver) -> None:
+    hook = make_slack(scene, receiver, template="$dataset: $finding")
+    scene.api.post(f"/v1/webhooks/{hook['id']}/test")
+    text = deliver_text(scene, receiver, hook)
+    assert text.splitlines() == [webhook_service.TEST_WORDS, "[dataset]: [finding]"]
+
+
+def test_a_rehearsal_s_message_counts_nothing(scene: Scene, receiver: Receiver) -> None:
+    hook = make_slack(scene, receiver, template="$finding")
+    with scene.database.transaction() as session:
+        session.get_one(Audit, scene.audit.id).configuration = {"rehearsal": {"noise": 0.1}}
+    summary = {"sample_count": 9, "estimate": {"may_claim": True, "interval": [2, 4], "sample_count": 9}}
+    end(scene.database, scene.audit, AuditStatus.SUCCEEDED, summary=summary)
+    text = deliver_text(scene, receiver, hook)
+    assert "rehearsal" in text
+    assert "2 to 4" not in text
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            {"format": "slack", "template": "$name $dataset ${count}"},
+            "names $count, $name; there are $audit,",
+        ),
+        ({"format": "slack", "template": "costs $5"}, "$$ for a dollar sign"),
+        ({"template": "$dataset"}, "format=slack"),
+    ],
+)
+def test_a_template_is_checked_when_the_webhook_is_made(
+    api: TestClient, receiver: Receiver, more: dict[str, str], words: str
+) -> None:
+    answer = api.post("/v1/webhooks", json={"url": receiver.url, **more})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert words in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     "url", ["http://169.254.169.254/latest", "ftp://example.org", "http://user:word@127.0.0.1/", "nothing"]
 )
