@@ -1,7 +1,7 @@
 """`limit-audit review ...`: save and list reviewers' verdicts."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,6 +21,8 @@ HANDED = ("position", "key", "given_label", "suggested_label", "rank")
 DISPUTED = ("position", "key", "given_label", "suggested_label", "opinions", "notes")
 PAGE = 500
 CONFLICTS = 1
+TOLD = 5
+"""Problems of an import that are told in full."""
 
 
 @app.command("list")
@@ -55,16 +57,30 @@ def import_file(
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help="CSV: position or key, verdict, and label for relabel; or labels.csv",
+            help="CSV: position or key, verdict, and label for relabel; labels.csv; Label Studio's JSON",
         ),
     ],
     *,
+    file_format: Annotated[
+        Literal["csv", "label-studio"], typer.Option("--format", help="what the file is")
+    ] = "csv",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="of label-studio: only say what would be saved")
+    ] = False,
     encoding: Annotated[str | None, typer.Option(help="of a file that is not UTF-8: cp1252, utf-16")] = None,
     reviewer: Reviewer = None,
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Save the verdicts of a CSV table."""
+    """Save the verdicts of a CSV table, or of annotators in Label Studio."""
+    if file_format == "label-studio":
+        with connect(server, key) as client:
+            audit = client.get_audit(audit_id)
+            told = audit.import_label_studio(file, dry_run=dry_run, reviewer=reviewer)
+        _tell_import(told)
+        return
+    if dry_run:
+        raise typer.BadParameter("--dry-run goes with --format label-studio")
 
     def read_keys() -> dict[str, int]:
         with connect(server, key) as client:
@@ -203,6 +219,22 @@ def describe_agreement(figures: Json) -> list[str]:
             value = f"{statistic} {figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})"
         lines.append(f"  {name}: {value}; {figure['agreed']} of {figure['samples']} agreed")
     return [*lines, *([figures["checks"]["caution"]] if figures["checks"]["caution"] else [])]
+
+
+def _tell_import(told: Json) -> None:
+    """Print what an import has saved, or would save, and fail if something could not be used."""
+    done = f"{told['saved']} saved" if "saved" in told else f"{told['new']} would be saved"
+    by = ", ".join(f"{count} by {name}" for name, count in told["reviewers"].items())
+    problems = [*told["conflicts"], *told["unknown"]]
+    typer.echo(
+        f"{done}{f' ({by})' if by else ''}, {told['already']} stored already, {told['undecided']} undecided,"
+        f" {len(told['conflicts'])} in conflict, {len(told['unknown'])} unknown"
+    )
+    if problems:
+        sentence = "; ".join(problems[:TOLD]) + (
+            f"; and {len(problems) - TOLD} more" if len(problems) > TOLD else ""
+        )
+        fail(sentence, code=CONFLICTS, cause=ClientError(sentence))
 
 
 def _save(

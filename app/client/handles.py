@@ -12,6 +12,7 @@ from app.client.answer_types import AuditAnswer, DatasetAnswer, Json, OnAnswer, 
 from app.client.client_errors import ClientError
 from app.client.operations import Service
 from app.client.progress_bars import describe_ingestion, describe_training, show_text_bar
+from app.client.verdict_imports import import_label_studio
 from app.exports.registry import EXPORTS, Scope
 
 PAGE = 500
@@ -341,6 +342,29 @@ class Audit(Handle):
             answer = self._service.post(f"/v1/datasets/{self['dataset_id']}/reviews", body)
             conflicts += answer["conflicts"]
         return conflicts
+
+    def import_label_studio(
+        self, file: str | Path, *, dry_run: bool = False, reviewer: str | None = None
+    ) -> Json:
+        """Save what annotators decided in Label Studio about the tasks of this audit's export.
+
+        Args:
+            file: Label Studio's export of type JSON.
+            dry_run: only say what would be saved.
+            reviewer: name for all verdicts; None: each annotator's own. With a key, the key's name is used.
+
+        Returns:
+            `saved` (`new` in a dry run), `already`, `undecided`; `conflicts` and `unknown` as sentences.
+
+        Raises:
+            ClientError: the file is no such export.
+
+        """
+
+        def save(verdicts: Sequence[Json], annotator: str) -> list[Json]:
+            return self.review(verdicts, reviewer=reviewer or annotator)
+
+        return import_label_studio(self._service, self["dataset_id"], Path(file), None if dry_run else save)
 
     def next_samples(
         self, count: int = 20, *, reviewer: str | None = None, held: Sequence[int] = ()

@@ -1,4 +1,7 @@
-"""Label Studio tasks: an image each, the suggested label as prediction, the verdict as annotation."""
+"""Label Studio tasks: an image each, the suggested label as prediction, the verdict as annotation.
+
+`models.reading.label_studio_decisions` reads the annotators' decisions back; it knows a task by its `data`.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,8 +18,11 @@ from app.people.decision_columns import (
 )
 from app.reviews.verdicts import require_own_labels
 from app.schemas.audits.result_schemas import Suspect
+from models.reading.label_studio_decisions import DROP, UNSURE
 
 CONTROL = "label"
+NO_CLASS = {"drop": (DROP, "Drop this sample"), "unsure": (UNSURE, "Unsure")}
+"""Verdicts that are no class: the alias by which their choice is exported, and what people read on it."""
 Picture = Callable[[Suspect], str]
 """Returns the image's URL, the image as a data URL, or the text."""
 
@@ -32,6 +38,7 @@ def write_tasks(source: AuditSource, *, pictures: str, limit: int) -> ExportFile
     blocks = _list_tasks(
         suspects,
         columns,
+        dataset_id=str(source.dataset.id),
         model=f"limit-audit {source.audit.id}",
         picture=show,
         words=source.open_words(is_whole=True),
@@ -49,6 +56,7 @@ def _list_tasks(
     suspects: Iterable[Suspect],
     columns: Mapping[int, DecisionColumns],
     *,
+    dataset_id: str,
     model: str,
     picture: Picture | None,
     words: Picture | None,
@@ -56,7 +64,9 @@ def _list_tasks(
     yield b"["
     for number, suspect in enumerate(suspects):
         task = _make_task(suspect, model=model, picture=picture, words=words)
-        task["data"] |= _describe_decision(suspect, columns.get(suspect.position, EMPTY))
+        task["data"] |= {"dataset_id": dataset_id} | _describe_decision(
+            suspect, columns.get(suspect.position, EMPTY)
+        )
         yield (b",\n" if number else b"\n") + json.dumps(task, ensure_ascii=False).encode()
     yield b"\n]\n"
 
@@ -73,7 +83,12 @@ def _describe_decision(suspect: Suspect, columns: DecisionColumns) -> dict[str, 
 def _describe_view(class_names: list[str], *, has_pictures: bool) -> str:
     view = '<Image name="image" value="$image"/>' if has_pictures else '<Text name="text" value="$text"/>'
     to_name = "image" if has_pictures else "text"
-    choices = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in class_names)
+    lines = [f"    <Choice value={quoteattr(name)}/>" for name in class_names]
+    lines += [
+        f"    <Choice value={quoteattr(shown)} alias={quoteattr(alias)}/>"
+        for alias, shown in NO_CLASS.values()
+    ]
+    choices = "\n".join(lines)
     return (
         f'<View>\n  <Header value="$question"/>\n  {view}\n'
         f'  <Choices name="{CONTROL}" toName="{to_name}" choice="single" required="true">\n'
@@ -88,9 +103,9 @@ def _make_task(
     text = f"row {suspect.key}" if words is None else words(suspect)
     content = {"text": text} if picture is None else {"image": picture(suspect)}
     review = suspect.review
-    label = None
-    if review is not None and review.verdict in {"keep", "relabel"}:
-        label = review.label or suspect.given_label
+    chosen = None
+    if review is not None:
+        chosen = review.label or NO_CLASS.get(review.verdict, (suspect.given_label,))[0]
     return {
         "data": {
             **content,
@@ -106,12 +121,20 @@ def _make_task(
             {
                 "model_version": model,
                 "score": suspect.suggested_confidence,
-                "result": [_make_choice(suspect.suggested_label, to_name)],
+                "result": [_make_choice(suspect.suggested_label, to_name, f"suggested-{suspect.position}")],
             }
         ],
-        "annotations": [] if label is None else [{"result": [_make_choice(label, to_name)]}],
+        "annotations": []
+        if chosen is None
+        else [{"result": [_make_choice(chosen, to_name, f"decided-{suspect.position}")]}],
     }
 
 
-def _make_choice(label: str, to_name: str) -> dict[str, Any]:
-    return {"from_name": CONTROL, "to_name": to_name, "type": "choices", "value": {"choices": [label]}}
+def _make_choice(label: str, to_name: str, identifier: str) -> dict[str, Any]:
+    return {
+        "id": identifier,
+        "from_name": CONTROL,
+        "to_name": to_name,
+        "type": "choices",
+        "value": {"choices": [label]},
+    }

@@ -65,14 +65,19 @@ def test_label_studio_s_tasks_name_what_its_configuration_names(api: TestClient,
     assert [task["data"]["key"] for task in tasks] == ["key-11", "key-10", "key-9"]
     assert tasks[0]["data"]["image"].startswith("data:image/png;base64,")
     assert tasks[0]["predictions"][0]["score"] == 0.5
-    assert [len(task["annotations"]) for task in tasks] == [1, 0, 0]
+    assert [len(task["annotations"]) for task in tasks] == [1, 1, 0]
+    assert tasks[1]["annotations"][0]["result"][0]["value"] == {"choices": ["limit-audit:drop"]}
+    assert tasks[0]["predictions"][0]["model_version"] == f"limit-audit {audit.id}"
+    parts = [part for task in tasks for each in ("predictions", "annotations") for part in task[each]]
+    identifiers = [part["result"][0]["id"] for part in parts]
+    assert len({*identifiers}) == len(identifiers) == 5, "Label Studio asks for an id of each result"
     chosen = tasks[0]["annotations"][0]["result"][0]
     assert chosen["value"] == {"choices": ["bee"]}
     view = ET.fromstring(api.get(f"/v1/audits/{audit.id}/exports/label-studio.xml").text)  # noqa: S314 - ours
     choices = view.find("Choices")
     assert choices is not None
     assert (choices.get("name"), choices.get("toName")) == (chosen["from_name"], chosen["to_name"])
-    assert [choice.get("value") for choice in choices] == ["ant", "bee", "cat"]
+    assert [choice.get("value") for choice in choices] == ["ant", "bee", "cat", "Drop this sample", "Unsure"]
     assert view.find("Image") is not None
 
 
