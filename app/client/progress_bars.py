@@ -54,7 +54,7 @@ def describe_ingestion(dataset: Json) -> tuple[float, str]:
 def describe_training(audit: Json) -> tuple[float, str]:
     """Return the completed share of an audit, and a note."""
     if audit.get("features"):
-        return audit["fraction"], _describe_features(audit["features"])
+        return audit["fraction"], _describe_features(audit["features"]) + _describe_left(audit)
     run = next((run for run in audit["runs"] if run["status"] == "running"), None)
     waiting = next((run["waiting"]["detail"] for run in audit["runs"] if run.get("waiting")), None)
     note = waiting or audit["status"]
@@ -62,12 +62,18 @@ def describe_training(audit: Json) -> tuple[float, str]:
         progress = run["progress"]
         note = f"{progress['stage']}, epoch {progress['epoch']}/{progress['epochs']}"
         if progress["samples_per_second"]:
-            note += f", {progress['samples_per_second']:,.0f} samples/s, {progress['eta_seconds']:.0f} s left"
-    return audit["fraction"], note
+            note += f", {progress['samples_per_second']:,.0f} samples/s"
+    return audit["fraction"], note + _describe_left(audit)
 
 
 def _describe_features(features: Json) -> str:
     note = f"features by {features['encoder']}, {features['done']} of {features['total']}"
     if features["samples_per_second"]:
-        note += f", {features['samples_per_second']:,.0f} samples/s, {features['eta_seconds']:.0f} s left"
+        note += f", {features['samples_per_second']:,.0f} samples/s"
     return note
+
+
+def _describe_left(audit: Json) -> str:
+    """Return the time that is left of all parts of an audit."""
+    left = audit.get("eta_seconds")
+    return "" if left is None else f", about {left:.0f} s left"

@@ -15,6 +15,13 @@ CSV, CSV_WITH_HEADER = "text/csv; charset=utf-8", "text/csv; charset=utf-8; head
 ZIP, PARQUET, BINARY = "application/zip", "application/vnd.apache.parquet", "application/octet-stream"
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
 Scope = Literal["dataset", "audit"]
+Group = Literal["corrected", "tables", "technical"]
+GROUPS: dict[Group, str] = {
+    "corrected": "Corrected dataset",
+    "tables": "Report, tables and other tools",
+    "technical": "Technical",
+}
+"""The parts of the pages' menu, in order."""
 
 
 class Issues(StrEnum):
@@ -74,6 +81,8 @@ class Export:
     """The option with which the command downloads this export instead of its first one."""
     write: str
     """`module:function` of a `Write`."""
+    group: Group = "tables"
+    """Its part of the pages' menu."""
     parameters: tuple[Parameter, ...] = ()
     """Its own parameters; the writer receives them as keyword arguments."""
     has_rehearsals: bool = False
@@ -129,6 +138,24 @@ SCOPE_PARAMETERS: dict[Scope, tuple[Parameter, ...]] = {
 
 EXPORTS = (
     Export(
+        name="dataset",
+        scope="dataset",
+        title="Corrected dataset",
+        description="Download the cleaned dataset: final labels, no dropped samples, ready to upload again.",
+        media_types=(BINARY, PARQUET, ZIP, CSV),
+        command="dataset",
+        write="app.exports.cleaned_dataset:write_dataset",
+        group="corrected",
+        parameters=(
+            Parameter(
+                name="format",
+                type=Literal["original", "npz"],
+                default="original",
+                description="original: the format of the upload; npz: the samples as training reads them",
+            ),
+        ),
+    ),
+    Export(
         name="report.html",
         scope="audit",
         title="Report, HTML",
@@ -146,6 +173,7 @@ EXPORTS = (
         media_types=(ZIP,),
         command="record",
         write="app.records.record_writer:write_record",
+        group="technical",
     ),
     Export(
         name="labels.csv",
@@ -155,6 +183,7 @@ EXPORTS = (
         media_types=(CSV_WITH_HEADER,),
         command="labels",
         write="app.exports.label_tables:write_labels",
+        group="corrected",
     ),
     Export(
         name="drops.csv",
@@ -164,6 +193,7 @@ EXPORTS = (
         media_types=(CSV_WITH_HEADER,),
         command="drops",
         write="app.exports.label_tables:write_drops",
+        group="corrected",
     ),
     Export(
         name="lineage.json",
@@ -173,6 +203,7 @@ EXPORTS = (
         media_types=(JSON,),
         command="lineage",
         write="app.exports.label_tables:write_lineage",
+        group="technical",
     ),
     Export(
         name="consensus.csv",
@@ -195,23 +226,6 @@ EXPORTS = (
         needs_annotators=True,
     ),
     Export(
-        name="dataset",
-        scope="dataset",
-        title="Cleaned dataset",
-        description="Download the cleaned dataset: final labels, no dropped samples, ready to upload again.",
-        media_types=(BINARY, PARQUET, ZIP, CSV),
-        command="dataset",
-        write="app.exports.cleaned_dataset:write_dataset",
-        parameters=(
-            Parameter(
-                name="format",
-                type=Literal["original", "npz"],
-                default="original",
-                description="original: the format of the upload; npz: the samples as training reads them",
-            ),
-        ),
-    ),
-    Export(
         name="annotations.zip",
         scope="dataset",
         title="Corrected annotations of boxes, zip",
@@ -219,6 +233,7 @@ EXPORTS = (
         media_types=(ZIP,),
         command="annotations",
         write="app.exports.listed_exports:write_annotations",
+        group="corrected",
         needs_boxes=True,
     ),
     Export(
@@ -291,6 +306,7 @@ EXPORTS = (
         media_types=(CSV_WITH_HEADER, PARQUET),
         command="map",
         write="app.exports.label_tables:write_map",
+        group="technical",
         parameters=(
             Parameter(
                 name="format", type=Literal["csv", "parquet"], default="csv", description="format of the file"
@@ -305,6 +321,7 @@ EXPORTS = (
         media_types=(BINARY,),
         command="features",
         write="app.exports.encoder_features:write_features",
+        group="technical",
         has_rehearsals=True,
         needs_encoder=True,
     ),
@@ -317,8 +334,9 @@ EXPORTS = (
         command="features",
         flag="parquet",
         write="app.exports.encoder_features:write_feature_table",
+        group="technical",
         has_rehearsals=True,
         needs_encoder=True,
     ),
 )
-"""The page and the command line keep this order."""
+"""The command line keeps this order, and the page within each group."""

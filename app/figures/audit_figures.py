@@ -68,6 +68,13 @@ def list_names(session: Session, audit: Audit, dataset: Dataset) -> list[str]:
     return names
 
 
+def title_figure(session: Session, audit: Audit, dataset: Dataset, name: str) -> str:
+    """Return the title of a figure; without known correct labels it names no right and wrong ones."""
+    maker = MAKERS[name]
+    has_truth = _read_metrics(FigureSource(session=session, audit=audit, dataset=dataset)) is not None
+    return maker.title if has_truth or maker.title_of_all is None else maker.title_of_all
+
+
 def make_figure(
     session: Session, audit: Audit, dataset: Dataset, name: str, options: FigureOptions
 ) -> Figure:
@@ -253,8 +260,11 @@ class Maker:
     """A figure that audits can have."""
 
     title: str
+    """Where correct labels are known."""
     make: Make
     """Returns None if the audit does not have the figure."""
+    title_of_all: str | None = None
+    """Where they are not, and the figure shows all labels alike; None: the same."""
 
 
 MAKERS: Mapping[str, Maker] = {
@@ -262,6 +272,7 @@ MAKERS: Mapping[str, Maker] = {
     "distances": Maker(
         "distances of right and wrong labels (Fig. A3)",
         _build_histogram_maker("histogram", paper_figures.DISTANCE_TITLE, paper_figures.DISTANCE),
+        "distances of all labels",
     ),
     "gradient_norms": Maker(
         "norms of predicted gradients (Fig. A2)",

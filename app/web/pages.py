@@ -7,6 +7,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from app.exports.registry import GROUPS
 from app.web import assets, dataset_facts
 
 # Hashes of the style elements that Plotly adds: an empty one, which it fills by rules, and its map library's.
@@ -119,7 +120,11 @@ def _make_environment() -> Environment:
         "plain": format_plain,
         "facts": dataset_facts.describe,
     }
-    names: dict[str, Any] = {"static": assets.make_url, "page_classes": PAGE_CLASSES}
+    names: dict[str, Any] = {
+        "static": assets.make_url,
+        "page_classes": PAGE_CLASSES,
+        "export_groups": GROUPS,
+    }
     environment.globals |= names
     return environment
 

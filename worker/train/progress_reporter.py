@@ -43,7 +43,7 @@ class ProgressReporter:
         self._database, self._storage, self._settings = database, storage, settings
         self._job, self._heartbeat = job, heartbeat
         self._folder = storage.locate_run(job.run.audit_id, job.run.number)
-        self._checkpointed = self._ranked = monotonic()
+        self._started = self._checkpointed = self._ranked = monotonic()
 
     def __call__(self, progress: Progress) -> None:
         """Take the progress of the training, about five times a second and after every epoch."""
@@ -64,6 +64,16 @@ class ProgressReporter:
             retry_during_outage(lambda: self._store(finished, progress), self._heartbeat)
         if monotonic() - self._checkpointed >= self._settings.checkpoint_seconds:
             self._save_checkpoint(progress)
+
+    def begin_evidence(self) -> None:
+        """Say that the epochs are over; what follows has no steps, only the seconds before it."""
+        last = self._heartbeat.progress or {}
+        self._heartbeat.progress = last | {
+            "stage": "evidence",
+            "samples_per_second": None,
+            "eta_seconds": None,
+            "training_seconds": monotonic() - self._started,
+        }
 
     def _save_checkpoint(self, progress: Progress) -> None:
         """Store a checkpoint; on a full disk keep the last one and continue training."""

@@ -251,6 +251,7 @@ def _train(
             resume=_load_checkpoint(storage, folder),
             feature_width=_choose_feature_width(job, settings),
         )
+        reporter.begin_evidence()
         search = _plan_evidence(database, storage, settings, job, heartbeat)
         return search.complete(result, pack, job.labels.given)
 

@@ -76,6 +76,7 @@ def _estimate(
                 name=preset.name,
                 configuration=dict(preset.configuration),
                 says=preset.says,
+                measured=preset.measured,
                 estimate=_render(
                     time_estimate.estimate_time(session, settings, planned.change(preset.configuration))
                 ),

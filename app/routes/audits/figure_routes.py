@@ -53,7 +53,7 @@ def list_figures(audit_id: UUID, session: Session) -> list[FigureLink]:
     return [
         FigureLink(
             name=name,
-            title=MAKERS[name].title,
+            title=audit_figures.title_figure(session, audit, dataset, name),
             plotly_url=f"{base}/{name}",
             png_url=f"{base}/{name}.png",
             svg_url=f"{base}/{name}.svg",

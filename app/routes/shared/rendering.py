@@ -176,7 +176,7 @@ def _render_audit(
         summary=_select_headlines(summary),
         cancel_requested=audit.cancel_requested_at is not None,
         fraction=audit_progress.measure_fraction(audit, runs, features),
-        eta_seconds=audit_progress.estimate_seconds(runs, features),
+        eta_seconds=audit_progress.estimate_seconds(audit, runs, features),
         runs_before=runs_before,
         features=None if features is None else _render_features(features),
         runs=[render_run(run) for run in runs],

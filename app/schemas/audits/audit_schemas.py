@@ -12,7 +12,9 @@ from app.schemas.shared_schemas import Failure, Probability
 class Progress(BaseModel):
     """The progress of a run."""
 
-    stage: str
+    stage: str = Field(
+        description="loading, training, scoring, or evidence: what judges every label after the epochs"
+    )
     epoch: int
     epochs: int
     step: int
@@ -116,8 +118,12 @@ class AuditOut(BaseModel):
     finished_at: datetime | None
     cancel_requested: bool
     configuration: dict[str, Any]
-    fraction: Probability = Field(description="completed share of the audit")
-    eta_seconds: float | None
+    fraction: Probability = Field(
+        description="completed share of the audit: features, trainings, what follows them, and ranking"
+    )
+    eta_seconds: float | None = Field(
+        description="about how many seconds are left of all of that, once it runs; null: unknown"
+    )
     runs_before: int | None = Field(
         default=None,
         description="trainings of all users that come before it in its queue; null: one of its own has begun",

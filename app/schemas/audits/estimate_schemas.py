@@ -27,7 +27,8 @@ class PresetOut(BaseModel):
 
     name: Literal["fast", "thorough"]
     configuration: dict[str, Any] = Field(description="fields to add to the configuration")
-    says: str = Field(description="what it costs, and what was measured of it")
+    says: str = Field(description="what it costs and changes, in plain words")
+    measured: str = Field(default="", description="what was measured of it, with figures")
     estimate: TimeEstimateOut
 
 

@@ -197,8 +197,8 @@ class ReviewProgress(BaseModel):
     recent_decided: int = Field(description="number of those verdicts, 50 at most")
     verdicts_to_advice: int = Field(
         default=0,
-        description="further such verdicts (keep or relabel) after which they alone carry advice on whether to"
-        " go on; 0: there are enough, or the expected errors are known",
+        description="further such verdicts (keep or relabel) after which they alone carry advice on whether"
+        " to go on; 0: there are enough, or the expected errors are known",
     )
     rests_on: str = Field(
         description="what the expected errors rest on: random checks, the audit's estimate, or nothing yet"

@@ -41,6 +41,8 @@ async function showEstimates(request) {
     ...choices.map((choice) => makeChoice(choice, choice.name === kept)),
     make("p", { className: "note" }, describeParts(found.estimate), " ", describeWaiting(found)));
   find("effort").hidden = false;
+  const measured = found.presets.filter((preset) => preset.measured);
+  find("measured").replaceChildren(...measured.map((preset) => make("p", { className: "note" }, `${TITLES[preset.name]}: ${preset.measured}`)));
   if (found.workers === 0) timer = setTimeout(refresh, ASK_AGAIN_MILLISECONDS); // they may be starting
 }
 

@@ -13,7 +13,7 @@ const path = `/v1/audits/${id}`;
 const SUSPECTS = 24;
 const REFRESH_MILLISECONDS = 4000;
 const ANNOUNCE_MILLISECONDS = 20000;
-const STAGES = { training: "Training", scoring: "Scoring all samples", loading: "Loading the data" };
+const STAGES = { training: "Training", scoring: "Scoring all samples", loading: "Loading the data", evidence: "Judging every label" };
 const runs = new Map();
 let scheduled = false;
 let refreshedAt = 0;
@@ -43,10 +43,11 @@ function showAudit(audit) {
   if (audit.cancel_requested) find("stage").textContent = "Cancelling";
   else if (progress) {
     const which = audit.runs.length > 1 ? `, run ${run.number + 1} of ${audit.runs.length}` : "";
-    find("stage").textContent = `${STAGES[progress.stage] ?? progress.stage}${which}: epoch ${progress.epoch} of ${progress.epochs}`;
+    const isOver = progress.stage === "evidence";
+    find("stage").textContent = `${STAGES[progress.stage] ?? progress.stage}${which}${isOver ? "" : `: epoch ${progress.epoch} of ${progress.epochs}`}`;
     find("speed").textContent = [
       progress.samples_per_second ? `${formatCount(progress.samples_per_second)} samples/s` : null,
-      `step ${formatCount(progress.step)} of ${formatCount(progress.steps)}`,
+      isOver ? null : `step ${formatCount(progress.step)} of ${formatCount(progress.steps)}`,
       run.device,
     ].filter(Boolean).join(" · ");
   } else if (audit.features) showFeatures(audit);
@@ -59,7 +60,7 @@ function showAudit(audit) {
   } else if (audit.runs.every((one) => one.status === "succeeded")) find("stage").textContent = "Ranking the samples";
   const reasons = new Set(audit.runs.map((one) => one.encoder?.reason).filter(Boolean));
   find("encoder").textContent = [...reasons].map((reason) => `How the samples are seen: ${reason}.`).join(" ");
-  const left = audit.eta_seconds === null ? "" : ` · about ${formatDuration(audit.eta_seconds)} left`;
+  const left = audit.eta_seconds === null ? "" : audit.eta_seconds < 1 ? " · nearly done" : ` · about ${formatDuration(audit.eta_seconds)} left`;
   find("eta").textContent = `${formatPercent(audit.fraction, 0)}${left}`;
   document.title = `${formatPercent(audit.fraction, 0)} · ${audit.name}`;
   announce(audit);

@@ -127,7 +127,8 @@ async function showResults() {
   showPairs(summary);
   if (progress?.reviewed) {
     find("reviewed").textContent = `${formatCount(progress.reviewed)}`;
-    find("reviewed").append(make("small", {}, ` ${formatCount(progress.errors)} wrong`));
+    const words = progress.carried === progress.reviewed ? "in an earlier version" : `${formatCount(progress.errors)} wrong`;
+    find("reviewed").append(make("small", {}, ` ${words}`));
     find("reviewed-stat").hidden = false;
     find("decided-words").textContent = describeDecided(progress);
   }

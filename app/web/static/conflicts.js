@@ -30,7 +30,7 @@ function begin(name, kind, makeGroup, describe) {
 function showCount(place, list) {
   const shown = list.groups.length;
   const groups = `${formatCount(shown)} ${shown === 1 ? "group" : "groups"}`;
-  if (!list.isAllShown) place.textContent = `the first ${groups}, ${formatCount(list.decided)} of them decided`;
+  if (!list.isAllShown) place.textContent = `the first ${groups}${list.decided ? `, ${formatCount(list.decided)} of them decided` : ""}`;
   else place.textContent = list.decided ? `${formatCount(shown - list.decided)} of ${groups} left to decide` : groups;
 }
 

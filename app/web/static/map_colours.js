@@ -25,7 +25,12 @@ function nameClassColour(place) {
   return `hsl(${(place * 137.508 + 210) % 360} 62% ${light}%)`;
 }
 
-const nameScoreColour = (share) => `color-mix(in srgb, ${readToken("wrong")} ${Math.round(100 * share)}%, ${readToken("line")})`;
+// From blue over amber to red: what is not suspicious recedes, what is stands out, for the colour-blind too.
+function nameScoreColour(share) {
+  const [low, middle, high] = ["suspicion-low", "suspicion-middle", "suspicion-high"].map(readToken);
+  const mix = (from, to, part) => `color-mix(in oklab, ${to} ${Math.round(100 * part)}%, ${from})`;
+  return share < 0.5 ? mix(low, middle, 2 * share) : mix(middle, high, 2 * share - 1);
+}
 
 // Return the pixels of all points and the entries of the legend.
 export function chooseColours(way, points, classes) {
@@ -44,7 +49,7 @@ export function chooseColours(way, points, classes) {
 
 function colourScores(points) {
   const shade = (point) => Math.min(STEPS * 4 - 1, Math.max(0, Math.floor(points.score[point] * STEPS * 4)));
-  const colours = Array.from({ length: STEPS * 4 }, (_, step) => nameScoreColour(0.12 + (0.88 * step) / (STEPS * 4 - 1)));
+  const colours = Array.from({ length: STEPS * 4 }, (_, step) => nameScoreColour(step / (STEPS * 4 - 1)));
   const counts = new Uint32Array(STEPS);
   for (let point = 0; point < points.count; point += 1) counts[Math.floor(shade(point) / 4)] += 1;
   const entries = Array.from(counts, (count, step) => ({ name: `${(100 / STEPS) * step} to ${(100 / STEPS) * (step + 1)}`, colour: colours[4 * step + 2], count }));

@@ -106,11 +106,11 @@ export class View {
 // What counts as reviewed, and what follows from it: nobody should review for a number that never comes.
 function describeCheck({ verdicts_to_advice: left }) {
   const more = `${formatCount(left)} more ${left === 1 ? "sample" : "samples"}`;
-  return `How many labels are wrong is not known yet. “Check at random” tells it. Or review here: once you have kept or relabelled ${more} in this order (unsure and dropped do not count), this line says whether it is worth going on, but not how many are wrong.`;
+  return `How many labels are wrong is not known yet: “Check at random” tells it. Or review here: after ${more} that you keep or relabel (unsure and dropped do not count), this line says whether it is worth going on.`;
 }
 
 function describeCarriedCount({ carried }) {
-  return carried ? ` ${formatCount(carried)} ${carried === 1 ? "verdict is" : "verdicts are"} carried over from an earlier version: these samples need no second look and are left out below, but they tell nothing about the other labels.` : "";
+  return carried ? ` ${formatCount(carried)} ${carried === 1 ? "verdict is" : "verdicts are"} carried over from an earlier version; these samples are left out here.` : "";
 }
 
 function describeExpected(progress) {

@@ -1,11 +1,14 @@
 """Audits over HTTP."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, update
 
+from app.audits import audit_progress
+from app.features.feature_service import FeatureProgress
 from app.infra.database import Database
 from app.infra.queue import Task
 from app.infra.storage import Storage
@@ -256,9 +259,47 @@ def test_progress_is_the_share_of_steps(api: TestClient, database: Database, dat
     with database.transaction() as session:
         session.execute(update(Run).values(status=RunStatus.RUNNING, progress=progress))
     answer = api.get(f"/v1/audits/{audit.id}").json()
-    assert answer["fraction"] == pytest.approx(0.98 * 0.3)
-    assert answer["eta_seconds"] == 7.0
+    share = audit_progress.EVIDENCE_SHARE
+    assert answer["fraction"] == pytest.approx(0.98 * (1 - share) * 0.3)
+    assert answer["eta_seconds"] == round(7 / (1 - share) / 0.98), "epochs, what follows them, and ranking"
     assert answer["runs"][0]["progress"]["epoch"] == 2
+
+
+def test_what_follows_the_epochs_moves_the_bar_and_has_a_time(
+    api: TestClient, database: Database, dataset: Dataset
+) -> None:
+    audit = store_audit(database, dataset)
+    progress = {
+        "stage": "evidence", "epoch": 4, "epochs": 4, "step": 100, "steps": 100,
+        "samples_per_second": None, "eta_seconds": None, "training_seconds": 900.0,
+    }  # fmt: skip
+    expected = 900 * audit_progress.EVIDENCE_SHARE / (1 - audit_progress.EVIDENCE_SHARE)
+
+    def read(seconds: float) -> tuple[float, float]:
+        started = datetime.now(UTC) - timedelta(seconds=900 + seconds)
+        values = {"status": RunStatus.RUNNING, "progress": progress, "started_at": started}
+        with database.transaction() as session:
+            session.execute(update(Run).values(**values))
+        answer = api.get(f"/v1/audits/{audit.id}").json()
+        return answer["fraction"], answer["eta_seconds"]
+
+    (before, left), (after, nothing_left) = read(0), read(2 * expected)
+    assert before == pytest.approx(0.98 * (1 - audit_progress.EVIDENCE_SHARE), abs=0.01)
+    assert before < after < 0.98
+    assert left == pytest.approx(expected / 0.98, abs=3)
+    assert nothing_left == 0
+
+
+def test_features_are_a_part_of_the_time_that_is_left() -> None:
+    audit, run = Audit(status=AuditStatus.RUNNING), Run(status=RunStatus.QUEUED, feature_set_id=uuid4())
+    features = FeatureProgress(
+        set_id=uuid4(), encoder="made", status="computing", done=50, total=100, shards=1, shards_done=0,
+        samples_per_second=5.0,
+    )  # fmt: skip
+    share = audit_progress.FEATURES_SHARE
+    assert audit_progress.measure_fraction(audit, [run], features) == pytest.approx(0.98 * share / 2)
+    expected = 10 + 20 * (1 - share) / share  # 10 s of the features, which take 20 s in all
+    assert audit_progress.estimate_seconds(audit, [run], features) == round(expected)
 
 
 def test_an_audit_that_was_cancelled_keeps_the_progress_that_it_had(
@@ -274,9 +315,13 @@ def test_an_audit_that_was_cancelled_keeps_the_progress_that_it_had(
             session.get_one(Audit, audit.id).status = AuditStatus.CANCELLED
         session.execute(update(Run).values(status=RunStatus.CANCELLED))
         session.execute(update(Run).where(Run.audit_id == begun.id).values(progress=progress))
-    assert api.get(f"/v1/audits/{begun.id}").json()["fraction"] == pytest.approx(0.98 * 0.3)
+    share = 0.98 * (1 - audit_progress.EVIDENCE_SHARE) * 0.3
+    assert api.get(f"/v1/audits/{begun.id}").json()["fraction"] == pytest.approx(share)
     assert api.get(f"/v1/audits/{untouched.id}").json()["fraction"] == 0
-    assert "cancelled after 29\u202f% of its work" in api.get(f"/audits/{begun.id}").text
+    assert (
+        f"cancelled after {share:.0%}".replace("%", "\u202f% of its work")
+        in api.get(f"/audits/{begun.id}").text
+    )
     assert "was cancelled and has no results" in api.get(f"/audits/{untouched.id}").text
 
 

@@ -147,6 +147,28 @@ def test_a_result_says_first_what_was_found_then_what_is_surest(
     assert not re.search(r"<details[^>]* open", text)
 
 
+def test_downloads_are_grouped_with_the_corrected_dataset_first(
+    api: TestClient, dataset: Dataset, audit: Audit
+) -> None:
+    for path in (f"/audits/{audit.id}", f"/datasets/{dataset.id}"):
+        text = api.get(path).text
+        parts = ("<h3>Corrected dataset</h3>", "exports/dataset", "exports/labels.csv", "<h3>Technical</h3>")
+        places = [text.index(part) for part in parts]
+        assert places == sorted(places), path
+
+
+def test_a_dataset_shows_the_size_of_the_uploaded_pictures(
+    api: TestClient, database: Database, dataset: Dataset
+) -> None:
+    with database.transaction() as session:
+        found = session.get_one(Dataset, dataset.id)
+        sizes = {"500x333": 9, "320x240": 3}
+        found.statistics = {**(found.statistics or {}), "sizes": sizes, "size_count": 2}
+    text = api.get(f"/datasets/{dataset.id}").text
+    assert "<dd>500 \u00d7 333 <small>most often, and 1 other size</small></dd>" in text
+    assert "<dt>Stored for training as</dt><dd>8 \u00d7 8 \u00d7 1 " in text
+
+
 @pytest.mark.parametrize("may_claim", [False, True])
 def test_a_review_shows_error_probabilities_where_they_may_be_claimed(
     api: TestClient, database: Database, audit: Audit, *, may_claim: bool
