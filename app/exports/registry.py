@@ -15,10 +15,10 @@ CSV, CSV_WITH_HEADER = "text/csv; charset=utf-8", "text/csv; charset=utf-8; head
 ZIP, PARQUET, BINARY = "application/zip", "application/vnd.apache.parquet", "application/octet-stream"
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
 Scope = Literal["dataset", "audit"]
-Group = Literal["corrected", "tables", "technical"]
+Group = Literal["corrected", "reports", "technical"]
 GROUPS: dict[Group, str] = {
     "corrected": "Corrected dataset",
-    "tables": "Report, tables and other tools",
+    "reports": "Report, tables and other tools",
     "technical": "Technical",
 }
 """The parts of the pages' menu, in order."""
@@ -81,7 +81,7 @@ class Export:
     """The option with which the command downloads this export instead of its first one."""
     write: str
     """`module:function` of a `Write`."""
-    group: Group = "tables"
+    group: Group = "reports"
     """Its part of the pages' menu."""
     parameters: tuple[Parameter, ...] = ()
     """Its own parameters; the writer receives them as keyword arguments."""
