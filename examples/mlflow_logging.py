@@ -1,4 +1,4 @@
-"""Log an audit to MLflow: its configuration, the count with its interval, ROC where truth is known, the ranking.
+"""Log an audit to MLflow: its configuration, the count with its interval, ROC where known, the ranking.
 
 `python -m examples.mlflow_logging AUDIT`, with mlflow or mlflow-skinny installed beside limit-audit's client.
 MLflow's own variables say where it is logged: MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME.
@@ -82,9 +82,7 @@ def main() -> None:
     """Log the audit that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("audit", nargs="?", default="@last", help="id or name of the audit, or @last")
-    parser.add_argument(
-        "--server", help="address of the service; default: LIMIT_AUDIT_SERVER, or this machine's"
-    )
+    parser.add_argument("--server", help="its address; default: LIMIT_AUDIT_SERVER, or this machine's")
     options = parser.parse_args()
     with Client(options.server) as client:
         print(log_audit(client.get_audit(options.audit)))  # noqa: T201 - its output

@@ -71,7 +71,15 @@ def _save_texts(texts: Sequence[str], arrays: Mapping[str, object], target: Path
 
 
 def _save_frame(frame: Any, folder: Path) -> Path:  # noqa: ANN401 - of pandas or polars
-    """Write a table as Parquet, which keeps its types, or as CSV if a column mixes them."""
+    """Write a table as Parquet, which keeps its types, or as CSV if a column mixes them.
+
+    A dataset of Hugging Face's `datasets` writes its pictures into the file, and its class names beside them.
+    """
+    if isinstance(frame, Mapping):
+        raise ClientError(
+            f"expected one split, such as upload(splits[{next(iter(frame), 'train')!r}]); found the splits"
+            f" {', '.join(map(str, frame))}"
+        )
     target = folder / "table.parquet"
     if hasattr(frame, "write_parquet"):
         frame.write_parquet(target)

@@ -75,6 +75,22 @@ def test_a_frame_of_pandas_goes_as_parquet_with_its_types() -> None:
         pd.testing.assert_frame_equal(pd.read_parquet(file), frame)
 
 
+class Splits(dict[str, pd.DataFrame]):
+    """Several splits of one dataset, as Hugging Face's `datasets` has them."""
+
+    def to_parquet(self, folder: Path) -> None:
+        raise AssertionError(f"nothing is written to {folder}")
+
+
+def test_several_splits_are_refused_with_the_way_out() -> None:
+    splits = Splits(train=pd.DataFrame({"label": [1]}), test=pd.DataFrame({"label": [2]}))
+    with (
+        pytest.raises(ClientError, match=r"upload\(splits\['train'\]\).*train, test"),
+        prepare_files(splits, {}),
+    ):
+        pass
+
+
 def test_a_frame_with_a_column_of_mixed_types_goes_as_csv() -> None:
     frame = pd.DataFrame({"mixed": [1, "a", 2.5], "label": ["x", "y", "x"]})
     with prepare_files(frame, {}) as (_, [file]):
