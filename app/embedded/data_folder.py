@@ -22,6 +22,10 @@ PREFIX = "limit-audit-"
 SOCKET_PATH_BYTES = 107
 """Longest path of a Unix socket on Linux: `sun_path` has 108 bytes, the last of them a NUL."""
 LONGEST_NAME = ".s.PGSQL.5432.lock"
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - folders are made there by mkdtemp
+"""Where folders for sockets are made if the usual folder for temporary files has too long a path."""
+OF = ".data-folder"
+"""File of a temporary folder: the data folder whose service made it."""
 MANY = 8
 """Characters that `mkdtemp` adds."""
 
@@ -115,7 +119,7 @@ def make_socket_folder(kind: str, *, can_use: Callable[[Path], bool] = lambda _:
 
     """
     reasons = []
-    for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")):  # noqa: S108 - mkdtemp
+    for parent in dict.fromkeys((tempfile.gettempdir(), *TEMPORARY)):
         prefix = f"{PREFIX}{kind}-"
         length = len(os.fsencode(f"{parent}/{prefix}/{LONGEST_NAME}")) + MANY
         if length > SOCKET_PATH_BYTES:
@@ -129,3 +133,19 @@ def make_socket_folder(kind: str, *, can_use: Callable[[Path], bool] = lambda _:
         except OSError as error:
             reasons.append(str(error))
     raise StartError(f"there is no folder for a socket: {'; '.join(reasons)}")
+
+
+def mark_folder(folder: Path, data_dir: Path) -> None:
+    """Write into a temporary folder whose it is, for the case that the note about it is lost."""
+    (folder / OF).write_text(str(data_dir.absolute()), encoding="utf-8")
+
+
+def find_marked_folders(data_dir: Path) -> list[Path]:
+    """Return the temporary folders that a service of this data folder has made."""
+    found = []
+    for parent in dict.fromkeys((tempfile.gettempdir(), *TEMPORARY)):
+        for mark in Path(parent).glob(f"{PREFIX}*/{OF}"):
+            with suppress(OSError, UnicodeDecodeError):
+                if mark.read_text(encoding="utf-8") == str(data_dir.absolute()):
+                    found.append(mark.parent)
+    return found

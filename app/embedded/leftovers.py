@@ -2,10 +2,11 @@
 
 import shutil
 import signal
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from app.embedded.data_folder import PREFIX, ServiceNote, StartError
+from app.embedded.data_folder import PREFIX, ServiceNote, StartError, find_marked_folders
 from app.embedded.process_identity import find_marked, find_postgres, stop_all
 from app.embedded.running_services import NOTE
 
@@ -24,16 +25,21 @@ def reap_service(data_dir: Path) -> bool:
     """
     note = ServiceNote.read(data_dir)
     (data_dir / NOTE).unlink(missing_ok=True)
-    if note is None:
+    if note is None:  # none was left, or a loss of power has cut it off
+        _remove(find_marked_folders(data_dir))
         return False
     find = partial(find_marked, f"{MARK}={note.token}")
     signals = {signal.SIGTERM: STOP_SECONDS, signal.SIGKILL: KILL_SECONDS}
     found = bool(find())
     stop_all(lambda: [process for process in find() if process.name() != "postgres"], signals=signals)
-    for folder in map(Path, note.folders):
-        if folder.name.startswith(PREFIX):
-            shutil.rmtree(folder, ignore_errors=True)
+    _remove(folder for folder in map(Path, note.folders) if folder.name.startswith(PREFIX))
+    _remove(find_marked_folders(data_dir))
     return found
+
+
+def _remove(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def stop_postgres(database: Path) -> None:

@@ -169,6 +169,8 @@ class LocalStack:
 
     def _keep_folders(self, *folders: Path) -> None:
         """Note temporary folders, so that they go with the service, however it ends."""
+        for folder in folders:
+            data_folder.mark_folder(folder, self.data_dir)
         self._folders += folders
         self._closing.callback(embedded_postgres.remove, folders)
         self._write_note("")

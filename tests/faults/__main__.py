@@ -18,11 +18,11 @@ from tests.faults import embedded, invariants, machines, services, strikes, work
 from tests.faults.moments import KILLS, MOMENTS, SEED
 from tests.faults.world import OVERRIDES, World, create_service_engine, write_small_csv
 
-CASES = [*workers.CASES, *services.CASES, *strikes.CASES, *embedded.CASES]
+CASES = [*workers.CASES, *services.CASES, *strikes.CASES, *embedded.CASES, *machines.CASES]
 ALONE = ("embedded:", "machine:", "strike: up")
 """Begins the names of cases with installations of their own, which need no running service."""
 NO_WORLD = cast("World", None)
-DISK_BYTES = 192 * 2**20
+DISK_BYTES = 2**30
 
 
 @contextlib.contextmanager
@@ -57,22 +57,20 @@ def world_of(folder: Path, disk: Path | None) -> Iterator[World]:
             world.engine.dispose()
 
 
-def _explain_impossible(case: Case[World], disk: Path | None, clock_library: Path | None) -> str | None:
+def _explain_impossible(case: Case[World], disk: Path | None) -> str | None:
     """Return what a case needs and this user or machine does not have; None: it can be run."""
     if case.name.startswith("disk full") and disk is None:
         return "root, for a small file system"
     if case.name == embedded.SECOND_USER and os.geteuid() != 0:
         return "root, to start as another user"
-    return machines.explain_impossible(case.name, clock_library=clock_library)
+    return machines.explain_impossible(case.name)
 
 
-def _list_possible(
-    cases: list[Case[World]], disk: Path | None, clock_library: Path | None
-) -> list[Case[World]]:
+def _list_possible(cases: list[Case[World]], disk: Path | None) -> list[Case[World]]:
     """Return the cases that can be run here, and print the others with what they need."""
     possible = []
     for case in cases:
-        reason = _explain_impossible(case, disk, clock_library)
+        reason = _explain_impossible(case, disk)
         if reason is None:
             possible.append(case)
         else:
@@ -87,7 +85,6 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
     parser.add_argument("--seed", type=int, default=SEED, help="of the random moments of kills")
     parser.add_argument("--kills", type=int, default=KILLS, help="how often each kill is repeated")
-    parser.add_argument("--clock-library", type=Path, help="libfaketime, for the case of a clock that jumps")
     asked = parser.parse_args()
     MOMENTS.seed, MOMENTS.kills = asked.seed, asked.kills
     sys.stderr.write(f"kills: {MOMENTS.words()}\n")
@@ -96,8 +93,7 @@ def main() -> int:
     with contextlib.ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="limit-audit-faults-")))
         disk = closing.enter_context(small_disk(folder / "disk"))
-        every = [*CASES, *machines.make_cases(clock_library=asked.clock_library)]
-        cases = _list_possible(select_cases(every, asked.only), disk, asked.clock_library)
+        cases = _list_possible(select_cases(CASES, asked.only), disk)
         alone = [case for case in cases if case.name.startswith(ALONE)]
         outcomes = run_cases(alone, NO_WORLD, on_outcome=print_outcome)
         together = [case for case in cases if case not in alone]

@@ -18,9 +18,16 @@ DISK_FULL = "the disk is full; the job continues when there is space"
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Return whether an error means a full disk; NumPy's has no errno, only a text."""
-    if not isinstance(error, OSError):
-        return False
+    """Return whether an error is of a full disk; NumPy's has only a text, torch hides it behind its own."""
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return any(isinstance(each, OSError) and _is_for_space(each) for each in causes)
+
+
+def _is_for_space(error: OSError) -> bool:
     return error.errno in {errno.ENOSPC, errno.EDQUOT} or " requested and " in str(error)
 
 
@@ -34,7 +41,7 @@ def retry_during_outage(act: Callable[[], Result], heartbeat: Heartbeat[Any]) ->
             return act()
         except DATABASE_DOWN as error:
             reason = f"the database cannot be reached: {error}"
-        except OSError as error:
+        except Exception as error:
             if not is_disk_full(error):
                 raise
             reason = DISK_FULL

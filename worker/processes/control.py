@@ -4,6 +4,8 @@ Started as `celery -A worker.processes.control worker -Q control -B -P solo`. It
 lost work is noticed while every other worker is busy for hours.
 """
 
+from celery.beat import PersistentScheduler
+
 from app.infra.database import get_database
 from app.infra.queue import Queue, Task, count_waiting, list_served_queues
 from app.infra.settings import get_settings
@@ -12,6 +14,20 @@ from worker.maintenance import sweep
 
 __all__ = ["app"]
 
+
+class FreshSchedule(PersistentScheduler):  # type: ignore[misc]  # Celery has no types
+    """The schedule of this start: what an earlier one left may be cut off, and Celery's beat ends at it.
+
+    Nothing is lost: every task is due again within minutes. The file is written for the health probe.
+    """
+
+    def setup_schedule(self) -> None:
+        """Begin with an empty file."""
+        self._remove_db()
+        super().setup_schedule()
+
+
+app.conf.beat_scheduler = f"{__name__}:FreshSchedule"
 app.conf.beat_schedule = {
     "sweep": {
         "task": str(Task.SWEEP),

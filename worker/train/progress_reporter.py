@@ -79,7 +79,7 @@ class ProgressReporter:
         """Store a checkpoint; on a full disk keep the last one and continue training."""
         try:
             checkpoints.save(self._storage, self._folder, progress.state())
-        except OSError as error:
+        except Exception as error:
             if not is_disk_full(error):
                 raise
             log.warning("no checkpoint, the disk is full", run=str(self._job.run.id))

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,17 @@ def test_what_a_dead_owner_left_is_stopped_and_nothing_else(tmp_path: Path) -> N
     bystander.wait()
     other.rmdir()
     assert find_marked(f"{leftovers.MARK}={token}") == []
+
+
+def test_temporary_folders_are_removed_also_where_the_note_about_them_is_lost(tmp_path: Path) -> None:
+    mine, other = (data_folder.make_socket_folder("test") for _ in range(2))
+    data_folder.mark_folder(mine, tmp_path / "mine")
+    data_folder.mark_folder(other, tmp_path / "other")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "service.json").write_bytes(b"")
+    assert not leftovers.reap_service(tmp_path / "mine"), "no process was left"
+    assert (mine.exists(), other.exists()) == (False, True)
+    shutil.rmtree(other)
 
 
 def test_sockets_are_in_closed_folders_with_short_paths(

@@ -1,6 +1,7 @@
 """Memory and disks that are too small, databases that go away: a smaller batch, waiting, a clear reason."""
 
 import errno
+import io
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from worker.jobs.waiting import PAUSE_SECONDS, is_disk_full
 from worker.maintenance.sweep import sweep
 from worker.train import checkpoints, progress_reporter, training_job
 
+ROOM_BYTES = 20_000
 SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 2, "batch_size": 8, "method": "limit_g"}
 
 
@@ -44,6 +46,21 @@ def test_a_full_disk_is_known_by_number_and_by_numpys_words() -> None:
     assert is_disk_full(OSError("100000 requested and 7 written"))
     assert not is_disk_full(OSError(errno.EACCES, "Permission denied"))
     assert not is_disk_full(ValueError("1 requested and 0 written"))
+
+
+def test_a_full_disk_is_known_behind_torchs_own_error() -> None:
+    class Full(io.BytesIO):
+        def write(self, content: Any) -> int:  # noqa: ANN401 - any buffer
+            if self.tell() > ROOM_BYTES:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    with pytest.raises(RuntimeError) as raised:
+        torch.save({str(at): torch.zeros(1_000) for at in range(20)}, Full())
+    assert is_disk_full(raised.value)
+    assert not is_disk_full(
+        RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598")
+    )
 
 
 def failing(function: Callable[..., Any], *errors: BaseException) -> Callable[..., Any]:
