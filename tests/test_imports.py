@@ -30,7 +30,7 @@ NEVER = {
 FLOORS = {
     "app": (
         "tables", "fast_paths", "infra", "http", "access", "webhooks", "places", "datasets", "kinds",
-        "features", "audits", "reviews", "people", "maps",
+        "features", "audits", "reviews", "people", "maps", "label_sets",
         "schemas", "schemas/datasets", "schemas/reviews", "schemas/audits", "figures",
         "exports/files", "exports", "versions", "gate", "records", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",

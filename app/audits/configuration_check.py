@@ -6,6 +6,7 @@ from pathlib import Path
 from app.audits.audit_configuration import AuditConfiguration, Rehearsal
 from app.audits.configuration_errors import refuse
 from app.audits.run_plans import RunPlan
+from app.infra.errors import Invalid
 from app.tables import Dataset
 from models.catalogue.methods import EXTERNAL
 from models.configuration.defaults import Situation
@@ -39,6 +40,11 @@ def check_configuration(
         encoders_dir: the folder of encoders that people added; None: only those of the catalogue exist.
 
     """
+    if dataset.options.get("label_separator") is not None:
+        raise Invalid(
+            "the labels of this dataset are sets of classes, and one class is audited at a time;"
+            f" POST /v1/datasets/{dataset.id}/class-views makes a dataset of each"
+        )
     if configuration.rehearsal is not None:
         _check_rehearsal(dataset.class_names or [], configuration.rehearsal)
     if configuration.is_external:

@@ -12,6 +12,9 @@ READING: dict[str, Any] = {
     "format": Annotated[str | None, typer.Option(help="one of docs/formats.md; else detected")],
     "image_size": Annotated[int | None, typer.Option(min=8, max=512, help="side of the stored pictures")],
     "label_column": str | None,
+    "label_separator": Annotated[
+        str | None, typer.Option(help="what separates several labels of a sample: ; or | or space")
+    ],
     "key_column": str | None,
     "truth_column": str | None,
     "split_column": str | None,

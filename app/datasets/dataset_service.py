@@ -182,6 +182,17 @@ def copy_files(session: Session, storage: Storage, source: Dataset, target: Data
     """
     if source.status not in {DatasetStatus.READY, DatasetStatus.REJECTED}:
         raise WrongState(f"only a dataset that was read can be read again, this one is {source.status}")
+    share_files(session, storage, source, target)
+    start_ingestion(session, target)
+
+
+def share_files(session: Session, storage: Storage, source: Dataset, target: Dataset) -> None:
+    """Give a dataset the uploaded files of another; on disk both share their bytes.
+
+    Raises:
+        WrongState: a file is no longer stored.
+
+    """
     for file in list_files(session, [source.id])[source.id]:
         try:
             storage.copy(
@@ -191,7 +202,6 @@ def copy_files(session: Session, storage: Storage, source: Dataset, target: Data
             raise WrongState(f"{file.name!r} is no longer stored; upload it again") from error
         put_file(session, target, name=file.name, size=file.bytes, sha256=file.sha256)
     session.flush()
-    start_ingestion(session, target)
 
 
 def change_status(session: Session, dataset_id: UUID, status: DatasetStatus, **values: object) -> None:

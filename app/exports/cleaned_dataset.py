@@ -60,6 +60,11 @@ def write_dataset(decisions: Decisions, *, format: str) -> ExportFile:  # noqa: 
 
 
 def _find_writer(decisions: Decisions) -> Writer:
+    if decisions.dataset.view_class is not None:
+        raise Invalid(
+            "the uploaded files hold sets of labels, and this dataset tells one class of them; download the"
+            " cleaned dataset of the one that it is a view of, or use format=npz"
+        )
     writer = WRITERS.get(decisions.dataset.format or "")
     if writer is None:
         raise Invalid(f"the format {decisions.dataset.format!r} cannot be exported; use format=npz")

@@ -1,7 +1,7 @@
 """The final label of every sample, and its source."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,8 @@ from app.exports.files.stored_files import open_stored_file
 from app.exports.registry import Issues
 from app.infra.errors import Invalid, WrongState
 from app.infra.storage import PACK, Storage
+from app.label_sets.class_views import has_sets, require_sets
+from app.label_sets.final_sets import SetDecision, read_decisions
 from app.people.decision_columns import EMPTY, DecisionColumns, read_decision_columns
 from app.places.file_lists import ORIGINALS
 from app.places.originals import PlacedOriginals
@@ -26,6 +28,7 @@ from app.places.place_comparison import compare_place
 from app.reviews import relabelling
 from app.reviews.checked_figures import find_settled
 from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
+from models.reading.label_sets import NO_CLASS, write_label_set
 from models.reading.label_texts import decode_spelling
 from models.reading.table_files import parse_delimiter
 
@@ -66,6 +69,15 @@ class SampleRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AddedLabel:
+    """A label that samples are given in the review and none was uploaded with."""
+
+    name: str
+    spelling: object
+    """As the upload would write it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decisions:
     """The final labels of a dataset."""
 
@@ -79,13 +91,15 @@ class Decisions:
     """Sources by position; samples without a verdict or a flagged issue are left out."""
     columns: dict[int, DecisionColumns] = field(default_factory=dict)
     """What several people say of a sample, by position, where there is anything."""
+    added: Sequence[AddedLabel] = ()
+    """Labels that no sample was uploaded with, such as sets of classes; they follow the dataset's."""
     originals: PlacedOriginals | None = None
     """Reads the files of a dataset that lie elsewhere; None: they were uploaded."""
 
     @cached_property
     def names(self) -> list[str]:
         """Return the class names, index = label."""
-        return self.dataset.class_names or []
+        return [*(self.dataset.class_names or ()), *(each.name for each in self.added)]
 
     @cached_property
     def pack(self) -> npt.NDArray[Any]:
@@ -164,11 +178,13 @@ class Decisions:
     @cached_property
     def spellings(self) -> list[object]:
         """Return each class as the upload writes it, index = label; its name where no spelling is stored."""
-        stored = self.layout.get("class_spellings") or [None] * len(self.names)
-        return [
+        names = self.dataset.class_names or []
+        stored = self.layout.get("class_spellings") or [None] * len(names)
+        uploaded = [
             name if spelled is None else decode_spelling(spelled)
-            for name, spelled in zip(self.names, stored, strict=True)
+            for name, spelled in zip(names, stored, strict=True)
         ]
+        return [*uploaded, *(each.spelling for each in self.added)]
 
     @cached_property
     def new_labels(self) -> frozenset[int]:
@@ -224,9 +240,41 @@ def decide_labels(
         storage.locate_upload(dataset.id, file.name)
         for file in dataset_service.list_files(session, [dataset.id])[dataset.id]
     ] or [storage.locate_pack(dataset.id) / ORIGINALS]
-    return Decisions(
+    decisions = Decisions(
         dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources, columns=columns
     )
+    return _apply_sets(session, decisions) if has_sets(dataset) else decisions
+
+
+def _apply_sets(session: Session, decisions: Decisions) -> Decisions:
+    """Give the samples of a dataset with sets of labels the sets that people decided, class by class."""
+    separator = require_sets(decisions.dataset)
+    names, spellings, final_N = decisions.names, decisions.spellings, decisions.final_N
+    codes = {name: code for code, name in enumerate(names)}
+    added: list[AddedLabel] = []
+    for position, decision in read_decisions(session, decisions.dataset).items():
+        given = int(final_N[position])
+        classes = decision.apply(names[given], separator)
+        decisions.sources[position] = LabelSource(
+            name=_name_source(decision), reviewer=", ".join(decision.reviewers)
+        )
+        if decision.is_dropped:
+            final_N[position] = DROPPED
+        elif decision.added or decision.removed:
+            like = str(spellings[given] or "")
+            text = write_label_set(classes, separator, like=like)
+            name = text or NO_CLASS
+            if name not in codes:
+                codes[name] = len(names) + len(added)
+                added.append(AddedLabel(name=name, spelling=text))
+            final_N[position] = codes[name]
+    return replace(decisions, added=added)
+
+
+def _name_source(decision: SetDecision) -> str:
+    if decision.is_dropped:
+        return Verdict.DROP
+    return Verdict.RELABEL if decision.added or decision.removed else Verdict.KEEP
 
 
 def _require_usable(dataset: Dataset, audit: Audit | None) -> Audit:

@@ -20,6 +20,7 @@ from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import BATCH_ROWS, Decisions
 from app.infra.errors import Invalid
 from models.reading.json_records import HEAD, parse_json_records, replace_value
+from models.reading.label_sets import split_label_set
 from models.reading.label_texts import make_comparable
 from models.reading.record_cells import replace_cell
 from models.reading.text_encodings import detect_encoding, find_mark
@@ -68,10 +69,19 @@ def _rewrite_json(decisions: Decisions, blocks: Iterator[str], finals: Finals, n
             if is_first and number:  # the comma of a list belongs to the object that was dropped before
                 before = before.lstrip().removeprefix(",") if "," in before else ""
             yield before
-            yield record.raw if final is None else replace_value(record.raw, name, decisions.spellings[final])
+            if final is None:
+                yield record.raw
+            else:
+                label = _shape_like(record.value[name], decisions.spellings[final])
+                yield replace_value(record.raw, name, label)
             is_first = False
         elif number == 0:
             yield record.before
+
+
+def _shape_like(given: object, label: object) -> object:
+    """Return a label as a list where the given one is a list of classes."""
+    return [*split_label_set(str(label), ",")] if isinstance(given, list) else label
 
 
 def write_sheet(decisions: Decisions) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from models.catalogue.column_types import COLUMN_TYPES, read_column_type
 from models.catalogue.methods import ALL_METHODS
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TYPES
 from models.catalogue.upload_formats import FORMATS
+from models.reading.label_sets import read_separator
 from models.reading.table_files import WORDS, parse_delimiter
 from models.reading.text_encodings import check_codec
 
@@ -57,6 +58,11 @@ Name = Annotated[
 ]
 
 
+def _check_separator(text: str) -> str:
+    read_separator(text)
+    return text
+
+
 def _check_column_type(choice: str) -> str:
     read_column_type(choice)
     return choice
@@ -84,6 +90,11 @@ class DatasetOptions(Request):
         default=None, ge=8, le=512, description="side of the stored square images, in pixels"
     )
     label_column: Name | None = None
+    label_separator: Annotated[Name, AfterValidator(_check_separator)] | None = Field(
+        default=None,
+        description="what separates the classes if samples have several each: up to three characters such as"
+        " ; or |, or the word space",
+    )
     key_column: Name | None = None
     truth_column: Name | None = None
     split_column: Name | None = None

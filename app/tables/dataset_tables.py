@@ -34,6 +34,7 @@ class Dataset(Identified, Owned, Leased, Base):
         Index("ix_datasets_ingesting", "sent_at", postgresql_where=text("status = 'ingesting'")),
         Index("ix_datasets_parent_id", "parent_id"),
         Index("ix_datasets_root_id", "root_id"),
+        Index("ix_datasets_view_of", "view_of", "view_class", unique=True),
         Index("ix_datasets_content_sketch", "content_sketch", postgresql_using="gin"),
     )
 
@@ -87,6 +88,11 @@ class Dataset(Identified, Owned, Leased, Base):
     origin: Mapped[Json | None] = mapped_column(
         comment="how it became a version of its parent, with the parent's name and what changed"
     )
+    view_of: Mapped[UUID | None] = mapped_column(
+        ForeignKey("datasets.id", ondelete="SET NULL"),
+        comment="the dataset with label sets of which this tells one class; null: none, or deleted",
+    )
+    view_class: Mapped[str | None] = mapped_column(comment="the class that this view tells")
     relatives: Mapped[list[Json] | None] = mapped_column(
         JSONB, comment="datasets with the same samples, as found when it was read"
     )

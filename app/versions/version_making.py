@@ -12,6 +12,7 @@ from app.infra.database import send_after_commit
 from app.infra.errors import WrongState
 from app.infra.queue import Task
 from app.infra.storage import Storage
+from app.label_sets.class_views import has_sets
 from app.tables import Dataset, DatasetStatus, Json
 from app.versions import lineage
 from app.versions.planned_version import Choice, PlannedVersion, plan_version
@@ -38,6 +39,10 @@ def make_version(
         Invalid: nothing would change, or nothing would be left.
 
     """
+    if has_sets(parent):
+        raise WrongState(
+            "a dataset with sets of labels has no versions yet: download the cleaned dataset, and upload it"
+        )
     lineage.lock_root(session, lineage.find_root(parent))
     lineage.require_no_child_in_the_making(session, parent)
     planned = plan_version(session, storage, parent, choice)
@@ -55,7 +60,7 @@ def make_version(
     )
     session.add(child)
     session.flush()
-    _share_files(session, storage, parent, child)
+    dataset_service.share_files(session, storage, parent, child)
     dataset_service.change_status(session, child.id, DatasetStatus.INGESTING, sent_at=func.now())
     session.refresh(child)
     send_after_commit(session, Task.INGEST, child.id)
@@ -100,15 +105,3 @@ def name_version(parent: Dataset, number: int) -> str:
     if dot and head and suffix.isalnum() and len(suffix) <= len("parquet"):
         stem = head
     return f"{stem[:190]} v{number}"
-
-
-def _share_files(session: Session, storage: Storage, parent: Dataset, child: Dataset) -> None:
-    """Give a version its parent's uploaded files; on disk both share their bytes."""
-    for file in dataset_service.list_files(session, [parent.id])[parent.id]:
-        source = storage.locate_upload(parent.id, file.name)
-        try:
-            storage.copy(source, storage.locate_upload(child.id, file.name))
-        except FileNotFoundError as error:
-            raise WrongState(f"{file.name!r} is no longer stored, so no version can be made") from error
-        dataset_service.put_file(session, child, name=file.name, size=file.bytes, sha256=file.sha256)
-    session.flush()

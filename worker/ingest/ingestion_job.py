@@ -30,7 +30,7 @@ from worker.ingest.reading_process import Bounds, read_in_child
 from worker.jobs.bulk_copy import WRITE_ROWS, copy_into, update_statistics
 from worker.jobs.heartbeat import Heartbeat, LeaseLost, WorkerStopping
 from worker.jobs.waiting import DATABASE_DOWN, DISK_FULL, is_disk_full, retry_during_outage
-from worker.versions import version_building
+from worker.versions import version_building, view_building
 
 log = structlog.get_logger()
 OWN_FILE = "own.parquet"
@@ -73,7 +73,10 @@ def _read(database: Database, storage: Storage, settings: Settings, dataset: Dat
     dataset_id = dataset.id
     try:
         with Heartbeat(database, Dataset, dataset_id, dataset.attempt, settings=settings) as heartbeat:
-            if lineage.is_made_here(dataset):
+            if dataset.view_class is not None:
+                with _open_building(storage, dataset) as building:
+                    view_building.build_view(database, storage, dataset, heartbeat, building)
+            elif lineage.is_made_here(dataset):
                 with _open_building(storage, dataset) as building:
                     version_building.build_version(database, storage, dataset, heartbeat, building)
             else:

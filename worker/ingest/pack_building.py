@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.catalogue.kinds import CELLS, TERMS, TEXTS_FILE
+from models.reading.label_sets import find_separator
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.archives.placed_archive import PlacedMembers
 from worker.formats.detect import open_placed_source, open_source
-from worker.formats.packs.samples_table import assign_labels, collect_keys, collect_splits, write_samples
+from worker.formats.packs.samples_table import (
+    Labels,
+    assign_labels,
+    collect_keys,
+    collect_splits,
+    write_samples,
+)
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, Problem, ProblemLog
 from worker.formats.shared.sample import CellsNeeded, Features, Ingestion
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["IngestError", "IngestLimits", "IngestOptions", "IngestResult", "Problem", "build_pack"]
 
 _PROGRESS_SECONDS = 0.2
+_NAMES_COMPARED = 2_000
 _NAMES_KEPT = 1_000
 
 
@@ -119,6 +127,7 @@ def _build(
             alive=lambda: report(0, None),
             reads_cells=reads_cells,
         )
+        ingestion.vocabulary.has_sets = options.label_separator is not None
         try:
             source = (
                 open_placed_source(data, ingestion)
@@ -158,6 +167,7 @@ def _finish_pack(
     """Assign the labels, write labels and table beside the pack, and describe the result."""
     ingestion.numbers.check(ingestion.understood)
     labels = assign_labels(written, ingestion)
+    _note_sets(labels, ingestion)
     keys = collect_keys(written, ingestion)
     labels_path, samples_path = pack_path.with_name("labels.npy"), pack_path.with_name("samples.parquet")
     write_samples(samples_path, written, labels, keys)
@@ -180,6 +190,21 @@ def _finish_pack(
         | {"understood": summarise(written, labels, ingestion, format_name=format_name, pack_path=pack_path)},
         has_truth=labels.has_truth,
     )
+
+
+def _note_sets(labels: Labels, ingestion: Ingestion) -> None:
+    """Note that the class names look like sets, where they were not read so."""
+    if ingestion.options.label_separator is not None or len(labels.class_names) > _NAMES_COMPARED:
+        return
+    separator = find_separator(labels.class_names)
+    if separator is not None:
+        ingestion.understood.note(
+            "labels_look_like_sets",
+            f"classes such as {next(name for name in labels.class_names if separator in name)!r} look like"
+            f" several labels of one sample, and were read as one class; label_separator={separator} reads"
+            " them as a set, of which each class is audited",
+            option="label_separator",
+        )
 
 
 def _collect_statistics(

@@ -70,7 +70,7 @@ def build_version(
     heartbeat.renew()
     for file in building.iterdir():
         storage.move(file, destination / file.name)
-    _share_shown_pictures(storage, planned.parent, dataset)
+    share_shown_pictures(storage, planned.parent, dataset)
     values = {"pack_sha256": sha256, "statistics": statistics, "content_sketch": sketch}
     made = _Made(planned=planned, kept_M=kept_M, values=values, remaining=remaining)
     retry_during_outage(lambda: _store(database, storage, dataset, made), heartbeat)
@@ -124,8 +124,8 @@ def _store(database: Database, storage: Storage, dataset: Dataset, made: _Made) 
         if not held:
             return
         child = session.get_one(Dataset, dataset.id, populate_existing=True)
-        _store_rows(session, storage, parent, child)
-        _count_again(session, child)
+        store_rows(session, storage, parent, child)
+        count_again(session, child)
         carried = _carry_verdicts(session, planned, child, kept_M)
         carry_features(session, storage, parent, child, kept_M)
         child.origin = version_making.finish_origin(
@@ -135,7 +135,8 @@ def _store(database: Database, storage: Storage, dataset: Dataset, made: _Made) 
         dataset_service.change_status(session, child.id, DatasetStatus.READY, error=None)
 
 
-def _store_rows(session: Session, storage: Storage, parent: Dataset, child: Dataset) -> None:
+def store_rows(session: Session, storage: Storage, parent: Dataset, child: Dataset) -> None:
+    """Store the samples of a pack that was made, with the parent's truth and own columns."""
     for table in (Truth, OwnValues, Review, Sample):
         session.execute(delete(table).where(table.dataset_id == child.id))
     path = storage.locate_pack(child.id) / version_packs.SAMPLES
@@ -150,7 +151,7 @@ def _store_rows(session: Session, storage: Storage, parent: Dataset, child: Data
     update_statistics(session, Truth, OwnValues)
 
 
-def _count_again(session: Session, child: Dataset) -> None:
+def count_again(session: Session, child: Dataset) -> None:
     """Count what depends on the kept samples and their labels, and was copied from the parent."""
     same = (Truth.dataset_id == Sample.dataset_id) & (Truth.position == Sample.position)
     differs = func.count().filter(Truth.true_label != Sample.given_label)
@@ -183,7 +184,7 @@ def _carry_verdicts(session: Session, planned: PlannedVersion, child: Dataset, k
     return carried_verdicts.store_carried(session, rows)
 
 
-def _share_shown_pictures(storage: Storage, parent: Dataset, child: Dataset) -> None:
+def share_shown_pictures(storage: Storage, parent: Dataset, child: Dataset) -> None:
     """Share the parent's reduced pictures, which are named by their content, where they are on this host."""
     target = storage.locate_dataset(child.id) / SHOWN
     for source, _ in storage.find(f"datasets/{parent.id}/{SHOWN}/*"):

@@ -80,6 +80,13 @@ class DatasetOut(BaseModel):
     progress: dict[str, Any] | None
     error: Failure | None
     lineage: LineageOut
+    has_label_sets: bool = Field(
+        default=False, description="whether samples have several labels each, of which a class is a set"
+    )
+    view_of: UUID | None = Field(
+        default=None, description="the dataset with sets of labels of which this one tells one class"
+    )
+    view_class: str | None = Field(default=None, description="the class that this dataset tells")
     files: list[FileOut]
     place: PlaceOut | None = Field(description="where its files lie; null: they were uploaded")
     place_check: PlaceCheckOut | None = Field(description="what differed when the place was last compared")

@@ -146,13 +146,14 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
             f"expected at least {limits.min_samples} usable samples; found {len(given)} "
             f"({ingestion.problems.summarise()})",
         )
-    if len(codes) == 1:
+    has_sets = ingestion.options.label_separator is not None
+    if len(codes) == 1 and not has_sets:
         raise IngestError(
             "one_class",
             f"expected at least 2 classes; found only {examples} "
             "(was a wrong column or folder taken as the label?)",
         )
-    if len(codes) == len(given):
+    if len(codes) == len(given) and not has_sets:
         raise IngestError(
             "labels_unique",
             f"expected classes with several samples; found {len(codes)} different labels for {len(given)} "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.reading.label_sets import NO_CLASS
 from models.reading.label_texts import (
     DOUBTFUL_TEXTS,
     clean_text,
@@ -54,6 +55,8 @@ class Vocabulary:
         self.is_literal = False
         """Labels are folders: no text is a number or missing."""
         self.upload_order: Sequence[str] = ()
+        self.has_sets = False
+        """Labels are sets of classes, so a blank one is a set, too."""
         self.variants: dict[int, list[str]] = {}
         """Spellings of a class besides its own, by code."""
         self._given: list[Any] = []
@@ -73,7 +76,7 @@ class Vocabulary:
     def get_code(self, value: object, *, is_truth: bool = False) -> int:
         """Return the code of a label value; MISSING if there is none."""
         if value != value:  # noqa: PLR0124 - a number that is not one
-            return MISSING
+            value = None
         code = self._code_of_value.get((type(value), value, is_truth))
         return self._add_value(value, is_truth=is_truth) if code is None else code
 
@@ -120,7 +123,9 @@ class Vocabulary:
         is_folder = self.is_literal and isinstance(value, str)
         text = clean_text(str(value)) or str(value) if is_folder else format_label(value)
         code = MISSING
-        if text:
+        if self.has_sets and not text and not is_truth:
+            code = self._register(NO_CLASS, value, is_truth=False)
+        elif text:
             text = self._name_of_label.get(text, text)
             name = make_printable(text) if "\x00" in text or not text.isascii() else text
             code = self._register(name, value, is_truth=is_truth)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from models.catalogue.column_types import read_column_type
 from models.catalogue.upload_formats import FORMATS
+from models.reading.label_sets import read_separator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,8 @@ class IngestOptions:
     image_size: int | None = None
     """Side of the pack's square images, 8 to 512 pixels; None: native if uniform and small, else 64."""
     label_column: str | None = None
+    label_separator: str | None = None
+    """What separates the classes of a sample's label set; None: a label is one class."""
     key_column: str | None = None
     truth_column: str | None = None
     split_column: str | None = None
@@ -39,6 +42,8 @@ class IngestOptions:
         object.__setattr__(self, "include_columns", tuple(self.include_columns))
         object.__setattr__(self, "exclude_columns", tuple(self.exclude_columns))
         object.__setattr__(self, "column_types", tuple(self.column_types))
+        if self.label_separator is not None:
+            read_separator(self.label_separator)
         for choice in self.column_types:
             read_column_type(choice)
         if self.format is not None and self.format not in FORMATS:

@@ -1,0 +1,157 @@
+"""Views of a dataset with sets of labels: for each class a dataset whose labels say whether samples have it.
+
+Audits, checks and reviews of one class are those of its view, by its own evidence; nothing is assumed about
+how classes go together.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session
+
+from app.datasets import dataset_service
+from app.infra.database import send_after_commit
+from app.infra.errors import Invalid
+from app.infra.queue import Task
+from app.infra.storage import Storage
+from app.tables import Audit, Dataset, DatasetStatus
+from models.reading.label_sets import read_separator, split_label_set
+from models.reading.label_texts import make_comparable
+
+FEWEST = 5
+"""Samples with a class, and without it, from which on it has a view: fewer say nothing of wrong ones."""
+VIEWS_MAX = 200
+"""Views of a dataset, each of which is audited on its own."""
+HAS = 1
+"""The label of a sample that has the class; 0: it does not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A class that samples of a dataset can have beside others."""
+
+    name: str
+    samples: int
+    """Samples that have it."""
+
+
+def has_sets(dataset: Dataset) -> bool:
+    """Return whether the labels of a dataset are sets of classes."""
+    return dataset.options.get("label_separator") is not None
+
+
+def require_sets(dataset: Dataset) -> str:
+    """Return what separates the labels of a dataset.
+
+    Raises:
+        WrongState: it is not ready.
+        Invalid: each of its samples has one label.
+
+    """
+    dataset_service.require_ready(dataset)
+    if not has_sets(dataset):
+        raise Invalid(
+            f"each sample of dataset {dataset.id} has one label; label_separator reads several from it"
+        )
+    return read_separator(str(dataset.options["label_separator"]))
+
+
+def list_members(dataset: Dataset) -> list[Member]:
+    """Return the classes of a dataset with sets, those of most samples first."""
+    separator = require_sets(dataset)
+    names: dict[str, str] = {}
+    samples: Counter[str] = Counter()
+    for text, count in ((dataset.statistics or {}).get("class_counts") or {}).items():
+        for name in split_label_set(text, separator):
+            samples[make_comparable(name)] += count
+            names.setdefault(make_comparable(name), name)
+    return [Member(name=names[key], samples=count) for key, count in samples.most_common()]
+
+
+def can_be_viewed(member: Member, sample_count: int) -> bool:
+    """Return whether enough samples have a class, and enough do not."""
+    return FEWEST <= member.samples <= sample_count - FEWEST
+
+
+def list_views(session: Session, dataset: Dataset) -> dict[str, Dataset]:
+    """Return the views of a dataset, by class."""
+    found = session.scalars(select(Dataset).where(Dataset.view_of == dataset.id).order_by(Dataset.id))
+    return {view.view_class: view for view in found if view.view_class is not None}
+
+
+def find_newest_audits(session: Session, views: Sequence[Dataset]) -> dict[str, Audit]:
+    """Return the newest audit of each view that is no rehearsal, by class."""
+    names = {view.id: view.view_class for view in views}
+    statement = (
+        select(Audit)
+        .ext(distinct_on(Audit.dataset_id))
+        .where(Audit.dataset_id.in_(names), Audit.configuration["rehearsal"].astext.is_(None))
+        .order_by(Audit.dataset_id, Audit.id.desc())
+    )
+    found = {names[audit.dataset_id]: audit for audit in session.scalars(statement)}
+    return {name: audit for name, audit in found.items() if name is not None}
+
+
+def make_views(
+    session: Session, storage: Storage, dataset: Dataset, *, classes: Sequence[str] | None
+) -> list[Dataset]:
+    """Return the views of these classes, by default of all that have one; those not there yet are started.
+
+    Raises:
+        WrongState: the dataset is not ready, or an upload is gone.
+        Invalid: its labels are no sets, or a class has no view.
+
+    """
+    wanted = _choose_classes(dataset, classes)
+    session.execute(select(func.pg_advisory_xact_lock(dataset.id.int & (2**63 - 1))))
+    views = list_views(session, dataset)
+    return [views.get(name) or _start_view(session, storage, dataset, name) for name in wanted]
+
+
+def _choose_classes(dataset: Dataset, classes: Sequence[str] | None) -> list[str]:
+    members = list_members(dataset)
+    possible = [each.name for each in members if can_be_viewed(each, dataset.sample_count or 0)]
+    if classes is None:
+        chosen = possible
+    else:
+        known = {make_comparable(name): name for name in possible}
+        unknown = [name for name in classes if make_comparable(name) not in known]
+        if unknown:
+            raise Invalid(
+                f"expected classes that {FEWEST} samples or more have, and as many do not; found"
+                f" {unknown[0]!r}; there are {', '.join(possible[:20])}"
+            )
+        chosen = [*dict.fromkeys(known[make_comparable(name)] for name in classes)]
+    if not chosen:
+        raise Invalid(f"no class is in {FEWEST} samples or more and missing in as many")
+    if len(chosen) > VIEWS_MAX:
+        raise Invalid(
+            f"expected at most {VIEWS_MAX} classes to audit; found {len(chosen)}: name those to audit"
+        )
+    return chosen
+
+
+def _start_view(session: Session, storage: Storage, dataset: Dataset, name: str) -> Dataset:
+    view = Dataset(
+        workspace_id=dataset.workspace_id,
+        name=f"{dataset.name[:190]}: {name}"[:200],
+        options={key: value for key, value in dataset.options.items() if key != "label_separator"},
+        place=dataset.place,
+        view_of=dataset.id,
+        view_class=name,
+    )
+    session.add(view)
+    session.flush()
+    dataset_service.share_files(session, storage, dataset, view)
+    dataset_service.change_status(session, view.id, DatasetStatus.INGESTING, sent_at=func.now())
+    session.refresh(view)
+    send_after_commit(session, Task.INGEST, view.id)
+    return view
+
+
+def name_labels(name: str) -> list[str]:
+    """Return the two class names of a view, index = label."""
+    return [f"not {name}", name]

@@ -1,0 +1,52 @@
+"""The final set of labels of every sample: the uploaded one, with what people decided of each class."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.label_sets.class_views import HAS, list_views
+from app.tables import Dataset, Review, Verdict
+from models.reading.label_sets import split_label_set
+from models.reading.label_texts import make_comparable
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetDecision:
+    """What people decided of one sample."""
+
+    added: Sequence[str] = ()
+    removed: Sequence[str] = ()
+    is_dropped: bool = False
+    reviewers: Sequence[str] = ()
+
+    def apply(self, text: str, separator: str) -> list[str]:
+        """Return the classes of a set after the decision, in its order, added ones last."""
+        given = split_label_set(text, separator)
+        without = {make_comparable(name) for name in self.removed}
+        kept = [name for name in given if make_comparable(name) not in without]
+        there = {make_comparable(name) for name in kept}
+        return kept + [name for name in self.added if make_comparable(name) not in there]
+
+
+def read_decisions(session: Session, dataset: Dataset) -> dict[int, SetDecision]:
+    """Return what people decided, by position; a sample that nobody looked at has no entry."""
+    views = list_views(session, dataset)
+    names = {view.id: name for name, view in views.items()}
+    statement = select(Review).where(Review.dataset_id.in_(names)).order_by(Review.position)
+    reviews: dict[int, list[Review]] = defaultdict(list)
+    for review in session.scalars(statement):
+        reviews[review.position].append(review)
+    return {
+        position: SetDecision(
+            added=sorted(names[each.dataset_id] for each in found if each.label == HAS),
+            removed=[
+                names[each.dataset_id] for each in found if each.label is not None and each.label != HAS
+            ],
+            is_dropped=any(each.verdict == Verdict.DROP for each in found),
+            reviewers=sorted({each.reviewer for each in found}),
+        )
+        for position, found in reviews.items()
+    }

@@ -1,0 +1,91 @@
+"""Labels that are sets of classes, such as "cat;dog" or ["cat", "dog"]: what is in one, how it is written."""
+
+import ast
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from models.reading.label_texts import clean_text, format_label, make_comparable
+
+NO_CLASS = "(none)"
+"""The name of a set without a class."""
+SEPARATORS = (";", "|", ",")
+"""What usually stands between the labels of a set."""
+LONGEST_SEPARATOR = 3
+SETS_SHARE, SETS_MIN, TIMES_MIN = 0.25, 3, 2
+"""Class names look like sets if this share of them, and this many, have several parts, each of which is in
+this many on average: the parts of "Smith, John" hardly repeat."""
+
+
+def read_separator(text: str) -> str:
+    """Return the characters that separate labels: the text, or a blank for the word `space`.
+
+    Raises:
+        ValueError: it is empty, longer than 3 characters, or part of words.
+
+    """
+    separator = " " if text.strip().lower() == "space" else text.strip()
+    if not 0 < len(separator) <= LONGEST_SEPARATOR or any(each.isalnum() for each in separator):
+        raise ValueError(
+            f"expected what separates the labels of a sample: one to three characters such as ; or |, or the"
+            f" word space; found {text!r}"
+        )
+    return separator
+
+
+def split_label_set(text: str, separator: str) -> tuple[str, ...]:
+    """Return the classes in a set, each once and in its order; a list in brackets is a set, too."""
+    if text == NO_CLASS:
+        return ()
+    listed = _read_list(text)
+    parts: Iterable[object] = text.split(separator) if listed is None else listed
+    names = (format_label(part) for part in parts)
+    return tuple({make_comparable(name): name for name in reversed([*names]) if name}.values())[::-1]
+
+
+def _read_list(text: str) -> list[object] | None:
+    """Return what a text in brackets lists, as JSON and Python write it; None: it is no list."""
+    cleaned = clean_text(text)
+    if not (cleaned.startswith("[") and cleaned.endswith("]")):
+        return None
+    try:
+        found = ast.literal_eval(cleaned)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return found if isinstance(found, list) and all(isinstance(each, str | int) for each in found) else None
+
+
+def write_label_set(names: Sequence[str], separator: str, *, like: str) -> str:
+    """Return a set as text, written like another one: in brackets if that is, else with the separator."""
+    if _read_list(like) is not None:
+        return repr([*names]) if "'" in like else json.dumps([*names], ensure_ascii=False)
+    return f"{separator} ".join(names) if f"{separator} " in like else separator.join(names)
+
+
+def list_members(class_names: Sequence[str], separator: str) -> list[str]:
+    """Return the classes that occur in sets, each as it is first written."""
+    found: dict[str, str] = {}
+    for text in class_names:
+        for name in split_label_set(text, separator):
+            found.setdefault(make_comparable(name), name)
+    return list(found.values())
+
+
+def has_member(text: str, separator: str, name: str) -> bool:
+    """Return whether a class is in a set."""
+    wanted = make_comparable(name)
+    return any(make_comparable(each) == wanted for each in split_label_set(text, separator))
+
+
+def find_separator(class_names: Sequence[str]) -> str | None:
+    """Return what separates labels if these classes look like sets of a few classes; None: they do not."""
+    for separator in SEPARATORS:
+        sets = [text for text in class_names if len(split_label_set(text, separator)) > 1]
+        if len(sets) < max(SETS_MIN, SETS_SHARE * len(class_names)):
+            continue
+        counts = Counter(
+            make_comparable(name) for text in class_names for name in split_label_set(text, separator)
+        )
+        if len(counts) < len(class_names) and counts.total() >= TIMES_MIN * len(counts):
+            return separator
+    return None
