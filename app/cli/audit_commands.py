@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from app.cli.dataset_commands import Uploads, upload_and_wait
 from app.cli.embedded_service import open_embedded_service
+from app.cli.label_set_commands import audit_all_classes, report_classes
 from app.cli.output import (
     AlwaysJson,
     AsJson,
@@ -113,6 +114,10 @@ def audit_file(
         dataset = upload_and_wait(client, files, name=name, **reading)
         print_understood(dataset.document, console=stderr)
         given = {field: value for field, value in configuration.items() if value is not None}
+        if dataset["has_label_sets"]:
+            found = audit_all_classes(client, dataset.id, classes=None, configuration=given)
+            report_classes(client, dataset.id, found, _require_csv(out), json=json)
+            return
         given |= _plan_time(dataset, given, effort)
         audit = start_and_wait(dataset, name=name, **given)
         audit.download(out)
@@ -121,6 +126,12 @@ def audit_file(
     stderr.print(Text(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:"))
     result = {"dataset": dataset.document, "audit": audit.document}
     print_json(result) if json else print_suspects(suspects)
+
+
+def _require_csv(out: Path) -> Path:
+    if out.suffix != ".csv":
+        raise typer.BadParameter(f"a ranking of samples with several labels is a .csv; found {out}")
+    return out
 
 
 def _plan_time(dataset: Dataset, configuration: dict[str, Any], effort: str | None) -> dict[str, Any]:

@@ -12,6 +12,10 @@ COMMANDS = {
         "app.cli.audit_commands:app",
         "Audit a dataset. `limit-audit audit FILE --out ranking.csv` does everything in one step.",
     ),
+    "classes": (
+        "app.cli.label_set_commands:classes",
+        "Audit every class of a dataset whose samples have several labels, and rank the samples over all.",
+    ),
     "dataset": ("app.cli.dataset_commands:app", "Upload and inspect datasets."),
     "review": ("app.cli.review_commands:app", "Save and list reviewers' verdicts on labels."),
     "check": (

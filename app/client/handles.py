@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
+from app.client import class_audits
 from app.client.answer_types import AuditAnswer, DatasetAnswer, Json, OnAnswer, Suspect
 from app.client.client_errors import ClientError
 from app.client.operations import Service
@@ -162,6 +163,30 @@ class Dataset(Handle):
         if self.status != "ready":
             self.wait()
         return Audit(self._service, self._service.start_audit(self.id, name=name, **configuration))
+
+    def audit_classes(
+        self, classes: Sequence[str] | None = None, *, progress: bool = True, **configuration: object
+    ) -> list[Json]:
+        """Audit each class of a dataset whose samples have several labels, and wait; return the classes.
+
+        Args:
+            classes: to audit; None: all that enough samples have, and enough do not.
+            progress: show a bar on stderr.
+            **configuration: of the audits; the service chooses omitted fields.
+
+        """
+        with show_text_bar("classes", enabled=progress) as bar:
+            return class_audits.audit_classes(
+                self._service,
+                self.id,
+                classes=classes,
+                configuration=dict(configuration),
+                on_answer=lambda listed: bar.show(*class_audits.describe_classes(listed)),
+            )
+
+    def label_sets(self) -> Iterator[Json]:
+        """Iterate over samples with several labels, in order of the likeliest error among their labels."""
+        return class_audits.iterate_label_sets(self._service, self.id)
 
     def estimate(self, **configuration: object) -> Json:
         """Return how long an audit would take now, and what Fast and Thorough would change; start nothing."""

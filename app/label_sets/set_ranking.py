@@ -1,4 +1,8 @@
-"""The ranking of samples with sets of labels: over the audits of all classes, the most doubtful first."""
+"""The ranking of samples with sets of labels: over the audits of all classes, the most doubtful first.
+
+With five classes of made-up data the best rank found samples with a wrong label by ROC AUC .875, the highest
+of probabilities that could not be claimed .858 (bench/label_sets).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,8 +72,10 @@ class RankedSet:
 def rank_sets(
     session: Session, dataset: Dataset, audits: Mapping[str, Audit], *, after: int, limit: int
 ) -> list[RankedSet]:
-    """Return samples in order of the likeliest error among their labels.
+    """Return samples in order of the most doubtful of their labels.
 
+    Where every audit may claim its error probabilities, these are compared. Else ranks are, each class's
+    first one before any second one: a probability that may not be claimed says nothing beside one that may.
     Only audits that have succeeded count, and of each class the `LISTED` most suspicious samples.
 
     Args:
@@ -82,12 +88,14 @@ def rank_sets(
     """
     usable = keep_succeeded(audits)
     ids = [audit.id for audit in usable.values()]
-    likeliest = func.max(func.coalesce(Score.error_probability, 0))
+    likeliest = func.max(func.coalesce(Score.error_probability, 0)).desc()
+    best = func.min(Score.rank)
+    order = [likeliest, best] if all(_may_claim(session, audit) for audit in usable.values()) else [best]
     statement = (
         select(Score.position)
         .where(Score.audit_id.in_(ids), Score.rank <= LISTED)
         .group_by(Score.position)
-        .order_by(likeliest.desc(), func.min(Score.rank), Score.position)
+        .order_by(*order, Score.position)
         .offset(after)
         .limit(limit)
     )
@@ -103,7 +111,7 @@ def describe_sets(
     session: Session, dataset: Dataset, audits: Mapping[str, Audit], positions: Sequence[int]
 ) -> list[RankedSet]:
     """Return what audits that have succeeded say of these samples, in this order."""
-    samples = _find_samples(session, dataset, positions)
+    samples = find_samples(session, dataset, positions)
     reviews = _find_reviews(session, [audit.dataset_id for audit in audits.values()], positions)
     doubts: dict[int, list[Doubt]] = {position: [] for position in positions}
     for name, audit in audits.items():
@@ -139,15 +147,22 @@ def _make_judge(session: Session, audit: Audit) -> Callable[[float | None], floa
     if figures is not None:
         recalibrate = figures.settled.recalibration.apply
         return lambda stored: None if stored is None else float(recalibrate(np.array([stored]))[0])
-    may_claim = bool(((audit.summary or {}).get("estimate") or {}).get("may_claim"))
+    may_claim = _may_claim(session, audit)
     return lambda stored: stored if may_claim else None
+
+
+def _may_claim(session: Session, audit: Audit) -> bool:
+    """Return whether an audit's error probabilities may be claimed, by its evidence or by random checks."""
+    if find_settled(session.connection(), audit.id, audit.dataset_id) is not None:
+        return True
+    return bool(((audit.summary or {}).get("estimate") or {}).get("may_claim"))
 
 
 def _order(doubt: Doubt) -> tuple[float, int]:
     return (-(doubt.error_probability or 0.0), doubt.rank)
 
 
-def _find_samples(
+def find_samples(
     session: Session, dataset: Dataset, positions: Sequence[int]
 ) -> dict[int, tuple[str, Sequence[str]]]:
     """Return key and given classes of samples, by position; classes are spelled as the views are named."""

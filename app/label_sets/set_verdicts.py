@@ -9,7 +9,7 @@ from app.infra.errors import Invalid
 from app.label_sets.class_views import HAS
 from app.reviews import random_checks, verdicts
 from app.reviews.opinions import Author, Entry
-from app.tables import Dataset, Review, Sample, Verdict
+from app.tables import Dataset, Sample, Verdict
 from models.reading.label_texts import make_comparable
 
 
@@ -20,6 +20,7 @@ def decide_set(
     *,
     labels: Collection[str],
     asked: Collection[str],
+    fixed: Collection[str],
     seen: Mapping[str, int],
     reviewer: str,
 ) -> None:
@@ -33,6 +34,7 @@ def decide_set(
         position: of the sample.
         labels: the classes that it has.
         asked: the classes that the reviewer was asked about.
+        fixed: given classes of the sample that have no view, and stay.
         seen: version of the review to replace, by class; a class without one has no review yet.
         reviewer: who decides.
 
@@ -43,7 +45,7 @@ def decide_set(
 
     """
     names = {make_comparable(name): name for name in views}
-    _require_known([*labels, *asked], names)
+    _require_known([*(name for name in labels if name not in fixed), *asked], names)
     wanted, pressed = ({make_comparable(name) for name in each} for each in (labels, asked))
     for key, name in sorted(names.items()):
         view = views[name]
@@ -74,12 +76,6 @@ def drop_sample(
         entry = Entry(position=position, verdict=Verdict.DROP, seen=seen.get(name))
         verdicts.put(session, view, entry, Author(reviewer=reviewer))
         random_checks.continue_checks(session, view, [position])
-
-
-def find_versions(session: Session, views: Mapping[str, Dataset], position: int) -> dict[str, int]:
-    """Return the versions of a sample's verdicts, by class."""
-    found = {name: session.get(Review, (view.id, position)) for name, view in views.items()}
-    return {name: review.version for name, review in found.items() if review is not None}
 
 
 def _require_known(given: Collection[str], names: Mapping[str, str]) -> None:

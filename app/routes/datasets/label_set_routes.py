@@ -88,7 +88,9 @@ def decide_label_set(
     """Save which labels a sample has: a verdict for every class that was asked about or changes."""
     dataset = dataset_service.get(session, dataset_id)
     class_views.require_sets(dataset)
-    dataset_service.get_sample(session, dataset_id, position)
+    found = set_ranking.find_samples(session, dataset, [position])
+    if position not in found:
+        raise NotFound(f"dataset {dataset_id} has no sample at position {position}")
     views = class_views.list_views(session, dataset)
     reviewer = name_reviewer(name, body.reviewer)
     if body.is_dropped:
@@ -100,15 +102,14 @@ def decide_label_set(
             position,
             labels=body.labels,
             asked=body.asked,
+            fixed=[name for name in found[position][1] if name not in views],
             seen=body.seen,
             reviewer=reviewer,
         )
     session.flush()
     audits = class_views.find_newest_audits(session, [*views.values()])
-    rows = set_ranking.describe_sets(session, dataset, set_ranking.keep_succeeded(audits), [position])
-    if not rows:
-        raise NotFound(f"dataset {dataset_id} has no sample at position {position}")
-    return _render_set(dataset, rows[0], class_views.VIEWS_MAX)
+    (row,) = set_ranking.describe_sets(session, dataset, set_ranking.keep_succeeded(audits), [position])
+    return _render_set(dataset, row, class_views.VIEWS_MAX)
 
 
 def _render_views(session: Session, dataset: Dataset) -> ClassViewsOut:

@@ -18,6 +18,7 @@ from app.http.outages import describe_outage
 from app.infra.database import UNAVAILABLE
 from app.infra.errors import ApiError, NotFound, Unauthorised
 from app.kinds.shown_kinds import describe_dataset
+from app.label_sets import class_views
 from app.reviews import random_checks, verdicts
 from app.routes.datasets.annotator_routes import describe_consensus
 from app.routes.shared.dependencies import Caller, Files, Reads, ServiceSettings, Session
@@ -157,6 +158,14 @@ def annotators_page(dataset_id: UUID, session: Session, files: Files, caller: Ca
         annotators=stored_consensus.list_annotators(files, dataset, limit=PAGE_ROWS) if is_ready else [],
         ask_again=stored_consensus.list_ask_again(files, dataset, limit=PAGE_ROWS) if is_ready else [],
     )
+
+
+@router.get("/datasets/{dataset_id}/label-sets", dependencies=[Reads])
+def label_sets_page(dataset_id: UUID, session: Session, caller: Caller) -> HTMLResponse:
+    """Show the classes of a dataset whose samples have several labels, and its samples to decide."""
+    dataset = dataset_service.get(session, dataset_id)
+    class_views.require_sets(dataset)
+    return pages.render_page("label_sets.html", caller=caller, dataset=render_dataset(dataset, []))
 
 
 @router.get("/audits", dependencies=[Reads])

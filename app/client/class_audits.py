@@ -1,0 +1,136 @@
+"""Audits of a dataset whose samples have several labels: each class on its own, and the ranking over all."""
+
+import csv
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from app.client.answer_types import Json
+from app.client.client_errors import ClientError
+from app.client.operations import Service
+
+POLL_SECONDS = 1.0
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
+PAGE = 500
+COLUMNS = (
+    *("place", "key", "position", "class", "is_given", "error_probability", "is_flagged", "rank_in_class"),
+    *("verdict", "given", "final"),
+)
+OnClasses = Callable[[Sequence[Json]], None]
+
+
+def list_classes(service: Service, dataset_id: str) -> list[Json]:
+    """Return the classes, those of most samples first, each with its view and newest audit."""
+    return list(service.get(f"/v1/datasets/{dataset_id}/class-views")["items"])
+
+
+def audit_classes(
+    service: Service,
+    dataset_id: str,
+    *,
+    classes: Sequence[str] | None,
+    configuration: Json,
+    on_answer: OnClasses,
+) -> list[Json]:
+    """Audit every class that has no audit yet, wait for all, and return the classes.
+
+    A class whose audit failed or was cancelled is audited again.
+
+    Args:
+        service: that has the dataset.
+        dataset_id: a ready dataset with sets of labels.
+        classes: to audit; None: all that enough samples have, and enough do not.
+        configuration: of the audits.
+        on_answer: gets the classes about once a second.
+
+    Raises:
+        ClientError: the dataset has no sets of labels, a class is unknown, or an audit failed.
+
+    """
+    asked = {"classes": None if classes is None else list(classes)}
+    service.post(f"/v1/datasets/{dataset_id}/class-views", asked)
+    ready = _wait(
+        service, dataset_id, classes, lambda each: each["status"] in {"ready", "rejected"}, on_answer
+    )
+    for each in ready:
+        if each["status"] == "rejected":
+            raise ClientError(f"the view of class {each['class_name']!r} could not be made")
+        if each["audit"] is None or each["audit"]["status"] in {"failed", "cancelled"}:
+            service.start_audit(each["dataset_id"], name=None, **configuration)
+    ended = _wait(service, dataset_id, classes, _has_ended, on_answer)
+    failed = [each["class_name"] for each in ended if each["audit"]["status"] != "succeeded"]
+    if failed:
+        raise ClientError(
+            f"{len(failed)} of {len(ended)} audits failed or were cancelled: {', '.join(failed)}"
+        )
+    return ended
+
+
+def describe_classes(listed: Sequence[Json]) -> tuple[float, str]:
+    """Return the share of audited classes in [0, 1], and how many these are in words."""
+    done = sum(each["audit"] is not None and each["audit"]["status"] == "succeeded" for each in listed)
+    return done / max(1, len(listed)), f"{done} of {len(listed)} audited"
+
+
+def _has_ended(each: Json) -> bool:
+    return each["audit"] is not None and each["audit"]["status"] in ENDED
+
+
+def _wait(
+    service: Service,
+    dataset_id: str,
+    classes: Sequence[str] | None,
+    is_done: Callable[[Json], bool],
+    on_answer: OnClasses,
+) -> list[Json]:
+    while True:
+        listed = [each for each in list_classes(service, dataset_id) if each["dataset_id"] is not None]
+        wanted = [each for each in listed if classes is None or each["class_name"] in classes]
+        on_answer(wanted)
+        if all(is_done(each) for each in wanted):
+            return wanted
+        time.sleep(POLL_SECONDS)
+
+
+def iterate_label_sets(service: Service, dataset_id: str) -> Iterator[Json]:
+    """Iterate over samples in order of the likeliest error among their labels."""
+    return service.pages(f"/v1/datasets/{dataset_id}/label-sets", limit=PAGE)
+
+
+def write_label_sets(service: Service, dataset_id: str, file: Path, *, count: int | None = None) -> int:
+    """Write the ranking as CSV, a row for each class that an audit flags, or else the most doubtful one.
+
+    Return the number of samples.
+    """
+    samples = 0
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        table = csv.writer(opened, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+        table.writerow(COLUMNS)
+        for samples, item in enumerate(islice(iterate_label_sets(service, dataset_id), count), 1):
+            flagged = [doubt for doubt in item["doubts"] if doubt["is_flagged"]]
+            for doubt in flagged or item["doubts"][:1]:
+                table.writerow(_make_row(samples, item, doubt))
+    return samples
+
+
+def _make_row(place: int, item: Json, doubt: Json) -> list[object]:
+    probability = doubt["error_probability"]
+    return [
+        place,
+        _guard(item["key"]),
+        item["position"],
+        _guard(doubt["class_name"]),
+        doubt["is_given"],
+        "" if probability is None else f"{probability:.6g}",
+        doubt["is_flagged"],
+        doubt["rank"],
+        doubt["verdict"] or "",
+        _guard("; ".join(item["given"])),
+        _guard("; ".join(item["final"])),
+    ]
+
+
+def _guard(text: str) -> str:
+    """Return a text that no spreadsheet runs as a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,0 +1,1 @@
+"""Rankings of samples with several labels, by a running service."""
