@@ -86,9 +86,8 @@ def _upload(client: Client, file: Path, features_NF: Floats, given_NK: Flags) ->
         table.writerow(["id", *(f"f{at}" for at in range(FEATURES)), "labels"])
         for at, (row, has_K) in enumerate(zip(features_NF.tolist(), given_NK, strict=True)):
             table.writerow([f"s{at}", *row, ";".join(np.array(NAMES)[has_K])])
-    return client.upload(file, progress=False, label_column="labels", label_separator=";").wait(
-        progress=False
-    )
+    dataset = client.upload(file, progress=False, label_column="labels", label_separator=";")
+    return dataset.wait(progress=False)
 
 
 def _read_ranks(client: Client, classes: Sequence[dict[str, Any]]) -> tuple[Floats, dict[str, Any]]:
