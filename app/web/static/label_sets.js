@@ -22,8 +22,9 @@ async function showClasses() {
   const done = views.filter((each) => each.audit?.status === "succeeded").length;
   find("state").textContent = !views.length ? "No class was audited yet." : `${done} of ${views.length} classes are audited.`;
   find("audit-classes").hidden = views.length > 0 && done === views.length;
-  if (views.some(isUnder)) setTimeout(() => showClasses().catch(showProblem), POLL_MS);
-  if (done && find("review").hidden) {
+  if (views.some(isUnder)) {
+    setTimeout(() => showClasses().catch(showProblem), POLL_MS);
+  } else if (done && find("review").hidden) {
     find("review").hidden = false;
     await showMore();
   }

@@ -165,6 +165,16 @@ def test_the_ranking_is_by_the_likeliest_error_of_any_class_and_claims_only_what
     assert sorted(seen) == list(range(12)), "every sample once"
 
 
+def test_where_every_audit_may_claim_its_probabilities_they_are_compared(
+    service: Service, dataset: Dataset
+) -> None:
+    views = make_views(service, dataset)
+    audit_view(service, views["dog"], {2: 0.9, 0: 0.6})
+    audit_view(service, views["bird"], {7: 0.55})
+    page = ask(service, "GET", f"/v1/datasets/{dataset.id}/label-sets?limit=3")
+    assert [item["position"] for item in page["items"]] == [2, 0, 7]
+
+
 def decide(service: Service, dataset: Dataset, position: int, status: int = 200, **body: object) -> Any:  # noqa: ANN401
     path = f"/v1/datasets/{dataset.id}/samples/{position}/label-set"
     return ask(service, "PUT", path, status, json={"labels": [], "asked": [], "reviewer": "ada", **body})
