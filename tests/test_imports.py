@@ -33,8 +33,8 @@ FLOORS = {
         "features", "audits", "reviews", "people", "maps", "label_sets",
         "schemas", "schemas/datasets", "schemas/reviews", "schemas/audits", "figures",
         "exports/files", "exports", "versions", "gate", "records", "web",
-        "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded", "client",
-        "cli/words", "cli", "cli/integrations", "cli/pipelines", "",
+        "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded",
+        "client/service", "client", "cli/words", "cli", "cli/integrations", "cli/pipelines", "",
     ),
     "models": (
         "catalogue", "reading", "reading/boxes", "configuration", "paper", "paper/objectives", "ranking",

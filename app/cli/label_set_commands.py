@@ -10,8 +10,8 @@ from rich.text import Text
 
 from app.cli.output import AsJson, Key, Server, connect, print_json, print_table, show_progress_bar, stderr
 from app.client import Client
-from app.client.answer_types import Json
 from app.client.class_audits import audit_classes, describe_classes, iterate_label_sets, write_label_sets
+from app.client.service.answer_types import Json
 
 CLASS_COLUMNS = ("class_name", "samples", "status", "flagged", "wrong")
 SAMPLE_COLUMNS = ("key", "given", "doubt", "wrong")

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from app.client import Client, ClientError, Json, progress_bars
-from app.client.client_errors import NoServiceError
 from app.client.local_service import KEY_VARIABLE, SERVER_VARIABLE, find_address
+from app.client.service.client_errors import NoServiceError
 from app.web.understood_facts import describe_notes, describe_understanding
 
 UNAUTHORISED = 401

@@ -9,10 +9,10 @@ audit.wait()                           # with a progress bar
 for suspect in audit.suspects(): ...   # the most suspicious first; .frame() makes a DataFrame
 """
 
-from app.client.answer_types import AuditAnswer, DatasetAnswer, Json, Suspect
 from app.client.client import Client
-from app.client.client_errors import ClientError
 from app.client.handles import Audit, Dataset, Suspects
+from app.client.service.answer_types import AuditAnswer, DatasetAnswer, Json, Suspect
+from app.client.service.client_errors import ClientError
 
 __all__ = [
     "Audit",

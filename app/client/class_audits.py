@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from app.client.answer_types import Json
-from app.client.client_errors import ClientError
-from app.client.operations import Service
+from app.client.service.answer_types import Json
+from app.client.service.client_errors import ClientError
+from app.client.service.operations import Service
 
 POLL_SECONDS = 1.0
 ENDED = frozenset({"succeeded", "failed", "cancelled"})

@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.client.answer_types import OnBytes
 from app.client.handles import PAGE, Audit, Dataset
 from app.client.local_service import KEY_VARIABLE, SERVER_VARIABLE, find_address
-from app.client.operations import Service
 from app.client.progress_bars import show_text_bar
 from app.client.references import Noun, resolve
+from app.client.service.answer_types import OnBytes
+from app.client.service.operations import Service
 from app.client.sources import Source, prepare_files
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from app.client import class_audits
-from app.client.answer_types import AuditAnswer, DatasetAnswer, Json, OnAnswer, Suspect
-from app.client.client_errors import ClientError
-from app.client.operations import Service
 from app.client.progress_bars import describe_ingestion, describe_training, show_text_bar
+from app.client.service.answer_types import AuditAnswer, DatasetAnswer, Json, OnAnswer, Suspect
+from app.client.service.client_errors import ClientError
+from app.client.service.operations import Service
 from app.client.verdict_imports import import_label_studio
 from app.exports.registry import EXPORTS, Scope
 

@@ -1,6 +1,6 @@
 """The service to use where none is named: the one that runs for this user on this machine."""
 
-from app.client.client_errors import NoServiceError
+from app.client.service.client_errors import NoServiceError
 from app.embedded import running_services
 
 SERVER_VARIABLE, KEY_VARIABLE = "LIMIT_AUDIT_SERVER", "LIMIT_AUDIT_KEY"

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.client.answer_types import Json
+from app.client.service.answer_types import Json
 
 WIDTH = 30
 

@@ -3,9 +3,9 @@
 from typing import Literal
 from uuid import UUID
 
-from app.client.answer_types import Json
-from app.client.client_errors import ClientError
-from app.client.connection import Connection
+from app.client.service.answer_types import Json
+from app.client.service.client_errors import ClientError
+from app.client.service.connection import Connection
 
 Noun = Literal["dataset", "audit"]
 LAST = "@last"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from app.client.client_errors import ClientError
+from app.client.service.client_errors import ClientError
 from app.client.upload_checks import check_arrays, is_array, is_frame, list_paths
 from models.reading.archive_names import decode_name, is_litter, strip_compression
 

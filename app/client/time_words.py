@@ -2,7 +2,7 @@
 
 from math import floor, log10
 
-from app.client.answer_types import Json
+from app.client.service.answer_types import Json
 
 DEFAULT_SAYS = "What limit-audit chooses by itself."
 MINUTE, HOUR = 60, 3_600

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.client.client_errors import ClientError
+from app.client.service.client_errors import ClientError
 
 SHAPES = "[N, H, W] or [N, H, W, C] of pictures, or [N, D] of features"
 DIMENSIONS = (2, 3, 4)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.client.client_errors import ClientError
-from app.client.operations import Service
+from app.client.service.client_errors import ClientError
+from app.client.service.operations import Service
 from models.reading.label_studio_decisions import Decision, KnownSamples, read_decisions
 from models.reading.text_encodings import TableError
 

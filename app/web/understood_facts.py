@@ -21,6 +21,7 @@ LABELS = {
 
 READING_OPTIONS = {
     "label_column": ("Label column", ""),
+    "label_separator": ("Several labels a sample", "What separates them: ; or | or the word space."),
     "key_column": ("Id column", ""),
     "split_column": ("Split column", ""),
     "truth_column": ("Correct labels column", "Labels known to be right: they measure the result."),

@@ -9,8 +9,9 @@ from typing import ClassVar
 import httpx
 import pytest
 
-from app.client import Client, ClientError, connection
+from app.client import Client, ClientError
 from app.client.progress_bars import show_text_bar
+from app.client.service import connection
 
 pytestmark = pytest.mark.service
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.client import Client
-from app.client.client_errors import NoServiceError
+from app.client.service.client_errors import NoServiceError
 from app.embedded import running_services
 
 TOKEN = "t" * 64

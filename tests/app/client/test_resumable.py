@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.client import Client, ClientError, connection, tus_upload
+from app.client import Client, ClientError
+from app.client.service import connection, tus_upload
 
 pytestmark = pytest.mark.service
 

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import httpx
 
-from app.client.answer_types import Json
-from app.client.client_errors import ClientError
+from app.client.service.answer_types import Json
+from app.client.service.client_errors import ClientError
 
 READ_BYTES = 1 << 20
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

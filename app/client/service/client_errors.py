@@ -1,6 +1,6 @@
 """The errors that the client raises."""
 
-from app.client.answer_types import Json
+from app.client.service.answer_types import Json
 
 
 class ClientError(RuntimeError):

@@ -6,10 +6,10 @@ from json import dumps
 from pathlib import Path
 from urllib.parse import urlencode
 
-from app.client.answer_types import Json, OnAnswer, OnBytes
-from app.client.client_errors import ClientError
-from app.client.connection import READ_BYTES, Connection, Content
-from app.client.tus_upload import send_resumably
+from app.client.service.answer_types import Json, OnAnswer, OnBytes
+from app.client.service.client_errors import ClientError
+from app.client.service.connection import READ_BYTES, Connection, Content
+from app.client.service.tus_upload import send_resumably
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from app.client.client_errors import ClientError
-from app.client.connection import READ_BYTES, Connection
+from app.client.service.client_errors import ClientError
+from app.client.service.connection import READ_BYTES, Connection
 
 VERSION = {"Tus-Resumable": "1.0.0"}
 MEDIA_TYPE = "application/offset+octet-stream"
