@@ -59,7 +59,7 @@ screenshots: $(INSTALLED) ## take the pictures of docs/images/pages and the READ
 	LIMIT_AUDIT_SCREENSHOTS=docs/images/pages $(BIN)/python -m pytest tests/browser/test_looks.py
 	$(BIN)/python -m examples.review_animation --out docs/images/review.webp
 
-faults: $(INSTALLED) ## break the running service in every way and look what becomes of it (ten minutes)
+faults: $(INSTALLED) ## break the running service in every way and look what becomes of it (100 minutes; ARGS='--kills 3' is quicker)
 	$(BIN)/python -m tests.faults $(ARGS)
 
 air-gap: $(INSTALLED) ## run two demos without any network but loopback, and count who tries to reach out

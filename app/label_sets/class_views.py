@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
 from app.infra.database import send_after_commit
-from app.infra.errors import Invalid
+from app.infra.errors import Invalid, WrongState
 from app.infra.queue import Task
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset, DatasetStatus
@@ -57,6 +57,15 @@ def require_sets(dataset: Dataset) -> str:
             f"each sample of dataset {dataset.id} has one label; label_separator reads several from it"
         )
     return read_separator(str(dataset.options["label_separator"]))
+
+
+def require_no_view(dataset: Dataset) -> None:
+    """Raise WrongState for the view of a class: its files are another dataset's, with sets."""
+    if dataset.view_class is not None:
+        raise WrongState(
+            f"this dataset tells what has the class {dataset.view_class!r}; do this with the dataset that it"
+            f" is a view of{'' if dataset.view_of is None else f': {dataset.view_of}'}"
+        )
 
 
 def list_members(dataset: Dataset) -> list[Member]:

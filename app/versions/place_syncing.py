@@ -11,6 +11,7 @@ from app.infra.database import send_after_commit
 from app.infra.errors import WrongState
 from app.infra.queue import Task
 from app.infra.storage import Storage
+from app.label_sets.class_views import require_no_view
 from app.places.place_comparison import Differences
 from app.tables import Dataset, DatasetStatus, Json
 from app.versions import lineage, relatives
@@ -42,6 +43,7 @@ def find_newest_read(session: Session, dataset: Dataset) -> Dataset:
         WrongState: the dataset was uploaded, or no version is ready.
 
     """
+    require_no_view(dataset)
     if dataset.place is None:
         raise WrongState("the files of this dataset were uploaded; only one that is read in place changes")
     found = [

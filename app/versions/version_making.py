@@ -12,7 +12,7 @@ from app.infra.database import send_after_commit
 from app.infra.errors import WrongState
 from app.infra.queue import Task
 from app.infra.storage import Storage
-from app.label_sets.class_views import has_sets
+from app.label_sets.class_views import has_sets, require_no_view
 from app.tables import Dataset, DatasetStatus, Json
 from app.versions import lineage
 from app.versions.planned_version import Choice, PlannedVersion, plan_version
@@ -39,6 +39,7 @@ def make_version(
         Invalid: nothing would change, or nothing would be left.
 
     """
+    require_no_view(parent)
     if has_sets(parent):
         raise WrongState(
             "a dataset with sets of labels has no versions yet: download the cleaned dataset, and upload it"

@@ -14,8 +14,6 @@ from app.infra.database import Database
 from app.infra.storage import Storage
 from app.label_sets.class_views import name_labels, require_sets
 from app.tables import Dataset, DatasetStatus, Json
-from app.versions import content_matching
-from app.versions.content_matching import DIGESTS
 from models.reading.label_sets import has_member
 from worker.formats.shared.problems import IngestError
 from worker.jobs.heartbeat import Heartbeat
@@ -53,7 +51,6 @@ def build_view(
         "class_names": name_labels(view.view_class),
         "pack_sha256": sha256,
         "statistics": _count_statistics(parent, view.view_class, int(has_N.sum()), len(has_N)),
-        "content_sketch": content_matching.make_sketch(np.load(building / DIGESTS)),
     }
     heartbeat.renew()
     for file in building.iterdir():

@@ -19,6 +19,7 @@ from app.infra.errors import NoSpace, WrongState
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.kinds.shown_kinds import find_shown_kind
+from app.label_sets.class_views import require_no_view
 from app.places import place_opening
 from app.routes.shared.dependencies import (
     CallerDatabase,
@@ -157,6 +158,7 @@ def read_again(
 ) -> DatasetOut:
     """Read the files of a dataset again with other options, as a new dataset. The old one stays as it is."""
     source = dataset_service.get(session, dataset_id, keep=True)
+    require_no_view(source)
     if lineage.is_made_here(source):
         raise WrongState(
             "the files of this version have the labels of the upload; read its first version again"

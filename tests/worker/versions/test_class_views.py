@@ -132,6 +132,16 @@ def test_an_audit_of_sets_says_how_to_audit_each_class(service: Service, dataset
     assert "upload it" in answer["detail"]
 
 
+def test_a_view_is_corrected_and_read_through_its_dataset_alone(service: Service, dataset: Dataset) -> None:
+    view = make_views(service, dataset)["dog"]
+    for path in ("versions", "readings", "sync"):
+        answer = ask(service, "POST", f"/v1/datasets/{view.id}/{path}", 409, json={})
+        assert str(dataset.id) in answer["detail"], path
+    again = service.read([service.storage.locate_upload(dataset.id, "animals.csv")], label_separator=";")
+    found = {each["id"] for each in again.relatives or []}
+    assert found == {str(dataset.id)}, "a view is no relative of what is uploaded"
+
+
 def test_classes_without_a_view_are_named(service: Service, dataset: Dataset) -> None:
     body = {"classes": ["dog", "fish"]}
     answer = ask(service, "POST", f"/v1/datasets/{dataset.id}/class-views", 422, json=body)
