@@ -91,6 +91,12 @@ def list_views(session: Session, dataset: Dataset) -> dict[str, Dataset]:
     return {view.view_class: view for view in found if view.view_class is not None}
 
 
+def list_ready_views(session: Session, dataset: Dataset) -> dict[str, Dataset]:
+    """Return the views of a dataset that are made, by class."""
+    views = list_views(session, dataset)
+    return {name: view for name, view in views.items() if view.status == DatasetStatus.READY}
+
+
 def find_newest_audits(session: Session, views: Sequence[Dataset]) -> dict[str, Audit]:
     """Return the newest audit of each view that is no rehearsal, by class."""
     names = {view.id: view.view_class for view in views}

@@ -213,6 +213,12 @@ def test_a_decision_is_a_verdict_of_what_was_asked_or_changed_and_of_nothing_els
     assert "'fish'" in decide(service, dataset, 2, 422, labels=["fish"])["detail"]
 
 
+def test_a_class_whose_view_is_not_made_yet_cannot_be_decided(service: Service, dataset: Dataset) -> None:
+    ask(service, "POST", f"/v1/datasets/{dataset.id}/class-views", 202, json={"classes": ["dog"]})
+    assert "found 'dog'" in decide(service, dataset, 2, 422, labels=["dog"], asked=["dog"])["detail"]
+    decide(service, dataset, 99, 404)
+
+
 def test_the_cleaned_file_has_the_decided_sets_and_every_other_byte(
     service: Service, dataset: Dataset, tmp_path: Path
 ) -> None:
