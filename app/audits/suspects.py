@@ -49,6 +49,7 @@ from app.tables import (
     Score,
     Selection,
     Truth,
+    Verdict,
 )
 from models.catalogue.upload_formats import BOX_FORMATS
 from models.checks.settled_figures import SettledFigures
@@ -347,6 +348,12 @@ def is_flagged_after_checks() -> ColumnElement[bool]:
     return above & (FINAL.c.suggested_label != FINAL.c.given_label)
 
 
+def is_left_unsure() -> ColumnElement[bool]:
+    """Return the condition on a review that it is an "unsure" of an earlier version, to be looked at again."""
+    unsure: ColumnElement[bool] = REVIEWS.c.verdict == literal_column(f"'{Verdict.UNSURE}'")
+    return unsure & REVIEWS.c.carried.is_not(None)
+
+
 def _check_review(table: Table, state: ReviewState) -> ColumnElement[bool]:
     verdict = (
         select(REVIEWS.c.verdict)
@@ -354,5 +361,5 @@ def _check_review(table: Table, state: ReviewState) -> ColumnElement[bool]:
         .correlate(table)  # the statement around it may join reviews, too
     )
     if state == "none":
-        return ~verdict.exists()
+        return ~verdict.where(~is_left_unsure()).exists()
     return (verdict if state == "any" else verdict.where(REVIEWS.c.verdict == bindparam("review"))).exists()

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Integer, Select, all_, bindparam, literal, select
 from sqlalchemy.orm import Session
 
-from app.audits.suspects import Filters, make_ranking, match_filters
+from app.audits.suspects import Filters, is_left_unsure, make_ranking, match_filters
 from app.people.review_plans import find_plan
 from app.reviews import sample_leases
 from app.reviews.checked_figures import follow_checks
@@ -45,11 +45,15 @@ class Handed:
 
 
 def hand_suspects(session: Session, audit: Audit, dataset: Dataset, holder: Holder, wish: Wish) -> Handed:
-    """Hand a person the next samples of the ranking that nobody else has and that have no verdict."""
+    """Hand a person the next samples of the ranking that nobody else has and that have no verdict.
+
+    An "unsure" that was carried over from an earlier version is none.
+    """
     ranking = follow_checks(session.connection(), make_ranking(audit, dataset))
     conditions, parameters = match_filters(ranking, wish.filters)
     of_audit = select(Score.position).where(Score.audit_id == audit.id, *conditions)
-    fresh = of_audit.where(Score.rank > wish.after_rank, ~_is_reviewed(audit, Score.position))
+    is_decided = _is_reviewed(audit, Score.position, ~is_left_unsure())
+    fresh = of_audit.where(Score.rank > wish.after_rank, ~is_decided)
     return _hand(
         session,
         audit,

@@ -7,6 +7,7 @@ random check and counts for no precision (`Review.is_looked_at`), since people w
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -96,6 +97,14 @@ def carry_verdicts(
             }
         )
     return rows
+
+
+def count_unsure(session: Session, dataset: Dataset) -> int:
+    """Return how many samples were left unsure in an earlier version, and not decided since."""
+    statement = select(func.count()).where(
+        Review.dataset_id == dataset.id, Review.verdict == Verdict.UNSURE, Review.carried.is_not(None)
+    )
+    return session.scalar(statement) or 0
 
 
 def store_carried(session: Session, rows: Sequence[Json]) -> int:

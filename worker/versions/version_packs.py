@@ -130,14 +130,34 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _count_pictures(statistics: dict[str, Any], samples: Path) -> dict[str, Any]:
+    """Return the statistics of a version's pictures; `statistics` are those of all of its parent's."""
+    sizes = parquet.read_table(samples, columns=["width", "height"])
+    counted = Counter(zip(sizes["width"].to_pylist(), sizes["height"].to_pylist(), strict=True))
+    common = sorted(counted.items(), key=lambda size: (-size[1], size[0]))[: len(statistics["sizes"])]
+    kept = {**statistics, "size_count": len(counted)}
+    kept["sizes"] = {f"{width}x{height}": count for (width, height), count in common}
+    for name in ("modes", "encodings"):  # not known picture by picture
+        counts = kept.pop(name, {})
+        if len(counts) == 1:
+            kept[name] = dict.fromkeys(counts, len(sizes))
+    return kept
+
+
 def count_statistics(parent: Dataset, folder: Path, labels_M: Labels) -> dict[str, Any]:
-    """Return the parent's statistics with the counts of a version."""
+    """Return the parent's statistics with the counts of a version.
+
+    Modes and encodings are not known picture by picture: they are left out where samples were dropped and
+    not all of the parent's pictures have the same.
+    """
     names = parent.class_names or []
     counts = np.bincount(labels_M, minlength=len(names)).tolist()
     by_class = dict(zip(names, counts, strict=True))
     splits = parquet.read_table(folder / SAMPLES, columns=["split"])["split"]
     named = Counter(pc.fill_null(splits.cast(pa.string()), "").to_pylist())
     statistics = {**(parent.statistics or {}), "class_counts": by_class, "problem_counts": {}, "left_out": 0}
+    if statistics.get("sizes") and len(labels_M) != parent.sample_count:
+        statistics = _count_pictures(statistics, folder / SAMPLES)
     statistics["split_counts"] = {} if set(named) == {""} else dict(named)
     understood = dict(statistics.get("understood") or {})
     if understood:

@@ -36,6 +36,7 @@ def compare_audits_page(
             count.dataset.id: find_picture_address(count.dataset, 0) is not None
             for count in (found.first, found.second)
         },
+        origin_of={count.dataset.id: count.dataset.origin for count in (found.first, found.second)},
         shown_max=SHOWN_MAX,
     )
 

@@ -25,7 +25,7 @@ from app.routes.shared.dependencies import Caller, Files, Reads, ServiceSettings
 from app.routes.shared.rendering import render_audits, render_dataset, render_datasets
 from app.schemas.datasets.dataset_schemas import DatasetOut
 from app.tables import Audit, AuditStatus, Dataset
-from app.versions import lineage
+from app.versions import carried_verdicts, lineage
 from app.web import audit_form as forms
 from app.web import pages
 from app.web.api_operations import list_operations
@@ -244,6 +244,7 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
         appearance=describe_dataset(dataset),
         exports=list_exports(dataset),
         comparable=_list_comparable(session, audit, dataset),
+        unsure=carried_verdicts.count_unsure(session, dataset),
     )
 
 

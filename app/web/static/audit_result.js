@@ -6,6 +6,7 @@ import { ClassNames } from "./class_names.js";
 import { confirm, confirmAndDelete } from "./dialogs.js";
 import { find, make, makeMeter, showProblem } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
+import { showReviewed } from "./headline.js";
 import { addSnippets } from "./snippets.js";
 import { makeSuspect } from "./suspect_tiles.js";
 import { showTechnicalDetails } from "./technical.js";
@@ -44,12 +45,6 @@ async function showMontage() {
   find("montage").replaceChildren(...items.map((item) => makeSuspect(item, {
     link: canReview ? reviewLink({ at: item.position, state: "all" }) : null,
   })));
-}
-
-// Whoever has kept a label should not meet it again as a suspect, above all not in the next version.
-function describeDecided({ reviewed, carried }) {
-  const before = !carried ? "" : carried === reviewed ? ", given in an earlier version" : `, ${formatCount(carried)} of them given in an earlier version`;
-  return `${formatCount(reviewed)} ${reviewed === 1 ? "sample has a verdict" : "samples have a verdict"}${before}; ${reviewed === 1 ? "it is" : "they are"} left out unless you choose “all samples”.`;
 }
 
 function showClasses(summary) {
@@ -125,13 +120,7 @@ async function showResults() {
   ]);
   showClasses(summary);
   showPairs(summary);
-  if (progress?.reviewed) {
-    find("reviewed").textContent = `${formatCount(progress.reviewed)}`;
-    const words = progress.carried === progress.reviewed ? "in an earlier version" : `${formatCount(progress.errors)} wrong`;
-    find("reviewed").append(make("small", {}, ` ${words}`));
-    find("reviewed-stat").hidden = false;
-    find("decided-words").textContent = describeDecided(progress);
-  }
+  if (progress) showReviewed(progress);
   // Both cards are in one row, so both have their width before a chart is drawn.
   find("budget-card").hidden = !summary.budget;
   find("matrix-card").hidden = !summary.transition_matrix;

@@ -4,6 +4,7 @@ import { find, make } from "./dom.js";
 import { DuplicateGroups } from "./duplicate_groups.js";
 import { makeEnlargeable } from "./enlarged.js";
 import { formatCount } from "./format.js";
+import { refreshHeadline } from "./headline.js";
 
 const MEMBERS = 6; // copies of a group that are shown
 const { id: audit, dataset, reviewable } = find("audit").dataset;
@@ -17,7 +18,7 @@ function begin(name, kind, makeGroup, describe) {
   const part = (role) => section.querySelector(`[data-part="${role}"]`);
   const groups = new DuplicateGroups({
     audit, dataset, kind, describe, list: part("groups"), more: part("more"), spoken: part("spoken"),
-    makeGroup: (samples) => makeGroup(groups, samples),
+    makeGroup: (samples) => makeGroup(groups, samples), onSaved: refreshHeadline,
     onShown: (list) => {
       section.hidden = !list.groups.length; // copies that have different labels are shown among those
       if (canReview) showCount(part("count"), list);
@@ -31,7 +32,11 @@ function showCount(place, list) {
   const shown = list.groups.length;
   const groups = `${formatCount(shown)} ${shown === 1 ? "group" : "groups"}`;
   if (!list.isAllShown) place.textContent = `the first ${groups}${list.decided ? `, ${formatCount(list.decided)} of them decided` : ""}`;
-  else place.textContent = list.decided ? `${formatCount(shown - list.decided)} of ${groups} left to decide` : groups;
+  else {
+    const left = shown - list.decided;
+    const unsure = list.unsure ? `, ${formatCount(list.unsure)} unsure` : "";
+    place.textContent = list.decided && (left || !unsure) ? `${formatCount(left)} of ${groups} left to decide${unsure}` : `${groups}${unsure}`;
+  }
 }
 
 const makeBox = (words, samples, onKey) => make("li", {
@@ -81,7 +86,7 @@ function makeOption(members, label, button) {
 }
 
 function describeConflict({ samples }) {
-  if (isUnsure({ samples })) return { words: "Unsure: they keep their labels", isSettled: true };
+  if (isUnsure({ samples })) return { words: "Unsure: they keep their labels", isSettled: true, isUnsure: true };
   const finals = new Set(samples.map(({ given_label: given, review }) =>
     ({ keep: given, relabel: review?.label, drop: null })[review?.verdict]));
   const [final] = finals;

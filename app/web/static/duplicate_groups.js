@@ -9,9 +9,10 @@ const SHOWN = 6;
 
 export class DuplicateGroups {
   // `makeGroup(samples)` returns { element, samples, undo }, or null for a group that is not to be shown;
-  // `onShown(list)` is called when a group was added or decided.
-  constructor({ audit, dataset, kind, list, more, spoken, makeGroup, describe, onShown = () => {} }) {
-    Object.assign(this, { audit, dataset, kind, list, more, spoken, makeGroup, describe, onShown });
+  // `onShown(list)` is called when a group was added or decided,
+  // `onSaved()` when its verdicts were saved or taken back.
+  constructor({ audit, dataset, kind, list, more, spoken, makeGroup, describe, onShown = () => {}, onSaved = () => {} }) {
+    Object.assign(this, { audit, dataset, kind, list, more, spoken, makeGroup, describe, onShown, onSaved });
     this.rows = [];
     this.groups = [];
     this.cursor = null;
@@ -22,6 +23,10 @@ export class DuplicateGroups {
 
   get decided() {
     return this.groups.filter((group) => this.describe(group).isSettled).length;
+  }
+
+  get unsure() {
+    return this.groups.filter((group) => this.describe(group).isUnsure).length;
   }
 
   get isAllShown() {
@@ -83,6 +88,7 @@ export class DuplicateGroups {
     group.element.setAttribute("aria-busy", "true");
     try {
       await work();
+      this.onSaved();
       return true;
     } catch (error) {
       showProblem(error);

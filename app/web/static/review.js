@@ -65,7 +65,7 @@ async function begin(at = null, rank = null) {
     queue.release();
     return;
   }
-  if (queue.isShared) queue.leaveOut(new Set(earlier?.items.filter((item) => item.shownReview).map((item) => item.position)));
+  if (queue.isShared) queue.leaveOut(new Set(earlier?.items.filter((item) => !isOpen(item)).map((item) => item.position)));
   state.queue = queue;
   state.place = 0;
   state.first = 0;
@@ -75,7 +75,7 @@ async function begin(at = null, rank = null) {
 // What somebody else was handed meanwhile is not shown here any more.
 function dropLost(positions) {
   const current = getCurrent();
-  const isLost = (item) => positions.has(item.position) && !item.shownReview;
+  const isLost = (item) => positions.has(item.position) && isOpen(item);
   state.queue.items = state.queue.items.filter((item, place) => place < state.place || !isLost(item));
   if (!current || !isLost(current)) return;
   find("conflict").textContent = `${current.key} went to somebody else while this page was not used.`;
@@ -90,6 +90,8 @@ async function rankBefore(position) {
 
 // ---- showing -------------------------------------------------------------------------------------------------
 
+// What was left unsure in an earlier version is to be decided like what has no verdict.
+const isOpen = ({ shownReview: review }) => !review || Boolean(review.carried && review.verdict === "unsure");
 const getCurrent = () => state.queue?.items[state.place];
 
 function render() {

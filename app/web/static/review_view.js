@@ -87,6 +87,7 @@ export class View {
 
   showCounts(progress) {
     const { verdicts } = progress;
+    find("count-line").textContent = describeCounts(progress);
     find("count-reviewed").textContent = formatCount(progress.reviewed);
     find("count-kinds").textContent = Object.entries(VERDICT_WORDS).filter(([verdict]) => verdicts[verdict])
       .map(([verdict, word]) => `${formatCount(verdicts[verdict])} ${word}`).concat(progress.unseen ? `${formatCount(progress.unseen)} without a look` : [], progress.carried ? `${formatCount(progress.carried)} of them carried over` : []).join(", ");
@@ -103,6 +104,17 @@ export class View {
   }
 }
 
+// The counts in one line, which is above the sample while the tiles are below it.
+function describeCounts(progress) {
+  const { errors, expected_errors_interval: interval, verdicts } = progress;
+  const leave = (count, dropped = 0) => Math.max(0, count - errors - dropped); // a dropped sample may have been wrong
+  return [
+    `${formatCount(progress.reviewed)} of ${formatCount(progress.sample_count)} reviewed`,
+    `${formatCount(errors)} wrong`,
+    interval === null ? "how many are left is not known" : `${formatCount(leave(interval[0], verdicts.drop))} to ${formatCount(leave(interval[1]))} wrong left`,
+  ].join(" · ");
+}
+
 // What counts as reviewed, and what follows from it: nobody should review for a number that never comes.
 function describeCheck({ verdicts_to_advice: left }) {
   const more = `${formatCount(left)} more ${left === 1 ? "sample" : "samples"}`;
@@ -110,7 +122,7 @@ function describeCheck({ verdicts_to_advice: left }) {
 }
 
 function describeCarriedCount({ carried }) {
-  return carried ? ` ${formatCount(carried)} ${carried === 1 ? "verdict is" : "verdicts are"} carried over from an earlier version; these samples are left out here.` : "";
+  return carried ? ` ${formatCount(carried)} ${carried === 1 ? "verdict is" : "verdicts are"} carried over from an earlier version; these samples are left out here, except those that were left unsure.` : "";
 }
 
 function describeExpected(progress) {

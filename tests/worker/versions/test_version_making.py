@@ -27,6 +27,7 @@ from app.tables import (
     ShardStatus,
     Truth,
 )
+from app.versions.carried_verdicts import count_unsure
 from models.checks import settled_figures
 from tests.builders.stored_rows import store_finished_audit
 from tests.worker.finish.test_exports import PIXELS, TEXTS, Service, manifest
@@ -140,6 +141,14 @@ def test_verdicts_are_carried_over_and_are_no_evidence(service: Service, reviewe
     progress = get(service, f"/v1/audits/{audit.id}/review-progress")
     assert (progress["reviewed"], progress["carried"], progress["unseen"]) == (4, 4, 0)
     assert progress["precision"] is None
+    undecided = [f"r{at}" for at in (0, 3, 5, 6, 7, 8, 9, 11)]
+    suspects = get(service, f"/v1/audits/{audit.id}/suspects", review="none")["items"]
+    assert sorted(one["key"] for one in suspects) == sorted(undecided), "what was left unsure comes again"
+    wish = {"reviewer": "ada", "count": 11, "filters": {"review": "none"}}
+    handed = service.api.post(f"/v1/audits/{audit.id}/queue", json=wish).json()["items"]
+    assert sorted(one["key"] for one in handed) == sorted(undecided)
+    with service.database.transaction() as session:
+        assert count_unsure(session, version) == 1
     begun = service.api.put(f"/v1/audits/{audit.id}/check", json={"samples": 11}).json()
     assert begun["answered"] == 0, "a carried verdict answers no random check"
     service.review(version, 1, "drop")  # anybody's own verdict replaces a carried one
@@ -173,6 +182,9 @@ def test_a_version_says_what_it_changed_and_warns_of_the_test_split(
     assert (planned["number"], planned["name"]) == (2, "data v2")
     assert (version.origin or {})["carried"] == 4
     assert (version.statistics or {})["class_counts"] == {"ant": 5, "bee": 1, "cat": 5}
+    assert (reviewed.statistics or {})["sizes"] == {"8x8": 12}
+    assert (version.statistics or {})["sizes"] == {"8x8": 11}
+    assert set((version.statistics or {})["encodings"].values()) == {11}
     refused = service.api.post(f"/v1/datasets/{version.id}/versions", json={})
     assert refused.status_code == 422, "nothing is decided that is not applied"
 
