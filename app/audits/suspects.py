@@ -349,7 +349,7 @@ def is_flagged_after_checks() -> ColumnElement[bool]:
 
 
 def is_left_unsure() -> ColumnElement[bool]:
-    """Return the condition on a review that it is an "unsure" of an earlier version, to be looked at again."""
+    """Return the condition on a review that an earlier version left its sample unsure."""
     unsure: ColumnElement[bool] = REVIEWS.c.verdict == literal_column(f"'{Verdict.UNSURE}'")
     return unsure & REVIEWS.c.carried.is_not(None)
 

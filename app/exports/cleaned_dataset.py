@@ -55,7 +55,7 @@ def write_dataset(decisions: Decisions, *, format: str) -> ExportFile:  # noqa: 
 
     """
     writer = PACK if format == "npz" else _find_writer(decisions)
-    name = f"{decisions.stem}-cleaned.{writer.suffix}"
+    name = f"{decisions.stem}-corrected.{writer.suffix}"
     return ExportFile(name=name, media_type=writer.media_type, blocks=writer.write(decisions))
 
 

@@ -59,7 +59,7 @@ function makeChoice({ name, says, estimate }, isChosen) {
     make("span", { className: "hint" }, says)));
 }
 
-function describeTime({ low_seconds: low, high_seconds: high }) {
+export function describeTime({ low_seconds: low, high_seconds: high }) {
   if (low === null || high === null) return "time unknown";
   const [from, to] = [formatDuration(round(low)), formatDuration(round(high))];
   return from === to ? `about ${to}` : `${from} to ${to}`;

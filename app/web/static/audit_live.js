@@ -1,6 +1,7 @@
 // An audit during training: its state and curves from server-sent events, and its provisional suspects.
 
-import { get, send } from "./api.js";
+import { get, query, send } from "./api.js";
+import { describeTime } from "./audit_estimate.js";
 import { drawTrainingCurves } from "./charts.js";
 import { makeChip } from "./chips.js";
 import { confirmAndDelete } from "./dialogs.js";
@@ -8,7 +9,7 @@ import { find, showProblem } from "./dom.js";
 import { formatCount, formatDuration, formatPercent } from "./format.js";
 import { makeSuspect } from "./suspect_tiles.js";
 
-const { id, status } = find("audit").dataset;
+const { dataset, id, status } = find("audit").dataset;
 const path = `/v1/audits/${id}`;
 const SUSPECTS = 24;
 const REFRESH_MILLISECONDS = 4000;
@@ -18,6 +19,7 @@ const runs = new Map();
 let scheduled = false;
 let refreshedAt = 0;
 let announcedAt = 0;
+let estimated = ""; // said until the audit itself tells how long it takes
 
 function getCurve(run) {
   if (!runs.has(run)) runs.set(run, { run, epochs: [] });
@@ -47,8 +49,6 @@ function showAudit(audit) {
     find("stage").textContent = `${STAGES[progress.stage] ?? progress.stage}${which}${isOver ? "" : `: epoch ${progress.epoch} of ${progress.epochs}`}`;
     find("speed").textContent = [
       progress.samples_per_second ? `${formatCount(progress.samples_per_second)} samples/s` : null,
-      isOver ? null : `step ${formatCount(progress.step)} of ${formatCount(progress.steps)}`,
-      run.device,
     ].filter(Boolean).join(" · ");
   } else if (audit.features) showFeatures(audit);
   else if (audit.runs.some((one) => one.waiting)) {
@@ -60,7 +60,7 @@ function showAudit(audit) {
   } else if (audit.runs.every((one) => one.status === "succeeded")) find("stage").textContent = "Ranking the samples";
   const reasons = new Set(audit.runs.map((one) => one.encoder?.reason).filter(Boolean));
   find("encoder").textContent = [...reasons].map((reason) => `How the samples are seen: ${reason}.`).join(" ");
-  const left = audit.eta_seconds === null ? "" : audit.eta_seconds < 1 ? " · nearly done" : ` · about ${formatDuration(audit.eta_seconds)} left`;
+  const left = audit.eta_seconds === null ? estimated : audit.eta_seconds < 1 ? " · nearly done" : ` · about ${formatDuration(audit.eta_seconds)} left`;
   find("eta").textContent = `${formatPercent(audit.fraction, 0)}${left}`;
   document.title = `${formatPercent(audit.fraction, 0)} · ${audit.name}`;
   announce(audit);
@@ -71,7 +71,7 @@ function showFeatures({ features, runs: queued }) {
   find("stage").textContent = `Computing features with ${features.encoder}: ${formatCount(features.done)} of ${formatCount(features.total)} pictures`;
   find("speed").textContent = [
     features.samples_per_second ? `${formatCount(features.samples_per_second)} pictures/s` : null,
-    `${formatCount(features.shards_done)} of ${formatCount(features.shards)} shards`,
+    features.shards > 1 ? `${formatCount(features.shards_done)} of ${formatCount(features.shards)} shards` : null,
     queued.find((one) => one.waiting)?.waiting.detail,
   ].filter(Boolean).join(" · ");
 }
@@ -105,6 +105,14 @@ function follow() {
   });
 }
 
+// The form has said this before; it is for the whole audit.
+async function readEstimate() {
+  const audit = await get(path);
+  const configuration = JSON.stringify(audit.configuration);
+  const { estimate } = await get(`/v1/datasets/${dataset}/estimate${query({ configuration })}`);
+  if (estimate.high_seconds !== null) estimated = ` · ${describeTime(estimate)} in all, as estimated`;
+}
+
 async function loadCurves() {
   for (const curves of await get(`${path}/epochs`)) runs.set(curves.run, curves);
   scheduleDraw();
@@ -116,5 +124,7 @@ find("delete")?.addEventListener("click", () => confirmAndDelete(path, {
   title: "Delete this audit?", question: "The dataset and all verdicts stay.", then: "/audits",
 }));
 
-if (status === "queued" || status === "running") follow();
-else loadCurves();
+if (status === "queued" || status === "running") {
+  follow();
+  readEstimate().catch(() => {}); // without it no time is said
+} else loadCurves();

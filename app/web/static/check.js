@@ -171,12 +171,12 @@ async function showResult() {
   find("result-count").replaceChildren(
     "About ", make("strong", {}, formatCount(result.error_count)), ` of ${formatCount(result.sample_count)} labels are wrong (95 % interval: ${formatCount(low)} to ${formatCount(high)}).`);
   find("result-facts").replaceChildren(...[
-    ["Flagged by the cut", formatCount(result.flagged_count)],
+    ["Flagged: likelier wrong than right", formatCount(result.flagged_count)],
     ["Wrong labels among them", formatShare(result.flagged_precision)],
     ["Put right by the suggestion", formatShare(result.suggestion_improves)],
     ["Made worse by the suggestion", formatShare(result.suggestion_worsens)],
   ].flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-  find("result-note").textContent = `${result.rests_on.replace(/^c/, "C")}. Probabilities, the cut, classes, pairs and the review budget follow these checks; the order of the ranking stays.`;
+  find("result-note").textContent = `${result.rests_on.replace(/^c/, "C")}. Probabilities, what is flagged, classes, pairs and the review budget follow these checks; the order of the ranking stays.`;
 }
 
 const formatShare = (share) =>

@@ -35,9 +35,11 @@ async function follow(found) {
     await show(found);
     return;
   }
-  find("waiting-words").textContent = `${WAITING[found.status]}${found.error ? ` ${found.error.detail}` : ""}`;
+  const words = `${WAITING[found.status]}${found.error ? ` ${found.error.detail}` : ""}`;
+  if (find("waiting-words").textContent !== words) find("waiting-words").textContent = words; // or it is read aloud again
   find("waiting-share").hidden = !isBusy;
   find("waiting-share").value = found.fraction;
+  find("waiting-percent").textContent = found.status === "running" ? `${formatPercent(found.fraction, 0)} done.` : "";
   find("start").hidden = isBusy;
   find("cancel").hidden = !isBusy;
   if (isBusy) setTimeout(() => get(`${path}/map`).then(follow).catch(showProblem), POLL_MILLISECONDS);

@@ -94,7 +94,7 @@ export class Stage {
     image.style.transform = this.zoom === 1 ? "" : `translate(${this.x}px, ${this.y}px) scale(${this.zoom})`;
     if (this.frame) placeFrame(this.frame, image, this.zoom);
     place.classList.toggle("zoomed", this.zoom > 1);
-    this.words.textContent = `${Math.round(100 * this.zoom)} %`;
+    this.words.textContent = this.zoom === 1 ? "fit" : `fit × ${this.zoom.toFixed(1)}`;
   }
 
   // Zoom so that what lies below the pointer stays there; without a pointer, the middle does.

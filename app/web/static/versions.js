@@ -10,7 +10,7 @@ const plural = (number, one, many = `${one}s`) => `${formatCount(number)} ${numb
 function describePlan(plan) {
   const changes = `${plural(plan.relabelled, "label")} ${plan.relabelled === 1 ? "changes" : "change"} and ${plural(plan.dropped, "sample")} ${plan.dropped === 1 ? "is" : "are"} dropped; ${plural(plan.samples, "sample")} ${plan.samples === 1 ? "stays" : "stay"}.`;
   const unsure = plan.unsure ? ` ${plural(plan.unsure, "sample")} that nobody could decide keep their labels.` : "";
-  return [`${changes}${unsure} The dataset of now stays as it is.`, ...plan.warnings.map((warning) => `Beware: ${warning}.`)].join(" ");
+  return [`${changes}${unsure} This dataset stays as it is.`, ...plan.warnings.map((warning) => `Beware: ${warning}.`)].join(" ");
 }
 
 async function makeVersion(event) {

@@ -254,15 +254,27 @@ def test_progress_is_the_share_of_steps(api: TestClient, database: Database, dat
     audit = store_audit(database, dataset)
     progress = {
         "stage": "training", "epoch": 2, "epochs": 4, "step": 30, "steps": 100,
-        "samples_per_second": 10.0, "eta_seconds": 7.0,
+        "samples_per_second": 10.0, "eta_seconds": 70.0,
     }  # fmt: skip
     with database.transaction() as session:
         session.execute(update(Run).values(status=RunStatus.RUNNING, progress=progress))
     answer = api.get(f"/v1/audits/{audit.id}").json()
     share = audit_progress.EVIDENCE_SHARE
     assert answer["fraction"] == pytest.approx(0.98 * (1 - share) * 0.3)
-    assert answer["eta_seconds"] == round(7 / (1 - share) / 0.98), "epochs, what follows them, and ranking"
+    assert answer["eta_seconds"] == round(70 / (1 - share) / 0.98), "epochs, what follows them, and ranking"
     assert answer["runs"][0]["progress"]["epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    ("epoch", "left", "told"),
+    [(1, 69.0, None), (1, 71.0, 77.0), (2, 11.0, None), (2, 12.0, 13.0)],
+)
+def test_no_time_is_told_before_it_rests_on_seconds_of_epochs(
+    epoch: int, left: float, told: float | None
+) -> None:
+    progress = {"stage": "training", "epoch": epoch, "step": 30, "steps": 100, "eta_seconds": left}
+    run = Run(status=RunStatus.RUNNING, progress=progress)
+    assert audit_progress.estimate_seconds(Audit(status=AuditStatus.RUNNING), [run]) == told
 
 
 def test_what_follows_the_epochs_moves_the_bar_and_has_a_time(

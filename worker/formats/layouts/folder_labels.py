@@ -140,7 +140,7 @@ def _skip_repeated(paths: Sequence[str], found: ClassLevel) -> ClassLevel:
 
 def describe_level(level: int, root: str) -> str:
     """Return which folder is the class, for people."""
-    return f"the folder at level {level + 1} below {root or 'the top'!r}"
+    return f"the folder at level {level + 1} below {repr(root) if root else 'the top of the upload'}"
 
 
 class FolderLabels:

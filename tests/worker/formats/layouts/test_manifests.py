@@ -185,6 +185,7 @@ def test_what_gives_the_labels_is_said(
         return fact
 
     assert find_fact("file,label") == "the column 'label' of 'list.csv'"
-    assert find_fact("file,size") == "the folder at level 1 below 'the top'"
+    by_folder = "the folder at level 1 below the top of the upload"
+    assert find_fact("file,size") == by_folder
     assert find_fact("file,size", label_column="size") == "the column 'size' of 'list.csv'"
-    assert find_fact("file,label", format="class_folders") == "the folder at level 1 below 'the top'"
+    assert find_fact("file,label", format="class_folders") == by_folder
