@@ -32,7 +32,10 @@ class SuspectQuery(BaseModel):
     min_distance: float | None = Field(None, ge=0, le=1.5)
     max_distance: float | None = Field(None, ge=0, le=1.5)
     is_label_issue: bool | None = Field(None, description="whether the automatic cut flags the sample")
-    review: suspects.ReviewState | None = Field(None, description="only samples with this review state")
+    review: suspects.ReviewState | None = Field(
+        None,
+        description="only samples with this review state; none: also those left unsure in an earlier version",
+    )
     column: str | None = Field(None, description="one of your own columns; alone: samples without a value")
     value: str | None = Field(None, description="only samples with this value in `column`")
     low: float | None = Field(None, description="only samples with at least this number in `column`")
