@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import case, func, null, select
 from sqlalchemy.orm import Session
 
 from app.audits.suspects import STORED_PROBABILITY
@@ -59,11 +59,26 @@ class Expectation:
     """Wrong labels in all; None: unknown."""
     interval: tuple[float, float] | None
     recalibration: Recalibration
+    is_checked: bool = False
+    """Whether random checks counted them."""
 
     @property
     def is_sound(self) -> bool:
         """Return whether the count and the error probabilities may be used."""
         return self.count is not None
+
+    def leave(self, found: int, middle: float | None = None) -> tuple[float, float] | None:
+        """Return the interval of the wrong labels that are left; None: unknown.
+
+        Args:
+            found: wrong labels that people found.
+            middle: what is expected to be left, which the interval holds; None: nothing in particular.
+
+        """
+        if self.interval is None:
+            return None
+        low, high = (max(0.0, end - found) for end in self.interval)
+        return (low, high) if middle is None else (min(low, middle), max(high, middle))
 
 
 def count_verdicts(session: Session, audit: Audit) -> Tally:
@@ -112,22 +127,30 @@ def _expect_by_checks(figures: CheckedFigures) -> Expectation:
         count=count.centre * samples,
         interval=(count.low * samples, count.high * samples),
         recalibration=figures.settled.recalibration,
+        is_checked=True,
     )
 
 
-def read_state(session: Session, audit: Audit, expectation: Expectation) -> ReviewState:
-    """Return what is known about the next samples of the ranking."""
+def read_state(session: Session, audit: Audit, expectation: Expectation, found: int) -> ReviewState:
+    """Return what is known about the next samples of the ranking, after so many wrong labels were found."""
     errors, decided = _count_recent(session, audit)
+    upcoming, upcoming_count = _find_upcoming(session, audit, expectation.recalibration)
+    left = expectation.leave(found) if expectation.is_checked else None
     return ReviewState(
-        upcoming=_find_upcoming(session, audit, expectation.recalibration),
+        upcoming=upcoming,
+        upcoming_count=upcoming_count,
+        most_left=None if left is None else (max(0.0, (expectation.count or 0.0) - found), left[1]),
         is_upcoming_sound=expectation.is_sound,
         recent_errors=errors,
         recent_decided=decided,
     )
 
 
-def _find_upcoming(session: Session, audit: Audit, recalibration: Recalibration) -> float | None:
-    """Return the mean error probability of the next samples without a verdict; None: there are none."""
+def _find_upcoming(session: Session, audit: Audit, recalibration: Recalibration) -> tuple[float | None, int]:
+    """Return the mean error probability of the next samples without a verdict, and how many they are.
+
+    None: there are none.
+    """
     reviewed = select(Review.position).where(
         Review.dataset_id == audit.dataset_id, Review.position == Score.position
     )
@@ -137,7 +160,8 @@ def _find_upcoming(session: Session, audit: Audit, recalibration: Recalibration)
         .order_by(Score.rank)
         .limit(WINDOW)
     ).all()
-    return float(recalibration.apply(np.array(upcoming)).mean()) if upcoming else None
+    mean = float(recalibration.apply(np.array(upcoming)).mean()) if upcoming else None
+    return mean, len(upcoming)
 
 
 def _count_recent(session: Session, audit: Audit) -> tuple[int, int]:
@@ -166,3 +190,21 @@ def _count_recent(session: Session, audit: Audit) -> tuple[int, int]:
     )
     verdicts = session.scalars(latest).all()
     return sum(verdict in ERRORS for verdict in verdicts), len(verdicts)
+
+
+def count_open_conflicts(session: Session, audit: Audit) -> int:
+    """Return how many groups of duplicates still have different labels and a sample that nobody decided."""
+    labels = case(
+        (Review.verdict == Verdict.RELABEL, Review.label),
+        (Review.verdict == Verdict.DROP, null()),
+        else_=Issue.given_label,
+    )
+    is_open = Review.verdict.is_(None) | (Review.verdict == Verdict.UNSURE)
+    groups = (
+        select(Issue.group_number)
+        .outerjoin(Review, (Review.dataset_id == audit.dataset_id) & (Review.position == Issue.position))
+        .where(Issue.audit_id == audit.id, Issue.kind == IssueKind.CONFLICTING_DUPLICATE)
+        .group_by(Issue.group_number)
+        .having(func.count(labels.distinct()) > 1, func.count().filter(is_open) > 0)
+    )
+    return session.scalar(select(func.count()).select_from(groups.subquery())) or 0

@@ -36,7 +36,7 @@ from app.schemas.reviews.review_schemas import (
     VerdictIn,
 )
 from app.tables import Dataset, Verdict
-from models.checks.review_advice import advise, count_missing, expect_next
+from models.checks.review_advice import advise, count_missing, expect_left, expect_next
 
 router = APIRouter(prefix="/v1", tags=["reviews"], route_class=IdempotentRoute)
 ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
@@ -149,7 +149,8 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
     verdicts.require_own_labels(audit)
     counted = review_progress.count_verdicts(session, audit)
     expectation = review_progress.find_expectation(session, audit)
-    state = review_progress.read_state(session, audit, expectation)
+    state = review_progress.read_state(session, audit, expectation, counted.errors)
+    left = expect_left(state, expectation.count, counted.errors)
     return ReviewProgress(
         sample_count=(audit.summary or {})["sample_count"],
         verdicts=counted.verdicts,
@@ -164,9 +165,9 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
         rests_on=expectation.rests_on,
         expected_errors=expectation.count,
         expected_errors_interval=expectation.interval,
-        expected_errors_left=None
-        if expectation.count is None
-        else max(0.0, expectation.count - counted.errors),
+        expected_errors_left=left,
+        expected_errors_left_interval=expectation.leave(counted.errors, left),
+        open_conflicts=review_progress.count_open_conflicts(session, audit),
         next_precision=expect_next(state),
         advice=advise(state),
     )

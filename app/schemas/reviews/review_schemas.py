@@ -210,11 +210,19 @@ class ReviewProgress(BaseModel):
     expected_errors_left: float | None = Field(
         description="wrong labels that nobody has found yet; null: unknown"
     )
+    expected_errors_left_interval: list[float] | None = Field(
+        default=None, min_length=2, max_length=2, description="95 % interval of these; null: unknown"
+    )
+    open_conflicts: int = Field(
+        default=0,
+        description="groups of duplicates that still have different labels and a sample that nobody decided",
+    )
     next_precision: Probability | None = Field(
         description="expected share of errors among the next 50 samples of the ranking, by their"
-        " probabilities and the latest verdicts; null: unknown, or all samples are reviewed"
+        " probabilities and the latest verdicts, never more than random checks leave; null: unknown, or all"
+        " samples are reviewed"
     )
     advice: Advice = Field(
         description="check: nothing can be said before samples are checked at random; stop: fewer than one in"
-        " ten of the next samples is expected to be wrong, or none is left"
+        " ten of the next samples is wrong by the upper end of a 95 % interval, or none is left"
     )

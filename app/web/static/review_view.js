@@ -8,8 +8,8 @@ import { VIEWS } from "./sample_views.js";
 import { VERDICT_WORDS, chooseChip, describeVerdict } from "./verdict_words.js";
 
 const ADVICE = {
-  go_on: "Continue: at least one in four of the next samples is probably wrong.",
-  nearly_done: "Nearly done: fewer than one in four of the next samples is probably wrong.",
+  go_on: "Go on: one in four of the next samples, or more, may be wrong.",
+  nearly_done: "Nearly done: fewer than one in four of the next samples is probably wrong, but it may be more than one in ten.",
   stop: "You can stop here: fewer than one in ten of the next samples is probably wrong.",
 };
 
@@ -98,7 +98,7 @@ export class View {
     find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
     const advice = find("advice");
     const isOver = progress.reviewed >= progress.sample_count;
-    const text = isOver ? `All samples have a verdict${progress.unseen ? `; nobody has looked at ${formatCount(progress.unseen)} of them` : ""}${progress.carried ? `; ${formatCount(progress.carried)} are carried over from an earlier version` : ""}.` : (ADVICE[progress.advice] ?? describeCheck(progress)) + describeCarriedCount(progress);
+    const text = isOver ? `All samples have a verdict${progress.unseen ? `; nobody has looked at ${formatCount(progress.unseen)} of them` : ""}${progress.carried ? `; ${formatCount(progress.carried)} are carried over from an earlier version` : ""}.` : (ADVICE[progress.advice] ?? describeCheck(progress)) + describeConflicts(progress) + describeCarriedCount(progress);
     if (advice.textContent !== text) advice.textContent = text;
     advice.className = `advice ${progress.advice}`;
   }
@@ -125,10 +125,15 @@ function describeCarriedCount({ carried }) {
   return carried ? ` ${formatCount(carried)} ${carried === 1 ? "verdict is" : "verdicts are"} carried over from an earlier version; these samples are left out here, except those that were left unsure.` : "";
 }
 
+// Duplicates with different labels stand on the audit's page; the review of suspects does not end them.
+function describeConflicts({ open_conflicts: groups }) {
+  return groups ? ` ${formatCount(groups)} ${groups === 1 ? "group" : "groups"} of duplicates with different labels ${groups === 1 ? "is" : "are"} still to decide, on the audit's page.` : "";
+}
+
 function describeExpected(progress) {
   if (progress.expected_errors === null) return "unknown";
-  const [low, high] = progress.expected_errors_interval;
-  return `of ${formatCount(low)} to ${formatCount(high)} (${progress.rests_on})`;
+  const [low, high] = progress.expected_errors_left_interval;
+  return `${formatCount(low)} to ${formatCount(high)} may be left (${progress.rests_on})`;
 }
 
 const findSuggestion = (item, label) => item.suggestions.find((one) => one.label === label);

@@ -254,6 +254,9 @@ def test_the_advice_and_the_errors_left_follow_the_checks(api: TestClient, audit
     result = api.get(address(audit, "/result")).json()
     assert checked["expected_errors"] == pytest.approx(result["error_count"])
     assert checked["expected_errors_left"] == pytest.approx(result["error_count"] - checked["errors"])
+    low, high = checked["expected_errors_left_interval"]
+    assert low <= checked["expected_errors_left"] <= high
+    assert checked["next_precision"] * 50 <= checked["expected_errors_left"]
     assert checked["advice"] == "go_on"
     in_order = [each for each in range(SAMPLES - 1, 0, -1) if not _has_verdict(api, audit, each)]
     judge(api, audit, [position for position in in_order if is_wrong(position)])

@@ -17,7 +17,7 @@ from app.infra.storage import Storage
 from app.reviews import verdicts as reviews
 from app.reviews.opinions import Author, Entry
 from app.routes.shared.callers import provide_settings as get_settings
-from app.tables import Audit, Dataset, Run, Scope, Score, Verdict
+from app.tables import Audit, Dataset, Issue, IssueKind, Run, Scope, Score, Verdict
 from tests.builders.stored_rows import NAMES, store_audit, store_finished_audit, store_ready_dataset
 
 SUMMARY = {"sample_count": 12, "expected_error_count": 3.0}
@@ -194,11 +194,12 @@ def test_the_progress_of_a_review(
     assert (progress["reviewed"], progress["errors"]) == (4, 1), "a dropped label may have been right"
     assert (progress["precision"], progress["recent_precision"]) == (0.5, 0.5)
     assert progress["recent_decided"] == 2, "unsure and drop decide nothing"
-    assert progress["expected_errors_left"] == 2.0
     # The probabilities of the next eight samples count as 10 verdicts beside the two decided ones.
     upcoming = sum(1 / rank for rank in (3, 6, 7, 8, 9, 10, 11, 12)) / 8
     assert progress["next_precision"] == pytest.approx((10 * upcoming + 1) / 12, abs=1e-3)
-    assert progress["advice"] == "nearly_done"
+    assert progress["expected_errors_left"] == pytest.approx(max(2.0, 8 * progress["next_precision"]))
+    assert progress["expected_errors_left_interval"] == [1.0, 4.0]
+    assert progress["advice"] == "go_on", "twelve verdicts leave one in four possible"
 
 
 def test_without_evidence_nothing_is_expected_and_samples_are_to_be_checked(
@@ -220,7 +221,7 @@ def test_four_verdicts_and_no_error_left_do_not_go_on(
         session.execute(update(Score).where(Score.audit_id == audit.id).values(error_probability=0.001))
     for position in (11, 10, 9, 8):
         api.put(url(dataset, position), json={"verdict": "keep"})
-    assert read_progress(api, audit)["advice"] == "stop"
+    assert read_progress(api, audit)["advice"] == "nearly_done"
 
 
 def test_errors_among_the_latest_verdicts_outweigh_low_probabilities(
@@ -238,6 +239,26 @@ def test_errors_among_the_latest_verdicts_outweigh_low_probabilities(
     assert (progress["reviewed"], progress["errors"]) == (20, 20)
     assert progress["next_precision"] == pytest.approx((10 * 0.01 + 20) / 30, abs=1e-3)
     assert progress["advice"] == "go_on"
+
+
+def test_groups_of_conflicting_duplicates_stay_open_until_their_labels_agree_or_all_are_decided(
+    api: TestClient, database: Database, dataset: Dataset, audit: Audit
+) -> None:
+    with database.transaction() as session:
+        for number, (position, group) in enumerate([(0, 0), (1, 0), (3, 1), (4, 1)]):
+            session.add(
+                Issue(
+                    audit_id=audit.id, kind=IssueKind.CONFLICTING_DUPLICATE, number=number, position=position,
+                    key=str(position), given_label=position % 3, group_number=group, detail="",
+                )
+            )  # fmt: skip
+    assert read_progress(api, audit)["open_conflicts"] == 2
+    api.put(url(dataset, 0), json={"verdict": "keep"})
+    api.put(url(dataset, 3), json={"verdict": "unsure"})
+    assert read_progress(api, audit)["open_conflicts"] == 2
+    api.put(url(dataset, 1), json={"verdict": "relabel", "label": NAMES[0]})
+    api.put(url(dataset, 4), json={"verdict": "drop"})
+    assert read_progress(api, audit)["open_conflicts"] == 0
 
 
 def test_when_all_samples_are_reviewed_the_review_is_over(
