@@ -47,6 +47,7 @@ SERVERS = (POSTGRES, BROKER)
 # program takes a core, so half of the cores stay free: with both cores busy, six epochs of 1,000 digits took
 # 70 seconds on two threads and 2 on one.
 QUIET_THREADS = {
+    "MALLOC_ARENA_MAX": "2",  # of glibc: an arena a thread kept 147 MiB of the API that nothing used any more
     "OMP_WAIT_POLICY": "PASSIVE",
     "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) // 2)),
 }
