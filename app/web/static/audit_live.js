@@ -19,7 +19,8 @@ const runs = new Map();
 let scheduled = false;
 let refreshedAt = 0;
 let announcedAt = 0;
-let estimated = ""; // said until the audit itself tells how long it takes
+let estimated = ""; // said until the audit itself has told how long it takes
+let isMeasured = false;
 
 function getCurve(run) {
   if (!runs.has(run)) runs.set(run, { run, epochs: [] });
@@ -60,7 +61,9 @@ function showAudit(audit) {
   } else if (audit.runs.every((one) => one.status === "succeeded")) find("stage").textContent = "Ranking the samples";
   const reasons = new Set(audit.runs.map((one) => one.encoder?.reason).filter(Boolean));
   find("encoder").textContent = [...reasons].map((reason) => `How the samples are seen: ${reason}.`).join(" ");
-  const left = audit.eta_seconds === null ? estimated : audit.eta_seconds < 1 ? " · nearly done" : ` · about ${formatDuration(audit.eta_seconds)} left`;
+  isMeasured ||= audit.eta_seconds !== null;
+  const before = isMeasured ? "" : estimated;
+  const left = audit.eta_seconds === null ? before : audit.eta_seconds < 1 ? " · nearly done" : ` · about ${formatDuration(audit.eta_seconds)} left`;
   find("eta").textContent = `${formatPercent(audit.fraction, 0)}${left}`;
   document.title = `${formatPercent(audit.fraction, 0)} · ${audit.name}`;
   announce(audit);

@@ -35,7 +35,8 @@ function showCount(place, list) {
   else {
     const left = shown - list.decided;
     const unsure = list.unsure ? `, ${formatCount(list.unsure)} unsure` : "";
-    place.textContent = list.decided && (left || !unsure) ? `${formatCount(left)} of ${groups} left to decide${unsure}` : `${groups}${unsure}`;
+    if (!list.decided) place.textContent = groups;
+    else place.textContent = left || !unsure ? `${formatCount(left)} of ${groups} left to decide${unsure}` : `${formatCount(list.decided - list.unsure)} decided${unsure}`;
   }
 }
 
