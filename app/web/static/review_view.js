@@ -106,12 +106,11 @@ export class View {
 
 // The counts in one line, which is above the sample while the tiles are below it.
 function describeCounts(progress) {
-  const { carried, errors, expected_errors_interval: interval, verdicts } = progress;
-  const leave = (count, dropped = 0) => Math.max(0, count - errors - dropped); // a dropped sample may have been wrong
+  const { carried, errors, expected_errors_left_interval: left } = progress;
   return [
     `${formatCount(progress.reviewed)} of ${formatCount(progress.sample_count)} reviewed${carried ? `, ${formatCount(carried)} of them in an earlier version` : ""}`,
     `${formatCount(errors)} wrong`,
-    interval === null ? "how many are left is not known" : `${formatCount(leave(interval[0], verdicts.drop))} to ${formatCount(leave(interval[1]))} wrong left`,
+    left === null ? "how many are left is not known" : `${formatCount(left[0])} to ${formatCount(left[1])} wrong left`,
   ].join(" · ");
 }
 
