@@ -43,14 +43,24 @@ class CheckedFigures:
     """The share of wrong labels among the flagged samples; None: no flagged sample is checked."""
     suggestions: Suggestions | None
     """What relabelling every flagged sample would do; None: no flagged sample is checked."""
+    unsure: int = 0
+    """Checks that people could not decide or disagree about; they are not among the checked."""
     dropped: int = 0
     """Checks that people dropped; they are not among the checked."""
+    reviewed: int = 0
+    """Other samples that were reviewed from the top of the ranking on without a gap."""
 
     @property
     def words(self) -> str:
         """Return what the figures rest on."""
-        words = f"checked: {self.settled.count.checked:,} samples at random"
-        return f"{words}, {self.dropped:,} more dropped and not counted" if self.dropped else words
+        parts = [f"checked: {self.settled.count.checked:,} samples at random"]
+        said = [(self.unsure, "unsure"), (self.dropped, "dropped")]
+        left_open = [f"{number:,} more {word}" for number, word in said if number]
+        if left_open:
+            parts.append(f"{' and '.join(left_open)}, which the range counts both as right and as wrong")
+        if self.reviewed:
+            parts.append(f"{self.reviewed:,} others reviewed from the top count as they are")
+        return "; ".join(parts)
 
 
 _kept: "OrderedDict[UUID, tuple[Fingerprint, CheckedFigures | None]]" = OrderedDict()
@@ -117,7 +127,9 @@ def _make_figures(drawn: DrawnChecks, scores: RankedScores, known: Known) -> Che
             is_right_suggestion_C=drawn.label_C == scores.suggested_N[at_C],
             is_flagged_C=is_flagged_C,
         ),
+        unsure=drawn.unsure,
         dropped=drawn.dropped,
+        reviewed=known.head - int((drawn.checks.rank_C <= known.head).sum()),
     )
 
 

@@ -17,6 +17,8 @@ from app.tables import Audit, Check, CheckPlan, Dataset, Review, Sample, Score, 
 from models.checks.check_plan import Checks, Strata, cut_strata, draw_checks
 from models.checks.settled_figures import find_least
 
+LEFT_OPEN = (Verdict.UNSURE, Verdict.DROP)
+"""Verdicts of people who looked at a sample and said neither that its label is right nor that it is wrong."""
 IS_ERROR: Mapping[str | None, float] = {Verdict.KEEP: 0.0, **dict.fromkeys(ERRORS, 1.0)}
 
 
@@ -117,6 +119,7 @@ def find_checks(connection: Connection, audit_id: UUID) -> DrawnChecks | None:
             strata=Strata(ends_S=np.array(plan.stratum_ends, np.int64)),
             rank_C=np.array([rank for rank, _, _ in rows], np.int64),
             is_error_C=np.array([IS_ERROR.get(verdict, np.nan) for _, verdict, _ in rows], np.float64),
+            is_open_C=np.array([verdict in LEFT_OPEN for _, verdict, _ in rows], np.bool_),
         ),
         verdict_C=[verdict for _, verdict, _ in rows],
         label_C=np.array([-1 if label is None else label for _, _, label in rows], np.int64),

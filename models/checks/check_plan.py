@@ -7,7 +7,7 @@ stratum's checks are a random sample of it whatever else was reviewed.
 Shape suffixes: N samples in order of rank, S strata, C checks.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,9 @@ class Checks:
     """The ranks that were drawn, from 1 on."""
     is_error_C: Floats = field(default_factory=lambda: np.empty(0))
     """1: the label is wrong, 0: right, not a number: undecided, or without a verdict."""
+    is_open_C: npt.NDArray[np.bool_] | None = None
+    """Which checks people looked at without saying that the label is right or wrong: unsure, disputed or
+    dropped ones. They may be wrong more or less often than the others. None: there are none."""
 
     @property
     def stratum_C(self) -> Index:  # noqa: N802 - the shape suffix
@@ -90,8 +93,18 @@ class Checks:
     def select(self, is_selected_C: npt.NDArray[np.bool_]) -> "Checks":
         """Return some of the checks."""
         return Checks(
-            strata=self.strata, rank_C=self.rank_C[is_selected_C], is_error_C=self.is_error_C[is_selected_C]
+            strata=self.strata,
+            rank_C=self.rank_C[is_selected_C],
+            is_error_C=self.is_error_C[is_selected_C],
+            is_open_C=None if self.is_open_C is None else self.is_open_C[is_selected_C],
         )
+
+    def decide_open(self, *, is_error: bool) -> "Checks":
+        """Return the checks as if people had said the same of all that they left open."""
+        if self.is_open_C is None:
+            return self
+        is_taken_C = self.is_open_C & ~self.is_decided_C
+        return replace(self, is_error_C=np.where(is_taken_C, float(is_error), self.is_error_C))
 
 
 def cut_strata(error_probability_N: npt.NDArray[np.floating[Any]]) -> Strata:

@@ -59,24 +59,27 @@ def count_errors(checks: Checks, known: Known = NOTHING_KNOWN) -> Share | None:
     """Return the share of wrong labels; None: nothing can be said, since no check below the head is decided.
 
     A stratified estimate with Jeffreys' interval of as many plain random checks as would be as precise, never
-    fewer than were made: it is never wider than that of plain random checks with the same centre.
+    fewer than were made: it is never wider than that of plain random checks with the same centre. Samples
+    that people dropped or could not decide are taken to be as the others around them; the interval holds
+    both, that all of them are right and that all are wrong (the bounds of Horowitz and Manski 1998).
     """
     total = checks.strata.sample_count
-    below = checks.select(checks.is_decided_C & (checks.rank_C > known.head))
+    below = checks.select(checks.rank_C > known.head)
     left = total - known.head
-    if left and not len(below.rank_C):
+    if left and not below.is_decided_C.any():
         return None
-    # Samples of the head that people dropped or could not decide are taken to be as the others of the head;
-    # the interval holds both, that all of them are right and that all are wrong.
     expected = known.head * known.head_errors / max(known.head_decided, 1)
     most_errors = known.head - known.head_decided + known.head_errors
     rest = _estimate_rest(below, known.head)
+    if_right, if_wrong = (
+        _estimate_rest(below.decide_open(is_error=is_error), known.head) for is_error in (False, True)
+    )
     ends = [
         (in_head + share * left) / total
         for in_head, share in (
             (expected, rest.centre),
-            (known.head_errors, rest.low),
-            (most_errors, rest.high),
+            (known.head_errors, min(rest.low, if_right.low)),
+            (most_errors, max(rest.high, if_wrong.high)),
         )
     ]
     least, most = known.errors / total, 1 - known.right / total
@@ -132,7 +135,7 @@ def find_jeffreys_interval(centre: float, count: float) -> tuple[float, float]:
 
 
 def _estimate_rest(below: Checks, head: int) -> Share:
-    """Return the share of errors below the head; all checks are decided and below it."""
+    """Return the share of errors below the head by the decided of these checks, all of them below it."""
     left_S = np.minimum(below.strata.sizes_S, (below.strata.ends_S - head).clip(0)).astype(np.float64)
     errors_S, decided_S = tally_strata(below)
     weight_S = _lend_weight(left_S, decided_S)

@@ -434,21 +434,47 @@ def test_a_corrected_summary_is_made_once_until_a_verdict_changes(
     assert changed["expected_error_count"] > first["expected_error_count"]
 
 
-def test_a_dropped_check_counts_neither_as_wrong_nor_as_right(api: TestClient, audit: Audit) -> None:
+def change(api: TestClient, audit: Audit, position: int, verdict: str) -> None:
+    path = f"/v1/datasets/{audit.dataset_id}/samples/{position}/review"
+    version = api.get(path).json()["version"]
+    answer = api.put(path, json={"verdict": verdict}, headers={"If-Match": f'"{version}"'})
+    answer.raise_for_status()
+
+
+def test_unsure_and_dropped_checks_are_named_and_the_interval_holds_both_readings(
+    api: TestClient, database: Database, audit: Audit
+) -> None:
+    store_summary(database, audit)
     api.put(address(audit), json={"samples": 60})
     positions = check_all(api, audit)
     before = api.get(address(audit, "/result")).json()
-    right = [position for position in positions if not is_wrong(position)][:5]
-    for position in right:
-        path = f"/v1/datasets/{audit.dataset_id}/samples/{position}/review"
-        version = api.get(path).json()["version"]
-        api.put(path, json={"verdict": "drop"}, headers={"If-Match": f'"{version}"'}).raise_for_status()
+    right = [position for position in positions if not is_wrong(position)][:8]
+    for place, position in enumerate(right):
+        change(api, audit, position, "drop" if place < 3 else "unsure")
     state, after = api.get(address(audit)).json(), api.get(address(audit, "/result")).json()
-    assert (state["answered"], state["decided"], state["dropped"], state["least"]) == (60, 55, 5, 50)
-    assert after["decided"] == before["decided"] - 5
-    assert after["rests_on"] == "checked: 55 samples at random, 5 more dropped and not counted"
-    low, high = after["error_count_interval"]
-    assert low <= ERRORS <= high
+    assert (state["answered"], state["decided"], state["dropped"], state["unsure"]) == (60, 52, 3, 5)
+    assert after["decided"] == before["decided"] - 8
+    words = (
+        "checked: 52 samples at random; 5 more unsure and 3 more dropped, which the range counts both as"
+        " right and as wrong"
+    )
+    progress = api.get(f"/v1/audits/{audit.id}/review-progress").json()
+    assert after["rests_on"] == progress["rests_on"] == words
+    assert words in api.get(f"/audits/{audit.id}").text
+    assert words in api.get(f"/v1/audits/{audit.id}/exports/report.html").text
+    (low, high), (low_before, high_before) = after["error_count_interval"], before["error_count_interval"]
+    assert low <= low_before <= ERRORS <= high_before < high
+    assert state["error_share"]["high"] == pytest.approx(high / SAMPLES)
+
+
+def test_samples_reviewed_from_the_top_are_named(api: TestClient, audit: Audit) -> None:
+    api.put(address(audit), json={"samples": 60})
+    positions = check_all(api, audit)
+    judge(api, audit, [position for position in range(SAMPLES - 20, SAMPLES) if position not in positions])
+    head = next(rank for rank in range(1, SAMPLES) if not _has_verdict(api, audit, SAMPLES - rank)) - 1
+    others = sum(SAMPLES - rank not in positions for rank in range(1, head + 1))
+    words = f"checked: 60 samples at random; {others} others reviewed from the top count as they are"
+    assert api.get(address(audit, "/result")).json()["rests_on"] == words
 
 
 def test_an_audit_that_could_tell_nothing_gets_its_figures_by_checks(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,24 @@ def test_unsure_verdicts_count_for_nothing_and_without_verdicts_nothing_is_said(
     assert count.checked == 80
     assert count_errors(begin(probability_N)) is None
     assert settle(begin(probability_N), probability_N) is None
+
+
+def test_the_interval_holds_both_that_unsure_checks_are_right_and_that_they_are_wrong() -> None:
+    probability_N, is_error_N = world()
+    drawn = checked(begin(probability_N), is_error_N)
+    is_open_C = np.arange(100) % 8 == 0
+    error_C = np.where(is_open_C, np.nan, drawn.is_error_C)
+    unsure = replace(drawn, is_error_C=error_C, is_open_C=is_open_C)
+    share, missing = count_errors(unsure), count_errors(replace(unsure, is_open_C=None))
+    assert share is not None
+    assert missing is not None
+    assert (share.centre, share.checked) == (missing.centre, missing.checked)
+    assert share.low <= missing.low <= missing.high < share.high
+    for is_error, end in ((0.0, "low"), (1.0, "high")):
+        said = count_errors(replace(drawn, is_error_C=np.where(is_open_C, is_error, drawn.is_error_C)))
+        assert said is not None
+        assert share.low <= said.low <= said.high <= share.high
+        assert getattr(share, end) == pytest.approx(getattr(said, end))
 
 
 def test_no_errors_in_a_hundred_checks_leave_a_few_possible() -> None:
