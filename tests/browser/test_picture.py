@@ -63,6 +63,7 @@ def test_the_photograph_is_whole_smooth_and_as_large_as_its_stage(page: Page, ph
 def test_wheel_keys_and_double_click_zoom_and_dragging_moves(page: Page, photographs: str) -> None:
     page.goto(f"/audits/{photographs}/review")
     wait_for_picture(page)
+    page.locator("#advice:not(:empty)").wait_for()  # it moves the stage when it takes two lines
     words = page.locator(".zoom")
     page.keyboard.press("+")
     assert words.text_content() == "fit \N{MULTIPLICATION SIGN} 1.4"
