@@ -13,6 +13,8 @@ from app.routes.shared.dependencies import Files, Reads, Session
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 MOST = 500
+LONGEST = 5_000
+"""Characters of the positions: percent-encoded, one takes up to 12 bytes of the 64 kB of a request's head."""
 
 
 class Snippet(BaseModel):
@@ -33,7 +35,7 @@ def list_snippets(
     dataset_id: UUID,
     session: Session,
     files: Files,
-    positions: Annotated[str, Query(max_length=8_000, description="up to 500 positions, by commas")],
+    positions: Annotated[str, Query(max_length=LONGEST, description="up to 500 positions, by commas")],
 ) -> Snippets:
     """Return the first words of texts."""
     dataset = dataset_service.get(session, dataset_id)
