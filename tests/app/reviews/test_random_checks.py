@@ -409,6 +409,26 @@ def test_every_figure_of_the_summary_follows_the_checks(
         assert "the order of the ranking stays" in text
 
 
+def test_no_class_has_fewer_wrong_labels_than_people_found(
+    api: TestClient, database: Database, audit: Audit
+) -> None:
+    store_summary(database, audit)
+    api.put(address(audit), json={})
+    check_all(api, audit)
+    before = api.get(f"/v1/audits/{audit.id}").json()["summary"]["per_class"]
+    reviewed = {
+        each["position"]
+        for each in api.get(f"/v1/datasets/{audit.dataset_id}/reviews?limit=500").json()["items"]
+    }
+    unseen = [position for position in range(0, 3 * len(reviewed), 3) if position not in reviewed][-8:]
+    for position in unseen:
+        path = f"/v1/datasets/{audit.dataset_id}/samples/{position}/review"
+        assert api.put(path, json={"verdict": "relabel", "label": NAMES[1]}).status_code == 200
+    after = api.get(f"/v1/audits/{audit.id}").json()["summary"]["per_class"]
+    assert after[0]["expected_errors"] >= len(unseen)
+    assert after[0]["expected_errors"] > before[0]["expected_errors"]
+
+
 def test_a_corrected_summary_is_made_once_until_a_verdict_changes(
     api: TestClient, database: Database, audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
