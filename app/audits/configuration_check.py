@@ -40,7 +40,7 @@ def check_configuration(
         encoders_dir: the folder of encoders that people added; None: only those of the catalogue exist.
 
     """
-    if dataset.options.get("label_separator") is not None:
+    if (dataset.options or {}).get("label_separator") is not None:
         raise Invalid(
             "the labels of this dataset are sets of classes, and one class is audited at a time;"
             f" POST /v1/datasets/{dataset.id}/class-views makes a dataset of each"

@@ -74,6 +74,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/datasets/{dataset_id}/samples/{position}/notes"): {"text": "blurred"},
     ("POST", "/v1/datasets/{dataset_id}/readings"): {},
     ("POST", "/v1/datasets/{dataset_id}/versions"): {},
+    ("POST", "/v1/datasets/{dataset_id}/class-views"): {},
+    ("PUT", "/v1/datasets/{dataset_id}/samples/{position}/label-set"): {"labels": [], "asked": []},
     ("PUT", "/v1/datasets/{dataset_id}/parent"): {"parent_id": None},
     ("POST", "/v1/audits/{audit_id}/again"): {},
     ("POST", "/v1/audits/{audit_id}/record"): {"statements": {}},

@@ -227,7 +227,7 @@ def test_a_finished_audit_names_its_features_and_they_can_be_downloaded(
     jobs.compute(first)
     answer = api.get(f"/v1/audits/{audit.id}").json()
     assert (answer["features"]["done"], answer["features"]["shards_done"]) == (10, 1)
-    assert answer["fraction"] == pytest.approx(0.98 * 0.15 * 10 / 24)
+    assert answer["fraction"] == pytest.approx(0.98 * 0.33 * 10 / 24)
     for shard in others:
         jobs.compute(shard)
     jobs.train(run)
