@@ -114,9 +114,10 @@ def audit_file(
         dataset = upload_and_wait(client, files, name=name, **reading)
         print_understood(dataset.document, console=stderr)
         given = {field: value for field, value in configuration.items() if value is not None}
-        if dataset["has_label_sets"]:
+        if dataset.document.get("has_label_sets"):
+            table = _require_csv(out)
             found = audit_all_classes(client, dataset.id, classes=None, configuration=given)
-            report_classes(client, dataset.id, found, _require_csv(out), json=json)
+            report_classes(client, dataset.id, found, table, json=json)
             return
         given |= _plan_time(dataset, given, effort)
         audit = start_and_wait(dataset, name=name, **given)

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from app.cli.output import AsJson, Key, Server, connect, print_json, print_table, show_progress_bar, stderr
+from app.cli.output import (
+    AsJson,
+    Key,
+    Server,
+    bound_confidence,
+    connect,
+    print_json,
+    print_table,
+    show_progress_bar,
+    stderr,
+)
 from app.client import Client
 from app.client.class_audits import audit_classes, describe_classes, iterate_label_sets, write_label_sets
 from app.client.service.answer_types import Json
@@ -66,7 +76,7 @@ def _describe_sample(item: Json) -> Json:
         "key": item["key"],
         "given": "; ".join(item["given"]) or "(none)",
         "doubt": f"{'has' if doubt['is_given'] else 'lacks'} {doubt['class_name']}",
-        "wrong": "not known" if probability is None else f"{min(probability, 0.999):.1%}",
+        "wrong": "not known" if probability is None else bound_confidence(probability),
     }
 
 
@@ -85,6 +95,12 @@ def classes(
 ) -> None:
     """Audit every class of a dataset whose samples have several labels, and rank the samples over all."""
     with connect(server, key) as client:
-        found_id = client.find_id("dataset", dataset)
+        found_id = _find_dataset(client, dataset)
         found = audit_all_classes(client, found_id, classes=class_, configuration={})
         report_classes(client, found_id, found, out, json=json)
+
+
+def _find_dataset(client: Client, named: str) -> str:
+    """Return the id of a dataset; of one that is the view of a class, the dataset with all classes."""
+    found_id = client.find_id("dataset", named)
+    return str(client.get(f"/v1/datasets/{found_id}").get("view_of") or found_id)

@@ -94,11 +94,12 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) ->
 
 def print_suspects(suspects: Sequence[Mapping[str, object]]) -> None:
     """Print ranked samples; a confidence never looks certain, as on the pages."""
-    rows = [{**suspect, CONFIDENCE: _bound_confidence(suspect[CONFIDENCE])} for suspect in suspects]
+    rows = [{**suspect, CONFIDENCE: bound_confidence(suspect[CONFIDENCE])} for suspect in suspects]
     print_table(rows, SUSPECT_COLUMNS)
 
 
-def _bound_confidence(value: object) -> object:
+def bound_confidence(value: object) -> object:
+    """Return a confidence as it may be shown: "> 0.999" for one that is nearly certain."""
     if not isinstance(value, float) or CERTAIN > value > 1 - CERTAIN:
         return value
     return f"> {CERTAIN}" if value >= CERTAIN else f"< {1 - CERTAIN:.3f}"

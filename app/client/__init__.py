@@ -9,10 +9,12 @@ audit.wait()                           # with a progress bar
 for suspect in audit.suspects(): ...   # the most suspicious first; .frame() makes a DataFrame
 """
 
+from app.client.audit_handle import Audit
 from app.client.client import Client
-from app.client.handles import Audit, Dataset, Suspects
+from app.client.dataset_handle import Dataset
 from app.client.service.answer_types import AuditAnswer, DatasetAnswer, Json, Suspect
 from app.client.service.client_errors import ClientError
+from app.client.suspect_pages import Suspects
 
 __all__ = [
     "Audit",

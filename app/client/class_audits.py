@@ -1,6 +1,5 @@
 """Audits of a dataset whose samples have several labels: each class on its own, and the ranking over all."""
 
-import csv
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -9,6 +8,8 @@ from pathlib import Path
 from app.client.service.answer_types import Json
 from app.client.service.client_errors import ClientError
 from app.client.service.operations import Service
+from app.exports.files.spreadsheet_csv import write_csv
+from models.reading.label_texts import make_comparable
 
 POLL_SECONDS = 1.0
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
@@ -84,9 +85,10 @@ def _wait(
     is_done: Callable[[Json], bool],
     on_answer: OnClasses,
 ) -> list[Json]:
+    keys = None if classes is None else {make_comparable(name) for name in classes}
     while True:
         listed = [each for each in list_classes(service, dataset_id) if each["dataset_id"] is not None]
-        wanted = [each for each in listed if classes is None or each["class_name"] in classes]
+        wanted = [each for each in listed if keys is None or make_comparable(each["class_name"]) in keys]
         on_answer(wanted)
         if all(is_done(each) for each in wanted):
             return wanted
@@ -94,7 +96,7 @@ def _wait(
 
 
 def iterate_label_sets(service: Service, dataset_id: str) -> Iterator[Json]:
-    """Iterate over samples in order of the likeliest error among their labels."""
+    """Iterate over samples in order of the most doubtful of their labels."""
     return service.pages(f"/v1/datasets/{dataset_id}/label-sets", limit=PAGE)
 
 
@@ -104,33 +106,31 @@ def write_label_sets(service: Service, dataset_id: str, file: Path, *, count: in
     Return the number of samples.
     """
     samples = 0
-    with file.open("w", newline="", encoding="utf-8") as opened:
-        table = csv.writer(opened, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-        table.writerow(COLUMNS)
+
+    def make_rows() -> Iterator[list[str]]:
+        nonlocal samples
         for samples, item in enumerate(islice(iterate_label_sets(service, dataset_id), count), 1):
             flagged = [doubt for doubt in item["doubts"] if doubt["is_flagged"]]
             for doubt in flagged or item["doubts"][:1]:
-                table.writerow(_make_row(samples, item, doubt))
+                yield _make_row(samples, item, doubt)
+
+    with file.open("wb") as opened:
+        opened.writelines(write_csv(COLUMNS, make_rows()))
     return samples
 
 
-def _make_row(place: int, item: Json, doubt: Json) -> list[object]:
+def _make_row(place: int, item: Json, doubt: Json) -> list[str]:
     probability = doubt["error_probability"]
     return [
-        place,
-        _guard(item["key"]),
-        item["position"],
-        _guard(doubt["class_name"]),
-        doubt["is_given"],
+        str(place),
+        item["key"],
+        str(item["position"]),
+        doubt["class_name"],
+        str(doubt["is_given"]),
         "" if probability is None else f"{probability:.6g}",
-        doubt["is_flagged"],
-        doubt["rank"],
+        str(doubt["is_flagged"]),
+        str(doubt["rank"]),
         doubt["verdict"] or "",
-        _guard("; ".join(item["given"])),
-        _guard("; ".join(item["final"])),
+        "; ".join(item["given"]),
+        "; ".join(item["final"]),
     ]
-
-
-def _guard(text: str) -> str:
-    """Return a text that no spreadsheet runs as a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

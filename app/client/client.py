@@ -4,7 +4,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.client.handles import PAGE, Audit, Dataset
+from app.client.audit_handle import Audit
+from app.client.dataset_handle import Dataset
+from app.client.handle import PAGE
 from app.client.local_service import KEY_VARIABLE, SERVER_VARIABLE, find_address
 from app.client.progress_bars import show_text_bar
 from app.client.references import Noun, resolve

@@ -168,6 +168,12 @@ def start_ingestion(session: Session, dataset: Dataset) -> None:
     require_uploading(dataset)
     if session.scalars(select(DatasetFile.name).where(DatasetFile.dataset_id == dataset.id)).first() is None:
         raise WrongState("ingestion needs at least one file; upload one first")
+    send_to_ingestion(session, dataset)
+
+
+def send_to_ingestion(session: Session, dataset: Dataset) -> None:
+    """Let a worker read a dataset whose files are there."""
+    session.flush()
     change_status(session, dataset.id, DatasetStatus.INGESTING, sent_at=func.now())
     session.refresh(dataset)
     send_after_commit(session, Task.INGEST, dataset.id)

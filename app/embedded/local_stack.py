@@ -42,12 +42,13 @@ WATCH_SECONDS = 0.5
 POSTGRES, BROKER = "postgres", "redis"
 SERVERS = (POSTGRES, BROKER)
 """The parts that the others need until their end."""
+# An arena a thread kept 147 MiB of the API that nothing used any more, after the cases of `make hostile`.
 # Spinning threads take cores from PostgreSQL, the API and each other: on two busy cores a training took over
 # 200 seconds with the default and 44 with PASSIVE. Threads that wait for each other also stall when another
 # program takes a core, so half of the cores stay free: with both cores busy, six epochs of 1,000 digits took
 # 70 seconds on two threads and 2 on one.
-QUIET_THREADS = {
-    "MALLOC_ARENA_MAX": "2",  # of glibc: an arena a thread kept 147 MiB of the API that nothing used any more
+QUIET_PROCESS = {
+    "MALLOC_ARENA_MAX": "2",
     "OMP_WAIT_POLICY": "PASSIVE",
     "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) // 2)),
 }
@@ -87,7 +88,7 @@ class LocalStack:
         """
         if not self._settings:
             raise StartError(f"the service in {self.data_dir} was not started, so its environment is unknown")
-        return {**QUIET_THREADS, **os.environ, **self._settings, **self.overrides}
+        return {**QUIET_PROCESS, **os.environ, **self._settings, **self.overrides}
 
     def __enter__(self) -> Self:
         authentication = self.overrides.get(f"{PREFIX}AUTHENTICATION", "none")

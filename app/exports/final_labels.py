@@ -20,7 +20,7 @@ from app.exports.registry import Issues
 from app.infra.errors import Invalid, WrongState
 from app.infra.storage import PACK, Storage
 from app.label_sets.class_views import has_sets, require_sets
-from app.label_sets.final_sets import SetDecision, read_decisions
+from app.label_sets.final_sets import read_decisions
 from app.people.decision_columns import EMPTY, DecisionColumns, read_decision_columns
 from app.places.file_lists import ORIGINALS
 from app.places.originals import PlacedOriginals
@@ -256,9 +256,9 @@ def _apply_sets(session: Session, decisions: Decisions) -> Decisions:
         given = int(final_N[position])
         classes = decision.apply(names[given], separator)
         decisions.sources[position] = LabelSource(
-            name=_name_source(decision), reviewer=", ".join(decision.reviewers)
+            name=decision.verdict, reviewer=", ".join(decision.reviewers)
         )
-        if decision.is_dropped:
+        if decision.verdict == Verdict.DROP:
             final_N[position] = DROPPED
         elif decision.added or decision.removed:
             like = str(spellings[given] or "")
@@ -269,12 +269,6 @@ def _apply_sets(session: Session, decisions: Decisions) -> Decisions:
                 added.append(AddedLabel(name=name, spelling=text))
             final_N[position] = codes[name]
     return replace(decisions, added=added)
-
-
-def _name_source(decision: SetDecision) -> str:
-    if decision.is_dropped:
-        return Verdict.DROP
-    return Verdict.RELABEL if decision.added or decision.removed else Verdict.KEEP
 
 
 def _require_usable(dataset: Dataset, audit: Audit | None) -> Audit:

@@ -13,9 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
-from app.infra.database import send_after_commit
 from app.infra.errors import Invalid, WrongState
-from app.infra.queue import Task
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset, DatasetStatus
 from models.reading.label_sets import read_separator, split_label_set
@@ -161,9 +159,7 @@ def _start_view(session: Session, storage: Storage, dataset: Dataset, name: str)
     session.add(view)
     session.flush()
     dataset_service.share_files(session, storage, dataset, view)
-    dataset_service.change_status(session, view.id, DatasetStatus.INGESTING, sent_at=func.now())
-    session.refresh(view)
-    send_after_commit(session, Task.INGEST, view.id)
+    dataset_service.send_to_ingestion(session, view)
     return view
 
 

@@ -1,7 +1,7 @@
 """The final set of labels of every sample: the uploaded one, with what people decided of each class."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -12,6 +12,9 @@ from app.tables import Dataset, Review, Verdict
 from models.reading.label_sets import split_label_set
 from models.reading.label_texts import make_comparable
 
+CONSEQUENCES = (Verdict.DROP, Verdict.RELABEL, Verdict.UNSURE)
+"""The verdict of a class that decides what is said of the sample, the first of them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SetDecision:
@@ -19,7 +22,8 @@ class SetDecision:
 
     added: Sequence[str] = ()
     removed: Sequence[str] = ()
-    is_dropped: bool = False
+    verdict: Verdict = Verdict.KEEP
+    """The most consequential of its classes' verdicts."""
     reviewers: Sequence[str] = ()
 
     def apply(self, text: str, separator: str) -> list[str]:
@@ -45,8 +49,12 @@ def read_decisions(session: Session, dataset: Dataset) -> dict[int, SetDecision]
             removed=[
                 names[each.dataset_id] for each in found if each.label is not None and each.label != HAS
             ],
-            is_dropped=any(each.verdict == Verdict.DROP for each in found),
+            verdict=_name_verdict({each.verdict for each in found}),
             reviewers=sorted({each.reviewer for each in found}),
         )
         for position, found in reviews.items()
     }
+
+
+def _name_verdict(found: Collection[str]) -> Verdict:
+    return next((verdict for verdict in CONSEQUENCES if verdict in found), Verdict.KEEP)

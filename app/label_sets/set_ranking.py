@@ -1,7 +1,6 @@
 """The ranking of samples with sets of labels: over the audits of all classes, the most doubtful first.
 
-With five classes of made-up data the best rank found samples with a wrong label by ROC AUC .875, the highest
-of probabilities that could not be claimed .858 (bench/label_sets).
+Both orders are measured in bench/label_sets/RESULTS.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +53,7 @@ class RankedSet:
     given: Sequence[str]
     """All classes of its given labels, audited or not."""
     doubts: Sequence[Doubt]
-    """Of all audited classes, the likeliest error first."""
+    """Of all audited classes, the most doubtful first."""
 
     @property
     def final(self) -> list[str]:
@@ -90,7 +89,7 @@ def rank_sets(
     ids = [audit.id for audit in usable.values()]
     likeliest = func.max(func.coalesce(Score.error_probability, 0)).desc()
     best = func.min(Score.rank)
-    order = [likeliest, best] if all(_may_claim(session, audit) for audit in usable.values()) else [best]
+    order = [likeliest, best] if _may_compare(session, usable) else [best]
     statement = (
         select(Score.position)
         .where(Score.audit_id.in_(ids), Score.rank <= LISTED)
@@ -114,6 +113,7 @@ def describe_sets(
     samples = find_samples(session, dataset, positions)
     reviews = _find_reviews(session, [audit.dataset_id for audit in audits.values()], positions)
     doubts: dict[int, list[Doubt]] = {position: [] for position in positions}
+    order = _order_by_probability if _may_compare(session, audits) else _order_by_rank
     for name, audit in audits.items():
         judge = _make_judge(session, audit)
         found = select(Score).where(Score.audit_id == audit.id, Score.position.in_(positions))
@@ -134,7 +134,7 @@ def describe_sets(
             position=position,
             key=samples[position][0],
             given=samples[position][1],
-            doubts=sorted(doubts[position], key=_order),
+            doubts=sorted(doubts[position], key=order),
         )
         for position in positions
         if position in samples
@@ -151,6 +151,11 @@ def _make_judge(session: Session, audit: Audit) -> Callable[[float | None], floa
     return lambda stored: stored if may_claim else None
 
 
+def _may_compare(session: Session, audits: Mapping[str, Audit]) -> bool:
+    """Return whether every audit may claim its error probabilities."""
+    return all(_may_claim(session, audit) for audit in audits.values())
+
+
 def _may_claim(session: Session, audit: Audit) -> bool:
     """Return whether an audit's error probabilities may be claimed, by its evidence or by random checks."""
     if find_settled(session.connection(), audit.id, audit.dataset_id) is not None:
@@ -158,8 +163,12 @@ def _may_claim(session: Session, audit: Audit) -> bool:
     return bool(((audit.summary or {}).get("estimate") or {}).get("may_claim"))
 
 
-def _order(doubt: Doubt) -> tuple[float, int]:
+def _order_by_probability(doubt: Doubt) -> tuple[float, int]:
     return (-(doubt.error_probability or 0.0), doubt.rank)
+
+
+def _order_by_rank(doubt: Doubt) -> tuple[float, int]:
+    return (doubt.rank, 0)
 
 
 def find_samples(

@@ -12,6 +12,9 @@ from app.reviews.opinions import Author, Entry
 from app.tables import Dataset, Sample, Verdict
 from models.reading.label_texts import make_comparable
 
+UNSEEN = 0
+"""A version that no review has."""
+
 
 def decide_set(
     session: Session,
@@ -26,7 +29,8 @@ def decide_set(
 ) -> None:
     """Save that a sample has exactly these labels among the classes that were asked about.
 
-    A class that was neither asked about nor changed gets no verdict: nobody looked at it.
+    A class that was neither asked about nor changed gets no verdict: nobody looked at it. One that was
+    dropped loses that verdict, since the sample stays.
 
     Args:
         session: of the caller.
@@ -50,17 +54,20 @@ def decide_set(
     for key, name in sorted(names.items()):
         view = views[name]
         given = _find_given(session, view.id, position)
-        is_wanted = key in wanted
-        if key not in pressed and is_wanted == given and name not in seen:
-            continue
-        entry = Entry(
-            position=position,
-            verdict=Verdict.KEEP if is_wanted == given else Verdict.RELABEL,
-            label=None if is_wanted == given else int(is_wanted),
-            seen=seen.get(name),
-        )
-        verdicts.put(session, view, entry, Author(reviewer=reviewer))
-        random_checks.continue_checks(session, view, [position])
+        review = verdicts.find_reviews(session, view.id, [position]).get(position)
+        verdict = None if review is None else review.verdict
+        is_wanted, is_final = key in wanted, given != (verdict == Verdict.RELABEL)
+        if key in pressed or is_wanted != is_final:
+            entry = Entry(
+                position=position,
+                verdict=Verdict.KEEP if is_wanted == given else Verdict.RELABEL,
+                label=None if is_wanted == given else int(is_wanted),
+                seen=seen.get(name),
+            )
+            verdicts.put(session, view, entry, Author(reviewer=reviewer))
+            random_checks.continue_checks(session, view, [position])
+        elif verdict == Verdict.DROP:
+            verdicts.clear(session, view, position, seen=seen.get(name, UNSEEN), reviewer=reviewer)
 
 
 def drop_sample(

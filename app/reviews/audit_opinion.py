@@ -57,11 +57,14 @@ class DecidedSamples:
     is_drawn_N: npt.NDArray[np.bool_]
 
     @classmethod
-    def read(cls, connection: Connection, audit: Audit, count: int) -> "DecidedSamples":
-        """Read the verdicts on an audit's samples."""
+    def read(
+        cls, connection: Connection, audit: Audit, count: int, *, only_looked_at: bool = False
+    ) -> "DecidedSamples":
+        """Read the verdicts on an audit's samples; those carried over count unless `only_looked_at`."""
         joined = (Review.position == Score.position) & (Score.audit_id == audit.id)
         decided = select(Score.rank, Review.verdict).join_from(Review, Score, joined)
-        rows = connection.execute(decided.where(Review.dataset_id == audit.dataset_id)).all()
+        decided = decided.where(Review.dataset_id == audit.dataset_id)
+        rows = connection.execute(decided.where(Review.is_looked_at) if only_looked_at else decided).all()
         drawn = connection.scalars(select(Check.rank).where(Check.audit_id == audit.id)).all()
         wrong = [rank for rank, verdict in rows if verdict in ERRORS]
         right = [rank for rank, verdict in rows if verdict == Verdict.KEEP]

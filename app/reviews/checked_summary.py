@@ -6,20 +6,19 @@ Shape suffixes: N samples in order of rank, K classes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.reviews.audit_opinion import DecidedSamples
 from app.reviews.checked_figures import CheckedFigures, find_settled, mark_flagged
 from app.reviews.ranked_scores import RankedScores, read_ranked_scores
-from app.reviews.verdicts import ERRORS
-from app.tables import Audit, CheckPlan, Json, Review, Score, Verdict
+from app.tables import Audit, CheckPlan, Json
 from models.checks.review_budget import describe_budget
 
 Floats = npt.NDArray[np.float64]
@@ -46,50 +45,21 @@ def read_summary(session: Session, audit: Audit) -> Json | None:
     kept = _kept.get(figures)
     if kept is None:
         scores = read_ranked_scores(session.connection(), audit.id)
-        decided = Decided.read(session.connection(), audit)
+        decided = DecidedSamples.read(session.connection(), audit, len(scores.given_N), only_looked_at=True)
         kept = _kept[figures] = correct_summary(audit.summary, figures, scores, decided)
     return kept
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decided:
-    """Ranks of the samples whose labels people found wrong or right."""
-
-    wrong: Sequence[int]
-    right: Sequence[int]
-
-    @classmethod
-    def read(cls, connection: Connection, audit: Audit) -> "Decided":
-        """Read the verdicts on an audit's samples that somebody looked at."""
-        joined = (Review.dataset_id == audit.dataset_id) & (Review.position == Score.position)
-        statement = select(Score.rank, Review.verdict).join_from(Review, Score, joined)
-        rows = connection.execute(statement.where(Score.audit_id == audit.id, Review.is_looked_at)).all()
-        return cls(
-            wrong=[rank for rank, verdict in rows if verdict in ERRORS],
-            right=[rank for rank, verdict in rows if verdict == Verdict.KEEP],
-        )
-
-    def expect(self, probability_N: Floats, count: float) -> Floats:
-        """Return expected errors by rank, so that no class has fewer than people found.
-
-        What is decided is certain. The rest of the count is spread over the others by their probabilities.
-        """
-        expected_N = probability_N.copy()
-        expected_N[[rank - 1 for rank in (*self.wrong, *self.right)]] = 0
-        total = expected_N.sum()
-        expected_N *= max(0.0, count - len(self.wrong)) / total if total else 0.0
-        expected_N[[rank - 1 for rank in self.wrong]] = 1
-        return expected_N
-
-
-def correct_summary(summary: Json, figures: CheckedFigures, scores: RankedScores, decided: Decided) -> Json:
+def correct_summary(
+    summary: Json, figures: CheckedFigures, scores: RankedScores, decided: DecidedSamples
+) -> Json:
     """Return a summary whose figures follow random checks; those of classes also what people decided."""
     count, samples = figures.settled.count, len(scores.given_N)
     is_flagged_N = mark_flagged(scores, figures.settled)
     probability_N = figures.settled.recalibration.apply(scores.error_probability_N)
     interval = [count.low * samples, count.high * samples]
     classes = summary["per_class"]
-    expected_N = decided.expect(probability_N, count.centre * samples)
+    expected_N = _expect_errors(decided, probability_N, count.centre * samples)
     errors_K = np.bincount(scores.given_N, expected_N, len(classes)).astype(np.float64)
     flagged_K = np.bincount(scores.given_N[is_flagged_N], minlength=len(classes))
     return {
@@ -111,6 +81,19 @@ def correct_summary(summary: Json, figures: CheckedFigures, scores: RankedScores
         "budget": describe_budget(probability_N),
         **_correct_classes(summary, errors_K, flagged_K.tolist()),
     }
+
+
+def _expect_errors(decided: DecidedSamples, probability_N: Floats, count: float) -> Floats:
+    """Return expected errors by rank, so that no class has fewer than people found.
+
+    What is decided is certain. The rest of the count is spread over the others by their probabilities.
+    """
+    is_open_N = ~(decided.is_wrong_N | decided.is_right_N)
+    total = probability_N[is_open_N].sum()
+    found = int(decided.is_wrong_N.sum())
+    expected_N = np.where(is_open_N, probability_N * max(0.0, count - found) / total if total else 0.0, 0.0)
+    expected_N[decided.is_wrong_N] = 1
+    return expected_N
 
 
 def _correct_classes(summary: Json, errors_K: Floats, flagged_K: list[int]) -> Json:

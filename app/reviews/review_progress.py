@@ -67,17 +67,21 @@ class Expectation:
         """Return whether the count and the error probabilities may be used."""
         return self.count is not None
 
-    def leave(self, found: int, middle: float | None = None) -> tuple[float, float] | None:
+    def leave(self, counted: Tally, middle: float | None = None) -> tuple[float, float] | None:
         """Return the interval of the wrong labels that are left; None: unknown.
 
+        Nobody said whether the labels of dropped samples are wrong: the lower end takes them for wrong, and
+        gone; the upper end for right.
+
         Args:
-            found: wrong labels that people found.
+            counted: the verdicts.
             middle: what is expected to be left, which the interval holds; None: nothing in particular.
 
         """
         if self.interval is None:
             return None
-        low, high = (max(0.0, end - found) for end in self.interval)
+        low = max(0.0, self.interval[0] - counted.errors - counted.verdicts[Verdict.DROP])
+        high = max(0.0, self.interval[1] - counted.errors)
         return (low, high) if middle is None else (min(low, middle), max(high, middle))
 
 
@@ -131,15 +135,15 @@ def _expect_by_checks(figures: CheckedFigures) -> Expectation:
     )
 
 
-def read_state(session: Session, audit: Audit, expectation: Expectation, found: int) -> ReviewState:
-    """Return what is known about the next samples of the ranking, after so many wrong labels were found."""
+def read_state(session: Session, audit: Audit, expectation: Expectation, counted: Tally) -> ReviewState:
+    """Return what is known about the next samples of the ranking, after these verdicts."""
     errors, decided = _count_recent(session, audit)
     upcoming, upcoming_count = _find_upcoming(session, audit, expectation.recalibration)
-    left = expectation.leave(found) if expectation.is_checked else None
+    left = expectation.leave(counted) if expectation.is_checked else None
     return ReviewState(
         upcoming=upcoming,
         upcoming_count=upcoming_count,
-        most_left=None if left is None else (max(0.0, (expectation.count or 0.0) - found), left[1]),
+        most_left=None if left is None else (max(0.0, (expectation.count or 0.0) - counted.errors), left[1]),
         is_upcoming_sound=expectation.is_sound,
         recent_errors=errors,
         recent_decided=decided,

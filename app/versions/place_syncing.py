@@ -3,13 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
-from app.infra.database import send_after_commit
 from app.infra.errors import WrongState
-from app.infra.queue import Task
 from app.infra.storage import Storage
 from app.label_sets.class_views import require_no_view
 from app.places.place_comparison import Differences
@@ -25,15 +22,8 @@ def add_dataset(session: Session, *, name: str, options: Json, place: Json) -> D
     """Create a dataset whose files stay in their place, and start to read it."""
     dataset = dataset_service.create(session, name=name, options=options)
     dataset.place = place
-    _start(session, dataset)
+    dataset_service.send_to_ingestion(session, dataset)
     return dataset
-
-
-def _start(session: Session, dataset: Dataset) -> None:
-    session.flush()
-    dataset_service.change_status(session, dataset.id, DatasetStatus.INGESTING, sent_at=func.now())
-    session.refresh(dataset)
-    send_after_commit(session, Task.INGEST, dataset.id)
 
 
 def find_newest_read(session: Session, dataset: Dataset) -> Dataset:
@@ -82,7 +72,7 @@ def synchronise(session: Session, dataset: Dataset, differences: Differences) ->
         origin=_begin_origin(dataset, differences),
     )
     session.add(child)
-    _start(session, child)
+    dataset_service.send_to_ingestion(session, child)
     return child
 
 

@@ -3,17 +3,14 @@
 from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
 from app.exports.registry import Issues
-from app.infra.database import send_after_commit
 from app.infra.errors import WrongState
-from app.infra.queue import Task
 from app.infra.storage import Storage
 from app.label_sets.class_views import has_sets, require_no_view
-from app.tables import Dataset, DatasetStatus, Json
+from app.tables import Dataset, Json
 from app.versions import lineage
 from app.versions.planned_version import Choice, PlannedVersion, plan_version
 
@@ -62,9 +59,7 @@ def make_version(
     session.add(child)
     session.flush()
     dataset_service.share_files(session, storage, parent, child)
-    dataset_service.change_status(session, child.id, DatasetStatus.INGESTING, sent_at=func.now())
-    session.refresh(child)
-    send_after_commit(session, Task.INGEST, child.id)
+    dataset_service.send_to_ingestion(session, child)
     return child
 
 

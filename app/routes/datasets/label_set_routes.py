@@ -67,7 +67,7 @@ def list_label_sets(
     response: Response,
     doubts: Doubts = 10,
 ) -> RankedSetPage:
-    """List samples in order of the likeliest error among their labels, by the newest audit of each class."""
+    """List samples in order of the most doubtful of their labels, by the newest audit of each class."""
     dataset = dataset_service.get(session, dataset_id)
     class_views.require_sets(dataset)
     found = cursors.decode(paging.cursor, cursors.parse_number)

@@ -149,7 +149,7 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
     verdicts.require_own_labels(audit)
     counted = review_progress.count_verdicts(session, audit)
     expectation = review_progress.find_expectation(session, audit)
-    state = review_progress.read_state(session, audit, expectation, counted.errors)
+    state = review_progress.read_state(session, audit, expectation, counted)
     left = expect_left(state, expectation.count, counted.errors)
     return ReviewProgress(
         sample_count=(audit.summary or {})["sample_count"],
@@ -166,7 +166,7 @@ def read_progress(audit_id: UUID, session: Session) -> ReviewProgress:
         expected_errors=expectation.count,
         expected_errors_interval=expectation.interval,
         expected_errors_left=left,
-        expected_errors_left_interval=expectation.leave(counted.errors, left),
+        expected_errors_left_interval=expectation.leave(counted, left),
         open_conflicts=review_progress.count_open_conflicts(session, audit),
         next_precision=expect_next(state),
         advice=advise(state),

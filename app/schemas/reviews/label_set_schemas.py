@@ -77,11 +77,11 @@ class RankedSetOut(BaseModel):
     given: list[str]
     final: list[str] = Field(description="after the review")
     is_dropped: bool
-    doubts: list[LabelDoubt] = Field(description="of every audited class, the likeliest error first")
+    doubts: list[LabelDoubt] = Field(description="of every audited class, the most doubtful first")
 
 
 class RankedSetPage(Page[RankedSetOut]):
-    """Samples in order of the likeliest error among their labels."""
+    """Samples in order of the most doubtful of their labels."""
 
 
 class LabelSetRequest(Request):
@@ -97,5 +97,5 @@ class LabelSetRequest(Request):
         max_length=VIEWS_MAX,
         description="version of the verdict to replace, by class; a class without one has no verdict yet",
     )
-    is_dropped: bool = Field(default=False, description="leave the sample out of the cleaned dataset")
+    is_dropped: bool = Field(default=False, description="leave the sample out of the corrected dataset")
     reviewer: Reviewer = None

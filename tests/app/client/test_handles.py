@@ -1,10 +1,8 @@
 """Datasets and audits as objects, against the API's own answers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 from app.client import Audit, AuditAnswer, Client, ClientError, DatasetAnswer, Suspect
 from app.infra.database import Database
@@ -12,22 +10,7 @@ from app.infra.storage import Storage
 from app.schemas.audits.audit_schemas import AuditOut
 from app.schemas.audits.result_schemas import Suspect as SuspectOut
 from app.schemas.datasets.dataset_schemas import DatasetOut
-from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
-
-
-@pytest.fixture
-def client(api: TestClient) -> Iterator[Client]:
-    """Return the client with the API in its own process behind it."""
-    with Client("http://127.0.0.1") as opened:
-        opened._http.close()  # noqa: SLF001
-        opened._http = api  # type: ignore[assignment]  # noqa: SLF001
-        yield opened
-
-
-@pytest.fixture
-def audit(client: Client, database: Database, storage: Storage) -> Audit:
-    made = store_finished_audit(database, store_ready_dataset(database, storage))
-    return client.get_audit(str(made.id))
+from tests.builders.stored_rows import store_audit, store_ready_dataset
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,11 @@
 """Names, beginnings of names and ids, and `@last`, where an id is asked for."""
 
 import pytest
-from fastapi.testclient import TestClient
 
 from app.client import Client, ClientError
 from app.infra.database import Database
 from app.infra.storage import Storage
 from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
-
-
-@pytest.fixture
-def client(api: TestClient) -> Client:
-    opened = Client("http://127.0.0.1")
-    opened._http.close()  # noqa: SLF001
-    opened._http = api  # type: ignore[assignment]  # noqa: SLF001
-    return opened
 
 
 def create(client: Client, *names: str) -> list[str]:

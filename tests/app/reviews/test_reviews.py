@@ -198,7 +198,7 @@ def test_the_progress_of_a_review(
     upcoming = sum(1 / rank for rank in (3, 6, 7, 8, 9, 10, 11, 12)) / 8
     assert progress["next_precision"] == pytest.approx((10 * upcoming + 1) / 12, abs=1e-3)
     assert progress["expected_errors_left"] == pytest.approx(max(2.0, 8 * progress["next_precision"]))
-    assert progress["expected_errors_left_interval"] == [1.0, 4.0]
+    assert progress["expected_errors_left_interval"] == [0.0, 4.0], "a dropped label may have been wrong"
     assert progress["advice"] == "go_on", "twelve verdicts leave one in four possible"
 
 

@@ -155,7 +155,7 @@ def test_a_dataset_with_one_label_a_sample_has_no_views(service: Service, tmp_pa
     assert "label_separator" in answer["detail"]
 
 
-def test_the_ranking_is_by_the_likeliest_error_of_any_class_and_claims_only_what_it_may(
+def test_the_ranking_is_by_the_most_doubtful_label_and_claims_only_what_it_may(
     service: Service, dataset: Dataset
 ) -> None:
     views = make_views(service, dataset)
@@ -170,6 +170,8 @@ def test_the_ranking_is_by_the_likeliest_error_of_any_class_and_claims_only_what
         ("bird", None),
     ]
     assert sorted(second["given"]) == ["bird", "dog"]
+    doubts = [each["class_name"] for each in second["doubts"]]
+    assert doubts == ["bird", "dog"], "asked about is the class of the best rank, claimed or not"
     rest = ask(service, "GET", f"/v1/datasets/{dataset.id}/label-sets?cursor={page['next_cursor']}")["items"]
     seen = [item["position"] for item in page["items"] + rest]
     assert sorted(seen) == list(range(12)), "every sample once"
@@ -211,6 +213,55 @@ def test_a_decision_is_a_verdict_of_what_was_asked_or_changed_and_of_nothing_els
     seen = {doubt["class_name"]: doubt["version"] for doubt in answer["doubts"] if doubt["version"]}
     assert decide(service, dataset, 2, labels=[], asked=["dog"], seen=seen)["final"] == []
     assert "'fish'" in decide(service, dataset, 2, 422, labels=["fish"])["detail"]
+
+
+def store_verdict(service: Service, view: Dataset, position: int, verdict: str) -> int:
+    """Save a verdict on one class, as its own review does; return the version."""
+    entry = {"position": position, "verdict": verdict}
+    answer = ask(service, "POST", f"/v1/datasets/{view.id}/reviews", json={"reviews": [entry]})
+    return int(answer["saved"][0]["version"])
+
+
+def read_verdicts(service: Service, position: int) -> dict[UUID, str]:
+    with service.database.transaction() as session:
+        rows = session.scalars(select(Review).where(Review.position == position)).all()
+        return {row.dataset_id: row.verdict for row in rows}
+
+
+def test_what_was_said_of_another_class_stays(service: Service, dataset: Dataset) -> None:
+    views = make_views(service, dataset)
+    for view in views.values():
+        audit_view(service, view, {})
+    seen = {"bird": store_verdict(service, views["bird"], 7, "unsure")}
+    decide(service, dataset, 7, labels=["dog", "bird"], asked=["dog"], seen=seen)
+    assert read_verdicts(service, 7) == {views["dog"].id: "keep", views["bird"].id: "unsure"}
+    added = decide(service, dataset, 2, labels=["dog", "bird"], asked=["dog"])["final"]
+    seen = {"dog": decide(service, dataset, 2, 412, labels=["dog", "bird"], asked=["dog"])["version"]}
+    answer = decide(service, dataset, 2, labels=["dog", "bird"], asked=["dog"], seen=seen)
+    assert answer["final"] == added
+    assert sorted(added) == ["bird", "dog"], "what the review added stays where it is sent as it is"
+
+
+def test_a_drop_is_taken_back_by_deciding_which_labels_the_sample_has(
+    service: Service, dataset: Dataset
+) -> None:
+    views = make_views(service, dataset)
+    for view in views.values():
+        audit_view(service, view, {})
+    dropped = decide(service, dataset, 7, is_dropped=True)
+    seen = {doubt["class_name"]: doubt["version"] for doubt in dropped["doubts"]}
+    assert set(seen) == {"dog", "bird"}
+    decide(service, dataset, 7, 412, labels=["dog", "bird"], asked=["dog"], seen={"dog": seen["dog"]})
+    answer = decide(service, dataset, 7, labels=["dog", "bird"], asked=["dog"], seen=seen)
+    assert not answer["is_dropped"]
+    assert read_verdicts(service, 7) == {views["dog"].id: "keep"}, "nobody looked at the bird"
+
+
+def test_an_unsure_class_is_exported_as_unsure(service: Service, dataset: Dataset, tmp_path: Path) -> None:
+    views = make_views(service, dataset)
+    store_verdict(service, views["bird"], 7, "unsure")
+    labels = service.export(dataset, tmp_path, "labels.csv").read_text()
+    assert "k7,bird;dog,bird;dog,unsure" in labels
 
 
 def test_a_class_whose_view_is_not_made_yet_cannot_be_decided(service: Service, dataset: Dataset) -> None:
