@@ -12,7 +12,7 @@ from app.cli.output import Key, Server, connect
 from app.client import Client
 from app.exports.registry import EXPORTS, Export, Issues, Parameter
 
-app = typer.Typer(no_args_is_help=True, help="Download corrected labels, cleaned datasets and reports.")
+app = typer.Typer(no_args_is_help=True, help="Download corrected labels, corrected datasets and reports.")
 IDS = {
     "dataset": Annotated[str, typer.Argument(help="id or name of the dataset, or @last")],
     "audit": Annotated[str, typer.Argument(help="id or name of an audit that has succeeded, or @last")],

@@ -24,7 +24,7 @@ COMMANDS = {
     ),
     "export": (
         "app.cli.export_commands:app",
-        "Download corrected labels, cleaned datasets and reports.",
+        "Download corrected labels, corrected datasets and reports.",
     ),
     "gate": (
         "app.cli.pipelines.gate_command:gate",

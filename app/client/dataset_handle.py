@@ -90,7 +90,7 @@ class Dataset(Handle):
 
         Args:
             what: a name in `app.exports.registry`: `labels.csv` (or `labels`), `drops.csv`, or `dataset`,
-                the cleaned dataset in the format of its upload.
+                the corrected dataset in the format of its upload.
             target: a file, or a folder in which the service chooses the file name.
             **params: the export's parameters: `audit_id` and `issues` (keep, relabel or drop the samples
                 that this audit flags and nobody has reviewed); for `dataset` also `format="npz"`.

@@ -1,4 +1,4 @@
-"""Cleaned archives of images: the uploaded bytes of every kept image at its new path."""
+"""Corrected archives of images: the uploaded bytes of every kept image at its new path."""
 
 import csv
 import io

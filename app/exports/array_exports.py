@@ -1,4 +1,4 @@
-"""Cleaned npz files, written row by row: from the uploaded arrays or from the pack."""
+"""Corrected npz files, written row by row: from the uploaded arrays or from the pack."""
 
 import math
 import zipfile

@@ -1,4 +1,4 @@
-"""Cleaned archives whose labels stand in files of their own, which are written again as they came."""
+"""Corrected archives whose labels stand in files of their own, which are written again as they came."""
 
 import json
 import tarfile

@@ -141,10 +141,10 @@ EXPORTS = (
         name="dataset",
         scope="dataset",
         title="Corrected dataset",
-        description="Download the cleaned dataset: final labels, no dropped samples, ready to upload again.",
+        description="Download the corrected dataset: final labels, no dropped samples, to upload again.",
         media_types=(BINARY, PARQUET, ZIP, CSV),
         command="dataset",
-        write="app.exports.cleaned_dataset:write_dataset",
+        write="app.exports.corrected_dataset:write_dataset",
         group="corrected",
         parameters=(
             Parameter(

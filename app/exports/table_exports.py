@@ -1,4 +1,4 @@
-"""Cleaned tables: the uploaded CSV or Parquet with final labels and without dropped rows."""
+"""Corrected tables: the uploaded CSV or Parquet with final labels and without dropped rows."""
 
 import bz2
 import codecs

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Integer, Select, and_, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, Integer, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.audits.suspects import STORED_PROBABILITY, Filters, make_ranking, match_filters
+from app.audits.suspects import STORED_PROBABILITY, Filters, is_left_unsure, make_ranking, match_filters
 from app.reviews.checked_figures import follow_checks
 from app.reviews.sample_leases import is_undecided_elsewhere
 from app.tables import Audit, Dataset, Review, Score
@@ -53,7 +53,7 @@ def select_chosen(
     ranking = follow_checks(session.connection(), make_ranking(audit, dataset))
     conditions, parameters = match_filters(ranking, chosen.filters or Filters())
     if not chosen.replaces:
-        joined = joined.where(Review.version.is_(None))
+        joined = joined.where(or_(Review.version.is_(None), is_left_unsure()))
     joined = joined.where(Review.agreement.is_(None))
     return joined.where(*conditions).subquery("chosen"), parameters
 

@@ -96,11 +96,11 @@ def preview(session: Session, audit: Audit, dataset: Dataset, chosen: Chosen, de
         ).select_from(rows),
         parameters,
     ).one()
-    left_out = 0
     if chosen.filters is not None and not chosen.replaces:
         both = replace(chosen, replaces=True)
         every_row, parameters_of_all = select_chosen(session, audit, dataset, both)
-        left_out = session.scalar(select(func.count(every_row.c.version)), parameters_of_all) or 0
+        with_verdict = session.scalar(select(func.count(every_row.c.version)), parameters_of_all) or 0
+        reviewed = with_verdict - reviewed  # what an earlier version left unsure gets a verdict
     expectation = find_expectation(session, audit)
     wrong = None
     if expectation.is_sound:
@@ -108,7 +108,7 @@ def preview(session: Session, audit: Audit, dataset: Dataset, chosen: Chosen, de
         wrong = float(expectation.recalibration.apply(probability_n).sum())
     return Preview(
         samples=every,
-        reviewed=reviewed + left_out,
+        reviewed=reviewed,
         changed=changed,
         wrong=wrong,
         rests_on=expectation.rests_on,

@@ -39,7 +39,7 @@ def make_version(
     require_no_view(parent)
     if has_sets(parent):
         raise WrongState(
-            "a dataset with sets of labels has no versions yet: download the cleaned dataset, and upload it"
+            "a dataset with sets of labels has no versions yet: download the corrected dataset, and upload it"
         )
     lineage.lock_root(session, lineage.find_root(parent))
     lineage.require_no_child_in_the_making(session, parent)

@@ -40,7 +40,7 @@ def test_samples_are_checked_at_random_by_keyboard(
     page.get_by_text("What the checks say").wait_for()
     assert (
         page.locator("#progress-words").text_content()
-        == f"{count} of {count} checked (1 unsure: not counted)"
+        == f"{count} of {count} checked (1 unsure: counted both as right and as wrong)"
     )
     page.wait_for_function(NOTHING_WAITS)
     _clear(stack, dataset)

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.exports.cleaned_dataset import write_dataset
+from app.exports.corrected_dataset import write_dataset
 from app.exports.final_labels import Decisions
 from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus

@@ -82,7 +82,7 @@ function showBudget(summary, progress) {
   if (!summary.budget) return;
   const goal = summary.budget.to_find.find((one) => one.share >= 0.9);
   if (goal) {
-    find("budget-words").textContent = `${summary.checked ? `By ${summary.checked} random checks` : "By this estimate"}, a review of the first ${formatCount(goal.review)} finds about ${formatCount(goal.found)} of about ${formatCount(summary.budget.total)} wrong labels.`;
+    find("budget-words").textContent = `${summary.checked ? `By ${summary.checked} random checks` : "By this estimate"}, a review of the first ${formatCount(goal.review)} finds about ${formatCount(goal.found)} of about ${formatCount(summary.budget.total)} wrong labels. How far off this can be is not known: only the count of all has a range.`;
   }
   drawBudget(summary.budget, progress?.reviewed ? progress : null);
 }

@@ -23,7 +23,7 @@ const HELD_MAX = 500;
 const PICTURES_AHEAD = 8;
 const REVIEWER = "limit-audit.reviewer";
 const KEYS = { k: "keep", o: "other", d: "drop", u: "unsure", z: "undo", f: "full" };
-const WORDS = { keep: "Right", drop: "Dropped, not counted", unsure: "Unsure, not counted" };
+const WORDS = { keep: "Right", drop: "Dropped: the range counts it both ways", unsure: "Unsure: the range counts it both ways" };
 
 const stageSide = findStageSide();
 const view = VIEWS[root.dataset.view];
@@ -147,7 +147,7 @@ function showProgress() {
 
 function describeUncounted({ unsure, dropped }) {
   const parts = [unsure ? `${formatCount(unsure)} unsure` : null, dropped ? `${formatCount(dropped)} dropped` : null].filter(Boolean);
-  return parts.length ? ` (${parts.join(", ")}: not counted)` : "";
+  return parts.length ? ` (${parts.join(", ")}: counted both as right and as wrong)` : "";
 }
 
 // An interval of a few checks is so wide that it looks broken: it is told from `least` on, as all other figures are.

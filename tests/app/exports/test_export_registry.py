@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.cli.root import load_command
 from app.client import Client, ClientError, Dataset
-from app.exports import cleaned_dataset
+from app.exports import corrected_dataset
 from app.exports.audit_source import AuditSource
 from app.exports.final_labels import Decisions
 from app.exports.registry import EXPORTS, Export, ExportFile
@@ -69,9 +69,9 @@ def test_the_page_links_to_those_that_fit_the_audit(
     assert linked == [export.name for export in EXPORTS if not (export.needs_encoder or export.needs_boxes)]
 
 
-def test_a_cleaned_dataset_has_a_media_type_of_its_line() -> None:
+def test_a_corrected_dataset_has_a_media_type_of_its_line() -> None:
     (line,) = [export for export in EXPORTS if export.name == "dataset"]
-    writers = [*cleaned_dataset.WRITERS.values(), cleaned_dataset.PACK]
+    writers = [*corrected_dataset.WRITERS.values(), corrected_dataset.PACK]
     assert {writer.media_type for writer in writers} == set(line.media_types)
 
 

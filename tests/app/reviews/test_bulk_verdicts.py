@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.tables import Audit, Dataset
+from app.tables import Audit, Dataset, Review
 from tests.builders.stored_rows import NAMES, store_finished_audit, store_ready_dataset
 
 COUNT = 12
@@ -192,3 +192,22 @@ def test_what_cannot_be_decided_is_refused(
     answer = api.post(f"/v1/audits/{audit.id}/bulk-actions", json=body)
     assert answer.status_code == 422
     assert words in answer.text
+
+
+def test_what_an_earlier_version_left_unsure_is_decided_with_what_has_no_verdict(
+    api: TestClient, database: Database, dataset: Dataset, audit: Audit
+) -> None:
+    for position, verdict in ((1, "unsure"), (2, "unsure"), (3, "keep")):
+        path = f"/v1/datasets/{dataset.id}/samples/{position}/review"
+        api.put(path, json={"verdict": verdict}).raise_for_status()
+    with database.transaction() as session:
+        carried = session.get_one(Review, (dataset.id, 1))
+        carried.carried, carried.is_looked_at = {"version": 1, "verdict": "unsure"}, False
+    body = {"action": "drop", "filters": {"review": "none"}, "reviewer": "Ada"}
+    preview = api.post(f"/v1/audits/{audit.id}/bulk-actions/preview", json=body).json()
+    assert (preview["samples"], preview["reviewed"]) == (COUNT - 2, 0)
+    every = api.post(f"/v1/audits/{audit.id}/bulk-actions/preview", json=body | {"filters": {}}).json()
+    assert (every["samples"], every["reviewed"]) == (COUNT - 2, 2), "two verdicts stay"
+    assert decide(api, audit, **body)["saved"] == COUNT - 2
+    reviews = read_reviews(api, dataset)
+    assert [reviews[position]["verdict"] for position in (1, 2, 3)] == ["drop", "unsure", "keep"]

@@ -263,7 +263,7 @@ def test_as_many_labels_of_the_sample_dataset_are_wrong_as_the_page_says() -> No
     assert (pixels == digits.images[5] * 255 // 16).all()
 
 
-def test_a_dataset_offers_its_cleaned_download(api: TestClient, dataset: Dataset) -> None:
+def test_a_dataset_offers_its_corrected_download(api: TestClient, dataset: Dataset) -> None:
     text = api.get(f"/datasets/{dataset.id}").text
     for name in ("dataset", "labels.csv", "drops.csv"):
         assert f'href="/v1/datasets/{dataset.id}/exports/{name}" download' in text

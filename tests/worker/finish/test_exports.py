@@ -244,7 +244,7 @@ def corrected(service: Service, dataset: Dataset) -> str:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_a_cleaned_dataset_is_read_again_with_the_verdicts_and_nothing_else(
+def test_a_corrected_dataset_is_read_again_with_the_verdicts_and_nothing_else(
     service: Service, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "out").mkdir()

@@ -270,7 +270,7 @@ def test_a_class_whose_view_is_not_made_yet_cannot_be_decided(service: Service, 
     decide(service, dataset, 99, 404)
 
 
-def test_the_cleaned_file_has_the_decided_sets_and_every_other_byte(
+def test_the_corrected_file_has_the_decided_sets_and_every_other_byte(
     service: Service, dataset: Dataset, tmp_path: Path
 ) -> None:
     views = make_views(service, dataset)

@@ -1,4 +1,4 @@
-"""The cleaned dataset, in the format of its upload or as an npz of the samples as training reads them."""
+"""The corrected dataset, in the format of its upload or as an npz of the samples as training reads them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def _find_writer(decisions: Decisions) -> Writer:
     if decisions.dataset.view_class is not None:
         raise Invalid(
             "the uploaded files hold sets of labels, and this dataset tells one class of them; download the"
-            " cleaned dataset of the one that it is a view of, or use format=npz"
+            " corrected dataset of the one that it is a view of, or use format=npz"
         )
     writer = WRITERS.get(decisions.dataset.format or "")
     if writer is None:
