@@ -6,14 +6,30 @@ keeps every header, however many come.
 """
 
 import asyncio
+import json
+from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.infra.errors import ApiError
 
 HEAD_SECONDS = 20.0
 UNREAD_SECONDS = 60.0
 HEAD_BYTES = 65_536
 """Of a request line and its headers: eight times what proxies such as nginx take by default."""
-TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class UnreadableRequest(ApiError):
+    """The parser cannot read the request."""
+
+    code = "unreadable_request"
+
+
+class LargeHead(ApiError):
+    """The request line and the headers are too long together."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    code = "large_head"
 
 
 class TimeoutProtocol(HttpToolsProtocol):
@@ -34,8 +50,11 @@ class TimeoutProtocol(HttpToolsProtocol):
         self._uncounted += len(data)
         super().data_received(data)
         if self._uncounted > HEAD_BYTES and not self.transport.is_closing():
-            self.transport.write(TOO_LARGE)
-            self.transport.close()
+            self._refuse(LargeHead(f"a request line and its headers take {HEAD_BYTES:,} bytes at most"))
+
+    def send_400_response(self, _: str) -> None:
+        """Refuse what the parser cannot read with a problem, as all other requests are refused."""
+        self._refuse(UnreadableRequest("expected an HTTP request; a line of this one may be too long"))
 
     def on_body(self, body: bytes) -> None:
         """Count anew: a body has its own limits."""
@@ -73,6 +92,17 @@ class TimeoutProtocol(HttpToolsProtocol):
         _cancel_timer(self._head)
         _cancel_timer(self._unread)
         super().connection_lost(exc)
+
+    def _refuse(self, error: ApiError) -> None:
+        """Answer without the application, and close the connection."""
+        document = error.build_document()
+        body = json.dumps(document).encode()
+        head = (
+            f"HTTP/1.1 {document['status']} {document['title']}\r\nContent-Type: application/problem+json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
     def _restart_timer(self, timer: asyncio.TimerHandle | None, seconds: float) -> asyncio.TimerHandle:
         _cancel_timer(timer)

@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 
 from app.datasets import dataset_service, resumable_uploads, tus_protocol, upload_bodies
@@ -28,17 +29,23 @@ Metadata = Annotated[
 
 
 class TusRoute(IdempotentRoute):
-    """Checks the protocol version before anything else, and sends it in every answer."""
+    """Answers a wrong protocol version as tus wants it, and sends its own in every answer."""
 
     def get_route_handler(self) -> Handler:
         """Wrap the operation."""
         handle = super().get_route_handler()
 
-        async def add_version(request: Request) -> Response:
+        async def _answer(request: Request) -> Response:
             try:
+                return await handle(request)
+            except RequestValidationError:
                 if request.method != "OPTIONS":
                     tus_protocol.check_version(request.headers)
-                response = await handle(request)
+                raise
+
+        async def add_version(request: Request) -> Response:
+            try:
+                response = await _answer(request)
             except ApiError as error:
                 error.headers |= tus_protocol.VERSION_HEADER
                 raise
@@ -51,7 +58,7 @@ class TusRoute(IdempotentRoute):
 def require_version(
     _: Annotated[str, Header(alias="Tus-Resumable", pattern=r"^1\.0\.0$", description="protocol version")],
 ) -> None:
-    """Declare the header that `TusRoute` checks, for the API document."""
+    """Refuse requests of another version of tus."""
 
 
 router = APIRouter(prefix="/v1/datasets/{dataset_id}/uploads", tags=["datasets"], route_class=TusRoute)
