@@ -7,6 +7,7 @@ from app.audits.audit_configuration import AuditConfiguration, Rehearsal
 from app.audits.configuration_errors import refuse
 from app.audits.run_plans import RunPlan
 from app.infra.errors import Invalid
+from app.kinds.training_situation import describe_situation
 from app.tables import Dataset
 from models.catalogue.methods import EXTERNAL
 from models.configuration.defaults import Situation
@@ -60,16 +61,7 @@ def _check_runs(
     devices: Sequence[str],
     encoders_dir: Path | None,
 ) -> None:
-    situations = [
-        Situation(
-            shape=tuple(dataset.shape or ()),
-            sample_count=dataset.sample_count or 0,
-            class_count=len(dataset.class_names or ()),
-            device=TYPICAL[device],
-            encoders_dir=encoders_dir,
-        )
-        for device in devices
-    ]
+    situations = [describe_situation(dataset, TYPICAL[device], encoders_dir) for device in devices]
     # Runs that differ only in their seed get the same result.
     for plan in {(plan.request, plan.parent_number is None): plan for plan in reversed(plans)}.values():
         refusal = _find_refusal(plan, situations)

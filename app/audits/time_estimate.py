@@ -22,6 +22,7 @@ from app.audits.past_work import (
 )
 from app.audits.run_plans import RunPlan, plan_runs
 from app.infra.settings import Settings
+from app.kinds.training_situation import describe_situation
 from app.tables import Dataset
 from models.catalogue.encoders import ENCODERS, iterate_encoders
 from models.configuration.defaults import Situation
@@ -123,14 +124,8 @@ def guess_encoder(plan: RunPlan, planned: Planned, settings: Settings) -> Encode
 
 
 def _describe(planned: Planned, settings: Settings) -> Situation:
-    dataset = planned.dataset
-    return Situation(
-        shape=tuple(dataset.shape or ()),
-        sample_count=dataset.sample_count or 0,
-        class_count=len(dataset.class_names or ()),
-        device=TYPICAL["gpu" if planned.is_gpu else "cpu"],
-        encoders_dir=settings.encoder_folder,
-    )
+    device = TYPICAL["gpu" if planned.is_gpu else "cpu"]
+    return describe_situation(planned.dataset, device, settings.encoder_folder)
 
 
 def _complete(plan: RunPlan, encoder: str | None, planned: Planned, settings: Settings) -> TrainingConfig:

@@ -107,6 +107,7 @@ def _audit(corpus: Corpus, folder: Path, *, seed: int) -> Trained:
         sample_count=len(pack),
         class_count=corpus.class_count,
         device="cpu",
+        is_text=True,
     )
     search = EvidenceSearch(
         find_near=None,

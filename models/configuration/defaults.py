@@ -27,6 +27,8 @@ class Situation:
     """K, at least 2."""
     device: DeviceTraits
     """The traits of the device that trains; by default no CPU trains a large ResNet."""
+    is_text: bool = False
+    """Whether the features are those of texts, whose terms a linear model reads beside LIMIT."""
     encoders_dir: Path | None = None
     """The folder of encoders that people added; None: only those of the catalogue exist."""
 
@@ -58,6 +60,9 @@ TUNING_STEPS, TUNING_LEARNING_RATE = 500, 2e-4
 """For pretrained networks: few and small steps, which keep what they have learned. Not measured."""
 STEPS = 2_400
 """Gradient steps of all other networks."""
+TEXT_STEPS, TEXT_EPOCHS_MIN = 600, 2
+"""Gradient steps, and epochs at least, for texts, where a linear model of all terms ranks, too: 2 to 8 epochs
+of 20,000 texts and more rank alike (bench/text/RESULTS.md)."""
 EPOCHS_MIN, EPOCHS_MAX = 8, 60
 FOLDED_NETWORKS = frozenset({"mlp", "mnist_cnn", "small_cnn", "photo_cnn"})
 """The networks that are cross-fitted by default. Folds were measured on mlp and mnist_cnn; on small_cnn once,
@@ -146,6 +151,8 @@ def _choose_epochs(situation: Situation, chosen: Chosen) -> int:
     most = EPOCHS_MAX_WITH_FOLDS if chosen["folds"] != 1 else EPOCHS_MAX
     budget = TUNING_STEPS if _is_pretrained(chosen) else STEPS_OF_NETWORK.get(str(chosen["network"]), STEPS)
     least = EPOCHS_MIN if situation.sample_count <= HUGE_SAMPLE_COUNT else EPOCHS_MIN // 2
+    if situation.is_text:
+        budget, least = TEXT_STEPS, TEXT_EPOCHS_MIN
     epochs = round(budget * _get_whole(chosen, "batch_size") / situation.sample_count)
     return min(most, max(least, epochs))
 

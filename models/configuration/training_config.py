@@ -109,6 +109,7 @@ def resolve(
     sample_count: int,
     class_count: int,
     device: str,
+    is_text: bool = False,
 ) -> TrainingConfig:
     """Return the configuration of a training on a device of this machine; see `complete`.
 
@@ -118,13 +119,18 @@ def resolve(
         sample_count: N, at least 2.
         class_count: K, at least 2.
         device: a torch device such as "cpu" or "cuda:0".
+        is_text: whether the features are those of texts.
 
     Raises:
         InvalidConfiguration: for unknown fields, invalid values, or a network that cannot take the data.
 
     """
     situation = Situation(
-        shape=shape, sample_count=sample_count, class_count=class_count, device=read_traits(device)
+        shape=shape,
+        sample_count=sample_count,
+        class_count=class_count,
+        device=read_traits(device),
+        is_text=is_text,
     )
     return complete(requested, situation)
 

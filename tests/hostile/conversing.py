@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import httpx
 
 from app.access import keys
 from app.embedded.local_stack import LocalStack
+from app.embedded.part_commands import build_api
 from app.infra.database import Database
 from app.infra.settings import PREFIX
 from app.infra.storage import Storage
@@ -55,15 +55,15 @@ def api_with_keys(stack: LocalStack, name: str) -> Iterator[str]:
     """Yield the address of a further API of a service, which asks for keys; its log is named after it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+        port = probe.getsockname()[1]
     environment = {
         **stack.environment,
         f"{PREFIX}AUTHENTICATION": "keys",
         f"{PREFIX}REQUESTS_PER_SECOND": "1000000",  # what is tried here are the answers, not their number
     }
-    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", port]
     with (stack.data_dir / "logs" / f"api-of-{name}.log").open("ab") as log:
-        process = subprocess.Popen([*command, "--no-access-log"], env=environment, stdout=log, stderr=log)
+        command = build_api("127.0.0.1", port)
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
         _until_it_answers(url)

@@ -12,6 +12,7 @@ from app.features import feature_service
 from app.features.feature_service import EncoderKey
 from app.infra.database import Database
 from app.infra.settings import Settings
+from app.kinds.training_situation import describe_situation
 from app.tables import Audit, AuditStatus, Dataset, FeatureStatus, Json, Run, RunStatus
 from models.catalogue.encoders import ENCODERS, UnusableEncoder
 from models.catalogue.methods import EXTERNAL
@@ -92,7 +93,7 @@ def _list_wishes(run: Run) -> list[object]:
 
 
 def _decide(run: Run, dataset: Dataset, settings: Settings) -> _Decision:
-    situation = describe_situation(dataset, settings)
+    situation = describe_training(dataset, settings)
     usable = [state for state in list_encoders(settings.encoder_folder) if state.problem is None]
     choice = choose_encoder(
         TrainingRequest.read(run.request),
@@ -115,15 +116,10 @@ def _list_added(usable: Sequence[EncoderState]) -> list[str]:
     return [facts.name for facts in sorted(added, key=lambda facts: -facts.width)]
 
 
-def describe_situation(dataset: Dataset, settings: Settings) -> Situation:
+def describe_training(dataset: Dataset, settings: Settings) -> Situation:
     """Return what the defaults of a training on this worker depend on."""
-    return Situation(
-        shape=tuple(dataset.shape or ()),
-        sample_count=dataset.sample_count or 0,
-        class_count=len(dataset.class_names or ()),
-        device=read_traits(devices.choose(settings.devices)[0]),
-        encoders_dir=settings.encoder_folder,
-    )
+    device = read_traits(devices.choose(settings.devices)[0])
+    return describe_situation(dataset, device, settings.encoder_folder)
 
 
 def _store(session: Session, run_id: UUID, dataset: Dataset, decided: Json, settings: Settings) -> bool:

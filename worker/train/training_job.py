@@ -141,7 +141,7 @@ def _prepare(database: Database, storage: Storage, settings: Settings, run: Run)
         audit = audit_service.get(session, run.audit_id)
         dataset = session.get_one(Dataset, audit.dataset_id)
         request = _read_request(run)
-        situation = feature_waiting.describe_situation(dataset, settings)
+        situation = feature_waiting.describe_training(dataset, settings)
         config = complete_request(request, situation, seed=run.seed, has_parent=run.parent_number is not None)
         names = names[: limit_processes(config, dataset.sample_count or 0)]
         leases.update_held(

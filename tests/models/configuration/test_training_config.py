@@ -193,6 +193,15 @@ def test_with_folds_small_data_gets_a_third_of_the_epochs() -> None:
     assert [resolve(asked, **small).epochs for asked in ({}, {"folds": 1}, {"epochs": 45})] == [20, 60, 45]
 
 
+@pytest.mark.parametrize(
+    ("samples", "is_text", "epochs"),
+    [(1_500, True, 20), (1_500, False, 20), (20_000, True, 4), (20_000, False, 15), (100_000, True, 2)],
+)
+def test_texts_need_few_steps(samples: int, *, is_text: bool, epochs: int) -> None:
+    chosen = resolve({}, shape=(128,), sample_count=samples, class_count=6, device="cpu", is_text=is_text)
+    assert chosen.epochs == epochs
+
+
 def test_folds_need_samples() -> None:
     three: dict[str, Any] = {"shape": (16,), "sample_count": 3, "class_count": 2, "device": "cpu"}
     assert resolve({}, **three).folds == 1
