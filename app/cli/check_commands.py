@@ -1,5 +1,6 @@
 """`limit-audit check AUDIT`: check samples of an audit at random, in the terminal or on the page."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -12,7 +13,8 @@ NOT_FOUND, WRONG_STATE = 404, 409
 NUMBER_OF_CHECKS = 100
 QUESTION = "Is the label right? [k]eep, [o]ther label, [d]rop, [u]nsure, [q]uit"
 VERDICTS = {"k": "keep", "o": "relabel", "d": "drop", "u": "unsure"}
-VALUES_MAX = 12
+VALUES_MAX, TEXT_MAX = 12, 300
+"""Values of a row, and characters of a text, that are shown."""
 
 AuditId = Annotated[str, typer.Argument(help="id or name of an audit that has succeeded, or @last")]
 Samples = Annotated[
@@ -118,7 +120,7 @@ def _ask(item: Json, class_names: Sequence[str]) -> Json | None:
     typer.echo(f"\n{item['key']}: labelled {item['given_label']!r}")
     values = [value for value in item["features"] or [] if value is not None]
     if values:
-        typer.echo("  " + ", ".join(f"{value:.4g}" for value in values[:VALUES_MAX]))
+        typer.echo("  " + ", ".join(_shorten(value) for value in values[:VALUES_MAX]))
     answer = ""
     while answer not in {*VERDICTS, "q"}:
         answer = typer.prompt(QUESTION, prompt_suffix=": ").strip().lower()[:1]
@@ -126,6 +128,11 @@ def _ask(item: Json, class_names: Sequence[str]) -> Json | None:
         return None
     label = _ask_for_label(item["given_label"], class_names) if answer == "o" else None
     return {"position": item["position"], "verdict": VERDICTS[answer], "label": label}
+
+
+def _shorten(value: str | float) -> str:
+    """Return a value in a few characters: a number, or the first words of a text."""
+    return textwrap.shorten(value, TEXT_MAX, placeholder=" …") if isinstance(value, str) else f"{value:.4g}"
 
 
 def _ask_for_label(given_label: str, class_names: Sequence[str]) -> str:

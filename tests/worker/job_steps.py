@@ -21,9 +21,9 @@ Row = TypeVar("Row")
 SMALL = {"network": "mnist_cnn", "input_size": 28, "epochs": 3, "batch_size": 32, "method": "limit_g"}
 
 
-def store_upload(database: Database, storage: Storage, file: Path) -> Dataset:
+def store_upload(database: Database, storage: Storage, file: Path, **options: object) -> Dataset:
     with database.transaction() as session:
-        dataset = dataset_service.create(session, name="digits", options={})
+        dataset = dataset_service.create(session, name="digits", options=dict(options))
         dataset_service.put_file(session, dataset, name=file.name, size=file.stat().st_size, sha256="")
         target = storage.locate_upload(dataset.id, file.name)
         target.parent.mkdir(parents=True)

@@ -85,10 +85,13 @@ def save_digests(storage: Storage, dataset_id: UUID, shard: FeatureShard, digest
 def find_earlier(session: Session, storage: Storage, dataset: Dataset, found: FeatureSet) -> EarlierFeatures:
     """Return the features, by the same encoder, of datasets that share samples with this one.
 
-    These were found when the dataset was read (`app/versions/relatives.py`): in its workspace, with at least
-    half of its samples. Sets of earlier versions of this service have no digests and are left out.
+    Views of other classes of the same dataset have the same samples. Others were found when the dataset was
+    read (`app/versions/relatives.py`): in its workspace, with at least half of its samples. Sets of earlier
+    versions of this service have no digests and are left out.
     """
     related = [UUID(other["id"]) for other in dataset.relatives or ()]
+    if dataset.view_of is not None:
+        related += session.scalars(select(Dataset.id).where(Dataset.view_of == dataset.view_of))
     ready = select(FeatureSet).where(
         FeatureSet.dataset_id.in_(related),
         FeatureSet.encoder_sha256 == found.encoder_sha256,

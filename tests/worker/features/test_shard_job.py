@@ -24,6 +24,7 @@ from app.infra.database import Database
 from app.infra.queue import Task
 from app.infra.settings import Settings
 from app.infra.storage import Storage
+from app.label_sets import class_views
 from app.tables import (
     Audit,
     AuditStatus,
@@ -310,6 +311,29 @@ def test_an_upload_that_shares_pictures_with_another_has_only_its_new_ones_encod
             assert not (rows[position] == before).all(axis=1).any(), key
         else:
             np.testing.assert_array_equal(rows[position], before[place], key)
+
+
+def test_views_of_two_classes_have_their_pictures_encoded_once(jobs: Jobs, tmp_path: Path) -> None:
+    file = tmp_path / "scenes.zip"
+    lines = ["file_name,label"]
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(2 * PER_CLASS):
+            archive.writestr(f"{number:02}.png", encode_png(draw_photograph(number % 2, number)))
+            lines.append(f"{number:02}.png,{'red' if number % 2 else 'sea;red' if number % 4 else 'sea'}")
+        archive.writestr("metadata.csv", "\n".join(lines))
+    dataset = store_upload(jobs.database, jobs.storage, file, label_separator=";")
+    ingest(jobs.database, jobs.storage, jobs.settings, dataset.id)
+    with jobs.database.transaction() as session:
+        class_views.make_views(session, jobs.storage, session.get_one(Dataset, dataset.id), classes=None)
+    with jobs.database.transaction() as session:
+        views = session.scalars(select(Dataset.id).where(Dataset.view_of == dataset.id)).all()
+    reused = []
+    for view_id in views:
+        ingest(jobs.database, jobs.storage, jobs.settings, view_id)
+        jobs.train(jobs.plan(read_row(jobs.database, Dataset, view_id))[1])
+        done = [jobs.compute(shard) for shard in jobs.list_shards() if shard.report is None]
+        reused.append(sum((shard.report or {})["reused"] for shard in done))
+    assert reused == [0, 24]
 
 
 def test_a_lost_shard_is_computed_again_and_the_late_worker_writes_nothing(

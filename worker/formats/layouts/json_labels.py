@@ -32,5 +32,5 @@ def read_json_label(cell: object) -> object:
     raise IngestError(
         "nested_label",
         f"expected one class for each picture; found the label {make_printable(cell)[:100]} (write a single "
-        'text such as "cat"; pictures with several classes are not read)',
+        'text such as "cat"; several classes as "cat;dog", with label_separator=";")',
     )
