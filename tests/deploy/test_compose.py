@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app.infra.settings import Settings
 from deploy.dependencies import list_requirements
 from tests.test_imports import FREE
 
@@ -48,6 +49,16 @@ def test_no_secret_stands_in_an_environment(compose: dict[str, Any]) -> None:
             if re.search("PASSWORD|SECRET|_URL", variable):
                 assert variable.endswith("_FILE"), variable
                 assert value.removeprefix("/run/secrets/") in service["secrets"]
+
+
+def test_every_setting_exists_and_those_of_mail_come_from_the_env_file(compose: dict[str, Any]) -> None:
+    mail = {f"LIMIT_AUDIT_SMTP_{name}" for name in ("HOST", "PORT", "SECURITY", "USER", "SENDER", "DOMAINS")}
+    for name in ("api", "worker-light"):
+        environment = compose["services"][name]["environment"]
+        assert {variable for variable, value in environment.items() if value is None} == mail
+        for variable in environment:
+            field = variable.removeprefix("LIMIT_AUDIT_").removesuffix("_FILE").lower()
+            assert field in Settings.model_fields, variable
 
 
 def test_each_profile_brings_one_training_worker(compose: dict[str, Any]) -> None:
