@@ -22,9 +22,7 @@ READING: dict[str, Any] = {
     "exclude_columns": Columns,
     "column_types": Annotated[
         list[str] | None,
-        typer.Option(
-            help="COLUMN=TYPE: number, category, boolean, date or text; give the option once for each"
-        ),
+        typer.Option(help="COLUMN=TYPE: number, category, boolean, date or text; the option once for each"),
     ],
     "encoding": Annotated[str | None, typer.Option(help="of texts that are not UTF-8: cp1252, utf-16")],
     "delimiter": Annotated[str | None, typer.Option(help="of tables of text: one character, tab or space")],
