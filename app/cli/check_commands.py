@@ -59,18 +59,21 @@ def describe_count(state: Json) -> list[str]:
     """Return what is known before the figures of the audit follow the checks, as lines."""
     told = f"How many labels are wrong is told from {state['least']} checks on whose label was right or wrong"
     aside = [f"{state[name]} {name}" for name in ("unsure", "dropped") if state[name]]
-    uncounted = f" ({' and '.join(aside)} not counted)" if aside else ""
+    uncounted = f" ({' and '.join(aside)}: neither)" if aside else ""
     return [f"{told}: {state['decided']} so far{uncounted}."]
 
 
 def describe_result(result: Json) -> list[str]:
     """Return what the checks say, as lines."""
     low, high = result["error_count_interval"]
-    about = f"About {result['error_count']:,.0f} of {result['sample_count']:,} labels are wrong"
+    about = f"{low:,.0f} to {high:,.0f} of {result['sample_count']:,} labels are wrong ({result['rests_on']})"
+    middle = f"by those alone that were found right or wrong the middle is {result['error_count']:,.0f}"
     lines = [
-        f"{about}, {low:,.0f} to {high:,.0f} ({result['rests_on']}).",
+        f"{about}; {middle}.",
         f"The automatic cut flags {result['flagged_count']:,} samples.",
     ]
+    if not result["flagged_count"]:
+        return lines
     for name, words in (
         ("flagged_precision", "of them are labelled wrong"),
         ("suggestion_improves", "would get the right label by relabelling them as suggested"),

@@ -103,7 +103,7 @@ cli = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Find wrong labels in datasets: upload, audit, read the ranking (high score: probably wrong).",
+    help="Find wrong labels in datasets: upload, audit, read the ranking (the most suspicious first).",
 )
 
 

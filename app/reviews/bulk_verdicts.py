@@ -33,13 +33,15 @@ from app.reviews import random_checks
 from app.reviews.bulk_choice import Chosen, select_chosen
 from app.reviews.checked_figures import find_settled
 from app.reviews.relabelling import LEAST_CHECKED
-from app.reviews.review_progress import find_expectation
+from app.reviews.review_progress import Expectation, find_expectation
 from app.reviews.sample_leases import is_undecided_elsewhere
 from app.reviews.verdicts import require_own_labels
 from app.tables import Agreement, Audit, Bulk, BulkAction, BulkVerdict, Dataset, Review, Score, Verdict
 from models.checks.checked_counts import Share
 
 VERDICTS, REVIEWS = (cast("Table", each.__table__) for each in (BulkVerdict, Review))
+SMALLEST_COUNT = 1e-9
+"""So that a count of zero can be divided by."""
 KEPT = ("verdict", "label", "audit_id", "reviewer", "reviewed_at", "is_looked_at", "carried", "agreement")
 """Columns of a review that come back when an action is undone."""
 
@@ -65,7 +67,9 @@ class Preview:
     changed: int
     """Labels that would change."""
     wrong: float | None
-    """Of the samples, how many labels are wrong; None: unknown."""
+    """Of the samples, how many labels are expected to be wrong; None: unknown."""
+    wrong_interval: tuple[float, float] | None
+    """The least and the most of them; None: unknown."""
     rests_on: str
     """What that rests on."""
     improves: Share | None
@@ -102,19 +106,31 @@ def preview(session: Session, audit: Audit, dataset: Dataset, chosen: Chosen, de
         with_verdict = session.scalar(select(func.count(every_row.c.version)), parameters_of_all) or 0
         reviewed = with_verdict - reviewed  # what an earlier version left unsure gets a verdict
     expectation = find_expectation(session, audit)
-    wrong = None
+    wrong, interval = None, None
     if expectation.is_sound:
         probability_n = np.array(session.scalars(select(rows.c.probability), parameters).all(), np.float64)
         wrong = float(expectation.recalibration.apply(probability_n).sum())
+        interval = _spread(expectation, wrong, every)
     return Preview(
         samples=every,
         reviewed=reviewed,
         changed=changed,
         wrong=wrong,
+        wrong_interval=interval,
         rests_on=expectation.rests_on,
         improves=_find_improvement(session, audit),
         busy=_count_busy(session, audit, dataset, chosen),
     )
+
+
+def _spread(expectation: Expectation, middle: float, samples: int) -> tuple[float, float]:
+    """Return the range of the wrong labels among samples: as wide, for its middle, as that of all.
+
+    That of few samples is wider by chance alone, so it is rounded outwards.
+    """
+    assert expectation.interval is not None
+    low, high = (end / max(expectation.count or 0.0, SMALLEST_COUNT) for end in expectation.interval)
+    return float(np.floor(middle * low)), min(float(samples), float(np.ceil(middle * high)))
 
 
 def _count_busy(session: Session, audit: Audit, dataset: Dataset, chosen: Chosen) -> int:

@@ -9,7 +9,17 @@ from sqlalchemy.orm import Session
 from app.audits.suspects import STORED_PROBABILITY
 from app.reviews.checked_figures import CheckedFigures, find_settled
 from app.reviews.verdicts import ERRORS
-from app.tables import Audit, Check, Issue, IssueKind, Review, Score, Verdict
+from app.tables import (
+    Audit,
+    BulkAction,
+    BulkVerdict,
+    Check,
+    Issue,
+    IssueKind,
+    Review,
+    Score,
+    Verdict,
+)
 from models.checks.recalibration import Recalibration
 from models.checks.review_advice import ReviewState
 
@@ -171,14 +181,24 @@ def _find_upcoming(session: Session, audit: Audit, recalibration: Recalibration)
 def _count_recent(session: Session, audit: Audit) -> tuple[int, int]:
     """Return the errors among the latest decided verdicts, and their number.
 
-    Samples that were drawn at random and duplicates with different labels are left out: they do not tell what
-    the next of the ranking are like.
+    Samples that were drawn at random, duplicates with different labels, and samples that somebody picked for
+    one action are left out: they do not tell what the next of the ranking are like.
     """
     drawn = select(Check.position).where(Check.audit_id == audit.id, Check.position == Review.position)
     conflicting = select(Issue.position).where(
         Issue.audit_id == audit.id,
         Issue.kind == IssueKind.CONFLICTING_DUPLICATE,
         Issue.position == Review.position,
+    )
+    actions = (
+        select(BulkAction.id)
+        .join(Audit, Audit.id == BulkAction.audit_id)
+        .where(Audit.dataset_id == audit.dataset_id, BulkAction.is_looked_at)
+    )
+    picked = select(BulkVerdict.position).where(
+        BulkVerdict.action_id.in_(actions),
+        BulkVerdict.position == Review.position,
+        BulkVerdict.version == Review.version,
     )
     latest = (
         select(Review.verdict)
@@ -188,6 +208,7 @@ def _count_recent(session: Session, audit: Audit) -> tuple[int, int]:
             Review.is_looked_at,
             ~drawn.exists(),
             ~conflicting.exists(),
+            ~picked.exists(),
         )
         .order_by(Review.version.desc())
         .limit(WINDOW)

@@ -48,8 +48,8 @@ def render_page(template: str, *, status: int = HTTPStatus.OK, **values: object)
 
 
 def format_count(value: float | None) -> str:
-    """Return a count with thin spaces between thousands."""
-    return MISSING if value is None else f"{value:,.0f}".replace(",", "\u202f")
+    """Return a count with commas between thousands, as the scripts write them."""
+    return MISSING if value is None else f"{value:,.0f}"
 
 
 def format_percent(value: float | None, digits: int = 1) -> str:

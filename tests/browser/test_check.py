@@ -26,7 +26,10 @@ def test_samples_are_checked_at_random_by_keyboard(
     open_now = get(stack, f"/v1/audits/{audit}/check/samples?limit=500")["items"]
     assert page.locator("#key").text_content() == open_now[0]["key"]
     told = page.locator("#progress-share")
-    assert told.text_content() == f"how many labels are wrong is told from {count} answers on; {count} to go"
+    assert (
+        told.text_content()
+        == f"how many labels are wrong is told from {count} on that are found right or wrong; 0 so far"
+    )
     assert "uggested" not in page.locator("#one .labels").inner_text()
     page.keyboard.press("d")
     page.keyboard.press("z")

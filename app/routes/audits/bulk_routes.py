@@ -38,6 +38,7 @@ def preview_bulk(audit_id: UUID, body: BulkRequest, session: Session, name: Call
         reviewed=found.reviewed,
         changed=found.changed,
         wrong=found.wrong,
+        wrong_interval=found.wrong_interval,
         rests_on=found.rests_on,
         improves=None if found.improves is None else ShareOut(**asdict(found.improves)),
         busy=found.busy,

@@ -53,6 +53,7 @@ def preview_version(
     number = lineage.find_next_version(session, lineage.find_root(parent))
     return PlannedVersionOut(
         number=number,
+        parent_version=parent.version,
         name=version_making.name_version(parent, number),
         **planned.describe(),
         remaining=planned_version.derive_remaining(session, planned),

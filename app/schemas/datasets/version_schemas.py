@@ -71,6 +71,7 @@ class PlannedVersionOut(BaseModel):
     """What a version would be if it was made now."""
 
     number: int
+    parent_version: int = Field(default=1, description="number of the version that it is made from")
     name: str
     samples: int
     relabelled: int

@@ -86,6 +86,9 @@ class BulkPreview(BaseModel):
         default=0, description="samples that somebody else has on their screen now; they are left out"
     )
     wrong: float | None = Field(description="wrong labels among the samples, as expected; null: unknown")
+    wrong_interval: tuple[float, float] | None = Field(
+        default=None, description="the least and the most of them; null: unknown"
+    )
     rests_on: str = Field(
         description="what that rests on: random checks, the audit's estimate, or nothing yet"
     )

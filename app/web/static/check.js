@@ -152,14 +152,15 @@ function describeUncounted({ unsure, dropped }) {
 
 // An interval of a few checks is so wide that it looks broken: it is told from `least` on, as all other figures are.
 function describeShare({ follows, decided, least, error_share: share }) {
-  if (follows && share) return `wrong so far: ${formatPercent(share.low)} to ${formatPercent(share.high)} of all labels`;
-  return `how many labels are wrong is told from ${formatCount(least)} answers on; ${formatCount(Math.max(0, least - decided))} to go`;
+  if (follows && share) return `by these, ${formatPercent(share.low)} to ${formatPercent(share.high)} of all labels are wrong`;
+  return `how many labels are wrong is told from ${formatCount(least)} on that are found right or wrong; ${formatCount(decided)} so far`;
 }
 
 async function showResult() {
   const isOver = page.state?.is_finished && !getCurrent();
-  find("result").hidden = !isOver;
-  if (!isOver) return;
+  const isFresh = page.state?.follows && page.items.every((item) => !item.shownReview);
+  find("result").hidden = !isOver && !isFresh;
+  if (!isOver && !isFresh) return;
   find("more").hidden = page.state.wanted >= Math.min(MOST, sampleCount);
   if (!page.state.follows) {
     const { decided, least } = page.state;
@@ -169,7 +170,7 @@ async function showResult() {
   const result = await get(`${path}/result`);
   const [low, high] = result.error_count_interval;
   find("result-count").replaceChildren(
-    "About ", make("strong", {}, formatCount(result.error_count)), ` of ${formatCount(result.sample_count)} labels are wrong (95 % interval: ${formatCount(low)} to ${formatCount(high)}).`);
+    make("strong", {}, `${formatCount(low)} to ${formatCount(high)}`), ` of ${formatCount(result.sample_count)} labels are wrong (95 % interval). By those alone that were found right or wrong the middle is ${formatCount(result.error_count)}.`);
   find("result-facts").replaceChildren(...[
     ["Flagged: likelier wrong than right", formatCount(result.flagged_count)],
     ["Wrong labels among them", formatShare(result.flagged_precision)],

@@ -60,8 +60,8 @@ function describePreview(action, preview, chosen) {
   const sentences = [];
   if (action === "accept") sentences.push(`${formatCount(preview.changed)} labels change to the suggested class.`);
   if (action === "accept" || action === "relabel" || action === "drop") {
-    sentences.push(preview.wrong === null ? "How many of these labels are wrong is not known."
-      : `About ${formatCount(preview.wrong)} of these ${formatCount(preview.samples)} labels are wrong (${preview.rests_on}).`);
+    sentences.push(preview.wrong_interval === null ? "How many of these labels are wrong is not known."
+      : `${formatCount(preview.wrong_interval[0])} to ${formatCount(preview.wrong_interval[1])} of these ${formatCount(preview.samples)} labels are wrong, if they are like others of their place in the ranking (${preview.rests_on}).`);
   }
   if (action === "accept") {
     const right = preview.improves;

@@ -9,10 +9,11 @@ import { VERDICT_WORDS, chooseChip, describeVerdict } from "./verdict_words.js";
 
 const ADVICE = {
   go_on: "Go on: one in four of the next samples, or more, may be wrong.",
-  nearly_done: "Nearly done: fewer than one in four of the next samples is probably wrong, but it may be more than one in ten.",
-  stop: "You can stop here: fewer than one in ten of the next samples is probably wrong.",
+  nearly_done: "Going on in this order finds less: fewer than one in four of the next samples is probably wrong, but it may be more than one in ten.",
+  stop: "Going on in this order finds little: fewer than one in ten of the next samples is probably wrong.",
 };
 
+const MANY_LEFT = 50; // samples: what the advice looks ahead
 const AGREEMENT_WORDS = { agreed: ", and others agree", unsure: "; somebody else was unsure", disputed: " disagree: your verdict settles it", settled: ", who settled a disagreement" };
 
 export class View {
@@ -98,7 +99,7 @@ export class View {
     find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
     const advice = find("advice");
     const isOver = progress.reviewed >= progress.sample_count;
-    const text = isOver ? `All samples have a verdict${progress.unseen ? `; nobody has looked at ${formatCount(progress.unseen)} of them` : ""}${progress.carried ? `; ${formatCount(progress.carried)} are carried over from an earlier version` : ""}.` : (ADVICE[progress.advice] ?? describeCheck(progress)) + describeConflicts(progress) + describeCarriedCount(progress);
+    const text = isOver ? `All samples have a verdict${progress.unseen ? `; nobody has looked at ${formatCount(progress.unseen)} of them` : ""}${progress.carried ? `; ${formatCount(progress.carried)} are carried over from an earlier version` : ""}.` : (ADVICE[progress.advice] ?? describeCheck(progress)) + describeRest(progress) + describeConflicts(progress) + describeCarriedCount(progress);
     if (advice.textContent !== text) advice.textContent = text;
     advice.className = `advice ${progress.advice}`;
   }
@@ -118,6 +119,11 @@ function describeCounts(progress) {
 function describeCheck({ verdicts_to_advice: left }) {
   const more = `${formatCount(left)} more ${left === 1 ? "sample" : "samples"}`;
   return `How many labels are wrong is not known yet: “Check at random” tells it. Or review here: after ${more} that you keep or relabel (unsure and dropped do not count), this line says whether it is worth going on.`;
+}
+
+// The next samples of the ranking are not all: where many may be left, nobody should take the review for over.
+function describeRest({ advice, expected_errors_left_interval: left }) {
+  return left && left[1] >= MANY_LEFT && (advice === "stop" || advice === "nearly_done") ? ` Up to ${formatCount(left[1])} wrong labels may be left all the same; more checks at random tell how many.` : "";
 }
 
 function describeCarriedCount({ carried }) {

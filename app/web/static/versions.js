@@ -19,7 +19,7 @@ async function makeVersion(event) {
   try {
     const plan = await get(`${path}/preview`);
     if (!plan.relabelled && !plan.dropped) throw new Error("Nobody has relabelled or dropped a sample yet, so a version would be the same. Review the suspects first.");
-    if (!await confirm(describePlan(plan), { title: `Make version ${plan.number}?`, yes: "Make the version" })) return;
+    if (!await confirm(describePlan(plan), { title: `Make version ${plan.number} from version ${plan.parent_version}?`, yes: "Make the version" })) return;
     button.disabled = true;
     const made = await send("POST", path, { body: {} });
     location.assign(`/datasets/${made.id}`);

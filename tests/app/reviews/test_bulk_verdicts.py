@@ -211,3 +211,38 @@ def test_what_an_earlier_version_left_unsure_is_decided_with_what_has_no_verdict
     assert decide(api, audit, **body)["saved"] == COUNT - 2
     reviews = read_reviews(api, dataset)
     assert [reviews[position]["verdict"] for position in (1, 2, 3)] == ["drop", "unsure", "keep"]
+
+
+def claim(database: Database, audit: Audit, *interval: float) -> None:
+    """Have the audit's own estimate claimed: the middle 3 and this interval."""
+    estimate = {"estimate": {"may_claim": True}, "expected_error_count": 3.0}
+    with database.transaction() as session:
+        found = session.get_one(Audit, audit.id)
+        found.summary = {"sample_count": COUNT, "expected_error_interval": [*interval], **estimate}
+
+
+def test_how_many_of_some_labels_are_wrong_has_a_range_as_wide_as_that_of_all(
+    api: TestClient, database: Database, audit: Audit
+) -> None:
+    claim(database, audit, 0.0, 9.0)
+    samples = [{"position": position} for position in (11, 10, 9)]
+    body = {"action": "drop", "samples": samples, "reviewer": "Ada"}
+    preview = api.post(f"/v1/audits/{audit.id}/bulk-actions/preview", json=body).json()
+    assert preview["wrong"] == pytest.approx(1 + 1 / 2 + 1 / 3, abs=1e-3)
+    assert preview["wrong_interval"] == [0, 3], "all three may be wrong, or none"
+    claim(database, audit, 2.4, 3.6)
+    preview = api.post(f"/v1/audits/{audit.id}/bulk-actions/preview", json=body).json()
+    assert preview["wrong_interval"] == [1, 3]
+
+
+def test_samples_that_somebody_picked_do_not_tell_what_the_next_ones_are_like(
+    api: TestClient, database: Database, dataset: Dataset, audit: Audit
+) -> None:
+    claim(database, audit, 2.0, 5.0)
+    path = f"/v1/audits/{audit.id}/review-progress"
+    picked = [{"position": position} for position in (3, 4, 5)]
+    decide(api, audit, action="accept", samples=picked, reviewer="Ada")
+    progress = api.get(path).json()
+    assert (progress["errors"], progress["recent_decided"]) == (3, 0)
+    api.put(f"/v1/datasets/{dataset.id}/samples/11/review", json={"verdict": "keep"})
+    assert api.get(path).json()["recent_decided"] == 1

@@ -368,6 +368,6 @@ def test_lengths_of_time_are_for_people(value: float | None, text: str) -> None:
 
 
 def test_numbers_are_for_people() -> None:
-    assert rendering.format_count(1234567) == "1\u202f234\u202f567"
+    assert rendering.format_count(1234567) == "1,234,567"
     assert rendering.format_percent(0.1234) == "12.3\u202f%"
     assert [rendering.format_size(value) for value in (999, 1500, 2e9)] == ["999 B", "1.5 kB", "2.0 GB"]
