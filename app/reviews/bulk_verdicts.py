@@ -40,8 +40,8 @@ from app.tables import Agreement, Audit, Bulk, BulkAction, BulkVerdict, Dataset,
 from models.checks.checked_counts import Share
 
 VERDICTS, REVIEWS = (cast("Table", each.__table__) for each in (BulkVerdict, Review))
-SMALLEST_COUNT = 1e-9
-"""So that a count of zero can be divided by."""
+NORMAL_95 = 1.96
+"""Standard deviations to either side that hold 95 % of a normal distribution."""
 KEPT = ("verdict", "label", "audit_id", "reviewer", "reviewed_at", "is_looked_at", "carried", "agreement")
 """Columns of a review that come back when an action is undone."""
 
@@ -124,13 +124,25 @@ def preview(session: Session, audit: Audit, dataset: Dataset, chosen: Chosen, de
 
 
 def _spread(expectation: Expectation, middle: float, samples: int) -> tuple[float, float]:
-    """Return the range of the wrong labels among samples: as wide, for its middle, as that of all.
+    """Return the range of the wrong labels among samples, of which `middle` are expected to be wrong.
 
-    That of few samples is wider by chance alone, so it is rounded outwards.
+    Its ends are to the middle as those of all samples are to their count, and chance adds to both: so many of
+    so few may be wrong as a binomial distribution with that mean has in 95 % of draws, by its normal
+    approximation, rounded outwards.
     """
     assert expectation.interval is not None
-    low, high = (end / max(expectation.count or 0.0, SMALLEST_COUNT) for end in expectation.interval)
-    return float(np.floor(middle * low)), min(float(samples), float(np.ceil(middle * high)))
+    count = expectation.count or 0.0
+    low, high = (middle * end / count if count > 0 else end for end in expectation.interval)
+    least, most = (min(end, float(samples)) for end in (low, high))
+    return (
+        float(np.floor(max(0.0, least - _vary(least, samples)))),
+        float(np.ceil(min(float(samples), most + _vary(most, samples)))),
+    )
+
+
+def _vary(mean: float, samples: int) -> float:
+    """Return by how much a number of so many samples varies around its mean, in 95 % of draws."""
+    return NORMAL_95 * float(np.sqrt(mean * (1 - mean / max(samples, 1))))
 
 
 def _count_busy(session: Session, audit: Audit, dataset: Dataset, chosen: Chosen) -> int:

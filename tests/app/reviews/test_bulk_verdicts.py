@@ -221,7 +221,7 @@ def claim(database: Database, audit: Audit, *interval: float) -> None:
         found.summary = {"sample_count": COUNT, "expected_error_interval": [*interval], **estimate}
 
 
-def test_how_many_of_some_labels_are_wrong_has_a_range_as_wide_as_that_of_all(
+def test_how_many_of_some_labels_are_wrong_has_the_range_of_all_and_of_chance(
     api: TestClient, database: Database, audit: Audit
 ) -> None:
     claim(database, audit, 0.0, 9.0)
@@ -230,9 +230,10 @@ def test_how_many_of_some_labels_are_wrong_has_a_range_as_wide_as_that_of_all(
     preview = api.post(f"/v1/audits/{audit.id}/bulk-actions/preview", json=body).json()
     assert preview["wrong"] == pytest.approx(1 + 1 / 2 + 1 / 3, abs=1e-3)
     assert preview["wrong_interval"] == [0, 3], "all three may be wrong, or none"
-    claim(database, audit, 2.4, 3.6)
-    preview = api.post(f"/v1/audits/{audit.id}/bulk-actions/preview", json=body).json()
-    assert preview["wrong_interval"] == [1, 3]
+    claim(database, audit, 2.9, 3.1)
+    every = {"action": "drop", "filters": {}, "reviewer": "Ada"}
+    preview = api.post(f"/v1/audits/{audit.id}/bulk-actions/preview", json=every).json()
+    assert preview["wrong_interval"] == [0, 7], "3.1 expected of twelve, give or take chance"
 
 
 def test_samples_that_somebody_picked_do_not_tell_what_the_next_ones_are_like(
