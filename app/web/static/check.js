@@ -161,7 +161,7 @@ async function showResult() {
   const isFresh = page.state?.follows && page.items.every((item) => !item.shownReview);
   find("result").hidden = !isOver && !isFresh;
   if (!isOver && !isFresh) return;
-  find("more").hidden = page.state.wanted >= Math.min(MOST, sampleCount);
+  find("more").hidden = !isOver || page.state.wanted >= Math.min(MOST, sampleCount);
   if (!page.state.follows) {
     const { decided, least } = page.state;
     find("result-count").textContent = `${formatCount(decided)} labels were found right or wrong; ${formatCount(least)} are needed to tell how many are wrong. Check more samples.`;
