@@ -26,6 +26,7 @@ from app.fast_paths.raw_rows import compile_statement, fetch_rows
 from app.fast_paths.suspect_documents import Document
 from app.infra.errors import Invalid
 from app.tables import Json, OwnValues
+from models.reading.label_texts import UNSTORABLE
 
 OWN = cast("Table", OwnValues.__table__)
 
@@ -68,11 +69,16 @@ def make_filter(
 
 def _read_value(column: Json, value: str) -> str | float:
     if column["kind"] != "number":
+        if UNSTORABLE.search(value):
+            raise Invalid(f"expected a value without NUL and surrogates; found {value!r}")
         return value
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
-        raise Invalid(f"the column {column['name']!r} has numbers; found {value!r}") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise Invalid(f"the column {column['name']!r} has numbers; found {value!r}")
+    return number
 
 
 def _find(table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -187,7 +187,13 @@ def _build_class_path(decisions: Decisions, row: SampleRow) -> str:
     folders = _strip_root(row).split("/")
     level = decisions.layout.get("class_level", 0 if row.split is None else 1)
     folders[level] = str(decisions.get_final_value(row.position))
-    return "/".join(folders)
+    path = "/".join(folders)
+    try:
+        return tidy_name(path)
+    except ValueError:
+        raise Invalid(
+            f"the class {folders[level]!r} cannot be a folder's name: {path!r} may lie outside of the archive"
+        ) from None
 
 
 def _find_free(name: str, taken: set[str]) -> str:

@@ -15,6 +15,7 @@ from app.exports.files.spreadsheet_csv import write_csv
 from app.exports.final_labels import DROPPED, Decisions, SampleRow
 from app.exports.registry import CSV_WITH_HEADER, JSON, PARQUET, ExportFile
 from app.fast_paths.suspect_documents import Document
+from app.label_sets.class_views import require_no_view
 from app.maps import map_files, map_service
 from app.people.decision_columns import (
     DECISION_COLUMNS,
@@ -77,6 +78,7 @@ def write_drops(decisions: Decisions) -> ExportFile:
 def write_lineage(decisions: Decisions) -> ExportFile:
     """Write which version a dataset is, and the samples whose final label is not the uploaded one."""
     dataset = decisions.dataset
+    require_no_view(dataset)
     head = {
         "id": str(dataset.id),
         "name": dataset.name,

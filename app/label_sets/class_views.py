@@ -4,7 +4,6 @@ Audits, checks and reviews of one class are those of its view, by its own eviden
 how classes go together.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,11 +11,11 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from app.datasets import dataset_service
-from app.infra.errors import Invalid, WrongState
+from app.datasets import dataset_service, resumable_uploads
+from app.infra.errors import ApiError, Invalid, WrongState
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset, DatasetStatus
-from models.reading.label_sets import read_separator, split_label_set
+from models.reading.label_sets import count_members, read_separator
 from models.reading.label_texts import make_comparable
 
 FEWEST = 5
@@ -67,15 +66,13 @@ def require_no_view(dataset: Dataset) -> None:
 
 
 def list_members(dataset: Dataset) -> list[Member]:
-    """Return the classes of a dataset with sets, those of most samples first."""
+    """Return the classes of a dataset with sets, those of most samples first; at most `MEMBERS_MAX`."""
     separator = require_sets(dataset)
-    names: dict[str, str] = {}
-    samples: Counter[str] = Counter()
-    for text, count in ((dataset.statistics or {}).get("class_counts") or {}).items():
-        for name in split_label_set(text, separator):
-            samples[make_comparable(name)] += count
-            names.setdefault(make_comparable(name), name)
-    return [Member(name=names[key], samples=count) for key, count in samples.most_common()]
+    statistics = dataset.statistics or {}
+    counted = statistics.get("member_counts")
+    if counted is None:  # an earlier version has read it
+        counted = count_members(statistics.get("class_counts") or {}, separator)
+    return [Member(name=name, samples=samples) for name, samples in counted]
 
 
 def can_be_viewed(member: Member, sample_count: int) -> bool:
@@ -109,19 +106,39 @@ def find_newest_audits(session: Session, views: Sequence[Dataset]) -> dict[str, 
 
 
 def make_views(
-    session: Session, storage: Storage, dataset: Dataset, *, classes: Sequence[str] | None
+    session: Session,
+    storage: Storage,
+    dataset: Dataset,
+    *,
+    classes: Sequence[str] | None,
+    workspace_max_bytes: int | None = None,
 ) -> list[Dataset]:
     """Return the views of these classes, by default of all that have one; those not there yet are started.
 
     Raises:
         WrongState: the dataset is not ready, or an upload is gone.
-        Invalid: its labels are no sets, or a class has no view.
+        Invalid: its labels are no sets, a class has no view, or there are too many.
+        NoSpace: the files, which count for each view, are above the workspace's quota.
 
     """
     wanted = _choose_classes(dataset, classes)
     session.execute(select(func.pg_advisory_xact_lock(dataset.id.int & (2**63 - 1))))
     views = list_views(session, dataset)
-    return [views.get(name) or _start_view(session, storage, dataset, name) for name in wanted]
+    started = {name: _add_view(session, dataset, name) for name in wanted if name not in views}
+    if len(views) + len(started) > VIEWS_MAX:
+        raise Invalid(f"expected at most {VIEWS_MAX} audited classes; found {len(views) + len(started)}")
+    session.flush()
+    try:
+        for view in started.values():
+            dataset_service.share_files(session, storage, dataset, view)
+        resumable_uploads.check_quota(session, workspace_max_bytes=workspace_max_bytes)
+    except ApiError:
+        for view in started.values():  # their rows go with the transaction
+            storage.remove(storage.locate_upload(view.id, "any").parent)
+        raise
+    for view in started.values():
+        dataset_service.send_to_ingestion(session, view)
+    return [views.get(name) or started[name] for name in wanted]
 
 
 def _choose_classes(dataset: Dataset, classes: Sequence[str] | None) -> list[str]:
@@ -147,7 +164,7 @@ def _choose_classes(dataset: Dataset, classes: Sequence[str] | None) -> list[str
     return chosen
 
 
-def _start_view(session: Session, storage: Storage, dataset: Dataset, name: str) -> Dataset:
+def _add_view(session: Session, dataset: Dataset, name: str) -> Dataset:
     view = Dataset(
         workspace_id=dataset.workspace_id,
         name=f"{dataset.name[:190]}: {name}"[:200],
@@ -157,9 +174,6 @@ def _start_view(session: Session, storage: Storage, dataset: Dataset, name: str)
         view_class=name,
     )
     session.add(view)
-    session.flush()
-    dataset_service.share_files(session, storage, dataset, view)
-    dataset_service.send_to_ingestion(session, view)
     return view
 
 

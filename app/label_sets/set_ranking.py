@@ -182,7 +182,10 @@ def find_samples(
         Sample.dataset_id == dataset.id, Sample.position.in_(positions)
     )
     return {
-        position: (key, [spelled[make_comparable(name)] for name in split_label_set(names[label], separator)])
+        position: (
+            key,
+            [spelled.get(make_comparable(name), name) for name in split_label_set(names[label], separator)],
+        )
         for position, key, label in session.execute(statement)
     }
 

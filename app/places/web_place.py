@@ -87,7 +87,8 @@ class WebPlace:
         """Return the content of a file; redirects are not followed."""
         parts, size = [], 0
         try:
-            with self._client.stream("GET", _check_address(file.location)) as answer:
+            address = _check_address(file.location)
+            with self._client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as answer:
                 if answer.status_code in GONE:
                     raise make_gone(file.name)
                 if answer.status_code != httpx.codes.OK:
@@ -95,7 +96,8 @@ class WebPlace:
                         f"expected the answer 200 for {file.name!r}; found {answer.status_code}"
                         + (" (redirects are not followed)" if answer.is_redirect else "")
                     )
-                for part in answer.iter_bytes(PARTIAL_BYTES):
+                _require_plain(answer, file.name)
+                for part in answer.iter_raw(PARTIAL_BYTES):
                     size += len(part)
                     if size > most:
                         raise make_long(file.name, most)
@@ -109,6 +111,15 @@ class WebPlace:
             return self._client.request(method, _check_address(file.location))
         except httpx.HTTPError as error:
             raise UnusablePlace(f"{file.name!r} cannot be read: {error or type(error).__name__}") from None
+
+
+def _require_plain(answer: httpx.Response, name: str) -> None:
+    """Raise UnusablePlace if an answer is compressed: a few bytes of it could fill the memory."""
+    encoding = answer.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise UnusablePlace(
+            f"expected {name!r} as it is; the server sent it compressed, as {encoding[:50]!r}"
+        )
 
 
 def _find_tag(answer: httpx.Response) -> str | None:

@@ -38,6 +38,7 @@ class WebhookRequest(Request):
         default=None,
         min_length=1,
         max_length=2000,
+        pattern=r"^[^\x00]*$",
         description=f"text of messages for people; if omitted: {DEFAULT_TEMPLATE!r}. It may contain: {NAMES}",
     )
 

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from app.audits import audit_service
 from app.exports.final_labels import DROPPED, Labels, decide_labels
 from app.exports.registry import Issues
-from app.infra.errors import Invalid
+from app.infra.errors import Invalid, WrongState
 from app.infra.storage import Storage
+from app.label_sets.class_views import has_sets
 from app.reviews.checked_figures import find_settled
 from app.reviews.verdicts import ERRORS
 from app.tables import Audit, Dataset, Json, Review, Verdict
@@ -138,10 +139,15 @@ def plan_version(session: Session, storage: Storage, parent: Dataset, choice: Ch
     """Return what a version of a ready dataset would be now.
 
     Raises:
-        WrongState: the dataset is not ready, or relabelling what nobody looked at is not confirmed.
+        WrongState: the dataset is not ready, has sets of labels, or relabelling what nobody looked at is not
+            confirmed.
         Invalid: `issues` needs an audit.
 
     """
+    if has_sets(parent):
+        raise WrongState(
+            "a dataset with sets of labels has no versions yet: download the corrected dataset, and upload it"
+        )
     audit = None if choice.audit_id is None else audit_service.get(session, choice.audit_id)
     decisions = decide_labels(
         session, storage, parent, audit=audit, issues=choice.issues, confirmed=choice.confirmed

@@ -7,9 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
 from app.exports.registry import Issues
-from app.infra.errors import WrongState
 from app.infra.storage import Storage
-from app.label_sets.class_views import has_sets, require_no_view
+from app.label_sets.class_views import require_no_view
 from app.tables import Dataset, Json
 from app.versions import lineage
 from app.versions.planned_version import Choice, PlannedVersion, plan_version
@@ -37,10 +36,6 @@ def make_version(
 
     """
     require_no_view(parent)
-    if has_sets(parent):
-        raise WrongState(
-            "a dataset with sets of labels has no versions yet: download the corrected dataset, and upload it"
-        )
     lineage.lock_root(session, lineage.find_root(parent))
     lineage.require_no_child_in_the_making(session, parent)
     planned = plan_version(session, storage, parent, choice)

@@ -2,8 +2,9 @@
 
 import ast
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from models.reading.label_texts import clean_text, format_label, make_comparable
 
@@ -12,6 +13,10 @@ NO_CLASS = "(none)"
 SEPARATORS = (";", "|", ",")
 """What usually stands between the labels of a set."""
 LONGEST_SEPARATOR = 3
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What a list in brackets can only have by escapes: control characters and halves of characters."""
+MEMBERS_MAX = 10_000
+"""Classes that are listed: rarer ones are in too few samples to be audited, and make lists of megabytes."""
 SETS_SHARE, SETS_MIN, TIMES_MIN = 0.25, 3, 2
 """Class names look like sets if this share of them, and this many, have several parts, each of which is in
 this many on average: the parts of "Smith, John" hardly repeat."""
@@ -52,7 +57,12 @@ def _read_list(text: str) -> list[object] | None:
         found = ast.literal_eval(cleaned)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
-    return found if isinstance(found, list) and all(isinstance(each, str | int) for each in found) else None
+    return found if isinstance(found, list) and all(_is_class(each) for each in found) else None
+
+
+def _is_class(value: object) -> bool:
+    """Return whether a value of a list names a class; escapes in it may stand for what no name has."""
+    return isinstance(value, int) or (isinstance(value, str) and not CONTROL.search(value))
 
 
 def write_label_set(names: Sequence[str], separator: str, *, like: str) -> str:
@@ -69,6 +79,23 @@ def list_members(class_names: Sequence[str], separator: str) -> list[str]:
         for name in split_label_set(text, separator):
             found.setdefault(make_comparable(name), name)
     return list(found.values())
+
+
+def count_members(samples_of_set: Mapping[str, int], separator: str) -> list[tuple[str, int]]:
+    """Return the most frequent classes with their numbers of samples, at most `MEMBERS_MAX`.
+
+    Args:
+        samples_of_set: by set, as text.
+        separator: between the classes of a set.
+
+    """
+    names: dict[str, str] = {}
+    samples: Counter[str] = Counter()
+    for text, count in samples_of_set.items():
+        for name in split_label_set(text, separator):
+            samples[make_comparable(name)] += count
+            names.setdefault(make_comparable(name), name)
+    return [(names[key], count) for key, count in samples.most_common(MEMBERS_MAX)]
 
 
 def has_member(text: str, separator: str, name: str) -> bool:

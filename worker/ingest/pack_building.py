@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.catalogue.kinds import CELLS, TERMS, TEXTS_FILE
-from models.reading.label_sets import find_separator
+from models.reading.label_sets import count_members, find_separator, read_separator
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.archives.placed_archive import PlacedMembers
 from worker.formats.detect import open_placed_source, open_source
@@ -222,6 +222,9 @@ def _collect_statistics(
         "own_columns": own,
         "duplicate_keys": ingestion.problems.by_code["duplicate_key"],
     }
+    if ingestion.options.label_separator is not None:
+        separator = read_separator(ingestion.options.label_separator)
+        statistics["member_counts"] = count_members(statistics["class_counts"], separator)
     if labels.true is not None:
         known = labels.true != MISSING
         statistics["truth_known"] = int(known.sum())

@@ -12,13 +12,21 @@ SIGNS = rf"=+\-@{FULL_WIDTH}"
 FORMULA = rf"^[{SIGNS}\t\r]"
 INNER_FORMULA = rf"([;\t\r\n][\s\"]*)([{SIGNS}])"
 """Behind what a spreadsheet of another language takes for a delimiter."""
+INNER_RUN = re.compile(rf"(?<![;\s\"])([;\s\"]++)([{SIGNS}])")
+"""The same for `re`, which would try every place of a long run of blanks to its end."""
 BLOCK_LINES = 1000
 
 
 def guard_formula(text: str) -> str:
     """Return the text, with an apostrophe wherever a spreadsheet would run what follows as a formula."""
-    guarded = re.sub(INNER_FORMULA, r"\1'\2", text)
+    guarded = re.sub(INNER_RUN, _guard_run, text)
     return f"'{guarded}" if re.search(FORMULA, text) and not re.search(NUMBER, text) else guarded
+
+
+def _guard_run(found: re.Match[str]) -> str:
+    """Return a run of blanks and a sign, with an apostrophe between them if a delimiter is in the run."""
+    run, sign = found.groups()
+    return f"{run}'{sign}" if re.search(r"[;\t\r\n]", run) else found.group()
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[bytes]:

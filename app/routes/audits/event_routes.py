@@ -132,6 +132,7 @@ def _parse_last_event(last_event_id: str | None) -> Seen:
     """Return the last epoch seen of each run; an unknown id starts from the beginning."""
     try:
         pairs = [pair.split(":") for pair in (last_event_id or "0:0").split(",")]
-        return {int(run): int(epoch) for run, epoch in pairs}
+        seen = {int(run): int(epoch) for run, epoch in pairs}
+        return seen if all(0 <= number < 2**31 for pair in seen.items() for number in pair) else {}
     except ValueError:
         return {}

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.datasets import dataset_service, resumable_uploads
+from app.datasets import dataset_service
 from app.http import cursors
 from app.infra.errors import NotFound
 from app.kinds.shown_kinds import find_picture_address
@@ -53,8 +53,8 @@ def make_class_views(
 ) -> ClassViewsOut:
     """Make a dataset for each class, whose labels say which samples have it; what is there stays."""
     dataset = dataset_service.get(session, dataset_id, keep=True)
-    class_views.make_views(session, files, dataset, classes=body.classes)
-    resumable_uploads.check_quota(session, workspace_max_bytes=settings.workspace_max_bytes)
+    quota = settings.workspace_max_bytes
+    class_views.make_views(session, files, dataset, classes=body.classes, workspace_max_bytes=quota)
     return _render_views(session, dataset)
 
 

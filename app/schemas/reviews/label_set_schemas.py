@@ -1,6 +1,6 @@
 """Requests and answers about samples with several labels."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -92,7 +92,7 @@ class LabelSetRequest(Request):
         max_length=VIEWS_MAX,
         description="the classes that the reviewer looked at; others get a verdict only if they change",
     )
-    seen: dict[Name, int] = Field(
+    seen: dict[Name, Annotated[int, Field(ge=0, lt=2**63)]] = Field(
         default={},
         max_length=VIEWS_MAX,
         description="version of the verdict to replace, by class; a class without one has no verdict yet",

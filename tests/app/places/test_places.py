@@ -1,5 +1,6 @@
 """Pictures that stay where they lie: in a bucket (moto's S3 server), a folder, on a web server."""
 
+import gzip
 import http.server
 import threading
 from collections.abc import Callable, Iterator
@@ -250,12 +251,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Serves files by path, with ETags."""
 
     files: ClassVar[dict[str, bytes]] = {}
+    compressed: ClassVar[set[str]] = set()
+    """Paths that are sent as gzip, whatever was asked for."""
 
     def do_GET(self) -> None:
         content = self.files.get(self.path.lstrip("/").partition("?")[0])
         self.send_response(404 if content is None else 200)
         self.send_header("ETag", f'"{hash(content)}"')
         self.send_header("Content-Length", str(len(content or b"")))
+        if self.path.lstrip("/") in self.compressed:
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(content or b"")
@@ -296,3 +301,14 @@ def test_a_list_of_addresses_is_read(service: Service, web: tuple[str, dict[str,
     found = service.sync(dataset, only=True)
     assert [found[kind] for kind in ("new", "changed", "gone")] == [0, 1, 1]
     assert found["examples"] == {"new": [], "changed": [written[4]], "gone": [written[3]]}
+
+
+def test_what_a_server_compresses_is_not_decompressed(
+    service: Service, web: tuple[str, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, files = web
+    files["list.csv"] = gzip.compress(gzip.compress(b"url,label\n" * 1_000_000))
+    monkeypatch.setattr(Handler, "compressed", {"list.csv"})
+    dataset = service.add(f"{address}/list.csv")
+    assert dataset["status"] == "rejected"
+    assert "sent it compressed" in dataset["error"]["detail"]

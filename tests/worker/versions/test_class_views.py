@@ -1,19 +1,24 @@
 """Samples with several labels, from the file to the corrected file: every set is decided by hand."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 from sqlalchemy import select
 
 from app.audits import audit_service
 from app.infra.database import Database
+from app.infra.errors import NoSpace
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.tables import Audit, AuditStatus, Dataset, Review, Truth
+from app.label_sets import class_views
+from app.tables import Audit, AuditStatus, Dataset, DatasetFile, Review, Truth
 from tests.builders.stored_rows import make_score, store_audit
 from tests.worker.finish.test_exports import Service
 from worker.ingest.ingestion_job import ingest
@@ -316,3 +321,58 @@ def test_a_file_whose_labels_look_like_sets_says_so(service: Service, tmp_path: 
     assert [note["option"] for note in notes if note["code"] == "labels_look_like_sets"] == [
         "label_separator"
     ]
+
+
+def test_escapes_in_a_list_bring_no_control_characters_into_names(service: Service, tmp_path: Path) -> None:
+    sets = [r'["a", "b"]'] * 8 + [r'["\ud800", "a"]', r'["x\u0000y", "a"]', r'["e\u001b[31m\r\nl", "a"]'] * 6
+    lines = [json.dumps({"id": f"k{at}", "x": at, "label": each}) for at, each in enumerate(sets)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    dataset = service.read([tmp_path / "rows.jsonl"], label_separator=";")
+    listed = ask(service, "GET", f"/v1/datasets/{dataset.id}/class-views")["items"]
+    assert all(each["class_name"].isprintable() for each in listed)
+    assert {"a", "b"} <= {each["class_name"] for each in listed}
+    ask(service, "POST", f"/v1/datasets/{dataset.id}/class-views", 202, json={"classes": None})
+
+
+def test_views_above_the_quota_leave_nothing_behind(service: Service, dataset: Dataset) -> None:
+    folder = service.storage.locate_upload(dataset.id, "x").parents[1]
+    before = {path.name for path in folder.parent.iterdir()}
+    assert folder.name in before
+    with service.database.transaction() as session:
+        file = session.scalars(select(DatasetFile)).one()
+        with pytest.raises(NoSpace):
+            class_views.make_views(
+                session,
+                service.storage,
+                session.get_one(Dataset, dataset.id),
+                classes=None,
+                workspace_max_bytes=file.bytes + 1,
+            )
+        session.rollback()
+    assert {path.name for path in folder.parent.iterdir() if any(path.rglob("*.csv"))} <= before
+
+
+def test_a_decided_set_that_is_no_folder_is_refused(service: Service, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "scenes.zip", "w") as archive:
+        for at in range(20):
+            folder = "y;.." if at % 2 else "x"
+            archive.writestr(f"{folder}/{at}.png", make_png(at))
+    dataset = service.read([tmp_path / "scenes.zip"], label_separator=";")
+    make_views(service, dataset)
+    decide(service, dataset, 0, labels=[".."], asked=["x"])
+    answer = service.api.get(f"/v1/datasets/{dataset.id}/exports/dataset")
+    assert (answer.status_code, "'..'" in answer.json()["detail"]) == (422, True)
+
+
+def make_png(shade: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (8, 8), shade).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_versions_of_a_view_and_of_sets_are_no_server_errors(service: Service, dataset: Dataset) -> None:
+    view = make_views(service, dataset)["dog"]
+    decide(service, dataset, 2, labels=["dog"], asked=["dog"])
+    ask(service, "GET", f"/v1/datasets/{dataset.id}/versions/preview", 409)
+    ask(service, "GET", f"/v1/datasets/{view.id}/exports/lineage.json", 409)
+    decide(service, dataset, 2, 422, labels=["dog"], asked=["dog"], seen={"dog": 2**63})
