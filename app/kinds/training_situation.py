@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from app.tables import Dataset
+from models.catalogue.kinds import TEXTS
 from models.configuration.defaults import Situation
 from models.configuration.device_traits import DeviceTraits
-
-TEXTS = "texts"
-"""The kind, as in `models.catalogue.kinds`."""
 
 
 def describe_situation(dataset: Dataset, device: DeviceTraits, encoders_dir: Path | None) -> Situation:
@@ -23,7 +21,7 @@ def describe_situation(dataset: Dataset, device: DeviceTraits, encoders_dir: Pat
         shape=tuple(dataset.shape or ()),
         sample_count=dataset.sample_count or 0,
         class_count=len(dataset.class_names or ()),
-        is_text=dataset.kind == TEXTS,
+        is_text=dataset.kind == TEXTS.name,
         device=device,
         encoders_dir=encoders_dir,
     )

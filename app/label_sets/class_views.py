@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service, resumable_uploads
-from app.infra.errors import ApiError, Invalid, WrongState
+from app.infra.errors import Invalid, WrongState
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset, DatasetStatus
 from models.reading.label_sets import count_members, read_separator
@@ -132,9 +132,9 @@ def make_views(
         for view in started.values():
             dataset_service.share_files(session, storage, dataset, view)
         resumable_uploads.check_quota(session, workspace_max_bytes=workspace_max_bytes)
-    except ApiError:
+    except BaseException:
         for view in started.values():  # their rows go with the transaction
-            storage.remove(storage.locate_upload(view.id, "any").parent)
+            storage.remove(storage.locate_dataset(view.id))
         raise
     for view in started.values():
         dataset_service.send_to_ingestion(session, view)

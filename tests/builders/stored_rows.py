@@ -68,13 +68,18 @@ def store_audit(database: Database, dataset: Dataset, **configuration: Any) -> A
         )
 
 
-def store_finished_audit(database: Database, dataset: Dataset) -> Audit:
-    """Store a finished audit in which position p has rank N - p, so that the last sample is the worst."""
+def store_finished_audit(database: Database, dataset: Dataset, **summary: object) -> Audit:
+    """Store a finished audit in which position p has rank N - p, so that the last sample is the worst.
+
+    Fields of a summary are stored with it, if any are given.
+    """
     audit = store_audit(database, dataset)
     count = dataset.sample_count or 0
     with database.transaction() as session:
         audit_service.change_status(session, audit.id, AuditStatus.SUCCEEDED)
         session.add_all(make_score(audit.id, position, rank=count - position) for position in range(count))
+        if summary:
+            session.get_one(Audit, audit.id).summary = dict(summary)
     return audit
 
 

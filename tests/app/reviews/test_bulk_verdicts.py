@@ -21,10 +21,7 @@ def dataset(database: Database, storage: Storage) -> Dataset:
 
 @pytest.fixture
 def audit(database: Database, dataset: Dataset) -> Audit:
-    made = store_finished_audit(database, dataset)
-    with database.transaction() as session:
-        session.get_one(Audit, made.id).summary = {"sample_count": COUNT}
-    return made
+    return store_finished_audit(database, dataset, sample_count=COUNT)
 
 
 def decide(api: TestClient, audit: Audit, **body: Any) -> Any:  # noqa: ANN401 - JSON
