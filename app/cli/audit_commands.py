@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 from typer.core import TyperGroup
 
 from app.cli.dataset_commands import Uploads, upload_and_wait
@@ -20,6 +19,7 @@ from app.cli.output import (
     Key,
     Server,
     connect,
+    plain,
     print_json,
     print_suspects,
     print_table,
@@ -123,8 +123,8 @@ def audit_file(
         audit = start_and_wait(dataset, name=name, **given)
         audit.download(out)
         suspects = audit.suspects().first(10)
-    stderr.print(Text(describe_count(audit.summary)))
-    stderr.print(Text(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:"))
+    stderr.print(plain(describe_count(audit.summary)))
+    stderr.print(plain(f"{dataset['sample_count']} samples ranked in {out}; the ten most suspicious:"))
     result = {"dataset": dataset.document, "audit": audit.document}
     print_json(result) if json else print_suspects(suspects)
 
@@ -144,7 +144,7 @@ def _plan_time(dataset: Dataset, configuration: dict[str, Any], effort: str | No
             return {}  # a server of an earlier version
         raise
     fields = choose_fields(estimates, effort) if effort else {}
-    stderr.print(Text(describe_estimate(estimates, effort)))
+    stderr.print(plain(describe_estimate(estimates, effort)))
     return fields
 
 
@@ -208,7 +208,7 @@ def estimate(
         print_json(found)
         return
     print_table(list_choices(found), ("effort", "time", "says"))
-    stdout.print(Text(describe_estimate(found, None)))
+    stdout.print(plain(describe_estimate(found, None)))
 
 
 def choose_fields(estimates: dict[str, Any], effort: str) -> dict[str, Any]:
@@ -291,7 +291,7 @@ def sources(audit_id: AuditId, *, server: Server = None, key: Key = None, json: 
     rows = [{"column": column["name"], **group} for column in answer["columns"] for group in column["groups"]]
     print_table(rows, SOURCE_COLUMNS)
     said = answer["findings"] or ["No value stands out." if rows else "This dataset has no columns of yours."]
-    stdout.print(Text("\n".join([*said, f"By {answer['rests_on']}."])))
+    stdout.print(plain("\n".join([*said, f"By {answer['rests_on']}."])))
 
 
 @app.command()
@@ -328,7 +328,7 @@ def compare(
         print_json(found)
         return
     for sentence in describe_comparison(found):
-        stdout.print(Text(sentence))
+        stdout.print(plain(sentence))
     print_table(found["samples"], MOVED_COLUMNS)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.output import AsJson, Key, Server, connect, print_json
+from app.cli.output import AsJson, Key, Server, connect, echo, print_json
 from app.client import Audit, ClientError, Dataset, Json
 
 NOT_FOUND, WRONG_STATE = 404, 409
@@ -49,10 +49,10 @@ def check(
     if json:
         print_json({"state": state, "result": result})
         return
-    typer.echo(f"{state['answered']} of {state['wanted']} samples drawn at random have a verdict.")
+    echo(f"{state['answered']} of {state['wanted']} samples drawn at random have a verdict.")
     if not state["is_finished"]:
-        typer.echo(f"Check them here with --ask, or at {address}")
-    typer.echo("\n".join(describe_result(result) if result else describe_count(state)))
+        echo(f"Check them here with --ask, or at {address}")
+    echo("\n".join(describe_result(result) if result else describe_count(state)))
 
 
 def describe_count(state: Json) -> list[str]:
@@ -115,15 +115,15 @@ def _ask_for_verdicts(dataset: Dataset, audit: Audit, reviewer: str | None) -> N
             if entry is None:
                 return
             for conflict in audit.review([entry], reviewer=reviewer):
-                typer.echo(conflict["detail"])
+                echo(conflict["detail"])
 
 
 def _ask(item: Json, class_names: Sequence[str]) -> Json | None:
     """Return the verdict on one sample; None: the person quits."""
-    typer.echo(f"\n{item['key']}: labelled {item['given_label']!r}")
+    echo(f"\n{item['key']}: labelled {item['given_label']!r}")
     values = [value for value in item["features"] or [] if value is not None]
     if values:
-        typer.echo("  " + ", ".join(_shorten(value) for value in values[:VALUES_MAX]))
+        echo("  " + ", ".join(_shorten(value) for value in values[:VALUES_MAX]))
     answer = ""
     while answer not in {*VERDICTS, "q"}:
         answer = typer.prompt(QUESTION, prompt_suffix=": ").strip().lower()[:1]
@@ -144,4 +144,4 @@ def _ask_for_label(given_label: str, class_names: Sequence[str]) -> str:
         label: str = typer.prompt("The right label").strip()
         if label in others:
             return label
-        typer.echo(f"Expected one of {', '.join(others[:50])}; found {label!r}.")
+        echo(f"Expected one of {', '.join(others[:50])}; found {label!r}.")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from app.cli.output import (
     AlwaysJson,
@@ -13,6 +12,7 @@ from app.cli.output import (
     Key,
     Server,
     connect,
+    plain,
     print_json,
     print_table,
     print_understood,
@@ -119,7 +119,7 @@ def sync(
         print_json({**found, "version": None if version is None else version.document})
         return
     for sentence in describe_differences(found):
-        stdout.print(Text(sentence))
+        stdout.print(plain(sentence))
     if version is not None:
         print_table([{**version.document, **version["lineage"]}], VERSION_COLUMNS)
 
@@ -143,7 +143,7 @@ def _print_read(dataset: Dataset, *, json: bool) -> None:
     print_table([dataset.document], COLUMNS)
     print_understood(dataset.document)
     for sentence in describe_relatives(dataset.document.get("lineage") or {}):
-        stdout.print(Text(sentence))
+        stdout.print(plain(sentence))
 
 
 @app.command()
@@ -318,7 +318,7 @@ def version(
         return
     print_table([{**made.document, **made["lineage"]}], VERSION_COLUMNS)
     for sentence in describe_origin(made["lineage"]):
-        stdout.print(Text(sentence))
+        stdout.print(plain(sentence))
 
 
 @app.command()
@@ -345,7 +345,7 @@ def compare(
     if json:
         print_json(found)
         return
-    stdout.print(Text(describe_changes(found)))
+    stdout.print(plain(describe_changes(found)))
     print_table(found["changes"], CHANGE_COLUMNS)
 
 

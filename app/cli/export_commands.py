@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.output import Key, Server, connect
+from app.cli.output import Key, Server, connect, echo
 from app.client import Client
 from app.exports.registry import EXPORTS, Export, Issues, Parameter
 
@@ -34,7 +34,7 @@ def _add_command(name: str, exports: list[Export]) -> None:
             if parameters.get("issues") == Issues.RELABEL and not parameters["confirmed"]:
                 parameters["confirmed"] = _ask_consent(client, parameters.get("audit_id"))
             handle = client.dataset(object_id) if first.scope == "dataset" else client.get_audit(object_id)
-            typer.echo(handle.export(flagged[0].name if flagged else first.name, out, **parameters))
+            echo(str(handle.export(flagged[0].name if flagged else first.name, out, **parameters)))
 
     download.__signature__ = _build_signature(first, others)  # type: ignore[attr-defined]  # Typer reads it
     app.command(name, help=first.description)(download)

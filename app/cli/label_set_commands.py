@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from app.cli.output import (
     AsJson,
@@ -14,6 +13,7 @@ from app.cli.output import (
     Server,
     bound_confidence,
     connect,
+    plain,
     print_json,
     print_table,
     show_progress_bar,
@@ -48,7 +48,7 @@ def report_classes(
     """Print what was found in each class and the most doubtful samples, and write the ranking."""
     if out is not None:
         samples = write_label_sets(client, dataset_id, out)
-        stderr.print(Text(f"{samples:,} samples ranked in {out}"))
+        stderr.print(plain(f"{samples:,} samples ranked in {out}"))
     first = list(islice(iterate_label_sets(client, dataset_id), SHOWN))
     if json:
         print_json({"classes": found, "samples": first})

@@ -16,6 +16,7 @@ from rich.text import Text
 from app.client import Client, ClientError, Json, progress_bars
 from app.client.local_service import KEY_VARIABLE, SERVER_VARIABLE, find_address
 from app.client.service.client_errors import NoServiceError
+from app.infra.unseen_characters import show_unseen, show_unseen_in_lines
 from app.web.understood_facts import describe_notes, describe_understanding
 
 UNAUTHORISED = 401
@@ -74,8 +75,18 @@ def report_failures(url: str) -> Iterator[None]:
 
 def fail(sentence: str, *, code: int, cause: Exception) -> NoReturn:
     """End the command with a sentence on stderr and an exit code."""
-    stderr.print(Text.assemble(("error: ", "bold red"), sentence))
+    stderr.print(Text.assemble(("error: ", "bold red"), plain(sentence)))
     raise typer.Exit(code) from cause
+
+
+def echo(text: str, *, nl: bool = True) -> None:
+    """Print lines on stdout; what a terminal would obey is shown instead."""
+    typer.echo(show_unseen_in_lines(text), nl=nl)
+
+
+def plain(text: str) -> Text:
+    """Return lines for a console as they are: names can look like markup, or hold what a terminal obeys."""
+    return Text(show_unseen_in_lines(text))
 
 
 def print_json(answer: object) -> None:
@@ -110,18 +121,18 @@ def print_understood(dataset: Json, *, console: Console = stdout) -> None:
     document = dataset.get("understood") or {}
     table = Table("understood", "", box=None, pad_edge=False)
     for label, text in describe_understanding(document):
-        table.add_row(Text(label), Text(text))
+        table.add_row(plain(label), plain(text))
     console.print(table)
     for text, option in describe_notes(document):
         change = f" (to change it: --{option.replace('_', '-')})" if option else ""
-        console.print(Text(f"note: {text}{change}"))
+        console.print(plain(f"note: {text}{change}"))
 
 
 def _render_cell(value: object) -> Text:
-    """Return a value as plain text: a name that people chose can look like markup."""
+    """Return a value as one line of plain text: a name that people chose can look like markup."""
     if value is None:
         return Text("")
-    return Text(f"{value:.4f}" if isinstance(value, float) else str(value))
+    return Text(f"{value:.4f}" if isinstance(value, float) else show_unseen(str(value)))
 
 
 @contextmanager

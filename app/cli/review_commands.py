@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, fail, print_json, print_table
+from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, echo, fail, print_json, print_table
 from app.client import ClientError, Json
 from app.client.review_files import parse_reviews
 from models.reading.text_encodings import TableError
@@ -137,7 +137,7 @@ def second(
         audit = client.get_audit(audit_id)
         plan = audit.second_opinions(None if percent is None else percent / 100, seed=seed)
     words = f"{plan['second_share']:.0%} of the reviewed samples are judged twice (seed {plan['seed']})."
-    print_json(plan) if json else typer.echo(words)
+    print_json(plan) if json else echo(words)
 
 
 @app.command()
@@ -145,7 +145,7 @@ def agreement(audit_id: AuditId, *, server: Server = None, key: Key = None, json
     """Tell how far people agree who judged the same samples."""
     with connect(server, key) as client:
         figures = client.get_audit(audit_id).agreement()
-    print_json(figures) if json else typer.echo("\n".join(describe_agreement(figures)))
+    print_json(figures) if json else echo("\n".join(describe_agreement(figures)))
 
 
 @app.command()
@@ -195,7 +195,7 @@ def note(
             audit.add_note(position, text, reviewer=reviewer)
         notes = audit.notes(position)
     lines = [f"{each['created_at'][:16]} {each['reviewer']}: {each['text']}" for each in notes]
-    print_json(notes) if json else typer.echo("\n".join(lines), nl=bool(lines))
+    print_json(notes) if json else echo("\n".join(lines), nl=bool(lines))
 
 
 def describe_dispute(sample: Json) -> Json:
@@ -226,7 +226,7 @@ def _tell_import(told: Json) -> None:
     done = f"{told['saved']} saved" if "saved" in told else f"{told['new']} would be saved"
     by = ", ".join(f"{count} by {name}" for name, count in told["reviewers"].items())
     problems = [*told["conflicts"], *told["unknown"]]
-    typer.echo(
+    echo(
         f"{done}{f' ({by})' if by else ''}, {told['already']} stored already, {told['undecided']} undecided,"
         f" {len(told['conflicts'])} in conflict, {len(told['unknown'])} unknown"
     )
@@ -247,7 +247,7 @@ def _save(
 ) -> None:
     with connect(server, key) as client:
         conflicts = client.get_audit(audit_id).review(entries, reviewer=reviewer)
-    typer.echo(f"{len(entries) - len(conflicts)} saved")
+    echo(f"{len(entries) - len(conflicts)} saved")
     if conflicts:
         listed = "; ".join(conflict["detail"] for conflict in conflicts[:5])
         sentence = f"{len(conflicts)} not saved, somebody else reviewed them first: {listed}"

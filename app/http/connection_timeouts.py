@@ -32,6 +32,9 @@ class LargeHead(ApiError):
     code = "large_head"
 
 
+_LARGE_HEAD = LargeHead(f"a request line and its headers take {HEAD_BYTES:,} bytes at most")
+
+
 class TimeoutProtocol(HttpToolsProtocol):
     """Aborts a connection if headers do not arrive, or the client does not read its answer, in time."""
 
@@ -50,11 +53,14 @@ class TimeoutProtocol(HttpToolsProtocol):
         self._uncounted += len(data)
         super().data_received(data)
         if self._uncounted > HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(LargeHead(f"a request line and its headers take {HEAD_BYTES:,} bytes at most"))
+            self._refuse(_LARGE_HEAD)
 
     def send_400_response(self, _: str) -> None:
-        """Refuse what the parser cannot read with a problem, as all other requests are refused."""
-        self._refuse(UnreadableRequest("expected an HTTP request; a line of this one may be too long"))
+        """Refuse what the parser gave up with a problem, as all other requests are refused."""
+        if self._is_head_large():
+            self._refuse(_LARGE_HEAD)
+        else:
+            self._refuse(UnreadableRequest("expected an HTTP request; a line of this one may be too long"))
 
     def on_body(self, body: bytes) -> None:
         """Count anew: a body has its own limits."""
@@ -67,8 +73,10 @@ class TimeoutProtocol(HttpToolsProtocol):
         self._head = self._restart_timer(self._head, HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
-        """Stop the timer: the body has its own limits."""
+        """Stop the timer: the body has its own limits. Give up a head that came whole, but is too long."""
         _cancel_timer(self._head)
+        if self._is_head_large():
+            raise _LARGE_HEAD
         self._uncounted = 0
         super().on_headers_complete()
 
@@ -93,8 +101,23 @@ class TimeoutProtocol(HttpToolsProtocol):
         _cancel_timer(self._unread)
         super().connection_lost(exc)
 
+    def _is_head_large(self) -> bool:
+        """Whether the latest head is too long; its bytes and its body's may have come together."""
+        line = len(self.url or b"")
+        return line + sum(len(name) + len(value) + 4 for name, value in self.headers or ()) > HEAD_BYTES
+
+    def _is_answering(self) -> bool:
+        """Whether an answer is under way or owed, so that what is written now would be taken for it."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        return bool(self.pipeline) or cycle.response_started or not cycle.more_body
+
     def _refuse(self, error: ApiError) -> None:
-        """Answer without the application, and close the connection."""
+        """Answer without the application, unless an answer is under way, and close the connection."""
+        if self._is_answering():
+            self.transport.close()
+            return
         document = error.build_document()
         body = json.dumps(document).encode()
         head = (

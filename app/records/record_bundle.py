@@ -25,6 +25,13 @@ UNREADABLE = (
     *(struct.error, OverflowError),
 )
 """What reading a zip that was changed may raise."""
+END = struct.Struct("<4s4H2LH")
+"""The last bytes of a zip without a comment (APPNOTE.TXT 4.3.16)."""
+END_MARK, LARGE_ZIP_MARK, LARGE_ZIP_BYTES = b"PK\5\6", b"PK\6\7", 20
+DIRECTORY_BYTES_MAX = 4 * 128
+"""Of the list of a record's four files: each takes 46 bytes and its name."""
+PARTS = ("audit", "data", "results")
+"""What every document has, as objects."""
 UNIX, READ_ONLY = 3, 0o100444 << 16
 
 
@@ -55,10 +62,10 @@ def write_bundle(document: Mapping[str, object], page: str, signing_key: str | N
 
     """
     members = {DOCUMENT: write_json(document), PAGE: page.encode()}
-    members[MANIFEST] = _write_manifest(members)
+    members[MANIFEST] = write_manifest(members)
     if signing_key is not None:
         members[SIGNATURE] = write_json(record_signatures.sign(members[MANIFEST], signing_key))
-    return _pack(members)
+    return pack_members(members)
 
 
 def verify_bundle(content: bytes, public_key: str | None = None) -> Verified:
@@ -78,13 +85,13 @@ def verify_bundle(content: bytes, public_key: str | None = None) -> Verified:
     changed = _find_changed(members)
     if changed:
         raise BadRecord(f"{', '.join(changed)}: expected the SHA-256 in {MANIFEST}, found other content")
-    if members[MANIFEST] != _write_manifest({name: members[name] for name in (DOCUMENT, PAGE)}):
+    if members[MANIFEST] != write_manifest({name: members[name] for name in (DOCUMENT, PAGE)}):
         raise BadRecord(f"{MANIFEST} is not as it was written")
     signature = members.get(SIGNATURE)
     if signature is None and public_key is not None:
         raise BadRecord("expected a record that is signed, found one without a signature")
     signer = None if signature is None else _verify_signature(members[MANIFEST], signature, public_key)
-    return Verified(document=json.loads(members[DOCUMENT]), signer=signer)
+    return Verified(document=_read_document(members[DOCUMENT]), signer=signer)
 
 
 def write_json(value: object) -> bytes:
@@ -92,7 +99,8 @@ def write_json(value: object) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
-def _write_manifest(members: Mapping[str, bytes]) -> bytes:
+def write_manifest(members: Mapping[str, bytes]) -> bytes:
+    """Return the list of a record's files and their SHA-256, as JSON."""
     return write_json({"format": FORMAT, "sha256": {name: _digest(each) for name, each in members.items()}})
 
 
@@ -100,7 +108,8 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _pack(members: Mapping[str, bytes]) -> bytes:
+def pack_members(members: Mapping[str, bytes]) -> bytes:
+    """Return a zip of files, by name, without compression; the same files make the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
@@ -110,8 +119,30 @@ def _pack(members: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def _read_document(text: bytes) -> dict[str, object]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadRecord(f"expected JSON in {DOCUMENT}, found another text or one nested too deep") from error
+    if not isinstance(document, dict) or not all(isinstance(document.get(part), dict) for part in PARTS):
+        raise BadRecord(f"expected an object with {', '.join(PARTS)} in {DOCUMENT}")
+    return document
+
+
+def _check_end(content: bytes) -> None:
+    """Check the end of a zip before it is opened: what lists millions of files takes gigabytes to open."""
+    end = content[-END.size :]
+    is_large = content[-END.size - LARGE_ZIP_BYTES :].startswith(LARGE_ZIP_MARK)
+    if len(end) < END.size or not end.startswith(END_MARK) or is_large:
+        raise BadRecord("expected the zip of a record, found a file that is none or was changed")
+    directory_bytes = END.unpack(end)[5]
+    if directory_bytes > DIRECTORY_BYTES_MAX:
+        raise BadRecord(f"expected {DOCUMENT}, {PAGE} and {MANIFEST}, found a zip of many files")
+
+
 def _unpack(content: bytes) -> dict[str, bytes]:
     """Return the members of a record that is packed as this module packs; uncompressed, so none is a bomb."""
+    _check_end(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
@@ -125,7 +156,7 @@ def _unpack(content: bytes) -> dict[str, bytes]:
     if names[:3] != [DOCUMENT, PAGE, MANIFEST] or names[3:] not in ([], [SIGNATURE]):
         found = ", ".join(names)[:200] or "none that are stored without compression"
         raise BadRecord(f"expected {DOCUMENT}, {PAGE} and {MANIFEST}, found {found}")
-    if _pack(members) != content:
+    if pack_members(members) != content:
         raise BadRecord("bytes between the files of the record were changed")
     return members
 
@@ -134,7 +165,7 @@ def _find_changed(members: Mapping[str, bytes]) -> Sequence[str]:
     try:
         stated = json.loads(members[MANIFEST])["sha256"]
         return [name for name in (DOCUMENT, PAGE) if stated[name] != _digest(members[name])]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadRecord(f"{MANIFEST} is not as it was written") from error
 
 
@@ -144,7 +175,7 @@ def _verify_signature(manifest: bytes, signature: bytes, public_key: str | None)
         if write_json(stated) != signature:
             raise BadRecord(f"{SIGNATURE} is not as it was written")
         return record_signatures.verify(manifest, stated, public_key)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, BadRecord | record_signatures.BadKey):
             raise
         raise BadRecord(f"{SIGNATURE} does not fit: {error}") from error

@@ -4,11 +4,11 @@ Values come from people, who choose names, so every value becomes one line witho
 format of the message decides what else is escaped. The template itself is the webhook's owner's.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from string import Template
 
 from app.infra.errors import Invalid
+from app.infra.unseen_characters import UNSEEN
 from app.tables import Audit, AuditStatus, MessageFormat
 from app.webhooks import mail_addresses
 from models.checks.count_words import describe_count
@@ -32,8 +32,6 @@ REHEARSAL = (
     "This was a rehearsal: it measures how many planted errors are found, and counts no wrong labels of the"
     " upload."
 )
-UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-"""Control characters, line separators, and marks that turn the direction of a line."""
 
 
 def choose_format(url: str, wanted: str | None) -> MessageFormat:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.text import Text
 
 from app.cli.audit_commands import Effort, Settings, choose_fields, open_service, parse_field
 from app.cli.dataset_commands import upload_and_wait
@@ -14,6 +13,7 @@ from app.cli.output import (
     Key,
     Server,
     connect,
+    plain,
     print_understood,
     show_audit,
     show_progress_bar,
@@ -142,7 +142,7 @@ def gate(
     if junit is not None:
         write_junit(report, junit)
     for sentence in describe_gate(report):
-        stdout.print(Text(sentence), soft_wrap=True)
+        stdout.print(plain(sentence), soft_wrap=True)
     raise typer.Exit(code)
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.output import AsJson, Key, Server, connect, fail, print_json
+from app.cli.output import AsJson, Key, Server, connect, echo, fail, print_json
 from app.cli.pipelines.gate_command import FAILED
+from app.infra.unseen_characters import show_unseen
 from app.records.record_bundle import BYTES_MAX, BadRecord, Verified, verify_bundle
 from app.records.record_signatures import BadKey
 
@@ -35,7 +36,7 @@ def record(
     stated = None if statements is None else _read_statements(statements)
     with connect(server, key) as client:
         client.get_audit(audit_id).record(out, statements=stated)
-    typer.echo(f"{out}: check it with `limit-audit verify {out}`")
+    echo(f"{out}: check it with `limit-audit verify {out}`")
 
 
 def _read_statements(file: Path) -> dict[str, str]:
@@ -75,10 +76,11 @@ def verify(
         print_json({"verified": True, "signer": verified.signer, "files": files, "record": verified.document})
         return
     audit: Any = verified.document["audit"]
-    typer.echo(f"{source}: every byte is as it was written; the record of {audit['name']!r} ({audit['id']})")
-    typer.echo(_describe_signer(verified, is_given=public_key is not None))
+    named_audit = f"{audit.get('name')!r} ({audit.get('id')!r})"
+    echo(f"{source}: every byte is as it was written; the record of {named_audit}")
+    echo(_describe_signer(verified, is_given=public_key is not None))
     for path, name in named.items():
-        typer.echo(f"{path}: is the record's {name}")
+        echo(f"{path}: is the record's {show_unseen(name)}")
 
 
 def _read(source: Path) -> bytes:
@@ -98,8 +100,12 @@ def _find_file(verified: Verified, path: Path) -> str:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     data: Any = verified.document["data"]
     results: Any = verified.document["results"]
-    names = {file["sha256"]: file["name"] for file in data["files"]}
-    names |= {digest: name for part in (data["sha256"], results) for name, digest in part.items() if digest}
+    try:
+        names = {file["sha256"]: file["name"] for file in data["files"]}
+        digests = [*data["sha256"].items(), *results.items()]
+        names |= {digest: name for name, digest in digests if digest}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadRecord("it does not list the files of the data and of the results") from error
     if found not in names:
         raise BadRecord(f"it names no file with the content of {path}")
     return str(names[found])

@@ -131,10 +131,23 @@ def read_problem(answer: bytes) -> dict[str, Any]:
     [
         (b"nothing that is HTTP\r\n\r\n", "unreadable_request"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 70_000, "large_head"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 66_000 + b"\r\n\r\n", "large_head"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 12_000 + b"\r\n", "large_head"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_a_problem(request_bytes: bytes, code: str) -> None:
     assert read_problem(asyncio.run(send(request_bytes)))["code"] == code
+
+
+def test_a_body_does_not_count_as_a_head() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 90000\r\n\r\n"
+    assert asyncio.run(send(head + b"y" * 90_000)).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_nothing_is_written_into_an_answer_under_way() -> None:
+    answer = asyncio.run(send(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\nnothing that is HTTP\r\n\r\n"))
+    assert b"unreadable_request" not in answer
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_others_are_served_while_slow_clients_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,17 @@ from app.cli.root import cli
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
-from app.records.record_bundle import BadRecord, verify_bundle, write_bundle, write_json
+from app.records.record_bundle import DOCUMENT as DOCUMENT_NAME
+from app.records.record_bundle import (
+    MANIFEST,
+    PAGE,
+    BadRecord,
+    pack_members,
+    verify_bundle,
+    write_bundle,
+    write_json,
+    write_manifest,
+)
 from app.records.record_signatures import BadKey
 from app.routes.shared.callers import provide_settings
 from app.tables import Audit
@@ -175,6 +185,47 @@ def test_the_command_verifies_and_finds_files(tmp_path: Path) -> None:
     failed = run(cli, ["verify", str(record)])
     assert (failed.exit_code, "does not verify" in failed.output) == (4, True)
     assert run(cli, ["verify", str(tmp_path / "nowhere.zip")]).exit_code == 2
+
+
+def pack_document(document: bytes) -> bytes:
+    """Return a record that verifies by its digests, with any document."""
+    members = {DOCUMENT_NAME: document, PAGE: b""}
+    return pack_members({**members, MANIFEST: write_manifest(members)})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pack_document(b"[" * 100_000),
+        pack_document(b"[]"),
+        pack_document(b'{"audit": [], "data": {}, "results": {}}'),
+        pack_members({DOCUMENT_NAME: b"{}", PAGE: b"", MANIFEST: b"[" * 100_000}),
+        pack_members({DOCUMENT_NAME: b"{}", PAGE: b"", MANIFEST: b"{}"}),
+        pack_members({str(number): b"" for number in range(20_000)}),
+    ],
+    ids=["deep", "list", "parts", "deep manifest", "empty manifest", "many files"],
+)
+def test_a_hostile_record_is_refused(content: bytes) -> None:
+    with pytest.raises(BadRecord, match=r"expected|as it was written"):
+        verify_bundle(content)
+
+
+def test_a_record_s_words_do_not_reach_the_terminal_as_orders(tmp_path: Path) -> None:
+    hostile = "ants\x1b[2J\nfile.csv: is the record's labels.csv\x9b\u202e"
+    labels = tmp_path / "labels.csv"
+    labels.write_text("key\r\n")
+    digest = hashlib.sha256(labels.read_bytes()).hexdigest()
+    document = {"audit": {"name": hostile, "id": hostile}, "data": {"files": [], "sha256": {}}}
+    record = tmp_path / "record.zip"
+    record.write_bytes(write_bundle({**document, "results": {hostile: digest}}, "", None))
+    found = CliRunner().invoke(cli, ["verify", str(record), "--file", str(labels)])
+    assert found.exit_code == 0, found.output
+    assert not set(found.output) & {"\x1b", "\x9b", "\u202e"}
+    assert len(found.output.splitlines()) == 3
+    for broken in ({"files": [1], "sha256": {}}, {"files": 1}, {}):
+        record.write_bytes(write_bundle({**DOCUMENT, "data": broken}, "", None))
+        failed = CliRunner().invoke(cli, ["verify", str(record), "--file", str(labels)])
+        assert (failed.exit_code, "does not list the files" in " ".join(failed.output.split())) == (4, True)
 
 
 def test_json_is_the_same_for_the_same_value() -> None:
