@@ -28,7 +28,6 @@ from app.infra import counters
 from app.infra.database import send_after_commit
 from app.infra.errors import Invalid, NotFound, WrongState
 from app.infra.queue import Task
-from app.infra.storage import Storage
 from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Json, Problem, Sample, TotalName, Truth
 
 LONGEST_FILE_NAME_BYTES = 255
@@ -177,37 +176,6 @@ def send_to_ingestion(session: Session, dataset: Dataset) -> None:
     change_status(session, dataset.id, DatasetStatus.INGESTING, sent_at=func.now())
     session.refresh(dataset)
     send_after_commit(session, Task.INGEST, dataset.id)
-
-
-def copy_files(session: Session, storage: Storage, source: Dataset, target: Dataset) -> None:
-    """Give a new dataset the files of another, and start its ingestion.
-
-    Raises:
-        WrongState: the other dataset is not read yet, or a file of it is no longer stored.
-
-    """
-    if source.status not in {DatasetStatus.READY, DatasetStatus.REJECTED}:
-        raise WrongState(f"only a dataset that was read can be read again, this one is {source.status}")
-    share_files(session, storage, source, target)
-    start_ingestion(session, target)
-
-
-def share_files(session: Session, storage: Storage, source: Dataset, target: Dataset) -> None:
-    """Give a dataset the uploaded files of another; on disk both share their bytes.
-
-    Raises:
-        WrongState: a file is no longer stored.
-
-    """
-    for file in list_files(session, [source.id])[source.id]:
-        try:
-            storage.copy(
-                storage.locate_upload(source.id, file.name), storage.locate_upload(target.id, file.name)
-            )
-        except FileNotFoundError as error:
-            raise WrongState(f"{file.name!r} is no longer stored; upload it again") from error
-        put_file(session, target, name=file.name, size=file.bytes, sha256=file.sha256)
-    session.flush()
 
 
 def change_status(session: Session, dataset_id: UUID, status: DatasetStatus, **values: object) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from app.datasets import dataset_service, resumable_uploads
+from app.datasets import dataset_service
+from app.datasets.shared_files import share_files
 from app.infra.errors import Invalid, WrongState
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset, DatasetStatus
@@ -80,15 +81,16 @@ def can_be_viewed(member: Member, sample_count: int) -> bool:
     return FEWEST <= member.samples <= sample_count - FEWEST
 
 
-def list_views(session: Session, dataset: Dataset) -> dict[str, Dataset]:
-    """Return the views of a dataset, by class."""
-    found = session.scalars(select(Dataset).where(Dataset.view_of == dataset.id).order_by(Dataset.id))
+def list_views(session: Session, dataset: Dataset, *, keep: bool = False) -> dict[str, Dataset]:
+    """Return the views of a dataset, by class; optionally locked against deletion (`keep`)."""
+    statement = select(Dataset).where(Dataset.view_of == dataset.id).order_by(Dataset.id)
+    found = session.scalars(statement.with_for_update(read=True, key_share=True) if keep else statement)
     return {view.view_class: view for view in found if view.view_class is not None}
 
 
-def list_ready_views(session: Session, dataset: Dataset) -> dict[str, Dataset]:
-    """Return the views of a dataset that are made, by class."""
-    views = list_views(session, dataset)
+def list_ready_views(session: Session, dataset: Dataset, *, keep: bool = False) -> dict[str, Dataset]:
+    """Return the views of a dataset that are made, by class; optionally locked against deletion (`keep`)."""
+    views = list_views(session, dataset, keep=keep)
     return {name: view for name, view in views.items() if view.status == DatasetStatus.READY}
 
 
@@ -130,8 +132,7 @@ def make_views(
     session.flush()
     try:
         for view in started.values():
-            dataset_service.share_files(session, storage, dataset, view)
-        resumable_uploads.check_quota(session, workspace_max_bytes=workspace_max_bytes)
+            share_files(session, storage, dataset, view, workspace_max_bytes=workspace_max_bytes)
     except BaseException:
         for view in started.values():  # their rows go with the transaction
             storage.remove(storage.locate_dataset(view.id))

@@ -5,13 +5,12 @@ Both orders are measured in bench/label_sets/RESULTS.md.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.label_sets.class_views import list_members, require_sets
+from app.label_sets.class_views import HAS, list_members, list_views, require_sets
 from app.reviews.checked_figures import find_settled
 from app.tables import Audit, AuditStatus, Dataset, Review, Sample, Score, Verdict
 from models.reading.label_sets import split_label_set
@@ -38,11 +37,6 @@ class Doubt:
     version: int | None
     """Of the review, to replace it."""
 
-    @property
-    def is_final(self) -> bool:
-        """Whether the sample has the class after the review."""
-        return self.is_given != (self.verdict == Verdict.RELABEL)
-
 
 @dataclass(frozen=True, kw_only=True)
 class RankedSet:
@@ -54,18 +48,16 @@ class RankedSet:
     """All classes of its given labels, audited or not."""
     doubts: Sequence[Doubt]
     """Of all audited classes, the most doubtful first."""
+    decided: Mapping[str, bool]
+    """Whether it has each class that was relabelled, audited or not."""
+    is_dropped: bool
+    """Whether somebody dropped the sample."""
 
     @property
     def final(self) -> list[str]:
         """Return its classes after the review, added ones last."""
-        changed = {doubt.class_name: doubt.is_final for doubt in self.doubts}
-        kept = [name for name in self.given if changed.get(name, True)]
-        return kept + [name for name, has in changed.items() if has and name not in self.given]
-
-    @property
-    def is_dropped(self) -> bool:
-        """Whether somebody dropped the sample."""
-        return any(doubt.verdict == Verdict.DROP for doubt in self.doubts)
+        kept = [name for name in self.given if self.decided.get(name, True)]
+        return kept + [name for name, has in self.decided.items() if has and name not in self.given]
 
 
 def rank_sets(
@@ -111,14 +103,14 @@ def describe_sets(
 ) -> list[RankedSet]:
     """Return what audits that have succeeded say of these samples, in this order."""
     samples = find_samples(session, dataset, positions)
-    reviews = _find_reviews(session, [audit.dataset_id for audit in audits.values()], positions)
+    reviews = _find_reviews(session, list_views(session, dataset), positions)
     doubts: dict[int, list[Doubt]] = {position: [] for position in positions}
     order = _order_by_probability if _may_compare(session, audits) else _order_by_rank
     for name, audit in audits.items():
         judge = _make_judge(session, audit)
         found = select(Score).where(Score.audit_id == audit.id, Score.position.in_(positions))
         for score in session.scalars(found):
-            review = reviews.get((audit.dataset_id, score.position))
+            review = reviews[score.position].get(name)
             doubt = Doubt(
                 class_name=name,
                 is_given=bool(score.given_label),
@@ -135,6 +127,10 @@ def describe_sets(
             key=samples[position][0],
             given=samples[position][1],
             doubts=sorted(doubts[position], key=order),
+            decided={
+                name: each.label == HAS for name, each in reviews[position].items() if each.label is not None
+            },
+            is_dropped=any(each.verdict == Verdict.DROP for each in reviews[position].values()),
         )
         for position in positions
         if position in samples
@@ -191,7 +187,12 @@ def find_samples(
 
 
 def _find_reviews(
-    session: Session, views: Sequence[UUID], positions: Sequence[int]
-) -> dict[tuple[UUID, int], Review]:
-    statement = select(Review).where(Review.dataset_id.in_(views), Review.position.in_(positions))
-    return {(review.dataset_id, review.position): review for review in session.scalars(statement)}
+    session: Session, views: Mapping[str, Dataset], positions: Sequence[int]
+) -> dict[int, dict[str, Review]]:
+    """Return the reviews of each of these samples, by class."""
+    names = {view.id: name for name, view in views.items()}
+    statement = select(Review).where(Review.dataset_id.in_(names), Review.position.in_(positions))
+    found: dict[int, dict[str, Review]] = {position: {} for position in positions}
+    for review in session.scalars(statement.order_by(Review.dataset_id)):
+        found[review.position][names[review.dataset_id]] = review
+    return found

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
+from app.datasets.shared_files import share_files
 from app.exports.registry import Issues
 from app.infra.storage import Storage
 from app.label_sets.class_views import require_no_view
@@ -26,13 +27,20 @@ NOT_CARRIED = (
 
 
 def make_version(
-    session: Session, storage: Storage, parent: Dataset, *, name: str | None, choice: Choice
+    session: Session,
+    storage: Storage,
+    parent: Dataset,
+    *,
+    name: str | None,
+    choice: Choice,
+    workspace_max_bytes: int | None,
 ) -> Dataset:
     """Start the making of a version with the decisions that there are when a worker begins it.
 
     Raises:
         WrongState: the parent is not ready, a version is being made from it, or an upload is gone.
         Invalid: nothing would change, or nothing would be left.
+        NoSpace: the files, which count for both, are above the workspace's quota.
 
     """
     require_no_view(parent)
@@ -53,7 +61,7 @@ def make_version(
     )
     session.add(child)
     session.flush()
-    dataset_service.share_files(session, storage, parent, child)
+    share_files(session, storage, parent, child, workspace_max_bytes=workspace_max_bytes)
     dataset_service.send_to_ingestion(session, child)
     return child
 

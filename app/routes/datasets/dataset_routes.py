@@ -12,6 +12,7 @@ from app.datasets import (
     resumable_uploads,
     upload_bodies,
 )
+from app.datasets.shared_files import read_files_again
 from app.http import cursors
 from app.infra import removals
 from app.infra.database import Database
@@ -177,9 +178,8 @@ def read_again(
         dataset = place_syncing.add_dataset(session, name=source.name, options=options, place=source.place)
     else:
         dataset = dataset_service.create(session, name=source.name, options=options)
-        dataset_service.copy_files(session, files, source, dataset)
+        read_files_again(session, files, source, dataset, workspace_max_bytes=settings.workspace_max_bytes)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
-    resumable_uploads.check_quota(session, workspace_max_bytes=settings.workspace_max_bytes)
     response.headers["Retry-After"] = POLL_SECONDS
     return render_dataset(dataset, dataset_service.list_files(session, [dataset.id])[dataset.id])
 

@@ -91,7 +91,7 @@ def decide_label_set(
     found = set_ranking.find_samples(session, dataset, [position])
     if position not in found:
         raise NotFound(f"dataset {dataset_id} has no sample at position {position}")
-    views = class_views.list_ready_views(session, dataset)
+    views = class_views.list_ready_views(session, dataset, keep=True)
     reviewer = name_reviewer(name, body.reviewer)
     if body.is_dropped:
         set_verdicts.drop_sample(session, views, position, seen=body.seen, reviewer=reviewer)

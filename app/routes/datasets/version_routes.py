@@ -83,8 +83,14 @@ def make_version(
     if needed > room:
         raise NoSpace(f"there is room for {max(room, 0)} bytes, the version needs about {needed}")
     choice = Choice(issues=Issues(body.issues), audit_id=body.audit_id, confirmed=body.confirmed)
-    child = version_making.make_version(session, files, parent, name=body.name, choice=choice)
-    resumable_uploads.check_quota(session, workspace_max_bytes=settings.workspace_max_bytes)
+    child = version_making.make_version(
+        session,
+        files,
+        parent,
+        name=body.name,
+        choice=choice,
+        workspace_max_bytes=settings.workspace_max_bytes,
+    )
     response.headers["Location"] = f"/v1/datasets/{child.id}"
     response.headers["Retry-After"] = POLL_SECONDS
     return _render(session, child)

@@ -7,13 +7,16 @@ from types import SimpleNamespace
 import pytest
 from fastapi.testclient import TestClient
 
-from app.datasets import resumable_uploads, upload_bodies
+from app.datasets import dataset_service, resumable_uploads, upload_bodies
+from app.datasets.shared_files import share_files
 from app.infra.database import Database
-from app.infra.errors import NoSpace
+from app.infra.errors import NoSpace, WrongState
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.infra.workspace_scope import get_or_create_workspace
 from app.routes.shared.callers import provide_settings
+from app.tables import Dataset
+from tests.builders.stored_rows import store_ready_dataset
 
 TUS = {"Tus-Resumable": "1.0.0", "Upload-Metadata": "filename Yi5jc3Y="}
 
@@ -75,3 +78,26 @@ def test_a_workspace_cannot_store_or_promise_more_than_its_quota(api: TestClient
     assert (refused.status_code, refused.json()["code"]) == (507, "no_space")
     assert "room for 10 bytes" in refused.json()["detail"]
     assert api.put(put.replace("a.csv", "c.csv"), content=b"x" * 11).status_code == 507
+
+
+def test_files_that_are_shared_above_the_quota_leave_nothing_behind(
+    database: Database, storage: Storage
+) -> None:
+    source = store_ready_dataset(database, storage)
+    storage.locate_upload(source.id, "a.csv").parent.mkdir(parents=True, exist_ok=True)
+    for name in ("a.csv", "b.csv"):
+        storage.locate_upload(source.id, name).write_bytes(b"x" * 60)
+    with database.transaction() as session:
+        for name in ("a.csv", "b.csv"):
+            found = session.get_one(Dataset, source.id)
+            dataset_service.put_file(session, found, name=name, size=60, sha256="0" * 64)
+    for missing, quota in ((None, 239), ("b.csv", None)):
+        if missing is not None:
+            storage.locate_upload(source.id, missing).unlink()
+        with database.transaction() as session:
+            target = dataset_service.create(session, name="again", options={})
+            folder = storage.locate_dataset(target.id)
+            with pytest.raises((NoSpace, WrongState)):
+                share_files(session, storage, source, target, workspace_max_bytes=quota)
+            session.rollback()
+        assert not [*folder.rglob("*.csv")]

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import delete, select, text
+from sqlalchemy.exc import OperationalError
 
 from app.audits import audit_service
 from app.infra.database import Database
@@ -260,6 +261,26 @@ def test_a_drop_is_taken_back_by_deciding_which_labels_the_sample_has(
     answer = decide(service, dataset, 7, labels=["dog", "bird"], asked=["dog"], seen=seen)
     assert not answer["is_dropped"]
     assert read_verdicts(service, 7) == {views["dog"].id: "keep"}, "nobody looked at the bird"
+
+
+def test_a_decision_shows_before_any_audit_has_ended(service: Service, dataset: Dataset) -> None:
+    make_views(service, dataset)
+    answer = decide(service, dataset, 2, labels=["dog"], asked=["dog"])
+    assert (answer["given"], answer["final"], answer["doubts"]) == ([], ["dog"], [])
+    answer = decide(service, dataset, 7, is_dropped=True)
+    assert (answer["final"], answer["is_dropped"]) == (["bird", "dog"], True)
+
+
+def test_a_view_stays_until_a_decision_is_saved(service: Service, dataset: Dataset) -> None:
+    view = make_views(service, dataset)["dog"]
+    with service.database.transaction() as deciding, service.database.transaction() as deleting:
+        assert "dog" in class_views.list_ready_views(
+            deciding, deciding.get_one(Dataset, dataset.id), keep=True
+        )
+        deleting.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            deleting.execute(delete(Dataset).where(Dataset.id == view.id))
+        deleting.rollback()
 
 
 def test_an_unsure_class_is_exported_as_unsure(service: Service, dataset: Dataset, tmp_path: Path) -> None:
