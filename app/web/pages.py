@@ -1,11 +1,13 @@
 """Renders pages from templates, escaped, with a content policy that allows no foreign code."""
 
+import re
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from app.exports.registry import GROUPS
 from app.web import assets, dataset_facts
@@ -101,6 +103,11 @@ def format_plain(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def format_code(text: str) -> Markup:
+    """Return a text whose parts between backticks are shown as code."""
+    return Markup(re.sub(r"(`+)([^`]+)\1", r"<code>\2</code>", str(escape(text))))  # noqa: S704 - it is escaped before
+
+
 def _make_environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("app.web"),
@@ -118,6 +125,7 @@ def _make_environment() -> Environment:
         "moment": format_moment,
         "words": format_words,
         "plain": format_plain,
+        "code": format_code,
         "facts": dataset_facts.describe,
     }
     names: dict[str, Any] = {

@@ -67,6 +67,7 @@ def test_duplicates_with_different_labels_are_settled_by_one_key_and_undone(
     assert kept[1:] == ("keep", None)
     assert relabelled[0].startswith("2/copy-")
     assert relabelled[1:] == ("relabel", "1")
+    assert first.locator("button[aria-pressed=true]").all_inner_texts() == ["All are 1\n1"]
     page.get_by_text("2 of 3 groups left to decide").wait_for()
     page.locator("#reviewed-stat", has_text="2 1 wrong").wait_for()
     page.keyboard.press("u")
@@ -108,6 +109,7 @@ def test_all_but_one_of_identical_copies_are_dropped_and_a_picture_opens_large(
     first.get_by_role("button", name="Drop the copy").click()
     first.get_by_text("1 of 2 dropped").wait_for()
     page.get_by_text("1 of 2 groups left to decide").wait_for()
+    assert first.locator("button[aria-pressed=true]").count() == 1
     (dropped,) = [key for key, verdict, _ in read_verdicts(stack, dataset) if verdict == "drop"]
     first.get_by_role("button", name="Keep only this").nth(1).click()
     first.get_by_text("1 of 2 dropped").wait_for()

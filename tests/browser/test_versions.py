@@ -69,6 +69,8 @@ def test_a_reviewed_dataset_becomes_a_version_that_is_audited_again_and_compared
     assert page.get_by_text(f"{second['given_label']} → {other}").count() == 1
     page.get_by_text("no independent evidence").wait_for()
     check_looks(page)
+    page.get_by_role("link", name="small", exact=True).first.click()
+    page.get_by_text("is version 2, made from this dataset").wait_for()
     page.goto("/")
     page.locator("tr", has_text="earlier").filter(has_text="small.zip").wait_for()
     check_looks(page)

@@ -245,6 +245,7 @@ def audit_page(audit_id: UUID, session: Session, caller: Caller) -> HTMLResponse
         exports=list_exports(dataset),
         comparable=_list_comparable(session, audit, dataset),
         unsure=carried_verdicts.count_unsure(session, dataset),
+        later=[each for each in lineage.list_versions(session, dataset) if each.parent_id == dataset.id],
     )
 
 

@@ -42,6 +42,7 @@ function showAudit(audit) {
   find("fraction").value = audit.fraction;
   find("status").replaceChildren(makeChip(audit.status));
   const run = audit.runs.find((one) => one.status === "running");
+  const isRanking = audit.runs.every((one) => one.status === "succeeded");
   const progress = run?.progress;
   if (audit.cancel_requested) find("stage").textContent = "Cancelling";
   else if (progress) {
@@ -58,11 +59,11 @@ function showAudit(audit) {
   } else if (audit.runs_before) {
     find("stage").textContent = "Waiting for a worker";
     find("speed").textContent = `${formatCount(audit.runs_before)} ${audit.runs_before === 1 ? "training comes" : "trainings come"} before it`;
-  } else if (audit.runs.every((one) => one.status === "succeeded")) find("stage").textContent = "Ranking the samples";
+  } else if (isRanking) find("stage").textContent = "Ranking the samples";
   const reasons = new Set(audit.runs.map((one) => one.encoder?.reason).filter(Boolean));
   find("encoder").textContent = [...reasons].map((reason) => `How the samples are seen: ${reason}.`).join(" ");
   isMeasured ||= audit.eta_seconds !== null;
-  const before = isMeasured ? "" : estimated;
+  const before = isRanking ? "" : isMeasured ? " · time left not known yet" : estimated;
   const left = audit.eta_seconds === null ? before : audit.eta_seconds < 1 ? " · nearly done" : ` · about ${formatDuration(audit.eta_seconds)} left`;
   find("eta").textContent = `${formatPercent(audit.fraction, 0)}${left}`;
   document.title = `${formatPercent(audit.fraction, 0)} · ${audit.name}`;

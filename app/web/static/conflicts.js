@@ -58,10 +58,8 @@ function makeConflict(groups, samples) {
   const group = { samples };
   const settle = (label) => groups.decide(group, (sample) =>
     (sample.given_label === label ? { verdict: "keep" } : { verdict: "relabel", label }));
-  const options = labels.map((label, place) => {
-    const members = samples.filter((sample) => sample.given_label === label);
-    return makeOption(members, label, canReview && makeButton(`All are ${label}`, place < 9 ? String(place + 1) : null, "", () => settle(label)));
-  });
+  const buttons = labels.map((label, place) => makeButton(`All are ${label}`, place < 9 ? String(place + 1) : null, "", () => settle(label)));
+  const options = labels.map((label, place) => makeOption(samples.filter((sample) => sample.given_label === label), label, canReview && buttons[place]));
   const act = (key) => {
     const label = labels[Number(key) - 1];
     if (label !== undefined) settle(label);
@@ -70,9 +68,14 @@ function makeConflict(groups, samples) {
     else return false;
     return true;
   };
-  const actions = canReview ? groups.makeActions(group,
-    makeButton("Drop all", "d", "quiet danger", () => groups.decide(group, DROP)),
-    makeButton("Unsure", "u", "quiet", () => groups.decide(group, UNSURE))) : "";
+  const dropAll = makeButton("Drop all", "d", "quiet danger", () => groups.decide(group, DROP));
+  const unsure = makeButton("Unsure", "u", "quiet", () => groups.decide(group, UNSURE));
+  group.choices = [
+    ...labels.map((label, place) => [buttons[place], ({ final }) => final === label]),
+    [dropAll, ({ final }) => final === null],
+    [unsure, ({ isUnsure: isLeft }) => isLeft],
+  ];
+  const actions = canReview ? groups.makeActions(group, dropAll, unsure) : "";
   group.element = makeBox(`Duplicates labelled ${labels.join(" and ")}`,
     [make("div", { className: "options" }, ...options), actions], (event) => groups.handleKey(event, group, act));
   return group;
@@ -91,7 +94,7 @@ function describeConflict({ samples }) {
   const finals = new Set(samples.map(({ given_label: given, review }) =>
     ({ keep: given, relabel: review?.label, drop: null })[review?.verdict]));
   const [final] = finals;
-  if (finals.size === 1 && final !== undefined) return { words: final === null ? "All dropped" : `All are ${final} now`, isSettled: true };
+  if (finals.size === 1 && final !== undefined) return { words: final === null ? "All dropped" : `All are ${final} now`, isSettled: true, final };
   const reviewed = samples.filter((sample) => sample.review).length;
   return { words: reviewed ? `${reviewed} of ${samples.length} reviewed` : "", isSettled: false };
 }
@@ -104,8 +107,9 @@ function makeCopies(groups, samples) {
   const group = { samples };
   const keep = (kept) => groups.decide(group, (sample) => (sample === kept ? null : { verdict: "drop" }));
   const shown = samples.slice(0, MEMBERS);
-  const options = shown.map((sample, place) => makeOption([sample], sample.given_label,
-    canReview && makeButton("Keep only this", String(place + 1), "", () => keep(sample))));
+  const buttons = shown.map((sample, place) => makeButton("Keep only this", String(place + 1), "", () => keep(sample)));
+  const options = shown.map((sample, place) => makeOption([sample], sample.given_label, canReview && buttons[place]));
+  group.choices = shown.map((sample, place) => [buttons[place], ({ final }) => final === sample]);
   const act = (key) => {
     const sample = key === "d" ? samples[0] : shown[Number(key) - 1];
     if (sample) keep(sample);
@@ -123,5 +127,7 @@ function describeCopies({ samples }) {
   const dropped = samples.filter((sample) => sample.review?.verdict === "drop").length;
   const isSettled = dropped >= samples.length - 1;
   if (!dropped) return { words: "", isSettled };
-  return { words: dropped === samples.length ? "All dropped" : `${formatCount(dropped)} of ${formatCount(samples.length)} dropped`, isSettled };
+  const left = samples.filter((sample) => sample.review?.verdict !== "drop");
+  const final = left.length === 1 ? left[0] : undefined;
+  return { words: dropped === samples.length ? "All dropped" : `${formatCount(dropped)} of ${formatCount(samples.length)} dropped`, isSettled, final };
 }

@@ -143,7 +143,8 @@ export class DuplicateGroups {
 
   show(group) {
     if (!group.words) return;
-    const { words, isSettled } = this.describe(group);
+    const { words, isSettled, isUnsure, final } = this.describe(group);
+    for (const [button, fits] of group.choices ?? []) button.setAttribute("aria-pressed", String(fits({ isUnsure: Boolean(isUnsure), final })));
     group.words.textContent = words;
     group.element.classList.toggle("settled", isSettled);
     group.undo.hidden = !group.before;

@@ -96,7 +96,7 @@ export class View {
     find("count-recent").textContent = progress.recent_precision === null ? "of those kept or relabelled" : `of those kept or relabelled; ${formatPercent(progress.recent_precision, 0)} of the latest ${formatCount(progress.recent_decided)}`;
     find("count-left").textContent = formatCount(progress.expected_errors_left);
     find("count-expected").textContent = describeExpected(progress);
-    find("count-next").textContent = progress.next_precision === null ? "–" : formatPercent(progress.next_precision, 0);
+    find("count-next").textContent = formatProbability(progress.next_precision, 0);
     const advice = find("advice");
     const isOver = progress.reviewed >= progress.sample_count;
     const text = isOver ? `All samples have a verdict${progress.unseen ? `; nobody has looked at ${formatCount(progress.unseen)} of them` : ""}${progress.carried ? `; ${formatCount(progress.carried)} are carried over from an earlier version` : ""}.` : (ADVICE[progress.advice] ?? describeCheck(progress)) + describeRest(progress) + describeConflicts(progress) + describeCarriedCount(progress);

@@ -294,6 +294,13 @@ def test_the_api_has_a_page_with_every_operation(api: TestClient) -> None:
         for method in methods:
             assert f"{method.upper()} {path}<" in text
     assert "Delete an audit that has ended" in text
+    assert "<code>epoch</code>" in text
+    assert "`" not in text
+
+
+def test_words_between_backticks_are_shown_as_code() -> None:
+    assert rendering.format_code("`a<b` or c & d") == "<code>a&lt;b</code> or c &amp; d"
+    assert rendering.format_code("one ` alone") == "one ` alone"
 
 
 @pytest.mark.parametrize("status", list(DatasetStatus))
