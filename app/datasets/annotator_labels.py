@@ -1,9 +1,10 @@
 """Labels of several annotators attached after the upload: a long table, or one column for each annotator."""
 
 import json
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +14,8 @@ import pyarrow as pa
 from pyarrow import parquet
 from sqlalchemy.orm import Session
 
-from app.datasets.attached_tables import SHOWN, Identifier, find_identifier
+from app.datasets.attached_tables import SHOWN, Identifier, find_identifier, list_own_keys
+from app.http.work_apart import call_apart
 from app.infra import removals
 from app.infra.database import send_after_commit
 from app.infra.errors import Invalid
@@ -38,10 +40,12 @@ from models.reading.text_tables import read_records
 
 ANNOTATORS_MAX = 10_000
 LABELS_MAX = 20_000_000
-"""Labels of all annotators: 240 MB while they are read."""
+"""Labels of all annotators: 240 MB while they are read, three times that while they are put in order."""
 NAME_MAX = 200
 AMBIGUOUS = -1
-BATCH_ROWS = 10_000
+MEMORY_BYTES, KEY_BYTES, LABEL_BYTES, MEMORY_PER_BYTE = 2**29, 400, 50, 50
+"""For reading a table; of it for each key, label and byte: a file has fewer labels than bytes."""
+BATCH_ROWS = 1_000
 NOT_ANNOTATORS = (*TRUTHS, *LABELS, *SPLITS, *KEYS, POSITION)
 """Columns of a wide table that are no annotator's."""
 Row = Sequence[str | None]
@@ -63,9 +67,9 @@ class Attached:
 class _Labels:
     """The labels read so far, in order."""
 
-    positions: list[int]
-    annotators: list[int]
-    codes: list[int]
+    positions: "array[int]"
+    annotators: "array[int]"
+    codes: "array[int]"
     names: dict[str, int]
 
     def add(self, position: int, annotator: str, code: int) -> None:
@@ -98,32 +102,76 @@ def attach(
 
     Raises:
         Invalid: a column is missing, or a row names an unknown sample or class, or the same label twice.
+        TooMuchWork: reading takes too much memory or time.
 
     """
-    try:
-        header, rows = _open_parquet(file) if _is_parquet(file) else _open_text(file)
-        read, left_out = _read(header, rows, files, dataset, columns)
-    except (TableError, pa.ArrowException) as error:
-        raise Invalid(f"the annotators' labels cannot be read: {error}") from error
-    table = _make_table(read)
-    name = f"labels-{uuid4().hex}.parquet"
     local = file.with_name(f"{file.name}.parquet")
-    parquet.write_table(table, local, compression="zstd")
-    files.move(local, files.locate_annotations(dataset.id, name))
+    arguments = {"file": file, "destination": local, "columns": columns, "target": _describe(files, dataset)}
+    name = f"labels-{uuid4().hex}.parquet"
+    labels = min(LABELS_MAX * LABEL_BYTES, file.stat().st_size * MEMORY_PER_BYTE)
+    memory = MEMORY_BYTES + (dataset.sample_count or 0) * KEY_BYTES + labels
+    try:
+        read = call_apart(
+            read_and_write, arguments, what="a table of annotators' labels", memory_bytes=memory
+        )
+        files.move(local, files.locate_annotations(dataset.id, name))
+    finally:
+        local.unlink(missing_ok=True)
     before = dataset.annotators
     if before is not None:
         path = files.locate_annotations(dataset.id, before["file"])
         removals.schedule_removal(session, files, path, after_seconds=3600)
-    samples = len(np.unique(table["position"].to_numpy()))
     dataset.annotators = {
         "version": 1 + (0 if before is None else int(before["version"])),
-        "names": len(read.names),
-        "labels": len(table),
-        "samples": samples,
+        "names": read["annotators"],
+        "labels": read["labels"],
+        "samples": read["samples"],
         "file": name,
     }
     send_after_commit(session, Task.CONSENSUS, dataset.id)
-    return Attached(annotators=len(read.names), labels=len(table), samples=samples, left_out=left_out)
+    return Attached(**read)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is needed of a dataset to read labels of its samples."""
+
+    sample_count: int
+    own_keys: list[str]
+    class_names: list[str]
+    class_spellings: list[object]
+    samples: Path
+    """Table of the samples' keys, in order of position."""
+
+
+def _describe(files: Storage, dataset: Dataset) -> Target:
+    return Target(
+        sample_count=dataset.sample_count or 0,
+        own_keys=list_own_keys(dataset),
+        class_names=dataset.class_names or [],
+        class_spellings=(dataset.statistics or {}).get("layout", {}).get("class_spellings") or [],
+        samples=files.fetch_pack_file(dataset, "samples.parquet"),
+    )
+
+
+def read_and_write(
+    file: Path, destination: Path, columns: Sequence[str], target: Target
+) -> dict[str, object]:
+    """Read annotators' labels, write them in order, and return what `Attached` has.
+
+    Raises:
+        Invalid: as for `attach`.
+
+    """
+    try:
+        header, rows = _open_parquet(file) if _is_parquet(file) else _open_text(file)
+        read, left_out = _read(header, rows, target, columns)
+    except (TableError, pa.ArrowException) as error:
+        raise Invalid(f"the annotators' labels cannot be read: {error}") from error
+    table = _make_table(read)
+    parquet.write_table(table, destination, compression="zstd")
+    samples = len(np.unique(table["position"].to_numpy()))
+    return asdict(Attached(annotators=len(read.names), labels=len(table), samples=samples, left_out=left_out))
 
 
 def _is_parquet(file: Path) -> bool:
@@ -167,8 +215,7 @@ def _open_text(file: Path) -> tuple[list[str], Iterator[tuple[int, Row]]]:
 def _read(
     header: list[str],
     rows: Iterator[tuple[int, Row]],
-    files: Storage,
-    dataset: Dataset,
+    target: Target,
     columns: Sequence[str],
 ) -> tuple[_Labels, list[str]]:
     """Return the labels, and the columns that were not read."""
@@ -178,7 +225,7 @@ def _read(
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
         raise Invalid(f"expected every column once; found several named {repeated[0]!r}")
-    identifier = find_identifier(header, dataset)
+    identifier = find_identifier(header, target.own_keys)
     if identifier is None:
         raise Invalid(
             f"a table of annotators needs 'key' or 'position' (or 'id', or a file name), found {header[:20]}"
@@ -205,8 +252,10 @@ def _read(
         identifier=identifier,
         annotator=None if annotator is None else header.index(annotator),
         places=places,
-        position_of=_list_positions(files, dataset, identifier),
-        lookup=_make_lookup(dataset),
+        position_of=_list_positions(target, identifier),
+        lookup=ClassLookup(
+            target.class_names, [decode_spelling(spelled) for spelled in target.class_spellings]
+        ),
     )
     return reader.read(rows), left_out
 
@@ -224,7 +273,7 @@ class _Reader:
     lookup: ClassLookup
 
     def read(self, rows: Iterator[tuple[int, Row]]) -> _Labels:
-        found = _Labels(positions=[], annotators=[], codes=[], names={})
+        found = _Labels(positions=array("i"), annotators=array("i"), codes=array("i"), names={})
         codes: dict[str, int | None] = {}
         for number, row in rows:
             position = self._find_position(number, row[self.identifier.column] or "")
@@ -259,10 +308,10 @@ class _Reader:
         return code
 
 
-def _list_positions(files: Storage, dataset: Dataset, identifier: Identifier) -> dict[str, int]:
+def _list_positions(target: Target, identifier: Identifier) -> dict[str, int]:
     if identifier.are_positions:
-        return {str(position): position for position in range(dataset.sample_count or 0)}
-    keys = parquet.read_table(files.fetch_pack_file(dataset, "samples.parquet"), columns=["key"])["key"]
+        return {str(position): position for position in range(target.sample_count)}
+    keys = parquet.read_table(target.samples, columns=["key"])["key"]
     found: dict[str, int] = {}
     for position, key in enumerate(keys.to_pylist()):
         at = make_comparable(key)
@@ -270,15 +319,10 @@ def _list_positions(files: Storage, dataset: Dataset, identifier: Identifier) ->
     return found
 
 
-def _make_lookup(dataset: Dataset) -> ClassLookup:
-    stored = (dataset.statistics or {}).get("layout", {}).get("class_spellings") or []
-    return ClassLookup(dataset.class_names or [], [decode_spelling(spelled) for spelled in stored])
-
-
 def _make_table(read: _Labels) -> pa.Table:
     """Return the labels in order of position and annotator; raise Invalid if one is there twice."""
     positions, annotators, codes = (
-        np.array(values, dtype=np.int32) for values in (read.positions, read.annotators, read.codes)
+        np.frombuffer(values, dtype=np.int32) for values in (read.positions, read.annotators, read.codes)
     )
     order = np.lexsort((annotators, positions))
     positions, annotators, codes = positions[order], annotators[order], codes[order]

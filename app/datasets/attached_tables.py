@@ -38,11 +38,15 @@ class Identifier:
         return MATCHING.format(on=on)
 
 
-def find_identifier(header: Sequence[str], dataset: Dataset) -> Identifier | None:
-    """Return the column that names samples: the upload's own, a usual name, or the position."""
+def list_own_keys(dataset: Dataset) -> list[str]:
+    """Return the columns of the upload that name its samples."""
     understood = (dataset.statistics or {}).get("understood", {}).get("columns") or {}
-    own = [name for name in (understood.get("key"), understood.get("picture")) if name in header]
-    keys = [*own, *list_by_name(header, (*KEYS, *FILE_NAMES))]
+    return [name for name in (understood.get("key"), understood.get("picture")) if name]
+
+
+def find_identifier(header: Sequence[str], own: Sequence[str]) -> Identifier | None:
+    """Return the column that names samples: one of the upload's own, a usual name, or the position."""
+    keys = [*(name for name in own if name in header), *list_by_name(header, (*KEYS, *FILE_NAMES))]
     found = next(iter(keys), None) or find_by_name(header, (POSITION,))
     if found is None:
         return None

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 from sqlalchemy.orm import Session
 
+from app.http.work_apart import call_apart
 from app.infra.errors import Invalid
 from app.infra.storage import Storage
 from app.tables import Dataset
@@ -27,6 +28,8 @@ SHOWN = 5
 HEADER_BYTES = 2**16
 NAME_BYTES = 4 * 1_000
 SUM_TOLERANCE = 0.01
+MEMORY_BYTES, VALUE_BYTES, KEY_BYTES = 2**29, 40, 400
+"""For reading a file, with what each value and key takes: as text, as numbers, checked and in order."""
 DIMENSIONS = 2
 BLOCK_BYTES, BLOCK_RECORDS = 4 << 20, 1_000
 """Of a table in text that are in memory at a time; a row of 100,000 classes has 2 MB."""
@@ -38,18 +41,37 @@ def attach(session: Session, files: Storage, dataset: Dataset, file: Path) -> in
     """Replace a dataset's probabilities by those of a file; return the number of samples with probabilities.
 
     Raises:
+        Invalid: as for `read`; TooMuchWork if it takes too much memory or time.
+
+    """
+    samples = files.fetch_pack_file(dataset, "samples.parquet")
+    checked = file.with_name(f"{file.name}.npy")
+    names = dataset.class_names or []
+    arguments = {"file": file, "samples": samples, "class_names": names, "destination": checked}
+    count = dataset.sample_count or 0
+    memory = MEMORY_BYTES + count * (len(names) * VALUE_BYTES + KEY_BYTES)
+    try:
+        rows = call_apart(check_and_write, arguments, what="a file of probabilities", memory_bytes=memory)
+        with checked.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        files.move(checked, files.locate_probabilities(dataset.id))
+    finally:
+        checked.unlink(missing_ok=True)
+    dataset.probabilities = {"probabilities_sha256": digest}
+    session.flush()
+    return int(rows)
+
+
+def check_and_write(file: Path, samples: Path, class_names: list[str], destination: Path) -> int:
+    """Read a file of probabilities, write them as an array, and return the number of rows.
+
+    Raises:
         Invalid: as for `read`.
 
     """
-    samples = parquet.read_table(files.fetch_pack_file(dataset, "samples.parquet"), columns=["key"])
-    rows = read(file, keys=samples["key"], class_names=dataset.class_names or [])
-    checked = file.with_name(f"{file.name}.npy")
-    np.save(checked, rows)
-    with checked.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    files.move(checked, files.locate_probabilities(dataset.id))
-    dataset.probabilities = {"probabilities_sha256": digest}
-    session.flush()
+    keys = parquet.read_table(samples, columns=["key"])["key"]
+    rows = read(file, keys=keys, class_names=class_names)
+    np.save(destination, rows)
     return len(rows)
 
 
@@ -78,7 +100,7 @@ def read(file: Path, *, keys: pa.ChunkedArray, class_names: list[str]) -> Floats
             rows, identifiers = _read_table(table, class_names)
     except TableError as error:
         raise Invalid(str(error)) from error
-    except (pa.ArrowException, zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+    except (pa.ArrowException, zipfile.BadZipFile, ValueError, KeyError, OSError, MemoryError) as error:
         raise Invalid(f"probabilities must be npz, Parquet or CSV with numbers: {error}") from error
     return _normalise_rows(_order_by_position(rows, identifiers, keys))
 
@@ -158,7 +180,10 @@ def _read_unusual_csv(file: Path, style: TableStyle) -> Iterator[pa.RecordBatch]
 
 def _read_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, Identifiers | None]:
     with zipfile.ZipFile(file) as archive:
-        sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+        members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+    sizes = {info.filename.removesuffix(".npy"): info.file_size for info in members}
+    if len(sizes) < len(members):
+        raise Invalid("expected every array of the npz once; found several of one name")
     name = next((name for name in NAMES if name in sizes), None)
     if name is None:
         raise Invalid(f"the npz needs an array named one of {list(NAMES)}, found {sorted(sizes)[:SHOWN]}")
@@ -169,8 +194,8 @@ def _read_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, I
     if any(sizes[other] > count * NAME_BYTES + HEADER_BYTES for other in read_names):
         raise Invalid(f"expected at most one name of 1,000 characters for each of {count} samples")
     with np.load(file, allow_pickle=False) as arrays:
-        rows = np.asarray(arrays[name], dtype=np.float32)
-        others = {other: arrays[other] for other in read_names}
+        rows = np.asarray(arrays[f"{name}.npy"], dtype=np.float32)  # a member without .npy would be preferred
+        others = {other: arrays[f"{other}.npy"] for other in read_names}
     if rows.ndim != DIMENSIONS or rows.shape[1] != len(class_names):
         raise Invalid(f"expected {len(class_names)} probabilities in each row, found {list(rows.shape)}")
     if "class_names" in others:

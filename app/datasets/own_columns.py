@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.datasets.attached_tables import Identifier, find_identifier, refuse_unmatched
+from app.datasets.attached_tables import Identifier, find_identifier, list_own_keys, refuse_unmatched
 from app.infra.errors import Invalid
 from app.tables import Dataset
 from models.reading.column_names import LABELS, POSITION, TRUTHS, has_name
@@ -80,7 +80,7 @@ class _Table:
         """Find out which column is for what."""
         with file.open("rb") as opened:
             style, _ = inspect_table(opened)
-        identifier = find_identifier(style.columns, dataset)
+        identifier = find_identifier(style.columns, list_own_keys(dataset))
         if identifier is None or len(style.columns) == 1:
             raise Invalid(
                 "a table of columns needs 'key' or 'position' (or 'id', or a file name) and others, found"

@@ -14,6 +14,7 @@ from app.datasets.attached_tables import (
     SHOWN,
     Identifier,
     find_identifier,
+    list_own_keys,
     refuse_any,
     refuse_unmatched,
 )
@@ -94,7 +95,7 @@ def _copy_into_incoming(session: Session, dataset: Dataset, file: Path) -> Colum
 
 def _find_columns(header: Sequence[str], dataset: Dataset) -> Columns:
     label = find_by_name(header, LABEL_COLUMNS)
-    identifier = find_identifier(header, dataset)
+    identifier = find_identifier(header, list_own_keys(dataset))
     if identifier is None or label is None or identifier.column == header.index(label):
         raise Invalid(
             "truth needs the columns 'true_label' and 'key' or 'position' (or 'id', or a file name),"

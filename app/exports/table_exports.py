@@ -6,18 +6,19 @@ import gzip
 import io
 import json
 import lzma
+import tempfile
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import parquet
 
-from app.exports.files.block_sink import BlockSink
+from app.exports.files.parquet_rewriting import MEMORY_BYTES, MEMORY_PER_BYTE, rewrite_parquet
 from app.exports.files.zip_writer import ZipStream
-from app.exports.final_labels import BATCH_ROWS, Decisions
+from app.exports.final_labels import Decisions
+from app.http.work_apart import call_apart
 from app.infra.errors import Invalid
 from models.reading.json_records import HEAD, parse_json_records, replace_value
 from models.reading.label_sets import split_label_set
@@ -32,6 +33,7 @@ COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\xfd7zXZ": lzma.LZMAFile,
 }
 BLOCK_CHARACTERS = 1 << 16
+BLOCK_BYTES = 1 << 20
 STYLE_LINES = 200
 Finals = dict[int, int | None]
 """By row of the upload: the new label of a kept sample, None if its label does not change."""
@@ -204,35 +206,26 @@ def _open_decompressed(file: BinaryIO) -> IO[bytes]:
 
 
 def _write_file(decisions: Decisions, path: Path, finals: Finals, *, first_row: int) -> Iterator[bytes]:
-    sink = BlockSink()
-    with decisions.open(path) as stored, parquet.ParquetFile(stored) as file:
-        schema = file.schema_arrow
-        column = schema.names.index(decisions.layout["label_column"])
-        with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
-            for batch in file.iter_batches(BATCH_ROWS):
-                rows = range(first_row, first_row + batch.num_rows)
-                writer.write_batch(_clean(decisions, batch, column, [*rows], finals))
-                first_row += batch.num_rows
-                yield sink.take()
-    yield sink.take()
-
-
-def _clean(
-    decisions: Decisions, batch: pa.RecordBatch, column: int, rows: list[int], finals: Finals
-) -> pa.RecordBatch:
-    kind = batch.schema.field(column).type
-    new = {label for row in rows if (label := finals.get(row)) is not None}
-    if new:
-        values = {label: _convert_class(decisions, label, batch.schema, column) for label in new}
-        changed = [None if (label := finals.get(row)) is None else values[label] for row in rows]
-        replacing = pa.array(changed, kind.value_type if pa.types.is_dictionary(kind) else kind)
-        mask = pa.array([finals.get(row) is not None for row in rows])
-        labels = batch.column(column)
-        plain = labels.cast(replacing.type) if pa.types.is_dictionary(kind) else labels
-        merged = pc.if_else(mask, replacing, plain)
-        merged = merged.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else merged
-        batch = batch.set_column(column, batch.schema.field(column), merged)
-    return batch.filter(pa.array([row in finals for row in rows]))
+    with decisions.open(path) as stored:
+        schema = parquet.read_schema(stored)
+    column = schema.names.index(decisions.layout["label_column"])
+    new = {label for label in finals.values() if label is not None}
+    with tempfile.TemporaryDirectory(dir=decisions.storage.root, prefix="export.") as folder:
+        written = Path(folder) / "written.parquet"
+        source = decisions.storage.fetch(path, Path(folder))
+        memory = MEMORY_BYTES + MEMORY_PER_BYTE * source.stat().st_size
+        arguments = {
+            "source": str(source),
+            "destination": str(written),
+            "column": column,
+            "finals": finals,
+            "values": {label: _convert_class(decisions, label, schema, column) for label in new},
+            "first_row": first_row,
+        }
+        call_apart(rewrite_parquet, arguments, what="a Parquet file", memory_bytes=memory)
+        file = written.open("rb")  # what is open stays when the folder goes
+    with file:
+        yield from iter(lambda: file.read(BLOCK_BYTES), b"")
 
 
 def _convert_class(decisions: Decisions, label: int, schema: pa.Schema, column: int) -> object:

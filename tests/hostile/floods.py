@@ -6,7 +6,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pyarrow as pa
 from PIL import Image
+from pyarrow import parquet
 
 from tests import patience
 from tests.hostile.bystander import Bystander
@@ -48,6 +50,27 @@ def estimates(client: httpx.Client, _: Bystander) -> str:
     for each in (dataset, again):
         client.delete(f"/v1/datasets/{each}")
     return f"{found[200]} answers; the next upload was read"
+
+
+@stall("flood: a column that nobody reads is 300 megabytes, and goes with the corrected table")
+def unread_column(client: httpx.Client, _: Bystander) -> str:
+    """Export a Parquet table with a column that was left out and repeats a long value."""
+    buffer = io.BytesIO()
+    count = 1000
+    cells = pa.array(["x" * 300_000]).dictionary_encode().take(pa.array([0] * count))
+    columns = {"a": list(range(count)), "label": ["xy"[n % 2] for n in range(count)], "blob": cells}
+    parquet.write_table(pa.table(columns), buffer, compression="zstd")
+    options = {"name": "flood", "exclude_columns": ["blob"]}
+    dataset = str(client.post("/v1/datasets", json=options).json()["id"])
+    client.put(f"/v1/datasets/{dataset}/files/a.parquet", content=buffer.getvalue()).raise_for_status()
+    until(client, f"/v1/datasets/{dataset}", {"ready", "rejected"}, 60)
+    error = client.get(f"/v1/datasets/{dataset}").json()["error"]
+    assert error is None, error
+    answer = client.get(f"/v1/datasets/{dataset}/exports/dataset")
+    assert answer.status_code == 200, answer.json()
+    assert parquet.read_metadata(io.BytesIO(answer.content)).num_rows == count
+    client.delete(f"/v1/datasets/{dataset}")
+    return f"{len(buffer.getvalue()):,} bytes, exported"
 
 
 @stall("flood: pictures of 16 million pixels are shown at once")

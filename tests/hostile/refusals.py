@@ -1,9 +1,14 @@
 """More hostile requests: addresses of webhooks, origins, parameters, probabilities, parts, settings."""
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import httpx
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet as pq
 
 from tests.hostile.asking import ASKED, TUS, Ask, configuration, empty_dataset
 
@@ -30,6 +35,44 @@ def reading(path: str, **parameters: str) -> Ask:
 def probabilities(content: bytes) -> Ask:
     """Attach probabilities."""
     return lambda client, dataset: client.put(f"/v1/datasets/{dataset}/probabilities", content=content)
+
+
+def annotations(content: bytes) -> Ask:
+    """Attach labels of annotators."""
+    return lambda client, dataset: client.put(f"/v1/datasets/{dataset}/annotations", content=content)
+
+
+def _make_hidden_array() -> bytes:
+    """Return an npz of which a reader that looks by name takes 400 MB, and a check by name sees 1 kB."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_BZIP2) as archive:
+        with archive.open("probabilities", "w") as member:
+            for _ in range(400):
+                member.write(bytes(2**20))
+        archive.writestr("probabilities.npy", _make_npy((120, 4), bytes(120 * 4 * 4)))
+    return file.getvalue()
+
+
+def _make_long_array() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("probabilities.npy", _make_npy((120, 10**12), bytes(480)))
+    return file.getvalue()
+
+
+def _make_npy(shape: tuple[int, ...], body: bytes) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return file.getvalue() + body
+
+
+def _repeat_cell(length: int, count: int) -> bytes:
+    """Return a Parquet table of a few hundred bytes whose cells are long: it has each value once."""
+    file = io.BytesIO()
+    cells = pa.array(["x" * length]).dictionary_encode().take(pa.array([0] * count))
+    table = {"position": list(range(count)), "annotator": cells, "label": ["0"] * count}
+    pq.write_table(pa.table(table), file, compression="zstd")
+    return file.getvalue()
 
 
 def part(headers: dict[str, str], content: bytes = b"x") -> Ask:
@@ -108,6 +151,10 @@ ASKED |= {
     "probabilities: below zero": probabilities(b"position,0,1,2\n0,-1,1,1\n"),
     "probabilities: no numbers": probabilities(b"position,0,1,2\n0,nan,inf,1\n"),
     "probabilities: of a sample beyond all": probabilities(b"position,0,1,2\n99999999999999999999,0,0,1\n"),
+    "probabilities: an array hides behind another one": probabilities(_make_hidden_array()),
+    "probabilities: a header that promises a petabyte": probabilities(_make_long_array()),
+    "annotators: a cell of half a megabyte, a thousand times": annotations(_repeat_cell(500_000, 1_000)),
+    "annotators: a cell of five megabytes, a thousand times": annotations(_repeat_cell(5_000_000, 1_000)),
     "probabilities: fifty megabytes for thirty samples": probabilities(
         b"position,0,1,2\n" + b"0,0.5,0.25,0.25\n" * 3_000_000
     ),

@@ -1,0 +1,89 @@
+"""Calls of a function in a process of its own, with limits on memory and time: for files that people send.
+
+A file of a few kilobytes can describe tables of gigabytes. `python -m app.http.work_apart` reads from its
+standard input which function to call with which arguments, pickled by its parent, and answers in JSON.
+"""
+
+import json
+import os
+import pickle
+import resource
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.infra.errors import Invalid
+
+MEBIBYTE = 2**20
+CPU_SECONDS, WAIT_SECONDS, NICENESS = 300, 1_800, 5
+AT_ONCE = 2
+_running = threading.BoundedSemaphore(AT_ONCE)
+_KIBIBYTE = 1024
+
+
+class TooMuchWork(Invalid):
+    """A file takes more memory or time than it may."""
+
+    code = "too_much_work"
+
+
+def call_apart(
+    function: Callable[..., object], arguments: Mapping[str, object], *, what: str, memory_bytes: int
+) -> Any:  # noqa: ANN401 - JSON
+    """Return what a function returns that is called in a process of its own.
+
+    Args:
+        function: of a module of this project; what it returns can be JSON.
+        arguments: by name.
+        what: what the file is, for messages.
+        memory_bytes: the most that it may take, on top of what the libraries have reserved.
+
+    Raises:
+        Invalid: the function raised it.
+        TooMuchWork: it took more memory or processor time than it may, or crashed on the file.
+
+    """
+    task = pickle.dumps((memory_bytes, function, arguments))
+    command = [sys.executable, "-m", "app.http.work_apart"]
+    with _running:
+        try:
+            done = subprocess.run(  # noqa: S603 - our own program
+                command, input=task, stdout=subprocess.PIPE, check=True, timeout=WAIT_SECONDS
+            )
+        except (subprocess.SubprocessError, OSError) as error:
+            raise TooMuchWork(
+                f"expected {what} that can be read in {memory_bytes // MEBIBYTE:,} MiB of memory and"
+                f" {CPU_SECONDS} seconds of processor time; this one takes more, or cannot be read at all"
+            ) from error
+    answer = json.loads(done.stdout)
+    if "invalid" in answer:
+        raise Invalid(answer["invalid"])
+    return answer["value"]
+
+
+def main() -> None:
+    """Call the function of the standard input; write what it returns, or why it refuses, as JSON."""
+    memory_bytes, function, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
+    _limit_process(memory_bytes)
+    try:
+        answer = {"value": function(**arguments)}
+    except Invalid as error:
+        answer = {"invalid": error.detail}
+    json.dump(answer, sys.stdout)
+
+
+def _limit_process(memory_bytes: int) -> None:
+    status = Path("/proc/self/status")
+    if status.exists():
+        reserved = status.read_text(encoding="ascii").partition("VmData:")[2].split()[0]
+        memory = int(reserved) * _KIBIBYTE + memory_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    os.nice(NICENESS)
+
+
+if __name__ == "__main__":
+    main()
