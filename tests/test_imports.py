@@ -29,8 +29,8 @@ NEVER = {
 
 FLOORS = {
     "app": (
-        "tables", "fast_paths", "infra", "http", "access", "webhooks", "places", "datasets", "kinds",
-        "features", "audits", "reviews", "people", "maps", "label_sets",
+        "tables", "fast_paths", "infra", "http", "access", "webhooks", "places",
+        "datasets/attachments", "datasets", "kinds", "features", "audits", "reviews", "people", "maps", "label_sets",
         "schemas", "schemas/datasets", "schemas/reviews", "schemas/audits", "figures",
         "exports/files", "exports", "versions", "gate", "records", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded",
@@ -45,7 +45,7 @@ FLOORS = {
     "worker": (
         "encoders", "jobs", "formats/shared", "formats/pictures", "formats/packs", "kinds",
         "formats/archives", "formats/boxes", "formats/layouts", "formats/arrays", "formats/tables", "formats",
-        "versions", "ingest", "features", "train", "finish", "maps", "maintenance", "processes",
+        "versions", "ingest", "features", "train", "finish", "maps", "consensus", "maintenance", "processes",
     ),
 }  # fmt: skip
 """The folders of each package from the ground up: a module imports from its own and from those below."""

@@ -25,7 +25,7 @@ PLUG_INS = (
 """Folders and files of the plug-ins; those of pictures decode them for the images' plug-in."""
 OTHER_ARRAYS = {
     "app/client/upload_checks.py": "arrays and labels that somebody is about to upload",
-    "app/datasets/external_probabilities.py": "probabilities [N, K]",
+    "app/datasets/attachments/probability_tables.py": "probabilities [N, K]",
     "app/exports/archive_exports.py": "the layout of an archive, one of whose entries is named tables",
     "app/exports/array_exports.py": "whatever arrays an uploaded npz has",
     "models/encoders/onnx_encoders.py": "the input of a network in an ONNX file",

@@ -1,89 +1,22 @@
-"""Labels of several annotators attached after the upload: a long table, or one column for each annotator."""
+"""Labels of several annotators attached after the upload."""
 
-import json
-from array import array
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-from pyarrow import parquet
 from sqlalchemy.orm import Session
 
-from app.datasets.attached_tables import SHOWN, Identifier, find_identifier, list_own_keys
+from app.datasets.attached_tables import list_own_keys
+from app.datasets.attachments.annotator_tables import LABELS_MAX, Attached, Target, read_and_write
 from app.http.work_apart import call_apart
 from app.infra import removals
 from app.infra.database import send_after_commit
-from app.infra.errors import Invalid
 from app.infra.queue import Task
 from app.infra.storage import Storage
 from app.tables import Dataset
-from models.reading.class_lookup import ClassLookup, is_unknown
-from models.reading.column_names import (
-    ANNOTATORS,
-    KEYS,
-    LABELS,
-    POSITION,
-    SPLITS,
-    TRUTHS,
-    find_by_name,
-    has_name,
-)
-from models.reading.label_texts import decode_spelling, make_comparable, strip_guard
-from models.reading.table_files import inspect_table
-from models.reading.text_encodings import TableError, open_lines
-from models.reading.text_tables import read_records
 
-ANNOTATORS_MAX = 10_000
-LABELS_MAX = 20_000_000
-"""Labels of all annotators: 240 MB while they are read, three times that while they are put in order."""
-NAME_MAX = 200
-AMBIGUOUS = -1
 MEMORY_BYTES, KEY_BYTES, LABEL_BYTES, MEMORY_PER_BYTE = 2**29, 400, 50, 50
 """For reading a table; of it for each key, label and byte: a file has fewer labels than bytes."""
-BATCH_ROWS = 1_000
-NOT_ANNOTATORS = (*TRUTHS, *LABELS, *SPLITS, *KEYS, POSITION)
-"""Columns of a wide table that are no annotator's."""
-Row = Sequence[str | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attached:
-    """What was attached."""
-
-    annotators: int
-    labels: int
-    samples: int
-    """Samples with a label."""
-    left_out: list[str]
-    """Columns of the table that were not read."""
-
-
-@dataclass(kw_only=True)
-class _Labels:
-    """The labels read so far, in order."""
-
-    positions: "array[int]"
-    annotators: "array[int]"
-    codes: "array[int]"
-    names: dict[str, int]
-
-    def add(self, position: int, annotator: str, code: int) -> None:
-        name = annotator.strip()
-        if not name or len(name) > NAME_MAX or not name.isprintable():
-            raise Invalid(f"an annotator's name has 1 to {NAME_MAX} printable characters; found {name!r}")
-        number = self.names.setdefault(name, len(self.names))
-        if number >= ANNOTATORS_MAX or len(self.codes) >= LABELS_MAX:
-            raise Invalid(
-                f"expected at most {ANNOTATORS_MAX} annotators with {LABELS_MAX} labels; found more"
-            )
-        self.positions.append(position)
-        self.annotators.append(number)
-        self.codes.append(code)
 
 
 def attach(
@@ -132,18 +65,6 @@ def attach(
     return Attached(**read)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """What is needed of a dataset to read labels of its samples."""
-
-    sample_count: int
-    own_keys: list[str]
-    class_names: list[str]
-    class_spellings: list[object]
-    samples: Path
-    """Table of the samples' keys, in order of position."""
-
-
 def _describe(files: Storage, dataset: Dataset) -> Target:
     return Target(
         sample_count=dataset.sample_count or 0,
@@ -152,192 +73,3 @@ def _describe(files: Storage, dataset: Dataset) -> Target:
         class_spellings=(dataset.statistics or {}).get("layout", {}).get("class_spellings") or [],
         samples=files.fetch_pack_file(dataset, "samples.parquet"),
     )
-
-
-def read_and_write(
-    file: Path, destination: Path, columns: Sequence[str], target: Target
-) -> dict[str, object]:
-    """Read annotators' labels, write them in order, and return what `Attached` has.
-
-    Raises:
-        Invalid: as for `attach`.
-
-    """
-    try:
-        header, rows = _open_parquet(file) if _is_parquet(file) else _open_text(file)
-        read, left_out = _read(header, rows, target, columns)
-    except (TableError, pa.ArrowException) as error:
-        raise Invalid(f"the annotators' labels cannot be read: {error}") from error
-    table = _make_table(read)
-    parquet.write_table(table, destination, compression="zstd")
-    samples = len(np.unique(table["position"].to_numpy()))
-    return asdict(Attached(annotators=len(read.names), labels=len(table), samples=samples, left_out=left_out))
-
-
-def _is_parquet(file: Path) -> bool:
-    with file.open("rb") as opened:
-        return opened.read(4) == b"PAR1"
-
-
-def _open_parquet(file: Path) -> tuple[list[str], Iterator[tuple[int, Row]]]:
-    """Return the columns' names, and the rows with their numbers."""
-    opened = parquet.ParquetFile(file)
-
-    def iterate() -> Iterator[tuple[int, Row]]:
-        number = 0
-        for batch in opened.iter_batches(BATCH_ROWS):
-            columns = [column.to_pylist() for column in batch.columns]
-            for row in zip(*columns, strict=True):
-                number += 1
-                yield number, [None if value is None else str(value) for value in row]
-
-    return list(opened.schema_arrow.names), iterate()
-
-
-def _open_text(file: Path) -> tuple[list[str], Iterator[tuple[int, Row]]]:
-    """Return the columns' names, and the rows with their lines."""
-    with file.open("rb") as opened:
-        style, _ = inspect_table(opened)
-    width = len(style.columns)
-
-    def iterate() -> Iterator[tuple[int, Row]]:
-        with file.open("rb") as opened:
-            for record in read_records(open_lines(opened, style.encoding), style):
-                if record.is_comment:
-                    continue
-                if record.is_ragged or record.width < width:
-                    raise Invalid(f"line {record.line} has {record.width} columns, expected {width}")
-                yield record.line, [strip_guard(cell) for cell in record.cells[:width]]
-
-    return list(style.columns), iterate()
-
-
-def _read(
-    header: list[str],
-    rows: Iterator[tuple[int, Row]],
-    target: Target,
-    columns: Sequence[str],
-) -> tuple[_Labels, list[str]]:
-    """Return the labels, and the columns that were not read."""
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise Invalid(f"expected a column {missing[0]!r}; found {header[:20]}")
-    repeated = [name for name, count in Counter(header).items() if count > 1]
-    if repeated:
-        raise Invalid(f"expected every column once; found several named {repeated[0]!r}")
-    identifier = find_identifier(header, target.own_keys)
-    if identifier is None:
-        raise Invalid(
-            f"a table of annotators needs 'key' or 'position' (or 'id', or a file name), found {header[:20]}"
-        )
-    others = [name for name in header if name != header[identifier.column]]
-    annotator, label = find_by_name(others, ANNOTATORS), find_by_name(others, LABELS)
-    if columns:
-        places = {name: header.index(name) for name in columns}
-        left_out, annotator = [name for name in others if name not in columns], None
-    elif annotator is not None and label is not None:
-        places = {"": header.index(label)}
-        left_out = [name for name in others if name not in (annotator, label)]
-    else:
-        chosen = [name for name in others if name.strip() and not has_name(name, NOT_ANNOTATORS)]
-        places = {name: header.index(name) for name in chosen}
-        left_out = [name for name in others if name not in chosen]
-        annotator = None
-    if not places:
-        raise Invalid(
-            "expected the columns 'annotator' and 'label', or a column for each annotator; found"
-            f" {header[:20]}"
-        )
-    reader = _Reader(
-        identifier=identifier,
-        annotator=None if annotator is None else header.index(annotator),
-        places=places,
-        position_of=_list_positions(target, identifier),
-        lookup=ClassLookup(
-            target.class_names, [decode_spelling(spelled) for spelled in target.class_spellings]
-        ),
-    )
-    return reader.read(rows), left_out
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Reader:
-    """Reads rows to labels."""
-
-    identifier: Identifier
-    annotator: int | None
-    """The column with the annotator's name; None: columns are annotators."""
-    places: dict[str, int]
-    """Columns with labels, by annotator."""
-    position_of: dict[str, int]
-    lookup: ClassLookup
-
-    def read(self, rows: Iterator[tuple[int, Row]]) -> _Labels:
-        found = _Labels(positions=array("i"), annotators=array("i"), codes=array("i"), names={})
-        codes: dict[str, int | None] = {}
-        for number, row in rows:
-            position = self._find_position(number, row[self.identifier.column] or "")
-            for name, place in self.places.items():
-                text = (row[place] or "").strip()
-                if text not in codes:
-                    codes[text] = self._find_code(text, number)
-                code = codes[text]
-                if code is not None:
-                    found.add(position, name if self.annotator is None else row[self.annotator] or "", code)
-        if not found.codes:
-            raise Invalid("the table has no label of any annotator")
-        return found
-
-    def _find_position(self, number: int, identifier: str) -> int:
-        at = identifier.strip() if self.identifier.are_positions else make_comparable(identifier)
-        position = self.position_of.get(at)
-        if position is None:
-            raise Invalid(f"row {number}: no sample has this {self.identifier.kind}: {identifier[:80]!r}")
-        if position == AMBIGUOUS:
-            raise Invalid(f"row {number}: several samples have this key: {identifier[:80]!r}; use 'position'")
-        return position
-
-    def _find_code(self, text: str, number: int) -> int | None:
-        code = self.lookup.find(text) if text else None
-        if code is None and not is_unknown(text):
-            raise Invalid(
-                f"row {number}: no class of this dataset has the name {text[:80]!r}; leave cells blank"
-                f" that are no"
-                " label, and attach only columns of annotators"
-            )
-        return code
-
-
-def _list_positions(target: Target, identifier: Identifier) -> dict[str, int]:
-    if identifier.are_positions:
-        return {str(position): position for position in range(target.sample_count)}
-    keys = parquet.read_table(target.samples, columns=["key"])["key"]
-    found: dict[str, int] = {}
-    for position, key in enumerate(keys.to_pylist()):
-        at = make_comparable(key)
-        found[at] = AMBIGUOUS if at in found else position
-    return found
-
-
-def _make_table(read: _Labels) -> pa.Table:
-    """Return the labels in order of position and annotator; raise Invalid if one is there twice."""
-    positions, annotators, codes = (
-        np.frombuffer(values, dtype=np.int32) for values in (read.positions, read.annotators, read.codes)
-    )
-    order = np.lexsort((annotators, positions))
-    positions, annotators, codes = positions[order], annotators[order], codes[order]
-    twice = np.flatnonzero((np.diff(positions) == 0) & (np.diff(annotators) == 0))
-    if len(twice):
-        names = list(read.names)
-        shown = [f"{names[annotators[at]]} at position {positions[at]}" for at in twice[:SHOWN]]
-        raise Invalid(f"an annotator has more than one label of a sample: {', '.join(shown)}")
-    return make_label_table(positions, annotators, codes, list(read.names))
-
-
-Codes = npt.NDArray[np.int32]
-
-
-def make_label_table(positions: Codes, annotators: Codes, codes: Codes, names: Sequence[str]) -> pa.Table:
-    """Return annotators' labels as they are stored; the annotators' names are in the table's metadata."""
-    columns = {"position": positions, "annotator": annotators, "label": codes}
-    return pa.table(columns).replace_schema_metadata({"names": json.dumps(list(names))})

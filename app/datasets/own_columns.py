@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.datasets.attached_tables import Identifier, find_identifier, list_own_keys, refuse_unmatched
+from app.datasets.attached_tables import list_own_keys, refuse_unmatched
+from app.datasets.attachments.identifiers import Identifier, find_identifier
 from app.infra.errors import Invalid
 from app.tables import Dataset
 from models.reading.column_names import LABELS, POSITION, TRUTHS, has_name

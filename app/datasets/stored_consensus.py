@@ -8,9 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
+from app.infra.database import send_after_commit
 from app.infra.errors import NotFound, WrongState
+from app.infra.queue import Task
 from app.infra.storage import Storage
 from app.tables import Dataset, Json
 
@@ -19,11 +22,39 @@ CHANCES_SHOWN = 5
 
 
 def list_due() -> Select[UUID]:
-    """Return the query of the datasets whose annotators' consensus is missing or of earlier labels."""
+    """Return the query of the datasets whose consensus is missing, of earlier labels, or asked for again.
+
+    The workspaces whose newest consensus is oldest come first, so that none waits for all of another's.
+    """
     wanted, found = Dataset.annotators["version"], Dataset.consensus["version"]
-    return select(Dataset.id).where(
-        Dataset.annotators.is_not(None), or_(Dataset.consensus.is_(None), wanted != found)
+    asked, formed = Dataset.annotators["asked"].astext, Dataset.consensus["asked"].astext
+    other = aliased(Dataset)
+    latest = (
+        select(func.max(other.consensus["formed_at"].astext))
+        .where(other.workspace_id == Dataset.workspace_id)
+        .correlate(Dataset)
+        .scalar_subquery()
     )
+    return (
+        select(Dataset.id)
+        .where(
+            Dataset.annotators.is_not(None),
+            or_(
+                Dataset.consensus.is_(None),
+                wanted != found,
+                func.coalesce(asked, "0") != func.coalesce(formed, "0"),
+            ),
+        )
+        .order_by(latest.nulls_first(), Dataset.id)
+    )
+
+
+def ask_again(session: Session, dataset: Dataset) -> None:
+    """Have the consensus of a dataset's annotators formed again, since there is an audit more."""
+    locked = session.get_one(Dataset, dataset.id, with_for_update=True, populate_existing=True)
+    if locked.annotators is not None:
+        locked.annotators = {**locked.annotators, "asked": int(locked.annotators.get("asked", 0)) + 1}
+        send_after_commit(session, Task.CONSENSUS, dataset.id)
 
 
 def find_state(dataset: Dataset) -> str:

@@ -12,12 +12,11 @@ from sqlalchemy.orm import Session
 
 from app.datasets.attached_tables import (
     SHOWN,
-    Identifier,
-    find_identifier,
     list_own_keys,
     refuse_any,
     refuse_unmatched,
 )
+from app.datasets.attachments.identifiers import Identifier, find_identifier
 from app.infra.database import send_after_commit
 from app.infra.errors import Invalid
 from app.infra.queue import Task

@@ -18,7 +18,8 @@ from typing import Any
 from app.infra.errors import Invalid
 
 MEBIBYTE = 2**20
-CPU_SECONDS, WAIT_SECONDS, NICENESS = 300, 1_800, 5
+CPU_SECONDS, WAIT_FACTOR, NICENESS = 300, 6, 5
+"""On a machine that others use too a second of the processor takes several."""
 AT_ONCE = 2
 _running = threading.BoundedSemaphore(AT_ONCE)
 _KIBIBYTE = 1024
@@ -31,7 +32,12 @@ class TooMuchWork(Invalid):
 
 
 def call_apart(
-    function: Callable[..., object], arguments: Mapping[str, object], *, what: str, memory_bytes: int
+    function: Callable[..., object],
+    arguments: Mapping[str, object],
+    *,
+    what: str,
+    memory_bytes: int,
+    cpu_seconds: int = CPU_SECONDS,
 ) -> Any:  # noqa: ANN401 - JSON
     """Return what a function returns that is called in a process of its own.
 
@@ -40,23 +46,24 @@ def call_apart(
         arguments: by name.
         what: what the file is, for messages.
         memory_bytes: the most that it may take, on top of what the libraries have reserved.
+        cpu_seconds: the most processor time that it may take.
 
     Raises:
         Invalid: the function raised it.
         TooMuchWork: it took more memory or processor time than it may, or crashed on the file.
 
     """
-    task = pickle.dumps((memory_bytes, function, arguments))
+    task = pickle.dumps((memory_bytes, cpu_seconds, function, arguments))
     command = [sys.executable, "-m", "app.http.work_apart"]
     with _running:
         try:
             done = subprocess.run(  # noqa: S603 - our own program
-                command, input=task, stdout=subprocess.PIPE, check=True, timeout=WAIT_SECONDS
+                command, input=task, stdout=subprocess.PIPE, check=True, timeout=WAIT_FACTOR * cpu_seconds
             )
         except (subprocess.SubprocessError, OSError) as error:
             raise TooMuchWork(
                 f"expected {what} that can be read in {memory_bytes // MEBIBYTE:,} MiB of memory and"
-                f" {CPU_SECONDS} seconds of processor time; this one takes more, or cannot be read at all"
+                f" {cpu_seconds} seconds of processor time; this one takes more, or cannot be read at all"
             ) from error
     answer = json.loads(done.stdout)
     if "invalid" in answer:
@@ -66,8 +73,8 @@ def call_apart(
 
 def main() -> None:
     """Call the function of the standard input; write what it returns, or why it refuses, as JSON."""
-    memory_bytes, function, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
-    _limit_process(memory_bytes)
+    memory_bytes, cpu_seconds, function, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
+    _limit_process(memory_bytes, cpu_seconds)
     try:
         answer = {"value": function(**arguments)}
     except Invalid as error:
@@ -75,13 +82,13 @@ def main() -> None:
     json.dump(answer, sys.stdout)
 
 
-def _limit_process(memory_bytes: int) -> None:
+def _limit_process(memory_bytes: int, cpu_seconds: int) -> None:
     status = Path("/proc/self/status")
     if status.exists():
         reserved = status.read_text(encoding="ascii").partition("VmData:")[2].split()[0]
         memory = int(reserved) * _KIBIBYTE + memory_bytes
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     os.nice(NICENESS)
 
 

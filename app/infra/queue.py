@@ -23,7 +23,8 @@ class Queue(StrEnum):
     """For ingestion alone, which can take hours."""
     FINISH = "finish"
     LIGHT = "light"
-    """For what waits more than it works: webhooks, tidying, and maps, which have processes of their own."""
+    """For what waits more than it works: webhooks, tidying, and maps and consensuses, which have processes of
+    their own."""
     TRAIN = "train"
     """For runs that any training worker can take; `placement` has the other training queues."""
 
@@ -49,11 +50,11 @@ QUEUE_OF = {
     Task.TRAIN: Queue.TRAIN,
     Task.FINISH: Queue.FINISH,
     Task.REPORT: Queue.FINISH,
-    Task.CONSENSUS: Queue.FINISH,
     Task.SWEEP: Queue.CONTROL,  # must not wait behind an ingestion that takes hours
     Task.TIDY: Queue.LIGHT,
     Task.DELIVER: Queue.LIGHT,
     Task.MAP: Queue.LIGHT,
+    Task.CONSENSUS: Queue.LIGHT,
 }
 
 REQUEST_ID = "request_id"

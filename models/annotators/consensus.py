@@ -57,6 +57,7 @@ class Reason(StrEnum):
     NO_OVERLAP = "no_overlap"
     NO_WITNESS = "no_witness"
     UNEVEN_SAMPLES = "uneven_samples"
+    TOO_LARGE = "too_large"
 
 
 EXPLANATIONS = {
@@ -65,6 +66,8 @@ EXPLANATIONS = {
     " single labels",
     Reason.NO_WITNESS: "no networks that know the classes well stand beside the annotators (start an audit),"
     " so nothing tells whether annotators err together: the consensus is given, and no probability with it",
+    Reason.TOO_LARGE: "so many annotators and classes take more time or memory than there is to tell how good"
+    " annotators are: the consensus is the most frequent label",
     Reason.UNEVEN_SAMPLES: "annotators err together on some samples more than independent ones would (hard or"
     " misleading samples): the consensus is given, but its probabilities would be too sure, so none is shown",
 }
@@ -132,19 +135,10 @@ def find_consensus(
         ValueError: too many classes.
 
     """
-    majority_N, is_tie_N = find_majority(annotations)
-    agreement_N = measure_agreement(annotations)
     paired = int((annotations.labels_per_sample_N >= PAIR).sum())
-    common: dict[str, Any] = {
-        "majority_N": majority_N,
-        "is_tie_N": is_tie_N,
-        "count_N": annotations.labels_per_sample_N,
-        "agreement_N": agreement_N,
-        "alpha": measure_alpha(annotations, seed=seed),
-        "has_classifier": probabilities_NK is not None,
-    }
     if paired < OVERLAP_MIN:
-        return _say_nothing(annotations, common)
+        return take_majority(annotations, Reason.NO_OVERLAP, seed=seed)
+    common = _describe(annotations, seed) | {"has_classifier": probabilities_NK is not None}
     cells = VoteCells.arrange(annotations)
     shape = (annotations.sample_count, annotations.class_count)
     model = choose_annotators(
@@ -183,7 +177,21 @@ def _find_reasons(prior_NK: Floats, draws: Draws) -> tuple[Reason, ...]:
     return tuple(reason for reason, holds in found.items() if holds)
 
 
-def _say_nothing(annotations: Annotations, common: dict[str, Any]) -> Consensus:
+def _describe(annotations: Annotations, seed: int) -> dict[str, Any]:
+    """Return what the labels say by themselves."""
+    majority_N, is_tie_N = find_majority(annotations)
+    return {
+        "majority_N": majority_N,
+        "is_tie_N": is_tie_N,
+        "count_N": annotations.labels_per_sample_N,
+        "agreement_N": measure_agreement(annotations),
+        "alpha": measure_alpha(annotations, seed=seed),
+    }
+
+
+def take_majority(annotations: Annotations, reason: Reason, *, seed: int = 0) -> Consensus:
+    """Return the most frequent labels, and nothing of how good annotators are."""
+    common = _describe(annotations, seed)
     blank_J = np.full(annotations.annotator_count, np.nan)
     return Consensus(
         label_N=common["majority_N"],
@@ -201,7 +209,8 @@ def _say_nothing(annotations: Annotations, common: dict[str, Any]) -> Consensus:
         wrong_interval=None,
         misled=0.0,
         unevenness=None,
-        reasons=(Reason.NO_OVERLAP,),
+        has_classifier=False,
+        reasons=(reason,),
         **common,
     )
 

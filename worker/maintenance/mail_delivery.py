@@ -5,12 +5,12 @@ import smtplib
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import Any
 
 from app.infra.errors import Invalid
 from app.infra.settings import Settings
@@ -63,10 +63,8 @@ def write_mail(settings: Settings, webhook: Webhook, delivery: WebhookDelivery) 
 @contextmanager
 def _open_server(settings: Settings) -> Iterator[smtplib.SMTP]:
     """Connect, encrypted and logged in as the settings say, and end the conversation after WHOLE_SECONDS."""
-    began, context = time.monotonic(), ssl.create_default_context()
+    context = ssl.create_default_context()
     server = _connect(settings, context)
-    deadline = threading.Timer(began + WHOLE_SECONDS - time.monotonic(), _cut, (server,))
-    deadline.start()
     try:
         if settings.smtp_security == "starttls":
             server.starttls(context=context)
@@ -76,23 +74,55 @@ def _open_server(settings: Settings) -> Iterator[smtplib.SMTP]:
         with suppress(smtplib.SMTPException, OSError):
             server.quit()  # the message is accepted, whatever the server says now
     finally:
-        deadline.cancel()
         server.close()
+
+
+class _Timed(smtplib.SMTP):
+    """A conversation that ends after WHOLE_SECONDS, counted from before the connection."""
+
+    _deadline: threading.Timer | None = None
+
+    def connect(
+        self,
+        host: str = "localhost",
+        port: int = 0,
+        source_address: Any = None,  # noqa: ANN401
+    ) -> tuple[int, bytes]:
+        """Connect, and read the greeting, which a server can send byte by byte."""
+        self._deadline = threading.Timer(WHOLE_SECONDS, _cut, (self,))
+        self._deadline.daemon = True
+        self._deadline.start()
+        try:
+            return super().connect(host, port, source_address)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the conversation."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().close()
+
+
+class _TimedEncrypted(_Timed, smtplib.SMTP_SSL):
+    """The same, encrypted from the beginning."""
 
 
 def _connect(settings: Settings, context: ssl.SSLContext) -> smtplib.SMTP:
     host, port = settings.smtp_host or "", settings.smtp_port
     domain = _read_domain(settings.smtp_sender or "")
     if settings.smtp_security == "tls":
-        return smtplib.SMTP_SSL(host, port, domain, timeout=settings.smtp_seconds, context=context)
-    return smtplib.SMTP(host, port, domain, timeout=settings.smtp_seconds)
+        return _TimedEncrypted(host, port, domain, timeout=settings.smtp_seconds, context=context)
+    return _Timed(host, port, domain, timeout=settings.smtp_seconds)
 
 
 def _cut(server: smtplib.SMTP) -> None:
     """End a conversation from another thread: closing would not wake the one that reads."""
-    if server.sock is not None:
+    opened = getattr(server, "sock", None)
+    if opened is not None:
         with suppress(OSError):
-            server.sock.shutdown(socket.SHUT_RDWR)
+            opened.shutdown(socket.SHUT_RDWR)
 
 
 def _read_domain(address: str) -> str:

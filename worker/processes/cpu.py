@@ -10,12 +10,12 @@ from app.infra.database import get_database
 from app.infra.queue import Task
 from app.infra.settings import get_settings
 from app.infra.storage import get_storage
-from worker.finish import consensus_job, finishing_job
+from worker.finish import finishing_job
 from worker.ingest import ingestion_job
 from worker.jobs.celery_app import app
-from worker.processes.light import deliver_message, tidy_all
+from worker.processes.light import deliver_message, form_consensuses, tidy_all
 
-__all__ = ["app", "deliver_message", "tidy_all"]
+__all__ = ["app", "deliver_message", "form_consensuses", "tidy_all"]
 
 
 @app.task(name=str(Task.INGEST))  # type: ignore[untyped-decorator]
@@ -34,9 +34,3 @@ def finish_audit(audit_id: str) -> None:
 def report_audit(audit_id: str) -> None:
     """Compute an audit's metrics and files again, after true labels were attached."""
     finishing_job.report_again(get_database(), get_storage(), UUID(audit_id))
-
-
-@app.task(name=str(Task.CONSENSUS))  # type: ignore[untyped-decorator]
-def find_consensus(dataset_id: str) -> None:
-    """Form the consensus of a dataset's annotators, after their labels were attached or an audit ended."""
-    consensus_job.form_consensus(get_database(), get_storage(), UUID(dataset_id))

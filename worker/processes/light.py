@@ -1,4 +1,4 @@
-"""The worker for what waits more than it works: webhooks, tidying, and the processes that compute maps.
+"""The worker for what waits more than it works: webhooks, tidying, and the processes of maps and consensuses.
 
 Started as `celery -A worker.processes.light worker -Q light -P threads`. In a queue of its own, because a
 receiver that does not answer keeps a thread for seconds, and must keep nobody else.
@@ -11,12 +11,13 @@ from app.infra.database import get_database
 from app.infra.queue import Task
 from app.infra.settings import get_settings
 from app.infra.storage import get_storage
+from worker.consensus import consensus_job
 from worker.jobs.celery_app import app
 from worker.maintenance import tidy, webhook_delivery
 from worker.maps import map_job
 
 __all__ = ["app"]
-TIDYING, MAPPING = threading.Lock(), threading.Lock()
+TIDYING, MAPPING, FORMING = threading.Lock(), threading.Lock(), threading.Lock()
 
 
 @app.task(name=str(Task.DELIVER))  # type: ignore[untyped-decorator]
@@ -43,3 +44,13 @@ def draw_maps(_: str) -> None:
             map_job.draw_waiting(get_database(), get_storage(), get_settings())
         finally:
             MAPPING.release()
+
+
+@app.task(name=str(Task.CONSENSUS))  # type: ignore[untyped-decorator]
+def form_consensuses(_: str) -> None:
+    """Form the consensuses that wait, one at a time; the message says only that there is one more."""
+    if FORMING.acquire(blocking=False):
+        try:
+            consensus_job.form_waiting(get_database(), get_storage())
+        finally:
+            FORMING.release()

@@ -12,12 +12,16 @@ from fastapi.testclient import TestClient
 from pyarrow import parquet
 
 from app.audits import audit_service
+from app.datasets import stored_consensus
+from app.http.work_apart import TooMuchWork
 from app.infra.database import Database
 from app.infra.queue import Task
 from app.infra.storage import Storage
+from app.infra.workspace_scope import get_or_create_workspace
 from app.tables import Dataset
 from tests.builders.stored_rows import NAMES, store_finished_audit, store_ready_dataset
-from worker.finish.consensus_job import form_consensus
+from worker.consensus import consensus_job
+from worker.consensus.consensus_job import form_consensus, form_waiting
 from worker.jobs import evidence_files
 
 SAMPLES = 60
@@ -172,3 +176,50 @@ def test_new_labels_replace_the_old_ones_and_few_labels_claim_nothing(
     page = api.get(f"/datasets/{dataset.id}/annotators").text
     assert "Cannot tell how many consensus labels are wrong" in page
     assert "<b>ana" not in page
+
+
+def test_labels_that_take_too_much_work_leave_the_majority(
+    api: TestClient, database: Database, storage: Storage, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise TooMuchWork("it takes more")
+
+    monkeypatch.setattr(consensus_job, "call_apart", refuse)
+    attach(api, dataset, make_wide(wrong=15))
+    form_consensus(database, storage, dataset.id)
+    found = api.get(f"/v1/datasets/{dataset.id}/consensus").json()
+    assert (found["state"], found["labelled"], found["differs_from_majority"]) == ("ready", 60, 0)
+    assert [reason["code"] for reason in found["reasons"]] == ["too_large"]
+    assert found["wrong_count"] is None
+    assert {row["finding"] for row in api.get(f"/v1/datasets/{dataset.id}/annotators").json()["items"]} == {
+        "too_few"
+    }
+
+
+def test_what_waits_is_formed_once_and_workspaces_take_turns(
+    api: TestClient, database: Database, storage: Storage, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formed = []
+
+    def form(database: Database, storage: Storage, dataset_id: UUID) -> None:
+        formed.append(dataset_id)
+        form_consensus(database, storage, dataset_id)
+
+    monkeypatch.setattr(consensus_job, "form_consensus", form)
+    others = [store_ready_dataset(database, storage).id for _ in range(2)]
+    with database.transaction() as session:
+        workspace, _ = get_or_create_workspace(session, "another")
+        for at in (dataset.id, *others):
+            session.get_one(Dataset, at).annotators = {"version": 1, "names": 1, "labels": 1, "file": "gone"}
+        session.get_one(Dataset, others[1]).workspace_id = workspace
+    form_waiting(database, storage)
+    assert formed[0] == dataset.id
+    assert set(formed[1:]) == set(others)
+    assert formed[1] == others[1], "the other workspace comes before the second of the first one"
+    form_waiting(database, storage)
+    assert len(formed) == 3, "what failed does not wait any more"
+    with database.transaction() as session:
+        stored_consensus.ask_again(session, session.get_one(Dataset, dataset.id))
+    form_waiting(database, storage)
+    form_waiting(database, storage)
+    assert formed[3:] == [dataset.id]

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from pyarrow import parquet
 
 from app.audits import audit_service
-from app.datasets import external_probabilities
+from app.datasets.attachments import probability_tables
 from app.infra.database import Database
 from app.infra.errors import Invalid
 from app.infra.settings import Settings
@@ -64,7 +64,7 @@ def as_parquet() -> bytes:
 )
 def test_every_form_is_read_in_order_of_position(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
-    found = external_probabilities.read(tmp_path / "file", keys=KEYS, class_names=NAMES)
+    found = probability_tables.read(tmp_path / "file", keys=KEYS, class_names=NAMES)
     assert found == pytest.approx(ROWS)
 
 
@@ -88,7 +88,7 @@ def test_every_form_is_read_in_order_of_position(content: bytes, tmp_path: Path)
 def test_what_does_not_fit_is_refused(content: bytes, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(Invalid) as refused:
-        external_probabilities.read(tmp_path / "file", keys=KEYS, class_names=NAMES)
+        probability_tables.read(tmp_path / "file", keys=KEYS, class_names=NAMES)
     assert sentence in str(refused.value)
 
 
@@ -137,7 +137,7 @@ def test_probabilities_must_be_there_and_alone(api: TestClient, dataset: Dataset
 def read_csv(tmp_path: Path, text: str, keys: list[str]) -> np.ndarray:
     file = tmp_path / "p.csv"
     file.write_text(text)
-    return external_probabilities.read(file, keys=pa.chunked_array([keys]), class_names=["cat", "dog"])
+    return probability_tables.read(file, keys=pa.chunked_array([keys]), class_names=["cat", "dog"])
 
 
 def test_identifiers_are_texts(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_the_column_of_a_class_names_no_samples(tmp_path: Path, name: str) -> No
     named = {"class_names": np.array([name, "b"]), "position": np.array([1, 0])}
     (tmp_path / "p.npz").write_bytes(npz(pred_probs=np.array([[0.9, 0.1], [0.1, 0.9]]), **named))
     for file in ("p.csv", "p.parquet", "p.npz"):
-        found = external_probabilities.read(
+        found = probability_tables.read(
             tmp_path / file, keys=pa.chunked_array([["x", "y"]]), class_names=[name, "b"]
         )
         assert found[:, 0] == pytest.approx([0.1, 0.9]), file
@@ -177,13 +177,13 @@ def test_no_more_rows_are_kept_than_there_are_samples(
     tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither a plain table nor another one is read whole into memory."""
-    monkeypatch.setattr(external_probabilities, "BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr(probability_tables, "BLOCK_BYTES", 1 << 16)
     file = tmp_path / "p.csv"
     file.write_text(text.format("0,0.5,0.5\n" * 1_000_000))
     keys = pa.chunked_array([["a", "b"]])
     tracemalloc.start()
     with pytest.raises(Invalid, match="expected one row for each of 2 samples, found"):
-        external_probabilities.read(file, keys=keys, class_names=["0", "1"])
+        probability_tables.read(file, keys=keys, class_names=["0", "1"])
     assert tracemalloc.get_traced_memory()[1] < 20_000_000
     tracemalloc.stop()
 
@@ -197,7 +197,7 @@ def test_semicolons_guards_and_other_unicode_forms_are_read(tmp_path: Path) -> N
 def test_another_encoding_is_named_without_an_option_that_does_not_exist(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_bytes("key,cat,dog\nB\u00e4r,1,0\n".encode("cp1252"))
     with pytest.raises(Invalid, match="cp1252") as refused:
-        external_probabilities.read(
+        probability_tables.read(
             tmp_path / "p.csv", keys=pa.chunked_array([["B\u00e4r"]]), class_names=["cat", "dog"]
         )
     assert "encoding=" not in str(refused.value)

@@ -1,7 +1,10 @@
 """Messages by e-mail, against a real mail server on this machine."""
 
+import contextlib
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +30,7 @@ from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, WebhookDelivery
 from app.webhooks import webhook_service
 from tests.builders.stored_rows import store_audit, store_ready_dataset
+from worker.maintenance import mail_delivery
 from worker.maintenance.webhook_delivery import deliver
 
 pytestmark = pytest.mark.service
@@ -282,6 +286,33 @@ def test_a_silent_server_is_left_after_a_while(scene: Scene) -> None:
         entry = scene.deliver(hook, smtp_port=silent.getsockname()[1], smtp_seconds=0.2)
     assert entry["status"] == "pending"
     assert "timed out" in entry["error"]
+
+
+def test_a_server_that_drips_its_greeting_is_left_after_a_while(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_delivery, "WHOLE_SECONDS", 1.0)
+    hook = scene.subscribe()
+    scene.api.post(f"/v1/webhooks/{hook}/test")
+    done = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            while not done.wait(0.1):
+                connection.sendall(b"220-wait\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as dripping:
+        thread = threading.Thread(target=drip, args=(dripping,))
+        thread.start()
+        began = time.monotonic()
+        try:
+            entry = scene.deliver(hook, smtp_port=dripping.getsockname()[1], smtp_seconds=60)
+        finally:
+            done.set()
+            thread.join()
+    assert entry["status"] == "pending"
+    assert time.monotonic() - began < 30
 
 
 def test_a_password_is_not_sent_in_the_clear() -> None:
