@@ -6,16 +6,24 @@ second DNS answer cannot redirect it. Redirects are not followed and proxies of 
 
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import httpcore
 import httpx
 
+from app.http.paced_connections import PacedBackend, Paces
 from app.infra.errors import Invalid
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
 LAST_PORT = 65_535
 """The system's resolver takes larger ones, and connects to what is left of them in 16 bits."""
+CONNECTIONS, KEPT_SECONDS = 100, 5.0
+CONNECTION_ERRORS = (
+    *(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError),
+    *(httpcore.ProxyError, httpcore.UnsupportedProtocol),
+)
 SCHEMES = frozenset({"http", "https"})
 # IPv6 networks that embed an IPv4 address, to which a gateway forwards: RFC 6052, RFC 8215.
 TRANSLATED = [ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48")]
@@ -35,7 +43,7 @@ def make_client(*, allow_private: bool, timeout_seconds: float = 10) -> httpx.Cl
     Its requests raise ForbiddenAddress or httpx.TransportError.
     """
     return httpx.Client(
-        transport=GuardedTransport(allow_private=allow_private),
+        transport=GuardedTransport(allow_private=allow_private, timeout_seconds=timeout_seconds),
         timeout=timeout_seconds,
         follow_redirects=False,
         trust_env=False,
@@ -94,28 +102,71 @@ def is_allowed(address: IpAddress, *, allow_private: bool) -> bool:
 
 
 class GuardedTransport(httpx.BaseTransport):
-    """Connects to the checked address; the Host header and TLS keep the name."""
+    """Connects to the checked address; the Host header and TLS keep the name.
 
-    def __init__(self, *, allow_private: bool, resolve: Resolve | None = None) -> None:
+    An answer that comes byte by byte ends when it falls behind SLOWEST_BYTES_PER_SECOND by the timeout: a
+    timeout of each read alone never would.
+    """
+
+    def __init__(
+        self, *, allow_private: bool, resolve: Resolve | None = None, timeout_seconds: float = 10
+    ) -> None:
         self._allow_private, self._resolve = allow_private, resolve or _resolve
-        self._inner = httpx.HTTPTransport(trust_env=False)
+        self._paces = Paces(timeout_seconds)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False),
+            network_backend=PacedBackend(self._paces),
+            max_connections=CONNECTIONS,
+            keepalive_expiry=KEPT_SECONDS,
+        )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Check the address, pin the connection to it and send the request."""
         address = resolve_allowed(request.url, allow_private=self._allow_private, resolve=self._resolve)
-        extensions = {**request.extensions, "sni_hostname": request.url.host}
-        pinned = httpx.Request(
-            request.method,
-            request.url.copy_with(host=address),
-            headers=request.headers,
-            stream=request.stream,
-            extensions=extensions,
+        url = request.url.copy_with(host=address)
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        pinned = httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions={**request.extensions, "sni_hostname": request.url.host},
         )
-        return self._inner.handle_request(pinned)
+        self._paces.begin()
+        with translated_errors():
+            answer = self._pool.handle_request(pinned)
+        return httpx.Response(
+            status_code=answer.status,
+            headers=answer.headers,
+            stream=_Stream(answer),
+            extensions=answer.extensions,
+        )
 
     def close(self) -> None:
         """Close the connections."""
-        self._inner.close()
+        self._pool.close()
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        with translated_errors():
+            yield from self._answer.iter_stream()
+
+    def close(self) -> None:
+        with translated_errors():
+            self._answer.close()
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raise errors of the connection as httpx's, which have the same names."""
+    try:
+        yield
+    except CONNECTION_ERRORS as error:
+        raise getattr(httpx, type(error).__name__, httpx.TransportError)(str(error)) from error
 
 
 def _resolve(host: str, port: int) -> list[str]:

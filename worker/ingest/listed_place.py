@@ -1,6 +1,8 @@
 """Listing of a dataset's place, before its files are read."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 from app.infra.database import Database
@@ -16,8 +18,7 @@ from worker.formats.shared.upload_limits import IngestLimits
 from worker.ingest.reading_process import ListedPlace
 from worker.jobs.heartbeat import Heartbeat
 
-LOOKED_AT = 1_000
-"""Files between two looks at the heartbeat."""
+LOOK_SECONDS = 0.5
 
 
 def list_place(
@@ -38,15 +39,29 @@ def list_place(
         for number, file in enumerate(files):
             if number >= most:
                 raise IngestError("too_many_members", f"expected at most {most} files in a place; found more")
-            if number % LOOKED_AT == 0:
-                heartbeat.check()
             total += file.size or 0
             yield file
 
     try:
         with database.transaction() as session:
             access = find_access(session, dataset, settings)
-        write_listing(path, count(open_place(access).list_files()))
+        _wait_for(lambda: write_listing(path, count(open_place(access).list_files())), heartbeat)
     except ApiError as error:
         raise IngestError(error.code, error.detail) from error
     return ListedPlace(access=access, listing=path, total_bytes=total)
+
+
+def _wait_for(work: Callable[[], object], heartbeat: Heartbeat[Dataset]) -> None:
+    """Do what may wait for somebody's server; stop when the lease is lost, the rest ends by itself."""
+    done: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the work is awaited
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="listing").start()
+    while not wait([done], LOOK_SECONDS).done:
+        heartbeat.check()
+    done.result()

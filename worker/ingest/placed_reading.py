@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from app.places.place_types import Place
 
 
-FAILED_MOST = 0.01
+FAILED_IN_A_ROW = 200
+"""Files after which a place counts as out of order: at half a minute for each, 100 minutes."""
+FAILED_MOST, FEWEST_IN_A_ROW = 0.01, 20
 """Share of files that the place may fail to hand out, which are listed as problems; an outage is far more."""
 
 
@@ -43,6 +45,8 @@ class PlacedUpload:
     """SHA-256 by row of those that were read."""
     failed: dict[int, str] = field(default_factory=dict)
     """Reasons by row where the place itself failed, not the file."""
+    latest: list[str] = field(default_factory=list)
+    """Reasons of those that failed since the last file that could be had."""
 
     def read(self, row: int) -> bytes:
         """Return the content of a file, and remember its fingerprint."""
@@ -52,11 +56,21 @@ class PlacedUpload:
         except ApiError as error:
             if isinstance(error, UnusablePlace):
                 self.failed[row] = error.detail
+                self._count_failure(error.detail)
             raise SampleError(error.code, error.detail) from None
+        self.latest.clear()
         self.sizes[row] = len(content.data)
         self.tags[row] = content.tag
         self.digests[row] = hashlib.sha256(content.data).digest()
         return content.data
+
+    def _count_failure(self, detail: str) -> None:
+        """Raise IngestError once the place counts as out of order, instead of waiting for each file of it."""
+        self.latest.append(detail)
+        if len(self.latest) >= min(FAILED_IN_A_ROW, FEWEST_IN_A_ROW + FAILED_MOST * len(self.table)):
+            raise IngestError(
+                "place_failed", f"{len(self.latest)} files in a row could not be had; the last one: {detail}"
+            )
 
     def list_members(self) -> PlacedMembers:
         """Return the files as the members of an archive."""

@@ -12,19 +12,22 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
+from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
 
 from app.audits import audit_service
 from app.datasets import dataset_service
 from app.exports.audit_source import open_audit
 from app.exports.final_labels import Decisions, decide_labels
 from app.exports.registry import EXPORTS, Export, ExportFile, Issues, Parameter
-from app.http.slow_work import run_slowly
+from app.http.slow_work import run_elsewhere, run_slowly
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.places.originals import open_originals
 from app.routes.shared.dependencies import CallerDatabase, Files, Reads, ServiceSettings
 from app.routes.shared.file_responses import describe_content
+from app.tables import Audit, Dataset
 
 router = APIRouter(prefix="/v1", tags=["exports"])
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -47,7 +50,10 @@ def _make_endpoint(export: Export) -> Callable[..., Coroutine[Any, Any, Streamin
     answer = _export_dataset if export.scope == "dataset" else _export_audit
 
     async def answer_export(**arguments: Any) -> StreamingResponse:  # noqa: ANN401 - the signature below has them
-        return await run_slowly(arguments["database"].workspace_id, partial(answer, export, **arguments))
+        database, identifier = arguments["database"], arguments[f"{export.scope}_id"]
+        lies_elsewhere = await run_in_threadpool(_lies_elsewhere, database, export.scope, identifier)
+        run = run_elsewhere if lies_elsewhere else run_slowly
+        return await run(database.workspace_id, partial(answer, export, **arguments))
 
     common = {
         f"{export.scope}_id": UUID,
@@ -60,6 +66,17 @@ def _make_endpoint(export: Export) -> Callable[..., Coroutine[Any, Any, Streamin
     arguments += [_make_argument(parameter) for parameter in export.all_parameters]
     answer_export.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # FastAPI reads it
     return answer_export
+
+
+def _lies_elsewhere(database: Database, scope: str, identifier: UUID) -> bool:
+    """Return whether an export may read files in their place, on other people's servers."""
+    found = select(Dataset.place.is_not(None))
+    if scope == "audit":
+        found = found.join(Audit, Audit.dataset_id == Dataset.id).where(Audit.id == identifier)
+    else:
+        found = found.where(Dataset.id == identifier)
+    with database.transaction() as session:
+        return bool(session.scalar(found))
 
 
 def _make_argument(parameter: Parameter) -> Argument:

@@ -1,13 +1,15 @@
 """The route of samples' pictures. A stored picture never changes, so browsers keep it."""
 
+from functools import partial
 from hashlib import sha256
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from app.datasets import dataset_service
-from app.http.slow_work import run_slowly
+from app.http.slow_work import run_elsewhere, run_slowly
 from app.infra.settings import Settings
 from app.kinds.sample_display import PictureChoice, StoredSample, Variant
 from app.kinds.shown_kinds import find_shown_kind
@@ -62,19 +64,19 @@ async def read_image(
 ) -> Response:
     """Return a sample's image."""
 
-    def read() -> Response:
+    def find() -> StoredSample:
         with database.transaction() as session:
             dataset = dataset_service.get(session, dataset_id)
             dataset_service.require_ready(dataset)
             sample, _ = dataset_service.get_sample(session, dataset_id, position)
             uploads = dataset_service.list_files(session, [dataset_id])[dataset_id]
             originals = open_originals(session, files, dataset, settings) if variant != "pack" else None
-        stored = StoredSample(
-            files=files, dataset=dataset, sample=sample, uploads=uploads, originals=originals
-        )
-        return _respond(request, stored, _make_choice(variant, side, settings))
+        return StoredSample(files=files, dataset=dataset, sample=sample, uploads=uploads, originals=originals)
 
-    return await run_slowly(database.workspace_id, read)
+    stored = await run_in_threadpool(find)
+    answer = partial(_respond, request, stored, _make_choice(variant, side, settings))
+    run = run_slowly if stored.originals is None else run_elsewhere
+    return await run(database.workspace_id, answer)
 
 
 def _make_choice(variant: Variant, side: int | None, settings: Settings) -> PictureChoice:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 
 from app.datasets import dataset_service
-from app.http.slow_work import run_slowly
+from app.http.slow_work import run_elsewhere
 from app.places import bucket_accesses, place_opening
 from app.places.originals import open_originals
 from app.places.place_comparison import compare_place
@@ -81,7 +81,7 @@ async def synchronise_dataset(
                 version=None if version is None else render_dataset(version, []),
             )
 
-    answer = await run_slowly(database.workspace_id, synchronise)
+    answer = await run_elsewhere(database.workspace_id, synchronise)
     if answer.version is not None:
         response.headers["Location"] = f"/v1/datasets/{answer.version.id}"
     return answer

@@ -197,7 +197,7 @@ def test_labels_that_take_too_much_work_leave_the_majority(
 
 
 def test_what_waits_is_formed_once_and_workspaces_take_turns(
-    api: TestClient, database: Database, storage: Storage, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+    database: Database, storage: Storage, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     formed = []
 

@@ -1,8 +1,11 @@
 """Which addresses the service calls on a client's behalf, and that it calls the one it judged."""
 
 import ipaddress
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
@@ -90,6 +93,53 @@ def test_the_judged_address_is_the_one_that_is_called(port: int) -> None:
         answer = client.get(f"http://rebound.example:{port}/")
     assert answer.text == f"rebound.example:{port}"
     assert next(answers) == ["10.255.255.1"], "the name was resolved once"
+
+
+@contextmanager
+def dripping(head: bytes, part: bytes, seconds: float) -> Iterator[int]:
+    """Yield the port of a server that answers with a head, and then sends a part again and again."""
+    done = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(head)
+            while not done.wait(seconds):
+                connection.sendall(part)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"])
+def test_an_answer_that_drips_ends(head: bytes) -> None:
+    part = b"X: y\r\n" if head.endswith(b"OK\r\n") else b"x"
+    began = time.monotonic()
+    with (
+        dripping(head, part, 0.05) as port,
+        outbound_requests.make_client(allow_private=True, timeout_seconds=1) as client,
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        client.get(f"http://127.0.0.1:{port}/")
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.service
+def test_an_answer_that_is_slow_but_moves_on_is_read() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+    with (
+        dripping(head, b"x" * 5_000, 0.1) as port,
+        outbound_requests.make_client(allow_private=True, timeout_seconds=1) as client,
+    ):
+        assert len(client.get(f"http://127.0.0.1:{port}/").content) == 100_000
 
 
 @pytest.mark.service

@@ -1,0 +1,96 @@
+"""Connections that end when their other side sends too slowly; a timeout of each read alone never would."""
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from ssl import SSLContext
+from typing import Any
+
+import httpcore
+
+SLOWEST_BYTES_PER_SECOND = 20_000
+"""At which a photograph of 3 MB takes two and a half minutes."""
+
+
+@dataclass
+class _Pace:
+    waited: float = 0.0
+    """Seconds spent in reads."""
+    received: int = 0
+
+
+@dataclass
+class Paces:
+    """How long the requests of a client have waited, each in its own thread."""
+
+    seconds: float
+    """That a request may wait beyond what its bytes take at SLOWEST_BYTES_PER_SECOND."""
+    _local: threading.local = field(default_factory=threading.local)
+
+    def begin(self) -> None:
+        """Begin to count for the request of this thread."""
+        self._local.pace = _Pace()
+
+    def read(self, stream: httpcore.NetworkStream, most: int, timeout: float | None) -> bytes:
+        """Read from a connection, no longer than the request may wait.
+
+        Raises:
+            httpcore.ReadTimeout: it has waited longer.
+
+        """
+        pace: _Pace = getattr(self._local, "pace", None) or _Pace()
+        left = self.seconds + pace.received / SLOWEST_BYTES_PER_SECOND - pace.waited
+        if left <= 0:
+            raise httpcore.ReadTimeout(
+                f"{pace.received:,} bytes came in {pace.waited:.0f} seconds, which is too slow"
+            )
+        began = time.monotonic()
+        try:
+            block = stream.read(most, left if timeout is None else min(timeout, left))
+        finally:
+            pace.waited += time.monotonic() - began
+        pace.received += len(block)
+        return block
+
+
+class PacedBackend(httpcore.NetworkBackend):
+    """Makes connections whose reads are paced."""
+
+    def __init__(self, paces: Paces) -> None:
+        self._inner, self._paces = httpcore.SyncBackend(), paces
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect."""
+        made = self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _PacedStream(made, self._paces)
+
+
+class _PacedStream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream, paces: Paces) -> None:
+        self._inner, self._paces = inner, paces
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._paces.read(self._inner, max_bytes, timeout)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        encrypted = self._inner.start_tls(ssl_context, server_hostname, timeout)
+        return _PacedStream(encrypted, self._paces)
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - as httpcore has it
+        return self._inner.get_extra_info(info)
