@@ -180,15 +180,25 @@ def test_an_outline_is_read_as_its_box_and_other_lines_are_named(build: Build, t
         '<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation/>',
         "<annotation>" + "<a>" * 100 + "</a>" * 100 + "</annotation>",
         "<annotation><object>",
+        '<?xml version="1.0" encoding="nonsense"?><annotation/>',
+        '<?xml version="1.0" encoding="idna"?><annotation/>',
+        '<?xml version="1.0" encoding="gbk"?><annotation>\udcff</annotation>',
     ],
 )
 def test_xml_with_a_dtd_or_damage_is_a_problem_of_its_file(
     build: Build, tmp_path: Path, document: str
 ) -> None:
-    members = made.voc() | {"VOC/Annotations/0.xml": document.encode()}
+    members = made.voc() | {"VOC/Annotations/0.xml": document.encode(errors="surrogateescape")}
     built = build(made.pack(tmp_path / "d.zip", members))
     assert ("VOC/Annotations/0.xml", "bad_row") in built.problems
     assert built.ingested.sample_count == COUNT - made.BOXES
+
+
+def test_xml_is_read_in_the_encoding_that_it_names(build: Build, tmp_path: Path) -> None:
+    text = '<?xml version="1.0" encoding="gbk"?>\n' + made.describe_voc(0).replace("cat", "猫")
+    built = build(made.pack(tmp_path / "d.zip", made.voc() | {"VOC/Annotations/0.xml": text.encode("gbk")}))
+    assert built.ingested.sample_count == COUNT
+    assert built.given[: made.BOXES] == ["猫", "dog", "猫"]
 
 
 def test_damaged_json_is_refused_and_pictures_without_boxes_are_listed(
