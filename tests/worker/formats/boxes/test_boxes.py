@@ -156,12 +156,43 @@ def test_boxes_that_a_second_file_repeats_are_read_once(build: Build, tmp_path: 
         ("names: [cat]\n", ("cat", "1")),
         ("names: [pet, pet]\n", ("pet (0)", "pet (1)")),
         ("[" * 5000, ("0", "1")),
+        ("nc: !!bool maybe\nd: !!timestamp foo\ne: !!int ''\nnames: [cat, dog]\n", ("cat", "dog")),
+        (f"d: 1{':0' * 400}.0\nnames: [cat, dog]\n", ("cat", "dog")),
+        (f"names: [0x{'f' * 4000}, dog]\n", (f"0x{'f' * 998}", "dog")),
+        ('d: "\\UFFFFFFFF"\nnames: [cat, dog]\n', ("0", "1")),
+        ("names: [yes, no]\n", ("yes", "no")),
+        ("names: [cat, '']\n", ("cat", "1")),
+        ("names: [pet, pet, pet (0)]\n", ("pet (0, 2)", "pet (1)")),
+        ("names: ['1']\n", ("1", "1 (1)")),
     ],
 )
 def test_names_of_yolo_come_from_plain_yaml(
     build: Build, tmp_path: Path, settings: str | None, names: tuple[str, ...]
 ) -> None:
     assert build(made.pack(tmp_path / "d.zip", made.yolo(settings))).ingested.class_names == names
+
+
+def test_a_list_of_names_that_is_damaged_is_a_problem_of_its_own(build: Build, tmp_path: Path) -> None:
+    path = made.pack(tmp_path / "d.zip", made.yolo(None) | {"classes.txt": b"cat\ndog\n"})
+    path.write_bytes(path.read_bytes().replace(b"cat\ndog\n", b"cat\ncow\n"))  # the checksum is another one's
+    built = build(path)
+    assert built.ingested.class_names == ("0", "1")
+    assert ("classes.txt", "bad_member") in built.problems
+
+
+def test_keypoints_of_a_line_are_skipped(build: Build, tmp_path: Path) -> None:
+    settings = "kpt_shape: [2, 3]\nnames: [cat, dog]\n"
+    line = "1 0.5 0.5 0.25 0.5 0.1 0.1 2 0.9 0.9 2"
+    built = build(made.pack(tmp_path / "d.zip", made.yolo(settings, line=line)))
+    assert boxes(built)[3] == [36, 16, 24, 32]
+
+
+@pytest.mark.parametrize("space", ["\xa0", "\x1c", "\x85", "\u3000"])
+def test_words_of_yolo_end_at_plain_white_space_alone(build: Build, tmp_path: Path, space: str) -> None:
+    line = f"0{space}0.5 0.5 0.25 0.5"
+    built = build(made.pack(tmp_path / "d.zip", made.yolo(line=line)))
+    assert [code for _, code in built.problems] == ["bad_row"] * made.PICTURES
+    assert built.ingested.sample_count == COUNT
 
 
 def test_an_outline_is_read_as_its_box_and_other_lines_are_named(build: Build, tmp_path: Path) -> None:
