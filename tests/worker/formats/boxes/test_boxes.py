@@ -137,6 +137,46 @@ def test_ids_may_be_texts_and_repeated_ids_and_names_are_said(build: Build, tmp_
     assert {"repeated_ids", "repeated_names"} <= set(notes(built))
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["cat", "cat", "cat (1)"], ["cat (1, 2)", "cat (2)", "cat (1)"]),
+        (["cat", "cat", "cat (1)", "cat (1, 2)"], ["cat (1, 3)", "cat (2)", "cat (1)", "cat (1, 2)"]),
+        (["cat", "cat", "cat\u00a0(1)"], ["cat (1, 2)", "cat (2)", "cat\u00a0(1)"]),
+        (["big cat", "big\u00a0cat"], ["big cat (1)", "big\u00a0cat (2)"]),
+        (["", "1"], ["1 (1)", "1 (2)"]),
+        (["é" * 1000] * 2, ["é" * 996 + " (1)", "é" * 996 + " (2)"]),
+    ],
+)
+def test_no_two_categories_of_a_file_become_one_class(
+    build: Build, tmp_path: Path, names: list[str], expected: list[str]
+) -> None:
+    document = made.describe_coco()
+    document["categories"] = [{"id": number, "name": name} for number, name in enumerate(names, start=1)]
+    for row, entry in enumerate(document["annotations"]):
+        entry["category_id"] = 1 + row % len(names)
+    built = build(made.pack(tmp_path / "d.zip", made.coco(document)))
+    assert built.given[: len(names)] == expected
+    assert built.ingested.statistics["layout"]["categories"]["annotations/instances_train2017.json"] == {
+        name: number for number, name in enumerate(expected, start=1)
+    }
+
+
+def test_ids_that_are_too_long_are_listed_and_never_cut(build: Build, tmp_path: Path) -> None:
+    document, long = made.describe_coco(), "7" * 200
+    document["images"] += [{"id": f"{long}1", "file_name": "0.jpg"}, {"id": long, "file_name": "1.jpg"}]
+    document["categories"] += [{"id": f"{long}1", "name": "ox"}, {"id": long, "name": "owl"}]
+    document["annotations"][0]["category_id"] = f"{long}2"
+    document["annotations"][1]["image_id"] = f"{long}2"
+    document["annotations"][2] |= {"category_id": long, "image_id": long, "id": f"{long}2"}
+    built = build(made.pack(tmp_path / "d.zip", made.coco(document)))
+    name = "annotations/instances_train2017.json"
+    assert built.problems.count((name, "bad_row")) == 2
+    assert built.ingested.sample_count == COUNT - 2
+    assert ("owl", "train2017/1.jpg#2") in zip(built.given, built.keys, strict=True)
+    assert built.ingested.class_names == ("cat", "dog", "owl")
+
+
 def test_boxes_that_a_second_file_repeats_are_read_once(build: Build, tmp_path: Path) -> None:
     members = made.coco()
     members["annotations/person_keypoints_train2017.json"] = members["annotations/instances_train2017.json"]
@@ -155,6 +195,7 @@ def test_boxes_that_a_second_file_repeats_are_read_once(build: Build, tmp_path: 
         ("names: !!python/object/apply:os.system ['true']\n", ("0", "1")),
         ("names: [cat]\n", ("cat", "1")),
         ("names: [pet, pet]\n", ("pet (0)", "pet (1)")),
+        ("names: !!python/name:os.system ''\n", ("0", "1")),
         ("[" * 5000, ("0", "1")),
         ("nc: !!bool maybe\nd: !!timestamp foo\ne: !!int ''\nnames: [cat, dog]\n", ("cat", "dog")),
         (f"d: 1{':0' * 400}.0\nnames: [cat, dog]\n", ("cat", "dog")),
