@@ -18,9 +18,8 @@ from app.people.decision_columns import (
 )
 from app.reviews.verdicts import require_own_labels
 from app.schemas.audits.result_schemas import Suspect
-from models.reading.label_studio_decisions import DROP, UNSURE
+from models.reading.label_studio_decisions import CONTROL, DROP, UNSURE, spell_choice
 
-CONTROL = "label"
 NO_CLASS = {"drop": (DROP, "Drop this sample"), "unsure": (UNSURE, "Unsure")}
 """Verdicts that are no class: the alias by which their choice is exported, and what people read on it."""
 Picture = Callable[[Suspect], str]
@@ -83,7 +82,7 @@ def _describe_decision(suspect: Suspect, columns: DecisionColumns) -> dict[str, 
 def _describe_view(class_names: list[str], *, has_pictures: bool) -> str:
     view = '<Image name="image" value="$image"/>' if has_pictures else '<Text name="text" value="$text"/>'
     to_name = "image" if has_pictures else "text"
-    lines = [f"    <Choice value={quoteattr(name)}/>" for name in class_names]
+    lines = [f"    <Choice value={quoteattr(spell_choice(name))}/>" for name in class_names]
     lines += [
         f"    <Choice value={quoteattr(shown)} alias={quoteattr(alias)}/>"
         for alias, shown in NO_CLASS.values()
@@ -136,5 +135,5 @@ def _make_choice(label: str, to_name: str, identifier: str) -> dict[str, Any]:
         "from_name": CONTROL,
         "to_name": to_name,
         "type": "choices",
-        "value": {"choices": [label]},
+        "value": {"choices": [spell_choice(label)]},
     }

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.exports.files.annotation_files import Uploaded, list_uploaded_boxes, write_zip
+from app.exports.files.annotation_files import Uploaded, check_changes, list_uploaded_boxes, write_zip
 from app.exports.files.zip_writer import STORED
 from app.exports.final_labels import DROPPED, Decisions
 from app.exports.registry import ZIP, ExportFile
@@ -162,7 +162,8 @@ def _list_changes(decisions: Decisions) -> tuple[dict[str, dict[int, object]], s
     """Return what changes in which annotation file, and the names of all annotation files.
 
     Raises:
-        Invalid: an annotation file has no category for a class that its boxes are changed to.
+        Invalid: an annotation file has no category for a class that its boxes are changed to, or cannot be
+            written with its name.
 
     """
     changes: dict[str, dict[int, object]] = {}
@@ -184,6 +185,7 @@ def _list_changes(decisions: Decisions) -> tuple[dict[str, dict[int, object]], s
             changes.setdefault(row.source_name, {})[row.source_row] = value
     for name, record in gone:  # dropped in an earlier version
         changes.setdefault(name, {})[record] = None
+    check_changes(_find_upload(decisions), changes)
     return changes, files
 
 

@@ -11,6 +11,8 @@ NOT_JOINERS = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
 """The same without the two joiners, which some scripts need between letters."""
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What neither PostgreSQL nor UTF-8 can hold."""
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold (production 2, Char); names that people chose may have them."""
 WHITESPACE = re.compile(r"\s")
 WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0+")
 MISSING_TEXTS = frozenset(("nan", "#n/a", "#n/a n/a", "#na", "<na>", "-nan", "1.#ind", "-1.#ind", "1.#qnan"))

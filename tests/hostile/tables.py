@@ -1,4 +1,4 @@
-"""Parquet, CSV and manifests that lie, grow, or point elsewhere."""
+"""Parquet, CSV, manifests and annotations of boxes that lie, grow, or point elsewhere."""
 
 import io
 import json
@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
+from tests.builders import box_archives
 from tests.hostile.arrays import MARK
-from tests.hostile.catalogue import BOMB, COUNT, MEBIBYTE, Files, good_members, hostile, png, zipped
+from tests.hostile.catalogue import BOMB, COUNT, HARMLESS, MEBIBYTE, Files, good_members, hostile, png, zipped
 
 
 def stored(table: pa.Table, **options: object) -> bytes:
@@ -173,3 +174,50 @@ hostile("mixed: a zip and a csv in one dataset")(
 )
 hostile("unknown: noise")(lambda: {"a.bin": np.random.default_rng(0).bytes(100_000)})
 hostile("unknown: an HDF5 file")(lambda: {"a.h5": b"\x89HDF\r\n\x1a\n" + bytes(1000)})
+
+
+def with_xml(content: bytes) -> Files:
+    """Return a zip of boxes in which one annotation is hostile."""
+    return {"a.zip": zipped(box_archives.voc() | {"VOC/Annotations/0.xml": content})}
+
+
+def with_yaml(settings: str) -> Files:
+    """Return a zip of boxes whose settings are hostile."""
+    return {"a.zip": zipped(box_archives.yolo(f"{settings}\nnames: [cat, dog]\n"))}
+
+
+for label, encoding in {
+    "a code that takes hours to read": "punycode",
+    "a code of names of hosts": "idna",
+    "a compression": "zlib",
+    "nonsense": "nonsense",
+}.items():
+    head = f'<?xml version="1.0" encoding="{encoding}"?><annotation>'
+    hostile(f"boxes: xml in {label}")(partial(with_xml, f"{head}{'a-' * 2**20}</annotation>".encode()))
+hostile("boxes: xml in no GBK, as it says")(
+    partial(with_xml, b'<?xml version="1.0" encoding="gbk"?><annotation>\xff</annotation>')
+)
+for label, settings in {
+    "a truth value that is none": "nc: !!bool maybe",
+    "a date that is none": "d: !!timestamp foo",
+    "a number that is blank": "d: !!int ''",
+    "a number of sixties without end": f"d: 1{':0' * 400}.0",
+    "a number of a hundred thousand sixties": f"d: 1{':59' * 80_000}",
+    "a character that is none": 'd: "\\UFFFFFFFF"',
+}.items():
+    name = f"boxes: yaml with {label}"
+    HARMLESS[name] = "the file is read as texts, or its names are not known, which is noted"
+    hostile(name)(partial(with_yaml, settings))
+
+
+@hostile("boxes: coco with ids of a mebibyte")
+def long_ids() -> Files:
+    document = box_archives.describe_coco()
+    document["images"].append({"id": "7" * MEBIBYTE, "file_name": "0.jpg"})
+    document["categories"].append({"id": "7" * MEBIBYTE, "name": "cat"})
+    return {"a.zip": zipped(box_archives.coco(document))}
+
+
+@hostile("boxes: yolo with characters that look like spaces")
+def odd_spaces() -> Files:
+    return {"a.zip": zipped(box_archives.yolo(line="0\u00a00.5 0.5 0.2 0.2"))}

@@ -1,12 +1,12 @@
 """What a gate found: in sentences for people, as JUnit XML and as JSON for machines."""
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from app.client import Json
+from models.reading.label_texts import NOT_IN_XML
 
 SUITE = "limit-audit gate"
 RULES = {
@@ -18,8 +18,6 @@ RULES = {
 }
 MARKS = {"exceeded": "FAILED", "cannot_tell": "CANNOT TELL", "undecided": "not certain", "within": "ok"}
 VERDICTS = {"passed": "PASSED", "failed": "FAILED", "cannot_tell": "CANNOT TELL"}
-NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold (production 2, Char); names that people chose may have them."""
 CLASSES_SHOWN = 20
 
 

@@ -19,7 +19,7 @@ from app.infra.storage import Storage
 from app.tables import Dataset
 from models.reading.archive_names import decode_name, is_litter, tidy_name
 from models.reading.boxes.coco_text import rewrite_document
-from models.reading.boxes.voc_text import rewrite_annotation
+from models.reading.boxes.voc_text import BadAnnotation, rewrite_annotation
 from models.reading.boxes.yolo_text import rewrite_lines
 
 MEMBERS = "members.parquet"
@@ -100,6 +100,23 @@ def write_zip(uploaded: Uploaded, changes: Changes, only: AbstractSet[str] | Non
     if done != set(changes):
         raise RuntimeError(f"expected {len(changes)} changed annotation files, found {len(done)}")
     yield archive.finish()
+
+
+def check_changes(uploaded: Uploaded, changes: Changes) -> None:
+    """Try the changes of XML files, which cannot hold every name.
+
+    Raises:
+        Invalid: a file cannot be written with them.
+
+    """
+    if uploaded.dataset.format != "voc" or not changes:
+        return
+    for member in _list_members(uploaded):
+        if member.name in changes:
+            try:
+                rewrite_annotation(b"".join(member.blocks), changes[member.name])
+            except BadAnnotation as error:
+                raise Invalid(f"{member.name!r} cannot be written again, use labels.csv: {error}") from error
 
 
 def list_uploaded_boxes(uploaded: Uploaded) -> Iterator[tuple[str, int]]:

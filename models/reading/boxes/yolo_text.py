@@ -1,5 +1,10 @@
-"""YOLO's label files: one line for each object, its class number and its place as shares of the picture."""
+"""YOLO's label files: one line for each object, its class number and its place as shares of the picture.
 
+Words end at ASCII's white space, both where lines are read and where they are written: all other characters,
+such as a no-break space, are part of a word, which is then no number.
+"""
+
+import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +13,7 @@ BOX_VALUES = 4
 POLYGON_LEAST = 6
 """Values of the smallest polygon, a triangle."""
 _FIRST = re.compile(rb"^((?:\xef\xbb\xbf)?\s*)(\S+)")
-_WHOLE = re.compile(r"\d{1,9}(\.0*)?")
+_WHOLE = re.compile(rb"\d{1,9}(\.0*)?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,15 +30,14 @@ class YoloLine:
 
 def read_lines(content: bytes) -> Iterator[YoloLine]:
     """Yield the lines of a label file that are not blank."""
-    text = content.decode("utf-8-sig", "replace")
-    for number, line in enumerate(text.split("\n")):
+    for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).split(b"\n")):
         words = line.split()
         if words:
             label = int(float(words[0])) if _WHOLE.fullmatch(words[0]) else None
             yield YoloLine(number=number, label=label, values=_read_numbers(words[1:]))
 
 
-def _read_numbers(words: Sequence[str]) -> Sequence[float]:
+def _read_numbers(words: Sequence[bytes]) -> Sequence[float]:
     try:
         return [float(word) for word in words]
     except ValueError:

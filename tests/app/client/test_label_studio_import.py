@@ -122,7 +122,7 @@ def test_tasks_of_other_data_and_unknown_classes_are_named(
         "task 101: this dataset has no sample 'renamed' at position 10",
         "task 102: this dataset has no sample 'key-9' at position -1",
         "task 103: 'wolf' is no class of this dataset",
-        "task 104: 'bee and cat' is no class of this dataset",
+        "task 104: expected one choice; found 'bee', 'cat'",
     ]
 
 

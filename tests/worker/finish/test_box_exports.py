@@ -163,6 +163,34 @@ def test_a_class_that_a_file_does_not_have_is_said_before_anything_is_sent(
     assert "instances_train2017.json' has no category 'fox'" in answer.json()["detail"]
 
 
+def test_xml_comes_back_in_its_own_encoding_and_only_with_the_names_that_were_decided(
+    service: Service, tmp_path: Path
+) -> None:
+    name, head = "VOC/Annotations/0.xml", '<?xml version="1.0" encoding="gbk"?>\n'
+    text = head + made.describe_voc(0).replace("<name>dog", '<name a="猫>b">dog').replace("cat", "猫")
+    members = made.voc() | {name: text.encode("gbk")}
+    dataset = service.read([zipped(tmp_path, members)])
+    service.review(dataset, RELABELLED, "relabel", "猫")
+    exported = read_zip(service.export(dataset, tmp_path))
+    assert exported == members | {name: text.replace(">dog", ">猫").encode("gbk")}
+
+
+def test_a_name_that_xml_cannot_hold_is_said_before_anything_is_sent(
+    service: Service, tmp_path: Path
+) -> None:
+    dataset = service.read([zipped(tmp_path, made.voc())])
+    service.review(dataset, RELABELLED, "relabel", "cat")
+    with service.database.transaction() as session:
+        found = session.get_one(Dataset, dataset.id)
+        statistics = found.statistics or {}
+        layout = statistics["layout"] | {"class_spellings": ["ca\x1bt", "dog"]}
+        found.statistics = statistics | {"layout": layout}
+    for path in ("annotations.zip", "dataset"):
+        answer = service.api.get(f"/v1/datasets/{dataset.id}/exports/{path}")
+        assert answer.status_code == 422
+        assert "'VOC/Annotations/0.xml' cannot be written again" in answer.json()["detail"]
+
+
 def test_pages_get_the_box_the_crop_and_the_whole_picture(service: Service, tmp_path: Path) -> None:
     dataset = service.read([zipped(tmp_path, made.coco())])
     path = f"/v1/datasets/{dataset.id}/samples/1"

@@ -32,6 +32,9 @@ _UNKNOWN, _MISSING = -2, -1
 _ALIVE_EVERY = 10_000
 _LARGEST = 1e9
 _CATEGORIES_MOST = 100_000
+_ID_MOST = 200
+"""Characters of an id: keys of samples have room for it."""
+_USABLE = f"an id of at most {_ID_MOST} characters"
 
 
 def find_documents(archive: Archive) -> list[int]:
@@ -119,7 +122,7 @@ def _read_image(reading: _Reading, piece: Piece) -> None:
     identifier, path = _spell_id(entry.get("id")), entry.get("file_name")
     if identifier is None or not isinstance(path, str):
         ingestion.problems.add(
-            name, "bad_row", "expected a picture with id and file_name; found another entry"
+            name, "bad_row", f"expected a picture with {_USABLE} and file_name; found another entry"
         )
         return
     slot = document.images.setdefault(identifier, len(document.images))
@@ -143,19 +146,23 @@ def _read_size(value: object) -> int:
 
 
 def _spell_id(value: object) -> str | None:
-    """Return an id as text: 7, 7.0 and "7" are the same."""
+    """Return an id as text: 7, 7.0 and "7" are the same; None: it is none, or too long to be kept whole."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else None
-    return str(value)[:200]
+    if isinstance(value, float) and not value.is_integer():
+        return None
+    text = str(int(value) if isinstance(value, float) else value)
+    return text if len(text) <= _ID_MOST else None
 
 
 def _read_category(reading: _Reading, piece: Piece) -> None:
     document, ingestion, name = reading.document, reading.ingestion, reading.name
     entry = piece.value if isinstance(piece.value, dict) else {}
     identifier = _spell_id(entry.get("id"))
-    if identifier is None or len(document.names) >= _CATEGORIES_MOST:
+    if identifier is None:
+        ingestion.problems.add(name, "bad_row", f"expected a category with {_USABLE}; found another entry")
+        return
+    if len(document.names) >= _CATEGORIES_MOST:
         return
     slot = document.categories.setdefault(identifier, len(document.categories))
     if slot in document.names:
@@ -184,7 +191,7 @@ def _read_box(reading: _Reading, piece: Piece) -> None:
         return
     picture, category = _spell_id(entry.get("image_id")), _spell_id(entry.get("category_id"))
     if picture is None or category is None:
-        found.left["annotations without image_id or category_id"] += 1
+        found.left[f"annotations without image_id and category_id of at most {_ID_MOST} characters"] += 1
         return
     if "keypoints" in entry:
         found.left["sets of keypoints"] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from array import array
 from collections import Counter
@@ -10,15 +11,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.reading.label_texts import make_comparable
 from worker.formats.shared.compact_texts import Texts
+from worker.formats.shared.problems import make_printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from worker.formats.shared.sample import Ingestion
 
 Corners = tuple[float, float, float, float]
 """Left, top, right, bottom."""
+_NAME_MOST = 1_000
+"""Characters that `make_printable` keeps of a name."""
 
 
 @dataclass(kw_only=True)
@@ -99,10 +106,36 @@ def note_left(found: FoundBoxes, ingestion: Ingestion) -> None:
             )
 
 
-def number_alike(names: list[str], identifiers: list[str]) -> list[str]:
+class DistinctNames:
+    """Names of classes of which no two are alike, as `Vocabulary` compares them."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._counts = Counter(map(make_comparable, names))
+        self._taken = set(self._counts)
+
+    def make(self, name: str, identifier: str) -> str:
+        """Return one of the names, with the identifier behind it if it occurs several times."""
+        return name if self._counts[make_comparable(name)] == 1 else self._number(name, identifier)
+
+    def add(self, name: str, identifier: str) -> str:
+        """Return a further name, with the identifier behind it if another class has it."""
+        if make_comparable(name) in self._taken:
+            return self._number(name, identifier)
+        self._taken.add(make_comparable(name))
+        return name
+
+    def _number(self, name: str, identifier: str) -> str:
+        """Return a name with the identifier behind it, numbered on until nothing else has this name."""
+        for again in itertools.count(1):
+            end = make_printable(f" ({identifier})" if again == 1 else f" ({identifier}, {again})")
+            made = name[: _NAME_MOST - len(end)] + end
+            if make_comparable(made) not in self._taken:
+                break
+        self._taken.add(make_comparable(made))
+        return made
+
+
+def number_alike(names: Sequence[str], identifiers: Sequence[str]) -> list[str]:
     """Return names of classes, with the identifier behind those that occur several times."""
-    counts = Counter(names)
-    return [
-        f"{name} ({identifier})" if counts[name] > 1 else name
-        for name, identifier in zip(names, identifiers, strict=True)
-    ]
+    distinct = DistinctNames(names)
+    return [distinct.make(name, identifier) for name, identifier in zip(names, identifiers, strict=True)]

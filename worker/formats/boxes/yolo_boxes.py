@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from models.reading.boxes.yolo_text import BOX_VALUES, find_corners, read_lines
 from worker.formats.archives.member_names import PICTURE_SUFFIXES, get_suffix
 from worker.formats.archives.split_names import find_split, is_split_name
-from worker.formats.boxes.found_boxes import FoundBoxes, number_alike
+from worker.formats.boxes.found_boxes import DistinctNames, FoundBoxes
 from worker.formats.boxes.yolo_settings import LIST_NAMES, YAML_NAMES, YoloSettings, find_named, read_settings
 from worker.formats.shared.compact_texts import Finder
 from worker.formats.shared.problems import SampleError
@@ -138,16 +138,16 @@ class _Naming:
 
     def __init__(self, names: Mapping[int, str], ingestion: Ingestion) -> None:
         self._ingestion = ingestion
-        numbers = sorted(names)
-        shown = number_alike([names[number] for number in numbers], [str(number) for number in numbers])
-        self._names = dict(zip(numbers, shown, strict=True))
+        self._distinct = DistinctNames([names[number] for number in sorted(names)])
+        self._names = {number: self._distinct.make(names[number], str(number)) for number in sorted(names)}
         self._codes: dict[int, int] = {}
         ingestion.vocabulary.is_literal = True
-        ingestion.vocabulary.set_order(shown)
+        ingestion.vocabulary.set_order(list(self._names.values()))
 
     def get_code(self, number: int) -> int:
         if number not in self._codes:
-            self._codes[number] = self._ingestion.vocabulary.get_code(self._names.get(number, str(number)))
+            name = self._names.get(number) or self._distinct.add(str(number), str(number))
+            self._codes[number] = self._ingestion.vocabulary.get_code(name)
         return self._codes[number]
 
     def finish(self) -> None:

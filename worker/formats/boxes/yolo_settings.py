@@ -1,4 +1,8 @@
-"""What YOLO's data.yaml or a list says: class names, folders of splits, keypoints."""
+"""What YOLO's data.yaml or a list says: class names, folders of splits, keypoints.
+
+All values of YAML are taken as texts, as they are written: reading them as numbers, dates and truth values
+can fail in many ways or take long, and makes `True` of a class "yes".
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,9 @@ LIST_NAMES = ("classes.txt", "obj.names", "_darknet.labels", "names.txt", "prede
 _DEPTH_MOST = 8
 _YAML_BYTES = 256 << 10
 _SPLITS = ("train", "val", "test")
+_KINDS = ("str", "int", "float", "bool", "null", "timestamp", "seq", "map")
+_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in _KINDS)
+_DIGITS_MOST = 9
 
 
 class _UnusableYaml(Exception):
@@ -58,7 +65,11 @@ def read_settings(archive: Archive, member: int | None, ingestion: Ingestion) ->
     listed = find_named(archive, LIST_NAMES)
     if listed is None:
         return YoloSettings()
-    lines = archive.read(listed).decode("utf-8-sig", "replace").splitlines()
+    try:
+        lines = archive.read(listed).decode("utf-8-sig", "replace").splitlines()
+    except SampleError as error:
+        ingestion.problems.add(archive.names[listed], error.code, error.detail)
+        return YoloSettings()
     texts = [_clean(line) for line in lines]
     while texts and not texts[-1]:
         texts.pop()
@@ -72,8 +83,8 @@ def _parse_settings(content: bytes) -> YoloSettings:
     try:
         text = content.decode("utf-8-sig")
         _check_events(text)
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError, UnicodeError) as error:
+        document = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts alone
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise _UnusableYaml(f"expected YAML; found: {str(error)[:200]}") from None
     if not isinstance(document, dict):
         raise _UnusableYaml("expected names and folders; found another document")
@@ -85,11 +96,17 @@ def _parse_settings(content: bytes) -> YoloSettings:
 
 
 def _check_events(text: str) -> None:
-    """Refuse references and deep nesting: small files of these take hours or memory without end."""
+    """Refuse references, deep nesting, and values that are objects of a program.
+
+    Small files of references take hours or memory without end.
+    """
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise _UnusableYaml("expected YAML without references (*name); found one")
+        tag = getattr(event, "tag", None)
+        if tag not in (None, "!") and tag not in _TAGS:
+            raise _UnusableYaml(f"expected YAML of texts, numbers, lists and mappings; found {tag[:80]!r}")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEPTH_MOST:
             raise _UnusableYaml(f"expected at most {_DEPTH_MOST} lists in one another; found more")
@@ -99,10 +116,14 @@ def _read_names(names: Any) -> Mapping[int, str]:  # noqa: ANN401 - YAML
     """Return the class names by number, of a list or of a mapping."""
     pairs = enumerate(names) if isinstance(names, list) else names.items() if isinstance(names, dict) else ()
     return {
-        int(number): _clean(str(name)) or str(number)
+        int(number): _clean(name) or str(int(number))
         for number, name in pairs
-        if str(number).isdecimal() and len(str(number)) < 10 and not isinstance(name, list | dict)  # noqa: PLR2004
+        if _is_whole(str(number)) and isinstance(name, str)
     }
+
+
+def _is_whole(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _DIGITS_MOST
 
 
 def _clean(text: str) -> str:
@@ -120,5 +141,8 @@ def _read_paths(paths: Any) -> Sequence[str]:  # noqa: ANN401 - YAML
 
 
 def _read_keypoints(sizes: Any) -> int:  # noqa: ANN401 - YAML
-    is_sizes = isinstance(sizes, list) and len(sizes) == 2 and all(isinstance(each, int) for each in sizes)  # noqa: PLR2004
-    return sizes[0] * sizes[1] if is_sizes else 0
+    """Return how many numbers a line has for its keypoints: their number by 2 or 3 for each."""
+    match sizes:
+        case [str(count), str(each)] if _is_whole(count) and _is_whole(each):
+            return int(count) * int(each)
+    return 0

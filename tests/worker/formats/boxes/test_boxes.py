@@ -137,6 +137,46 @@ def test_ids_may_be_texts_and_repeated_ids_and_names_are_said(build: Build, tmp_
     assert {"repeated_ids", "repeated_names"} <= set(notes(built))
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["cat", "cat", "cat (1)"], ["cat (1, 2)", "cat (2)", "cat (1)"]),
+        (["cat", "cat", "cat (1)", "cat (1, 2)"], ["cat (1, 3)", "cat (2)", "cat (1)", "cat (1, 2)"]),
+        (["cat", "cat", "cat\u00a0(1)"], ["cat (1, 2)", "cat (2)", "cat\u00a0(1)"]),
+        (["big cat", "big\u00a0cat"], ["big cat (1)", "big\u00a0cat (2)"]),
+        (["", "1"], ["1 (1)", "1 (2)"]),
+        (["é" * 1000] * 2, ["é" * 996 + " (1)", "é" * 996 + " (2)"]),
+    ],
+)
+def test_no_two_categories_of_a_file_become_one_class(
+    build: Build, tmp_path: Path, names: list[str], expected: list[str]
+) -> None:
+    document = made.describe_coco()
+    document["categories"] = [{"id": number, "name": name} for number, name in enumerate(names, start=1)]
+    for row, entry in enumerate(document["annotations"]):
+        entry["category_id"] = 1 + row % len(names)
+    built = build(made.pack(tmp_path / "d.zip", made.coco(document)))
+    assert built.given[: len(names)] == expected
+    assert built.ingested.statistics["layout"]["categories"]["annotations/instances_train2017.json"] == {
+        name: number for number, name in enumerate(expected, start=1)
+    }
+
+
+def test_ids_that_are_too_long_are_listed_and_never_cut(build: Build, tmp_path: Path) -> None:
+    document, long = made.describe_coco(), "7" * 200
+    document["images"] += [{"id": f"{long}1", "file_name": "0.jpg"}, {"id": long, "file_name": "1.jpg"}]
+    document["categories"] += [{"id": f"{long}1", "name": "ox"}, {"id": long, "name": "owl"}]
+    document["annotations"][0]["category_id"] = f"{long}2"
+    document["annotations"][1]["image_id"] = f"{long}2"
+    document["annotations"][2] |= {"category_id": long, "image_id": long, "id": f"{long}2"}
+    built = build(made.pack(tmp_path / "d.zip", made.coco(document)))
+    name = "annotations/instances_train2017.json"
+    assert built.problems.count((name, "bad_row")) == 2
+    assert built.ingested.sample_count == COUNT - 2
+    assert ("owl", "train2017/1.jpg#2") in zip(built.given, built.keys, strict=True)
+    assert built.ingested.class_names == ("cat", "dog", "owl")
+
+
 def test_boxes_that_a_second_file_repeats_are_read_once(build: Build, tmp_path: Path) -> None:
     members = made.coco()
     members["annotations/person_keypoints_train2017.json"] = members["annotations/instances_train2017.json"]
@@ -155,13 +195,45 @@ def test_boxes_that_a_second_file_repeats_are_read_once(build: Build, tmp_path: 
         ("names: !!python/object/apply:os.system ['true']\n", ("0", "1")),
         ("names: [cat]\n", ("cat", "1")),
         ("names: [pet, pet]\n", ("pet (0)", "pet (1)")),
+        ("names: !!python/name:os.system ''\n", ("0", "1")),
         ("[" * 5000, ("0", "1")),
+        ("nc: !!bool maybe\nd: !!timestamp foo\ne: !!int ''\nnames: [cat, dog]\n", ("cat", "dog")),
+        (f"d: 1{':0' * 400}.0\nnames: [cat, dog]\n", ("cat", "dog")),
+        (f"names: [0x{'f' * 4000}, dog]\n", (f"0x{'f' * 998}", "dog")),
+        ('d: "\\UFFFFFFFF"\nnames: [cat, dog]\n', ("0", "1")),
+        ("names: [yes, no]\n", ("yes", "no")),
+        ("names: [cat, '']\n", ("cat", "1")),
+        ("names: [pet, pet, pet (0)]\n", ("pet (0, 2)", "pet (1)")),
+        ("names: ['1']\n", ("1", "1 (1)")),
     ],
 )
 def test_names_of_yolo_come_from_plain_yaml(
     build: Build, tmp_path: Path, settings: str | None, names: tuple[str, ...]
 ) -> None:
     assert build(made.pack(tmp_path / "d.zip", made.yolo(settings))).ingested.class_names == names
+
+
+def test_a_list_of_names_that_is_damaged_is_a_problem_of_its_own(build: Build, tmp_path: Path) -> None:
+    path = made.pack(tmp_path / "d.zip", made.yolo(None) | {"classes.txt": b"cat\ndog\n"})
+    path.write_bytes(path.read_bytes().replace(b"cat\ndog\n", b"cat\ncow\n"))  # the checksum is another one's
+    built = build(path)
+    assert built.ingested.class_names == ("0", "1")
+    assert ("classes.txt", "bad_member") in built.problems
+
+
+def test_keypoints_of_a_line_are_skipped(build: Build, tmp_path: Path) -> None:
+    settings = "kpt_shape: [2, 3]\nnames: [cat, dog]\n"
+    line = "1 0.5 0.5 0.25 0.5 0.1 0.1 2 0.9 0.9 2"
+    built = build(made.pack(tmp_path / "d.zip", made.yolo(settings, line=line)))
+    assert boxes(built)[3] == [36, 16, 24, 32]
+
+
+@pytest.mark.parametrize("space", ["\xa0", "\x1c", "\x85", "\u3000"])
+def test_words_of_yolo_end_at_plain_white_space_alone(build: Build, tmp_path: Path, space: str) -> None:
+    line = f"0{space}0.5 0.5 0.25 0.5"
+    built = build(made.pack(tmp_path / "d.zip", made.yolo(line=line)))
+    assert [code for _, code in built.problems] == ["bad_row"] * made.PICTURES
+    assert built.ingested.sample_count == COUNT
 
 
 def test_an_outline_is_read_as_its_box_and_other_lines_are_named(build: Build, tmp_path: Path) -> None:
@@ -180,15 +252,25 @@ def test_an_outline_is_read_as_its_box_and_other_lines_are_named(build: Build, t
         '<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation/>',
         "<annotation>" + "<a>" * 100 + "</a>" * 100 + "</annotation>",
         "<annotation><object>",
+        '<?xml version="1.0" encoding="nonsense"?><annotation/>',
+        '<?xml version="1.0" encoding="idna"?><annotation/>',
+        '<?xml version="1.0" encoding="gbk"?><annotation>\udcff</annotation>',
     ],
 )
 def test_xml_with_a_dtd_or_damage_is_a_problem_of_its_file(
     build: Build, tmp_path: Path, document: str
 ) -> None:
-    members = made.voc() | {"VOC/Annotations/0.xml": document.encode()}
+    members = made.voc() | {"VOC/Annotations/0.xml": document.encode(errors="surrogateescape")}
     built = build(made.pack(tmp_path / "d.zip", members))
     assert ("VOC/Annotations/0.xml", "bad_row") in built.problems
     assert built.ingested.sample_count == COUNT - made.BOXES
+
+
+def test_xml_is_read_in_the_encoding_that_it_names(build: Build, tmp_path: Path) -> None:
+    text = '<?xml version="1.0" encoding="gbk"?>\n' + made.describe_voc(0).replace("cat", "猫")
+    built = build(made.pack(tmp_path / "d.zip", made.voc() | {"VOC/Annotations/0.xml": text.encode("gbk")}))
+    assert built.ingested.sample_count == COUNT
+    assert built.given[: made.BOXES] == ["猫", "dog", "猫"]
 
 
 def test_damaged_json_is_refused_and_pictures_without_boxes_are_listed(
