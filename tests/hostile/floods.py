@@ -1,9 +1,13 @@
 """Requests of one caller for what takes seconds, many at once: everybody else must be served meanwhile."""
 
+import contextlib
 import io
+import threading
+import time
 import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pyarrow as pa
@@ -91,3 +95,83 @@ def pictures(client: httpx.Client, _: Bystander) -> str:
     assert set(found) == {200}, found
     client.delete(f"/v1/datasets/{dataset}")
     return f"{found[200]} pictures"
+
+
+@stall("flood: a consensus of 120 annotators and 400 classes, while an audit ends")
+def consensus(client: httpx.Client, _: Bystander) -> str:
+    """Attach 31 kB of labels whose consensus takes minutes; audits end meanwhile."""
+    rows = b"".join(b"%d,c%d\n" % (n, n % 400) for n in range(1200))
+    dataset = _ready_dataset(client, "a.csv", b"a,label\n" + rows)
+    labels = b"".join(
+        b"%d,w%d,c%d\n" % (n, (7 * n + 61 * twice) % 120, (n * 31 + twice * 17) % 400)
+        for n in range(1200)
+        for twice in range(2)
+    )
+    body = b"position,annotator,label\n" + labels
+    client.put(f"/v1/datasets/{dataset}/annotations", content=body).raise_for_status()
+    small = _ready_dataset(client, "a.csv", b"a,label\n" + b"1,x\n2,y\n" * 20)
+    configuration = {"method": "ce", "epochs": 1, "folds": 1}
+    asked = {"dataset_id": small, "configuration": configuration}
+    audit = client.post("/v1/audits", json=asked).raise_for_status().json()["id"]
+    began = time.monotonic()
+    assert until(client, f"/v1/audits/{audit}", {"succeeded", "failed"}, 60) == "succeeded"
+    state = client.get(f"/v1/datasets/{dataset}/consensus").json()["state"]
+    client.delete(f"/v1/datasets/{dataset}")
+    return f"the audit took {time.monotonic() - began:.0f} s, the consensus was {state}"
+
+
+class _Dripping(BaseHTTPRequestHandler):
+    """Serves a table of addresses, and drips when it is told to."""
+
+    drips = threading.Event()
+    table = b"url,label\n" + b"".join(b"%d.png,%s\n" % (n, b"xy"[n % 2 : n % 2 + 1]) for n in range(20))
+
+    def do_GET(self) -> None:
+        """Answer with the table or a picture."""
+        drawn = io.BytesIO()
+        Image.new("L", (8, 8), hash(self.path) % 255).save(drawn, "PNG")
+        content = self.table if self.path.endswith(".csv") else drawn.getvalue()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        while self.drips.is_set():
+            self.wfile.write(b"x")
+            time.sleep(1)
+        self.wfile.write(content)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@stall("flood: eight comparisons with a place that drips, then an estimate")
+def dripping(client: httpx.Client, _: Bystander) -> str:
+    """Compare a dataset with a server that sends a byte a second."""
+    small = _ready_dataset(client, "a.csv", b"a,label\n" + b"1,x\n2,y\n" * 20)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Dripping) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}/table.csv"
+        made = client.post("/v1/datasets", json={"name": "drips", "place": place}).raise_for_status().json()
+        assert until(client, f"/v1/datasets/{made['id']}", {"ready", "rejected"}, 60) == "ready"
+        _Dripping.drips.set()
+        path = f"/v1/datasets/{made['id']}/sync?compare_only=true"
+        try:
+            with ThreadPoolExecutor(8) as threads:
+                asked = [threads.submit(_post_briefly, client, path) for _ in range(8)]
+                time.sleep(1)
+                began = time.monotonic()
+                client.get(f"/v1/datasets/{small}/estimate").raise_for_status()
+                waited = time.monotonic() - began
+                for each in asked:
+                    each.result()
+        finally:
+            _Dripping.drips.clear()
+            server.shutdown()
+    assert waited < patience.scale(5), f"the estimate took {waited:.1f} s"
+    return f"the estimate took {waited:.1f} s"
+
+
+def _post_briefly(client: httpx.Client, path: str) -> None:
+    with contextlib.suppress(httpx.ReadTimeout):
+        httpx.post(f"{client.base_url}{path}", timeout=5, trust_env=False)
