@@ -17,7 +17,9 @@ IDS = {
     "dataset": Annotated[str, typer.Argument(help="id or name of the dataset, or @last")],
     "audit": Annotated[str, typer.Argument(help="id or name of an audit that has succeeded, or @last")],
 }
-Out = Annotated[Path, typer.Option(help="a file, or a folder in which the service chooses the file name")]
+Out = Annotated[
+    Path, typer.Option(help="a file, or a folder in which the service chooses the name of a new file")
+]
 
 
 def _add_command(name: str, exports: list[Export]) -> None:
