@@ -11,6 +11,7 @@ import typer
 from app.cli.output import Key, Server, connect, echo
 from app.client import Client
 from app.exports.registry import EXPORTS, Export, Issues, Parameter
+from app.infra.unseen_characters import show_unseen
 
 app = typer.Typer(no_args_is_help=True, help="Download corrected labels, corrected datasets and reports.")
 IDS = {
@@ -49,7 +50,7 @@ def _ask_consent(client: Client, audit_id: str | None) -> bool:
     preview = client.get(f"/v1/audits/{audit_id}/relabelling")
     if not preview["labels"] or preview["worsens"] is None:
         return False
-    typer.confirm(f"{preview['detail']} Go on?", abort=True, err=True)
+    typer.confirm(show_unseen(f"{preview['detail']} Go on?"), abort=True, err=True)
     return True
 
 
