@@ -80,28 +80,31 @@ def _make_run(audit: Audit, queue: str, plan: RunPlan) -> Run:
     )
 
 
-def get(session: Session, audit_id: UUID, *, lock: bool = False) -> Audit:
-    """Return an audit, optionally locked; lock it before its runs, in the order of `cancel`.
+def get(session: Session, audit_id: UUID, *, lock: bool = False, keep: bool = False) -> Audit:
+    """Return an audit, optionally locked against changes (`lock`) or only against deletion (`keep`).
+
+    Lock it before its runs, in the order of `cancel`, and keep it before rows are stored that name it.
 
     Raises:
         NotFound: the audit does not exist.
 
     """
-    audit = session.get(Audit, audit_id, with_for_update=lock or None)
+    row_lock = {"read": True, "key_share": True} if keep else lock or None
+    audit = session.get(Audit, audit_id, with_for_update=row_lock)
     if audit is None:
         raise NotFound(f"there is no audit {audit_id}")
     return audit
 
 
-def get_succeeded(session: Session, audit_id: UUID) -> Audit:
-    """Return an audit that has succeeded.
+def get_succeeded(session: Session, audit_id: UUID, *, keep: bool = False) -> Audit:
+    """Return an audit that has succeeded, optionally locked against deletion.
 
     Raises:
         NotFound: the audit does not exist.
         WrongState: the audit has not succeeded.
 
     """
-    audit = get(session, audit_id)
+    audit = get(session, audit_id, keep=keep)
     if audit.status != AuditStatus.SUCCEEDED:
         raise WrongState(f"this needs an audit that has succeeded, this one is {audit.status}")
     return audit

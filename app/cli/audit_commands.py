@@ -33,6 +33,7 @@ from app.cli.reading_options import take_reading_options
 from app.cli.words.version_words import describe_comparison
 from app.client import Audit, ClientError, Dataset
 from app.client.time_words import describe_estimate, list_choices
+from app.infra.unseen_characters import show_unseen
 from models.checks.count_words import describe_count
 
 ONE_SHOT = "file"
@@ -157,7 +158,7 @@ def start_and_wait(dataset: Dataset, *, name: str | None, **configuration: objec
             return audit.wait(on_answer=partial(show_audit, bar))
     except KeyboardInterrupt:
         audit.cancel()
-        stderr.print(f"audit {audit.id} was cancelled")
+        stderr.print(plain(f"audit {audit.id} was cancelled"))
         raise
 
 
@@ -216,7 +217,8 @@ def choose_fields(estimates: dict[str, Any], effort: str) -> dict[str, Any]:
     offered = {preset["name"]: preset["configuration"] for preset in estimates["presets"]}
     if effort not in offered:
         known = " or ".join(offered) or "none: nothing else was measured for this audit"
-        raise typer.BadParameter(f"expected {known}; found {effort!r}", param_hint="--effort")
+        sentence = show_unseen(f"expected {known}; found {effort!r}")
+        raise typer.BadParameter(sentence, param_hint="--effort")
     chosen: dict[str, Any] = offered[effort]
     return chosen
 
@@ -291,7 +293,7 @@ def sources(audit_id: AuditId, *, server: Server = None, key: Key = None, json: 
     rows = [{"column": column["name"], **group} for column in answer["columns"] for group in column["groups"]]
     print_table(rows, SOURCE_COLUMNS)
     said = answer["findings"] or ["No value stands out." if rows else "This dataset has no columns of yours."]
-    stdout.print(plain("\n".join([*said, f"By {answer['rests_on']}."])))
+    stdout.print(plain(*said, f"By {answer['rests_on']}."))
 
 
 @app.command()

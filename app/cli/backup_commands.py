@@ -91,7 +91,7 @@ def _open_installation(data_dir: Path, *, exists: bool) -> Iterator[Installation
             closing.enter_context(data_folder.lock_folder(data_dir))
             url = closing.enter_context(embedded_postgres.run_postgres(data_dir))
         except data_folder.StartError as error:
-            fail(f"{error}; stop it first", code=UNREACHABLE, cause=error)
+            fail(*f"{error}; stop it first".split("\n"), code=UNREACHABLE, cause=error)
         yield Installation(url, data_dir / "files", data_dir)
 
 
@@ -100,4 +100,4 @@ def _report_failures() -> Iterator[None]:
     try:
         yield
     except backup.BackupError as error:
-        fail(str(error), code=FAILED, cause=error)
+        fail(*str(error).split("\n"), code=FAILED, cause=error)

@@ -52,7 +52,7 @@ def check(
     echo(f"{state['answered']} of {state['wanted']} samples drawn at random have a verdict.")
     if not state["is_finished"]:
         echo(f"Check them here with --ask, or at {address}")
-    echo("\n".join(describe_result(result) if result else describe_count(state)))
+    echo(*(describe_result(result) if result else describe_count(state)))
 
 
 def describe_count(state: Json) -> list[str]:
@@ -120,7 +120,7 @@ def _ask_for_verdicts(dataset: Dataset, audit: Audit, reviewer: str | None) -> N
 
 def _ask(item: Json, class_names: Sequence[str]) -> Json | None:
     """Return the verdict on one sample; None: the person quits."""
-    echo(f"\n{item['key']}: labelled {item['given_label']!r}")
+    echo("", f"{item['key']}: labelled {item['given_label']!r}")
     values = [value for value in item["features"] or [] if value is not None]
     if values:
         echo("  " + ", ".join(_shorten(value) for value in values[:VALUES_MAX]))

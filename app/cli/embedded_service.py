@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from types import FrameType
 from typing import NoReturn
 
-from app.cli.output import UNREACHABLE, fail, find_url, stderr
+from app.cli.output import UNREACHABLE, fail, find_url, plain, stderr
 from app.embedded import running_services
 
 
@@ -29,12 +29,12 @@ def open_embedded_service() -> Iterator[str]:
         with LocalStack(home, on_step=say) as stack, stack.watched():
             yield stack.url
     except StartError as error:
-        fail(str(error), code=UNREACHABLE, cause=error)
+        fail(*str(error).split("\n"), code=UNREACHABLE, cause=error)
 
 
 def say(step: str) -> None:
     """Print a step on stderr."""
-    stderr.print(f"limit-audit: {step}", highlight=False)
+    stderr.print(plain(f"limit-audit: {step}"))
 
 
 def stop_on_termination() -> None:

@@ -159,6 +159,6 @@ def _run(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     except ValueError as error:
         fail(f"{PROCESS} ended with exit code {done.returncode}", code=FAILED, cause=error)
     if "error" in document:
-        fail(document["error"], code=FAILED, cause=RuntimeError(document["error"]))
+        fail(*document["error"].split("\n"), code=FAILED, cause=RuntimeError(document["error"]))
     rows: list[dict[str, Any]] = document["encoders"]
     return rows

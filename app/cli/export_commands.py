@@ -11,13 +11,16 @@ import typer
 from app.cli.output import Key, Server, connect, echo
 from app.client import Client
 from app.exports.registry import EXPORTS, Export, Issues, Parameter
+from app.infra.unseen_characters import show_unseen
 
 app = typer.Typer(no_args_is_help=True, help="Download corrected labels, corrected datasets and reports.")
 IDS = {
     "dataset": Annotated[str, typer.Argument(help="id or name of the dataset, or @last")],
     "audit": Annotated[str, typer.Argument(help="id or name of an audit that has succeeded, or @last")],
 }
-Out = Annotated[Path, typer.Option(help="a file, or a folder in which the service chooses the file name")]
+Out = Annotated[
+    Path, typer.Option(help="a file, or a folder in which the service chooses the name of a new file")
+]
 
 
 def _add_command(name: str, exports: list[Export]) -> None:
@@ -47,7 +50,7 @@ def _ask_consent(client: Client, audit_id: str | None) -> bool:
     preview = client.get(f"/v1/audits/{audit_id}/relabelling")
     if not preview["labels"] or preview["worsens"] is None:
         return False
-    typer.confirm(f"{preview['detail']} Go on?", abort=True, err=True)
+    typer.confirm(show_unseen(f"{preview['detail']} Go on?"), abort=True, err=True)
     return True
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from app.client import Client, ClientError, Json, progress_bars
 from app.client.local_service import KEY_VARIABLE, SERVER_VARIABLE, find_address
 from app.client.service.client_errors import NoServiceError
-from app.infra.unseen_characters import show_unseen, show_unseen_in_lines
+from app.infra.unseen_characters import show_unseen, show_unseen_in_json
 from app.web.understood_facts import describe_notes, describe_understanding
 
 UNAUTHORISED = 401
@@ -73,26 +73,26 @@ def report_failures(url: str) -> Iterator[None]:
         fail(f"no service at {url} ({error}); {hint}", code=UNREACHABLE, cause=error)
 
 
-def fail(sentence: str, *, code: int, cause: Exception) -> NoReturn:
+def fail(*lines: str, code: int, cause: Exception) -> NoReturn:
     """End the command with a sentence on stderr and an exit code."""
-    stderr.print(Text.assemble(("error: ", "bold red"), plain(sentence)))
+    stderr.print(Text.assemble(("error: ", "bold red"), plain(*lines)))
     raise typer.Exit(code) from cause
 
 
-def echo(text: str, *, nl: bool = True) -> None:
-    """Print lines on stdout; what a terminal would obey is shown instead."""
-    typer.echo(show_unseen_in_lines(text), nl=nl)
+def echo(*lines: str) -> None:
+    """Print lines on stdout; what a terminal would obey is shown instead, also a line end in a name."""
+    for line in lines:
+        typer.echo(show_unseen(line))
 
 
-def plain(text: str) -> Text:
-    """Return lines for a console as they are: names can look like markup, or hold what a terminal obeys."""
-    return Text(show_unseen_in_lines(text))
+def plain(*lines: str) -> Text:
+    """Return lines for a console, as `echo` prints them; names that look like markup are none."""
+    return Text("\n".join(map(show_unseen, lines)))
 
 
 def print_json(answer: object) -> None:
     """Print an answer as JSON."""
-    json.dump(answer, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(show_unseen_in_json(json.dumps(answer, indent=2, ensure_ascii=False)) + "\n")
 
 
 def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
@@ -143,7 +143,7 @@ def show_progress_bar(description: str) -> Iterator["Bar"]:
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=stderr, transient=False) as progress:
         yield Bar(progress, progress.add_task(description, total=1.0, note=""))
@@ -157,7 +157,7 @@ class Bar:
 
     def show(self, share: float, note: str = "") -> None:
         """Set the bar."""
-        self._progress.update(self._task, completed=share, note=note)
+        self._progress.update(self._task, completed=share, note=show_unseen(note))
 
 
 def show_dataset(bar: Bar, dataset: Json) -> None:

@@ -8,6 +8,7 @@ import typer
 from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, echo, fail, print_json, print_table
 from app.client import ClientError, Json
 from app.client.review_files import parse_reviews
+from app.infra.unseen_characters import show_unseen
 from models.reading.text_encodings import TableError
 
 app = typer.Typer(no_args_is_help=True, help="Save and list reviewers' verdicts on labels.")
@@ -91,7 +92,7 @@ def import_file(
     try:
         entries = parse_reviews(file.read_bytes(), file.name, read_keys=read_keys, encoding=encoding)
     except TableError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(show_unseen(str(error))) from error
     _save(audit_id, entries, reviewer=reviewer, server=server, key=key)
 
 
@@ -145,7 +146,7 @@ def agreement(audit_id: AuditId, *, server: Server = None, key: Key = None, json
     """Tell how far people agree who judged the same samples."""
     with connect(server, key) as client:
         figures = client.get_audit(audit_id).agreement()
-    print_json(figures) if json else echo("\n".join(describe_agreement(figures)))
+    print_json(figures) if json else echo(*describe_agreement(figures))
 
 
 @app.command()
@@ -195,7 +196,7 @@ def note(
             audit.add_note(position, text, reviewer=reviewer)
         notes = audit.notes(position)
     lines = [f"{each['created_at'][:16]} {each['reviewer']}: {each['text']}" for each in notes]
-    print_json(notes) if json else echo("\n".join(lines), nl=bool(lines))
+    print_json(notes) if json else echo(*lines)
 
 
 def describe_dispute(sample: Json) -> Json:

@@ -43,7 +43,7 @@ def up(
             say("Ctrl-C stops everything")
             stack.watch()
     except StartError as error:
-        fail(str(error), code=UNREACHABLE, cause=error)
+        fail(*str(error).split("\n"), code=UNREACHABLE, cause=error)
     except KeyboardInterrupt:
         say("stopped")
 

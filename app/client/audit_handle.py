@@ -166,7 +166,7 @@ class Audit(Handle):
         if share is None:
             return dict(self._service.get(address))
         body = {"second_share": share, "seed": seed}
-        return dict(self._service.request("PUT", address, json=body).json())
+        return self._service.put_json(address, body)
 
     def agreement(self) -> Json:
         """Return how far people agree who judged the same samples, with intervals."""
@@ -205,7 +205,7 @@ class Audit(Handle):
         address = f"/v1/audits/{self.id}/check"
         if samples is None:
             return dict(self._service.get(address))
-        return dict(self._service.request("PUT", address, json={"samples": samples}).json())
+        return self._service.put_json(address, {"samples": samples})
 
     def samples_to_check(self, limit: int = PAGE) -> list[Json]:
         """Return the samples to check next, in random order; give the verdicts on them by `review`."""

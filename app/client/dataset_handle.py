@@ -189,7 +189,7 @@ class Dataset(Handle):
     def set_parent(self, parent: "Dataset | None") -> Self:
         """Say that this dataset is a version of another with the same samples; None: of none."""
         body = {"parent_id": None if parent is None else parent.id}
-        self.document = self._service.request("PUT", f"/v1/datasets/{self.id}/parent", json=body).json()
+        self.document = self._service.put_json(f"/v1/datasets/{self.id}/parent", body)
         return self
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.client.service.answer_types import Json
+from app.infra.unseen_characters import show_unseen
 
 WIDTH = 30
 
@@ -20,7 +21,7 @@ class TextBar:
         if not self._is_shown:
             return
         filled = round(min(max(share, 0.0), 1.0) * WIDTH)
-        line = f"{self._title:<7} {'█' * filled}{'░' * (WIDTH - filled)} {share:4.0%}  {note}"
+        line = f"{self._title:<7} {'█' * filled}{'░' * (WIDTH - filled)} {share:4.0%}  {show_unseen(note)}"
         self._longest = max(self._longest, len(line))
         sys.stdout.write(f"\r{line:<{self._longest}}")
         sys.stdout.flush()

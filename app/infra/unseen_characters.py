@@ -2,8 +2,11 @@
 
 import re
 
-UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Control characters, line separators, and marks that turn the direction of a line."""
+UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters, line separators, marks that turn the direction of a line, and halves of characters,
+which JSON can hold and nothing can print."""
 
 
 def show_unseen(text: str) -> str:
@@ -11,6 +14,8 @@ def show_unseen(text: str) -> str:
     return UNSEEN.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
-def show_unseen_in_lines(text: str) -> str:
-    """Return the text with its own lines, each as `show_unseen` writes it."""
-    return "\n".join(show_unseen(line) for line in text.split("\n"))
+def show_unseen_in_json(document: str) -> str:
+    """Return the same JSON, with each such character escaped in its texts; its own lines stay."""
+    return "\n".join(
+        UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", line) for line in document.split("\n")
+    )

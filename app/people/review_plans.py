@@ -2,6 +2,7 @@
 
 import secrets
 
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.reviews.verdicts import require_own_labels
@@ -26,12 +27,16 @@ def set_plan(session: Session, audit: Audit, *, second_share: float, seed: int |
 
     """
     require_own_labels(audit)
-    plan = session.get(ReviewPlan, audit.id, with_for_update=True)
-    if plan is None:
-        plan = ReviewPlan(audit_id=audit.id, seed=secrets.randbelow(SEEDS))
-        session.add(plan)
+    plan = _get_or_make_plan(session, audit)
     plan.second_share = second_share
     if seed is not None:
         plan.seed = seed
     session.flush()
     return plan
+
+
+def _get_or_make_plan(session: Session, audit: Audit) -> ReviewPlan:
+    """Return the plan of an audit, locked; of two who set one at once the second gets the first one's."""
+    values = {"audit_id": audit.id, "second_share": 0.0, "seed": secrets.randbelow(SEEDS)}
+    session.execute(insert(ReviewPlan).values(values).on_conflict_do_nothing())
+    return session.get_one(ReviewPlan, audit.id, with_for_update=True, populate_existing=True)

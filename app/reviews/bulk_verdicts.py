@@ -204,6 +204,7 @@ def undo(session: Session, audit: Audit, action_id: UUID) -> tuple[int, int]:
         raise NotFound(f"audit {audit.id} has no bulk action {action_id}")
     if action.undone_at is not None:
         raise WrongState(f"bulk action {action_id} was undone at {action.undone_at:%Y-%m-%d %H:%M} UTC")
+    _keep_earlier_audits(session, action_id)
     mine = and_(
         BulkVerdict.action_id == action_id,
         Review.dataset_id == audit.dataset_id,
@@ -229,6 +230,13 @@ def undo(session: Session, audit: Audit, action_id: UUID) -> tuple[int, int]:
     action.undone_at = session.scalar(select(func.now()))
     back = len(restored) + len(deleted)
     return back, every - back
+
+
+def _keep_earlier_audits(session: Session, action_id: UUID) -> None:
+    """Lock against deletion the audits that the replaced reviews name: the reviews will name them again."""
+    named = select(BulkVerdict.before_audit_id).where(BulkVerdict.action_id == action_id)
+    kept = select(Audit.id).where(Audit.id.in_(named)).order_by(Audit.id)
+    session.execute(kept.with_for_update(read=True, key_share=True)).all()
 
 
 def list_positions(session: Session, action_id: UUID, *, limit: int) -> Sequence[int]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, null, select
+from sqlalchemy import ColumnElement, case, func, null, select, union_all
 from sqlalchemy.orm import Session
 
-from app.tables import Agreement, Dataset, Opinion, Review, Sample, SampleLease, Verdict
+from app.tables import Agreement, Audit, Dataset, Opinion, Review, Sample, SampleLease, Verdict
 
 OWN = ("verdict", "label", "audit_id", "reviewer", "reviewed_at", "version")
 """Columns that a review and an opinion share."""
@@ -169,6 +169,13 @@ def _was_asked(session: Session, review: Review, reviewer: str) -> bool:
 
 
 def _lock_review(session: Session, dataset_id: UUID, position: int) -> Review | None:
+    """Return the review of a sample, locked; the audits that it may come to name are kept, too."""
+    named = (
+        select(each.audit_id).where(each.dataset_id == dataset_id, each.position == position)
+        for each in (Review, Opinion)
+    )
+    kept = select(Audit.id).where(Audit.id.in_(union_all(*named))).order_by(Audit.id)
+    session.execute(kept.with_for_update(read=True, key_share=True)).all()
     return session.get(Review, (dataset_id, position), with_for_update=True, populate_existing=True)
 
 

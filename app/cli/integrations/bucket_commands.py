@@ -36,7 +36,7 @@ def set_bucket(
     given = {"endpoint": endpoint, "region": region, "key_id": key_id, "secret": secret}
     body = {name: value for name, value in given.items() if value is not None}
     with connect(server, key) as client:
-        print_json(client.request("PUT", f"/v1/buckets/{bucket}", json=body).json())
+        print_json(client.put_json(f"/v1/buckets/{bucket}", body))
 
 
 @app.command("list")

@@ -9,7 +9,6 @@ import typer
 
 from app.cli.output import AsJson, Key, Server, connect, echo, fail, print_json
 from app.cli.pipelines.gate_command import FAILED
-from app.infra.unseen_characters import show_unseen
 from app.records.record_bundle import BYTES_MAX, BadRecord, Verified, verify_bundle
 from app.records.record_signatures import BadKey
 
@@ -80,7 +79,7 @@ def verify(
     echo(f"{source}: every byte is as it was written; the record of {named_audit}")
     echo(_describe_signer(verified, is_given=public_key is not None))
     for path, name in named.items():
-        echo(f"{path}: is the record's {show_unseen(name)}")
+        echo(f"{path}: is the record's {name}")
 
 
 def _read(source: Path) -> bytes:

@@ -1,6 +1,5 @@
 """HTTP to one service: JSON in and out, streamed files, retries of short failures."""
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,15 +9,23 @@ from uuid import uuid4
 
 import httpx
 
+from app.client.service.answer_checks import (
+    check_response,
+    read_json,
+    read_object,
+    report_undecodable,
+    require_object,
+)
 from app.client.service.answer_types import Json
 from app.client.service.client_errors import ClientError
+from app.client.service.file_names import choose_file, refuse_existing
+from app.client.service.origins import require_own_origin
 
 READ_BYTES = 1 << 20
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 TIMEOUT = httpx.Timeout(30, read=600)
 RETRY_STATUSES = frozenset({429, 502, 503, 504})
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 8.0
-FILE_NAME = re.compile(r'filename="([^"\\/]+)"')
 Content = Callable[[], Iterator[bytes]]
 
 
@@ -47,12 +54,11 @@ class Connection:
 
     def get(self, path: str, **params: Any) -> Any:  # noqa: ANN401 - whatever JSON the service answers
         """GET a JSON answer."""
-        return self.request("GET", path, params=params).json()
+        return read_json(self.request("GET", path, params=params))
 
     def post(self, path: str, body: Json | None = None) -> Json:
         """POST a JSON body, return the JSON answer."""
-        answer: Json = self.request("POST", path, json=body).json()
-        return answer
+        return read_object(self.request("POST", path, json=body))
 
     def delete(self, path: str) -> None:
         """DELETE an object."""
@@ -61,16 +67,19 @@ class Connection:
     def put(self, path: str, content: Content, *, size: int, params: Json | None = None) -> Json:
         """PUT a body of known size, return the JSON answer; a retry calls `content` again."""
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
-        answer: Json = self.request("PUT", path, content=content, headers=headers, params=params).json()
-        return answer
+        return read_object(self.request("PUT", path, content=content, headers=headers, params=params))
+
+    def put_json(self, path: str, body: Json) -> Json:
+        """PUT a JSON body, return the JSON answer."""
+        return read_object(self.request("PUT", path, json=body))
 
     def pages(self, path: str, **params: object) -> Iterator[Json]:
         """Iterate over all items of a paged list."""
         cursor: str | None = None
         while True:
-            page = self.get(path, **params, **({"cursor": cursor} if cursor else {}))
-            yield from page["items"]
-            cursor = page["next_cursor"]
+            page = require_object(self.get(path, **params, **({"cursor": cursor} if cursor else {})))
+            yield from _read_items(page)
+            cursor = page.get("next_cursor")
             if cursor is None:
                 return
 
@@ -83,17 +92,27 @@ class Connection:
         json: Json | None = None,
         **params: Any,  # noqa: ANN401 - query values
     ) -> Path:
-        """Stream a file to disk; it appears only when complete. In a folder the service chooses its name."""
+        """Stream a file to disk; it appears only when complete. In a folder the service chooses its name.
+
+        Raises:
+            ClientError: the service refused, or its name is that of a file which exists, or no usable one.
+
+        """
+        is_named = not target.is_dir()
         with self._http.stream(method, path, params=params, json=json) as response:
-            if response.is_error:
+            if not response.is_success:
                 response.read()
             check_response(response)
-            final = target / _choose_file_name(response, path) if target.is_dir() else target
+            final = target if is_named else choose_file(response, target, path)
+            if not is_named:
+                refuse_existing(final)
             partial = final.with_name(f".{final.name}.partial")
             try:
-                with partial.open("wb") as file:
+                with report_undecodable(), partial.open("wb") as file:
                     for block in response.iter_bytes(READ_BYTES):
                         file.write(block)
+                if not is_named:
+                    refuse_existing(final)  # it may have appeared during the download
                 partial.replace(final)
             finally:
                 partial.unlink(missing_ok=True)
@@ -115,17 +134,19 @@ class Connection:
         """Send a request, retry while the service is briefly unavailable, and return the successful response.
 
         Raises:
-            ClientError: the service refused.
+            ClientError: the service refused, or the address is not of this service.
             httpx.TransportError: the service was never reached, or is unreachable for longer than `patience`.
 
         """
+        require_own_origin(self.url, path)
         if method == "POST":
             # By this key the service recognises a repeated request and does not execute it twice.
             options["headers"] = {"Idempotency-Key": uuid4().hex, **options.get("headers", {})}
         deadline, pause = time.monotonic() + self.patience, FIRST_PAUSE_SECONDS
         while True:
             try:
-                response = self._http.request(method, path, content=content and content(), **options)
+                with report_undecodable():
+                    response = self._http.request(method, path, content=content and content(), **options)
             except httpx.TransportError:
                 # A service that was never reached is absent, not briefly unavailable: no retry.
                 if not repeat or not self._was_reached or time.monotonic() > deadline:
@@ -139,29 +160,13 @@ class Connection:
             pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
 
 
-def _choose_file_name(response: httpx.Response, path: str) -> str:
-    """Return the service's name for a file, without any folder."""
-    match = FILE_NAME.search(response.headers.get("content-disposition", ""))
-    return (match[1] if match else path).rpartition("/")[2] or "download"
+def _read_items(page: Json) -> list[Json]:
+    items = page.get("items")
+    if not isinstance(items, list):
+        raise ClientError(f"expected a page with a list of `items`; found {', '.join(page) or 'nothing'}")
+    return items
 
 
 def _read_retry_after(headers: Mapping[str, str]) -> float:
     seconds = headers.get("retry-after", "")
     return min(float(seconds), LONGEST_PAUSE_SECONDS) if seconds.isdecimal() else 0.0
-
-
-def check_response(response: httpx.Response) -> httpx.Response:
-    """Return the response if it is a success.
-
-    Raises:
-        ClientError: the response is an error.
-
-    """
-    if not response.is_success:
-        try:
-            document = response.json()
-        except ValueError:
-            document = {}
-        detail = document.get("detail", response.reason_phrase)
-        raise ClientError(f"{response.status_code}: {detail}", status=response.status_code, document=document)
-    return response

@@ -1,6 +1,7 @@
 """Resumable uploads by tus 1.0 (https://tus.io)."""
 
 import base64
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from app.client.service.connection import READ_BYTES, Connection
 VERSION = {"Tus-Resumable": "1.0.0"}
 MEDIA_TYPE = "application/offset+octet-stream"
 PAUSE_SECONDS = 0.5
+OFFSET = re.compile(r"[0-9]{1,18}")
 CONFLICT, LOCKED = 409, 423
 """409: the offset has changed. 423: an earlier request still writes."""
 RETRY_STATUSES = frozenset({CONFLICT, LOCKED, 429, 500, 502, 503, 504})
@@ -49,7 +51,7 @@ def _begin(connection: Connection, path: str, file: Path, *, is_last: bool) -> s
     pairs = (f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items())
     length = str(file.stat().st_size)
     headers = {**VERSION, "Upload-Length": length, "Upload-Metadata": ",".join(pairs)}
-    return str(connection.request("POST", path, headers=headers).headers["location"])
+    return _read_header(connection.request("POST", path, headers=headers), "location")
 
 
 def _send_from(connection: Connection, location: str, file: Path, offset: int, on_sent: OnSent) -> int:
@@ -73,4 +75,13 @@ def _stream_from(file: Path, offset: int, on_sent: OnSent) -> Iterator[bytes]:
 
 
 def _read_offset(response: httpx.Response) -> int:
-    return int(response.headers["upload-offset"])
+    offset = _read_header(response, "upload-offset")
+    if OFFSET.fullmatch(offset) is None:
+        raise ClientError(f"expected a number of bytes in Upload-Offset; found {offset!r}")
+    return int(offset)
+
+
+def _read_header(response: httpx.Response, name: str) -> str:
+    if name not in response.headers:
+        raise ClientError(f"expected the header {name} in the answer to an upload; found none")
+    return str(response.headers[name])

@@ -48,7 +48,7 @@ def preview_bulk(audit_id: UUID, body: BulkRequest, session: Session, name: Call
 @router.post("/{audit_id}/bulk-actions", status_code=201, dependencies=[Writes])
 def decide_bulk(audit_id: UUID, body: BulkRequest, session: Session, name: Caller) -> BulkOut:
     """Give one verdict to many samples, in one step that can be undone."""
-    audit = audit_service.get_succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id, keep=True)
     dataset = dataset_service.get(session, audit.dataset_id, keep=True)
     decision = _decide(dataset, body, name)
     done = bulk_verdicts.decide(session, audit, dataset, _choose(dataset, body, decision.reviewer), decision)
@@ -59,7 +59,7 @@ def decide_bulk(audit_id: UUID, body: BulkRequest, session: Session, name: Calle
 @router.post("/{audit_id}/bulk-actions/{action_id}/undo", dependencies=[Writes])
 def undo_bulk(audit_id: UUID, action_id: UUID, session: Session) -> BulkUndone:
     """Bring back the reviews that a bulk action replaced, except those that somebody has changed since."""
-    audit = audit_service.get_succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id, keep=True)
     restored, changed_since = bulk_verdicts.undo(session, audit, action_id)
     dataset = dataset_service.get(session, audit.dataset_id)
     reviews = _read_reviews(session, dataset, action_id)

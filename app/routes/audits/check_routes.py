@@ -35,7 +35,7 @@ router = APIRouter(prefix="/v1/audits", tags=["checks"], route_class=IdempotentR
 @router.put("/{audit_id}/check", dependencies=[Writes])
 def want_checks(audit_id: UUID, body: CheckRequest, session: Session) -> CheckState:
     """Begin to check samples of an audit at random, or extend it. What was drawn stays drawn."""
-    audit = audit_service.get_succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id, keep=True)
     random_checks.want_checks(session, audit, body.samples)
     return _render_state(session, audit)
 

@@ -31,6 +31,7 @@ from app.tables import Audit, Dataset
 
 router = APIRouter(prefix="/v1", tags=["exports"])
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+NOT_IN_NAMES = re.compile(r"^\.|[/\\]")
 
 
 def _add_route(export: Export) -> None:
@@ -149,9 +150,17 @@ def respond_download(file: ExportFile) -> StreamingResponse:
         yield first
         yield from file.blocks
 
-    name = f"filename=\"{UNSAFE.sub('_', file.name)}\"; filename*=UTF-8''{quote(file.name)}"
-    headers = {"Content-Disposition": f"attachment; {name}", "X-Content-Type-Options": "nosniff"}
+    headers = {"Content-Disposition": _name_download(file.name), "X-Content-Type-Options": "nosniff"}
     return StreamingResponse(stream_blocks(), media_type=file.media_type, headers=headers)
+
+
+def _name_download(name: str) -> str:
+    """Return the header that names a file (RFC 6266), in ASCII and as it is.
+
+    A dataset can be called anything, such as `../.profile`; its files are neither hidden nor elsewhere.
+    """
+    visible = NOT_IN_NAMES.sub("_", name)
+    return f"attachment; filename=\"{UNSAFE.sub('_', visible)}\"; filename*=UTF-8''{quote(visible, safe='')}"
 
 
 for _export in EXPORTS:

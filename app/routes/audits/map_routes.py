@@ -23,7 +23,7 @@ NPY = "application/octet-stream"
 @router.put("/map", status_code=202, dependencies=[Writes])
 def start_map(audit_id: UUID, session: Session) -> MapOut:
     """Compute the map of an audit, unless it is computed or being computed; poll it for progress."""
-    audit = audit_service.get_succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id, keep=True)
     return _render(audit_id, map_service.require_map(session, audit))
 
 
@@ -79,7 +79,7 @@ def read_verdicts(audit_id: UUID, session: Session, files: Files, request: Reque
 @router.post("/selections", status_code=201, dependencies=[Writes])
 def create_selection(audit_id: UUID, body: SelectionRequest, session: Session) -> SelectionOut:
     """Store selected samples, for the filter `selection` of suspects and bulk actions."""
-    audit = audit_service.get_succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id, keep=True)
     return _render_selection(selections.store(session, audit, body.positions))
 
 

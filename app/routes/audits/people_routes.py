@@ -64,7 +64,7 @@ def hand_suspects(
 
     A share of them may be second opinions; nothing tells which. The first verdict is not shown.
     """
-    audit = audit_service.get_succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id, keep=True)
     verdicts.require_own_labels(audit)
     dataset = dataset_service.get(session, audit.dataset_id)
     holder = Holder(
@@ -99,7 +99,7 @@ def hand_checks(
     name: Caller,
 ) -> CheckQueueOut:
     """Hand a person the next samples of the random checks, without score and suggestion."""
-    audit = audit_service.get_succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id, keep=True)
     random_checks.get_checks(session, audit)
     dataset = dataset_service.get(session, audit.dataset_id)
     holder = Holder(
@@ -143,7 +143,7 @@ def read_plan(audit_id: UUID, session: Session) -> ReviewPlanOut:
 @router.put("/{audit_id}/review-plan", dependencies=[Writes])
 def set_plan(audit_id: UUID, body: ReviewPlanRequest, session: Session) -> ReviewPlanOut:
     """Set which share of the reviewed samples a second person judges; they are chosen by the seed alone."""
-    audit = audit_service.get_succeeded(session, audit_id)
+    audit = audit_service.get_succeeded(session, audit_id, keep=True)
     plan = review_plans.set_plan(session, audit, second_share=body.second_share, seed=body.seed)
     return ReviewPlanOut(second_share=plan.second_share, seed=plan.seed)
 

@@ -91,6 +91,9 @@ def test_verdicts_are_saved_and_carried_away(client: Client, audit: Audit, tmp_p
 
 def test_an_export_may_be_named_without_its_ending(audit: Audit, tmp_path: Path) -> None:
     assert audit.export("cleanlab", tmp_path) == tmp_path / "cleanlab.npz"
+    with pytest.raises(ClientError, match=r"cleanlab\.npz exists already; to replace it, name the file"):
+        audit.export("cleanlab", tmp_path)
+    assert audit.export("cleanlab", tmp_path / "cleanlab.npz").stat().st_size
     for name in ("label-studio", "out/report.html", "labels.csv"):
         with pytest.raises(ClientError, match=r"the first argument of audit\.export says what to export"):
             audit.export(name, tmp_path)

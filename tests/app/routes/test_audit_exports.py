@@ -11,8 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
+from app.exports.registry import ExportFile
 from app.infra.database import Database
 from app.infra.storage import Storage
+from app.routes.audits.export_routes import respond_download
 from app.tables import Audit, AuditMetrics, Score
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
@@ -174,3 +176,25 @@ def test_tasks_are_json_line_by_line(api: TestClient, audit: Audit) -> None:
     text = api.get(f"/v1/audits/{audit.id}/exports/label-studio.json").text
     assert len(json.loads(text)) == 12
     assert len(text.splitlines()) == 14
+
+
+@pytest.mark.parametrize("name", ["record.zip", "report.html"])
+def test_what_is_made_when_it_is_asked_for_comes_whole(api: TestClient, audit: Audit, name: str) -> None:
+    answer = api.get(f"/v1/audits/{audit.id}/exports/{name}", headers={"Range": "bytes=0-3"})
+    assert answer.status_code == 200
+    assert len(answer.content) > 4
+    assert not {"etag", "accept-ranges", "content-range", "repr-digest"} & set(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "encoded"),
+    [
+        ("a/b ä.csv", "a_b_.csv", "a_b%20%C3%A4.csv"),
+        ("../.profile", "_._.profile", "_._.profile"),
+        ("a\\b'\"c", "a_b_c", "a_b%27%22c"),
+    ],
+)
+def test_a_download_is_called_like_a_file_of_the_folder(name: str, plain: str, encoded: str) -> None:
+    file = ExportFile(name=name, media_type="text/csv", blocks=iter([b"x"]))
+    header = respond_download(file).headers["content-disposition"]
+    assert header == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
