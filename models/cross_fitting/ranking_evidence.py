@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
+from models.error_model.class_confusions import PRIOR_COUNT, Confusions
+
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
 Probabilities = npt.NDArray[np.floating[Any]]
@@ -25,35 +27,30 @@ SHARPNESS = 1.25
 """Power of the probabilities: averages over a training, early epochs among them, are less sure than networks
 become. Ablation (bench/evidence/RESULTS.md): 1 ranks CIFAR-10N `worse` .003 lower, 1.5 ranks one-way pairs of
 CIFAR-10 .014 lower."""
-PRIOR_COUNT = 1.0
-"""Added to the count of labels of every kind (Laplace), so that every logarithm is finite."""
 BLOCK_ELEMENTS = 4_000_000
 """Samples times classes that are computed at once; memory."""
 
 
-def measure_confusion(counts_KK: Floats) -> Floats:
+def measure_confusion(confusions: Confusions) -> Floats:
     """Return how readily class k is labelled y, compared with y itself, as confusion_KK[k, y].
 
     log T_ky - log T_yy, and 0 on the diagonal. Every pair of classes is drawn to the median of all pairs, by
-    its own variance under binomial counts (James-Stein): the median is what uniform noise, or none, would
-    make of all pairs. A pair stays there unless it stands out more than the largest of so many would by
-    chance, sqrt(2 log m) standard errors of m pairs (Donoho and Johnstone 1994). What this limit is worth:
-    bench/evidence/RESULTS.md.
+    its own variance (James-Stein): the median is what uniform noise, or none, would make of all pairs. A pair
+    stays there unless it stands out more than the largest of so many would by chance, sqrt(2 log m) standard
+    errors of m pairs (Donoho and Johnstone 1994). What this limit is worth, and an error that includes what
+    weak networks cannot tell: bench/evidence/RESULTS.md.
 
     Args:
-        counts_KK: samples of class k (row) that were labelled y (column), as a model estimates them.
+        confusions: `count_confusions`.
 
     """
-    smoothed_KK = counts_KK + PRIOR_COUNT
-    totals_K1 = smoothed_KK.sum(1, keepdims=True)
-    log_share_KK = np.log(smoothed_KK / totals_K1)
-    variance_KK = 1 / smoothed_KK - 1 / totals_K1
+    smoothed_KK = confusions.counts_KK + PRIOR_COUNT
+    log_share_KK = np.log(smoothed_KK / smoothed_KK.sum(1, keepdims=True))
     confusion_KK = log_share_KK - np.diag(log_share_KK)
-    variance_KK = variance_KK + np.diag(variance_KK)
-    is_pair_KK = ~np.eye(len(counts_KK), dtype=np.bool_)
+    is_pair_KK = ~np.eye(len(confusion_KK), dtype=np.bool_)
     median = float(np.median(confusion_KK[is_pair_KK]))
     beyond_KK = confusion_KK - median
-    by_chance_KK = 2 * np.log(is_pair_KK.sum()) * variance_KK
+    by_chance_KK = 2 * np.log(is_pair_KK.sum()) * confusions.variance_KK
     square_KK = np.square(beyond_KK)
     kept_KK = (square_KK - by_chance_KK).clip(0) / square_KK.clip(np.finfo(np.float64).tiny)
     shrunk_KK: Floats = np.where(is_pair_KK, median + beyond_KK * kept_KK, 0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.error_model import class_confusions
-from models.error_model.class_confusions import count_confusions
+from models.error_model.class_confusions import count_confusions, measure_variance
 
 
 def noisy(*, unsure: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +21,7 @@ def noisy(*, unsure: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_errors_of_one_class_are_counted_as_its_errors() -> None:
-    counts = count_confusions(*noisy())
+    counts = count_confusions(*noisy()).counts_KK
     assert counts.sum() == pytest.approx(3_000)
     shares = counts / counts.sum(1, keepdims=True)
     assert shares[0, 1] == pytest.approx(0.3, abs=0.03)
@@ -30,7 +30,8 @@ def test_errors_of_one_class_are_counted_as_its_errors() -> None:
 
 def test_what_a_network_cannot_tell_apart_is_no_error() -> None:
     probabilities, labels = noisy(unsure=0.4)
-    counts = count_confusions(probabilities, labels)
+    confusions = count_confusions(probabilities, labels)
+    counts = confusions.counts_KK
     shares = counts / counts.sum(1, keepdims=True)
     assert shares[0, 1] == pytest.approx(0.3, abs=0.03)
     assert max(shares[1, 2], shares[2, 1]) < 0.02
@@ -38,6 +39,34 @@ def test_what_a_network_cannot_tell_apart_is_no_error() -> None:
     assert ((first_choice == 1) & (labels == 2)).mean() > 0.1, "the first choice alone is often wrong"
 
 
+def test_of_certain_samples_the_variance_is_that_of_binomial_counts() -> None:
+    random = np.random.default_rng(0)
+    classes, labels = random.integers(0, 4, (2, 500))
+    counts = np.ones((4, 4))
+    np.add.at(counts, (classes, labels), 1)
+    of_share = 1 / counts - 1 / counts.sum(1, keepdims=True)
+    is_pair = ~np.eye(4, dtype=bool)
+    found = measure_variance(np.eye(4)[classes], labels)
+    np.testing.assert_allclose(found[is_pair], (of_share + np.diag(of_share))[is_pair])
+
+
+def test_unsure_samples_tell_less_than_their_number() -> None:
+    ratios = []
+    for doubt in (0.0, 0.2, 0.4):
+        random = np.random.default_rng(0)
+        second = random.choice([doubt, 1 - doubt], 2_000)
+        classes = (random.random(2_000) < second).astype(int)
+        labels = np.where((classes == 0) & (random.random(2_000) < 0.3), 1, classes)
+        posterior = np.column_stack([1 - second, second])
+        counts = posterior.T @ np.eye(2)[labels] + 1
+        of_share = 1 / counts - 1 / counts.sum(1, keepdims=True)
+        ratios.append(measure_variance(posterior, labels)[0, 1] / (of_share[0, 1] + of_share[1, 1]))
+    assert ratios[0] == pytest.approx(1)
+    assert ratios[2] > 2 * ratios[1] > 2
+
+
 def test_too_many_classes_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(class_confusions, "has_too_many_classes", lambda *_: True)
-    assert (count_confusions(*noisy()) == 0).all()
+    confusions = count_confusions(*noisy())
+    assert (confusions.counts_KK == 0).all()
+    assert (confusions.variance_KK == 0).all()
