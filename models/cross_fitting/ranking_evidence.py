@@ -15,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from models.error_model.class_confusions import PRIOR_COUNT, Confusions
-
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
 Probabilities = npt.NDArray[np.floating[Any]]
@@ -27,11 +25,13 @@ SHARPNESS = 1.25
 """Power of the probabilities: averages over a training, early epochs among them, are less sure than networks
 become. Ablation (bench/evidence/RESULTS.md): 1 ranks CIFAR-10N `worse` .003 lower, 1.5 ranks one-way pairs of
 CIFAR-10 .014 lower."""
+PRIOR_COUNT = 1.0
+"""Added to the count of labels of every kind (Laplace), so that every logarithm is finite."""
 BLOCK_ELEMENTS = 4_000_000
 """Samples times classes that are computed at once; memory."""
 
 
-def measure_confusion(confusions: Confusions) -> Floats:
+def measure_confusion(counts_KK: Floats, variance_KK: Floats) -> Floats:
     """Return how readily class k is labelled y, compared with y itself, as confusion_KK[k, y].
 
     log T_ky - log T_yy, and 0 on the diagonal. Every pair of classes is drawn to the median of all pairs, by
@@ -41,20 +41,37 @@ def measure_confusion(confusions: Confusions) -> Floats:
     weak networks cannot tell: bench/evidence/RESULTS.md.
 
     Args:
-        confusions: `count_confusions`.
+        counts_KK: samples of class k (row) that were labelled y (column), as a model estimates them.
+        variance_KK: of log T_ky - log T_yy.
 
     """
-    smoothed_KK = confusions.counts_KK + PRIOR_COUNT
+    smoothed_KK = counts_KK + PRIOR_COUNT
     log_share_KK = np.log(smoothed_KK / smoothed_KK.sum(1, keepdims=True))
     confusion_KK = log_share_KK - np.diag(log_share_KK)
     is_pair_KK = ~np.eye(len(confusion_KK), dtype=np.bool_)
     median = float(np.median(confusion_KK[is_pair_KK]))
     beyond_KK = confusion_KK - median
-    by_chance_KK = 2 * np.log(is_pair_KK.sum()) * confusions.variance_KK
+    by_chance_KK = 2 * np.log(is_pair_KK.sum()) * variance_KK
     square_KK = np.square(beyond_KK)
     kept_KK = (square_KK - by_chance_KK).clip(0) / square_KK.clip(np.finfo(np.float64).tiny)
     shrunk_KK: Floats = np.where(is_pair_KK, median + beyond_KK * kept_KK, 0)
     return shrunk_KK
+
+
+def balance_classes(probabilities_NK: Probabilities, bias_K: Floats) -> Floats:
+    """Return probabilities of networks that learned the labels, without a favour for any class [N, K].
+
+    Networks learn how often each label is given, and say so where they are unsure: if many automobiles are
+    labelled truck, unsure pictures become trucks. Rows sum to 1.
+
+    Args:
+        probabilities_NK: class probabilities.
+        bias_K: what a model of the labels adds to the log-probabilities of blind networks.
+
+    """
+    balanced_NK = np.exp(_take_logs(probabilities_NK) + bias_K)
+    scaled_NK: Floats = balanced_NK / balanced_NK.sum(1, keepdims=True)
+    return scaled_NK
 
 
 def compute_log_odds(probabilities_NK: Probabilities, labels_N: Labels, confusion_KK: Floats) -> Floats:
