@@ -8,7 +8,7 @@ import numpy.typing as npt
 from bench.peers.figures import calibration_error, ranking
 from bench.peers.tasks import Task
 from models.configuration.training_config import resolve
-from models.cross_fitting.ranking_evidence import compute_log_odds, measure_confusion
+from models.cross_fitting.ranking_evidence import balance_classes, compute_log_odds, measure_confusion
 from models.data_issues.neighbour_search import find_nearest
 from models.error_model.class_confusions import count_confusions
 from models.error_model.estimate import fit
@@ -40,10 +40,12 @@ def rank(task: Task, *, seed: int, epochs: int) -> tuple[dict[str, dict[str, flo
         f"**LIMIT, probe and {votes}**": [limit, probe, votes],
         "LIMIT, probe and 100 neighbours": [limit, probe, "100 neighbours"],
     }
-    confusion_KK = measure_confusion(count_confusions(opinions["LIMIT out of sample"], task.given_N))
+    confusions = count_confusions(opinions["LIMIT out of sample"], task.given_N)
+    confusion_KK = measure_confusion(confusions.counts_KK, confusions.variance_KK)
+    balanced = {**opinions, limit: balance_classes(opinions[limit], confusions.bias_K)}
     found = {}
     for name, parts in together.items():
-        mean_NK = combine_probabilities([opinions[part] for part in parts])
+        mean_NK = combine_probabilities([balanced[part] for part in parts])
         found[name] = ranking(compute_log_odds(mean_NK, task.given_N, confusion_KK), task.is_error)
         if len(parts) > 2:  # noqa: PLR2004
             plain_N = compute_log_odds(mean_NK, task.given_N, np.zeros_like(confusion_KK))

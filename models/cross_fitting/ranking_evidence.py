@@ -31,26 +31,24 @@ BLOCK_ELEMENTS = 4_000_000
 """Samples times classes that are computed at once; memory."""
 
 
-def measure_confusion(counts_KK: Floats) -> Floats:
+def measure_confusion(counts_KK: Floats, variance_KK: Floats) -> Floats:
     """Return how readily class k is labelled y, compared with y itself, as confusion_KK[k, y].
 
     log T_ky - log T_yy, and 0 on the diagonal. Every pair of classes is drawn to the median of all pairs, by
-    its own variance under binomial counts (James-Stein): the median is what uniform noise, or none, would
-    make of all pairs. A pair stays there unless it stands out more than the largest of so many would by
-    chance, sqrt(2 log m) standard errors of m pairs (Donoho and Johnstone 1994). What this limit is worth:
-    bench/evidence/RESULTS.md.
+    its own variance (James-Stein): the median is what uniform noise, or none, would make of all pairs. A pair
+    stays there unless it stands out more than the largest of so many would by chance, sqrt(2 log m) standard
+    errors of m pairs (Donoho and Johnstone 1994). What this limit is worth, and an error that includes what
+    weak networks cannot tell: bench/evidence/RESULTS.md.
 
     Args:
         counts_KK: samples of class k (row) that were labelled y (column), as a model estimates them.
+        variance_KK: of log T_ky - log T_yy.
 
     """
     smoothed_KK = counts_KK + PRIOR_COUNT
-    totals_K1 = smoothed_KK.sum(1, keepdims=True)
-    log_share_KK = np.log(smoothed_KK / totals_K1)
-    variance_KK = 1 / smoothed_KK - 1 / totals_K1
+    log_share_KK = np.log(smoothed_KK / smoothed_KK.sum(1, keepdims=True))
     confusion_KK = log_share_KK - np.diag(log_share_KK)
-    variance_KK = variance_KK + np.diag(variance_KK)
-    is_pair_KK = ~np.eye(len(counts_KK), dtype=np.bool_)
+    is_pair_KK = ~np.eye(len(confusion_KK), dtype=np.bool_)
     median = float(np.median(confusion_KK[is_pair_KK]))
     beyond_KK = confusion_KK - median
     by_chance_KK = 2 * np.log(is_pair_KK.sum()) * variance_KK
@@ -58,6 +56,22 @@ def measure_confusion(counts_KK: Floats) -> Floats:
     kept_KK = (square_KK - by_chance_KK).clip(0) / square_KK.clip(np.finfo(np.float64).tiny)
     shrunk_KK: Floats = np.where(is_pair_KK, median + beyond_KK * kept_KK, 0)
     return shrunk_KK
+
+
+def balance_classes(probabilities_NK: Probabilities, bias_K: Floats) -> Floats:
+    """Return probabilities of networks that learned the labels, without a favour for any class [N, K].
+
+    Networks learn how often each label is given, and say so where they are unsure: if many automobiles are
+    labelled truck, unsure pictures become trucks. Rows sum to 1.
+
+    Args:
+        probabilities_NK: class probabilities.
+        bias_K: what a model of the labels adds to the log-probabilities of blind networks.
+
+    """
+    balanced_NK = np.exp(_take_logs(probabilities_NK) + bias_K)
+    scaled_NK: Floats = balanced_NK / balanced_NK.sum(1, keepdims=True)
+    return scaled_NK
 
 
 def compute_log_odds(probabilities_NK: Probabilities, labels_N: Labels, confusion_KK: Floats) -> Floats:

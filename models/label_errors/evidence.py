@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.cross_fitting.cross_fitted import CrossFitted
-from models.cross_fitting.ranking_evidence import compute_log_odds, measure_confusion
+from models.cross_fitting.ranking_evidence import balance_classes, compute_log_odds, measure_confusion
 from models.error_model.class_confusions import count_confusions
 from models.feature_views.combined_probabilities import combine_probabilities
 from models.label_errors.label_asymmetry import CONSTANTS, AsymmetryConstants, measure_asymmetry
@@ -79,7 +79,8 @@ def compute_log_odds_of_folds(
     """Return the log-odds that each label is wrong, by all networks of several folds [N]; high = bad.
 
     All networks weigh alike: those that learn a label tell how well it and the others go together, the one
-    that is blind to it what they say without it. Each opinion weighs as much as all of them.
+    that is blind to it what they say without it. Their favour for classes is undone. Each opinion weighs as
+    much as all of them.
 
     Args:
         cross_fitted: of a training with folds.
@@ -90,10 +91,12 @@ def compute_log_odds_of_folds(
     seen_NK, blind_NK = cross_fitted.in_sample_probabilities_NK, cross_fitted.probabilities_NK
     assert seen_NK is not None
     blind_share = 1 / (int(cross_fitted.blind_N.max()) + 1)
+    confusions = count_confusions(blind_NK, labels_N)
+    networks = [balance_classes(each_NK, confusions.bias_K) for each_NK in (seen_NK, blind_NK)]
     together_NK = combine_probabilities(
-        [seen_NK, blind_NK, *opinions], [1 - blind_share, blind_share, *[1.0] * len(opinions)]
+        [*networks, *opinions], [1 - blind_share, blind_share, *[1.0] * len(opinions)]
     )
-    confusion_KK = measure_confusion(count_confusions(blind_NK, labels_N))
+    confusion_KK = measure_confusion(confusions.counts_KK, confusions.variance_KK)
     return compute_log_odds(together_NK, labels_N, confusion_KK)
 
 

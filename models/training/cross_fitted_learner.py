@@ -15,7 +15,7 @@ from models.cross_fitting.start_states import StartState
 from models.networks.architectures import Network, NetworkShape
 from models.paper.objectives import OBJECTIVES, Objective, Outcome, Outputs
 from models.paper.objectives.forward_correction import estimate_transition_matrix, find_unknown_classes
-from models.training.learner import Learner, NetworkOutputs, copy_to_cpu
+from models.training.learner import LastOutputs, Learner, NetworkOutputs, copy_to_cpu
 from models.training.network_shapes import make_predictor_shape
 
 
@@ -132,10 +132,7 @@ class CrossFittedLearner(Learner):
     def _score(self, outputs: NetworkOutputs, labels_B: Tensor, blind_B: Tensor | None) -> Outcome:
         """Score every sample by the network that is blind to its label; sum all scorers' losses."""
         assert blind_B is not None
-        blind_logits_BK = torch.stack(outputs.scorer_logits)[
-            blind_B, torch.arange(len(blind_B), device=blind_B.device)
-        ]
-        blind_logits_BK = blind_logits_BK.detach()
+        blind_logits_BK = select_blind(outputs.scorer_logits, blind_B)
         outcome = self._objective(self._select_outputs(outputs, labels_B, blind_logits_BK), self._generator)
         losses = [
             self._compute_scoring_loss(
@@ -184,14 +181,28 @@ class CrossFittedLearner(Learner):
         return OBJECTIVES[self._config.method](own)
 
     @torch.no_grad()
-    def compute_last_layer(self, inputs_B: Tensor, blind_B: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return f's features [B, D], as those of different scorers are not comparable, and blind logits."""
+    def compute_last_outputs(self, inputs_B: Tensor, blind_B: Tensor | None = None) -> LastOutputs:
+        """Return f's features, as those of different scorers are not comparable, and the scorers' logits.
+
+        Without `blind_B` the logits are f's.
+        """
         self._networks.eval()
         outputs = self._compute_outputs(inputs_B)
+        features_BD = outputs.features_BD.float()
         if blind_B is None:
-            return outputs.features_BD.float(), outputs.classifier_logits_BK
-        rows_B = torch.arange(len(blind_B), device=blind_B.device)
-        return outputs.features_BD.float(), torch.stack(outputs.scorer_logits)[blind_B, rows_B]
+            return LastOutputs(features_BD=features_BD, scoring_logits_BK=outputs.classifier_logits_BK)
+        blind_logits_BK = select_blind(outputs.scorer_logits, blind_B)
+        return LastOutputs(
+            features_BD=features_BD,
+            scoring_logits_BK=blind_logits_BK,
+            in_sample_logits_BK=average_in_sample(outputs.scorer_logits, blind_logits_BK),
+        )
+
+
+def select_blind(scorer_logits: list[Tensor], blind_B: Tensor) -> Tensor:
+    """Return the logits [B, K] of the scorer that is blind to each sample's label, without their graph."""
+    rows_B = torch.arange(len(blind_B), device=blind_B.device)
+    return torch.stack(scorer_logits)[blind_B, rows_B].detach()
 
 
 def average_in_sample(scorer_logits: list[Tensor], blind_logits_BK: Tensor) -> Tensor:

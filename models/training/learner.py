@@ -37,6 +37,18 @@ class NetworkOutputs:
     """b = q(x) [B, K] of each of the J predictors, in float32; empty if the classifier scores the labels."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LastOutputs:
+    """What trained networks say of a batch, in evaluation mode and in float32."""
+
+    features_BD: Tensor
+    """The last layer's input."""
+    scoring_logits_BK: Tensor
+    """Of the network that scores labels."""
+    in_sample_logits_BK: Tensor | None = None
+    """As in `Outcome`."""
+
+
 class Learner:
     """Classifier f, gradient predictor q if the method has one, and Adam over both.
 
@@ -323,22 +335,19 @@ class Learner:
         return (blind_B != scorer).float() / (self._seen_shares[scorer] or 1.0)
 
     @torch.no_grad()
-    def compute_last_layer(self, inputs_B: Tensor, blind_B: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the last layer's input [B, D] and output [B, K] of the network that scores labels.
-
-        Both are float32, in evaluation mode. `blind_B` is only for several scoring networks.
-        """
+    def compute_last_outputs(self, inputs_B: Tensor, blind_B: Tensor | None = None) -> LastOutputs:
+        """Return what the network that scores labels says; `blind_B` is only for several of them."""
         del blind_B
         scorer = self._scorers[0] if self._scorers else self.classifier
         scorer.eval()
         with self._use_precision():
             features_BD = scorer.trunk(inputs_B)
             logits_BK = scorer.output(features_BD)
-        return features_BD.float(), logits_BK.float()
+        return LastOutputs(features_BD=features_BD.float(), scoring_logits_BK=logits_BK.float())
 
     def compute_scoring_logits(self, inputs_B: Tensor) -> Tensor:
         """Return float32 logits [B, K] of the network that scores labels, in evaluation mode."""
-        return self.compute_last_layer(inputs_B)[1]
+        return self.compute_last_outputs(inputs_B).scoring_logits_BK
 
     def state(self) -> dict[str, Any]:
         """Return copies of all weights and of the optimiser's state, on the CPU."""

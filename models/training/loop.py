@@ -380,11 +380,13 @@ class _Training:
         pace = Pace(step=0, steps=len(bounds) - 1)
         batches = self._read(torch.arange(len(self._labels_N)), bounds)
         for step, (index_B, rows_B) in enumerate(batches, start=1):
-            features_BD, logits_BK = self._learner.compute_last_layer(
+            last = self._learner.compute_last_outputs(
                 self._preparation.prepare_plain(rows_B), self._blind.select(index_B)
             )
-            self._features.record(index_B, features_BD)
-            self._recorder.record_last(index_B, self._labels_N[index_B], logits_BK)
+            self._features.record(index_B, last.features_BD)
+            self._recorder.record_last(
+                index_B, self._labels_N[index_B], last.scoring_logits_BK, last.in_sample_logits_BK
+            )
             if self._is_due(pace, index_B, self._step + step) or step == pace.steps:
                 epochs_done = self._step // self._steps_per_epoch
                 self._report(pace, stage="scoring", epoch=epochs_done - 1, step=step)

@@ -84,13 +84,21 @@ class SignalRecorder:
         self._distance_last_N.index_copy_(0, index_B, distance_B)
         if self._classifier_totals_NK is not None:
             self._accumulate(self._classifier_totals_NK, index_B, classifier_logits_BK.softmax(1))
-        if self._in_sample_totals_NK is not None:
-            assert outcome.in_sample_logits_BK is not None
-            self._accumulate(self._in_sample_totals_NK, index_B, outcome.in_sample_logits_BK.softmax(1))
+        self._record_in_sample(index_B, outcome.in_sample_logits_BK)
         self._record_classes(index_B, probabilities_BK)
 
-    def record_last(self, index_B: Tensor, labels_B: Tensor, scoring_logits_BK: Tensor) -> None:
-        """Add the trained scoring network's outputs; with a configured decay, not to the averages."""
+    def record_last(
+        self,
+        index_B: Tensor,
+        labels_B: Tensor,
+        scoring_logits_BK: Tensor,
+        in_sample_logits_BK: Tensor | None = None,
+    ) -> None:
+        """Add the trained networks' outputs; with a configured decay, not to the averages.
+
+        With folds the networks that learn a label count like the one that is blind to it: both averages are
+        over the same passes.
+        """
         targets_BK = limit.encode_one_hot(labels_B, self._class_count)
         distance_B = limit.measure_distance(scoring_logits_BK, targets_BK)
         self._distance_last_N.index_copy_(0, index_B, distance_B)
@@ -100,6 +108,7 @@ class SignalRecorder:
             norm_B = totals_BS[:, _GRADIENT_NORM] / totals_BS[:, _WEIGHT].clamp_min(TINY)
             columns_BS = self._stack_columns(scoring_logits_BK, norm_B, distance_B, labels_B)
             self._accumulate(self._totals_NS, index_B, columns_BS)
+            self._record_in_sample(index_B, in_sample_logits_BK)
         if self._by_agreement or self._probability_totals_NK is None:
             self._record_classes(index_B, scoring_logits_BK.softmax(1))
 
@@ -191,6 +200,12 @@ class SignalRecorder:
     def _accumulate(self, totals: Tensor, index_B: Tensor, values: Tensor) -> None:
         """Decay these samples' totals, and add the new values."""
         totals.index_copy_(0, index_B, totals[index_B] * self._decay + values)
+
+    def _record_in_sample(self, index_B: Tensor, logits_BK: Tensor | None) -> None:
+        """Add the probabilities of the networks that learn a batch's labels, if several networks score."""
+        if self._in_sample_totals_NK is not None:
+            assert logits_BK is not None
+            self._accumulate(self._in_sample_totals_NK, index_B, logits_BK.softmax(1))
 
     def _record_classes(self, index_B: Tensor, probabilities_BK: Tensor) -> None:
         """Add the scoring network's probabilities of a batch, or keep only the highest of the last pass."""

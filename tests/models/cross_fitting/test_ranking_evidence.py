@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from models.cross_fitting import ranking_evidence
-from models.cross_fitting.ranking_evidence import SHARPNESS, compute_log_odds, measure_confusion
+from models.cross_fitting.ranking_evidence import (
+    SHARPNESS,
+    balance_classes,
+    compute_log_odds,
+    measure_confusion,
+)
 
 
 def count(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -10,6 +15,12 @@ def count(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     counts: np.ndarray = np.zeros((classes.max() + 1,) * 2)
     np.add.at(counts, (classes, labels), 1)
     return counts
+
+
+def measure_certain(counts: np.ndarray) -> np.ndarray:
+    """Return the confusion by counts of samples whose class is certain."""
+    of_share = 1 / (counts + 1) - 1 / (counts + 1).sum(1, keepdims=True)
+    return measure_confusion(counts, of_share + np.diag(of_share))
 
 
 def test_the_odds_follow_bayes_rule() -> None:
@@ -36,7 +47,7 @@ def test_no_probability_is_taken_for_zero_and_blocks_change_nothing(monkeypatch:
 
 
 def test_errors_one_way_are_counted_that_way_alone() -> None:
-    confusion = measure_confusion(np.array([[60.0, 40, 0], [0, 100, 0], [0, 0, 100]]))
+    confusion = measure_certain(np.array([[60.0, 40, 0], [0, 100, 0], [0, 0, 100]]))
     # One label of every other kind, by the prior: three pairs with 101 right labels, two with 61.
     others = (np.log(1 / 101) + np.log(1 / 61)) / 2
     raw = np.log(41 / 103) - np.log(101 / 103)
@@ -50,17 +61,17 @@ def test_errors_one_way_are_counted_that_way_alone() -> None:
 def test_errors_both_ways_raise_both_and_few_counts_carry_nothing() -> None:
     both_ways = 100 * np.eye(4)
     both_ways[:2, :2] = [[70, 30], [28, 72]]
-    confusion = measure_confusion(both_ways)
+    confusion = measure_certain(both_ways)
     assert min(confusion[0, 1], confusion[1, 0]) > confusion[2, 3] + 2
     few = 100 * np.eye(4)
     few[0, :2] = [98, 2]
-    apart = measure_confusion(few)[~np.eye(4, dtype=bool)]
+    apart = measure_certain(few)[~np.eye(4, dtype=bool)]
     assert np.ptp(apart) == 0, "two labels of a hundred are no direction"
 
 
 def test_classes_of_unequal_size_are_compared_by_their_shares() -> None:
     # A fifth of either class has the other's label: 200 of one, 20 of the other.
-    confusion = measure_confusion(np.array([[800.0, 200], [20, 80]]))
+    confusion = measure_certain(np.array([[800.0, 200], [20, 80]]))
     assert confusion[0, 1] == pytest.approx(confusion[1, 0], abs=0.05)
 
 
@@ -68,15 +79,30 @@ def test_uniform_noise_of_many_classes_and_no_count_show_no_direction() -> None:
     random = np.random.default_rng(0)
     classes = np.repeat(np.arange(26), 12)
     labels = np.where(random.random(len(classes)) < 0.3, random.integers(0, 26, len(classes)), classes)
-    apart = measure_confusion(count(classes, labels))[~np.eye(26, dtype=bool)]
+    apart = measure_certain(count(classes, labels))[~np.eye(26, dtype=bool)]
     assert np.ptp(apart) < 0.1
-    assert (measure_confusion(np.zeros((3, 3))) == 0).all()
+    assert (measure_certain(np.zeros((3, 3))) == 0).all()
 
 
 def test_a_pair_both_ways_is_told_from_a_hard_sample() -> None:
     # Of two samples with as little probability of their label, the one whose label its class often gets.
     counts = 200 * np.eye(4)
     counts[:2, :2] = [[140, 60], [60, 140]]
-    confusion = measure_confusion(counts)
+    confusion = measure_certain(counts)
     odds = compute_log_odds(np.array([[0.7, 0.3, 0, 0], [0, 0, 0.7, 0.3]]), np.array([1, 3]), confusion)
     assert odds[0] > odds[1] + 2
+
+
+def test_a_count_that_is_badly_known_carries_nothing() -> None:
+    counts = 200 * np.eye(4) + 20
+    counts[0, :2] = [180, 60]
+    found = [measure_confusion(counts, np.full((4, 4), variance)) for variance in (0.0, 0.1, 1.0)]
+    known, less_known, unknown = (confusion[0, 1] - confusion[2, 3] for confusion in found)
+    assert known > less_known > unknown == 0
+
+
+def test_a_favour_for_a_class_is_undone_where_networks_are_unsure() -> None:
+    probabilities = np.array([[0.2, 0.8, 0.0], [0.0, 1.0, 0.0]])
+    balanced = balance_classes(probabilities, np.log([4.0, 1.0, 1.0]))
+    assert balanced[0] == pytest.approx([0.5, 0.5, 0], abs=1e-5)
+    assert balanced[1] == pytest.approx([0, 1, 0], abs=1e-5)

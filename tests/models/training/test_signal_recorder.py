@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,11 @@ INDEX = torch.tensor([2, 0])
 
 
 def recorder(
-    *, decay: float | None = 0.5, score: str = "average", has_predictor: bool = True
+    *,
+    decay: float | None = 0.5,
+    score: str = "average",
+    has_predictor: bool = True,
+    has_folds: bool = False,
 ) -> SignalRecorder:
     return SignalRecorder(
         sample_count=3,
@@ -25,6 +30,7 @@ def recorder(
         decay=decay,
         ranking=RANKING_SCORES[score],
         has_predictor=has_predictor,
+        has_folds=has_folds,
         device=CPU,
     )
 
@@ -110,6 +116,22 @@ def test_samples_are_ordered_on_the_device_as_their_score_orders_them(score: str
         order.argsort(stable=True).tolist()
         == np.argsort(record.collect_signals().score, kind="stable").tolist()
     )
+
+
+@pytest.mark.parametrize(("decay", "counts"), [(None, True), (0.5, False)])
+def test_networks_in_and_out_of_sample_are_averaged_over_the_same_passes(
+    decay: float | None, *, counts: bool
+) -> None:
+    record = recorder(decay=decay, has_folds=True)
+    record.weigh_pass([])
+    record.record(INDEX, LABELS, replace(outcome(FIRST), in_sample_logits_BK=FIRST), SECOND)
+    record.weigh_pass([0.5])
+    record.record_last(INDEX, LABELS, SECOND, SECOND)
+    scorer, in_sample = record.get_scorer_probabilities(), record.get_in_sample_probabilities()
+    assert scorer is not None
+    assert in_sample is not None
+    np.testing.assert_allclose(in_sample, scorer, rtol=1e-6)
+    assert counts == (not np.allclose(in_sample[[2, 0]], softmax(FIRST)))
 
 
 def test_returned_signals_do_not_change_later() -> None:
