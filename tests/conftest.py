@@ -38,6 +38,9 @@ os.environ |= {
 }
 for name in ("LIMIT_AUDIT_SERVER", "LIMIT_AUDIT_KEY", "LIMIT_AUDIT_HOME"):
     os.environ.pop(name, None)
+# Without compiled files each of the many processes that tests start would compile all our modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 FOLDER = run_folder.join_or_open()  # before anything is imported that asks for a temporary folder
 os.environ["XDG_STATE_HOME"] = str(FOLDER / "state")  # services of tests are announced there
