@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -53,13 +54,20 @@ MODULES_MAX = 15
 """In one folder, so that a reader sees all of it at once."""
 
 
+@cache
+def read_imports(file: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Return a file's statements of imports; several tests ask for those of every file."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    return tuple(node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
+
+
 def imported(file: Path) -> set[str]:
     """Return the top-level packages that a file imports; the parts of models without torch count as such."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in read_imports(file):
         if isinstance(node, ast.Import):
             found |= {_package(alias.name) for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{file} imports relatively"
             found.add(_package(node.module or ""))
     return found
@@ -93,7 +101,7 @@ def modules(package: str) -> dict[str, Path]:
 def targets(file: Path, known: dict[str, Path]) -> set[Path]:
     """Return the files of the same package that a file imports."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in read_imports(file):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
             found |= {known.get(name) or known.get(node.module) for name in names}

@@ -32,7 +32,7 @@ class Run:
     def __init__(self, parent: Path, *, seconds: float = 600) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", RUN, str(seconds)],
-            env={**os.environ, run_folder.VARIABLE: str(parent)},
+            env={**os.environ, run_folder.VARIABLE: str(parent), run_folder.END_VARIABLE: "0.5"},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # where Ctrl-C prints its trace
             text=True,

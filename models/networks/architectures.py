@@ -18,6 +18,9 @@ from models.networks.dropout import Dropout
 from models.networks.pretrained import build_tunable
 from models.networks.residual import build_resnet34_cifar, build_resnet50
 
+MLP_UNITS = 512
+"""Of each hidden layer of the MLP of Fig. 1."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkShape:
@@ -88,13 +91,13 @@ def _build_mnist_cnn(shape: NetworkShape) -> nn.Module:
 
 
 def _build_mlp(shape: NetworkShape) -> nn.Module:
-    """Return the MLP of Fig. 1: four hidden layers of 512 units, with batch normalisation."""
+    """Return the MLP of Fig. 1: four hidden layers of `MLP_UNITS`, with batch normalisation."""
     layers: list[nn.Module] = []
     width = shape.channels
     for depth in range(4):
         layers += [Dropout(shape.dropout)] if depth else []
-        layers += [nn.Linear(width, 512, bias=False), nn.BatchNorm1d(512), nn.ReLU(inplace=True)]
-        width = 512
+        layers += [nn.Linear(width, MLP_UNITS, bias=False), nn.BatchNorm1d(MLP_UNITS), nn.ReLU(inplace=True)]
+        width = MLP_UNITS
     return nn.Sequential(*layers, nn.Linear(width, shape.class_count))
 
 

@@ -32,6 +32,7 @@ def test_whoever_reaches_out_is_seen() -> None:
     assert done.attempts == {"Ip:OutNoRoutes": 2, "Ip6OutNoRoutes": 2}
 
 
+@pytest.mark.service
 def test_photographs_are_audited_and_nothing_reaches_out() -> None:
     done = enclose("-m", "tests.air_gap.small_audit")
     assert done.returncode == 0, done.output

@@ -1,6 +1,5 @@
 """Hosts that share only database, broker and bucket; the wire of one is cut while it trains."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,22 +16,21 @@ from tests import patience
 from tests.builders.pictures import write_digits_zip
 from tests.end_to_end import buckets, networks
 from tests.end_to_end.buckets import Bucket
+from tests.end_to_end.joining import WORKER, tell
 from tests.end_to_end.networks import Remote
 
 pytestmark = pytest.mark.skipif(not networks.possible(), reason=networks.MISSING)
-WORKER = (
-    "-m", "celery", "-A", "worker.processes.gpu", "worker", "--concurrency", "1",
-    "--max-tasks-per-child", "1", "--without-gossip", "--without-mingle",
-)  # fmt: skip
 QUICK = {
     "LIMIT_AUDIT_LEASE_SECONDS": "6",
     "LIMIT_AUDIT_HEARTBEAT_SECONDS": "0.5",
     "LIMIT_AUDIT_SWEEP_SECONDS": "1",
     "LIMIT_AUDIT_RESEND_SECONDS": "3",
-    "LIMIT_AUDIT_CHECKPOINT_SECONDS": "0",
+    "LIMIT_AUDIT_CHECKPOINT_SECONDS": "0.3",
     "OMP_NUM_THREADS": "1",
 }
-SMALL: dict[str, Any] = {"method": "limit_g", "network": "mnist_cnn", "input_size": 28}
+SMALL: dict[str, Any] = {"method": "limit_g", "network": "mnist_cnn", "input_size": 28, "folds": 1}
+TRAINED = 4
+"""After so many epochs of some tenths of a second a training has a checkpoint, and most is still to come."""
 WAIT_SECONDS = patience.scale(280)
 
 
@@ -80,18 +78,12 @@ def told(stack: LocalStack, bucket: Bucket, host: Remote, disk: Path, *, queues:
         host.forward((s3[0], int(s3[2]))),
     ]
     there = database.set(host=host.gateway, port=ports[0]).difference_update_query(["host"])
-    plain = {
-        name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "TMPDIR") if name in os.environ
-    }
-    ours = {name: value for name, value in stack.environment.items() if name.startswith("LIMIT_AUDIT_")}
-    return plain | ours | {
+    return tell(stack) | {
         "LIMIT_AUDIT_DATABASE_URL": there.render_as_string(hide_password=False),
         "LIMIT_AUDIT_BROKER_URL": f"redis://:{broker.password}@{host.gateway}:{ports[1]}/0",
         "LIMIT_AUDIT_STORAGE_ENDPOINT": f"http://{host.gateway}:{ports[2]}",
         "LIMIT_AUDIT_STORAGE_DIR": str(disk / host.name),
         "LIMIT_AUDIT_TRAIN_QUEUES": queues,
-        "OMP_NUM_THREADS": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",
     }  # fmt: skip
 
 
@@ -108,7 +100,11 @@ def until(
 
 
 def training(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [run for run in runs if run["status"] == "running" and (run["progress"] or {}).get("epoch", 0) > 1]
+    return [
+        run
+        for run in runs
+        if run["status"] == "running" and (run["progress"] or {}).get("epoch", 0) > TRAINED
+    ]
 
 
 def ended(runs: list[dict[str, Any]]) -> bool:
@@ -140,7 +136,7 @@ def test_runs_go_to_hosts_that_can_serve_them_and_a_host_cut_off_costs_nothing(
         (served,) = until(client, demanding.id, ended)
         assert (served["status"], served["waiting"]) == ("succeeded", None)
 
-        several = dataset.audit(**SMALL, epochs=25, repeats=3)
+        several = dataset.audit(**SMALL, epochs=60, repeats=3)
         until(client, several.id, lambda runs: len(training(runs)) > 1)
         unsteady.cut()
         runs = until(client, several.id, ended)

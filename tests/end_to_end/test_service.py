@@ -2,42 +2,56 @@
 
 import csv
 import hashlib
-import io
 import json
 import os
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import httpx
-import numpy as np
 import psutil
 import pytest
 from tusclient.client import TusClient
+from typer.testing import CliRunner
 
+from app.cli.root import cli
 from app.client import Client, ClientError
 from app.embedded.data_folder import StartError
 from app.embedded.local_stack import LocalStack
 from app.embedded.service_address import find_running_service
 from tests import patience
 from tests.builders.pictures import write_digits_zip
+from tests.end_to_end.bad_uploads import BAD
+from tests.end_to_end.round_trip import follow_events, judge, read_truth, receiving, wait_for_types
 
 CLASSES = 10
+QUICK: dict[str, Any] = {"method": "limit_g", "network": "mnist_cnn", "epochs": 12, "seed": 1}
+
+
+def list_children() -> set[int]:
+    return {process.pid for process in psutil.Process().children(recursive=True)}
 
 
 @pytest.fixture(scope="module")
-def stack(open_folder: Path) -> Iterator[LocalStack]:
-    limits = {
+def beside() -> set[int]:
+    """Return the processes that were there before the service."""
+    return list_children()
+
+
+@pytest.fixture(scope="module")
+def stack(open_folder: Path, beside: set[int]) -> Iterator[LocalStack]:
+    assert list_children() == beside, "none of them is the service's"
+    settings = {
+        "LIMIT_AUDIT_OUTBOUND_PRIVATE": "true",
         "LIMIT_AUDIT_UPLOAD_MAX_BYTES": "5000000",
         "LIMIT_AUDIT_PROVISIONAL_SECONDS": "0",
         "LIMIT_AUDIT_HEARTBEAT_SECONDS": "0.2",
     }
-    with LocalStack(open_folder / "service", overrides=limits) as running:
+    with LocalStack(open_folder / "service", overrides=settings) as running:
         yield running
 
 
@@ -49,7 +63,7 @@ def client(stack: LocalStack) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def digits(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> str:
-    file = write_digits_zip(tmp_path_factory.mktemp("data") / "digits.zip", per_class=100, classes=CLASSES)
+    file = write_digits_zip(tmp_path_factory.mktemp("data") / "digits.zip", per_class=40, classes=CLASSES)
     with Client(stack.url) as opened:
         dataset = opened.upload([file], name="digits")
         return str(opened.wait_for_dataset(dataset["id"])["id"])
@@ -152,31 +166,6 @@ def poll(
     raise AssertionError(f"not within {seconds} seconds: {answer}")
 
 
-def zip_of(**members: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-def npz_of(**arrays: Any) -> bytes:  # noqa: ANN401 - passed on as they are
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
-PICTURES = np.zeros((30, 8, 8), dtype=np.uint8)
-BAD = {
-    "truncated.zip": (lambda good: good[: len(good) // 2], "zip"),
-    "unsafe.zip": (lambda _: zip_of(**{"../x": b"1", "a/1.png": b"2"}), "../x"),
-    "objects.npz": (lambda _: npz_of(x=PICTURES, y=np.array([{}] * 30, dtype=object)), "object"),
-    "lengths.npz": (lambda _: npz_of(x=PICTURES, y=np.arange(31) % 2), "31"),
-    "one_class.npz": (lambda _: npz_of(x=PICTURES, y=np.zeros(30, dtype=int)), "class"),
-    "nan.csv": (lambda _: b"a,label\n" + b"nan,x\nnan,y\n" * 20, "usable"),
-}
-
-
 @pytest.mark.parametrize("name", sorted(BAD))
 def test_bad_input_is_rejected_with_a_sentence(client: Client, tmp_path: Path, name: str) -> None:
     good = write_digits_zip(tmp_path / "good.zip", classes=3).read_bytes()
@@ -240,16 +229,52 @@ def test_one_service_at_a_time_uses_a_folder(stack: LocalStack) -> None:
     assert httpx.get(f"{stack.url}/v1/health/ready").status_code == 200
 
 
-def test_everything_that_was_started_is_stopped_and_what_was_stored_stays(open_folder: Path) -> None:
-    before = {process.pid for process in psutil.Process().children(recursive=True)}
-    with LocalStack(open_folder / "home") as first:
-        with Client(first.url) as opened:
-            opened.post("/v1/datasets", {"name": "kept"})
-        ours = {process.pid for process in psutil.Process().children(recursive=True)} - before
-        postgres = int((open_folder / "home/postgres/postmaster.pid").read_text().splitlines()[0])
-        assert len(ours) >= 5
+def test_planted_errors_that_were_corrected_are_gone_when_the_export_is_audited_again(
+    stack: LocalStack, tmp_path: Path
+) -> None:
+    file = write_digits_zip(tmp_path / "digits.zip", per_class=60, classes=5)
+    planted = 30
+    with Client(stack.url) as client, receiving() as (url, bodies):
+        webhook = client.post("/v1/webhooks", {"url": url})
+        first = client.audit(client.upload(file).wait(), **QUICK)
+        seen = follow_events(client, first)
+        assert (seen.count("epoch"), seen.count("end"), seen[-1]) == (QUICK["epochs"], 1, "end")
+        assert seen.count("audit") > 1
+        first.wait()
+
+        verdicts = [judge(suspect) for suspect in first.suspects().first(2 * planted)]
+        corrected = sum(said["verdict"] == "relabel" for said in verdicts)
+        assert corrected > 0.9 * planted
+        assert first.review(verdicts, reviewer="ada") == []
+
+        target = tmp_path / "cleaned.zip"
+        command = ["export", "dataset", first["dataset_id"], "--out", str(target), "--server", client.url]
+        assert CliRunner().invoke(cli, command).output.strip() == str(target)
+
+        second = client.audit(client.upload(target).wait(), **QUICK).wait()
+        wrong = [row["key"] for row in second.suspects() if row["given_label"] != read_truth(row["key"])]
+        assert len(wrong) == planted - corrected
+        assert second.summary["expected_error_count"] < first.summary["expected_error_count"] / 3
+        assert wait_for_types(bodies, 2) == ["audit.succeeded"] * 2
+        assert {body["data"]["id"] for body in bodies} == {first.id, second.id}  # type: ignore[index]
+        client.delete(f"/v1/webhooks/{webhook['id']}")
+
+
+def test_everything_that_was_started_is_stopped_and_what_was_stored_stays(
+    stack: LocalStack, beside: set[int]
+) -> None:
+    """The last test, as it ends the service of the others."""
+    with Client(stack.url) as opened:
+        opened.post("/v1/datasets", {"name": "kept"})
+        before = [dataset["name"] for dataset in opened.pages("/v1/datasets")]
+    ours = list_children() - beside
+    postgres = int((stack.data_dir / "postgres/postmaster.pid").read_text().splitlines()[0])
+    assert len(ours) >= 5
+    stack.stop()
     for pid in ours | {postgres}:
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    assert find_running_service(open_folder / "home") is None
-    with LocalStack(open_folder / "home") as second, Client(second.url) as opened:
-        assert [dataset["name"] for dataset in opened.pages("/v1/datasets")] == ["kept"]
+    assert find_running_service(stack.data_dir) is None
+    with LocalStack(stack.data_dir) as second, Client(second.url) as opened:
+        names = [dataset["name"] for dataset in opened.pages("/v1/datasets")]
+    assert "kept" in names
+    assert names == before

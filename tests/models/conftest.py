@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from models.configuration.training_config import TrainingConfig, resolve
+from models.networks import architectures
 
 torch.set_num_threads(1)  # networks this small only wait for each other's threads
 
@@ -38,6 +39,12 @@ def images() -> tuple[np.ndarray, np.ndarray]:
     pixels[labels == 0, :, :4] += 150
     pixels[labels == 1, :, 4:] += 150
     return pixels.astype(np.uint8), labels
+
+
+@pytest.fixture
+def narrow_mlp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the MLP few units where the network is not the subject: its products take most of the time."""
+    monkeypatch.setattr(architectures, "MLP_UNITS", 128)
 
 
 @pytest.fixture

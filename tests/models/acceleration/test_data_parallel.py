@@ -109,7 +109,7 @@ def test_two_processes_give_the_numbers_of_one(problem: Problem) -> None:
 
 @pytest.mark.parametrize("chosen", [{"folds": 3}, {"blind_fraction": 0.2}])
 def test_two_processes_share_what_no_label_of_a_fold_enters(chosen: dict[str, Any], problem: Problem) -> None:
-    problem.config = replace(problem.config, **chosen)
+    problem.config = replace(problem.config, epochs=2, **chosen)
     alone_watched, together_watched = (Watched(problem, processes) for processes in (1, 2))
     alone, together = alone_watched.result, together_watched.result
     assert_close(together, alone)

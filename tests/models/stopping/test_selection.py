@@ -22,6 +22,7 @@ from models.training.training_result import TrainingResult
 
 Samples = tuple[np.ndarray, np.ndarray]
 Configure = Callable[..., TrainingConfig]
+pytestmark = pytest.mark.usefixtures("narrow_mlp")
 
 
 def predicted(result: TrainingResult, inputs: np.ndarray, class_count: int) -> np.ndarray:

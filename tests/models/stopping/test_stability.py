@@ -12,6 +12,7 @@ from models.training.progress import Progress
 
 Samples = tuple[np.ndarray, np.ndarray]
 Configure = Callable[..., TrainingConfig]
+pytestmark = pytest.mark.usefixtures("narrow_mlp")
 
 
 def test_ranks_and_their_correlation_by_hand() -> None:

@@ -18,6 +18,7 @@ from models.training.training_result import TrainingResult
 
 Samples = tuple[np.ndarray, np.ndarray]
 Configure = Callable[..., TrainingConfig]
+pytestmark = pytest.mark.usefixtures("narrow_mlp")
 
 
 class Stopped(Exception):
@@ -45,7 +46,7 @@ def test_wrong_labels_of_clear_clusters_come_first(method: str, blobs: Samples, 
     given = labels.copy()
     wrong = [7, 20, 41]
     given[wrong] = (given[wrong] + 1) % 3
-    config = configure(points, 3, method=method, epochs=15)
+    config = configure(points, 3, method=method, epochs=20, learning_rate=0.01)
     result = train(points, given, class_count=3, config=config)
     assert set(np.argsort(-result.signals.distance)[:3]) == set(wrong)
     assert (result.signals.top_labels_N3[wrong, 0] == labels[wrong]).all()
@@ -95,10 +96,22 @@ def test_training_is_a_function_of_its_seed(images: Samples, configure: Configur
     assert not np.array_equal(first.signals.distance, other.signals.distance)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted() -> dict[TrainingConfig, TrainingResult]:
+    """Return the trainings without a stop that tests have made so far, by configuration."""
+    return {}
+
+
 @pytest.mark.parametrize("after_step", [1, 3, 4, 5, 8, 12])
 @pytest.mark.parametrize("method", ["limit", "limit_l", "ce"])
 def test_resumed_training_ends_with_the_same_bits(
-    after_step: int, method: str, blobs: Samples, configure: Configure, monkeypatch: pytest.MonkeyPatch
+    *,
+    after_step: int,
+    method: str,
+    blobs: Samples,
+    configure: Configure,
+    uninterrupted: dict[TrainingConfig, TrainingResult],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # 60 samples in batches of 16 are 4 steps an epoch, so some of these stops lie amid an epoch.
     monkeypatch.setattr("models.training.progress.REPORT_INTERVAL_SECONDS", 0.0)
@@ -114,7 +127,9 @@ def test_resumed_training_ends_with_the_same_bits(
     with pytest.raises(Stopped):
         train(points, labels, class_count=3, config=config, on_progress=stop)
     resumed = train(points, labels, class_count=3, config=config, resume=states[0])
-    assert_same(train(points, labels, class_count=3, config=config), resumed)
+    if config not in uninterrupted:
+        uninterrupted[config] = train(points, labels, class_count=3, config=config)
+    assert_same(uninterrupted[config], resumed)
 
 
 def test_resume_continues_augmentation_where_it_stopped(

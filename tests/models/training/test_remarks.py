@@ -16,6 +16,7 @@ from models.training.training_result import TrainingResult
 
 Samples = tuple[np.ndarray, np.ndarray]
 Configure = Callable[..., TrainingConfig]
+pytestmark = pytest.mark.usefixtures("narrow_mlp")
 
 
 @pytest.fixture

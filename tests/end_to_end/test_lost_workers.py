@@ -1,14 +1,11 @@
-"""Features by several workers: four shards, three workers, one of them killed with its shard in hand."""
+"""Workers that join by URL alone: runs and features spread over them, and one is lost in the middle."""
 
 import io
 import os
 import signal
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +18,9 @@ from sqlalchemy import create_engine, text
 from app.client import Client
 from app.embedded.local_stack import LocalStack
 from tests import patience
+from tests.builders.pictures import write_digits_zip
+from tests.end_to_end.joining import joined
 
-WORKER = (
-    "-m", "celery", "-A", "worker.processes.gpu", "worker", "--concurrency", "1",
-    "--max-tasks-per-child", "1", "--without-gossip", "--without-mingle",
-)  # fmt: skip
 WAIT_SECONDS = patience.scale(250)
 PICTURES, SHARDS = 160, 4
 QUICK = {
@@ -33,9 +28,20 @@ QUICK = {
     "LIMIT_AUDIT_HEARTBEAT_SECONDS": "0.3",
     "LIMIT_AUDIT_SWEEP_SECONDS": "1",
     "LIMIT_AUDIT_RESEND_SECONDS": "2",
+    "LIMIT_AUDIT_CHECKPOINT_SECONDS": "0",
     "LIMIT_AUDIT_FEATURE_SHARD_SIZE": str(PICTURES // SHARDS),
     "OMP_NUM_THREADS": "1",
 }
+LONG: dict[str, Any] = {
+    "epochs": 60, "method": "limit_g", "network": "mnist_cnn", "input_size": 28, "folds": 1,
+}  # fmt: skip
+"""A training of some seconds: long enough that a worker can be lost in it."""
+
+
+@pytest.fixture(scope="module")
+def stack(open_folder: Path) -> Iterator[LocalStack]:
+    with LocalStack(open_folder / "lost-workers", overrides=QUICK) as running:
+        yield running
 
 
 def until(reached: Callable[[], Any]) -> Any:  # noqa: ANN401 - what it returns at last
@@ -47,41 +53,40 @@ def until(reached: Callable[[], Any]) -> Any:  # noqa: ANN401 - what it returns 
     raise AssertionError(f"not within {WAIT_SECONDS} seconds")
 
 
-def find_ready(log: Path) -> bool | None:
-    return b" ready." in log.read_bytes() or None
+def until_runs(
+    client: Client, audit_id: str, reached: Callable[[list[dict[str, Any]]], object]
+) -> dict[str, Any]:
+    """Wait for a state of an audit's runs, and return the audit."""
+
+    def look() -> dict[str, Any] | None:
+        audit: dict[str, Any] = client.get(f"/v1/audits/{audit_id}")
+        return audit if reached(audit["runs"]) else None
+
+    found: dict[str, Any] = until(look)
+    return found
 
 
-@pytest.fixture
-def stack(open_folder: Path) -> Iterator[LocalStack]:
-    with LocalStack(open_folder / "features", overrides=QUICK) as running:
-        yield running
+def test_runs_spread_over_workers_and_a_lost_one_s_run_is_finished_by_another(
+    stack: LocalStack, tmp_path: Path
+) -> None:
+    file = write_digits_zip(tmp_path / "digits.zip", per_class=60, classes=5)
+    with Client(stack.url) as client, joined(stack, "second", folder=tmp_path) as (second,):
+        dataset = client.upload(file, name="digits", progress=False).wait(progress=False)
+        audit_id = dataset.audit(**LONG, repeats=3).id
 
+        def both_train(runs: list[dict[str, Any]]) -> bool:
+            training = [run for run in runs if run["status"] == "running"]
+            return len(training) > 1 and all((run["progress"] or {}).get("epoch", 0) > 1 for run in training)
 
-@pytest.fixture
-def others(stack: LocalStack, tmp_path: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Start two more training workers."""
-    workers = []
-    for number in (2, 3):
-        with (tmp_path / f"worker{number}.log").open("wb") as log:
-            command = [sys.executable, *WORKER, "--hostname", f"host{number}@%h"]
-            workers.append(
-                subprocess.Popen(
-                    command,
-                    env=stack.environment,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            )
-    for number in (2, 3):
-        until(partial(find_ready, tmp_path / f"worker{number}.log"))
-    yield workers
-    for worker in workers:
-        children = psutil.Process(worker.pid).children(recursive=True) if worker.poll() is None else []
-        worker.kill()
-        for child in children:
-            child.kill()
-        worker.wait()
+        until_runs(client, audit_id, both_train)
+        # The second host's power goes: no farewell, nothing handed back.
+        os.killpg(second.pid, signal.SIGKILL)
+        audit = until_runs(client, audit_id, lambda runs: all(run["finished_at"] for run in runs))
+        assert [run["status"] for run in audit["runs"]] == ["succeeded"] * 3
+        assert max(run["attempt"] for run in audit["runs"]) == 2, "the lost run was claimed again"
+        finished = client.get_audit(audit_id).wait(progress=False, timeout=WAIT_SECONDS)
+        finished.download(tmp_path / "ranking.csv")
+    assert len((tmp_path / "ranking.csv").read_text().splitlines()) == 301
 
 
 def write_photographs(path: Path) -> Path:
@@ -96,9 +101,8 @@ def write_photographs(path: Path) -> Path:
     return path
 
 
-def test_a_killed_worker_costs_its_shard_alone(
-    stack: LocalStack, others: list[subprocess.Popen[bytes]], tmp_path: Path
-) -> None:
+def test_a_killed_worker_costs_its_shard_alone(stack: LocalStack, tmp_path: Path) -> None:
+    """Four shards, three workers, one of them killed with its shard in hand."""
     file = write_photographs(tmp_path / "photographs.zip")
     engine = create_engine(stack.environment["LIMIT_AUDIT_DATABASE_URL"])
 
@@ -106,7 +110,11 @@ def test_a_killed_worker_costs_its_shard_alone(
         with engine.connect() as connection:
             return list(connection.execute(text(statement)).all())
 
-    with Client(stack.url) as client, engine.connect() as holding:
+    with (
+        Client(stack.url) as client,
+        engine.connect() as holding,
+        joined(stack, "host2", "host3", folder=tmp_path) as others,
+    ):
         dataset = client.upload(file, name="photographs", progress=False).wait(progress=False)
         # While this is held, workers that have claimed a shard wait for the places of its pictures.
         holding.execute(text("LOCK TABLE samples IN ACCESS EXCLUSIVE MODE"))
