@@ -11,10 +11,17 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from threading import Lock
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 Answer = TypeVar("Answer")
+
+
+class RunSlowly(Protocol):
+    """Runs a function in a thread, when it is its workspace's turn."""
+
+    async def __call__(self, workspace_id: UUID | None, work: Callable[[], Answer], /) -> Answer:
+        """Return what the function returns."""
 
 
 class SlowWork:
@@ -70,5 +77,7 @@ class SlowWork:
 OF_ONE_WORKSPACE = 4
 run_slowly = SlowWork("slow-work", at_once=8, of_one_workspace=OF_ONE_WORKSPACE).run
 """For what computes."""
+run_apart = SlowWork("apart", at_once=4, of_one_workspace=1).run
+"""For what waits for a process with limits (`work_apart`), which may take minutes."""
 run_elsewhere = SlowWork("elsewhere", at_once=16, of_one_workspace=OF_ONE_WORKSPACE).run
 """For what reads files in their place, on other people's servers."""

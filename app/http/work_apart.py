@@ -2,6 +2,7 @@
 
 A file of a few kilobytes can describe tables of gigabytes. `python -m app.http.work_apart` reads from its
 standard input which function to call with which arguments, pickled by its parent, and answers in JSON.
+How many run at a time is up to who calls (`slow_work.run_apart`).
 """
 
 import json
@@ -10,7 +11,6 @@ import pickle
 import resource
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,8 @@ from typing import Any
 from app.infra.errors import Invalid
 
 MEBIBYTE = 2**20
-CPU_SECONDS, WAIT_FACTOR, NICENESS = 300, 6, 5
+CPU_SECONDS, WAIT_FACTOR, NICENESS = 300, 3, 5
 """On a machine that others use too a second of the processor takes several."""
-AT_ONCE = 2
-_running = threading.BoundedSemaphore(AT_ONCE)
 _KIBIBYTE = 1024
 
 
@@ -55,16 +53,15 @@ def call_apart(
     """
     task = pickle.dumps((memory_bytes, cpu_seconds, function, arguments))
     command = [sys.executable, "-m", "app.http.work_apart"]
-    with _running:
-        try:
-            done = subprocess.run(  # noqa: S603 - our own program
-                command, input=task, stdout=subprocess.PIPE, check=True, timeout=WAIT_FACTOR * cpu_seconds
-            )
-        except (subprocess.SubprocessError, OSError) as error:
-            raise TooMuchWork(
-                f"expected {what} that can be read in {memory_bytes // MEBIBYTE:,} MiB of memory and"
-                f" {cpu_seconds} seconds of processor time; this one takes more, or cannot be read at all"
-            ) from error
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program
+            command, input=task, stdout=subprocess.PIPE, check=True, timeout=WAIT_FACTOR * cpu_seconds
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise TooMuchWork(
+            f"expected {what} that can be read in {memory_bytes // MEBIBYTE:,} MiB of memory and"
+            f" {cpu_seconds} seconds of processor time; this one takes more, or cannot be read at all"
+        ) from error
     answer = json.loads(done.stdout)
     if "invalid" in answer:
         raise Invalid(answer["invalid"])

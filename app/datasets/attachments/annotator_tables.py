@@ -34,6 +34,8 @@ SHOWN = 5
 ANNOTATORS_MAX = 10_000
 LABELS_MAX = 20_000_000
 """Labels of all annotators: 240 MB while they are read, three times that while they are put in order."""
+ROWS_MAX = 20_000_000
+"""As many as labels: a long table has a row for each, a wide one a row for each sample."""
 NAME_MAX = 200
 AMBIGUOUS = -1
 BATCH_ROWS = 1_000
@@ -211,6 +213,8 @@ class _Reader:
         found = _Labels(positions=array("i"), annotators=array("i"), codes=array("i"), names={})
         codes: dict[str, int | None] = {}
         for number, row in rows:
+            if number > ROWS_MAX:
+                raise Invalid(f"expected at most {ROWS_MAX} rows; found more")
             position = self._find_position(number, row[self.identifier.column] or "")
             for name, place in self.places.items():
                 text = (row[place] or "").strip()

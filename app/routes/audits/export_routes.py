@@ -20,7 +20,7 @@ from app.datasets import dataset_service
 from app.exports.audit_source import open_audit
 from app.exports.final_labels import Decisions, decide_labels
 from app.exports.registry import EXPORTS, Export, ExportFile, Issues, Parameter
-from app.http.slow_work import run_elsewhere, run_slowly
+from app.http.slow_work import RunSlowly, run_apart, run_elsewhere, run_slowly
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
@@ -52,8 +52,7 @@ def _make_endpoint(export: Export) -> Callable[..., Coroutine[Any, Any, Streamin
 
     async def answer_export(**arguments: Any) -> StreamingResponse:  # noqa: ANN401 - the signature below has them
         database, identifier = arguments["database"], arguments[f"{export.scope}_id"]
-        lies_elsewhere = await run_in_threadpool(_lies_elsewhere, database, export.scope, identifier)
-        run = run_elsewhere if lies_elsewhere else run_slowly
+        run = await run_in_threadpool(_choose_threads, database, export.scope, identifier)
         return await run(database.workspace_id, partial(answer, export, **arguments))
 
     common = {
@@ -69,15 +68,19 @@ def _make_endpoint(export: Export) -> Callable[..., Coroutine[Any, Any, Streamin
     return answer_export
 
 
-def _lies_elsewhere(database: Database, scope: str, identifier: UUID) -> bool:
-    """Return whether an export may read files in their place, on other people's servers."""
-    found = select(Dataset.place.is_not(None))
+def _choose_threads(database: Database, scope: str, identifier: UUID) -> RunSlowly:
+    """Return what runs an export: of files that lie on other people's servers, of Parquet, of others."""
+    found = select(Dataset.place.is_not(None), Dataset.format)
     if scope == "audit":
         found = found.join(Audit, Audit.dataset_id == Dataset.id).where(Audit.id == identifier)
     else:
         found = found.where(Dataset.id == identifier)
     with database.transaction() as session:
-        return bool(session.scalar(found))
+        lies_elsewhere, kind = session.execute(found).one_or_none() or (False, None)
+    if lies_elsewhere:
+        return run_elsewhere
+    is_rewritten = scope == "dataset" and str(kind).startswith("parquet")
+    return run_apart if is_rewritten else run_slowly
 
 
 def _make_argument(parameter: Parameter) -> Argument:

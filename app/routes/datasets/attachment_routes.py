@@ -17,7 +17,7 @@ from app.datasets import (
     truth,
     upload_bodies,
 )
-from app.http.slow_work import run_slowly
+from app.http.slow_work import run_apart, run_slowly
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
@@ -53,7 +53,7 @@ async def put_probabilities(
     """
     async with _receive(dataset_id, request, settings, files, database) as body:
         attach = partial(_attach_probabilities, database, files, dataset_id, body)
-        return await run_slowly(database.workspace_id, attach)
+        return await run_apart(database.workspace_id, attach)
 
 
 @router.put("/{dataset_id}/columns", openapi_extra=RAW_BODY, dependencies=[Writes])
@@ -87,7 +87,7 @@ async def put_annotations(
     """
     async with _receive(dataset_id, request, settings, files, database) as body:
         attach = partial(_attach_annotations, database, files, dataset_id, body, columns)
-        return await run_slowly(database.workspace_id, attach)
+        return await run_apart(database.workspace_id, attach)
 
 
 @asynccontextmanager
