@@ -19,53 +19,8 @@ MEMORY_BYTES, KEY_BYTES, LABEL_BYTES, MEMORY_PER_BYTE = 2**29, 400, 50, 50
 """For reading a table; of it for each key, label and byte: a file has fewer labels than bytes."""
 
 
-def attach(
-    session: Session, files: Storage, dataset: Dataset, file: Path, *, columns: Sequence[str] = ()
-) -> Attached:
-    """Replace the annotators' labels of a dataset, and have their consensus formed.
-
-    Args:
-        session: with the dataset locked.
-        files: where the labels are stored.
-        dataset: a ready one.
-        file: CSV or Parquet. A long table has the columns `annotator`, `label` and `key` or `position`; a
-        wide one
-            has `key` or `position` and a column for each annotator, whose cells are labels or blank.
-        columns: of a wide table, those that are annotators; none: all that may be.
-
-    Raises:
-        Invalid: a column is missing, or a row names an unknown sample or class, or the same label twice.
-        TooMuchWork: reading takes too much memory or time.
-
-    """
-    local = file.with_name(f"{file.name}.parquet")
-    arguments = {"file": file, "destination": local, "columns": columns, "target": _describe(files, dataset)}
-    name = f"labels-{uuid4().hex}.parquet"
-    labels = min(LABELS_MAX * LABEL_BYTES, file.stat().st_size * MEMORY_PER_BYTE)
-    memory = MEMORY_BYTES + (dataset.sample_count or 0) * KEY_BYTES + labels
-    try:
-        read = call_apart(
-            read_and_write, arguments, what="a table of annotators' labels", memory_bytes=memory
-        )
-        files.move(local, files.locate_annotations(dataset.id, name))
-    finally:
-        local.unlink(missing_ok=True)
-    before = dataset.annotators
-    if before is not None:
-        path = files.locate_annotations(dataset.id, before["file"])
-        removals.schedule_removal(session, files, path, after_seconds=3600)
-    dataset.annotators = {
-        "version": 1 + (0 if before is None else int(before["version"])),
-        "names": read["annotators"],
-        "labels": read["labels"],
-        "samples": read["samples"],
-        "file": name,
-    }
-    send_after_commit(session, Task.CONSENSUS, dataset.id)
-    return Attached(**read)
-
-
-def _describe(files: Storage, dataset: Dataset) -> Target:
+def describe(files: Storage, dataset: Dataset) -> Target:
+    """Return what is needed of a ready dataset to read labels of its samples."""
     return Target(
         sample_count=dataset.sample_count or 0,
         own_keys=list_own_keys(dataset),
@@ -73,3 +28,43 @@ def _describe(files: Storage, dataset: Dataset) -> Target:
         class_spellings=(dataset.statistics or {}).get("layout", {}).get("class_spellings") or [],
         samples=files.fetch_pack_file(dataset, "samples.parquet"),
     )
+
+
+def read(target: Target, file: Path, destination: Path, *, columns: Sequence[str] = ()) -> Attached:
+    """Read labels to a file that can be stored. It may take minutes: no transaction should be open.
+
+    Args:
+        target: what is needed of the dataset.
+        file: CSV or Parquet. A long table has the columns `annotator`, `label` and `key` or `position`; a
+            wide one has `key` or `position` and a column for each annotator, whose cells are labels or blank.
+        destination: is written.
+        columns: of a wide table, those that are annotators; none: all that may be.
+
+    Raises:
+        Invalid: a column is missing, or a row names an unknown sample or class, or the same label twice.
+        TooMuchWork: reading takes too much memory or time.
+
+    """
+    arguments = {"file": file, "destination": destination, "columns": columns, "target": target}
+    labels = min(LABELS_MAX * LABEL_BYTES, file.stat().st_size * MEMORY_PER_BYTE)
+    memory = MEMORY_BYTES + target.sample_count * KEY_BYTES + labels
+    found = call_apart(read_and_write, arguments, what="a table of annotators' labels", memory_bytes=memory)
+    return Attached(**found)
+
+
+def store(session: Session, files: Storage, dataset: Dataset, attached: Attached, file: Path) -> None:
+    """Replace the annotators' labels of a locked dataset by what was read; have their consensus formed."""
+    name = f"labels-{uuid4().hex}.parquet"
+    files.move(file, files.locate_annotations(dataset.id, name))
+    before = dataset.annotators
+    if before is not None:
+        path = files.locate_annotations(dataset.id, before["file"])
+        removals.schedule_removal(session, files, path, after_seconds=3600)
+    dataset.annotators = {
+        "version": 1 + (0 if before is None else int(before["version"])),
+        "names": attached.annotators,
+        "labels": attached.labels,
+        "samples": attached.samples,
+        "file": name,
+    }
+    send_after_commit(session, Task.CONSENSUS, dataset.id)

@@ -1,6 +1,7 @@
 """Probabilities of an external model, attached from npz, Parquet or CSV."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -14,26 +15,35 @@ MEMORY_BYTES, VALUE_BYTES, KEY_BYTES = 2**29, 40, 400
 """For reading a file, with what each value and key takes: as text, as numbers, checked and in order."""
 
 
-def attach(session: Session, files: Storage, dataset: Dataset, file: Path) -> int:
-    """Replace a dataset's probabilities by those of a file; return the number of samples with probabilities.
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Probabilities that were read and fit the dataset."""
+
+    file: Path
+    sha256: str
+    rows: int
+
+
+def read(files: Storage, dataset: Dataset, file: Path, destination: Path) -> Checked:
+    """Read probabilities to an array that can be stored. It may take minutes: no transaction should be open.
 
     Raises:
-        Invalid: as for `read`; TooMuchWork if it takes too much memory or time.
+        Invalid: the file, its columns or its rows cannot be used.
+        TooMuchWork: reading takes too much memory or time.
 
     """
+    names, count = dataset.class_names or [], dataset.sample_count or 0
     samples = files.fetch_pack_file(dataset, "samples.parquet")
-    checked = file.with_name(f"{file.name}.npy")
-    names = dataset.class_names or []
-    arguments = {"file": file, "samples": samples, "class_names": names, "destination": checked}
-    count = dataset.sample_count or 0
+    arguments = {"file": file, "samples": samples, "class_names": names, "destination": destination}
     memory = MEMORY_BYTES + count * (len(names) * VALUE_BYTES + KEY_BYTES)
-    try:
-        rows = call_apart(check_and_write, arguments, what="a file of probabilities", memory_bytes=memory)
-        with checked.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        files.move(checked, files.locate_probabilities(dataset.id))
-    finally:
-        checked.unlink(missing_ok=True)
-    dataset.probabilities = {"probabilities_sha256": digest}
+    rows = call_apart(check_and_write, arguments, what="a file of probabilities", memory_bytes=memory)
+    with destination.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    return Checked(file=destination, sha256=digest, rows=rows)
+
+
+def store(session: Session, files: Storage, dataset: Dataset, checked: Checked) -> None:
+    """Replace the probabilities of a locked dataset by those that were read."""
+    files.move(checked.file, files.locate_probabilities(dataset.id))
+    dataset.probabilities = {"probabilities_sha256": checked.sha256}
     session.flush()
-    return int(rows)

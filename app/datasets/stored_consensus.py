@@ -8,26 +8,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
-from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Integer, Select, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from app.infra.database import send_after_commit
 from app.infra.errors import NotFound, WrongState
-from app.infra.queue import Task
 from app.infra.storage import Storage
-from app.tables import Dataset, Json
+from app.tables import Audit, AuditStatus, Dataset, Json
 
 SAMPLES, ANNOTATORS = "samples", "annotators"
 CHANCES_SHOWN = 5
 
 
 def list_due() -> Select[UUID]:
-    """Return the query of the datasets whose consensus is missing, of earlier labels, or asked for again.
+    """Return the query of the datasets whose consensus is missing, of earlier labels, or of other audits.
 
     The workspaces whose newest consensus is oldest come first, so that none waits for all of another's.
     """
     wanted, found = Dataset.annotators["version"], Dataset.consensus["version"]
-    asked, formed = Dataset.annotators["asked"].astext, Dataset.consensus["asked"].astext
+    audits = count_audits(Dataset.id).correlate(Dataset).scalar_subquery()
+    seen = Dataset.consensus["audits"].astext.cast(Integer)
     other = aliased(Dataset)
     latest = (
         select(func.max(other.consensus["formed_at"].astext))
@@ -35,26 +34,21 @@ def list_due() -> Select[UUID]:
         .correlate(Dataset)
         .scalar_subquery()
     )
+    is_due = or_(Dataset.consensus.is_(None), wanted != found, func.coalesce(seen, audits) != audits)
     return (
         select(Dataset.id)
-        .where(
-            Dataset.annotators.is_not(None),
-            or_(
-                Dataset.consensus.is_(None),
-                wanted != found,
-                func.coalesce(asked, "0") != func.coalesce(formed, "0"),
-            ),
-        )
+        .where(Dataset.annotators.is_not(None), is_due)
         .order_by(latest.nulls_first(), Dataset.id)
     )
 
 
-def ask_again(session: Session, dataset: Dataset) -> None:
-    """Have the consensus of a dataset's annotators formed again, since there is an audit more."""
-    locked = session.get_one(Dataset, dataset.id, with_for_update=True, populate_existing=True)
-    if locked.annotators is not None:
-        locked.annotators = {**locked.annotators, "asked": int(locked.annotators.get("asked", 0)) + 1}
-        send_after_commit(session, Task.CONSENSUS, dataset.id)
+def count_audits(dataset_id: UUID | InstrumentedAttribute[UUID]) -> Select[int]:
+    """Return the query of the number of a dataset's audits whose evidence a consensus may use."""
+    return select(func.count(Audit.id)).where(
+        Audit.dataset_id == dataset_id,
+        Audit.status == AuditStatus.SUCCEEDED,
+        Audit.configuration["rehearsal"].astext.is_(None),
+    )
 
 
 def find_state(dataset: Dataset) -> str:

@@ -138,7 +138,7 @@ class GuardedTransport(httpx.BaseTransport):
         return httpx.Response(
             status_code=answer.status,
             headers=answer.headers,
-            stream=_Stream(answer),
+            stream=_Stream(answer, self._paces),
             extensions=answer.extensions,
         )
 
@@ -148,12 +148,14 @@ class GuardedTransport(httpx.BaseTransport):
 
 
 class _Stream(httpx.SyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
+    def __init__(self, answer: httpcore.Response, paces: Paces) -> None:
+        self._answer, self._paces = answer, paces
 
     def __iter__(self) -> Iterator[bytes]:
         with translated_errors():
-            yield from self._answer.iter_stream()
+            for block in self._answer.iter_stream():
+                self._paces.deliver(len(block))
+                yield block
 
     def close(self) -> None:
         with translated_errors():

@@ -17,7 +17,8 @@ SLOWEST_BYTES_PER_SECOND = 20_000
 class _Pace:
     waited: float = 0.0
     """Seconds spent in reads."""
-    received: int = 0
+    delivered: int = 0
+    """Bytes of the answer's body; heads, interim answers and what stands around blocks earn no time."""
 
 
 @dataclass
@@ -25,12 +26,16 @@ class Paces:
     """How long the requests of a client have waited, each in its own thread."""
 
     seconds: float
-    """That a request may wait beyond what its bytes take at SLOWEST_BYTES_PER_SECOND."""
+    """That a request may wait beyond what its body takes at SLOWEST_BYTES_PER_SECOND."""
     _local: threading.local = field(default_factory=threading.local)
 
     def begin(self) -> None:
         """Begin to count for the request of this thread."""
         self._local.pace = _Pace()
+
+    def deliver(self, count: int) -> None:
+        """Count bytes of the body of this thread's request."""
+        self._find().delivered += count
 
     def read(self, stream: httpcore.NetworkStream, most: int, timeout: float | None) -> bytes:
         """Read from a connection, no longer than the request may wait.
@@ -39,19 +44,23 @@ class Paces:
             httpcore.ReadTimeout: it has waited longer.
 
         """
-        pace: _Pace = getattr(self._local, "pace", None) or _Pace()
-        left = self.seconds + pace.received / SLOWEST_BYTES_PER_SECOND - pace.waited
+        pace = self._find()
+        left = self.seconds + pace.delivered / SLOWEST_BYTES_PER_SECOND - pace.waited
         if left <= 0:
             raise httpcore.ReadTimeout(
-                f"{pace.received:,} bytes came in {pace.waited:.0f} seconds, which is too slow"
+                f"{pace.delivered:,} bytes came in {pace.waited:.0f} seconds, which is too slow"
             )
         began = time.monotonic()
         try:
-            block = stream.read(most, left if timeout is None else min(timeout, left))
+            return stream.read(most, left if timeout is None else min(timeout, left))
         finally:
             pace.waited += time.monotonic() - began
-        pace.received += len(block)
-        return block
+
+    def _find(self) -> _Pace:
+        if not hasattr(self._local, "pace"):
+            self.begin()
+        found: _Pace = self._local.pace
+        return found
 
 
 class PacedBackend(httpcore.NetworkBackend):

@@ -4,6 +4,9 @@ import math
 from http import HTTPStatus
 from typing import Any
 
+DETAIL_MAX = 4_000
+"""Characters of a sentence that quotes what was found, which can be megabytes."""
+
 
 class ApiError(Exception):
     """An error with a status, a stable code and a sentence that says what was expected and found."""
@@ -25,7 +28,7 @@ class ApiError(Exception):
             "title": self.title or HTTPStatus(self.status).phrase,
             "status": int(self.status),
             "code": self.code,
-            "detail": self.detail,
+            "detail": self.detail if len(self.detail) <= DETAIL_MAX else f"{self.detail[:DETAIL_MAX]} ...",
             **self.members,
         }
 

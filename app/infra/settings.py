@@ -126,6 +126,12 @@ class Settings(BaseSettings):
     ingestions_per_workspace: int = Field(
         default=1, ge=1, description="most uploads of one workspace that are read at a time"
     )
+    ingestions_of_places: int = Field(
+        default=1,
+        ge=1,
+        description="most places that are read at a time, of all workspaces: fewer than there are readers, so"
+        " that slow servers never hold them all",
+    )
     body_max_bytes: int = Field(
         default=64 * 1024, gt=0, description="largest body other than a file, reviews or an audit's request"
     )

@@ -82,6 +82,7 @@ def form_consensus(database: Database, storage: Storage, dataset_id: UUID) -> No
         dataset = session.get(Dataset, dataset_id)
         if dataset is None or dataset.annotators is None:
             return
+        audits = session.scalar(stored_consensus.count_audits(dataset_id))
         audit_id, evidence = _find_evidence(session, storage, dataset)
     version = dataset.annotators["version"]
     written: dict[str, str] = {}
@@ -95,7 +96,7 @@ def form_consensus(database: Database, storage: Storage, dataset_id: UUID) -> No
     except Exception as error:  # any other would come again
         log.exception("consensus not formed", dataset=str(dataset_id))
         document = {"error": {"code": type(error).__name__, "detail": str(error)[:500]}}
-    document |= {"asked": dataset.annotators.get("asked", 0), "formed_at": datetime.now(UTC).isoformat()}
+    document |= {"audits": audits, "formed_at": datetime.now(UTC).isoformat()}
     with database.transaction() as session:
         _store(session, storage, dataset_id, version, document)
     log.info("consensus formed", dataset=str(dataset_id), version=version)

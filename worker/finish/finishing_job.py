@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from app.audits import audit_service
 from app.audits.audit_configuration import AuditConfiguration
-from app.datasets import stored_consensus
 from app.infra import removals
-from app.infra.database import Database
+from app.infra.database import Database, send_after_commit
+from app.infra.queue import Task
 from app.infra.storage import PACK, Storage
 from app.tables import Audit, AuditMetrics, AuditStatus, Dataset, Issue, Problem, Run, RunStatus, Score
 from models.catalogue.kinds import TEXTS_FILE
@@ -118,8 +118,8 @@ def _finish(database: Database, storage: Storage, audit_id: UUID) -> None:
             provenance=audit_provenance.collect_provenance(session, storage, dataset, audit, runs),
         )
         update_statistics(session, Score)
-        if not audit.is_rehearsal:
-            stored_consensus.ask_again(session, dataset)
+        if dataset.annotators is not None and not audit.is_rehearsal:
+            send_after_commit(session, Task.CONSENSUS, dataset.id)
     log.info("audit succeeded", audit=str(audit_id), samples=len(rows))
 
 

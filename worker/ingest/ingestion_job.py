@@ -62,9 +62,12 @@ def ingest_next(database: Database, storage: Storage, settings: Settings) -> boo
         return False
     _read(database, storage, settings, dataset)
     with database.transaction() as session:
-        waiting = ingestion_turns.find_waiting(session, dataset.workspace_id)
-        if waiting is not None:
-            send_after_commit(session, Task.INGEST, waiting)
+        waiting = {ingestion_turns.find_waiting(session, dataset.workspace_id)}
+        if dataset.place is not None:
+            waiting.add(ingestion_turns.find_waiting_place(session))
+        for each in waiting:
+            if each is not None:
+                send_after_commit(session, Task.INGEST, each)
     return True
 
 

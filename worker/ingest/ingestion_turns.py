@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.infra import leases
@@ -17,7 +17,8 @@ READ = (DatasetStatus.READY, DatasetStatus.REJECTED)
 def claim_next(session: Session, settings: Settings) -> Dataset | None:
     """Claim the dataset whose turn it is; None: there is none, or each workspace that waits has its share.
 
-    First come the workspaces of which fewest uploads are being read, then those whose newest upload that was
+    Places wait for each other, so that slow servers never hold every reader. First come the workspaces
+    of which fewest uploads are being read, then those whose newest upload that was
     read is oldest, then the older upload.
     """
     session.execute(select(func.pg_advisory_xact_lock(TURN)))
@@ -32,12 +33,19 @@ def claim_next(session: Session, settings: Settings) -> Dataset | None:
         .correlate(Dataset)
         .scalar_subquery()
     )
+    of_places = (
+        select(func.count())
+        .where(other.place.is_not(None), other.status == DatasetStatus.INGESTING)
+        .where(other.lease_until.is_not(None))
+        .scalar_subquery()
+    )
     waiting = (
         select(Dataset.id)
         .where(
             Dataset.status == DatasetStatus.INGESTING,
             Dataset.lease_until.is_(None),
             under_way < settings.ingestions_per_workspace,
+            or_(Dataset.place.is_(None), of_places < settings.ingestions_of_places),
         )
         .order_by(under_way, last_read.nulls_first(), Dataset.id)
         .limit(1)
@@ -52,4 +60,11 @@ def find_waiting(session: Session, workspace_id: UUID) -> UUID | None:
     """Return an upload of a workspace that waits to be read."""
     waits = (Dataset.status == DatasetStatus.INGESTING) & Dataset.lease_until.is_(None)
     oldest = select(Dataset.id).where(waits, Dataset.workspace_id == workspace_id).order_by(Dataset.id)
+    return session.scalar(oldest.limit(1))
+
+
+def find_waiting_place(session: Session) -> UUID | None:
+    """Return a place of any workspace that waits to be read."""
+    waits = (Dataset.status == DatasetStatus.INGESTING) & Dataset.lease_until.is_(None)
+    oldest = select(Dataset.id).where(waits, Dataset.place.is_not(None)).order_by(Dataset.id)
     return session.scalar(oldest.limit(1))

@@ -162,8 +162,11 @@ def _read_npz(file: Path, class_names: list[str], count: int) -> tuple[Floats, I
     if any(sizes[other] > count * NAME_BYTES + HEADER_BYTES for other in read_names):
         raise Invalid(f"expected at most one name of 1,000 characters for each of {count} samples")
     with np.load(file, allow_pickle=False) as arrays:
-        rows = np.asarray(arrays[f"{name}.npy"], dtype=np.float32)  # a member without .npy would be preferred
+        found = arrays[f"{name}.npy"]  # a member without .npy would be preferred
         others = {other: arrays[f"{other}.npy"] for other in read_names}
+    if found.dtype.kind not in "fiu":
+        raise Invalid(f"expected probabilities as numbers; found an array of {found.dtype}")
+    rows = found.astype(np.float32)
     if rows.ndim != DIMENSIONS or rows.shape[1] != len(class_names):
         raise Invalid(f"expected {len(class_names)} probabilities in each row, found {list(rows.shape)}")
     if "class_names" in others:

@@ -1,8 +1,8 @@
 """Routes of exports: one for each entry of the registry; the file is streamed while it is written."""
 
 import re
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import Parameter as Argument
 from inspect import Signature
@@ -53,7 +53,8 @@ def _make_endpoint(export: Export) -> Callable[..., Coroutine[Any, Any, Streamin
     async def answer_export(**arguments: Any) -> StreamingResponse:  # noqa: ANN401 - the signature below has them
         database, identifier = arguments["database"], arguments[f"{export.scope}_id"]
         run = await run_in_threadpool(_choose_threads, database, export.scope, identifier)
-        return await run(database.workspace_id, partial(answer, export, **arguments))
+        begun = await run(database.workspace_id, partial(answer, export, **arguments))
+        return respond_download(begun, run, database.workspace_id)
 
     common = {
         f"{export.scope}_id": UUID,
@@ -101,11 +102,11 @@ def _export_dataset(
     issues: Issues,
     confirmed: bool,
     **parameters: Any,  # noqa: ANN401 - the registry has the types
-) -> StreamingResponse:
+) -> "Download":
     decisions = _load_decisions(
         database, files, dataset_id, audit_id, issues, confirmed=confirmed, settings=settings
     )
-    return respond_download(export.load_writer()(decisions, **parameters))
+    return begin_download(export.load_writer()(decisions, **parameters))
 
 
 def _load_decisions(
@@ -134,7 +135,7 @@ def _export_audit(
     settings: Settings,
     request: Request,
     **parameters: Any,  # noqa: ANN401 - the registry has the types
-) -> StreamingResponse:
+) -> "Download":
     source = open_audit(
         database,
         files,
@@ -142,16 +143,32 @@ def _export_audit(
         base_url=str(request.base_url).rstrip("/"),
         signing_key=settings.record_signing_key,
     )
-    return respond_download(export.load_writer()(source, **parameters))
+    return begin_download(export.load_writer()(source, **parameters))
 
 
-def respond_download(file: ExportFile) -> StreamingResponse:
-    """Return a download. Its first block is written now, so that an error is a problem document."""
-    first = next(file.blocks, b"")
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """A file that is written while it is sent, with its first block."""
 
-    def stream_blocks() -> Iterator[bytes]:
-        yield first
-        yield from file.blocks
+    file: ExportFile
+    first: bytes
+
+
+def begin_download(file: ExportFile) -> Download:
+    """Write a file's first block, so that an error is a problem document."""
+    return Download(file=file, first=next(file.blocks, b""))
+
+
+def respond_download(download: Download, run: RunSlowly, workspace_id: UUID | None) -> StreamingResponse:
+    """Return a download whose blocks are written in the threads that began it: one can take minutes."""
+    file = download.file
+
+    async def stream_blocks() -> AsyncIterator[bytes]:
+        block: bytes | None = download.first
+        while block is not None:
+            if block:
+                yield block
+            block = await run(workspace_id, lambda: next(file.blocks, None))
 
     headers = {"Content-Disposition": _name_download(file.name), "X-Content-Type-Options": "nosniff"}
     return StreamingResponse(stream_blocks(), media_type=file.media_type, headers=headers)

@@ -11,7 +11,7 @@ from app.exports.audit_source import open_audit
 from app.exports.registry import ZIP
 from app.http.slow_work import run_slowly
 from app.records.record_writer import write_stated_record
-from app.routes.audits.export_routes import respond_download
+from app.routes.audits.export_routes import Download, begin_download, respond_download
 from app.routes.shared.dependencies import Administers, CallerDatabase, Files, ServiceSettings
 from app.routes.shared.file_responses import describe_content
 
@@ -44,7 +44,7 @@ async def make_stated_record(
 ) -> StreamingResponse:
     """Make the record of an audit with the operator's statements; for administrators: it may be signed."""
 
-    def make() -> StreamingResponse:
+    def make() -> Download:
         source = open_audit(
             database,
             files,
@@ -52,6 +52,7 @@ async def make_stated_record(
             base_url=str(request.base_url).rstrip("/"),
             signing_key=settings.record_signing_key,
         )
-        return respond_download(write_stated_record(source, body.statements))
+        return begin_download(write_stated_record(source, body.statements))
 
-    return await run_slowly(database.workspace_id, make)
+    begun = await run_slowly(database.workspace_id, make)
+    return respond_download(begun, run_slowly, database.workspace_id)

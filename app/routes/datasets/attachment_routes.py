@@ -1,8 +1,9 @@
 """The routes that attach correct labels, probabilities, own columns and annotators' labels to a dataset."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -28,6 +29,7 @@ from app.schemas.datasets.annotator_schemas import AttachedAnnotations
 from app.schemas.datasets.dataset_schemas import ProbabilitiesOut, TruthOut
 from app.schemas.datasets.source_schemas import AttachedColumns
 
+NAMES_SHOWN, NAME_SHOWN = 200, 200
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=IdempotentRoute)
 
 
@@ -122,8 +124,23 @@ def _attach_probabilities(
     database: Database, files: Storage, dataset_id: UUID, body: upload_bodies.ReceivedBody
 ) -> ProbabilitiesOut:
     with database.transaction() as session:
-        dataset = dataset_service.get(session, dataset_id, lock=True)
-        return ProbabilitiesOut(attached=external_probabilities.attach(session, files, dataset, body.path))
+        dataset = dataset_service.get(session, dataset_id)
+    with _written_beside(body.path, ".npy") as destination:
+        checked = external_probabilities.read(files, dataset, body.path, destination)
+        with database.transaction() as session:
+            locked = dataset_service.get(session, dataset_id, lock=True)
+            external_probabilities.store(session, files, locked, checked)
+    return ProbabilitiesOut(attached=checked.rows)
+
+
+@contextmanager
+def _written_beside(body: Path, suffix: str) -> Iterator[Path]:
+    """Yield the path of a file that is made of a body; what is left of it is removed at the end."""
+    path = body.with_name(body.name + suffix)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _attach_columns(
@@ -132,7 +149,14 @@ def _attach_columns(
     with database.transaction() as session:
         dataset = dataset_service.get(session, dataset_id, lock=True)
         attached = own_columns.attach(session, dataset, body.path)
-    return AttachedColumns(columns=attached.columns, left_out=attached.left_out, samples=attached.samples)
+    return AttachedColumns(
+        columns=attached.columns, left_out=_shorten(attached.left_out), samples=attached.samples
+    )
+
+
+def _shorten(names: Sequence[str]) -> list[str]:
+    """Return the first names of columns, of which a table can have megabytes."""
+    return [name[:NAME_SHOWN] for name in names[:NAMES_SHOWN]]
 
 
 def _attach_annotations(
@@ -143,8 +167,15 @@ def _attach_annotations(
     columns: list[str],
 ) -> AttachedAnnotations:
     with database.transaction() as session:
-        dataset = dataset_service.get(session, dataset_id, lock=True)
-        found = annotator_labels.attach(session, files, dataset, body.path, columns=columns)
+        target = annotator_labels.describe(files, dataset_service.get(session, dataset_id))
+    with _written_beside(body.path, ".parquet") as destination:
+        found = annotator_labels.read(target, body.path, destination, columns=columns)
+        with database.transaction() as session:
+            locked = dataset_service.get(session, dataset_id, lock=True)
+            annotator_labels.store(session, files, locked, found, destination)
     return AttachedAnnotations(
-        annotators=found.annotators, labels=found.labels, samples=found.samples, left_out=found.left_out
+        annotators=found.annotators,
+        labels=found.labels,
+        samples=found.samples,
+        left_out=_shorten(found.left_out),
     )

@@ -14,7 +14,9 @@ class AttachedAnnotations(BaseModel):
     annotators: int
     labels: int = Field(description="labels of all annotators")
     samples: int = Field(description="samples with a label")
-    left_out: list[str] = Field(description="columns of the table that were not read")
+    left_out: list[str] = Field(
+        description="columns of the table that were not read: the first 200, each to 200 characters"
+    )
 
 
 class AlphaOut(BaseModel):

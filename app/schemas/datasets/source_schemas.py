@@ -20,7 +20,9 @@ class AttachedColumns(BaseModel):
     """What was attached."""
 
     columns: list[str]
-    left_out: list[str] = Field(description="columns that name labels; they are not kept")
+    left_out: list[str] = Field(
+        description="columns that name labels; they are not kept: the first 200, each to 200 characters"
+    )
     samples: int = Field(description="rows of the table")
 
 

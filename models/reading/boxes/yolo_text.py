@@ -32,7 +32,11 @@ def read_lines(content: bytes) -> Iterator[YoloLine]:
     """Yield the lines of a label file that are not blank."""
     for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).split(b"\n")):
         words = line.split()
-        if words:
+        if (
+            b"\r" in line.strip()
+        ):  # lines that end in returns alone: several objects, which cannot be told apart
+            yield YoloLine(number=number, label=None, values=())
+        elif words:
             label = int(float(words[0])) if _WHOLE.fullmatch(words[0]) else None
             yield YoloLine(number=number, label=label, values=_read_numbers(words[1:]))
 

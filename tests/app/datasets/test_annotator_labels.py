@@ -12,7 +12,6 @@ from fastapi.testclient import TestClient
 from pyarrow import parquet
 
 from app.audits import audit_service
-from app.datasets import stored_consensus
 from app.http.work_apart import TooMuchWork
 from app.infra.database import Database
 from app.infra.queue import Task
@@ -218,8 +217,7 @@ def test_what_waits_is_formed_once_and_workspaces_take_turns(
     assert formed[1] == others[1], "the other workspace comes before the second of the first one"
     form_waiting(database, storage)
     assert len(formed) == 3, "what failed does not wait any more"
-    with database.transaction() as session:
-        stored_consensus.ask_again(session, session.get_one(Dataset, dataset.id))
+    store_finished_audit(database, dataset)
     form_waiting(database, storage)
     form_waiting(database, storage)
     assert formed[3:] == [dataset.id]

@@ -72,6 +72,7 @@ def test_every_form_is_read_in_order_of_position(content: bytes, tmp_path: Path)
     ("content", "sentence"),
     [
         (npz(x=ROWS), "needs an array named one of"),
+        (npz(pred_probs=ROWS.astype(np.complex64)), "as numbers; found an array of complex64"),
         (npz(pred_probs=ROWS[:5]), "one row for each of 12 samples, found 5"),
         (npz(pred_probs=ROWS[:, :2]), "expected 3 probabilities in each row"),
         (npz(pred_probs=np.log(ROWS)), "must be probabilities that sum to 1"),

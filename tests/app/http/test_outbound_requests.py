@@ -119,9 +119,17 @@ def dripping(head: bytes, part: bytes, seconds: float) -> Iterator[int]:
 
 
 @pytest.mark.service
-@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"])
-def test_an_answer_that_drips_ends(head: bytes) -> None:
-    part = b"X: y\r\n" if head.endswith(b"OK\r\n") else b"x"
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"x"),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 200),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 4000 + b"\r\nx\r\n"),
+    ],
+    ids=["head", "body", "interim answers", "chunk extensions"],
+)
+def test_an_answer_that_drips_ends(head: bytes, part: bytes) -> None:
     began = time.monotonic()
     with (
         dripping(head, part, 0.05) as port,

@@ -1,8 +1,11 @@
 """One audit for Label Studio, for cleanlab and for the mail."""
 
+import asyncio
 import io
 import json
 import re
+import threading
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
@@ -12,9 +15,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from app.exports.registry import ExportFile
+from app.http.slow_work import run_elsewhere, run_slowly
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.routes.audits.export_routes import respond_download
+from app.routes.audits.export_routes import begin_download, respond_download
 from app.tables import Audit, AuditMetrics, Score
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
@@ -196,5 +200,24 @@ def test_what_is_made_when_it_is_asked_for_comes_whole(api: TestClient, audit: A
 )
 def test_a_download_is_called_like_a_file_of_the_folder(name: str, plain: str, encoded: str) -> None:
     file = ExportFile(name=name, media_type="text/csv", blocks=iter([b"x"]))
-    header = respond_download(file).headers["content-disposition"]
+    answer = respond_download(begin_download(file), run_slowly, None)
+    header = answer.headers["content-disposition"]
     assert header == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+
+
+def test_every_block_is_written_in_the_threads_that_began_the_file() -> None:
+    threads = []
+
+    def write() -> Iterator[bytes]:
+        for block in (b"a", b"", b"b"):
+            threads.append(threading.current_thread().name)
+            yield block
+
+    async def download() -> bytes:
+        file = ExportFile(name="x", media_type="text/csv", blocks=write())
+        begun = await run_elsewhere(None, lambda: begin_download(file))
+        answer = respond_download(begun, run_elsewhere, None)
+        return b"".join([block async for block in answer.body_iterator if isinstance(block, bytes)])
+
+    assert asyncio.run(download()) == b"ab"
+    assert all(name.startswith("elsewhere") for name in threads), threads

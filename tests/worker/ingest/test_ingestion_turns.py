@@ -62,3 +62,17 @@ def test_the_rest_of_a_workspace_is_found(database: Database, chosen: Settings) 
     with database.transaction() as session:
         dataset = session.get_one(Dataset, second)
         assert ingestion_turns.find_waiting(session, dataset.workspace_id) == second
+
+
+def test_places_never_hold_every_reader(database: Database, chosen: Settings) -> None:
+    (slow,), (other,), (upload,) = (waiting(database, name, 1) for name in ("slow", "other", "modest"))
+    with database.transaction() as session:
+        place = {"kind": "web", "url": "http://slow.example/table.csv"}
+        session.execute(update(Dataset).where(Dataset.id.in_([slow, other])).values(place=place))
+    assert claim(database, chosen) == slow
+    assert claim(database, chosen) == upload, "the other place waits for the first one"
+    assert claim(database, chosen) is None
+    end(database, slow)
+    with database.transaction() as session:
+        assert ingestion_turns.find_waiting_place(session) == other
+    assert claim(database, chosen) == other
