@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import Any, TypeVar
 
+import psycopg
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -13,7 +14,8 @@ from worker.jobs.heartbeat import Heartbeat
 log = structlog.get_logger()
 Result = TypeVar("Result")
 PAUSE_SECONDS = 1.0
-DATABASE_DOWN = (InterfaceError, OperationalError)
+DATABASE_DOWN = (InterfaceError, OperationalError, psycopg.InterfaceError, psycopg.OperationalError)
+"""SQLAlchemy's errors, and those of a COPY, which goes past it: the disk of the tables is full, for example."""
 DISK_FULL = "the disk is full; the job continues when there is space"
 
 
