@@ -15,7 +15,7 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 PAUSE_SECONDS = 1.0
 DATABASE_DOWN = (InterfaceError, OperationalError, psycopg.InterfaceError, psycopg.OperationalError)
-"""SQLAlchemy's errors, and those of a COPY, which goes past it: the disk of the tables is full, for example."""
+"""SQLAlchemy's errors, and those of a COPY, which goes past it, as where the disk of the tables is full."""
 DISK_FULL = "the disk is full; the job continues when there is space"
 
 
