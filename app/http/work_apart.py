@@ -6,21 +6,18 @@ How many run at a time is up to who calls (`slow_work.run_apart`).
 """
 
 import json
-import os
 import pickle
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
+from app.http.resource_limits import limit_process
 from app.infra.errors import Invalid
 
 MEBIBYTE = 2**20
-CPU_SECONDS, WAIT_FACTOR, NICENESS = 300, 3, 5
+CPU_SECONDS, WAIT_FACTOR = 300, 3
 """On a machine that others use too a second of the processor takes several."""
-_KIBIBYTE = 1024
 
 
 class TooMuchWork(Invalid):
@@ -71,22 +68,12 @@ def call_apart(
 def main() -> None:
     """Call the function of the standard input; write what it returns, or why it refuses, as JSON."""
     memory_bytes, cpu_seconds, function, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
-    _limit_process(memory_bytes, cpu_seconds)
+    limit_process(memory_bytes, cpu_seconds)
     try:
         answer = {"value": function(**arguments)}
     except Invalid as error:
         answer = {"invalid": error.detail}
     json.dump(answer, sys.stdout)
-
-
-def _limit_process(memory_bytes: int, cpu_seconds: int) -> None:
-    status = Path("/proc/self/status")
-    if status.exists():
-        reserved = status.read_text(encoding="ascii").partition("VmData:")[2].split()[0]
-        memory = int(reserved) * _KIBIBYTE + memory_bytes
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
-    os.nice(NICENESS)
 
 
 if __name__ == "__main__":

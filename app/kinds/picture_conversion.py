@@ -1,22 +1,22 @@
 """Converting one picture for browsers; large ones in a process of their own, with limits on memory and time.
 
 `python -m app.kinds.picture_conversion FACTS` reads an encoded picture from its standard input. This module
-imports nothing else of the service, so that the process starts quickly.
+imports little else of the service, so that the process starts quickly.
 """
 
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
+
+from app.http.resource_limits import limit_process
 
 DECODERS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "JPEG2000", "PPM")
 """The formats that uploads may have; Pillow's other decoders are never tried."""
@@ -31,8 +31,6 @@ twelve pictures of 64 million pixels at once took 3.7 GiB of the API's process."
 MEMORY_BYTES = 3 * 2**29
 """For a conversion apart: 64 million pixels of RGBA or of 16 bits took 1.2 GiB."""
 CPU_SECONDS, WAIT_SECONDS = 60, 600
-NICENESS = 5
-KIBIBYTE = 1024
 _decoding_here = threading.BoundedSemaphore(min(4, os.cpu_count() or 1))
 _converting_apart = threading.BoundedSemaphore(1)
 Converted = tuple[bytes, str]
@@ -141,22 +139,10 @@ def _scale_to_bytes(values: npt.NDArray[Any], brightest: float | None) -> npt.ND
     return np.asarray(np.rint(np.clip(np.nan_to_num(scaled), 0, 255)).astype(np.uint8))
 
 
-def _limit_process() -> None:
-    status = Path("/proc/self/status")
-    reserved = 0
-    if status.exists():
-        found = status.read_text(encoding="ascii").partition("VmData:")[2]
-        reserved = int(found.split()[0]) * KIBIBYTE
-    memory = reserved + MEMORY_BYTES
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-    os.nice(NICENESS)
-
-
 def main() -> None:
     """Convert the picture of the standard input; write its media type, a line end and its bytes."""
     facts = json.loads(sys.argv[1])
-    _limit_process()
+    limit_process(MEMORY_BYTES, CPU_SECONDS)
     Image.MAX_IMAGE_PIXELS = None  # whoever starts this has counted them
     content = sys.stdin.buffer.read()
     with Image.open(io.BytesIO(content), formats=DECODERS) as image:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from app.http.resource_limits import limit_memory
 from worker.formats.pictures import decoding_clock
 from worker.formats.shared.upload_limits import IngestLimits
 
-KIBIBYTE, MEBIBYTE = 1024, 2**20
+MEBIBYTE = 2**20
 PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 1.0
 LONG_SECONDS, NICENESS = 10.0, 5
@@ -27,12 +28,6 @@ def die_with_parent() -> None:
     """Have the system kill this process when its parent ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def limit_memory(memory_bytes: int) -> None:
-    """Limit the data of this process on top of what its libraries have reserved."""
-    memory = _measure_reserved() + memory_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
 
 def limit_process(
@@ -74,9 +69,3 @@ def _step_back() -> None:
 def count_cpu_seconds(upload_bytes: int, limits: IngestLimits) -> int:
     """Return the processor time for reading an upload of this size."""
     return limits.max_cpu_seconds + limits.cpu_seconds_per_mebibyte * upload_bytes // MEBIBYTE
-
-
-def _measure_reserved() -> int:
-    """Return the bytes that the libraries have reserved at the start: over 1 GiB, most of it never used."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmData:")[2].split()[0]) * KIBIBYTE

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.http.resource_limits import limit_memory
 from app.tables import Json
 from worker.ingest import process_limits
 from worker.jobs.child_lines import read_lines
@@ -106,7 +107,7 @@ def main() -> None:
     task = json.loads(sys.stdin.buffer.readline())
     import torch  # noqa: F401, PLC0415 - what libraries reserve comes before the limit
 
-    process_limits.limit_memory(task["memory_bytes"])
+    limit_memory(task["memory_bytes"])
     reported = 0.0
 
     def report(share: float) -> None:
