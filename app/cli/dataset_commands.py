@@ -84,7 +84,8 @@ def add_place(
     place: Annotated[
         str,
         typer.Argument(
-            help="a folder of the server, s3://bucket/prefix, or the address of a table of addresses"
+            help="a folder of the server, s3://bucket/prefix, hf://datasets/OWNER/NAME, or the address of a"
+            " table of addresses"
         ),
     ],
     *,

@@ -42,6 +42,10 @@ COMMANDS = {
         "app.cli.integrations.bucket_commands:app",
         "Store how this workspace reads buckets in place.",
     ),
+    "hub-token": (
+        "app.cli.integrations.hub_token_commands:app",
+        "Store the token with which this workspace reads datasets of the hub.",
+    ),
     "webhook": ("app.cli.integrations.webhook_commands:app", "Send messages to addresses when audits end."),
 }
 """Where each command is, and its help; a test compares it with the command's own."""

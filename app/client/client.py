@@ -78,7 +78,8 @@ class Client(Service):
         """Read pictures where they lie, as a dataset, without an upload; call `wait()` until it is ready.
 
         Args:
-            place: a folder of the server, `s3://bucket/prefix`, or the address of a table of addresses.
+            place: a folder of the server, `s3://bucket/prefix`, `hf://datasets/OWNER/NAME`, or the address of
+                a table of addresses.
             name: name of the dataset; by default the last part of the place.
             **options: as of `upload`.
 

@@ -96,6 +96,11 @@ class Settings(BaseSettings):
         validate_default=False,
         description="URLs of S3 servers other than AWS's from which datasets may be read in place, as JSON",
     )
+    hub_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/]+",
+        description="URL of the hub that hf:// is read from; None: the one of the package huggingface_hub",
+    )
     requests_per_second: float = Field(
         default=50, gt=0, description="sustained rate of one key, per API process"
     )

@@ -7,10 +7,11 @@ from typing import Literal
 from app.infra.bucket import Bucket
 from app.places.bucket_place import BucketPlace
 from app.places.folder_place import FolderPlace
+from app.places.hub_place import PATIENCE_SECONDS, HubPlace, find_endpoint
 from app.places.place_types import Place
 from app.places.web_place import WebPlace
 
-Kind = Literal["folder", "bucket", "table"]
+Kind = Literal["folder", "bucket", "table", "hub"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +27,23 @@ class Access:
     allow_private: bool = False
 
 
-def open_place(access: Access) -> Place:
-    """Return a place for reading; nothing is read yet."""
+def open_place(access: Access, *, is_patient: bool = False) -> Place:
+    """Return a place for reading; nothing is read yet.
+
+    `is_patient`: a hub that limits requests is waited for; for jobs, not for requests of people.
+    """
     if access.kind == "folder":
         return FolderPlace(Path(access.url))
     if access.kind == "table":
         return WebPlace(access.url, allow_private=access.allow_private)
+    if access.kind == "hub":
+        return HubPlace(
+            access.url,
+            endpoint=access.endpoint or find_endpoint(),
+            token=access.secret,
+            allow_private=access.allow_private,
+            patience_seconds=PATIENCE_SECONDS if is_patient else 0,
+        )
     bucket = Bucket(
         access.url,
         endpoint=access.endpoint,

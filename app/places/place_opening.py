@@ -9,13 +9,18 @@ from sqlalchemy.orm import Session
 
 from app.http import outbound_requests
 from app.infra.settings import Settings
+from app.places import hub_tokens
+from app.places.hub_repository import parse_address
 from app.places.place_access import Access
 from app.places.place_types import UnusablePlace
 from app.tables import BucketAccess, Dataset, Json
 
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 """Names of buckets become a part of a host's name, where other characters could name another host."""
-FORMS = "a folder of the server, s3://bucket/prefix, or the http(s) address of a table of addresses"
+FORMS = (
+    "a folder of the server, s3://bucket/prefix, hf://datasets/OWNER/NAME, or the http(s) address of a table"
+    " of addresses"
+)
 
 
 def describe_place(text: str, settings: Settings) -> Json:
@@ -29,6 +34,9 @@ def describe_place(text: str, settings: Settings) -> Json:
     scheme = urlsplit(text).scheme
     if scheme == "s3" and BUCKET.fullmatch(urlsplit(text).netloc):
         return {"kind": "bucket", "url": text.rstrip("/")}
+    if scheme == "hf":
+        parse_address(text)
+        return {"kind": "hub", "url": text.rstrip("/")}
     if scheme in {"http", "https"}:
         outbound_requests.check_url(text, allow_private=settings.outbound_private)
         return {"kind": "table", "url": text}
@@ -50,6 +58,14 @@ def find_access(session: Session, dataset: Dataset, settings: Settings) -> Acces
         return Access(kind=kind, url=str(_require_allowed(Path(url), settings)))
     if kind == "table":
         return Access(kind=kind, url=url, allow_private=settings.outbound_private)
+    if kind == "hub":
+        return Access(
+            kind=kind,
+            url=url,
+            endpoint=settings.hub_endpoint,
+            secret=hub_tokens.find_token(session, dataset.workspace_id),
+            allow_private=settings.outbound_private,
+        )
     statement = select(BucketAccess).where(
         BucketAccess.workspace_id == dataset.workspace_id, BucketAccess.bucket == urlsplit(url).netloc
     )

@@ -15,8 +15,8 @@ from app.places.place_types import (
     PlacedFile,
     UnusablePlace,
     make_gone,
-    make_long,
 )
+from app.places.web_answers import GONE, find_length, find_tag, read_content
 from models.reading.column_names import FILE_NAMES, list_by_name
 from models.reading.record_tables import TABLE_SUFFIXES, parse_table
 from models.reading.text_encodings import TableError
@@ -25,8 +25,6 @@ ADDRESSES = ("url", "image_url", "img_url", "picture_url", "link", "uri", *FILE_
 """Names of the column of addresses, in the order in which they count."""
 TABLE_BYTES_MAX = 256 * 2**20
 """As large as any other table of an upload may be (`max_member_bytes`)."""
-GONE = frozenset({404, 410})
-PARTIAL_BYTES = 2**16
 AT_ONCE = 16
 TIMEOUT_SECONDS = 30
 
@@ -61,12 +59,11 @@ class WebPlace:
             raise make_gone(file.name)
         if not answer.is_success:
             return PlacedFile(name=file.name, location=file.location)
-        length = answer.headers.get("content-length", "")
         return PlacedFile(
             name=file.name,
             location=file.location,
-            size=int(length) if length.isdecimal() else None,
-            tag=_find_tag(answer),
+            size=find_length(answer),
+            tag=find_tag(answer),
         )
 
     def inspect_all(self, files: Iterator[PlacedFile]) -> Iterator[PlacedFile]:
@@ -85,24 +82,10 @@ class WebPlace:
 
     def read(self, file: PlacedFile, *, most: int) -> PlacedContent:
         """Return the content of a file; redirects are not followed."""
-        parts, size = [], 0
         try:
             address = _check_address(file.location)
             with self._client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as answer:
-                if answer.status_code in GONE:
-                    raise make_gone(file.name)
-                if answer.status_code != httpx.codes.OK:
-                    raise UnusablePlace(
-                        f"expected the answer 200 for {file.name!r}; found {answer.status_code}"
-                        + (" (redirects are not followed)" if answer.is_redirect else "")
-                    )
-                _require_plain(answer, file.name)
-                for part in answer.iter_raw(PARTIAL_BYTES):
-                    size += len(part)
-                    if size > most:
-                        raise make_long(file.name, most)
-                    parts.append(part)
-                return PlacedContent(data=b"".join(parts), tag=_find_tag(answer))
+                return read_content(answer, file.name, most=most, tag=find_tag(answer))
         except httpx.HTTPError as error:
             raise UnusablePlace(f"{file.name!r} cannot be read: {error or type(error).__name__}") from None
 
@@ -111,20 +94,6 @@ class WebPlace:
             return self._client.request(method, _check_address(file.location))
         except httpx.HTTPError as error:
             raise UnusablePlace(f"{file.name!r} cannot be read: {error or type(error).__name__}") from None
-
-
-def _require_plain(answer: httpx.Response, name: str) -> None:
-    """Raise UnusablePlace if an answer is compressed: a few bytes of it could fill the memory."""
-    encoding = answer.headers.get("content-encoding", "identity")
-    if encoding.strip().lower() != "identity":
-        raise UnusablePlace(
-            f"expected {name!r} as it is; the server sent it compressed, as {encoding[:50]!r}"
-        )
-
-
-def _find_tag(answer: httpx.Response) -> str | None:
-    found: str | None = answer.headers.get("etag") or answer.headers.get("last-modified")
-    return found
 
 
 def _check_address(address: str) -> httpx.URL:

@@ -146,7 +146,7 @@ class DatasetRequest(DatasetOptions):
         Field(
             default=None,
             description="where pictures lie that are read there and not uploaded: a folder of the server,"
-            " s3://bucket/prefix, or the address of a table of addresses",
+            " s3://bucket/prefix, hf://datasets/OWNER/NAME, or the address of a table of addresses",
         )
     )
 

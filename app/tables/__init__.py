@@ -39,7 +39,7 @@ from app.tables.dataset_tables import (
 from app.tables.feature_tables import FeatureSet, FeatureShard, FeatureStatus, ShardStatus
 from app.tables.map_tables import AuditMap, MapStatus, Selection
 from app.tables.people_tables import Agreement, Opinion, ReviewPlan, SampleLease, SampleNote
-from app.tables.place_tables import BucketAccess
+from app.tables.place_tables import BucketAccess, HubToken
 from app.tables.review_tables import Bulk, BulkAction, BulkVerdict, Check, CheckPlan, Review, Verdict
 from app.tables.table_base import Base, Identified, Json, Leased, restrict_to
 from app.tables.webhook_tables import DeliveryStatus, MessageFormat, Webhook, WebhookDelivery
@@ -67,6 +67,7 @@ __all__ = [
     "FeatureSet",
     "FeatureShard",
     "FeatureStatus",
+    "HubToken",
     "IdempotentAnswer",
     "Identified",
     "Issue",

@@ -1,4 +1,4 @@
-"""Table of the credentials for buckets that are read in place."""
+"""Tables of the credentials for places: buckets, and the hub."""
 
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -18,3 +18,12 @@ class BucketAccess(Identified, Owned, Base):
     region: Mapped[str | None]
     key_id: Mapped[str | None] = mapped_column(comment="null: the bucket is read without a signature")
     secret: Mapped[str | None] = mapped_column(comment="signs requests, so that it must be kept in the clear")
+
+
+class HubToken(Identified, Owned, Base):
+    """The token with which a workspace reads datasets of the hub."""
+
+    __tablename__ = "hub_tokens"
+    __table_args__ = (UniqueConstraint("workspace_id"),)
+
+    token: Mapped[str] = mapped_column(comment="is sent with requests, so that it must be kept in the clear")

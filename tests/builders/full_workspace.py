@@ -18,7 +18,7 @@ from app.features import feature_files
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.maps import map_files
-from app.places import bucket_accesses
+from app.places import bucket_accesses, hub_tokens
 from app.reviews import random_checks
 from app.tables import (
     AuditMap,
@@ -69,7 +69,7 @@ METRICS: dict[str, Any] = {
 
 
 def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]:
-    """Store a dataset with truth, an audit, a verdict, an upload, a bucket and a webhook; return ids."""
+    """Store a dataset with truth, an audit, a verdict, an upload and the rest; return ids."""
     dataset = store_ready_dataset(database, storage, truth=[0] * 12)
     audit = store_finished_audit(database, dataset)
     folder = storage.locate_audit(audit.id)
@@ -98,6 +98,7 @@ def store_full_workspace(database: Database, storage: Storage) -> dict[str, str]
         _store_map(session, storage, audit.id)
         _store_consensus(storage, dataset_service.get(session, dataset.id))
         bucket_accesses.put_access(session, BUCKET, endpoint=None, region=None, key_id=None, secret=None)
+        hub_tokens.put_token(session, "hidden")
         upload = Upload(dataset_id=dataset.id, expires_at=datetime.now(UTC) + timedelta(days=1), **UPLOAD)
         session.add(upload)
         webhook = webhook_service.create(

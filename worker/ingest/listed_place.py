@@ -45,7 +45,9 @@ def list_place(
     try:
         with database.transaction() as session:
             access = find_access(session, dataset, settings)
-        _wait_for(lambda: write_listing(path, count(open_place(access).list_files())), heartbeat)
+        _wait_for(
+            lambda: write_listing(path, count(open_place(access, is_patient=True).list_files())), heartbeat
+        )
     except ApiError as error:
         raise IngestError(error.code, error.detail) from error
     return ListedPlace(access=access, listing=path, total_bytes=total)

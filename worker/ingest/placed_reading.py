@@ -117,4 +117,5 @@ def open_placed(access: Access, listing: Path, *, max_bytes: int) -> PlacedUploa
     """Open a place whose files were listed."""
     table = parquet.read_table(listing, schema=SCHEMA)
     sizes = np.array([size or 0 for size in table["size"].to_pylist()], dtype=np.int64)
-    return PlacedUpload(table=table, place=open_place(access), max_bytes=max_bytes, sizes=sizes)
+    place = open_place(access, is_patient=True)
+    return PlacedUpload(table=table, place=place, max_bytes=max_bytes, sizes=sizes)

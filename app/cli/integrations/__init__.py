@@ -1,1 +1,1 @@
-"""Commands about other systems: addresses that get messages, buckets that are read in place."""
+"""Commands about other systems: addresses that get messages, buckets and the hub that are read in place."""

@@ -1,4 +1,4 @@
-"""Routes of places: how buckets are read, and synchronising a dataset with the place of its files."""
+"""Routes of places: how buckets and the hub are read, and comparing a dataset with the place of its files."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,12 +7,18 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.datasets import dataset_service
 from app.http.slow_work import run_elsewhere
-from app.places import bucket_accesses, place_opening
+from app.places import bucket_accesses, hub_tokens, place_opening
 from app.places.originals import open_originals
 from app.places.place_comparison import compare_place
 from app.routes.shared.dependencies import CallerDatabase, Files, Reads, ServiceSettings, Session, Writes
 from app.routes.shared.rendering import render_dataset
-from app.schemas.datasets.place_schemas import BucketOut, BucketRequest, DifferencesOut
+from app.schemas.datasets.place_schemas import (
+    BucketOut,
+    BucketRequest,
+    DifferencesOut,
+    HubTokenOut,
+    HubTokenRequest,
+)
 from app.tables import Dataset
 from app.versions import place_syncing
 
@@ -47,6 +53,24 @@ def list_buckets(session: Session) -> list[BucketOut]:
 def delete_bucket(bucket: BucketName, session: Session) -> None:
     """Delete how a bucket is read. Datasets in it keep what was read, but not their originals."""
     bucket_accesses.remove_access(session, bucket)
+
+
+@router.put("/hub-token", dependencies=[Writes])
+def put_hub_token(body: HubTokenRequest, session: Session) -> HubTokenOut:
+    """Store the token with which this workspace reads datasets of the hub; it replaces the one before."""
+    return HubTokenOut(created_at=hub_tokens.put_token(session, body.token.get_secret_value()).created_at)
+
+
+@router.get("/hub-token", dependencies=[Reads])
+def get_hub_token(session: Session) -> HubTokenOut:
+    """Say whether this workspace has a token for the hub, without showing it."""
+    return HubTokenOut(created_at=hub_tokens.find_time(session))
+
+
+@router.delete("/hub-token", status_code=204, dependencies=[Writes])
+def delete_hub_token(session: Session) -> None:
+    """Delete the token for the hub; what everybody may read can still be read."""
+    hub_tokens.remove_token(session)
 
 
 @router.post("/datasets/{dataset_id}/sync", dependencies=[Writes])

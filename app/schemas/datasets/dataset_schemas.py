@@ -24,7 +24,7 @@ class FileOut(BaseModel):
 class PlaceOut(BaseModel):
     """Where the files of a dataset lie."""
 
-    kind: Literal["folder", "bucket", "table"]
+    kind: Literal["folder", "bucket", "table", "hub"]
     url: str = Field(description="without the query of an address, which may contain a signature")
 
 

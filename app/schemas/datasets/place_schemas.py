@@ -36,6 +36,20 @@ class BucketOut(BaseModel):
     created_at: datetime
 
 
+class HubTokenRequest(Request):
+    """The token with which datasets of the hub are read."""
+
+    token: SecretStr = Field(
+        min_length=1, max_length=500, description="one that may read is enough; it goes to the hub alone"
+    )
+
+
+class HubTokenOut(BaseModel):
+    """Whether a token is stored; it is never shown."""
+
+    created_at: datetime | None = Field(description="when one was first stored; null: there is none")
+
+
 class DifferencesOut(PlaceCheckOut):
     """What differs between a dataset and its place, and what was done."""
 

@@ -80,6 +80,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/audits/{audit_id}/again"): {},
     ("POST", "/v1/audits/{audit_id}/record"): {"statements": {}},
     ("PUT", "/v1/buckets/{bucket}"): {"key_id": "known", "secret": "hidden"},
+    ("PUT", "/v1/hub-token"): {"token": "hidden"},
     ("POST", "/v1/webhooks"): {"url": "http://93.184.216.34/"},
     ("PUT", "/v1/datasets/{dataset_id}/files/{file_name}"): "bytes",
     ("PATCH", "/v1/datasets/{dataset_id}/uploads/{upload_id}"): "bytes",

@@ -21,6 +21,7 @@ from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.routes.shared.callers import provide_settings
 from app.tables import Dataset, FeatureSet, FeatureShard
+from tests.app.places.hub_server import Hub, serve_hub
 from tests.builders.pictures import encode_png
 from tests.worker.job_steps import compute_features, plan_audit, read_row
 from worker.ingest.ingestion_job import ingest
@@ -85,9 +86,25 @@ def s3() -> Iterator[str]:
 
 
 @pytest.fixture
-def service(api: TestClient, database: Database, chosen: Settings, s3: str, tmp_path: Path) -> Service:
+def served_hub() -> Iterator[Hub]:
+    with serve_hub() as served:
+        yield served
+
+
+@pytest.fixture
+def allowed(s3: str, served_hub: Hub, tmp_path: Path) -> dict[str, Any]:
+    """Return the settings of places."""
+    return {
+        "place_folders": [tmp_path / "shared"],
+        "place_endpoints": [s3],
+        "hub_endpoint": served_hub.endpoint,
+        "outbound_private": True,
+    }
+
+
+@pytest.fixture
+def service(api: TestClient, database: Database, chosen: Settings, allowed: dict[str, Any]) -> Service:
     storage = Storage(chosen.storage_dir)
-    allowed = {"place_folders": [tmp_path / "shared"], "place_endpoints": [s3], "outbound_private": True}
     settings = chosen.model_copy(update=allowed)
     api.app.dependency_overrides[provide_settings] = lambda: settings  # type: ignore[attr-defined]
     return Service(api=api, database=database, storage=storage, settings=settings)
@@ -125,7 +142,25 @@ def folder(tmp_path: Path) -> tuple[str, Put]:
     return str(place), put
 
 
-@pytest.mark.parametrize("kind", ["bucket", "folder"])
+@pytest.fixture
+def hub(service: Service, served_hub: Hub) -> tuple[str, Put]:
+    """Return a folder of a repository that only the workspace's token may read."""
+    served_hub.token = uuid4().hex
+    stored = service.api.put("/v1/hub-token", json={"token": served_hub.token})
+    assert stored.status_code == 200, stored.text
+    assert served_hub.token not in stored.text
+    files = served_hub.repositories.setdefault("acme/flowers", {"README.md": b"# Flowers"})
+
+    def put(name: str, content: bytes | None) -> None:
+        if content is None:
+            del files[f"data/{name}"]
+        else:
+            files[f"data/{name}"] = content
+
+    return "hf://datasets/acme/flowers/data", put
+
+
+@pytest.mark.parametrize("kind", ["bucket", "folder", "hub"])
 def test_a_place_is_read_and_synchronised(
     service: Service, kind: str, request: pytest.FixtureRequest
 ) -> None:
