@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
-from sqlalchemy import Integer, Select, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import Integer, Select, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.infra.errors import NotFound, WrongState
 from app.infra.storage import Storage
-from app.tables import Audit, AuditStatus, Dataset, Json
+from app.tables import Audit, AuditStatus, Dataset, Json, Workspace
 
 SAMPLES, ANNOTATORS = "samples", "annotators"
 CHANCES_SHOWN = 5
@@ -22,24 +22,24 @@ CHANCES_SHOWN = 5
 def list_due() -> Select[UUID]:
     """Return the query of the datasets whose consensus is missing, of earlier labels, or of other audits.
 
-    The workspaces whose newest consensus is oldest come first, so that none waits for all of another's.
+    The workspaces whose last turn is longest ago come first, so that none waits for all of another's.
     """
     wanted, found = Dataset.annotators["version"], Dataset.consensus["version"]
     audits = count_audits(Dataset.id).correlate(Dataset).scalar_subquery()
     seen = Dataset.consensus["audits"].astext.cast(Integer)
-    other = aliased(Dataset)
-    latest = (
-        select(func.max(other.consensus["formed_at"].astext))
-        .where(other.workspace_id == Dataset.workspace_id)
-        .correlate(Dataset)
-        .scalar_subquery()
-    )
     is_due = or_(Dataset.consensus.is_(None), wanted != found, func.coalesce(seen, audits) != audits)
     return (
         select(Dataset.id)
+        .join(Workspace, Workspace.id == Dataset.workspace_id)
         .where(Dataset.annotators.is_not(None), is_due)
-        .order_by(latest.nulls_first(), Dataset.id)
+        .order_by(Workspace.consensus_turn_at.nulls_first(), Dataset.id)
     )
+
+
+def take_turn(session: Session, dataset: Dataset) -> None:
+    """Note that a consensus of a dataset's workspace is begun; deleting the dataset takes nothing back."""
+    statement = update(Workspace).where(Workspace.id == dataset.workspace_id)
+    session.execute(statement.values(consensus_turn_at=func.clock_timestamp()))
 
 
 def count_audits(dataset_id: UUID | InstrumentedAttribute[UUID]) -> Select[int]:

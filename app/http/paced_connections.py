@@ -1,4 +1,7 @@
-"""Connections that end when their other side sends too slowly; a timeout of each read alone never would."""
+"""Connections that end when their other side sends too slowly, or much that is no answer.
+
+A timeout of each read alone never would.
+"""
 
 import threading
 import time
@@ -11,50 +14,59 @@ import httpcore
 
 SLOWEST_BYTES_PER_SECOND = 20_000
 """At which a photograph of 3 MB takes two and a half minutes."""
+WIRE_BYTES, WIRE_FACTOR = 2**17, 8
+"""That may come over the connection: heads are at most 100 kB (h11), 64 KiB are read ahead, and a block of
+one byte takes six."""
 
 
 @dataclass
 class _Pace:
-    waited: float = 0.0
-    """Seconds spent in reads."""
+    began: float
+    """On the clock: a server that never makes its reader wait can go on without an end, too."""
+    received: int = 0
+    """Bytes from the connection."""
     delivered: int = 0
     """Bytes of the answer's body; heads, interim answers and what stands around blocks earn no time."""
 
 
 @dataclass
 class Paces:
-    """How long the requests of a client have waited, each in its own thread."""
+    """How long the requests of a client take, each in its own thread."""
 
     seconds: float
-    """That a request may wait beyond what its body takes at SLOWEST_BYTES_PER_SECOND."""
+    """That a request may take beyond what its body takes at SLOWEST_BYTES_PER_SECOND."""
     _local: threading.local = field(default_factory=threading.local)
 
     def begin(self) -> None:
         """Begin to count for the request of this thread."""
-        self._local.pace = _Pace()
+        self._local.pace = _Pace(began=time.monotonic())
 
     def deliver(self, count: int) -> None:
         """Count bytes of the body of this thread's request."""
         self._find().delivered += count
 
     def read(self, stream: httpcore.NetworkStream, most: int, timeout: float | None) -> bytes:
-        """Read from a connection, no longer than the request may wait.
+        """Read from a connection, no longer and no more than the request may.
 
         Raises:
-            httpcore.ReadTimeout: it has waited longer.
+            httpcore.ReadTimeout: it takes longer than its body may.
+            httpcore.ReadError: far more came than the body.
 
         """
         pace = self._find()
-        left = self.seconds + pace.delivered / SLOWEST_BYTES_PER_SECOND - pace.waited
+        taken = time.monotonic() - pace.began
+        left = self.seconds + pace.delivered / SLOWEST_BYTES_PER_SECOND - taken
         if left <= 0:
             raise httpcore.ReadTimeout(
-                f"{pace.delivered:,} bytes came in {pace.waited:.0f} seconds, which is too slow"
+                f"{pace.delivered:,} bytes came in {taken:.0f} seconds, which is too slow"
             )
-        began = time.monotonic()
-        try:
-            return stream.read(most, left if timeout is None else min(timeout, left))
-        finally:
-            pace.waited += time.monotonic() - began
+        if pace.received > WIRE_BYTES + WIRE_FACTOR * pace.delivered:
+            raise httpcore.ReadError(
+                f"{pace.received:,} bytes came, of which {pace.delivered:,} are the answer's body"
+            )
+        came = stream.read(most, left if timeout is None else min(timeout, left))
+        pace.received += len(came)
+        return came
 
     def _find(self) -> _Pace:
         if not hasattr(self._local, "pace"):

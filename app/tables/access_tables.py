@@ -24,6 +24,12 @@ class Workspace(Identified, Base):
     __tablename__ = "workspaces"
 
     name: Mapped[str] = mapped_column(unique=True)
+    reading_turn_at: Mapped[datetime | None] = mapped_column(
+        comment="when an upload of it was last taken to be read; null: never"
+    )
+    consensus_turn_at: Mapped[datetime | None] = mapped_column(
+        comment="when a consensus of its annotators was last begun; null: never"
+    )
 
 
 # Created by a migration: it owns older objects, and is used without keys.

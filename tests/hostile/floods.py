@@ -120,10 +120,10 @@ def consensus(client: httpx.Client, _: Bystander) -> str:
     return f"the audit took {time.monotonic() - began:.0f} s, the consensus was {state}"
 
 
-class _Dripping(BaseHTTPRequestHandler):
-    """Serves a table of addresses, and drips when it is told to."""
+class _Slow(BaseHTTPRequestHandler):
+    """Serves a table of addresses; while it is told to, it drips, or sends interim answers without an end."""
 
-    drips = threading.Event()
+    drips, floods = threading.Event(), threading.Event()
     table = b"url,label\n" + b"".join(b"%d.png,%s\n" % (n, b"xy"[n % 2 : n % 2 + 1]) for n in range(20))
 
     def do_GET(self) -> None:
@@ -131,13 +131,16 @@ class _Dripping(BaseHTTPRequestHandler):
         drawn = io.BytesIO()
         Image.new("L", (8, 8), hash(self.path) % 255).save(drawn, "PNG")
         content = self.table if self.path.endswith(".csv") else drawn.getvalue()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        while self.drips.is_set():
-            self.wfile.write(b"x")
-            time.sleep(1)
-        self.wfile.write(content)
+        with contextlib.suppress(OSError):
+            while self.floods.is_set():
+                self.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2_000)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            while self.drips.is_set():
+                self.wfile.write(b"x")
+                time.sleep(1)
+            self.wfile.write(content)
 
     do_HEAD = do_GET
 
@@ -148,13 +151,23 @@ class _Dripping(BaseHTTPRequestHandler):
 @stall("flood: eight comparisons with a place that drips, then an estimate")
 def dripping(client: httpx.Client, _: Bystander) -> str:
     """Compare a dataset with a server that sends a byte a second."""
+    return _compare_with(client, _Slow.drips)
+
+
+@stall("flood: eight comparisons with a place that sends interim answers without an end, then an estimate")
+def flooding(client: httpx.Client, _: Bystander) -> str:
+    """Compare a dataset with a server that never lets its reader wait."""
+    return _compare_with(client, _Slow.floods)
+
+
+def _compare_with(client: httpx.Client, fault: threading.Event) -> str:
     small = _ready_dataset(client, "a.csv", b"a,label\n" + b"1,x\n2,y\n" * 20)
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Dripping) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Slow) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         place = f"http://127.0.0.1:{server.server_port}/table.csv"
-        made = client.post("/v1/datasets", json={"name": "drips", "place": place}).raise_for_status().json()
+        made = client.post("/v1/datasets", json={"name": "slow", "place": place}).raise_for_status().json()
         assert until(client, f"/v1/datasets/{made['id']}", {"ready", "rejected"}, 60) == "ready"
-        _Dripping.drips.set()
+        fault.set()
         path = f"/v1/datasets/{made['id']}/sync?compare_only=true"
         try:
             with ThreadPoolExecutor(8) as threads:
@@ -166,7 +179,7 @@ def dripping(client: httpx.Client, _: Bystander) -> str:
                 for each in asked:
                     each.result()
         finally:
-            _Dripping.drips.clear()
+            fault.clear()
             server.shutdown()
     assert waited < patience.scale(5), f"the estimate took {waited:.1f} s"
     return f"the estimate took {waited:.1f} s"

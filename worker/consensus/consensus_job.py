@@ -82,6 +82,7 @@ def form_consensus(database: Database, storage: Storage, dataset_id: UUID) -> No
         dataset = session.get(Dataset, dataset_id)
         if dataset is None or dataset.annotators is None:
             return
+        stored_consensus.take_turn(session, dataset)
         audits = session.scalar(stored_consensus.count_audits(dataset_id))
         audit_id, evidence = _find_evidence(session, storage, dataset)
     version = dataset.annotators["version"]

@@ -2,24 +2,22 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.infra import leases
 from app.infra.settings import Settings
-from app.tables import Dataset, DatasetStatus
+from app.tables import Dataset, DatasetStatus, Workspace
 
 TURN = 0x6C69_6D69
 """The number of the lock under which a turn is chosen and taken."""
-READ = (DatasetStatus.READY, DatasetStatus.REJECTED)
 
 
 def claim_next(session: Session, settings: Settings) -> Dataset | None:
     """Claim the dataset whose turn it is; None: there is none, or each workspace that waits has its share.
 
     Places wait for each other, so that slow servers never hold every reader. First come the workspaces
-    of which fewest uploads are being read, then those whose newest upload that was
-    read is oldest, then the older upload.
+    of which fewest uploads are being read, then those whose last turn is longest ago, then the older upload.
     """
     session.execute(select(func.pg_advisory_xact_lock(TURN)))
     other = aliased(Dataset)
@@ -27,12 +25,6 @@ def claim_next(session: Session, settings: Settings) -> Dataset | None:
         other.workspace_id == Dataset.workspace_id, other.lease_until.is_not(None)
     )
     under_way = of_workspace.correlate(Dataset).scalar_subquery()
-    last_read = (
-        select(func.max(other.created_at))
-        .where(other.workspace_id == Dataset.workspace_id, other.status.in_(READ))
-        .correlate(Dataset)
-        .scalar_subquery()
-    )
     of_places = (
         select(func.count())
         .where(other.place.is_not(None), other.status == DatasetStatus.INGESTING)
@@ -40,20 +32,23 @@ def claim_next(session: Session, settings: Settings) -> Dataset | None:
         .scalar_subquery()
     )
     waiting = (
-        select(Dataset.id)
+        select(Dataset.id, Dataset.workspace_id)
+        .join(Workspace, Workspace.id == Dataset.workspace_id)
         .where(
             Dataset.status == DatasetStatus.INGESTING,
             Dataset.lease_until.is_(None),
             under_way < settings.ingestions_per_workspace,
             or_(Dataset.place.is_(None), of_places < settings.ingestions_of_places),
         )
-        .order_by(under_way, last_read.nulls_first(), Dataset.id)
+        .order_by(under_way, Workspace.reading_turn_at.nulls_first(), Dataset.id)
         .limit(1)
     )
-    chosen = session.scalar(waiting)
+    chosen = session.execute(waiting).one_or_none()
     if chosen is None:
         return None
-    return leases.claim(session, Dataset, chosen, lease_seconds=settings.lease_seconds)
+    now = func.clock_timestamp()
+    session.execute(update(Workspace).where(Workspace.id == chosen.workspace_id).values(reading_turn_at=now))
+    return leases.claim(session, Dataset, chosen.id, lease_seconds=settings.lease_seconds)
 
 
 def find_waiting(session: Session, workspace_id: UUID) -> UUID | None:

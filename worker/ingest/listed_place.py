@@ -1,6 +1,7 @@
 """Listing of a dataset's place, before its files are read."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -19,6 +20,8 @@ from worker.ingest.reading_process import ListedPlace
 from worker.jobs.heartbeat import Heartbeat
 
 LOOK_SECONDS = 0.5
+LISTING_SECONDS = 3600.0
+"""Longest list: ten million objects of a bucket come in 10,000 answers, of a fifth of a second each."""
 
 
 def list_place(
@@ -64,6 +67,9 @@ def _wait_for(work: Callable[[], object], heartbeat: Heartbeat[Dataset]) -> None
             done.set_exception(error)
 
     threading.Thread(target=run, daemon=True, name="listing").start()
+    deadline = time.monotonic() + LISTING_SECONDS
     while not wait([done], LOOK_SECONDS).done:
         heartbeat.check()
+        if time.monotonic() > deadline:
+            raise IngestError("place_failed", f"the list of files did not end in {LISTING_SECONDS:.0f} s")
     done.result()

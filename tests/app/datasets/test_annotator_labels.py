@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from pyarrow import parquet
 
 from app.audits import audit_service
+from app.datasets import stored_consensus
 from app.http.work_apart import TooMuchWork
 from app.infra.database import Database
 from app.infra.queue import Task
@@ -221,3 +222,28 @@ def test_what_waits_is_formed_once_and_workspaces_take_turns(
     form_waiting(database, storage)
     form_waiting(database, storage)
     assert formed[3:] == [dataset.id]
+
+
+def test_deleting_what_is_formed_is_no_way_to_the_front(
+    database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formed: list[str] = []
+
+    def form(database: Database, _: Storage, dataset_id: UUID) -> None:
+        with database.transaction() as session:
+            found = session.get_one(Dataset, dataset_id)
+            formed.append(found.name)
+            stored_consensus.take_turn(session, found)
+            if found.name == "greedy":
+                session.delete(found)  # its consensus is never stored
+            else:
+                found.consensus = {"version": 1, "audits": 0}
+
+    monkeypatch.setattr(consensus_job, "form_consensus", form)
+    with database.transaction() as session:
+        for name in ("greedy", "greedy", "greedy", "modest", "modest"):
+            workspace, _ = get_or_create_workspace(session, name)
+            waits = Dataset(name=name, options={}, workspace_id=workspace, annotators={"version": 1})
+            session.add(waits)
+    form_waiting(database, storage)
+    assert formed == ["greedy", "modest", "greedy", "modest", "greedy"]

@@ -141,6 +141,35 @@ def test_an_answer_that_drips_ends(head: bytes, part: bytes) -> None:
 
 
 @pytest.mark.service
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2_000),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 8_000 + b"\r\nx\r\n"),
+    ],
+    ids=["interim answers", "chunk extensions"],
+)
+def test_an_answer_that_floods_ends_at_once(head: bytes, part: bytes) -> None:
+    """Its reader never waits: 30 seconds of a processor would go for every address."""
+    with (
+        dripping(head, part, 0) as port,
+        outbound_requests.make_client(allow_private=True, timeout_seconds=60) as client,
+        pytest.raises(httpx.ReadError, match="bytes came, of which"),
+    ):
+        client.get(f"http://127.0.0.1:{port}/")
+
+
+@pytest.mark.service
+def test_blocks_of_one_byte_are_read() -> None:
+    body = b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n"
+    with (
+        dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body, b"", 60) as port,
+        outbound_requests.make_client(allow_private=True, timeout_seconds=60) as client,
+    ):
+        assert len(client.get(f"http://127.0.0.1:{port}/").content) == 100_000
+
+
+@pytest.mark.service
 def test_an_answer_that_is_slow_but_moves_on_is_read() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
     with (

@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from app.infra import workspace_scope
 from app.infra.database import Database
@@ -76,3 +76,30 @@ def test_places_never_hold_every_reader(database: Database, chosen: Settings) ->
     with database.transaction() as session:
         assert ingestion_turns.find_waiting_place(session) == other
     assert claim(database, chosen) == other
+
+
+def test_a_batch_of_places_goes_by_turns(database: Database, chosen: Settings) -> None:
+    """What counts is when a workspace was last served, not when its datasets were made."""
+    batch, late = waiting(database, "batch", 4), waiting(database, "modest", 3)
+    place = {"kind": "table", "url": "http://slow.example/table.csv"}
+    with database.transaction() as session:
+        session.execute(update(Dataset).where(Dataset.id.in_([*batch, *late])).values(place=place))
+    served = []
+    for _ in range(6):
+        served.append(claim(database, chosen))
+        end(database, served[-1])
+    assert served == [batch[0], late[0], batch[1], late[1], batch[2], late[2]]
+
+
+def test_deleting_what_was_read_is_no_way_to_the_front(database: Database, chosen: Settings) -> None:
+    first, second = waiting(database, "greedy", 2)
+    modest = waiting(database, "modest", 2)
+    assert [claim(database, chosen) for _ in range(2)] == [first, modest[0]]
+    with database.transaction() as session:
+        session.execute(delete(Dataset).where(Dataset.id == first))
+    end(database, modest[0])
+    assert [claim(database, chosen) for _ in range(2)] == [second, modest[1]]
+    (third,), (last,) = waiting(database, "greedy", 1), waiting(database, "modest", 1)
+    with database.transaction() as session:
+        session.execute(delete(Dataset).where(Dataset.id.in_([second, modest[1]])))
+    assert [claim(database, chosen) for _ in range(2)] == [third, last]
