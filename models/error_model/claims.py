@@ -122,8 +122,8 @@ def make_claim(views: Views, constants: Constants = CONSTANTS) -> Claim:
         high=1.0,
         reasons=(),
     )
-    reasons = _find_reasons(views, claim, constants)
     low, high = _bound(views, claim, constants)
+    reasons = _find_reasons(views, replace(claim, low=low), constants)
     if reasons:
         low, high = min(low, claim.noise_share / 2), max(high, 2 * views.upper)
     if views.evidence_count < constants.least_samples:
@@ -150,11 +150,13 @@ def _find_reasons(views: Views, claim: Claim, constants: Constants) -> tuple[Rea
         or views.nats_per_parameter < constants.least_nats_per_parameter
     )
     wide = views.standard_error > max(constants.relative_spread * claim.noise_share, constants.spread_small)
+    reaches_down = claim.low < constants.least_low * claim.noise_share
+    between = reaches_down and claim.noise_share > constants.gap_small and not wide
     apart = claim.left_over > constants.gap_small and views.upper > constants.gap_factor * claim.noise_share
     found = {
         Reason.TOO_FEW_SAMPLES: few or wide,
         Reason.KNOWS_TOO_LITTLE: views.information < constants.least_information,
-        Reason.VIEWS_DISAGREE: apart,
+        Reason.VIEWS_DISAGREE: apart or between,
     }
     return tuple(reason for reason, holds in found.items() if holds)
 

@@ -41,7 +41,9 @@ def test_neighbours_that_know_little_correct_little() -> None:
     ignorant = replace(SOUND, forward=0.1, forward_of_sources=(0.1, 0.4), information_of_neighbours=0.06)
     assert ignorant.seen_by_neighbours == pytest.approx(0.1 * 0.13)
     assert Reason.VIEWS_DISAGREE in make_claim(ignorant).reasons
-    assert make_claim(replace(ignorant, information_of_neighbours=0.6)).reasons == ()
+    knowing = make_claim(replace(ignorant, information_of_neighbours=0.6))
+    assert knowing.noise_share == pytest.approx(0.165, rel=0.05)
+    assert Reason.VIEWS_DISAGREE in knowing.reasons, "between nothing and 40 % no number is a claim"
     assert replace(ignorant, information_of_neighbours=-0.1).seen_by_neighbours == 0
 
 
@@ -67,6 +69,7 @@ def test_little_beside_much_left_over_is_shrunk_towards_nothing() -> None:
     [
         ({"information": 0.01}, Reason.KNOWS_TOO_LITTLE),
         ({"disagreement": 0.5, "consensus": 0.45}, Reason.VIEWS_DISAGREE),
+        ({"forward_of_sources": (0.0, 0.2), "consensus": 0.355, "disagreement": 0.4}, Reason.VIEWS_DISAGREE),
         ({"standard_error": 0.08}, Reason.TOO_FEW_SAMPLES),
         ({"nats_per_parameter": 0.6}, Reason.TOO_FEW_SAMPLES),
         ({"evidence_count": 40, "class_count": 2}, Reason.TOO_FEW_SAMPLES),
