@@ -38,7 +38,8 @@ FLOORS = {
         "client/service", "client", "cli/words", "cli", "cli/integrations", "cli/pipelines", "",
     ),
     "models": (
-        "catalogue", "reading", "reading/boxes", "configuration", "paper", "paper/objectives", "ranking",
+        "catalogue", "reading", "reading/boxes", "reading/several_labels", "configuration", "paper",
+        "paper/objectives", "ranking",
         "networks", "encoders", "kinds", "inputs", "acceleration", "cross_fitting", "feature_views",
         "table_views", "text_views", "stopping", "training", "data_issues", "maps", "checks",
         "error_model", "annotators", "label_errors",

@@ -6,6 +6,7 @@ from pathlib import Path
 from app.audits.audit_configuration import AuditConfiguration, Rehearsal
 from app.audits.configuration_errors import refuse
 from app.audits.run_plans import RunPlan
+from app.datasets import dataset_service
 from app.infra.errors import Invalid
 from app.kinds.training_situation import describe_situation
 from app.tables import Dataset
@@ -41,7 +42,7 @@ def check_configuration(
         encoders_dir: the folder of encoders that people added; None: only those of the catalogue exist.
 
     """
-    if (dataset.options or {}).get("label_separator") is not None:
+    if dataset_service.has_sets(dataset):
         raise Invalid(
             "the labels of this dataset are sets of classes, and one class is audited at a time;"
             f" POST /v1/datasets/{dataset.id}/class-views makes a dataset of each"

@@ -15,6 +15,10 @@ READING: dict[str, Any] = {
     "label_separator": Annotated[
         str | None, typer.Option(help="what separates several labels of a sample: ; or | or space")
     ],
+    "class_columns": Annotated[
+        list[str] | None,
+        typer.Option(help="a column of 0 and 1 that is a class; once for each, or as first..last"),
+    ],
     "key_column": str | None,
     "truth_column": str | None,
     "split_column": str | None,

@@ -129,6 +129,16 @@ def list_files(session: Session, dataset_ids: list[UUID]) -> dict[UUID, list[Dat
     return files
 
 
+def has_sets(dataset: Dataset) -> bool:
+    """Return whether the labels of a dataset are sets of classes: by its options, or as lists in files."""
+    options = dataset.options
+    return (
+        options.get("label_separator") is not None
+        or bool(options.get("class_columns"))
+        or "label_lists" in (dataset.statistics or {}).get("layout", {})
+    )
+
+
 def require_uploading(dataset: Dataset) -> None:
     """Raise WrongState unless the dataset still accepts files."""
     if dataset.status != DatasetStatus.UPLOADING:

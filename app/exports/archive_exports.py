@@ -14,6 +14,7 @@ from app.exports.final_labels import Decisions, SampleRow
 from app.exports.listed_exports import rewrite_lists, rewrite_tables
 from app.infra.errors import Invalid
 from models.reading.archive_names import decode_name, find_stem, strip_compression, tidy_name
+from models.reading.json_records import replace_value
 
 Stored = tuple[SampleRow, bytes, int]
 """A sample, its image's stored bytes, and their compression method in a zip."""
@@ -84,21 +85,19 @@ def _write_tar(
             raw, value = content.read(), finals[stem]
             if name == stem + decisions.layout["label_suffix"]:
                 found.add(stem)
-                raw = raw if value is None else _write_label(raw, decisions.layout["label_field"], value)
+                raw = raw if value is None else _write_label(decisions, raw, value)
             yield pack_member(member, raw)
     if len(found) != expected:
         raise RuntimeError(f"expected {expected} labels in the upload, found {len(found)}")
     yield END
 
 
-def _write_label(raw: bytes, field: str | None, value: object) -> bytes:
-    """Return a label file with another label."""
-    text = raw.decode("utf-8-sig")
+def _write_label(decisions: Decisions, raw: bytes, value: object) -> bytes:
+    """Return a label file as it is but for another label."""
+    text, field = raw.decode("utf-8-sig"), decisions.layout["label_field"]
     if field is None:
         return text.replace(text.strip(), str(value), 1).encode()
-    separators = (", ", ": ") if '": ' in text else (",", ":")
-    content = json.loads(text) | {field: value}
-    return json.dumps(content, ensure_ascii=text.isascii(), separators=separators).encode()
+    return replace_value(text, field, decisions.shape_label(json.loads(text).get(field), value)).encode()
 
 
 def _write_zip(

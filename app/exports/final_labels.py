@@ -19,8 +19,8 @@ from app.exports.files.stored_files import open_stored_file
 from app.exports.registry import Issues
 from app.infra.errors import Invalid, WrongState
 from app.infra.storage import PACK, Storage
-from app.label_sets.class_views import has_sets, require_sets
-from app.label_sets.final_sets import read_decisions
+from app.label_sets.class_views import require_sets
+from app.label_sets.final_sets import find_flips, read_decisions
 from app.people.decision_columns import EMPTY, DecisionColumns, read_decision_columns
 from app.places.file_lists import ORIGINALS
 from app.places.originals import PlacedOriginals
@@ -28,8 +28,13 @@ from app.places.place_comparison import compare_place
 from app.reviews import relabelling
 from app.reviews.checked_figures import find_settled
 from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
-from models.reading.label_sets import NO_CLASS, write_label_set
 from models.reading.label_texts import decode_spelling
+from models.reading.several_labels.label_sets import (
+    NO_CLASS,
+    split_label_set,
+    write_label_set,
+    write_list,
+)
 from models.reading.table_files import parse_delimiter
 
 DROPPED = -1
@@ -192,6 +197,25 @@ class Decisions:
         rows = (row for row in self.iterate_kept_rows() if self.is_changed(row))
         return frozenset(int(self.final_N[row.position]) for row in rows)
 
+    @cached_property
+    def flips(self) -> dict[int, dict[str, list[str]]]:
+        """Return, of an upload with a column for each class, the columns that change by row of the upload."""
+        columns = self.layout.get("class_columns")
+        if columns is None:
+            return {}
+        return {
+            row.source_row: find_flips(columns, self.names[row.uploaded], self.get_final_name(row.position))
+            for row in self.iterate_kept_rows()
+            if self.is_changed(row)
+        }
+
+    def shape_label(self, given: object, final: object) -> object:
+        """Return a final class as JSON: a list where the given label is one, or where others are."""
+        if not (isinstance(given, list) or self.layout.get("label_lists")):
+            return final
+        names = split_label_set(str(final), None)
+        return write_list(names, like=given, of_numbers=bool(self.layout.get("lists_hold_numbers")))
+
     def get_final_value(self, position: int) -> object:
         """Return the final class of a kept sample as the upload writes it."""
         return self.spellings[int(self.final_N[position])]
@@ -243,7 +267,7 @@ def decide_labels(
     decisions = Decisions(
         dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources, columns=columns
     )
-    return _apply_sets(session, decisions) if has_sets(dataset) else decisions
+    return _apply_sets(session, decisions) if dataset_service.has_sets(dataset) else decisions
 
 
 def _apply_sets(session: Session, decisions: Decisions) -> Decisions:

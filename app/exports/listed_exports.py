@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.exports.files.annotation_files import Uploaded, check_changes, list_uploaded_boxes, write_zip
+from app.exports.files.flipped_cells import Flips, flip_in_json, flip_in_text
 from app.exports.files.zip_writer import STORED
 from app.exports.final_labels import DROPPED, Decisions
 from app.exports.registry import ZIP, ExportFile
 from app.infra.errors import Invalid
 from models.catalogue.upload_formats import BOX_FORMATS
 from models.reading.archive_names import decode_name, tidy_name
+from models.reading.json_records import replace_value
 from models.reading.record_cells import append_cell, replace_cell
 from models.reading.record_tables import NamedRecord, TextTable, parse_table
 from models.reading.text_encodings import decode_text, encode_like, split_lines
@@ -28,9 +30,7 @@ def rewrite_tables(decisions: Decisions) -> dict[str, bytes]:
     """Return the uploaded tables with final labels and without dropped samples, by name."""
     finals = _map_finals(decisions)
     return {
-        place["name"]: _rewrite_table(
-            place, _read_member(decisions, place), finals, decisions.chosen_delimiter
-        )
+        place["name"]: _rewrite_table(decisions, place, _read_member(decisions, place), finals)
         for place in decisions.layout["tables"]
     }
 
@@ -76,30 +76,47 @@ def _read_member(decisions: Decisions, place: Place) -> bytes:
     raise Invalid(f"the table {place['name']!r} is no longer in the upload; use format=npz")
 
 
-def _rewrite_table(place: Place, raw: bytes, finals: Finals, delimiter: str | None) -> bytes:
+def _rewrite_table(decisions: Decisions, place: Place, raw: bytes, finals: Finals) -> bytes:
+    delimiter = decisions.chosen_delimiter
     table = parse_table(raw, place["name"], encoding=place["encoding"], delimiter=delimiter)
     start, label = place["start"], place["label"]
     records = ((record, finals.get(start + record.number)) for record in table.read())
     kept = [(record, final) for record, final in records if final is not None]
-    adds_column = label is None and any(is_changed for _, (_, is_changed) in kept)
+    classes = place.get("classes")
+    adds_column = label is None and classes is None and any(is_changed for _, (_, is_changed) in kept)
     head = table.read_head()
     if adds_column and table.style is not None:
         head = append_cell(head, table.style, "label")
     texts = [head]
     for record, (value, is_changed) in kept:
-        if is_changed or adds_column:
-            texts.append(_relabel(table, record, label, value))
+        if is_changed and classes is not None:
+            texts.append(_flip(table, record, classes, decisions.flips[start + record.number]))
+        elif is_changed or adds_column:
+            texts.append(_relabel(decisions, table, record, label, value))
         else:
             texts.append(record.raw)
     return encode_like("".join(texts), raw, table.encoding)
 
 
-def _relabel(table: TextTable, record: NamedRecord, label: int | str | None, value: object) -> str:
+def _flip(table: TextTable, record: NamedRecord, classes: Mapping[str, Any], flips: Flips) -> str:
+    """Return a record as written, with the opposite in the cells of some classes."""
+    if table.style is None:
+        return flip_in_json(record.raw, json.loads(record.raw), flips)
+    cells = [str(cell) for cell in (record.cells or {}).values()]
+    return flip_in_text(record.raw, cells, table.style, flips, classes)
+
+
+def _relabel(
+    decisions: Decisions, table: TextTable, record: NamedRecord, label: int | str | None, value: object
+) -> str:
     """Return a record as written, with another label or one more cell for it."""
     if table.style is None:
+        name, content = str(label or "label"), json.loads(record.raw)
+        shaped = decisions.shape_label(content.get(name), value)
+        if name in content:
+            return replace_value(record.raw, name, shaped)
         end = record.raw[len(record.raw.rstrip("\r\n")) :]
-        content = json.loads(record.raw) | {str(label or "label"): value}
-        return json.dumps(content, ensure_ascii=record.raw.isascii()) + end
+        return json.dumps(content | {name: shaped}, ensure_ascii=record.raw.isascii()) + end
     if label is None:
         return append_cell(record.raw, table.style, str(value))
     return replace_cell(record.raw, table.style, int(label), str(value))

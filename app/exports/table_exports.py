@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -15,17 +16,24 @@ from typing import IO, Any, BinaryIO, cast
 import pyarrow as pa
 from pyarrow import parquet
 
-from app.exports.files.parquet_rewriting import MEMORY_BYTES, MEMORY_PER_BYTE, rewrite_parquet
+from app.exports.files.flipped_cells import flip_in_json, flip_in_text
+from app.exports.files.parquet_rewriting import (
+    MEMORY_BYTES,
+    MEMORY_PER_BYTE,
+    Changes,
+    ColumnFlips,
+    rewrite_parquet,
+)
 from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import Decisions
 from app.http.work_apart import call_apart
 from app.infra.errors import Invalid
+from app.tables import Json
 from models.reading.json_records import HEAD, parse_json_records, replace_value
-from models.reading.label_sets import split_label_set
 from models.reading.label_texts import make_comparable
 from models.reading.record_cells import replace_cell
 from models.reading.text_encodings import detect_encoding, find_mark
-from models.reading.text_tables import SHEET_TABLE, find_style, read_records
+from models.reading.text_tables import SHEET_TABLE, Record, TableStyle, find_style, read_records
 
 COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
@@ -48,7 +56,7 @@ def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
 
 def write_json(decisions: Decisions) -> Iterator[bytes]:
     """Yield the uploaded JSON as it is but for final labels and dropped objects."""
-    finals, name = _map_finals(decisions), decisions.layout["label_column"]
+    finals = _map_finals(decisions)
     with decisions.open(decisions.files[0]) as stored, _open_decompressed(stored) as file:
         codec = detect_encoding(file.read(HEAD), chosen=decisions.dataset.options.get("encoding"))
         file.seek(0)
@@ -57,10 +65,10 @@ def write_json(decisions: Decisions) -> Iterator[bytes]:
         with io.TextIOWrapper(cast("Any", file), encoding=codec, newline="") as text:
             blocks = iter(lambda: text.read(BLOCK_CHARACTERS), "")
             yield mark
-            yield from _encode_blocks(_rewrite_json(decisions, blocks, finals, name), plain)
+            yield from _encode_blocks(_rewrite_json(decisions, blocks, finals), plain)
 
 
-def _rewrite_json(decisions: Decisions, blocks: Iterator[str], finals: Finals, name: str) -> Iterator[str]:
+def _rewrite_json(decisions: Decisions, blocks: Iterator[str], finals: Finals) -> Iterator[str]:
     is_first = True
     for number, record in enumerate(parse_json_records(blocks)):
         if record.value is None:
@@ -74,16 +82,18 @@ def _rewrite_json(decisions: Decisions, blocks: Iterator[str], finals: Finals, n
             if final is None:
                 yield record.raw
             else:
-                label = _shape_like(record.value[name], decisions.spellings[final])
-                yield replace_value(record.raw, name, label)
+                yield _relabel_object(decisions, record.raw, record.value, number, final)
             is_first = False
         elif number == 0:
             yield record.before
 
 
-def _shape_like(given: object, label: object) -> object:
-    """Return a label as a list where the given one is a list of classes."""
-    return [*split_label_set(str(label), ",")] if isinstance(given, list) else label
+def _relabel_object(decisions: Decisions, raw: str, values: Json, number: int, final: int) -> str:
+    """Return a JSON object as written, with another label."""
+    if "class_columns" in decisions.layout:
+        return flip_in_json(raw, values, decisions.flips[number])
+    name = decisions.layout["label_column"]
+    return replace_value(raw, name, decisions.shape_label(values[name], decisions.spellings[final]))
 
 
 def write_sheet(decisions: Decisions) -> Iterator[bytes]:
@@ -117,20 +127,25 @@ def _rewrite_records(
     head = list(islice(lines, STYLE_LINES))
     style = find_style(head, encoding=encoding, delimiter=delimiter)
     above = style.lines_before + style.header_lines
-    label = decisions.layout.get("label_index", -1)
-    if label < 0:
-        label = style.columns.index(decisions.layout["label_column"])
     yield from head[:above]
     for record in read_records(chain(head, lines), style, strict=False):
         if record.is_comment:
             yield record.raw
         elif record.number in finals:
             final = finals[record.number]
-            yield (
-                record.raw
-                if final is None
-                else replace_cell(record.raw, style, label, str(decisions.spellings[final]))
-            )
+            yield record.raw if final is None else _relabel_record(decisions, record, style, final)
+
+
+def _relabel_record(decisions: Decisions, record: Record, style: TableStyle, final: int) -> str:
+    """Return a record as written, with another label."""
+    layout = decisions.layout
+    if "class_columns" in layout:
+        flips = decisions.flips[record.number]
+        return flip_in_text(record.raw, record.cells, style, flips, layout["class_places"])
+    label = layout.get("label_index", -1)
+    if label < 0:
+        label = style.columns.index(layout["label_column"])
+    return replace_cell(record.raw, style, label, str(decisions.spellings[final]))
 
 
 def _encode_blocks(texts: Iterator[str], encoding: str) -> Iterator[bytes]:
@@ -174,6 +189,8 @@ def _write_shards(
 
 def _check_writable(decisions: Decisions, files: list[Path], finals: Finals) -> None:
     """Raise Invalid unless each file can hold the labels that its own samples are changed to."""
+    if "class_columns" in decisions.layout:  # every column holds both of its values
+        return
     first_row = 0
     for file in files:
         count = _count_rows(decisions, file)
@@ -208,8 +225,6 @@ def _open_decompressed(file: BinaryIO) -> IO[bytes]:
 def _write_file(decisions: Decisions, path: Path, finals: Finals, *, first_row: int) -> Iterator[bytes]:
     with decisions.open(path) as stored:
         schema = parquet.read_schema(stored)
-    column = schema.names.index(decisions.layout["label_column"])
-    new = {label for label in finals.values() if label is not None}
     with tempfile.TemporaryDirectory(dir=decisions.storage.root, prefix="export.") as folder:
         written = Path(folder) / "written.parquet"
         source = decisions.storage.fetch(path, Path(folder))
@@ -217,15 +232,36 @@ def _write_file(decisions: Decisions, path: Path, finals: Finals, *, first_row: 
         arguments = {
             "source": str(source),
             "destination": str(written),
-            "column": column,
-            "finals": finals,
-            "values": {label: _convert_class(decisions, label, schema, column) for label in new},
+            "kept": frozenset(finals),
+            "changes": _list_changes(decisions, schema, finals),
+            "flips": _list_flips(decisions, schema),
             "first_row": first_row,
         }
         call_apart(rewrite_parquet, arguments, what="a Parquet file", memory_bytes=memory)
         file = written.open("rb")  # what is open stays when the folder goes
     with file:
         yield from iter(lambda: file.read(BLOCK_BYTES), b"")
+
+
+def _list_changes(decisions: Decisions, schema: pa.Schema, finals: Finals) -> Changes:
+    """Return the new values of the label column, by row; none where each class has a column."""
+    if "class_columns" in decisions.layout:
+        return {}
+    column = schema.names.index(decisions.layout["label_column"])
+    new = {label for label in finals.values() if label is not None}
+    values = {label: _convert_class(decisions, label, schema, column) for label in new}
+    return {column: {row: values[label] for row, label in finals.items() if label is not None}}
+
+
+def _list_flips(decisions: Decisions, schema: pa.Schema) -> ColumnFlips:
+    """Return the rows whose cell in the column of a class says the opposite, by column."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, flips in decisions.flips.items():
+        for name in flips:
+            rows[name].append(row)
+    known = decisions.layout.get("class_columns", {}).values()
+    writings = {each["column"]: each["writing"] for each in known}
+    return {schema.names.index(name): (writings[name], frozenset(found)) for name, found in rows.items()}
 
 
 def _convert_class(decisions: Decisions, label: int, schema: pa.Schema, column: int) -> object:

@@ -16,13 +16,14 @@ from app.datasets.shared_files import share_files
 from app.infra.errors import Invalid, WrongState
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset, DatasetStatus
-from models.reading.label_sets import count_members, read_separator
 from models.reading.label_texts import make_comparable
+from models.reading.several_labels.label_sets import count_members, read_separator
 
 FEWEST = 5
 """Samples with a class, and without it, from which on it has a view: fewer say nothing of wrong ones."""
 VIEWS_MAX = 200
 """Views of a dataset, each of which is audited on its own."""
+SET_OPTIONS = ("label_separator", "class_columns")
 HAS = 1
 """The label of a sample that has the class; 0: it does not."""
 
@@ -36,13 +37,8 @@ class Member:
     """Samples that have it."""
 
 
-def has_sets(dataset: Dataset) -> bool:
-    """Return whether the labels of a dataset are sets of classes."""
-    return dataset.options.get("label_separator") is not None
-
-
-def require_sets(dataset: Dataset) -> str:
-    """Return what separates the labels of a dataset.
+def require_sets(dataset: Dataset) -> str | None:
+    """Return what separates the labels of a dataset; None: sets are lists in brackets.
 
     Raises:
         WrongState: it is not ready.
@@ -50,11 +46,13 @@ def require_sets(dataset: Dataset) -> str:
 
     """
     dataset_service.require_ready(dataset)
-    if not has_sets(dataset):
+    if not dataset_service.has_sets(dataset):
         raise Invalid(
-            f"each sample of dataset {dataset.id} has one label; label_separator reads several from it"
+            f"each sample of dataset {dataset.id} has one label; label_separator reads several from it, and"
+            " class_columns from a column for each class"
         )
-    return read_separator(str(dataset.options["label_separator"]))
+    separator = dataset.options.get("label_separator")
+    return None if separator is None else read_separator(str(separator))
 
 
 def require_no_view(dataset: Dataset) -> None:
@@ -169,7 +167,7 @@ def _add_view(session: Session, dataset: Dataset, name: str) -> Dataset:
     view = Dataset(
         workspace_id=dataset.workspace_id,
         name=f"{dataset.name[:190]}: {name}"[:200],
-        options={key: value for key, value in dataset.options.items() if key != "label_separator"},
+        options={key: value for key, value in dataset.options.items() if key not in SET_OPTIONS},
         place=dataset.place,
         view_of=dataset.id,
         view_class=name,

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.label_sets.class_views import HAS, list_views
-from app.tables import Dataset, Review, Verdict
-from models.reading.label_sets import split_label_set
+from app.tables import Dataset, Json, Review, Verdict
 from models.reading.label_texts import make_comparable
+from models.reading.several_labels.label_sets import split_label_set
 
 CONSEQUENCES = (Verdict.DROP, Verdict.RELABEL, Verdict.UNSURE)
 """The verdict of a class that decides what is said of the sample, the first of them."""
@@ -26,13 +26,28 @@ class SetDecision:
     """The most consequential of its classes' verdicts."""
     reviewers: Sequence[str] = ()
 
-    def apply(self, text: str, separator: str) -> list[str]:
+    def apply(self, text: str, separator: str | None) -> list[str]:
         """Return the classes of a set after the decision, in its order, added ones last."""
         given = split_label_set(text, separator)
         without = {make_comparable(name) for name in self.removed}
         kept = [name for name in given if make_comparable(name) not in without]
         there = {make_comparable(name) for name in kept}
         return kept + [name for name in self.added if make_comparable(name) not in there]
+
+
+def find_flips(class_columns: Json, before: str, after: str) -> dict[str, list[str]]:
+    """Return the columns of the classes in which two sets differ, each with how it writes no and yes.
+
+    Args:
+        class_columns: column and writing of each class, as the reading of the upload stored them.
+        before: a set as text.
+        after: the other one.
+
+    """
+    first, second = ({*split_label_set(text, None)} for text in (before, after))
+    return {
+        known["column"]: known["writing"] for name, known in class_columns.items() if name in first ^ second
+    }
 
 
 def read_decisions(session: Session, dataset: Dataset) -> dict[int, SetDecision]:

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from app.label_sets.class_views import HAS, list_members, list_views, require_sets
 from app.reviews.checked_figures import find_settled
 from app.tables import Audit, AuditStatus, Dataset, Review, Sample, Score, Verdict
-from models.reading.label_sets import split_label_set
 from models.reading.label_texts import make_comparable
+from models.reading.several_labels.label_sets import split_label_set
 
 LISTED = 10_000
 """Of each class the most suspicious samples that the ranking is made of."""

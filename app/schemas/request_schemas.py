@@ -20,7 +20,8 @@ from models.catalogue.column_types import COLUMN_TYPES, read_column_type
 from models.catalogue.methods import ALL_METHODS
 from models.catalogue.training_request import FIELDS, SEARCHED_FIELDS, TYPES
 from models.catalogue.upload_formats import FORMATS
-from models.reading.label_sets import read_separator
+from models.reading.several_labels.class_cells import refuse_other_labels
+from models.reading.several_labels.label_sets import read_separator
 from models.reading.table_files import WORDS, parse_delimiter
 from models.reading.text_encodings import check_codec
 
@@ -95,6 +96,12 @@ class DatasetOptions(Request):
         description="what separates the classes if samples have several each: up to three characters such as"
         " ; or |, or the word space",
     )
+    class_columns: list[Name] = Field(
+        default=[],
+        max_length=1000,
+        description="columns of 0 and 1 that are a class each, if samples have several: by name, or as"
+        " first..last",
+    )
     key_column: Name | None = None
     truth_column: Name | None = None
     split_column: Name | None = None
@@ -122,6 +129,12 @@ class DatasetOptions(Request):
     class_folder: int | None = Field(
         default=None, ge=1, le=8, description="which folder below the root is the class: 1 for the first"
     )
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> "DatasetOptions":
+        others = {name: getattr(self, name) for name in ("label_column", "label_separator", "truth_column")}
+        refuse_other_labels(self.class_columns, others)
+        return self
 
     @field_validator("encoding")
     @classmethod

@@ -13,11 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.audits import audit_service
+from app.datasets import dataset_service
 from app.exports.final_labels import DROPPED, Labels, decide_labels
 from app.exports.registry import Issues
 from app.infra.errors import Invalid, WrongState
 from app.infra.storage import Storage
-from app.label_sets.class_views import has_sets
 from app.reviews.checked_figures import find_settled
 from app.reviews.verdicts import ERRORS
 from app.tables import Audit, Dataset, Json, Review, Verdict
@@ -144,7 +144,7 @@ def plan_version(session: Session, storage: Storage, parent: Dataset, choice: Ch
         Invalid: `issues` needs an audit.
 
     """
-    if has_sets(parent):
+    if dataset_service.has_sets(parent):
         raise WrongState(
             "a dataset with sets of labels has no versions yet: download the corrected dataset, and upload it"
         )

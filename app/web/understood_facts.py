@@ -12,6 +12,7 @@ LABELS = {
     "delimiter": "Delimiter",
     "scale": "Pixel values",
     "label_from": "Label",
+    "label_sets": "Several labels",
     "pictures_from": "Pictures named by",
     "tables": "Tables",
     "own_columns": "Columns of yours, kept",
@@ -22,6 +23,10 @@ LABELS = {
 READING_OPTIONS = {
     "label_column": ("Label column", ""),
     "label_separator": ("Several labels a sample", "What separates them: ; or | or the word space."),
+    "class_columns": (
+        "A column for each class",
+        "Columns of 0 and 1, if samples have several labels: names, separated by commas, or first..last.",
+    ),
     "key_column": ("Id column", ""),
     "split_column": ("Split column", ""),
     "truth_column": ("Correct labels column", "Labels known to be right: they measure the result."),

@@ -229,7 +229,12 @@ add(
 add(
     "json: several classes",
     json_labels([[name, "pet"] for name in NAMES]),
-    Expected(refused="nested_label", says=['["cat", "pet"]']),
+    Expected(given=[f'["{name}", "pet"]' for name in NAMES]),
+)
+add(
+    "json: several classes as objects",
+    json_labels([[{"name": name}, {"name": "pet"}] for name in NAMES]),
+    Expected(refused="nested_label", says=['[{"name": "cat"}, {"name": "pet"}]', '["cat", "dog"]']),
 )
 add(
     "npz: Keras's mnist.npz",

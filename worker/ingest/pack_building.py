@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.catalogue.kinds import CELLS, TERMS, TEXTS_FILE
-from models.reading.label_sets import count_members, find_separator, read_separator
+from models.reading.several_labels.label_sets import (
+    count_members,
+    find_separator,
+    have_numbers,
+    read_separator,
+)
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.archives.placed_archive import PlacedMembers
 from worker.formats.detect import open_placed_source, open_source
@@ -27,7 +32,7 @@ from worker.formats.packs.samples_table import (
 )
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, Problem, ProblemLog
-from worker.formats.shared.sample import CellsNeeded, Features, Ingestion
+from worker.formats.shared.sample import CellsNeeded, Features, Ingestion, ListsNeeded
 from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
 from worker.ingest.understanding_summary import summarise
 from worker.kinds.pack_writers import write_pack
@@ -92,18 +97,22 @@ def build_pack(
     all numbers `cells.parquet`, and of a workbook the sheet that was read, as CSV.
     """
     report = _throttle(on_progress)
-    reads_cells = bool(options.column_types)
-    try:
-        return _build(
-            files if members is None else members,
-            options,
-            limits,
-            destination,
-            report,
-            reads_cells=reads_cells,
-        )
-    except CellsNeeded:
-        return _build(files, options, limits, destination, report, reads_cells=True)
+    reads_cells, reads_lists = bool(options.column_types), False
+    while True:
+        try:
+            return _build(
+                files if members is None else members,
+                options,
+                limits,
+                destination,
+                report,
+                reads_cells=reads_cells,
+                reads_lists=reads_lists,
+            )
+        except CellsNeeded:
+            reads_cells = True
+        except ListsNeeded:
+            reads_lists = True
 
 
 def _build(
@@ -114,6 +123,7 @@ def _build(
     report: Report,
     *,
     reads_cells: bool,
+    reads_lists: bool,
 ) -> IngestResult:
     pack_path = destination / "pack.npy"
     with TemporaryDirectory(dir=destination, prefix="staging-") as staging, ExitStack() as resources:
@@ -126,6 +136,7 @@ def _build(
             resources=resources,
             alive=lambda: report(0, None),
             reads_cells=reads_cells,
+            reads_lists=reads_lists,
         )
         ingestion.vocabulary.has_sets = options.label_separator is not None
         try:
@@ -166,6 +177,7 @@ def _finish_pack(
 ) -> IngestResult:
     """Assign the labels, write labels and table beside the pack, and describe the result."""
     ingestion.numbers.check(ingestion.understood)
+    _describe_sets(format_name, ingestion)
     labels = assign_labels(written, ingestion)
     _note_sets(labels, ingestion)
     keys = collect_keys(written, ingestion)
@@ -192,9 +204,33 @@ def _finish_pack(
     )
 
 
+def _describe_sets(format_name: str, ingestion: Ingestion) -> None:
+    """Store how sets of labels are written, and say it where the options alone do not.
+
+    Raises:
+        IngestError: columns were chosen as classes, and the labels stand elsewhere.
+
+    """
+    classes, facts = ingestion.classes, ingestion.understood.facts
+    if ingestion.has_sets:
+        ingestion.layout["lists_hold_numbers"] = have_numbers(ingestion.vocabulary.names)
+    if ingestion.options.class_columns:
+        if not classes.classes:
+            raise IngestError(
+                "bad_class_column",
+                "expected a table, or pictures that a table lists, with the columns of class_columns; found"
+                f" {format_name}, whose labels stand elsewhere",
+            )
+        ingestion.layout["class_columns"] = classes.describe(ingestion.understood)
+        facts["label_sets"] = f"a column for each class: {', '.join(classes.classes)}"
+    elif ingestion.reads_lists:
+        ingestion.layout["label_lists"] = True
+        facts["label_sets"] = "lists: each is a set of classes"
+
+
 def _note_sets(labels: Labels, ingestion: Ingestion) -> None:
     """Note that the class names look like sets, where they were not read so."""
-    if ingestion.options.label_separator is not None or len(labels.class_names) > _NAMES_COMPARED:
+    if ingestion.has_sets or len(labels.class_names) > _NAMES_COMPARED:
         return
     separator = find_separator(labels.class_names)
     if separator is not None:
@@ -222,8 +258,9 @@ def _collect_statistics(
         "own_columns": own,
         "duplicate_keys": ingestion.problems.by_code["duplicate_key"],
     }
-    if ingestion.options.label_separator is not None:
-        separator = read_separator(ingestion.options.label_separator)
+    if ingestion.has_sets:
+        chosen = ingestion.options.label_separator
+        separator = None if chosen is None else read_separator(chosen)
         statistics["member_counts"] = count_members(statistics["class_counts"], separator)
     if labels.true is not None:
         known = labels.true != MISSING

@@ -14,7 +14,7 @@ from app.infra.database import Database
 from app.infra.storage import Storage
 from app.label_sets.class_views import name_labels, require_sets
 from app.tables import Dataset, DatasetStatus, Json
-from models.reading.label_sets import has_member
+from models.reading.several_labels.label_sets import has_member
 from worker.formats.shared.problems import IngestError
 from worker.jobs.heartbeat import Heartbeat
 from worker.jobs.waiting import retry_during_outage
@@ -116,7 +116,7 @@ def _count_statistics(parent: Dataset, name: str, having: int, samples: int) -> 
     statistics["layout"] = {
         key: value
         for key, value in statistics.get("layout", {}).items()
-        if key not in {"class_spellings", "class_list"}
+        if key not in {"class_spellings", "class_list", "class_columns", "label_lists"}
     }
     understood = dict(statistics.get("understood") or {})
     if understood:

@@ -11,7 +11,6 @@ from app.audits.audit_lists import LISTED_CLASSES
 from app.datasets import dataset_service, sample_boxes
 from app.features.feature_service import FeatureProgress
 from app.kinds.shown_kinds import find_picture_address
-from app.label_sets.class_views import has_sets
 from app.reviews.checked_summary import read_summaries
 from app.schemas.audits.audit_schemas import (
     AuditOut,
@@ -70,7 +69,7 @@ def render_dataset(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut
     return DatasetOut(
         **{name: getattr(dataset, name) for name in DatasetOut.model_fields if name not in hidden},
         lineage=_render_lineage(dataset),
-        has_label_sets=has_sets(dataset),
+        has_label_sets=dataset_service.has_sets(dataset),
         place=_render_place(dataset),
         place_check=None if dataset.place_check is None else PlaceCheckOut(**dataset.place_check),
         understood=(dataset.statistics or {}).get("understood"),

@@ -1,6 +1,6 @@
 // The options of how files are read, from a form; empty fields are left to the service.
 
-const LISTS = new Set(["include_columns", "exclude_columns", "column_types"]);
+const LISTS = new Set(["class_columns", "include_columns", "exclude_columns", "column_types"]);
 const NUMBERS = new Set(["class_folder", "image_size"]);
 
 export function readOptions(form) {

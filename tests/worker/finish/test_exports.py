@@ -174,7 +174,7 @@ class Service:
     def __init__(self, api: TestClient, database: Database, storage: Storage, chosen: Settings) -> None:
         self.api, self.database, self.storage, self.chosen = api, database, storage, chosen
 
-    def read(self, files: list[Path], **options: str) -> Dataset:
+    def read(self, files: list[Path], **options: object) -> Dataset:
         with self.database.transaction() as session:
             dataset = dataset_service.create(session, name="data.zip", options=options)
             for file in files:

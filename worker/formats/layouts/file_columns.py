@@ -12,6 +12,7 @@ from models.reading.column_names import list_by_name
 from models.reading.text_encodings import TableError
 from worker.formats.archives.member_index import MatchKind
 from worker.formats.archives.member_names import PICTURE_SUFFIXES, get_suffix
+from worker.formats.shared.class_columns import list_present
 from worker.formats.shared.columns import FILE_NAMES
 from worker.formats.shared.problems import IngestError, make_printable
 
@@ -80,7 +81,8 @@ def match_columns(
     """
     records = _peek(table)
     chosen = (options.label_column, options.truth_column, options.split_column, *options.exclude_columns)
-    columns = [name for name in table.columns if name not in chosen]
+    classes = list_present(table.columns, options.class_columns)
+    columns = [name for name in table.columns if name not in (*chosen, *classes)]
     usual = list_by_name(columns, FILE_NAMES)
     ordered = dict.fromkeys([*usual, *columns])
     return [
@@ -181,13 +183,18 @@ def describe_missed(index: MemberIndex, table_name: str, matches: Sequence[Colum
     return None
 
 
+def peek_values(table: TextTable, columns: Sequence[str]) -> dict[str, list[object]]:
+    """Return the first 100 values of some columns."""
+    records = _peek(table)
+    return {column: [cells.get(column) for cells in records] for column in columns}
+
+
 def list_repeating(table: TextTable, columns: Sequence[str]) -> list[str]:
     """Return the columns that may be labels, as their first values repeat; texts before numbers."""
-    records = _peek(table)
     texts: list[str] = []
     numbers: list[str] = []
-    for column in columns:
-        values = [str(cells.get(column) or "").strip() for cells in records]
+    for column, cells in peek_values(table, columns).items():
+        values = [str(cell or "").strip() for cell in cells]
         if values and len(set(values)) * _REPEATS <= len(values):
             is_number = all(re.fullmatch(r"[+-]?[\d.,]*", value) for value in values)
             (numbers if is_number else texts).append(column)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from models.reading.label_texts import format_label
 from models.reading.text_encodings import TableError
+from worker.formats.layouts.file_columns import peek_values
 from worker.formats.layouts.folder_labels import FolderLabels, match_folders
 from worker.formats.layouts.json_labels import read_json_label
+from worker.formats.shared.class_columns import suggest_classes
 from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def _prefer_folders(
     kept = [table for table in tables if table not in predicted]
     for table in predicted:
         word, column = words[table.name], table.label
-        if _has_classes_of_folders(index, table, folders):
+        if _has_classes_of_folders(index, table, folders, ingestion):
             ingestion.understood.note(
                 "table_ignored",
                 f"{table.name!r} was not read, the folders gave the classes: {word!r} says that its labels "
@@ -72,14 +74,18 @@ def _prefer_folders(
 
 def _leave_out_unlabelled(found: list[PictureTable], ingestion: Ingestion) -> list[PictureTable]:
     """Leave out tables without labels beside tables with labels."""
-    if not any(table.label for table in found):
+    if not any(table.has_labels for table in found):
         return found
     for table in found:
-        if table.label is None:
+        if not table.has_labels:
+            chosen = ingestion.options.class_columns
+            classes = "" if chosen else suggest_classes(peek_values(table.table, table.table.columns))
             ingestion.understood.note(
-                "table_ignored", f"{table.name!r} was not read: another table has labels, this one has none"
+                "table_ignored",
+                f"{table.name!r} was not read: another table has labels, this one has none{classes}",
+                option="class_columns" if classes else None,
             )
-    return [table for table in found if table.label is not None]
+    return [table for table in found if table.has_labels]
 
 
 def _find_predicted_word(table: PictureTable) -> str | None:
@@ -91,25 +97,29 @@ def _find_predicted_word(table: PictureTable) -> str | None:
     return None
 
 
-def _has_classes_of_folders(index: MemberIndex, table: PictureTable, folders: FolderLabels) -> bool:
+def _has_classes_of_folders(
+    index: MemberIndex, table: PictureTable, folders: FolderLabels, ingestion: Ingestion
+) -> bool:
     """Return whether a table has labels named as class folders, or as many numbers as there are folders."""
     if folders.count < _CLASSES_LEAST:
         return False
-    pairs = [(label, folders.find(index.get_key(member))) for member, label in list_labels(index, table)]
+    pairs = [
+        (label, folders.find(index.get_key(member))) for member, label in list_labels(index, table, ingestion)
+    ]
     labels = {label.casefold() for label, _ in pairs}
     are_numbers = all(label.lstrip("+-").isdecimal() for label in labels)
     named = {folder.casefold() for _, folder in pairs if folder is not None}
     return bool(labels & named) or (are_numbers and len(labels) == len(named))
 
 
-def list_labels(index: MemberIndex, table: PictureTable) -> Iterator[tuple[int, str]]:
+def list_labels(index: MemberIndex, table: PictureTable, ingestion: Ingestion) -> Iterator[tuple[int, str]]:
     """Yield picture and label of every record that has both."""
     try:
         for record in table.table.read():
             cells = record.cells or {}
             member = index.find(str(cells.get(table.file_name) or ""), table.name)
             cell = cells.get(table.label or "")
-            label = format_label(read_json_label(cell) if table.table.style is None else cell)
+            label = format_label(read_json_label(cell, ingestion) if table.table.style is None else cell)
             if member is not None and label is not None:
                 yield member, label
     except TableError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from models.reading.text_encodings import TableError
 from worker.formats.archives.member_index import MemberIndex, find_folder
 from worker.formats.archives.split_names import find_split, is_split_name
+from worker.formats.layouts.file_columns import peek_values
 from worker.formats.layouts.folder_labels import FolderLabels, describe_level
 from worker.formats.layouts.json_labels import read_json_label
 from worker.formats.layouts.label_sources import compare_with_folders, list_labels
@@ -20,6 +21,7 @@ from worker.formats.layouts.listed_pictures import (
     describe_table,
 )
 from worker.formats.layouts.picture_tables import PictureTable, has_usual_name
+from worker.formats.shared.class_columns import suggest_classes
 from worker.formats.shared.columns import LABELS, quote_names
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.own_rows import list_own
@@ -39,15 +41,9 @@ def read_manifests(
     """Read the samples of all tables, in the tables' order."""
     folders = FolderLabels(index, ingestion)
     first = tables[0]
-    if not any(table.label for table in tables) and folders.count < 2:  # noqa: PLR2004 - two classes
-        raise IngestError(
-            "missing_column",
-            f"expected a column for the label in {make_printable(first.name)!r}, named one of "
-            f"{', '.join(LABELS)}, or class folders; found {quote_names(first.table.columns)} "
-            "(name it in label_column)",
-        )
-    ingestion.vocabulary.is_literal = all(table.label is None for table in tables)
-    if any(table.label is None for table in tables):
+    _require_labels(tables, folders, ingestion)
+    ingestion.vocabulary.is_literal = not any(table.has_labels for table in tables)
+    if not all(table.has_labels for table in tables):
         folders.note_level()
     ingestion.understood.facts["columns"] = {
         "picture": first.file_name,
@@ -63,7 +59,7 @@ def read_manifests(
     label_from = _describe_labels(tables, folders)
     ingestion.understood.facts["label_from"] = label_from
     if all(table.label is not None for table in tables):
-        labels = chain.from_iterable(list_labels(index, table) for table in tables)
+        labels = chain.from_iterable(list_labels(index, table, ingestion) for table in tables)
         compare_with_folders(labels, folders, label_from, ingestion)
     reading = _Reading(index=index, folders=folders, ingestion=ingestion)
     rows = _read_all(reading, tables, described, original=original)
@@ -73,10 +69,35 @@ def read_manifests(
     )
 
 
+def _require_labels(tables: Sequence[PictureTable], folders: FolderLabels, ingestion: Ingestion) -> None:
+    """Refuse tables without labels where no folders give them, and tables with columns of other classes."""
+    first, chosen = tables[0], ingestion.options.class_columns
+    found = f"found {quote_names(first.table.columns)}"
+    name = make_printable(first.name)
+    if chosen and not any(table.classes for table in tables):
+        raise IngestError(
+            "missing_column", f"expected the columns {quote_names(chosen)} in {name!r}; {found}"
+        )
+    other = next((table for table in tables if set(table.classes) != set(first.classes)), first)
+    if other is not first:
+        raise IngestError(
+            "bad_class_column",
+            f"expected the same columns of classes in all tables; found {quote_names(first.classes)} in"
+            f" {name!r} and {quote_names(other.classes)} in {make_printable(other.name)!r}",
+        )
+    if not any(table.has_labels for table in tables) and folders.count < 2:  # noqa: PLR2004 - two classes
+        raise IngestError(
+            "missing_column",
+            f"expected a column for the label in {name!r}, named one of {', '.join(LABELS)}, or class"
+            f" folders; {found} (name it in label_column)"
+            + suggest_classes(peek_values(first.table, first.table.columns)),
+        )
+
+
 def _choose_own(tables: Sequence[PictureTable], ingestion: Ingestion) -> None:
     """Keep the columns of all tables that are for nothing else."""
     for table in tables:
-        used = {table.file_name, table.label, table.truth, table.key, table.split}
+        used = {table.file_name, table.label, table.truth, table.key, table.split, *table.classes}
         rest = [name for name in table.table.columns if name not in used]
         ingestion.own.choose(list_own(rest), ingestion.understood)
 
@@ -102,6 +123,7 @@ def _read_all(
             describe_table(
                 reading.index.archive, table.member, original=original, start=start, count=count,
                 encoding=table.table.encoding, label=table.label_place,
+                **({"classes": table.class_places} if table.classes else {}),
             )
         )  # fmt: skip
         start += count
@@ -130,12 +152,8 @@ def _describe_labels(tables: Sequence[PictureTable], folders: FolderLabels) -> s
     """Return what gives the labels: a column of each table, or the folders."""
     columns = [f"the column {table.label!r} of {table.name!r}" for table in tables if table.label is not None]
     level = 0 if folders.level is None else folders.level.level
+    columns += [f"columns of {table.name!r}, one for each class" for table in tables if table.classes]
     return " and ".join(columns[:_SHOWN]) or describe_level(level, folders.index.root)
-
-
-def _keep(cell: object) -> object:
-    """Return the label of a CSV as it is."""
-    return cell
 
 
 def _read_record(
@@ -150,13 +168,20 @@ def _read_record(
         return None
     path = index.get_key(member)
     code = ingestion.vocabulary.get_code
-    read = read_json_label if table.table.style is None else _keep
+
+    def read(cell: object) -> object:
+        return read_json_label(cell, ingestion) if table.table.style is None else cell
+
     key = None if table.key is None else cells.get(table.key)
     split = cells.get(table.split) if table.split else _find_table_split(index, table, path, folders)
+    if table.classes:
+        given = ingestion.classes.encode_record(cells, table.classes, ingestion.vocabulary)
+    else:
+        given = code(read(cells.get(table.label)) if table.label else folders.find(path))
     return ListedRow(
         member=member,
         key=path if key in (None, "") else str(key),
-        given=code(read(cells.get(table.label)) if table.label else folders.find(path)),
+        given=given,
         true=code(read(cells.get(table.truth)), is_truth=True) if table.truth else MISSING,
         split=None if split in (None, "") else sys.intern(str(split)),
         record=number,
@@ -171,4 +196,4 @@ def _find_table_split(
     if inside and is_split_name(inside):
         return inside
     by_name = None if has_usual_name(table.name) else find_split(table.name)
-    return by_name or (folders.find_split(path) if table.label is None else None)
+    return by_name or (None if table.has_labels else folders.find_split(path))

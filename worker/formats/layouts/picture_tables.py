@@ -20,8 +20,10 @@ from worker.formats.layouts.file_columns import (
     find_rival,
     list_repeating,
     match_columns,
+    peek_values,
 )
 from worker.formats.layouts.folder_labels import FolderLabels
+from worker.formats.shared.class_columns import list_present, suggest_classes
 from worker.formats.shared.columns import (
     FILE_NAMES,
     KEYS,
@@ -58,6 +60,19 @@ class PictureTable:
     key: str | None
     truth: str | None
     split: str | None
+    classes: tuple[str, ...] = ()
+    """Columns of 0 and 1 that are a class each, in place of a label."""
+
+    @property
+    def has_labels(self) -> bool:
+        """Return whether it has a column of labels, or one for each class."""
+        return self.label is not None or bool(self.classes)
+
+    @property
+    def class_places(self) -> dict[str, int | str]:
+        """Return the index of each column that is a class, or its key in JSON lines, by column."""
+        is_json = self.table.style is None
+        return {name: name if is_json else self.table.columns.index(name) for name in self.classes}
 
     @property
     def label_place(self) -> int | str | None:
@@ -202,6 +217,8 @@ def _choose_columns(
     check_distinct(names)
     file_name = found or require_column(names, None, FILE_NAMES, "file name")
     others = [name for name in names if name != file_name and name not in options.exclude_columns]
+    if options.class_columns:
+        return _choose_classes(index, member, table, file_name, ingestion)
     label = find_column(others, options.label_column, _list_label_names(others))
     if label is None and options.label_column is None:
         label = _guess_label(others, table, FolderLabels(index, ingestion), ingestion)
@@ -218,6 +235,28 @@ def _choose_columns(
         key=find_column(rest, options.key_column, KEYS),
         truth=find_column(rest, options.truth_column, TRUTHS),
         split=find_column(rest, options.split_column, SPLIT_NAMES),
+    )
+
+
+def _choose_classes(
+    index: MemberIndex, member: int, table: TextTable, file_name: str, ingestion: Ingestion
+) -> PictureTable:
+    """Return a table whose labels are columns of 0 and 1; one that has none of these has no labels."""
+    options = ingestion.options
+    names = [name for name in table.columns if name not in (file_name, *options.exclude_columns)]
+    has_any = bool(list_present(names, options.class_columns))
+    classes = ingestion.classes.choose(names, options.class_columns) if has_any else []
+    rest = [name for name in names if name not in classes]
+    return PictureTable(
+        member=member,
+        name=index.archive.names[member],
+        table=table,
+        file_name=file_name,
+        label=None,
+        key=find_column(rest, options.key_column, KEYS),
+        truth=None,
+        split=find_column(rest, options.split_column, SPLIT_NAMES),
+        classes=tuple(classes),
     )
 
 
@@ -254,14 +293,15 @@ def _note_unknown_label(
     """Note that folders give the classes although a column of a table may be the label."""
     unknown = [name for name in _list_unknown(others) if not is_own_name(name)]
     likely = list_repeating(table, unknown)
+    classes = suggest_classes(peek_values(table, unknown))
     if not likely or list_by_name(others, TRUTHS) or FolderLabels(index, ingestion).count < 2:  # noqa: PLR2004 - two classes
         return
     ingestion.understood.note(
         "label_column_unknown",
         f"the table {index.archive.names[member]!r} names these pictures, but no column is known as the "
         f"label: the folders gave the classes; if the label is in {likely[0]!r}, upload with "
-        f"label_column={likely[0]}",
-        option="label_column",
+        f"label_column={likely[0]}{classes}",
+        option="class_columns" if classes else "label_column",
     )
 
 

@@ -147,7 +147,7 @@ def _read_labels(
             continue
         used[member] = True
         try:
-            label, truth = _read_label(archive, member, labels)
+            label, truth = _read_label(archive, member, labels, ingestion)
         except SampleError as error:
             ingestion.problems.add(name, error.code, error.detail)
             continue
@@ -155,10 +155,13 @@ def _read_labels(
         yield picture, code(label), code(truth, is_truth=True) if labels.truth else MISSING
 
 
-def _read_label(archive: Archive, member: int, labels: LabelFiles) -> tuple[object, object]:
+def _read_label(
+    archive: Archive, member: int, labels: LabelFiles, ingestion: Ingestion
+) -> tuple[object, object]:
     if labels.field is not None:
         content = _read_object(archive, member)
-        return read_json_label(content.get(labels.field)), read_json_label(content.get(labels.truth or ""))
+        given, true = (content.get(name) for name in (labels.field, labels.truth or ""))
+        return read_json_label(given, ingestion), read_json_label(true, ingestion)
     try:
         return archive.read(member).decode("utf-8-sig").strip(), None
     except UnicodeDecodeError:

@@ -146,7 +146,7 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
             f"expected at least {limits.min_samples} usable samples; found {len(given)} "
             f"({ingestion.problems.summarise()})",
         )
-    has_sets = ingestion.options.label_separator is not None
+    has_sets = ingestion.has_sets
     if len(codes) == 1 and not has_sets:
         raise IngestError(
             "one_class",
@@ -159,17 +159,19 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
             f"expected classes with several samples; found {len(codes)} different labels for {len(given)} "
             f"samples ({examples}, ...): was a wrong column taken as the label? (label_column names another)",
         )
+    fewer = " (name fewer columns in class_columns)" if ingestion.options.class_columns else ""
     if len(codes) > limits.max_classes:
+        what = "different sets of classes" if has_sets else "classes"
         raise IngestError(
-            "too_many_classes", f"expected at most {limits.max_classes} classes; found {len(codes)}"
+            "too_many_classes", f"expected at most {limits.max_classes} {what}; found {len(codes)}{fewer}"
         )
     size = sum(len(names[code].encode(errors="replace")) for code in codes)
     if size > limits.max_class_bytes:
         raise IngestError(
             "class_names_too_long",
             f"expected at most {limits.max_class_bytes} bytes of class names; found {size} "
-            f"in {len(codes)} classes ({examples[:200]}, ...): was a wrong column taken as the label? "
-            "(label_column names another)",
+            f"in {len(codes)} classes ({examples[:200]}, ...)"
+            + (fewer or ": was a wrong column taken as the label? (label_column names another)"),
         )
     longest = max((names[code] for code in codes), key=len)
     if len(longest) > limits.max_text_length:

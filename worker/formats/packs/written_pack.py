@@ -54,6 +54,7 @@ def find_labelled_rows(
     """Return which rows have a label [n]; the others are logged."""
     labelled: NDArray[np.bool_] = columns.given != MISSING
     other = ", or a number without a class name" if ingestion.numbers.some_are_outside else ""
+    other += ", or a blank cell in the column of a class" if ingestion.classes.blank_rows else ""
     text = f"expected a label; found none{other}"
     for row in np.flatnonzero(~labelled).tolist():
         number = row if numbers is None else int(numbers[row])

@@ -17,6 +17,7 @@ from models.reading.column_names import (
     normalise_name,
 )
 from models.reading.label_texts import DOUBTFUL_TEXTS, MISSING_NUMBERS, format_label
+from worker.formats.shared.class_columns import suggest_classes
 from worker.formats.shared.columns import (
     FILE_NAMES,
     KEYS,
@@ -50,11 +51,20 @@ Peek = dict[str, list[str]]
 class ColumnRoles:
     """Names of a table's columns by meaning."""
 
-    label: str
+    label: str | None
+    """None: `classes` are the labels."""
     truth: str | None
     key: str | None
     split: str | None
     features: list[str]
+    classes: Sequence[str] = ()
+    """Columns of 0 and 1 that are a class each."""
+
+    @property
+    def special(self) -> list[str]:
+        """Return the columns that are read beside the features."""
+        every = (self.label, self.truth, self.key, self.split, *self.classes)
+        return [name for name in every if name is not None]
 
 
 def choose_roles(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> ColumnRoles:
@@ -64,19 +74,23 @@ def choose_roles(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> Colu
     for name in chosen:
         understood.leave_out(name, "left out as asked")
     rest = [name for name in names if name not in chosen]
-    label = _choose_label(rest, peek, ingestion)
-    others = [name for name in rest if name != label]
-    truth = find_column(others, options.truth_column, TRUTHS)
+    classes = ingestion.classes.choose(rest, options.class_columns)
+    label = None if classes else _choose_label(rest, peek, ingestion)
+    others = [name for name in rest if name != label and name not in classes]
+    truth = None if classes else find_column(others, options.truth_column, TRUTHS)
     split = _choose_split(others, peek, ingestion)
     key = _choose_key([name for name in others if name not in (truth, split)], names[0], peek, ingestion)
     special = {"label": label, "truth": truth, "key": key, "split": split}
-    ingestion.layout["label_column"] = label
+    if label is not None:
+        ingestion.layout["label_column"] = label
     others = [name for name in others if name not in special.values()]
     own = _choose_own(others, ingestion)
     features = _choose_features([name for name in others if name not in own], peek, ingestion)
     ingestion.own.choose([name for name in (*chosen, *own) if name in peek], understood)
     understood.facts["columns"] = {**special, "features": len(features)}
-    return ColumnRoles(label=label, truth=truth, key=key, split=split, features=features)
+    return ColumnRoles(
+        label=label, truth=truth, key=key, split=split, features=features, classes=tuple(classes)
+    )
 
 
 def _find_option(names: Sequence[str], chosen: str) -> str:
@@ -111,6 +125,7 @@ def _choose_label(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> str
     candidates = f"; could it be {quote_names(texts)}?" if texts else ""
     blanks = len(names) == 1 and len(names[0].split()) > 1
     candidates += "; if one blank separates columns, give delimiter=space" if blanks else ""
+    candidates += suggest_classes({name: peek[name] for name in names if name in peek})
     coordinate = " (`y` beside `x` may be a coordinate)" if doubtful else ""
     raise IngestError(
         "missing_column",

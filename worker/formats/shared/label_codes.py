@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.reading.label_sets import NO_CLASS
 from models.reading.label_texts import (
     DOUBTFUL_TEXTS,
     clean_text,
@@ -15,6 +14,7 @@ from models.reading.label_texts import (
     format_label,
     make_comparable,
 )
+from models.reading.several_labels.label_sets import NO_CLASS
 from worker.formats.shared.problems import make_printable
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from models.catalogue.kinds import FEATURES, IMAGES, TABLES, TEXTS, Kind
+from worker.formats.shared.class_columns import ClassColumns
 from worker.formats.shared.class_numbers import ClassNumbers
 from worker.formats.shared.label_codes import Vocabulary
 from worker.formats.shared.own_rows import OwnRows
@@ -42,19 +43,32 @@ class Ingestion:
     """Called regularly during long preparations; can raise to stop."""
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     numbers: ClassNumbers = field(default_factory=ClassNumbers)
+    classes: ClassColumns = field(default_factory=ClassColumns)
     understood: Understanding = field(default_factory=Understanding)
     reads_cells: bool = False
     """Whether a table's cells are read by their types; False: its features are numbers without a blank, or
     `CellsNeeded` is raised."""
+    reads_lists: bool = False
+    """Whether lists in JSON are sets; False: `ListsNeeded` is raised at the first one of several classes."""
     own: OwnRows = field(default_factory=OwnRows)
     """Columns about the samples that are no features."""
     layout: dict[str, Any] = field(default_factory=dict)
     """How the files are laid out, for exports in the same format: label_column, parts, nested; for an npz
     also content, class_names and features."""
 
+    @property
+    def has_sets(self) -> bool:
+        """Return whether the labels are sets of classes."""
+        options = self.options
+        return options.label_separator is not None or bool(options.class_columns) or self.reads_lists
+
 
 class CellsNeeded(Exception):
     """A table has features that are not numbers, or blank ones: it is read again by its cells' types."""
+
+
+class ListsNeeded(Exception):
+    """A label in JSON is a list of several classes: the upload is read again, with lists as sets."""
 
 
 @dataclass(frozen=True, kw_only=True)

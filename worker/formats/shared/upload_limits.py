@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from models.catalogue.column_types import read_column_type
 from models.catalogue.upload_formats import FORMATS
-from models.reading.label_sets import read_separator
+from models.reading.several_labels.class_cells import refuse_other_labels
+from models.reading.several_labels.label_sets import read_separator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,8 @@ class IngestOptions:
     label_column: str | None = None
     label_separator: str | None = None
     """What separates the classes of a sample's label set; None: a label is one class."""
+    class_columns: tuple[str, ...] = ()
+    """Columns of 0 and 1 that are a class each, by name or as `first..last`."""
     key_column: str | None = None
     truth_column: str | None = None
     split_column: str | None = None
@@ -42,6 +45,11 @@ class IngestOptions:
         object.__setattr__(self, "include_columns", tuple(self.include_columns))
         object.__setattr__(self, "exclude_columns", tuple(self.exclude_columns))
         object.__setattr__(self, "column_types", tuple(self.column_types))
+        object.__setattr__(self, "class_columns", tuple(self.class_columns))
+        refuse_other_labels(
+            self.class_columns,
+            {name: getattr(self, name) for name in ("label_column", "label_separator", "truth_column")},
+        )
         if self.label_separator is not None:
             read_separator(self.label_separator)
         for choice in self.column_types:

@@ -43,7 +43,10 @@ def open_csv(upload: Upload, ingestion: Ingestion) -> Features | Table | Documen
     if not ingestion.reads_cells and any(has_codes(peek[name]) for name in roles.features):
         raise CellsNeeded
     note_doubtful_points(peek, roles.features, ingestion)
-    ingestion.layout["label_index"] = style.columns.index(roles.label)
+    if roles.label is not None:
+        ingestion.layout["label_index"] = style.columns.index(roles.label)
+    if roles.classes:
+        ingestion.layout["class_places"] = {name: style.columns.index(name) for name in roles.classes}
     path, skipped = upload.path, list[int]()
     if not style.is_plain:
         path = ingestion.staging / "regular.csv"
@@ -84,7 +87,7 @@ def _read_labelled(
     own = ingestion.own
     for block in blocks:
         own.append({name: block.column(name).to_pylist() for name in own.names})
-        yield block, read_columns(block, roles, encode)
+        yield block, read_columns(block, roles, encode, ingestion)
 
 
 def _read_batches(
@@ -145,7 +148,9 @@ def make_feature_batch(batch: pa.RecordBatch, columns: ColumnRoles, ingestion: I
     def encode(column: pa.Array, *, is_truth: bool) -> NDArray[np.int32]:
         return encode_distinct(column, ingestion, is_truth=is_truth)
 
-    return check_numbers(FeatureBatch(features=features, columns=read_columns(batch, columns, encode)))
+    return check_numbers(
+        FeatureBatch(features=features, columns=read_columns(batch, columns, encode, ingestion))
+    )
 
 
 def check_numbers(batch: FeatureBatch) -> FeatureBatch:
@@ -173,7 +178,9 @@ def encode_distinct(column: pa.Array, ingestion: Ingestion, *, is_truth: bool) -
     return rows
 
 
-def read_columns(batch: pa.RecordBatch, columns: ColumnRoles, encode: Encode) -> Columns:
+def read_columns(
+    batch: pa.RecordBatch, columns: ColumnRoles, encode: Encode, ingestion: Ingestion
+) -> Columns:
     """Return label codes, keys and splits of a block of rows."""
 
     def read_texts(name: str | None) -> list[Any] | None:
@@ -181,7 +188,9 @@ def read_columns(batch: pa.RecordBatch, columns: ColumnRoles, encode: Encode) ->
 
     keys, splits = read_texts(columns.key), read_texts(columns.split)
     return Columns(
-        given=encode(batch.column(columns.label), is_truth=False),
+        given=ingestion.classes.encode_block(batch, columns.classes, ingestion.vocabulary)
+        if columns.label is None
+        else encode(batch.column(columns.label), is_truth=False),
         true=None if columns.truth is None else encode(batch.column(columns.truth), is_truth=True),
         keys=None if keys is None else Texts("" if key is None else str(key) for key in keys),
         splits=None

@@ -11,6 +11,7 @@ from models.reading.json_records import JsonRecordError, read_json_records
 from models.reading.text_encodings import TableError, detect_encoding
 from worker.formats.archives.uploaded_files import Upload
 from worker.formats.shared.problems import IngestError, make_printable
+from worker.formats.shared.sample import ListsNeeded
 from worker.formats.tables.csv_features import open_csv
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def open_json(upload: Upload, ingestion: Ingestion) -> Features | Table | Docume
     """Open a JSON list or JSON lines: every object is a row, its names are columns.
 
     Raises:
+        ListsNeeded: labels are lists of several classes, and were not known to be sets.
         IngestError: it is other JSON, or none.
 
     """
@@ -44,7 +46,7 @@ def open_json(upload: Upload, ingestion: Ingestion) -> Features | Table | Docume
         raise IngestError("too_many_bytes", "expected a smaller JSON file")
     table = ingestion.staging / "json.csv"
     try:
-        names = _collect_names(upload, ingestion)
+        names, lists = _collect_names(upload, ingestion)
         with table.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
             writer.writerow(names)
@@ -55,21 +57,30 @@ def open_json(upload: Upload, ingestion: Ingestion) -> Features | Table | Docume
     options = replace(ingestion.options, encoding=None, delimiter=None)
     text = Upload(name=upload.name, path=table, original=False, kind="text")
     source = open_csv(text, replace(ingestion, options=options))
+    if ingestion.layout.get("label_column") in lists and not ingestion.has_sets:
+        raise ListsNeeded
     facts = ingestion.understood.facts
     del facts["encoding"], facts["delimiter"]
     return replace(source, format="json_lines")
 
 
-def _collect_names(upload: Upload, ingestion: Ingestion) -> list[str]:
+def _collect_names(upload: Upload, ingestion: Ingestion) -> tuple[list[str], set[str]]:
+    """Return the names of the columns, and those in which a list has several values."""
     names: dict[str, None] = {}
+    lists: set[str] = set()
     for record in read_json_records(upload.path, ingestion.options.encoding):
         names.update(dict.fromkeys(record.value or ()))
+        lists.update(name for name, value in (record.value or {}).items() if _has_several(value))
         ingestion.alive()
         if len(names) > ingestion.limits.max_features:
             break
     if not names:
         raise JsonRecordError("expected JSON objects with names and values; found none")
-    return list(names)
+    return list(names), lists
+
+
+def _has_several(value: object) -> bool:
+    return isinstance(value, list) and len(value) > 1
 
 
 def _format(value: Any) -> str:  # noqa: ANN401 - a JSON value

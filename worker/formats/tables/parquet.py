@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from worker.formats.archives.split_names import find_split
 from worker.formats.shared.array_checks import check_count
+from worker.formats.shared.class_columns import suggest_classes
 from worker.formats.shared.column_roles import choose_roles, describe_values, has_codes
 from worker.formats.shared.columns import (
     KEYS,
@@ -160,16 +161,18 @@ def _sample_pictures(shards: Shards, picture: str, count: int, ingestion: Ingest
 def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) -> Columns:
     """Read labels, true labels, keys and splits of all rows."""
     every, options = [name for name in shards.schema.names if name != picture], ingestion.options
-    label = require_column(every, options.label_column, LABELS, "label", option="label_column")
-    others = [name for name in every if name != label]
-    truth = find_column(others, options.truth_column, TRUTHS)
+    classes = ingestion.classes.choose(every, options.class_columns)
+    label = None if classes else _require_label(every, shards, ingestion)
+    others = [name for name in every if name != label and name not in classes]
+    truth = None if classes else find_column(others, options.truth_column, TRUTHS)
     key = find_column(others, options.key_column, KEYS)
     split = find_column(others, options.split_column, SPLIT_NAMES)
-    ingestion.layout["label_column"] = label
     ingestion.understood.facts["columns"] = {
         "picture": picture, "label": label, "truth": truth, "key": key, "split": split,
     }  # fmt: skip
-    name_classes(shards, label, truth, ingestion)
+    if label is not None:
+        ingestion.layout["label_column"] = label
+        name_classes(shards, label, truth, ingestion)
     own = ingestion.own
     rest = [name for name in others if name not in (truth, key, split) and _is_plain(shards.schema, name)]
     own.choose(list_own(rest), ingestion.understood)
@@ -177,10 +180,14 @@ def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) ->
     true: list[NDArray[np.int32]] = []
     keys = Texts()
     splits: list[str | None] = []
-    used = sorted({name for name in (label, truth, key, split, *own.names) if name})
+    used = sorted({name for name in (label, truth, key, split, *classes, *own.names) if name})
     for batch in shards.read_batches(used, _BATCH_ROWS, ingestion.limits):
         own.append({name: batch.column(name).to_pylist() for name in own.names})
-        given.append(encode_labels(batch.column(label), ingestion, is_truth=False))
+        given.append(
+            ingestion.classes.encode_block(batch, classes, ingestion.vocabulary)
+            if label is None
+            else encode_labels(batch.column(label), ingestion, is_truth=False)
+        )
         if truth is not None:
             true.append(encode_labels(batch.column(truth), ingestion, is_truth=True))
         for value in [] if key is None else batch.column(key).to_pylist():
@@ -193,6 +200,16 @@ def _read_picture_columns(shards: Shards, picture: str, ingestion: Ingestion) ->
         keys=_read_paths(shards, picture, ingestion) if key is None else keys,
         splits=_list_splits(shards) if split is None else splits,
     )
+
+
+def _require_label(names: Sequence[str], shards: Shards, ingestion: Ingestion) -> str:
+    """Return the label column; columns of 0 and 1 are named if there is none."""
+    try:
+        return require_column(names, ingestion.options.label_column, LABELS, "label", option="label_column")
+    except IngestError as error:
+        peek = _peek_values(shards, ingestion)
+        hint = suggest_classes({name: peek[name] for name in names if name in peek})
+        raise IngestError(error.code, f"{error.message}{hint}") from None
 
 
 def _is_plain(schema: pa.Schema, name: str) -> bool:
@@ -228,7 +245,8 @@ def _open_features(shards: Shards, ingestion: Ingestion) -> Features | Table | D
     """Open features: numeric columns, or one column of lists of one length; else whatever the cells are."""
     peek = _peek_values(shards, ingestion)
     columns = choose_roles(shards.schema.names, peek, ingestion)
-    name_classes(shards, columns.label, columns.truth, ingestion)
+    if columns.label is not None:
+        name_classes(shards, columns.label, columns.truth, ingestion)
     lists = [name for name in columns.features if _is_list(shards.schema.field(name).type)]
     embedding = find_column(lists, None, _EMBEDDINGS) or (lists[0] if len(lists) == 1 else None)
     if embedding is None:
@@ -273,12 +291,11 @@ def _is_list(kind: pa.DataType) -> bool:
 
 def _open_cells(shards: Shards, columns: ColumnRoles, ingestion: Ingestion) -> Table | Documents:
     """Open a table by the types of its columns."""
-    special = [name for name in (columns.label, columns.truth, columns.key, columns.split) if name]
     own = ingestion.own
     counted = shards.read_batches(columns.features, _BATCH_ROWS, ingestion.limits)
     described = describe_columns(counted, columns.features, ingestion)
     used = [column.name for column in described]
-    wanted = list(dict.fromkeys([*used, *special, *own.names]))
+    wanted = list(dict.fromkeys([*used, *columns.special, *own.names]))
     splits = _list_splits(shards) if columns.split is None else None
 
     def encode(column: pa.Array, *, is_truth: bool) -> NDArray[np.int32]:
@@ -288,7 +305,7 @@ def _open_cells(shards: Shards, columns: ColumnRoles, ingestion: Ingestion) -> T
         done = 0
         for batch in shards.read_batches(wanted, _BATCH_ROWS, ingestion.limits):
             own.append({name: batch.column(name).to_pylist() for name in own.names})
-            read_now = read_columns(batch, columns, encode)
+            read_now = read_columns(batch, columns, encode, ingestion)
             if splits is not None:
                 read_now = replace(read_now, splits=splits[done : done + batch.num_rows])
             yield batch, read_now
@@ -327,7 +344,6 @@ def _read_feature_batches(
     shards: Shards, columns: ColumnRoles, embedding: str | None, width: int, ingestion: Ingestion
 ) -> Iterator[FeatureBatch]:
     content = columns.features if embedding is None else [embedding]
-    special = [name for name in (columns.label, columns.truth, columns.key, columns.split) if name]
     rows = max(1, min(_BATCH_ROWS, (8 << 20) // (4 * width)))
 
     def encode(column: pa.Array, *, is_truth: bool) -> NDArray[np.int32]:
@@ -336,7 +352,7 @@ def _read_feature_batches(
     splits = _list_splits(shards) if columns.split is None else None
     own = ingestion.own
     done = 0
-    wanted = list(dict.fromkeys([*content, *special, *own.names]))
+    wanted = list(dict.fromkeys([*content, *columns.special, *own.names]))
     for batch in shards.read_batches(wanted, rows, ingestion.limits):
         own.append({name: batch.column(name).to_pylist() for name in own.names})
         if embedding is None:
@@ -347,7 +363,7 @@ def _read_feature_batches(
                 raise CellsNeeded
         else:
             features = _read_list_rows(batch.column(embedding), width)
-        batch_columns = read_columns(batch, columns, encode)
+        batch_columns = read_columns(batch, columns, encode, ingestion)
         if splits is not None:
             batch_columns = replace(batch_columns, splits=splits[done : done + batch.num_rows])
         read = FeatureBatch(features=features, columns=batch_columns)

@@ -38,26 +38,32 @@ def read_separator(text: str) -> str:
     return separator
 
 
-def split_label_set(text: str, separator: str) -> tuple[str, ...]:
-    """Return the classes in a set, each once and in its order; a list in brackets is a set, too."""
+def split_label_set(text: str, separator: str | None) -> tuple[str, ...]:
+    """Return the classes in a set, each once and in its order; a list in brackets is a set, too.
+
+    Without a separator only lists in brackets have several classes.
+    """
     if text == NO_CLASS:
         return ()
-    listed = _read_list(text)
-    parts: Iterable[object] = text.split(separator) if listed is None else listed
+    parts: Iterable[object] | None = read_list(text)
+    if parts is None:
+        parts = [text] if separator is None else text.split(separator)
     names = (format_label(part) for part in parts)
     return tuple({make_comparable(name): name for name in reversed([*names]) if name}.values())[::-1]
 
 
-def _read_list(text: str) -> list[object] | None:
-    """Return what a text in brackets lists, as JSON and Python write it; None: it is no list."""
+def read_list(text: str) -> list[object] | None:
+    """Return the names and numbers that a text in brackets lists, in JSON or Python; None: it is no list."""
     cleaned = clean_text(text)
     if not (cleaned.startswith("[") and cleaned.endswith("]")):
         return None
-    try:
-        found = ast.literal_eval(cleaned)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-    return found if isinstance(found, list) and all(_is_class(each) for each in found) else None
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(cleaned)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        return found if isinstance(found, list) and all(_is_class(each) for each in found) else None
+    return None
 
 
 def _is_class(value: object) -> bool:
@@ -65,14 +71,39 @@ def _is_class(value: object) -> bool:
     return isinstance(value, int) or (isinstance(value, str) and not CONTROL.search(value))
 
 
-def write_label_set(names: Sequence[str], separator: str, *, like: str) -> str:
-    """Return a set as text, written like another one: in brackets if that is, else with the separator."""
-    if _read_list(like) is not None:
-        return repr([*names]) if "'" in like else json.dumps([*names], ensure_ascii=False)
+def write_label_set(names: Sequence[str], separator: str | None, *, like: str) -> str:
+    """Return a set as text, written like another one: in brackets if that is, else with the separator.
+
+    Without a separator it is a list in JSON.
+    """
+    if separator is None or read_list(like) is not None:
+        in_python = "'" in like and separator is not None
+        return repr([*names]) if in_python else json.dumps([*names], ensure_ascii=False)
     return f"{separator} ".join(names) if f"{separator} " in like else separator.join(names)
 
 
-def list_members(class_names: Sequence[str], separator: str) -> list[str]:
+def write_list(names: Sequence[str], *, like: object, of_numbers: bool) -> list[object]:
+    """Return a set as a list for JSON; what it shares with another list is written as there.
+
+    Args:
+        names: the classes.
+        like: the list before, or the name of one class.
+        of_numbers: whether the lists of the file hold numbers.
+
+    """
+    kept = {format_label(item): item for item in (like if isinstance(like, list) else [like])}
+    return [
+        kept.get(name, int(name) if of_numbers and name.lstrip("-").isdecimal() else name) for name in names
+    ]
+
+
+def have_numbers(texts: Iterable[str]) -> bool:
+    """Return whether everything in these lists, of which there are some, is a whole number."""
+    items = [item for text in texts for item in read_list(text) or ()]
+    return bool(items) and all(isinstance(item, int) for item in items)
+
+
+def list_members(class_names: Sequence[str], separator: str | None) -> list[str]:
     """Return the classes that occur in sets, each as it is first written."""
     found: dict[str, str] = {}
     for text in class_names:
@@ -81,12 +112,12 @@ def list_members(class_names: Sequence[str], separator: str) -> list[str]:
     return list(found.values())
 
 
-def count_members(samples_of_set: Mapping[str, int], separator: str) -> list[tuple[str, int]]:
+def count_members(samples_of_set: Mapping[str, int], separator: str | None) -> list[tuple[str, int]]:
     """Return the most frequent classes with their numbers of samples, at most `MEMBERS_MAX`.
 
     Args:
         samples_of_set: by set, as text.
-        separator: between the classes of a set.
+        separator: between the classes of a set; None: sets are lists in brackets.
 
     """
     names: dict[str, str] = {}
@@ -98,7 +129,7 @@ def count_members(samples_of_set: Mapping[str, int], separator: str) -> list[tup
     return [(names[key], count) for key, count in samples.most_common(MEMBERS_MAX)]
 
 
-def has_member(text: str, separator: str, name: str) -> bool:
+def has_member(text: str, separator: str | None, name: str) -> bool:
     """Return whether a class is in a set."""
     wanted = make_comparable(name)
     return any(make_comparable(each) == wanted for each in split_label_set(text, separator))
