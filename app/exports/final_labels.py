@@ -258,7 +258,7 @@ def decide_labels(
             name=review.verdict,
             reviewer=reviewer,
             at=review.reviewed_at,
-            carried=_describe_carried(review),
+            carried=_describe_carried(review.carried),
         )
     files = [
         storage.locate_upload(dataset.id, file.name)
@@ -280,7 +280,9 @@ def _apply_sets(session: Session, decisions: Decisions) -> Decisions:
         given = int(final_N[position])
         classes = decision.apply(names[given], separator)
         decisions.sources[position] = LabelSource(
-            name=decision.verdict, reviewer=", ".join(decision.reviewers)
+            name=decision.verdict,
+            reviewer=", ".join(decision.reviewers),
+            carried=_describe_carried(decision.carried),
         )
         if decision.verdict == Verdict.DROP:
             final_N[position] = DROPPED
@@ -318,8 +320,7 @@ def _apply_issues(
         sources[position] = LabelSource(name="audit")
 
 
-def _describe_carried(review: Review) -> str:
-    carried = review.carried
+def _describe_carried(carried: Json | None) -> str:
     return "" if carried is None else f"version {carried['version']}: {carried['verdict']}"
 
 

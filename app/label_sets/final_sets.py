@@ -25,6 +25,8 @@ class SetDecision:
     verdict: Verdict = Verdict.KEEP
     """The most consequential of its classes' verdicts."""
     reviewers: Sequence[str] = ()
+    carried: Json | None = None
+    """The verdict of an earlier version that one of them comes from, if all do."""
 
     def apply(self, text: str, separator: str | None) -> list[str]:
         """Return the classes of a set after the decision, in its order, added ones last."""
@@ -66,6 +68,7 @@ def read_decisions(session: Session, dataset: Dataset) -> dict[int, SetDecision]
             ],
             verdict=_name_verdict({each.verdict for each in found}),
             reviewers=sorted({each.reviewer for each in found}),
+            carried=found[0].carried if all(each.carried for each in found) else None,
         )
         for position, found in reviews.items()
     }

@@ -34,14 +34,14 @@ def carry(decided: Decided, *, given_before: str, given_now: str) -> Decided | N
     return decided if is_unchanged and verdict != Verdict.KEEP else None
 
 
-def describe_source(parent: Dataset, review: Review, given: str) -> Json:
+def describe_source(parent: Dataset, review: Review, given: str, version: int) -> Json:
     """Return which verdict of which version a carried one comes from: the one that a person gave."""
     if review.carried is not None:
         return dict(review.carried)
     names = parent.class_names or []
     return {
         "dataset_id": str(parent.id),
-        "version": parent.version,
+        "version": version,
         "given": given,
         "verdict": str(review.verdict),
         "label": None if review.label is None else names[review.label],
@@ -57,6 +57,7 @@ def carry_verdicts(
     places_N: Places,
     given_before: Sequence[str],
     given_now: Sequence[str],
+    version: int | None = None,
 ) -> list[Json]:
     """Return rows of reviews of the child.
 
@@ -67,12 +68,14 @@ def carry_verdicts(
         places_N: the parent's position of each of the child's samples; -1: it is new.
         given_before: names of the parent's given labels, by the parent's position.
         given_now: names of the child's given labels, by the child's position.
+        version: the number of the reviewed version; None: the parent's own, which the view of a class lacks.
 
     """
     names = parent.class_names or []
     index_of: Mapping[str, int] = {name: index for index, name in enumerate(child.class_names or [])}
     child_place = {int(place): position for position, place in enumerate(places_N.tolist()) if place >= 0}
     rows: list[dict[str, Any]] = []
+    number = parent.version if version is None else version
     for review in reviews:
         position = child_place.get(review.position)
         if position is None:
@@ -93,7 +96,7 @@ def carry_verdicts(
                 "reviewer": review.reviewer,
                 "reviewed_at": review.reviewed_at,
                 "is_looked_at": False,
-                "carried": describe_source(parent, review, given_before[review.position]),
+                "carried": describe_source(parent, review, given_before[review.position], number),
             }
         )
     return rows

@@ -3,6 +3,7 @@
 Shape suffix: N samples of the parent in order of position.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,13 +15,15 @@ from sqlalchemy.orm import Session
 
 from app.audits import audit_service
 from app.datasets import dataset_service
-from app.exports.final_labels import DROPPED, Labels, decide_labels
+from app.exports.final_labels import DROPPED, AddedLabel, Labels, decide_labels
 from app.exports.registry import Issues
-from app.infra.errors import Invalid, WrongState
+from app.infra.errors import Invalid
 from app.infra.storage import Storage
+from app.label_sets.class_views import list_views, require_sets
 from app.reviews.checked_figures import find_settled
 from app.reviews.verdicts import ERRORS
 from app.tables import Audit, Dataset, Json, Review, Verdict
+from models.reading.several_labels.label_sets import count_members
 
 TEST_SPLITS = frozenset(
     {"test", "testing", "eval", "evaluation", "holdout", "hold-out", "held-out", "benchmark"}
@@ -42,13 +45,21 @@ class PlannedVersion:
     """The decisions on a dataset's samples at one moment."""
 
     parent: Dataset
+    added: Sequence[AddedLabel]
+    """Labels that follow the parent's: sets of classes that none of its samples had."""
     given_N: Labels
     final_N: Labels
     split_N: npt.NDArray[np.object_]
     """None where the upload has no split."""
     reviews: list[Review]
+    """Of sets of classes, those of every class: a sample can have several."""
     unlooked: int
     """Labels that change, or samples that are dropped, without anybody having looked."""
+
+    @property
+    def names(self) -> list[str]:
+        """Return the class names, index = label."""
+        return [*(self.parent.class_names or ()), *(each.name for each in self.added)]
 
     @property
     def is_dropped_N(self) -> npt.NDArray[np.bool_]:  # noqa: N802 - the shape suffix
@@ -66,7 +77,8 @@ class PlannedVersion:
     def corrected(self) -> int:
         """Return the wrong labels that people have corrected after a look."""
         changed_N = self.is_relabelled_N
-        return sum(bool(changed_N[review.position]) and _is_found(review) for review in self.reviews)
+        found = {review.position for review in self.reviews if _is_found(review)}
+        return sum(bool(changed_N[position]) for position in found)
 
     @property
     def uncertain(self) -> int:
@@ -91,7 +103,7 @@ class PlannedVersion:
             "samples": int((~self.is_dropped_N).sum()),
             "relabelled": int(self.is_relabelled_N.sum()),
             "dropped": self.dropped,
-            "unsure": sum(review.verdict == Verdict.UNSURE for review in self.reviews),
+            "unsure": len({each.position for each in self.reviews if each.verdict == Verdict.UNSURE}),
             "unlooked": self.unlooked,
             "splits": self._count_splits(),
             "warnings": self._list_warnings(),
@@ -125,10 +137,17 @@ class PlannedVersion:
         return warnings
 
     def _list_empty_classes(self) -> list[str]:
-        names = self.parent.class_names or []
-        before = np.bincount(self.given_N, minlength=len(names))
-        after = np.bincount(self.final_N[~self.is_dropped_N], minlength=len(names))
-        return [names[index] for index in np.flatnonzero((before > 0) & (after == 0)).tolist()]
+        before = self._count_classes(self.given_N)
+        after = self._count_classes(self.final_N[~self.is_dropped_N])
+        return [name for name, count in before.items() if count and not after.get(name)]
+
+    def _count_classes(self, labels: Labels) -> dict[str, int]:
+        """Return the samples of each class; of sets, of the classes in them."""
+        counts = np.bincount(labels, minlength=len(self.names)).tolist()
+        by_name = dict(zip(self.names, counts, strict=True))
+        if not dataset_service.has_sets(self.parent):
+            return by_name
+        return dict(count_members(by_name, require_sets(self.parent)))
 
 
 def _is_found(review: Review) -> bool:
@@ -139,32 +158,36 @@ def plan_version(session: Session, storage: Storage, parent: Dataset, choice: Ch
     """Return what a version of a ready dataset would be now.
 
     Raises:
-        WrongState: the dataset is not ready, has sets of labels, or relabelling what nobody looked at is not
-            confirmed.
+        WrongState: the dataset is not ready, or relabelling what nobody looked at is not confirmed.
         Invalid: `issues` needs an audit.
 
     """
-    if dataset_service.has_sets(parent):
-        raise WrongState(
-            "a dataset with sets of labels has no versions yet: download the corrected dataset, and upload it"
-        )
     audit = None if choice.audit_id is None else audit_service.get(session, choice.audit_id)
     decisions = decide_labels(
         session, storage, parent, audit=audit, issues=choice.issues, confirmed=choice.confirmed
     )
     given_N = np.load(storage.fetch_pack_file(parent, "labels.npy")).astype(np.int32)
     table = parquet.read_table(storage.fetch_pack_file(parent, "samples.parquet"), columns=["split"])
-    reviews = list(session.scalars(select(Review).where(Review.dataset_id == parent.id)))
+    reviews = _list_reviews(session, parent)
     seen = {review.position for review in reviews if review.is_looked_at or review.carried is not None}
     changed = np.flatnonzero(decisions.final_N != given_N).tolist()
     return PlannedVersion(
         parent=parent,
+        added=decisions.added,
         given_N=given_N,
         final_N=decisions.final_N,
         split_N=np.array(table["split"].to_pylist(), dtype=object),
         reviews=reviews,
         unlooked=sum(position not in seen for position in changed),
     )
+
+
+def _list_reviews(session: Session, parent: Dataset) -> list[Review]:
+    """Return the verdicts on a dataset's samples; of sets of classes, those on each class."""
+    ids = [parent.id]
+    if dataset_service.has_sets(parent):
+        ids = [view.id for view in list_views(session, parent).values()]
+    return list(session.scalars(select(Review).where(Review.dataset_id.in_(ids))))
 
 
 def derive_remaining(session: Session, planned: PlannedVersion) -> Json | None:

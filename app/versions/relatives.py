@@ -11,7 +11,7 @@ from app.infra.storage import Storage
 from app.tables import Dataset, DatasetStatus, Json, Review, Verdict
 from app.versions import carried_verdicts, lineage
 from app.versions.content_matching import Contents, Places, count_shared, match_samples, read_contents
-from app.versions.version_making import NOT_CARRIED
+from app.versions.version_making import list_not_carried
 
 CANDIDATES_MAX = 10
 LOOKED_AT_MAX = 50
@@ -202,6 +202,6 @@ def _carry(
         "samples": len(our_contents),
         "dropped": kinship.missing,
         "carried": stored,
-        "not_carried": list(NOT_CARRIED),
+        "not_carried": list_not_carried(parent),
     }
     session.flush()

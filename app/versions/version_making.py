@@ -24,6 +24,12 @@ NOT_CARRIED = (
     "Verdicts that are carried over answer no random check and count for no precision.",
     "Audits and your own model's predictions stay with the earlier version.",
 )
+CLASSES_FOLLOW = "Verdicts on a class are carried over when the class is audited in this version."
+
+
+def list_not_carried(parent: Dataset) -> list[str]:
+    """Return what a version does not take over from its parent, in sentences."""
+    return [*NOT_CARRIED, *([CLASSES_FOLLOW] if dataset_service.has_sets(parent) else [])]
 
 
 def make_version(
@@ -89,7 +95,7 @@ def finish_origin(planned: PlannedVersion, origin: Json, remaining: Json | None,
         **origin,
         **planned.describe(),
         "carried": carried,
-        "not_carried": list(NOT_CARRIED),
+        "not_carried": list_not_carried(planned.parent),
         "remaining": remaining,
     }
 

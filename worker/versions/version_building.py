@@ -65,7 +65,9 @@ def build_version(
     sha256 = version_packs.build_pack(
         storage, planned.parent, planned.final_N, kept_M, destination=building, on_progress=on_progress
     )
-    statistics = version_packs.count_statistics(planned.parent, building, planned.final_N[kept_M])
+    statistics = version_packs.count_statistics(
+        planned.parent, building, planned.final_N[kept_M], planned.added
+    )
     sketch = content_matching.make_sketch(np.load(building / DIGESTS))
     heartbeat.renew()
     for file in building.iterdir():
@@ -107,7 +109,7 @@ def _store(database: Database, storage: Storage, dataset: Dataset, made: _Made) 
     planned, kept_M = made.planned, made.kept_M
     parent = planned.parent
     with database.transaction() as session:
-        kept = {name: getattr(parent, name) for name in ("format", "kind", "class_names", "shape")}
+        kept = {name: getattr(parent, name) for name in ("format", "kind", "shape")}
         held = leases.update_held(
             session,
             Dataset,
@@ -115,6 +117,7 @@ def _store(database: Database, storage: Storage, dataset: Dataset, made: _Made) 
             dataset.attempt,
             **kept,
             **made.values,
+            class_names=planned.names,
             sample_count=len(kept_M),
             problem_count=0,
             truth_version=int(parent.truth_version > 0),
@@ -172,7 +175,10 @@ def count_again(session: Session, child: Dataset) -> None:
 
 
 def _carry_verdicts(session: Session, planned: PlannedVersion, child: Dataset, kept_M: Places) -> int:
-    names = planned.parent.class_names or []
+    """Store the verdicts that hold; those on classes of sets wait for the views of the version."""
+    if dataset_service.has_sets(planned.parent):
+        return 0
+    names = planned.names
     rows = carried_verdicts.carry_verdicts(
         planned.parent,
         child,

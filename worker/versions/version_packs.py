@@ -6,7 +6,7 @@ Shape suffix: M kept samples in order of position.
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
+from app.datasets import dataset_service
 from app.exports.files.annotation_files import MEMBERS, UPLOADED_BOXES
-from app.exports.final_labels import Labels
+from app.exports.final_labels import AddedLabel, Labels
 from app.infra.storage import PACK, Storage
+from app.label_sets.class_views import require_sets
 from app.places.file_lists import ORIGINALS
-from app.tables import Dataset
+from app.tables import Dataset, Json
 from app.versions import content_matching
 from app.versions.content_matching import DIGESTS, Places
-from models.catalogue.kinds import CELLS
+from models.catalogue.kinds import CELLS, TERMS, TEXTS_FILE
 from models.catalogue.upload_formats import BOX_FORMATS
+from models.reading.label_texts import encode_spelling
+from models.reading.several_labels.label_sets import count_members
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.packs.npy import NpyWriter
 
@@ -49,10 +53,10 @@ def build_pack(
     _write_samples(storage.fetch_pack_file(parent, SAMPLES), destination / SAMPLES, kept_M, labels_M)
     if parent.format in BOX_FORMATS:
         _keep_uploaded_boxes(storage, parent, destination)
-    for name in (CELLS, SHEET_TABLE, MEMBERS, ORIGINALS):
+    for name in (CELLS, TEXTS_FILE, TERMS, SHEET_TABLE, MEMBERS, ORIGINALS):
         if storage.exists(storage.locate_pack(parent.id) / name):
             found = storage.fetch_pack_file(parent, name)
-            write = _filter_cells if name == CELLS else _copy
+            write = _filter_rows if name in {CELLS, TEXTS_FILE} else _copy
             write(found, destination / name, kept_M)
     sha256 = _write_array(storage, parent, kept_M, destination / PACK, on_progress)
     _write_digests(storage, parent, kept_M, destination)
@@ -104,8 +108,8 @@ def _keep_uploaded_boxes(storage: Storage, parent: Dataset, destination: Path) -
     parquet.write_table(uploaded, destination / UPLOADED_BOXES, compression="zstd")
 
 
-def _filter_cells(source: Path, target: Path, kept_M: Places) -> None:
-    """Write the kept rows of a table's cells, in row groups of the same size as before."""
+def _filter_rows(source: Path, target: Path, kept_M: Places) -> None:
+    """Write the kept rows of cells or texts, in row groups of the same size as before."""
     with parquet.ParquetFile(source) as file:
         rows = file.metadata.row_group(0).num_rows if file.metadata.num_row_groups else BLOCK_ROWS
         with parquet.ParquetWriter(target, file.schema_arrow, compression="zstd") as writer:
@@ -144,26 +148,46 @@ def _count_pictures(statistics: dict[str, Any], samples: Path) -> dict[str, Any]
     return kept
 
 
-def count_statistics(parent: Dataset, folder: Path, labels_M: Labels) -> dict[str, Any]:
+def count_statistics(
+    parent: Dataset, folder: Path, labels_M: Labels, added: Sequence[AddedLabel] = ()
+) -> dict[str, Any]:
     """Return the parent's statistics with the counts of a version.
 
     Modes and encodings are not known picture by picture: they are left out where samples were dropped and
     not all of the parent's pictures have the same.
+
+    Args:
+        parent: the version before.
+        folder: of the new pack.
+        labels_M: new labels.
+        added: labels that follow the parent's.
+
     """
-    names = parent.class_names or []
+    names = [*(parent.class_names or ()), *(each.name for each in added)]
     counts = np.bincount(labels_M, minlength=len(names)).tolist()
     by_class = dict(zip(names, counts, strict=True))
     splits = parquet.read_table(folder / SAMPLES, columns=["split"])["split"]
     named = Counter(pc.fill_null(splits.cast(pa.string()), "").to_pylist())
     statistics = {**(parent.statistics or {}), "class_counts": by_class, "problem_counts": {}, "left_out": 0}
+    if dataset_service.has_sets(parent):
+        statistics["member_counts"] = count_members(by_class, require_sets(parent))
+        statistics["layout"] = _add_spellings(statistics.get("layout", {}), added)
     if statistics.get("sizes") and len(labels_M) != parent.sample_count:
         statistics = _count_pictures(statistics, folder / SAMPLES)
     statistics["split_counts"] = {} if set(named) == {""} else dict(named)
     understood = dict(statistics.get("understood") or {})
     if understood:
-        understood |= {"samples": len(labels_M), "left_out_samples": 0}
+        understood |= {"samples": len(labels_M), "left_out_samples": 0, "class_count": len(names)}
         understood["classes"] = [
             {**each, "samples": by_class.get(each["name"], 0)} for each in understood.get("classes", [])
         ]
         statistics["understood"] = understood
     return statistics
+
+
+def _add_spellings(layout: Json, added: Sequence[AddedLabel]) -> Json:
+    """Return the layout of an upload with the spellings of labels that follow its own."""
+    stored = layout.get("class_spellings")
+    if stored is None:
+        return layout
+    return {**layout, "class_spellings": [*stored, *(encode_spelling(each.spelling) for each in added)]}

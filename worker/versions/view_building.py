@@ -14,6 +14,7 @@ from app.infra.database import Database
 from app.infra.storage import Storage
 from app.label_sets.class_views import name_labels, require_sets
 from app.tables import Dataset, DatasetStatus, Json
+from app.versions.carried_classes import carry_to_view
 from models.reading.several_labels.label_sets import has_member
 from worker.formats.shared.problems import IngestError
 from worker.jobs.heartbeat import Heartbeat
@@ -100,6 +101,7 @@ def _store(database: Database, storage: Storage, view: Dataset, made: _Made) -> 
         version_building.count_again(session, child)
         every_N = np.arange(parent.sample_count or 0)
         carry_features(session, storage, parent, child, every_N)
+        carry_to_view(session, storage, parent, child)
         dataset_service.change_status(session, child.id, DatasetStatus.READY, error=None)
 
 

@@ -57,7 +57,7 @@ def preview_version(
         name=version_making.name_version(parent, number),
         **planned.describe(),
         remaining=planned_version.derive_remaining(session, planned),
-        not_carried=list(version_making.NOT_CARRIED),
+        not_carried=version_making.list_not_carried(parent),
     )
 
 
