@@ -131,7 +131,7 @@ def list_files(session: Session, dataset_ids: list[UUID]) -> dict[UUID, list[Dat
 
 def has_sets(dataset: Dataset) -> bool:
     """Return whether the labels of a dataset are sets of classes: by its options, or as lists in files."""
-    options = dataset.options
+    options = dataset.options or {}
     return (
         options.get("label_separator") is not None
         or bool(options.get("class_columns"))

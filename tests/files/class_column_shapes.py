@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from tests.files.shapes import COUNT, NUMBER_TEXTS, VALUES, Expected, add, flat, parquet, table, zipped
+from tests.files.workbook_shapes import workbook
 
 CAT = [row % 2 for row in range(COUNT)]
 DOG = [int(row % 3 == 0) for row in range(COUNT)]
@@ -70,6 +71,13 @@ add(
         )
     },
     Expected(given=NAMES, features=["a"]),
+    class_columns=BOTH,
+)
+CELLS = [[*VALUES[row].tolist(), bool(CAT[row]), DOG[row]] for row in range(COUNT)]
+add(
+    "classes: truth values and numbers of Excel",
+    workbook({"S": [["a", "b", "c", "cat", "dog"], *CELLS]}),
+    READ,
     class_columns=BOTH,
 )
 FACES = [f"{row}.png,{2 * CAT[row] - 1},{2 * DOG[row] - 1}" for row in range(COUNT)]

@@ -68,7 +68,9 @@ def read_list(text: str) -> list[object] | None:
 
 def _is_class(value: object) -> bool:
     """Return whether a value of a list names a class; escapes in it may stand for what no name has."""
-    return isinstance(value, int) or (isinstance(value, str) and not CONTROL.search(value))
+    if isinstance(value, str):
+        return CONTROL.search(value) is None
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def write_label_set(names: Sequence[str], separator: str | None, *, like: str) -> str:

@@ -97,6 +97,19 @@ def test_a_blank_cell_leaves_its_row_out(build: Build, tmp_path: Path) -> None:
     assert "'dog'" in notes["class_cell_blank"]
 
 
+def test_columns_that_do_not_follow_each_other_are_suggested_one_by_one(
+    refusal: Refuse, tmp_path: Path
+) -> None:
+    columns: dict[str, list[Any]] = {
+        "id": [f"k{at}" for at in range(ROWS)],
+        "cat": CAT,
+        "size": [at / 2 for at in range(ROWS)],
+    }
+    error = str(refusal(write_csv(tmp_path / "t.csv", **columns, dog=DOG)))
+    assert "'cat', 'dog' hold 0 and 1: if each is a class, name them in class_columns" in error
+    assert "cat..dog" not in error
+
+
 def test_a_table_with_such_columns_and_no_label_names_the_option(refusal: Refuse, tmp_path: Path) -> None:
     error = refusal(write_csv(tmp_path / "t.csv", **make_columns()))
     assert error.code == "missing_column"
@@ -151,7 +164,7 @@ def test_parquet_of_features_and_of_pictures(build: Build, refusal: Refuse, tmp_
     built = build(tmp_path / "p.parquet", class_columns=["cat", "dog"])
     assert (built.ingested.kind, find_sets(built)) == ("images", SETS)
     assert [each["name"] for each in built.ingested.statistics["own_columns"]] == ["camera"]
-    assert "'cat', 'dog' hold 0 and 1" in str(refusal(tmp_path / "p.parquet"))
+    assert "'cat', 'dog' hold false and true or 0 and 1" in str(refusal(tmp_path / "p.parquet"))
 
 
 def make_png(shade: int) -> bytes:

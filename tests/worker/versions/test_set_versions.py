@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from pyarrow import parquet
 from sqlalchemy import select
 
+from app.exports.registry import EXPORTS
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
@@ -137,3 +138,15 @@ def test_views_and_versions_of_texts_keep_the_texts(service: Service, tmp_path: 
         folder = service.storage.locate_pack(dataset.id)
         assert parquet.read_table(folder / "texts.parquet")["text"].to_pylist() == expected
         assert (folder / "terms.npz").exists()
+
+
+def test_every_export_and_comparison_of_sets_answers(service: Service, reviewed: Dataset) -> None:
+    version = service.make_version(reviewed)
+    make_views(service, version, ["dog"])
+    for dataset in (reviewed, version):
+        for name in (each.name for each in EXPORTS if each.scope == "dataset"):
+            answer = service.api.get(f"/v1/datasets/{dataset.id}/exports/{name}")
+            assert answer.status_code < 500, (name, answer.text)
+    compared = ask(service, "GET", f"/v1/datasets/{reviewed.id}/comparison?with={version.id}")
+    changed = {change["key"]: change["what"] for change in compared["changes"]}
+    assert changed == {"k2": "relabelled", "k0": "relabelled", f"k{DROPPED}": "dropped"}

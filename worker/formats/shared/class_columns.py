@@ -199,10 +199,11 @@ def suggest_classes(columns: Mapping[str, Sequence[object]]) -> str:
     """
     cells = {name: {read_cell(value) for value in values} - {None} for name, values in columns.items()}
     filled = {name: [str(cell) for cell in found] for name, found in cells.items() if found}
-    found = [name for name, writing in find_writings(filled).items() if writing is not None]
-    if sum(len(filled[name]) > 1 for name in found) < _LEAST_COLUMNS:
+    writings = {name: writing for name, writing in find_writings(filled).items() if writing is not None}
+    if sum(len(filled[name]) > 1 for name in writings) < _LEAST_COLUMNS:
         return ""
-    return (
-        f"; {quote_names(found)} hold 0 and 1: if each is a class, name them in class_columns, one by one or"
-        f" as {make_printable(found[0])}{RANGE}{make_printable(found[-1])}"
-    )
+    found, names = [*writings], [*columns]
+    held = " or ".join(dict.fromkeys(" and ".join(writing) for writing in writings.values()))
+    follow = found == names[names.index(found[0]) : names.index(found[-1]) + 1]
+    ends = f", one by one or as {make_printable(f'{found[0]}{RANGE}{found[-1]}')}" if follow else ""
+    return f"; {quote_names(found)} hold {held}: if each is a class, name them in class_columns{ends}"

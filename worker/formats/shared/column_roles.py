@@ -125,12 +125,12 @@ def _choose_label(names: Sequence[str], peek: Peek, ingestion: Ingestion) -> str
     candidates = f"; could it be {quote_names(texts)}?" if texts else ""
     blanks = len(names) == 1 and len(names[0].split()) > 1
     candidates += "; if one blank separates columns, give delimiter=space" if blanks else ""
-    candidates += suggest_classes({name: peek[name] for name in names if name in peek})
+    classes = suggest_classes({name: peek[name] for name in names if name in peek})
     coordinate = " (`y` beside `x` may be a coordinate)" if doubtful else ""
     raise IngestError(
         "missing_column",
         f"expected a column for the label, named one of {', '.join(LABELS)}; "
-        f"found {quote_names(names)}{coordinate}{candidates} (name it in label_column)",
+        f"found {quote_names(names)}{coordinate}{candidates} (name it in label_column){classes}",
     )
 
 

@@ -19,6 +19,7 @@ from models.reading.several_labels.label_sets import (
         ('["a;b"]', ("a;b",)),
         ("[1, 2]", ("1", "2")),
         ("[]", ()),
+        ("[true, false]", ("[true, false]",)),
         ("cat;dog", ("cat;dog",)),
         ('["a\\u0000", "b"]', ('["a\\u0000", "b"]',)),
     ],
