@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.access import loopback_rule
+from app.access.open_downloads import OpenDownloads
 from app.access.rate_limits import Limiter
 from app.http.body_limits import BodyLimit
 from app.http.outages import describe_outage
@@ -155,6 +156,7 @@ def create_app() -> FastAPI:
         burst=settings.requests_burst,
         concurrent=settings.requests_concurrent,
     )
+    app.state.downloads = OpenDownloads()
     app.state.login_limiter = Limiter(
         per_second=LOGINS_PER_SECOND, burst=LOGINS_BURST, concurrent=LOGINS_BURST, caller="this address"
     )

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from app.exports.files.stored_samples import SampleRow
 from app.exports.files.tar_writer import END, pack_member
 from app.exports.files.zip_writer import STORED, ZipStream
-from app.exports.final_labels import Decisions, SampleRow
+from app.exports.final_labels import Decisions
 from app.exports.listed_exports import rewrite_lists, rewrite_tables
 from app.infra.errors import Invalid
 from models.reading.archive_names import decode_name, find_stem, strip_compression, tidy_name

@@ -9,13 +9,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from pyarrow import parquet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.datasets import dataset_service
+from app.exports.files.final_rows import DROPPED, FinalRows, Labels
 from app.exports.files.placed_stream import open_placed_stream
 from app.exports.files.stored_files import open_stored_file
+from app.exports.files.stored_samples import OLD_PACK, SampleRow, iterate_samples, map_final_rows
 from app.exports.registry import Issues
 from app.infra.errors import Invalid, WrongState
 from app.infra.storage import PACK, Storage
@@ -37,11 +38,6 @@ from models.reading.several_labels.label_sets import (
 )
 from models.reading.table_files import parse_delimiter
 
-DROPPED = -1
-BATCH_ROWS = 8192
-OLD_PACK = "this dataset was ingested by an earlier version; upload it again to export it"
-Labels = npt.NDArray[np.int32]
-
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSource:
@@ -53,24 +49,6 @@ class LabelSource:
     at: datetime | None = None
     carried: str = ""
     """The version and verdict that it was carried over from, such as `version 1: relabel`."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SampleRow:
-    """One sample as ingestion stored it."""
-
-    position: int
-    key: str
-    given: int
-    uploaded: int
-    """The label in the uploaded file; another than the given one in a version."""
-    true: int | None
-    split: str | None
-    source_row: int
-    source_name: str | None
-    source_offset: int | None
-    source_length: int | None
-    source_method: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +78,8 @@ class Decisions:
     """Labels that no sample was uploaded with, such as sets of classes; they follow the dataset's."""
     originals: PlacedOriginals | None = None
     """Reads the files of a dataset that lie elsewhere; None: they were uploaded."""
+    reserve_bytes: int = 0
+    """Of the disk, which stay free beside files that are written to be sent."""
 
     @cached_property
     def names(self) -> list[str]:
@@ -157,20 +137,18 @@ class Decisions:
                 " the samples as training reads them"
             )
 
+    @property
+    def samples(self) -> Path:
+        """Return a local path of the table of samples."""
+        return self.storage.fetch_pack_file(self.dataset, "samples.parquet")
+
     def iterate_rows(self) -> Iterator[SampleRow]:
         """Iterate over all samples by position, with a few thousand in memory at a time."""
-        labels = {"given": "given_label", "uploaded": "uploaded_label", "true": "true_label"}
-        names = [field for field in SampleRow.__dataclass_fields__ if field not in labels]
-        with parquet.ParquetFile(self.storage.fetch_pack_file(self.dataset, "samples.parquet")) as file:
-            if "source_row" not in file.schema_arrow.names:
-                raise Invalid(OLD_PACK)
-            known = set(file.schema_arrow.names)
-            if "uploaded_label" not in known:
-                labels["uploaded"] = "given_label"
-            for batch in file.iter_batches(BATCH_ROWS, columns=[*names, *{*labels.values()}]):
-                for row in batch.to_pylist():
-                    found = {field: row[name] for field, name in labels.items()}
-                    yield SampleRow(**{name: row[name] for name in names}, **found)
+        return iterate_samples(self.samples)
+
+    def map_rows(self) -> FinalRows:
+        """Return what becomes of the rows of the upload."""
+        return map_final_rows(self.samples, self.final_N)
 
     def is_changed(self, row: SampleRow) -> bool:
         """Return whether a kept sample gets another label than the uploaded file has."""

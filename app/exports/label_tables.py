@@ -11,8 +11,10 @@ from app.audits import suspects
 from app.datasets import stored_consensus
 from app.exports.audit_source import AuditSource
 from app.exports.files.arrow_files import write_table
+from app.exports.files.final_rows import DROPPED
 from app.exports.files.spreadsheet_csv import write_csv
-from app.exports.final_labels import DROPPED, Decisions, SampleRow
+from app.exports.files.stored_samples import SampleRow
+from app.exports.final_labels import Decisions
 from app.exports.registry import CSV_WITH_HEADER, JSON, PARQUET, ExportFile
 from app.fast_paths.suspect_documents import Document
 from app.label_sets.class_views import require_no_view

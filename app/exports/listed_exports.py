@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.exports.files.annotation_files import Uploaded, check_changes, list_uploaded_boxes, write_zip
+from app.exports.files.final_rows import DROPPED
 from app.exports.files.flipped_cells import Flips, flip_in_json, flip_in_text
 from app.exports.files.zip_writer import STORED
-from app.exports.final_labels import DROPPED, Decisions
+from app.exports.final_labels import Decisions
 from app.exports.registry import ZIP, ExportFile
 from app.infra.errors import Invalid
 from models.catalogue.upload_formats import BOX_FORMATS

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from app.exports.files.stored_samples import SampleRow
 from app.exports.files.zip_writer import ZipStream
-from app.exports.final_labels import Decisions, SampleRow
+from app.exports.final_labels import Decisions
 from app.infra.errors import Invalid
 
 IDX_PREFIXES = {"train": "train-", "test": "t10k-", "": ""}

@@ -9,6 +9,7 @@ import lzma
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -16,18 +17,23 @@ from typing import IO, Any, BinaryIO, cast
 import pyarrow as pa
 from pyarrow import parquet
 
+from app.exports.files.final_rows import DROPPED, UNCHANGED, FinalRows
 from app.exports.files.flipped_cells import flip_in_json, flip_in_text
 from app.exports.files.parquet_rewriting import (
+    FILE_BYTES,
+    FILE_PER_BYTE,
     MEMORY_BYTES,
     MEMORY_PER_BYTE,
-    Changes,
-    ColumnFlips,
+    Change,
+    FlippedCells,
+    NewLabels,
     rewrite_parquet,
 )
 from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import Decisions
 from app.http.work_apart import call_apart
-from app.infra.errors import Invalid
+from app.infra.errors import Invalid, NoSpace
+from app.infra.storage import EXPORTS
 from app.tables import Json
 from models.reading.json_records import HEAD, parse_json_records, replace_value
 from models.reading.label_texts import make_comparable
@@ -43,8 +49,6 @@ COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
 BLOCK_CHARACTERS = 1 << 16
 BLOCK_BYTES = 1 << 20
 STYLE_LINES = 200
-Finals = dict[int, int | None]
-"""By row of the upload: the new label of a kept sample, None if its label does not change."""
 
 
 def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
@@ -56,7 +60,7 @@ def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
 
 def write_json(decisions: Decisions) -> Iterator[bytes]:
     """Yield the uploaded JSON as it is but for final labels and dropped objects."""
-    finals = _map_finals(decisions)
+    finals = decisions.map_rows()
     with decisions.open(decisions.files[0]) as stored, _open_decompressed(stored) as file:
         codec = detect_encoding(file.read(HEAD), chosen=decisions.dataset.options.get("encoding"))
         file.seek(0)
@@ -68,18 +72,17 @@ def write_json(decisions: Decisions) -> Iterator[bytes]:
             yield from _encode_blocks(_rewrite_json(decisions, blocks, finals), plain)
 
 
-def _rewrite_json(decisions: Decisions, blocks: Iterator[str], finals: Finals) -> Iterator[str]:
+def _rewrite_json(decisions: Decisions, blocks: Iterator[str], finals: FinalRows) -> Iterator[str]:
     is_first = True
     for number, record in enumerate(parse_json_records(blocks)):
         if record.value is None:
             yield record.before
-        elif number in finals:
-            final = finals[number]
+        elif (final := finals.find(number)) != DROPPED:
             before = record.before
             if is_first and number:  # the comma of a list belongs to the object that was dropped before
                 before = before.lstrip().removeprefix(",") if "," in before else ""
             yield before
-            if final is None:
+            if final == UNCHANGED:
                 yield record.raw
             else:
                 yield _relabel_object(decisions, record.raw, record.value, number, final)
@@ -106,7 +109,7 @@ def write_sheet(decisions: Decisions) -> Iterator[bytes]:
 def _rewrite_text(
     decisions: Decisions, file: IO[bytes], encoding: str, delimiter: str | None
 ) -> Iterator[bytes]:
-    finals = _map_finals(decisions)
+    finals = decisions.map_rows()
     buffered = io.BufferedReader(cast("io.RawIOBase", file))
     mark, plain = find_mark(buffered.peek(4)[:4], encoding)
     with io.TextIOWrapper(buffered, encoding=encoding, newline="") as lines:
@@ -119,7 +122,7 @@ def _rewrite_text(
 def _rewrite_records(
     decisions: Decisions,
     lines: io.TextIOWrapper,
-    finals: Finals,
+    finals: FinalRows,
     encoding: str,
     delimiter: str | None,
 ) -> Iterator[str]:
@@ -131,9 +134,8 @@ def _rewrite_records(
     for record in read_records(chain(head, lines), style, strict=False):
         if record.is_comment:
             yield record.raw
-        elif record.number in finals:
-            final = finals[record.number]
-            yield record.raw if final is None else _relabel_record(decisions, record, style, final)
+        elif (final := finals.find(record.number)) != DROPPED:
+            yield record.raw if final == UNCHANGED else _relabel_record(decisions, record, style, final)
 
 
 def _relabel_record(decisions: Decisions, record: Record, style: TableStyle, final: int) -> str:
@@ -168,51 +170,46 @@ def write_parquet(decisions: Decisions) -> Iterator[bytes]:
         Invalid: a file cannot hold a class that samples are changed to.
 
     """
-    finals, parts = _map_finals(decisions), decisions.layout["parts"]
+    finals, parts = decisions.map_rows(), decisions.layout["parts"]
     by_name = {file.name: file for file in decisions.files}
     files = [by_name[name] if len(parts) > 1 else decisions.files[0] for name in parts]
-    _check_writable(decisions, files, finals)
+    parts_of_rows = _cut(decisions, files, finals)
+    for part in parts_of_rows:
+        _list_changes(decisions, part)
     if len(parts) == 1:
-        return _write_file(decisions, files[0], finals, first_row=0)
-    return _write_shards(decisions, parts, files, finals)
+        return _write_file(decisions, parts_of_rows[0])
+    return _write_shards(decisions, parts, parts_of_rows)
 
 
-def _write_shards(
-    decisions: Decisions, parts: list[str], files: list[Path], finals: Finals
-) -> Iterator[bytes]:
-    archive, first_row = ZipStream(), 0
-    for name, file in zip(parts, files, strict=True):
-        yield from archive.stream(name, _write_file(decisions, file, finals, first_row=first_row))
-        first_row += _count_rows(decisions, file)
-    yield archive.finish()
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """One file of an upload, whose rows are counted on from file to file."""
+
+    path: Path
+    first_row: int
+    finals: FinalRows
+    """Of its own rows, from 0."""
+    schema: pa.Schema
 
 
-def _check_writable(decisions: Decisions, files: list[Path], finals: Finals) -> None:
-    """Raise Invalid unless each file can hold the labels that its own samples are changed to."""
-    if "class_columns" in decisions.layout:  # every column holds both of its values
-        return
-    first_row = 0
-    for file in files:
-        count = _count_rows(decisions, file)
-        with decisions.open(file) as stored:
-            schema = parquet.read_schema(stored)
-        column = schema.names.index(decisions.layout["label_column"])
-        for row in range(first_row, first_row + count):
-            if (label := finals.get(row)) is not None:
-                _convert_class(decisions, label, schema, column)
+def _cut(decisions: Decisions, files: list[Path], finals: FinalRows) -> list[_Part]:
+    """Return each file with what becomes of its rows."""
+    parts, first_row = [], 0
+    for path in files:
+        with decisions.open(path) as stored:
+            file = parquet.ParquetFile(stored)
+            count, schema = file.metadata.num_rows, file.schema_arrow
+        part = _Part(path=path, first_row=first_row, finals=finals.cut(first_row, count), schema=schema)
+        parts.append(part)
         first_row += count
+    return parts
 
 
-def _count_rows(decisions: Decisions, path: Path) -> int:
-    with decisions.open(path) as stored:
-        return int(parquet.read_metadata(stored).num_rows)
-
-
-def _map_finals(decisions: Decisions) -> Finals:
-    return {
-        row.source_row: int(decisions.final_N[row.position]) if decisions.is_changed(row) else None
-        for row in decisions.iterate_kept_rows()
-    }
+def _write_shards(decisions: Decisions, names: list[str], parts: list[_Part]) -> Iterator[bytes]:
+    archive = ZipStream()
+    for name, part in zip(names, parts, strict=True):
+        yield from archive.stream(name, _write_file(decisions, part))
+    yield archive.finish()
 
 
 def _open_decompressed(file: BinaryIO) -> IO[bytes]:
@@ -222,46 +219,69 @@ def _open_decompressed(file: BinaryIO) -> IO[bytes]:
     return file if opener is None else opener(file)
 
 
-def _write_file(decisions: Decisions, path: Path, finals: Finals, *, first_row: int) -> Iterator[bytes]:
-    with decisions.open(path) as stored:
-        schema = parquet.read_schema(stored)
-    with tempfile.TemporaryDirectory(dir=decisions.storage.root, prefix="export.") as folder:
+def _write_file(decisions: Decisions, part: _Part) -> Iterator[bytes]:
+    size = decisions.storage.measure_size(part.path)
+    _require_room(decisions, size)
+    with tempfile.TemporaryDirectory(dir=decisions.storage.root, prefix=EXPORTS) as folder:
         written = Path(folder) / "written.parquet"
-        source = decisions.storage.fetch(path, Path(folder))
-        memory = MEMORY_BYTES + MEMORY_PER_BYTE * source.stat().st_size
         arguments = {
-            "source": str(source),
+            "source": str(decisions.storage.fetch(part.path, Path(folder))),
             "destination": str(written),
-            "kept": frozenset(finals),
-            "changes": _list_changes(decisions, schema, finals),
-            "flips": _list_flips(decisions, schema),
-            "first_row": first_row,
+            "finals": part.finals,
+            "changes": _list_changes(decisions, part) | _list_flips(decisions, part),
+            "reserve_bytes": decisions.reserve_bytes,
         }
-        call_apart(rewrite_parquet, arguments, what="a Parquet file", memory_bytes=memory)
+        call_apart(
+            rewrite_parquet,
+            arguments,
+            what="a Parquet file",
+            memory_bytes=MEMORY_BYTES + MEMORY_PER_BYTE * size,
+            file_bytes=FILE_BYTES + FILE_PER_BYTE * size,
+        )
         file = written.open("rb")  # what is open stays when the folder goes
     with file:
         yield from iter(lambda: file.read(BLOCK_BYTES), b"")
 
 
-def _list_changes(decisions: Decisions, schema: pa.Schema, finals: Finals) -> Changes:
-    """Return the new values of the label column, by row; none where each class has a column."""
+def _require_room(decisions: Decisions, size: int) -> None:
+    """Raise NoSpace unless a file of this size can be written again beside the reserve."""
+    needed = size if decisions.storage.is_local else 2 * size  # a bucket's file is copied first
+    room = decisions.storage.measure_free_bytes() - decisions.reserve_bytes
+    if needed > room:
+        raise NoSpace(
+            f"there is room for {max(room, 0)} bytes, the corrected Parquet file needs about {needed}; use"
+            " format=npz or labels.csv, which are written while they are sent"
+        )
+
+
+def _list_changes(decisions: Decisions, part: _Part) -> dict[int, Change]:
+    """Return the new labels in the label column by its place; none where each class has a column.
+
+    Raises:
+        Invalid: it cannot hold one.
+
+    """
     if "class_columns" in decisions.layout:
         return {}
-    column = schema.names.index(decisions.layout["label_column"])
-    new = {label for label in finals.values() if label is not None}
-    values = {label: _convert_class(decisions, label, schema, column) for label in new}
-    return {column: {row: values[label] for row, label in finals.items() if label is not None}}
+    column = part.schema.names.index(decisions.layout["label_column"])
+    new = part.finals.list_new_labels()
+    return {
+        column: NewLabels({label: _convert_class(decisions, label, part.schema, column) for label in new})
+    }
 
 
-def _list_flips(decisions: Decisions, schema: pa.Schema) -> ColumnFlips:
-    """Return the rows whose cell in the column of a class says the opposite, by column."""
+def _list_flips(decisions: Decisions, part: _Part) -> dict[int, Change]:
+    """Return the rows whose cell in the column of a class says the opposite, by the column's place."""
     rows: dict[str, list[int]] = defaultdict(list)
     for row, flips in decisions.flips.items():
         for name in flips:
-            rows[name].append(row)
+            rows[name].append(row - part.first_row)
     known = decisions.layout.get("class_columns", {}).values()
     writings = {each["column"]: each["writing"] for each in known}
-    return {schema.names.index(name): (writings[name], frozenset(found)) for name, found in rows.items()}
+    return {
+        part.schema.names.index(name): FlippedCells(tuple(writings[name]), frozenset(found))
+        for name, found in rows.items()
+    }
 
 
 def _convert_class(decisions: Decisions, label: int, schema: pa.Schema, column: int) -> object:

@@ -1,4 +1,4 @@
-"""What a process of its own may take: memory beside its libraries, processor time, its place behind others.
+"""What a process of its own may take: memory beside its libraries, time, disk, its place behind others.
 
 Nothing else of the service is imported, so that such a process starts quickly.
 """
@@ -20,6 +20,11 @@ def limit_memory(memory_bytes: int) -> None:
         reserved = int(found.split()[0]) * KIBIBYTE
     memory = reserved + memory_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+
+def limit_files(file_bytes: int) -> None:
+    """Limit the length of each file that this process writes; writing more is an OSError with EFBIG."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
 
 def limit_process(memory_bytes: int, cpu_seconds: int) -> None:

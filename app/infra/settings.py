@@ -108,6 +108,11 @@ class Settings(BaseSettings):
     requests_concurrent: int = Field(
         default=32, gt=0, description="open requests of one key, per API process"
     )
+    downloads_concurrent: int = Field(
+        default=8,
+        gt=0,
+        description="open downloads of one workspace that are written while they are sent, per API process",
+    )
     log_format: Literal["json", "text"] = "json"
 
     upload_max_bytes: int = Field(default=200 * GIBIBYTE, gt=0)

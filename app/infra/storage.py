@@ -27,6 +27,8 @@ BLOCK_BYTES = 2**20
 PACK = "pack.npy"
 SHOWN = "shown"
 """Folder of a dataset's converted pictures, on this host alone; they are made again when they are missing."""
+EXPORTS = "export."
+"""What the names of folders of files begin with that are written to be sent once."""
 LOCKS = 64
 SPARED_SECONDS = 60
 """A cached file used within this time is not evicted: its reader may not have opened it yet."""

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from app.audits import audit_service
 from app.datasets import dataset_service
-from app.exports.final_labels import DROPPED, AddedLabel, Labels, decide_labels
+from app.exports.files.final_rows import DROPPED, Labels
+from app.exports.final_labels import AddedLabel, decide_labels
 from app.exports.registry import Issues
 from app.infra.errors import Invalid
 from app.infra.storage import Storage

@@ -77,6 +77,28 @@ def unread_column(client: httpx.Client, _: Bystander) -> str:
     return f"{len(buffer.getvalue()):,} bytes, exported"
 
 
+@stall("flood: twelve downloads of a large table whose readers are slow")
+def slow_readers(client: httpx.Client, _: Bystander) -> str:
+    """Open downloads of one workspace and read nothing of them."""
+    rows = b"".join(b"%d,%s,%s\n" % (n % 97, b"xy"[n % 2 : n % 2 + 1], b"-" * 8_000) for n in range(5_000))
+    dataset = _ready_dataset(client, "a.csv", b"a,label,note\n" + rows)
+    with contextlib.ExitStack() as opened:
+        path = f"/v1/datasets/{dataset}/exports/dataset"
+        many = opened.enter_context(
+            httpx.Client(base_url=client.base_url, trust_env=False, timeout=patience.scale(60))
+        )
+        answers = [opened.enter_context(many.stream("GET", path)) for _ in range(12)]
+        found = Counter(answer.status_code for answer in answers)
+        assert found == {200: 8, 429: 4}, found
+        assert all("retry-after" in each.headers for each in answers if each.status_code == 429)
+    deadline = time.monotonic() + patience.scale(10)
+    while client.get(path).status_code != 200:
+        assert time.monotonic() < deadline, "the places of closed downloads are not free"
+        time.sleep(0.2)
+    client.delete(f"/v1/datasets/{dataset}")
+    return "eight were begun, four were told to come again"
+
+
 @stall("flood: pictures of 16 million pixels are shown at once")
 def pictures(client: httpx.Client, _: Bystander) -> str:
     """Have large pictures reduced, which are a few bytes in the upload."""

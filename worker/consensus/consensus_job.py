@@ -28,6 +28,7 @@ from app.datasets.stored_consensus import ANNOTATORS, SAMPLES, blank
 from app.http.work_apart import TooMuchWork, call_apart
 from app.infra import removals
 from app.infra.database import Database
+from app.infra.errors import NoSpace, Unavailable
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, Json, Run
 from models.annotators.annotations import Annotations
@@ -92,7 +93,7 @@ def form_consensus(database: Database, storage: Storage, dataset_id: UUID) -> No
         found = _find_apart(work)
         written = _write(storage, work, found)
         document = _summarise(work, found) | {"files": written}
-    except DATABASE_DOWN:
+    except (*DATABASE_DOWN, NoSpace, Unavailable):
         raise
     except Exception as error:  # any other would come again
         log.exception("consensus not formed", dataset=str(dataset_id))

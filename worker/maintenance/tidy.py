@@ -1,5 +1,6 @@
 """Tidying: expire abandoned uploads, finish interrupted ones, and remove leftover files."""
 
+import shutil
 import time
 from datetime import timedelta
 
@@ -10,11 +11,12 @@ from sqlalchemy.orm import Session
 from app.audits import audit_service
 from app.datasets import dataset_service, resumable_uploads
 from app.http import idempotency
+from app.http.work_apart import CPU_SECONDS, WAIT_FACTOR
 from app.infra import removals
 from app.infra.database import Database
 from app.infra.errors import ApiError
 from app.infra.settings import Settings
-from app.infra.storage import Storage
+from app.infra.storage import EXPORTS, Storage
 from app.tables import Audit, Dataset, DatasetFile, DatasetStatus, Upload
 from worker.maintenance import retention
 
@@ -22,6 +24,8 @@ log = structlog.get_logger()
 LEFTOVERS = ("checkpoint.pt", ".*.partial")
 STALE_BODY_SECONDS = 3600
 """A plain body expires after `upload_idle_seconds`; a killed process left the files that are older."""
+STALE_EXPORT_SECONDS = WAIT_FACTOR * CPU_SECONDS + 3600
+"""A file that is written to be sent is done within the time of a process of its own, after it was fetched."""
 
 
 def tidy(database: Database, storage: Storage, settings: Settings) -> None:
@@ -34,6 +38,7 @@ def tidy(database: Database, storage: Storage, settings: Settings) -> None:
         idempotency.delete_old_answers(session, older_than_seconds=settings.idempotency_seconds)
         retention.delete_old_rows(session, settings)
     _remove_stale_bodies(database, storage, settings)
+    _remove_stale_exports(storage)
     _remove_leftovers(database, storage)
     left = removals.remove_due(database, storage)
     if left:
@@ -90,6 +95,18 @@ def _remove_stale_bodies(database: Database, storage: Storage, settings: Setting
         if path.name not in kept:
             path.unlink(missing_ok=True)
             log.info("partial upload body deleted", path=str(path))
+
+
+def _remove_stale_exports(storage: Storage) -> None:
+    """Delete the folders of files that a killed API was writing to send them."""
+    oldest = time.time() - STALE_EXPORT_SECONDS
+    written = {path: status.st_mtime for path, status in storage.find(f"{EXPORTS}*")}
+    for path, status in storage.find(f"{EXPORTS}*/*"):
+        written[path.parent] = max(written.get(path.parent, 0.0), status.st_mtime)
+    for folder, last in written.items():
+        if last < oldest:
+            shutil.rmtree(folder, ignore_errors=True)
+            log.info("unfinished export deleted", path=str(folder))
 
 
 def _remove_leftovers(database: Database, storage: Storage) -> None:

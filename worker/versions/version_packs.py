@@ -17,7 +17,8 @@ from pyarrow import parquet
 
 from app.datasets import dataset_service
 from app.exports.files.annotation_files import MEMBERS, UPLOADED_BOXES
-from app.exports.final_labels import AddedLabel, Labels
+from app.exports.files.final_rows import Labels
+from app.exports.final_labels import AddedLabel
 from app.infra.storage import PACK, Storage
 from app.label_sets.class_views import require_sets
 from app.places.file_lists import ORIGINALS

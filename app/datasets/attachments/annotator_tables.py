@@ -3,7 +3,7 @@
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,6 +42,8 @@ BATCH_ROWS = 1_000
 NOT_ANNOTATORS = (*TRUTHS, *LABELS, *SPLITS, *KEYS, POSITION)
 """Columns of a wide table that are no annotator's."""
 Row = Sequence[str | None]
+ReadRows = Callable[[Sequence[int]], Iterator[tuple[int, Row]]]
+"""Returns the rows with their numbers or lines; only the cells of these columns need to be right."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +103,8 @@ def read_and_write(
 
     """
     try:
-        header, rows = _open_parquet(file) if _is_parquet(file) else _open_text(file)
-        read, left_out = _read(header, rows, target, columns)
+        header, read_rows = _open_parquet(file) if _is_parquet(file) else _open_text(file)
+        read, left_out = _read(header, read_rows, target, columns)
     except (TableError, pa.ArrowException) as error:
         raise Invalid(f"the annotators' labels cannot be read: {error}") from error
     table = _make_table(read)
@@ -116,28 +118,32 @@ def _is_parquet(file: Path) -> bool:
         return opened.read(4) == b"PAR1"
 
 
-def _open_parquet(file: Path) -> tuple[list[str], Iterator[tuple[int, Row]]]:
-    """Return the columns' names, and the rows with their numbers."""
+def _open_parquet(file: Path) -> tuple[list[str], ReadRows]:
+    """Return the columns' names, and what reads the rows with their numbers."""
     opened = parquet.ParquetFile(file)
+    names = list(opened.schema_arrow.names)
 
-    def iterate() -> Iterator[tuple[int, Row]]:
+    def iterate(needed: Sequence[int]) -> Iterator[tuple[int, Row]]:
         number = 0
-        for batch in opened.iter_batches(BATCH_ROWS):
-            columns = [column.to_pylist() for column in batch.columns]
-            for row in zip(*columns, strict=True):
+        for batch in opened.iter_batches(BATCH_ROWS, columns=[names[at] for at in needed]):
+            columns = {at: batch.column(names[at]).to_pylist() for at in needed}
+            for row in range(batch.num_rows):
                 number += 1
-                yield number, [None if value is None else str(value) for value in row]
+                cells: list[str | None] = [None] * len(names)
+                for at, column in columns.items():
+                    cells[at] = None if column[row] is None else str(column[row])
+                yield number, cells
 
-    return list(opened.schema_arrow.names), iterate()
+    return names, iterate
 
 
-def _open_text(file: Path) -> tuple[list[str], Iterator[tuple[int, Row]]]:
-    """Return the columns' names, and the rows with their lines."""
+def _open_text(file: Path) -> tuple[list[str], ReadRows]:
+    """Return the columns' names, and what reads the rows with their lines."""
     with file.open("rb") as opened:
         style, _ = inspect_table(opened)
     width = len(style.columns)
 
-    def iterate() -> Iterator[tuple[int, Row]]:
+    def iterate(_: Sequence[int]) -> Iterator[tuple[int, Row]]:
         with file.open("rb") as opened:
             for record in read_records(open_lines(opened, style.encoding), style):
                 if record.is_comment:
@@ -146,12 +152,12 @@ def _open_text(file: Path) -> tuple[list[str], Iterator[tuple[int, Row]]]:
                     raise Invalid(f"line {record.line} has {record.width} columns, expected {width}")
                 yield record.line, [strip_guard(cell) for cell in record.cells[:width]]
 
-    return list(style.columns), iterate()
+    return list(style.columns), iterate
 
 
 def _read(
     header: list[str],
-    rows: Iterator[tuple[int, Row]],
+    read_rows: ReadRows,
     target: Target,
     columns: Sequence[str],
 ) -> tuple[_Labels, list[str]]:
@@ -194,7 +200,7 @@ def _read(
             target.class_names, [decode_spelling(spelled) for spelled in target.class_spellings]
         ),
     )
-    return reader.read(rows), left_out
+    return reader.read(read_rows(reader.list_columns())), left_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +214,11 @@ class _Reader:
     """Columns with labels, by annotator."""
     position_of: dict[str, int]
     lookup: ClassLookup
+
+    def list_columns(self) -> list[int]:
+        """Return the columns that are read."""
+        annotator = () if self.annotator is None else (self.annotator,)
+        return [*{self.identifier.column, *annotator, *self.places.values()}]
 
     def read(self, rows: Iterator[tuple[int, Row]]) -> _Labels:
         found = _Labels(positions=array("i"), annotators=array("i"), codes=array("i"), names={})

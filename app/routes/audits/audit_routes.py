@@ -28,6 +28,7 @@ from app.routes.shared.dependencies import (
     Writes,
     link_next,
 )
+from app.routes.shared.downloads import Downloads
 from app.routes.shared.file_responses import describe_download, serve_file
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_audits, shorten_summary
@@ -156,7 +157,7 @@ def read_metrics(audit_id: UUID, session: Session) -> MetricsOut:
 @router.head("/{audit_id}/ranking.{kind}", include_in_schema=False, dependencies=[Reads])
 @router.get(
     "/{audit_id}/ranking.{kind}",
-    dependencies=[Reads],
+    dependencies=[Reads, Downloads],
     response_class=FileResponse,
     responses=describe_download(CSV, PARQUET),
 )

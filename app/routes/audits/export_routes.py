@@ -1,13 +1,11 @@
 """Routes of exports: one for each entry of the registry; the file is streamed while it is written."""
 
-import re
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from inspect import Parameter as Argument
 from inspect import Signature
 from typing import Annotated, Any
-from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -19,19 +17,18 @@ from app.audits import audit_service
 from app.datasets import dataset_service
 from app.exports.audit_source import open_audit
 from app.exports.final_labels import Decisions, decide_labels
-from app.exports.registry import EXPORTS, Export, ExportFile, Issues, Parameter
+from app.exports.registry import EXPORTS, Export, Issues, Parameter
 from app.http.slow_work import RunSlowly, run_apart, run_elsewhere, run_slowly
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.infra.storage import Storage
 from app.places.originals import open_originals
 from app.routes.shared.dependencies import CallerDatabase, Files, Reads, ServiceSettings
+from app.routes.shared.downloads import Download, Downloads, begin_download, respond_download
 from app.routes.shared.file_responses import describe_content
 from app.tables import Audit, Dataset
 
 router = APIRouter(prefix="/v1", tags=["exports"])
-UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-NOT_IN_NAMES = re.compile(r"^\.|[/\\]")
 
 
 def _add_route(export: Export) -> None:
@@ -40,7 +37,7 @@ def _add_route(export: Export) -> None:
         _make_endpoint(export),
         name=export.operation,
         description=export.description,
-        dependencies=[Reads],
+        dependencies=[Reads, Downloads],
         response_class=StreamingResponse,
         responses={200: {"content": describe_content(*export.media_types)}},
     )
@@ -102,7 +99,7 @@ def _export_dataset(
     issues: Issues,
     confirmed: bool,
     **parameters: Any,  # noqa: ANN401 - the registry has the types
-) -> "Download":
+) -> Download:
     decisions = _load_decisions(
         database, files, dataset_id, audit_id, issues, confirmed=confirmed, settings=settings
     )
@@ -123,7 +120,11 @@ def _load_decisions(
         dataset = dataset_service.get(session, dataset_id)
         audit = None if audit_id is None else audit_service.get(session, audit_id)
         found = decide_labels(session, files, dataset, audit=audit, issues=issues, confirmed=confirmed)
-        return replace(found, originals=open_originals(session, files, dataset, settings))
+        return replace(
+            found,
+            originals=open_originals(session, files, dataset, settings),
+            reserve_bytes=settings.upload_reserve_bytes,
+        )
 
 
 def _export_audit(
@@ -135,7 +136,7 @@ def _export_audit(
     settings: Settings,
     request: Request,
     **parameters: Any,  # noqa: ANN401 - the registry has the types
-) -> "Download":
+) -> Download:
     source = open_audit(
         database,
         files,
@@ -144,43 +145,6 @@ def _export_audit(
         signing_key=settings.record_signing_key,
     )
     return begin_download(export.load_writer()(source, **parameters))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Download:
-    """A file that is written while it is sent, with its first block."""
-
-    file: ExportFile
-    first: bytes
-
-
-def begin_download(file: ExportFile) -> Download:
-    """Write a file's first block, so that an error is a problem document."""
-    return Download(file=file, first=next(file.blocks, b""))
-
-
-def respond_download(download: Download, run: RunSlowly, workspace_id: UUID | None) -> StreamingResponse:
-    """Return a download whose blocks are written in the threads that began it: one can take minutes."""
-    file = download.file
-
-    async def stream_blocks() -> AsyncIterator[bytes]:
-        block: bytes | None = download.first
-        while block is not None:
-            if block:
-                yield block
-            block = await run(workspace_id, lambda: next(file.blocks, None))
-
-    headers = {"Content-Disposition": _name_download(file.name), "X-Content-Type-Options": "nosniff"}
-    return StreamingResponse(stream_blocks(), media_type=file.media_type, headers=headers)
-
-
-def _name_download(name: str) -> str:
-    """Return the header that names a file (RFC 6266), in ASCII and as it is.
-
-    A dataset can be called anything, such as `../.profile`; its files are neither hidden nor elsewhere.
-    """
-    visible = NOT_IN_NAMES.sub("_", name)
-    return f"attachment; filename=\"{UNSAFE.sub('_', visible)}\"; filename*=UTF-8''{quote(visible, safe='')}"
 
 
 for _export in EXPORTS:

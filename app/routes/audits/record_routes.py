@@ -11,8 +11,8 @@ from app.exports.audit_source import open_audit
 from app.exports.registry import ZIP
 from app.http.slow_work import run_slowly
 from app.records.record_writer import write_stated_record
-from app.routes.audits.export_routes import Download, begin_download, respond_download
 from app.routes.shared.dependencies import Administers, CallerDatabase, Files, ServiceSettings
+from app.routes.shared.downloads import Download, Downloads, begin_download, respond_download
 from app.routes.shared.file_responses import describe_content
 
 router = APIRouter(prefix="/v1/audits", tags=["exports"])
@@ -30,7 +30,7 @@ class RecordRequest(BaseModel):
 
 @router.post(
     "/{audit_id}/record",
-    dependencies=[Administers],
+    dependencies=[Administers, Downloads],
     response_class=StreamingResponse,
     responses={200: {"content": describe_content(ZIP)}},
 )

@@ -124,6 +124,15 @@ def test_a_long_table_and_parquet_and_blanks_are_read(api: TestClient, dataset: 
     assert attach(api, dataset, file.getvalue())[1]["labels"] == 3
 
 
+def test_only_the_needed_columns_of_parquet_need_to_be_right(api: TestClient, dataset: Dataset) -> None:
+    file = io.BytesIO()
+    when = pa.array([2**60, 0], pa.timestamp("ms"))  # a year that Python's dates do not have
+    columns = {"when": when, "position": [0, 1], "worker": ["ana", "bo"], "label": ["ant", "bee"]}
+    parquet.write_table(pa.table(columns), file)
+    status, answer = attach(api, dataset, file.getvalue())
+    assert (status, answer["labels"], answer["left_out"]) == (200, 2, ["when"]), answer
+
+
 def test_the_columns_that_are_annotators_can_be_chosen(api: TestClient, dataset: Dataset) -> None:
     text = b"key,size,ana,bo,label\nkey-1,3.5,ant,bee,ant\n"
     status, answer = attach(api, dataset, text)

@@ -1,12 +1,18 @@
 """Work on hostile files ends in a process of its own, and says so."""
 
+import errno
 import os
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from app.http.work_apart import TooMuchWork, call_apart
-from app.infra.errors import Invalid
+from app.http import work_apart
+from app.http.work_apart import Failed, TooMuchWork, Unreadable, call_apart
+from app.infra.errors import Invalid, NoSpace, Unavailable
 
 MEBIBYTE = 2**20
 
@@ -31,6 +37,39 @@ def crash() -> None:
     os.abort()
 
 
+def write(file: Path, mebibytes: int) -> int:
+    """Write a file."""
+    with file.open("wb") as opened:
+        for _ in range(mebibytes):
+            opened.write(bytes(MEBIBYTE))
+    return file.stat().st_size
+
+
+def write_on_a_full_disk() -> None:
+    """Find that the disk is full."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def read_a_damaged_file() -> None:
+    """Find nothing that can be read."""
+    raise ValueError("timestamp 99999999999 is out of range")
+
+
+def read_a_damaged_block() -> None:
+    """Find what a library of columns cannot decompress."""
+    raise OSError("Corrupt snappy compressed data.")
+
+
+def mistake() -> None:
+    """Fail as code with a mistake does."""
+    raise KeyError("column")
+
+
+def work_long() -> None:
+    """Wait."""
+    time.sleep(60)
+
+
 def test_a_function_answers_from_another_process() -> None:
     found = call_apart(count, {"words": ["a", "b"]}, what="words", memory_bytes=64 * MEBIBYTE)
     assert found["words"] == 2
@@ -40,9 +79,50 @@ def test_a_function_answers_from_another_process() -> None:
     assert type(refused.value) is Invalid
 
 
-def test_what_takes_too_much_or_crashes_is_refused() -> None:
+def test_what_takes_too_much_or_crashes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert call_apart(fill, {"mebibytes": 32}, what="a file", memory_bytes=64 * MEBIBYTE) == 32 * MEBIBYTE
     with pytest.raises(TooMuchWork, match="expected a file that can be read in 64 MiB of memory"):
         call_apart(fill, {"mebibytes": 128}, what="a file", memory_bytes=64 * MEBIBYTE)
     with pytest.raises(TooMuchWork):
         call_apart(crash, {}, what="a file", memory_bytes=64 * MEBIBYTE)
+    monkeypatch.setattr(work_apart, "WAIT_FACTOR", 0.1)
+    with pytest.raises(TooMuchWork, match="not done after 1 seconds"):
+        call_apart(work_long, {}, what="a file", memory_bytes=64 * MEBIBYTE, cpu_seconds=10)
+
+
+def test_what_writes_more_than_it_may_is_refused(tmp_path: Path) -> None:
+    file, limits = tmp_path / "written", {"what": "a file", "memory_bytes": 64 * MEBIBYTE}
+    arguments = {"file": file, "mebibytes": 4}
+    assert call_apart(write, arguments, **limits, file_bytes=4 * MEBIBYTE) == 4 * MEBIBYTE  # type: ignore[arg-type]
+    with pytest.raises(TooMuchWork, match="files of at most 3 MiB; found more: a longer file"):
+        call_apart(write, arguments, **limits, file_bytes=3 * MEBIBYTE)  # type: ignore[arg-type]
+    assert file.stat().st_size <= 3 * MEBIBYTE
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "match"),
+    [
+        (write_on_a_full_disk, NoSpace, "no room on the disk"),
+        (read_a_damaged_file, Unreadable, "ValueError: timestamp 99999999999 is out of range"),
+        (read_a_damaged_block, Unreadable, "Corrupt snappy"),
+        (mistake, Failed, "which was logged"),
+    ],
+)
+def test_other_errors_are_told_as_what_they_are(
+    function: Callable[[], None], kind: type[Exception], match: str
+) -> None:
+    with capture_logs() as logged, pytest.raises(kind, match=match):
+        call_apart(function, {}, what="a file", memory_bytes=64 * MEBIBYTE)
+    assert logged
+    if kind is Failed:
+        assert "KeyError: 'column'" in logged[0]["traceback"]
+        assert logged[0]["log_level"] == "error"
+
+
+def test_a_process_that_cannot_be_started_is_tried_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    with pytest.raises(Unavailable, match="no process can be started"):
+        call_apart(count, {"words": []}, what="words", memory_bytes=64 * MEBIBYTE)

@@ -18,7 +18,7 @@ from app.exports.registry import ExportFile
 from app.http.slow_work import run_elsewhere, run_slowly
 from app.infra.database import Database
 from app.infra.storage import Storage
-from app.routes.audits.export_routes import begin_download, respond_download
+from app.routes.shared.downloads import begin_download, respond_download
 from app.tables import Audit, AuditMetrics, Score
 from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 

@@ -385,3 +385,14 @@ def test_a_dataset_that_an_earlier_version_read_is_refused_with_a_way_out(
 def test_an_unknown_dataset_is_a_problem_document(service: Service) -> None:
     answer = service.api.get(f"/v1/datasets/{UUID(int=1)}/exports/labels.csv")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_a_table_is_not_written_again_where_the_disk_has_no_room(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = service.read(frame(tmp_path))
+    monkeypatch.setattr(Storage, "measure_free_bytes", lambda _: 100)
+    answer = service.api.get(f"/v1/datasets/{dataset.id}/exports/dataset")
+    assert (answer.status_code, answer.json()["code"]) == (507, "no_space")
+    assert "there is room for 100 bytes, the corrected Parquet file needs about" in answer.json()["detail"]
+    assert not [path for path in service.storage.root.iterdir() if path.name.startswith("export.")]

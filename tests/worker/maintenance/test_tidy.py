@@ -273,3 +273,18 @@ def test_a_ranking_goes_an_hour_after_its_successor_was_made(
         session.execute(update(Removal).values(due_at=func.now() - timedelta(seconds=1)))
     tidy(database, storage, chosen)
     assert [path.name for path in folder.iterdir()] == ["ranking.v1.csv"]
+
+
+def test_the_folder_of_an_export_goes_after_its_api_was_killed(
+    database: Database, storage: Storage, chosen: Settings
+) -> None:
+    names = ("export.killed", "export.under_way", "datasets", "export.written_to")
+    folders = [storage.root / name for name in names]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "written.parquet").write_bytes(b"PAR1")
+    long_ago = time.time() - 2 * 3600
+    for path in (folders[0], folders[0] / "written.parquet", folders[2], folders[3]):
+        os.utime(path, (long_ago, long_ago))
+    tidy(database, storage, chosen)
+    assert [folder.exists() for folder in folders] == [False, True, True, True]
