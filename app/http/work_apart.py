@@ -28,6 +28,8 @@ FULL, NUMPY_FULL = (errno.ENOSPC, errno.EDQUOT), " requested and "
 """The error numbers of a full disk, and the words of NumPy's, which has none."""
 UNREADABLE = (ValueError, ArithmeticError, EOFError, NotImplementedError)
 """What libraries raise at a file that they cannot read; others are mistakes of ours."""
+READERS = ("pyarrow", "numpy", "zipfile", "zlib", "struct")
+"""Libraries whose own errors are about what they read."""
 
 
 class TooMuchWork(Invalid):
@@ -135,9 +137,15 @@ def main() -> None:
         answer = {"exceeded": "memory"}
     except OSError as error:
         answer = _describe_system_error(error)
-    except UNREADABLE as error:
+    except Exception as error:
+        if not _is_about_the_file(error):
+            raise
         answer = {"unreadable": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
     json.dump(answer, sys.stdout)
+
+
+def _is_about_the_file(error: Exception) -> bool:
+    return isinstance(error, UNREADABLE) or type(error).__module__.partition(".")[0] in READERS
 
 
 def _describe_system_error(error: OSError) -> dict[str, str]:

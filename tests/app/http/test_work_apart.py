@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from structlog.testing import capture_logs
 
@@ -53,6 +54,12 @@ def write_on_a_full_disk() -> None:
 def read_a_damaged_file() -> None:
     """Find nothing that can be read."""
     raise ValueError("timestamp 99999999999 is out of range")
+
+
+def read_an_index_that_leads_nowhere() -> None:
+    """Find a category that is not there; Arrow has an error of its own for it."""
+    indices, categories = pa.array([3]), pa.array(["a"])
+    pa.DictionaryArray.from_arrays(indices, categories)
 
 
 def read_a_damaged_block() -> None:
@@ -104,6 +111,7 @@ def test_what_writes_more_than_it_may_is_refused(tmp_path: Path) -> None:
     [
         (write_on_a_full_disk, NoSpace, "no room on the disk"),
         (read_a_damaged_file, Unreadable, "ValueError: timestamp 99999999999 is out of range"),
+        (read_an_index_that_leads_nowhere, Unreadable, "out of bounds"),
         (read_a_damaged_block, Unreadable, "Corrupt snappy"),
         (mistake, Failed, "which was logged"),
     ],
