@@ -37,7 +37,7 @@ class FeatureRows:
 
     def __getitem__(self, positions: Sequence[int]) -> Rows:
         """Return the features of some samples, in the given order."""
-        wanted = np.asarray(positions)
+        wanted = np.asarray(positions, dtype=np.int64)
         rows = np.empty((len(wanted), self.shape[1]), dtype=STORED)
         for part, (start, stop) in zip(self._parts, pairwise(self._starts.tolist()), strict=True):
             inside = np.flatnonzero((wanted >= start) & (wanted < stop))
