@@ -33,7 +33,7 @@ FLOORS = {
         "tables", "fast_paths", "infra", "http", "access", "webhooks", "places",
         "datasets/attachments", "datasets", "kinds", "features", "audits", "reviews", "people",
         "maps", "label_sets", "schemas", "schemas/datasets", "schemas/reviews", "schemas/audits", "figures",
-        "exports/files", "exports", "versions", "gate", "records", "web",
+        "exports/files", "exports/archives", "exports", "versions", "gate", "records", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded",
         "client/service", "client", "cli/words", "cli", "cli/integrations", "cli/pipelines", "",
     ),

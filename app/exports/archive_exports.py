@@ -4,75 +4,100 @@ import csv
 import io
 import json
 import tarfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
-from app.exports.files.stored_samples import SampleRow
+from app.exports.archives.final_paths import FinalPaths, Picture, describe_picture, get_member_name
+from app.exports.archives.kept_names import KeptNames
+from app.exports.archives.waiting_files import WaitingFiles
+from app.exports.files.final_rows import DROPPED, UNCHANGED
+from app.exports.files.stored_samples import SampleRow, measure_depths
 from app.exports.files.tar_writer import END, pack_member
 from app.exports.files.zip_writer import STORED, ZipStream
 from app.exports.final_labels import Decisions
-from app.exports.listed_exports import rewrite_lists, rewrite_tables
+from app.exports.listed_exports import File, rewrite_lists, rewrite_tables
 from app.infra.errors import Invalid
 from models.reading.archive_names import decode_name, find_stem, strip_compression, tidy_name
 from models.reading.json_records import replace_value
 
-Stored = tuple[SampleRow, bytes, int]
+Stored = tuple[Picture, bytes, int]
 """A sample, its image's stored bytes, and their compression method in a zip."""
 
 
 def write_class_folders(decisions: Decisions) -> Iterator[bytes]:
     """Yield a zip of class folders; an image with a new label moves to the folder of its class."""
-    new_paths = _assign_paths(decisions)
-    return _write_zip(decisions, {}, lambda row: new_paths.get(row.position) or _strip_root(row))
+    paths = FinalPaths(
+        decisions.samples,
+        decisions.final_N,
+        folders=decisions.spellings,
+        level=decisions.layout.get("class_level"),
+    )
+    return _write_zip(decisions, [], paths.find)
 
 
 def write_manifest(decisions: Decisions) -> Iterator[bytes]:
     """Return a zip of the images at their old paths, with the final labels in the uploaded tables."""
     if "tables" not in decisions.layout:  # read by an earlier version
-        return _write_zip(decisions, {"metadata.csv": _write_metadata(decisions)}, _get_member_name)
-    tables = {name: [content] for name, content in rewrite_tables(decisions).items()}
-    return _write_zip(decisions, tables, _get_member_name)
+        return _write_zip(decisions, [("metadata.csv", _write_metadata(decisions))], _get_name)
+    return _write_beside(decisions, rewrite_tables(decisions))
 
 
 def write_list_files(decisions: Decisions) -> Iterator[bytes]:
     """Return a zip of the images at their old paths, with the final labels in the uploaded lists."""
     if "tables" not in decisions.layout:  # read by an earlier version
-        return _write_zip(decisions, _list_labels(decisions), _get_member_name)
-    lists = {name: [content] for name, content in rewrite_lists(decisions).items()}
-    return _write_zip(decisions, lists, _get_member_name)
+        return _write_zip(decisions, _list_labels(decisions), _get_name)
+    return _write_beside(decisions, rewrite_lists(decisions))
+
+
+def _write_beside(decisions: Decisions, files: Iterator[File]) -> Iterator[bytes]:
+    """Yield a zip of files, all written before the first one is sent, and the images at their old paths."""
+    with WaitingFiles(decisions.storage, decisions.reserve_bytes) as waiting:
+        for name, blocks in files:
+            waiting.write(name, blocks)
+        yield from _write_zip(decisions, waiting.send_all(), _get_name)
 
 
 def write_web_shards(decisions: Decisions) -> Iterator[bytes]:
-    """Return the uploaded tar with the final labels in its label files; several tars become a zip of tars."""
-    finals = {
-        find_stem(_get_member_name(row)): decisions.get_final_value(row.position)
-        if decisions.is_changed(row)
-        else None
+    """Yield the uploaded tar with the final labels in its label files; several tars become a zip of tars."""
+    finals, parts = _find_labels(decisions), decisions.layout.get("parts")
+    found = bytearray(len(finals))
+    if parts is None:
+        yield from _write_members(decisions, decisions.files[0], "", finals, found)
+        _require_all(found)
+        yield END
+        return
+    archive, by_name = ZipStream(), {strip_compression(file.name): file for file in decisions.files}
+    for name in parts:
+        members = _write_members(decisions, by_name[name], f"{name.removesuffix('.tar')}/", finals, found)
+        yield from archive.stream(name, chain(members, [END]))
+    _require_all(found)
+    yield from archive.stream_directory()
+
+
+def _find_labels(decisions: Decisions) -> KeptNames:
+    """Return, by what the files of a kept sample share, its new label or UNCHANGED."""
+    return KeptNames(
+        (
+            find_stem(get_member_name(row)),
+            int(decisions.final_N[row.position]) if decisions.is_changed(row) else UNCHANGED,
+        )
         for row in decisions.iterate_kept_rows()
-    }
-    parts = decisions.layout.get("parts")
-    return (
-        _write_tar(decisions, decisions.files[0], "", finals)
-        if parts is None
-        else _write_tars(decisions, parts, finals)
     )
 
 
-def _write_tars(decisions: Decisions, parts: list[str], finals: Mapping[str, object]) -> Iterator[bytes]:
-    archive, by_name = ZipStream(), {strip_compression(file.name): file for file in decisions.files}
-    for name in parts:
-        blocks = _write_tar(decisions, by_name[name], f"{name.removesuffix('.tar')}/", finals)
-        yield from archive.stream(name, blocks)
-    yield archive.finish()
+def _require_all(found: bytearray) -> None:
+    if not all(found):
+        raise RuntimeError(f"expected {len(found)} labels in the upload, found {sum(found)}")
 
 
-def _write_tar(
-    decisions: Decisions, upload: Path, folder: str, finals: Mapping[str, object]
+def _write_members(
+    decisions: Decisions, upload: Path, folder: str, finals: KeptNames, found: bytearray
 ) -> Iterator[bytes]:
-    """Yield the members of kept samples as they came; labels that changed are written anew."""
-    expected = sum(stem.startswith(folder) for stem in finals)
-    found: set[str] = set()
+    """Yield the members of kept samples as they came; labels that changed are written anew.
+
+    `found` tells by the place of a sample's name whether its label file was there.
+    """
     with (
         decisions.open(upload) as file,
         tarfile.open(fileobj=file, mode="r|*", encoding="utf-8", errors="surrogateescape") as archive,
@@ -80,17 +105,15 @@ def _write_tar(
         for member in archive:
             name = folder + _read_member_name(member.name)
             stem = find_stem(name)
-            content = archive.extractfile(member) if stem in finals and member.isfile() else None
-            if content is None:
+            place = finals.find(stem) if member.isfile() else None
+            content = None if place is None else archive.extractfile(member)
+            if place is None or content is None:
                 continue
-            raw, value = content.read(), finals[stem]
+            raw, final = content.read(), finals.get_number(place)
             if name == stem + decisions.layout["label_suffix"]:
-                found.add(stem)
-                raw = raw if value is None else _write_label(decisions, raw, value)
+                found[place] = True
+                raw = raw if final == UNCHANGED else _write_label(decisions, raw, decisions.spellings[final])
             yield pack_member(member, raw)
-    if len(found) != expected:
-        raise RuntimeError(f"expected {expected} labels in the upload, found {len(found)}")
-    yield END
 
 
 def _write_label(decisions: Decisions, raw: bytes, value: object) -> bytes:
@@ -102,18 +125,18 @@ def _write_label(decisions: Decisions, raw: bytes, value: object) -> bytes:
 
 
 def _write_zip(
-    decisions: Decisions, tables: Mapping[str, Iterable[bytes]], name_of: Callable[[SampleRow], str]
+    decisions: Decisions, tables: Iterable[File], name_of: Callable[[Picture], str]
 ) -> Iterator[bytes]:
     archive, written = ZipStream(), 0
-    for name, lines in tables.items():
-        yield from archive.stream(name, lines)
-    for row, stored, method in _read_images(decisions):
-        yield archive.add(name_of(row), stored, method=method)
+    for name, blocks in tables:
+        yield from archive.stream(name, blocks)
+    for picture, stored, method in _read_images(decisions):
+        yield archive.add(name_of(picture), stored, method=method)
         written += 1
-    expected = sum(1 for _ in decisions.iterate_kept_rows())
+    expected = int((decisions.final_N != DROPPED).sum())
     if written != expected:
         raise RuntimeError(f"expected {expected} images in the upload, found {written}; nothing is exported")
-    yield archive.finish()
+    yield from archive.stream_directory()
 
 
 def _read_images(decisions: Decisions) -> Iterator[Stored]:
@@ -133,21 +156,25 @@ def _read_by_offset(decisions: Decisions, upload: Path) -> Iterator[Stored]:
             assert row.source_offset is not None
             assert row.source_length is not None
             file.seek(row.source_offset)
-            yield row, file.read(row.source_length), row.source_method or STORED
+            yield describe_picture(row), file.read(row.source_length), row.source_method or STORED
 
 
 def _read_tar(decisions: Decisions, upload: Path) -> Iterator[Stored]:
-    row_of = {row.source_name: row for row in decisions.iterate_kept_rows()}
+    positions = KeptNames((get_member_name(row), row.position) for row in decisions.iterate_kept_rows())
+    depths_N = measure_depths(decisions.samples)
     try:
         with (
             decisions.open(upload) as file,
             tarfile.open(fileobj=file, mode="r|*", encoding="utf-8", errors="surrogateescape") as archive,
         ):
             for member in archive:
-                row = row_of.get(_read_member_name(member.name))
-                content = archive.extractfile(member) if row and member.isfile() else None
-                if row is not None and content is not None:
-                    yield row, content.read(), STORED
+                name = _read_member_name(member.name)
+                place = positions.find(name) if member.isfile() else None
+                content = None if place is None else archive.extractfile(member)
+                if place is not None and content is not None:
+                    position = positions.get_number(place)
+                    picture = Picture(position=position, name=name, depth=int(depths_N[position]))
+                    yield picture, content.read(), STORED
     except tarfile.ReadError as error:
         raise Invalid("this archive cannot be exported in its own format; use format=npz") from error
 
@@ -157,65 +184,20 @@ def _read_member_name(name: str) -> str:
     return tidy_name(decode_name(name.encode("utf-8", "surrogateescape")))
 
 
-def _get_member_name(row: SampleRow) -> str:
-    assert row.source_name is not None, "ingestion stores the member name of every image of an archive"
-    return row.source_name
-
-
-def _strip_root(row: SampleRow) -> str:
-    """Return an image's path without the folders that contain all images: as deep as its key."""
-    parts = _get_member_name(row).split("/")
-    return "/".join(parts[len(parts) - 1 - row.key.count("/") :])
-
-
-def _assign_paths(decisions: Decisions) -> dict[int, str]:
-    """Return the new paths of the images with a new label; no path is used twice."""
-    new_paths = {
-        row.position: _build_class_path(decisions, row)
-        for row in decisions.iterate_kept_rows()
-        if decisions.is_changed(row)
-    }
-    candidates = set(new_paths.values())
-    taken = {name for row in decisions.iterate_rows() if (name := _strip_root(row)) in candidates}
-    for position, name in new_paths.items():
-        new_paths[position] = _find_free(name, taken)
-        taken.add(new_paths[position])
-    return new_paths
-
-
-def _build_class_path(decisions: Decisions, row: SampleRow) -> str:
-    folders = _strip_root(row).split("/")
-    level = decisions.layout.get("class_level", 0 if row.split is None else 1)
-    folders[level] = str(decisions.get_final_value(row.position))
-    path = "/".join(folders)
-    try:
-        return tidy_name(path)
-    except ValueError:
-        raise Invalid(
-            f"the class {folders[level]!r} cannot be a folder's name: {path!r} may lie outside of the archive"
-        ) from None
-
-
-def _find_free(name: str, taken: set[str]) -> str:
-    folder, _, base = name.rpartition("/")
-    stem, dot, suffix = base.rpartition(".") if "." in base else (base, "", "")
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{folder}/{stem}~{number}{dot}{suffix}"
-    return free
+def _get_name(picture: Picture) -> str:
+    return picture.name
 
 
 def _write_metadata(decisions: Decisions) -> Iterator[bytes]:
     columns: dict[str, Callable[[SampleRow], str]] = {
-        "file_name": _get_member_name,
+        "file_name": get_member_name,
         "label": lambda row: decisions.get_final_name(row.position),
     }
     if any(row.true is not None for row in decisions.iterate_kept_rows()):
         columns["true_label"] = lambda row: "" if row.true is None else decisions.names[row.true]
     if any(row.split is not None for row in decisions.iterate_kept_rows()):
         columns["split"] = lambda row: row.split or ""
-    if any(not _get_member_name(row).endswith(row.key) for row in decisions.iterate_kept_rows()):
+    if any(not get_member_name(row).endswith(row.key) for row in decisions.iterate_kept_rows()):
         columns["id"] = lambda row: row.key
     yield _format_csv_line(columns)
     for row in decisions.iterate_kept_rows():
@@ -228,13 +210,20 @@ def _format_csv_line(values: Iterable[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def _list_labels(decisions: Decisions) -> dict[str, Iterable[bytes]]:
-    lines: dict[str, list[bytes]] = defaultdict(list)
+def _list_labels(decisions: Decisions) -> list[File]:
+    lines = (_list_lines(decisions, row) for row in decisions.iterate_kept_rows())
+    names = dict.fromkeys(name for name, _ in chain.from_iterable(lines))
+    return [(name, _write_list(decisions, name)) for name in names]
+
+
+def _write_list(decisions: Decisions, wanted: str) -> Iterator[bytes]:
     for row in decisions.iterate_kept_rows():
-        split = f"{row.split}_" if row.split else ""
-        line = f"{_get_member_name(row)} {decisions.get_final_name(row.position)}\n"
-        lines[f"{split}labels.txt"].append(line.encode())
-        if row.true is not None:
-            true_line = f"{_get_member_name(row)} {decisions.names[row.true]}\n"
-            lines[f"{split}true_labels.txt"].append(true_line.encode())
-    return dict(lines)
+        yield from (line.encode() for name, line in _list_lines(decisions, row) if name == wanted)
+
+
+def _list_lines(decisions: Decisions, row: SampleRow) -> Iterator[tuple[str, str]]:
+    """Yield the lists that name a sample, each with its line."""
+    split = f"{row.split}_" if row.split else ""
+    yield f"{split}labels.txt", f"{get_member_name(row)} {decisions.get_final_name(row.position)}\n"
+    if row.true is not None:
+        yield f"{split}true_labels.txt", f"{get_member_name(row)} {decisions.names[row.true]}\n"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,6 +27,7 @@ from app.places.originals import PlacedOriginals
 from app.places.place_comparison import compare_place
 from app.reviews import relabelling
 from app.reviews.checked_figures import find_settled
+from app.reviews.final_sources import AUDIT, LabelSource, describe_carried
 from app.tables import Audit, AuditStatus, Dataset, Json, Review, Score, Verdict
 from models.reading.label_texts import decode_spelling
 from models.reading.several_labels.label_sets import (
@@ -37,18 +37,6 @@ from models.reading.several_labels.label_sets import (
     write_list,
 )
 from models.reading.table_files import parse_delimiter
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelSource:
-    """The source of a final label."""
-
-    name: str
-    """A verdict, or `audit` if an unreviewed issue was relabelled or dropped."""
-    reviewer: str = ""
-    at: datetime | None = None
-    carried: str = ""
-    """The version and verdict that it was carried over from, such as `version 1: relabel`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +59,9 @@ class Decisions:
     final_N: Labels
     """Final label by position; DROPPED for dropped samples."""
     sources: dict[int, LabelSource]
-    """Sources by position; samples without a verdict or a flagged issue are left out."""
+    """Sources by position, of samples with a verdict."""
+    is_flagged_N: npt.NDArray[np.bool_] | None = None
+    """By position, where unreviewed issues are relabelled or dropped, which samples are issues."""
     columns: dict[int, DecisionColumns] = field(default_factory=dict)
     """What several people say of a sample, by position, where there is anything."""
     added: Sequence[AddedLabel] = ()
@@ -146,9 +136,9 @@ class Decisions:
         """Iterate over all samples by position, with a few thousand in memory at a time."""
         return iterate_samples(self.samples)
 
-    def map_rows(self) -> FinalRows:
-        """Return what becomes of the rows of the upload."""
-        return map_final_rows(self.samples, self.final_N)
+    def map_rows(self, *, marks_unchanged: bool = True) -> FinalRows:
+        """Return what becomes of the rows of the upload; labels that stay are UNCHANGED, or themselves."""
+        return map_final_rows(self.samples, self.final_N, marks_unchanged=marks_unchanged)
 
     def is_changed(self, row: SampleRow) -> bool:
         """Return whether a kept sample gets another label than the uploaded file has."""
@@ -194,6 +184,12 @@ class Decisions:
         names = split_label_set(str(final), None)
         return write_list(names, like=given, of_numbers=bool(self.layout.get("lists_hold_numbers")))
 
+    def find_source(self, position: int) -> LabelSource | None:
+        """Return the source of a final label; None: neither a person nor an audit has decided it."""
+        if position not in self.sources and self.is_flagged_N is not None and self.is_flagged_N[position]:
+            return AUDIT
+        return self.sources.get(position)
+
     def get_final_value(self, position: int) -> object:
         """Return the final class of a kept sample as the upload writes it."""
         return self.spellings[int(self.final_N[position])]
@@ -223,11 +219,12 @@ def decide_labels(
     given_N = np.load(storage.fetch_pack_file(dataset, "labels.npy"))
     final_N = given_N.astype(np.int32)
     sources: dict[int, LabelSource] = {}
+    is_flagged_N = None
     if issues != Issues.KEEP:
         usable = _require_usable(dataset, audit)
         if issues == Issues.RELABEL:
             relabelling.require_consent(session, usable, confirmed=confirmed)
-        _apply_issues(session, final_N, sources, usable, issues)
+        is_flagged_N = _apply_issues(session, final_N, usable, issues)
     columns = read_decision_columns(session, dataset.id)
     for review in session.scalars(select(Review).where(Review.dataset_id == dataset.id)):
         final_N[review.position] = _choose_final_label(review, int(given_N[review.position]))
@@ -236,14 +233,20 @@ def decide_labels(
             name=review.verdict,
             reviewer=reviewer,
             at=review.reviewed_at,
-            carried=_describe_carried(review.carried),
+            carried=describe_carried(review.carried),
         )
     files = [
         storage.locate_upload(dataset.id, file.name)
         for file in dataset_service.list_files(session, [dataset.id])[dataset.id]
     ] or [storage.locate_pack(dataset.id) / ORIGINALS]
     decisions = Decisions(
-        dataset=dataset, files=files, storage=storage, final_N=final_N, sources=sources, columns=columns
+        dataset=dataset,
+        files=files,
+        storage=storage,
+        final_N=final_N,
+        sources=sources,
+        is_flagged_N=is_flagged_N,
+        columns=columns,
     )
     return _apply_sets(session, decisions) if dataset_service.has_sets(dataset) else decisions
 
@@ -260,7 +263,7 @@ def _apply_sets(session: Session, decisions: Decisions) -> Decisions:
         decisions.sources[position] = LabelSource(
             name=decision.verdict,
             reviewer=", ".join(decision.reviewers),
-            carried=_describe_carried(decision.carried),
+            carried=describe_carried(decision.carried),
         )
         if decision.verdict == Verdict.DROP:
             final_N[position] = DROPPED
@@ -285,9 +288,9 @@ def _require_usable(dataset: Dataset, audit: Audit | None) -> Audit:
     return audit
 
 
-def _apply_issues(
-    session: Session, final_N: Labels, sources: dict[int, LabelSource], audit: Audit, issues: Issues
-) -> None:
+def _apply_issues(session: Session, final_N: Labels, audit: Audit, issues: Issues) -> npt.NDArray[np.bool_]:
+    """Change the labels of issues, and return which samples are some [N]."""
+    is_flagged_N: npt.NDArray[np.bool_] = np.zeros(len(final_N), np.bool_)
     figures = find_settled(session.connection(), audit.id, audit.dataset_id)
     settled = None if figures is None else figures.settled
     flagged = select(Score.position, Score.suggested_label).where(
@@ -295,11 +298,8 @@ def _apply_issues(
     )
     for position, suggested in session.execute(flagged, {} if settled is None else {"cut": settled.cut}):
         final_N[position] = suggested if issues == Issues.RELABEL else DROPPED
-        sources[position] = LabelSource(name="audit")
-
-
-def _describe_carried(carried: Json | None) -> str:
-    return "" if carried is None else f"version {carried['version']}: {carried['verdict']}"
+        is_flagged_N[position] = True
+    return is_flagged_N
 
 
 def _choose_final_label(review: Review, given: int) -> int:

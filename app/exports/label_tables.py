@@ -208,7 +208,7 @@ def _format_final_name(decisions: Decisions, row: SampleRow) -> str:
 
 
 def _format_source(decisions: Decisions, row: SampleRow) -> tuple[str, ...]:
-    source = decisions.sources.get(row.position)
+    source = decisions.find_source(row.position)
     columns = _format_columns(decisions.columns.get(row.position, EMPTY))
     if source is None:
         return "", "", "", "", *columns

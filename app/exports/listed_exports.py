@@ -4,10 +4,13 @@ import json
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from app.exports.archives.kept_names import KeptNames
+from app.exports.archives.text_blocks import encode_blocks
 from app.exports.files.annotation_files import Uploaded, check_changes, list_uploaded_boxes, write_zip
-from app.exports.files.final_rows import DROPPED
+from app.exports.files.final_rows import DROPPED, UNCHANGED, FinalRows
 from app.exports.files.flipped_cells import Flips, flip_in_json, flip_in_text
 from app.exports.files.zip_writer import STORED
 from app.exports.final_labels import Decisions
@@ -18,43 +21,70 @@ from models.reading.archive_names import decode_name, tidy_name
 from models.reading.json_records import replace_value
 from models.reading.record_cells import append_cell, replace_cell
 from models.reading.record_tables import NamedRecord, TextTable, parse_table
-from models.reading.text_encodings import decode_text, encode_like, split_lines
+from models.reading.text_encodings import decode_text, find_mark, split_lines
 from models.reading.text_lists import format_line, parse_line
 
-Finals = dict[int, tuple[object, bool]]
-"""By record of a kept sample: its final label as the upload writes it, and whether it changed."""
 Place = dict[str, Any]
 """Where a table or list stands in the upload, as ingestion stored it."""
+File = tuple[str, Iterator[bytes]]
+"""The name of a file and its content in blocks."""
 
 
-def rewrite_tables(decisions: Decisions) -> dict[str, bytes]:
-    """Return the uploaded tables with final labels and without dropped samples, by name."""
+@dataclass(frozen=True, kw_only=True)
+class _Finals:
+    """What becomes of the rows of all tables or lists."""
+
+    changes: FinalRows
+    labels: FinalRows
+    """The same, with the final label also where it is the uploaded one."""
+
+    def has_changes(self, place: Place) -> bool:
+        """Return whether a kept sample of a table gets another label."""
+        return bool((self.changes.list_range(place["start"], place["count"]) >= 0).any())
+
+
+def rewrite_tables(decisions: Decisions) -> Iterator[File]:
+    """Yield the uploaded tables with final labels and without dropped samples."""
     finals = _map_finals(decisions)
-    return {
-        place["name"]: _rewrite_table(decisions, place, _read_member(decisions, place), finals)
-        for place in decisions.layout["tables"]
-    }
+    for place in decisions.layout["tables"]:
+        raw = _read_member(decisions, place)
+        delimiter = decisions.chosen_delimiter
+        table = parse_table(raw, place["name"], encoding=place["encoding"], delimiter=delimiter)
+        texts = _rewrite_table(decisions, place, table, finals)
+        yield place["name"], _encode_like(texts, raw, table.encoding)
 
 
-def rewrite_lists(decisions: Decisions) -> dict[str, bytes]:
-    """Return the uploaded lists with final labels and without dropped samples, by name."""
+def rewrite_lists(decisions: Decisions) -> Iterator[File]:
+    """Yield the uploaded lists with final labels and without dropped samples."""
     finals, places = _map_finals(decisions), decisions.layout["tables"]
-    raw = {place["name"]: _read_member(decisions, place) for place in places}
-    given = [place for place in places if not place["is_truth"]]
+    read = {place["name"]: _read_member(decisions, place) for place in places}
     gone = {
         path
-        for place in given
-        for number, _, path in _read_list(raw[place["name"]], place)
-        if place["start"] + number not in finals
+        for place in places
+        if not place["is_truth"]
+        for number, _, path in _read_list(read[place["name"]], place)
+        if finals.changes.find(place["start"] + number) == DROPPED
     }
-    return {place["name"]: _rewrite_list(place, raw[place["name"]], finals, gone) for place in places}
+    for place in places:
+        raw = read.pop(place["name"])
+        lines = _read_list(raw, place)
+        texts: Iterator[str]
+        if place["is_truth"]:
+            texts = (line for _, line, path in lines if path not in gone)
+        else:
+            texts = _rewrite_list(decisions, place, lines, finals)
+        yield place["name"], _encode_like(texts, raw, place["encoding"])
 
 
-def _map_finals(decisions: Decisions) -> Finals:
-    return {
-        row.source_row: (decisions.get_final_value(row.position), decisions.is_changed(row))
-        for row in decisions.iterate_kept_rows()
-    }
+def _map_finals(decisions: Decisions) -> _Finals:
+    return _Finals(changes=decisions.map_rows(), labels=decisions.map_rows(marks_unchanged=False))
+
+
+def _encode_like(texts: Iterator[str], raw: bytes, codec: str) -> Iterator[bytes]:
+    """Yield texts in the encoding of other bytes, with their byte order mark."""
+    mark, plain = find_mark(raw, codec)
+    yield mark
+    yield from encode_blocks(texts, plain)
 
 
 def _read_member(decisions: Decisions, place: Place) -> bytes:
@@ -77,26 +107,23 @@ def _read_member(decisions: Decisions, place: Place) -> bytes:
     raise Invalid(f"the table {place['name']!r} is no longer in the upload; use format=npz")
 
 
-def _rewrite_table(decisions: Decisions, place: Place, raw: bytes, finals: Finals) -> bytes:
-    delimiter = decisions.chosen_delimiter
-    table = parse_table(raw, place["name"], encoding=place["encoding"], delimiter=delimiter)
-    start, label = place["start"], place["label"]
-    records = ((record, finals.get(start + record.number)) for record in table.read())
-    kept = [(record, final) for record, final in records if final is not None]
-    classes = place.get("classes")
-    adds_column = label is None and classes is None and any(is_changed for _, (_, is_changed) in kept)
+def _rewrite_table(decisions: Decisions, place: Place, table: TextTable, finals: _Finals) -> Iterator[str]:
+    start, label, classes = place["start"], place["label"], place.get("classes")
+    adds_column = label is None and classes is None and finals.has_changes(place)
     head = table.read_head()
-    if adds_column and table.style is not None:
-        head = append_cell(head, table.style, "label")
-    texts = [head]
-    for record, (value, is_changed) in kept:
-        if is_changed and classes is not None:
-            texts.append(_flip(table, record, classes, decisions.flips[start + record.number]))
-        elif is_changed or adds_column:
-            texts.append(_relabel(decisions, table, record, label, value))
+    yield append_cell(head, table.style, "label") if adds_column and table.style is not None else head
+    for record in table.read():
+        row = start + record.number
+        final = finals.changes.find(row)
+        if final == DROPPED:
+            continue
+        if final != UNCHANGED and classes is not None:
+            yield _flip(table, record, classes, decisions.flips[row])
+        elif final != UNCHANGED or adds_column:
+            value = decisions.spellings[finals.labels.find(row)]
+            yield _relabel(decisions, table, record, label, value)
         else:
-            texts.append(record.raw)
-    return encode_like("".join(texts), raw, table.encoding)
+            yield record.raw
 
 
 def _flip(table: TextTable, record: NamedRecord, classes: Mapping[str, Any], flips: Flips) -> str:
@@ -131,19 +158,19 @@ def _read_list(raw: bytes, place: Place) -> Iterator[tuple[int, str, str]]:
         yield number, line, parse_line(line)[0] if place["has_labels"] else line.strip()
 
 
-def _rewrite_list(place: Place, raw: bytes, finals: Finals, gone: set[str]) -> bytes:
-    lines = list(_read_list(raw, place))
-    if place["is_truth"]:
-        kept = [line for _, line, path in lines if path not in gone]
-        return encode_like("".join(kept), raw, place["encoding"])
-    found = [(line, path, finals[place["start"] + number]) for number, line, path in lines
-             if place["start"] + number in finals]  # fmt: skip
-    adds_labels = not place["has_labels"] and any(is_changed for _, _, (_, is_changed) in found)
-    texts = [
-        format_line(path, str(value), like=line) if is_changed or adds_labels else line
-        for line, path, (value, is_changed) in found
-    ]
-    return encode_like("".join(texts), raw, place["encoding"])
+def _rewrite_list(
+    decisions: Decisions, place: Place, lines: Iterator[tuple[int, str, str]], finals: _Finals
+) -> Iterator[str]:
+    adds_labels = not place["has_labels"] and finals.has_changes(place)
+    for number, line, path in lines:
+        row = place["start"] + number
+        final = finals.changes.find(row)
+        if final == DROPPED:
+            continue
+        if final != UNCHANGED or adds_labels:
+            yield format_line(path, str(decisions.spellings[finals.labels.find(row)]), like=line)
+        else:
+            yield line
 
 
 def write_boxes(decisions: Decisions) -> Iterator[bytes]:
@@ -166,7 +193,8 @@ def write_annotations(decisions: Decisions) -> ExportFile:
         )
     decisions.require_original()
     changes, files = _list_changes(decisions)
-    blocks = write_zip(_find_upload(decisions), changes, files)
+    names = KeptNames((name, 0) for name in files)
+    blocks = write_zip(_find_upload(decisions), changes, names)
     return ExportFile(name=f"{decisions.stem}-annotations.zip", media_type=ZIP, blocks=blocks)
 
 

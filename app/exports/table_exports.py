@@ -1,7 +1,6 @@
 """Corrected tables: the uploaded CSV or Parquet with final labels and without dropped rows."""
 
 import bz2
-import codecs
 import gzip
 import io
 import json
@@ -17,6 +16,7 @@ from typing import IO, Any, BinaryIO, cast
 import pyarrow as pa
 from pyarrow import parquet
 
+from app.exports.archives.text_blocks import BLOCK_CHARACTERS, encode_blocks
 from app.exports.files.final_rows import DROPPED, UNCHANGED, FinalRows
 from app.exports.files.flipped_cells import flip_in_json, flip_in_text
 from app.exports.files.parquet_rewriting import (
@@ -46,7 +46,6 @@ COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ": lzma.LZMAFile,
 }
-BLOCK_CHARACTERS = 1 << 16
 BLOCK_BYTES = 1 << 20
 STYLE_LINES = 200
 
@@ -69,7 +68,7 @@ def write_json(decisions: Decisions) -> Iterator[bytes]:
         with io.TextIOWrapper(cast("Any", file), encoding=codec, newline="") as text:
             blocks = iter(lambda: text.read(BLOCK_CHARACTERS), "")
             yield mark
-            yield from _encode_blocks(_rewrite_json(decisions, blocks, finals), plain)
+            yield from encode_blocks(_rewrite_json(decisions, blocks, finals), plain)
 
 
 def _rewrite_json(decisions: Decisions, blocks: Iterator[str], finals: FinalRows) -> Iterator[str]:
@@ -114,7 +113,7 @@ def _rewrite_text(
     mark, plain = find_mark(buffered.peek(4)[:4], encoding)
     with io.TextIOWrapper(buffered, encoding=encoding, newline="") as lines:
         records = _rewrite_records(decisions, lines, finals, encoding, delimiter)
-        blocks = _encode_blocks(records, plain)
+        blocks = encode_blocks(records, plain)
         yield mark + next(blocks, b"")
         yield from blocks
 
@@ -148,19 +147,6 @@ def _relabel_record(decisions: Decisions, record: Record, style: TableStyle, fin
     if label < 0:
         label = style.columns.index(layout["label_column"])
     return replace_cell(record.raw, style, label, str(decisions.spellings[final]))
-
-
-def _encode_blocks(texts: Iterator[str], encoding: str) -> Iterator[bytes]:
-    """Yield texts as bytes in blocks."""
-    encoder = codecs.getincrementalencoder(encoding)()
-    waiting, size = [], 0
-    for text in texts:
-        waiting.append(text)
-        size += len(text)
-        if size >= BLOCK_CHARACTERS:
-            yield encoder.encode("".join(waiting))
-            waiting, size = [], 0
-    yield encoder.encode("".join(waiting), final=True)
 
 
 def write_parquet(decisions: Decisions) -> Iterator[bytes]:

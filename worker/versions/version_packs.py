@@ -31,6 +31,7 @@ from models.reading.label_texts import encode_spelling
 from models.reading.several_labels.label_sets import count_members
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.packs.npy import NpyWriter
+from worker.formats.packs.samples_table import ROWS_AT_ONCE
 
 LABELS, SAMPLES = "labels.npy", "samples.parquet"
 UPLOADED = "uploaded_label"
@@ -96,7 +97,7 @@ def _write_samples(source: Path, target: Path, kept_M: Places, labels_M: Labels)
     new = {"position": pa.array(np.arange(len(kept_M)), pa.int64()), "given_label": pa.array(labels_M)}
     for name, values in new.items():
         kept = kept.set_column(kept.column_names.index(name), name, values)
-    parquet.write_table(kept, target, compression="zstd")
+    parquet.write_table(kept, target, row_group_size=ROWS_AT_ONCE, compression="zstd")
 
 
 def _keep_uploaded_boxes(storage: Storage, parent: Dataset, destination: Path) -> None:

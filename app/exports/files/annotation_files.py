@@ -3,8 +3,7 @@
 import codecs
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,7 +81,7 @@ def _rewrite_voc(blocks: Iterator[bytes], changes: Mapping[int, object]) -> Iter
 REWRITERS: Mapping[str, Rewrite] = {"coco": _rewrite_coco, "yolo": _rewrite_yolo, "voc": _rewrite_voc}
 
 
-def write_zip(uploaded: Uploaded, changes: Changes, only: AbstractSet[str] | None) -> Iterator[bytes]:
+def write_zip(uploaded: Uploaded, changes: Changes, only: Container[str] | None) -> Iterator[bytes]:
     """Yield a zip of the uploaded files with their changes; `only`: of the files of these names."""
     rewrite = REWRITERS[uploaded.dataset.format or ""]
     archive, done = ZipStream(), set()
@@ -99,7 +98,7 @@ def write_zip(uploaded: Uploaded, changes: Changes, only: AbstractSet[str] | Non
             yield from archive.stream(member.name, member.blocks)
     if done != set(changes):
         raise RuntimeError(f"expected {len(changes)} changed annotation files, found {len(done)}")
-    yield archive.finish()
+    yield from archive.stream_directory()
 
 
 def check_changes(uploaded: Uploaded, changes: Changes) -> None:

@@ -3,15 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
 from app.exports.files.final_rows import DROPPED, UNCHANGED, FinalRows, Labels
 from app.infra.errors import Invalid
 
-BATCH_ROWS = 8192
+BATCH_ROWS, ROWS_AT_ONCE = 8192, 256
+"""Rows that are read, and of those the ones that are objects, of a kilobyte each, at the same time."""
 OLD_PACK = "this dataset was ingested by an earlier version; upload it again to export it"
 
 
@@ -45,16 +49,18 @@ def iterate_samples(table: Path) -> Iterator[SampleRow]:
 
     """
     for batch in _read_batches(table, [*SampleRow.__dataclass_fields__]):
-        for row in batch.to_pylist():
-            yield SampleRow(**row)
+        for start in range(0, len(batch), ROWS_AT_ONCE):
+            for row in batch.slice(start, ROWS_AT_ONCE).to_pylist():
+                yield SampleRow(**row)
 
 
-def map_final_rows(table: Path, final_N: Labels) -> FinalRows:
+def map_final_rows(table: Path, final_N: Labels, *, marks_unchanged: bool) -> FinalRows:
     """Return what becomes of the rows of the upload.
 
     Args:
         table: of samples.
         final_N: final labels by position, DROPPED for samples that are not kept.
+        marks_unchanged: a label that is as the upload has it is UNCHANGED, not the label itself.
 
     Raises:
         Invalid: an earlier version wrote the table.
@@ -66,8 +72,22 @@ def map_final_rows(table: Path, final_N: Labels) -> FinalRows:
         final = final_N[positions]
         kept = final != DROPPED
         rows.append(source_rows[kept])
-        labels.append(np.where(final == uploaded, UNCHANGED, final)[kept].astype(np.int32))
+        found = np.where(final == uploaded, UNCHANGED, final) if marks_unchanged else final
+        labels.append(found[kept].astype(np.int32))
     return FinalRows(np.concatenate(rows), np.concatenate(labels))
+
+
+def measure_depths(table: Path) -> npt.NDArray[np.unsignedinteger[Any]]:
+    """Return how many folders the key of each sample names [N], by position.
+
+    Raises:
+        Invalid: an earlier version wrote the table.
+
+    """
+    batches = _read_batches(table, ["key"])
+    depths = [pc.count_substring(batch.column("key"), "/").to_numpy() for batch in batches]
+    depths_N = np.concatenate([np.empty(0, np.int32), *depths])
+    return depths_N.astype(np.min_scalar_type(int(depths_N.max(initial=0))))
 
 
 def _read_batches(table: Path, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -1,7 +1,7 @@
 """A zip that is written from front to back, with the directory at the end.
 
 The standard library needs about a kilobyte of memory per member and cannot copy compressed bytes unchanged; a
-dataset can have a million members.
+dataset can have a million members. The directory waits compressed.
 """
 
 import struct
@@ -13,6 +13,7 @@ VERSION = 45  # ZIP64
 UTF8, SIZES_FOLLOW = 1 << 11, 1 << 3
 # 1 January 1980: equal exports are equal byte for byte.
 TIME, DATE = 0, 1 << 5 | 1
+PACKED_BYTES = 1 << 14
 FULL_16, FULL_32 = 0xFFFF, 0xFFFFFFFF
 LOCAL = struct.Struct("<4s5H3I2H")
 CENTRAL = struct.Struct("<4s6H3I5H2I")
@@ -27,7 +28,8 @@ class ZipStream:
 
     def __init__(self) -> None:
         self._at = self._count = 0
-        self._directory = bytearray()
+        self._directory, self._directory_size = bytearray(), 0
+        self._packer = zlib.compressobj()
 
     def add(self, name: str, stored: bytes, *, method: int = STORED) -> bytes:
         """Return a member with these stored bytes; deflated bytes are copied unchanged."""
@@ -57,8 +59,19 @@ class ZipStream:
         self._register(encoded, start=start, flags=flags, method=STORED, crc=crc, stored=size, whole=size)
 
     def finish(self) -> bytes:
-        """Return the directory."""
-        start, size = self._at, len(self._directory)
+        """Return the directory of an archive of few members."""
+        return b"".join(self.stream_directory())
+
+    def stream_directory(self) -> Iterator[bytes]:
+        """Yield the directory, which has about a hundred bytes a member, in blocks."""
+        self._directory += self._packer.flush()
+        unpacker = zlib.decompressobj()
+        for at in range(0, len(self._directory), PACKED_BYTES):
+            yield unpacker.decompress(self._directory[at : at + PACKED_BYTES])
+        yield self._pack_end()
+
+    def _pack_end(self) -> bytes:
+        start, size = self._at, self._directory_size
         end_64 = END_64.pack(
             b"PK\6\6", END_64.size - 12, VERSION, VERSION, 0, 0, self._count, self._count, size, start
         )
@@ -66,7 +79,7 @@ class ZipStream:
         count = min(self._count, FULL_16)
         end = END.pack(b"PK\5\6", 0, 0, count, count, min(size, FULL_32), min(start, FULL_32), 0)
         is_large = self._count >= FULL_16 or max(size, start) >= FULL_32
-        return bytes(self._directory) + (end_64 + locator if is_large else b"") + end
+        return (end_64 + locator if is_large else b"") + end
 
     def _register(
         self, name: bytes, *, start: int, flags: int, method: int, crc: int, stored: int, whole: int
@@ -74,11 +87,12 @@ class ZipStream:
         large = [value for value in (whole, stored, start) if value >= FULL_32]
         extra = struct.pack(f"<2H{len(large)}Q", 1, 8 * len(large), *large) if large else b""
         sizes = (min(stored, FULL_32), min(whole, FULL_32))
-        self._directory += CENTRAL.pack(
+        entry = CENTRAL.pack(
             b"PK\1\2", VERSION, VERSION, flags, method, TIME, DATE, crc, *sizes,
             len(name), len(extra), 0, 0, 0, 0, min(start, FULL_32),
         )  # fmt: skip
-        self._directory += name + extra
+        self._directory += self._packer.compress(entry + name + extra)
+        self._directory_size += len(entry) + len(name) + len(extra)
         self._count += 1
 
     def _advance(self, block: bytes) -> bytes:
