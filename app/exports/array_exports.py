@@ -2,7 +2,8 @@
 
 import math
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import IO, Any
 
 import numpy as np
@@ -10,14 +11,17 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from app.exports.files.npy_writer import write_npy, write_npz_members
+from app.exports.files.stored_samples import SampleRow
 from app.exports.files.zip_writer import ZipStream
 from app.exports.final_labels import Decisions
 from app.infra.errors import Invalid
 from app.kinds.shown_kinds import find_shown_kind
 
 BLOCK_BYTES = 1 << 22
+TEXT_ROWS = 256
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.bool_]
+FindText = Callable[[SampleRow], str]
 
 
 def write_original_npz(decisions: Decisions) -> Iterator[bytes]:
@@ -32,7 +36,7 @@ def _stream_npz(decisions: Decisions, labels: Array) -> Iterator[bytes]:
     with decisions.open(decisions.files[0]) as file, zipfile.ZipFile(file) as upload:
         given = decisions.layout["label_column"]
         kept = np.zeros(_read_length(upload, given), dtype=np.bool_)
-        kept[[row.source_row for row in decisions.iterate_kept_rows()]] = True
+        kept[np.fromiter((row.source_row for row in decisions.iterate_kept_rows()), np.int64)] = True
         unfiltered = {decisions.layout["class_names"], decisions.layout["features"]}
         for member in upload.namelist():
             name = member.removesuffix(".npy")
@@ -47,27 +51,44 @@ def _stream_npz(decisions: Decisions, labels: Array) -> Iterator[bytes]:
 
 def write_pack_npz(decisions: Decisions) -> Iterator[bytes]:
     """Yield an npz of the samples as training reads them, for any upload format."""
-    rows = list(decisions.iterate_kept_rows())
-    kept = np.array([row.position for row in rows])
+    kept = np.fromiter((row.position for row in decisions.iterate_kept_rows()), np.int32)
     pack = decisions.pack
-    arrays: dict[str, Array] = {
-        "y": decisions.final_N[kept],
-        "class_names": np.array(decisions.names, dtype=str),
-        "ids": np.array([row.key for row in rows], dtype=str),
-    }
-    if any(row.split for row in rows):
-        arrays["split"] = np.array([row.split or "" for row in rows], dtype=str)
-    if any(row.true is not None for row in rows):
-        true = [decisions.names[row.true] if row.true is not None else "" for row in rows]
-        arrays["y_true"] = np.array(true, dtype=str)
     size = max(1, BLOCK_BYTES // max(1, pack[0].nbytes))
     select = find_shown_kind(decisions.dataset).select_values
     blocks = (select(pack[kept[start : start + size]]) for start in range(0, len(kept), size))
     first = select(pack[:1])
     archive = ZipStream()
     yield from archive.stream("x.npy", write_npy(first.dtype, (len(kept), *first.shape[1:]), blocks))
+    arrays: dict[str, Array] = {
+        "y": decisions.final_N[kept],
+        "class_names": np.array(decisions.names, dtype=str),
+    }
     yield from write_npz_members(archive, arrays)
+    for name, find_text in _list_texts(decisions).items():
+        yield from archive.stream(f"{name}.npy", _write_texts(decisions, find_text, len(kept)))
     yield archive.finish()
+
+
+def _list_texts(decisions: Decisions) -> dict[str, FindText]:
+    """Return the arrays of texts: ids, and what some samples have of the rest."""
+    names = decisions.names
+    has_split = any(row.split for row in decisions.iterate_kept_rows())
+    has_true = any(row.true is not None for row in decisions.iterate_kept_rows())
+    texts: dict[str, FindText] = {"ids": lambda row: row.key}
+    if has_split:
+        texts["split"] = lambda row: row.split or ""
+    if has_true:
+        texts["y_true"] = lambda row: names[row.true] if row.true is not None else ""
+    return texts
+
+
+def _write_texts(decisions: Decisions, find_text: FindText, count: int) -> Iterator[bytes]:
+    """Yield an npy file of one text a kept sample; NumPy's texts are all as wide as the longest."""
+    widest = max((len(find_text(row)) for row in decisions.iterate_kept_rows()), default=1)
+    dtype = np.dtype(f"U{max(1, widest)}")
+    rows = decisions.iterate_kept_rows()
+    blocks = iter(lambda: [find_text(row) for row in islice(rows, TEXT_ROWS)], [])
+    yield from write_npy(dtype, (count,), (np.array(block, dtype) for block in blocks))
 
 
 def _filter_member(upload: zipfile.ZipFile, member: str, kept: Rows, *, whole: bool) -> Iterator[bytes]:

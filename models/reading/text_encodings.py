@@ -84,12 +84,6 @@ def decode_text(raw: bytes, *, encoding: str | None = None) -> tuple[str, str]:
         raise TableError(explain_undecodable(raw, codec, error, has_option=True)) from None
 
 
-def encode_like(text: str, raw: bytes, codec: str) -> bytes:
-    """Return a text in the encoding of other bytes, with their byte order mark."""
-    mark, plain = find_mark(raw, codec)
-    return mark + text.encode(plain)
-
-
 def find_mark(raw: bytes, codec: str) -> tuple[bytes, str]:
     """Return the byte order mark at the start of bytes, and the codec that writes none."""
     mark = next((mark for mark, _ in BYTE_ORDER_MARKS if raw.startswith(mark)), b"")

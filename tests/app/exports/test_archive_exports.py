@@ -22,9 +22,10 @@ from app.exports.archive_exports import (
     write_web_shards,
 )
 from app.exports.archives.kept_names import KeptNames
+from app.exports.array_exports import write_pack_npz
 from app.exports.final_labels import Decisions
 from app.infra.errors import NoSpace
-from app.infra.storage import Storage
+from app.infra.storage import PACK, Storage
 from app.tables import Dataset, Json
 from worker.formats.packs.samples_table import SCHEMA
 
@@ -118,6 +119,14 @@ def beside(name: str, text: str, **facts: object) -> tuple[bytes, Json]:
     return PICTURE + text.encode(), {"tables": [place]}
 
 
+def of_pack(folder: Path) -> Decisions:
+    decisions = of_folders(folder)
+    decisions.dataset.kind = "images"
+    pack = decisions.storage.locate_pack(decisions.dataset.id) / PACK
+    np.save(pack, np.zeros((COUNT, 2, 2, 1), np.uint8))
+    return decisions
+
+
 @pytest.mark.parametrize(
     ("make", "write", "blocks"),
     [
@@ -127,6 +136,8 @@ def beside(name: str, text: str, **facts: object) -> tuple[bytes, Json]:
         (of_shards, write_web_shards, 2),
         (of_table, write_manifest, 2),
         (of_lists, write_list_files, 2),
+        (of_pack, write_pack_npz, 2),
+        (of_pack, write_pack_npz, 12),
     ],
 )
 def test_a_download_holds_a_few_bytes_a_sample(
@@ -171,6 +182,15 @@ def test_a_moved_picture_takes_no_place_of_one_that_moved_before(tmp_path: Path)
     data = b"".join(write_class_folders(decisions))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.namelist() == ["c1/1~3.png", "c1/1.png", "c1/1~2.png", "c2/2.png"]
+
+
+def test_the_arrays_are_whole(tmp_path: Path) -> None:
+    decisions = of_pack(tmp_path)
+    with np.load(io.BytesIO(b"".join(write_pack_npz(decisions)))) as found:
+        assert sorted(found) == ["class_names", "ids", "x", "y"]
+        assert found["ids"].tolist() == [name.partition("/")[2] for name in name_pictures(".png")]
+        np.testing.assert_array_equal(found["y"], decisions.final_N)
+        assert found["x"].shape[0] == COUNT
 
 
 def test_names_are_found_by_their_hashes() -> None:
