@@ -28,8 +28,10 @@ FULL, NUMPY_FULL = (errno.ENOSPC, errno.EDQUOT), " requested and "
 """The error numbers of a full disk, and the words of NumPy's, which has none."""
 UNREADABLE = (ValueError, ArithmeticError, EOFError, NotImplementedError)
 """What libraries raise at a file that they cannot read; others are mistakes of ours."""
-READERS = ("pyarrow", "numpy", "zipfile", "zlib", "struct")
-"""Libraries whose own errors are about what they read."""
+READERS = frozenset(
+    {"pyarrow", "numpy", "zipfile", "zlib", "struct", "lzma", "_lzma", "bz2", "tokenize", "ast"}
+)
+"""Libraries that read files: errors of their own, or raised in them, are about what they read."""
 
 
 class TooMuchWork(Invalid):
@@ -145,7 +147,9 @@ def main() -> None:
 
 
 def _is_about_the_file(error: Exception) -> bool:
-    return isinstance(error, UNREADABLE) or type(error).__module__.partition(".")[0] in READERS
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    modules = (type(error).__module__, frames[-1].f_globals.get("__name__", ""))
+    return isinstance(error, UNREADABLE) or any(name.partition(".")[0] in READERS for name in modules)
 
 
 def _describe_system_error(error: OSError) -> dict[str, str]:

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 import httpx
+import idna
 
 from app.http import outbound_requests
-from app.places.hub_repository import HubEntry, parse_address, parse_page
+from app.places.hub_repository import HubEntry, leads_up, parse_address, parse_page
 from app.places.place_types import PlacedContent, PlacedFile, UnusablePlace, make_gone
 from app.places.web_answers import GONE, find_length, read_content
 from models.reading.archive_names import is_litter
@@ -26,6 +27,9 @@ WAIT_SECONDS = 60.0
 """Between two tries where a hub that limits requests does not say how long."""
 PATIENCE_SECONDS = 900.0
 """A job waits so long for one file: hubs count requests by five minutes."""
+DAY_SECONDS = 86_400
+FILES_MOST = 2_000_000
+"""As many as an upload may have (`max_members`); they are sorted in memory."""
 REFUSED = frozenset({401, 403})
 
 
@@ -62,9 +66,13 @@ class HubPlace:
     def list_files(self) -> Iterator[PlacedFile]:
         """Yield all files below the folder in the order of their names."""
         prefix = f"{self._repository.folder}/" if self._repository.folder else ""
-        files = []
+        files: list[PlacedFile] = []
         for entry in self._list_entries():
             name = entry.path.removeprefix(prefix)
+            if leads_up(entry.path):
+                raise UnusablePlace(f"expected paths within the repository; the hub lists {name[:200]!r}")
+            if len(files) >= FILES_MOST:
+                raise UnusablePlace(f"expected at most {FILES_MOST:,} files in {self._url!r}; name a folder")
             if entry.type == "file" and not is_litter(name):
                 files.append(PlacedFile(name=name, location=entry.path, size=entry.size, tag=entry.digest))
         yield from sorted(files, key=lambda file: file.name)
@@ -86,7 +94,10 @@ class HubPlace:
         address = answer.links.get("next", {}).get("url")
         if address is None:
             return None
-        following = answer.url.join(address)
+        try:
+            following = answer.url.join(address)
+        except (httpx.InvalidURL, ValueError):
+            raise UnusablePlace(f"expected an address of the next page; found {address[:200]!r}") from None
         if not self._is_hub(following):
             raise UnusablePlace(
                 f"expected the list of {self._url!r} from the hub; it goes on at another host"
@@ -159,12 +170,12 @@ class HubPlace:
                         _require_readable(answer, name)
                         yield answer
                         return
-                    pause = float(find_length(answer, "retry-after") or WAIT_SECONDS)
+                    pause = float(min(find_length(answer, "retry-after") or WAIT_SECONDS, DAY_SECONDS))
                 if waited + pause > self._patience_seconds:
                     raise UnusablePlace(f"the hub limits requests; try {name!r} again in {pause:.0f} s")
                 time.sleep(pause)
                 waited += pause
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, idna.IDNAError) as error:
             raise UnusablePlace(f"{name!r} cannot be read: {error or type(error).__name__}") from None
 
 

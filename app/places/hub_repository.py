@@ -28,13 +28,18 @@ class Repository:
     """Without slashes at its ends; empty: the whole repository."""
 
 
+def leads_up(path: str) -> bool:
+    """Return whether a path leaves its folder, as soon as somebody shortens it."""
+    return any(part in {".", ".."} for part in path.split("/"))
+
+
 def parse_address(url: str) -> Repository:
     """Return what an address names; UnusablePlace if it has another form."""
     found = ADDRESS.fullmatch(url)
     parts = (found["folder"] or "").strip("/").split("/") if found else []
-    if found is None or any(part in {".", ".."} for part in parts):
+    revision = unquote((found and found["revision"]) or MAIN)
+    if found is None or leads_up("/".join(parts)) or leads_up(revision):
         raise UnusablePlace(f"expected {FORM}; found {url[:200]!r}")
-    revision = unquote(found["revision"] or MAIN)
     return Repository(name=found["repository"], revision=revision, folder="/".join(parts))
 
 
@@ -44,7 +49,7 @@ class HubEntry(BaseModel):
     type: str
     path: str
     oid: str
-    size: int = Field(ge=0)
+    size: int = Field(ge=0, lt=2**63)
     lfs: dict[str, Any] | None = None
 
     @property

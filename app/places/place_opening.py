@@ -31,8 +31,12 @@ def describe_place(text: str, settings: Settings) -> Json:
         ForbiddenAddress: an http(s) address that this service does not call.
 
     """
-    scheme = urlsplit(text).scheme
-    if scheme == "s3" and BUCKET.fullmatch(urlsplit(text).netloc):
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # such as http://[
+        raise UnusablePlace(f"expected {FORMS}; found {text!r}") from None
+    scheme = parts.scheme
+    if scheme == "s3" and BUCKET.fullmatch(parts.netloc):
         return {"kind": "bucket", "url": text.rstrip("/")}
     if scheme == "hf":
         parse_address(text)

@@ -1,11 +1,14 @@
 """Answers of web servers that hand out files of a place: status, tag, and the body as it is."""
 
+import re
+
 import httpx
 
 from app.places.place_types import PlacedContent, UnusablePlace, make_gone, make_long
 
 GONE = frozenset({404, 410})
 PARTIAL_BYTES = 2**16
+LENGTH = re.compile("[0-9]{1,18}")
 
 
 def read_content(answer: httpx.Response, name: str, *, most: int, tag: str | None) -> PlacedContent:
@@ -43,7 +46,7 @@ def find_tag(answer: httpx.Response) -> str | None:
 def find_length(answer: httpx.Response, header: str = "content-length") -> int | None:
     """Return a length in bytes that a header tells."""
     text = answer.headers.get(header, "")
-    return int(text) if text.isdecimal() else None
+    return int(text) if LENGTH.fullmatch(text) else None
 
 
 def _require_plain(answer: httpx.Response, name: str) -> None:

@@ -1,6 +1,7 @@
 """Cells of a column that is a class, such as 0 and 1: what they say, how a column writes it, the opposite."""
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 
 from models.reading.label_texts import MISSING_NUMBERS, format_label
 
@@ -40,8 +41,10 @@ def flip_cell(value: object, writing: Sequence[str]) -> object:
     new = low if read_cell(value) == high else high
     if isinstance(value, bool):
         return not value
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | Decimal):
         return type(value)(new)
+    if isinstance(value, bytes):
+        return str(flip_cell(value.decode(), writing)).encode()
     text = str(value)
     core = text.strip()
     fraction = core[core.index(".") :] if "." in core else ""

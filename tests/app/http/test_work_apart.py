@@ -1,12 +1,14 @@
 """Work on hostile files ends in a process of its own, and says so."""
 
 import errno
+import io
 import os
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from structlog.testing import capture_logs
@@ -62,6 +64,13 @@ def read_an_index_that_leads_nowhere() -> None:
     pa.DictionaryArray.from_arrays(indices, categories)
 
 
+def read_a_header_that_is_no_tuple() -> None:
+    """Find a header that NumPy's parser gives up on, with an error of Python's own."""
+    packed = io.BytesIO(b"\x93NUMPY\x01\x00\x08\x00((((   \n")
+    np.lib.format.read_magic(packed)
+    np.lib.format.read_array_header_1_0(packed)
+
+
 def read_a_damaged_block() -> None:
     """Find what a library of columns cannot decompress."""
     raise OSError("Corrupt snappy compressed data.")
@@ -112,6 +121,7 @@ def test_what_writes_more_than_it_may_is_refused(tmp_path: Path) -> None:
         (write_on_a_full_disk, NoSpace, "no room on the disk"),
         (read_a_damaged_file, Unreadable, "ValueError: timestamp 99999999999 is out of range"),
         (read_an_index_that_leads_nowhere, Unreadable, "out of bounds"),
+        (read_a_header_that_is_no_tuple, Unreadable, "expected a file that can be read"),
         (read_a_damaged_block, Unreadable, "Corrupt snappy"),
         (mistake, Failed, "which was logged"),
     ],

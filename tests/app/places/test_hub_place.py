@@ -46,7 +46,8 @@ def test_an_address_is_read(url: str, expected: Repository) -> None:
     "url",
     [
         "hf://acme/flowers", "hf://datasets/flowers", "hf://datasets/acme/..", "hf://datasets/../flowers",
-        "hf://datasets/acme/flowers/../../x", "hf://datasets/acme/flo%2Fwers", "hf://datasets/a?b/flowers",
+        "hf://datasets/acme/flowers/../../x", "hf://datasets/acme/flowers@..",
+        "hf://datasets/a/b@%2e%2e", "hf://datasets/acme/flo%2Fwers", "hf://datasets/a?b/flowers",
     ],
 )  # fmt: skip
 def test_another_address_is_refused(url: str) -> None:

@@ -264,6 +264,8 @@ def test_only_what_is_allowed_is_read(service: Service, folder: tuple[str, Put],
         "photos",
         foreign,
         "s3://host\\x/y",
+        "hf://[",
+        "http://[::1/x.csv",
     ):
         answer = service.api.post("/v1/datasets", json={"name": "flowers", "place": refused})
         assert answer.status_code == 422, refused

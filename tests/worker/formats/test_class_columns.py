@@ -86,6 +86,15 @@ def test_another_value_is_refused_by_name(refusal: Refuse, tmp_path: Path, odd: 
     assert f"'dog', which is a class by class_columns; found '{odd}'" in str(error)
 
 
+def test_what_comes_after_many_ways_to_write_a_number_is_looked_at(refusal: Refuse, tmp_path: Path) -> None:
+    written = [f"{at % 2}.{'0' * (1 + at // 2)}" for at in range(60)]
+    rows = [f"k{at},{at / 2},{cat}" for at, cat in enumerate([*written, "junk"])]
+    file = tmp_path / "pets.csv"
+    file.write_text("\n".join(["id,size,cat", *rows]) + "\n")
+    error = refusal(file, class_columns=["cat"])
+    assert (error.code, "junk" in str(error)) == ("bad_class_column", True)
+
+
 def test_a_blank_cell_leaves_its_row_out(build: Build, tmp_path: Path) -> None:
     built = build(
         write_csv(tmp_path / "t.csv", **make_columns(dog=["", *DOG[1:]])), class_columns=["cat", "dog"]

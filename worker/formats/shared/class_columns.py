@@ -43,6 +43,9 @@ class ClassColumns:
         self.blank_rows = 0
         """Rows with a blank cell in one of them."""
         self._cells: dict[str, dict[object, str | None]] = {}
+        """By column: what its first values say, for speed."""
+        self._found: dict[str, dict[str, None]] = {}
+        """By column: the different things that its cells say."""
         self._codes: dict[tuple[str, ...], dict[bytes, int]] = {}
         self._blank_column = ""
 
@@ -79,6 +82,7 @@ class ClassColumns:
             )
         self.classes[column] = name
         self._cells.setdefault(column, {})
+        self._found.setdefault(column, {})
 
     def encode_block(
         self, block: pa.RecordBatch, columns: Sequence[str], vocabulary: Vocabulary
@@ -107,12 +111,17 @@ class ClassColumns:
     def _read(self, column: str, value: object) -> int:
         """Return whether a cell says that the class is there; BLANK if it says nothing."""
         known = self._cells[column]
-        if value not in known:
-            cell = read_cell(value)
-            if len(known) >= _DIFFERENT_MOST:
-                return BLANK if cell is None else int(cell in _HAVING)
+        cell = known[value] if value in known else self._note(column, value)
+        return BLANK if cell is None else int(cell in _HAVING)
+
+    def _note(self, column: str, value: object) -> str | None:
+        """Return what a new value says."""
+        cell, known, found = read_cell(value), self._cells[column], self._found[column]
+        if len(known) < _DIFFERENT_MOST:
             known[value] = cell
-        return BLANK if known[value] is None else int(known[value] in _HAVING)
+        if cell is not None and len(found) < _DIFFERENT_MOST:  # so many are no yes and no
+            found[cell] = None
+        return cell
 
     def _encode(
         self, columns: Sequence[str], row: NDArray[np.int8], codes: dict[bytes, int], vocabulary: Vocabulary
@@ -160,7 +169,7 @@ class ClassColumns:
         }
 
     def _list_cells(self, column: str) -> list[str]:
-        return [*dict.fromkeys(cell for cell in self._cells[column].values() if cell is not None)]
+        return [*self._found[column]]
 
 
 def _find_range(names: Sequence[str], chosen: str) -> Sequence[str]:

@@ -1,5 +1,7 @@
 """Cells of columns that are classes: which writings are known, and what the opposite of a cell is."""
 
+from decimal import Decimal
+
 import pytest
 
 from models.reading.several_labels.class_cells import find_writings, flip_cell, read_cell
@@ -41,6 +43,13 @@ def test_cells_are_compared_whatever_their_type(value: object, cell: str | None)
 )
 def test_a_column_has_one_writing(cells: set[str], writing: tuple[str, str] | None) -> None:
     assert find_writings({"dog": cells}) == {"dog": writing}
+
+
+def test_cells_of_bytes_and_decimals_keep_their_type() -> None:
+    assert flip_cell(b"1.0", ("0", "1")) == b"0.0"
+    assert flip_cell(b"YES", ("no", "yes")) == b"NO"
+    assert flip_cell(Decimal("1.00"), ("0", "1")) == Decimal(0)
+    assert isinstance(flip_cell(Decimal("1.00"), ("0", "1")), Decimal)
 
 
 def test_a_column_of_ones_is_written_as_its_neighbours() -> None:
