@@ -35,6 +35,7 @@ PRINT_NO_DATA = {
         "review settle",
         "webhook delete",
         "bucket delete",
+        "hub-token delete",
         "probe api",
         "probe workers",
         "probe beat",

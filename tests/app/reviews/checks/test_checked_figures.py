@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from pyarrow import csv, parquet
 from sqlalchemy import update
 
-from app.exports.final_labels import decide_labels
+from app.exports.final_labels import Decisions, decide_labels
 from app.exports.registry import Issues
 from app.infra.database import Database
 from app.infra.storage import Storage
@@ -112,7 +112,7 @@ def test_where_all_checks_are_right_nothing_is_flagged_and_nothing_to_consent_to
         decided = decide_labels(
             session, storage, session.get_one(Dataset, dataset.id), audit=stored, issues=Issues.RELABEL
         )
-    assert "audit" not in {source.name for source in decided.sources.values()}
+    assert list_decided_by_audit(decided) == []
 
 
 def test_what_the_cut_of_the_checks_flags_is_dropped(
@@ -126,8 +126,12 @@ def test_what_the_cut_of_the_checks_flags_is_dropped(
             session, storage, session.get_one(Dataset, dataset.id),
             audit=session.get_one(Audit, audit.id), issues=Issues.DROP,
         )  # fmt: skip
-    by_audit = [position for position, source in decided.sources.items() if source.name == "audit"]
-    assert len(by_audit) == open_labels > 1
+    assert len(list_decided_by_audit(decided)) == open_labels > 1
+
+
+def list_decided_by_audit(decided: Decisions) -> list[int]:
+    sources = {position: decided.find_source(position) for position in range(len(decided.final_N))}
+    return [position for position, source in sources.items() if source and source.name == "audit"]
 
 
 def store_summary(database: Database, audit: Audit) -> None:
