@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 import httpx
-import idna
 
 from app.http import outbound_requests
 from app.places.hub_repository import HubEntry, leads_up, parse_address, parse_page
@@ -28,6 +27,7 @@ WAIT_SECONDS = 60.0
 PATIENCE_SECONDS = 900.0
 """A job waits so long for one file: hubs count requests by five minutes."""
 DAY_SECONDS = 86_400
+"""No hub is waited for longer, whatever number it sends."""
 FILES_MOST = 2_000_000
 """As many as an upload may have (`max_members`); they are sorted in memory."""
 REFUSED = frozenset({401, 403})
@@ -175,7 +175,7 @@ class HubPlace:
                     raise UnusablePlace(f"the hub limits requests; try {name!r} again in {pause:.0f} s")
                 time.sleep(pause)
                 waited += pause
-        except (httpx.HTTPError, httpx.InvalidURL, idna.IDNAError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise UnusablePlace(f"{name!r} cannot be read: {error or type(error).__name__}") from None
 
 

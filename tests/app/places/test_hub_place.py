@@ -110,6 +110,14 @@ def test_no_redirect_leads_to_a_forbidden_address(hub: Hub, target: str) -> None
         open_hub(hub).read(file, most=LARGE * 2)
 
 
+@pytest.mark.parametrize("target", ["data:x", "http://xn--a.example", "http://[::1"])
+def test_a_redirect_to_no_address_is_refused_in_words(hub: Hub, target: str) -> None:
+    hub.target = target
+    file = PlacedFile(name="big.png", location="data/é/big.png")
+    with pytest.raises((UnusablePlace, ForbiddenAddress)):
+        open_hub(hub).read(file, most=LARGE * 2)
+
+
 def test_private_hosts_are_reached_only_if_the_operator_allows_it(hub: Hub) -> None:
     with pytest.raises(ForbiddenAddress):
         list(open_hub(hub, allow_private=False).list_files())

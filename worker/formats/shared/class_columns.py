@@ -146,7 +146,7 @@ class ClassColumns:
             IngestError: a column holds something else than yes and no.
 
         """
-        cells = {column: self._list_cells(column) for column in self.classes}
+        cells = {column: [*self._found[column]] for column in self.classes}
         writings = find_writings(cells)
         for column, writing in writings.items():
             if writing is None:
@@ -167,9 +167,6 @@ class ClassColumns:
             name: {"column": column, "writing": list(writings[column] or ())}
             for column, name in self.classes.items()
         }
-
-    def _list_cells(self, column: str) -> list[str]:
-        return [*self._found[column]]
 
 
 def _find_range(names: Sequence[str], chosen: str) -> Sequence[str]:
