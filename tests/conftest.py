@@ -66,7 +66,8 @@ EMPTY_TABLES = (
 def pytest_configure(config: pytest.Config) -> None:
     """Keep pytest's temporary files in the run's folder, and give every test the time of a busy machine."""
     config.addinivalue_line(
-        "markers", f"{SERVICE}: needs PostgreSQL or another running service (set by itself)"
+        "markers",
+        f"{SERVICE}: needs PostgreSQL or another running service, or processes that talk (set by itself)",
     )
     if config.option.basetemp is None:
         config.option.basetemp = str(FOLDER / "pytest")

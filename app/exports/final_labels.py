@@ -184,6 +184,11 @@ class Decisions:
         names = split_label_set(str(final), None)
         return write_list(names, like=given, of_numbers=bool(self.layout.get("lists_hold_numbers")))
 
+    def split_classes(self, label: int) -> Sequence[str]:
+        """Return the classes of a label that the upload writes as a list, in their order."""
+        name = self.names[label]
+        return split_label_set(name, None) if self.layout.get("label_lists") else (name,)
+
     def find_source(self, position: int) -> LabelSource | None:
         """Return the source of a final label; None: neither a person nor an audit has decided it."""
         if position not in self.sources and self.is_flagged_N is not None and self.is_flagged_N[position]:

@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import io
-import json
 import lzma
 import tempfile
 from collections import defaultdict
@@ -27,6 +26,7 @@ from app.exports.files.parquet_rewriting import (
     Change,
     FlippedCells,
     NewLabels,
+    NewLists,
     rewrite_parquet,
 )
 from app.exports.files.zip_writer import ZipStream
@@ -35,6 +35,7 @@ from app.http.work_apart import call_apart
 from app.infra.errors import Invalid, NoSpace
 from app.infra.storage import EXPORTS
 from app.tables import Json
+from models.reading.hugging_face_names import read_class_names
 from models.reading.json_records import HEAD, parse_json_records, replace_value
 from models.reading.label_texts import make_comparable
 from models.reading.record_cells import replace_cell
@@ -251,9 +252,30 @@ def _list_changes(decisions: Decisions, part: _Part) -> dict[int, Change]:
         return {}
     column = part.schema.names.index(decisions.layout["label_column"])
     new = part.finals.list_new_labels()
+    if pa.types.is_nested(part.schema.field(column).type):
+        return {column: _make_lists(decisions, new, part.schema, column)}
     return {
         column: NewLabels({label: _convert_class(decisions, label, part.schema, column) for label in new})
     }
+
+
+def _make_lists(decisions: Decisions, new: list[int], schema: pa.Schema, column: int) -> NewLists:
+    """Return new labels as lists of classes; Invalid if the lists cannot hold one."""
+    items, names = (
+        schema.field(column).type.value_type,
+        read_class_names(schema.metadata, schema.names[column]),
+    )
+    holds_numbers = pa.types.is_integer(items)
+    numbers = {make_comparable(name): at for at, name in enumerate(names or ())} if holds_numbers else {}
+    classes = {label: decisions.split_classes(label) for label in new}
+    for name in {name for found in classes.values() for name in found}:
+        has_number = make_comparable(name) in numbers if names else name.lstrip("-").isdecimal()
+        if holds_numbers and not has_number:
+            raise Invalid(
+                f"the label column {schema.names[column]!r} has lists of numbers and none for the class"
+                f" {name!r}; use format=npz"
+            )
+    return NewLists(classes, numbers, of_numbers=holds_numbers)
 
 
 def _list_flips(decisions: Decisions, part: _Part) -> dict[int, Change]:
@@ -274,7 +296,7 @@ def _convert_class(decisions: Decisions, label: int, schema: pa.Schema, column: 
     """Return a class as a label column holds it: an index of the file's own class names, or its own value."""
     kind, value = schema.field(column).type, decisions.spellings[label]
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    names = _read_class_names(schema, schema.names[column])
+    names = read_class_names(schema.metadata, schema.names[column])
     try:
         if names is not None and not pa.types.is_string(kind) and not pa.types.is_large_string(kind):
             comparable = [make_comparable(name) or str(at) for at, name in enumerate(names)]
@@ -289,12 +311,3 @@ def _convert_class(decisions: Decisions, label: int, schema: pa.Schema, column: 
             f"the label column {schema.names[column]!r} of type {kind} cannot hold the class"
             f" {decisions.names[label]!r} in every file: {error}; use format=npz"
         ) from error
-
-
-def _read_class_names(schema: pa.Schema, column: str) -> list[str] | None:
-    """Return the class names that Hugging Face `datasets` stores in the schema's metadata."""
-    try:
-        names: Any = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][column]["names"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return [str(name) for name in names]

@@ -20,7 +20,9 @@ from pyarrow import parquet
 
 from app.exports.files.category_columns import list_categories, replace_categories
 from app.exports.files.final_rows import DROPPED, FinalRows, Labels
+from models.reading.label_texts import make_comparable
 from models.reading.several_labels.class_cells import flip_cell
+from models.reading.several_labels.label_sets import write_list
 
 BATCH_ROWS = 512
 """Rows in memory at a time: 100 MB of them, where each holds a picture."""
@@ -51,6 +53,32 @@ class NewLabels:
 
 
 @dataclass(frozen=True)
+class NewLists:
+    """New labels of a column of lists of classes."""
+
+    classes: Mapping[int, Sequence[str]]
+    """Names of classes, by label."""
+    numbers: Mapping[str, int]
+    """Of the class names, in the form in which names are compared, where the file numbers some; else none."""
+    of_numbers: bool
+
+    @property
+    def is_any(self) -> bool:
+        """Return whether anything changes."""
+        return bool(self.classes)
+
+    def find(self, given: pa.Array, labels_R: Labels, _: int) -> dict[int, object]:
+        """Return the new lists of a batch, by row of it."""
+        changed = np.flatnonzero(labels_R >= 0).tolist()
+        return {row: self._write(self.classes[int(labels_R[row])], given[row].as_py()) for row in changed}
+
+    def _write(self, classes: Sequence[str], like: object) -> list[object]:
+        if self.numbers:
+            return [self.numbers[make_comparable(name)] for name in classes]
+        return write_list(classes, like=like, of_numbers=self.of_numbers)
+
+
+@dataclass(frozen=True)
 class FlippedCells:
     """Cells of a column that is a class, which get the opposite."""
 
@@ -70,7 +98,7 @@ class FlippedCells:
         return {row: flip_cell(given[row].as_py(), self.writing) for row in flipped}
 
 
-Change = NewLabels | FlippedCells
+Change = NewLabels | NewLists | FlippedCells
 
 
 def rewrite_parquet(

@@ -11,6 +11,8 @@ from app.places.hub_repository import Repository, parse_address
 from app.places.place_types import OriginalGone, PlacedFile, TooLong, UnusablePlace
 from tests.app.places.hub_server import LARGE, Hub, digest_as_git, serve_hub
 
+pytestmark = pytest.mark.service
+
 NAME = "acme/flowers"
 SMALL, BIG = b"file_name,label\n", bytes(range(250))
 

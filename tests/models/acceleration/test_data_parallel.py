@@ -23,6 +23,8 @@ from models.training.signals import Signals
 from models.training.training_result import TrainingResult
 from tests.rank_processes import find_rank_processes
 
+pytestmark = pytest.mark.service  # its processes talk at an address of their own
+
 Configure = Callable[..., TrainingConfig]
 CLASSES, SAMPLES = 3, 83
 TOLERANCE = 1e-4

@@ -195,3 +195,35 @@ def test_lists_of_numbers_in_webdataset_stay_lists_of_numbers(service: Service, 
     assert found["003.json"] == '{"label": [], "by": "kim"}'
     assert found["000.json"] == '{"label": [7], "by": "kim"}'
     assert len(found) == ROWS
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.string()), pa.large_list(pa.large_string())])
+def test_lists_of_names_in_parquet_stay_lists(service: Service, tmp_path: Path, kind: pa.DataType) -> None:
+    texts = [f"{at} words of a text" for at in range(ROWS)]
+    given: list[Any] = [*LISTS]
+    given[1] = ["cat "]
+    table = pa.table({"text": texts, "labels": pa.array(given, kind)})
+    parquet.write_table(table, tmp_path / "texts.parquet")
+    dataset = service.read([tmp_path / "texts.parquet"])
+    after = parquet.read_table(correct(service, dataset, tmp_path))
+    assert after.schema.equals(table.schema)
+    found, expected = after["labels"].to_pylist(), change_lists(given)
+    expected[1] = ["cat ", "dog"]
+    assert [sorted(each) for each in found] == [sorted(each) for each in expected]
+    assert after["text"].to_pylist() == [*texts[:5], *texts[6:]]
+
+
+@pytest.mark.parametrize("is_wrapped", [True, False])
+def test_lists_of_numbers_in_parquet_have_the_files_class_names(
+    service: Service, tmp_path: Path, *, is_wrapped: bool
+) -> None:
+    numbers = [[("dog", "cat").index(name) for name in each] for each in LISTS]
+    of_each = {"names": ["dog", "cat"], "_type": "ClassLabel"}
+    feature = {"feature": of_each, "_type": "Sequence"} if is_wrapped else [of_each]
+    table = pa.table({"x": [at / 2 for at in range(ROWS)], "label": pa.array(numbers, pa.list_(pa.int64()))})
+    info = json.dumps({"info": {"features": {"label": feature}}})
+    parquet.write_table(table.replace_schema_metadata({"huggingface": info}), tmp_path / "rows.parquet")
+    dataset = service.read([tmp_path / "rows.parquet"])
+    after = parquet.read_table(correct(service, dataset, tmp_path))
+    found = [[("dog", "cat")[number] for number in each] for each in after["label"].to_pylist()]
+    assert [sorted(each) for each in found] == [sorted(each) for each in change_lists([*LISTS])]

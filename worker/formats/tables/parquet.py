@@ -37,6 +37,7 @@ from worker.formats.shared.sample import (
 from worker.formats.tables.csv_features import check_numbers, encode_distinct, read_columns
 from worker.formats.tables.mixed_tables import describe_columns, make_table
 from worker.formats.tables.number_texts import mixes_signs, read_numbers
+from worker.formats.tables.parquet_lists import is_list, read_label_lists
 from worker.formats.tables.parquet_shards import ERRORS, Shards, make_broken_error, name_classes, open_shards
 from worker.kinds.feature_arrays import check_width, convert_to_float32
 
@@ -218,8 +219,15 @@ def _is_plain(schema: pa.Schema, name: str) -> bool:
 
 
 def encode_labels(column: pa.Array, ingestion: Ingestion, *, is_truth: bool) -> NDArray[np.int32]:
-    """Return the codes of a label column of plain values."""
+    """Return the codes of a label column of plain values, or of lists of classes.
+
+    Raises:
+        ListsNeeded: a list has several classes, and labels were not known to be sets.
+
+    """
     kind = column.type
+    if is_list(kind):
+        return ingestion.vocabulary.encode(read_label_lists(column, ingestion), is_truth=is_truth)
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_nested(kind) or _is_bytes(kind):
@@ -247,7 +255,7 @@ def _open_features(shards: Shards, ingestion: Ingestion) -> Features | Table | D
     columns = choose_roles(shards.schema.names, peek, ingestion)
     if columns.label is not None:
         name_classes(shards, columns.label, columns.truth, ingestion)
-    lists = [name for name in columns.features if _is_list(shards.schema.field(name).type)]
+    lists = [name for name in columns.features if is_list(shards.schema.field(name).type)]
     embedding = find_column(lists, None, _EMBEDDINGS) or (lists[0] if len(lists) == 1 else None)
     if embedding is None:
         if ingestion.reads_cells:
@@ -283,10 +291,6 @@ def _peek_values(shards: Shards, ingestion: Ingestion) -> Peek:
     batch = next(shards.read_batches(plain, _PEEKED, ingestion.limits), None) if plain else None
     rows = {name: batch.column(name).to_pylist() if batch else [] for name in plain}
     return describe_values(rows)
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def _open_cells(shards: Shards, columns: ColumnRoles, ingestion: Ingestion) -> Table | Documents:

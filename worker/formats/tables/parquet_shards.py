@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from models.reading.hugging_face_names import read_class_names
 from models.reading.label_texts import clean_text, make_comparable
 from worker.formats.archives.archive import check_total
 from worker.formats.archives.split_names import find_split, rank_split
@@ -18,6 +18,7 @@ from worker.formats.shared.class_numbers import ClassNumbers
 from worker.formats.shared.columns import quote_names
 from worker.formats.shared.label_codes import get_natural_key
 from worker.formats.shared.problems import IngestError, make_printable
+from worker.formats.tables.parquet_lists import is_list, name_list_classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,7 +75,9 @@ class Shards:
             if names is None or at < 0:
                 continue
             kind = batch.schema.field(at).type
-            if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            if is_list(kind) and pa.types.is_integer(kind.value_type):
+                batch = batch.set_column(at, column, name_list_classes(batch.column(at), names))
+            elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
                 numbers = pc.fill_null(batch.column(at).cast(pa.float64()), -1.0)
                 found = numbers.to_numpy(zero_copy_only=False)
                 found = found[np.isfinite(found) & (found == np.floor(found))]
@@ -129,25 +132,15 @@ def _check_columns(first: pa.Schema, other: pa.Schema, name: str, ingestion: Ing
             )
 
 
-def read_class_names(schema: pa.Schema, column: str) -> list[str] | None:
-    """Return the class names that Hugging Face datasets stores in the schema's metadata."""
-    try:
-        info = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        names = info["info"]["features"][column]["names"]
-        return [str(name) for name in names] if isinstance(names, list) and names else None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
 def name_classes(shards: Shards, label: str, truth: str | None, ingestion: Ingestion) -> None:
     """Let the numbers of labels be read as the names that each file gives them."""
-    of_label = [read_class_names(file.schema_arrow, label) for file in shards.files]
+    of_label = [read_class_names(file.schema_arrow.metadata, label) for file in shards.files]
     if not any(of_label):
         return
     shards.class_names[label] = [_fill_blank(names) for names in of_label]
     if truth is not None:
         shards.truth.append(truth)
-        own = [read_class_names(file.schema_arrow, truth) for file in shards.files]
+        own = [read_class_names(file.schema_arrow.metadata, truth) for file in shards.files]
         shards.class_names[truth] = [
             _fill_blank(names or given) for names, given in zip(own, of_label, strict=True)
         ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,7 +150,7 @@ def test_features_that_are_no_numbers_are_refused(
     assert error.code == "feature_count"
     assert "'a' (of the type binary)" in str(error)
     assert refusal(save({"a": [["x"]] * 12, "label": ["a", "b"] * 6})).code == "column_not_numeric"
-    assert refusal(save({"a": [1] * 12, "label": [[1]] * 12})).code == "bad_dtype"
+    assert refusal(save({"a": [1] * 12, "label": [{"is": 1}] * 12})).code == "bad_dtype"
     assert refusal(save({"a": [1] * 12})).code == "missing_column"
 
 
@@ -190,3 +191,40 @@ def test_splits_and_feature_names_are_storable_text(
     built = build(save({"a\x00b": list(range(12)), "label": ["a", "b"] * 6, "split": ["tr\x00ain"] * 12}))
     assert built.splits[0] == "tr\ufffdain"
     assert built.ingested.statistics["feature_names"] == ["a\ufffdb"]
+
+
+def test_lists_of_one_class_are_plain_labels(
+    build: Callable[..., Any], save: Callable[..., Path], images: list[dict[str, Any]]
+) -> None:
+    labels = pa.array([*([["ant"], ["zebra"]] * 5), [], None], pa.list_(pa.string()))
+    built = build(save({"image": images, "labels": labels}))
+    assert built.given == ["ant", "zebra"] * 5
+    assert built.ingested.problem_count == 2
+    assert "label_lists" not in built.ingested.statistics["layout"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([[0, 1], [2]] * 6, "lists of numbers from 0 to 1, one for each class name; found 2"),
+        ([[0.5], [1.0]] * 6, r"labels as integers, strings, or lists of these; found list<\w+: double>"),
+    ],
+)
+def test_lists_of_something_else_are_refused(
+    refusal: Callable[..., IngestError],
+    save: Callable[..., Path],
+    images: list[dict[str, Any]],
+    labels: list[Any],
+    expected: str,
+) -> None:
+    feature = {"feature": {"names": ["ant", "zebra"], "_type": "ClassLabel"}, "_type": "List"}
+    error = refusal(save({"image": images, "label": labels}, features={"label": feature}))
+    assert re.search(expected, error.message)
+
+
+def test_lists_with_blanks_or_escapes_are_refused(
+    refusal: Callable[..., IngestError], save: Callable[..., Path], images: list[dict[str, Any]]
+) -> None:
+    for odd in (None, "a\nb"):
+        error = refusal(save({"image": images, "label": [["ant", "zebra"], ["ant", odd]] * 6}))
+        assert error.code == "nested_label", odd

@@ -1,0 +1,60 @@
+"""Labels in Parquet that are lists of classes, as a sequence of names or of numbers of classes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from worker.formats.layouts.json_labels import read_json_label
+from worker.formats.shared.problems import IngestError, make_printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from worker.formats.shared.sample import Ingestion
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether cells of a type are lists."""
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def read_label_lists(column: pa.Array, ingestion: Ingestion) -> Iterator[object]:
+    """Yield the label of each list: the list in JSON where labels are sets, else its only class.
+
+    Raises:
+        ListsNeeded: a list has several classes, and labels were not known to be sets.
+        IngestError: the lists hold something else than names or whole numbers.
+
+    """
+    kind = column.type.value_type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)):
+        raise IngestError(
+            "bad_dtype", f"expected labels as integers, strings, or lists of these; found {column.type}"
+        )
+    for classes in column.to_pylist():
+        yield None if classes is None else read_json_label(json.dumps(classes), ingestion)
+
+
+def name_list_classes(column: pa.Array, names: Sequence[str]) -> pa.Array:
+    """Return lists of numbers of classes as lists of their names; IngestError if a number has none."""
+    return pa.array(
+        [
+            None if numbers is None else [_name(number, names) for number in numbers]
+            for numbers in column.to_pylist()
+        ],
+        pa.list_(pa.string()),
+    )
+
+
+def _name(number: object, names: Sequence[str]) -> str:
+    if isinstance(number, int) and 0 <= number < len(names):
+        return names[number]
+    raise IngestError(
+        "labels_without_name",
+        f"expected lists of numbers from 0 to {len(names) - 1}, one for each class name; found"
+        f" {make_printable(str(number))[:40]}",
+    )
