@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from bench.speed import detection, growth, ingestion, million, stages, training
+from bench.speed import detection, growth, ingestion, million, stages, starts, training
 from bench.speed.figures import Figure, table
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -30,6 +30,7 @@ PARTS: Mapping[str, Part] = {
     "ingestion": ingestion.measured,
     "stages": stages.measured,
     "million": million.measured,
+    "starts": starts.measured,
     "growth": growth.measured,
 }
 

@@ -41,12 +41,12 @@ def measured(options: argparse.Namespace) -> list[Figure]:
         before = cpu_seconds(postgres)
         spent = timed(lambda: made.finished(database, storage, audit))
         figures = [_finish_figure(spent, cpu_seconds(postgres) - before, options.samples)]
-        with _api(url, folder) as process:
+        with run_api(url, folder) as process:
             figures += _pages(audit, options, process.pid, postgres)
             figures += _files(audit, options, url, process.pid, postgres)
             figures += _upload(folder, options, process.pid)
             figures.append(_memory(process.pid))
-        with _api(url, folder, processes=PROCESSES) as process:
+        with run_api(url, folder, processes=PROCESSES) as process:
             figures += _pages(audit, options, process.pid, postgres, processes=PROCESSES)
             figures.append(_memory(process.pid, processes=PROCESSES))
     return figures
@@ -71,7 +71,7 @@ def _finish_figure(spent: Spent, database_cpu: float, samples: int) -> Figure:
 
 
 @contextmanager
-def _api(url: str, folder: Path, *, processes: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+def run_api(url: str, folder: Path, *, processes: int = 1) -> Iterator[subprocess.Popen[bytes]]:
     """Run the API as `limit-audit up` does, or with several processes."""
     environment = os.environ | {
         "LIMIT_AUDIT_DATABASE_URL": url,
@@ -101,7 +101,7 @@ def _wait_until_alive() -> None:
         except OSError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.1)
+            time.sleep(0.02)
         else:
             return
 
