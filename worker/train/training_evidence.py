@@ -54,7 +54,7 @@ class Trained:
     def views(self) -> list[npt.NDArray[np.float32]]:
         """Return the class probabilities [N, K] that rank beside the training's own."""
         encoder = [] if self.opinions is None else [self.opinions.probe_NK, self.opinions.votes_NK]
-        table = [] if self.table is None else [self.table.view.probabilities_NK]
+        table = [] if self.table is None else self.table.views
         return encoder + table + ([] if self.texts is None else [self.texts.probabilities_NK])
 
 
@@ -111,15 +111,11 @@ class EvidenceSearch:
                 opinions=opinions,
                 near=near,
             )
-        table = self._ask_table(labels_N)
+        table = self._ask_table(inputs, labels_N)
         texts = self._ask_texts(labels_N)
         own = [
-            view
-            for view in (
-                None if table is None else table.view.probabilities_NK,
-                None if texts is None else texts.probabilities_NK,
-            )
-            if view is not None
+            *([] if table is None else table.views),
+            *([] if texts is None else [texts.probabilities_NK]),
         ]
         found = _choose_evidence(result, own)
         evidence = None if found is None else self._make_evidence(inputs, *found)
@@ -151,11 +147,18 @@ class EvidenceSearch:
             on_block=self.on_block,
         )
 
-    def _ask_table(self, labels_N: npt.NDArray[np.integer[Any]]) -> TableEvidence | None:
+    def _ask_table(
+        self, inputs: npt.NDArray[Any], labels_N: npt.NDArray[np.integer[Any]]
+    ) -> TableEvidence | None:
         if self.cells is None:
             return None
         return TableEvidence.gather(
-            self.cells, labels_N, class_count=self.class_count, seed=self.seed, on_block=self.on_block
+            self.cells,
+            inputs,
+            labels_N,
+            class_count=self.class_count,
+            seed=self.seed,
+            on_block=self.on_block,
         )
 
     def _make_evidence(
