@@ -82,6 +82,21 @@ hostile("parquet: lists of different lengths")(
         )
     }
 )
+hostile("parquet: labels that are lists of twenty million names")(
+    lambda: {
+        "a.parquet": stored(
+            pa.table(
+                {
+                    "a": np.arange(30.0),
+                    "label": pa.ListArray.from_arrays(
+                        pa.array([*range(30), 20_000_000], pa.int32()), pa.repeat("x", 20_000_000)
+                    ),
+                }
+            ),
+            compression="zstd",
+        )
+    }
+)
 
 
 def _nested(depth: int) -> pa.Array:

@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from models.reading.several_labels.label_sets import MEMBERS_MAX
 from worker.formats.layouts.json_labels import read_json_label
 from worker.formats.shared.problems import IngestError, make_printable
 
@@ -26,7 +28,8 @@ def read_label_lists(column: pa.Array, ingestion: Ingestion) -> Iterator[object]
 
     Raises:
         ListsNeeded: a list has several classes, and labels were not known to be sets.
-        IngestError: the lists hold something else than names or whole numbers.
+        IngestError: the lists hold something else than names or whole numbers, or one is longer than there
+            can be classes.
 
     """
     kind = column.type.value_type
@@ -35,12 +38,19 @@ def read_label_lists(column: pa.Array, ingestion: Ingestion) -> Iterator[object]
         raise IngestError(
             "bad_dtype", f"expected labels as integers, strings, or lists of these; found {column.type}"
         )
+    _check_lengths(column)
     for classes in column.to_pylist():
         yield None if classes is None else read_json_label(json.dumps(classes), ingestion)
 
 
 def name_list_classes(column: pa.Array, names: Sequence[str]) -> pa.Array:
-    """Return lists of numbers of classes as lists of their names; IngestError if a number has none."""
+    """Return lists of numbers of classes as lists of their names.
+
+    Raises:
+        IngestError: a number has no name, or a list is longer than there can be classes.
+
+    """
+    _check_lengths(column)
     return pa.array(
         [
             None if numbers is None else [_name(number, names) for number in numbers]
@@ -48,6 +58,14 @@ def name_list_classes(column: pa.Array, names: Sequence[str]) -> pa.Array:
         ],
         pa.list_(pa.string()),
     )
+
+
+def _check_lengths(column: pa.Array) -> None:
+    longest = pc.max(pc.list_value_length(column)).as_py() or 0
+    if longest > MEMBERS_MAX:  # a few bytes of Parquet can hold millions
+        raise IngestError(
+            "nested_label", f"expected lists of at most {MEMBERS_MAX:,} classes; found one of {longest:,}"
+        )
 
 
 def _name(number: object, names: Sequence[str]) -> str:
