@@ -95,6 +95,10 @@ class Constants:
     """Upper view over estimate from which on the views disagree. Planted errors reach 1.7 on usable
     evidence; errors on hard samples alone begin at 1.9. Ablation: 2.0 claims one of those (.46 of the
     truth)."""
+    surest_share: float = 0.25
+    """Share of the samples of each likeliest class that are its surest. On tables of 250 and 400 rows whose
+    classes overlap, 6 % wrong labels, half of the samples still show up to .12, a quarter .08 on the mean
+    (bench/error_model/RESULTS.md)."""
     least_low: float = 0.2
     """Lower end of a claim's interval over its count. Below it one of the sources sees next to no errors, and
     a number would only lie somewhere between. Chosen with two wrong claims in view (.73 and 1.53 of the

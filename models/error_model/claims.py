@@ -49,6 +49,10 @@ class Views:
     """Labels other than the best class by all evidence: an upper view."""
     consensus: float | None
     """By two nearest neighbours' labels: an upper view; None without neighbours."""
+    surest: float
+    """The same disagreement among the surest samples of each class alone: a lower view."""
+    surest_error: float
+    """Standard error of `surest`."""
     information: float
     """Share of the labels' entropy that the evidence explains; at most 1, below 0 for worse than nothing."""
     information_of_neighbours: float
@@ -132,14 +136,19 @@ def make_claim(views: Views, constants: Constants = CONSTANTS) -> Claim:
 
 
 def _bound(views: Views, claim: Claim, constants: Constants) -> tuple[float, float]:
-    """Return the ends of the interval: sampling, assumptions, and what nobody can know from above."""
+    """Return the ends of the interval: sampling, assumptions, and what nobody can know from above.
+
+    The lower end is no higher than what the surest samples alone show: of few samples of classes that
+    overlap, the forward model can take all that looks like another class for wrong labels.
+    """
     misfit = constants.relative_error * claim.centre
     ignorance = constants.ignorance * claim.left_over * (1 - claim.credibility)
     down = constants.normal_95 * (views.standard_error**2 + ignorance**2) ** 0.5 + views.spread + misfit
     # What is not counted as noise can still be errors, and the upper views miss some of those.
     reach = claim.credibility * constants.left_over_up + (1 - claim.credibility) * 2
     up = constants.normal_95 * views.standard_error + reach * claim.left_over + misfit
-    return claim.noise_share - down, claim.centre + up
+    surely = views.surest - constants.normal_95 * views.surest_error
+    return min(claim.noise_share - down, surely), claim.centre + up
 
 
 def _find_reasons(views: Views, claim: Claim, constants: Constants) -> tuple[Reason, ...]:

@@ -102,12 +102,17 @@ def compare_views(fitted: FittedModels, *, seed: int) -> Views:
         _find_rate(model, part_FK, labels_F, constants)
         for model, part_FK in zip(fitted.alone, parts, strict=bool(fitted.alone))
     ]
+    surest, surest_error = other_views.surest_disagreement(
+        true_class.prior_NK, labels_F, constants.surest_share
+    )
     return Views(
         forward=float(error_probability(true_class, labels_F).mean()),
         forward_of_sources=tuple(alone),
         standard_error=float(rates.std(ddof=1)),
         disagreement=other_views.disagreement(true_class.prior_NK, labels_F),
         consensus=_find_consensus(evidence, fitted.fitted_F),
+        surest=surest,
+        surest_error=surest_error,
         information=1 + fitted.model.log_likelihood / max(entropy, TINY),
         information_of_neighbours=1 + fitted.alone[1].log_likelihood / max(entropy, TINY)
         if fitted.alone

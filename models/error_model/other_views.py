@@ -22,6 +22,26 @@ def disagreement(prior_NK: Floats, labels_N: Labels) -> float:
     return float((prior_NK.argmax(1) != labels_N).mean())
 
 
+def surest_disagreement(prior_NK: Floats, labels_N: Labels, share: float) -> tuple[float, float]:
+    """Return how often the label is not the likeliest class where that is surest, and the standard error.
+
+    Of the samples of each likeliest class, `share` of them are looked at; classes count by their samples.
+    Errors by class are as frequent there as elsewhere, and what merely looks like another class is rare.
+    The variance of a rate has half a sample more of either kind (Jeffreys), so that none of few is not sure.
+    """
+    best_N, certainty_N = prior_NK.argmax(1), prior_NK.max(1)
+    order_N = np.lexsort((-certainty_N, best_N))
+    count_K = np.bincount(best_N, minlength=prior_NK.shape[1])
+    place_N = np.arange(len(order_N)) - (np.cumsum(count_K) - count_K)[best_N[order_N]]
+    looked_K = np.maximum(np.rint(count_K * share), 1)
+    looked_N = order_N[place_N < looked_K[best_N[order_N]]]
+    other_K = np.bincount(best_N[looked_N], best_N[looked_N] != labels_N[looked_N], len(count_K))
+    smoothed_K = (other_K + 0.5) / (looked_K + 1)
+    variance_K = smoothed_K * (1 - smoothed_K) / (looked_K + 1)
+    weight_K = count_K / len(labels_N)
+    return float(weight_K @ (other_K / looked_K)), float(np.sqrt(weight_K**2 @ variance_K))
+
+
 def consensus(votes_N3: Labels, class_count: int) -> float:
     """Return the error rate by which two nearest neighbours' labels disagree with a sample's.
 

@@ -11,6 +11,8 @@ SOUND = Views(
     standard_error=0.01,
     disagreement=0.25,
     consensus=0.23,
+    surest=0.2,
+    surest_error=0.01,
     information=0.6,
     information_of_neighbours=0.6,
     nats_per_parameter=10.0,
@@ -25,6 +27,14 @@ def test_the_lower_one_of_the_upper_views_bounds_what_is_left_over() -> None:
     assert make_claim(SOUND).left_over == pytest.approx(0.03)
     assert replace(SOUND, consensus=None).upper == 0.25
     assert make_claim(replace(SOUND, disagreement=0.1)).left_over == 0
+
+
+def test_the_lower_end_is_no_higher_than_what_the_surest_samples_show() -> None:
+    assert make_claim(replace(SOUND, surest=0.12)).low == pytest.approx(0.12 - 1.96 * 0.01)
+    assert make_claim(replace(SOUND, surest=0.4)).low == make_claim(replace(SOUND, surest=0.3)).low
+    few = make_claim(replace(SOUND, surest=0.12, surest_error=0.05))
+    assert few.reasons == (Reason.VIEWS_DISAGREE,)
+    assert few.low <= 0.12 - 1.96 * 0.05
 
 
 def test_half_of_what_the_neighbours_alone_see_is_counted() -> None:
