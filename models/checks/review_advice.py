@@ -83,7 +83,7 @@ def advise(state: ReviewState) -> Advice:
     if state.upcoming is None:
         return Advice.STOP
     share, weight = _weigh(state)
-    if share is None or not (state.is_upcoming_sound or state.recent_decided >= ENOUGH_VERDICTS):
+    if share is None:
         return Advice.CHECK
     highest = find_jeffreys_interval(share, weight)[1]
     if state.most_left is not None:
@@ -94,10 +94,13 @@ def advise(state: ReviewState) -> Advice:
 
 
 def _weigh(state: ReviewState) -> tuple[float | None, int]:
-    """Return the share of errors by verdicts and probabilities, and how many verdicts it weighs as."""
+    """Return the share of errors by verdicts and probabilities, and how many verdicts it weighs as.
+
+    None: nothing is left, or the probabilities are unsound and there are too few verdicts to go by.
+    """
     weight = PSEUDO_VERDICTS if state.is_upcoming_sound else 0
     total = weight + state.recent_decided
-    if state.upcoming is None or not total:
+    if state.upcoming is None or count_missing(state):
         return None, 0
     return (weight * state.upcoming + state.recent_errors) / total, total
 

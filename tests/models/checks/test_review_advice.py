@@ -52,6 +52,11 @@ def test_four_reviewed_and_nothing_to_trust_asks_for_random_checks() -> None:
     assert advise(state(0.9, 0, 0, sound=False)) is Advice.CHECK
 
 
+def test_two_verdicts_without_anything_to_trust_say_nothing_of_the_next_samples() -> None:
+    assert expect_next(state(0.5, 1, 2, sound=False)) is None
+    assert expect_next(state(0.5, 10, 20, sound=False)) == 0.5
+
+
 def test_it_says_how_many_verdicts_are_missing() -> None:
     assert count_missing(state(0.9, 3, 4, sound=False)) == 16
     assert count_missing(state(0.9, 3, 30, sound=False)) == count_missing(state(0.9, 0, 0)) == 0
