@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from app.infra.storage import PACK, Storage
 from app.tables import Dataset
-from models.catalogue.kinds import CELLS
+from models.catalogue.kinds import CELLS, TEXTS_FILE
 
 DIGESTS = "digests.npy"
 DIGEST_BYTES = 16
@@ -34,10 +34,11 @@ Places = npt.NDArray[np.int64]
 def write_digests(folder: Path) -> Digests:
     """Write the digests of a pack's samples beside it, and return them.
 
-    Of a table it is its cells that count: their encoding depends on all rows.
+    Of a table its cells count, and of texts the texts: their encoding depends on all rows.
     """
-    cells = folder / CELLS
-    parts = _digest_cells(cells) if cells.exists() else _digest_rows(np.load(folder / PACK, mmap_mode="r"))
+    stored = (folder / name for name in (CELLS, TEXTS_FILE))
+    rows = next((file for file in stored if file.exists()), None)
+    parts = _digest_cells(rows) if rows is not None else _digest_rows(np.load(folder / PACK, mmap_mode="r"))
     digests_N = np.frombuffer(b"".join(parts), DIGEST)
     np.save(folder / DIGESTS, digests_N)
     return digests_N

@@ -62,6 +62,16 @@ def test_digests_of_a_table_follow_its_cells_and_not_their_encoding(tmp_path: Pa
     assert write_digests(tmp_path).tolist() == first[1:]
 
 
+def test_digests_of_texts_follow_each_text_and_not_its_values(tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"text": ["one", "two", "one"]}), tmp_path / "texts.parquet")
+    np.save(tmp_path / "pack.npy", np.zeros((3, 5), np.int16))
+    first = write_digests(tmp_path).tolist()
+    assert first[0] == first[2] != first[1]
+    parquet.write_table(pa.table({"text": ["two", "three"]}), tmp_path / "texts.parquet")
+    np.save(tmp_path / "pack.npy", np.ones((2, 5), np.int16))
+    assert write_digests(tmp_path).tolist()[0] == first[1]
+
+
 def test_a_sketch_is_the_smallest_digests_and_counts_a_content_once() -> None:
     digests = np.array([bytes(8) + bytes(8), bytes(7) + b"\x02" + bytes(8), bytes(16)], "V16")
     assert make_sketch(digests) == [0, 2]
