@@ -48,7 +48,7 @@ RUN apt-get update \
 # Spinning threads would take cores from other processes.
 ENV OMP_WAIT_POLICY=PASSIVE
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
-    python dependencies.py worker lite0 timm onnx spreadsheets > /tmp/wanted.txt \
+    python dependencies.py worker lite0 timm onnx sentence-transformers spreadsheets > /tmp/wanted.txt \
     && pip install --disable-pip-version-check --constraint constraints.txt --requirement /tmp/wanted.txt
 COPY README.md LICENSE ./
 COPY app app

@@ -24,10 +24,10 @@ from app.audits.run_plans import RunPlan, plan_runs
 from app.infra.settings import Settings
 from app.kinds.training_situation import describe_situation
 from app.tables import Dataset
-from models.catalogue.encoders import ENCODERS, iterate_encoders
+from models.catalogue.encoders import iterate_encoders
 from models.configuration.defaults import Situation
 from models.configuration.device_traits import TYPICAL
-from models.configuration.encoder_choice import EncoderChoice, choose_encoder
+from models.configuration.encoder_choice import EncoderChoice, choose_encoder, list_added
 from models.configuration.invalid_configuration import InvalidConfiguration
 from models.configuration.planned_training import complete_request
 from models.configuration.presets import Preset, list_presets
@@ -117,10 +117,11 @@ def guess_encoder(plan: RunPlan, planned: Planned, settings: Settings) -> Encode
     """Return the encoder that a worker like this host would choose; workers have weights of their own."""
     if planned.configuration.is_external:
         return EncoderChoice(name=None, reason="nothing is trained")
-    folder = settings.encoder_folder
-    added = [facts.name for facts in iterate_encoders(folder) if facts.name not in ENCODERS]
+    situation = _describe(planned, settings)
+    known = iterate_encoders(settings.encoder_folder)
+    added = list_added(facts for facts in known if facts.takes == situation.encoded_by)
     at_hand = [*added, *([LITE0] if find_spec(LITE0_WHEEL) is not None else [])]
-    return choose_encoder(plan.request, _describe(planned, settings), at_hand=at_hand, added=added)
+    return choose_encoder(plan.request, situation, at_hand=at_hand, added=added)
 
 
 def _describe(planned: Planned, settings: Settings) -> Situation:

@@ -30,7 +30,8 @@ DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
 ]
 app = typer.Typer(
-    no_args_is_help=True, help="List, fetch, add and check pretrained networks for photographs on this host."
+    no_args_is_help=True,
+    help="List, fetch, add and check pretrained networks for photographs and texts on this host.",
 )
 
 
@@ -42,7 +43,8 @@ def list_encoders(*, folder: Folder = None, data_dir: DataDir = DEFAULT_HOME, js
     if json:
         print_json(rows)
         return
-    print_table([_show_weights(row) for row in rows], ("name", "features", "side", "licence", "weights"))
+    columns = ("name", "takes", "features", "side", "length", "licence", "weights")
+    print_table([_show_weights(row) for row in rows], columns)
     for row in rows:
         if row["weights"] is not None and row["problem"] is not None:
             say(f"{row['name']}: {row['problem']}")
@@ -64,7 +66,14 @@ def fetch_encoder(
 
 @app.command("add")
 def add_encoder(
-    file: Annotated[Path, typer.Argument(help=".safetensors, .pth or .onnx", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help=".safetensors, .pth or .onnx; for texts a folder of sentence-transformers, or .onnx with"
+            " --tokenizer",
+            exists=True,
+        ),
+    ],
     *,
     name: Annotated[
         str | None, typer.Option(help="its name, as torchvision or timm names it; default: the file's name")
@@ -76,17 +85,27 @@ def add_encoder(
     std: Annotated[
         tuple[float, float, float] | None, typer.Option(help="ONNX: of red, green and blue, 0 to 1")
     ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="texts, ONNX: the network's tokenizer.json", exists=True, dir_okay=False),
+    ] = None,
+    length: Annotated[
+        int | None,
+        typer.Option(min=1, help="texts: most tokens of one that are read; default: as it is said"),
+    ] = None,
     licence: Annotated[str | None, typer.Option(help="licence of the weights, if it is not known")] = None,
     folder: Folder = None,
     data_dir: DataDir = DEFAULT_HOME,
     json: AsJson = False,
 ) -> None:
-    """Add an encoder from a file of weights: it is checked, copied and pinned by its SHA-256."""
+    """Add an encoder from its weights: they are checked, copied and pinned by their SHA-256."""
     given: dict[str, tuple[object, ...] | None] = {
         "--name": None if name is None else (name,),
         "--side": None if side is None else (side,),
         "--mean": mean,
         "--std": std,
+        "--tokenizer": None if tokenizer is None else (tokenizer.absolute(),),
+        "--length": None if length is None else (length,),
         "--licence": None if licence is None else (licence,),
     }
     options = [str(each) for key, values in given.items() if values for each in (key, *values)]
@@ -111,7 +130,7 @@ def check_encoders(
         print_json(rows)
     else:
         states = [{**row, "state": "ready" if row["problem"] is None else "unusable"} for row in rows]
-        print_table(states, ("name", "state", "pictures_per_second"))
+        print_table(states, ("name", "takes", "state", "pictures_per_second", "texts_per_second"))
     for problem in broken:
         say(problem)
     if broken:
@@ -130,9 +149,8 @@ def _report_added(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         print_json(rows[0])
         return
     added = rows[0]
-    say(
-        f"{added['name']}: {added['features']} features of {added['side']} pixels, licence {added['licence']}"
-    )
+    limit = f"{added['length'] or 'all'} tokens" if added["side"] is None else f"{added['side']} pixels"
+    say(f"{added['name']}: {added['features']} features of {limit}, licence {added['licence']}")
     say(f"weights in {added['weights']}, SHA-256 {added['pinned_sha256']}")
 
 

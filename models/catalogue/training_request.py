@@ -76,8 +76,9 @@ class TrainingRequest:
     )
     encoder: str | None = _make_field(
         pattern=REQUESTED,
-        description="only for pictures: train the MLP on the features of this encoder, NAME or NAME@SIDE with"
-        " the side in pixels; none: train on the pixels. docs/photographs.md lists the encoders",
+        description="for pictures and texts: train the MLP on the features of this encoder, NAME or, of"
+        " pictures, NAME@SIDE with the side in pixels; none: train on the pixels or the terms of the texts."
+        " docs/photographs.md lists encoders of pictures, docs/text.md says how to add one of texts",
     )
     backbone: str | None = _make_field(
         choices=tuple(BACKBONES),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.catalogue.choices import DEFAULT_SCORE
-from models.catalogue.kinds import find_kind
+from models.catalogue.kinds import Encoded, find_kind
 from models.catalogue.methods import DEFAULT_METHOD, METHODS
 from models.catalogue.networks import NETWORKS, VIT_SIDE
 from models.configuration.device_traits import DeviceTraits
@@ -31,6 +31,11 @@ class Situation:
     """Whether the features are those of texts, whose terms a linear model reads beside LIMIT."""
     encoders_dir: Path | None = None
     """The folder of encoders that people added; None: only those of the catalogue exist."""
+
+    @property
+    def encoded_by(self) -> Encoded | None:
+        """What encoders of these samples take; None: no encoder takes them."""
+        return "texts" if self.is_text else find_kind(self.shape).encoded_by
 
     @property
     def is_image(self) -> bool:

@@ -1,9 +1,9 @@
 """Whether a training uses an encoder's features, which one, and why, where the user did not say it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from models.catalogue.encoders import NO_ENCODER
+from models.catalogue.encoders import ENCODERS, NO_ENCODER, EncoderFacts
 from models.catalogue.kinds import find_kind
 from models.catalogue.networks import NETWORKS
 from models.catalogue.training_request import TrainingRequest
@@ -29,28 +29,37 @@ class EncoderChoice:
     reason: str
 
 
+def list_added(known: Iterable[EncoderFacts]) -> list[str]:
+    """Return the names of encoders that people added, those with the widest features first."""
+    added = [facts for facts in known if facts.name not in ENCODERS]
+    return [facts.name for facts in sorted(added, key=lambda facts: -facts.width)]
+
+
 def choose_encoder(
     request: TrainingRequest, situation: Situation, *, at_hand: Sequence[str], added: Sequence[str] = ()
 ) -> EncoderChoice:
     """Return the encoder of a training.
 
-    Photographs, in colour and larger than `SIMPLE_SIDE` pixels, get the best encoder at hand. Drawings and
+    Texts get an encoder that people added, if any. Photographs, in colour and larger than `SIMPLE_SIDE`
+    pixels, get the best encoder at hand. Drawings and
     small pictures are trained from scratch, as all figures of bench/defaults/RESULTS.md are.
 
     Args:
         request: the user's options.
         situation: the stored dataset and the device.
-        at_hand: the encoders whose weights this worker has.
+        at_hand: the encoders of such samples whose weights this worker has.
         added: those of `at_hand` that people added to it: preferred, in this order.
 
     """
     if request.encoder_name is not None:
-        return _take_requested(request.encoder_name)
+        return _take_requested(request.encoder_name, situation)
+    if situation.is_text:
+        return _choose_for_texts(added)
     asks_for_pixels = _find_pixel_field(request)
     if asks_for_pixels is not None:
         return EncoderChoice(name=None, reason=f"trained on pixels, as {asks_for_pixels} was chosen")
     kind = find_kind(situation.shape)
-    if kind.encoded_as is None:
+    if kind.encoded_by is None:
         return EncoderChoice(name=None, reason=f"trained on the {kind.name} themselves")
     if not _is_photograph(situation):
         return EncoderChoice(
@@ -61,10 +70,24 @@ def choose_encoder(
     return _prefer(situation, at_hand, added)
 
 
-def _take_requested(name: str) -> EncoderChoice:
+def _take_requested(name: str, situation: Situation) -> EncoderChoice:
     if name == NO_ENCODER:
-        return EncoderChoice(name=None, reason="trained on pixels, as requested")
+        values = "the terms of the texts" if situation.is_text else "pixels"
+        return EncoderChoice(name=None, reason=f"trained on {values}, as requested")
     return EncoderChoice(name=name, reason=f"features by {name}, as requested")
+
+
+def _choose_for_texts(added: Sequence[str]) -> EncoderChoice:
+    """Return the first encoder of texts that people added; there are no others."""
+    if not added:
+        return EncoderChoice(
+            name=None,
+            reason="trained on the terms of the texts: the worker has no encoder of texts;"
+            " `limit-audit encoders add` adds one",
+        )
+    return EncoderChoice(
+        name=added[0], reason=f"features by {added[0]}, the first encoder of texts of those added here"
+    )
 
 
 def _find_pixel_field(request: TrainingRequest) -> str | None:

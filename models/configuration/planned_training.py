@@ -76,13 +76,20 @@ def find_requested_encoder(request: TrainingRequest) -> str | None:
 
 def _encode(situation: Situation, encoder: str) -> Situation:
     """Return the situation of a training on an encoder's features of the samples."""
-    kind = find_kind(situation.shape)
-    if kind.encoded_as is None:
-        raise InvalidConfiguration(
-            f"An encoder makes features of images; this dataset holds {kind.name}.", *ENCODER_FIELDS
-        )
     try:
-        width = find_encoder(encoder, situation.encoders_dir).width
+        facts = find_encoder(encoder, situation.encoders_dir)
     except UnusableEncoder as error:
         raise InvalidConfiguration(str(error), *ENCODER_FIELDS) from error
-    return replace(situation, shape=(width,))
+    if situation.encoded_by is None:
+        raise InvalidConfiguration(
+            f"Encoders take pictures or texts, {encoder} {facts.takes}; this dataset holds"
+            f" {find_kind(situation.shape).name}.",
+            *ENCODER_FIELDS,
+        )
+    if facts.takes != situation.encoded_by:
+        raise InvalidConfiguration(
+            f"Expected an encoder of {situation.encoded_by}, which this dataset holds; found {encoder}, which"
+            f" takes {facts.takes}. `limit-audit encoders list` names what each takes.",
+            *ENCODER_FIELDS,
+        )
+    return replace(situation, shape=(facts.width,))

@@ -1,41 +1,54 @@
 """The interface of all encoders.
 
-Shape suffixes: B pictures of a batch, H and W pixels, C channels, D features.
+Shape suffixes: B samples of a batch, D features.
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
 from torch import Tensor
 
+from models.catalogue.kinds import Encoded
+
 TOLERANCE = 1e-4
-"""The most by which a picture's features may differ between batches, shards and threads on a CPU in fp32, as
+"""The most by which a sample's features may differ between batches, shards and threads on a CPU in fp32, as
 a share of the length of its feature vector. Measured differences are below 1e-5 (tests/models/encoders)."""
 
+Sample = TypeVar("Sample")
+"""An upright RGB picture, or a text."""
+Prepared = TypeVar("Prepared")
+"""One sample as the encoder takes it."""
+Batch = TypeVar("Batch")
+"""Several prepared samples together."""
 
-class Encoder(Protocol):
+
+class Encoder(Protocol[Sample, Prepared, Batch]):
     """A loaded encoder."""
 
     name: str
     """As in the catalogue, with the side if it is not the usual one."""
+    takes: Encoded
+    """What its samples are."""
     width: int
     """D."""
-    side: int
-    """Height and width of its input in pixels."""
     sha256: str
     """Digest of weights and preparation: two encoders with the same digest give the same features."""
     weights_sha256: str
-    """Digest of the weights' file."""
+    """Digest of the weights' file or files."""
     licence: str
     """The licence of the weights."""
 
-    def prepare(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
-        """Return one upright RGB picture, scaled and cropped as the encoder expects: uint8 [side, side, 3].
+    def prepare(self, sample: Sample) -> Prepared:
+        """Return one sample as the encoder expects it.
 
         It can be called in many threads at once and needs no torch.
         """
 
-    def encode(self, pictures_BHWC: Tensor) -> Tensor:
-        """Return the features of prepared pictures, uint8 [B, side, side, 3]: float32 [B, D] on the CPU."""
+    def stack(self, prepared: Sequence[Prepared]) -> Batch:
+        """Return one or more prepared samples as a batch."""
+
+    def encode(self, batch: Batch) -> Tensor:
+        """Return the features of prepared samples, float32 [B, D] on the CPU."""
+
+    def make_examples(self, count: int) -> Sequence[Sample]:
+        """Return made-up samples, always the same, by which an encoder is checked and timed."""

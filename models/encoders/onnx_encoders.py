@@ -1,4 +1,4 @@
-"""Encoders in ONNX files, run by onnxruntime.
+"""Encoders of pictures in ONNX files, run by onnxruntime.
 
 Shape suffixes: B pictures of a batch, H and W pixels, C channels, D features.
 """
@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 
-from models.catalogue.encoders import EncoderFacts, UnusableEncoder
+from models.catalogue.encoders import PictureEncoderFacts, UnusableEncoder
 from models.encoders.optional_packages import import_package
-from models.encoders.picture_preparation import prepare_picture
+from models.encoders.picture_preparation import PictureEncoder
 
 COLOURS = 3
 FLOAT = "tensor(float)"
@@ -24,25 +23,15 @@ METADATA = ("side", "mean", "std")
 """The file's own metadata that are read: a whole number of pixels and two JSON lists of 3 numbers."""
 
 
-class OnnxEncoder:
+class OnnxEncoder(PictureEncoder):
     """An encoder whose graph maps standardised pictures [B, 3, S, S] or [B, S, S, 3] to features [B, D]."""
 
-    def __init__(self, facts: EncoderFacts, content: bytes, weights_sha256: str, device: str) -> None:
-        self.name = facts.name
-        self.width = facts.width
-        self.side = facts.side
-        self.licence = facts.licence
-        self.weights_sha256 = weights_sha256
-        self.sha256 = facts.compute_digest(weights_sha256)
-        self._facts = facts
+    def __init__(self, facts: PictureEncoderFacts, content: bytes, weights_sha256: str, device: str) -> None:
+        super().__init__(facts, weights_sha256)
         self._session = open_session(content, device)
         self._input = read_input(self._session)
         self._mean_C = np.array(facts.mean, dtype=np.float32)
         self._deviation_C = np.array(facts.deviation, dtype=np.float32)
-
-    def prepare(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
-        """Return one upright RGB picture as the graph's input, uint8 [side, side, 3]."""
-        return prepare_picture(picture, self._facts)
 
     def encode(self, pictures_BHWC: Tensor) -> Tensor:
         """Return the features of prepared pictures, float32 [B, D] on the CPU."""
@@ -58,7 +47,7 @@ class OnnxEncoder:
     def _run(self, values: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
         missing = size - len(values)
         filled = np.pad(values, ((0, missing), (0, 0), (0, 0), (0, 0)))
-        (found,) = self._session.run([self._facts.model], {self._input.name: np.ascontiguousarray(filled)})
+        (found,) = self._session.run([self.facts.model], {self._input.name: np.ascontiguousarray(filled)})
         features = found.reshape(size, -1).astype(np.float32)[: len(values)]
         return np.asarray(features)
 
@@ -110,7 +99,7 @@ def read_input(session: Any) -> GraphInput:  # noqa: ANN401 - an onnxruntime.Inf
     )
 
 
-def describe_onnx(name: str, content: bytes, asked: Mapping[str, Any]) -> EncoderFacts:
+def describe_onnx(name: str, content: bytes, asked: Mapping[str, Any]) -> PictureEncoderFacts:
     """Return the facts of a graph: from what was asked for, else from its shapes and its own metadata.
 
     Args:
@@ -136,7 +125,7 @@ def describe_onnx(name: str, content: bytes, asked: Mapping[str, Any]) -> Encode
     if taken.side not in {None, known["side"]}:
         raise UnusableEncoder(f"The graph takes {taken.side} pixels only, not {known['side']}.")
     output, width = _find_output(session, taken, known["side"])
-    return EncoderFacts(
+    return PictureEncoderFacts(
         name=name,
         library="onnx",
         model=output,

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from models.catalogue.encoders import CONVOLUTION_STEP, DownloadFailed, EncoderFacts, UnusableEncoder
+from models.catalogue.encoders import CONVOLUTION_STEP, DownloadFailed, PictureEncoderFacts, UnusableEncoder
 from models.encoders.optional_packages import import_package
 
 HUB_FILE = "model.safetensors"
@@ -13,7 +13,7 @@ UNSTATED = "not stated"
 COLOURS = 3
 
 
-def describe_timm(name: str) -> EncoderFacts:
+def describe_timm(name: str) -> PictureEncoderFacts:
     """Return the facts of a network of timm by its name, such as `vit_small_patch14_dinov2.lvd142m`.
 
     Raises:
@@ -24,7 +24,7 @@ def describe_timm(name: str) -> EncoderFacts:
     data = _import("timm.data").resolve_model_data_config(network)
     _check_preparation(name, data)
     published = network.pretrained_cfg
-    return EncoderFacts(
+    return PictureEncoderFacts(
         name=name,
         library="timm",
         model=name,
@@ -41,7 +41,7 @@ def describe_timm(name: str) -> EncoderFacts:
     )
 
 
-def build_timm(facts: EncoderFacts, state: dict[str, Any]) -> nn.Module:
+def build_timm(facts: PictureEncoderFacts, state: dict[str, Any]) -> nn.Module:
     """Return a network without its classifier, with weights in timm's own names.
 
     Raises:

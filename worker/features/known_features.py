@@ -4,7 +4,7 @@ Shape suffixes: N samples of a shard, D features.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,11 @@ from app.places.file_lists import locate_row
 from app.places.originals import read_listing
 from app.tables import Dataset, FeatureSet, FeatureStatus
 from app.versions.place_syncing import find_source
-from models.encoders.encoder import Encoder
+from models.encoders.encoder_loading import AnyEncoder
 from worker.features import original_pictures
 from worker.features.encoded_before import NO_DIGEST, NO_EARLIER, EarlierFeatures
-from worker.features.original_pictures import Originals, Unreadable
 from worker.features.shard_computation import Computed, compute_features
+from worker.features.shard_samples import ShardSamples, Unreadable
 from worker.formats.packs.samples_table import BOX_COLUMNS
 
 Identity = tuple[object, ...]
@@ -45,7 +45,7 @@ NOTHING = Known(rows=np.empty(0, np.int64), features=np.empty((0, 0), np.float32
 
 
 def find_known_features(
-    database: Database, storage: Storage, wanted: FeatureSet, originals: Originals
+    database: Database, storage: Storage, wanted: FeatureSet, originals: ShardSamples
 ) -> Known:
     """Return the features of those samples whose files the version before had too, by the same encoder."""
     with database.transaction() as session:
@@ -99,8 +99,8 @@ def _identify(samples: pa.Table, listing: pa.Table) -> list[Identity | None]:
 
 
 def compute_unknown(
-    originals: Originals,
-    encoder: Encoder,
+    originals: ShardSamples,
+    encoder: AnyEncoder,
     known: Known,
     earlier: EarlierFeatures = NO_EARLIER,
     *,
@@ -122,10 +122,7 @@ def compute_unknown(
     reused = 0
     borders = np.flatnonzero(np.diff(is_wanted, prepend=False, append=False)).reshape(-1, 2).tolist()
     for first, last in borders:
-        part = replace(
-            originals, start=originals.start + first, samples=originals.samples.slice(first, last - first)
-        )
-        computed = compute_features(part, encoder, earlier)
+        computed = compute_features(originals.take(first, last), encoder, earlier)
         features_ND[first:last] = computed.features_ND
         digests[first:last] = computed.digests_N
         reused += computed.reused

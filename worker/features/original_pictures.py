@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from PIL import Image
@@ -11,6 +11,7 @@ from PIL import Image
 from app.infra.errors import ApiError
 from models.reading.boxes.crop_region import Box
 from worker.features.encoded_before import NO_DIGEST, digest_input
+from worker.features.shard_samples import Loaded, Unreadable
 from worker.formats.archives.zips import decompress
 from worker.formats.packs.samples_table import BOX_COLUMNS
 from worker.formats.pictures.box_decoding import cut_out
@@ -37,31 +38,13 @@ LOCATIONS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unreadable:
-    """An original that could not be decoded."""
-
-    position: int
-    detail: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """A picture to encode."""
-
-    digest: bytes
-    """Of what the encoder is given; `NO_DIGEST`: the original could not be decoded."""
-    picture: Image.Image | None
-    """None: its features are known."""
-    problem: Unreadable | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Originals:
-    """The pictures of the samples from `start` on; methods are safe in threads."""
+class OriginalPictures:
+    """See `ShardSamples`."""
 
     start: int
     samples: pa.Table
-    """The location of each in the uploaded file."""
+    side: int
+    """The encoder's, in pixels."""
     read_upload: Callable[[int, int], bytes]
     """Returns a range (start, length) of the uploaded file; of files elsewhere, the file of an offset."""
     pack: npt.NDArray[np.uint8]
@@ -77,17 +60,15 @@ class Originals:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def count_originals(self) -> int:
-        """Return how many samples have an original."""
-        return len(self.samples) - int(self.samples["source_offset"].null_count)
+    def take(self, first: int, last: int) -> Self:
+        """Return the rows first to last - 1 alone."""
+        return replace(self, start=self.start + first, samples=self.samples.slice(first, last - first))
 
-    def load(
-        self, first: int, last: int, side: int, known: Container[bytes] = frozenset()
-    ) -> Iterator[Loaded]:
+    def load(self, first: int, last: int, known: Container[bytes] = frozenset()) -> Iterator[Loaded]:
         """Yield the upright RGB pictures of the rows first to last - 1; known ones are not decoded.
 
         Where an original cannot be decoded, the picture is the pack's, and it is named. JPEGs may
-        come smaller than they are, but no side shorter than twice `side` pixels, the encoder's.
+        come smaller than they are, but no side shorter than twice `side` pixels.
         """
         part = self.samples.slice(first, last - first)
         stored = self._read(part)
@@ -102,7 +83,7 @@ class Originals:
                 continue
             if isinstance(data, ApiError):
                 problem = Unreadable(position=position, detail=f"{data.code}: {data.detail}")
-                yield Loaded(digest=NO_DIGEST, picture=self._show_pack(position), problem=problem)
+                yield Loaded(digest=NO_DIGEST, sample=self._show_pack(position), problem=problem)
                 continue
             try:
                 box = boxes[row]
@@ -111,14 +92,14 @@ class Originals:
                     last_data, picture = data, None
                 digest = digest_input(content, box, self.brightest)
                 if digest in known:
-                    yield Loaded(digest=digest, picture=None)
+                    yield Loaded(digest=digest, sample=None)
                     continue
-                picture = picture or self._decode(content, None if box else side)
-                yield Loaded(digest=digest, picture=picture if box is None else cut_out(picture, box))
+                picture = picture or self._decode(content, None if box else self.side)
+                yield Loaded(digest=digest, sample=picture if box is None else cut_out(picture, box))
             except SampleError as error:
                 last_data = None
                 problem = Unreadable(position=position, detail=f"{error.code}: {error.detail}")
-                yield Loaded(digest=NO_DIGEST, picture=self._show_pack(position), problem=problem)
+                yield Loaded(digest=NO_DIGEST, sample=self._show_pack(position), problem=problem)
 
     def _read(self, part: pa.Table) -> Sequence[bytes | ApiError | None]:
         if self.read_each is None:
@@ -144,7 +125,7 @@ class Originals:
         """Return the pixels of a sample that has no original."""
         pixels = np.ascontiguousarray(self.pack[position])
         digest = digest_input(pixels.tobytes(), pixels.shape, pixels.dtype.str)
-        return Loaded(digest=digest, picture=None if digest in known else self._show_pack(position))
+        return Loaded(digest=digest, sample=None if digest in known else self._show_pack(position))
 
     def _show_pack(self, position: int) -> Image.Image:
         pixels = np.asarray(self.pack[position])

@@ -1,22 +1,22 @@
-"""The features of a range of samples: threads read and decode pictures while the encoder computes."""
+"""The features of a range of samples: threads read and prepare samples while the encoder computes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from models.encoders.encoder import Encoder
+from models.encoders.encoder_loading import AnyEncoder
 from worker.features.encoded_before import NO_EARLIER, EarlierFeatures
-from worker.features.original_pictures import Originals, Unreadable
+from worker.features.shard_samples import ShardSamples, Unreadable
 from worker.formats.pictures.decoding_pool import run_in_order
 
 BATCH = 64
-"""Pictures of one forward pass: as many as before features had tasks of their own; the pixels of several
+"""Samples of one forward pass: as many as before features had tasks of their own; the pixels of several
 batches are in memory for each core."""
 
 
@@ -38,8 +38,8 @@ class Computed:
 
 @dataclass(frozen=True, kw_only=True)
 class _Batch:
-    pixels: npt.NDArray[np.uint8]
-    """Of the samples whose features are not known."""
+    prepared: list[Any]
+    """The samples whose features are not known."""
     is_new_B: npt.NDArray[np.bool_]
     digests_B: list[bytes]
     unreadable: list[Unreadable]
@@ -47,8 +47,8 @@ class _Batch:
 
 
 def compute_features(
-    originals: Originals,
-    encoder: Encoder,
+    originals: ShardSamples,
+    encoder: AnyEncoder,
     known: EarlierFeatures = NO_EARLIER,
     *,
     on_batch: Callable[[int], None] = lambda _: None,
@@ -57,7 +57,7 @@ def compute_features(
 
     Args:
         originals: the range.
-        encoder: computes; every picture by itself, so that batches and shards change nothing.
+        encoder: computes; every sample by itself, so that batches and shards change nothing.
         known: features of this encoder that are not computed again.
         on_batch: called with the number of samples done; its exceptions stop the computation and propagate.
 
@@ -72,7 +72,7 @@ def compute_features(
             began = perf_counter()
             into_BD = features_ND[len(digests) : len(digests) + len(batch.digests_B)]
             if batch.is_new_B.any():
-                into_BD[batch.is_new_B] = encoder.encode(torch.from_numpy(batch.pixels)).numpy()
+                into_BD[batch.is_new_B] = encoder.encode(encoder.stack(batch.prepared)).numpy()
             encoding += perf_counter() - began
             again = [
                 digest for digest, is_new in zip(batch.digests_B, batch.is_new_B, strict=True) if not is_new
@@ -95,28 +95,28 @@ def compute_features(
 
 
 def _plan_batches(
-    originals: Originals, encoder: Encoder, known: EarlierFeatures
+    originals: ShardSamples, encoder: AnyEncoder, known: EarlierFeatures
 ) -> Iterator[Callable[[], _Batch]]:
     for first in range(0, len(originals), BATCH):
         yield partial(_prepare_batch, originals, encoder, known, first, min(first + BATCH, len(originals)))
 
 
 def _prepare_batch(
-    originals: Originals, encoder: Encoder, known: EarlierFeatures, first: int, last: int
+    originals: ShardSamples, encoder: AnyEncoder, known: EarlierFeatures, first: int, last: int
 ) -> _Batch:
     began = perf_counter()
-    pixels = np.empty((last - first, encoder.side, encoder.side, 3), dtype=np.uint8)
+    prepared = []
     is_new_B = np.zeros(last - first, dtype=np.bool_)
     digests, unreadable = [], []
-    for row, loaded in enumerate(originals.load(first, last, encoder.side, known)):
-        if loaded.picture is not None:
-            pixels[is_new_B.sum()] = encoder.prepare(loaded.picture)
+    for row, loaded in enumerate(originals.load(first, last, known)):
+        if loaded.sample is not None:
+            prepared.append(encoder.prepare(loaded.sample))
             is_new_B[row] = True
         if loaded.problem is not None:
             unreadable.append(loaded.problem)
         digests.append(loaded.digest)
     return _Batch(
-        pixels=pixels[: is_new_B.sum()],
+        prepared=prepared,
         is_new_B=is_new_B,
         digests_B=digests,
         unreadable=unreadable,

@@ -3,9 +3,10 @@
 import hashlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from time import perf_counter
 from typing import Any
@@ -22,18 +23,16 @@ from app.infra import leases
 from app.infra.database import Database, send_after_commit
 from app.infra.queue import Task
 from app.infra.settings import Settings
-from app.infra.storage import PACK, Storage
-from app.places.originals import open_originals
+from app.infra.storage import Storage
 from app.tables import Dataset, FeatureSet, FeatureShard, Json, Sample, ShardStatus
 from models.catalogue.encoders import UnusableEncoder
-from models.encoders.encoder import Encoder
-from models.encoders.encoder_loading import load_encoder
-from worker.features import encoded_before, original_pictures
+from models.encoders.encoder_loading import AnyEncoder, load_encoder
+from worker.features import encoded_before
 from worker.features.known_features import compute_unknown, find_known_features
 from worker.features.lost_runs import end_lost_runs
-from worker.features.original_pictures import Originals, Unreadable
+from worker.features.sample_opening import SampleFiles, open_samples
 from worker.features.shard_computation import Computed
-from worker.formats.shared.upload_limits import IngestLimits
+from worker.features.shard_samples import Unreadable, count_originals
 from worker.jobs.atomic_files import write_atomically
 from worker.jobs.devices import choose, name
 from worker.jobs.heartbeat import Cancelled, Heartbeat, LeaseLost, WorkerStopping
@@ -41,14 +40,13 @@ from worker.jobs.waiting import DATABASE_DOWN, retry_during_outage
 
 log = structlog.get_logger()
 LIBRARIES = ("limit-audit", "torch", "torchvision", "pillow", "numpy")
+OPTIONAL = ("timm", "onnxruntime", "sentence-transformers", "transformers", "tokenizers")
+"""Named with their versions where they are installed: an encoder may need them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Job:
-    shard: FeatureShard
+class _Job(SampleFiles):
     found: FeatureSet
-    dataset: Dataset
-    upload_name: str
 
 
 def execute(database: Database, storage: Storage, settings: Settings, shard_id: UUID) -> None:
@@ -119,21 +117,21 @@ def _compute_and_store(
     device = choose(settings.devices)[0]
     encoder = _load_encoder(job.found, settings, device)
     loaded = perf_counter()
-    originals = _open_originals(database, storage, settings, job)
+    originals = open_samples(database, storage, settings, job, encoder)
     known = find_known_features(database, storage, job.found, originals)
     with database.transaction() as session:
         earlier = encoded_before.find_earlier(session, storage, job.dataset, job.found)
     reporter = _Reporter(heartbeat, len(originals))
     computed = compute_unknown(originals, encoder, known, earlier, on_batch=reporter)
     report = {
-        "originals": originals.count_originals(),
+        "originals": count_originals(originals),
         "known": known.count(),
         "reused": computed.reused,
         "load_seconds": round(loaded - began, 3),
         "decode_seconds": round(computed.decode_seconds, 3),
         "encode_seconds": round(computed.encode_seconds, 3),
         "seconds": round(perf_counter() - began, 3),
-        "versions": {library: version(library) for library in LIBRARIES},
+        "versions": dict(_list_versions()),
     }
     heartbeat.renew()
     sha256, size = retry_during_outage(lambda: _write(storage, job.dataset.id, computed), heartbeat)
@@ -146,7 +144,7 @@ def _compute_and_store(
     log.info("shard computed", shard=str(job.shard.id), **report)
 
 
-def _load_encoder(found: FeatureSet, settings: Settings, device: str) -> Encoder:
+def _load_encoder(found: FeatureSet, settings: Settings, device: str) -> AnyEncoder:
     encoder = load_encoder(found.encoder, settings.encoder_folder, device)
     if encoder.sha256 != found.encoder_sha256:
         raise UnusableEncoder(
@@ -156,22 +154,10 @@ def _load_encoder(found: FeatureSet, settings: Settings, device: str) -> Encoder
     return encoder
 
 
-def _open_originals(database: Database, storage: Storage, settings: Settings, job: _Job) -> Originals:
-    shard, dataset = job.shard, job.dataset
-    with database.transaction() as session:
-        samples = original_pictures.select_samples(session, dataset.id, shard.start, shard.stop)
-        placed = open_originals(session, storage, dataset, settings)
-    limits = IngestLimits(**settings.ingest_limits)
-    return Originals(
-        start=shard.start,
-        samples=samples,
-        read_upload=storage.make_reader(storage.locate_upload(dataset.id, job.upload_name)),
-        pack=np.load(storage.fetch_pack_file(dataset, PACK), mmap_mode="r"),
-        max_pixels=limits.max_pixels,
-        max_bytes=limits.max_member_bytes,
-        read_each=None if placed is None else placed.read_each,
-        brightest=(dataset.statistics or {}).get("brightest"),
-    )
+def _list_versions() -> Iterator[tuple[str, str]]:
+    for library in (*LIBRARIES, *OPTIONAL):
+        with suppress(PackageNotFoundError):
+            yield library, version(library)
 
 
 class _Reporter:

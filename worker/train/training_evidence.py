@@ -29,6 +29,11 @@ NO_PROBE = Remark(
     detail="no linear model read the words of the texts, and none are marked: there are too many words and"
     " classes, or too few samples of each class; LIMIT alone ranks and counts",
 )
+NO_WORDS = Remark(
+    code="no_probe",
+    detail="no linear model read the words of the texts, and none are marked: there are too many words and"
+    " classes, or too few samples of each class; LIMIT and the encoder's features rank and count",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,24 +100,10 @@ class EvidenceSearch:
             remarks = self._explain_missing(None, None)
             return Trained(result=result, evidence=None, opinions=None, near=near, remarks=remarks)
         inputs = np.load(pack, mmap_mode="r")
-        if near is not None:
-            opinions = gather_opinions(
-                inputs,
-                labels_N,
-                near,
-                class_count=self.class_count,
-                device=self.device,
-                on_block=self.on_block,
-            )
-            everything_N = np.ones(len(labels_N), dtype=np.bool_)
-            return Trained(
-                result=result,
-                evidence=self._make_evidence(inputs, opinions.probe_NK, everything_N),
-                opinions=opinions,
-                near=near,
-            )
-        table = self._ask_table(inputs, labels_N)
         texts = self._ask_texts(labels_N)
+        if near is not None:
+            return self._judge_by_encoder(result, inputs, labels_N, near, texts)
+        table = self._ask_table(inputs, labels_N)
         own = [
             *([] if table is None else table.views),
             *([] if texts is None else [texts.probabilities_NK]),
@@ -127,6 +118,32 @@ class EvidenceSearch:
             table=table,
             texts=texts,
             remarks=self._explain_missing(table, texts),
+        )
+
+    def _judge_by_encoder(
+        self,
+        result: TrainingResult,
+        inputs: npt.NDArray[Any],
+        labels_N: npt.NDArray[np.integer[Any]],
+        near: Neighbours,
+        texts: TextEvidence | None,
+    ) -> Trained:
+        """Return the result with what an encoder's features say, and of texts also their terms."""
+        opinions = gather_opinions(
+            inputs, labels_N, near, class_count=self.class_count, device=self.device, on_block=self.on_block
+        )
+        counted_NK = opinions.probe_NK
+        if texts is not None:
+            counted_NK = combine_probabilities([counted_NK, texts.probabilities_NK])
+        everything_N = np.ones(len(labels_N), dtype=np.bool_)
+        is_missed = self.texts is not None and texts is None
+        return Trained(
+            result=result,
+            evidence=self._make_evidence(inputs, counted_NK, everything_N),
+            opinions=opinions,
+            near=near,
+            texts=texts,
+            remarks=(NO_WORDS,) if is_missed else (),
         )
 
     def _explain_missing(self, table: TableEvidence | None, texts: TextEvidence | None) -> tuple[Remark, ...]:

@@ -29,9 +29,14 @@ class EncoderChoiceOut(BaseModel):
 
     name: str | None = Field(description="null: it trains on its samples themselves")
     sha256: str | None = Field(
-        default=None, description="digest of the encoder's weights and preparation of pictures"
+        default=None, description="digest of the encoder's weights and preparation of samples"
     )
     width: int | None = Field(default=None, description="features of one sample")
+    length: int | None = Field(
+        default=None,
+        description="most tokens of a text that the encoder reads: the rest of a longer one is cut; null: no"
+        " limit, or it takes pictures",
+    )
     reason: str
 
 

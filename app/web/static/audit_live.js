@@ -72,9 +72,9 @@ function showAudit(audit) {
 }
 
 function showFeatures({ features, runs: queued }) {
-  find("stage").textContent = `Computing features with ${features.encoder}: ${formatCount(features.done)} of ${formatCount(features.total)} pictures`;
+  find("stage").textContent = `Computing features with ${features.encoder}: ${formatCount(features.done)} of ${formatCount(features.total)} samples`;
   find("speed").textContent = [
-    features.samples_per_second ? `${formatCount(features.samples_per_second)} pictures/s` : null,
+    features.samples_per_second ? `${formatCount(features.samples_per_second)} samples/s` : null,
     features.shards > 1 ? `${formatCount(features.shards_done)} of ${formatCount(features.shards)} shards` : null,
     queued.find((one) => one.waiting)?.waiting.detail,
   ].filter(Boolean).join(" · ");

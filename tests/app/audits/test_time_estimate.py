@@ -25,6 +25,7 @@ from app.tables import (
     RunStatus,
     ShardStatus,
 )
+from models.catalogue.encoders import TextEncoderFacts
 from models.configuration.defaults import Situation
 from models.configuration.device_traits import TYPICAL
 from models.configuration.training_config import complete
@@ -179,6 +180,35 @@ def test_features_take_time_until_they_are_computed(
     assert features == {"low_seconds": 0, "high_seconds": 0, "rests_on": "computed before"}
     unencoded = ask(api, dataset, encoder="none")["estimate"]
     assert ("features" in unencoded["parts"], unencoded["high_seconds"]) == (False, None)
+
+
+@pytest.mark.usefixtures("workers")
+def test_an_encoder_of_texts_is_expected_for_texts_alone(
+    api: TestClient, database: Database, storage: Storage
+) -> None:
+    folder = storage.root / "encoders"
+    folder.mkdir(parents=True)
+    card = TextEncoderFacts(
+        name="words",
+        library="onnx",
+        model="vectors",
+        width=8,
+        length=16,
+        licence="MIT",
+        source="here",
+        files={},
+    )
+    (folder / "words.encoder.json").write_text(card.write_card())
+    photographs, texts = (store_ready_dataset(database, storage) for _ in range(2))
+    make_photographs(database, photographs, 3_000)
+    with database.transaction() as session:
+        session.execute(update(Dataset).where(Dataset.id == texts.id).values(kind="texts", shape=[260]))
+    assert ask(api, photographs)["estimate"]["encoder"] == ENCODER
+    found = ask(api, texts)["estimate"]
+    assert found["encoder"] == "words"
+    features = found["parts"]["features"]
+    assert (features["low_seconds"], features["high_seconds"]) == (None, None), "nothing like it has ended"
+    assert ask(api, texts, encoder="none")["estimate"]["encoder"] is None
 
 
 @pytest.mark.usefixtures("workers")

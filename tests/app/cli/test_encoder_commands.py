@@ -1,5 +1,6 @@
 """`limit-audit encoders`, with its process."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 from app.cli import encoder_commands
 from app.cli.encoder_commands import app
 from app.infra.settings import Settings
+from tests.builders.text_encoders import write_sentence_folder
 
 runner = CliRunner()
 
@@ -16,7 +18,7 @@ def test_encoders_are_listed_with_the_files_that_are_missing(tmp_path: Path) -> 
     answer = runner.invoke(app, ["list", "--folder", str(tmp_path)])
     assert answer.exit_code == 0
     text = " ".join(answer.output.split())
-    assert "efficientnet_lite0 1280 128 Apache-2.0" in text
+    assert "efficientnet_lite0 pictures 1280 128 Apache-2.0" in text
     assert f"missing weights: put the file into {tmp_path}" in text
 
 
@@ -27,6 +29,19 @@ def test_a_refusal_is_one_sentence(tmp_path: Path) -> None:
     assert "error: Weights are a file .onnx, .pth, .safetensors; found notes.txt." in " ".join(
         answer.output.split()
     )
+
+
+def test_an_encoder_of_texts_is_added_from_a_folder_listed_and_checked(tmp_path: Path) -> None:
+    source, folder = write_sentence_folder(tmp_path / "sentences"), str(tmp_path / "e")
+    answer = runner.invoke(app, ["add", str(source), "--folder", folder, "--length", "8"])
+    assert answer.exit_code == 0, answer.output
+    assert "sentences: 16 features of 8 tokens, licence not stated" in " ".join(answer.output.split())
+    listed = " ".join(runner.invoke(app, ["list", "--folder", folder]).output.split())
+    assert "sentences texts 16 8 not stated sentences" in listed
+    checked = runner.invoke(app, ["check", "sentences", "--folder", folder, "--json"])
+    (row,) = json.loads(checked.stdout)
+    assert (row["takes"], row["pictures_per_second"]) == ("texts", None)
+    assert row["texts_per_second"] > 0
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from models.catalogue.encoders import (
     CARD_SUFFIX,
     ENCODERS,
     LITE0,
-    EncoderFacts,
+    TextEncoderFacts,
     UnusableEncoder,
     find_encoder,
     iterate_encoders,
+    read_card,
 )
 from models.encoders.encoder_loading import list_encoders
 
@@ -55,9 +56,29 @@ def test_a_card_without_optional_fields_has_their_defaults(tmp_path: Path) -> No
     fields = asdict(MINE)
     del fields["file"], fields["weights_sha256"]
     write(tmp_path, "mine", json.dumps(fields))
-    read = EncoderFacts.read_card(tmp_path / f"mine{CARD_SUFFIX}")
+    read = read_card(tmp_path / f"mine{CARD_SUFFIX}")
     assert read == replace(MINE, file=None, weights_sha256=None)
     del fields["side"]
     write(tmp_path, "mine", json.dumps(fields))
     with pytest.raises(UnusableEncoder, match="KeyError: 'side'"):
         find_encoder("mine", tmp_path)
+
+
+def test_a_card_says_what_its_encoder_takes(tmp_path: Path) -> None:
+    texts = TextEncoderFacts(
+        name="words",
+        library="onnx",
+        model="vectors",
+        width=8,
+        length=None,
+        licence="MIT",
+        source="here",
+        file="words",
+        files={"model.onnx": "0" * 64},
+    )
+    for facts in (MINE, texts):
+        write(tmp_path, facts.name, facts.write_card())
+        assert find_encoder(facts.name, tmp_path) == facts
+    write(tmp_path, "words", texts.write_card().replace('"texts"', '"sounds"'))
+    with pytest.raises(UnusableEncoder, match="is not the card of an encoder"):
+        find_encoder("words", tmp_path)

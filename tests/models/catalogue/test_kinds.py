@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from models.catalogue.encoders import FACTS
 from models.catalogue.kinds import FEATURES, IMAGES, KINDS, TABLES, find_kind
 
 
@@ -22,5 +23,5 @@ def test_samples_of_no_kind_are_refused(shape: tuple[int, ...], dtype: str | Non
         find_kind(shape, dtype)
 
 
-def test_what_a_backbone_makes_is_a_kind_too() -> None:
-    assert {kind.encoded_as for kind in KINDS.values()} <= {None, *KINDS}
+def test_every_encoder_takes_the_samples_of_a_kind() -> None:
+    assert {kind.encoded_by for kind in KINDS.values()} == {None, *FACTS}

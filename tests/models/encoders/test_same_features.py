@@ -11,15 +11,15 @@ from PIL import Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
 
-from models.encoders.encoder import TOLERANCE, Encoder
+from models.encoders.encoder import TOLERANCE
 from models.encoders.encoder_adding import add_encoder
-from models.encoders.encoder_loading import load_encoder
+from models.encoders.encoder_loading import AnyEncoder, load_encoder
 
 VIT = "vit_tiny_patch16_224.augreg_in21k"
 
 
 @pytest.fixture(params=["efficientnet_lite0", VIT])
-def encoder(request: pytest.FixtureRequest, tmp_path: Path) -> Encoder:
+def encoder(request: pytest.FixtureRequest, tmp_path: Path) -> AnyEncoder:
     if request.param == VIT:
         save_file(timm.create_model(VIT, pretrained=False).state_dict(), tmp_path / f"{VIT}.safetensors")
         add_encoder(tmp_path / f"{VIT}.safetensors", tmp_path, name=None, asked={"side": 96})
@@ -27,7 +27,7 @@ def encoder(request: pytest.FixtureRequest, tmp_path: Path) -> Encoder:
 
 
 @pytest.fixture
-def pictures(encoder: Encoder) -> torch.Tensor:
+def pictures(encoder: AnyEncoder) -> torch.Tensor:
     """Return 64 real cuts of a photograph."""
     flower = Image.fromarray(load_sample_image("flower.jpg"))
     corners = np.random.default_rng(0).integers(0, 200, (64, 2)).tolist()
@@ -48,7 +48,7 @@ def measure_difference(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 @pytest.mark.usefixtures("threads")
-def test_batches_and_threads_change_no_feature(encoder: Encoder, pictures: torch.Tensor) -> None:
+def test_batches_and_threads_change_no_feature(encoder: AnyEncoder, pictures: torch.Tensor) -> None:
     together = encoder.encode(pictures)
     alone = torch.cat([encoder.encode(pictures[row : row + 1]) for row in range(len(pictures))])
     torch.set_num_threads(1)

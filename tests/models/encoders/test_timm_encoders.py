@@ -11,7 +11,7 @@ from safetensors.torch import load_model, save_file
 from timm.data.config import resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 
-from models.catalogue.encoders import UnusableEncoder, find_encoder
+from models.catalogue.encoders import PictureEncoderFacts, UnusableEncoder, find_encoder
 from models.encoders import encoder_adding
 from models.encoders.encoder_adding import add_encoder, fetch_encoder
 from models.encoders.encoder_loading import identify_encoder, load_encoder
@@ -134,6 +134,7 @@ def test_weights_from_the_hub_are_pinned(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("huggingface_hub.hf_hub_download", answer)
     facts = fetch_encoder("test_vit.r160_in1k", tmp_path / "encoders")
     assert asked == [("timm/test_vit.r160_in1k", "model.safetensors")]
+    assert isinstance(facts, PictureEncoderFacts)
     assert (facts.licence, facts.side, len(facts.weights_sha256 or "")) == ("apache-2.0", 160, 64)
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from worker.features.original_pictures import Originals
+from worker.features.original_pictures import OriginalPictures
 from worker.formats.packs.samples_table import BOX_COLUMNS
 
 SIDE = 8
@@ -24,16 +24,17 @@ def load(stored: bytes, *, method: int | None, max_bytes: int) -> tuple[list[int
     """Return the colour of the only picture, black if it is the pack's, and what is said then."""
     columns = {"source_offset": [0], "source_length": [len(stored)], "source_method": [method]}
     samples = pa.table(columns | {name: [None] for name in BOX_COLUMNS})
-    originals = Originals(
+    originals = OriginalPictures(
         start=0,
         samples=samples,
+        side=SIDE,
         read_upload=lambda start, length: stored[start : start + length],
         pack=np.zeros((1, SIDE, SIDE, 3), dtype=np.uint8),
         max_pixels=10**6,
         max_bytes=max_bytes,
     )
-    (loaded,) = originals.load(0, 1, SIDE)
-    return np.asarray(loaded.picture)[0, 0].tolist(), loaded.problem.detail if loaded.problem else None
+    (loaded,) = originals.load(0, 1)
+    return np.asarray(loaded.sample)[0, 0].tolist(), loaded.problem.detail if loaded.problem else None
 
 
 def deflate(content: bytes) -> bytes:

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from models.encoders.encoder import TOLERANCE, Encoder
-from models.encoders.encoder_loading import load_encoder
-from worker.features.original_pictures import Originals
+from models.encoders.encoder import TOLERANCE
+from models.encoders.encoder_loading import AnyEncoder, load_encoder
+from worker.features.original_pictures import OriginalPictures
 from worker.features.shard_computation import compute_features
 from worker.formats.packs.samples_table import BOX_COLUMNS
 
@@ -21,7 +21,7 @@ COUNT, WIDE, HIGH = 70, 180, 140
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
+def encoder() -> AnyEncoder:
     return load_encoder("efficientnet_lite0@96", None, "cpu")
 
 
@@ -40,7 +40,7 @@ def encode(picture: Image.Image, encoding: str = "PNG", **options: object) -> by
 
 
 def compute(
-    encoder: Encoder, files: Sequence[bytes], *, shard: int = COUNT, brightest: float | None = None
+    encoder: AnyEncoder, files: Sequence[bytes], *, shard: int = COUNT, brightest: float | None = None
 ) -> npt.NDArray[np.float32]:
     """Return the features of files that lie one after the other, computed in shards of this size."""
     upload = b"".join(files)
@@ -56,9 +56,10 @@ def compute(
                 "source_method": pa.array([None] * (stop - start), pa.int16()),
             }
         )
-        originals = Originals(
+        originals = OriginalPictures(
             start=start,
             samples=samples,
+            side=96,
             read_upload=lambda first, length: upload[first : first + length],
             pack=np.zeros((len(files), 8, 8, 3), dtype=np.uint8),
             max_pixels=10**6,
@@ -77,7 +78,7 @@ def measure_difference(found_ND: npt.NDArray[np.float32], expected_ND: npt.NDArr
     return float((np.linalg.norm(found_ND - expected_ND, axis=1) / lengths_N).max())
 
 
-def test_shards_and_order_change_no_feature(encoder: Encoder, pictures: list[Image.Image]) -> None:
+def test_shards_and_order_change_no_feature(encoder: AnyEncoder, pictures: list[Image.Image]) -> None:
     files = [encode(picture, "JPEG") for picture in pictures]
     whole_ND = compute(encoder, files)
     in_shards_ND = compute(encoder, files, shard=9)
@@ -88,7 +89,7 @@ def test_shards_and_order_change_no_feature(encoder: Encoder, pictures: list[Ima
 
 
 def test_the_same_pixels_have_the_same_features_however_they_are_stored(
-    encoder: Encoder, pictures: list[Image.Image]
+    encoder: AnyEncoder, pictures: list[Image.Image]
 ) -> None:
     picture = pictures[0]
     grey = picture.convert("L")

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from sklearn.metrics import roc_auc_score
 
 from models.configuration.training_config import resolve
@@ -14,7 +16,8 @@ from models.feature_views.neighbour_votes import NEIGHBOURS
 from models.label_errors.evidence import gather_signals
 from models.training.loop import train
 from models.training.training_result import TrainingResult
-from worker.train import training_evidence
+from worker.kinds.text_vectors import TermWeights
+from worker.train import text_evidence, training_evidence
 from worker.train.training_evidence import EvidenceSearch, Trained
 
 CLASSES, COUNT = 3, 180
@@ -128,3 +131,44 @@ def test_above_the_limit_of_samples_and_classes_there_is_no_evidence_and_none_is
     trained = complete(tmp_path, result, features_ND, given_N, is_encoded=is_encoded)
     assert trained.evidence is not None
     assert (trained.opinions is not None) == is_encoded
+
+
+@pytest.mark.parametrize("has_terms", [True, False])
+def test_of_texts_the_terms_rank_and_count_beside_an_encoders_features(
+    tmp_path: Path,
+    samples: tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], object],
+    result: TrainingResult,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    has_terms: bool,
+) -> None:
+    features_ND, given_N, _ = samples
+    texts = [f"word{label} of text {row % 7}" for row, label in enumerate(given_N)]
+    parquet.write_table(pa.table({"text": texts}), tmp_path / "texts.parquet")
+    TermWeights.count(texts, on_block=lambda: None).save(tmp_path / "terms.npz")
+    np.save(tmp_path / "pack.npy", features_ND)
+    if not has_terms:
+        monkeypatch.setattr(text_evidence, "WEIGHTS_MAX", 0)
+    search = EvidenceSearch(
+        find_near=lambda: find_nearest(features_ND.astype(np.float16), count=NEIGHBOURS),
+        class_count=CLASSES,
+        device="cpu",
+        seed=0,
+        bytes_max=10**9,
+        on_block=lambda: None,
+        texts=tmp_path / "texts.parquet",
+        terms=tmp_path / "terms.npz",
+    )
+    trained = search.complete(result, tmp_path / "pack.npy", given_N)
+    assert trained.opinions is not None
+    assert trained.evidence is not None
+    judges = [trained.opinions.probe_NK]
+    if has_terms:
+        assert trained.texts is not None
+        judges.append(trained.texts.probabilities_NK)
+    product_NK = np.prod([np.asarray(each_NK, np.float64) for each_NK in judges], axis=0) ** (1 / len(judges))
+    expected_NK = product_NK / product_NK.sum(1, keepdims=True)
+    np.testing.assert_allclose(trained.evidence.probabilities_NK, expected_NK, atol=1e-3)
+    assert len(trained.views) == 2 + has_terms
+    assert [remark.code for remark in trained.remarks] == ([] if has_terms else ["no_probe"])
+    assert all("the encoder's features rank and count" in remark.detail for remark in trained.remarks)
