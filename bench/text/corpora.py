@@ -16,6 +16,9 @@ import numpy.typing as npt
 from models.paper.label_noise import add_uniform_noise
 
 PACKAGES = ("numpy", "scipy", "pandas", "sklearn", "torch", "matplotlib")
+VERBS = ("get", "set", "is", "check", "test", "make")
+WORDS_MIN = 6
+LENGTH_MAX = 400
 COUNT = 1_500
 SUBJECTS = 6
 OWN, SHARED = 40, 300
@@ -72,14 +75,29 @@ def read_docstrings(seed: int) -> tuple[list[str], npt.NDArray[Any]]:
     texts: list[str] = []
     labels: list[int] = []
     for label, package in enumerate(PACKAGES):
-        found = sorted({text for text in _list_docstrings(package) if len(text.split()) > 5})  # noqa: PLR2004
+        found = sorted({text for _, text in _list_docstrings(package)})
         for at in generator.permutation(len(found))[: COUNT // len(PACKAGES)]:
             texts.append(found[at])
             labels.append(label)
     return texts, np.array(labels)
 
 
-def _list_docstrings(package: str) -> Iterator[str]:
+def read_purposes(seed: int) -> tuple[list[str], npt.NDArray[Any]]:
+    """Return first paragraphs of docstrings, labelled by the verb that the function's name begins with."""
+    generator = np.random.default_rng(seed)
+    documents = [each for package in PACKAGES for each in _list_docstrings(package)]
+    texts: list[str] = []
+    labels: list[int] = []
+    for label, verb in enumerate(VERBS):
+        found = sorted({text for name, text in documents if name.lstrip("_").startswith(f"{verb}_")})
+        for at in generator.permutation(len(found))[: COUNT // len(VERBS)]:
+            texts.append(found[at])
+            labels.append(label)
+    return texts, np.array(labels)
+
+
+def _list_docstrings(package: str) -> Iterator[tuple[str, str]]:
+    """Yield names of functions and classes, and their first paragraphs, without the package's name."""
     spec = find_spec(package)
     assert spec is not None
     assert spec.origin is not None
@@ -90,12 +108,16 @@ def _list_docstrings(package: str) -> Iterator[str]:
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                text = (ast.get_docstring(node) or "").split("\n\n")[0]
-                yield " ".join(word for word in text.split() if package not in word.lower())[:400]
+                paragraph = (ast.get_docstring(node) or "").split("\n\n")[0]
+                words = [word for word in paragraph.split() if package not in word.lower()]
+                text = " ".join(words)[:LENGTH_MAX]
+                if len(text.split()) >= WORDS_MIN:
+                    yield node.name, text
 
 
 CORPORA = {
     "made up": make_up,
     "made up, vague": lambda seed: make_up(seed, own_share=0.15),
     "docstrings": read_docstrings,
+    "purposes": read_purposes,
 }
