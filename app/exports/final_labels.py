@@ -15,7 +15,13 @@ from app.datasets import dataset_service
 from app.exports.files.final_rows import DROPPED, FinalRows, Labels
 from app.exports.files.placed_stream import open_placed_stream
 from app.exports.files.stored_files import open_stored_file
-from app.exports.files.stored_samples import OLD_PACK, SampleRow, iterate_samples, map_final_rows
+from app.exports.files.stored_samples import (
+    OLD_PACK,
+    SampleRow,
+    is_built_version,
+    iterate_samples,
+    map_final_rows,
+)
 from app.exports.registry import Issues
 from app.infra.errors import Invalid, WrongState
 from app.infra.storage import PACK, Storage
@@ -37,6 +43,9 @@ from models.reading.several_labels.label_sets import (
     write_list,
 )
 from models.reading.table_files import parse_delimiter
+
+DROPPED_ROWS = "dropped_rows.npy"
+"""The file beside the pack of a version with the rows of the upload whose samples were dropped since."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +149,11 @@ class Decisions:
         """Return what becomes of the rows of the upload; labels that stay are UNCHANGED, or themselves."""
         return map_final_rows(self.samples, self.final_N, marks_unchanged=marks_unchanged)
 
+    def map_table_rows(self) -> FinalRows:
+        """Return what becomes of the rows of an uploaded table: those that never were a sample stay."""
+        dropped = read_dropped_rows(self.storage, self.dataset)
+        return map_final_rows(self.samples, self.final_N, marks_unchanged=True, dropped_before=dropped)
+
     def is_changed(self, row: SampleRow) -> bool:
         """Return whether a kept sample gets another label than the uploaded file has."""
         return bool(self.final_N[row.position] != row.uploaded)
@@ -202,6 +216,15 @@ class Decisions:
     def get_final_name(self, position: int) -> str:
         """Return the final class name of a kept sample."""
         return self.names[int(self.final_N[position])]
+
+
+def read_dropped_rows(storage: Storage, dataset: Dataset) -> npt.NDArray[np.int64] | None:
+    """Return the rows of an upload whose samples earlier versions dropped; None: an old version knows not."""
+    if storage.exists(storage.locate_pack(dataset.id) / DROPPED_ROWS):
+        rows: npt.NDArray[np.int64] = np.load(storage.fetch_pack_file(dataset, DROPPED_ROWS))
+        return rows
+    is_built = is_built_version(storage.fetch_pack_file(dataset, "samples.parquet"))
+    return None if is_built else np.empty(0, np.int64)
 
 
 def decide_labels(

@@ -60,7 +60,7 @@ def write_csv_table(decisions: Decisions) -> Iterator[bytes]:
 
 def write_json(decisions: Decisions) -> Iterator[bytes]:
     """Yield the uploaded JSON as it is but for final labels and dropped objects."""
-    finals = decisions.map_rows()
+    finals = decisions.map_table_rows()
     with decisions.open(decisions.files[0]) as stored, _open_decompressed(stored) as file:
         codec = detect_encoding(file.read(HEAD), chosen=decisions.dataset.options.get("encoding"))
         file.seek(0)
@@ -109,7 +109,7 @@ def write_sheet(decisions: Decisions) -> Iterator[bytes]:
 def _rewrite_text(
     decisions: Decisions, file: IO[bytes], encoding: str, delimiter: str | None
 ) -> Iterator[bytes]:
-    finals = decisions.map_rows()
+    finals = decisions.map_table_rows()
     buffered = io.BufferedReader(cast("io.RawIOBase", file))
     mark, plain = find_mark(buffered.peek(4)[:4], encoding)
     with io.TextIOWrapper(buffered, encoding=encoding, newline="") as lines:
@@ -157,7 +157,7 @@ def write_parquet(decisions: Decisions) -> Iterator[bytes]:
         Invalid: a file cannot hold a class that samples are changed to.
 
     """
-    finals, parts = decisions.map_rows(), decisions.layout["parts"]
+    finals, parts = decisions.map_table_rows(), decisions.layout["parts"]
     by_name = {file.name: file for file in decisions.files}
     files = [by_name[name] if len(parts) > 1 else decisions.files[0] for name in parts]
     parts_of_rows = _cut(decisions, files, finals)

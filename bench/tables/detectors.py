@@ -32,7 +32,7 @@ def measure(task: Task, *, seed: int) -> Figures:
     """Return the figures of every ranking of a task."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
-        trained = _audit(task, Path(folder), seed=seed)
+        trained = audit_table(task, Path(folder), seed=seed)
         seconds = time.monotonic() - start
     assert trained.table is not None
     trees_NK = trained.table.view.probabilities_NK
@@ -51,7 +51,7 @@ def measure(task: Task, *, seed: int) -> Figures:
     return found
 
 
-def _audit(task: Task, folder: Path, *, seed: int) -> Trained:
+def audit_table(task: Task, folder: Path, *, seed: int) -> Trained:
     """Read the table from a CSV file and train on it, as a worker does."""
     file, built = folder / "table.csv", folder / "built"
     built.mkdir()

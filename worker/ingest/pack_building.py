@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 __all__ = ["IngestError", "IngestLimits", "IngestOptions", "IngestResult", "Problem", "build_pack"]
 
 _PROGRESS_SECONDS = 0.2
+_KEPT = frozenset({"duplicate_key"})
+"""Problems of samples that are used all the same."""
+_CODES_NAMED = 3
 _NAMES_COMPARED = 2_000
 _NAMES_KEPT = 1_000
 
@@ -180,6 +183,7 @@ def _finish_pack(
     _describe_sets(format_name, ingestion)
     labels = assign_labels(written, ingestion)
     _note_sets(labels, ingestion)
+    _note_left_out(len(labels.given), ingestion)
     keys = collect_keys(written, ingestion)
     labels_path, samples_path = pack_path.with_name("labels.npy"), pack_path.with_name("samples.parquet")
     write_samples(samples_path, written, labels, keys)
@@ -240,6 +244,19 @@ def _note_sets(labels: Labels, ingestion: Ingestion) -> None:
             f" several labels of one sample, and were read as one class; label_separator={separator} reads"
             " them as a set, of which each class is audited",
             option="label_separator",
+        )
+
+
+def _note_left_out(used: int, ingestion: Ingestion) -> None:
+    """Note how many samples or files are not used, and why, beside all other notes."""
+    codes = [(code, count) for code, count in ingestion.problems.by_code.most_common() if code not in _KEPT]
+    if codes:
+        named = ", ".join(f"{count:,} {code}" for code, count in codes[:_CODES_NAMED])
+        more = f" and {len(codes) - _CODES_NAMED} more reasons" if len(codes) > _CODES_NAMED else ""
+        ingestion.understood.note(
+            "left_out",
+            f"{used:,} samples are used, {sum(count for _, count in codes):,} samples or files were left out:"
+            f" {named}{more}; they are listed as problems",
         )
 
 

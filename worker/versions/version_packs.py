@@ -18,7 +18,8 @@ from pyarrow import parquet
 from app.datasets import dataset_service
 from app.exports.files.annotation_files import MEMBERS, UPLOADED_BOXES
 from app.exports.files.final_rows import Labels
-from app.exports.final_labels import AddedLabel
+from app.exports.files.stored_samples import list_rows
+from app.exports.final_labels import DROPPED_ROWS, AddedLabel, read_dropped_rows
 from app.infra.storage import PACK, Storage
 from app.label_sets.class_views import require_sets
 from app.places.file_lists import ORIGINALS
@@ -55,6 +56,8 @@ def build_pack(
     _write_samples(storage.fetch_pack_file(parent, SAMPLES), destination / SAMPLES, kept_M, labels_M)
     if parent.format in BOX_FORMATS:
         _keep_uploaded_boxes(storage, parent, destination)
+    else:
+        _list_dropped_rows(storage, parent, kept_M, destination)
     for name in (CELLS, TEXTS_FILE, TERMS, SHEET_TABLE, MEMBERS, ORIGINALS):
         if storage.exists(storage.locate_pack(parent.id) / name):
             found = storage.fetch_pack_file(parent, name)
@@ -108,6 +111,16 @@ def _keep_uploaded_boxes(storage: Storage, parent: Dataset, destination: Path) -
     samples = storage.fetch_pack_file(parent, SAMPLES)
     uploaded = parquet.read_table(samples, columns=["source_name", "source_row"])
     parquet.write_table(uploaded, destination / UPLOADED_BOXES, compression="zstd")
+
+
+def _list_dropped_rows(storage: Storage, parent: Dataset, kept_M: Places, destination: Path) -> None:
+    """Keep which rows were dropped since the upload: exports of tables leave out these alone."""
+    known = read_dropped_rows(storage, parent)
+    if known is None:
+        return
+    dropped = np.setdiff1d(np.arange(parent.sample_count or 0), kept_M, assume_unique=True)
+    rows = list_rows(storage.fetch_pack_file(parent, SAMPLES), dropped)
+    np.save(destination / DROPPED_ROWS, np.concatenate([known, rows]))
 
 
 def _filter_rows(source: Path, target: Path, kept_M: Places) -> None:

@@ -54,19 +54,27 @@ def iterate_samples(table: Path) -> Iterator[SampleRow]:
                 yield SampleRow(**row)
 
 
-def map_final_rows(table: Path, final_N: Labels, *, marks_unchanged: bool) -> FinalRows:
+def map_final_rows(
+    table: Path,
+    final_N: Labels,
+    *,
+    marks_unchanged: bool,
+    dropped_before: npt.NDArray[np.int64] | None = None,
+) -> FinalRows:
     """Return what becomes of the rows of the upload.
 
     Args:
         table: of samples.
         final_N: final labels by position, DROPPED for samples that are not kept.
         marks_unchanged: a label that is as the upload has it is UNCHANGED, not the label itself.
+        dropped_before: rows of samples that earlier versions dropped: rows that never were a sample, such as
+            those without a label, are UNCHANGED then. None: they are dropped.
 
     Raises:
         Invalid: an earlier version wrote the table.
 
     """
-    rows, labels = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
+    rows, labels, dropped = [np.empty(0, np.int64)], [np.empty(0, np.int32)], []
     for batch in _read_batches(table, ["position", "uploaded", "source_row"]):
         positions, uploaded, source_rows = (column.to_numpy() for column in batch.columns)
         final = final_N[positions]
@@ -74,7 +82,23 @@ def map_final_rows(table: Path, final_N: Labels, *, marks_unchanged: bool) -> Fi
         rows.append(source_rows[kept])
         found = np.where(final == uploaded, UNCHANGED, final) if marks_unchanged else final
         labels.append(found[kept].astype(np.int32))
-    return FinalRows(np.concatenate(rows), np.concatenate(labels))
+        dropped.append(source_rows[~kept])
+    every = None if dropped_before is None else np.concatenate([dropped_before, *dropped])
+    return FinalRows(np.concatenate(rows), np.concatenate(labels), every)
+
+
+def is_built_version(table: Path) -> bool:
+    """Return whether the samples are a version that was made here, not an upload of its own."""
+    return "uploaded_label" in parquet.read_schema(table).names
+
+
+def list_rows(table: Path, positions: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+    """Return the rows of the upload in which samples stand, of some positions, which ascend."""
+    parts = [np.empty(0, np.int64)]
+    for batch in _read_batches(table, ["position", "source_row"]):
+        found, rows = (column.to_numpy() for column in batch.columns)
+        parts.append(rows[np.isin(found, positions, assume_unique=True)])
+    return np.concatenate(parts)
 
 
 def measure_depths(table: Path) -> npt.NDArray[np.unsignedinteger[Any]]:

@@ -22,6 +22,17 @@ def test_rows_are_found_in_any_order() -> None:
     assert (none.find(0), none.list_range(0, 1).tolist()) == (DROPPED, [DROPPED])
 
 
+def test_rows_of_no_sample_stay_where_the_dropped_ones_are_known() -> None:
+    kept, labels, dropped = np.array([2, 7]), np.array([UNCHANGED, 5], np.int32), np.array([9, 4])
+    finals = FinalRows(kept, labels, dropped)
+    expected = [UNCHANGED] * 4 + [DROPPED] + [UNCHANGED] * 2 + [5, UNCHANGED, DROPPED, UNCHANGED]
+    assert [finals.find(row) for row in range(11)] == expected
+    assert finals.list_range(0, 11).tolist() == expected
+    cut = finals.cut(4, 6)
+    assert [cut.find(row) for row in range(6)] == expected[4:10]
+    assert cut.list_range(0, 6).tolist() == expected[4:10]
+
+
 def test_a_million_rows_take_eight_megabytes() -> None:
     tracemalloc.start()
     rows = np.arange(1_000_000)
