@@ -55,7 +55,8 @@ class ScoreFigures(TypedDict):
         float | None,
         ColumnFacts(
             comment="estimated; null while provisional",
-            description="estimated; null while provisional",
+            description="estimated; null while provisional; where the audit cannot tell how many labels are"
+            " wrong, at most 0.5 and no probability that holds",
             example=0.999,
             is_probability=True,
         ),
