@@ -66,15 +66,9 @@ class AuditSource:
         return embed
 
     def open_words(self, *, is_whole: bool) -> Callable[[Suspect], str] | None:
-        """Return a function that returns a sample's text, or its first words; None: samples have none."""
-        kind = find_shown_kind(self.dataset)
-        snippets = kind.open_snippets(self.storage, self.dataset)
-        if snippets is None:
-            return None
-        values = kind.open_values(self.storage, self.dataset) if is_whole else None
-        if values is None:
-            return lambda suspect: snippets(suspect.position)
-        return lambda suspect: str(values(suspect.position)[0])
+        """Return a function that tells a sample in words, all or the first; None: samples have none."""
+        read = find_shown_kind(self.dataset).open_snippets(self.storage, self.dataset, is_whole=is_whole)
+        return None if read is None else lambda suspect: read(suspect.position)
 
     def link_pictures(self) -> Callable[[Suspect], str]:
         """Return a function that returns the URL of a sample's image."""

@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from app.infra.errors import Invalid
 from app.infra.storage import PACK, Storage
-from app.kinds.sample_display import Appearance, Picture, PictureChoice, StoredSample, Value
+from app.kinds.sample_display import (
+    SNIPPET_LENGTH,
+    Appearance,
+    Picture,
+    PictureChoice,
+    StoredSample,
+    Value,
+    cut_text,
+)
 from app.tables import Dataset
 
 
@@ -41,9 +49,16 @@ class FeatureDisplay:
         rows = np.load(files.fetch_pack_file(dataset, PACK), mmap_mode="r")
         return lambda position: [None if math.isnan(value) else value for value in rows[position].tolist()]
 
-    def open_snippets(self, _: Storage, __: Dataset) -> Callable[[int], str] | None:
-        """Return None: a row has no words."""
-        return None
+    def open_snippets(
+        self, files: Storage, dataset: Dataset, *, is_whole: bool = False
+    ) -> Callable[[int], str] | None:
+        """Return a function that tells a row by its named values; None: they have no names."""
+        names = (dataset.statistics or {}).get("feature_names") or []
+        if names == [f"x{column}" for column in range(len(names))]:  # as arrays without names are read
+            return None
+        read = self.open_values(files, dataset)
+        longest = None if is_whole else SNIPPET_LENGTH
+        return lambda position: _tell_row(names, read(position), longest)
 
     def select_values(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the rows."""
@@ -52,3 +67,18 @@ class FeatureDisplay:
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return rows [n, D] unchanged, as float32."""
         return rows.astype(np.float32)
+
+
+def _tell_row(names: Sequence[str], values: Sequence[Value], longest: int | None) -> str:
+    """Return `age 41 · city Rome`, without blank values and cut where it is longer."""
+    told: list[str] = []
+    length = 0
+    for name, value in zip(names, values, strict=False):  # of very wide tables the first names are stored
+        text = f"{value:.6g}" if isinstance(value, float) else value
+        if text is None or not text.strip():
+            continue
+        told.append(f"{name} {text}")
+        length += len(told[-1])
+        if longest is not None and length > longest:
+            break
+    return " · ".join(told) if longest is None else cut_text(" · ".join(told))

@@ -72,7 +72,7 @@ class ImageDisplay:
     def open_values(self, _: Storage, __: Dataset) -> None:
         """Return None."""
 
-    def open_snippets(self, _: Storage, __: Dataset) -> None:
+    def open_snippets(self, _: Storage, __: Dataset, *, is_whole: bool = False) -> None:
         """Return None."""
 
     def select_values(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -12,6 +12,8 @@ Variant = Literal["pack", "original", "display", "whole"]
 
 Value = float | str | None
 """One value of a sample, as people read it; None: blank."""
+SNIPPET_LENGTH = 160
+"""Characters of a sample's first words, which lists show instead of a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +62,10 @@ class Picture:
 
     content: bytes
     media_type: str
+
+
+def cut_text(text: str) -> str:
+    """Return a text in one line, cut after SNIPPET_LENGTH characters."""
+    line = " ".join(text[: 2 * SNIPPET_LENGTH].split())
+    is_cut = len(line) > SNIPPET_LENGTH or len(text) > 2 * SNIPPET_LENGTH
+    return line[:SNIPPET_LENGTH].rstrip() + "…" if is_cut else line

@@ -41,8 +41,10 @@ class ShownKind(Protocol):
         """Return a function that reads a position's values for people; None: a sample has none to show."""
         ...
 
-    def open_snippets(self, files: Storage, dataset: Dataset) -> Callable[[int], str] | None:
-        """Return a function that reads the first words of a position; None: a sample has no words."""
+    def open_snippets(
+        self, files: Storage, dataset: Dataset, *, is_whole: bool = False
+    ) -> Callable[[int], str] | None:
+        """Return a function that tells a position in words, its first ones or all; None: it has none."""
         ...
 
     def select_values(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:

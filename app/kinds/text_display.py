@@ -9,12 +9,10 @@ from pyarrow import parquet
 
 from app.infra.storage import Storage
 from app.kinds.feature_display import FeatureDisplay
-from app.kinds.sample_display import Appearance, Value
+from app.kinds.sample_display import Appearance, Value, cut_text
 from app.kinds.table_display import find_group
 from app.tables import Dataset
 from models.catalogue.kinds import SIGNATURE, TEXTS_FILE
-
-SNIPPET_LENGTH = 160
 
 
 class TextDisplay(FeatureDisplay):
@@ -38,9 +36,13 @@ class TextDisplay(FeatureDisplay):
 
         return read
 
-    def open_snippets(self, files: Storage, dataset: Dataset) -> Callable[[int], str]:
-        """Return a function that reads the first words of a position's text."""
+    def open_snippets(
+        self, files: Storage, dataset: Dataset, *, is_whole: bool = False
+    ) -> Callable[[int], str]:
+        """Return a function that reads a position's text, or its first words."""
         read = self.open_values(files, dataset)
+        if is_whole:
+            return lambda position: str(read(position)[0])
         return lambda position: cut_text(str(read(position)[0]))
 
     def select_values(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -50,10 +52,3 @@ class TextDisplay(FeatureDisplay):
     def make_vectors(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the reduced values [n, D]."""
         return np.ascontiguousarray(rows[:, :-SIGNATURE]).view(np.float16).astype(np.float32)
-
-
-def cut_text(text: str) -> str:
-    """Return a text in one line, cut after SNIPPET_LENGTH characters."""
-    line = " ".join(text[: 2 * SNIPPET_LENGTH].split())
-    is_cut = len(line) > SNIPPET_LENGTH or len(text) > 2 * SNIPPET_LENGTH
-    return line[:SNIPPET_LENGTH].rstrip() + "…" if is_cut else line

@@ -37,6 +37,19 @@ def test_choices_made_before_an_upload_are_followed_and_shown(page: Page, tmp_pa
     assert page.locator("#read-again").get_by_label("Delimiter", exact=True).input_value() == "^"
 
 
+def test_a_row_is_told_by_its_cells_and_none_of_them_is_markup(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    rows = [f"{30 + row / 2},{'Rome' if row else '<b>Rome</b>'},{'xy'[row % 2]}" for row in range(12)]
+    file.write_text("\n".join(["age,city,label", *rows]) + "\n")
+    page.goto("/")
+    page.set_input_files("#files", file)
+    page.get_by_role("link", name="Start an audit").wait_for()
+    page.locator("#samples .told").first.wait_for()
+    told = page.locator("#samples .told").all_inner_texts()
+    assert "age 30 · city <b>Rome</b>" in told
+    assert "age 30.5 · city Rome" in told
+
+
 def test_a_choice_that_cannot_be_one_is_named(page: Page, tmp_path: Path, complaints: list[str]) -> None:
     file = tmp_path / "measured.csv"
     file.write_text("a,label\n1,x\n")

@@ -1,4 +1,4 @@
-"""The route of the first words of texts, which lists show instead of pictures."""
+"""The route of the first words of texts and table rows, which lists show instead of pictures."""
 
 import re
 from typing import Annotated
@@ -20,14 +20,14 @@ LONGEST = 5_000
 
 
 class Snippet(BaseModel):
-    """The first words of a text."""
+    """The first words of a text, or the first cells of a row: `age 41 · city Rome`."""
 
     position: int
     text: str
 
 
 class Snippets(BaseModel):
-    """The first words of some samples; none if the samples are no texts."""
+    """The first words of some samples; none if they are pictures, or rows without names of their columns."""
 
     items: list[Snippet] = Field(description="in the order that was asked for")
 
@@ -39,14 +39,15 @@ def list_snippets(
     files: Files,
     positions: Annotated[str, Query(max_length=LONGEST, description="up to 500 positions, by commas")],
 ) -> Snippets:
-    """Return the first words of texts."""
+    """Return the first words of texts, or the first cells of rows that are not blank."""
     dataset = dataset_service.get(session, dataset_id)
     dataset_service.require_ready(dataset)
     read = find_shown_kind(dataset).open_snippets(files, dataset)
     if read is None:
         return Snippets(items=[])
     chosen = _read_positions(positions, dataset.sample_count or 0)
-    return Snippets(items=[Snippet(position=position, text=read(position)) for position in chosen])
+    texts = {position: read(position) for position in sorted(set(chosen))}  # rows that lie together at once
+    return Snippets(items=[Snippet(position=position, text=texts[position]) for position in chosen])
 
 
 def _read_positions(text: str, count: int) -> list[int]:

@@ -37,6 +37,6 @@ export function showProblem(error) {
 }
 
 export function makePicture(item, { alt, side = 128 }) {
-  if (!item.image_url) return make("span", { className: "cell", dir: "auto" }, item.snippet ?? item.key);
+  if (!item.image_url) return make("span", { className: item.snippet ? "cell told" : "cell", dir: "auto" }, item.snippet ?? item.key);
   return drawBySize(make("img", { src: findAddress(item, side), alt, loading: "lazy", decoding: "async", width: side, height: side }));
 }

@@ -5,6 +5,7 @@ import { ClassNames } from "./class_names.js";
 import { find, make, makePicture, showProblem } from "./dom.js";
 import { formatCount, formatFixed, formatPercent } from "./format.js";
 import { Chooser } from "./review_choose.js";
+import { addSnippets } from "./snippets.js";
 
 const root = find("people");
 const { audit, dataset } = root.dataset;
@@ -26,6 +27,7 @@ async function showDisputed() {
   const rows = await get(`${path}/judged-twice${query({ limit: PAGE, cursor: page.cursor })}`).catch(showProblem);
   if (!rows) return;
   page.cursor = rows.next_cursor;
+  await addSnippets(dataset, rows.items);
   find("disputed").append(...rows.items.map(makeDispute));
   find("more-disputed").hidden = rows.next_cursor === null;
 }

@@ -48,7 +48,7 @@ async function begin(at = null, rank = null) {
   await earlier?.release();
   const queue = new Queue(audit, {
     filters: readFilters(), typed: readTypedFilters(), side: findStageSide(), afterRank: at === null ? rank && rank - 1 : await rankBefore(at),
-    reviewer: readReviewer, onLost: dropLost, dataset: root.dataset.view === "text" ? dataset : null,
+    reviewer: readReviewer, onLost: dropLost, dataset,
   });
   state.queue ??= queue;
   state.matching = null;

@@ -48,7 +48,7 @@ export class Grid {
     return make("div", { className: "sample", role: "group", ariaLabel: item.key },
       make("input", { type: "checkbox", className: "pick", ariaLabel: `Select ${item.key}` }),
       make("button", { type: "button", className: "look", title: item.key, ariaLabel: `Frame ${item.key}` },
-        item.image_url ? makePicture(item, { alt: "", side }) : make("span", { className: "cell", dir: "auto" }, item.snippet ?? item.key)),
+        makePicture(item, { alt: "", side })),
       makeLabels(item),
       make("div", { className: "mini", role: "group", ariaLabel: `Verdict on ${item.key}` }, ...DOES.map(([name, word, key]) =>
         make("button", { type: "button", tabIndex: -1, title: `${word} (${key})`, "data-decides": name }, word))),

@@ -16,8 +16,8 @@ const SIMILAR_AHEAD = 3;
 
 export class Queue {
   // `typed` are the filters as a body takes them; `onLost(positions)` tells what was handed to somebody else.
-  constructor(audit, { filters, typed = {}, side, afterRank = null, reviewer = () => "", onLost = () => {}, dataset = null }) {
-    Object.assign(this, { typed, reviewer, onLost, dataset }); // `dataset`: the one whose samples are texts
+  constructor(audit, { filters, typed = {}, side, afterRank = null, reviewer = () => "", onLost = () => {}, dataset }) {
+    Object.assign(this, { typed, reviewer, onLost, dataset });
     this.isShared = filters.review === "none";
     this.ahead = this.isShared ? HANDED_AHEAD : READ_AHEAD;
     this.side = side; // CSS pixels of the stage
@@ -55,7 +55,7 @@ export class Queue {
     this.ended = page.next_cursor === null;
     const known = new Set(this.items.map((item) => item.position));
     const added = page.items.filter((item) => !known.has(item.position));
-    this.items.push(...(this.dataset ? await addSnippets(this.dataset, added) : added));
+    this.items.push(...await addSnippets(this.dataset, added));
   }
 
   listHeld() {
@@ -73,7 +73,7 @@ export class Queue {
     this.leaseMilliseconds = 1000 * answer.lease_seconds;
     const known = new Set(this.items.map((item) => item.position));
     const fresh = answer.items.filter((item) => !known.has(item.position));
-    this.items.push(...(this.dataset ? await addSnippets(this.dataset, fresh) : fresh));
+    this.items.push(...await addSnippets(this.dataset, fresh));
     if (count) this.ended = fresh.length === 0;
     if (answer.lost.length) this.onLost(new Set(answer.lost));
   }
@@ -121,9 +121,15 @@ export class Queue {
     return this.pictures.get(item.position);
   }
 
+  async readSimilar(item) {
+    const similar = await get(`${this.path}/samples/${item.position}/similar`);
+    await addSnippets(this.dataset, [...similar.given.samples, ...similar.other.samples]);
+    return similar;
+  }
+
   getSimilar(item) {
     if (!this.similar.has(item.position)) {
-      const similar = get(`${this.path}/samples/${item.position}/similar`);
+      const similar = this.readSimilar(item);
       similar.catch(() => this.similar.delete(item.position));
       this.similar.set(item.position, similar);
     }

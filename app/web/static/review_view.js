@@ -79,9 +79,7 @@ export class View {
       find(id).replaceChildren(
         make("h3", {}, "Labelled ", make("span", { className }, group.label || "–")),
         make("ul", { className: "thumbs row" }, ...group.samples.map((sample) => make("li", { className: "thumb", title: sample.key },
-          sample.image_url
-            ? makePicture(sample, { alt: `${group.label}: ${sample.key}` })
-            : make("span", { className: "cell" }, sample.key)))),
+          makePicture(sample, { alt: `${group.label}: ${sample.key}` })))),
       );
     }
   }

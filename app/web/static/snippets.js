@@ -1,10 +1,10 @@
-// The first words of texts, which lists show instead of pictures.
+// The first words of texts, or the first cells of rows, which lists show instead of pictures.
 
 import { get } from "./api.js";
 
 const MOST = 500;
 
-// Give each item its `snippet`; a dataset without texts has none. Nothing fails for want of them.
+// Give each item its `snippet`; pictures and rows without names have none. Nothing fails for want of them.
 export async function addSnippets(dataset, items) {
   if (!items.length || items[0].image_url) return items;
   for (let start = 0; start < items.length; start += MOST) {

@@ -98,6 +98,37 @@ def test_a_table_is_audited_by_its_cells_and_says_why(
     assert min(effects.values()) > 0
 
 
+def test_lists_tell_a_row_by_its_first_cells(
+    database: Database, storage: Storage, *, chosen: Settings, api: TestClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "table.csv"
+    rows = [f"{20 + row},Rome,{row % 2 == 0},2.5,{'abc' * 60},{'xy'[row % 2]}" for row in range(40)]
+    rows[3] = f",<b>Köln</b>,TRUE,1234567.25,{'d e' * 60},y"
+    file.write_text("\n".join(["age,city,paid,price,remark,label", *rows]))
+    dataset = store_upload(database, storage, file, include_columns=["age", "remark"])
+    ingest(database, storage, chosen, dataset.id)
+    assert read_row(database, Dataset, dataset.id).kind == "tables"
+    found = api.get(f"/v1/datasets/{dataset.id}/snippets", params={"positions": "3,0"}).json()["items"]
+    assert [each["position"] for each in found] == [3, 0]
+    assert found[0]["text"].startswith("city <b>Köln</b> · paid yes · price 1.23457e+06 · remark d ed e")
+    assert found[1]["text"].startswith("age 20 · city Rome · paid yes · price 2.5 · remark abcabc")
+    assert all(len(each["text"]) == 161 for each in found)  # and the mark that it was cut
+
+
+def test_numbers_without_names_are_told_by_their_keys(
+    database: Database, storage: Storage, *, chosen: Settings, api: TestClient, tmp_path: Path
+) -> None:
+    rows, labels = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    names = np.array(["length", "width", "height"])
+    np.savez(tmp_path / "plain.npz", features=rows, labels=labels)
+    np.savez(tmp_path / "named.npz", features=rows, labels=labels, feature_names=names)
+    plain, named = (read(database, storage, chosen, tmp_path / f"{name}.npz") for name in ("plain", "named"))
+    assert api.get(f"/v1/datasets/{plain.id}/snippets", params={"positions": "0"}).json()["items"] == []
+    (item,) = api.get(f"/v1/datasets/{named.id}/snippets", params={"positions": "7"}).json()["items"]
+    length, width, height = (f"{value:.6g}" for value in rows[7].astype(np.float32).tolist())
+    assert item["text"] == f"length {length} · width {width} · height {height}"
+
+
 def test_a_table_that_is_too_much_for_trees_says_so(
     database: Database,
     storage: Storage,
