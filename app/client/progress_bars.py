@@ -46,7 +46,10 @@ def show_text_bar(title: str, *, enabled: bool) -> Iterator[TextBar]:
 def describe_ingestion(dataset: Json) -> tuple[float, str]:
     """Return the share of a dataset that is ingested, and a note."""
     if dataset["status"] == "ready":
-        return 1.0, f"{dataset['sample_count']} samples, {len(dataset['class_names'])} classes"
+        understood = dataset.get("understood") or {}
+        sets = understood.get("set_count")
+        count = understood["class_count"] if sets else len(dataset["class_names"])
+        return 1.0, f"{dataset['sample_count']} samples, {count} classes{f' in {sets} sets' if sets else ''}"
     progress = dataset["progress"] or {}
     total = progress.get("total")
     return (progress["samples"] / total, f"{progress['samples']} samples") if total else (0.0, "")

@@ -78,6 +78,8 @@ def describe_understanding(understood: Json) -> list[tuple[str, str]]:
     if spelled:
         more = understood["class_count"] - SHOWN
         facts.append(("Classes", ", ".join(spelled[:SHOWN]) + (f" and {more} more" if more > 0 else "")))
+    if understood.get("set_count"):
+        facts.append(("Different sets of them", f"{understood['set_count']:,}"))
     facts += [
         ("Not used", f"{entry['column']}: {entry['reason']}") for entry in understood.get("left_out", [])
     ]

@@ -19,6 +19,8 @@ from models.reading.several_labels.label_sets import (
     find_separator,
     have_numbers,
     read_separator,
+    split_label_set,
+    summarise_sets,
 )
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.archives.placed_archive import PlacedMembers
@@ -189,6 +191,12 @@ def _finish_pack(
     write_samples(samples_path, written, labels, keys)
     np.save(labels_path, labels.given)
     own = ingestion.own.write(pack_path.parent, written.rows, written.row_numbers)
+    statistics = _collect_statistics(written, labels, ingestion, own)
+    understood = summarise(written, labels, ingestion, format_name=format_name, pack_path=pack_path)
+    if ingestion.has_sets:
+        understood |= summarise_sets(
+            statistics["member_counts"], statistics["class_counts"], _find_separator(ingestion)
+        )
     return IngestResult(
         format=format_name,
         kind=written.kind.name,
@@ -202,8 +210,7 @@ def _finish_pack(
         samples_path=samples_path,
         problems=tuple(ingestion.problems.listed),
         problem_count=ingestion.problems.count,
-        statistics=_collect_statistics(written, labels, ingestion, own)
-        | {"understood": summarise(written, labels, ingestion, format_name=format_name, pack_path=pack_path)},
+        statistics=statistics | {"understood": understood},
         has_truth=labels.has_truth,
     )
 
@@ -232,8 +239,20 @@ def _describe_sets(format_name: str, ingestion: Ingestion) -> None:
         facts["label_sets"] = "lists: each is a set of classes"
 
 
+def _find_separator(ingestion: Ingestion) -> str | None:
+    chosen = ingestion.options.label_separator
+    return None if chosen is None else read_separator(chosen)
+
+
 def _note_sets(labels: Labels, ingestion: Ingestion) -> None:
-    """Note that the class names look like sets, where they were not read so."""
+    """Note a separator that stands in no label, or that class names look like sets and were not read so."""
+    chosen = _find_separator(ingestion)
+    if chosen is not None and not any(len(split_label_set(name, chosen)) > 1 for name in labels.class_names):
+        ingestion.understood.note(
+            "separator_not_found",
+            f"the separator {chosen!r} stands in no label, so each label was read as one class",
+            option="label_separator",
+        )
     if ingestion.has_sets or len(labels.class_names) > _NAMES_COMPARED:
         return
     separator = find_separator(labels.class_names)
@@ -276,8 +295,7 @@ def _collect_statistics(
         "duplicate_keys": ingestion.problems.by_code["duplicate_key"],
     }
     if ingestion.has_sets:
-        chosen = ingestion.options.label_separator
-        separator = None if chosen is None else read_separator(chosen)
+        separator = _find_separator(ingestion)
         statistics["member_counts"] = count_members(statistics["class_counts"], separator)
     if labels.true is not None:
         known = labels.true != MISSING

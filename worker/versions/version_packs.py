@@ -29,7 +29,7 @@ from app.versions.content_matching import DIGESTS, Places
 from models.catalogue.kinds import CELLS, TERMS, TEXTS_FILE
 from models.catalogue.upload_formats import BOX_FORMATS
 from models.reading.label_texts import encode_spelling
-from models.reading.several_labels.label_sets import count_members
+from models.reading.several_labels.label_sets import count_members, summarise_sets
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.packs.npy import NpyWriter
 from worker.formats.packs.samples_table import ROWS_AT_ONCE
@@ -196,6 +196,8 @@ def count_statistics(
         understood["classes"] = [
             {**each, "samples": by_class.get(each["name"], 0)} for each in understood.get("classes", [])
         ]
+        if dataset_service.has_sets(parent):
+            understood |= summarise_sets(statistics["member_counts"], by_class, require_sets(parent))
         statistics["understood"] = understood
     return statistics
 

@@ -123,5 +123,6 @@ def _count_statistics(parent: Dataset, name: str, having: int, samples: int) -> 
     understood = dict(statistics.get("understood") or {})
     if understood:
         classes = [{"name": each, "spelled": None, "samples": count} for each, count in counts.items()]
+        understood.pop("set_count", None)
         statistics["understood"] = understood | {"classes": classes, "class_count": 2, "notes": []}
     return statistics

@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from models.reading.label_texts import clean_text, format_label, make_comparable
 
@@ -17,6 +18,8 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """What a list in brackets can only have by escapes: control characters and halves of characters."""
 MEMBERS_MAX = 10_000
 """Classes that are listed: rarer ones are in too few samples to be audited, and make lists of megabytes."""
+MEMBERS_SHOWN = 100
+"""Classes that are named where an upload is described."""
 SETS_SHARE, SETS_MIN, TIMES_MIN = 0.25, 3, 2
 """Class names look like sets if this share of them, and this many, have several parts, each of which is in
 this many on average: the parts of "Smith, John" hardly repeat."""
@@ -129,6 +132,26 @@ def count_members(samples_of_set: Mapping[str, int], separator: str | None) -> l
             samples[make_comparable(name)] += count
             names.setdefault(make_comparable(name), name)
     return [(names[key], count) for key, count in samples.most_common(MEMBERS_MAX)]
+
+
+def summarise_sets(
+    members: Sequence[tuple[str, int]], samples_of_set: Mapping[str, int], separator: str | None
+) -> dict[str, Any]:
+    """Return what is said of the labels of an upload, as JSON: its classes, and how many sets they make.
+
+    Args:
+        members: the classes with their numbers of samples, as `count_members` returns them.
+        samples_of_set: by set, as text; two orders of the same classes are one set.
+        separator: between the classes of a set; None: sets are lists in brackets.
+
+    """
+    different = {
+        frozenset(make_comparable(name) for name in split_label_set(text, separator))
+        for text, count in samples_of_set.items()
+        if count
+    }
+    classes = [{"name": name, "spelled": None, "samples": count} for name, count in members[:MEMBERS_SHOWN]]
+    return {"classes": classes, "class_count": len(members), "set_count": len(different)}
 
 
 def has_member(text: str, separator: str | None, name: str) -> bool:

@@ -67,7 +67,29 @@ def test_columns_of_a_csv_are_classes_and_no_features(
         "cat": {"column": "cat", "writing": ["0", "1"]},
         "dog": {"column": "dog", "writing": ["0", "1"]},
     }
-    assert get_understood(built)["label_sets"] == "a column for each class: cat, dog"
+    understood = get_understood(built)
+    assert understood["label_sets"] == "a column for each class: cat, dog"
+    assert {each["name"]: each["samples"] for each in understood["classes"]} == {
+        "cat": sum(CAT),
+        "dog": sum(DOG),
+    }
+    assert (understood["class_count"], understood["set_count"]) == (2, len(set(SETS)))
+
+
+def test_another_order_is_the_same_set_and_a_separator_that_no_label_has_is_said(
+    build: Build, tmp_path: Path
+) -> None:
+    file = write_csv(
+        tmp_path / "t.csv", size=[*range(ROWS)], label=["a;b", "b; a", "a"] * (ROWS // 3) + ["a"] * (ROWS % 3)
+    )
+    right = get_understood(build(file, label_separator=";"))
+    assert [each["name"] for each in right["classes"]] == ["a", "b"]
+    assert (right["class_count"], right["set_count"]) == (2, 2)
+    assert "separator_not_found" not in {note["code"] for note in right["notes"]}
+    wrong = get_understood(build(file, label_separator="|"))
+    (note,) = [note for note in wrong["notes"] if note["code"] == "separator_not_found"]
+    assert (wrong["class_count"], note["option"]) == (3, "label_separator")
+    assert note["text"] == "the separator '|' stands in no label, so each label was read as one class"
 
 
 @pytest.mark.parametrize(

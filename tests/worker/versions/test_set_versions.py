@@ -66,6 +66,9 @@ def test_a_version_has_the_decided_sets(service: Service, reviewed: Dataset, tmp
     listed = ask(service, "GET", f"/v1/datasets/{version.id}/class-views")["items"]
     counts = {each["class_name"]: each["samples"] for each in listed if each["samples"]}
     assert counts == {"dog": 5, "bird": 6, "cat": 4, "fish": 1}
+    understood = (version.statistics or {})["understood"]
+    assert {each["name"]: each["samples"] for each in understood["classes"] if each["samples"]} == counts
+    assert understood["set_count"] == len({frozenset(each) for each in expect_sets().values()})
     (tmp_path / "out").mkdir()
     before = service.export(reviewed, tmp_path / "out").read_bytes()
     assert service.export(version, tmp_path / "out").read_bytes() == before, "the corrected file of both"
