@@ -40,9 +40,14 @@ class Kinship:
         return int((self.places_N >= 0).sum())
 
     @property
+    def distance(self) -> int:
+        """Return the number of samples that only one of both has, or that have another label."""
+        return self.relabelled + self.added + self.missing
+
+    @property
     def is_same(self) -> bool:
         """Return whether samples and labels are the same."""
-        return not (self.relabelled or self.added or self.missing)
+        return self.distance == 0
 
     def describe(self) -> Json:
         """Return the counts as JSON."""
@@ -87,7 +92,9 @@ def _decide_names(session: Session, dataset: Dataset, contents: Contents) -> lis
 def recognise(
     session: Session, storage: Storage, dataset: Dataset, ours: Contents, sketch: list[int]
 ) -> None:
-    """Note which datasets of the workspace have the same samples, and set the parent if it is certain.
+    """Note which datasets of the workspace have the same samples, the nearest first.
+
+    The parent is set if it is certain.
 
     It is certain if the upload is exactly what the verdicts on one dataset make of it, on that one alone, and
     no dataset has the same samples with the same labels already.
@@ -99,6 +106,7 @@ def recognise(
         if theirs is None or count_shared(ours.digests_N, theirs.digests_N) < LEAST_SHARED * len(ours):
             continue
         found.append((other, theirs, compare_contents(session, ours, other, theirs)))
+    found.sort(key=lambda each: each[2].distance)
     dataset.relatives = [{**lineage.describe(other), **kinship.describe()} for other, _, kinship in found]
     certain = [each for each in found if each[2].follows_decisions]
     if (

@@ -40,22 +40,26 @@ def describe_origin(lineage: Json) -> Iterator[str]:
 
 
 def describe_relatives(lineage: Json) -> Iterator[str]:
-    """Yield whose samples an upload has, and what was made of it."""
+    """Yield whose samples an upload has: the nearest dataset alone; and what was made of it."""
     origin = lineage.get("origin")
     if origin is not None and origin["how"] == "content":
         yield "note: it is exactly what the verdicts make of its parent, so it became a version of it:"
         yield from describe_origin(lineage)
         return
-    for other in lineage.get("relatives") or ():
-        told = (
-            "the same samples with the same labels"
-            if other["is_same"]
-            else f"{other['shared']:,} of these samples, {other['relabelled']:,} with another label"
-        )
-        yield (
-            f"note: {other['name']!r} (version {other['version']}) has {told}; if this is a version of it:"
-            f" limit-audit dataset parent @last {other['id']}"
-        )
+    relatives = lineage.get("relatives") or ()
+    if not relatives:
+        return
+    other, more = relatives[0], len(relatives) - 1
+    told = (
+        "the same samples with the same labels"
+        if other["is_same"]
+        else f"{other['shared']:,} of these samples, {other['relabelled']:,} with another label"
+    )
+    others = f" ({more} more {'has' if more == 1 else 'have'} such samples: see its page)" if more else ""
+    yield (
+        f"note: {other['name']!r} (version {other['version']}) has {told}; if this is a version of it:"
+        f" limit-audit dataset parent @last {other['id']}{others}"
+    )
 
 
 def describe_differences(found: Json) -> Iterator[str]:

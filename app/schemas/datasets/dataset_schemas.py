@@ -50,8 +50,8 @@ class LineageOut(BaseModel):
         " name and version, what changed, what was carried over and what was not"
     )
     relatives: list[dict[str, Any]] | None = Field(
-        description="datasets that had the same samples when it was read, with what differs;"
-        " PUT /v1/datasets/{id}/parent makes it a version of one of them"
+        description="datasets that had the same samples when it was read, with what differs, the nearest"
+        " first; PUT /v1/datasets/{id}/parent makes it a version of one of them"
     )
 
 

@@ -229,6 +229,12 @@ def test_an_export_finds_its_parent_only_where_one_can_be_meant(
     found = {each["version"]: each for each in again.relatives or []}
     assert found[2]["is_same"]
     assert (found[1]["follows_decisions"], found[1]["relabelled"], found[1]["missing"]) == (True, 2, 1)
+    assert [each["version"] for each in again.relatives or []] == [2, 1], "the nearest first"
+    page = service.api.get(f"/datasets/{again.id}").text
+    head, _, rest = page.partition("<summary>1 more</summary>")
+    assert f'data-parent="{version.id}"' in head
+    assert f'data-parent="{reviewed.id}"' not in head
+    assert f'data-parent="{reviewed.id}"' in rest
     put = service.api.put(f"/v1/datasets/{again.id}/parent", json={"parent_id": str(version.id)})
     assert put.status_code == 200, put.text
     assert (put.json()["lineage"]["version"], put.json()["lineage"]["origin"]["how"]) == (3, "by_hand")
