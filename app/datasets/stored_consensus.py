@@ -60,6 +60,12 @@ def find_state(dataset: Dataset) -> str:
     return "failed" if dataset.consensus.get("error") else "ready"
 
 
+def is_due_again(session: Session, dataset: Dataset) -> bool:
+    """Return whether audits have ended, or were deleted, since a consensus was formed: a new one waits."""
+    seen = (dataset.consensus or {}).get("audits")
+    return seen is not None and session.scalar(count_audits(dataset.id)) != seen
+
+
 def require(dataset: Dataset) -> Json:
     """Return what was found out.
 

@@ -24,8 +24,11 @@ Limit = Annotated[int, Query(ge=1, le=500, description="maximum number of items"
 
 @router.get("/{dataset_id}/consensus", dependencies=[Reads])
 def read_consensus(dataset_id: UUID, session: Session) -> ConsensusOut:
-    """Return agreement and consensus of a dataset's annotators; while it is formed, only its state."""
-    return describe_consensus(_get(session, dataset_id))
+    """Return agreement and consensus of a dataset's annotators; while it is formed, only its state.
+
+    `renewing`: this one is without an audit that has ended since; a new one is being formed.
+    """
+    return describe_consensus(session, _get(session, dataset_id))
 
 
 @router.get("/{dataset_id}/annotators", dependencies=[Reads])
@@ -48,9 +51,11 @@ def list_ask_again(dataset_id: UUID, session: Session, files: Files, limit: Limi
     )
 
 
-def describe_consensus(dataset: Dataset) -> ConsensusOut:
+def describe_consensus(session: OrmSession, dataset: Dataset) -> ConsensusOut:
     """Return what a dataset's annotators come to; raise NotFound if there are none."""
     state = stored_consensus.find_state(dataset)
+    if state == "ready" and stored_consensus.is_due_again(session, dataset):
+        state = "renewing"
     if state == "none" or dataset.annotators is None:
         stored_consensus.require(dataset)
         raise AssertionError

@@ -153,7 +153,7 @@ def annotators_page(dataset_id: UUID, session: Session, files: Files, caller: Ca
         "annotators.html",
         caller=caller,
         dataset=render_dataset(dataset, []),
-        consensus=None if dataset.annotators is None else describe_consensus(dataset),
+        consensus=None if dataset.annotators is None else describe_consensus(session, dataset),
         ready=is_ready,
         annotators=stored_consensus.list_annotators(files, dataset, limit=PAGE_ROWS) if is_ready else [],
         ask_again=stored_consensus.list_ask_again(files, dataset, limit=PAGE_ROWS) if is_ready else [],

@@ -31,7 +31,10 @@ class AlphaOut(BaseModel):
 class ConsensusOut(BaseModel):
     """What annotators' labels come to."""
 
-    state: Literal["computing", "failed", "ready"]
+    state: Literal["computing", "renewing", "failed", "ready"] = Field(
+        description="renewing: what is given here is without an audit that has ended since; a new one is"
+        " being formed"
+    )
     error: Failure | None = None
     annotators: int
     labels: int

@@ -29,4 +29,4 @@ async function follow() {
 }
 
 find("attach").addEventListener("submit", attach);
-if (state === "computing") follow();
+if (state === "computing" || state === "renewing") follow();

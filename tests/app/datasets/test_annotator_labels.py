@@ -89,8 +89,12 @@ def test_the_evidence_of_an_audit_decides_where_annotators_do_not(
     assert (alone["items"][0]["is_tie"], alone["items"][0]["agreement"]) == (True, 0)
     audit = store_finished_audit(database, dataset)
     _store_evidence(database, storage, audit.id, sure_of=(np.arange(SAMPLES) + (np.arange(SAMPLES) == 7)) % 3)
+    before = api.get(f"/v1/datasets/{dataset.id}/consensus").json()
+    assert (before["state"], before["audit_id"], before["labelled"]) == ("renewing", None, SAMPLES)
+    assert "An audit has ended since" in api.get(f"/datasets/{dataset.id}/annotators").text
     form_consensus(database, storage, dataset.id)
-    assert api.get(f"/v1/datasets/{dataset.id}/consensus").json()["audit_id"] == str(audit.id)
+    after = api.get(f"/v1/datasets/{dataset.id}/consensus").json()
+    assert (after["state"], after["audit_id"]) == ("ready", str(audit.id))
     exported = list(
         csv.DictReader(io.StringIO(api.get(f"/v1/datasets/{dataset.id}/exports/consensus.csv").text))
     )
