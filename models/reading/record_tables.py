@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from models.reading.text_encodings import TableError, decode_text, split_lines
+from models.reading.text_encodings import TableError, decode_text, name_encoding, split_lines
 from models.reading.text_tables import TableStyle, find_style, read_records
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -36,6 +36,8 @@ class TextTable:
     columns: tuple[str, ...]
     style: TableStyle | None
     """None: JSON lines."""
+    named_encoding: str
+    """As people call it."""
 
     def read(self) -> Iterator[NamedRecord]:
         """Yield the records; TableError if one cannot be parsed."""
@@ -75,11 +77,13 @@ def parse_table(
 
     """
     text, codec = decode_text(raw, encoding=encoding)
+    named = name_encoding(codec, raw)
     if not name.lower().endswith(JSON_SUFFIXES):
         style = find_style(split_lines(text), encoding=codec, delimiter=delimiter)
-        return TextTable(text=text, encoding=codec, columns=style.columns, style=style)
+        return TextTable(text=text, encoding=codec, columns=style.columns, style=style, named_encoding=named)
     keys = (key for line in split_lines(text) if line.strip() for key in parse_object(line))
-    return TextTable(text=text, encoding=codec, columns=tuple(dict.fromkeys(keys)), style=None)
+    columns = tuple(dict.fromkeys(keys))
+    return TextTable(text=text, encoding=codec, columns=columns, style=None, named_encoding=named)
 
 
 def parse_object(line: str) -> dict[str, Any]:

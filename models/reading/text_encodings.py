@@ -99,6 +99,13 @@ def find_mark(raw: bytes, codec: str) -> tuple[bytes, str]:
     return (mark, plain[mark]) if codec in ("utf-8-sig", "utf-16", "utf-32") else (b"", codec)
 
 
+def name_encoding(codec: str, head: bytes) -> str:
+    """Return the encoding of a file as people call it; of UTF-8 with its byte order mark, if it has one."""
+    if codec != "utf-8-sig":
+        return codec
+    return "utf-8 with a byte order mark" if head.startswith(codecs.BOM_UTF8) else "utf-8"
+
+
 def check_encoding(file: BinaryIO, codec: str, *, has_option: bool) -> int:
     """Read a file to its end and return its number of quotes; TableError if it is not in this encoding.
 

@@ -50,7 +50,7 @@ def read_manifests(
         **{name: getattr(first, name) for name in ("label", "truth", "key", "split")},
     }
     ingestion.understood.facts["tables"] = [table.name for table in tables]
-    ingestion.understood.facts["encoding"] = first.table.encoding
+    ingestion.understood.facts["encoding"] = first.table.named_encoding
     if first.label is not None:
         ingestion.layout["label_column"] = first.label
     _choose_own(tables, ingestion)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from models.reading.table_files import WORDS, inspect_table, parse_delimiter
-from models.reading.text_encodings import SAMPLE_BYTES, TableError, open_lines
+from models.reading.text_encodings import SAMPLE_BYTES, TableError, name_encoding, open_lines
 from models.reading.text_tables import TableStyle, read_records
 from worker.formats.shared.columns import check_distinct
 from worker.formats.shared.problems import IngestError, make_printable
@@ -29,7 +29,8 @@ def read_style(path: Path, ingestion: Ingestion) -> TableStyle:
     """Return how a table is written; IngestError if it is not text or has no header."""
     try:
         with path.open("rb") as file:
-            _check_kind(file.read(SAMPLE_BYTES))
+            head = file.read(SAMPLE_BYTES)
+            _check_kind(head)
             file.seek(0)
             options = ingestion.options
             style, quotes = inspect_table(
@@ -45,7 +46,7 @@ def read_style(path: Path, ingestion: Ingestion) -> TableStyle:
         raise IngestError(code, make_printable(str(error))) from None
     style = replace(style, columns=_name_blanks(style.columns))
     check_distinct(style.columns)
-    note_style(style, ingestion)
+    _note_style(style, head, ingestion)
     return style
 
 
@@ -81,11 +82,11 @@ def _check_last_quote(lines: Iterator[str], style: TableStyle) -> None:
         )
 
 
-def note_style(style: TableStyle, ingestion: Ingestion) -> None:
+def _note_style(style: TableStyle, head: bytes, ingestion: Ingestion) -> None:
     """Say how a table is written."""
     ingestion.layout["table"] = {"encoding": style.encoding, "delimiter": style.delimiter}
     ingestion.understood.facts |= {
-        "encoding": "utf-8" if style.encoding == "utf-8-sig" else style.encoding,
+        "encoding": name_encoding(style.encoding, head),
         "delimiter": WORDS.get(style.delimiter, style.delimiter),
     }
     ingestion.understood.note_all("table_style", style.notes)

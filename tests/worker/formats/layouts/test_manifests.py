@@ -32,6 +32,7 @@ def test_metadata_csv_gives_order_labels_truth_split_and_id(
     ]
     built = build(zip_of({"metadata.csv": lines(rows)} | flat))
     assert built.ingested.format == "manifest"
+    assert built.ingested.statistics["understood"]["encoding"] == "utf-8"
     assert built.keys == [f"id{row}" for row in reversed(range(12))]
     assert built.given == ["cat", "dog"] * 6
     assert built.true == ["cat"] * 11 + [None]

@@ -193,3 +193,17 @@ def test_one_table_in_an_archive_is_read_and_two_are_refused(
     assert built.ingested.format == "csv"
     assert built.given == ["x", "y"] * 6
     assert refusal(zip_of({"a.csv": data, "b.csv": data})).code == "several_datasets"
+
+
+@pytest.mark.parametrize(
+    ("codec", "named"),
+    [("utf-8", "utf-8"), ("utf-8-sig", "utf-8 with a byte order mark"), ("utf-16", "utf-16")],
+)
+def test_the_encoding_is_named_as_the_file_has_it(
+    build: Callable[..., Any], tmp_path: Path, codec: str, named: str
+) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(
+        "\n".join(["size,label", *(f"{row},{'ab'[row % 2]}" for row in range(20))]), encoding=codec
+    )
+    assert build(file).ingested.statistics["understood"]["encoding"] == named
