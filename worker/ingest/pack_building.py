@@ -36,7 +36,7 @@ from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, Problem, ProblemLog
 from worker.formats.shared.sample import CellsNeeded, Features, Ingestion, ListsNeeded
 from worker.formats.shared.upload_limits import IngestLimits, IngestOptions
-from worker.ingest.understanding_summary import summarise
+from worker.ingest.understanding_summary import note_rare, summarise
 from worker.kinds.pack_writers import write_pack
 
 if TYPE_CHECKING:
@@ -192,6 +192,8 @@ def _finish_pack(
     np.save(labels_path, labels.given)
     own = ingestion.own.write(pack_path.parent, written.rows, written.row_numbers)
     statistics = _collect_statistics(written, labels, ingestion, own)
+    counts = dict(statistics["member_counts"] if ingestion.has_sets else statistics["class_counts"])
+    note_rare(counts, ingestion.understood)
     understood = summarise(written, labels, ingestion, format_name=format_name, pack_path=pack_path)
     if ingestion.has_sets:
         understood |= summarise_sets(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from models.catalogue.kinds import CELLS, TEXTS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from worker.formats.packs.samples_table import Labels
     from worker.formats.packs.written_pack import WrittenPack
     from worker.formats.shared.sample import Ingestion
+    from worker.formats.shared.understanding import Understanding
 
     Values = NDArray[Any]
     ReadRows = Callable[[NDArray[np.int64]], Values]
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _CLASSES_SHOWN = 100
 _ROWS_TRIED, _ROWS_CHECKED = 256, 20_000
 _COLUMNS_SHOWN = 5
+_FEW = 5
+"""Below as many samples, no audit of its own is made of a class in sets (`app/label_sets/class_views.py`)."""
+_RARE_SHOWN = 5
 
 
 def summarise(
@@ -54,6 +58,18 @@ def summarise(
         ],
         **understood.describe(),
     }
+
+
+def note_rare(samples_of_class: Mapping[str, int], understood: Understanding) -> None:
+    """Note the classes with few samples; of sets these are the classes in them."""
+    rare = [(name, count) for name, count in samples_of_class.items() if 0 < count < _FEW]
+    if rare:
+        named = ", ".join(f"{name!r} ({count})" for name, count in rare[:_RARE_SHOWN])
+        more = f" and {len(rare) - _RARE_SHOWN:,} more" if len(rare) > _RARE_SHOWN else ""
+        understood.note(
+            "rare_classes",
+            f"fewer than {_FEW} samples have the class {named}{more}: such labels can hardly be judged",
+        )
 
 
 def _note_doubtful(labels: Labels, ingestion: Ingestion) -> None:

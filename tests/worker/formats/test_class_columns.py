@@ -76,6 +76,21 @@ def test_columns_of_a_csv_are_classes_and_no_features(
     assert (understood["class_count"], understood["set_count"]) == (2, len(set(SETS)))
 
 
+def test_classes_with_few_samples_are_named(build: Build, tmp_path: Path) -> None:
+    rare = [f"rare{at}" for at in range(6)]
+    labels = ["common"] * (ROWS - 7) + rare + ["rare0"]
+    built = build(write_csv(tmp_path / "t.csv", size=[*range(ROWS)], label=labels))
+    (note,) = [note for note in get_understood(built)["notes"] if note["code"] == "rare_classes"]
+    assert note["text"] == (
+        "fewer than 5 samples have the class 'rare0' (2), 'rare1' (1), 'rare2' (1), 'rare3' (1), 'rare4' (1)"
+        " and 1 more: such labels can hardly be judged"
+    )
+    sets = ["a;b"] * (ROWS - 4) + ["a", "b", "b;c", "a;c"]
+    built = build(write_csv(tmp_path / "s.csv", size=[*range(ROWS)], label=sets), label_separator=";")
+    (note,) = [note for note in get_understood(built)["notes"] if note["code"] == "rare_classes"]
+    assert note["text"] == "fewer than 5 samples have the class 'c' (2): such labels can hardly be judged"
+
+
 def test_another_order_is_the_same_set_and_a_separator_that_no_label_has_is_said(
     build: Build, tmp_path: Path
 ) -> None:
