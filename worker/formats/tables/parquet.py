@@ -37,7 +37,7 @@ from worker.formats.shared.sample import (
 from worker.formats.tables.csv_features import check_numbers, encode_distinct, read_columns
 from worker.formats.tables.mixed_tables import describe_columns, make_table
 from worker.formats.tables.number_texts import mixes_signs, read_numbers
-from worker.formats.tables.parquet_lists import is_list, read_label_lists
+from worker.formats.tables.parquet_lists import is_constant, is_list, read_label_lists
 from worker.formats.tables.parquet_shards import ERRORS, Shards, make_broken_error, name_classes, open_shards
 from worker.kinds.feature_arrays import check_width, convert_to_float32
 
@@ -255,6 +255,7 @@ def _open_features(shards: Shards, ingestion: Ingestion) -> Features | Table | D
     columns = choose_roles(shards.schema.names, peek, ingestion)
     if columns.label is not None:
         name_classes(shards, columns.label, columns.truth, ingestion)
+    columns = _leave_out_constants(shards, columns, ingestion)
     lists = [name for name in columns.features if is_list(shards.schema.field(name).type)]
     embedding = find_column(lists, None, _EMBEDDINGS) or (lists[0] if len(lists) == 1 else None)
     if embedding is None:
@@ -274,6 +275,24 @@ def _open_features(shards: Shards, ingestion: Ingestion) -> Features | Table | D
         batches=_read_feature_batches(shards, columns, embedding, len(names), ingestion),
         total=shards.rows,
     )
+
+
+def _leave_out_constants(shards: Shards, columns: ColumnRoles, ingestion: Ingestion) -> ColumnRoles:
+    """Leave out lists of numbers that are the same in every row: as an embedding they would tell nothing."""
+    for name in columns.features:
+        kind = shards.schema.field(name).type
+        if not is_list(kind) or not (
+            pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)
+        ):
+            continue
+        if len(columns.features) > 1 and is_constant(
+            shards.read_batches([name], _BATCH_ROWS, ingestion.limits)
+        ):
+            reason = "the same in every row"
+            ingestion.understood.leave_out(name, reason)
+            ingestion.understood.note("column_left_out", f"column {name!r} is not a feature: it is {reason}")
+            columns = replace(columns, features=[each for each in columns.features if each != name])
+    return columns
 
 
 def _note_beside(embedding: str, columns: ColumnRoles, ingestion: Ingestion) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,7 +14,7 @@ from worker.formats.layouts.json_labels import read_json_label
 from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from worker.formats.shared.sample import Ingestion
 
@@ -21,6 +22,22 @@ if TYPE_CHECKING:
 def is_list(kind: pa.DataType) -> bool:
     """Return whether cells of a type are lists."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def is_constant(batches: Iterable[pa.RecordBatch]) -> bool:
+    """Return whether the only column has one list, the same wherever there is one; read until one differs."""
+    first = None
+    for batch in batches:
+        lists = batch.column(0).drop_null()
+        if not len(lists):
+            continue
+        first = lists[0].as_py() if first is None else first
+        if not pc.all(pc.equal(pc.list_value_length(lists), len(first))).as_py():
+            return False
+        rows = lists.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), len(first))
+        if not (rows == np.array(first)).all():
+            return False
+    return True
 
 
 def read_label_lists(column: pa.Array, ingestion: Ingestion) -> Iterator[object]:

@@ -130,6 +130,22 @@ def test_lists_are_features(build: Callable[..., Any], save: Callable[..., Path]
     np.testing.assert_array_equal(built.pack, values.astype(np.float32))
 
 
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float64(), 2)])
+def test_a_list_that_is_the_same_in_every_row_is_no_embedding(
+    build: Callable[..., Any], save: Callable[..., Path], kind: pa.DataType
+) -> None:
+    same: list[list[float] | None] = [[1.0, 2.0]] * 12
+    same[5] = None
+    columns = {"a": np.arange(12) / 3, "tags": pa.array(same, kind), "label": ["a", "b"] * 6}
+    built = build(save(columns))
+    np.testing.assert_array_equal(built.pack, (np.arange(12) / 3)[:, None].astype(np.float32))
+    left_out = built.ingested.statistics["understood"]["left_out"]
+    assert left_out == [{"column": "tags", "reason": "the same in every row"}]
+    same[11] = [1.0, 3.0]
+    same[5] = [1.0, 2.0]
+    assert build(save(columns | {"tags": pa.array(same, kind)})).pack.shape == (12, 2)
+
+
 def test_bad_rows_of_features_are_problems(build: Callable[..., Any], save: Callable[..., Path]) -> None:
     lists: list[list[float] | None] = [[1.0, 2.0]] * 12
     lists[2], lists[3], lists[6] = [1.0], None, [np.nan, 1.0]
