@@ -181,6 +181,23 @@ def test_a_verdict_survives_a_broken_connection_and_a_closed_page(
     _clear(stack, dataset)
 
 
+def test_more_left_than_the_audit_counts_is_explained(page: Page, audited: tuple[str, str]) -> None:
+    claimed = {"rests_on": "estimated by the audit", "errors": 34, "expected_errors": 48.0}
+    claimed |= {"expected_errors_interval": [32.0, 64.0], "expected_errors_left": 40.0}
+
+    def answer(route: Route, most: float) -> None:
+        left = {"expected_errors_left_interval": [0.0, most]}
+        route.fulfill(json=route.fetch().json() | claimed | left)
+
+    for most, told in ((40.0, True), (30.0, False)):
+        page.route("**/review-progress", lambda route, _, most=most: answer(route, most))
+        page.goto(f"/audits/{audited[1]}/review")
+        page.get_by_text(f"0 to {most:.0f} may be left").wait_for()
+        words = page.locator("#count-expected").inner_text()
+        assert ("more than the audit's 32 to 64" in words) is told, words
+        page.unroute("**/review-progress")
+
+
 def test_the_grid_takes_the_same_keys(page: Page, audited: tuple[str, str], stack: LocalStack) -> None:
     dataset, audit = audited
     page.goto(f"/audits/{audit}/review?mode=grid")

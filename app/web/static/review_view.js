@@ -136,7 +136,14 @@ function describeConflicts({ open_conflicts: groups }) {
 function describeExpected(progress) {
   if (progress.expected_errors === null) return "unknown";
   const [low, high] = progress.expected_errors_left_interval;
-  return `${formatCount(low)} to ${formatCount(high)} may be left (${progress.rests_on})`;
+  return `${formatCount(low)} to ${formatCount(high)} may be left (${progress.rests_on})${describeExcess(progress)}`;
+}
+
+// Verdicts outweigh an estimate: what the next samples are expected to hold may be more than it leaves. Then this is said,
+// so that both numbers do not contradict each other.
+function describeExcess({ errors, expected_errors_interval: all, expected_errors_left_interval: left }) {
+  const isMore = Math.round(errors + left[1]) > Math.round(all[1]);
+  return isMore ? `; with the ${formatCount(errors)} found that is more than the audit's ${formatCount(all[0])} to ${formatCount(all[1])}, as so many of the latest verdicts found a wrong label` : "";
 }
 
 const findSuggestion = (item, label) => item.suggestions.find((one) => one.label === label);
