@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from app.cli.output import _render_cell, fail, print_suspects
 from app.cli.root import INSTALLED, cli, load_command
-from app.client import Client, Dataset
+from app.client import Client, ClientError, Dataset
+from app.exports.registry import EXPORTS
 from app.infra.database import get_database
 from app.infra.settings import get_settings
 
@@ -47,6 +48,30 @@ def test_a_ranking_has_a_folder_before_it_is_made() -> None:
     answer = runner.invoke(cli, ["audit", "--out", "/no/such/folder/ranking.csv", __file__])
     assert answer.exit_code == 2
     assert "/no/such/folder" in answer.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["export", name, "D", "--out"] for name in sorted({export.command for export in EXPORTS})),
+        ["classes", "D", "--out"],
+        ["record", "A", "--out"],
+        ["audit", "download", "A", "--out"],
+        ["gate", "--audit", "A", "--max-noise", "2%", "--json"],
+        ["backup"],
+    ],
+)
+def test_every_file_to_write_has_a_folder_before_anything_is_done(command: list[str]) -> None:
+    answer = runner.invoke(
+        cli, [*command, "/no/such/folder/x.csv", *([] if command == ["backup"] else NOWHERE)]
+    )
+    assert answer.exit_code == 2
+    assert "there is no folder /no/such/folder" in answer.output
+
+
+def test_the_client_says_that_the_folder_of_a_download_is_missing() -> None:
+    with pytest.raises(ClientError, match="there is no folder /no/such/folder"):
+        Client("http://127.0.0.1:9").download("/v1/audits/x/ranking.csv", Path("/no/such/folder/x.csv"))
 
 
 @pytest.mark.parametrize("command", [["keys", "list"], ["migrate"]])

@@ -35,7 +35,8 @@ FLOORS = {
         "maps", "label_sets", "schemas", "schemas/datasets", "schemas/reviews", "schemas/audits", "figures",
         "exports/files", "exports/archives", "exports", "versions", "gate", "records", "web",
         "routes/shared", "routes/datasets", "routes/audits", "routes/service", "embedded",
-        "client/service", "client", "cli/words", "cli", "cli/integrations", "cli/pipelines", "",
+        "client/service", "client", "cli/words", "cli/options", "cli", "cli/integrations",
+        "cli/pipelines", "",
     ),
     "models": (
         "catalogue", "reading", "reading/boxes", "reading/several_labels", "configuration", "paper",

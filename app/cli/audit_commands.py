@@ -13,6 +13,8 @@ from typer.core import TyperGroup
 from app.cli.dataset_commands import Uploads, upload_and_wait
 from app.cli.embedded_service import open_embedded_service
 from app.cli.label_set_commands import audit_all_classes, report_classes
+from app.cli.options.output_files import check_folder
+from app.cli.options.reading_options import take_reading_options
 from app.cli.output import (
     AlwaysJson,
     AsJson,
@@ -29,7 +31,6 @@ from app.cli.output import (
     stderr,
     stdout,
 )
-from app.cli.reading_options import take_reading_options
 from app.cli.words.version_words import describe_comparison
 from app.client import Audit, ClientError, Dataset
 from app.client.time_words import describe_estimate, list_choices
@@ -51,8 +52,7 @@ def _check_target(out: Path) -> Path:
     """Check the name of the ranking's file before any work starts."""
     if out.suffix not in {".csv", ".parquet"}:
         raise typer.BadParameter(f"expected a name that ends in .csv or .parquet, found {out}")
-    if not out.absolute().parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {out.absolute().parent}")
+    check_folder(out)
     return out
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app.cli.embedded_service import say
+from app.cli.options.output_files import OutputArgument
 from app.cli.output import FAILED, UNREACHABLE, fail
 from app.embedded import backup
 from app.embedded.running_services import DEFAULT_HOME, HOME_VARIABLE
@@ -19,6 +20,7 @@ DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar=HOME_VARIABLE, help="folder of the embedded service")
 ]
 Archive = Annotated[Path, typer.Argument(help="the archive file", dir_okay=False)]
+NewArchive = Annotated[Path, OutputArgument(help="the archive file")]
 MEBIBYTE = 2**20
 DELETED_SHOWN = 5
 
@@ -32,7 +34,7 @@ class Installation:
     folder: Path
 
 
-def make_backup(file: Archive, *, data_dir: DataDir = DEFAULT_HOME) -> None:
+def make_backup(file: NewArchive, *, data_dir: DataDir = DEFAULT_HOME) -> None:
     """Write database and files into one archive; the service can keep running."""
     with _report_failures(), _open_installation(data_dir, exists=True) as source:
         contents = backup.make_backup(file, database_url=source.database_url, storage_dir=source.storage_dir)

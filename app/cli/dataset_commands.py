@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.cli.options.reading_options import take_reading_options
 from app.cli.output import (
     AlwaysJson,
     AsJson,
@@ -20,7 +21,6 @@ from app.cli.output import (
     show_progress_bar,
     stdout,
 )
-from app.cli.reading_options import take_reading_options
 from app.cli.words.version_words import (
     describe_changes,
     describe_differences,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.cli.options.output_files import OutputPlace
 from app.cli.output import Key, Server, connect, echo
 from app.client import Client
 from app.exports.registry import EXPORTS, Export, Issues, Parameter
@@ -19,7 +20,7 @@ IDS = {
     "audit": Annotated[str, typer.Argument(help="id or name of an audit that has succeeded, or @last")],
 }
 Out = Annotated[
-    Path, typer.Option(help="a file, or a folder in which the service chooses the name of a new file")
+    Path, OutputPlace(help="a file, or a folder in which the service chooses the name of a new file")
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.options.output_files import OutputFile
 from app.cli.output import (
     AsJson,
     Key,
@@ -88,7 +89,7 @@ def classes(
     class_: Annotated[
         list[str] | None, typer.Option("--class", help="a class to audit; give the option once for each")
     ] = None,
-    out: Annotated[Path | None, typer.Option(dir_okay=False, help="ranking to write: .csv")] = None,
+    out: Annotated[Path | None, OutputFile(help="ranking to write: .csv")] = None,
     server: Server = None,
     key: Key = None,
     json: AsJson = False,

@@ -9,6 +9,8 @@ import typer
 
 from app.cli.audit_commands import Effort, Settings, choose_fields, open_service, parse_field
 from app.cli.dataset_commands import upload_and_wait
+from app.cli.options.output_files import OutputFile
+from app.cli.options.reading_options import take_reading_options
 from app.cli.output import (
     Key,
     Server,
@@ -21,7 +23,6 @@ from app.cli.output import (
     stdout,
 )
 from app.cli.pipelines.gate_reports import describe_gate, write_json, write_junit
-from app.cli.reading_options import take_reading_options
 from app.client import Audit, Client
 
 FAILED, CANNOT_TELL = 4, 5
@@ -45,18 +46,11 @@ def read_share(text: str) -> float:
     return share
 
 
-def _find_parent(path: Path | None) -> Path | None:
-    """Check the folder of a report before any work starts."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {path.absolute().parent}")
-    return path
-
-
 Data = Annotated[
     list[Path] | None,
     typer.Argument(exists=True, help="one or more archive, table or array files, or a folder"),
 ]
-Report = partial(typer.Option, dir_okay=False, callback=_find_parent, metavar="FILE")
+Report = partial(OutputFile, metavar="FILE")
 
 
 @take_reading_options

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.cli.options.output_files import OutputFile
 from app.cli.output import AsJson, Key, Server, connect, echo, fail, print_json
 from app.cli.pipelines.gate_command import FAILED
 from app.records.record_bundle import BYTES_MAX, BadRecord, Verified, verify_bundle
@@ -19,7 +20,7 @@ Source = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a fil
 def record(
     audit_id: Annotated[str, typer.Argument(help="id or name of an audit that has succeeded, or @last")],
     *,
-    out: Annotated[Path, typer.Option(dir_okay=False, help="file to write: .zip")],
+    out: Annotated[Path, OutputFile(help="file to write: .zip")],
     statements: Annotated[
         Path | None,
         typer.Option(

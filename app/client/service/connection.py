@@ -18,7 +18,7 @@ from app.client.service.answer_checks import (
 )
 from app.client.service.answer_types import Json
 from app.client.service.client_errors import ClientError
-from app.client.service.file_names import choose_file, refuse_existing
+from app.client.service.file_names import choose_file, refuse_existing, require_folder
 from app.client.service.origins import require_own_origin
 
 READ_BYTES = 1 << 20
@@ -95,10 +95,12 @@ class Connection:
         """Stream a file to disk; it appears only when complete. In a folder the service chooses its name.
 
         Raises:
-            ClientError: the service refused, or its name is that of a file which exists, or no usable one.
+            ClientError: the service refused, or its name is that of a file which exists, or no usable one; or
+                there is no folder for the file.
 
         """
         is_named = not target.is_dir()
+        require_folder(target)
         with self._http.stream(method, path, params=params, json=json) as response:
             if not response.is_success:
                 response.read()

@@ -33,6 +33,12 @@ def choose_file(response: httpx.Response, folder: Path, path: str) -> Path:
     return folder / name
 
 
+def require_folder(target: Path) -> None:
+    """Raise ClientError if the folder of a file that is to be written does not exist."""
+    if not target.is_dir() and not target.absolute().parent.is_dir():
+        raise ClientError(f"there is no folder {target.absolute().parent}; make it first")
+
+
 def refuse_existing(file: Path) -> None:
     """Raise ClientError if a file exists that the caller did not name, also one that is a broken link."""
     if os.path.lexists(file):

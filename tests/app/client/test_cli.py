@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.cli.reading_options import READING
+from app.cli.options.reading_options import READING
 from app.cli.root import INSTALLED, load_command
 from app.exports.registry import EXPORTS
 from app.schemas.request_schemas import DatasetOptions
