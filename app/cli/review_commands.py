@@ -1,5 +1,6 @@
 """`limit-audit review ...`: save and list reviewers' verdicts."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,7 @@ import typer
 from app.cli.output import AlwaysJson, AsJson, Key, Server, connect, echo, fail, print_json, print_table
 from app.client import ClientError, Json
 from app.client.review_files import parse_reviews
+from app.client.verdict_imports import save_verdicts
 from app.infra.unseen_characters import show_unseen
 from models.reading.text_encodings import TableError
 
@@ -45,7 +47,7 @@ def put(
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Save one verdict."""
+    """Save one verdict, also instead of your own earlier one."""
     entry = {"position": position, "verdict": verdict, "label": label}
     _save(audit_id, [entry], reviewer=reviewer, server=server, key=key)
 
@@ -73,7 +75,7 @@ def import_file(
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Save the verdicts of a CSV table, or of annotators in Label Studio."""
+    """Save the verdicts of a CSV table, also instead of your own, or of annotators in Label Studio."""
     if file_format == "label-studio":
         with connect(server, key) as client:
             audit = client.get_audit(audit_id)
@@ -247,9 +249,18 @@ def _save(
     key: str | None,
 ) -> None:
     with connect(server, key) as client:
-        conflicts = client.get_audit(audit_id).review(entries, reviewer=reviewer)
-    echo(f"{len(entries) - len(conflicts)} saved")
-    if conflicts:
-        listed = "; ".join(conflict["detail"] for conflict in conflicts[:5])
-        sentence = f"{len(conflicts)} not saved, somebody else reviewed them first: {listed}"
+        audit = client.get_audit(audit_id)
+        done = save_verdicts(entries, partial(audit.review, reviewer=reviewer))
+    changed = f" ({done.changed} instead of your earlier verdict)" if done.changed else ""
+    already = f", {done.already} saved already" if done.already else ""
+    echo(f"{done.saved} saved{changed}{already}")
+    if done.conflicts:
+        own = [each for each in done.conflicts if each.get("own")]
+        whose = (
+            "your own verdict on them is another"
+            if len(own) == len(done.conflicts)
+            else ("somebody else has another verdict on them")
+        )
+        listed = "; ".join(conflict["detail"] for conflict in done.conflicts[:TOLD])
+        sentence = f"{len(done.conflicts)} not saved, {whose}: {listed}"
         fail(sentence, code=CONFLICTS, cause=ClientError(sentence))

@@ -109,8 +109,8 @@ class Audit(Handle):
         """Save verdicts: objects with position, verdict (keep, relabel, drop, unsure) and label for relabel.
 
         Returns:
-            the verdicts that were not saved because somebody else reviewed the sample first; to overrule
-            a verdict, send its `version`.
+            the verdicts that were not saved because the sample has one already, with `current` and, if you
+            gave it yourself, `own`; to change or overrule a verdict, send its `version`.
 
         """
         conflicts: list[Json] = []

@@ -1,19 +1,71 @@
-"""Verdicts from the file of another tool: compared with those that are stored, and saved."""
+"""Verdicts from a file or the command line: compared with those that are stored, and saved."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.client.service.client_errors import ClientError
 from app.client.service.operations import Service
 from models.reading.label_studio_decisions import Decision, KnownSamples, read_decisions
+from models.reading.label_texts import make_comparable
 from models.reading.text_encodings import TableError
 
 Json = dict[str, Any]
 Save = Callable[[Sequence[Json], str], list[Json]]
 """Saves verdicts of a reviewer and returns the conflicts."""
 PAGE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedVerdicts:
+    """What became of a person's verdicts."""
+
+    saved: int
+    """Stored now, those that replace an earlier one of the same person among them."""
+    changed: int
+    """Stored instead of an earlier verdict of the same person."""
+    already: int
+    """Were stored already, with the same verdict and label."""
+    conflicts: list[Json]
+    """Not stored: somebody else has another verdict, or the person's own one was changed meanwhile."""
+
+
+def save_verdicts(entries: Sequence[Json], save: Callable[[Sequence[Json]], list[Json]]) -> SavedVerdicts:
+    """Save a person's verdicts, also instead of what the same person has said before.
+
+    Args:
+        entries: position, verdict, label; one with a `version` replaces that version alone.
+        save: stores verdicts and returns the conflicts. A verdict of one's own is replaced by its version, so
+            that none is overwritten that was given between the two requests.
+
+    """
+    by_position = {entry["position"]: entry for entry in entries}
+    often = Counter(entry["position"] for entry in entries)
+    already, again, conflicts = 0, [], []
+    for conflict in save(entries):
+        entry, own = by_position[conflict["position"]], conflict.get("own")
+        if _is_same(entry, own or conflict["current"]):
+            already += 1
+        elif own and entry.get("version") is None and often[entry["position"]] == 1:
+            again.append({**entry, "version": own["version"]})
+        else:
+            conflicts.append(conflict)
+    late = save(again) if again else []
+    conflicts += late
+    return SavedVerdicts(
+        saved=len(entries) - already - len(conflicts),
+        changed=len(again) - len(late),
+        already=already,
+        conflicts=conflicts,
+    )
+
+
+def _is_same(entry: Json, stored: Json | None) -> bool:
+    if stored is None or stored["verdict"] != entry["verdict"]:
+        return False
+    return make_comparable(entry.get("label") or "") == make_comparable(stored["label"] or "")
 
 
 def import_label_studio(service: Service, dataset_id: str, file: Path, save: Save | None) -> Json:

@@ -106,6 +106,13 @@ def find_opinions(session: Session, dataset_id: UUID, positions: Collection[int]
     return found
 
 
+def find_own(session: Session, review: Review, reviewer: str) -> Review | Opinion | None:
+    """Return what this person has said of a sample and may change: the review itself, or their opinion."""
+    if review.agreement in {None, Agreement.SETTLED}:
+        return review if review.reviewer == reviewer else None
+    return session.get(Opinion, (review.dataset_id, review.position, reviewer), populate_existing=True)
+
+
 def judge_agreement(opinions: Iterable[Opinion], given: int) -> Agreement:
     """Return what opinions of several people make of a sample that nobody has settled."""
     sure = [opinion for opinion in opinions if opinion.verdict != Verdict.UNSURE]

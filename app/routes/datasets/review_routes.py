@@ -13,7 +13,7 @@ from app.http import cursors
 from app.infra.errors import Invalid, StaleVersion
 from app.kinds.shown_kinds import find_shown_kind
 from app.reviews import random_checks, review_progress, verdicts
-from app.reviews.opinions import Author, Entry
+from app.reviews.opinions import Author, Entry, find_own
 from app.routes.shared.dependencies import Caller, Files, Paged, Position, Reads, Session, Writes, link_next
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.routes.shared.rendering import render_listed_review, render_review, render_sample
@@ -85,11 +85,13 @@ def put_reviews(dataset_id: UUID, body: ReviewsRequest, session: Session, name: 
             answer.saved.append(render_review(dataset, verdicts.put(session, dataset, entry, author)))
         except StaleVersion as error:
             current = verdicts.find_reviews(session, dataset.id, [item.position]).get(item.position)
+            own = None if current is None else find_own(session, current, author.reviewer)
             answer.conflicts.append(
                 Conflict(
                     position=item.position,
                     detail=error.detail,
                     current=None if current is None else render_review(dataset, current),
+                    own=None if own is None else render_review(dataset, own),
                 )
             )
     random_checks.continue_checks(session, dataset, [review.position for review in answer.saved])

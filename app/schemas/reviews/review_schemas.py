@@ -98,6 +98,10 @@ class Conflict(BaseModel):
     position: int
     detail: str
     current: ReviewOut | None = Field(description="the current review; null: the review was deleted")
+    own: ReviewOut | None = Field(
+        default=None,
+        description="your own verdict, if you gave one; send its version to change it",
+    )
 
 
 class ReviewsOut(BaseModel):
