@@ -246,14 +246,14 @@ def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) ->
 def show(audit_id: AuditId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print an audit with all its fields as JSON."""
     with connect(server, key) as client:
-        print_json(client.get_audit(audit_id).document)
+        print_json(client.get_audit(audit_id, usable=False).document)
 
 
 @app.command()
 def wait(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """Wait until an audit ends."""
     with connect(server, key) as client, show_progress_bar("audit") as bar:
-        audit = client.get_audit(audit_id).wait(on_answer=partial(show_audit, bar)).document
+        audit = client.get_audit(audit_id, usable=False).wait(on_answer=partial(show_audit, bar)).document
     print_json(audit) if json else print_table([audit], COLUMNS)
 
 
@@ -261,7 +261,7 @@ def wait(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJ
 def cancel(audit_id: AuditId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """Cancel an audit."""
     with connect(server, key) as client:
-        audit = client.get_audit(audit_id).cancel().document
+        audit = client.get_audit(audit_id, usable=False).cancel().document
     print_json(audit) if json else print_table([audit], COLUMNS)
 
 
@@ -309,7 +309,7 @@ def again(
     """Start an audit with the configuration of another and print it without waiting for its end."""
     with connect(server, key) as client:
         found = None if dataset is None else client.dataset(dataset)
-        print_json(client.get_audit(audit_id).again(found, name=name).document)
+        print_json(client.get_audit(audit_id, usable=False).again(found, name=name).document)
 
 
 @app.command()
@@ -365,4 +365,4 @@ def download(
 def delete(audit_id: AuditId, *, server: Server = None, key: Key = None) -> None:
     """Delete an audit that has ended."""
     with connect(server, key) as client:
-        client.get_audit(audit_id).delete()
+        client.get_audit(audit_id, usable=False).delete()

@@ -132,7 +132,7 @@ def read_again(
 ) -> None:
     """Read the files of a dataset again with other options, as a new dataset."""
     with connect(server, key) as client:
-        dataset = client.dataset(dataset_id).read_again(**reading)
+        dataset = client.dataset(dataset_id, usable=False).read_again(**reading)
         _wait_until_read(dataset)
     _print_read(dataset, json=json)
 
@@ -153,7 +153,7 @@ def understood(
 ) -> None:
     """Print how an upload was read, and what was guessed."""
     with connect(server, key) as client:
-        document = client.dataset(dataset_id).document
+        document = client.dataset(dataset_id, usable=False).document
     print_json(document["understood"]) if json else print_understood(document)
 
 
@@ -169,14 +169,14 @@ def list_all(*, server: Server = None, key: Key = None, json: AsJson = False) ->
 def show(dataset_id: DatasetId, *, server: Server = None, key: Key = None, _json: AlwaysJson = True) -> None:
     """Print a dataset with all its fields as JSON."""
     with connect(server, key) as client:
-        print_json(client.dataset(dataset_id).document)
+        print_json(client.dataset(dataset_id, usable=False).document)
 
 
 @app.command()
 def problems(dataset_id: DatasetId, *, server: Server = None, key: Key = None, json: AsJson = False) -> None:
     """List the problems that ingestion met: files left out, and warnings."""
     with connect(server, key) as client:
-        rows = list(client.dataset(dataset_id).problems())
+        rows = list(client.dataset(dataset_id, usable=False).problems())
     print_json(rows) if json else print_table(rows, ("key", "code", "detail"))
 
 
@@ -375,4 +375,4 @@ def parent(
 def delete(dataset_id: DatasetId, *, server: Server = None, key: Key = None) -> None:
     """Delete a dataset that has no audits."""
     with connect(server, key) as client:
-        client.dataset(dataset_id).delete()
+        client.dataset(dataset_id, usable=False).delete()

@@ -98,26 +98,34 @@ class Client(Service):
         handle = self.dataset(dataset) if isinstance(dataset, str) else dataset
         return handle.audit(name=name, **configuration)
 
-    def find_id(self, noun: Noun, reference: str) -> str:
+    def find_id(self, noun: Noun, reference: str, *, usable: bool = True) -> str:
         """Return the id that a name, the beginning of a name or an id, or `@last` stands for.
+
+        Args:
+            noun: what is meant.
+            reference: what somebody wrote.
+            usable: whether a rejected dataset, or an audit without a result, is meant only where nothing else
+                has its name.
 
         Raises:
             ClientError: nothing is called so, or several are; the message lists them.
 
         """
-        return resolve(self, noun, reference)
+        return resolve(self, noun, reference, usable=usable)
 
-    def dataset(self, reference: str) -> Dataset:
-        """Return a dataset by id, name, a beginning of either that only it has, or `@last`."""
-        return Dataset(self, self.get(f"/v1/datasets/{self.find_id('dataset', reference)}"))
+    def dataset(self, reference: str, *, usable: bool = True) -> Dataset:
+        """Return a dataset by id, name, a beginning of either that only it has, or `@last`; see `find_id`."""
+        found_id = self.find_id("dataset", reference, usable=usable)
+        return Dataset(self, self.get(f"/v1/datasets/{found_id}"))
 
     def datasets(self) -> Iterator[Dataset]:
         """Iterate over all datasets, newest first."""
         return (Dataset(self, answer) for answer in self.pages("/v1/datasets", limit=PAGE))
 
-    def get_audit(self, reference: str) -> Audit:
-        """Return an audit by id, name, a beginning of either that only it has, or `@last`."""
-        return Audit(self, self.get(f"/v1/audits/{self.find_id('audit', reference)}"))
+    def get_audit(self, reference: str, *, usable: bool = True) -> Audit:
+        """Return an audit by id, name, a beginning of either that only it has, or `@last`; see `find_id`."""
+        found_id = self.find_id("audit", reference, usable=usable)
+        return Audit(self, self.get(f"/v1/audits/{found_id}"))
 
     def audits(self, **filters: object) -> Iterator[Audit]:
         """Iterate over audits, newest first; `dataset_id` selects the audits of one dataset."""

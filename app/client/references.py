@@ -11,12 +11,21 @@ Noun = Literal["dataset", "audit"]
 LAST = "@last"
 PAGE = 500
 SHOWN = 10
+FIRST_PAGE = 20
 NAME_MAX = 200
 """Characters of a name, as the service has it."""
+ENDED_BADLY = {"dataset": frozenset({"rejected"}), "audit": frozenset({"failed", "cancelled"})}
+"""Statuses of what has no result."""
 
 
-def resolve(connection: Connection, noun: Noun, reference: str) -> str:
+def resolve(connection: Connection, noun: Noun, reference: str, *, usable: bool = False) -> str:
     """Return the id that a reference stands for; one whole name comes before beginnings of names and ids.
+
+    Args:
+        connection: to the service.
+        noun: what is meant.
+        reference: what somebody wrote.
+        usable: among several, leave out what has no result, such as a first try that was rejected.
 
     Raises:
         ClientError: nothing is called so, or several are; the message lists them.
@@ -29,7 +38,7 @@ def resolve(connection: Connection, noun: Noun, reference: str) -> str:
     text = reference.strip()
     found = [each for each in _list_beginning(connection, noun, text) if _begins(each, text)]
     named = [each for each in found if each["name"] == text]
-    candidates = named or found
+    candidates = _narrow(noun, named or found, usable=usable)
     if len(candidates) == 1:
         return str(candidates[0]["id"])
     if candidates:
@@ -37,6 +46,14 @@ def resolve(connection: Connection, noun: Noun, reference: str) -> str:
     raise ClientError(
         f"there is no {noun} whose name or id begins with {text!r}; `limit-audit {noun} list` shows all"
     )
+
+
+def _narrow(noun: Noun, candidates: list[Json], *, usable: bool) -> list[Json]:
+    """Leave out views of a class, and what has no result, as long as something else is called so."""
+    kept = [each for each in candidates if not each.get("view_of")] or candidates
+    if not usable:
+        return kept
+    return [each for each in kept if each["status"] not in ENDED_BADLY[noun]] or kept
 
 
 def _is_id(text: str) -> bool:
@@ -48,10 +65,12 @@ def _is_id(text: str) -> bool:
 
 
 def _find_last(connection: Connection, noun: Noun) -> str:
-    newest = connection.get(f"/v1/{noun}s", limit=1)["items"]
-    if not newest:
+    """Return the id of the newest; the view of a class is part of a dataset, and never meant."""
+    listed = connection.pages(f"/v1/{noun}s", limit=FIRST_PAGE)
+    newest = next((each for each in listed if not each.get("view_of")), None)
+    if newest is None:
         raise ClientError(f"there is no {noun} yet, so {LAST} stands for none")
-    return str(newest[0]["id"])
+    return str(newest["id"])
 
 
 def _list_beginning(connection: Connection, noun: Noun, text: str) -> list[Json]:
@@ -70,7 +89,7 @@ def _begins(answer: Json, text: str) -> bool:
 
 def _describe_several(noun: Noun, text: str, candidates: list[Json]) -> str:
     listed = "; ".join(
-        f"{each['name']!r} of {each['created_at'][:16].replace('T', ' ')}, {each['id']}"
+        f"{each['name']!r} of {each['created_at'][:16].replace('T', ' ')}, {each['status']}, {each['id']}"
         for each in candidates[:SHOWN]
     )
     more = f"; and {len(candidates) - SHOWN} more" if len(candidates) > SHOWN else ""

@@ -1,10 +1,13 @@
 """Names, beginnings of names and ids, and `@last`, where an id is asked for."""
 
+from uuid import UUID
+
 import pytest
 
 from app.client import Client, ClientError
 from app.infra.database import Database
 from app.infra.storage import Storage
+from app.tables import Audit, AuditStatus, Dataset, DatasetStatus
 from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
 
 
@@ -33,6 +36,37 @@ def test_what_could_be_several_is_an_error_that_lists_them(client: Client) -> No
     assert first in str(refusal.value)
     assert second in str(refusal.value)
     assert "may be any of 2 datasets" in str(refusal.value)
+
+
+def test_a_first_try_that_was_rejected_does_not_stand_in_the_way(client: Client, database: Database) -> None:
+    rejected, good = create(client, "messages", "messages")
+    with database.transaction() as session:
+        session.get_one(Dataset, UUID(rejected)).status = DatasetStatus.REJECTED
+    assert client.dataset("messages").id == good
+    assert client.find_id("dataset", "mess") == good
+    with pytest.raises(ClientError, match="rejected"):
+        client.dataset("messages", usable=False)  # to delete it, say which
+
+
+def test_of_audits_those_without_a_result_do_not_count(
+    client: Client, database: Database, storage: Storage
+) -> None:
+    dataset = store_ready_dataset(database, storage)
+    made = [store_finished_audit(database, dataset) for _ in range(3)]
+    with database.transaction() as session:
+        session.get_one(Audit, made[0].id).status = AuditStatus.FAILED
+        session.get_one(Audit, made[2].id).status = AuditStatus.CANCELLED
+    assert client.get_audit("audit of made").id == str(made[1].id)
+
+
+def test_the_view_of_a_class_is_never_the_last_dataset(client: Client, database: Database) -> None:
+    whole, view = create(client, "several", "several: cat")
+    with database.transaction() as session:
+        found = session.get_one(Dataset, UUID(view))
+        found.view_of, found.view_class = UUID(whole), "cat"
+    assert client.find_id("dataset", "@last") == whole
+    assert client.find_id("dataset", "sev") == whole
+    assert client.find_id("dataset", "several: cat") == view
 
 
 @pytest.mark.parametrize("reference", ["nothing", "%", "_", "@first", "", "a\x00b"])
