@@ -1,7 +1,7 @@
 """The corrected dataset, in the format of its upload or as an npz of the samples as training reads them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.exports import archive_exports, array_exports, listed_exports, published_formats, table_exports
 from app.exports.final_labels import Decisions
@@ -71,6 +71,8 @@ def _find_writer(decisions: Decisions) -> Writer:
     if writer.needs_upload:
         decisions.require_original()
         decisions.require_unchanged()
+    if writer.write is table_exports.write_json:
+        writer = replace(writer, suffix=table_exports.find_json_suffix(decisions))
     if len(decisions.layout.get("parts", ())) > 1:
         return Writer(writer.write, "zip", ZIP)
     return writer

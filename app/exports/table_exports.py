@@ -36,7 +36,7 @@ from app.infra.errors import Invalid, NoSpace
 from app.infra.storage import EXPORTS
 from app.tables import Json
 from models.reading.hugging_face_names import read_class_names
-from models.reading.json_records import HEAD, parse_json_records, replace_value
+from models.reading.json_records import BLANKS, HEAD, parse_json_records, replace_value
 from models.reading.label_texts import make_comparable
 from models.reading.record_cells import replace_cell
 from models.reading.text_encodings import detect_encoding, find_mark
@@ -70,6 +70,14 @@ def write_json(decisions: Decisions) -> Iterator[bytes]:
             blocks = iter(lambda: text.read(BLOCK_CHARACTERS), "")
             yield mark
             yield from encode_blocks(_rewrite_json(decisions, blocks, finals), plain)
+
+
+def find_json_suffix(decisions: Decisions) -> str:
+    """Return "json" if the uploaded file is one list, else "jsonl": an object in each line."""
+    with decisions.open(decisions.files[0]) as stored, _open_decompressed(stored) as file:
+        head = file.read(HEAD)
+    codec = detect_encoding(head, chosen=decisions.dataset.options.get("encoding"))
+    return "json" if head.decode(codec, "ignore").lstrip("\ufeff" + BLANKS).startswith("[") else "jsonl"
 
 
 def _rewrite_json(decisions: Decisions, blocks: Iterator[str], finals: FinalRows) -> Iterator[str]:

@@ -222,6 +222,22 @@ class Service:
         return rows["key"].to_pylist(), labels, rows["split"].to_pylist(), np.load(folder / "pack.npy")
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("\n\n{rows}", "data-corrected.jsonl"), (" [{rows}]", "data-corrected.json")],
+)
+def test_json_comes_back_with_the_ending_of_what_it_is(
+    service: Service, tmp_path: Path, text: str, name: str
+) -> None:
+    separator = ",\n" if "[" in text else "\n"
+    rows = separator.join(json.dumps({"a": n, "b": n / 2, "label": label}) for n, label in enumerate(TEXTS))
+    file = tmp_path / "data.json"
+    file.write_text(text.replace("{rows}", rows))
+    dataset = service.read([file])
+    written = service.export(dataset, tmp_path)
+    assert (written.name, written.read_text()) == (name, file.read_text())
+
+
 def lines(file: Path) -> list[dict[str, str]]:
     with file.open(newline="") as opened:
         return list(csv.DictReader(opened))
