@@ -35,6 +35,7 @@ occurs once tells nothing about another row, whatever the share; said, and the o
 HALF = 0.5
 MANY_VALUES = 32
 REASONS_SHOWN = 5
+ID = "an id"
 _ID_NAME = re.compile(r"(.*_)?(id|uid|uuid|guid|key|no|nr|number|index)")
 
 
@@ -47,6 +48,7 @@ def choose_types(
     choose_thousands(list(profiles.values()), ingestion)
     texts = _choose_texts(names, profiles, chosen, included, ingestion)
     if texts:
+        _note_ids([name for name in names if name not in texts], profiles, ingestion)
         return describe_texts(texts, names, profiles, ingestion)
     columns, reasons = [], list[str]()
     for name in names:
@@ -58,7 +60,9 @@ def choose_types(
         reasons.append(f"{make_printable(name)!r} ({reason})")
         ingestion.understood.leave_out(name, reason)
         ingestion.understood.note(
-            "column_left_out", f"column {name!r} is not a feature: it is {reason}", option="include_columns"
+            "column_left_out",
+            f"column {name!r} is not a feature: it is {reason}{_offer_key(name, reason, ingestion)}",
+            option="include_columns",
         )
     if not columns:
         raise IngestError(
@@ -71,6 +75,23 @@ def choose_types(
         make_printable(column.name): column.type for column in columns
     }
     return columns
+
+
+def _note_ids(names: Sequence[str], profiles: Mapping[str, ColumnProfile], ingestion: Ingestion) -> None:
+    """Say which columns beside a text could name its samples."""
+    for name in names:
+        reason = None if _find_empty(profiles[name]) else _find_id(profiles[name])
+        offer = _offer_key(name, reason or "", ingestion)
+        if offer:
+            ingestion.understood.note("id_kept", f"column {name!r} is {reason}{offer}", option="key_column")
+
+
+def _offer_key(name: str, reason: str, ingestion: Ingestion) -> str:
+    """Return how an id becomes the name of the samples, if nothing else names them."""
+    has_key = (ingestion.understood.facts.get("columns") or {}).get("key") is not None
+    if has_key or not reason.startswith(ID):
+        return ""
+    return f" (key_column={name} names the samples by it, instead of by the number of the row)"
 
 
 def _choose_texts(
@@ -138,7 +159,7 @@ def _find_id(profile: ColumnProfile) -> str | None:
         return _name_id(profile) if _is_distinct(profile) else None
     is_named = _ID_NAME.fullmatch(normalise_name(profile.name)) is not None
     if is_named and profile.integers == profile.filled and _is_distinct(profile):
-        return "an id, by its name and because nearly every row has its own number"
+        return f"{ID}, by its name and because nearly every row has its own number"
     return None
 
 
@@ -150,7 +171,7 @@ def _name_id(profile: ColumnProfile) -> str:
     if profile.filled < NEARLY_ALL * profile.rows:
         return f"filled in {profile.filled} of {profile.rows} rows, hardly a value twice"
     more = "" if zero is None else f" (numbers that begin with a zero, such as {zero!r}, are codes)"
-    return f"an id: nearly every row has its own value{more}"
+    return f"{ID}: nearly every row has its own value{more}"
 
 
 def _is_distinct(profile: ColumnProfile) -> bool:

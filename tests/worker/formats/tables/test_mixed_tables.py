@@ -156,6 +156,25 @@ def test_columns_that_tell_nothing_are_left_out_and_named(
     assert read_types(again) == {"city": "category", "person": "category", "count": "number"}
 
 
+def test_an_id_is_offered_as_the_name_of_the_samples(
+    build: Callable[..., Built], write: Callable[..., Path]
+) -> None:
+    columns = {"city": ["Rome", "Oslo"] * 20, "client": [f"K-{row}" for row in range(COUNT)]}
+    notes = [note["text"] for note in build(write(columns)).ingested.statistics["understood"]["notes"]]
+    (offer,) = [text for text in notes if "key_column=client" in text]
+    assert "not a feature: it is an id" in offer
+    named = build(write(columns), key_column="client")
+    assert "key_column" not in str(named.ingested.statistics["understood"]["notes"])
+    texts = {"message": [f"{row} is a message of words" for row in range(COUNT)], "client": columns["client"]}
+    notes = [note["text"] for note in build(write(texts)).ingested.statistics["understood"]["notes"]]
+    assert "column 'client' is an id: nearly every row has its own value (key_column=client names" in str(
+        notes
+    )
+    # A column that has the usual name of a key is one already, and nothing else is offered.
+    built = build(write({"id": [f"r{row}" for row in range(COUNT)], **columns}))
+    assert "key_column" not in str(built.ingested.statistics["understood"]["notes"])
+
+
 def test_nothing_but_such_columns_is_refused(
     refusal: Callable[..., IngestError], write: Callable[..., Path]
 ) -> None:
