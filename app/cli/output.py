@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from app.cli.words.option_words import name_option, name_options
 from app.client import Client, ClientError, Json, progress_bars
 from app.client.local_service import KEY_VARIABLE, SERVER_VARIABLE, find_address
 from app.client.service.client_errors import NoServiceError
@@ -67,7 +68,7 @@ def report_failures(url: str) -> Iterator[None]:
         yield
     except ClientError as error:
         hint = NO_KEY if error.status == UNAUTHORISED else ""
-        fail(f"{error}{hint}", code=FAILED, cause=error)
+        fail(f"{name_options(str(error))}{hint}", code=FAILED, cause=error)
     except (httpx.TransportError, httpx.InvalidURL) as error:
         hint = "start one with `limit-audit up` or name one with --server"
         fail(f"no service at {url} ({error}); {hint}", code=UNREACHABLE, cause=error)
@@ -124,8 +125,10 @@ def print_understood(dataset: Json, *, console: Console = stdout) -> None:
         table.add_row(plain(label), plain(text))
     console.print(table)
     for text, option in describe_notes(document):
-        change = f" (to change it: --{option.replace('_', '-')})" if option else ""
-        console.print(plain(f"note: {text}{change}"))
+        said = name_options(text)
+        wanted = None if option is None else name_option(option)
+        change = f" (to change it: {wanted})" if wanted and wanted not in said else ""
+        console.print(plain(f"note: {said}{change}"))
 
 
 def _render_cell(value: object) -> Text:
