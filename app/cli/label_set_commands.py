@@ -19,14 +19,23 @@ from app.cli.output import (
     print_table,
     show_progress_bar,
     stderr,
+    stdout,
 )
 from app.client import Client
-from app.client.class_audits import audit_classes, describe_classes, iterate_label_sets, write_label_sets
+from app.client.class_audits import (
+    audit_classes,
+    describe_classes,
+    iterate_label_sets,
+    list_left_out,
+    write_label_sets,
+)
 from app.client.service.answer_types import Json
 
 CLASS_COLUMNS = ("class_name", "samples", "status", "flagged", "wrong")
 SAMPLE_COLUMNS = ("key", "given", "doubt", "wrong")
 SHOWN = 10
+NAMED = 20
+"""Classes of one reason that are named."""
 
 
 def audit_all_classes(
@@ -51,11 +60,26 @@ def report_classes(
         samples = write_label_sets(client, dataset_id, out)
         stderr.print(plain(f"{samples:,} samples ranked in {out}"))
     first = list(islice(iterate_label_sets(client, dataset_id), SHOWN))
+    left_out = list_left_out(client, dataset_id)
     if json:
-        print_json({"classes": found, "samples": first})
+        print_json({"classes": found, "not_audited": left_out, "samples": first})
         return
     print_table([_describe_class(each) for each in found], CLASS_COLUMNS)
+    for sentence in describe_left_out(left_out):
+        stdout.print(plain(sentence))
     print_table([_describe_sample(item) for item in first], SAMPLE_COLUMNS)
+
+
+def describe_left_out(left_out: list[Json]) -> list[str]:
+    """Return which classes are never audited, a line for each reason; the first of very many by name."""
+    by_reason: dict[str, list[str]] = {}
+    for each in left_out:
+        by_reason.setdefault(each["reason"], []).append(each["class_name"])
+    lines = []
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        lines.append(f"not audited: {', '.join(names[:NAMED])}{more} ({reason})")
+    return lines
 
 
 def _describe_class(each: Json) -> Json:

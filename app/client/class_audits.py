@@ -68,6 +68,15 @@ def audit_classes(
     return ended
 
 
+def list_left_out(service: Service, dataset_id: str) -> list[Json]:
+    """Return the classes that are never audited: name, samples, and why."""
+    return [
+        {"class_name": each["class_name"], "samples": each["samples"], "reason": each["not_audited"]}
+        for each in list_classes(service, dataset_id)
+        if each.get("not_audited")
+    ]
+
+
 def describe_classes(listed: Sequence[Json]) -> tuple[float, str]:
     """Return the share of audited classes in [0, 1], and how many these are in words."""
     done = sum(each["audit"] is not None and each["audit"]["status"] == "succeeded" for each in listed)

@@ -71,12 +71,27 @@ def list_members(dataset: Dataset) -> list[Member]:
     counted = statistics.get("member_counts")
     if counted is None:  # an earlier version has read it
         counted = count_members(statistics.get("class_counts") or {}, separator)
-    return [Member(name=name, samples=samples) for name, samples in counted]
+    taken = {make_comparable(name) for name, _ in counted}
+    columns = statistics.get("layout", {}).get(
+        "class_columns", {}
+    )  # those that no sample has are not counted
+    unused = [(name, 0) for name in columns if make_comparable(name) not in taken]
+    return [Member(name=name, samples=samples) for name, samples in (*counted, *unused)]
 
 
 def can_be_viewed(member: Member, sample_count: int) -> bool:
     """Return whether enough samples have a class, and enough do not."""
     return FEWEST <= member.samples <= sample_count - FEWEST
+
+
+def explain_no_view(member: Member, sample_count: int) -> str | None:
+    """Return in words why a class is not audited; None if it can be."""
+    if can_be_viewed(member, sample_count):
+        return None
+    number, what = (
+        (member.samples, "have it") if member.samples < FEWEST else (sample_count - member.samples, "lack it")
+    )
+    return f"expected at least {FEWEST} samples that {what}; found {number}"
 
 
 def list_views(session: Session, dataset: Dataset, *, keep: bool = False) -> dict[str, Dataset]:

@@ -126,6 +126,7 @@ def _render_views(session: Session, dataset: Dataset) -> ClassViewsOut:
                 samples=member.samples,
                 dataset_id=None if view is None else view.id,
                 status=None if view is None else view.status,
+                not_audited=class_views.explain_no_view(member, dataset.sample_count or 0),
                 audit=None if audit is None else _render_audit(audit, summaries[audit.id]),
             )
         )

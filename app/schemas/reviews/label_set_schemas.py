@@ -46,6 +46,9 @@ class ClassViewOut(BaseModel):
     dataset_id: UUID | None = Field(description="of the view; null: there is none")
     status: Literal["uploading", "ingesting", "ready", "rejected"] | None
     audit: ClassAuditOut | None = Field(description="null: it was not audited")
+    not_audited: str | None = Field(
+        default=None, description="why this class is never audited, in words; null: it can be"
+    )
 
 
 class ClassViewsOut(BaseModel):

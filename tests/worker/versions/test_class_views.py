@@ -105,6 +105,13 @@ def test_each_class_that_enough_samples_have_gets_a_view_with_its_own_labels(
     assert counts == {"cat": 4, "CAT": 1, "dog": 5, "bird": 5, "fish": 1}, (
         "classes differ in case, as elsewhere"
     )
+    assert {each["class_name"]: each["not_audited"] for each in listed} == {
+        "dog": None,
+        "bird": None,
+        "cat": "expected at least 5 samples that have it; found 4",
+        "CAT": "expected at least 5 samples that have it; found 1",
+        "fish": "expected at least 5 samples that have it; found 1",
+    }
     views = make_views(service, dataset)
     assert set(views) == {"dog", "bird"}, "four cats are too few for a view"
     for name, view in views.items():
@@ -116,6 +123,18 @@ def test_each_class_that_enough_samples_have_gets_a_view_with_its_own_labels(
         assert (view.statistics or {})["class_counts"] == {f"not {name}": 7, name: 5}
     again = make_views(service, dataset, ["dog"])
     assert again["dog"].id == views["dog"].id, "a view is made once"
+
+
+def test_a_column_of_zeros_is_a_class_that_is_not_audited(service: Service, tmp_path: Path) -> None:
+    rows = [f"k{at},{at / 2},{at * at},{at % 2},{int(at > 0)},0" for at in range(12)]
+    (tmp_path / "zeros.csv").write_text("\n".join(["id,a,b,odd,most,never", *rows]) + "\n")
+    read = service.read([tmp_path / "zeros.csv"], class_columns=["odd", "most", "never"])
+    listed = ask(service, "GET", f"/v1/datasets/{read.id}/class-views")["items"]
+    assert [(each["class_name"], each["samples"], each["not_audited"]) for each in listed] == [
+        ("most", 11, "expected at least 5 samples that lack it; found 1"),
+        ("odd", 6, None),
+        ("never", 0, "expected at least 5 samples that have it; found 0"),
+    ]
 
 
 def test_truth_is_translated_for_each_class(service: Service, tmp_path: Path) -> None:
