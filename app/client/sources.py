@@ -111,6 +111,9 @@ def _check_files(files: list[Path]) -> list[Path]:
         raise ClientError(
             f"there is no file {', '.join(missing)}" if missing else "there is no file to upload"
         )
+    empty = [str(file) for file in files if not file.stat().st_size]
+    if empty:
+        raise ClientError(f"expected files with content; found none in {', '.join(empty)}")
     if len({file.name for file in files}) < len(files):
         raise ClientError(f"the files of a dataset need different names, found {[f.name for f in files]}")
     return files

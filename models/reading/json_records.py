@@ -62,6 +62,7 @@ def parse_json_records(blocks: Iterator[str]) -> Iterator[JsonRecord]:
 
     """
     text, at, begun = "", 0, 0
+    lines_before = 0  # of the text that is in memory
     ended = False
     while True:
         start = _skip(text, at)
@@ -70,20 +71,24 @@ def parse_json_records(blocks: Iterator[str]) -> Iterator[JsonRecord]:
                 value, stop = _DECODER.raw_decode(text, start)
             except (ValueError, RecursionError) as error:
                 if ended or isinstance(error, RecursionError) or len(text) - start > LONGEST:
+                    line = lines_before + text.count("\n", 0, start) + 1
                     raise JsonRecordError(
-                        f"expected a JSON object; found {text[start : start + 60]!r}: {error}"
+                        f"expected a JSON object in line {line}; found {text[start : start + 60]!r}:"
+                        f" {getattr(error, 'msg', error)}"
                     ) from None
             else:
                 yield JsonRecord(before=text[begun:start], raw=text[start:stop], value=value)
                 at = begun = stop
                 continue
         elif start < len(text):
-            raise JsonRecordError(f"expected JSON objects; found {text[start : start + 60]!r}")
+            line = lines_before + text.count("\n", 0, start) + 1
+            raise JsonRecordError(f"expected JSON objects; found in line {line} {text[start : start + 60]!r}")
         if ended:
             yield JsonRecord(before=text[begun:], raw="", value=None)
             return
         more = next(blocks, None)
         ended = more is None
+        lines_before += text.count("\n", 0, begun)
         text, at, begun = text[begun:] + (more or ""), 0, 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.formats.archives.foreign_files import name_zip
+from worker.formats.archives.member_names import get_suffix
 from worker.formats.archives.placed_archive import PlacedArchive
 from worker.formats.archives.tars import TarArchive
 from worker.formats.archives.unread_names import note_class_lists
@@ -14,7 +15,7 @@ from worker.formats.arrays.cifar import open_cifar_binaries, open_cifar_pickles
 from worker.formats.arrays.idx import open_idx
 from worker.formats.arrays.npz import open_npz
 from worker.formats.layouts.archive_layout import open_archive_pictures, open_web_shards
-from worker.formats.layouts.text_folders import open_text_folders
+from worker.formats.layouts.text_folders import TEXT_SUFFIXES, open_text_folders
 from worker.formats.shared.columns import quote_names
 from worker.formats.shared.problems import IngestError
 from worker.formats.tables.csv_features import open_csv
@@ -91,6 +92,8 @@ def _open_uploads(  # noqa: PLR0911 - one for each kind of file
         return open_parquet(data, ingestion)
     if kind == "tar" and len(data) > 1 and (shards := _open_shards(data, ingestion)):
         return shards
+    if len(data) > 1 and kind == "text":
+        _refuse_loose_texts(data)
     if len(data) > 1:
         raise IngestError(
             "several_datasets",
@@ -100,6 +103,18 @@ def _open_uploads(  # noqa: PLR0911 - one for each kind of file
     if kind == "text":
         return (open_json if is_json(data[0]) else open_csv)(data[0], ingestion)
     return _open_archive(data[0], ingestion, nested=nested)
+
+
+def _refuse_loose_texts(data: Sequence[Upload]) -> None:
+    """Refuse texts of which each is a file, without a folder for each class."""
+    names = [file.name for file in data]
+    if all(get_suffix(name) in TEXT_SUFFIXES for name in names):
+        raise IngestError(
+            "several_datasets",
+            f"expected a folder of texts for each class; found {len(data)} texts, in no such folders:"
+            f" {quote_names(names)} (put each text into the folder of its class, or write a table with the"
+            " columns text and label)",
+        )
 
 
 def _open_shards(data: Sequence[Upload], ingestion: Ingestion) -> Source | None:

@@ -12,6 +12,11 @@ from app.client import ClientError
 from app.client.sources import prepare_files
 
 
+def write_empty(folder: Path) -> Path:
+    (folder / "empty.csv").touch()
+    return folder / "empty.csv"
+
+
 def test_a_folder_becomes_a_zip_of_what_is_visible(tmp_path: Path) -> None:
     for name in ("cat/2.png", "cat/1.png", "dog/1.png", ".git/config", "cat/.DS_Store"):
         file = tmp_path / "pets" / name
@@ -57,6 +62,7 @@ def test_files_go_as_they_are(tmp_path: Path) -> None:
         (lambda _: ({"x": 1}, {}), "found dict"),
         (lambda _: ([np.zeros((2, 2))], {}), "a list of numpy.ndarray: stack"),
         (lambda _: (7, {}), "found int: write it to a file"),
+        (lambda folder: (write_empty(folder), {}), r"found none in .*empty\.csv"),
         (lambda _: ([Path(__file__), __file__], {}), "different names"),
     ],
 )

@@ -10,7 +10,7 @@ from worker.formats.archives.member_names import PICTURE_SUFFIXES, get_suffix
 from worker.formats.shared.problems import IngestError, SampleError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from worker.formats.archives.archive import Archive
 
@@ -88,6 +88,19 @@ def check_foreign_labels(archive: Archive) -> None:
         )
 
 
+def _name_yolo(has_texts: bool, bases: Collection[str]) -> str | None:  # noqa: FBT001 - of this module alone
+    """Return what files of YOLO lack that was not read; None: they are not YOLO's."""
+    if has_texts:
+        return f"one text file for each picture, but no lines as YOLO has them: {_BOXES}"
+    settings = next((name for name in _YOLO_FILES if name in bases), None)
+    if settings is None:
+        return None
+    return (
+        f"{settings!r} of YOLO, but no text file with boxes for most pictures: labels/train/1.txt belongs to"
+        " images/train/1.jpg"
+    )
+
+
 def _find_foreign_labels(archive: Archive) -> str | None:
     suffixes = Counter(get_suffix(name) for name in archive.names)
     pictures = sum(count for suffix, count in suffixes.items() if suffix in PICTURE_SUFFIXES)
@@ -98,8 +111,8 @@ def _find_foreign_labels(archive: Archive) -> str | None:
         )
     if suffixes["xml"] * 2 > pictures:
         return f"one XML file for each picture, but no annotation of Pascal VOC: {_BOXES}"
-    if suffixes["txt"] * 2 > pictures or bases & set(_YOLO_FILES):
-        return f"one text file for each picture, but no lines as YOLO has them: {_BOXES}"
+    if (yolo := _name_yolo(suffixes["txt"] * 2 > pictures, bases)) is not None:
+        return yolo
     for member, name in enumerate(archive.names):
         if get_suffix(name) in _SPREADSHEETS:
             return (

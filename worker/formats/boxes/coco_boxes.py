@@ -44,11 +44,16 @@ def find_documents(archive: Archive) -> list[int]:
 
 
 def _has_boxes(archive: Archive, member: int, _name: str) -> bool:
+    lists_pictures = False
     try:
         for piece in split_document(_read_text(archive, member)):
             if piece.section == ANNOTATIONS:
                 return isinstance(piece.value, dict) and "bbox" in piece.value
-    except (BadDocument, SampleError, IngestError, UnicodeError):
+            if isinstance(piece.value, dict):
+                lists_pictures = lists_pictures or "file_name" in piece.value
+    except BadDocument:
+        return lists_pictures  # cut off before its boxes: it is read, and refused as damaged
+    except (SampleError, IngestError, UnicodeError):
         return False
     return False
 
@@ -238,6 +243,12 @@ def _collect(
     split = find_split(name) or find_split(find_folder(name).rstrip("/"))
     codes = {slot: ingestion.vocabulary.get_code(text) for slot, text in document.names.items()}
     slots = np.frombuffer(document.slots, dtype=np.int64).reshape(-1, 3)
+    if len(slots) and not codes:
+        raise IngestError(
+            "bad_annotations",
+            f"expected the categories of {len(slots):,} boxes; found none in the list `categories` of"
+            f" {make_printable(name)!r} (list each with its id and name)",
+        )
     corners = np.frombuffer(document.corners, dtype=np.float64).reshape(-1, 4)
     for row, (picture, category, number) in enumerate(slots.tolist()):
         place = document.members.get(picture, _UNKNOWN)

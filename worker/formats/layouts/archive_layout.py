@@ -75,6 +75,8 @@ def _label_without_tables(archive: Archive, ingestion: Ingestion) -> ListedPictu
     except IngestError:
         if missed:
             raise IngestError(NAMES_MISSED, missed[0]) from None
+        if ingestion.options.format is None:
+            check_foreign_labels(archive)
         raise
     if len(ingestion.vocabulary.names) < 2:  # noqa: PLR2004 - two classes
         if missed:

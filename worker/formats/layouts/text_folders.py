@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from worker.formats.archives.archive import Archive
     from worker.formats.shared.sample import Ingestion, Locations
 
-_SUFFIXES = frozenset(("txt", "text", "md"))
+TEXT_SUFFIXES = frozenset(("txt", "text", "md"))
 _BATCH = 512
 _LEAST = 2
 
@@ -31,7 +31,7 @@ def open_text_folders(archive: Archive, ingestion: Ingestion, *, original: bool)
     """Open the texts of an archive, labelled by folder; None if there are no class folders of texts."""
     names = archive.names
     members = np.fromiter(
-        (member for member, name in enumerate(names) if get_suffix(name) in _SUFFIXES and "/" in name),
+        (member for member, name in enumerate(names) if get_suffix(name) in TEXT_SUFFIXES and "/" in name),
         np.int64,
     )
     root = find_common_root(TextSelection(names, members))

@@ -140,6 +140,8 @@ def check_labels(given: NDArray[np.int32], ingestion: Ingestion) -> None:
     limits, names = ingestion.limits, ingestion.vocabulary.names
     codes = np.unique(given)
     examples = ", ".join(repr(names[code]) for code in codes[:_NAMES_SHOWN])
+    if not len(given) and not ingestion.problems.count:
+        raise IngestError("too_few_samples", "expected a sample in each row; found no row below the header")
     if len(given) < limits.min_samples:
         raise IngestError(
             "too_few_samples",

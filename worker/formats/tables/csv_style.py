@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from worker.formats.shared.column_roles import Peek
     from worker.formats.shared.sample import Ingestion
 
+COCO_ALONE = (
+    "COCO annotations without their pictures (put them into one zip or folder with the pictures, and upload"
+    " that)"
+)
+"""What JSON is that lists pictures and annotations, and came alone."""
 _PEEKED = 200
 _LIBSVM = re.compile(rb"[+-]?[\d.]+ +\d+:[+-]?[\d.]")
 
@@ -59,9 +64,13 @@ def _check_kind(head: bytes) -> None:
     """Refuse texts that are no tables, named as what they are."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     found = None
+    if head and not start:
+        raise IngestError("bad_csv", "expected a table with names in its first line; found a file of blanks")
     if start.startswith((b"{", b"[{", b"[\n")):
         is_coco = b'"annotations"' in head or b'"categories"' in head
-        found = "COCO annotations" if is_coco else "JSON, which is read only as a table beside pictures"
+        if is_coco:
+            raise IngestError("bad_csv", f"expected a CSV table; found {COCO_ALONE}")
+        found = "JSON, which is read only as a table beside pictures"
     elif _LIBSVM.match(start):
         found = "a LIBSVM file"
     if found is not None:

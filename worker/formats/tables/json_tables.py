@@ -13,11 +13,13 @@ from worker.formats.archives.uploaded_files import Upload
 from worker.formats.shared.problems import IngestError, make_printable
 from worker.formats.shared.sample import ListsNeeded
 from worker.formats.tables.csv_features import open_csv
+from worker.formats.tables.csv_style import COCO_ALONE
 
 if TYPE_CHECKING:
     from worker.formats.shared.sample import Documents, Features, Ingestion, Table
 
 _HEAD = 4_096
+COCO_SECTIONS = frozenset(("annotations", "images"))
 
 
 def is_json(upload: Upload) -> bool:
@@ -68,15 +70,31 @@ def _collect_names(upload: Upload, ingestion: Ingestion) -> tuple[list[str], set
     """Return the names of the columns, and those in which a list has several values."""
     names: dict[str, None] = {}
     lists: set[str] = set()
+    first, count = None, 0
     for record in read_json_records(upload.path, ingestion.options.encoding):
+        first, count = first or record.value, count + 1
         names.update(dict.fromkeys(record.value or ()))
         lists.update(name for name, value in (record.value or {}).items() if _has_several(value))
         ingestion.alive()
         if len(names) > ingestion.limits.max_features:
             break
+    if names.keys() >= COCO_SECTIONS:
+        raise JsonRecordError(f"expected a table; found {COCO_ALONE}")
+    if count == 1 and first is not None:
+        _refuse_wrapped(first)
     if not names:
         raise JsonRecordError("expected JSON objects with names and values; found none")
     return list(names), lists
+
+
+def _refuse_wrapped(only: dict[str, Any]) -> None:
+    """Refuse one object that holds the samples in a list of its own."""
+    for name, value in only.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            raise JsonRecordError(
+                "expected a list of objects, or an object in each line; found one object, whose"
+                f" {name!r} is a list of {len(value)} objects (upload that list alone)"
+            )
 
 
 def _has_several(value: object) -> bool:

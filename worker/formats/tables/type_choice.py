@@ -43,6 +43,8 @@ def choose_types(
     names: Sequence[str], profiles: Mapping[str, ColumnProfile], ingestion: Ingestion
 ) -> list[TableColumn]:
     """Return the columns that are used with their types; every other one is said to be left out."""
+    if profiles and not any(profile.rows for profile in profiles.values()):
+        raise IngestError("too_few_samples", "expected a sample in each row; found no row below the header")
     chosen = _read_choices(names, ingestion)
     included = {find_column(names, name, ()) for name in ingestion.options.include_columns if name in names}
     choose_thousands(list(profiles.values()), ingestion)
