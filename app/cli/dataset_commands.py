@@ -247,6 +247,9 @@ def attach_annotations(
         list[str] | None,
         typer.Option(help="a column that is an annotator, once for each; none: all that may be"),
     ] = None,
+    key_column: Annotated[
+        str | None, typer.Option(help="the column with the samples' keys; else one of a usual name")
+    ] = None,
     server: Server = None,
     key: Key = None,
     _json: AlwaysJson = True,
@@ -254,7 +257,7 @@ def attach_annotations(
     """Attach the labels of several annotators, and print their consensus when it is formed."""
     with connect(server, key) as client:
         dataset = client.dataset(dataset_id)
-        attached = dataset.attach_annotations(file, columns=column or ())
+        attached = dataset.attach_annotations(file, columns=column or (), key_column=key_column)
         print_json({**attached, "consensus": dataset.consensus()})
 
 

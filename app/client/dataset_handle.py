@@ -58,15 +58,18 @@ class Dataset(Handle):
         """Attach your own columns, such as annotator or camera: a CSV with `key` or `position` and others."""
         return self._service.attach_columns(self.id, Path(file))
 
-    def attach_annotations(self, file: str | Path, *, columns: Sequence[str] = ()) -> Json:
+    def attach_annotations(
+        self, file: str | Path, *, columns: Sequence[str] = (), key_column: str | None = None
+    ) -> Json:
         """Attach the labels of several annotators; their consensus is formed then.
 
         Args:
             file: CSV or Parquet with `key` or `position`, and `annotator` and `label`, or a column for each.
             columns: of a wide table, those that are annotators; none: all that may be.
+            key_column: has the samples' keys; None: one of a usual name.
 
         """
-        return self._service.attach_annotations(self.id, Path(file), columns=columns)
+        return self._service.attach_annotations(self.id, Path(file), columns=columns, key_column=key_column)
 
     def consensus(self, *, timeout: float | None = None) -> Json:
         """Wait for the annotators' consensus and return it; `export("consensus.csv")` has all samples."""

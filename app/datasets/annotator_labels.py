@@ -30,7 +30,14 @@ def describe(files: Storage, dataset: Dataset) -> Target:
     )
 
 
-def read(target: Target, file: Path, destination: Path, *, columns: Sequence[str] = ()) -> Attached:
+def read(
+    target: Target,
+    file: Path,
+    destination: Path,
+    *,
+    columns: Sequence[str] = (),
+    key_column: str | None = None,
+) -> Attached:
     """Read labels to a file that can be stored. It may take minutes: no transaction should be open.
 
     Args:
@@ -39,13 +46,20 @@ def read(target: Target, file: Path, destination: Path, *, columns: Sequence[str
             wide one has `key` or `position` and a column for each annotator, whose cells are labels or blank.
         destination: is written.
         columns: of a wide table, those that are annotators; none: all that may be.
+        key_column: names the samples by their keys; None: one of a usual name.
 
     Raises:
         Invalid: a column is missing, or a row names an unknown sample or class, or the same label twice.
         TooMuchWork: reading takes too much memory or time.
 
     """
-    arguments = {"file": file, "destination": destination, "columns": columns, "target": target}
+    arguments = {
+        "file": file,
+        "destination": destination,
+        "columns": columns,
+        "key_column": key_column,
+        "target": target,
+    }
     labels = min(LABELS_MAX * LABEL_BYTES, file.stat().st_size * MEMORY_PER_BYTE)
     memory = MEMORY_BYTES + target.sample_count * KEY_BYTES + labels
     found = call_apart(read_and_write, arguments, what="a table of annotators' labels", memory_bytes=memory)

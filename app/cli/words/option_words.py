@@ -9,8 +9,9 @@ OPTIONS = (
     *("split_column", "include_columns", "exclude_columns", "column_types", "class_folder"),
 )
 """Fields of a dataset's request whose name is no word of English; a test compares them with the commands'."""
-WORDS = ("format", "encoding", "delimiter", "sheet")
-"""Such fields that are words: they are meant where a value follows."""
+WORDS = ("format", "encoding", "delimiter", "sheet", "columns")
+"""Fields that are words: they are meant where a value follows. `columns` is one of an annotators' table."""
+OWN_NAMES = {"columns": "--column"}
 ADDRESSES = {
     r"POST /v1/datasets/([^/\s]+)/class-views": "limit-audit classes {}",
     r"PUT /v1/datasets/([^/\s]+)/annotations": "limit-audit dataset annotations {} FILE",
@@ -28,7 +29,7 @@ MENTIONED = re.compile(f"{QUOTED}|{GIVEN}|{NAMED}")
 
 def name_option(field: str) -> str:
     """Return the option of a command that sets a field of a dataset's request."""
-    return f"--{field.replace('_', '-')}"
+    return OWN_NAMES.get(field) or f"--{field.replace('_', '-')}"
 
 
 def name_options(message: str) -> str:

@@ -42,10 +42,13 @@ class Service(Connection):
         """Attach people's own columns: a CSV with `key` or `position` and others."""
         return self.put(f"/v1/datasets/{dataset_id}/columns", _stream_file(file), size=file.stat().st_size)
 
-    def attach_annotations(self, dataset_id: str, file: Path, *, columns: Sequence[str] = ()) -> Json:
+    def attach_annotations(
+        self, dataset_id: str, file: Path, *, columns: Sequence[str] = (), key_column: str | None = None
+    ) -> Json:
         """Attach labels of several annotators: CSV or Parquet, long or a column for each annotator."""
-        chosen = f"?{urlencode([('columns', name) for name in columns])}" if columns else ""
-        address = f"/v1/datasets/{dataset_id}/annotations{chosen}"
+        chosen = [("columns", name) for name in columns]
+        chosen += [] if key_column is None else [("key_column", key_column)]
+        address = f"/v1/datasets/{dataset_id}/annotations{f'?{urlencode(chosen)}' if chosen else ''}"
         return self.put(address, _stream_file(file), size=file.stat().st_size)
 
     def wait_for_consensus(self, dataset_id: str, *, timeout: float | None = None) -> Json:

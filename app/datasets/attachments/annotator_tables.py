@@ -66,6 +66,8 @@ class _Labels:
     annotators: "array[int]"
     codes: "array[int]"
     names: dict[str, int]
+    by_key: bool
+    """Whether the table names samples by their keys."""
 
     def add(self, position: int, annotator: str, code: int) -> None:
         name = annotator.strip()
@@ -94,7 +96,7 @@ class Target:
 
 
 def read_and_write(
-    file: Path, destination: Path, columns: Sequence[str], target: Target
+    file: Path, destination: Path, columns: Sequence[str], key_column: str | None, target: Target
 ) -> dict[str, object]:
     """Read annotators' labels, write them in order, and return what `Attached` has.
 
@@ -104,10 +106,10 @@ def read_and_write(
     """
     try:
         header, read_rows = _open_parquet(file) if _is_parquet(file) else _open_text(file)
-        read, left_out = _read(header, read_rows, target, columns)
+        read, left_out = _read(header, read_rows, target, columns, key_column)
     except (TableError, pa.ArrowException) as error:
         raise Invalid(f"the annotators' labels cannot be read: {error}") from error
-    table = _make_table(read)
+    table = _make_table(read, target)
     parquet.write_table(table, destination, compression="zstd")
     samples = len(np.unique(table["position"].to_numpy()))
     return asdict(Attached(annotators=len(read.names), labels=len(table), samples=samples, left_out=left_out))
@@ -160,6 +162,7 @@ def _read(
     read_rows: ReadRows,
     target: Target,
     columns: Sequence[str],
+    key_column: str | None,
 ) -> tuple[_Labels, list[str]]:
     """Return the labels, and the columns that were not read."""
     missing = [name for name in columns if name not in header]
@@ -168,10 +171,11 @@ def _read(
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
         raise Invalid(f"expected every column once; found several named {repeated[0]!r}")
-    identifier = find_identifier(header, target.own_keys)
+    identifier = find_identifier(header, target.own_keys, chosen=key_column)
     if identifier is None:
         raise Invalid(
-            f"a table of annotators needs 'key' or 'position' (or 'id', or a file name), found {header[:20]}"
+            "a table of annotators needs 'key' or 'position' (or 'id', 'sample', or a file name; key_column"
+            f" names another column), found {header[:20]}"
         )
     others = [name for name in header if name != header[identifier.column]]
     annotator, label = find_by_name(others, ANNOTATORS), find_by_name(others, LABELS)
@@ -221,19 +225,29 @@ class _Reader:
         return [*{self.identifier.column, *annotator, *self.places.values()}]
 
     def read(self, rows: Iterator[tuple[int, Row]]) -> _Labels:
-        found = _Labels(positions=array("i"), annotators=array("i"), codes=array("i"), names={})
+        found = _Labels(
+            positions=array("i"),
+            annotators=array("i"),
+            codes=array("i"),
+            names={},
+            by_key=not self.identifier.are_positions,
+        )
         codes: dict[str, int | None] = {}
         for number, row in rows:
             if number > ROWS_MAX:
                 raise Invalid(f"expected at most {ROWS_MAX} rows; found more")
-            position = self._find_position(number, row[self.identifier.column] or "")
+            labels = []
             for name, place in self.places.items():
                 text = (row[place] or "").strip()
                 if text not in codes:
-                    codes[text] = self._find_code(text, number)
-                code = codes[text]
-                if code is not None:
-                    found.add(position, name if self.annotator is None else row[self.annotator] or "", code)
+                    codes[text] = self._find_code(text, number, name)
+                if (code := codes[text]) is not None:
+                    labels.append((name if self.annotator is None else row[self.annotator] or "", code))
+            if not labels:
+                continue  # it says nothing of its sample, which may have been left out for having no label
+            position = self._find_position(number, row[self.identifier.column] or "")
+            for annotator, code in labels:
+                found.add(position, annotator, code)
         if not found.codes:
             raise Invalid("the table has no label of any annotator")
         return found
@@ -247,13 +261,14 @@ class _Reader:
             raise Invalid(f"row {number}: several samples have this key: {identifier[:80]!r}; use 'position'")
         return position
 
-    def _find_code(self, text: str, number: int) -> int | None:
+    def _find_code(self, text: str, number: int, name: str) -> int | None:
         code = self.lookup.find(text) if text else None
         if code is None and not is_unknown(text):
+            where = f" of the column {name[:NAME_MAX]!r}" if name else ""
+            is_wide = "; columns=NAME, once for each, chooses the columns that are annotators" if name else ""
             raise Invalid(
-                f"row {number}: no class of this dataset has the name {text[:80]!r}; leave cells blank"
-                f" that are no"
-                " label, and attach only columns of annotators"
+                f"row {number}: no class of this dataset has the name {text[:80]!r}{where} (leave cells blank"
+                f" that are no label{is_wide})"
             )
         return code
 
@@ -269,7 +284,7 @@ def _list_positions(target: Target, identifier: Identifier) -> dict[str, int]:
     return found
 
 
-def _make_table(read: _Labels) -> pa.Table:
+def _make_table(read: _Labels, target: Target) -> pa.Table:
     """Return the labels in order of position and annotator; raise Invalid if one is there twice."""
     positions, annotators, codes = (
         np.frombuffer(values, dtype=np.int32) for values in (read.positions, read.annotators, read.codes)
@@ -278,8 +293,12 @@ def _make_table(read: _Labels) -> pa.Table:
     positions, annotators, codes = positions[order], annotators[order], codes[order]
     twice = np.flatnonzero((np.diff(positions) == 0) & (np.diff(annotators) == 0))
     if len(twice):
-        names = list(read.names)
-        shown = [f"{names[annotators[at]]} at position {positions[at]}" for at in twice[:SHOWN]]
+        names, places = list(read.names), positions[twice[:SHOWN]].tolist()
+        samples = [f"position {place}" for place in places]
+        if read.by_key:
+            keys = parquet.read_table(target.samples, columns=["key"])["key"]
+            samples = [repr(keys[place].as_py()) for place in places]
+        shown = [f"{names[annotators[at]]} at {sample}" for at, sample in zip(twice, samples, strict=False)]
         raise Invalid(f"an annotator has more than one label of a sample: {', '.join(shown)}")
     return make_label_table(positions, annotators, codes, list(read.names))
 

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.infra.errors import Invalid
 from models.reading.column_names import FILE_NAMES, KEYS, POSITION, find_by_name, list_by_name, normalise_name
 
+SAMPLE = "sample"
+"""Names samples in a table that says something of samples, where no other column does."""
 MATCHING = "FROM incoming LEFT JOIN samples s ON s.dataset_id = :dataset AND {on}"
 """Rows of the temporary table `incoming`, with an `id`, and the samples that they name."""
 
@@ -32,10 +35,20 @@ class Identifier:
         return MATCHING.format(on=on)
 
 
-def find_identifier(header: Sequence[str], own: Sequence[str]) -> Identifier | None:
-    """Return the column that names samples: one of the upload's own, a usual name, or the position."""
+def find_identifier(
+    header: Sequence[str], own: Sequence[str], *, chosen: str | None = None
+) -> Identifier | None:
+    """Return the column that names samples: the chosen one, one of the upload's own, or one of a usual name.
+
+    Raises:
+        Invalid: there is no column of the chosen name.
+
+    """
+    if chosen is not None and chosen not in header:
+        raise Invalid(f"expected a column {chosen!r}; found {list(header)[:20]}")
     keys = [*(name for name in own if name in header), *list_by_name(header, (*KEYS, *FILE_NAMES))]
-    found = next(iter(keys), None) or find_by_name(header, (POSITION,))
+    usual = next(iter(keys), None) or find_by_name(header, (POSITION, SAMPLE))
+    found = usual if chosen is None else chosen
     if found is None:
         return None
     return Identifier(column=header.index(found), are_positions=normalise_name(found) == POSITION)

@@ -82,13 +82,17 @@ async def put_annotations(
     columns: Annotated[
         list[str], Query(description="columns that are annotators; none: all that may be", max_length=1000)
     ] = [],  # noqa: B006 - FastAPI copies it
+    key_column: Annotated[
+        str | None,
+        Query(description="column with the samples' keys; else one of a usual name", max_length=1000),
+    ] = None,
 ) -> AttachedAnnotations:
     """Attach the labels of several annotators as the raw body; docs/annotators.md describes it.
 
     They replace earlier ones. Their consensus is formed by a worker, and again after every audit.
     """
     async with _receive(dataset_id, request, settings, files, database) as body:
-        attach = partial(_attach_annotations, database, files, dataset_id, body, columns)
+        attach = partial(_attach_annotations, database, files, dataset_id, body, columns, key_column)
         return await run_apart(database.workspace_id, attach)
 
 
@@ -165,11 +169,12 @@ def _attach_annotations(
     dataset_id: UUID,
     body: upload_bodies.ReceivedBody,
     columns: list[str],
+    key_column: str | None,
 ) -> AttachedAnnotations:
     with database.transaction() as session:
         target = annotator_labels.describe(files, dataset_service.get(session, dataset_id))
     with _written_beside(body.path, ".parquet") as destination:
-        found = annotator_labels.read(target, body.path, destination, columns=columns)
+        found = annotator_labels.read(target, body.path, destination, columns=columns, key_column=key_column)
         with database.transaction() as session:
             locked = dataset_service.get(session, dataset_id, lock=True)
             annotator_labels.store(session, files, locked, found, destination)

@@ -10,7 +10,7 @@ from app.client import ClientError
 
 
 def test_every_option_of_reading_is_known() -> None:
-    assert {*OPTIONS, *WORDS} == {*READING}
+    assert {*OPTIONS, *WORDS} == {*READING, "columns"}
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ def test_every_option_of_reading_is_known() -> None:
         ("and were read as one class; label_separator=; reads", "one class; --label-separator ';' reads"),
         ("upload with class_folder=1)", "upload with --class-folder 1)"),
         ("(exclude_columns=message audits them", "(--exclude-columns message audits them"),
+        ("columns=NAME, once for each, chooses", "--column NAME, once for each, chooses"),
         ("give delimiter=space, or", "give --delimiter space, or"),
         ("format=webdataset takes these", "--format webdataset takes these"),
         ("the format of the sheet and its encoding", "the format of the sheet and its encoding"),

@@ -141,7 +141,7 @@ def test_the_columns_that_are_annotators_can_be_chosen(api: TestClient, dataset:
     text = b"key,size,ana,bo,label\nkey-1,3.5,ant,bee,ant\n"
     status, answer = attach(api, dataset, text)
     assert status == 422
-    assert "no class of this dataset has the name '3.5'" in answer["detail"]
+    assert "no class of this dataset has the name '3.5' of the column 'size'" in answer["detail"]
     assert attach(api, dataset, text, "?columns=ana&columns=bo")[1]["left_out"] == ["size", "label"]
 
 
@@ -149,7 +149,7 @@ def test_the_columns_that_are_annotators_can_be_chosen(api: TestClient, dataset:
     ("text", "sentence"),
     [
         ("key,ana\nnope,ant\n", "no sample has this key: 'nope'"),
-        ("key,ana\nkey-1,ant\nkey-1,bee\n", "more than one label of a sample: ana at position 1"),
+        ("key,ana\nkey-1,ant\nkey-1,bee\n", "more than one label of a sample: ana at 'key-1'"),
         ("key,annotator,label\nkey-1,,ant\n", "1 to 200 printable characters"),
         ("ana,bo\nant,bee\n", "needs 'key' or 'position'"),
         ("key,label\nkey-1,ant\n", "a column for each annotator"),
@@ -157,6 +157,9 @@ def test_the_columns_that_are_annotators_can_be_chosen(api: TestClient, dataset:
         ("key,ana,bo\nkey-1,ant\n", "has 2 columns, expected 3"),
         ("key,ana,ana\nkey-1,ant,bee\n", "every column once"),
         ("position,ana\n60,ant\n", "no sample has this position"),
+        ("position,ana\n1,ant\n1,bee\n", "more than one label of a sample: ana at position 1"),
+        ("key,f0,ana\nkey-1,-0.1,ant\n", "the name '-0.1' of the column 'f0' (leave cells blank"),
+        ("key,annotator,label\nkey-1,ana,wasp\n", "the name 'wasp' (leave cells blank that are no label)"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(
@@ -164,6 +167,24 @@ def test_a_table_that_does_not_fit_is_refused(
 ) -> None:
     status, answer = attach(api, dataset, text.encode())
     assert (status, sentence in answer["detail"]) == (422, True), answer
+
+
+def test_a_row_without_a_label_need_not_be_of_a_sample(api: TestClient, dataset: Dataset) -> None:
+    wide = b"key,ana,bo\nkey-1,ant,\nleft-out,,\nkey-2,,bee\n"
+    assert attach(api, dataset, wide) == (
+        200,
+        {"annotators": 2, "labels": 2, "samples": 2, "left_out": []},
+    )
+    long = b"key,annotator,label\nkey-1,ana,ant\nleft-out,bo,\n"
+    assert attach(api, dataset, long)[1]["labels"] == 1
+
+
+def test_the_column_of_keys_may_have_another_name(api: TestClient, dataset: Dataset) -> None:
+    expected = {"annotators": 1, "labels": 1, "samples": 1, "left_out": []}
+    assert attach(api, dataset, b"sample,ana\nkey-1,ant\n") == (200, expected)
+    assert attach(api, dataset, b"client,ana\nkey-1,ant\n", "?key_column=client") == (200, expected)
+    status, answer = attach(api, dataset, b"client,ana\nkey-1,ant\n", "?key_column=other")
+    assert (status, "expected a column 'other'; found ['client', 'ana']" in answer["detail"]) == (422, True)
 
 
 def test_nothing_is_there_before_labels_are_attached(api: TestClient, dataset: Dataset) -> None:

@@ -65,7 +65,9 @@ def _check_kind(head: bytes) -> None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     found = None
     if head and not start:
-        raise IngestError("bad_csv", "expected a table with names in its first line; found a file of blanks")
+        raise IngestError(
+            "missing_column", "expected a table with names in its first line; found a file of blanks"
+        )
     if start.startswith((b"{", b"[{", b"[\n")):
         is_coco = b'"annotations"' in head or b'"categories"' in head
         if is_coco:
