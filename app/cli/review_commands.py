@@ -60,7 +60,8 @@ def import_file(
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help="CSV: position or key, verdict, and label for relabel; labels.csv; Label Studio's JSON",
+            help="CSV: position or key, verdict, and label for relabel; labels.csv; consensus.csv; or Label"
+            " Studio's JSON",
         ),
     ],
     *,
@@ -92,10 +93,10 @@ def import_file(
             return {sample["key"]: sample["position"] for sample in samples}
 
     try:
-        entries = parse_reviews(file.read_bytes(), file.name, read_keys=read_keys, encoding=encoding)
+        found = parse_reviews(file.read_bytes(), file.name, read_keys=read_keys, encoding=encoding)
     except TableError as error:
         raise typer.BadParameter(show_unseen(str(error))) from error
-    _save(audit_id, entries, reviewer=reviewer, server=server, key=key)
+    _save(audit_id, found.entries, skipped=found.skipped, reviewer=reviewer, server=server, key=key)
 
 
 @app.command()
@@ -244,6 +245,7 @@ def _save(
     audit_id: str,
     entries: list[dict[str, Any]],
     *,
+    skipped: int = 0,
     reviewer: str | None,
     server: str | None,
     key: str | None,
@@ -253,7 +255,8 @@ def _save(
         done = save_verdicts(entries, partial(audit.review, reviewer=reviewer))
     changed = f" ({done.changed} instead of your earlier verdict)" if done.changed else ""
     already = f", {done.already} saved already" if done.already else ""
-    echo(f"{done.saved} saved{changed}{already}")
+    unsaid = f", {skipped} rows without a verdict skipped" if skipped else ""
+    echo(f"{done.saved} saved{changed}{already}{unsaid}")
     if done.conflicts:
         own = [each for each in done.conflicts if each.get("own")]
         whose = (

@@ -1,6 +1,7 @@
 """Verdicts from a table: one made for this, or our own labels.csv with its keys."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from models.reading.column_names import FILE_NAMES, KEYS, POSITION, find_by_name, normalise_name
@@ -16,10 +17,20 @@ NOT_REVIEWED = ("", "audit")
 Entry = dict[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadVerdicts:
+    """The verdicts of a table."""
+
+    entries: list[Entry]
+    """Position, verdict and label."""
+    skipped: int
+    """Rows without a verdict."""
+
+
 def parse_reviews(
     raw: bytes, name: str, *, read_keys: Callable[[], Mapping[str, int]], encoding: str | None = None
-) -> list[Entry]:
-    """Return the verdicts of a table.
+) -> ReadVerdicts:
+    """Return the verdicts of a table; a row whose verdict is blank has none.
 
     Args:
         raw: the table's bytes.
@@ -42,10 +53,11 @@ def parse_reviews(
             f"found {list(table.columns)}"
         )
     keys = {} if position else {make_comparable(key): at for key, at in read_keys().items()}
-    entries = []
+    entries, skipped = [], 0
     for record in table.read():
         cells = record.cells or {}
         if str(cells.get(verdict) or "").strip() in NOT_REVIEWED:
+            skipped += 1
             continue
         text = strip_guard(str(cells.get(identifier) or ""))
         entries.append(
@@ -55,7 +67,7 @@ def parse_reviews(
                 "label": _find_label(cells, verdict, label),
             }
         )
-    return entries
+    return ReadVerdicts(entries=entries, skipped=skipped)
 
 
 def _parse_position(text: str, line: int) -> int:

@@ -28,6 +28,7 @@ from app.people.decision_columns import (
 from app.reviews.checked_figures import follow_checks
 from app.reviews.error_sources import ErrorSources, find_sources
 from app.reviews.verdicts import require_own_labels
+from app.tables import Json
 
 LABEL_COLUMNS = ("key", "given", "final", "source", "reviewer", "time", "carried_from", *DECISION_COLUMNS)
 SOURCE_COLUMNS = (
@@ -41,8 +42,10 @@ RANKED_COLUMNS = (
 REVIEW_COLUMNS = ("verdict", "label", "reviewer", "reviewed_at")
 CONSENSUS_COLUMNS = (
     *("key", "position", "given_label", "consensus", "probability", "n_labels", "agreement", "majority"),
-    *("is_tie", "ask_again", "expected_gain"),
+    *("is_tie", "ask_again", "expected_gain", "verdict", "label"),
 )
+BY_COUNT = frozenset({"no_overlap", "too_large"})
+"""Reasons for which a consensus is only the most frequent label (`models/annotators/consensus.py`)."""
 ANNOTATOR_COLUMNS = (
     *("annotator", "labels", "agrees_with_consensus", "accuracy", "accuracy_low", "accuracy_high", "finding"),
     "confusions",
@@ -123,13 +126,28 @@ def write_sources(source: AuditSource) -> ExportFile:
 def write_consensus(decisions: Decisions) -> ExportFile:
     """Write the consensus of all samples; blank where nobody labelled one, or nothing can be told."""
     table = stored_consensus.read_table(decisions.storage, decisions.dataset, stored_consensus.SAMPLES)
-    rows = (
-        [_format(stored_consensus.render_row(row, decisions.names)[name]) for name in CONSENSUS_COLUMNS]
+    reasons = {reason["code"] for reason in stored_consensus.require(decisions.dataset).get("reasons", [])}
+    by_count = not BY_COUNT.isdisjoint(reasons)
+    listed = (
+        _add_verdict(stored_consensus.render_row(row, decisions.names), by_count=by_count)
         for batch in table.to_batches(PAGE)
         for row in batch.to_pylist()
     )
+    rows = ([_format(row[name]) for name in CONSENSUS_COLUMNS] for row in listed)
     blocks = write_csv(CONSENSUS_COLUMNS, rows)
     return ExportFile(name=f"{decisions.stem}-consensus.csv", media_type=CSV_WITH_HEADER, blocks=blocks)
+
+
+def _add_verdict(row: Json, *, by_count: bool) -> Json:
+    """Return a row with the verdict that the consensus is on the given label, as an import reads it.
+
+    It is blank where there is none, and where a tie of the most frequent labels was decided by the position.
+    """
+    consensus = row["consensus"]
+    if consensus is None or (by_count and row["is_tie"]):
+        return row | {"verdict": None, "label": None}
+    is_other = consensus != row["given_label"]
+    return row | {"verdict": "relabel" if is_other else "keep", "label": consensus if is_other else None}
 
 
 def write_annotators(decisions: Decisions) -> ExportFile:

@@ -67,6 +67,14 @@ def test_a_file_is_imported_again(client: Client, audit: Audit, tmp_path: Path) 
     ]
 
 
+def test_rows_without_a_verdict_are_skipped_and_counted(audit: Audit, tmp_path: Path) -> None:
+    file = tmp_path / "consensus.csv"
+    file.write_text(
+        "key,position,given_label,consensus,verdict,label\nkey-1,1,bee,bee,keep,\nkey-2,2,cat,,,\n"
+    )
+    assert run("import", audit.id, file) == (0, "1 saved, 1 rows without a verdict skipped")
+
+
 def test_two_verdicts_on_one_sample_do_not_replace_each_other(audit: Audit, tmp_path: Path) -> None:
     file = tmp_path / "verdicts.csv"
     file.write_text("position,verdict,label\n1,keep,\n1,drop,\n")

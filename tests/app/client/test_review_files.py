@@ -10,7 +10,7 @@ KEYS = {"a.png": 4, "caf\u00e9.png": 7, "=x": 9}
 
 def read(text: str | bytes, **options: str) -> list[tuple[int, str, str | None]]:
     raw = text.encode() if isinstance(text, str) else text
-    entries = parse_reviews(raw, "reviews.csv", read_keys=lambda: KEYS, **options)
+    entries = parse_reviews(raw, "reviews.csv", read_keys=lambda: KEYS, **options).entries
     return [(entry["position"], entry["verdict"], entry["label"]) for entry in entries]
 
 
@@ -28,6 +28,12 @@ def test_our_own_labels_come_back_as_verdicts() -> None:
         "caf\u00e9.png,dog,dog,keep,ada,now\r\n'=x,dog,,drop,ada,now\r\nb.png,dog,dog,,,\r\nc.png,dog,cat,audit,,\r\n"
     )
     assert read(text) == [(4, "relabel", "cat"), (7, "keep", None), (9, "drop", None)]
+
+
+def test_rows_without_a_verdict_are_counted() -> None:
+    text = b"position,verdict,label\n1,,\n2,keep,\n3, ,cat\n"
+    found = parse_reviews(text, "consensus.csv", read_keys=dict)
+    assert ([entry["position"] for entry in found.entries], found.skipped) == ([2], 2)
 
 
 def test_another_encoding_is_named_and_read_as_asked() -> None:

@@ -99,6 +99,10 @@ def test_the_evidence_of_an_audit_decides_where_annotators_do_not(
         csv.DictReader(io.StringIO(api.get(f"/v1/datasets/{dataset.id}/exports/consensus.csv").text))
     )
     assert exported[7]["consensus"] == NAMES[2]
+    assert [(exported[at]["verdict"], exported[at]["label"]) for at in (6, 7)] == [
+        ("keep", ""),
+        ("relabel", NAMES[2]),
+    ]
     assert float(exported[6]["probability"]) > 0.9
 
 
@@ -167,6 +171,19 @@ def test_a_table_that_does_not_fit_is_refused(
 ) -> None:
     status, answer = attach(api, dataset, text.encode())
     assert (status, sentence in answer["detail"]) == (422, True), answer
+
+
+def test_what_the_consensus_cannot_tell_has_no_verdict(
+    api: TestClient, database: Database, storage: Storage, dataset: Dataset
+) -> None:
+    """Too few samples have two labels, so the consensus is the most frequent one."""
+    rows = [f"{at},{NAMES[at % 3]},{NAMES[(at + 1) % 3] if at == 4 else ''}" for at in range(SAMPLES - 1)]
+    attach(api, dataset, "\n".join(["position,ana,bo", *rows]).encode())
+    form_consensus(database, storage, dataset.id)
+    text = api.get(f"/v1/datasets/{dataset.id}/exports/consensus.csv").text
+    exported = list(csv.DictReader(io.StringIO(text)))
+    assert exported[4]["is_tie"] == "True"
+    assert [exported[at]["verdict"] for at in (3, 4, 5, SAMPLES - 1)] == ["keep", "", "keep", ""]
 
 
 def test_a_row_without_a_label_need_not_be_of_a_sample(api: TestClient, dataset: Dataset) -> None:
