@@ -13,6 +13,7 @@ from app.client.references import Noun, resolve
 from app.client.service.answer_types import OnBytes
 from app.client.service.operations import Service
 from app.client.sources import Source, prepare_files
+from app.client.upload_checks import check_options
 
 
 class Client(Service):
@@ -64,6 +65,7 @@ class Client(Service):
             ClientError: there is nothing to upload, or the service refused it.
 
         """
+        check_options(options)
         extra = {**(arrays or {}), **({} if labels is None else {"y": labels})}
         with (
             prepare_files(source, extra) as (default_name, files),
@@ -87,6 +89,7 @@ class Client(Service):
             ClientError: the place is not allowed, or the service refused it.
 
         """
+        check_options(options)
         default = place.partition("?")[0].rstrip("/").rpartition("/")[2] or place
         return Dataset(self, self.post("/v1/datasets", {"name": name or default, "place": place, **options}))
 

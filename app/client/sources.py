@@ -60,8 +60,9 @@ def _save_texts(texts: Sequence[str], arrays: Mapping[str, object], target: Path
     for name, values in arrays.items():
         columns[names[name]] = list(values)  # type: ignore[call-overload] # checked by iterating
         if len(columns[names[name]]) != len(texts):
+            what = "labels" if name == "y" else name
             raise ClientError(
-                f"expected {len(texts)} {name}, one for each text; found {len(columns[names[name]])}"
+                f"expected {what} for {len(texts)} texts, one each; found {len(columns[names[name]])}"
             )
     with target.open("w", encoding="utf-8") as file:
         for row in zip(*columns.values(), strict=True):

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from app.client.service.client_errors import ClientError
+from app.web.understood_facts import READING_OPTIONS
 
 SHAPES = "[N, H, W] or [N, H, W, C] of pictures, or [N, D] of features"
 DIMENSIONS = (2, 3, 4)
@@ -68,6 +70,21 @@ def check_arrays(samples: Any, columns: Mapping[str, Any]) -> None:  # noqa: ANN
     names = lengths.get("feature_names")
     if samples.ndim == DIMENSIONS[0] and names is not None and names != samples.shape[1]:
         raise ClientError(f"expected {samples.shape[1]} feature_names, one for each column; found {names}")
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """Check the names of the options of an upload.
+
+    Raises:
+        ClientError: there is no such option; the message lists them, the likeliest first.
+
+    """
+    known = ["format", *READING_OPTIONS]
+    unknown = next((name for name in options if name not in known), None)
+    if unknown is not None:
+        likely = get_close_matches(unknown, known, n=1)
+        hint = f"; did you mean {likely[0]}?" if likely else ""
+        raise ClientError(f"expected options among {', '.join(known)}; found {unknown!r}{hint}")
 
 
 def is_frame(source: object) -> bool:

@@ -76,6 +76,16 @@ def test_an_upload_arrives_whole(client: Client, tmp_path: Path, storage: Storag
     assert stored.read_bytes() == file.read_bytes()
 
 
+def test_an_option_that_there_is_not_is_refused_with_those_there_are(client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "data.csv"
+    file.write_text("x,label\n1,a\n")
+    said = r"among format, label_column, .*; found 'labelcolumn'; did you mean label_column\?"
+    for send in (client.upload, client.add):
+        with pytest.raises(ClientError, match=said):
+            send(str(file), labelcolumn="label")
+    assert list(client.datasets()) == []
+
+
 def test_verdicts_are_saved_and_carried_away(client: Client, audit: Audit, tmp_path: Path) -> None:
     said = [{"position": 1, "verdict": "relabel", "label": "cat"}, {"position": 2, "verdict": "drop"}]
     assert audit.review(said, reviewer="ada") == []

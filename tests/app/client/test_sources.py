@@ -62,6 +62,7 @@ def test_files_go_as_they_are(tmp_path: Path) -> None:
         (lambda _: ({"x": 1}, {}), "found dict"),
         (lambda _: ([np.zeros((2, 2))], {}), "a list of numpy.ndarray: stack"),
         (lambda _: (7, {}), "found int: write it to a file"),
+        (lambda _: (["a b c"], {"y": ["x", "y"]}), "expected labels for 1 texts, one each; found 2"),
         (lambda folder: (write_empty(folder), {}), r"found none in .*empty\.csv"),
         (lambda _: ([Path(__file__), __file__], {}), "different names"),
     ],
