@@ -72,9 +72,7 @@ def list_members(dataset: Dataset) -> list[Member]:
     if counted is None:  # an earlier version has read it
         counted = count_members(statistics.get("class_counts") or {}, separator)
     taken = {make_comparable(name) for name, _ in counted}
-    columns = statistics.get("layout", {}).get(
-        "class_columns", {}
-    )  # those that no sample has are not counted
+    columns = statistics.get("layout", {}).get("class_columns", {})  # also those that no sample has
     unused = [(name, 0) for name in columns if make_comparable(name) not in taken]
     return [Member(name=name, samples=samples) for name, samples in (*counted, *unused)]
 
