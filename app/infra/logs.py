@@ -6,10 +6,14 @@ from typing import Any, Literal
 
 import structlog
 
-# Keys and cookies as sent by clients, and passwords in URLs.
+# Keys and cookies as sent by clients, users and passwords in URLs.
 SECRETS = re.compile(
-    r"\bla_[A-Za-z0-9_-]{16,}|(?<=Bearer )\S+|(?<=limit_audit_session=)[^;\s]+|(?<=://)[^/@\s:]*:[^/@\s]+(?=@)"
+    r"\bla_[A-Za-z0-9_-]{16,}|(?<=Bearer )\S+|(?<=limit_audit_session=)[^;\s]+|(?<=://)[^/@\s?#]+(?=@)"
 )
+QUERIES = re.compile(r"(\b[a-z0-9]{2,}://[^\s'\"<>?]*[?])[^\s'\"<>]+")
+"""Of addresses: what signs a request stands there."""
+TELLTALES = ("httpx", "httpcore")
+"""Libraries that log whole addresses, whose paths may be secret, as those of Slack's webhooks are."""
 
 
 def remove_secrets(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -19,7 +23,7 @@ def remove_secrets(_: object, __: str, event: structlog.typing.EventDict) -> str
 
 def _mask(value: Any) -> Any:  # noqa: ANN401 - any logged value
     if isinstance(value, str):
-        return SECRETS.sub("***", value)
+        return QUERIES.sub(r"\1***", SECRETS.sub("***", value))
     if isinstance(value, dict):
         return {name: _mask(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
@@ -54,3 +58,5 @@ def configure_logging(log_format: Literal["json", "text"]) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    for name in TELLTALES:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -85,7 +85,7 @@ class PlacedOriginals:
 def make_changed(file: PlacedFile) -> OriginalChanged:
     """Make the error for a file that has other bytes than when its dataset was read."""
     return OriginalChanged(
-        f"{file.name!r} has changed in its place since this dataset was read; synchronise the dataset"
+        f"{file.shown_name!r} has changed in its place since this dataset was read; synchronise the dataset"
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from app.places.file_lists import get_file
 from app.places.originals import PlacedOriginals
 from app.places.place_types import OriginalChanged, OriginalGone, Place, PlacedFile
 from app.places.web_place import WebPlace
@@ -55,12 +56,17 @@ def compare_place(originals: PlacedOriginals) -> Differences:
     for file in list_now(originals.place):
         before = known.pop(file.name, None)
         if before is None:
-            new.append(file.name)
+            new.append(file.shown_name)
         elif _is_same(originals, file, before):
             unchanged += 1
         else:
-            changed.append(file.name)
-    return Differences(new=new, changed=changed, gone=sorted(known), unchanged=unchanged)
+            changed.append(file.shown_name)
+    return Differences(
+        new=new,
+        changed=changed,
+        gone=[get_file(originals.table, row).shown_name for _, (row, _, _) in sorted(known.items())],
+        unchanged=unchanged,
+    )
 
 
 def list_now(place: Place) -> Iterable[PlacedFile]:

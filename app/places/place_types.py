@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.infra.errors import Gone, Invalid, WrongState
+from app.tables import Json
+from models.reading.archive_names import hide_query
+
+WEB = ("http://", "https://")
 
 
 class UnusablePlace(Invalid):
@@ -44,6 +48,11 @@ class PlacedFile:
     tag: str | None = None
     """Changes with the content, as far as the place says: time of change, ETag; None: it does not say."""
 
+    @property
+    def shown_name(self) -> str:
+        """Return the name as people may see it: an address without its query, which may be signed."""
+        return hide_query(self.name) if self.location.startswith(WEB) else self.name
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlacedContent:
@@ -64,6 +73,12 @@ class Place(Protocol):
 
     def read(self, file: PlacedFile, *, most: int) -> PlacedContent:
         """Return the content; OriginalGone if it is not there, TooLong if it has more than `most` bytes."""
+
+
+def show_place(place: Json) -> Json:
+    """Return a dataset's place as people may see it: an address without its query and user."""
+    kind, url = place["kind"], place["url"]
+    return {"kind": kind, "url": hide_query(url) if kind == "table" else url}
 
 
 def make_gone(name: str) -> OriginalGone:

@@ -17,6 +17,7 @@ from app.places.place_types import (
     make_gone,
 )
 from app.places.web_answers import GONE, find_length, find_tag, read_content
+from models.reading.archive_names import hide_query
 from models.reading.column_names import FILE_NAMES, list_by_name
 from models.reading.record_tables import TABLE_SUFFIXES, parse_table
 from models.reading.text_encodings import TableError
@@ -56,7 +57,7 @@ class WebPlace:
         """Return the file with its length and tag by a HEAD request; without a tag if it is not answered."""
         answer = self._ask("HEAD", file)
         if answer.status_code in GONE:
-            raise make_gone(file.name)
+            raise make_gone(file.shown_name)
         if not answer.is_success:
             return PlacedFile(name=file.name, location=file.location)
         return PlacedFile(
@@ -85,22 +86,26 @@ class WebPlace:
         try:
             address = _check_address(file.location)
             with self._client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as answer:
-                return read_content(answer, file.name, most=most, tag=find_tag(answer))
+                return read_content(answer, file.shown_name, most=most, tag=find_tag(answer))
         except httpx.HTTPError as error:
-            raise UnusablePlace(f"{file.name!r} cannot be read: {error or type(error).__name__}") from None
+            raise UnusablePlace(
+                f"{file.shown_name!r} cannot be read: {error or type(error).__name__}"
+            ) from None
 
     def _ask(self, method: str, file: PlacedFile) -> httpx.Response:
         try:
             return self._client.request(method, _check_address(file.location))
         except httpx.HTTPError as error:
-            raise UnusablePlace(f"{file.name!r} cannot be read: {error or type(error).__name__}") from None
+            raise UnusablePlace(
+                f"{file.shown_name!r} cannot be read: {error or type(error).__name__}"
+            ) from None
 
 
 def _check_address(address: str) -> httpx.URL:
     try:
         return httpx.URL(address)
     except (httpx.InvalidURL, ValueError) as error:
-        raise Invalid(f"{address[:200]!r} is not an address: {error}") from None
+        raise Invalid(f"{hide_query(address)[:200]!r} is not an address: {error}") from None
 
 
 def _list_addresses(raw: bytes, name: str) -> Iterator[str]:

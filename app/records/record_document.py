@@ -15,6 +15,7 @@ from app.exports.registry import Issues
 from app.gate.gate_figures import Measured, read_figures
 from app.infra.errors import Invalid, WrongState
 from app.places.file_lists import ORIGINALS
+from app.places.place_types import show_place
 from app.records.record_bundle import FORMAT, write_json
 from app.records.record_fields import ARTICLE_10, DATASHEET, fill_fields
 from app.reviews.checked_summary import read_summary
@@ -95,7 +96,7 @@ def _describe_data(session: Session, source: AuditSource) -> Json:
         "name": dataset.name,
         "version": dataset.version,
         "made_from": dataset.origin,
-        "read_in_place": dataset.place,
+        "read_in_place": None if dataset.place is None else show_place(dataset.place),
         "files": [{"name": file.name, "bytes": file.bytes, "sha256": file.sha256} for file in files],
         "read_as": {"format": dataset.format, "options": dataset.options, "shape": dataset.shape},
         "kind": dataset.kind,

@@ -1,4 +1,4 @@
-"""Names of files in archives, as every part of the service reads them."""
+"""Names of files in archives and addresses of files, as every part of the service reads and shows them."""
 
 import re
 
@@ -10,6 +10,11 @@ LITTER = re.compile(
     r"|(?i:Thumbs\.db|ehthumbs\.db|desktop\.ini|SYNOFILE_THUMB.*|Icon\r)$)"
 )
 """What macOS, Windows and the boxes of Synology and QNAP add: hidden files, thumbnails, bins."""
+
+
+QUERY = re.compile(r"(?<=\S)[?][^\s'\"<>),.;][^\s'\"<>]*")
+"""The query of an address within a text; prose has something else after a question mark."""
+USER = re.compile(r"(?<=://)[^/@\s?#]+@")
 
 
 COMPRESSED_SUFFIXES = ("gz", "bz2", "xz")
@@ -52,6 +57,17 @@ def strip_compression(name: str) -> str:
     if suffix.lower() in TARRED_SUFFIXES:
         return f"{stem}.tar"
     return stem if dot and suffix.lower() in COMPRESSED_SUFFIXES else name
+
+
+def hide_query(address: str) -> str:
+    """Return an address without its query and user, which may be secret."""
+    path, _, query = address.partition("?")
+    return USER.sub("", path if query else address)
+
+
+def hide_queries(text: str) -> str:
+    """Return a text without the queries and users of the addresses in it."""
+    return USER.sub("", QUERY.sub("", text))
 
 
 def is_litter(name: str) -> bool:

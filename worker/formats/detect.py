@@ -46,6 +46,7 @@ def open_source(files: Sequence[Path], ingestion: Ingestion) -> Source:
 
 def open_placed_source(members: PlacedMembers, ingestion: Ingestion) -> Source:
     """Open files in their place; IngestError if there are no pictures, or not in the requested format."""
+    ingestion.problems.hides_queries = ingestion.understood.hides_queries = members.are_addresses
     archive = PlacedArchive(members, ingestion.limits)
     ingestion.resources.callback(archive.close)
     pictures = open_archive_pictures(archive, ingestion, original=True)

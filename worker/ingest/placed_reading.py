@@ -40,6 +40,8 @@ class PlacedUpload:
     place: Place
     max_bytes: int
     sizes: NDArray[np.int64]
+    are_addresses: bool
+    """Whether its files are named by addresses."""
     tags: dict[int, str | None] = field(default_factory=dict)
     digests: dict[int, bytes] = field(default_factory=dict)
     """SHA-256 by row of those that were read."""
@@ -80,6 +82,7 @@ class PlacedUpload:
             sizes=self.sizes,
             offsets=np.arange(count, dtype=np.int64) << ROW_BITS,
             read=self.read,
+            are_addresses=self.are_addresses,
         )
 
     def write(self, folder: Path) -> None:
@@ -118,4 +121,6 @@ def open_placed(access: Access, listing: Path, *, max_bytes: int) -> PlacedUploa
     table = parquet.read_table(listing, schema=SCHEMA)
     sizes = np.array([size or 0 for size in table["size"].to_pylist()], dtype=np.int64)
     place = open_place(access, is_patient=True)
-    return PlacedUpload(table=table, place=place, max_bytes=max_bytes, sizes=sizes)
+    return PlacedUpload(
+        table=table, place=place, max_bytes=max_bytes, sizes=sizes, are_addresses=access.kind == "table"
+    )

@@ -42,7 +42,9 @@ def write_images(
     """
     target = choose_target(source, ingestion.options, ingestion.limits)
     while True:
-        problems = ProblemLog(max_listed=ingestion.problems.max_listed)
+        problems = ProblemLog(
+            max_listed=ingestion.problems.max_listed, hides_queries=ingestion.problems.hides_queries
+        )
         try:
             written = _write_pass(source, target, replace(ingestion, problems=problems), path, report)
         except WrongGuessError as wrong:

@@ -11,6 +11,7 @@ from app.audits.audit_lists import LISTED_CLASSES
 from app.datasets import dataset_service, sample_boxes
 from app.features.feature_service import FeatureProgress
 from app.kinds.shown_kinds import find_picture_address
+from app.places.place_types import show_place
 from app.reviews.checked_summary import read_summaries
 from app.schemas.audits.audit_schemas import (
     AuditOut,
@@ -83,7 +84,7 @@ def render_dataset(dataset: Dataset, files: Sequence[DatasetFile]) -> DatasetOut
 
 def _render_place(dataset: Dataset) -> PlaceOut | None:
     place = dataset.place
-    return None if place is None else PlaceOut(kind=place["kind"], url=place["url"].partition("?")[0])
+    return None if place is None else PlaceOut(**show_place(place))
 
 
 def _render_lineage(dataset: Dataset) -> LineageOut:

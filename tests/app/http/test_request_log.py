@@ -161,12 +161,25 @@ def test_secrets_are_struck_from_the_log() -> None:
         "event": f"connecting to postgresql://me:hunter2@db/x with {secret}",
         "headers": {"Authorization": "Bearer whatever-it-is", "Cookie": "a=1; limit_audit_session=abc; b=2"},
         "args": [secret, 7],
+        "place": "read https://token4711@example.org/list.csv?X-Amz-Signature=SIG&x=1 and more",
     }
     struck = json.dumps(remove_secrets(None, "info", event))
-    for hidden in ("hunter2", secret, "whatever-it-is", "abc"):
+    for hidden in ("hunter2", secret, "whatever-it-is", "abc", "token4711", "SIG"):
         assert hidden not in struck
     assert "db/x" in struck
     assert "b=2" in struck
+    assert "example.org/list.csv?*** and more" in struck
+
+
+def test_addresses_of_requests_to_others_are_not_logged() -> None:
+    root, handlers = logging.getLogger(), logging.getLogger().handlers
+    level = root.level
+    try:
+        configure_logging("json")
+        assert not logging.getLogger("httpx").isEnabledFor(logging.INFO), "a path of Slack is a credential"
+    finally:
+        root.handlers, root.level = handlers, level
+        structlog.reset_defaults()
 
 
 def test_a_line_of_the_log_is_json_with_the_requests_id(capsys: pytest.CaptureFixture[str]) -> None:

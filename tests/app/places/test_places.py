@@ -337,7 +337,32 @@ def test_a_list_of_addresses_is_read(service: Service, web: tuple[str, dict[str,
     files[names[4]] = encode_png(np.zeros((8, 8)))
     found = service.sync(dataset, only=True)
     assert [found[kind] for kind in ("new", "changed", "gone")] == [0, 1, 1]
-    assert found["examples"] == {"new": [], "changed": [written[4]], "gone": [written[3]]}
+    bare = [name.partition("?")[0] for name in written]
+    assert found["examples"] == {"new": [], "changed": [bare[4]], "gone": [bare[3]]}
+
+
+def test_signed_addresses_of_rows_are_shown_nowhere(
+    service: Service, web: tuple[str, dict[str, bytes]]
+) -> None:
+    address, files = web
+    files |= {f"pictures/{name}": content for name, content in make_pictures().items()}
+    rows = [f"{address}/{name}?sig=ROWSECRET,{name.split('/')[1]}" for name in sorted(files)]
+    rows.append(f"{address}/pictures/class1/00.png?sig=ROWSECRET&again=1,class1")
+    rows.append(f"{address}/pictures/class1/gone.png?sig=ROWSECRET,class1")
+    files["list.csv"] = "\n".join(["url,label", *rows]).encode()
+    dataset = service.add(f"{address}/list.csv?sig=ROWSECRET")
+    assert dataset["status"] == "ready", dataset["error"]
+    samples = service.api.get(f"/v1/datasets/{dataset['id']}/samples?limit=100")
+    keys = {each["key"] for each in samples.json()["items"]}
+    assert {"class1/00.png", "class1/00.png~2"} <= keys, "the key is the path"
+    problems = service.api.get(f"/v1/datasets/{dataset['id']}/problems")
+    assert "original_gone" in problems.text
+    del files["pictures/class2/00.png"]
+    found = service.sync(dataset, only=True)
+    assert found["gone"] == 2, "the one that never was is not in its place either"
+    missing = service.show(dataset, "class2/00.png")
+    shown = [samples.text, problems.text, missing.text, str(found), str(service.read(dataset["id"]))]
+    assert not [text for text in shown if "ROWSECRET" in text]
 
 
 def test_what_a_server_compresses_is_not_decompressed(

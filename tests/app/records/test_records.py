@@ -30,7 +30,7 @@ from app.records.record_bundle import (
 )
 from app.records.record_signatures import BadKey
 from app.routes.shared.callers import provide_settings
-from app.tables import Audit
+from app.tables import Audit, Dataset
 from app.versions.content_matching import write_digests
 from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
 
@@ -136,6 +136,18 @@ def test_a_record_names_data_code_people_and_counts_and_is_the_same_twice(
     assert "<script" not in page
     assert api.put(review, json={"reviewer": "ada", "verdict": "keep"}, headers=seen(api, review)).is_success
     assert api.get(address).content != content, "people decided otherwise"
+
+
+def test_a_record_shows_a_place_without_what_signs_its_address(
+    api: TestClient, audit: Audit, database: Database
+) -> None:
+    with database.transaction() as session:
+        dataset = session.get_one(Dataset, audit.dataset_id)
+        dataset.place = {"kind": "table", "url": "https://me@example.org/list.csv?X-Amz-Signature=SECRET"}
+    content = api.get(f"/v1/audits/{audit.id}/exports/record.zip").content
+    record = json.loads(read(content)["record.json"])
+    assert record["data"]["read_in_place"] == {"kind": "table", "url": "https://example.org/list.csv"}
+    assert b"SECRET" not in content
 
 
 def seen(api: TestClient, address: str) -> dict[str, str]:

@@ -41,6 +41,8 @@ class PlacedMembers:
     """What stands for each file where others store an offset into the upload [N]."""
     read: Callable[[int], bytes]
     """Returns a file of at most `max_member_bytes`, or raises SampleError; thread-safe."""
+    are_addresses: bool = False
+    """Whether names are addresses, whose queries may be signed and are not shown."""
 
 
 class PlacedArchive:

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from models.reading.archive_names import hide_query
 from worker.formats.shared.compact_texts import Texts, TextSelection, count_repeated
 from worker.formats.shared.label_codes import MISSING
 from worker.formats.shared.problems import IngestError, make_printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -189,7 +190,9 @@ def collect_keys(written: WrittenPack, ingestion: Ingestion) -> Texts:
     if written.columns.keys is None:
         return Texts(map(str, written.row_numbers))
     longest = ingestion.limits.max_text_length
-    selected = TextSelection(written.columns.keys, written.rows)
+    selected: Iterable[str] = TextSelection(written.columns.keys, written.rows)
+    if ingestion.problems.hides_queries:
+        selected = map(hide_query, selected)
     keys = Texts(
         _clean_key(key or str(number), longest)
         for key, number in zip(selected, written.row_numbers, strict=True)

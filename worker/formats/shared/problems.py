@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from models.reading.archive_names import hide_queries, hide_query
+
 
 class IngestError(ValueError):
     """The upload is refused; `code` is snake_case, the text says what was expected and found."""
@@ -45,11 +47,15 @@ class ProblemLog:
     max_listed: int
     listed: list[Problem] = field(default_factory=list)
     by_code: Counter[str] = field(default_factory=Counter)
+    hides_queries: bool = False
+    """Whether files are named by their addresses, whose queries may be signed and are not shown."""
 
     def add(self, key: str, code: str, detail: str) -> None:
         """Count a problem and list it while there is room."""
         self.by_code[code] += 1
         if len(self.listed) < self.max_listed:
+            if self.hides_queries:
+                key, detail = hide_query(key), hide_queries(detail)
             self.listed.append(Problem(key=make_printable(key), code=code, detail=make_printable(detail)))
 
     def merge(self, other: ProblemLog) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from models.reading.archive_names import hide_queries
 from worker.formats.shared.problems import make_printable
 
 if TYPE_CHECKING:
@@ -24,9 +25,12 @@ class Understanding:
     """What was guessed or is unusual: code, text, and the option of the upload that changes it."""
     left_out: list[dict[str, str]] = field(default_factory=list)
     """Columns that are not used: column and reason."""
+    hides_queries: bool = False
+    """Whether files are named by their addresses, whose queries may be signed and are not shown."""
 
     def note(self, code: str, text: str, *, option: str | None = None) -> None:
         """Add a note; the same one is added once."""
+        text = hide_queries(text) if self.hides_queries else text
         entry = {"code": code, "text": make_printable(text)[:_TEXT_LENGTH], "option": option}
         if entry not in self.notes and len(self.notes) < _LISTED:
             self.notes.append(entry)
