@@ -50,7 +50,7 @@ class WebhookOut(BaseModel):
 
     id: UUID
     created_at: datetime
-    url: str
+    url: str = Field(description="for a key that may only read: the host and …, without path and query")
     events: list[str]
     format: Literal["json", "slack", "email"]
     template: str | None

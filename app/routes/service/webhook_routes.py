@@ -1,15 +1,24 @@
 """Routes of webhooks and their deliveries."""
 
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from app.http import cursors, idempotency, outbound_requests
-from app.routes.shared.dependencies import Paged, Reads, ServiceSettings, Session, Writes, link_next
+from app.routes.shared.dependencies import (
+    CurrentCaller,
+    Paged,
+    Reads,
+    ServiceSettings,
+    Session,
+    Writes,
+    link_next,
+)
 from app.routes.shared.idempotent_routes import IdempotentRoute
 from app.schemas.shared_schemas import Page
 from app.schemas.webhook_schemas import DeliveryOut, NewWebhookOut, WebhookOut, WebhookRequest
-from app.tables import MessageFormat
+from app.tables import MessageFormat, Scope, Webhook
 from app.webhooks import mail_addresses, webhook_service
 from app.webhooks.message_texts import choose_format
 
@@ -44,15 +53,23 @@ def create_webhook(
 
 
 @router.get("", dependencies=[Reads])
-def list_webhooks(session: Session) -> list[WebhookOut]:
+def list_webhooks(session: Session, caller: CurrentCaller) -> list[WebhookOut]:
     """List webhooks, oldest first."""
-    return [WebhookOut.model_validate(webhook) for webhook in webhook_service.list_webhooks(session)]
+    return [_render(webhook, caller.scope) for webhook in webhook_service.list_webhooks(session)]
 
 
 @router.get("/{webhook_id}", dependencies=[Reads])
-def read_webhook(webhook_id: UUID, session: Session) -> WebhookOut:
+def read_webhook(webhook_id: UUID, session: Session, caller: CurrentCaller) -> WebhookOut:
     """Return a webhook."""
-    return WebhookOut.model_validate(webhook_service.get(session, webhook_id))
+    return _render(webhook_service.get(session, webhook_id), caller.scope)
+
+
+def _render(webhook: Webhook, scope: Scope) -> WebhookOut:
+    """Return a webhook's answer; who may only read sees the host: chats let in whoever has path and query."""
+    answer, parts = WebhookOut.model_validate(webhook), urlsplit(webhook.url)
+    if scope != Scope.READ or parts.scheme not in outbound_requests.SCHEMES:
+        return answer
+    return answer.model_copy(update={"url": f"{parts.scheme}://{parts.netloc}/…"})
 
 
 @router.delete("/{webhook_id}", status_code=204, dependencies=[Writes])

@@ -208,6 +208,18 @@ def test_a_list_shows_the_own_workspace_alone(house: House) -> None:
         assert house.ask(("GET", path), "stranger").json()["items"] == []
 
 
+def test_a_key_that_may_only_read_sees_no_address_that_lets_in(house: House) -> None:
+    """The path of an incoming webhook of Slack is all that one needs to write into the channel."""
+    body = {"url": "http://93.184.216.34/services/T0/B0/secret?token=x", "format": "slack"}
+    headers = {"Authorization": f"Bearer {house.keys['write']}"}
+    made = house.api.post("/v1/webhooks", json=body, headers=headers).json()
+    for path in ("/v1/webhooks", f"/v1/webhooks/{made['id']}"):
+        seen = house.ask(("GET", path), "read")
+        assert "secret" not in seen.text
+        assert "http://93.184.216.34/…" in seen.text
+        assert body["url"] in house.ask(("GET", path), "write").text
+
+
 def test_what_is_made_belongs_to_the_maker(house: House) -> None:
     dataset = house.ask(("POST", "/v1/datasets"), "write").json()
     assert house.ask(("GET", f"/v1/datasets/{dataset['id']}"), "read").status_code == 200
