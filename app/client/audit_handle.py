@@ -6,6 +6,7 @@ from typing import Self, cast
 
 from app.client.handle import PAGE, Handle
 from app.client.progress_bars import describe_training, show_text_bar
+from app.client.references import find_baseline
 from app.client.service.answer_types import AuditAnswer, Json, OnAnswer
 from app.client.service.client_errors import ClientError
 from app.client.suspect_pages import Suspects
@@ -238,14 +239,20 @@ class Audit(Handle):
         chosen = {"with": later.id, "limit": limit, **({} if state is None else {"state": state})}
         return dict(self._service.get(f"/v1/audits/{self.id}/comparison", **chosen))
 
-    def judge(self, *, baseline: "Audit | None" = None, **limits: object) -> Json:
+    def judge(self, *, baseline: "Audit | str | None" = None, **limits: object) -> Json:
         """Return what the audit comes to by limits: passed, failed or cannot_tell, with every check.
 
         Args:
-            baseline: an earlier audit, to tell what is new.
+            baseline: an earlier audit, to tell what is new; or its id or whole name, of which the newest
+                other audit that has succeeded counts.
             **limits: max_noise, max_class_noise, max_new_noise (shares, 0 to 1), no_conflicts, not_worse.
 
+        Raises:
+            ClientError: there is no such baseline, a limit is unknown, or none is given.
+
         """
+        if isinstance(baseline, str):
+            baseline = Audit(self._service, find_baseline(self._service, baseline, besides=self.id))
         chosen = {**limits, **({} if baseline is None else {"baseline": baseline.id})}
         return dict(self._service.get(f"/v1/audits/{self.id}/gate", **chosen))
 

@@ -9,7 +9,7 @@ from app.client.dataset_handle import Dataset
 from app.client.handle import PAGE
 from app.client.local_service import KEY_VARIABLE, SERVER_VARIABLE, find_address
 from app.client.progress_bars import show_text_bar
-from app.client.references import Noun, resolve
+from app.client.references import Noun, find_baseline, resolve
 from app.client.service.answer_types import OnBytes
 from app.client.service.operations import Service
 from app.client.sources import Source, prepare_files
@@ -129,6 +129,15 @@ class Client(Service):
         """Return an audit by id, name, a beginning of either that only it has, or `@last`; see `find_id`."""
         found_id = self.find_id("audit", reference, usable=usable)
         return Audit(self, self.get(f"/v1/audits/{found_id}"))
+
+    def find_baseline(self, reference: str, *, besides: Audit | None = None) -> Audit:
+        """Return the newest audit of this id or whole name that has succeeded, other than `besides`.
+
+        Raises:
+            ClientError: there is none.
+
+        """
+        return Audit(self, find_baseline(self, reference, besides=None if besides is None else besides.id))
 
     def audits(self, **filters: object) -> Iterator[Audit]:
         """Iterate over audits, newest first; `dataset_id` selects the audits of one dataset."""

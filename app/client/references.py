@@ -12,6 +12,7 @@ LAST = "@last"
 PAGE = 500
 SHOWN = 10
 FIRST_PAGE = 20
+SUCCEEDED = "succeeded"
 NAME_MAX = 200
 """Characters of a name, as the service has it."""
 ENDED_BADLY = {"dataset": frozenset({"rejected"}), "audit": frozenset({"failed", "cancelled"})}
@@ -54,6 +55,39 @@ def _narrow(noun: Noun, candidates: list[Json], *, usable: bool) -> list[Json]:
     if not usable:
         return kept
     return [each for each in kept if each["status"] not in ENDED_BADLY[noun]] or kept
+
+
+def find_baseline(connection: Connection, reference: str, *, besides: str | None = None) -> Json:
+    """Return the audit that later ones are compared with; of several with this name, the newest.
+
+    Args:
+        connection: to the service.
+        reference: the whole id or name; a beginning could be that of another branch.
+        besides: id of the audit that is compared with it, which is no baseline of itself.
+
+    Raises:
+        ClientError: there is no such audit that has succeeded.
+
+    """
+    if _is_id(reference) or reference == LAST:
+        found: list[Json] = [connection.get(f"/v1/audits/{resolve(connection, 'audit', reference)}")]
+    else:
+        found = [
+            each for each in _list_beginning(connection, "audit", reference) if each["name"] == reference
+        ]
+    usable = [each for each in found if each["status"] == SUCCEEDED and each["id"] != besides]
+    if usable:
+        return usable[0]
+    others = f"; of this name: {', '.join(_describe_unusable(each, besides) for each in found[:SHOWN])}"
+    raise ClientError(
+        f"there is no audit {reference!r} that has succeeded and could be the baseline"
+        + (others if found else "")
+    )
+
+
+def _describe_unusable(audit: Json, besides: str | None) -> str:
+    is_itself = audit["id"] == besides
+    return f"{audit['id']} ({'the one that is judged' if is_itself else audit['status']})"
 
 
 def _is_id(text: str) -> bool:

@@ -69,6 +69,8 @@ class GateFigures:
     """Problems of reading: samples that nobody has judged, and warnings."""
     rests_on: str | None
     """None: the audit cannot tell how many labels are wrong."""
+    is_checked: bool
+    """Whether people checked samples at random, so that counts do not rest on networks alone."""
     reasons: Sequence[str]
     """Why the audit cannot tell how many labels are wrong; empty: it can."""
     total: Measured
@@ -102,6 +104,7 @@ def read_figures(session: Session, storage: Storage, audit: Audit, baseline: Aud
         sample_count=counted.sample_count,
         left_out=counted.dataset.problem_count or 0,
         rests_on=None if counted.interval is None else counted.rests_on,
+        is_checked=counted.is_checked,
         reasons=_list_reasons(audit, counted),
         total=_measure_total(counted),
         classes=_measure_classes(opinion, counted.dataset.class_names or []),

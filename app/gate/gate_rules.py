@@ -11,6 +11,10 @@ Outcome = Literal["within", "undecided", "exceeded", "cannot_tell"]
 Verdict = Literal["passed", "failed", "cannot_tell"]
 Rule = Literal["max_noise", "max_class_noise", "max_new_noise", "no_conflicts", "not_worse"]
 KEYS_SHOWN = 3
+UNSEEN = (
+    "Wrong labels that follow a rule, such as all red ones of a class, look like right labels to any model"
+    " and are not counted; a check of samples at random shows them."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +69,12 @@ def conclude(checks: Sequence[Check]) -> Verdict:
     if "exceeded" in outcomes:
         return "failed"
     return "cannot_tell" if "cannot_tell" in outcomes else "passed"
+
+
+def describe_unseen(figures: GateFigures, checks: Sequence[Check]) -> str | None:
+    """Return what no share of wrong labels counts; None: no share was judged, or people checked at random."""
+    has_share = any(check.interval is not None for check in checks)
+    return UNSEEN if has_share and not figures.is_checked else None
 
 
 def _apply_rules(figures: GateFigures, limits: Limits) -> Iterator[Check]:

@@ -107,19 +107,27 @@ def gate(
         "no_conflicts": no_conflicts or None, "not_worse": not_worse or None,
     }  # fmt: skip
     limits = {limit: value for limit, value in limits.items() if value is not None}
-    _check_usage(limits, data, audit, baseline)
+    _check_usage(limits, data, audit, baseline, name)
     if audit is not None and any((name, set_, effort, reading)):
         raise typer.BadParameter("--audit judges an audit that exists: expected no options of a new one")
     with ExitStack() as opened:
         url = server if audit is not None else opened.enter_context(open_service(server))
         client = opened.enter_context(connect(url, key))
-        earlier = None if baseline is None else _find_baseline(client, baseline)
-        if audit is not None:
-            judged = client.get_audit(audit)
+        existing = None if audit is None else client.get_audit(audit)
+        earlier = None if baseline is None else client.find_baseline(baseline, besides=existing)
+        if existing is not None:
+            judged = existing
         else:
             settings = dict(parse_field(pair) for pair in set_ or [])
             judged = _audit(
-                client, data or [], earlier, name=name, settings=settings, effort=effort, reading=reading
+                client,
+                data or [],
+                earlier,
+                baseline,
+                name=name,
+                settings=settings,
+                effort=effort,
+                reading=reading,
             )
         answer = judged.judge(baseline=earlier, **limits)
         address = f"{client.url}/audits/{judged.id}"
@@ -141,7 +149,11 @@ def gate(
 
 
 def _check_usage(
-    limits: dict[str, Any], data: list[Path] | None, audit: str | None, baseline: str | None
+    limits: dict[str, Any],
+    data: list[Path] | None,
+    audit: str | None,
+    baseline: str | None,
+    name: str | None,
 ) -> None:
     """Refuse what would judge nothing before any work starts."""
     if bool(data) == (audit is not None):
@@ -153,21 +165,24 @@ def _check_usage(
         )
     if baseline is None and ("max_new_noise" in limits or "not_worse" in limits):
         raise typer.BadParameter("--max-new-noise and --not-worse need --baseline AUDIT")
+    if name is not None:
+        _require_another_name(name, baseline)
 
 
-def _find_baseline(client: Client, reference: str) -> Audit:
-    """Return an earlier audit; of several with this name, as a branch's, the newest that has succeeded."""
-    named = client.audits(match=reference) if reference.isprintable() else iter(())
-    for audit in named:
-        if audit.name == reference and audit.status == "succeeded":
-            return audit
-    return client.get_audit(reference)
+def _require_another_name(name: str, baseline: str | None) -> None:
+    """Refuse a name by which labels that fail would be the next run's baseline, and pass."""
+    if name == baseline:
+        raise typer.BadParameter(
+            f"expected another --name than the --baseline {baseline!r}: labels that fail would be the next"
+            " run's baseline, and pass then"
+        )
 
 
 def _audit(
     client: Client,
     files: list[Path],
     baseline: Audit | None,
+    reference: str | None,
     *,
     name: str | None,
     settings: dict[str, Any],
@@ -177,6 +192,7 @@ def _audit(
     """Upload and audit data; with a baseline and no settings of its own, with the baseline's settings."""
     dataset = upload_and_wait(client, files, name=name, **reading)
     print_understood(dataset.document, console=stderr)
+    _require_another_name(name or f"audit of {dataset.name}", reference)
     if effort is not None:
         settings |= choose_fields(dataset.estimate(**settings), effort)
     if baseline is not None and not settings:

@@ -43,8 +43,10 @@ def describe_gate(report: Json) -> Iterator[str]:
 def _describe_surroundings(report: Json) -> Iterator[str]:
     if report["rests_on"] is not None:
         yield f"How it was counted: {report['rests_on']}."
+    if report.get("cannot_see"):
+        yield report["cannot_see"]
     if report["left_out"]:
-        yield f"{report['left_out']:,} problems when the data were read: what was left out is not judged."
+        yield _describe_left_out(report)
     baseline = report["baseline"]
     if baseline is not None:
         yield (
@@ -62,6 +64,10 @@ def _describe_surroundings(report: Json) -> Iterator[str]:
         )
 
 
+def _describe_left_out(report: Json) -> str:
+    return f"{report['left_out']:,} problems when the data were read: what was left out is not judged."
+
+
 def name_check(check: Json) -> str:
     """Return the rule of a check, with its class."""
     return RULES[check["rule"]] + ("" if check["subject"] is None else f" {check['subject']!r}")
@@ -76,16 +82,17 @@ def write_junit(report: Json, target: Path) -> None:
     """Write the checks as JUnit XML, one test case each.
 
     What is exceeded is a failure. What cannot be told is an error or, where the user lets it pass, skipped:
-    never a test that passed.
+    never a test that passed. What was left out when the data were read is skipped.
     """
     checks = report["checks"]
     kinds = {"exceeded": "failure", "cannot_tell": "skipped" if report["cannot_tell"] == "pass" else "error"}
     found = [kinds.get(check["outcome"], "") for check in checks]
+    left_out = bool(report["left_out"])
     counts = {
-        "tests": len(checks),
+        "tests": len(checks) + left_out,
         "failures": found.count("failure"),
         "errors": found.count("error"),
-        "skipped": found.count("skipped"),
+        "skipped": found.count("skipped") + left_out,
     }
     suites = ET.Element("testsuites")
     suite = ET.SubElement(
@@ -99,6 +106,9 @@ def write_junit(report: Json, target: Path) -> None:
                 element.set("type", check["outcome"])
         else:
             ET.SubElement(case, "system-out").text = _clean(f"{check['outcome']}: {check['detail']}")
+    if left_out:
+        case = ET.SubElement(suite, "testcase", {"classname": SUITE, "name": "samples that were left out"})
+        ET.SubElement(case, "skipped", {"message": _describe_left_out(report)})
     ET.indent(suites)
     target.write_bytes(ET.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n")
 

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query
 
 from app.audits import audit_service
 from app.gate.gate_figures import read_figures
-from app.gate.gate_rules import Check, Limits, conclude, judge
+from app.gate.gate_rules import Check, Limits, conclude, describe_unseen, judge
 from app.http.slow_work import run_slowly
 from app.infra.database import Database
 from app.infra.errors import Invalid
 from app.infra.storage import Storage
-from app.routes.shared.dependencies import CallerDatabase, Files, Reads
+from app.routes.shared.dependencies import CallerDatabase, Files, KnownParameters, Reads
 from app.schemas.audits.gate_schemas import GateBaselineOut, GateCheckOut, GateOut
 from app.versions.audit_comparison import AuditComparison
 
@@ -21,7 +21,7 @@ Share = Annotated[float | None, Query(ge=0, le=1)]
 DEMANDS = "max_noise, max_class_noise, max_new_noise, no_conflicts or not_worse"
 
 
-@router.get("/{audit_id}/gate", dependencies=[Reads])
+@router.get("/{audit_id}/gate", dependencies=[Reads, KnownParameters])
 async def judge_audit(
     audit_id: UUID,
     database: CallerDatabase,
@@ -54,6 +54,8 @@ async def judge_audit(
         )
     if limits.need_baseline and baseline is None:
         raise Invalid("max_new_noise and not_worse need a baseline; found none")
+    if baseline == audit_id:
+        raise Invalid("expected another audit as the baseline; an audit is never worse than itself")
     return await run_slowly(
         database.workspace_id, lambda: _judge(database, files, audit_id, limits, baseline)
     )
@@ -73,6 +75,7 @@ def _judge(
             sample_count=figures.sample_count,
             left_out=figures.left_out,
             rests_on=figures.rests_on,
+            cannot_see=describe_unseen(figures, checks),
             checks=[_render_check(check) for check in checks],
             baseline=None if figures.since is None else _render_baseline(figures.since),
         )

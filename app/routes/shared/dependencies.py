@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request, Response
+from fastapi.dependencies.models import Dependant
 from sqlalchemy.orm import Session as OrmSession
 
 from app.infra.database import Database
-from app.infra.errors import Forbidden
+from app.infra.errors import Forbidden, Invalid
 from app.infra.storage import Storage, get_storage
 from app.routes.shared.callers import CurrentCaller, ServiceSettings
 from app.routes.shared.idempotent_routes import HELD, HeldTransaction
 from app.tables import Scope
 
+LONGEST_ECHO, MOST_NAMED = 100, 10
 __all__ = ["CurrentCaller", "ServiceSettings"]
 
 
@@ -66,6 +68,29 @@ async def provide_key_name(caller: CurrentCaller) -> str | None:
     return None if caller.key_id is None else caller.name
 
 
+def _list_parameters(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for part in dependant.dependencies:
+        yield from _list_parameters(part)
+
+
+async def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse query parameters that a route does not have, and one that is given twice.
+
+    Otherwise a misspelt demand would be none, and of two contradictory ones the last would count in silence.
+    """
+    known = list(_list_parameters(request.scope["route"].dependant))
+    given = [name for name, _ in request.query_params.multi_items()]
+    unknown = sorted({name for name in given if name not in known})
+    if unknown:
+        names = ", ".join(repr(name[:LONGEST_ECHO]) for name in unknown[:MOST_NAMED])
+        raise Invalid(f"expected the query parameters {', '.join(known)}; found {names}")
+    repeated = sorted({name for name in given if given.count(name) > 1})
+    if repeated:
+        raise Invalid(f"expected each query parameter once; found {', '.join(repeated)} several times")
+
+
+KnownParameters = Depends(refuse_unknown_parameters)
 Reads = Depends(require_scope(Scope.READ))
 Writes = Depends(require_scope(Scope.WRITE))
 Administers = Depends(require_scope(Scope.ADMIN))

@@ -50,5 +50,9 @@ class GateOut(BaseModel):
     sample_count: int
     left_out: int = Field(description="problems met when the data were read: see the dataset's problems")
     rests_on: str | None = Field(description="what counts rest on; null: cannot tell")
+    cannot_see: str | None = Field(
+        description="wrong labels that no share counts: those that follow a rule; null: no share was judged,"
+        " or people checked samples at random"
+    )
     checks: list[GateCheckOut]
     baseline: GateBaselineOut | None

@@ -55,6 +55,7 @@ def test_what_may_be_meant_otherwise_is_no_share(text: str) -> None:
         ([__file__, "--audit", ID, "--max-noise", "2%"], "either DATA or"),
         (["--audit", ID, "--max-noise", "2%", "--set", "folds=2"], "no options of a new one"),
         ([__file__, "--not-worse"], "need --baseline"),
+        ([__file__, "--no-conflicts", "--baseline", "a@b", "--name", "a@b"], "another --name"),
         ([__file__, "--max-noise", "2%", "--junit", "/no/such/folder/gate.xml"], "no folder"),
     ],
 )
@@ -69,15 +70,17 @@ def test_junit_has_a_case_for_each_check_and_passes_nothing_that_cannot_be_told(
     for cannot_tell, kind in (("fail", "error"), ("pass", "skipped")):
         write_junit(make_report(*checks, cannot_tell=cannot_tell), tmp_path / "gate.xml")
         suite = ET.parse(tmp_path / "gate.xml").getroot()[0]  # noqa: S314 - ours
-        assert [case[0].tag for case in suite] == ["failure", kind, "system-out"]
+        assert [case[0].tag for case in suite] == ["failure", kind, "system-out", "skipped"]
+        assert suite[3].get("name") == "samples that were left out"
+        assert "2 problems" in str(suite[3][0].get("message"))
         assert suite[2].get("name") == "wrong labels of class 'a\\x01<b>'"
         counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
         is_error = str(int(kind == "error"))
         assert counts == {
-            "tests": "3",
+            "tests": "4",
             "failures": "1",
             "errors": is_error,
-            "skipped": str(1 - int(is_error)),
+            "skipped": str(2 - int(is_error)),
         }
 
 

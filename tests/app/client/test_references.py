@@ -8,7 +8,8 @@ from app.client import Client, ClientError
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.tables import Audit, AuditStatus, Dataset, DatasetStatus
-from tests.builders.stored_rows import store_finished_audit, store_ready_dataset
+from app.versions.content_matching import write_digests
+from tests.builders.stored_rows import store_audit, store_finished_audit, store_ready_dataset
 
 
 def create(client: Client, *names: str) -> list[str]:
@@ -79,6 +80,27 @@ def test_what_is_not_there_is_named(client: Client, reference: str) -> None:
 def test_the_last_of_nothing_is_nothing(client: Client) -> None:
     with pytest.raises(ClientError, match="no audit yet"):
         client.get_audit("@last")
+
+
+def test_a_baseline_is_a_whole_name_of_an_audit_that_has_succeeded(
+    client: Client, database: Database, storage: Storage
+) -> None:
+    """A beginning could be the name of another branch, and no audit is compared with itself."""
+    datasets = [store_ready_dataset(database, storage) for _ in range(2)]
+    for dataset in datasets:
+        write_digests(storage.locate_pack(dataset.id))
+    made, newer = (store_finished_audit(database, dataset) for dataset in datasets)
+    store_audit(database, store_ready_dataset(database, storage))
+    assert client.find_baseline("audit of made").id == str(newer.id), "the newest is not finished"
+    assert client.find_baseline("audit of made", besides=client.get_audit(str(newer.id))).id == str(made.id)
+    for reference in ("audit of mad", "audit", str(made.id)[:-1]):
+        with pytest.raises(ClientError, match="no audit"):
+            client.find_baseline(reference)
+    judged = client.get_audit(str(newer.id))
+    with pytest.raises(ClientError, match="the one that is judged"):
+        judged.judge(baseline=str(newer.id), no_conflicts=True)
+    answer = judged.judge(baseline="audit of made", max_noise=0.9)
+    assert answer["baseline"]["audit_id"] == str(made.id)
 
 
 def test_an_audit_is_found_in_the_same_ways(client: Client, database: Database, storage: Storage) -> None:

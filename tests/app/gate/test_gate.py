@@ -4,9 +4,11 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
+from app.cli.pipelines.gate_reports import describe_gate
 from app.infra.database import Database
 from app.infra.storage import Storage
 from app.tables import Audit, Dataset, Issue, IssueKind, Score
@@ -172,6 +174,39 @@ def test_a_gate_that_would_judge_nothing_is_refused(
         database, read_dataset(database, audit), rehearsal={"noise": "uniform", "share": 0.1}
     )
     assert api.get(f"/v1/audits/{rehearsal.id}/gate", params={"max_noise": 0.1}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("max_nose=0.02&no_conflicts=true", "max_nose"),
+        ("max-noise=0.02&no_conflicts=true", "max-noise"),
+        ("max_noise=0.001&max_noise=0.9", "several times"),
+    ],
+)
+def test_a_demand_that_would_be_overlooked_is_refused(
+    api: TestClient, database: Database, storage: Storage, query: str, words: str
+) -> None:
+    audit = store(database, storage, summarise(15, 25))
+    answer = api.get(f"/v1/audits/{audit.id}/gate?{query}")
+    assert (answer.status_code, words in answer.json()["detail"]) == (422, True), answer.text
+
+
+def test_an_audit_is_no_baseline_of_itself(api: TestClient, database: Database, storage: Storage) -> None:
+    audit = store(database, storage, summarise(15, 25))
+    answer = api.get(f"/v1/audits/{audit.id}/gate", params={"not_worse": True, "baseline": str(audit.id)})
+    assert (answer.status_code, "another audit" in answer.json()["detail"]) == (422, True)
+
+
+def test_a_share_says_what_it_does_not_count_unless_people_checked(
+    api: TestClient, database: Database, storage: Storage
+) -> None:
+    audit = store(database, storage, summarise(2, 4))
+    found = judge(api, audit, max_noise=0.05)
+    assert "follow a rule" in found["cannot_see"]
+    assert judge(api, audit, no_conflicts=True)["cannot_see"] is None, "no share was asked for"
+    report = {**found, "name": "photos", "address": "", "cannot_tell": "fail"}
+    assert found["cannot_see"] in list(describe_gate(report))
 
 
 def read_dataset(database: Database, audit: Audit) -> Dataset:
